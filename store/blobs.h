@@ -1,0 +1,124 @@
+// Content-addressed files: one immutable file per digest. A blob exists if and only if its file exists under its digest.
+//
+//   absent -- receive() --> incoming -- verify() --> verified -- commit() --> stored -- remove() --> absent
+//                           append(), file()                                 open()
+//                           ~BlobWriter(): the partial file stays and receive() resumes it, also after a restart
+//                           discard(): absent
+//
+// A Blob is an open file: it stays readable until its last copy is gone, even if remove() runs meanwhile; what somebody
+// reads is pinned, and evict() leaves it alone. Files that were opened stay open for a while (the most recently used few
+// hundred), so that a hot blob costs no path look-up.
+//
+// Everything here may block unless it says otherwise: the loop gives it to proxy::Workers. All of Blobs may be called from any
+// thread; a BlobWriter from one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "store/digest.h"
+#include "store/disk.h"
+#include "store/result.h"
+
+namespace breakwater::store {
+
+struct Blob {
+  Digest digest;
+  uint64_t size;
+  SharedFile file;
+};
+
+class BlobWriter {
+ public:
+  ~BlobWriter();
+  BlobWriter(const BlobWriter&) = delete;
+  BlobWriter& operator=(const BlobWriter&) = delete;
+
+  [[nodiscard]] Result<> append(std::span<const char> data);
+  uint64_t written() const { return written_; }
+  // Sees what has been appended, and stays open after commit() and discard().
+  const SharedFile& file() const { return file_; }
+
+  // Ends the hash. `corrupt` if the content is not `digest`; nothing but discard() is legal then.
+  [[nodiscard]] Result<> verify(const Digest& digest);
+  // After verify(): sync, rename into place, sync the directory. Returns the stored blob.
+  [[nodiscard]] Result<Blob> commit();
+  // Removes the partial file.
+  void discard();
+
+ private:
+  friend class Blobs;
+  BlobWriter(class Blobs& blobs, SharedFile file, std::string id, Algorithm algorithm);
+
+  Blobs& blobs_;
+  SharedFile file_;
+  std::string id_;
+  Hasher hasher_;
+  uint64_t written_ = 0;
+  std::optional<Digest> verified_;
+  bool on_disk_ = true;  // the partial file is there
+};
+
+class Blobs {
+ public:
+  // `root` is the data folder; its folders are made by prepare().
+  Blobs(Disk& disk, std::filesystem::path root, size_t open_files_max = 256);
+  [[nodiscard]] Result<> prepare();
+
+  // An already open blob, or nothing: never blocks.
+  std::optional<Blob> open_if_warm(const Digest& digest);
+  // `not_found` if absent. `corrupt` if the file has not `size` bytes: it is then removed, because a short blob is no blob.
+  [[nodiscard]] Result<Blob> open(const Digest& digest, uint64_t size);
+
+  // Begins to receive into incoming/<id>, or goes on where a partial of that id ended: what is there is hashed again.
+  // One writer per id at a time.
+  [[nodiscard]] Result<std::unique_ptr<BlobWriter>> receive(const std::string& id, Algorithm algorithm);
+
+  // Removes the file; readers keep what they have open. `not_found` if absent.
+  [[nodiscard]] Result<> remove(const Digest& digest);
+  // The same, unless somebody reads it: then nothing happens and the answer is false.
+  [[nodiscard]] Result<bool> remove_if_unread(const Digest& digest);
+
+  struct Stored {
+    Digest digest;
+    FileStat stat;
+  };
+  struct Partial {
+    std::string id;
+    FileStat stat;
+  };
+  // For recovery. Names that are no digest are left alone and not listed.
+  [[nodiscard]] Result<std::vector<Stored>> list();
+  [[nodiscard]] Result<std::vector<Partial>> partials();
+  [[nodiscard]] Result<> remove_partial(const std::string& id);
+
+  std::filesystem::path path_of(const Digest& digest) const;
+  std::filesystem::path path_of_partial(const std::string& id) const;
+
+ private:
+  friend class BlobWriter;
+  struct OpenBlob {
+    Blob blob;
+    std::list<Digest>::iterator use;
+  };
+  void remember(const Blob& blob);
+  void trim();
+  void forget(const Digest& digest);
+
+  Disk& disk_;
+  std::filesystem::path root_;
+  size_t open_files_max_;
+  mutable std::mutex mutex_;
+  std::unordered_map<Digest, OpenBlob, DigestHash> open_;
+  std::list<Digest> uses_;  // most recently used first
+};
+
+}  // namespace breakwater::store

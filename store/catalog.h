@@ -1,0 +1,116 @@
+// The catalog: which tags, manifests and links there are. An index over the blob files that recovery can rebuild, except for
+// tags and uploads, which only it knows. One Batch is one change of meaning: all of it is there or none.
+//
+// Reads take a Reach: `memory` never touches the disk and fails with `would_block` when the answer is not at hand (the loop
+// asks this way first), `disk` may block (workers). Absent is an empty optional, not an error. All calls from any thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/records.h"
+
+namespace breakwater::store {
+
+enum class Reach { memory, disk };
+enum class Durability {
+  buffered,  // survives a crash of the process: mirrors
+  synced     // survives a power cut: pushes
+};
+
+struct NamedTag {
+  std::string tag;
+  TagRecord record;
+};
+struct NamedManifest {
+  RepositoryKey repository;
+  Digest digest;
+  ManifestRecord record;
+};
+struct Parent {
+  RepositoryKey repository;
+  Digest parent;
+  EdgeRecord edge;
+};
+struct UsedBlob {
+  Digest digest;
+  BlobRecord record;
+};
+
+class Catalog {
+ public:
+  // Creates it if it is not there. `cache_bytes` bounds the memory for blocks and memtables together.
+  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(const std::filesystem::path& path, uint64_t cache_bytes);
+  ~Catalog();
+
+  class Batch {
+   public:
+    Batch();
+    ~Batch();
+    Batch(Batch&&) noexcept;
+
+    void put_tag(const RepositoryKey&, const std::string& tag, const TagRecord&);
+    void remove_tag(const RepositoryKey&, const std::string& tag);
+    void put_manifest(const RepositoryKey&, const Digest&, const ManifestRecord&);
+    void remove_manifest(const RepositoryKey&, const Digest&);
+    void put_edge(const Digest& child, const RepositoryKey&, const Digest& parent, const EdgeRecord&);
+    void remove_edge(const Digest& child, const RepositoryKey&, const Digest& parent);
+    void put_referrer(const RepositoryKey&, const Digest& subject, const Digest& digest, const ReferrerRecord&);
+    void remove_referrer(const RepositoryKey&, const Digest& subject, const Digest& digest);
+    void put_link(const Digest& blob, const RepositoryKey&, const LinkRecord&);
+    void remove_link(const Digest& blob, const RepositoryKey&);
+    void put_upload(const std::string& id, const UploadRecord&);
+    void remove_upload(const std::string& id);
+    // Keeps the order of use too; `previous` is the record that this one replaces, as it was read.
+    void put_blob(const Digest&, const BlobRecord&, const std::optional<BlobRecord>& previous);
+    void remove_blob(const Digest&, const BlobRecord& previous);
+    bool empty() const;
+
+   private:
+    friend class Catalog;
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+  };
+  [[nodiscard]] Result<> write(Batch batch, Durability durability);
+
+  [[nodiscard]] Result<std::optional<TagRecord>> tag(const RepositoryKey&, const std::string& tag, Reach) const;
+  [[nodiscard]] Result<std::optional<ManifestRecord>> manifest(const RepositoryKey&, const Digest&, Reach) const;
+  [[nodiscard]] Result<std::optional<LinkRecord>> link(const Digest& blob, const RepositoryKey&, Reach) const;
+  [[nodiscard]] Result<std::optional<BlobRecord>> blob(const Digest&, Reach) const;
+  [[nodiscard]] Result<std::optional<UploadRecord>> upload(const std::string& id, Reach) const;
+  // One manifest of the repository that names `child`, if any does.
+  [[nodiscard]] Result<std::optional<Parent>> parent_in(const Digest& child, const RepositoryKey&, Reach) const;
+
+  // These scan, and so may block. Tags and names come in byte order, after `last` (exclusive, empty = from the start), at most `limit`.
+  [[nodiscard]] Result<std::vector<NamedTag>> tags(const RepositoryKey&, const std::string& last, size_t limit) const;
+  [[nodiscard]] Result<std::vector<std::string>> repositories(const std::string& route, const std::string& last, size_t limit) const;
+  [[nodiscard]] Result<std::vector<Parent>> parents(const Digest& child) const;
+  [[nodiscard]] Result<std::vector<RepositoryKey>> links(const Digest& blob) const;
+  [[nodiscard]] Result<std::vector<ReferrerRecord>> referrers(const RepositoryKey&, const Digest& subject) const;
+  // Every repository's manifest record of this digest.
+  [[nodiscard]] Result<std::vector<NamedManifest>> manifests_of(const Digest&) const;
+  // Least recently used first, of one route.
+  [[nodiscard]] Result<std::vector<UsedBlob>> least_recently_used(const std::string& route, size_t limit) const;
+  // Calls `each` for every blob record; stops when it returns false.
+  [[nodiscard]] Result<> each_blob(const std::function<bool(const Digest&, const BlobRecord&)>& each) const;
+  [[nodiscard]] Result<> each_manifest(const std::function<bool(const NamedManifest&)>& each) const;
+
+  // The mark of a clean stop: set last by an orderly end, removed by open's caller before anything is changed.
+  [[nodiscard]] Result<bool> clean() const;
+  [[nodiscard]] Result<> set_clean(bool clean);
+
+  uint64_t disk_bytes() const;  // what its files take now
+  [[nodiscard]] Result<> flush();
+
+ private:
+  struct Impl;
+  explicit Catalog(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace breakwater::store

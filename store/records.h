@@ -1,0 +1,90 @@
+// What the catalog remembers, as values, and how a value is written: a version byte, then the fields in order. Fields are only ever
+// added at the end; a reader ignores bytes behind the fields it knows and takes defaults for those that an older writer did not have.
+// decode() takes bytes from the disk: anything malformed is `corrupt`, never a crash.
+//
+// Times are milliseconds since the epoch (store::Time). Names: route "dockerhub", repository "library/alpine".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/clock.h"
+#include "store/digest.h"
+#include "store/result.h"
+
+namespace breakwater::store {
+
+struct RepositoryKey {
+  std::string route;
+  std::string repository;
+  auto operator<=>(const RepositoryKey&) const = default;
+};
+
+// tag: route, repository, tag
+struct TagRecord {
+  Digest digest;
+  std::string media_type;
+  Time set_at{};      // when it was last pointed at this digest
+  Time checked_at{};  // mirrors: when upstream last said that it is so
+  Time pulled_at{};
+};
+
+// manifest: route, repository, digest
+struct ManifestRecord {
+  std::string media_type;
+  uint64_t size = 0;
+  std::optional<Digest> subject;
+  std::string artifact_type;
+  Time pushed_at{};
+  Time pulled_at{};
+};
+
+// edge: child digest, route, repository, parent digest. The parent needs the child, and this is what it says of it.
+struct EdgeRecord {
+  std::string media_type;
+  uint64_t size = 0;         // of the child
+  bool is_manifest = false;  // child of an index
+};
+
+// referrer: route, repository, subject, digest
+struct ReferrerRecord {
+  std::string descriptor;     // the JSON that the referrers API lists
+  std::string artifact_type;  // to filter by
+};
+
+// link: blob digest, route, repository. This repository may serve this blob.
+struct LinkRecord {
+  Time used_at{};  // the lease: uploaded, mounted or asked for
+};
+
+// upload: id
+struct UploadRecord {
+  std::string route;
+  std::string repository;
+  Algorithm algorithm = Algorithm::sha256;
+  uint64_t received = 0;  // bytes
+  Time touched_at{};
+};
+
+// blob: digest. The index of what is in blobs/; recover() rebuilds it.
+struct BlobRecord {
+  uint64_t size = 0;
+  std::string route;  // whose bound it counts against: who stored it first
+  Time stored_at{};
+  Time used_at{};  // also the key of the order in which blobs are evicted
+};
+
+std::string encode(const TagRecord&);
+std::string encode(const ManifestRecord&);
+std::string encode(const EdgeRecord&);
+std::string encode(const ReferrerRecord&);
+std::string encode(const LinkRecord&);
+std::string encode(const UploadRecord&);
+std::string encode(const BlobRecord&);
+
+template <class Record>
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the seven
+
+}  // namespace breakwater::store
