@@ -1,0 +1,13 @@
+// Upstream's `Link` to its next page, for a client that must come to us for it. Pure; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace breakwater::routes {
+
+// `</v2/library/alpine/tags/list?…>; rel="next"` with upstream's query behind `path`, our own; "" if upstream names no next page.
+// Upstream's host and path are dropped: they may be another registry's, behind a redirect. `ns` is kept if it is not empty.
+std::string relative_link(std::string_view upstream_link, std::string_view path, std::string_view ns);
+
+}  // namespace breakwater::routes

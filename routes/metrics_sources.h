@@ -1,0 +1,32 @@
+// The names of the metrics that are read off at a scrape, one report() for each thing that keeps such numbers. Belongs to the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "proxy/buffers.h"
+#include "proxy/http_server.h"
+#include "proxy/origin.h"
+#include "routes/metrics.h"
+#include "store/budget.h"
+
+namespace breakwater::routes {
+
+struct FillCounts {
+  uint64_t running = 0;
+  uint64_t followers = 0;  // readers of running fills
+  uint64_t resumes_total = 0;
+  uint64_t discarded_total = 0;
+};
+
+void report(MetricsSink& sink, const FillCounts& counts);
+void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats);
+void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
+void report(MetricsSink& sink, const store::Budget& budget);
+void report(MetricsSink& sink, const proxy::Buffers& buffers);
+void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue);
+void report_evicted(MetricsSink& sink, uint64_t blobs_total);
+// Of this process, from /proc: CPU seconds, memory, open files, start time.
+void report_process(MetricsSink& sink);
+
+}  // namespace breakwater::routes

@@ -1,0 +1,72 @@
+// One listener's requests, from the first byte to the access line: each passes these, in order, and then goes to the registry.
+//
+//   trace   an id for the logs: of `traceparent` or `X-Request-Id` if valid, else random
+//   log     one access line at the end, also when the client left
+//   count   the same, in the metrics
+//   limit   requests_max at once; one more is answered 503
+//   allow   by address; 403 DENIED
+//   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown paths 404, malformed ones 400
+//
+// Belongs to the loop's thread. The Router, and all that it borrows, must outlive the server that it is given to.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "proxy/exchange.h"
+#include "proxy/task.h"
+#include "routes/access.h"
+#include "routes/metrics.h"
+#include "routes/oci_path.h"
+#include "routes/request_context.h"
+#include "store/log.h"
+
+namespace breakwater::routes {
+
+// What answers when the path means something: a mirror, or the registry of our own.
+class Registry {
+ public:
+  virtual ~Registry() = default;
+  // Never called with the kinds base and unknown; with writes only if RouterSettings::writable. `path` and `context` outlive the Task.
+  virtual proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) = 0;
+};
+
+struct RouterSettings {
+  std::string route;  // its name: "dockerhub"
+  Networks allow = Networks::internal();
+  bool writable = false;
+  uint32_t requests_max = 8192;  // at once
+};
+
+class Router {
+ public:
+  Router(RouterSettings settings, Registry& registry, Metrics& metrics, store::Log& log);
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
+
+  proxy::Route route();  // for HttpServer
+  proxy::Task<> serve(proxy::Exchange& exchange);
+  uint32_t requests_running() const { return requests_running_; }
+
+ private:
+  class Access;
+  proxy::Task<> dispatch(proxy::Exchange& exchange, RequestContext& context);
+  std::string trace_of(const proxy::Headers& headers);
+
+  RouterSettings settings_;
+  Registry& registry_;
+  Metrics& metrics_;
+  RouteMetrics& counts_;
+  store::Log& log_;
+  std::mt19937_64 random_;
+  uint32_t requests_running_ = 0;
+};
+
+// The id that a request brings along, or "".
+std::string_view given_trace(const proxy::Headers& headers);
+// A target for the log: without the values of parameters other than ns, n and last, and of at most 512 printable characters.
+std::string loggable(std::string_view target);
+
+}  // namespace breakwater::routes
