@@ -20,6 +20,7 @@ class Held {
   Held& operator=(Held&& other) noexcept;
   ~Held();
   uint64_t bytes() const { return bytes_; }
+  void shrink(uint64_t bytes);  // to that many, if it holds more
 
  private:
   friend class Buffers;
@@ -35,6 +36,8 @@ class Buffers {
   // Empty (bytes() == 0) if they are not to be had now.
   Held try_take(uint64_t bytes);
   Task<Held> take(uint64_t bytes);  // waits
+  // Even past the limit: for bytes that are in memory already, so that others wait for them. Who waits for room while holding some may wait for ever.
+  Held take_anyway(uint64_t bytes);
   Signal& freed() { return freed_; }
 
   uint64_t bytes() const { return bytes_; }

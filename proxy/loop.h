@@ -60,8 +60,8 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   event_base* base() { return base_; }
-  void run();   // until stop()
-  void stop();  // run() returns when the current callback has
+  void run();   // until stop(); at once if that was called before
+  void stop();  // run() returns when the current callback has; what is ready then stays so for the next run()
   Moment now() const { return std::chrono::steady_clock::now(); }
 
   // Everyone in `ring` is resumed from the top of the loop, in order.
@@ -86,6 +86,7 @@ class Loop {
   event* posted_event_;
   int posted_fd_;
   Waiter ready_;
+  bool stopping_ = false;
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
   struct Lag;
@@ -155,7 +156,8 @@ class Signal::WaitUntil : public Waiter {
   event* timer_ = nullptr;
 };
 
-// Tasks that nobody awaits: each runs until it ends or until this object does. Spawning starts it at once.
+// Tasks that nobody awaits: each runs until it ends or until this object does. Spawning starts it at once. One that ends by an
+// exception ends the process: there is nobody to tell.
 class Tasks {
  public:
   explicit Tasks(Loop& loop);
@@ -169,9 +171,13 @@ class Tasks {
 
  private:
   struct Running;
-  Loop& loop_;
+  Task<> run(Task<> task, Running& running);
+  Task<> reap();
+
   Signal ended_;
+  Signal one_ended_;  // for the reaper, who rings ended_ when the Task is gone
   std::list<std::unique_ptr<Running>> running_;
+  Task<> reaper_;
 };
 
 }  // namespace breakwater::proxy

@@ -32,7 +32,7 @@ struct PromiseBase {
     bool await_ready() noexcept { return false; }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> self) noexcept {
-      if (auto waiter = self.promise().waiter) waiter.resume();
+      if (auto awaiting = self.promise().waiter) awaiting.resume();
     }
     void await_resume() noexcept {}
   };

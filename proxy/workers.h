@@ -16,6 +16,7 @@
 #include <optional>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "proxy/loop.h"
@@ -40,13 +41,13 @@ class Workers {
     std::shared_ptr<Queue> queue_;
   };
 
-  template <class Job>
-  Task<std::invoke_result_t<Job>> run(Job job) {
-    return wait_for<std::invoke_result_t<Job>>(std::move(job), nullptr);
+  template <class Function>
+  Task<std::invoke_result_t<Function>> run(Function job) {
+    return wait_for<std::invoke_result_t<Function>>(std::move(job), nullptr);
   }
-  template <class Job>
-  Task<std::invoke_result_t<Job>> run(Strand& strand, Job job) {
-    return wait_for<std::invoke_result_t<Job>>(std::move(job), strand.queue_);
+  template <class Function>
+  Task<std::invoke_result_t<Function>> run(Strand& strand, Function job) {
+    return wait_for<std::invoke_result_t<Function>>(std::move(job), strand.queue_);
   }
   // Nobody waits for it.
   void give(std::function<void()> job);
@@ -55,6 +56,12 @@ class Workers {
   size_t queued() const;  // jobs given and not begun
 
  private:
+  struct Job {
+    Job(std::function<void()> r, std::shared_ptr<Strand::Queue> s) : run(std::move(r)), strand(std::move(s)) {}
+    std::function<void()> run;
+    std::shared_ptr<Strand::Queue> strand;  // null: of none
+  };
+
   template <class T>
   struct Ticket {
     explicit Ticket(Loop& loop) : ended(loop) {}
@@ -62,22 +69,23 @@ class Workers {
     Signal ended;
   };
 
-  template <class T, class Job>
-  Task<T> wait_for(Job job, std::shared_ptr<Strand::Queue> strand);
+  template <class T, class Function>
+  Task<T> wait_for(Function job, std::shared_ptr<Strand::Queue> strand);
   void enqueue(std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand);
   void work();
+  void next_of(const std::shared_ptr<Strand::Queue>& strand);
 
   Loop& loop_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
-  size_t strand_jobs_ = 0;
+  std::deque<Job> jobs_;      // may begin now
+  size_t strand_jobs_ = 0;    // wait for one of their strand
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
 
-template <class T, class Job>
-Task<T> Workers::wait_for(Job job, std::shared_ptr<Strand::Queue> strand) {
+template <class T, class Function>
+Task<T> Workers::wait_for(Function job, std::shared_ptr<Strand::Queue> strand) {
   auto ticket = std::make_shared<Ticket<T>>(loop_);
   auto work = [ticket, job = std::move(job), &loop = loop_]() mutable {
     ticket->result.emplace(job());
