@@ -1,0 +1,251 @@
+#include "proxy/passage.h"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "proxy/continuation.h"
+
+namespace breakwater::proxy {
+namespace {
+
+// What has come from upstream and not yet gone to the client: from libcurl's callback to the Task that writes.
+class PassageSink final : public Sink {
+ public:
+  using Check = std::function<Result<Continuation>(const Head&)>;
+
+  PassageSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, Check check)
+      : buffers_(buffers), queue_bytes_max_(queue_bytes_max), have_(have), check_(std::move(check)), changed_(loop), waits_(loop) {}
+
+  Result<> head(const Head& head) override {
+    auto continuation = check_(head);
+    if (!continuation) return failure(continuation.error());
+    skip_ = continuation->skip;
+    size_ = continuation->size;
+    return {};
+  }
+
+  Result<bool> body(std::span<const char> data) override {
+    const auto skipped = std::min<uint64_t>(skip_, data.size());
+    const auto fresh = data.subspan(skipped);
+    if (size_ && have_ + fresh.size() > *size_) return failure(Error::Kind::corrupt, "upstream's body is longer than it should be");
+    if (!fresh.empty() && !room_for(fresh.size())) return false;
+    skip_ -= skipped;
+    if (fresh.empty()) return true;
+    queue_.push_back(std::string(fresh.data(), fresh.size()));
+    queued_ += fresh.size();
+    have_ += fresh.size();
+    changed_.ring();
+    return true;
+  }
+
+  std::string take() {
+    auto piece = std::move(queue_.front());
+    queue_.pop_front();
+    held_.pop_front();
+    queued_ -= piece.size();
+    resume();
+    return piece;
+  }
+
+  bool empty() const { return queue_.empty(); }
+  std::optional<uint64_t> size() const { return size_; }
+  Signal& changed() { return changed_; }
+
+ private:
+  bool room_for(size_t more) {
+    if (queued_ >= queue_bytes_max_) return false;
+    auto held = buffers_.try_take(more);
+    if (held.bytes() == 0) {
+      if (!std::exchange(starving_, true)) waits_.spawn(starve());
+      return false;
+    }
+    held_.push_back(std::move(held));
+    return true;
+  }
+  Task<> starve() {
+    co_await buffers_.freed().wait();
+    starving_ = false;
+    resume();
+  }
+
+  Buffers& buffers_;
+  uint64_t queue_bytes_max_;
+  uint64_t have_;  // bytes of the whole, sent before and queued
+  Check check_;
+  std::optional<uint64_t> size_;
+  uint64_t skip_ = 0;
+  uint64_t queued_ = 0;
+  std::deque<std::string> queue_;
+  std::deque<Held> held_;
+  bool starving_ = false;
+  Signal changed_;
+  Tasks waits_;
+};
+
+// One transfer in progress beside the Task that writes what it brings.
+struct Transfer {
+  Transfer(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, PassageSink::Check check)
+      : sink(loop, buffers, queue_bytes_max, have, std::move(check)), running(loop) {}
+
+  void begin(Origin& origin, OriginRequest request) { running.spawn(run(origin, std::move(request))); }
+
+  // Waits for the next bytes; empty when there are no more and outcome says why.
+  Task<std::string> next() {
+    while (sink.empty() && !outcome) co_await sink.changed().wait();
+    if (sink.empty()) co_return std::string();
+    co_return sink.take();
+  }
+
+  Task<> run(Origin& origin, OriginRequest request) {
+    outcome = co_await origin.download(std::move(request), sink);
+    sink.changed().ring();
+  }
+
+  PassageSink sink;
+  std::optional<Result<Head>> outcome;
+  Tasks running;  // last: ends before the sink
+};
+
+// Hashes what passes and withholds the end of it.
+class HoldBack {
+ public:
+  HoldBack(store::Algorithm algorithm, uint64_t bytes) : hasher_(algorithm), bytes_(bytes) {}
+  store::Hasher& hasher() { return hasher_; }
+
+  // What may be sent now that `piece` has come.
+  std::string pass(std::string piece) {
+    hasher_.update(piece);
+    withheld_ += piece;
+    if (withheld_.size() <= bytes_) return {};
+    auto rest = withheld_.substr(withheld_.size() - bytes_);
+    withheld_.resize(withheld_.size() - bytes_);
+    return std::exchange(withheld_, std::move(rest));
+  }
+  bool matches(const store::Digest& digest) { return hasher_.finish() == digest; }
+  std::string rest() { return std::move(withheld_); }
+
+ private:
+  store::Hasher hasher_;
+  uint64_t bytes_;
+  std::string withheld_;
+};
+
+Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size) {
+  auto range = parse_content_range(head.headers.get("Content-Range"));
+  const bool right = head.status == 206 && range && range->first == first && range->last == last && range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
+  if (!right) return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
+  Continuation whole_piece;
+  whole_piece.size = last - first + 1;
+  return whole_piece;
+}
+
+Result<> give_up(Exchange& exchange, Error error) {
+  if (!exchange.started()) return failure(std::move(error));
+  exchange.abort();
+  return {};
+}
+
+}  // namespace
+
+// How far the body of whole() has come.
+struct Passage::Body {
+  Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> total) : hold_back(algorithm, hold_back_bytes), size(total) {}
+  HoldBack hold_back;
+  uint64_t have = 0;
+  std::optional<uint64_t> size;
+};
+
+Passage::Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings)
+    : loop_(loop), workers_(workers), buffers_(buffers), disk_(disk), settings_(settings) {}
+
+Task<Result<>> Passage::hash_file(store::Hasher& hasher, SentBefore before) {
+  for (uint64_t offset = 0; offset < before.bytes;) {
+    auto job = [&disk = disk_, file = before.file, offset, length = std::min<uint64_t>(before.bytes - offset, 256 << 10)]() -> Result<std::string> {
+      std::string bytes(length, '\0');
+      auto count = disk.read(*file, offset, bytes);
+      if (!count) return failure(count.error());
+      if (*count != length) return failure(Error::Kind::corrupt, file->path().string() + " became shorter");
+      return bytes;
+    };
+    auto bytes = co_await workers_.run(std::move(job));
+    if (!bytes) co_return failure(bytes.error());
+    hasher.update(*bytes);
+    offset += bytes->size();
+  }
+  co_return Result<>();
+}
+
+// One transfer, from `body.have` on, as far as it goes. The error says why it ended early.
+Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body) {
+  auto wanted = request.request;
+  if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
+  auto check = [have = body.have, size = body.size](const Head& head) { return check_continuation(head, have, size); };
+  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, body.have, check);
+  transfer.begin(origin, std::move(wanted));
+  for (;;) {
+    auto piece = co_await transfer.next();
+    if (transfer.sink.size()) body.size = transfer.sink.size();
+    if (piece.empty()) break;
+    body.have += piece.size();
+    auto free = body.hold_back.pass(std::move(piece));
+    if (free.empty()) continue;
+    if (!exchange.started()) exchange.start(200, headers, body.size);
+    co_await exchange.write(std::move(free));
+  }
+  if (!*transfer.outcome) co_return failure(transfer.outcome->error());
+  if (body.have < body.size.value_or(body.have)) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
+  body.size = body.have;
+  co_return Result<>();
+}
+
+Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, std::optional<SentBefore> before) {
+  Body body(request.digest.algorithm(), settings_.hold_back_bytes, request.size);
+  if (before) {
+    auto hashed = co_await hash_file(body.hold_back.hasher(), *before);
+    if (!hashed) co_return give_up(exchange, hashed.error());
+    body.have = before->bytes;
+  }
+  for (uint32_t attempts = 0; body.have == 0 || body.size != body.have;) {
+    const auto begun_at = body.have;
+    auto ended = co_await attempt(exchange, origin, request, headers, body);
+    if (ended) break;
+    attempts = body.have > begun_at ? 1 : attempts + 1;
+    auto delay = retry_delay_ms(settings_.retry, ended.error(), attempts, 0.5);
+    if (!delay) co_return give_up(exchange, ended.error());
+    co_await loop_.sleep(Millis(*delay));
+  }
+  if (!body.hold_back.matches(request.digest)) {
+    auto error = Error(Error::Kind::corrupt, "upstream's bytes are not " + request.digest.text(), 0);
+    co_return give_up(exchange, std::move(error));
+  }
+  if (!exchange.started()) exchange.start(200, headers, body.have);
+  auto rest = body.hold_back.rest();
+  co_await exchange.write(std::move(rest));
+  exchange.finish();
+  co_return Result<>();
+}
+
+Task<Result<>> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length) {
+  auto wanted = std::move(request.request);
+  const auto last = first + length - 1;
+  wanted.headers.set("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
+  auto check = [first, last, size = request.size](const Head& head) { return check_piece(head, first, last, size); };
+  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, check);
+  transfer.begin(origin, std::move(wanted));
+  for (uint64_t sent = 0; sent < length;) {
+    auto bytes = co_await transfer.next();
+    if (bytes.empty()) {
+      auto error = *transfer.outcome ? Error(Error::Kind::unavailable, "upstream's body ended early", 0) : transfer.outcome->error();
+      co_return give_up(exchange, std::move(error));
+    }
+    sent += bytes.size();
+    if (!exchange.started()) exchange.start(206, headers, length);
+    co_await exchange.write(std::move(bytes));
+  }
+  co_return Result<>();
+}
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,56 @@
+// Passage: a body that goes straight from upstream to one client, because there is no room to store it, or because the client wants a piece
+// so far ahead of the fill that waiting makes no sense.
+//
+// A whole body is hashed on the way and its last 64 KiB are withheld until the digest matches, so here too no client can complete
+// a corrupt blob. What a fill had sent already is hashed from its file first. A transfer that breaks is resumed by Range, as a fill's is.
+// A piece cannot be checked against the digest; its place and length are.
+//
+// An error is returned only while the reply is not started; later the exchange is cut. Belongs to the loop's thread; the Task may be destroyed at any time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "proxy/buffers.h"
+#include "proxy/exchange.h"
+#include "proxy/fill.h"
+#include "proxy/origin.h"
+#include "proxy/workers.h"
+#include "store/disk.h"
+
+namespace breakwater::proxy {
+
+struct PassageSettings {
+  uint64_t hold_back_bytes = 64 << 10;
+  uint64_t queue_bytes_max = 512 << 10;  // received, not yet taken by the client's socket
+  RetrySettings retry;
+};
+
+// The first `bytes` bytes of the body, which the client has been sent already.
+struct SentBefore {
+  store::SharedFile file;
+  uint64_t bytes = 0;
+};
+
+class Passage {
+ public:
+  Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings);
+
+  // All of the blob. `headers` are the reply's; unused if `before` says that it is started.
+  Task<Result<>> whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, std::optional<SentBefore> before);
+  // `length` bytes from `first`; `headers` hold the Content-Range of a 206.
+  Task<Result<>> piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length);
+
+ private:
+  struct Body;
+  Task<Result<>> attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body);
+  Task<Result<>> hash_file(store::Hasher& hasher, SentBefore before);
+
+  Loop& loop_;
+  Workers& workers_;
+  Buffers& buffers_;
+  store::Disk& disk_;
+  PassageSettings settings_;
+};
+
+}  // namespace breakwater::proxy

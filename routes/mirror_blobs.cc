@@ -1,0 +1,265 @@
+#include "routes/mirror_blobs.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/continuation.h"
+#include "routes/range.h"
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Fill;
+using proxy::FillRequest;
+using proxy::Millis;
+using proxy::Task;
+using store::Digest;
+using store::RepositoryKey;
+
+namespace {
+
+constexpr int64_t kMissingBlobMs = 10'000;
+
+std::string question_key(const RepositoryKey& key, const Digest& digest) { return key.repository + "@" + digest.text(); }
+
+// A failure of our own to store: upstream can still be passed on.
+bool can_pass(const Error& error) { return error.kind == Error::Kind::full || error.kind == Error::Kind::internal; }
+
+// `bytes=5-`, of which containerd opens many at once on one blob and hangs up when its share is read. Such readers wait for the one fill.
+bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
+
+}  // namespace
+
+// A reader of a fill that is in progress.
+class MirrorBlobs::Following final : public ByteSource {
+ public:
+  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, RequestContext& context, bool open_ended)
+      : blobs_(blobs), fill_(fill), follower_(std::move(fill), blobs.parts_.fills.stats()), context_(context), open_ended_(open_ended) {}
+
+  Task<Result<>> ready(ByteRange range) override {
+    if (is_far_ahead(range)) {
+      straight_ = true;
+      co_return Result<>();
+    }
+    const auto deadline = blobs_.parts_.loop.now() + Millis(blobs_.settings_.first_byte_wait_ms);
+    while (fill_->available() <= range.first && !fill_->verified() && !fill_->error() && blobs_.parts_.loop.now() < deadline) {
+      co_await fill_->progress().wait_until(deadline);
+    }
+    if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
+    co_return Result<>();
+  }
+
+  Task<> send(Exchange& exchange, ByteRange range) override {
+    uint64_t sent = 0;
+    while (!straight_ && sent < range.length) {
+      const auto position = range.first + sent;
+      while (fill_->available() <= position && !fill_->error()) co_await fill_->progress().wait();
+      if (fill_->available() <= position) break;
+      const auto count = std::min(fill_->available() - position, range.length - sent);
+      co_await exchange.send_file(fill_->file(), position, count);
+      sent += count;
+    }
+    if (sent == range.length) co_return;
+    if (!straight_ && !can_pass(*fill_->error())) co_return exchange.abort();
+    co_await go_straight(exchange, range, sent);
+  }
+
+ private:
+  bool is_far_ahead(const ByteRange& range) const {
+    return !open_ended_ && range.first > fill_->available() + blobs_.settings_.far_ahead_bytes && range.length < *fill_->size() && !fill_->verified();
+  }
+
+  // The rest of the range, from upstream.
+  Task<> go_straight(Exchange& exchange, ByteRange range, uint64_t sent) {
+    context_.cache = CacheResult::pass;
+    auto request = fill_->request();
+    request.size = fill_->size();
+    auto& passage = blobs_.parts_.passage;
+    if (range.length == *fill_->size()) {
+      auto before = std::optional<proxy::SentBefore>(proxy::SentBefore(fill_->file(), sent));
+      auto passed = co_await passage.whole(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), std::move(before));
+      if (!passed) exchange.abort();
+    } else {
+      auto passed = co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), range.first + sent, range.length - sent);
+      if (!passed) exchange.abort();
+    }
+  }
+
+  MirrorBlobs& blobs_;
+  std::shared_ptr<Fill> fill_;
+  Fill::Follower follower_;
+  RequestContext& context_;
+  bool open_ended_;
+  bool straight_ = false;
+};
+
+MirrorBlobs::MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings) : parts_(parts), settings_(settings), questions_(parts.loop) {}
+
+Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Digest digest, RequestContext& context) {
+  const RepositoryKey key(settings_.route, repository);
+  auto known = co_await look_up(key, digest);
+  if (!known) co_return failure(known.error());
+  auto blob = co_await open(digest);
+  if (!known->permitted && (blob || parts_.fills.find(digest))) {
+    exchange.at("asking upstream");
+    auto asked = co_await ask(key, digest);
+    if (!asked) co_return failure(asked.error());
+    known->permitted = true;
+  }
+  if (blob) {
+    context.cache = CacheResult::hit;
+    parts_.store.note_use(digest);
+    StoredBlob source(*blob);
+    co_return co_await send_blob(exchange, context, digest, blob->size, source);
+  }
+  if (exchange.request().method == "HEAD") co_return co_await serve_head(exchange, key, digest, context, *known);
+  co_return co_await serve_fill(exchange, key, digest, context, *known);
+}
+
+// Whether the repository may serve it, and how long a manifest says it is.
+Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest digest) {
+  auto find = [&store = parts_.store, key, digest](store::Reach reach) -> Result<Known> {
+    auto parent = store.catalog().parent_in(digest, key, reach);
+    if (!parent) return failure(parent.error());
+    if (*parent) return Known(true, (*parent)->edge.size);
+    auto permitted = store.may_serve(key, digest, reach);
+    if (!permitted) return failure(permitted.error());
+    return Known(*permitted, std::nullopt);
+  };
+  auto known = find(store::Reach::memory);
+  if (known || known.error().kind != Error::Kind::would_block) co_return known;
+  auto job = [find] { return find(store::Reach::disk); };
+  co_return co_await parts_.workers.run(std::move(job));
+}
+
+Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
+  auto warm = parts_.store.open_blob_if_warm(digest);
+  if (warm || warm.error().kind != Error::Kind::would_block) co_return warm;
+  auto job = [&store = parts_.store, digest] { return store.open_blob(digest); };
+  co_return co_await parts_.workers.run(std::move(job));
+}
+
+FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& digest, std::optional<uint64_t> size) const {
+  FillRequest request(digest, key, registry_request("GET", key.repository, "/blobs/" + digest.text()));
+  request.size = size;
+  return request;
+}
+
+// Upstream's word that this repository has the blob, with its size if the answer tells. Remembered as a link.
+Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask(RepositoryKey key, Digest digest) {
+  if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
+  auto begin = [this, key, digest] { return ask_upstream(key, digest); };
+  co_return co_await questions_.join(question_key(key, digest), begin);
+}
+
+Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_upstream(RepositoryKey key, Digest digest) {
+  auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
+  request.timeout_ms = settings_.manifest_timeout_ms;
+  request.redirect_is_answer = true;
+  auto reply = co_await parts_.origin.fetch(std::move(request), 0);
+  if (!reply) {
+    const auto kind = reply.error().kind;
+    const auto until = parts_.clock.now() + Millis(kMissingBlobMs);
+    if (kind == Error::Kind::not_found || kind == Error::Kind::denied) missing_.put(question_key(key, digest), reply.error(), until);
+    co_return failure(reply.error());
+  }
+  auto job = [&catalog = parts_.store.catalog(), key, digest, now = parts_.clock.now()] {
+    store::Catalog::Batch batch;
+    batch.put_link(digest, key, store::LinkRecord(now));
+    return catalog.write(std::move(batch), store::Durability::buffered);
+  };
+  auto linked = co_await parts_.workers.run(std::move(job));
+  if (!linked) co_return failure(linked.error());
+  co_return reply->head.status == 200 ? reply->head.length : std::nullopt;
+}
+
+// The size alone, by asking for one byte: for upstreams whose answer to HEAD is a redirect that HEAD may not follow.
+Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
+  auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
+  request.headers.add("Range", "bytes=0-0");
+  request.timeout_ms = settings_.manifest_timeout_ms;
+  auto reply = co_await parts_.origin.fetch(std::move(request), 64 << 10);
+  if (!reply) co_return failure(reply.error());
+  auto range = proxy::parse_content_range(reply->head.headers.get("Content-Range"));
+  if (range && range->total) co_return *range->total;
+  if (reply->head.status == 200) co_return reply->body.size();
+  co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
+}
+
+Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Digest digest, RequestContext& context, Known known) {
+  auto size = known.size;
+  if (auto fill = parts_.fills.find(digest); fill && fill->size()) size = fill->size();
+  auto asked = co_await ask(key, digest);
+  if (!asked) co_return failure(asked.error());
+  context.cache = CacheResult::miss;
+  if (*asked) size = *asked;
+  if (!size) {
+    auto told = co_await ask_size(key, digest);
+    if (!told) co_return failure(told.error());
+    size = *told;
+  }
+  reply_blob_head(exchange, context, digest, *size);
+  co_return Result<>();
+}
+
+Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Digest digest, RequestContext& context, Known known) {
+  if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
+  context.cache = parts_.fills.find(digest) ? CacheResult::follow : CacheResult::miss;
+  auto request = fill_request(key, digest, known.size);
+  auto fill = parts_.fills.join(parts_.origin, request);
+  exchange.at("waiting for upstream");
+  while (!fill->size() && !fill->error() && fill->available() == 0) co_await fill->progress().wait();
+
+  auto served = Result<>();
+  if (fill->size()) {
+    exchange.at("following the fill");
+    Following source(*this, fill, context, is_open_ended(exchange.request().headers.get("Range")));
+    served = co_await send_blob(exchange, context, digest, *fill->size(), source);
+  } else if (fill->error()) {
+    served = failure(*fill->error());
+  } else {
+    served = co_await serve_unsized(exchange, fill, context);
+  }
+  if (served || exchange.started()) co_return served;
+  if (fill->size()) request.size = fill->size();
+  if (can_pass(served.error())) co_return co_await pass(exchange, std::move(request), context);
+  // Another repository's fill may fail for reasons of its own: its upstream, its credentials.
+  if (fill->request().repository != key) co_return co_await serve_fill(exchange, key, digest, context, known);
+  const auto until = parts_.clock.now() + Millis(kMissingBlobMs);
+  if (served.error().kind == Error::Kind::not_found) missing_.put(question_key(key, digest), served.error(), until);
+  co_return served;
+}
+
+// Nobody tells how long it is: chunked, and only the end of the fill is the end.
+Task<Result<>> MirrorBlobs::serve_unsized(Exchange& exchange, std::shared_ptr<Fill> fill, RequestContext& context) {
+  Fill::Follower follower(fill, parts_.fills.stats());
+  exchange.start(200, blob_headers(context, fill->request().digest), std::nullopt);
+  for (uint64_t sent = 0; !fill->verified() || sent < fill->available();) {
+    while (fill->available() <= sent && !fill->verified() && !fill->error()) co_await fill->progress().wait();
+    const auto count = fill->available() - sent;
+    if (count == 0 && fill->error()) {
+      exchange.abort();
+      co_return Result<>();
+    }
+    if (count > 0) co_await exchange.send_file(fill->file(), sent, count);
+    sent += count;
+  }
+  exchange.finish();
+  co_return Result<>();
+}
+
+// No room to store it: straight from upstream, for this client alone.
+Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, RequestContext& context) {
+  context.cache = CacheResult::pass;
+  exchange.at("passing from upstream");
+  auto headers = blob_headers(context, request.digest);
+  auto asked = request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
+  if (asked.kind != RequestedRange::Kind::single) {
+    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers), std::nullopt);
+  }
+  const auto range = asked.ranges.front();
+  headers.add("Content-Range", content_range(range, *request.size));
+  co_return co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers), range.first, range.length);
+}
+
+}  // namespace breakwater::routes

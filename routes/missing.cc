@@ -1,0 +1,23 @@
+#include "routes/missing.h"
+
+#include <utility>
+
+namespace breakwater::routes {
+
+std::optional<Error> Missing::find(const std::string& key, store::Time now) {
+  auto found = entries_.find(key);
+  if (found == entries_.end()) return std::nullopt;
+  if (found->second.until > now) return found->second.error;
+  entries_.erase(found);
+  return std::nullopt;
+}
+
+void Missing::put(const std::string& key, Error error, store::Time until) {
+  if (entries_.size() >= entries_max_) entries_.clear();  // to forget costs a question; no order is worth keeping
+  Entry entry;
+  entry.error = std::move(error);
+  entry.until = until;
+  entries_[key] = std::move(entry);
+}
+
+}  // namespace breakwater::routes
