@@ -1,0 +1,218 @@
+#include "proxy/loop.h"
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "test/catch.h"
+
+namespace breakwater::proxy {
+namespace {
+
+Task<> note_when_rung(Signal& signal, std::string& notes, char note) {
+  co_await signal.wait();
+  notes += note;
+}
+
+Task<> stop_after(Loop& loop, Millis duration) {
+  co_await loop.sleep(duration);
+  loop.stop();
+}
+
+Task<> stop_when_empty(Loop& loop, Tasks& tasks) {
+  while (tasks.size() > 0) co_await tasks.ended().wait();
+  loop.stop();
+}
+
+void run_for(Loop& loop, Millis duration) {
+  auto stopper = stop_after(loop, duration);
+  stopper.start();
+  loop.run();
+}
+
+TEST_CASE("a Signal wakes those who wait, in order, and only from run()") {
+  Loop loop;
+  Signal signal(loop);
+  std::string notes;
+  auto first = note_when_rung(signal, notes, 'a');
+  auto second = note_when_rung(signal, notes, 'b');
+  first.start();
+  second.start();
+  signal.ring();
+  CHECK(notes.empty());
+  run_for(loop, Millis(0));
+  CHECK(notes == "ab");
+  CHECK(first.done());
+}
+
+TEST_CASE("a Task that is destroyed while it waits is not woken") {
+  Loop loop;
+  Signal signal(loop);
+  std::string notes;
+  auto kept = note_when_rung(signal, notes, 'k');
+  kept.start();
+  {
+    auto gone = note_when_rung(signal, notes, 'g');
+    gone.start();
+    signal.ring();  // it is on its way already
+  }
+  run_for(loop, Millis(0));
+  CHECK(notes == "k");
+  CHECK_FALSE(signal.awaited());
+}
+
+Task<> destroy_then_note(Signal& signal, Task<>& victim, std::string& notes) {
+  co_await signal.wait();
+  victim = Task<>();
+  notes += 'd';
+}
+
+TEST_CASE("a Task may destroy another that was rung by the same Signal") {
+  Loop loop;
+  Signal signal(loop);
+  std::string notes;
+  Task<> victim = note_when_rung(signal, notes, 'v');
+  auto killer = destroy_then_note(signal, victim, notes);
+  killer.start();
+  victim.start();
+  signal.ring();
+  run_for(loop, Millis(0));
+  CHECK(notes == "d");
+}
+
+Task<> wait_until_then_note(Signal& signal, Moment deadline, std::string& notes) {
+  co_await signal.wait_until(deadline);
+  notes += 'w';
+}
+
+TEST_CASE("waiting until a moment ends by the signal or by the moment, once") {
+  Loop loop;
+  Signal signal(loop);
+  std::string notes;
+  SECTION("by the moment, when nobody rings") {
+    auto task = wait_until_then_note(signal, loop.now() + Millis(1), notes);
+    task.start();
+    run_for(loop, Millis(20));
+    signal.ring();
+    run_for(loop, Millis(0));
+    CHECK(notes == "w");
+  }
+  SECTION("by the signal, long before") {
+    auto task = wait_until_then_note(signal, loop.now() + std::chrono::hours(1), notes);
+    task.start();
+    signal.ring();
+    run_for(loop, Millis(0));
+    CHECK(notes == "w");
+  }
+  SECTION("at a moment in the past") {
+    auto task = wait_until_then_note(signal, loop.now() - Millis(5), notes);
+    task.start();
+    run_for(loop, Millis(10));
+    CHECK(notes == "w");
+  }
+  SECTION("by neither, when the Task is destroyed") {
+    {
+      auto task = wait_until_then_note(signal, loop.now() + Millis(1), notes);
+      task.start();
+    }
+    run_for(loop, Millis(10));
+    CHECK(notes.empty());
+  }
+}
+
+TEST_CASE("stop() before run() lets run() return at once, and the next run() runs") {
+  Loop loop;
+  loop.stop();
+  loop.run();
+  run_for(loop, Millis(0));
+}
+
+TEST_CASE("jobs posted by other threads run on the loop's, each one once") {
+  Loop loop;
+  constexpr int kThreads = 4;
+  constexpr int kJobs = 500;
+  int ran = 0;
+  auto job = [&ran, &loop] {
+    if (++ran == kThreads * kJobs) loop.stop();
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&loop, job] {
+      for (int n = 0; n < kJobs; ++n) loop.post(job);
+    });
+  }
+  loop.run();
+  for (auto& thread : threads) thread.join();
+  CHECK(ran == kThreads * kJobs);
+}
+
+TEST_CASE("the lag is the longest turn since it was last asked for") {
+  Loop loop;
+  run_for(loop, Millis(0));
+  loop.take_lag_seconds();
+  loop.post([] {
+    auto end = std::chrono::steady_clock::now() + Millis(30);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  });
+  run_for(loop, Millis(1));
+  CHECK(loop.take_lag_seconds() >= 0.030);
+  CHECK(loop.take_lag_seconds() == 0);
+}
+
+struct Counted {
+  explicit Counted(int& count) : alive(count) { ++alive; }
+  ~Counted() { --alive; }
+  int& alive;
+};
+
+Task<> hold_until_rung(Signal& signal, int& alive) {
+  Counted counted(alive);
+  co_await signal.wait();
+}
+
+TEST_CASE("spawned Tasks are gone once they have ended") {
+  Loop loop;
+  Signal signal(loop);
+  int alive = 0;
+  Tasks tasks(loop);
+  for (int i = 0; i < 3; ++i) tasks.spawn(hold_until_rung(signal, alive));
+  CHECK(alive == 3);
+  CHECK(tasks.size() == 3);
+  auto stopper = stop_when_empty(loop, tasks);
+  stopper.start();
+  signal.ring();
+  loop.run();
+  CHECK(alive == 0);
+  CHECK(tasks.size() == 0);
+}
+
+TEST_CASE("Tasks that still wait are destroyed with their owner") {
+  Loop loop;
+  Signal signal(loop);
+  int alive = 0;
+  {
+    Tasks tasks(loop);
+    tasks.spawn(hold_until_rung(signal, alive));
+    CHECK(alive == 1);
+  }
+  CHECK(alive == 0);
+  CHECK_FALSE(signal.awaited());
+}
+
+Task<int> ready() { co_return 1; }
+
+Task<> sum_many(int& sum) {
+  for (int i = 0; i < 1'000'000; ++i) sum += co_await ready();
+}
+
+TEST_CASE("a million ready children use no stack") {
+  int sum = 0;
+  auto task = sum_many(sum);
+  task.start();
+  CHECK(sum == 1'000'000);
+}
+
+}  // namespace
+}  // namespace breakwater::proxy
