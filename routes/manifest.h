@@ -1,7 +1,7 @@
 // What a manifest's bytes say: its media type, what it needs, its subject, and the descriptor that the referrers API would list.
 //
 // Read are OCI images, indexes and artifacts and Docker schema 2 and lists. Docker schema 1 and types that we do not know are opaque:
-// kept and served, with no children. The bytes are hostile input: size, depth and number of values are bounded. Pure; any thread.
+// kept and served, with no children. The bytes are hostile input: size, depth and number of values are bounded (routes/json_bounds.h). Pure; any thread.
 #pragma once
 
 #include <string>
@@ -14,8 +14,6 @@
 namespace breakwater::routes {
 
 inline constexpr size_t kManifestBytesMax = 4 << 20;  // as the distribution specification and containerd have it
-inline constexpr size_t kManifestDepthMax = 64;
-inline constexpr size_t kManifestValuesMax = 500'000;
 
 struct Manifest {
   // record: media_type, size, subject and artifact_type are set; the times are the caller's. Children are named once each.

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "proxy/buffers.h"
+#include "proxy/fill.h"
 #include "proxy/http_server.h"
 #include "proxy/origin.h"
 #include "routes/metrics.h"
@@ -12,14 +13,7 @@
 
 namespace breakwater::routes {
 
-struct FillCounts {
-  uint64_t running = 0;
-  uint64_t followers = 0;  // readers of running fills
-  uint64_t resumes_total = 0;
-  uint64_t discarded_total = 0;
-};
-
-void report(MetricsSink& sink, const FillCounts& counts);
+void report(MetricsSink& sink, const proxy::FillStats& stats);
 void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats);
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
 void report(MetricsSink& sink, const store::Budget& budget);

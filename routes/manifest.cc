@@ -1,0 +1,233 @@
+#include "routes/manifest.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "proxy/http.h"
+#include "routes/json_bounds.h"
+#include "routes/media_type.h"
+
+namespace breakwater::routes {
+namespace {
+
+using nlohmann::json;
+
+// How a manifest is laid out; several media types share a shape.
+enum class Shape { image, index, artifact, opaque };
+
+tl::unexpected<Error> bad(std::string why) { return failure(Error::Kind::invalid, "manifest: " + std::move(why)); }
+
+// The field's text, "" if it is absent or no string.
+std::string text_of(const json& object, const char* field) {
+  const auto found = object.find(field);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool has_array(const json& object, const char* field) {
+  const auto found = object.find(field);
+  return found != object.end() && found->is_array();
+}
+
+bool has_object(const json& object, const char* field) {
+  const auto found = object.find(field);
+  return found != object.end() && found->is_object();
+}
+
+// --- which type it is
+
+std::string_view type_by_look(const json& body) {
+  if (has_array(body, "manifests")) return kOciIndex;
+  if (has_object(body, "config") && has_array(body, "layers")) return kOciManifest;
+  if (has_array(body, "fsLayers")) return has_array(body, "signatures") ? kDockerSchema1Signed : kDockerSchema1;
+  return {};
+}
+
+bool says_nothing(std::string_view type) {
+  return type.empty() || proxy::same_token(type, kJson) || proxy::same_token(type, kOctetStream) || proxy::same_token(type, "text/plain");
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+Shape shape_of(std::string_view type) {
+  if (is_image_type(type)) return Shape::image;
+  if (is_index_type(type)) return Shape::index;
+  return type == kOciArtifact ? Shape::artifact : Shape::opaque;
+}
+
+// A body with the fields of two shapes means one thing to one client and another to the next (CVE-2021-41190).
+bool has_shape(const json& body, Shape shape) {
+  const bool layers = body.contains("layers") || body.contains("config") || body.contains("fsLayers");
+  const bool manifests = body.contains("manifests");
+  switch (shape) {
+    case Shape::image:
+      return !manifests && has_object(body, "config") && (has_array(body, "layers") || !body.contains("layers"));
+    case Shape::index:
+      return !layers && (has_array(body, "manifests") || !manifests || body["manifests"].is_null());
+    case Shape::artifact:
+      return !layers && !manifests;
+    case Shape::opaque:
+      break;
+  }
+  return true;
+}
+
+Result<std::string> type_of(const json& body, std::string_view content_type) {
+  const std::string told = lower(without_parameters(content_type));
+  const std::string own = text_of(body, "mediaType");
+  if (says_nothing(told)) {
+    const std::string type = own.empty() ? std::string(type_by_look(body)) : own;
+    if (type.empty()) return bad("neither Content-Type nor the body says what it is");
+    return type;
+  }
+  if (told.starts_with("text/html")) return bad("it came as " + told);
+  // The body's own word is under the digest. Between types of one shape it counts (registries mix up the OCI and Docker names).
+  if (is_manifest_type(own) && own != told) {
+    if (is_manifest_type(told) && shape_of(told) != shape_of(own)) return bad("it came as " + told + " and calls itself " + own);
+    return own;
+  }
+  return told;
+}
+
+// --- what it names
+
+struct Descriptor {
+  store::Digest digest;
+  store::EdgeRecord edge;
+};
+
+Result<Descriptor> descriptor_of(const json& value) {
+  if (!value.is_object()) return bad("a descriptor is no object");
+  auto digest = store::Digest::parse(text_of(value, "digest"));
+  if (!digest) return bad("a descriptor's digest: " + digest.error().message);
+  const auto size = value.find("size");
+  const bool is_size = size != value.end() && size->is_number_integer() && (size->is_number_unsigned() || size->get<int64_t>() >= 0);
+  if (!is_size) return bad("a descriptor has no size");
+  Descriptor descriptor{*digest, {}};
+  descriptor.edge.media_type = text_of(value, "mediaType");
+  descriptor.edge.size = size->get<uint64_t>();
+  return descriptor;
+}
+
+// Gathers children, each once.
+class Children {
+ public:
+  explicit Children(Manifest& manifest) : manifest_(manifest) {}
+
+  Result<> add_blob(const json& value) {
+    auto descriptor = descriptor_of(value);
+    if (!descriptor) return failure(std::move(descriptor.error()));
+    if (is_foreign_layer_type(descriptor->edge.media_type)) {
+      manifest_.foreign_layers.push_back(descriptor->digest);
+      return {};
+    }
+    add(std::move(*descriptor));
+    return {};
+  }
+
+  // An index's child is a manifest by its media type only: BuildKit's older cache exports list layers there.
+  Result<> add_of_index(const json& value) {
+    auto descriptor = descriptor_of(value);
+    if (!descriptor) return failure(std::move(descriptor.error()));
+    descriptor->edge.is_manifest = descriptor->edge.media_type.empty() || is_manifest_type(descriptor->edge.media_type);
+    add(std::move(*descriptor));
+    return {};
+  }
+
+  using Add = Result<> (Children::*)(const json&);
+  Result<> add_each(const json& body, const char* field, Add add_one) {
+    const auto list = body.find(field);
+    if (list == body.end() || list->is_null()) return {};
+    if (!list->is_array()) return bad(std::string(field) + " is no array");
+    for (const auto& value : *list) {
+      if (auto added = (this->*add_one)(value); !added) return added;
+    }
+    return {};
+  }
+
+ private:
+  void add(Descriptor descriptor) {
+    if (!seen_.insert(descriptor.digest).second) return;
+    manifest_.content.children.push_back({descriptor.digest, std::move(descriptor.edge)});
+  }
+
+  Manifest& manifest_;
+  std::set<store::Digest> seen_;
+};
+
+Result<> read_children(const json& body, Shape shape, Manifest& manifest) {
+  Children children(manifest);
+  switch (shape) {
+    case Shape::image:
+      if (auto config = children.add_blob(body["config"]); !config) return config;
+      return children.add_each(body, "layers", &Children::add_blob);
+    case Shape::index:
+      return children.add_each(body, "manifests", &Children::add_of_index);
+    case Shape::artifact:
+      return children.add_each(body, "blobs", &Children::add_blob);
+    case Shape::opaque:
+      break;
+  }
+  return {};
+}
+
+// --- what it refers to
+
+Result<> read_subject(const json& body, store::ManifestRecord& record) {
+  const auto subject = body.find("subject");
+  if (subject == body.end() || subject->is_null()) return {};
+  auto descriptor = descriptor_of(*subject);
+  if (!descriptor) return failure(std::move(descriptor.error()));
+  record.subject = descriptor->digest;
+  return {};
+}
+
+// An image without artifactType is of its config's type (distribution specification, "Listing Referrers").
+std::string artifact_type_of(const json& body, Shape shape) {
+  auto type = text_of(body, "artifactType");
+  if (type.empty() && shape == Shape::image) type = text_of(body["config"], "mediaType");
+  return type;
+}
+
+std::string referrer_descriptor(const json& body, const store::ManifestRecord& record, const store::Digest& digest) {
+  nlohmann::ordered_json descriptor;
+  descriptor["mediaType"] = record.media_type;
+  descriptor["digest"] = digest.text();
+  descriptor["size"] = record.size;
+  if (!record.artifact_type.empty()) descriptor["artifactType"] = record.artifact_type;
+  if (has_object(body, "annotations")) descriptor["annotations"] = body["annotations"];
+  return descriptor.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type, const store::Digest& digest) {
+  if (bytes.size() > kManifestBytesMax) return bad("longer than 4 MiB");
+  if (!json_within_bounds(bytes)) return bad("nested too deep, or of too many values");
+  const auto body = json::parse(bytes, nullptr, false);
+  if (!body.is_object()) return bad("no JSON object");
+  auto type = type_of(body, content_type);
+  if (!type) return failure(std::move(type.error()));
+  const Shape shape = shape_of(*type);
+  if (!has_shape(body, shape)) return bad("the body is not of the shape of " + *type);
+
+  Manifest manifest;
+  store::ManifestRecord& record = manifest.content.record;
+  record.media_type = std::move(*type);
+  record.size = bytes.size();
+  if (auto read = read_children(body, shape, manifest); !read) return failure(std::move(read.error()));
+  if (shape == Shape::opaque) return manifest;
+  if (auto read = read_subject(body, record); !read) return failure(std::move(read.error()));
+  record.artifact_type = artifact_type_of(body, shape);
+  if (record.subject) manifest.content.referrer_descriptor = referrer_descriptor(body, record, digest);
+  return manifest;
+}
+
+}  // namespace breakwater::routes

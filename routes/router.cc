@@ -1,0 +1,202 @@
+#include "routes/router.h"
+
+#include <array>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "proxy/http.h"
+#include "routes/media_type.h"
+#include "routes/oci_error.h"
+
+namespace breakwater::routes {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr size_t kTraceBytesMax = 64;
+constexpr size_t kLoggedTargetBytesMax = 512;
+
+// As nginx has it: the client had gone before there was an answer.
+constexpr int kClientLeft = 499;
+
+bool is_read(std::string_view method) { return method == "GET" || method == "HEAD"; }
+
+bool is_lower_hex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
+
+// The trace id of "00-<32 hex>-<16 hex>-<2 hex>" (W3C Trace Context), or "".
+std::string_view trace_of_parent(std::string_view value) {
+  if (value.size() != 55 || !value.starts_with("00-") || value[35] != '-' || value[52] != '-') return {};
+  const auto id = value.substr(3, 32);
+  const bool is_zero = id.find_first_not_of('0') == std::string_view::npos;
+  return is_lower_hex(id) && !is_zero ? id : std::string_view();
+}
+
+bool is_trace(std::string_view text) {
+  if (text.empty() || text.size() > kTraceBytesMax) return false;
+  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == std::string_view::npos;
+}
+
+std::string hex_of(uint64_t value) {
+  std::string text(16, '0');
+  for (auto digit = text.rbegin(); value != 0; ++digit, value >>= 4) *digit = "0123456789abcdef"[value & 15];
+  return text;
+}
+
+bool is_logged_parameter(std::string_view key) { return key == "ns" || key == "n" || key == "last"; }
+
+void append_printable(std::string& text, std::string_view more) {
+  for (const char c : more) {
+    if (text.size() == kLoggedTargetBytesMax) return;
+    const bool printable = static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7f && c != '"' && c != '\\';
+    text += printable ? c : '?';
+  }
+}
+
+void reply_ok(proxy::Exchange& exchange, std::string_view content_type, std::string_view body) {
+  auto headers = base_headers();
+  headers.add("Content-Type", std::string(content_type));
+  exchange.reply(200, std::move(headers), body);
+}
+
+}  // namespace
+
+std::string_view given_trace(const proxy::Headers& headers) {
+  if (const auto parent = trace_of_parent(headers.get("traceparent")); !parent.empty()) return parent;
+  const auto id = headers.get("X-Request-Id");
+  return is_trace(id) ? id : std::string_view();
+}
+
+std::string loggable(std::string_view target) {
+  const size_t question = target.find('?');
+  std::string text;
+  append_printable(text, target.substr(0, question));
+  if (question == std::string_view::npos) return text;
+  std::string_view rest = target.substr(question);
+  while (!rest.empty()) {
+    const size_t end = rest.find('&', 1);
+    const auto parameter = rest.substr(1, end == std::string_view::npos ? end : end - 1);
+    const size_t equals = parameter.find('=');
+    append_printable(text, rest.substr(0, 1));
+    append_printable(text, is_logged_parameter(parameter.substr(0, equals)) ? parameter : parameter.substr(0, equals));
+    if (equals != std::string_view::npos && !is_logged_parameter(parameter.substr(0, equals))) append_printable(text, "=-");
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end);
+  }
+  return text;
+}
+
+// The access line and the count of one request, written when it ends, however it ends: its Task's frame holds this.
+class Router::Access {
+ public:
+  Access(Router& router, const proxy::Exchange& exchange, const RequestContext& context)
+      : router_(router), exchange_(exchange), context_(context), exceptions_(std::uncaught_exceptions()) {
+    ++router_.requests_running_;
+  }
+  Access(const Access&) = delete;
+  Access& operator=(const Access&) = delete;
+  ~Access() {
+    --router_.requests_running_;
+    const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun_).count();
+    const auto& request = exchange_.request();
+    auto& counts = context_.route == router_.settings_.route ? router_.counts_ : router_.metrics_.of(context_.route);
+    counts.count_request(request.method, status(), context_.cache, seconds, exchange_.bytes_sent());
+    log(request, seconds);
+  }
+
+  void ended() { ended_ = true; }
+
+ private:
+  // A route that ends without a reply is answered 500 by the server; one that is destroyed had nobody to answer any more.
+  int status() const {
+    if (exchange_.started()) return exchange_.status();
+    return ended_ || std::uncaught_exceptions() > exceptions_ ? 500 : kClientLeft;
+  }
+
+  void log(const proxy::Request& request, double seconds) const {
+    const std::string path = loggable(request.target);
+    const std::array<store::Log::Field, 10> fields = {{
+        {"route", context_.route},
+        {"client", exchange_.peer().text},
+        {"method", request.method},
+        {"path", path},
+        {"status", int64_t{status()}},
+        {"bytes", static_cast<int64_t>(exchange_.bytes_sent())},
+        {"seconds", seconds},
+        {"cache", name_of(context_.cache)},
+        {"trace", context_.trace},
+        {"end", ended_ ? std::string_view("whole") : std::string_view(exchange_.step())},
+    }};
+    // Only an end that is not the usual one is worth a field: it names what the request waited for.
+    const size_t count = ended_ ? fields.size() - 1 : fields.size();
+    router_.log_.write(store::Log::Level::info, "request", std::span(fields.data(), count));
+  }
+
+  Router& router_;
+  const proxy::Exchange& exchange_;
+  const RequestContext& context_;
+  int exceptions_;
+  SteadyClock::time_point begun_ = SteadyClock::now();
+  bool ended_ = false;
+};
+
+Router::Router(RouterSettings settings, Registry& registry, Metrics& metrics, store::Log& log)
+    : settings_(std::move(settings)),
+      registry_(registry),
+      metrics_(metrics),
+      counts_(metrics.of(settings_.route)),
+      log_(log),
+      random_(std::random_device()()) {}
+
+proxy::Route Router::route() {
+  return [this](proxy::Exchange& exchange) { return serve(exchange); };
+}
+
+proxy::Task<> Router::serve(proxy::Exchange& exchange) {
+  RequestContext context;
+  context.trace = trace_of(exchange.request().headers);
+  context.route = settings_.route;
+  Access access(*this, exchange, context);
+  if (requests_running_ > settings_.requests_max) {
+    reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name, context.trace);
+  } else if (!settings_.allow.allows(exchange.peer())) {
+    reply_denied(exchange, "the address " + exchange.peer().text + " is not among those that may use this route", context.trace);
+  } else {
+    co_await dispatch(exchange, context);
+  }
+  access.ended();
+}
+
+proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& context) {
+  const auto& request = exchange.request();
+  const auto plain_path = std::string_view(request.target).substr(0, request.target.find('?'));
+  if (!is_read(request.method) && !settings_.writable) {
+    reply_not_allowed(exchange, "GET, HEAD", "this is a mirror: it is read-only", context.trace);
+    co_return;
+  }
+  if (plain_path == "/" || plain_path == "/healthz") {
+    if (is_read(request.method))
+      reply_ok(exchange, "text/plain", "ok");
+    else
+      reply_not_allowed(exchange, "GET, HEAD", "", context.trace);
+    co_return;
+  }
+  const auto path = parse_oci_path(request.target);
+  if (!path) {
+    reply_path_error(exchange, path.error(), context.trace);
+  } else if (path->kind == OciPath::Kind::unknown) {
+    reply_no_such_path(exchange, context.trace);
+  } else if (path->kind != OciPath::Kind::base) {
+    co_await registry_.serve(exchange, *path, context);
+  } else if (is_read(request.method)) {
+    reply_ok(exchange, kJson, "{}");
+  } else {
+    reply_not_allowed(exchange, "GET, HEAD", "", context.trace);
+  }
+}
+
+std::string Router::trace_of(const proxy::Headers& headers) {
+  const auto given = given_trace(headers);
+  return given.empty() ? hex_of(random_()) : std::string(given);
+}
+
+}  // namespace breakwater::routes
