@@ -1,0 +1,231 @@
+#include "conf/appliance.h"
+
+#include <csignal>
+#include <map>
+#include <utility>
+
+#include "proxy/buffers.h"
+#include "proxy/fill.h"
+#include "proxy/http_server.h"
+#include "proxy/loop.h"
+#include "proxy/origin.h"
+#include "proxy/passage.h"
+#include "proxy/unix_signals.h"
+#include "proxy/upstream.h"
+#include "proxy/workers.h"
+#include "routes/health.h"
+#include "routes/manifest_cache.h"
+#include "routes/metrics.h"
+#include "routes/metrics_sources.h"
+#include "routes/mirror.h"
+#include "routes/router.h"
+#include "store/store.h"
+
+namespace breakwater::conf {
+namespace {
+
+constexpr uint64_t kManifestCacheBytes = 16 << 20;
+constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
+
+store::StoreSettings store_settings(const Config& config) {
+  store::StoreSettings settings;
+  settings.data = config.data;
+  if (config.bytes_max) settings.bytes_max = *config.bytes_max;
+  for (const auto& route : config.routes) {
+    if (route.bytes_max) settings.route_bytes_max[route.name] = *route.bytes_max;
+    if (route.mirror) settings.mirror_routes.push_back(route.name);
+  }
+  return settings;
+}
+
+proxy::PassageSettings passage_settings(const Config& config) {
+  proxy::PassageSettings settings;
+  settings.retry = config.fills.retry;
+  return settings;
+}
+
+routes::MirrorSettings mirror_settings(const RouteConfig& route) {
+  routes::MirrorSettings settings;
+  settings.route = route.name;
+  settings.registry = route.mirror->registry;
+  settings.freshness = route.mirror->freshness;
+  return settings;
+}
+
+}  // namespace
+
+// In the order of their making; the end of each comes before the end of what it uses.
+struct Appliance::Parts {
+  struct Served {
+    Served(Parts& parts, proxy::Origin& origin, const RouteConfig& config);
+    routes::Mirror mirror;
+    routes::Namespaces namespaces;
+    routes::Router router;
+    proxy::HttpServer server;
+  };
+
+  Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log, std::unique_ptr<store::Store> opened);
+
+  void add(const RouteConfig& route);
+  Result<> listen();
+  Result<> listen(proxy::HttpServer& server, const std::string& route, const std::vector<std::string>& addresses);
+  void add_metric_sources();
+  void terminate();
+  proxy::Task<> drain();
+  proxy::Task<> upkeep();
+  bool idle() const;
+
+  const Config config;
+  store::Disk& disk;
+  const store::Clock& clock;
+  store::Log& log;
+  std::unique_ptr<store::Store> store;
+  proxy::Loop loop;
+  proxy::Workers workers;
+  proxy::Buffers buffers;
+  proxy::Upstream upstream;
+  routes::Metrics metrics;
+  routes::ManifestCache manifests;
+  std::vector<std::unique_ptr<proxy::Origin>> origins;  // as config.routes; fills in progress use them to their end
+  proxy::Passage passage;
+  proxy::Fills fills;
+  std::map<std::string, routes::Mirror*> mirrors;  // by registry name
+  std::vector<std::unique_ptr<Served>> served;
+  routes::Health health;
+  proxy::HttpServer metrics_server;
+  proxy::UnixSignals signals;
+  std::vector<Listening> listening;
+  bool terminating = false;
+  proxy::Tasks tasks;
+};
+
+Appliance::Parts::Served::Served(Parts& parts, proxy::Origin& origin, const RouteConfig& config)
+    : mirror(routes::MirrorParts(parts.loop, parts.workers, *parts.store, parts.fills, parts.passage, origin, parts.manifests, parts.clock, parts.log),
+             mirror_settings(config)),
+      namespaces(mirror, parts.mirrors),
+      router(routes::RouterSettings(config.name, config.allow), namespaces, parts.metrics, parts.log),
+      server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server, router.route()) {
+  parts.mirrors[config.mirror->registry] = &mirror;
+}
+
+Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log,
+                        std::unique_ptr<store::Store> opened)
+    : config(settings),
+      disk(the_disk),
+      clock(the_clock),
+      log(the_log),
+      store(std::move(opened)),
+      workers(loop, config.workers),
+      buffers(loop, config.buffer_bytes_max),
+      upstream(loop, config.upstream),
+      manifests(kManifestCacheBytes),
+      passage(loop, workers, buffers, disk, passage_settings(config)),
+      fills(loop, workers, buffers, *store, log, config.fills),
+      health(metrics, config.metrics.allow),
+      metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
+      signals(loop, {SIGTERM, SIGINT}, [this](int) { terminate(); }),
+      tasks(loop) {
+  for (const auto& route : config.routes) add(route);
+  add_metric_sources();
+}
+
+void Appliance::Parts::add(const RouteConfig& route) {
+  origins.push_back(std::make_unique<proxy::Origin>(loop, upstream, clock, log, route.mirror->origin));
+  auto& counts = metrics.of(route.name);
+  origins.back()->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
+  served.push_back(std::make_unique<Served>(*this, *origins.back(), route));
+}
+
+Result<> Appliance::Parts::listen() {
+  for (size_t i = 0; i < served.size(); ++i) {
+    auto bound = listen(served[i]->server, config.routes[i].name, config.routes[i].listen);
+    if (!bound) return bound;
+  }
+  return listen(metrics_server, "metrics", config.metrics.listen);
+}
+
+Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& route, const std::vector<std::string>& addresses) {
+  for (const auto& address : addresses) {
+    auto bound = server.listen(address);
+    if (!bound) return failure(bound.error().kind, "route " + route + ": " + bound.error().message);
+    listening.push_back(Listening(route, *bound));
+  }
+  return {};
+}
+
+void Appliance::Parts::add_metric_sources() {
+  metrics.add_source([this](routes::MetricsSink& sink) {
+    for (size_t i = 0; i < served.size(); ++i) {
+      routes::report(sink, config.routes[i].name, origins[i]->stats());
+      routes::report(sink, config.routes[i].name, served[i]->server.stats());
+    }
+    routes::report(sink, fills.stats());
+    routes::report(sink, store->budget());
+    routes::report(sink, buffers);
+    routes::report_loop(sink, loop.take_lag_seconds(), workers.queued());
+    routes::report_evicted(sink, store->evicted_total());
+    routes::report_process(sink);
+  });
+}
+
+void Appliance::Parts::terminate() {
+  if (std::exchange(terminating, true)) return loop.stop();
+  tasks.spawn(drain());
+}
+
+bool Appliance::Parts::idle() const {
+  for (const auto& one : served) {
+    if (!one->server.idle()) return false;
+  }
+  return true;
+}
+
+proxy::Task<> Appliance::Parts::drain() {
+  log.info("draining", {{"timeout_ms", config.drain_timeout_ms}});
+  health.set(routes::Readiness::draining);
+  for (auto& one : served) one->server.drain();
+  const auto deadline = loop.now() + proxy::Millis(config.drain_timeout_ms);
+  for (auto& one : served) {
+    while (!one->server.idle() && loop.now() < deadline) co_await one->server.became_idle().wait_until(deadline);
+  }
+  if (!idle()) log.warning("drain timed out", {{"timeout_ms", config.drain_timeout_ms}});
+  metrics_server.drain();
+  loop.stop();
+}
+
+// What is written now and then rather than with every request.
+proxy::Task<> Appliance::Parts::upkeep() {
+  for (;;) {
+    co_await loop.sleep(kUpkeepInterval);
+    auto job = [&kept = *store] {
+      kept.measure();
+      return kept.flush_uses();
+    };
+    auto flushed = co_await workers.run(std::move(job));
+    if (!flushed) log.warning("uses not written", {{"reason", flushed.error().message}});
+  }
+}
+
+Appliance::Appliance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Appliance::~Appliance() = default;
+
+Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, store::Disk& disk, const store::Clock& clock, store::Log& log) {
+  auto opened = store::Store::open(store_settings(config), disk, clock, log);
+  if (!opened) return failure(opened.error());
+  auto parts = std::make_unique<Parts>(config, disk, clock, log, std::move(*opened));
+  auto bound = parts->listen();
+  if (!bound) return failure(bound.error());
+  return std::unique_ptr<Appliance>(new Appliance(std::move(parts)));
+}
+
+const std::vector<Appliance::Listening>& Appliance::listening() const { return parts_->listening; }
+
+void Appliance::run() {
+  for (const auto& one : parts_->listening) parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
+  parts_->health.set(routes::Readiness::ready);
+  parts_->tasks.spawn(parts_->upkeep());
+  parts_->loop.run();
+  parts_->log.info("stopped", {});
+}
+
+}  // namespace breakwater::conf

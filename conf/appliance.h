@@ -1,0 +1,40 @@
+// The whole of Breakwater in one process: everything is built here, in this order, and handed to what needs it.
+//
+//   build()  opens the store (and recovers it), makes every mirror, binds every address: all of it or an error, never half
+//   run()    until SIGTERM or SIGINT; then drains: no new connections, requests that run are finished (drain_timeout), partial
+//            files are kept for the next start. A second signal ends it at once.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+#include "store/clock.h"
+#include "store/disk.h"
+#include "store/log.h"
+#include "store/result.h"
+
+namespace breakwater::conf {
+
+class Appliance {
+ public:
+  // What it borrows outlives it.
+  [[nodiscard]] static Result<std::unique_ptr<Appliance>> build(const Config& config, store::Disk& disk, const store::Clock& clock, store::Log& log);
+  ~Appliance();
+
+  void run();
+
+  struct Listening {
+    std::string route;  // "metrics" for the metrics
+    std::string address;
+  };
+  const std::vector<Listening>& listening() const;
+
+ private:
+  struct Parts;
+  explicit Appliance(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace breakwater::conf

@@ -1,0 +1,70 @@
+// What was decided: the whole configuration, as read from one JSON file (with comments) or as it is without one.
+//
+// Nothing starts half: every mistake is found before anything is opened, and each is one line with the path of its key
+// (`routes[2].mirror.upstream: …`). Settings structs live beside the code that they configure; this only composes them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/fill.h"
+#include "proxy/http_server.h"
+#include "proxy/origin.h"
+#include "proxy/upstream.h"
+#include "routes/access.h"
+#include "routes/freshness.h"
+#include "store/log.h"
+
+namespace breakwater::conf {
+
+struct MirrorConfig {
+  std::string registry;          // the name that clients know it by: "docker.io"
+  proxy::OriginSettings origin;  // its name is the route's
+  routes::FreshnessSettings freshness;
+};
+
+struct RouteConfig {
+  std::string name;
+  std::vector<std::string> listen;  // "127.0.0.1:5000"
+  std::optional<MirrorConfig> mirror;
+  std::optional<uint64_t> bytes_max;
+  routes::Networks allow = routes::Networks::internal();
+};
+
+struct MetricsConfig {
+  std::vector<std::string> listen;
+  routes::Networks allow = routes::Networks::internal();
+};
+
+struct Config {
+  std::filesystem::path data = "data";
+  std::optional<uint64_t> bytes_max;  // the whole store
+  std::vector<RouteConfig> routes;
+  MetricsConfig metrics;
+  uint64_t buffer_bytes_max = 128ULL << 20;
+  uint32_t workers = 2;
+  int64_t drain_timeout_ms = 30'000;
+  proxy::ServerSettings server;
+  proxy::UpstreamSettings upstream;
+  proxy::FillSettings fills;
+  store::LogSettings log;
+};
+
+// The five mirrors and the metrics on 127.0.0.1.
+Config default_config();
+
+// All that is wrong, one line each with its path; nothing is half a Config.
+struct ConfigErrors {
+  std::vector<std::string> lines;
+};
+[[nodiscard]] tl::expected<Config, ConfigErrors> parse_config(std::string_view json);
+[[nodiscard]] tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& file);
+
+// What would run, for check-config: one line a listener and bound. No secrets.
+std::string describe(const Config& config);
+
+}  // namespace breakwater::conf
