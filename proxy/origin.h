@@ -7,16 +7,20 @@
 //            challenge gets a token of its own, anonymous unless credentials are configured for it
 //         -> the final answer, or an Error
 //
-// Answers become errors so (field notes 4.3): 404/410 not_found; 401/403 denied; 429 throttled (Retry-After from the header in seconds, as a date or an epoch, or
-// from the body; 1 s to 15 min); 408 and 5xx unavailable; what the caller cannot use (HTML, a redirect without Location, more than five, a forbidden
-// target) corrupt. 200, 206, 304 and 416 are answers.
+// Answers become errors so (proxy/origin_rules.h): 404/410 not_found; 401/403 denied, or unavailable if it is a CDN that refuses (its URL may have
+// expired: asking the registry again gives another); 429 throttled (Retry-After from the header in seconds, as a date or an epoch, or from the
+// body; 1 s to 15 min); 408 and 5xx unavailable; 400 invalid; what the caller cannot use (HTML, a redirect without Location, more than
+// five, a forbidden target) corrupt. 200, 206, 304 and 416 are answers.
 //
-// After a 429, and for a short, growing while after failures to connect, every request fails at once with the same error: no storm goes upstream. Presigned
-// URLs are neither kept nor logged. Belongs to the loop's thread.
+// Each host has a Circuit (proxy/circuit.h): after a 429, and for a short, growing while after failures to reach it, every request to it fails at once
+// with the same error, so no storm goes upstream. A CDN's failures do not count for the registry; a 429 of the token endpoint does.
+//
+// Credentials go to the upstream's own scheme, host and port, and to its token realms; nowhere else. Presigned URLs are neither kept
+// nor logged. Belongs to the loop's thread; the Origin must outlive its Tasks.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,7 +56,8 @@ struct OriginRequest {
   std::string scope;   // "repository:library/alpine:pull"; keys the token, and is asked for instead of the challenge's own on the origin's host
   Headers headers;     // Accept, Range, If-None-Match
   int64_t timeout_ms = 0;
-  // A HEAD is answered by the registry itself: a redirect says that the thing is there. Then 3xx is an answer too.
+  // A HEAD is answered by the registry itself: a redirect says that the thing is there. Then 3xx is an answer too, unless it leads to
+  // another registry (a path below /v2/), which has not been asked yet.
   bool redirect_is_answer = false;
 };
 

@@ -1,16 +1,23 @@
 // HTTP requests to other servers: one libcurl multi handle on the Loop. One request, one answer: no redirect is followed, no
 // challenge answered, nothing retried here; that is Origin's business.
 //
-// Connections are reused; DNS answers are not kept past 60 s; HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured. HTTP/1.1 only while libcurl is older
-// than 8.6, where pausing HTTP/2 stalls (one named gate in the .cc). Belongs to the loop's thread. Destroying the Task aborts the transfer.
+// Connections are reused; DNS answers are not kept past 60 s, and are waited for on libcurl's own threads; the proxy is chosen
+// as proxy_choice.h says. HTTP/1.1 only while libcurl is older than 8.6, where pausing HTTP/2 stalls (one named gate in the .cc). No
+// cookies, no content decoding: the bytes are those that were sent, `Accept-Encoding: identity` asks for them.
 //
-// Errors: `unavailable` (DNS, connect, TLS, reset, stall, timeout; the message says which, and names host and path but no query), `corrupt`
-// (the body ended short of its Content-Length, or is malformed), and whatever the sink returned.
+// Belongs to the loop's thread. Destroying the Task aborts the transfer; the Upstream must outlive its Tasks.
+//
+// Errors: `unavailable` when there is no answer or it broke off: DNS, connect, TLS, reset, stall, timeout, a body short of its
+// Content-Length (the caller may go on from where it is); `corrupt` when the answer is no HTTP, its head is too long, or the address is
+// one that is forbidden; and whatever the sink returned. The message names scheme, host, port and path, never the query.
+// More bytes than Content-Length says are cut off by libcurl and not seen; a body without length ends when it ends. Who knows
+// the size checks it.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -35,7 +42,10 @@ struct UpstreamRequest {
   std::string method;  // GET or HEAD
   std::string url;
   Headers headers;
-  int64_t timeout_ms = 0;  // for all of it; 0 = only connect and stall bound it
+  int64_t timeout_ms = 0;  // for all of it, pauses too; 0 = only connect and stall bound it
+  // Whether it may go to loopback, private and link-local addresses. Looked at when connecting, so a name that leads there is caught
+  // too; not when a proxy connects for us, which has rules of its own.
+  bool private_allowed = true;
 };
 
 struct Head {
@@ -43,12 +53,15 @@ struct Head {
   Headers headers;
   std::optional<uint64_t> length;  // Content-Length
   double seconds = 0;              // until the head was here
+  std::string address;             // the peer's, "10.0.0.7"; "" behind a proxy
 };
 
 // Where a body goes. Called from inside libcurl: must not wait, must not destroy the transfer.
 class Sink {
  public:
   virtual ~Sink() = default;
+  // The connection stands, TLS and all, and the request is about to go.
+  virtual void connected() {}
   // Once, when the head is there, before any body. An error ends the transfer and is its result.
   virtual Result<> head(const Head& head) = 0;
   // True: taken. False: not now, the same bytes come again after resume(). An error ends the transfer.
@@ -61,6 +74,7 @@ class Sink {
 
  private:
   friend class Upstream;
+  friend class Origin;  // puts a Sink of its own before the caller's, and hands resume() on
   std::function<void()> resume_;
 };
 
@@ -85,6 +99,7 @@ class Upstream {
 
  private:
   struct Impl;
+  class Transfer;
   std::unique_ptr<Impl> impl_;
 };
 
