@@ -1,0 +1,74 @@
+// An Exchange without a connection: the request is the test's, and the reply is remembered. Writes end at once.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "proxy/exchange.h"
+
+namespace breakwater::test {
+
+class RecordedExchange final : public proxy::Exchange {
+ public:
+  RecordedExchange(std::string method, std::string target, proxy::Headers headers = {}) {
+    request_.method = std::move(method);
+    request_.target = std::move(target);
+    request_.headers = std::move(headers);
+    set_peer(127, 0, 0, 1);
+  }
+
+  void set_peer(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
+    peer_.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d};
+    peer_.text = std::to_string(a) + '.' + std::to_string(b) + '.' + std::to_string(c) + '.' + std::to_string(d);
+  }
+
+  const proxy::Request& request() const override { return request_; }
+  const proxy::Peer& peer() const override { return peer_; }
+  std::optional<uint64_t> body_length() const override { return 0; }
+  proxy::Task<Result<std::string>> read() override { co_return std::string(); }
+
+  void reply(int status, proxy::Headers headers, std::string_view body) override {
+    start(status, std::move(headers), body.size());
+    body_ = body;
+  }
+  void reply(int status, proxy::Headers headers, std::shared_ptr<const std::string> body) override {
+    reply(status, std::move(headers), std::string_view(*body));
+  }
+  void start(int status, proxy::Headers headers, std::optional<uint64_t> length) override {
+    status_ = status;
+    headers_ = std::move(headers);
+    length_ = length;
+  }
+  proxy::Task<> write(std::string piece) override {
+    body_ += piece;
+    co_return;
+  }
+  proxy::Task<> send_file(store::SharedFile, uint64_t, uint64_t) override { co_return; }
+  void finish() override {}
+  void abort() override { aborted_ = true; }
+  void close_after() override {}
+
+  bool started() const override { return status_ != 0; }
+  int status() const override { return status_; }
+  uint64_t bytes_sent() const override { return body_.size(); }
+  void at(const char* step) override { step_ = step; }
+  const char* step() const override { return step_; }
+
+  const proxy::Headers& reply_headers() const { return headers_; }
+  const std::string& body() const { return body_; }
+  bool aborted() const { return aborted_; }
+
+ private:
+  proxy::Request request_;
+  proxy::Peer peer_;
+  proxy::Headers headers_;
+  std::optional<uint64_t> length_;
+  std::string body_;
+  int status_ = 0;
+  bool aborted_ = false;
+  const char* step_ = "";
+};
+
+}  // namespace breakwater::test

@@ -1,0 +1,106 @@
+#include "routes/metrics.h"
+
+#include <string>
+
+#include "routes/metrics_sources.h"
+#include "test/catch.h"
+
+namespace breakwater::routes {
+namespace {
+
+bool says(Metrics& metrics, const std::string& line) { return ("\n" + metrics.text()).find("\n" + line + "\n") != std::string::npos; }
+
+TEST_CASE("requests are counted by route, method, code and cache result") {
+  Metrics metrics;
+  auto& counts = metrics.of("dockerhub");
+  counts.count_request("GET", 200, CacheResult::hit, 0.0004, 100);
+  counts.count_request("GET", 200, CacheResult::hit, 0.2, 100);
+  counts.count_request("HEAD", 200, CacheResult::stale, 0.2, 0);
+  metrics.of("quay").count_request("GET", 404, CacheResult::none, 0.2, 7);
+  CHECK(says(metrics, R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 2)"));
+  CHECK(says(metrics, R"(breakwater_requests_total{cache="none",code="404",method="GET",route="quay"} 1)"));
+  CHECK(says(metrics, R"(breakwater_request_seconds_count{route="dockerhub"} 3)"));
+  CHECK(says(metrics, R"(breakwater_request_seconds_bucket{route="dockerhub",le="0.0005"} 1)"));
+  CHECK(says(metrics, R"(breakwater_served_bytes_total{route="dockerhub"} 200)"));
+  CHECK(says(metrics, R"(breakwater_stale_answers_total{route="dockerhub"} 1)"));
+  CHECK(&metrics.of("dockerhub") == &counts);
+}
+
+TEST_CASE("a client cannot make up labels") {
+  Metrics metrics;
+  for (int i = 0; i < 100; ++i) metrics.of("r").count_request("M" + std::to_string(i), 200, CacheResult::none, 0, 0);
+  CHECK(says(metrics, R"(breakwater_requests_total{cache="none",code="200",method="other",route="r"} 100)"));
+}
+
+TEST_CASE("upstream answers are a histogram for each route") {
+  Metrics metrics;
+  metrics.of("quay").observe_upstream(0.03);
+  CHECK(says(metrics, R"(breakwater_upstream_seconds_bucket{route="quay",le="0.05"} 1)"));
+}
+
+TEST_CASE("sources are asked at every scrape, and one name is one family") {
+  Metrics metrics;
+  uint64_t scrapes = 0;
+  metrics.add_source([&scrapes](MetricsSink& sink) { sink.gauge("test_gauge", "Help.", {{"route", "a"}}, static_cast<double>(++scrapes)); });
+  metrics.add_source([](MetricsSink& sink) { sink.gauge("test_gauge", "Help.", {{"route", "b"}}, 7); });
+  CHECK(says(metrics, R"(test_gauge{route="a"} 1)"));
+  CHECK(says(metrics, R"(test_gauge{route="a"} 2)"));
+  const auto text = metrics.text();
+  CHECK(text.find("# TYPE test_gauge gauge") == text.rfind("# TYPE test_gauge"));
+  CHECK(text.find(R"(test_gauge{route="b"} 7)") != std::string::npos);
+}
+
+TEST_CASE("what others count is reported under its documented name") {
+  Metrics metrics;
+  proxy::FillStats fills;
+  fills.running = 2;
+  fills.resumes_total = 5;
+  proxy::OriginStats origin;
+  origin.fetched_bytes = 12;
+  origin.throttled_until = store::Time(std::chrono::milliseconds(1'800'000'000'500));
+  proxy::ServerStats server;
+  server.connections = 3;
+  metrics.add_source([&](MetricsSink& sink) {
+    report(sink, fills);
+    report(sink, "ghcr", origin);
+    report(sink, "ghcr", server);
+    report_loop(sink, 0.25, 4);
+  });
+  CHECK(says(metrics, "breakwater_fills_running 2"));
+  CHECK(says(metrics, "breakwater_fill_resumes_total 5"));
+  CHECK(says(metrics, R"(breakwater_fetched_bytes_total{route="ghcr"} 12)"));
+  CHECK(metrics.text().find(R"(breakwater_upstream_throttled_until_timestamp_seconds{route="ghcr"} 1800000000.5)") != std::string::npos);
+  CHECK(metrics.text().find("ratelimit_remaining") == std::string::npos);
+  CHECK(says(metrics, R"(breakwater_connections{route="ghcr"} 3)"));
+  CHECK(says(metrics, "breakwater_loop_lag_seconds 0.25"));
+  CHECK(says(metrics, "breakwater_worker_queue 4"));
+  origin.ratelimit_remaining = 76;
+  CHECK(says(metrics, R"(breakwater_upstream_ratelimit_remaining{route="ghcr"} 76)"));
+}
+
+TEST_CASE("a bound that is none is not reported") {
+  Metrics metrics;
+  store::Budget budget(store::Budget::kUnbounded);
+  budget.set_bound("quay", 8192);
+  budget.add_stored("quay", 4096);
+  metrics.add_source([&budget](MetricsSink& sink) { report(sink, budget); });
+  CHECK(says(metrics, R"(breakwater_store_bytes{route="quay"} 4096)"));
+  CHECK(says(metrics, R"(breakwater_store_bytes_max{route="quay"} 8192)"));
+  CHECK(says(metrics, "breakwater_store_whole_bytes 4096"));
+  CHECK(metrics.text().find("breakwater_store_whole_bytes_max") == std::string::npos);
+}
+
+TEST_CASE("the process reports what it uses") {
+  Metrics metrics;
+  metrics.add_source([](MetricsSink& sink) { report_process(sink); });
+  const auto text = metrics.text();
+  const auto value_of = [&text](const std::string& name) { return std::stod(text.substr(text.find("\n" + name + " ") + name.size() + 2)); };
+  CHECK(value_of("process_resident_memory_bytes") > 1e6);
+  CHECK(value_of("process_start_time_seconds") > 1.6e9);
+  CHECK(value_of("process_open_fds") >= 3);
+  CHECK(value_of("process_max_fds") >= value_of("process_open_fds"));
+  CHECK(value_of("process_cpu_seconds_total") >= 0);
+}
+
+}  // namespace
+}  // namespace breakwater::routes

@@ -1,0 +1,104 @@
+#include "routes/oci_error.h"
+
+#include <string>
+
+#include "test/catch.h"
+#include "test/fakes/recorded_exchange.h"
+
+namespace breakwater::routes {
+namespace {
+
+using test::RecordedExchange;
+using Kind = Error::Kind;
+
+TEST_CASE("each error has its status and its OCI code") {
+  struct Row {
+    Kind kind;
+    OciSubject subject;
+    int status;
+    std::string_view code;
+  };
+  const auto row = GENERATE(values<Row>({
+      {Kind::not_found, OciSubject::name, 404, "NAME_UNKNOWN"},
+      {Kind::not_found, OciSubject::manifest, 404, "MANIFEST_UNKNOWN"},
+      {Kind::not_found, OciSubject::blob, 404, "BLOB_UNKNOWN"},
+      {Kind::not_found, OciSubject::upload, 404, "BLOB_UPLOAD_UNKNOWN"},
+      {Kind::denied, OciSubject::manifest, 404, "NAME_UNKNOWN"},
+      {Kind::throttled, OciSubject::blob, 429, "TOOMANYREQUESTS"},
+      {Kind::unavailable, OciSubject::blob, 503, "UNAVAILABLE"},
+      {Kind::corrupt, OciSubject::manifest, 502, "UPSTREAM_INVALID"},
+      {Kind::full, OciSubject::upload, 507, "STORE_FULL"},
+      {Kind::invalid, OciSubject::manifest, 400, "MANIFEST_INVALID"},
+      {Kind::invalid, OciSubject::blob, 400, "DIGEST_INVALID"},
+      {Kind::invalid, OciSubject::name, 400, "NAME_INVALID"},
+      {Kind::invalid, OciSubject::upload, 400, "BLOB_UPLOAD_INVALID"},
+      {Kind::conflict, OciSubject::manifest, 405, "UNSUPPORTED"},
+      {Kind::conflict, OciSubject::upload, 416, "BLOB_UPLOAD_INVALID"},
+      {Kind::internal, OciSubject::blob, 500, "UNKNOWN"},
+      {Kind::would_block, OciSubject::blob, 500, "UNKNOWN"},
+  }));
+  CAPTURE(static_cast<int>(row.kind), static_cast<int>(row.subject));
+  const auto status = oci_status_of(Error{row.kind, "", 0}, row.subject);
+  CHECK(status.status == row.status);
+  CHECK(status.code == row.code);
+}
+
+TEST_CASE("a bad name or digest is the client's mistake, and a bad tag names nothing") {
+  using Bad = OciPathError::Kind;
+  CHECK(oci_status_of(Bad::name_invalid, "GET").code == "NAME_INVALID");
+  CHECK(oci_status_of(Bad::digest_invalid, "GET").code == "DIGEST_INVALID");
+  CHECK(oci_status_of(Bad::digest_invalid, "GET").status == 400);
+  CHECK(oci_status_of(Bad::tag_invalid, "GET").status == 404);
+  CHECK(oci_status_of(Bad::tag_invalid, "PUT").status == 400);
+  CHECK(oci_status_of(Bad::page_invalid, "GET").status == 400);
+  CHECK(oci_status_of(Bad::target_invalid, "GET").status == 400);
+}
+
+TEST_CASE("an error's reply is OCI JSON with the trace id and the reason in its detail") {
+  RecordedExchange exchange("GET", "/v2/a/manifests/x");
+  reply_error(exchange, Error{Kind::throttled, "docker.io said 429", 17}, OciSubject::manifest, "4f00");
+  CHECK(exchange.status() == 429);
+  CHECK(exchange.body() == R"({"errors":[{"code":"TOOMANYREQUESTS","message":"too many requests","detail":{"trace":"4f00","reason":"docker.io said 429"}}]})");
+  CHECK(exchange.reply_headers().get("Retry-After") == "17");
+  CHECK(exchange.reply_headers().get("Content-Type") == "application/json");
+  CHECK(exchange.reply_headers().get("X-Content-Type-Options") == "nosniff");
+}
+
+TEST_CASE("Retry-After is sent only when it is known") {
+  RecordedExchange exchange("GET", "/");
+  reply_error(exchange, Error{Kind::unavailable, "", 0}, OciSubject::blob, "");
+  CHECK(exchange.status() == 503);
+  CHECK_FALSE(exchange.reply_headers().find("Retry-After"));
+}
+
+TEST_CASE("a reason that is no UTF-8 does no harm") {
+  CHECK(oci_error_body({400, "X", "x"}, "\xff\"", "t") ==
+        "{\"errors\":[{\"code\":\"X\",\"message\":\"x\",\"detail\":{\"trace\":\"t\",\"reason\":\"\xef\xbf\xbd\\\"\"}}]}");
+}
+
+TEST_CASE("an error after the reply has begun cuts the connection") {
+  RecordedExchange exchange("GET", "/");
+  exchange.start(200, {}, 100);
+  reply_error(exchange, Error{Kind::corrupt, "", 0}, OciSubject::blob, "");
+  CHECK(exchange.aborted());
+  CHECK(exchange.status() == 200);
+}
+
+TEST_CASE("refusals say what would have been right") {
+  RecordedExchange put("PUT", "/v2/a/manifests/x"), stranger("GET", "/v2/"), range("GET", "/"), nowhere("GET", "/nowhere");
+  reply_not_allowed(put, "GET, HEAD", "read-only", "t");
+  CHECK(put.status() == 405);
+  CHECK(put.reply_headers().get("Allow") == "GET, HEAD");
+  CHECK(put.body().find("UNSUPPORTED") != std::string::npos);
+  reply_denied(stranger, "", "t");
+  CHECK(stranger.status() == 403);
+  CHECK(stranger.body().find("\"DENIED\"") != std::string::npos);
+  reply_unsatisfiable(range, 10, "t");
+  CHECK(range.status() == 416);
+  CHECK(range.reply_headers().get("Content-Range") == "bytes */10");
+  reply_no_such_path(nowhere, "t");
+  CHECK(nowhere.status() == 404);
+}
+
+}  // namespace
+}  // namespace breakwater::routes

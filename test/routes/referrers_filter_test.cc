@@ -1,0 +1,39 @@
+#include "routes/referrers_filter.h"
+
+#include <string>
+
+#include "test/catch.h"
+
+namespace breakwater::routes {
+namespace {
+
+const std::string kStart = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
+
+TEST_CASE("referrers are an index of descriptors, and none are an empty index") {
+  CHECK(referrers_index({}, "") == kStart + "]}");
+  const std::vector<store::ReferrerRecord> two = {{R"({"size":1,"artifactType":"x"})", "x"}, {R"({"size":2,"artifactType":"y"})", "y"}};
+  CHECK(referrers_index(two, "") == kStart + R"({"size":1,"artifactType":"x"},{"size":2,"artifactType":"y"}]})");
+  CHECK(referrers_index(two, "y") == kStart + R"({"size":2,"artifactType":"y"}]})");
+  CHECK(referrers_index({{"broken", "x"}}, "") == kStart + "]}");
+}
+
+TEST_CASE("upstream's index is filtered by artifact type") {
+  const std::string index = R"({"manifests":[{"artifactType":"x","size":1},{"size":2},{"artifactType":"y"},7]})";
+  CHECK(*filter_referrers(index, "x") == kStart + R"({"artifactType":"x","size":1}]})");
+  CHECK(*filter_referrers(index, "z") == kStart + "]}");
+  CHECK(*filter_referrers(index, "") == kStart + R"({"artifactType":"x","size":1},{"size":2},{"artifactType":"y"}]})");
+}
+
+TEST_CASE("what is no index of referrers is corrupt") {
+  for (const std::string text : {"", "<html>", "[]", "{}", R"({"manifests":{}})"}) {
+    CAPTURE(text);
+    const auto filtered = filter_referrers(text, "");
+    REQUIRE_FALSE(filtered);
+    CHECK(filtered.error().kind == Error::Kind::corrupt);
+  }
+  CHECK_FALSE(filter_referrers(std::string(1'000'000, '['), ""));
+  CHECK(*filter_referrers(R"({"manifests":null})", "") == kStart + "]}");
+}
+
+}  // namespace
+}  // namespace breakwater::routes

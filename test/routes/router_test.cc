@@ -1,0 +1,203 @@
+#include "routes/router.h"
+
+#include <coroutine>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "test/catch.h"
+#include "test/fakes/recorded_exchange.h"
+
+namespace breakwater::routes {
+namespace {
+
+using test::RecordedExchange;
+
+// Remembers lines as "event key=value key=value".
+class RecordedLog final : public store::Log {
+ public:
+  void write(Level, std::string_view event, std::span<const Field> fields) override {
+    std::string line(event);
+    for (const auto& field : fields) {
+      if (field.key == "seconds") continue;
+      line += " " + std::string(field.key) + "=";
+      if (const auto* text = std::get_if<std::string_view>(&field.value)) line += *text;
+      if (const auto* integer = std::get_if<int64_t>(&field.value)) line += std::to_string(*integer);
+    }
+    lines.push_back(line);
+  }
+  std::vector<std::string> lines;
+};
+
+// What the registry behind the router does with a request.
+class ScriptedRegistry final : public Registry {
+ public:
+  enum class Does { reply, wait, nothing, fail };
+  proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override {
+    served.push_back(std::string(name_of(path.kind)) + " " + path.name);
+    exchange.at("scripted");
+    context.cache = CacheResult::hit;
+    if (does == Does::wait) co_await std::suspend_always();
+    if (does == Does::fail) throw std::runtime_error("scripted");
+    if (does == Does::reply) exchange.reply(200, base_headers(context), std::string_view("four"));
+  }
+  Does does = Does::reply;
+  std::vector<std::string> served;
+};
+
+struct World {
+  explicit World(RouterSettings settings = {}) : router(with_name(std::move(settings)), registry, metrics, log) {}
+  static RouterSettings with_name(RouterSettings settings) {
+    settings.route = "dockerhub";
+    return settings;
+  }
+  void run(RecordedExchange& exchange) {
+    auto task = router.serve(exchange);
+    task.start();
+    REQUIRE(task.done());
+  }
+  bool counted(const std::string& line) { return metrics.text().find(line) != std::string::npos; }
+
+  RecordedLog log;
+  Metrics metrics;
+  ScriptedRegistry registry;
+  Router router;
+};
+
+TEST_CASE("the router answers what needs no registry") {
+  struct Row {
+    std::string method, target;
+    int status;
+    std::string body;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"GET", "/", 200, "ok"},
+      {"GET", "/?x", 200, "ok"},
+      {"GET", "/healthz", 200, "ok"},
+      {"GET", "/v2/", 200, "{}"},
+      {"GET", "/v2", 200, "{}"},
+      {"HEAD", "/v2/?ns=docker.io", 200, "{}"},
+      {"GET", "/favicon.ico", 404, "NAME_UNKNOWN"},
+      {"GET", "/v2/alpine/nonsense", 404, "NAME_UNKNOWN"},
+      {"GET", "/v2/Alpine/manifests/latest", 400, "NAME_INVALID"},
+      {"GET", "/v2/alpine/blobs/sha256:abc", 400, "DIGEST_INVALID"},
+      {"PUT", "/v2/alpine/manifests/latest", 405, "UNSUPPORTED"},
+      {"POST", "/v2/alpine/blobs/uploads/", 405, "UNSUPPORTED"},
+      {"DELETE", "/v2/Bad Name", 405, "UNSUPPORTED"},
+      {"PATCH", "/", 405, "UNSUPPORTED"},
+  }));
+  CAPTURE(row.method, row.target);
+  World world;
+  RecordedExchange exchange(row.method, row.target);
+  world.run(exchange);
+  CHECK(exchange.status() == row.status);
+  CHECK(exchange.body().find(row.body) != std::string::npos);
+  CHECK(exchange.reply_headers().get("X-Content-Type-Options") == "nosniff");
+  CHECK(exchange.reply_headers().get("Docker-Distribution-Api-Version") == "registry/2.0");
+  if (row.status == 405) CHECK(exchange.reply_headers().get("Allow") == "GET, HEAD");
+  CHECK(world.registry.served.empty());
+  CHECK(world.log.lines.size() == 1);
+}
+
+TEST_CASE("what means something goes to the registry, is logged once and counted once") {
+  World world;
+  RecordedExchange exchange("GET", "/v2/library/alpine/manifests/3.20?ns=docker.io", {{"X-Request-Id", "req-1"}});
+  world.run(exchange);
+  CHECK(exchange.status() == 200);
+  CHECK(world.registry.served == std::vector<std::string>{"manifest library/alpine"});
+  CHECK(world.log.lines == std::vector<std::string>{"request route=dockerhub client=127.0.0.1 method=GET path=/v2/library/alpine/manifests/3.20?ns=docker.io "
+                                                    "status=200 bytes=4 cache=hit trace=req-1"});
+  CHECK(world.counted(R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 1)"));
+  CHECK(world.counted(R"(breakwater_served_bytes_total{route="dockerhub"} 4)"));
+  CHECK(world.router.requests_running() == 0);
+}
+
+TEST_CASE("writes reach a registry that takes them") {
+  RouterSettings settings;
+  settings.writable = true;
+  World world(std::move(settings));
+  RecordedExchange exchange("PUT", "/v2/a/manifests/x"), base("POST", "/v2/");
+  world.run(exchange);
+  CHECK(world.registry.served == std::vector<std::string>{"manifest a"});
+  world.run(base);
+  CHECK(base.status() == 405);
+}
+
+TEST_CASE("an address outside allow is denied") {
+  World world;
+  RecordedExchange exchange("GET", "/v2/a/manifests/x");
+  exchange.set_peer(8, 8, 8, 8);
+  world.run(exchange);
+  CHECK(exchange.status() == 403);
+  CHECK(exchange.body().find("\"DENIED\"") != std::string::npos);
+  CHECK(world.registry.served.empty());
+}
+
+TEST_CASE("a client that leaves is logged with what its request waited for") {
+  World world;
+  world.registry.does = ScriptedRegistry::Does::wait;
+  RecordedExchange exchange("GET", "/v2/a/manifests/x", {{"X-Request-Id", "t"}});
+  {
+    auto task = world.router.serve(exchange);
+    task.start();
+    REQUIRE_FALSE(task.done());
+    CHECK(world.log.lines.empty());
+    CHECK(world.router.requests_running() == 1);
+  }
+  CHECK(world.log.lines == std::vector<std::string>{
+                               "request route=dockerhub client=127.0.0.1 method=GET path=/v2/a/manifests/x status=499 bytes=0 cache=hit trace=t end=scripted"});
+  CHECK(world.router.requests_running() == 0);
+}
+
+TEST_CASE("one request more than the limit is answered 503 and not served") {
+  RouterSettings settings;
+  settings.requests_max = 1;
+  World world(std::move(settings));
+  world.registry.does = ScriptedRegistry::Does::wait;
+  RecordedExchange first("GET", "/v2/a/manifests/x"), second("GET", "/v2/a/manifests/x");
+  auto task = world.router.serve(first);
+  task.start();
+  world.run(second);
+  CHECK(second.status() == 503);
+  CHECK(second.reply_headers().get("Retry-After") == "1");
+  CHECK(world.registry.served.size() == 1);
+}
+
+TEST_CASE("a request without a reply and one that throws are counted as 500") {
+  const auto does = GENERATE(ScriptedRegistry::Does::nothing, ScriptedRegistry::Does::fail);
+  World world;
+  world.registry.does = does;
+  RecordedExchange exchange("GET", "/v2/a/manifests/x");
+  world.run(exchange);
+  CHECK(world.counted(R"(code="500")"));
+}
+
+TEST_CASE("a trace id is taken from the request if it is one, else made") {
+  const std::string id = "0af7651916cd43dd8448eb211c80319c";
+  CHECK(given_trace({{"traceparent", "00-" + id + "-b7ad6b7169203331-01"}, {"X-Request-Id", "other"}}) == id);
+  CHECK(given_trace({{"traceparent", "00-" + std::string(32, '0') + "-b7ad6b7169203331-01"}}).empty());
+  CHECK(given_trace({{"traceparent", "nonsense"}, {"X-Request-Id", "req-1"}}) == "req-1");
+  CHECK(given_trace({{"X-Request-Id", "a\"b"}}).empty());
+  CHECK(given_trace({{"X-Request-Id", std::string(65, 'a')}}).empty());
+  CHECK(given_trace({}).empty());
+
+  World world;
+  RecordedExchange exchange("GET", "/nowhere");
+  world.run(exchange);
+  const auto at = exchange.body().find("\"trace\":\"") + 9;
+  const auto trace = exchange.body().substr(at, exchange.body().find('"', at) - at);
+  CHECK(trace.size() == 16);
+  CHECK(trace.find_first_not_of("0123456789abcdef") == std::string::npos);
+  CHECK(world.log.lines[0].find("trace=" + trace) != std::string::npos);
+}
+
+TEST_CASE("a logged target shows no parameter's value but those of paging and ns") {
+  CHECK(loggable("/v2/a/tags/list?n=5&last=x&ns=docker.io") == "/v2/a/tags/list?n=5&last=x&ns=docker.io");
+  CHECK(loggable("/v2/?token=secret&n=5&flag") == "/v2/?token=-&n=5&flag");
+  CHECK(loggable("/a\n\"b\\") == "/a??b?");
+  CHECK(loggable("/v2/?").size() == 5);
+  CHECK(loggable("/" + std::string(9000, 'a')).size() == 512);
+}
+
+}  // namespace
+}  // namespace breakwater::routes
