@@ -1,0 +1,53 @@
+// Runs a Task to its end on the test's Loop:  auto reply = run(loop, upstream.fetch(request, 100));
+#pragma once
+
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "proxy/loop.h"
+#include "proxy/task.h"
+
+namespace breakwater::test {
+
+namespace detail {
+
+template <class T>
+proxy::Task<> keep_result(proxy::Loop& loop, proxy::Task<T> task, std::optional<T>& result) {
+  result.emplace(co_await std::move(task));
+  loop.stop();
+}
+
+inline proxy::Task<> keep_result(proxy::Loop& loop, proxy::Task<> task, std::optional<bool>& result) {
+  co_await std::move(task);
+  result.emplace(true);
+  loop.stop();
+}
+
+inline proxy::Task<> stop_after(proxy::Loop& loop, proxy::Millis duration) {
+  co_await loop.sleep(duration);
+  loop.stop();
+}
+
+}  // namespace detail
+
+// A test that hangs fails instead.
+constexpr proxy::Millis kRunMax(30'000);
+
+template <class T>
+T run(proxy::Loop& loop, proxy::Task<T> task) {
+  std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> result;
+  auto running = detail::keep_result(loop, std::move(task), result);
+  auto watchdog = detail::stop_after(loop, kRunMax);
+  running.start();
+  if (!result) {
+    watchdog.start();
+    loop.run();
+  }
+  if (running.done()) running.result();  // throws what the Task threw
+  if (!result) throw std::runtime_error("the Task did not end in time");
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+}  // namespace breakwater::test
