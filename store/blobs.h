@@ -1,7 +1,7 @@
 // Content-addressed files: one immutable file per digest. A blob exists if and only if its file exists under its digest.
 //
-//   absent -- receive() --> incoming -- verify() --> verified -- commit() --> stored -- remove() --> absent
-//                           append(), file()                                 open()
+//   absent -- receive() --> incoming -- verify() --> verified -- [sync()] commit() --> stored -- remove() --> absent
+//                           append(), file()                                          open()
 //                           ~BlobWriter(): the partial file stays and receive() resumes it, also after a restart
 //                           discard(): absent
 //
@@ -10,15 +10,17 @@
 // hundred), so that a hot blob costs no path look-up.
 //
 // Everything here may block unless it says otherwise: the loop gives it to proxy::Workers. All of Blobs may be called from any
-// thread; a BlobWriter from one thread at a time.
+// thread; a BlobWriter from one thread at a time, and it must end before its Blobs does.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -42,13 +44,21 @@ class BlobWriter {
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
 
+  // After an error nothing of `data` counts as written, and the same piece may be appended again.
   [[nodiscard]] Result<> append(std::span<const char> data);
   uint64_t written() const { return written_; }
+  const std::string& id() const { return id_; }
   // Sees what has been appended, and stays open after commit() and discard().
   const SharedFile& file() const { return file_; }
+  // Whether the partial file is there: neither committed nor discarded.
+  bool is_partial() const { return is_partial_; }
 
-  // Ends the hash. `corrupt` if the content is not `digest`; nothing but discard() is legal then.
+  // Ends the hash. `corrupt` if the content is not `digest`; nothing but discard() is legal then. A digest of another algorithm than
+  // receive() was told costs reading the file once more.
   [[nodiscard]] Result<> verify(const Digest& digest);
+  const std::optional<Digest>& verified() const { return verified_; }
+  // After verify(): makes the content durable. commit() does it too; whoever commits under a lock calls this before taking it.
+  [[nodiscard]] Result<> sync();
   // After verify(): sync, rename into place, sync the directory. Returns the stored blob.
   [[nodiscard]] Result<Blob> commit();
   // Removes the partial file.
@@ -57,14 +67,21 @@ class BlobWriter {
  private:
   friend class Blobs;
   BlobWriter(class Blobs& blobs, SharedFile file, std::string id, Algorithm algorithm);
+  // Hashes what the file holds from its beginning, up to `size` bytes or its end; the number of bytes hashed.
+  Result<uint64_t> hash_file(Hasher& hasher, uint64_t size);
+  Result<> resume();
+  void count(uint64_t written);
+  void leave_incoming();
 
   Blobs& blobs_;
   SharedFile file_;
   std::string id_;
+  Algorithm algorithm_;
   Hasher hasher_;
   uint64_t written_ = 0;
   std::optional<Digest> verified_;
-  bool on_disk_ = true;  // the partial file is there
+  bool synced_ = false;
+  bool is_partial_ = true;
 };
 
 class Blobs {
@@ -79,13 +96,14 @@ class Blobs {
   [[nodiscard]] Result<Blob> open(const Digest& digest, uint64_t size);
 
   // Begins to receive into incoming/<id>, or goes on where a partial of that id ended: what is there is hashed again.
-  // One writer per id at a time.
+  // One writer per id at a time: `conflict` for a second one.
   [[nodiscard]] Result<std::unique_ptr<BlobWriter>> receive(const std::string& id, Algorithm algorithm);
 
   // Removes the file; readers keep what they have open. `not_found` if absent.
   [[nodiscard]] Result<> remove(const Digest& digest);
   // The same, unless somebody reads it: then nothing happens and the answer is false.
   [[nodiscard]] Result<bool> remove_if_unread(const Digest& digest);
+  bool is_read(const Digest& digest) const;
 
   struct Stored {
     Digest digest;
@@ -95,6 +113,11 @@ class Blobs {
     std::string id;
     FileStat stat;
   };
+  // What unfinished writers have written so far takes of the disk.
+  uint64_t receiving_bytes() const { return receiving_bytes_; }
+  // What the folders themselves take of the disk.
+  uint64_t directory_bytes();
+
   // For recovery. Names that are no digest are left alone and not listed.
   [[nodiscard]] Result<std::vector<Stored>> list();
   [[nodiscard]] Result<std::vector<Partial>> partials();
@@ -109,16 +132,28 @@ class Blobs {
     Blob blob;
     std::list<Digest>::iterator use;
   };
+  Result<Blob> open_file(const Digest& digest, uint64_t size);
+  Result<> place(const std::string& id, const Digest& digest);
+  Result<> make_directory_of(const Digest& digest);
+  uint64_t removals() const;
+  // Keeps `blob` open, unless something was removed since `removals` was read: it may have been this one.
+  bool remember(const Blob& blob, uint64_t removals);
   void remember(const Blob& blob);
-  void trim();
-  void forget(const Digest& digest);
+  std::vector<SharedFile> remember_locked(const Blob& blob);
+  std::vector<SharedFile> trim();
+  SharedFile forget(const Digest& digest);
+  Result<> unlink(const Digest& digest);
 
   Disk& disk_;
   std::filesystem::path root_;
   size_t open_files_max_;
-  mutable std::mutex mutex_;
+  std::atomic<uint64_t> receiving_bytes_ = 0;
+  mutable std::mutex mutex_;  // guards what follows; never held while the disk is asked
   std::unordered_map<Digest, OpenBlob, DigestHash> open_;
-  std::list<Digest> uses_;  // most recently used first
+  std::list<Digest> uses_;            // most recently used first
+  uint64_t removals_ = 0;             // grows with each removal, before and after the file goes
+  std::set<std::string> receiving_;   // ids of the living writers
+  std::set<std::filesystem::path> directories_;  // known to exist, durably
 };
 
 }  // namespace breakwater::store

@@ -5,8 +5,9 @@
 //        `-- ~Reservation(): free
 //
 // Each route and the whole store have a bound. Sizes are counted as the disk does, in whole blocks: see on_disk().
-// The catalog's own files count towards the whole, as last measured (set_overhead). May be called from any thread; never blocks for
-// longer than a mutex. Reservations must end before the Budget does.
+// The catalog's own files count towards the whole, as last measured (set_overhead), and what the file system has left is a bound
+// of the whole too (set_disk_bound). May be called from any thread; never blocks for longer than a mutex. Reservations must end
+// before the Budget does.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,8 @@ class Reservation {
   // `size` bytes of content are stored now; what was reserved beyond is given back.
   void commit(uint64_t size);
   uint64_t held() const { return held_; }  // bytes on disk
+  const std::string& route() const { return route_; }
+  bool is_open() const { return budget_ != nullptr; }  // neither committed nor moved from
 
  private:
   friend class Budget;
@@ -59,6 +62,13 @@ class Budget {
   void add_stored(const std::string& route, uint64_t size);
   void release(const std::string& route, uint64_t size);
   void set_overhead(uint64_t bytes);
+  uint64_t overhead() const;
+  // What all our files together may take before the file system is full, whatever the configured bound says.
+  void set_disk_bound(uint64_t bytes_max);
+
+  // Turns `size` bytes that are stored on account of `from` into a reservation of `to`: a partial is being received again. `full` if
+  // they do not fit into the bound of `to`; nothing has changed then.
+  [[nodiscard]] Result<Reservation> reclaim(const std::string& from, const std::string& to, uint64_t size);
 
   struct Use {
     uint64_t bytes_max = kUnbounded;
@@ -81,10 +91,17 @@ class Budget {
   friend class Reservation;
   Result<> take(const std::string& route, uint64_t bytes);
   void give_back(const std::string& route, uint64_t bytes);
+  void settle(const std::string& route, uint64_t held, uint64_t stored);
+  // These want mutex_ held.
+  uint64_t whole_bound() const;
+  uint64_t whole_taken() const;
+  Result<> check_route(const std::string& route, uint64_t bytes) const;
+  Result<> check_whole(uint64_t bytes) const;
 
   mutable std::mutex mutex_;
   Use whole_;
   uint64_t overhead_ = 0;
+  uint64_t disk_bound_ = kUnbounded;
   std::map<std::string, Use> routes_;
 };
 

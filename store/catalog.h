@@ -96,6 +96,9 @@ class Catalog {
   [[nodiscard]] Result<std::vector<NamedManifest>> manifests_of(const Digest&) const;
   // Least recently used first, of one route.
   [[nodiscard]] Result<std::vector<UsedBlob>> least_recently_used(const std::string& route, size_t limit) const;
+  // The digests that a manifest of the repository names.
+  [[nodiscard]] Result<std::vector<Digest>> children(const RepositoryKey&, const Digest& parent) const;
+  [[nodiscard]] Result<std::vector<std::string>> upload_ids() const;
   // Calls `each` for every blob record; stops when it returns false.
   [[nodiscard]] Result<> each_blob(const std::function<bool(const Digest&, const BlobRecord&)>& each) const;
   [[nodiscard]] Result<> each_manifest(const std::function<bool(const NamedManifest&)>& each) const;

@@ -86,5 +86,19 @@ std::string encode(const BlobRecord&);
 
 template <class Record>
 [[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the seven
+template <>
+Result<TagRecord> decode<TagRecord>(std::string_view bytes);
+template <>
+Result<ManifestRecord> decode<ManifestRecord>(std::string_view bytes);
+template <>
+Result<EdgeRecord> decode<EdgeRecord>(std::string_view bytes);
+template <>
+Result<ReferrerRecord> decode<ReferrerRecord>(std::string_view bytes);
+template <>
+Result<LinkRecord> decode<LinkRecord>(std::string_view bytes);
+template <>
+Result<UploadRecord> decode<UploadRecord>(std::string_view bytes);
+template <>
+Result<BlobRecord> decode<BlobRecord>(std::string_view bytes);
 
 }  // namespace breakwater::store

@@ -4,8 +4,14 @@
 // thread, unless it says that it never blocks.
 //
 // Use is noted in memory and written now and then (flush_uses), so that a pull costs no write.
+//
+// Locks, in the order in which they are taken: room_ (who makes room and who measures it), one of changes_ (one change of meaning at a
+// time for a digest), tags_ (a tag and the manifest it names change together), then those of the parts. The loop waits for none of the
+// first three.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -21,6 +27,7 @@
 #include "store/catalog.h"
 #include "store/clock.h"
 #include "store/disk.h"
+#include "store/eviction.h"
 #include "store/log.h"
 
 namespace breakwater::store {
@@ -69,42 +76,66 @@ class Store {
   // Makes `reservation` at least `size`, evicting likewise.
   [[nodiscard]] Result<> grow(Reservation& reservation, const std::string& route, uint64_t size);
 
-  // Ends a fill or an upload: writer verified; commits the file, its record, its link, its reservation. On an error the partial stays.
-  [[nodiscard]] Result<Blob> commit_blob(BlobWriter& writer, Reservation reservation, const RepositoryKey& repository, Durability durability);
+  // Ends a fill or an upload: writer verified; commits the file, its record, its link, its reservation, and ends the upload record of
+  // its id. On an error the partial stays, and `reservation` stays the caller's. `full` if the content is longer than what was reserved
+  // and there is no room for the rest.
+  [[nodiscard]] Result<Blob> commit_blob(BlobWriter& writer, Reservation&& reservation, const RepositoryKey& repository, Durability durability);
 
-  // Partials: claimed while a writer is at work on them, else they are the first to go when room is needed.
-  struct ReceivedPartial {
+  // Partials: claimed while a writer is at work on them, else those of mirrors are the first to go when room is needed.
+  //
+  // One that is dropped before its writer is committed or discarded stays on the disk and in the accounts, for a later resume: that
+  // blocks no longer than closing a file does. It must end before the Store.
+  class ReceivedPartial {
+   public:
+    ReceivedPartial(ReceivedPartial&&) noexcept = default;
+    ReceivedPartial& operator=(ReceivedPartial&&) = delete;
+    ~ReceivedPartial();
+
     std::unique_ptr<BlobWriter> writer;
     Reservation reservation;  // already holds what the partial takes
+
+   private:
+    friend class Store;
+    ReceivedPartial(Store& store, std::string route, std::unique_ptr<BlobWriter> begun, Reservation held)
+        : writer(std::move(begun)), reservation(std::move(held)), store_(store), route_(std::move(route)) {}
+    Store& store_;
+    std::string route_;
   };
-  // Begins or resumes incoming/<id>. The reservation covers what is there; grow() it before appending.
+  // Begins or resumes incoming/<id>. The reservation covers what is there; grow() it before appending. `conflict` while another writer
+  // is at work on it. Ids of fills are fill_id(); any other id is kept over a restart only if the catalog has an upload record of it.
   [[nodiscard]] Result<ReceivedPartial> receive(const std::string& route, const std::string& id, Algorithm algorithm);
   // Ends the work of a writer that was not committed: `keep` leaves the partial for a later resume and counts it as stored by nobody.
   enum class PartialEnd { keep, discard };
   void end_partial(ReceivedPartial partial, PartialEnd end);
+  static std::string fill_id(const Digest& digest);  // "fill-sha256-<hex>"
 
   // --- manifests
 
   // Stores the bytes (if not held) and one batch: manifest, edges, referrer, tag (if not empty), link.
   [[nodiscard]] Result<> put_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
                                       const std::string& tag, Durability durability);
+  // Points a tag at a manifest that this repository has; `not_found` if it is not (or no more) there. Unlike a tag written past the Store,
+  // it cannot outlive its manifest's eviction.
+  [[nodiscard]] Result<> put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record, Durability durability);
   // The bytes of a manifest that this repository has; `not_found` else. Verified against the digest on the way.
   [[nodiscard]] Result<std::string> manifest_bytes(const RepositoryKey& repository, const Digest& digest);
 
   // Whether `repository` may serve the blob: a link, or a manifest of the repository that names it.
   [[nodiscard]] Result<bool> may_serve(const RepositoryKey& repository, const Digest& digest, Reach reach);
 
-  // Forgets a blob and every manifest record that is it (mirrors): for corrupt or vanished files.
+  // Forgets a blob: for corrupt or vanished files. Mirrors forget the manifest that it was too, with its edges and tags; of a registry
+  // only the file and its record go, because nobody could bring the rest back.
   [[nodiscard]] Result<> forget_blob(const Digest& digest);
 
   // --- upkeep
 
   [[nodiscard]] Result<> flush_uses();
-  void measure();  // catalog size into the budget
+  void measure();  // what the catalog and the folders take of the disk, into the budget
 
   // What the last open() found and mended, for the log and tests.
   struct Recovered {
-    uint64_t blobs = 0, bytes = 0, records_dropped = 0, files_adopted = 0, partials = 0;
+    bool was_clean = false;
+    uint64_t blobs = 0, bytes = 0, records_dropped = 0, files_adopted = 0, files_removed = 0, partials = 0;
   };
   const Recovered& recovered() const { return recovered_; }
   uint64_t evicted_total() const;  // blobs
@@ -113,14 +144,65 @@ class Store {
   struct Lock;
   struct IdlePartial {
     std::string route;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0;  // its size
     Time modified{};
   };
+  // What make_room() may choose from; `id` or `digest` says which it is.
+  struct Evictable {
+    std::string id;
+    std::optional<UsedBlob> blob;
+  };
+  struct Evictables {
+    std::vector<Evictable> things;
+    std::vector<EvictionCandidate> candidates;  // of the same index
+    bool complete = true;                       // there are no more
+  };
+
   Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log);
+  bool is_mirror(const std::string& route) const;
+  std::mutex& change_of(const Digest& digest);
+
+  // recovery.cc
   Result<> recover();
-  Result<> recover_blobs();
+  Result<> count_blobs();
+  Result<> reconcile_blobs();
+  Result<> adopt(const Blobs::Stored& stored);
+  Result<bool> is_whole(const Blobs::Stored& stored);
+  Result<std::string> owner_of(const Digest& digest);
   Result<> recover_partials();
+  Result<> drop_stale_fill_records();
+
+  // room.cc; these want room_ held.
+  void measure_disk_bound();
   Result<> make_room(const std::string& route, uint64_t size);
+  Result<Evictables> evictables(size_t blobs_max);
+  Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
+  Result<bool> is_needed_elsewhere(const Digest& digest);
+  Result<> evict(const Evictable& thing);
+  Result<> evict_partial(const std::string& id);
+  Result<> evict_blob(const UsedBlob& blob);
+
+  Result<Blob> commit_locked(BlobWriter& writer, Reservation& reservation, const std::optional<BlobRecord>& previous, Catalog::Batch batch,
+                             Durability durability);
+  Result<bool> put_held_manifest(const RepositoryKey& repository, const Digest& digest, const ManifestContent& content, const std::string& tag,
+                                 Durability durability);
+  Result<> put_new_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
+                            const std::string& tag, Reservation reservation, Durability durability);
+  Result<> add_manifest(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest, const ManifestContent& content,
+                        const std::string& tag);
+  Result<std::string> read_blob(const Blob& blob);
+
+  // partials.cc
+  Result<Reservation> claim(const std::string& route, const std::string& id);
+  Result<> note_fill(const std::string& route, const std::string& id, Algorithm algorithm);
+  void keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation);
+  void forget_upload(const std::string& id);
+
+  // forgetting.cc; these want the digest's lock of changes_ held.
+  Result<> forget_locked(const Digest& digest);
+  Result<> forget_record(const Digest& digest, const std::optional<BlobRecord>& record);
+  Result<> remove_manifest(Catalog::Batch& batch, const NamedManifest& manifest);
+  Result<> flush_use(const Digest& digest, Time used_at);
 
   StoreSettings settings_;
   Disk& disk_;
@@ -130,11 +212,15 @@ class Store {
   Budget budget_;
   Blobs blobs_;
   std::unique_ptr<Catalog> catalog_;
-  std::mutex change_;  // one change of meaning at a time: commits, evictions, forgetting
+  std::mutex room_;
+  std::array<std::mutex, 64> changes_;
+  std::mutex tags_;
   std::mutex uses_mutex_;
   std::unordered_map<Digest, Time, DigestHash> uses_;
+  std::mutex partials_mutex_;
   std::map<std::string, IdlePartial> idle_partials_;  // by id
-  uint64_t evicted_ = 0;
+  std::atomic<uint64_t> evicted_ = 0;
+  bool is_open_ = false;
   Recovered recovered_;
 };
 

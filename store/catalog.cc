@@ -1,0 +1,530 @@
+#include "store/catalog.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace breakwater::store {
+namespace {
+
+// --- keys: a letter, then the parts. A name ends with a NUL, which no name holds and which sorts before every byte that one does, so
+// that keys are in byte order of the names. A digest says its own length. `*_prefix` are what a scan begins with.
+//
+//   t route repository tag             m route repository digest       M digest route repository       (m, by digest)
+//   e child route repository parent    E route repository parent child (e, by parent)
+//   r route repository subject digest  l digest route repository       u id
+//   b digest                           o route used-at digest          (b, in the order of use)
+
+constexpr char kCleanKey[] = "!clean";
+
+class Key {
+ public:
+  explicit Key(char letter) { bytes_.push_back(letter); }
+
+  Key& name(const std::string& value) {
+    assert(value.find('\0') == std::string::npos);
+    bytes_.append(value);
+    bytes_.push_back('\0');
+    return *this;
+  }
+  Key& repository(const RepositoryKey& value) { return name(value.route).name(value.repository); }
+  Key& digest(const Digest& value) {
+    bytes_.push_back(static_cast<char>(value.algorithm()));
+    for (const uint8_t byte : value.bytes()) bytes_.push_back(static_cast<char>(byte));
+    return *this;
+  }
+  Key& time(Time value) {
+    const auto count = static_cast<uint64_t>(std::max<int64_t>(value.time_since_epoch().count(), 0));
+    for (int shift = 56; shift >= 0; shift -= 8) bytes_.push_back(static_cast<char>(count >> shift));
+    return *this;
+  }
+  Key& raw(const std::string& value) {
+    bytes_.append(value);
+    return *this;
+  }
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+std::string tag_prefix(const RepositoryKey& r) { return Key('t').repository(r).take(); }
+std::string tag_key(const RepositoryKey& r, const std::string& tag) { return Key('t').repository(r).raw(tag).take(); }
+std::string manifest_key(const RepositoryKey& r, const Digest& d) { return Key('m').repository(r).digest(d).take(); }
+std::string manifest_of_prefix(const Digest& d) { return Key('M').digest(d).take(); }
+std::string manifest_of_key(const Digest& d, const RepositoryKey& r) { return Key('M').digest(d).repository(r).take(); }
+std::string edge_prefix(const Digest& child) { return Key('e').digest(child).take(); }
+std::string edge_prefix(const Digest& child, const RepositoryKey& r) { return Key('e').digest(child).repository(r).take(); }
+std::string edge_key(const Digest& child, const RepositoryKey& r, const Digest& parent) { return Key('e').digest(child).repository(r).digest(parent).take(); }
+std::string child_prefix(const RepositoryKey& r, const Digest& parent) { return Key('E').repository(r).digest(parent).take(); }
+std::string child_key(const RepositoryKey& r, const Digest& parent, const Digest& child) { return Key('E').repository(r).digest(parent).digest(child).take(); }
+std::string referrer_prefix(const RepositoryKey& r, const Digest& subject) { return Key('r').repository(r).digest(subject).take(); }
+std::string referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d) { return Key('r').repository(r).digest(subject).digest(d).take(); }
+std::string link_prefix(const Digest& blob) { return Key('l').digest(blob).take(); }
+std::string link_key(const Digest& blob, const RepositoryKey& r) { return Key('l').digest(blob).repository(r).take(); }
+std::string upload_key(const std::string& id) { return Key('u').raw(id).take(); }
+std::string blob_key(const Digest& d) { return Key('b').digest(d).take(); }
+std::string use_prefix(const std::string& route) { return Key('o').name(route).take(); }
+std::string use_key(const Digest& d, const BlobRecord& record) { return Key('o').name(record.route).time(record.used_at).digest(d).take(); }
+
+// Takes a key apart again. Like the records' decoder it fails once and for all, and is asked at the end.
+class KeyReader {
+ public:
+  KeyReader(rocksdb::Slice key, size_t skip) : rest_(key.data(), key.size()) { rest_.remove_prefix(std::min(skip, rest_.size())); }
+
+  bool failed() const { return failed_; }
+  std::string name() {
+    const size_t end = rest_.find('\0');
+    if (end == std::string_view::npos) return fail();
+    std::string value(rest_.substr(0, end));
+    rest_.remove_prefix(end + 1);
+    return value;
+  }
+  RepositoryKey repository() {
+    std::string route = name();
+    return {std::move(route), name()};
+  }
+  void time() { skip(8); }
+  Digest digest() {
+    const bool is_long = !rest_.empty() && rest_[0] == static_cast<char>(Algorithm::sha512);
+    skip(1);
+    const size_t size = is_long ? 64 : 32;
+    std::array<uint8_t, 64> bytes{};
+    std::copy_n(rest_.begin(), std::min(size, rest_.size()), bytes.begin());
+    skip(size);
+    return Digest(is_long ? Algorithm::sha512 : Algorithm::sha256, {bytes.data(), size});
+  }
+  std::string rest() { return std::string(std::exchange(rest_, {})); }
+
+ private:
+  std::string fail() {
+    failed_ = true;
+    rest_ = {};
+    return {};
+  }
+  void skip(size_t size) {
+    if (rest_.size() < size) {
+      fail();
+    } else {
+      rest_.remove_prefix(size);
+    }
+  }
+
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+// --- RocksDB's words in ours
+
+Error error_of(const rocksdb::Status& status, const std::string& what) {
+  Error::Kind kind = Error::Kind::internal;
+  if (status.IsIncomplete()) kind = Error::Kind::would_block;
+  if (status.IsNoSpace()) kind = Error::Kind::full;
+  if (status.IsCorruption()) kind = Error::Kind::corrupt;
+  return {kind, what + ": " + status.ToString(), 0};
+}
+
+rocksdb::ReadOptions reading(Reach reach) {
+  rocksdb::ReadOptions options;
+  if (reach == Reach::memory) options.read_tier = rocksdb::kBlockCacheTier;
+  return options;
+}
+
+rocksdb::Options options_for(uint64_t cache_bytes) {
+  constexpr size_t kMemtableBytes = 2U << 20;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(cache_bytes, 2);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;
+
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.paranoid_checks = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  // Memtables are charged to the block cache, so that one figure bounds both.
+  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(2 * kMemtableBytes, table.block_cache);
+  options.write_buffer_size = kMemtableBytes;
+  options.max_total_wal_size = 4 * kMemtableBytes;
+  options.target_file_size_base = 8U << 20;
+  options.max_bytes_for_level_base = 32U << 20;
+  options.compression = rocksdb::kNoCompression;  // what is big in it are hashes
+  options.max_background_jobs = 2;
+  options.max_open_files = 64;
+  options.manifest_preallocation_size = 64U << 10;
+  options.max_manifest_file_size = 4U << 20;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.max_log_file_size = 256U << 10;
+  options.keep_log_file_num = 2;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  return options;
+}
+
+std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+}  // namespace
+
+struct Catalog::Impl {
+  std::filesystem::path path;
+  std::unique_ptr<rocksdb::DB> db;
+
+  template <class Record>
+  Result<std::optional<Record>> get(const std::string& key, Reach reach) const {
+    rocksdb::PinnableSlice value;
+    const auto status = db->Get(reading(reach), db->DefaultColumnFamily(), key, &value);
+    if (status.IsNotFound()) return std::nullopt;
+    if (!status.ok()) return failure(error_of(status, "read the catalog"));
+    auto record = decode<Record>(view(value));
+    if (!record) return failure(record.error());
+    return *std::move(record);
+  }
+
+  // Calls `each(key, value)` for the keys that begin with `prefix`, from `from` on, until it returns false. `each` may fail.
+  template <class Each>
+  Result<> scan(const std::string& prefix, const std::string& from, Reach reach, Each each) const {
+    const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(reading(reach)));
+    for (at->Seek(from); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+      const Result<bool> more = each(at->key(), at->value());
+      if (!more) return failure(more.error());
+      if (!*more) return {};
+    }
+    if (!at->status().ok()) return failure(error_of(at->status(), "scan the catalog"));
+    return {};
+  }
+  template <class Each>
+  Result<> scan(const std::string& prefix, Each each) const {
+    return scan(prefix, prefix, Reach::disk, each);
+  }
+
+  Result<> apply(rocksdb::WriteBatch* batch, bool sync) const {
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    auto status = db->Write(options, batch);
+    // A full disk leaves RocksDB read-only until it is told to try again.
+    if (!status.ok() && db->Resume().ok()) status = db->Write(options, batch);
+    if (!status.ok()) return failure(error_of(status, "write the catalog"));
+    return {};
+  }
+};
+
+namespace {
+
+tl::unexpected<Error> malformed_key() { return failure(Error::Kind::corrupt, "a malformed key in the catalog"); }
+
+}  // namespace
+
+Catalog::Catalog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Catalog::~Catalog() {
+  // Not closed by its destructor alone, because that would hide an error; there is nobody to tell, but the log file has it.
+  (void)impl_->db->Close();
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path, uint64_t cache_bytes) {
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::Open(options_for(cache_bytes), path.string(), &db);
+  if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  impl->db.reset(db);
+  return std::unique_ptr<Catalog>(new Catalog(std::move(impl)));
+}
+
+// --- Batch
+
+struct Catalog::Batch::Impl {
+  rocksdb::WriteBatch writes;
+};
+
+Catalog::Batch::Batch() : impl_(std::make_unique<Impl>()) {}
+Catalog::Batch::~Batch() = default;
+Catalog::Batch::Batch(Batch&&) noexcept = default;
+
+void Catalog::Batch::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record) {
+  impl_->writes.Put(tag_key(repository, tag), encode(record));
+}
+void Catalog::Batch::remove_tag(const RepositoryKey& repository, const std::string& tag) { impl_->writes.Delete(tag_key(repository, tag)); }
+
+void Catalog::Batch::put_manifest(const RepositoryKey& repository, const Digest& digest, const ManifestRecord& record) {
+  impl_->writes.Put(manifest_key(repository, digest), encode(record));
+  impl_->writes.Put(manifest_of_key(digest, repository), rocksdb::Slice());
+}
+void Catalog::Batch::remove_manifest(const RepositoryKey& repository, const Digest& digest) {
+  impl_->writes.Delete(manifest_key(repository, digest));
+  impl_->writes.Delete(manifest_of_key(digest, repository));
+}
+
+void Catalog::Batch::put_edge(const Digest& child, const RepositoryKey& repository, const Digest& parent, const EdgeRecord& record) {
+  impl_->writes.Put(edge_key(child, repository, parent), encode(record));
+  impl_->writes.Put(child_key(repository, parent, child), rocksdb::Slice());
+}
+void Catalog::Batch::remove_edge(const Digest& child, const RepositoryKey& repository, const Digest& parent) {
+  impl_->writes.Delete(edge_key(child, repository, parent));
+  impl_->writes.Delete(child_key(repository, parent, child));
+}
+
+void Catalog::Batch::put_referrer(const RepositoryKey& repository, const Digest& subject, const Digest& digest, const ReferrerRecord& record) {
+  impl_->writes.Put(referrer_key(repository, subject, digest), encode(record));
+}
+void Catalog::Batch::remove_referrer(const RepositoryKey& repository, const Digest& subject, const Digest& digest) {
+  impl_->writes.Delete(referrer_key(repository, subject, digest));
+}
+
+void Catalog::Batch::put_link(const Digest& blob, const RepositoryKey& repository, const LinkRecord& record) {
+  impl_->writes.Put(link_key(blob, repository), encode(record));
+}
+void Catalog::Batch::remove_link(const Digest& blob, const RepositoryKey& repository) { impl_->writes.Delete(link_key(blob, repository)); }
+
+void Catalog::Batch::put_upload(const std::string& id, const UploadRecord& record) { impl_->writes.Put(upload_key(id), encode(record)); }
+void Catalog::Batch::remove_upload(const std::string& id) { impl_->writes.Delete(upload_key(id)); }
+
+void Catalog::Batch::put_blob(const Digest& digest, const BlobRecord& record, const std::optional<BlobRecord>& previous) {
+  if (previous) impl_->writes.Delete(use_key(digest, *previous));
+  impl_->writes.Put(blob_key(digest), encode(record));
+  impl_->writes.Put(use_key(digest, record), rocksdb::Slice());
+}
+void Catalog::Batch::remove_blob(const Digest& digest, const BlobRecord& previous) {
+  impl_->writes.Delete(use_key(digest, previous));
+  impl_->writes.Delete(blob_key(digest));
+}
+
+bool Catalog::Batch::empty() const { return impl_->writes.Count() == 0; }
+
+Result<> Catalog::write(Batch batch, Durability durability) { return impl_->apply(&batch.impl_->writes, durability == Durability::synced); }
+
+// --- single records
+
+Result<std::optional<TagRecord>> Catalog::tag(const RepositoryKey& repository, const std::string& tag, Reach reach) const {
+  return impl_->get<TagRecord>(tag_key(repository, tag), reach);
+}
+Result<std::optional<ManifestRecord>> Catalog::manifest(const RepositoryKey& repository, const Digest& digest, Reach reach) const {
+  return impl_->get<ManifestRecord>(manifest_key(repository, digest), reach);
+}
+Result<std::optional<LinkRecord>> Catalog::link(const Digest& blob, const RepositoryKey& repository, Reach reach) const {
+  return impl_->get<LinkRecord>(link_key(blob, repository), reach);
+}
+Result<std::optional<BlobRecord>> Catalog::blob(const Digest& digest, Reach reach) const { return impl_->get<BlobRecord>(blob_key(digest), reach); }
+Result<std::optional<UploadRecord>> Catalog::upload(const std::string& id, Reach reach) const { return impl_->get<UploadRecord>(upload_key(id), reach); }
+
+Result<std::optional<Parent>> Catalog::parent_in(const Digest& child, const RepositoryKey& repository, Reach reach) const {
+  const std::string prefix = edge_prefix(child, repository);
+  std::optional<Parent> parent;
+  auto scanned = impl_->scan(prefix, prefix, reach, [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    auto edge = decode<EdgeRecord>(view(value));
+    if (!edge) return failure(edge.error());
+    parent = Parent{repository, digest, *std::move(edge)};
+    return false;
+  });
+  if (!scanned) return failure(scanned.error());
+  return parent;
+}
+
+// --- scans
+
+Result<std::vector<NamedTag>> Catalog::tags(const RepositoryKey& repository, const std::string& last, size_t limit) const {
+  const std::string prefix = tag_prefix(repository);
+  std::vector<NamedTag> tags;
+  if (limit == 0) return tags;
+  auto scanned = impl_->scan(prefix, prefix + last, Reach::disk, [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
+    std::string tag = KeyReader(key, prefix.size()).rest();
+    if (!last.empty() && tag == last) return true;
+    auto record = decode<TagRecord>(view(value));
+    if (!record) return failure(record.error());
+    tags.push_back({std::move(tag), *std::move(record)});
+    return tags.size() < limit;
+  });
+  if (!scanned) return failure(scanned.error());
+  return tags;
+}
+
+Result<std::vector<std::string>> Catalog::repositories(const std::string& route, const std::string& last, size_t limit) const {
+  const std::string prefix = Key('m').name(route).take();
+  const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator(reading(Reach::disk)));
+  std::vector<std::string> names;
+  // One seek a repository: behind its name, whose end is a 0, comes whatever begins with the name and a 1.
+  at->Seek(last.empty() ? prefix : prefix + last + '\1');
+  while (names.size() < limit && at->Valid() && at->key().starts_with(prefix)) {
+    KeyReader in(at->key(), prefix.size());
+    names.push_back(in.name());
+    if (in.failed()) return malformed_key();
+    at->Seek(prefix + names.back() + '\1');
+  }
+  if (!at->status().ok()) return failure(error_of(at->status(), "scan the catalog"));
+  return names;
+}
+
+Result<std::vector<Parent>> Catalog::parents(const Digest& child) const {
+  const std::string prefix = edge_prefix(child);
+  std::vector<Parent> parents;
+  auto scanned = impl_->scan(prefix, [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    RepositoryKey repository = in.repository();
+    const Digest parent = in.digest();
+    if (in.failed()) return malformed_key();
+    auto edge = decode<EdgeRecord>(view(value));
+    if (!edge) return failure(edge.error());
+    parents.push_back({std::move(repository), parent, *std::move(edge)});
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return parents;
+}
+
+Result<std::vector<RepositoryKey>> Catalog::links(const Digest& blob) const {
+  const std::string prefix = link_prefix(blob);
+  std::vector<RepositoryKey> links;
+  auto scanned = impl_->scan(prefix, [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    links.push_back(in.repository());
+    if (in.failed()) return malformed_key();
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return links;
+}
+
+Result<std::vector<ReferrerRecord>> Catalog::referrers(const RepositoryKey& repository, const Digest& subject) const {
+  std::vector<ReferrerRecord> referrers;
+  auto scanned = impl_->scan(referrer_prefix(repository, subject), [&](rocksdb::Slice, rocksdb::Slice value) -> Result<bool> {
+    auto record = decode<ReferrerRecord>(view(value));
+    if (!record) return failure(record.error());
+    referrers.push_back(*std::move(record));
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return referrers;
+}
+
+Result<std::vector<NamedManifest>> Catalog::manifests_of(const Digest& digest) const {
+  const std::string prefix = manifest_of_prefix(digest);
+  std::vector<NamedManifest> manifests;
+  auto scanned = impl_->scan(prefix, [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    RepositoryKey repository = in.repository();
+    if (in.failed()) return malformed_key();
+    auto record = manifest(repository, digest, Reach::disk);
+    if (!record) return failure(record.error());
+    if (*record) manifests.push_back({std::move(repository), digest, **std::move(record)});
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return manifests;
+}
+
+Result<std::vector<UsedBlob>> Catalog::least_recently_used(const std::string& route, size_t limit) const {
+  const std::string prefix = use_prefix(route);
+  std::vector<UsedBlob> blobs;
+  if (limit == 0) return blobs;
+  auto scanned = impl_->scan(prefix, [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    in.time();
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    auto record = blob(digest, Reach::disk);
+    if (!record) return failure(record.error());
+    if (*record) blobs.push_back({digest, **std::move(record)});
+    return blobs.size() < limit;
+  });
+  if (!scanned) return failure(scanned.error());
+  return blobs;
+}
+
+Result<std::vector<Digest>> Catalog::children(const RepositoryKey& repository, const Digest& parent) const {
+  const std::string prefix = child_prefix(repository, parent);
+  std::vector<Digest> children;
+  auto scanned = impl_->scan(prefix, [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    children.push_back(in.digest());
+    if (in.failed()) return malformed_key();
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return children;
+}
+
+Result<std::vector<std::string>> Catalog::upload_ids() const {
+  std::vector<std::string> ids;
+  auto scanned = impl_->scan(upload_key(""), [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+    ids.push_back(KeyReader(key, 1).rest());
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return ids;
+}
+
+Result<> Catalog::each_blob(const std::function<bool(const Digest&, const BlobRecord&)>& each) const {
+  return impl_->scan("b", [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
+    KeyReader in(key, 1);
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    const auto record = decode<BlobRecord>(view(value));
+    if (!record) return failure(record.error());
+    return each(digest, *record);
+  });
+}
+
+Result<> Catalog::each_manifest(const std::function<bool(const NamedManifest&)>& each) const {
+  return impl_->scan("m", [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
+    KeyReader in(key, 1);
+    RepositoryKey repository = in.repository();
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    auto record = decode<ManifestRecord>(view(value));
+    if (!record) return failure(record.error());
+    return each({std::move(repository), digest, *std::move(record)});
+  });
+}
+
+// --- the whole
+
+Result<bool> Catalog::clean() const {
+  std::string value;
+  const auto status = impl_->db->Get(reading(Reach::disk), kCleanKey, &value);
+  if (status.IsNotFound()) return false;
+  if (!status.ok()) return failure(error_of(status, "read the catalog"));
+  return true;
+}
+
+Result<> Catalog::set_clean(bool clean) {
+  rocksdb::WriteBatch batch;
+  if (clean) {
+    batch.Put(kCleanKey, rocksdb::Slice());
+  } else {
+    batch.Delete(kCleanKey);
+  }
+  return impl_->apply(&batch, true);
+}
+
+uint64_t Catalog::disk_bytes() const {
+  uint64_t bytes = 0;
+  const auto add = [&](const std::filesystem::path& path) {
+    struct stat found {};
+    if (::lstat(path.c_str(), &found) == 0) bytes += static_cast<uint64_t>(found.st_blocks) * 512;
+  };
+  add(impl_->path);
+  std::error_code error;
+  std::filesystem::directory_iterator files(impl_->path, error);
+  for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) add(files->path());
+  return bytes;
+}
+
+Result<> Catalog::flush() {
+  const auto status = impl_->db->Flush(rocksdb::FlushOptions());
+  if (!status.ok()) return failure(error_of(status, "flush the catalog"));
+  return {};
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,167 @@
+#include "store/disk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace breakwater::store {
+namespace {
+
+using Path = std::filesystem::path;
+
+Error::Kind kind_of(int error) {
+  switch (error) {
+    case ENOENT: return Error::Kind::not_found;
+    case ENOSPC:
+    case EDQUOT: return Error::Kind::full;
+    default: return Error::Kind::internal;
+  }
+}
+
+tl::unexpected<Error> failed(const char* what, const Path& path, int error) {
+  return failure(kind_of(error), std::string(what) + " " + path.string() + ": " + std::generic_category().message(error));
+}
+
+Result<SharedFile> open_file(const Path& path, int flags) {
+  constexpr mode_t kMode = 0640;
+  int fd;
+  do {
+    fd = ::open(path.c_str(), flags | O_CLOEXEC, kMode);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) return failed("open", path, errno);
+  return std::make_shared<const File>(fd, path);
+}
+
+// One byte of the page that holds `offset`, if that needs no device.
+bool byte_is_resident(int fd, uint64_t offset) {
+  char byte;
+  iovec into{&byte, 1};
+  return ::preadv2(fd, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
+}
+
+class PosixDisk final : public Disk {
+ public:
+  Result<SharedFile> open(const Path& path) override { return open_file(path, O_RDONLY); }
+  Result<SharedFile> open_for_writing(const Path& path) override { return open_file(path, O_RDWR | O_CREAT); }
+
+  Result<> write(const File& file, uint64_t offset, std::span<const char> data) override {
+    while (!data.empty()) {
+      const ssize_t written = ::pwrite(file.fd(), data.data(), data.size(), static_cast<off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return failed("write", file.path(), errno);
+      data = data.subspan(static_cast<size_t>(written));
+      offset += static_cast<uint64_t>(written);
+    }
+    return {};
+  }
+
+  Result<size_t> read(const File& file, uint64_t offset, std::span<char> into) override {
+    size_t done = 0;
+    while (done < into.size()) {
+      const ssize_t got = ::pread(file.fd(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return failed("read", file.path(), errno);
+      if (got == 0) break;
+      done += static_cast<size_t>(got);
+    }
+    return done;
+  }
+
+  Result<> truncate(const File& file, uint64_t size) override {
+    if (::ftruncate(file.fd(), static_cast<off_t>(size)) != 0) return failed("truncate", file.path(), errno);
+    return {};
+  }
+
+  Result<> sync(const File& file) override {
+    if (::fdatasync(file.fd()) != 0) return failed("sync", file.path(), errno);
+    return {};
+  }
+
+  Result<> sync_directory(const Path& path) override {
+    const auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
+    if (!directory) return failure(directory.error());
+    if (::fsync((*directory)->fd()) != 0) return failed("sync directory", path, errno);
+    return {};
+  }
+
+  bool resident(const File& file, uint64_t offset, uint64_t length) override {
+    // The kernel reads a file in runs of pages: when both ends of a piece are there, so is what lies between, but for rare
+    // reclaim, which costs one short wait.
+    if (length == 0) return true;
+    return byte_is_resident(file.fd(), offset + length - 1) && byte_is_resident(file.fd(), offset);
+  }
+
+  Result<> read_ahead(const File& file, uint64_t offset, uint64_t length) override {
+    ::posix_fadvise(file.fd(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+    std::array<char, 64 * 1024> scratch;
+    while (length > 0) {
+      const size_t piece = static_cast<size_t>(std::min<uint64_t>(length, scratch.size()));
+      const auto got = read(file, offset, {scratch.data(), piece});
+      if (!got) return failure(got.error());
+      if (*got < piece) return {};
+      offset += piece;
+      length -= piece;
+    }
+    return {};
+  }
+
+  Result<FileStat> stat(const Path& path) override {
+    struct stat found {};
+    if (::lstat(path.c_str(), &found) != 0) return failed("stat", path, errno);
+    const auto modified = std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec);
+    return FileStat{static_cast<uint64_t>(found.st_size), static_cast<uint64_t>(found.st_blocks) * 512,
+                    Time(std::chrono::duration_cast<std::chrono::milliseconds>(modified))};
+  }
+
+  Result<> rename(const Path& from, const Path& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) return failed("rename", from, errno);
+    return {};
+  }
+
+  Result<> remove(const Path& path) override {
+    if (::unlink(path.c_str()) != 0) return failed("remove", path, errno);
+    return {};
+  }
+
+  Result<> make_directories(const Path& path) override {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error) return failed("make directory", path, error.value());
+    return {};
+  }
+
+  Result<std::vector<DirectoryEntry>> list(const Path& path) override {
+    std::error_code error;
+    std::filesystem::directory_iterator entries(path, error);
+    std::vector<DirectoryEntry> found;
+    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+      std::error_code gone;
+      found.push_back({entries->path().filename().string(), entries->is_directory(gone)});
+    }
+    if (error) return failed("list", path, error.value());
+    return found;
+  }
+
+  Result<DiskSpace> space(const Path& path) override {
+    struct statvfs found {};
+    if (::statvfs(path.c_str(), &found) != 0) return failed("ask for the free space of", path, errno);
+    return DiskSpace{static_cast<uint64_t>(found.f_blocks) * found.f_frsize, static_cast<uint64_t>(found.f_bavail) * found.f_frsize};
+  }
+};
+
+}  // namespace
+
+File::~File() { ::close(fd_); }
+
+std::unique_ptr<Disk> make_posix_disk() { return std::make_unique<PosixDisk>(); }
+
+}  // namespace breakwater::store

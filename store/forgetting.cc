@@ -1,0 +1,85 @@
+// The part of Store that makes blobs and manifests unknown again, and that notes when they were used.
+#include <algorithm>
+#include <utility>
+
+#include "store/store.h"
+
+namespace breakwater::store {
+namespace {
+
+// A pull of a hot blob changes its record at most once in this time.
+constexpr auto kUseGranularity = std::chrono::minutes(1);
+
+}  // namespace
+
+Result<> Store::forget_blob(const Digest& digest) {
+  const std::lock_guard lock(change_of(digest));
+  return forget_locked(digest);
+}
+
+Result<> Store::forget_locked(const Digest& digest) {
+  const auto record = catalog_->blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  auto removed = blobs_.remove(digest);
+  if (!removed && removed.error().kind != Error::Kind::not_found) return removed;
+  return forget_record(digest, *record);
+}
+
+Result<> Store::forget_record(const Digest& digest, const std::optional<BlobRecord>& record) {
+  const std::lock_guard tags(tags_);
+  Catalog::Batch batch;
+  if (record) batch.remove_blob(digest, *record);
+  const auto manifests = catalog_->manifests_of(digest);
+  if (!manifests) return failure(manifests.error());
+  for (const NamedManifest& manifest : *manifests) {
+    if (!is_mirror(manifest.repository.route)) continue;
+    if (auto removed = remove_manifest(batch, manifest); !removed) return removed;
+  }
+  if (batch.empty()) return {};
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
+  if (record) budget_.release(record->route, record->size);
+  return {};
+}
+
+// Wants tags_ held too.
+Result<> Store::remove_manifest(Catalog::Batch& batch, const NamedManifest& manifest) {
+  const RepositoryKey& repository = manifest.repository;
+  batch.remove_manifest(repository, manifest.digest);
+  batch.remove_link(manifest.digest, repository);
+  const auto children = catalog_->children(repository, manifest.digest);
+  if (!children) return failure(children.error());
+  for (const Digest& child : *children) batch.remove_edge(child, repository, manifest.digest);
+  if (manifest.record.subject) batch.remove_referrer(repository, *manifest.record.subject, manifest.digest);
+  const auto tags = catalog_->tags(repository, "", SIZE_MAX);
+  if (!tags) return failure(tags.error());
+  for (const NamedTag& tag : *tags) {
+    if (tag.record.digest == manifest.digest) batch.remove_tag(repository, tag.tag);
+  }
+  return {};
+}
+
+Result<> Store::flush_uses() {
+  std::unordered_map<Digest, Time, DigestHash> uses;
+  {
+    const std::lock_guard lock(uses_mutex_);
+    uses.swap(uses_);
+  }
+  for (const auto& [digest, used_at] : uses) {
+    const std::lock_guard lock(change_of(digest));
+    if (auto flushed = flush_use(digest, used_at); !flushed) return flushed;
+  }
+  return {};
+}
+
+Result<> Store::flush_use(const Digest& digest, Time used_at) {
+  const auto record = catalog_->blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record || used_at - (*record)->used_at < kUseGranularity) return {};
+  BlobRecord used = **record;
+  used.used_at = used_at;
+  Catalog::Batch batch;
+  batch.put_blob(digest, used, *record);
+  return catalog_->write(std::move(batch), Durability::buffered);
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,261 @@
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace breakwater::store {
+
+// The folder is one process's: two would delete each other's files.
+struct Store::Lock {
+  explicit Lock(int fd) : file(fd, {}) {}
+  File file;
+
+  static Result<std::unique_ptr<Lock>> take(const std::filesystem::path& path) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0) return failure(Error::Kind::internal, "open " + path.string() + ": " + std::generic_category().message(errno));
+    auto lock = std::make_unique<Lock>(fd);
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      return failure(Error::Kind::conflict, "another process serves " + path.parent_path().string() + " (its lock file is held)");
+    }
+    return lock;
+  }
+};
+
+Store::Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log)
+    : settings_(settings), disk_(disk), clock_(clock), log_(log), budget_(settings.bytes_max), blobs_(disk, settings.data) {
+  for (const auto& [route, bytes_max] : settings_.route_bytes_max) budget_.set_bound(route, bytes_max);
+}
+
+Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log) {
+  std::unique_ptr<Store> store(new Store(settings, disk, clock, log));
+  if (auto made = disk.make_directories(settings.data); !made) return failure(made.error());
+  auto lock = Lock::take(settings.data / "lock");
+  if (!lock) return failure(lock.error());
+  store->lock_ = *std::move(lock);
+  if (auto prepared = store->blobs_.prepare(); !prepared) return failure(prepared.error());
+  auto catalog = Catalog::open(settings.data / "catalog", settings.catalog_cache_bytes);
+  if (!catalog) return failure(catalog.error());
+  store->catalog_ = *std::move(catalog);
+  if (auto synced = disk.sync_directory(settings.data); !synced) return failure(synced.error());
+  if (auto recovered = store->recover(); !recovered) return failure(recovered.error());
+  store->measure();
+  store->is_open_ = true;
+  return store;
+}
+
+Store::~Store() {
+  if (!is_open_) return;
+  auto ended = flush_uses();
+  if (ended) ended = catalog_->set_clean(true);
+  // Not fatal: the next start takes its time and looks at every file.
+  if (!ended) log_.warning("store_close_failed", {{"error", ended.error().message}});
+}
+
+bool Store::is_mirror(const std::string& route) const {
+  // What recovery found without an owner has no route; nobody was told that it exists.
+  return route.empty() || std::find(settings_.mirror_routes.begin(), settings_.mirror_routes.end(), route) != settings_.mirror_routes.end();
+}
+
+std::mutex& Store::change_of(const Digest& digest) { return changes_[DigestHash()(digest) % changes_.size()]; }
+
+// --- blobs
+
+Result<Blob> Store::open_blob(const Digest& digest) {
+  if (auto warm = blobs_.open_if_warm(digest)) return *std::move(warm);
+  // Under the lock, so that a blob that is just being replaced is not taken for a lost one.
+  const std::lock_guard lock(change_of(digest));
+  const auto record = catalog_->blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) return failure(Error::Kind::not_found, "no blob " + digest.text());
+  auto blob = blobs_.open(digest, (*record)->size);
+  if (blob) return blob;
+  const Error::Kind kind = blob.error().kind;
+  if (kind != Error::Kind::not_found && kind != Error::Kind::corrupt) return blob;
+  log_.error("blob_lost", {{"digest", digest.text()}, {"error", blob.error().message}});
+  if (auto forgotten = forget_locked(digest); !forgotten) return failure(forgotten.error());
+  return failure(Error::Kind::not_found, blob.error().message);
+}
+
+Result<Blob> Store::open_blob_if_warm(const Digest& digest) {
+  if (auto warm = blobs_.open_if_warm(digest)) return *std::move(warm);
+  const auto record = catalog_->blob(digest, Reach::memory);
+  if (!record) return failure(record.error());
+  if (!*record) return failure(Error::Kind::not_found, "no blob " + digest.text());
+  return failure(Error::Kind::would_block, "blob " + digest.text() + " is not open");
+}
+
+void Store::note_use(const Digest& digest) {
+  const Time now = clock_.now();
+  const std::lock_guard lock(uses_mutex_);
+  uses_.insert_or_assign(digest, now);
+}
+
+Result<Blob> Store::commit_blob(BlobWriter& writer, Reservation&& reservation, const RepositoryKey& repository, Durability durability) {
+  assert(writer.verified() && reservation.is_open());
+  if (auto grown = grow(reservation, reservation.route(), writer.written()); !grown) return failure(grown.error());
+  if (auto synced = writer.sync(); !synced) return failure(synced.error());
+  const Digest digest = *writer.verified();
+  const std::lock_guard lock(change_of(digest));
+  const auto previous = catalog_->blob(digest, Reach::disk);
+  if (!previous) return failure(previous.error());
+  Catalog::Batch batch;
+  batch.put_link(digest, repository, {clock_.now()});
+  batch.remove_upload(writer.id());
+  return commit_locked(writer, reservation, *previous, std::move(batch), durability);
+}
+
+// `batch` holds what else becomes true with the blob.
+Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation, const std::optional<BlobRecord>& previous, Catalog::Batch batch,
+                                  Durability durability) {
+  const Time now = clock_.now();
+  const Digest digest = *writer.verified();
+  const BlobRecord record{writer.written(), reservation.route(), now, now};
+  auto blob = writer.commit();
+  if (!blob) return blob;
+  batch.put_blob(digest, record, previous);
+  if (auto written = catalog_->write(std::move(batch), durability); !written) {
+    // A file that nobody accounts for must not stay. With an earlier record it is accounted for, and right.
+    if (!previous) (void)blobs_.remove(digest);
+    return failure(written.error());
+  }
+  reservation.commit(record.size);
+  if (previous) budget_.release(previous->route, previous->size);
+  return blob;
+}
+
+// --- manifests
+
+Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
+                             const std::string& tag, Durability durability) {
+  if (digest_of(digest.algorithm(), bytes) != digest) {
+    return failure(Error::Kind::corrupt, "a manifest of " + std::to_string(bytes.size()) + " bytes is not " + digest.text());
+  }
+  const auto put = put_held_manifest(repository, digest, content, tag, durability);
+  if (!put) return failure(put.error());
+  if (*put) return {};
+  // Reserved before the digest's lock is taken, because making room takes such locks too.
+  auto reservation = reserve(repository.route, bytes.size());
+  if (!reservation) return failure(reservation.error());
+  return put_new_manifest(repository, digest, bytes, content, tag, *std::move(reservation), durability);
+}
+
+// False if its bytes are not here.
+Result<bool> Store::put_held_manifest(const RepositoryKey& repository, const Digest& digest, const ManifestContent& content, const std::string& tag,
+                                      Durability durability) {
+  const std::lock_guard lock(change_of(digest));
+  const auto record = catalog_->blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record || !blobs_.open(digest, (*record)->size)) return false;
+  const std::lock_guard tags(tags_);
+  Catalog::Batch batch;
+  if (auto added = add_manifest(batch, repository, digest, content, tag); !added) return failure(added.error());
+  if (auto written = catalog_->write(std::move(batch), durability); !written) return failure(written.error());
+  note_use(digest);
+  return true;
+}
+
+Result<> Store::put_new_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
+                                 const std::string& tag, Reservation reservation, Durability durability) {
+  const std::lock_guard lock(change_of(digest));
+  const std::string id = "manifest-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex();
+  auto writer = blobs_.receive(id, digest.algorithm());
+  if (!writer) return failure(writer.error());
+  const auto commit = [&]() -> Result<> {
+    if (auto appended = (*writer)->append(bytes); !appended) return appended;
+    if (auto verified = (*writer)->verify(digest); !verified) return verified;
+    if (auto synced = (*writer)->sync(); !synced) return synced;
+    const auto previous = catalog_->blob(digest, Reach::disk);
+    if (!previous) return failure(previous.error());
+    const std::lock_guard tags(tags_);
+    Catalog::Batch batch;
+    if (auto added = add_manifest(batch, repository, digest, content, tag); !added) return added;
+    auto blob = commit_locked(**writer, reservation, *previous, std::move(batch), durability);
+    if (!blob) return failure(blob.error());
+    return {};
+  };
+  auto committed = commit();
+  if (!committed) (*writer)->discard();
+  return committed;
+}
+
+// Wants tags_ held.
+Result<> Store::add_manifest(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest, const ManifestContent& content,
+                             const std::string& tag) {
+  const Time now = clock_.now();
+  batch.put_manifest(repository, digest, content.record);
+  batch.put_link(digest, repository, {now});
+  for (const ManifestContent::Child& child : content.children) batch.put_edge(child.digest, repository, digest, child.edge);
+  if (content.record.subject && !content.referrer_descriptor.empty()) {
+    batch.put_referrer(repository, *content.record.subject, digest, {content.referrer_descriptor, content.record.artifact_type});
+  }
+  if (tag.empty()) return {};
+  const auto before = catalog_->tag(repository, tag, Reach::disk);
+  if (!before) return failure(before.error());
+  TagRecord record{digest, content.record.media_type, now, now, now};
+  if (*before) record.pulled_at = (*before)->pulled_at;
+  if (*before && (*before)->digest == digest) record.set_at = (*before)->set_at;
+  batch.put_tag(repository, tag, record);
+  return {};
+}
+
+Result<> Store::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record, Durability durability) {
+  const std::lock_guard tags(tags_);
+  const auto manifest = catalog_->manifest(repository, record.digest, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  if (!*manifest) return failure(Error::Kind::not_found, repository.repository + " has no manifest " + record.digest.text());
+  Catalog::Batch batch;
+  batch.put_tag(repository, tag, record);
+  return catalog_->write(std::move(batch), durability);
+}
+
+Result<std::string> Store::manifest_bytes(const RepositoryKey& repository, const Digest& digest) {
+  const auto record = catalog_->manifest(repository, digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
+  const auto blob = open_blob(digest);
+  if (!blob) return failure(blob.error());
+  auto bytes = read_blob(*blob);
+  if (!bytes) return bytes;
+  if (digest_of(digest.algorithm(), *bytes) != digest) {
+    log_.error("blob_corrupt", {{"digest", digest.text()}});
+    if (auto forgotten = forget_blob(digest); !forgotten) return failure(forgotten.error());
+    return failure(Error::Kind::corrupt, "the stored manifest " + digest.text() + " does not match its digest any more");
+  }
+  note_use(digest);
+  return bytes;
+}
+
+Result<std::string> Store::read_blob(const Blob& blob) {
+  std::string bytes(static_cast<size_t>(blob.size), '\0');
+  const auto got = disk_.read(*blob.file, 0, bytes);
+  if (!got) return failure(got.error());
+  bytes.resize(*got);
+  return bytes;
+}
+
+Result<bool> Store::may_serve(const RepositoryKey& repository, const Digest& digest, Reach reach) {
+  const auto link = catalog_->link(digest, repository, reach);
+  if (!link) return failure(link.error());
+  if (*link) return true;
+  const auto parent = catalog_->parent_in(digest, repository, reach);
+  if (!parent) return failure(parent.error());
+  return parent->has_value();
+}
+
+uint64_t Store::evicted_total() const { return evicted_; }
+
+void Store::measure() {
+  const uint64_t bytes = catalog_->disk_bytes() + blobs_.directory_bytes();
+  const std::lock_guard lock(room_);
+  budget_.set_overhead(bytes);
+  measure_disk_bound();
+}
+
+}  // namespace breakwater::store
