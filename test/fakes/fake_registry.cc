@@ -276,6 +276,8 @@ size_t FakeRegistry::count(std::string_view method, std::string_view path) const
 void FakeRegistry::received(Connection& connection) {
   if (connection.plan) return;  // one after the other
   evbuffer* input = bufferevent_get_input(connection.socket);
+  const unsigned char* first = evbuffer_pullup(input, 1);
+  if (first != nullptr && *first == 0x16) return close(connection);  // TLS on a plain port
   evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, nullptr);
   if (end.pos < 0) return;
   std::string head(static_cast<size_t>(end.pos) + 4, '\0');
