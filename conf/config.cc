@@ -1,0 +1,313 @@
+#include "conf/config.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "conf/json_object.h"
+#include "conf/units.h"
+
+namespace breakwater::conf {
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t kBytesMaxMin = 1ULL << 20;
+
+bool is_name(const std::string& text) {
+  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+  return !text.empty() && text.size() <= 64 && text.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+// "host:port" or "[v6]:port"; the host is an address or a name, the port may be 0.
+bool is_listen_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  const auto host = text.substr(0, colon);
+  const auto port = text.substr(colon + 1);
+  const bool bracketed = host.front() == '[' && host.back() == ']';
+  if (!bracketed && host.find(':') != std::string::npos) return false;
+  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos && std::stoul(port) <= 65535;
+}
+
+void read_listen(JsonObject& object, std::vector<std::string>& listen) {
+  object.texts("listen", listen);
+  if (listen.empty()) object.wrong("listen", object.has("listen") ? "must name at least one address" : "is missing");
+  for (const auto& address : listen) {
+    if (!is_listen_address(address)) object.wrong("listen", "expected <address>:<port>, such as \"0.0.0.0:5000\", not \"" + address + "\"");
+  }
+}
+
+void read_allow(JsonObject& object, routes::Networks& allow) {
+  if (!object.has("allow")) return;
+  std::vector<std::string> entries;
+  object.texts("allow", entries);
+  auto networks = routes::Networks::parse(entries);
+  if (!networks) return object.wrong("allow", networks.error().message);
+  allow = *networks;
+}
+
+Result<std::string> secret_of_file(const std::string& path) {
+  std::ifstream file(path);
+  std::string secret;
+  if (!file || !std::getline(file, secret)) return failure(Error::Kind::invalid, "cannot read a secret from " + path);
+  while (!secret.empty() && (secret.back() == '\r' || secret.back() == ' ')) secret.pop_back();
+  if (secret.empty()) return failure(Error::Kind::invalid, path + " is empty");
+  return secret;
+}
+
+Result<std::string> secret_of_environment(const std::string& name) {
+  const char* secret = std::getenv(name.c_str());
+  if (secret == nullptr || *secret == '\0') return failure(Error::Kind::invalid, "the environment has no " + name);
+  return std::string(secret);
+}
+
+void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
+  if (object.has("password")) object.wrong("password", "secrets do not belong here: use password_file or password_env");
+  std::string username, file, variable;
+  object.text("username", username);
+  object.text("password_file", file);
+  object.text("password_env", variable);
+  if (!file.empty() && !variable.empty()) return object.wrong("password_env", "give password_file or password_env, not both");
+  const bool has_secret = !file.empty() || !variable.empty();
+  if (username.empty() && has_secret) return object.wrong("username", "is missing, but a password is given");
+  if (username.empty()) return;
+  if (!has_secret) return object.wrong("username", "needs password_file or password_env");
+  auto password = file.empty() ? secret_of_environment(variable) : secret_of_file(file);
+  if (!password) return object.wrong(file.empty() ? "password_env" : "password_file", password.error().message);
+  origin.credentials = proxy::Credentials(username, *password);
+}
+
+void read_upstream_url(JsonObject& object, std::string& url) {
+  object.required_text("upstream", url);
+  if (url.empty()) return;
+  if (!url.starts_with("https://") && !url.starts_with("http://")) return object.wrong("upstream", "must begin with https:// or http://, not \"" + url + "\"");
+  while (url.ends_with('/')) url.pop_back();
+  const auto authority = std::string_view(url).substr(url.find("://") + 3);
+  if (authority.empty() || authority.find_first_of("/?#@ ") != std::string_view::npos) {
+    object.wrong("upstream", "must be a scheme and a host, maybe with a port, and nothing else");
+  }
+}
+
+void read_mirror(JsonObject& object, MirrorConfig& mirror) {
+  object.required_text("registry", mirror.registry);
+  read_upstream_url(object, mirror.origin.url);
+  read_credentials(object, mirror.origin);
+  object.texts("token_realms", mirror.origin.token_realms);
+  object.texts("allow_private", mirror.origin.allow_private);
+  object.duration("fresh", mirror.freshness.fresh_ms, 0);
+  object.duration("stale", mirror.freshness.stale_ms, 0);
+  object.duration("stale_when_missing", mirror.freshness.missing_stale_ms, 0);
+  object.duration("missing", mirror.freshness.missing_fresh_ms, 0);
+}
+
+void read_route(JsonObject& object, RouteConfig& route) {
+  object.required_text("name", route.name);
+  if (!route.name.empty() && !is_name(route.name)) object.wrong("name", "may have lower-case letters, digits, - and _ only");
+  if (route.name == "metrics") object.wrong("name", "metrics is the name of the metrics' own listener");
+  read_listen(object, route.listen);
+  uint64_t bytes = 0;
+  object.size("bytes_max", bytes, kBytesMaxMin);
+  if (bytes > 0) route.bytes_max = bytes;
+  read_allow(object, route.allow);
+  if (!object.has("mirror")) return object.wrong("mirror", "is missing: a route is a mirror");
+  object.object("mirror", [&route](JsonObject& mirror) { read_mirror(mirror, route.mirror.emplace()); });
+  if (route.mirror) route.mirror->origin.name = route.name;
+}
+
+void read_server(JsonObject& object, proxy::ServerSettings& server) {
+  object.number("connections_max", server.connections_max, 1, 1'000'000);
+  object.size("header_bytes_max", server.header_bytes_max, 1024);
+  object.size("target_bytes_max", server.target_bytes_max, 512);
+  object.size("drain_bytes_max", server.drain_bytes_max, 0);
+  object.duration("idle_timeout", server.idle_timeout_ms, 1);
+  object.duration("header_timeout", server.header_timeout_ms, 1);
+  object.duration("body_timeout", server.body_timeout_ms, 1);
+  object.duration("write_timeout", server.write_timeout_ms, 1);
+}
+
+void read_upstream(JsonObject& object, proxy::UpstreamSettings& upstream) {
+  object.duration("connect_timeout", upstream.connect_timeout_ms, 1);
+  object.duration("stall_timeout", upstream.stall_timeout_ms, 1);
+  object.text("ca_file", upstream.ca_file);
+  if (!upstream.ca_file.empty() && !std::ifstream(upstream.ca_file)) object.wrong("ca_file", "cannot be read: " + upstream.ca_file);
+  object.number("connections_per_host_max", upstream.connections_per_host_max, 1, 10'000);
+}
+
+void read_log(JsonObject& object, store::LogSettings& log) {
+  object.text("level", log.level);
+  object.text("format", log.format);
+  static const std::set<std::string> kLevels = {"debug", "info", "warning", "error"};
+  if (!kLevels.contains(log.level)) object.wrong("level", "must be debug, info, warning or error, not \"" + log.level + "\"");
+  if (log.format != "text" && log.format != "json") object.wrong("format", "must be text or json, not \"" + log.format + "\"");
+}
+
+// Two routes must not want one thing: each such pair is a mistake of the second one.
+class Claims {
+ public:
+  explicit Claims(std::vector<std::string>& errors) : errors_(errors) {}
+  void claim(const std::string& what, const std::string& value, const std::string& path) {
+    auto [claimed, is_new] = by_.emplace(what + " " + value, path);
+    if (!is_new) errors_.push_back(path + ": " + what + " \"" + value + "\" is taken by " + claimed->second);
+  }
+
+ private:
+  std::vector<std::string>& errors_;
+  std::map<std::string, std::string> by_;
+};
+
+void claim_addresses(Claims& claims, const std::vector<std::string>& listen, const std::string& path) {
+  for (const auto& address : listen) {
+    const auto port = address.substr(address.rfind(':') + 1);
+    if (port == "0") continue;
+    claims.claim("address", address, path + ".listen");
+  }
+}
+
+// A wildcard takes the port on every address.
+void check_wildcards(const Config& config, std::vector<std::string>& errors) {
+  std::map<std::string, std::pair<std::string, std::string>> first;  // port: address, path
+  const auto check = [&](const std::vector<std::string>& listen, const std::string& path) {
+    for (const auto& address : listen) {
+      const auto port = address.substr(address.rfind(':') + 1);
+      if (port == "0") continue;
+      auto [at, is_new] = first.emplace(port, std::pair(address, path));
+      const auto wildcard = [](const std::string& text) { return text.starts_with("0.0.0.0:") || text.starts_with("[::]:"); };
+      if (!is_new && at->second.first != address && (wildcard(address) || wildcard(at->second.first))) {
+        errors.push_back(path + ".listen: port " + port + " is taken by " + at->second.second + " (" + at->second.first + ")");
+      }
+    }
+  };
+  for (size_t i = 0; i < config.routes.size(); ++i) check(config.routes[i].listen, "routes[" + std::to_string(i) + "]");
+  check(config.metrics.listen, "metrics");
+}
+
+void check_together(const Config& config, std::vector<std::string>& errors) {
+  Claims claims(errors);
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    const auto& route = config.routes[i];
+    const auto path = "routes[" + std::to_string(i) + "]";
+    if (!route.name.empty()) claims.claim("name", route.name, path + ".name");
+    if (route.mirror && !route.mirror->registry.empty()) claims.claim("registry", route.mirror->registry, path + ".mirror.registry");
+    claim_addresses(claims, route.listen, path);
+    if (route.bytes_max && config.bytes_max && *route.bytes_max > *config.bytes_max) {
+      errors.push_back(path + ".bytes_max: is more than bytes_max, the bound of the whole store");
+    }
+  }
+  claim_addresses(claims, config.metrics.listen, "metrics");
+  check_wildcards(config, errors);
+}
+
+void read_whole(JsonObject& object, Config& config) {
+  std::string data = config.data;
+  object.text("data", data);
+  config.data = data;
+  uint64_t bytes = 0;
+  object.size("bytes_max", bytes, kBytesMaxMin);
+  if (bytes > 0) config.bytes_max = bytes;
+  object.objects("routes", [&config](JsonObject& route) { read_route(route, config.routes.emplace_back()); });
+  if (config.routes.empty()) object.wrong("routes", object.has("routes") ? "must hold at least one route" : "is missing");
+  object.object("metrics", [&config](JsonObject& metrics) {
+    read_listen(metrics, config.metrics.listen);
+    read_allow(metrics, config.metrics.allow);
+  });
+  object.size("buffer_bytes_max", config.buffer_bytes_max, 8ULL << 20);
+  object.number("workers", config.workers, 1, 64);
+  object.number("fills_max", config.fills.fills_max, 1, 10'000);
+  object.duration("drain_timeout", config.drain_timeout_ms, 0);
+  object.object("server", [&config](JsonObject& server) { read_server(server, config.server); });
+  object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.upstream); });
+  object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });
+  object.finish();
+}
+
+RouteConfig default_mirror(const std::string& name, int port, const std::string& registry, const std::string& url) {
+  RouteConfig route;
+  route.name = name;
+  route.listen.push_back("127.0.0.1:" + std::to_string(port));
+  route.mirror.emplace();
+  route.mirror->registry = registry;
+  route.mirror->origin.name = name;
+  route.mirror->origin.url = url;
+  return route;
+}
+
+tl::unexpected<ConfigErrors> one_error(std::string line) {
+  ConfigErrors errors;
+  errors.lines.push_back(std::move(line));
+  return tl::unexpected<ConfigErrors>(std::move(errors));
+}
+
+}  // namespace
+
+Config default_config() {
+  Config config;
+  config.routes.push_back(default_mirror("dockerhub", 5000, "docker.io", "https://registry-1.docker.io"));
+  config.routes.push_back(default_mirror("ghcr", 5010, "ghcr.io", "https://ghcr.io"));
+  config.routes.push_back(default_mirror("quay", 5020, "quay.io", "https://quay.io"));
+  config.routes.push_back(default_mirror("k8s", 5030, "registry.k8s.io", "https://registry.k8s.io"));
+  config.routes.push_back(default_mirror("kyverno", 5040, "reg.kyverno.io", "https://reg.kyverno.io"));
+  config.metrics.listen.push_back("127.0.0.1:5001");
+  return config;
+}
+
+tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
+  json parsed;
+  try {
+    parsed = json::parse(text, nullptr, true, true);
+  } catch (const json::exception& error) {  // parse_error says line and column, which the quiet form does not
+    return one_error(std::string("the configuration is no JSON: ") + error.what());
+  }
+  Config config;
+  ConfigErrors errors;
+  JsonObject whole(parsed, "", errors.lines);
+  if (parsed.is_object()) read_whole(whole, config);
+  if (errors.lines.empty()) check_together(config, errors.lines);
+  if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
+  return config;
+}
+
+tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  if (file) text << file.rdbuf();
+  if (!file) return one_error(path.string() + ": cannot be read");
+  return parse_config(text.str());
+}
+
+namespace {
+
+void describe_bound(std::ostream& out, const std::optional<uint64_t>& bytes_max) {
+  out << (bytes_max ? "at most " + size_text(*bytes_max) : std::string("no bound of its own"));
+}
+
+std::string joined(const std::vector<std::string>& list) {
+  std::string text;
+  for (const auto& item : list) text += (text.empty() ? "" : ", ") + item;
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const Config& config) {
+  std::ostringstream out;
+  out << "data " << config.data.string() << ", the whole store ";
+  describe_bound(out, config.bytes_max);
+  out << "\n";
+  for (const auto& route : config.routes) {
+    out << "route " << route.name << " on " << joined(route.listen) << ": mirror of " << route.mirror->registry << " at " << route.mirror->origin.url;
+    if (route.mirror->origin.credentials) out << " as " << route.mirror->origin.credentials->username;
+    out << ", ";
+    describe_bound(out, route.bytes_max);
+    out << ", for " << joined(route.allow.text()) << "\n";
+  }
+  if (!config.metrics.listen.empty()) out << "metrics on " << joined(config.metrics.listen) << "\n";
+  out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log " << config.log.level << " as "
+      << config.log.format << "\n";
+  return out.str();
+}
+
+}  // namespace breakwater::conf

@@ -1,0 +1,123 @@
+#include "conf/json_object.h"
+
+#include <limits>
+
+#include "conf/units.h"
+
+namespace breakwater::conf {
+
+using nlohmann::json;
+
+JsonObject::JsonObject(const json& value, std::string path, std::vector<std::string>& errors)
+    : value_(value), path_(std::move(path)), errors_(errors) {
+  if (!value_.is_object()) errors_.push_back((path_.empty() ? "the configuration" : path_) + ": must be an object");
+}
+
+std::string JsonObject::path_of(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
+
+void JsonObject::wrong(std::string_view key, const std::string& what) { errors_.push_back(path_of(key) + ": " + what); }
+
+const json* JsonObject::find(std::string_view key) {
+  asked_.emplace(key);
+  if (!value_.is_object()) return nullptr;
+  auto found = value_.find(std::string(key));
+  return found == value_.end() ? nullptr : &*found;
+}
+
+bool JsonObject::has(std::string_view key) { return find(key) != nullptr; }
+
+void JsonObject::text(std::string_view key, std::string& into) {
+  const auto* value = find(key);
+  if (!value) return;
+  if (!value->is_string()) return wrong(key, "must be a string");
+  if (value->get_ref<const std::string&>().empty()) return wrong(key, "must not be empty");
+  into = value->get<std::string>();
+}
+
+void JsonObject::required_text(std::string_view key, std::string& into) {
+  if (!has(key)) return wrong(key, "is missing");
+  text(key, into);
+}
+
+void JsonObject::size(std::string_view key, uint64_t& into, uint64_t min) {
+  const auto* value = find(key);
+  if (!value) return;
+  if (!value->is_string()) return wrong(key, "must be a size in quotes, such as \"100GiB\"");
+  auto bytes = parse_size(value->get_ref<const std::string&>());
+  if (!bytes) return wrong(key, bytes.error().message);
+  if (*bytes < min) return wrong(key, "must be at least " + size_text(min));
+  into = *bytes;
+}
+
+void JsonObject::size(std::string_view key, uint32_t& into, uint64_t min) {
+  uint64_t bytes = into;
+  size(key, bytes, min);
+  if (bytes > std::numeric_limits<uint32_t>::max()) return wrong(key, "must be less than 4GiB");
+  into = static_cast<uint32_t>(bytes);
+}
+
+void JsonObject::duration(std::string_view key, int64_t& into_ms, int64_t min_ms) {
+  const auto* value = find(key);
+  if (!value) return;
+  if (!value->is_string()) return wrong(key, "must be a time in quotes, such as \"60s\"");
+  auto ms = parse_duration_ms(value->get_ref<const std::string&>());
+  if (!ms) return wrong(key, ms.error().message);
+  if (*ms < min_ms) return wrong(key, "must be at least " + std::to_string(min_ms) + "ms");
+  into_ms = *ms;
+}
+
+void JsonObject::number(std::string_view key, uint32_t& into, uint64_t min, uint64_t max) {
+  const auto* value = find(key);
+  if (!value) return;
+  const bool whole = value->is_number_unsigned();
+  if (!whole || value->get<uint64_t>() < min || value->get<uint64_t>() > max) {
+    return wrong(key, "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+  }
+  into = static_cast<uint32_t>(value->get<uint64_t>());
+}
+
+void JsonObject::texts(std::string_view key, std::vector<std::string>& into) {
+  const auto* value = find(key);
+  if (!value) return;
+  if (value->is_string()) {
+    into.assign(1, value->get<std::string>());
+    return;
+  }
+  if (!value->is_array()) return wrong(key, "must be an array of strings");
+  std::vector<std::string> list;
+  for (const auto& item : *value) {
+    if (!item.is_string()) return wrong(key, "must be an array of strings");
+    list.push_back(item.get<std::string>());
+  }
+  into = std::move(list);
+}
+
+void JsonObject::object(std::string_view key, const std::function<void(JsonObject&)>& read) {
+  const auto* value = find(key);
+  if (!value) return;
+  JsonObject child(*value, path_of(key), errors_);
+  if (!value->is_object()) return;
+  read(child);
+  child.finish();
+}
+
+void JsonObject::objects(std::string_view key, const std::function<void(JsonObject&)>& read) {
+  const auto* value = find(key);
+  if (!value) return;
+  if (!value->is_array()) return wrong(key, "must be an array of objects");
+  for (size_t i = 0; i < value->size(); ++i) {
+    JsonObject child((*value)[i], path_of(key) + "[" + std::to_string(i) + "]", errors_);
+    if (!(*value)[i].is_object()) continue;
+    read(child);
+    child.finish();
+  }
+}
+
+void JsonObject::finish() {
+  if (!value_.is_object()) return;
+  for (const auto& [key, unused] : value_.items()) {
+    if (!asked_.contains(key)) wrong(key, "unknown key");
+  }
+}
+
+}  // namespace breakwater::conf

@@ -1,0 +1,83 @@
+// breakwater serve | check-config | version
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <iostream>
+#include <variant>
+
+#include "conf/appliance.h"
+#include "conf/config.h"
+#include "conf/options.h"
+
+namespace breakwater::conf {
+namespace {
+
+tl::expected<Config, ConfigErrors> config_of(const Options& options) {
+  auto config = options.config ? read_config(*options.config) : tl::expected<Config, ConfigErrors>(default_config());
+  if (config && options.data) config->data = *options.data;
+  return config;
+}
+
+// A connection is a descriptor, and the usual soft limit is 1024 of them.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Memory is bounded: an arena for each thread would keep what the others could use, and freed pieces go back at once.
+void keep_memory_together() {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+int serve(const Config& config) {
+  raise_descriptor_limit();
+  keep_memory_together();
+  std::signal(SIGPIPE, SIG_IGN);
+  auto log = store::make_log(config.log);
+  if (!log) {
+    std::cerr << "log: " << log.error().message << "\n";
+    return 1;
+  }
+  const auto disk = store::make_posix_disk();
+  const store::SystemClock clock;
+  auto appliance = Appliance::build(config, *disk, clock, **log);
+  if (!appliance) {
+    (*log)->error("not started", {{"reason", appliance.error().message}});
+    return 1;
+  }
+  (*appliance)->run();
+  return 0;
+}
+
+int run(const Options& options) {
+  if (options.verb == Verb::version) {
+    std::cout << "breakwater " << version() << "\n";
+    return 0;
+  }
+  auto config = config_of(options);
+  if (!config) {
+    for (const auto& line : config.error().lines) std::cerr << line << "\n";
+    return 1;
+  }
+  if (options.verb == Verb::serve) return serve(*config);
+  std::cout << describe(*config);
+  return 0;
+}
+
+}  // namespace
+}  // namespace breakwater::conf
+
+int main(int argc, char** argv) {
+  using namespace breakwater::conf;
+  auto parsed = parse_options(argc, argv);
+  if (const auto* exit = std::get_if<Exit>(&parsed)) {
+    (exit->code == 0 ? std::cout : std::cerr) << exit->text;
+    return exit->code;
+  }
+  return run(std::get<Options>(parsed));
+}

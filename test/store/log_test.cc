@@ -1,0 +1,130 @@
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/log.h"
+#include "test/catch.h"
+
+using breakwater::store::Log;
+using breakwater::store::LogSettings;
+using breakwater::store::make_log;
+
+namespace {
+
+// Stands in for stderr while it lives; read() gives what was written, and the old stderr its place back.
+class CapturedStderr {
+ public:
+  CapturedStderr() : saved_(dup(STDERR_FILENO)) {
+    REQUIRE(pipe(pipe_.data()) == 0);
+    REQUIRE(dup2(pipe_[1], STDERR_FILENO) >= 0);
+    close(pipe_[1]);
+  }
+  ~CapturedStderr() {
+    restore();
+    close(pipe_[0]);
+  }
+  void restore() {
+    if (saved_ < 0) return;
+    dup2(saved_, STDERR_FILENO);
+    close(saved_);
+    saved_ = -1;
+  }
+  // Until every writer has closed its end.
+  std::string drain() const {
+    std::string text;
+    std::array<char, 65536> piece{};
+    for (ssize_t got = 0; (got = ::read(pipe_[0], piece.data(), piece.size())) > 0;) text.append(piece.data(), static_cast<size_t>(got));
+    return text;
+  }
+
+ private:
+  std::array<int, 2> pipe_{};
+  int saved_;
+};
+
+std::string logged(const std::string& format, const std::function<void(Log&)>& work) {
+  CapturedStderr captured;
+  LogSettings settings;
+  settings.format = format;
+  auto log = make_log(settings);
+  REQUIRE(log);
+  work(**log);
+  log->reset();
+  captured.restore();
+  return captured.drain();
+}
+
+}  // namespace
+
+TEST_CASE("a text line has time, level, event and key=value fields, quoted where they need it") {
+  auto text = logged("text", [](Log& log) {
+    log.warning("request", {{"path", "/v2/"}, {"agent", "a \"b\" c"}, {"empty", ""}, {"bytes", int64_t{12}}, {"seconds", 0.25}});
+  });
+  CHECK_THAT(text, Catch::Matchers::EndsWith("Z warning request path=/v2/ agent=\"a \\\"b\\\" c\" empty=\"\" bytes=12 seconds=0.250000\n"));
+  CHECK(text.size() > 25);
+  CHECK(text[10] == 'T');
+}
+
+TEST_CASE("a json line is one JSON object, whatever bytes a client sent") {
+  auto text = logged("json", [](Log& log) { log.info("request", {{"path", "/v2/\n\xff\""}, {"bytes", int64_t{-1}}}); });
+  REQUIRE(!text.empty());
+  CHECK(text.find('\n') == text.size() - 1);
+  auto line = nlohmann::json::parse(text, nullptr, false);
+  REQUIRE(line.is_object());
+  CHECK(line["level"] == "info");
+  CHECK(line["event"] == "request");
+  CHECK(line["path"] == "/v2/\n\xef\xbf\xbd\"");
+  CHECK(line["bytes"] == -1);
+}
+
+TEST_CASE("a line below the level is not written") {
+  CHECK(logged("text", [](Log& log) { log.debug("quiet", {}); }).empty());
+}
+
+TEST_CASE("many threads may log at once, and each line stays whole") {
+  auto text = logged("text", [](Log& log) {
+    std::vector<std::thread> threads;
+    for (int64_t t = 0; t < 4; ++t)
+      threads.emplace_back([&log, t] {
+        for (int64_t i = 0; i < 100; ++i) log.info("line", {{"thread", t}, {"i", i}});
+      });
+    for (auto& thread : threads) thread.join();
+  });
+  CHECK(std::count(text.begin(), text.end(), '\n') == 400);
+  CHECK(text.find("thread=3 i=99\n") != std::string::npos);
+}
+
+TEST_CASE("a stderr that nobody reads blocks no caller, and what was dropped is counted") {
+  CapturedStderr captured;
+  auto log = make_log({});
+  REQUIRE(log);
+  constexpr int64_t kLines = 20'000;  // more than pipe and queue can hold
+  for (int64_t i = 0; i < kLines; ++i) (*log)->info("line", {{"i", i}, {"filler", std::string_view("0123456789012345678901234567890123456789")}});
+  std::string text;
+  std::thread reader([&] { text = captured.drain(); });
+  log->reset();
+  captured.restore();
+  reader.join();
+  CHECK(text.find("i=19999 ") != std::string::npos);
+  CHECK(text.find("log lines dropped lines=") != std::string::npos);
+  CHECK(std::count(text.begin(), text.end(), '\n') < kLines);
+}
+
+TEST_CASE("a log level or format that is none is refused with its name") {
+  LogSettings loud;
+  loud.level = "loud";
+  auto refused = make_log(loud);
+  REQUIRE(!refused);
+  CHECK(refused.error().message.find("\"loud\"") != std::string::npos);
+  LogSettings xml;
+  xml.format = "xml";
+  CHECK(!make_log(xml));
+}
