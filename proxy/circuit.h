@@ -23,8 +23,8 @@ namespace breakwater::proxy {
 struct CircuitSettings {
   int64_t silence_first_ms = 500;
   int64_t silence_max_ms = 30'000;
-  uint32_t server_errors_max = 5;     // 5xx in a row, and the next one is a silence
-  int64_t throttled_default_s = 5;    // of a 429 that names no time
+  uint32_t server_errors_max = 5;   // 5xx in a row, and the next one is a silence
+  int64_t throttled_default_s = 5;  // of a 429 that names no time
 };
 
 class Circuit {

@@ -8,6 +8,7 @@
 
 #include "proxy/challenge.h"
 #include "proxy/circuit.h"
+#include "proxy/collector.h"
 #include "proxy/origin_rules.h"
 #include "proxy/retry.h"
 #include "proxy/tokens.h"
@@ -16,8 +17,8 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kErrorBytesKept = 16 * 1024;       // of an error's body: enough for a Retry-After in its text
-constexpr size_t kErrorBytesMax = 1024 * 1024;      // a longer one is not read to its end
+constexpr size_t kErrorBytesKept = 16 * 1024;   // of an error's body: enough for a Retry-After in its text
+constexpr size_t kErrorBytesMax = 1024 * 1024;  // a longer one is not read to its end
 constexpr size_t kTokenAnswerBytesMax = 128 * 1024;
 constexpr int64_t kTokenTimeout_ms = 30'000;
 constexpr size_t kCircuitsMax = 64;
@@ -40,23 +41,6 @@ CircuitSettings circuit_settings(const OriginSettings& settings) {
   circuit.silence_first_ms = std::min(circuit.silence_first_ms, settings.backoff_max_ms);
   return circuit;
 }
-
-// Keeps a whole body in memory.
-class Collector final : public Sink {
- public:
-  explicit Collector(size_t bytes_max) : bytes_max_(bytes_max) {}
-  Result<> head(const Head&) override { return {}; }
-  Result<bool> body(std::span<const char> data) override {
-    if (data.size() > bytes_max_ - bytes_.size()) return failure(Error::Kind::corrupt, "upstream's answer is longer than " + std::to_string(bytes_max_) + " bytes");
-    bytes_.append(data.data(), data.size());
-    return true;
-  }
-  std::string take() { return std::move(bytes_); }
-
- private:
-  size_t bytes_max_;
-  std::string bytes_;
-};
 
 // A request that a circuit has let pass; told by end(), or given up with the Task that made it.
 class Passing {
@@ -126,9 +110,9 @@ struct Origin::Impl {
   OriginStats stats;
   Observe observe;
   Reach reach;
-  bool basic_asked = false;  // the registry's challenge is Basic: send the password at once
+  bool basic_asked = false;                               // the registry's challenge is Basic: send the password at once
   std::map<Endpoint, std::shared_ptr<Circuit>> circuits;  // shared with the requests that it let pass
-  Tokens tokens;  // last: its requests use what stands above
+  Tokens tokens;                                          // last: its requests use what stands above
 };
 
 // Stands between libcurl and the caller's sink for one request: the caller sees only 200 and 206, an error's text is kept for us.
@@ -271,7 +255,8 @@ std::string Origin::Impl::authorization_for(const Endpoint& endpoint, const std:
   key.endpoint = endpoint;
   key.scope = scope;
   if (auto token = tokens.find(key)) return "Bearer " + *token;
-  if (basic_asked && settings.credentials && endpoint == reach.origin) return basic_authorization(settings.credentials->username, settings.credentials->password);
+  if (basic_asked && settings.credentials && endpoint == reach.origin)
+    return basic_authorization(settings.credentials->username, settings.credentials->password);
   return "";
 }
 
@@ -367,8 +352,10 @@ void Origin::Impl::tell_answer(Passing& passing, const Url& url, const Head& hea
   bool failed = head.status == 429 || is_server_error(head.status);
   if (!failed) return;  // told when the head came
   ++stats.failures_total;
-  if (head.status == 429) throttle(passing, url, head, error_text);
-  else passing.server_error(now());
+  if (head.status == 429)
+    throttle(passing, url, head, error_text);
+  else
+    passing.server_error(now());
 }
 
 void Origin::Impl::throttle(Passing& passing, const Url& url, const Head& head, std::string_view error_text) {

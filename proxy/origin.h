@@ -38,15 +38,16 @@ struct Credentials {
 };
 
 struct OriginSettings {
-  std::string name;  // of the route, for logs and metrics
-  std::string url;   // "https://registry-1.docker.io": scheme and host, maybe a port
+  std::string name;                        // of the route, for logs and metrics
+  std::string url;                         // "https://registry-1.docker.io": scheme and host, maybe a port
   std::optional<Credentials> credentials;  // for that host
   // Hosts that may be sent those credentials when they are named as the realm of a challenge, beside the same host and the same registrable domain.
   std::vector<std::string> token_realms;
-  // Targets of redirects and realms in loopback, private and link-local networks are refused unless the upstream itself is there, or they are listed ("host" or "host:port").
+  // Targets of redirects and realms in loopback, private and link-local networks are refused unless the upstream itself is there, or
+  // they are listed ("host" or "host:port").
   std::vector<std::string> allow_private;
   uint32_t redirects_max = 5;
-  int64_t backoff_max_ms = 30'000;   // longest silence after failures to connect
+  int64_t backoff_max_ms = 30'000;  // longest silence after failures to connect
 };
 
 struct OriginRequest {
@@ -64,7 +65,7 @@ struct OriginRequest {
 struct OriginStats {
   uint64_t requests_total = 0;
   uint64_t failures_total = 0;
-  uint64_t fetched_bytes = 0;
+  uint64_t fetched_bytes = 0;  // of bodies that were asked for, tokens among them
   store::Time throttled_until{};
   std::optional<int64_t> ratelimit_remaining;  // as upstream last said
   bool unwell = false;                         // the last answer was a failure to reach it

@@ -37,8 +37,10 @@ struct Address {
 
 Address address_of(const std::string& text) {
   Address address;
-  if (inet_pton(AF_INET, text.c_str(), address.bytes.data()) == 1) address.bits = 32;
-  else if (inet_pton(AF_INET6, text.c_str(), address.bytes.data()) == 1) address.bits = 128;
+  if (inet_pton(AF_INET, text.c_str(), address.bytes.data()) == 1)
+    address.bits = 32;
+  else if (inet_pton(AF_INET6, text.c_str(), address.bytes.data()) == 1)
+    address.bits = 128;
   return address;
 }
 

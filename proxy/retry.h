@@ -10,8 +10,8 @@
 namespace breakwater::proxy {
 
 struct RetrySettings {
-  uint32_t attempts_max = 5;        // without a byte of progress between them
-  int64_t delay_first_ms = 200;     // doubled each time
+  uint32_t attempts_max = 5;     // without a byte of progress between them
+  int64_t delay_first_ms = 200;  // doubled each time
   int64_t delay_max_ms = 10'000;
   int64_t throttled_wait_max_ms = 10'000;  // a longer Retry-After is not waited for
 };

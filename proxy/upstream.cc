@@ -8,12 +8,13 @@
 
 #include <algorithm>
 #include <cassert>
-#include <charconv>
 #include <new>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "proxy/collector.h"
+#include "proxy/head_reader.h"
 #include "proxy/proxy_choice.h"
 #include "proxy/url.h"
 
@@ -54,9 +55,7 @@ class CurlGlobal {
 };
 
 // Pausing an HTTP/2 transfer may stall it for ever before libcurl 8.6 (curl issues 11982, 12520).
-long http_version_gate_curl_8_6() {
-  return curl_version_info(CURLVERSION_NOW)->version_num < 0x080600 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
-}
+long http_version_gate_curl_8_6() { return curl_version_info(CURLVERSION_NOW)->version_num < 0x080600 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS; }
 
 // What the answer is called that libcurl could not make sense of; everything else is a failure to get one.
 bool is_malformed(CURLcode code) {
@@ -68,38 +67,7 @@ std::string numeric_host(const sockaddr* address, socklen_t length) {
   return getnameinfo(address, length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0 ? text : "";
 }
 
-std::string_view trimmed(std::string_view text) {
-  size_t begin = text.find_first_not_of(" \t\r\n");
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
-template <class Number>
-std::optional<Number> number_of(std::string_view text) {
-  Number number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 double seconds_since(Moment moment) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - moment).count(); }
-
-// Keeps a whole body in memory.
-class Collector final : public Sink {
- public:
-  explicit Collector(size_t bytes_max) : bytes_max_(bytes_max) {}
-
-  Result<> head(const Head&) override { return {}; }  // its length says nothing about a HEAD
-  Result<bool> body(std::span<const char> data) override {
-    if (data.size() > bytes_max_ - bytes_.size()) return failure(Error::Kind::corrupt, "the answer is longer than " + std::to_string(bytes_max_) + " bytes");
-    bytes_.append(data.data(), data.size());
-    return true;
-  }
-  std::string take() { return std::move(bytes_); }
-
- private:
-  size_t bytes_max_;
-  std::string bytes_;
-};
 
 }  // namespace
 
@@ -153,8 +121,6 @@ class Upstream::Transfer {
   void set_headers(const Headers& headers);
 
   bool take_header_line(std::string_view line);
-  bool take_status_line(std::string_view line);
-  bool finish_head();
   bool fail(Error error);
   bool is_forbidden(std::string_view peer) const { return proxy_.empty() && !private_allowed_ && is_private_address(peer); }
   std::string attempted() const { return method_ + " " + place_ + ": "; }
@@ -181,9 +147,7 @@ class Upstream::Transfer {
   Moment last_byte_;
   Moment time_limit_;
   bool paused_ = false;
-  Head head_;
-  bool head_done_ = false;
-  size_t head_bytes_ = 0;
+  HeadReader head_;
   std::optional<Error> error_;  // ours or the sink's; goes before libcurl's
   std::optional<CURLcode> code_;
   char curl_message_[CURL_ERROR_SIZE] = "";
@@ -197,8 +161,10 @@ class Upstream::Transfer {
 Upstream::Impl::Impl(Loop& event_loop, const UpstreamSettings& upstream_settings)
     : loop(event_loop),
       settings(upstream_settings),
-      timer(evtimer_new(loop.base(), [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->drive(CURL_SOCKET_TIMEOUT, 0); }, this)),
-      resume_event(event_new(loop.base(), -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->resume_paused(); }, this)),
+      timer(evtimer_new(
+          loop.base(), [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->drive(CURL_SOCKET_TIMEOUT, 0); }, this)),
+      resume_event(event_new(
+          loop.base(), -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->resume_paused(); }, this)),
       multi(curl_multi_init()) {
   if (!timer || !resume_event || !multi) throw std::bad_alloc();
   curl_multi_setopt(multi.get(), CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
@@ -289,6 +255,7 @@ Upstream::Transfer::Transfer(Impl& upstream, const UpstreamRequest& request, Sin
       began_(upstream.loop.now()),
       last_byte_(began_),
       time_limit_(request.timeout_ms > 0 ? began_ + Millis(request.timeout_ms) : Moment::max()),
+      head_(upstream.settings.header_bytes_max),
       changed_(upstream.loop),
       easy_(curl_easy_init()) {
   if (!easy_) throw std::bad_alloc();
@@ -307,8 +274,10 @@ Upstream::Transfer::~Transfer() {
 
 void Upstream::Transfer::set_up(const UpstreamRequest& request) {
   set(CURLOPT_URL, request.url.c_str());
-  if (method_ == "HEAD") set(CURLOPT_NOBODY, 1L);
-  else set(CURLOPT_HTTPGET, 1L);
+  if (method_ == "HEAD")
+    set(CURLOPT_NOBODY, 1L);
+  else
+    set(CURLOPT_HTTPGET, 1L);
   set_headers(request.headers);
   set(CURLOPT_USERAGENT, upstream_.settings.user_agent.c_str());
   set(CURLOPT_HTTP_VERSION, upstream_.http_version);
@@ -377,7 +346,7 @@ curl_socket_t Upstream::Transfer::on_open_socket(void* self, curlsocktype, curl_
 int Upstream::Transfer::on_request(void* self, char* peer, char*, int, int) {
   auto* transfer = static_cast<Transfer*>(self);
   transfer->last_byte_ = transfer->upstream_.loop.now();
-  if (transfer->proxy_.empty()) transfer->head_.address = peer;
+  if (transfer->proxy_.empty()) transfer->head_.head().address = peer;
   if (transfer->is_forbidden(peer)) {
     transfer->private_refused_ = true;
     return CURL_PREREQFUNC_ABORT;
@@ -392,33 +361,11 @@ size_t Upstream::Transfer::on_header(char* data, size_t, size_t size, void* self
 
 bool Upstream::Transfer::take_header_line(std::string_view line) {
   last_byte_ = upstream_.loop.now();
-  head_bytes_ += line.size();
-  if (head_bytes_ > upstream_.settings.header_bytes_max) return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0});
-  if (head_done_) return true;  // trailers
-  if (line.starts_with("HTTP/")) return take_status_line(trimmed(line));
-  std::string_view content = trimmed(line);
-  if (content.empty()) return finish_head();
-  size_t colon = content.find(':');
-  // A continuation line (obsolete) or nonsense: neither changes what we look at.
-  if (line.front() == ' ' || line.front() == '\t' || colon == std::string_view::npos) return true;
-  head_.headers.add(std::string(trimmed(content.substr(0, colon))), std::string(trimmed(content.substr(colon + 1))));
-  return true;
-}
-
-bool Upstream::Transfer::take_status_line(std::string_view line) {
-  head_.headers.clear();  // those of a 1xx before it
-  std::string_view status = line.substr(std::min(line.find(' ') + 1, line.size()));
-  head_.status = number_of<int>(status.substr(0, 3)).value_or(0);
-  return true;
-}
-
-bool Upstream::Transfer::finish_head() {
-  if (head_.status < 200) return true;  // the real one follows
-  head_done_ = true;
-  head_.seconds = seconds_since(began_);
-  bool chunked = head_.headers.find("Transfer-Encoding") != nullptr;
-  if (!chunked) head_.length = number_of<uint64_t>(head_.headers.get("Content-Length"));
-  if (auto taken = sink_.head(head_); !taken) return fail(std::move(taken).error());
+  auto taken = head_.take(line);
+  if (taken == HeadReader::Taken::too_long) return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0});
+  if (taken == HeadReader::Taken::more) return true;
+  head_.head().seconds = seconds_since(began_);
+  if (auto welcome = sink_.head(head_.head()); !welcome) return fail(std::move(welcome).error());
   return true;
 }
 
@@ -471,7 +418,7 @@ void Upstream::Transfer::check_time() {
 
 Result<Head> Upstream::Transfer::result() {
   if (error_) return failure(std::move(*error_));
-  if (*code_ == CURLE_OK) return std::move(head_);
+  if (*code_ == CURLE_OK) return std::move(head_.head());
   if (private_refused_) return failure(Error::Kind::corrupt, attempted() + "it leads into a private network");
   auto kind = is_malformed(*code_) ? Error::Kind::corrupt : Error::Kind::unavailable;
   std::string reason = curl_message_[0] != '\0' ? curl_message_ : curl_easy_strerror(*code_);

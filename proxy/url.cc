@@ -60,9 +60,9 @@ bool is_private_ipv4(const uint8_t* a) {
 
 bool is_private_ipv6(const Bytes& a) {
   bool zero_but_last = std::all_of(a.begin(), a.end() - 1, [](uint8_t byte) { return byte == 0; });
-  if (zero_but_last && a[15] <= 1) return true;                                 // :: and ::1
+  if (zero_but_last && a[15] <= 1) return true;  // :: and ::1
   if (std::equal(a.begin(), a.begin() + 12, kMappedIpv4.begin())) return is_private_ipv4(a.data() + 12);
-  constexpr std::array<uint8_t, 12> kNat64{0, 0x64, 0xff, 0x9b};                // 64:ff9b::/96 reaches IPv4
+  constexpr std::array<uint8_t, 12> kNat64{0, 0x64, 0xff, 0x9b};  // 64:ff9b::/96 reaches IPv4
   if (std::equal(kNat64.begin(), kNat64.end(), a.begin())) return is_private_ipv4(a.data() + 12);
   return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0x80) == 0x80) || a[0] == 0xff;  // ULA; link- and site-local; multicast
 }
@@ -127,7 +127,8 @@ Result<Url> Url::take_apart(void* curl_url) {
   std::string port = part_of(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT).value_or("");
   std::from_chars(port.data(), port.data() + port.size(), url.endpoint_.port);
 
-  if (url.endpoint_.scheme != "http" && url.endpoint_.scheme != "https") return failure(Error::Kind::invalid, "neither http nor https: " + url.endpoint_.scheme);
+  if (url.endpoint_.scheme != "http" && url.endpoint_.scheme != "https")
+    return failure(Error::Kind::invalid, "neither http nor https: " + url.endpoint_.scheme);
   if (host.empty() || url.endpoint_.port == 0) return failure(Error::Kind::invalid, "a URL without host: " + url.place());
   if (part_of(parts, CURLUPART_USER) || part_of(parts, CURLUPART_PASSWORD))
     return failure(Error::Kind::invalid, "a URL with a user name or password in it: " + url.place());

@@ -130,7 +130,7 @@ struct FakeRegistry::Plan {
   int status = 200;
   Headers headers;
   std::shared_ptr<const std::string> bytes;
-  uint64_t at = 0;   // the next byte of the body
+  uint64_t at = 0;  // the next byte of the body
   uint64_t end = 0;
   std::optional<uint64_t> cut_at;
   std::optional<uint64_t> stall_at;
@@ -315,10 +315,14 @@ FakeRegistry::Plan FakeRegistry::plan_for(const Seen& request) {
   }
   Plan plan;
   auto content = contents_.find(path);
-  if (auto redirected = redirect(request)) plan = Plan::of(*redirected);
-  else if (content != contents_.end()) plan = content_plan(request, content->second, fault ? &*fault : nullptr);
-  else if (path == "/v2/") plan.headers.add("Content-Type", "application/json");
-  else plan = Plan::of(refuse(404, path.find("/manifests/") != std::string::npos ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN"));
+  if (auto redirected = redirect(request))
+    plan = Plan::of(*redirected);
+  else if (content != contents_.end())
+    plan = content_plan(request, content->second, fault ? &*fault : nullptr);
+  else if (path == "/v2/")
+    plan.headers.add("Content-Type", "application/json");
+  else
+    plan = Plan::of(refuse(404, path.find("/manifests/") != std::string::npos ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN"));
   plan.silent = fault && fault->kind == Fault::Kind::silent;
   return plan;
 }
@@ -360,7 +364,8 @@ FakeRegistry::Plan FakeRegistry::content_plan(const Seen& request, const Content
   uint64_t shift = is(Kind::wrong_content_range) ? 1 : 0;
   plan.status = !range.satisfiable ? 416 : partial ? 206 : 200;
   if (plan.status == 206)
-    plan.headers.add("Content-Range", "bytes " + std::to_string(plan.at + shift) + "-" + std::to_string(plan.end - 1 + shift) + "/" + std::to_string(bytes.size() + shift));
+    plan.headers.add("Content-Range",
+                     "bytes " + std::to_string(plan.at + shift) + "-" + std::to_string(plan.end - 1 + shift) + "/" + std::to_string(bytes.size() + shift));
   if (plan.status == 416) {
     plan.headers.add("Content-Range", "bytes */" + std::to_string(bytes.size()));
     plan.end = plan.at = 0;

@@ -50,14 +50,14 @@ struct Fault {
   static Fault cut(uint64_t after_bytes) { return Fault(Kind::cut, after_bytes); }      // short of Content-Length
   static Fault stall(uint64_t after_bytes) { return Fault(Kind::stall, after_bytes); }  // until release()
   static Fault wrong_last_byte() { return Fault(Kind::wrong_last_byte, 0); }
-  static Fault too_few(uint64_t missing) { return Fault(Kind::too_few, missing); }  // and Content-Length agrees
-  static Fault too_many(uint64_t extra) { return Fault(Kind::too_many, extra); }    // and Content-Length agrees
-  static Fault html() { return Fault(Kind::html, 0); }                              // a web page with 200
-  static Fault partial_unasked() { return Fault(Kind::partial_unasked, 0); }        // 206 where 200 is due
+  static Fault too_few(uint64_t missing) { return Fault(Kind::too_few, missing); }    // and Content-Length agrees
+  static Fault too_many(uint64_t extra) { return Fault(Kind::too_many, extra); }      // and Content-Length agrees
+  static Fault html() { return Fault(Kind::html, 0); }                                // a web page with 200
+  static Fault partial_unasked() { return Fault(Kind::partial_unasked, 0); }          // 206 where 200 is due
   static Fault wrong_content_range() { return Fault(Kind::wrong_content_range, 0); }  // the right bytes under another range
-  static Fault ignore_range() { return Fault(Kind::ignore_range, 0); }              // 200 and all of it
-  static Fault silent() { return Fault(Kind::silent, 0); }                          // no answer, until release() (then 404 or what is due)
-  static Fault hang_up() { return Fault(Kind::hang_up, 0); }                        // closes instead of answering
+  static Fault ignore_range() { return Fault(Kind::ignore_range, 0); }                // 200 and all of it
+  static Fault silent() { return Fault(Kind::silent, 0); }                            // no answer, until release() (then 404 or what is due)
+  static Fault hang_up() { return Fault(Kind::hang_up, 0); }                          // closes instead of answering
   static Fault reply(int status, proxy::Headers headers = {}, std::string body = "");
 
   Fault(Kind k, uint64_t n) : kind(k), bytes(n) {}
@@ -98,18 +98,18 @@ class FakeRegistry {
   // --- where things are
   // Blobs are answered 307 with a signed URL there; the CDN answers 400 if it sees Authorization, and 403 to a signature that is not valid any more.
   void redirect_blobs_to(FakeRegistry& cdn, int status = 307);
-  void expire_signatures() { signatures_.clear(); }  // at the CDN
+  void expire_signatures() { signatures_.clear(); }             // at the CDN
   void redirect_all_to(FakeRegistry& other, int status = 307);  // same target
 
   // --- what goes wrong
   void next(const std::string& path, Fault fault);    // one for each request to that path, in order
   void always(const std::string& path, Fault fault);  // when next() has nothing left
   void heal() { next_.clear(), always_.clear(); }
-  void release();   // what stalls goes on
-  void pace();      // from now on bodies wait for let()
+  void release();  // what stalls goes on
+  void pace();     // from now on bodies wait for let()
   void let(uint64_t bytes);
-  void shut();      // nobody listens any more, connections are cut
-  void open();      // again, on the same port
+  void shut();  // nobody listens any more, connections are cut
+  void open();  // again, on the same port
 
   // --- what happened
   const std::vector<Seen>& seen() const { return seen_; }

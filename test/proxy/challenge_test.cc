@@ -39,7 +39,8 @@ TEST_CASE("quoted characters in a challenge lose their backslash") {
 }
 
 TEST_CASE("broken challenges yield what can be read of them and never hang") {
-  for (const char* header : {"", ",", ",,,", "\"", "=", "Bearer realm=\"unclosed", "Bearer realm=", "Bearer =x", "\x01\x02", "Bearer realm=\"a\\", "==,==", "a=b=c"})
+  for (const char* header :
+       {"", ",", ",,,", "\"", "=", "Bearer realm=\"unclosed", "Bearer realm=", "Bearer =x", "\x01\x02", "Bearer realm=\"a\\", "==,==", "a=b=c"})
     CHECK_NOTHROW(parse_challenges(header));
   CHECK(parse_challenges("Bearer realm=\"unclosed").empty());
   CHECK(parse_challenges(R"(Basic realm="r", Bearer realm="unclosed)").size() == 1);

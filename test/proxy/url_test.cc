@@ -38,13 +38,16 @@ TEST_CASE("a Location is resolved as browsers do, its signature untouched") {
   CHECK(resolved("https://a/v2/x/y", "z?w=1") == "https://a/v2/x/z?w=1");
   CHECK(resolved("https://a/v2/x", "//b/c") == "https://b/c");
   CHECK(resolved("https://a/v2/x", "http://b:81/c") == "http://b:81/c");
-  CHECK(resolved("https://a/x", "https://cdn/y?X-Amz-Credential=a%2Fb&X-Amz-Signature=%2B/=&z") == "https://cdn/y?X-Amz-Credential=a%2Fb&X-Amz-Signature=%2B/=&z");
+  CHECK(resolved("https://a/x", "https://cdn/y?X-Amz-Credential=a%2Fb&X-Amz-Signature=%2B/=&z") ==
+        "https://cdn/y?X-Amz-Credential=a%2Fb&X-Amz-Signature=%2B/=&z");
   CHECK(resolved("https://a/x", "ftp://b/") == "error");
 }
 
 TEST_CASE("private addresses are known in every spelling") {
-  for (const char* host : {"127.0.0.1", "127.9.9.9", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
-                           "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fd00::1", "fc12::", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1"}) {
+  for (const char* host :
+       {"127.0.0.1",       "127.9.9.9",       "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1",  "169.254.169.254", "0.0.0.0", "100.64.0.1",
+        "224.0.0.1",       "255.255.255.255", "::1",      "::",         "fe80::1",        "fe80::1%eth0", "fd00::1",         "fc12::",  "ff02::1",
+        "::ffff:10.0.0.1", "64:ff9b::7f00:1"}) {
     INFO(host);
     CHECK(is_private_address(host));
   }
