@@ -207,7 +207,8 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
   auto digest = checked_digest(*reply, asked);
   if (!digest) co_return failure(digest.error());
   missing_.forget(flight_key(key, reference));
-  co_return co_await keep(key, asked ? std::string() : reference, *digest, std::move(*reply));
+  auto tag = asked ? std::string() : reference;  // named: g++ 12 frees a conditional's temporary twice inside co_await
+  co_return co_await keep(key, std::move(tag), *digest, std::move(*reply));
 }
 
 // Stores what upstream sent, then serves it. When the store has no room it is served all the same.
