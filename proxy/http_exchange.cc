@@ -271,8 +271,12 @@ Task<> ServedExchange::until_sent() {
 
 Task<> ServedExchange::let_others_run() {
   sent_this_turn_ = 0;
+  deadline_.set(context_.settings.write_timeout_ms);
   socket_.ring_when_writable();
   co_await socket_.changed().wait();
+  if (deadline_.passed()) cut_off("the client took nothing for too long");
+  deadline_.clear();
+  if (socket_.failed()) co_await until_sent();
 }
 
 Task<> ServedExchange::send_file(store::SharedFile file, uint64_t offset, uint64_t length) {

@@ -44,12 +44,12 @@ std::string_view origin_form(std::string_view target) {
   return path == std::string_view::npos ? std::string_view("/") : target.substr(path);
 }
 
-// "GET / HTTP/2.0" is a version that we do not have; "GET / FOO" is no request at all.
+// "GET / HTTP/2.0" is a version that we do not have; "GET / FOO" and "GET / / HTTP/1.1" are no requests at all.
 bool names_other_version(std::string_view line) {
   auto space = line.rfind(' ');
   if (space == std::string_view::npos) return false;
   auto version = line.substr(space + 1);
-  return version.size() == 8 && version.starts_with("HTTP/") && std::isdigit(static_cast<unsigned char>(version[5])) && version[6] == '.' &&
+  return version.size() == 8 && version != "HTTP/1.1" && version != "HTTP/1.0" && version.starts_with("HTTP/") && std::isdigit(static_cast<unsigned char>(version[5])) && version[6] == '.' &&
          std::isdigit(static_cast<unsigned char>(version[7]));
 }
 
@@ -236,6 +236,7 @@ Progress RequestParser::parse_head(evbuffer* input) {
   size_t length = std::min<size_t>(evbuffer_get_length(input), self.limits.header_bytes_max);
   if (length == 0) return Progress::more;
   auto bytes = std::string_view(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(length))), length);
+  if (bytes == "\r") return Progress::more;  // maybe an empty line
   if (bytes[0] == kTlsHandshake) return self.refuse(400, "this is plain HTTP, but the client speaks TLS");
   auto found = self.find_end(bytes);
   if (found == Progress::more && length == self.limits.header_bytes_max) {

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -72,22 +74,44 @@ Error bind_error(const std::string& address, int error) {
   return Error(kind, "listen on " + address + ": " + std::generic_category().message(error), 0);
 }
 
-Result<int> bind_to(const std::string& address) {
-  sockaddr_storage parsed{};
-  int length = sizeof parsed;
-  auto* generic = reinterpret_cast<sockaddr*>(&parsed);
-  bool has_port = !address.empty() && address.find(':') != std::string::npos && address.back() != ']';
-  if (!has_port || evutil_parse_sockaddr_port(address.c_str(), generic, &length) != 0) {
-    return failure(Error::Kind::invalid, "listen on \"" + address + "\": that is no address with a port, as 127.0.0.1:5000 or [::1]:5000");
+// "127.0.0.1:5000" or "[::1]:5000"; nothing if it is neither. (libevent's parser knows no port 0.)
+std::optional<sockaddr_storage> parse_address(const std::string& address, socklen_t& length) {
+  auto colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  std::string host = address.substr(0, colon);
+  uint16_t port = 0;
+  const char* end = address.data() + address.size();
+  auto parsed = std::from_chars(address.data() + colon + 1, end, port);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  sockaddr_storage result{};
+  if (host.front() == '[' && host.back() == ']') {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    if (inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &v6.sin6_addr) != 1) return std::nullopt;
+    std::memcpy(&result, &v6, length = sizeof v6);
+  } else {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) != 1) return std::nullopt;
+    std::memcpy(&result, &v4, length = sizeof v4);
   }
-  int fd = socket(parsed.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  return result;
+}
+
+Result<int> bind_to(const std::string& address) {
+  socklen_t length = 0;
+  auto parsed = parse_address(address, length);
+  if (!parsed) return failure(Error::Kind::invalid, "listen on \"" + address + "\": that is no address with a port, as 127.0.0.1:5000 or [::1]:5000");
+  int fd = socket(parsed->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure(bind_error(address, errno));
   evutil_make_listen_socket_reuseable(fd);
   // Linux hands these down to every connection that is accepted.
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  if (bind(fd, generic, static_cast<socklen_t>(length)) != 0) {
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&*parsed), length) != 0) {
     int error = errno;
     close(fd);
     return failure(bind_error(address, error));

@@ -41,10 +41,8 @@ T run(proxy::Loop& loop, proxy::Task<T> task) {
   auto running = detail::keep_result(loop, std::move(task), result);
   auto watchdog = detail::stop_after(loop, kRunMax);
   running.start();
-  if (!result) {
-    watchdog.start();
-    loop.run();
-  }
+  watchdog.start();
+  loop.run();  // returns at once if the Task has ended already
   if (running.done()) running.result();  // throws what the Task threw
   if (!result) throw std::runtime_error("the Task did not end in time");
   if constexpr (!std::is_void_v<T>) return std::move(*result);

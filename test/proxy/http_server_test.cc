@@ -1,0 +1,938 @@
+#include "proxy/http_server.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "proxy/buffers.h"
+#include "proxy/workers.h"
+#include "test/catch.h"
+#include "test/fakes/cold_disk.h"
+#include "test/fakes/raw_client.h"
+#include "test/fakes/recorded_log.h"
+
+namespace breakwater::proxy {
+namespace {
+
+using test::RawClient;
+
+constexpr uint64_t kBuffersMax = 1 << 20;
+
+std::string bytes_of(size_t count) {
+  std::string bytes(count, '\0');
+  uint32_t state = 1;
+  for (char& c : bytes) {
+    state = state * 1664525 + 1013904223;
+    c = static_cast<char>(state >> 24);
+  }
+  return bytes;
+}
+
+// A file of its own, gone with the test.
+class TestFile {
+ public:
+  explicit TestFile(const std::string& bytes) : path_(std::filesystem::temp_directory_path() / ("breakwater-http-" + std::to_string(getpid()))) {
+    int fd = open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    for (size_t at = 0; at < bytes.size();) {
+      ssize_t written = pwrite(fd, bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
+      if (written <= 0) throw std::runtime_error("cannot write the test's file");
+      at += static_cast<size_t>(written);
+    }
+    file_ = std::make_shared<const store::File>(fd, path_);
+  }
+  ~TestFile() { std::filesystem::remove(path_); }
+  TestFile(const TestFile&) = delete;
+  TestFile& operator=(const TestFile&) = delete;
+  const store::SharedFile& file() const { return file_; }
+  void truncate(uint64_t size) { std::filesystem::resize_file(path_, size); }
+
+ private:
+  std::filesystem::path path_;
+  store::SharedFile file_;
+};
+
+// A server whose route is the test's choice by path, and what it did.
+struct World {
+  World() : workers(loop, 2), buffers(loop, kBuffersMax), go_on(loop) {}
+
+  void serve(Route route) {
+    server.emplace(loop, workers, buffers, disk, log, settings, std::move(route));
+    auto bound = server->listen("127.0.0.1:0");
+    REQUIRE(bound);
+    address = *bound;
+  }
+  RawClient client(size_t receive_window = 0) { return RawClient(loop, address, receive_window); }
+  void run_until(const std::function<bool()>& condition) { test::run_until(loop, condition); }
+  void run_until_idle() {
+    run_until([this] { return server->idle(); });
+    CHECK(server->stats().connections == 0);
+    CHECK(server->stats().requests_running == 0);
+    CHECK(alive == 0);
+    CHECK(buffers.bytes() == 0);
+  }
+
+  Loop loop;
+  test::RecordedLog log;
+  test::ColdDisk disk;
+  Workers workers;
+  Buffers buffers;
+  ServerSettings settings;
+  Signal go_on;     // for routes that wait for the test
+  bool going = false;
+  int alive = 0;    // routes' Tasks
+  std::vector<std::string> seen;
+  std::optional<HttpServer> server;
+  std::string address;
+};
+
+class Alive {
+ public:
+  explicit Alive(World& world) : world_(world) { ++world_.alive; }
+  Alive(const Alive&) = delete;
+  Alive& operator=(const Alive&) = delete;
+  ~Alive() { --world_.alive; }
+
+ private:
+  World& world_;
+};
+
+Headers plain() {
+  Headers headers;
+  headers.add("Content-Type", "text/plain");
+  return headers;
+}
+
+Task<> hello(World& world, Exchange& x) {
+  Alive alive(world);
+  world.seen.push_back(x.request().method + " " + x.request().target);
+  x.reply(200, plain(), "hello " + x.request().target);
+  co_return;
+}
+
+Route hello_route(World& world) {
+  return [&world](Exchange& x) { return hello(world, x); };
+}
+
+const std::string kHost = "Host: x\r\n\r\n";
+
+std::string get(const std::string& target) { return "GET " + target + " HTTP/1.1\r\n" + kHost; }
+
+std::string hello_to(const std::string& target, const std::string& more = "") {
+  auto body = "hello " + target;
+  return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + more + "\r\n" + body;
+}
+
+// --- connections
+
+TEST_CASE("a connection serves one request after the other") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  for (int i = 0; i < 3; ++i) {
+    client.send(get("/a"));
+    CHECK(client.receive_reply() == hello_to("/a"));
+  }
+  CHECK(world.server->stats().connections_total == 1);
+  client.leave();
+  world.run_until_idle();
+}
+
+TEST_CASE("a reply has a Date") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  client.send(get("/a"));
+  auto text = client.receive(hello_to("/a").size() + std::string("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n").size());
+  auto at = text.find("\r\nDate: ");
+  REQUIRE(at != std::string::npos);
+  CHECK(parse_http_date(text.substr(at + 8, 29)).has_value());
+}
+
+TEST_CASE("a request may come in pieces of any size") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  client.send_byte_by_byte(get("/bytes"));
+  CHECK(client.receive_reply() == hello_to("/bytes"));
+  for (size_t cut = 1; cut < get("/cut").size(); ++cut) {
+    client.send_in_two(get("/cut"), cut);
+    CHECK(client.receive_reply() == hello_to("/cut"));
+  }
+}
+
+TEST_CASE("pipelined requests are answered in order") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  std::string requests;
+  std::string replies;
+  for (int i = 0; i < 2000; ++i) {
+    requests += get("/" + std::to_string(i));
+    replies += hello_to("/" + std::to_string(i));
+  }
+  client.send(requests);
+  std::string received;
+  for (int i = 0; i < 2000; ++i) received += client.receive_reply();
+  CHECK(received == replies);
+}
+
+TEST_CASE("the connection closes when the client asks for it, and stays open in HTTP/1.0 only if asked for") {
+  World world;
+  world.serve(hello_route(world));
+  auto first = world.client();
+  first.send("GET /a HTTP/1.1\r\nConnection: close\r\n" + kHost);
+  CHECK(first.receive_reply() == hello_to("/a", "Connection: close\r\n"));
+  CHECK(first.ended());
+  auto second = world.client();
+  second.send("GET /a HTTP/1.0\r\n\r\n");
+  CHECK(second.receive_reply() == hello_to("/a", "Connection: close\r\n"));
+  CHECK(second.ended());
+  auto third = world.client();
+  for (int i = 0; i < 2; ++i) {
+    third.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    CHECK(third.receive_reply() == hello_to("/a", "Connection: keep-alive\r\n"));
+  }
+}
+
+TEST_CASE("a client that half-closes is still answered") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  client.send(get("/a") + get("/b"));
+  client.end_sending();
+  CHECK(client.receive_reply() == hello_to("/a"));
+  CHECK(client.receive_reply() == hello_to("/b"));
+  CHECK(client.ended());
+  world.run_until_idle();
+}
+
+TEST_CASE("malformed requests are answered in plain words and the connection closes") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  client.send("GET / HTTP/1.1\r\n\r\n" + get("/never"));
+  CHECK(client.receive_to_end() ==
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 17\r\nConnection: close\r\n\r\nthere is no Host\n");
+  CHECK(world.server->stats().malformed_total == 1);
+  CHECK(world.seen.empty());
+  client.leave();
+  world.run_until_idle();
+}
+
+TEST_CASE("a client that goes on sending after its request was refused can read why") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n" + bytes_of(8 << 20));
+  test::run_some_turns(world.loop);
+  CHECK(client.receive_head().starts_with("HTTP/1.1 501 "));
+  CHECK_FALSE(client.was_reset());
+}
+
+TEST_CASE("TLS on the plain port is answered in HTTP at its first byte") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  client.send("\x16");
+  CHECK(client.receive_to_end().starts_with("HTTP/1.1 400 "));
+}
+
+TEST_CASE("a head that is too long is 431, a target 414") {
+  World world;
+  world.serve(hello_route(world));
+  auto header = world.client();
+  header.send("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(20 * 1024, 'x') + "\r\n\r\n");
+  CHECK(header.receive_to_end().starts_with("HTTP/1.1 431 "));
+  auto target = world.client();
+  target.send(get("/" + std::string(9 * 1024, 'x')));
+  CHECK(target.receive_to_end().starts_with("HTTP/1.1 414 "));
+  auto endless = world.client();
+  endless.send("GET /" + std::string(40 * 1024, 'x'));
+  CHECK(endless.receive_to_end().starts_with("HTTP/1.1 414 "));
+  auto fits = world.client();
+  fits.send("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(16 * 1024 - 33, 'x') + "\r\n\r\n");
+  CHECK(fits.receive_reply() == hello_to("/"));
+}
+
+TEST_CASE("an idle connection is closed, a slow head is 408") {
+  World world;
+  world.settings.idle_timeout_ms = 20;
+  world.settings.header_timeout_ms = 20;
+  world.serve(hello_route(world));
+  auto idle = world.client();
+  CHECK(idle.receive_to_end().empty());
+  auto slow = world.client();
+  slow.send("GET / HT");
+  CHECK(slow.receive_to_end().starts_with("HTTP/1.1 408 "));
+  auto used = world.client();
+  used.send(get("/a"));
+  CHECK(used.receive_reply() == hello_to("/a"));
+  CHECK(used.receive_to_end().empty());
+  idle.leave();
+  slow.leave();
+  used.leave();
+  world.run_until_idle();
+}
+
+TEST_CASE("one connection too many is told so and closed") {
+  World world;
+  world.settings.connections_max = 2;
+  world.serve(hello_route(world));
+  auto first = world.client();
+  auto second = world.client();
+  second.send(get("/a"));
+  CHECK(second.receive_reply() == hello_to("/a"));
+  auto third = world.client();
+  CHECK(third.receive_to_end().starts_with("HTTP/1.1 503 "));
+  CHECK(world.server->stats().refused_total == 1);
+  first.leave();
+  world.run_until([&] { return world.server->stats().connections == 1; });
+  auto fourth = world.client();
+  fourth.send(get("/b"));
+  CHECK(fourth.receive_reply() == hello_to("/b"));
+}
+
+TEST_CASE("many connections are served at once") {
+  World world;
+  world.serve(hello_route(world));
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(std::make_unique<RawClient>(world.loop, world.address));
+    clients.back()->send(get("/" + std::to_string(i)));
+  }
+  for (int i = 0; i < 200; ++i) CHECK(clients[static_cast<size_t>(i)]->receive_reply() == hello_to("/" + std::to_string(i)));
+  CHECK(world.server->stats().connections == 200);
+  clients.clear();
+  world.run_until_idle();
+}
+
+TEST_CASE("out of descriptors, clients wait and are served once there are some again") {
+  World world;
+  world.serve(hello_route(world));
+  auto client = world.client();
+  client.send(get("/a"));
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  setrlimit(RLIMIT_NOFILE, &none);
+  world.run_until([&] { return world.log.count("accept_failed") > 0; });
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(client.receive_reply() == hello_to("/a"));
+  CHECK(world.log.count("accept_failed") == 1);
+}
+
+TEST_CASE("an address that is none, or is taken, cannot be listened on") {
+  World world;
+  world.serve(hello_route(world));
+  for (const char* bad : {"", "localhost", "127.0.0.1", "[::1]", "127.0.0.1:x", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1: 1", "[]:1", "[::1:5000", "::1:5000"}) {
+    INFO(bad);
+    auto bound = world.server->listen(bad);
+    REQUIRE_FALSE(bound);
+    CHECK(bound.error().kind == Error::Kind::invalid);
+  }
+  auto taken = world.server->listen(world.address);
+  REQUIRE_FALSE(taken);
+  CHECK(taken.error().kind == Error::Kind::conflict);
+}
+
+Task<> tell_peer(Exchange& x) {
+  x.reply(200, Headers(), x.peer().text);
+  co_return;
+}
+
+TEST_CASE("the peer is known by its address, IPv4 as such") {
+  World world;
+  world.serve([](Exchange& x) { return tell_peer(x); });
+  auto client = world.client();
+  client.send(get("/"));
+  CHECK(client.receive_reply().ends_with("\r\n127.0.0.1"));
+  auto mapped = world.server->listen("[::]:0");
+  if (!mapped) return;  // no IPv6 here
+  auto port = mapped->substr(mapped->rfind(':'));
+  RawClient four(world.loop, "127.0.0.1" + port);
+  four.send(get("/"));
+  CHECK(four.receive_reply().ends_with("\r\n127.0.0.1"));
+  RawClient six(world.loop, "[::1]" + port);
+  six.send(get("/"));
+  CHECK(six.receive_reply().ends_with("\r\n::1"));
+}
+
+// --- replies
+
+Task<> wait_to_go_on(World& world) {
+  while (!world.going) co_await world.go_on.wait();
+}
+
+Task<> reply_by_path(World& world, Exchange& x) {
+  Alive alive(world);
+  const std::string& path = x.request().target;
+  if (path == "/shared") {
+    x.reply(200, Headers(), std::make_shared<const std::string>(bytes_of(3 << 20)));
+  } else if (path == "/length") {
+    x.start(200, Headers(), 10);
+    co_await x.write("01234");
+    co_await x.write("56789");
+  } else if (path == "/chunked") {
+    x.start(200, Headers(), std::nullopt);
+    co_await x.write("hello");
+    co_await x.write("");
+    co_await x.write(std::string(16, 'x'));
+    x.finish();
+  } else if (path == "/204") {
+    x.reply(204, Headers(), "");
+  } else if (path == "/304") {
+    x.reply(304, Headers(), "");
+  } else if (path == "/nothing") {
+  } else if (path == "/throws") {
+    throw std::runtime_error("a bug");
+  } else if (path == "/late") {
+    x.start(200, Headers(), 10);
+    co_await x.write("01234");
+    throw std::runtime_error("a late bug");
+  } else if (path == "/short") {
+    x.start(200, Headers(), 10);
+    co_await x.write("01234");
+  } else if (path == "/unfinished") {
+    x.start(200, Headers(), std::nullopt);
+    co_await x.write("01234");
+  } else if (path == "/long") {
+    x.start(200, Headers(), 5);
+    co_await x.write("0123456789");
+  } else if (path == "/after") {
+    x.start(200, Headers(), std::nullopt);
+    x.finish();
+    co_await x.write("smuggled");
+  } else if (path == "/abort") {
+    x.start(200, Headers(), 10);
+    co_await x.write("01234");
+    x.abort();
+  } else if (path == "/close") {
+    x.close_after();
+    x.reply(200, Headers(), "bye");
+  } else if (path == "/injected") {
+    Headers headers;
+    headers.add("X", "a\r\nSet-Cookie: b");
+    x.reply(200, std::move(headers), "");
+  } else if (path == "/waits") {
+    x.start(200, Headers(), 5);
+    co_await wait_to_go_on(world);
+    co_await x.write("hello");
+  } else if (path == "/flood") {
+    x.start(200, Headers(), 64 << 20);
+    for (int i = 0; i < 8; ++i) co_await x.write(std::string(8 << 20, 'x'));
+  } else if (path == "/until_close") {
+    x.start(200, Headers(), std::nullopt);
+    co_await x.write("hello");
+    co_await wait_to_go_on(world);
+    x.abort();
+  }
+  world.seen.push_back("end of " + path);
+}
+
+Route by_path(World& world) {
+  return [&world](Exchange& x) { return reply_by_path(world, x); };
+}
+
+TEST_CASE("a reply has a length or chunks, and none where there is no body") {
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client();
+  struct Row {
+    const char* target;
+    const char* reply;
+  };
+  for (const Row& row : {Row{"/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"},
+                         Row{"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n10\r\nxxxxxxxxxxxxxxxx\r\n0\r\n\r\n"},
+                         Row{"/204", "HTTP/1.1 204 No Content\r\n\r\n"}, Row{"/304", "HTTP/1.1 304 Not Modified\r\n\r\n"},
+                         Row{"/injected", "HTTP/1.1 200 OK\r\nX: a  Set-Cookie: b\r\nContent-Length: 0\r\n\r\n"}}) {
+    client.send(get(row.target));
+    CHECK(client.receive_reply() == row.reply);
+  }
+  client.send(get("/close"));
+  CHECK(client.receive_to_end() == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbye");
+}
+
+TEST_CASE("HEAD has the head that GET would have, and no body") {
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client();
+  struct Row {
+    const char* target;
+    const char* reply;
+  };
+  for (const Row& row : {Row{"/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"}, Row{"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"},
+                         Row{"/shared", "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n"}}) {
+    client.send("HEAD " + std::string(row.target) + " HTTP/1.1\r\n" + kHost);
+    CHECK(client.receive_reply_to_head() == row.reply);
+  }
+}
+
+TEST_CASE("in HTTP/1.0 a reply without length ends with the connection, and a broken one with a reset") {
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client();
+  client.send("GET /chunked HTTP/1.0\r\n\r\n");
+  CHECK(client.receive_to_end() == "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhelloxxxxxxxxxxxxxxxx");
+  CHECK_FALSE(client.was_reset());
+  auto broken = world.client();
+  broken.send("GET /until_close HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  CHECK(broken.receive_head() == "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+  CHECK(broken.receive(5) == "hello");
+  world.going = true;
+  world.go_on.ring();
+  CHECK(broken.receive_to_end().empty());
+  CHECK(broken.was_reset());
+}
+
+TEST_CASE("a route that fails before its reply answers 500, and the connection goes on") {
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client();
+  for (const char* target : {"/nothing", "/throws", "/nothing"}) {
+    client.send(get(target));
+    CHECK(client.receive_reply() ==
+          "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 15\r\n\r\ninternal error\n");
+  }
+  CHECK(world.log.holds("a bug"));
+  CHECK(world.log.count("route_failed") == 3);
+}
+
+TEST_CASE("a reply that is not what was declared is cut, and never looks whole") {
+  struct Row {
+    const char* target;
+    const char* received;
+  };
+  auto row = GENERATE(Row{"/late", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"}, Row{"/short", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"},
+                      Row{"/abort", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"}, Row{"/long", ""},
+                      Row{"/unfinished", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n"},
+                      Row{"/after", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"});
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client();
+  client.send(get(row.target) + get("/204"));
+  INFO(row.target);
+  CHECK(client.receive_to_end() == row.received);
+  CHECK(world.log.count("reply_cut") == (std::string(row.target) == "/abort" ? 0 : 1));
+  world.run_until_idle();
+}
+
+TEST_CASE("a head goes out in the turn of its start(), even if the body has to wait") {
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client();
+  client.send(get("/waits"));
+  CHECK(client.receive_head() == "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  CHECK(world.alive == 1);
+  CHECK(world.server->stats().requests_running == 1);
+  world.going = true;
+  world.go_on.ring();
+  CHECK(client.receive(5) == "hello");
+}
+
+TEST_CASE("a large reply reaches a slow client whole") {
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client(4096);
+  client.send(get("/shared"));
+  CHECK(client.receive_head() == "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n");
+  CHECK(client.receive(3 << 20) == bytes_of(3 << 20));
+}
+
+TEST_CASE("a client that takes nothing is cut, and its bytes are no more held") {
+  World world;
+  world.settings.write_timeout_ms = 30;
+  world.serve(by_path(world));
+  auto client = world.client(4096);
+  client.send(get("/flood"));
+  world.run_until([&] { return world.buffers.bytes() > 0; });
+  world.run_until_idle();
+  CHECK(world.log.holds("why=the client took nothing for too long"));
+  CHECK(world.seen.empty());
+}
+
+TEST_CASE("the route's Task is gone when the client resets, wherever it waits") {
+  auto target = GENERATE(as<std::string>(), "/waits", "/flood", "/until_close");
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client(4096);
+  client.send(get(target));
+  world.run_until([&] { return client.received() > 0; });
+  CHECK(world.alive == 1);
+  client.reset();
+  world.run_until_idle();
+  CHECK(world.seen.empty());
+}
+
+TEST_CASE("destroying the server cuts every connection and destroys every Task") {
+  World world;
+  world.serve(by_path(world));
+  auto waiting = world.client();
+  auto idle = world.client();
+  auto flooded = world.client(4096);
+  waiting.send(get("/waits"));
+  flooded.send(get("/flood"));
+  world.run_until([&] { return world.alive == 2 && world.buffers.bytes() > 0; });
+  world.server.reset();
+  CHECK(world.alive == 0);
+  CHECK(world.buffers.bytes() == 0);
+  waiting.receive_to_end();
+  CHECK(waiting.ended());
+  CHECK(idle.ended());
+}
+
+TEST_CASE("a draining server closes idle connections, lets busy ones finish, and takes no new ones") {
+  World world;
+  world.serve(by_path(world));
+  auto busy = world.client();
+  auto idle = world.client();
+  idle.send(get("/204"));
+  idle.receive_reply();
+  busy.send(get("/waits"));
+  busy.receive_head();
+  world.server->drain();
+  CHECK(idle.ended());
+  CHECK_THROWS(world.client());
+  CHECK_FALSE(world.server->idle());
+  world.going = true;
+  world.go_on.ring();
+  CHECK(busy.receive_to_end() == "hello");
+  idle.leave();
+  busy.leave();
+  world.run_until_idle();
+}
+
+Task<> note_idle(World& world, bool& rang) {
+  while (!world.server->idle()) co_await world.server->became_idle().wait();
+  rang = true;
+}
+
+TEST_CASE("the server tells when its last connection is gone") {
+  World world;
+  world.serve(by_path(world));
+  auto client = world.client();
+  client.send(get("/204"));
+  client.receive_reply();
+  bool rang = false;
+  auto waiting = note_idle(world, rang);
+  waiting.start();
+  CHECK_FALSE(rang);
+  client.leave();
+  world.run_until([&] { return rang; });
+}
+
+// --- the request's body
+
+Task<> echo(World& world, Exchange& x) {
+  Alive alive(world);
+  std::string all;
+  for (;;) {
+    auto piece = co_await x.read();
+    if (!piece) {
+      x.reply(400, Headers(), piece.error().message);
+      co_return;
+    }
+    if (piece->empty()) break;
+    CHECK(piece->size() <= 256 * 1024);
+    CHECK(world.buffers.bytes() >= piece->size());
+    all += *piece;
+  }
+  x.reply(200, Headers(), all);
+}
+
+Task<> ignore_body(World& world, Exchange& x) {
+  Alive alive(world);
+  if (x.request().target == "/one") co_await x.read();
+  x.reply(200, Headers(), "ok");
+}
+
+Task<> wait_then_read(World& world, Exchange& x) {
+  Alive alive(world);
+  co_await wait_to_go_on(world);
+  co_await echo(world, x);
+}
+
+std::string post(const std::string& headers, const std::string& body) { return "POST / HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n" + body; }
+std::string sized(const std::string& body, const std::string& headers = "") {
+  return post(headers + "Content-Length: " + std::to_string(body.size()) + "\r\n", body);
+}
+std::string ok(const std::string& body, const std::string& more = "") {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + more + "\r\n" + body;
+}
+
+TEST_CASE("a body is read by length or by chunks, however it arrives, and the next request is the next") {
+  World world;
+  world.serve([&world](Exchange& x) { return echo(world, x); });
+  auto client = world.client();
+  const std::string chunked = post("Transfer-Encoding: chunked\r\n", "2;ext=\"x\"\r\nhe\r\n3\r\nllo\r\n0\r\nTrailer: x\r\n\r\n");
+  for (const auto& text : {sized("hello"), chunked}) {
+    client.send(text + text);
+    CHECK(client.receive_reply() == ok("hello"));
+    CHECK(client.receive_reply() == ok("hello"));
+    client.send_byte_by_byte(text);
+    CHECK(client.receive_reply() == ok("hello"));
+    for (size_t cut = 1; cut < text.size(); cut += 3) {
+      client.send_in_two(text, cut);
+      CHECK(client.receive_reply() == ok("hello"));
+    }
+  }
+  client.leave();
+  world.run_until_idle();
+}
+
+TEST_CASE("a large body is read in pieces that count against the buffers") {
+  World world;
+  world.serve([&world](Exchange& x) { return echo(world, x); });
+  auto client = world.client();
+  auto body = bytes_of(5 << 20);
+  client.send(sized(body));
+  CHECK(client.receive_reply() == ok(body));
+  std::string chunked;
+  for (size_t at = 0; at < body.size(); at += 1 << 19) chunked += "80000\r\n" + body.substr(at, 1 << 19) + "\r\n";
+  client.send(post("Transfer-Encoding: chunked\r\n", chunked + "0\r\n\r\n"));
+  CHECK(client.receive_reply() == ok(body));
+  client.leave();
+  world.run_until_idle();
+}
+
+TEST_CASE("what nobody reads is left to the kernel") {
+  World world;
+  world.serve([&world](Exchange& x) { return wait_then_read(world, x); });
+  auto client = world.client();
+  auto body = bytes_of(32 << 20);
+  client.send(sized(body));
+  world.run_until([&] { return world.alive == 1; });
+  test::run_some_turns(world.loop);
+  CHECK(world.buffers.bytes() == 0);
+  world.going = true;
+  world.go_on.ring();
+  CHECK(client.receive_reply() == ok(body));
+}
+
+TEST_CASE("with the buffers full a body waits, and goes on when there is room") {
+  World world;
+  world.serve([&world](Exchange& x) { return echo(world, x); });
+  Held all = world.buffers.try_take(kBuffersMax);
+  auto client = world.client();
+  client.send(sized("hello"));
+  world.run_until([&] { return world.alive > 0; });
+  test::run_some_turns(world.loop);
+  CHECK(client.received() == 0);
+  all.shrink(0);
+  CHECK(client.receive_reply() == ok("hello"));
+}
+
+TEST_CASE("100 Continue is sent when the route first reads, not before") {
+  World world;
+  world.serve([&world](Exchange& x) { return wait_then_read(world, x); });
+  auto client = world.client();
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  world.run_until([&] { return world.alive == 1; });
+  test::run_some_turns(world.loop);
+  CHECK(client.received() == 0);
+  world.going = true;
+  world.go_on.ring();
+  CHECK(client.receive_head() == "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("hello");
+  CHECK(client.receive_reply() == ok("hello"));
+  // One that does not wait for it needs none.
+  client.send(sized("hello", "Expect: 100-continue\r\n"));
+  CHECK(client.receive_reply() == ok("hello"));
+}
+
+TEST_CASE("a final answer without 100 Continue closes the connection") {
+  World world;
+  world.serve([&world](Exchange& x) { return ignore_body(world, x); });
+  auto client = world.client();
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  CHECK(client.receive_to_end() == ok("ok", "Connection: close\r\n"));
+}
+
+TEST_CASE("what a route does not read of a body is skipped, if it is not too much") {
+  World world;
+  world.settings.drain_bytes_max = 1 << 20;
+  world.serve([&world](Exchange& x) { return ignore_body(world, x); });
+  auto client = world.client();
+  for (const auto& text : {sized(bytes_of(1 << 20)), post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n")}) {
+    client.send(text + get("/"));
+    CHECK(client.receive_reply() == ok("ok"));
+    CHECK(client.receive_reply() == ok("ok"));
+  }
+  client.send("POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + bytes_of(1 << 20) + get("/"));
+  CHECK(client.receive_reply() == ok("ok"));
+  CHECK(client.receive_reply() == ok("ok"));
+  client.send(sized(bytes_of(8 << 20)));
+  CHECK(client.receive_to_end() == ok("ok", "Connection: close\r\n"));
+  CHECK_FALSE(client.was_reset());
+  client.leave();
+  world.run_until_idle();
+}
+
+TEST_CASE("a body that breaks off, stalls or is malformed is an error to its reader, and the connection closes after the reply") {
+  World world;
+  world.settings.body_timeout_ms = 20;
+  world.serve([&world](Exchange& x) { return echo(world, x); });
+  auto ends = world.client();
+  ends.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
+  ends.end_sending();
+  CHECK(ends.receive_to_end().starts_with("HTTP/1.1 400 "));
+  auto stalls = world.client();
+  stalls.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
+  auto reply = stalls.receive_to_end();
+  CHECK(reply.starts_with("HTTP/1.1 400 "));
+  CHECK(reply.ends_with("the client sent nothing for too long"));
+  auto malformed = world.client();
+  malformed.send(post("Transfer-Encoding: chunked\r\n", "5\r\nhelloX\r\n0\r\n\r\n") + get("/"));
+  reply = malformed.receive_to_end();
+  CHECK(reply.starts_with("HTTP/1.1 400 "));
+  CHECK(reply.find("Connection: close") != std::string::npos);
+  CHECK(reply.ends_with("the chunked body is malformed"));
+  ends.leave();
+  stalls.leave();
+  malformed.leave();
+  world.run_until_idle();
+}
+
+TEST_CASE("a client that resets in the middle of its body leaves nothing behind") {
+  World world;
+  world.serve([&world](Exchange& x) { return echo(world, x); });
+  for (size_t sent : {size_t{0}, size_t{1}, size_t{300'000}}) {
+    auto client = world.client();
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + bytes_of(sent));
+    world.run_until([&] { return world.alive == 1; });
+    client.reset();
+    world.run_until_idle();
+  }
+}
+
+// --- files
+
+struct FileRange {
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  bool chunked = false;
+};
+
+Task<> send_range(World& world, Exchange& x, store::SharedFile file, FileRange range) {
+  Alive alive(world);
+  x.start(200, Headers(), range.chunked ? std::nullopt : std::optional<uint64_t>(range.length));
+  co_await x.send_file(file, range.offset, range.length);
+  x.finish();
+}
+
+TEST_CASE("a file is sent whole or in part, small or large, to fast clients and slow ones") {
+  auto bytes = bytes_of(3'000'000);
+  TestFile file(bytes);
+  auto range = GENERATE(FileRange{0, 3'000'000}, FileRange{1, 2'999'999}, FileRange{0, 0}, FileRange{2'999'999, 1}, FileRange{7, 65'536}, FileRange{7, 65'537},
+                        FileRange{100, 262'144}, FileRange{5, 100, true}, FileRange{0, 1'000'000, true});
+  auto window = GENERATE(size_t{0}, size_t{4096});
+  World world;
+  world.serve([&](Exchange& x) { return send_range(world, x, file.file(), range); });
+  auto client = world.client(window);
+  for (int i = 0; i < 2; ++i) {
+    client.send(get("/"));
+    auto body = bytes.substr(range.offset, range.length);
+    auto head = client.receive_head();
+    if (range.chunked) {
+      char size[20];
+      snprintf(size, sizeof size, "%zx\r\n", body.size());
+      body = size + body + "\r\n0\r\n\r\n";
+    }
+    CHECK((client.receive(body.size()) == body));
+  }
+  client.leave();
+  world.run_until_idle();
+}
+
+TEST_CASE("the loop does not wait for a cold file: a worker reads it first, a piece at a time") {
+  auto bytes = bytes_of(3'000'000);
+  TestFile file(bytes);
+  World world;
+  world.disk.cool();
+  world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, bytes.size(), false}); });
+  auto client = world.client();
+  client.send(get("/"));
+  client.receive_head();
+  CHECK((client.receive(bytes.size()) == bytes));
+  CHECK(world.disk.reads_ahead() == 3);
+  CHECK(world.disk.longest_read_ahead() <= 1 << 20);
+  CHECK_FALSE(world.disk.read_ahead_by(std::this_thread::get_id()));
+}
+
+TEST_CASE("a client that leaves while its file is read ahead leaves nothing behind") {
+  TestFile file(bytes_of(1'000'000));
+  World world;
+  world.disk.cool();
+  world.disk.hold();
+  world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, 1'000'000, false}); });
+  auto client = world.client();
+  client.send(get("/"));
+  client.receive_head();
+  world.run_until([&] { return world.disk.reads_ahead() == 1; });
+  client.reset();
+  world.run_until_idle();
+  world.disk.release();
+}
+
+TEST_CASE("a file that is too short cuts the reply, and is logged") {
+  auto length = GENERATE(uint64_t{60'000}, uint64_t{1'000'000});
+  TestFile file(bytes_of(length));
+  file.truncate(length - 1);
+  World world;
+  world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, length, false}); });
+  auto client = world.client();
+  client.send(get("/"));
+  CHECK(client.receive_head().ends_with("\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n") == (length > 65'536));
+  CHECK(client.receive_to_end().size() < length);
+  CHECK(world.log.count("reply_cut") == 1);
+  world.run_until_idle();
+}
+
+TEST_CASE("a file that cannot be read ahead cuts the reply, and is logged") {
+  TestFile file(bytes_of(1'000'000));
+  World world;
+  world.disk.cool();
+  world.disk.fail_reads();
+  world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, 1'000'000, false}); });
+  auto client = world.client();
+  client.send(get("/"));
+  CHECK(client.receive_to_end() == "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+  CHECK(world.log.holds("the disk is broken"));
+  world.run_until_idle();
+}
+
+TEST_CASE("a client that takes nothing of a file is cut") {
+  TestFile file(bytes_of(8 << 20));
+  World world;
+  world.settings.write_timeout_ms = 30;
+  world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, 8 << 20, false}); });
+  auto client = world.client(4096);
+  client.send(get("/"));
+  world.run_until([&] { return world.alive == 1; });
+  world.run_until_idle();
+  CHECK(world.log.holds("why=the client took nothing for too long"));
+}
+
+TEST_CASE("a client may leave after any number of bytes of a reply") {
+  TestFile file(bytes_of(1'000'000));
+  World world;
+  world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, 1'000'000, false}); });
+  for (size_t bytes = 0; bytes < 1'000'000; bytes += 99'991) {
+    auto client = world.client(4096);
+    client.send(get("/"));
+    client.receive(bytes);
+    client.leave();
+    world.run_until_idle();
+  }
+}
+
+}  // namespace
+}  // namespace breakwater::proxy
