@@ -1,0 +1,13 @@
+"""dockerd pulls by tag and by digest through the mirror; the second time and with upstream gone, nothing is fetched."""
+
+from harness import scenario
+from harness.clients import Dockerd
+from harness.pulls import pull_story
+
+
+def main(world):
+    pull_story(world, Dockerd)
+
+
+if __name__ == "__main__":
+    scenario(main)

@@ -1,0 +1,13 @@
+"""buildah pulls by tag and by digest through the mirror; the second time and with upstream gone, nothing is fetched."""
+
+from harness import scenario
+from harness.clients import Buildah
+from harness.pulls import pull_story
+
+
+def main(world):
+    pull_story(world, Buildah)
+
+
+if __name__ == "__main__":
+    scenario(main)
