@@ -1,0 +1,17 @@
+// Never compiled: what the scanner for braces inside co_await expressions must let pass.
+Task<> good(Signal& signal, Workers& workers) {
+  while (!ready()) co_await signal.wait();  // co_await f({a, b})
+  auto job = [text] { return text.size(); };
+  auto size = co_await workers.run(std::move(job));
+  if (co_await exchange.read()) {
+    co_return;
+  }
+  for (int i = 0; i < co_await count(signal); ++i) {
+    log("co_await f({a, b})", '{');
+  }
+  Options options{.url = text};
+  auto answer = co_await fetch(std::move(options), table[index(1)], R"({"a": 1})");
+  const bool known = co_await asked(1) && other;
+  auto operator co_await() && { return Awaiter{handle_}; }
+  co_await (known ? first() : second());
+}

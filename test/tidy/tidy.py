@@ -1,0 +1,184 @@
+"""The rules of the house that a machine can check. `tidy.py RULE` says each offence on one line and ends with 1 if there is any.
+
+A rule is a function that yields offences; its first line of prose is what ctest calls it. `tidy.py --list` names them.
+"""
+
+import pathlib
+import re
+import sys
+
+import co_await_braces
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+SAMPLES = pathlib.Path(__file__).resolve().parent / "samples"
+
+# What each folder may include.
+LAYERS = {
+    "store": {"store"},
+    "proxy": {"proxy", "store"},
+    "routes": {"routes", "proxy", "store"},
+    "conf": {"conf", "routes", "proxy", "store"},
+    "test": {"test", "conf", "routes", "proxy", "store"},
+}
+
+# Who may include each library's headers, beside test/.
+LIBRARIES = {
+    "event2": {"proxy/deadline.cc", "proxy/http_parser.cc", "proxy/http_server.cc", "proxy/loop.cc", "proxy/socket.cc", "proxy/unix_signals.cc", "proxy/upstream.cc"},
+    "curl": {"proxy/upstream.cc", "proxy/url.cc"},
+    "boost": {"proxy/http_parser.cc"},
+    "rocksdb": {"store/catalog.cc"},
+    "openssl": {"store/digest.cc"},
+    "spdlog": {"store/log.cc"},
+    "fmt": {"store/log.cc"},
+    "tl": {"store/result.h", "routes/oci_path.h"},
+    "prometheus": {"routes/metrics.cc"},
+    "CLI": {"conf/options.cc"},
+    "nlohmann": {
+        "store/log.cc",
+        "proxy/tokens.cc",
+        "routes/manifest.cc",
+        "routes/oci_error.cc",
+        "routes/referrers_filter.cc",
+        "routes/tag_list.cc",
+        "conf/config.cc",
+        "conf/json_object.cc",
+        "conf/json_object.h",
+    },
+}
+
+TOP_LEVEL = {*LAYERS, "packaging", "CMakeLists.txt", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
+IGNORED = {"build", "data", "compile_commands.json"}
+
+
+def sources(*folders, suffixes=(".h", ".cc")):
+    for folder in folders or LAYERS:
+        for path in sorted((TOP / folder).rglob("*")):
+            if path.suffix in suffixes and SAMPLES not in path.parents and path.is_file():
+                yield path
+
+
+def name_of(path):
+    return path.relative_to(TOP).as_posix()
+
+
+def includes(path):
+    """(line number, header, whether in quotes) for each include."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        found = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if found:
+            yield number, found.group(2), found.group(1) == '"'
+
+
+def includes_point_down():
+    """includes point down: conf, routes, proxy, store"""
+    for path in sources():
+        allowed = LAYERS[name_of(path).split("/")[0]]
+        for number, header, quoted in includes(path):
+            folder = header.split("/")[0]
+            if quoted and folder not in allowed:
+                yield f"{name_of(path)}:{number}: may not include {header}"
+            elif quoted and not (TOP / header).is_file():
+                yield f"{name_of(path)}:{number}: {header} is no path from the top"
+            elif not quoted and folder in LAYERS and "/" in header:
+                yield f"{name_of(path)}:{number}: our own {header} belongs in quotes"
+
+
+def libraries_stay_wrapped():
+    """each library is included only by the files that wrap it"""
+    for path in sources("store", "proxy", "routes", "conf"):
+        for number, header, quoted in includes(path):
+            library = header.split("/")[0] if not quoted and "/" in header else None
+            if library in LIBRARIES and name_of(path) not in LIBRARIES[library]:
+                yield f"{name_of(path)}:{number}: {header} may be included only by {', '.join(sorted(LIBRARIES[library]))}"
+    for path in sources("test"):
+        for number, header, quoted in includes(path):
+            if header.startswith("catch2/") and name_of(path) not in {"test/catch.h", "test/main.cc"}:
+                yield f"{name_of(path)}:{number}: include test/catch.h instead of {header}"
+
+
+def no_brace_in_co_await():
+    """no brace stands inside a co_await expression"""
+    for path in sources():
+        for number in co_await_braces.offences(path.read_text()):
+            yield f"{name_of(path)}:{number}: name the temporary on the line above and move it in"
+
+
+def the_scanner_knows_braces():
+    """the scanner for co_await finds what it should and nothing else"""
+    for sample in ("good.cc", "bad.cc"):
+        source = (SAMPLES / sample).read_text()
+        marked = {number for number, line in enumerate(source.splitlines(), 1) if line.endswith("// bad")}
+        found = set(co_await_braces.offences(source))
+        for number in sorted(marked ^ found):
+            yield f"{sample}:{number}: {'missed' if number in marked else 'a false alarm'}"
+
+
+def nothing_is_left_to_do():
+    """no file says that it is unfinished"""
+    markers = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+    for path in sources(*LAYERS, "packaging", suffixes=(".h", ".cc", ".py", ".sh", ".txt", ".json")):
+        if path == pathlib.Path(__file__).resolve():
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if markers.search(line):
+                yield f"{name_of(path)}:{number}: {line.strip()}"
+
+
+def unit_tests_do_not_sleep():
+    """no unit test sleeps"""
+    sleeps = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b|(?<![.\w>])sleep\(")
+    for path in sources("test", suffixes=(".cc",)):
+        if not path.name.endswith("_test.cc"):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if sleeps.search(line):
+                yield f"{name_of(path)}:{number}: wait for a Signal, a FakeClock or a scripted peer"
+
+
+def headers_open_with_prose():
+    """every header opens with prose"""
+    for path in sources(suffixes=(".h",)):
+        first = path.read_text().split("\n", 1)[0]
+        if not re.match(r"// \S+ \S+", first):
+            yield f"{name_of(path)}:1: say what this is before the first line of code"
+
+
+def the_top_level_is_small():
+    """the top level holds the six folders and what belongs beside them"""
+    for path in sorted(TOP.iterdir()):
+        name = path.name
+        if name in TOP_LEVEL or name in IGNORED or name.startswith((".", "build-")):
+            continue
+        yield f"{name}: does not belong here"
+
+
+RULES = {
+    rule.__name__: rule
+    for rule in (
+        includes_point_down,
+        libraries_stay_wrapped,
+        no_brace_in_co_await,
+        the_scanner_knows_braces,
+        nothing_is_left_to_do,
+        unit_tests_do_not_sleep,
+        headers_open_with_prose,
+        the_top_level_is_small,
+    )
+}
+
+
+def main(arguments):
+    if arguments == ["--list"]:
+        for name, rule in RULES.items():
+            print(f"{name}|{rule.__doc__}")
+        return 0
+    if len(arguments) != 1 or arguments[0] not in RULES:
+        print(__doc__, file=sys.stderr)
+        return 2
+    found = list(RULES[arguments[0]]())
+    print("\n".join(found) or "none")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
