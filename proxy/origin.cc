@@ -352,10 +352,11 @@ void Origin::Impl::tell_answer(Passing& passing, const Url& url, const Head& hea
   bool failed = head.status == 429 || is_server_error(head.status);
   if (!failed) return;  // told when the head came
   ++stats.failures_total;
-  if (head.status == 429)
-    throttle(passing, url, head, error_text);
-  else
-    passing.server_error(now());
+  if (head.status == 429) return throttle(passing, url, head, error_text);
+  bool was_silent = passing.circuit().silent();
+  passing.server_error(now());
+  bool news = !was_silent && passing.circuit().silent();
+  if (news) log.warning("upstream fails", {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"status", int64_t{head.status}}});
 }
 
 void Origin::Impl::throttle(Passing& passing, const Url& url, const Head& head, std::string_view error_text) {

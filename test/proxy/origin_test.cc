@@ -6,6 +6,7 @@
 
 #include "proxy/origin_rules.h"
 #include "test/catch.h"
+#include "test/fakes/blackhole.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/fake_registry.h"
 #include "test/fakes/recorded_log.h"
@@ -482,6 +483,7 @@ TEST_CASE("5xx answers in a row silence the registry too") {
   world.clock.advance(milliseconds(500));
   auto probe = world.get("/v2/x");
   CHECK(probe.error().retry_after_s == 3);
+  CHECK(world.log.count("upstream fails") == 1);
   CHECK(world.registry.count() == 6);
 }
 
@@ -506,6 +508,18 @@ TEST_CASE("a caller's own short patience with a registry that answers slowly is 
   hasty.timeout_ms = 30;
   CHECK(world.fetch(hasty).error().kind == Kind::unavailable);
   CHECK(world.get(path));
+}
+
+TEST_CASE("a registry that swallows SYNs costs one caller's patience, and nobody else's") {
+  World world;
+  test::Blackhole blackhole;
+  world.settings.url = blackhole.url();
+  world.begin();
+  auto hasty = world.request("HEAD", "/v2/library/alpine/manifests/1");
+  hasty.timeout_ms = 30;
+  CHECK(world.fetch(hasty).error().kind == Kind::unavailable);
+  for (int i = 0; i < 20; ++i) CHECK(world.fetch(hasty).error().kind == Kind::unavailable);
+  CHECK(world.origin->stats().requests_total == 1);
 }
 
 TEST_CASE("the rate limit that is left is remembered, and latency is observed") {

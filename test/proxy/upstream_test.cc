@@ -1,21 +1,19 @@
 #include "proxy/upstream.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "test/catch.h"
+#include "test/fakes/blackhole.h"
 #include "test/fakes/fake_registry.h"
 #include "test/fakes/run.h"
 
 namespace breakwater::proxy {
 namespace {
 
+using test::Blackhole;
 using test::Canned;
 using test::FakeRegistry;
 using test::Fault;
@@ -212,38 +210,6 @@ TEST_CASE("other schemes than http and https are not spoken") {
   CHECK_FALSE(world.get_url("ftp://127.0.0.1/x"));
 }
 
-// A listening socket whose queue is full: the kernel drops further SYNs, as a firewall does.
-class Blackhole {
- public:
-  Blackhole() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    bind(listener_, reinterpret_cast<sockaddr*>(&address), length);
-    ::listen(listener_, 0);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
-    port_ = ntohs(address.sin_port);
-    for (int i = 0; i < 4; ++i) {
-      int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-      connect(fd, reinterpret_cast<sockaddr*>(&address), length);
-      fillers_.push_back(fd);
-    }
-  }
-  ~Blackhole() {
-    for (int fd : fillers_) close(fd);
-    close(listener_);
-  }
-  Blackhole(const Blackhole&) = delete;
-  Blackhole& operator=(const Blackhole&) = delete;
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-
- private:
-  int listener_;
-  uint16_t port_ = 0;
-  std::vector<int> fillers_;
-};
-
 TEST_CASE("a host that swallows SYNs is given up after the connect timeout") {
   UpstreamSettings settings;
   settings.connect_timeout_ms = 100;
@@ -341,6 +307,21 @@ TEST_CASE("an Upstream may go while a name is still being looked up") {
   UpstreamRequest request("GET", "http://registry.invalid/");
   auto fetch = upstream.fetch(std::move(request), 10);
   fetch.start();
+}
+
+TEST_CASE("a proxy of the environment is told the whole address, and may be in a private network") {
+  Loop loop;
+  FakeRegistry proxy(loop);
+  proxy.answer("http://registry.example/v2/", text_of("through"));
+  setenv("HTTP_PROXY", proxy.url().c_str(), 1);
+  Upstream upstream(loop, UpstreamSettings());
+  unsetenv("HTTP_PROXY");
+  UpstreamRequest request("GET", "http://registry.example/v2/");
+  request.private_allowed = false;
+  auto reply = run(loop, upstream.fetch(std::move(request), 100));
+  REQUIRE(reply);
+  CHECK(reply->body == "through");
+  CHECK(reply->head.address.empty());
 }
 
 TEST_CASE("private addresses are refused where they are forbidden, on new connections and old ones, by any name") {
