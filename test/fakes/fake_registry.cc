@@ -3,13 +3,17 @@
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <charconv>
 #include <stdexcept>
 #include <utility>
+
+#include "test/fakes/tls_identity.h"
 
 namespace breakwater::test {
 namespace {
@@ -162,28 +166,22 @@ struct FakeRegistry::Connection {
 
 FakeRegistry::FakeRegistry(proxy::Loop& loop, const std::string& address) : loop_(loop), address_(address), changed_(loop) { listen(); }
 
+FakeRegistry::FakeRegistry(proxy::Loop& loop, const TlsIdentity& identity, const std::string& address)
+    : loop_(loop), identity_(&identity), address_(address), changed_(loop) {
+  listen();
+}
+
 FakeRegistry::~FakeRegistry() { shut(); }
 
 std::string FakeRegistry::authority() const { return address_ + ":" + std::to_string(port_); }
-std::string FakeRegistry::url() const { return "http://" + authority(); }
+std::string FakeRegistry::url() const { return (identity_ == nullptr ? "http://" : "https://") + authority(); }
 
 void FakeRegistry::listen() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port_);
   inet_pton(AF_INET, address_.c_str(), &address.sin_addr);
-  auto accepted = [](evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* self) {
-    auto* fake = static_cast<FakeRegistry*>(self);
-    bufferevent* socket = bufferevent_socket_new(fake->loop_.base(), fd, BEV_OPT_CLOSE_ON_FREE);
-    auto connection = std::make_unique<Connection>(*fake, socket);
-    auto readable = [](bufferevent*, void* c) { static_cast<Connection*>(c)->owner.received(*static_cast<Connection*>(c)); };
-    auto writable = [](bufferevent*, void* c) { static_cast<Connection*>(c)->owner.pump(*static_cast<Connection*>(c)); };
-    auto ended = [](bufferevent*, short, void* c) { static_cast<Connection*>(c)->owner.close(*static_cast<Connection*>(c)); };
-    bufferevent_setcb(socket, readable, writable, ended, connection.get());
-    bufferevent_enable(socket, EV_READ | EV_WRITE);
-    fake->connections_.insert(std::move(connection));
-    ++fake->connections_total_;
-  };
+  auto accepted = [](evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* self) { static_cast<FakeRegistry*>(self)->accept(fd); };
   evconnlistener* listener = evconnlistener_new_bind(loop_.base(), accepted, this, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC, 128,
                                                      reinterpret_cast<sockaddr*>(&address), sizeof address);
   if (listener == nullptr) throw std::runtime_error("cannot listen on " + authority());
@@ -191,6 +189,22 @@ void FakeRegistry::listen() {
   getsockname(evconnlistener_get_fd(listener), reinterpret_cast<sockaddr*>(&address), &length);
   port_ = ntohs(address.sin_port);
   listener_ = listener;
+}
+
+void FakeRegistry::accept(int fd) {
+  bufferevent* socket = identity_ == nullptr
+                            ? bufferevent_socket_new(loop_.base(), fd, BEV_OPT_CLOSE_ON_FREE)
+                            : bufferevent_openssl_socket_new(loop_.base(), fd, SSL_new(identity_->context()), BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+  auto connection = std::make_unique<Connection>(*this, socket);
+  auto readable = [](bufferevent*, void* c) { static_cast<Connection*>(c)->owner.received(*static_cast<Connection*>(c)); };
+  auto writable = [](bufferevent*, void* c) { static_cast<Connection*>(c)->owner.pump(*static_cast<Connection*>(c)); };
+  auto ended = [](bufferevent*, short what, void* c) {
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) static_cast<Connection*>(c)->owner.close(*static_cast<Connection*>(c));
+  };
+  bufferevent_setcb(socket, readable, writable, ended, connection.get());
+  bufferevent_enable(socket, EV_READ | EV_WRITE);
+  connections_.insert(std::move(connection));
+  ++connections_total_;
 }
 
 void FakeRegistry::shut() {

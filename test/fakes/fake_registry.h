@@ -30,6 +30,8 @@
 
 namespace breakwater::test {
 
+class TlsIdentity;
+
 struct Seen {
   std::string method;
   std::string target;  // path and query
@@ -69,6 +71,8 @@ struct Fault {
 class FakeRegistry {
  public:
   explicit FakeRegistry(proxy::Loop& loop, const std::string& address = "127.0.0.1");
+  // Speaks TLS alone; `identity` must outlive it.
+  FakeRegistry(proxy::Loop& loop, const TlsIdentity& identity, const std::string& address = "127.0.0.1");
   ~FakeRegistry();
   FakeRegistry(const FakeRegistry&) = delete;
   FakeRegistry& operator=(const FakeRegistry&) = delete;
@@ -130,6 +134,7 @@ class FakeRegistry {
   struct Plan;
 
   void listen();
+  void accept(int fd);
   void received(Connection& connection);
   void judge(Connection& connection, Seen request);
   Plan plan_for(const Seen& request);
@@ -143,6 +148,7 @@ class FakeRegistry {
   std::string sign(const store::Digest& digest, std::shared_ptr<const std::string> bytes);
 
   proxy::Loop& loop_;
+  const TlsIdentity* identity_ = nullptr;
   std::string address_;
   uint16_t port_ = 0;
   void* listener_ = nullptr;  // an evconnlistener

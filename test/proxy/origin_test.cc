@@ -11,6 +11,7 @@
 #include "test/fakes/fake_registry.h"
 #include "test/fakes/recorded_log.h"
 #include "test/fakes/run.h"
+#include "test/fakes/tls_identity.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -282,6 +283,27 @@ TEST_CASE("redirects without target, without end or to another protocol are corr
     CHECK(world.get(path).error().kind == Kind::corrupt);
   }
   CHECK(world.registry.count("GET", "/v2/loop") == 6);
+}
+
+TEST_CASE("an https registry leads neither to http storage nor to an http realm, and is followed to https") {
+  test::TlsIdentity identity;
+  World world(me());
+  UpstreamSettings trusting = impatient();
+  trusting.ca_file = identity.ca_file();
+  Upstream upstream(world.loop, trusting);
+  FakeRegistry registry(world.loop, identity);
+  FakeRegistry cdn(world.loop, identity, "127.0.0.2");
+  world.settings.url = registry.url();
+  Origin origin(world.loop, upstream, world.clock, world.log, world.settings);
+  auto path = FakeRegistry::blob_path(kAlpine, registry.blob(kAlpine, "layer"));
+
+  registry.redirect_blobs_to(world.cdn);
+  CHECK(run(world.loop, origin.fetch(world.request("GET", path), 100)).error().kind == Kind::corrupt);
+  registry.redirect_blobs_to(cdn);
+  CHECK(run(world.loop, origin.fetch(world.request("GET", path), 100))->body == "layer");
+  registry.ask_for_token(world.auth, "x");
+  CHECK(run(world.loop, origin.fetch(world.request("GET", path), 100)).error().kind == Kind::corrupt);
+  CHECK(world.cdn.count() + world.auth.count() == 0);
 }
 
 TEST_CASE("for a HEAD a redirect to storage can be the answer, a redirect to another registry is asked there") {

@@ -9,6 +9,7 @@
 #include "test/fakes/blackhole.h"
 #include "test/fakes/fake_registry.h"
 #include "test/fakes/run.h"
+#include "test/fakes/tls_identity.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -202,6 +203,21 @@ TEST_CASE("DNS, connect and TLS failures are unavailable and say what happened t
   world.server.shut();
   auto refused = world.get("/v2/");
   CHECK(refused.error().kind == Error::Kind::unavailable);
+}
+
+TEST_CASE("TLS is spoken with whom the CA file vouches for, and with nobody else") {
+  test::TlsIdentity identity;
+  Loop loop;
+  FakeRegistry server(loop, identity);
+  server.answer("/hello", text_of("hello"));
+  UpstreamSettings settings;
+  settings.ca_file = identity.ca_file();
+  Upstream trusting(loop, settings);
+  Upstream strict(loop, UpstreamSettings());
+  UpstreamRequest request("GET", server.url() + "/hello");
+  CHECK(run(loop, trusting.fetch(request, 100))->body == "hello");
+  CHECK(run(loop, strict.fetch(request, 100)).error().kind == Error::Kind::unavailable);
+  CHECK(server.count() == 1);
 }
 
 TEST_CASE("other schemes than http and https are not spoken") {
