@@ -1,0 +1,133 @@
+// A store in a folder of its own, on a FaultyDisk, at a time that the test chooses; and content made from a size and a seed.
+#pragma once
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cassert>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "store/store.h"
+#include "test/fakes/fake_clock.h"
+#include "test/fakes/fake_log.h"
+#include "test/fakes/faulty_disk.h"
+
+namespace breakwater::test {
+
+// A folder that is gone when the test is.
+class Folder {
+ public:
+  Folder() {
+    static std::atomic<int> made = 0;
+    path_ = std::filesystem::temp_directory_path() / ("breakwater-" + std::to_string(::getpid()) + "-" + std::to_string(made++));
+    std::filesystem::create_directories(path_);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string content_of(size_t size, uint32_t seed) {
+  std::string content(size, '\0');
+  uint32_t state = seed * 2654435761U + 1;
+  for (char& byte : content) {
+    state = state * 1664525U + 1013904223U;
+    byte = static_cast<char>(state >> 24);
+  }
+  return content;
+}
+
+inline store::Digest digest_of(const std::string& content) { return store::digest_of(store::Algorithm::sha256, content); }
+
+struct StoreWorld {
+  Folder folder;
+  FaultyDisk disk{folder.path() / "graves"};
+  FakeClock clock;
+  FakeLog log;
+  store::StoreSettings settings;
+  std::unique_ptr<store::Store> store;
+
+  StoreWorld() {
+    settings.data = folder.path() / "data";
+    settings.mirror_routes = {"dockerhub", "ghcr"};
+  }
+
+  Result<> open() {
+    store.reset();
+    auto opened = store::Store::open(settings, disk, clock, log);
+    if (!opened) return failure(opened.error());
+    store = *std::move(opened);
+    return {};
+  }
+
+  // As a crash leaves it: the catalog is what it was at this moment, and no clean end is marked. What the disk has not synced is the
+  // test's choice: disk.power_cut() after this.
+  void crash() {
+    keep_catalog();
+    crash_to_kept_catalog();
+  }
+  // A power cut may take the catalog back to its last synced write; a test keeps it then.
+  void keep_catalog() {
+    std::filesystem::remove_all(kept());
+    std::filesystem::copy(catalog(), kept(), std::filesystem::copy_options::recursive);
+  }
+  void crash_to_kept_catalog() {
+    store.reset();
+    std::filesystem::remove_all(catalog());
+    std::filesystem::rename(kept(), catalog());
+  }
+
+  // What a fill does. Its time of use is now.
+  Result<store::Blob> put(const store::RepositoryKey& repository, const std::string& content,
+                          store::Durability durability = store::Durability::buffered) {
+    const store::Digest digest = digest_of(content);
+    auto partial = store->receive(repository.route, store::Store::fill_id(digest), store::Algorithm::sha256);
+    if (!partial) return failure(partial.error());
+    if (auto grown = store->grow(partial->reservation, repository.route, content.size()); !grown) return failure(grown.error());
+    if (partial->writer->written() < content.size()) {
+      const auto rest = std::span<const char>(content).subspan(partial->writer->written());
+      if (auto appended = partial->writer->append(rest); !appended) return failure(appended.error());
+    }
+    if (auto verified = partial->writer->verify(digest); !verified) return failure(verified.error());
+    return store->commit_blob(*partial->writer, std::move(partial->reservation), repository, durability);
+  }
+
+  bool holds(const std::string& content) {
+    const auto blob = store->open_blob(digest_of(content));
+    if (!blob) return false;
+    std::string found(content.size() + 1, '\0');
+    const auto got = disk.read(*blob->file, 0, found);
+    return got && found.substr(0, *got) == content;
+  }
+
+  // What blobs and partials take of the disk, in whole blocks.
+  uint64_t bytes_on_disk() const {
+    uint64_t bytes = 0;
+    for (const char* part : {"blobs", "incoming"}) {
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(settings.data / part)) {
+        if (entry.is_regular_file()) bytes += store::on_disk(entry.file_size());
+      }
+    }
+    return bytes;
+  }
+  size_t files_in(const char* part) const {
+    size_t files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(settings.data / part)) files += entry.is_regular_file();
+    return files;
+  }
+
+ private:
+  std::filesystem::path catalog() const { return settings.data / "catalog"; }
+  std::filesystem::path kept() const { return folder.path() / "kept-catalog"; }
+};
+
+}  // namespace breakwater::test

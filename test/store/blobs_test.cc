@@ -1,0 +1,227 @@
+#include "store/blobs.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "store/budget.h"
+#include "test/catch.h"
+#include "test/fakes/store_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using test::content_of;
+using test::digest_of;
+
+struct World {
+  test::Folder folder;
+  test::FaultyDisk disk{folder.path() / "graves"};
+  Blobs blobs{disk, folder.path() / "data", 2};
+
+  World() { REQUIRE(blobs.prepare()); }
+
+  Blob put(const std::string& content) {
+    auto writer = blobs.receive("some", Algorithm::sha256);
+    REQUIRE(writer);
+    REQUIRE((*writer)->append(content));
+    REQUIRE((*writer)->verify(digest_of(content)));
+    auto blob = (*writer)->commit();
+    REQUIRE(blob);
+    return *blob;
+  }
+  std::string read(const Blob& blob) {
+    std::string content(blob.size + 1, '\0');
+    content.resize(*disk.read(*blob.file, 0, content));
+    return content;
+  }
+};
+
+TEST_CASE("what was received and committed is read back") {
+  World world;
+  const std::string content = content_of(300'000, 1);
+  CHECK(world.read(world.put(content)) == content);
+  const auto blob = world.blobs.open(digest_of(content), content.size());
+  REQUIRE(blob);
+  CHECK(world.read(*blob) == content);
+  CHECK(std::filesystem::exists(world.blobs.path_of(digest_of(content))));
+  CHECK(world.blobs.partials()->empty());
+  CHECK(world.blobs.receiving_bytes() == 0);
+}
+
+TEST_CASE("an absent blob is not found") {
+  World world;
+  CHECK(world.blobs.open(digest_of("x"), 1).error().kind == Error::Kind::not_found);
+  CHECK(world.blobs.remove(digest_of("x")).error().kind == Error::Kind::not_found);
+  CHECK_FALSE(world.blobs.open_if_warm(digest_of("x")));
+}
+
+TEST_CASE("content that is not its digest is corrupt and leaves nothing") {
+  World world;
+  auto writer = *world.blobs.receive("some", Algorithm::sha256);
+  REQUIRE(writer->append(content_of(10, 1)));
+  CHECK(writer->verify(digest_of("other")).error().kind == Error::Kind::corrupt);
+  writer->discard();
+  CHECK(world.blobs.partials()->empty());
+  CHECK(world.blobs.list()->empty());
+}
+
+TEST_CASE("a partial is resumed where it ended, by another writer after another start") {
+  World world;
+  const std::string content = content_of(700'000, 2);
+  {
+    auto writer = *world.blobs.receive("some", Algorithm::sha256);
+    REQUIRE(writer->append(std::span(content).first(600'001)));
+  }
+  Blobs again(world.disk, world.folder.path() / "data");
+  REQUIRE(again.prepare());
+  auto writer = *again.receive("some", Algorithm::sha256);
+  CHECK(writer->written() == 600'001);
+  CHECK(again.receiving_bytes() == on_disk(600'001));
+  REQUIRE(writer->append(std::span(content).subspan(600'001)));
+  REQUIRE(writer->verify(digest_of(content)));
+  REQUIRE(writer->commit());
+}
+
+TEST_CASE("content received under one algorithm can be verified by a digest of the other") {
+  World world;
+  const std::string content = content_of(300'000, 3);
+  auto writer = *world.blobs.receive("some", Algorithm::sha256);
+  REQUIRE(writer->append(content));
+  const Digest digest = store::digest_of(Algorithm::sha512, content);
+  REQUIRE(writer->verify(digest));
+  REQUIRE(writer->commit());
+  CHECK(world.blobs.open(digest, content.size()));
+}
+
+TEST_CASE("an id has one writer at a time") {
+  World world;
+  auto writer = world.blobs.receive("some", Algorithm::sha256);
+  REQUIRE(writer);
+  CHECK(world.blobs.receive("some", Algorithm::sha256).error().kind == Error::Kind::conflict);
+  writer->reset();
+  CHECK(world.blobs.receive("some", Algorithm::sha256));
+}
+
+TEST_CASE("a piece that could not be written whole can be appended again") {
+  World world;
+  const std::string content = content_of(100'000, 4);
+  auto writer = *world.blobs.receive("some", Algorithm::sha256);
+  world.disk.full_after(60'000);
+  CHECK(writer->append(content).error().kind == Error::Kind::full);
+  CHECK(writer->written() == 0);
+  CHECK(world.blobs.partials()->at(0).stat.size == 0);
+  world.disk.heal();
+  REQUIRE(writer->append(content));
+  REQUIRE(writer->verify(digest_of(content)));
+  CHECK(writer->commit());
+}
+
+TEST_CASE("a file of the wrong size is removed and never served") {
+  World world;
+  const std::string content = content_of(5000, 5);
+  for (const uint64_t size : {uint64_t{0}, uint64_t{4999}, uint64_t{5001}}) {
+    world.put(content);
+    Blobs again(world.disk, world.folder.path() / "data");
+    std::filesystem::resize_file(again.path_of(digest_of(content)), size);
+    CHECK(again.open(digest_of(content), content.size()).error().kind == Error::Kind::corrupt);
+    CHECK_FALSE(std::filesystem::exists(again.path_of(digest_of(content))));
+  }
+}
+
+TEST_CASE("a reader keeps a removed blob, and nobody else gets it") {
+  World world;
+  const std::string content = content_of(5000, 6);
+  const Blob blob = world.put(content);
+  REQUIRE(world.blobs.remove(blob.digest));
+  CHECK(world.read(blob) == content);
+  CHECK_FALSE(world.blobs.open_if_warm(blob.digest));
+  CHECK(world.blobs.open(blob.digest, blob.size).error().kind == Error::Kind::not_found);
+}
+
+TEST_CASE("what somebody reads is not removed by remove_if_unread, however many other blobs are opened") {
+  World world;
+  std::optional<Blob> read = world.put(content_of(10, 7));
+  const Digest digest = read->digest;
+  for (uint32_t seed = 100; seed < 110; ++seed) world.put(content_of(10, seed));
+  CHECK(world.blobs.is_read(digest));
+  CHECK(*world.blobs.remove_if_unread(digest) == false);
+  read.reset();
+  CHECK_FALSE(world.blobs.is_read(digest));
+  CHECK(*world.blobs.remove_if_unread(digest) == true);
+  CHECK(world.blobs.open(digest, 10).error().kind == Error::Kind::not_found);
+}
+
+TEST_CASE("a warm blob is opened without the disk") {
+  World world;
+  const Digest digest = world.put(content_of(10, 8)).digest;
+  const uint64_t before = world.disk.operations();
+  CHECK(world.blobs.open_if_warm(digest));
+  CHECK(world.disk.operations() == before);
+}
+
+TEST_CASE("only so many unread files stay open") {
+  World world;
+  std::vector<Digest> digests;
+  for (uint32_t seed = 0; seed < 5; ++seed) digests.push_back(world.put(content_of(10, seed)).digest);
+  size_t warm = 0;
+  for (const Digest& digest : digests) warm += world.blobs.open_if_warm(digest).has_value();
+  CHECK(warm <= 3);  // the bound, and the newest, which its writer still held
+  CHECK(world.blobs.open_if_warm(digests.back()));
+}
+
+TEST_CASE("foreign files among the blobs are left alone and not listed") {
+  World world;
+  const Digest digest = world.put(content_of(10, 9)).digest;
+  std::filesystem::copy(world.blobs.path_of(digest), world.folder.path() / "data/blobs/sha256/README");
+  std::filesystem::copy(world.blobs.path_of(digest), world.blobs.path_of(digest).parent_path() / "lost+found");
+  REQUIRE(world.blobs.list()->size() == 1);
+  CHECK(world.blobs.list()->at(0).digest == digest);
+}
+
+TEST_CASE("a commit that fails at any step leaves a partial, or nothing, but no blob") {
+  const std::string content = content_of(5000, 10);
+  for (uint64_t step = 1; step < 10; ++step) {
+    World world;
+    auto writer = *world.blobs.receive("some", Algorithm::sha256);
+    REQUIRE(writer->append(content));
+    REQUIRE(writer->verify(digest_of(content)));
+    world.disk.fail_at(step);
+    if (writer->commit()) break;
+    CHECK(writer->is_partial());
+    CHECK(world.blobs.list()->empty());
+    CHECK(writer->commit());
+  }
+}
+
+TEST_CASE("threads that open, evict and receive the same blobs only ever see whole ones") {
+  test::Folder folder;
+  const auto disk = make_posix_disk();
+  Blobs blobs(*disk, folder.path(), 2);
+  REQUIRE(blobs.prepare());
+  std::vector<std::string> contents;
+  for (uint32_t seed = 0; seed < 4; ++seed) contents.push_back(content_of(9000, seed));
+  std::atomic<int> wrong = 0;
+  const auto work = [&](size_t offset) {
+    for (size_t i = 0; i < 150; ++i) {
+      const std::string& content = contents[(i + offset) % contents.size()];
+      const Digest digest = digest_of(content);
+      if (auto writer = blobs.receive(digest.hex(), Algorithm::sha256)) {
+        if ((*writer)->written() == 0) wrong += !(*writer)->append(content).has_value();
+        if (!(*writer)->verify(digest) || !(*writer)->commit()) ++wrong;
+      }
+      if (const auto blob = blobs.open(digest, content.size())) {
+        std::string found(content.size(), '\0');
+        wrong += disk->read(*blob->file, 0, found) != content.size() || found != content;
+      }
+      if (i % 3 == 0) (void)blobs.remove_if_unread(digest);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < 4; ++i) threads.emplace_back(work, i);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(blobs.receiving_bytes() == 0);
+}
+
+}  // namespace
+}  // namespace breakwater::store

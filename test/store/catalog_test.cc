@@ -1,0 +1,201 @@
+#include "store/catalog.h"
+
+#include <thread>
+
+#include "test/catch.h"
+#include "test/fakes/store_world.h"
+
+namespace breakwater::store {
+namespace {
+
+const RepositoryKey kAlpine{"dockerhub", "library/alpine"};
+const RepositoryKey kAlpineSlim{"dockerhub", "library/alpine-slim"};
+
+Digest digest(const std::string& name) { return test::digest_of(name); }
+Time at(int64_t ms) { return Time(std::chrono::milliseconds(ms)); }
+
+struct World {
+  test::Folder folder;
+  std::unique_ptr<Catalog> catalog = *Catalog::open(folder.path() / "catalog", 8 << 20);
+
+  template <class Fill>
+  void write(Fill fill, Durability durability = Durability::buffered) {
+    Catalog::Batch batch;
+    fill(batch);
+    REQUIRE(catalog->write(std::move(batch), durability));
+  }
+  void reopen() {
+    catalog.reset();
+    catalog = *Catalog::open(folder.path() / "catalog", 8 << 20);
+  }
+};
+
+TEST_CASE("what one batch wrote is there after a restart, all of it") {
+  World world;
+  world.write([](Catalog::Batch& batch) {
+    batch.put_manifest(kAlpine, digest("m"), {"type", 7, digest("s"), "", at(1), at(2)});
+    batch.put_edge(digest("layer"), kAlpine, digest("m"), {"layer", 5, false});
+    batch.put_tag(kAlpine, "3.20", {digest("m"), "type", at(1), at(1), at(1)});
+    batch.put_referrer(kAlpine, digest("s"), digest("m"), {"{}", "sbom"});
+    batch.put_link(digest("layer"), kAlpine, {at(1)});
+    batch.put_upload("id", {"private", "a", Algorithm::sha256, 3, at(1)});
+    batch.put_blob(digest("layer"), {5, "dockerhub", at(1), at(1)}, std::nullopt);
+  });
+  world.reopen();
+  const Catalog& catalog = *world.catalog;
+  CHECK((*catalog.manifest(kAlpine, digest("m"), Reach::disk))->size == 7);
+  CHECK((*catalog.tag(kAlpine, "3.20", Reach::disk))->digest == digest("m"));
+  CHECK((*catalog.parent_in(digest("layer"), kAlpine, Reach::disk))->parent == digest("m"));
+  CHECK(catalog.parents(digest("layer"))->size() == 1);
+  CHECK(catalog.children(kAlpine, digest("m"))->at(0) == digest("layer"));
+  CHECK(catalog.referrers(kAlpine, digest("s"))->at(0).artifact_type == "sbom");
+  CHECK(catalog.links(digest("layer"))->at(0) == kAlpine);
+  CHECK(catalog.link(digest("layer"), kAlpine, Reach::disk)->has_value());
+  CHECK((*catalog.upload("id", Reach::disk))->received == 3);
+  CHECK(*catalog.upload_ids() == std::vector<std::string>{"id"});
+  CHECK((*catalog.blob(digest("layer"), Reach::disk))->size == 5);
+  CHECK(catalog.manifests_of(digest("m"))->at(0).repository == kAlpine);
+}
+
+TEST_CASE("what is absent is empty, and no error") {
+  World world;
+  CHECK_FALSE(world.catalog->tag(kAlpine, "3.20", Reach::disk)->has_value());
+  CHECK_FALSE(world.catalog->parent_in(digest("x"), kAlpine, Reach::memory)->has_value());
+  CHECK(world.catalog->tags(kAlpine, "", 10)->empty());
+  CHECK(world.catalog->repositories("dockerhub", "", 10)->empty());
+}
+
+TEST_CASE("what was removed is gone from every index") {
+  World world;
+  const BlobRecord blob{5, "dockerhub", at(1), at(1)};
+  world.write([&](Catalog::Batch& batch) {
+    batch.put_manifest(kAlpine, digest("m"), {});
+    batch.put_edge(digest("layer"), kAlpine, digest("m"), {});
+    batch.put_blob(digest("layer"), blob, std::nullopt);
+  });
+  world.write([&](Catalog::Batch& batch) {
+    batch.remove_manifest(kAlpine, digest("m"));
+    batch.remove_edge(digest("layer"), kAlpine, digest("m"));
+    batch.remove_blob(digest("layer"), blob);
+  });
+  CHECK(world.catalog->manifests_of(digest("m"))->empty());
+  CHECK(world.catalog->children(kAlpine, digest("m"))->empty());
+  CHECK(world.catalog->parents(digest("layer"))->empty());
+  CHECK(world.catalog->least_recently_used("dockerhub", 10)->empty());
+  CHECK(world.catalog->repositories("dockerhub", "", 10)->empty());
+}
+
+TEST_CASE("tags come in byte order, from after the last one, at most as many as asked") {
+  World world;
+  world.write([](Catalog::Batch& batch) {
+    for (const char* tag : {"b", "a", "C", "a-1", "a.1", "latest"}) batch.put_tag(kAlpine, tag, {digest(tag), "", {}, {}, {}});
+    batch.put_tag(kAlpineSlim, "other", {digest("o"), "", {}, {}, {}});
+  });
+  const auto names = [&](const std::string& last, size_t limit) {
+    std::vector<std::string> found;
+    for (const NamedTag& tag : *world.catalog->tags(kAlpine, last, limit)) found.push_back(tag.tag);
+    return found;
+  };
+  CHECK(names("", 100) == std::vector<std::string>{"C", "a", "a-1", "a.1", "b", "latest"});
+  CHECK(names("a", 2) == std::vector<std::string>{"a-1", "a.1"});
+  CHECK(names("a-", 1) == std::vector<std::string>{"a-1"});
+  CHECK(names("latest", 5).empty());
+  CHECK(names("", 0).empty());
+}
+
+TEST_CASE("repositories are listed once each, in byte order") {
+  World world;
+  world.write([](Catalog::Batch& batch) {
+    for (const char* name : {"library/alpine", "library/alpine-slim", "library/alpine/extra", "a"}) {
+      batch.put_manifest({"dockerhub", name}, digest("m"), {});
+      batch.put_manifest({"dockerhub", name}, digest("n"), {});
+    }
+    batch.put_manifest({"ghcr", "b"}, digest("m"), {});
+  });
+  CHECK(*world.catalog->repositories("dockerhub", "", 10) ==
+        std::vector<std::string>{"a", "library/alpine", "library/alpine-slim", "library/alpine/extra"});
+  CHECK(*world.catalog->repositories("dockerhub", "library/alpine", 1) == std::vector<std::string>{"library/alpine-slim"});
+}
+
+TEST_CASE("blobs come in the order of their use, which a new use changes") {
+  World world;
+  const BlobRecord first{1, "dockerhub", at(1), at(1)};
+  world.write([&](Catalog::Batch& batch) {
+    batch.put_blob(digest("first"), first, std::nullopt);
+    batch.put_blob(digest("second"), {2, "dockerhub", at(2), at(2)}, std::nullopt);
+    batch.put_blob(digest("elsewhere"), {2, "ghcr", at(0), at(0)}, std::nullopt);
+  });
+  CHECK(world.catalog->least_recently_used("dockerhub", 1)->at(0).digest == digest("first"));
+  world.write([&](Catalog::Batch& batch) { batch.put_blob(digest("first"), {1, "dockerhub", at(1), at(300)}, first); });
+  const auto used = *world.catalog->least_recently_used("dockerhub", 10);
+  REQUIRE(used.size() == 2);
+  CHECK(used[0].digest == digest("second"));
+  CHECK(used[1].record.used_at == at(300));
+}
+
+TEST_CASE("a read from memory says would_block rather than read the disk, and answers once the disk was read") {
+  World world;
+  world.write([](Catalog::Batch& batch) { batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}, {}}); });
+  CHECK(world.catalog->tag(kAlpine, "3.20", Reach::memory)->has_value());  // still in the memtable
+  REQUIRE(world.catalog->flush());
+  world.reopen();
+  const auto cold = world.catalog->tag(kAlpine, "3.20", Reach::memory);
+  REQUIRE_FALSE(cold);
+  CHECK(cold.error().kind == Error::Kind::would_block);
+  CHECK(world.catalog->tag(kAlpine, "3.20", Reach::disk)->has_value());
+  CHECK(world.catalog->tag(kAlpine, "3.20", Reach::memory)->has_value());
+}
+
+TEST_CASE("the mark of a clean stop is there only when it was set") {
+  World world;
+  CHECK_FALSE(*world.catalog->clean());
+  REQUIRE(world.catalog->set_clean(true));
+  world.reopen();
+  CHECK(*world.catalog->clean());
+  REQUIRE(world.catalog->set_clean(false));
+  CHECK_FALSE(*world.catalog->clean());
+  CHECK(world.catalog->disk_bytes() > 0);
+}
+
+TEST_CASE("digests of either length are keys that do not touch each other") {
+  World world;
+  const Digest longer = store::digest_of(Algorithm::sha512, std::string("m"));
+  world.write([&](Catalog::Batch& batch) {
+    batch.put_edge(longer, kAlpine, digest("m"), {"long", 1, false});
+    batch.put_edge(digest("m"), kAlpine, longer, {"short", 2, true});
+  });
+  CHECK(world.catalog->parents(longer)->at(0).parent == digest("m"));
+  CHECK(world.catalog->parents(digest("m"))->at(0).parent == longer);
+  CHECK(world.catalog->children(kAlpine, longer)->at(0) == digest("m"));
+}
+
+TEST_CASE("a tag and its manifest appear together to every reader") {
+  World world;
+  std::atomic<int> wrong = 0;
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int i = 0; i < 500; ++i) {
+      Catalog::Batch batch;
+      batch.put_manifest(kAlpine, digest(std::to_string(i)), {});
+      batch.put_tag(kAlpine, "latest", {digest(std::to_string(i)), "", {}, {}, {}});
+      wrong += !world.catalog->write(std::move(batch), Durability::buffered).has_value();
+    }
+    done = true;
+  });
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        const auto tag = world.catalog->tag(kAlpine, "latest", Reach::disk);
+        if (!tag || !*tag) continue;
+        wrong += !world.catalog->manifest(kAlpine, (*tag)->digest, Reach::disk)->has_value();
+      }
+    });
+  }
+  writer.join();
+  for (std::thread& reader : readers) reader.join();
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+}  // namespace breakwater::store

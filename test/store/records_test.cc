@@ -1,0 +1,87 @@
+#include "store/records.h"
+
+#include "test/catch.h"
+
+namespace breakwater::store {
+namespace {
+
+const Digest kShort = digest_of(Algorithm::sha256, std::string("short"));
+const Digest kLong = digest_of(Algorithm::sha512, std::string("long"));
+
+Time at(int64_t ms) { return Time(std::chrono::milliseconds(ms)); }
+
+TEST_CASE("each record is decoded as it was encoded") {
+  const auto tag = decode<TagRecord>(encode(TagRecord{kLong, "application/json", at(1), at(1'700'000'000'000), at(-5)}));
+  REQUIRE(tag);
+  CHECK(tag->digest == kLong);
+  CHECK(tag->media_type == "application/json");
+  CHECK(tag->set_at == at(1));
+  CHECK(tag->checked_at == at(1'700'000'000'000));
+  CHECK(tag->pulled_at == at(-5));
+
+  const auto manifest = decode<ManifestRecord>(encode(ManifestRecord{"type", UINT64_MAX, kShort, std::string("a\0b", 3), at(3), at(4)}));
+  REQUIRE(manifest);
+  CHECK(manifest->size == UINT64_MAX);
+  CHECK(manifest->subject == kShort);
+  CHECK(manifest->artifact_type == std::string("a\0b", 3));
+  CHECK(manifest->pulled_at == at(4));
+  CHECK_FALSE(decode<ManifestRecord>(encode(ManifestRecord{}))->subject);
+
+  const auto edge = decode<EdgeRecord>(encode(EdgeRecord{"layer", 300, true}));
+  REQUIRE(edge);
+  CHECK(edge->media_type == "layer");
+  CHECK(edge->size == 300);
+  CHECK(edge->is_manifest);
+
+  const auto referrer = decode<ReferrerRecord>(encode(ReferrerRecord{"{}", "sbom"}));
+  REQUIRE(referrer);
+  CHECK(referrer->descriptor == "{}");
+  CHECK(referrer->artifact_type == "sbom");
+
+  CHECK(decode<LinkRecord>(encode(LinkRecord{at(7)}))->used_at == at(7));
+
+  const auto upload = decode<UploadRecord>(encode(UploadRecord{"private", "a/b", Algorithm::sha512, 128, at(9)}));
+  REQUIRE(upload);
+  CHECK(upload->route == "private");
+  CHECK(upload->repository == "a/b");
+  CHECK(upload->algorithm == Algorithm::sha512);
+  CHECK(upload->received == 128);
+
+  const auto blob = decode<BlobRecord>(encode(BlobRecord{1, "ghcr", at(2), at(3)}));
+  REQUIRE(blob);
+  CHECK(blob->size == 1);
+  CHECK(blob->route == "ghcr");
+  CHECK(blob->used_at == at(3));
+}
+
+TEST_CASE("a record cut at any byte is corrupt") {
+  const std::string bytes = encode(TagRecord{kShort, "application/json", at(1), at(300), at(70'000)});
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    const auto record = decode<TagRecord>(std::string_view(bytes).substr(0, size));
+    REQUIRE_FALSE(record);
+    CHECK(record.error().kind == Error::Kind::corrupt);
+  }
+}
+
+TEST_CASE("bytes behind the known fields are a newer writer's and are ignored") {
+  CHECK(decode<BlobRecord>(encode(BlobRecord{5, "quay", at(1), at(2)}) + "more")->size == 5);
+}
+
+TEST_CASE("a record of an unknown version is corrupt") {
+  std::string bytes = encode(LinkRecord{at(1)});
+  bytes[0] = 2;
+  CHECK(decode<LinkRecord>(bytes).error().kind == Error::Kind::corrupt);
+}
+
+TEST_CASE("a length or a number that cannot be is corrupt") {
+  const std::string endless = std::string(1, '\1') + std::string(20, '\xff');
+  CHECK_FALSE(decode<LinkRecord>(endless));
+  CHECK_FALSE(decode<BlobRecord>(endless));
+  CHECK_FALSE(decode<ReferrerRecord>(std::string("\1\x7f", 2) + "short"));
+  std::string upload = encode(UploadRecord{"", "", Algorithm::sha512, 0, at(0)});
+  upload[3] = 9;  // the algorithm
+  CHECK_FALSE(decode<UploadRecord>(upload));
+}
+
+}  // namespace
+}  // namespace breakwater::store
