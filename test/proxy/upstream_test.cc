@@ -269,13 +269,13 @@ Task<> resume_after_stall_time(Loop& loop, SlowSink& sink, Millis pause) {
 
 TEST_CASE("a sink without room pauses the transfer, which does not count as a stall, and loses no byte") {
   UpstreamSettings settings;
-  settings.stall_timeout_ms = 40;
+  settings.stall_timeout_ms = 500;
   World world(settings);
   auto bytes = bytes_of(3 << 20);
   auto path = FakeRegistry::blob_path("a", world.server.blob("a", bytes));
   SlowSink sink(world.loop);
   sink.room = 100'000;
-  auto resume = resume_after_stall_time(world.loop, sink, Millis(120));
+  auto resume = resume_after_stall_time(world.loop, sink, Millis(700));
   resume.start();
   UpstreamRequest request("GET", world.server.url() + path);
   auto head = run(world.loop, world.upstream.send(std::move(request), sink));
