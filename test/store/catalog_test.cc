@@ -93,7 +93,8 @@ TEST_CASE("tags come in byte order, from after the last one, at most as many as 
   });
   const auto names = [&](const std::string& last, size_t limit) {
     std::vector<std::string> found;
-    for (const NamedTag& tag : *world.catalog->tags(kAlpine, last, limit)) found.push_back(tag.tag);
+    const auto tags = world.catalog->tags(kAlpine, last, limit);
+    for (const NamedTag& tag : *tags) found.push_back(tag.tag);
     return found;
   };
   CHECK(names("", 100) == std::vector<std::string>{"C", "a", "a-1", "a.1", "b", "latest"});

@@ -1,0 +1,167 @@
+// The disk is cut at each of its operations in turn, the machine loses power, and the store is opened again. Whatever the instant: no
+// blob is served that is not whole, nothing that was acknowledged is lost, and the accounts are what the disk says.
+#include <functional>
+
+#include "store/store.h"
+#include "test/catch.h"
+#include "test/fakes/store_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using test::content_of;
+using test::digest_of;
+using test::FaultyDisk;
+using test::StoreWorld;
+
+const RepositoryKey kAlpine{"dockerhub", "library/alpine"};
+const RepositoryKey kPrivate{"private", "app"};
+
+const std::string kBefore = content_of(30'000, 1);
+const std::string kDuring = content_of(50'000, 2);
+const std::string kManifest = content_of(2'000, 3);
+
+// How the machine dies.
+enum class End {
+  process_killed,              // the disk keeps everything
+  power_lost,                  // what was not synced is gone
+  power_lost_and_names_kept,   // the names are there, the bytes are not
+  power_lost_with_the_catalog  // and the catalog goes back to its last acknowledged sync
+};
+
+void check_all_is_whole(StoreWorld& world) {
+  const auto files = world.store->blobs().list();
+  REQUIRE(files);
+  for (const Blobs::Stored& file : *files) {
+    const auto blob = world.store->open_blob(file.digest);
+    REQUIRE(blob);
+    std::string bytes(blob->size + 1, '\0');
+    bytes.resize(*world.disk.read(*blob->file, 0, bytes));
+    CHECK(digest_of(bytes) == file.digest);
+  }
+  size_t records = 0;
+  REQUIRE(world.store->catalog().each_blob([&](const Digest&, const BlobRecord&) { return ++records > 0; }));
+  CHECK(records == files->size());
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+  CHECK(world.store->budget().whole().reserved == 0);
+}
+
+void check_tags_lead_to_manifests(StoreWorld& world, const RepositoryKey& repository) {
+  const auto tags = world.store->catalog().tags(repository, "", 10);
+  REQUIRE(tags);
+  for (const NamedTag& tag : *tags) {
+    CHECK(world.store->manifest_bytes(repository, tag.record.digest));
+  }
+}
+
+// `change` is what is under way when the disk is cut at its operation `step`; it says whether it was acknowledged. False when the change
+// has fewer steps than that.
+bool cut_once(uint64_t step, End end, const std::function<bool(StoreWorld&)>& change, const std::function<bool(StoreWorld&)>& is_done) {
+  StoreWorld world;
+  REQUIRE(world.open());
+  REQUIRE(world.put(kPrivate, kBefore, Durability::synced));
+  const uint64_t before = world.disk.operations();
+  world.keep_catalog();
+  world.disk.cut_at(step);
+  const bool acknowledged = change(world);
+  const bool was_cut = world.disk.operations() - before >= step;
+  if (end != End::power_lost_with_the_catalog || acknowledged) world.keep_catalog();
+  world.crash_to_kept_catalog();
+  if (end == End::process_killed) {
+    world.disk.heal();
+  } else {
+    world.disk.power_cut(end == End::power_lost_and_names_kept ? FaultyDisk::Names::kept : FaultyDisk::Names::lost);
+  }
+  INFO("cut at step " << step << " of end " << static_cast<int>(end));
+  REQUIRE(world.open());
+  check_all_is_whole(world);
+  check_tags_lead_to_manifests(world, kPrivate);
+  CHECK(world.holds(kBefore));
+  if (acknowledged) CHECK(is_done(world));
+  // And it can be done now, whatever was left.
+  REQUIRE(change(world));
+  CHECK(is_done(world));
+  check_all_is_whole(world);
+  return was_cut;
+}
+
+void cut_everywhere(const std::function<bool(StoreWorld&)>& change, const std::function<bool(StoreWorld&)>& is_done) {
+  constexpr uint64_t kStepsMax = 100;
+  for (const End end : {End::process_killed, End::power_lost, End::power_lost_and_names_kept, End::power_lost_with_the_catalog}) {
+    uint64_t step = 1;
+    while (step < kStepsMax && cut_once(step, end, change, is_done)) ++step;
+    CHECK(step > 5);
+    CHECK(step < kStepsMax);
+  }
+}
+
+TEST_CASE("a blob's commit is cut at every step") {
+  cut_everywhere([](StoreWorld& world) { return world.put(kPrivate, kDuring, Durability::synced).has_value(); },
+                 [](StoreWorld& world) { return world.holds(kDuring); });
+}
+
+TEST_CASE("a manifest's put is cut at every step") {
+  const auto put = [](StoreWorld& world) {
+    ManifestContent content;
+    content.children.push_back({digest_of(kBefore), {"layer", kBefore.size(), false}});
+    return world.store->put_manifest(kPrivate, digest_of(kManifest), kManifest, content, "latest", Durability::synced).has_value();
+  };
+  const auto is_there = [](StoreWorld& world) {
+    const auto tag = world.store->catalog().tag(kPrivate, "latest", Reach::disk);
+    return tag && *tag && world.store->manifest_bytes(kPrivate, (*tag)->digest) == kManifest &&
+           *world.store->may_serve(kPrivate, digest_of(kBefore), Reach::disk);
+  };
+  cut_everywhere(put, is_there);
+}
+
+TEST_CASE("an eviction is cut at every step") {
+  // What goes is a mirror's blob and manifest; what must stay is the registry's.
+  const auto change = [](StoreWorld& world) {
+    return world.put(kAlpine, kDuring).has_value() && world.store->forget_blob(digest_of(kDuring)).has_value() &&
+           world.store->put_manifest(kAlpine, digest_of(kManifest), kManifest, {}, "latest", Durability::synced).has_value();
+  };
+  const auto is_done = [](StoreWorld& world) { return world.store->manifest_bytes(kAlpine, digest_of(kManifest)).has_value(); };
+  cut_everywhere(change, is_done);
+}
+
+TEST_CASE("a fill that is killed at any piece is resumed, not restarted") {
+  for (size_t pieces = 1; pieces < 8; ++pieces) {
+    StoreWorld world;
+    REQUIRE(world.open());
+    {
+      auto partial = world.store->receive("dockerhub", Store::fill_id(digest_of(kDuring)), Algorithm::sha256);
+      REQUIRE(world.store->grow(partial->reservation, "dockerhub", kDuring.size()));
+      for (size_t piece = 0; piece < pieces; ++piece) REQUIRE(partial->writer->append(std::span<const char>(kDuring).subspan(piece * 5000, 5000)));
+      world.keep_catalog();
+    }
+    world.crash_to_kept_catalog();
+    REQUIRE(world.open());
+    CHECK(world.store->budget().of("dockerhub").stored == on_disk(pieces * 5000));
+    CHECK(world.store->receive("dockerhub", Store::fill_id(digest_of(kDuring)), Algorithm::sha256)->writer->written() == pieces * 5000);
+    REQUIRE(world.put(kAlpine, kDuring));
+    CHECK(world.holds(kDuring));
+    check_all_is_whole(world);
+  }
+}
+
+TEST_CASE("a start that is cut at every step can be started again") {
+  for (uint64_t step = 1; step < 60; ++step) {
+    StoreWorld world;
+    REQUIRE(world.open());
+    REQUIRE(world.put(kPrivate, kBefore, Durability::synced));
+    REQUIRE(world.put(kAlpine, kDuring));
+    world.crash();
+    world.disk.cut_at(step);
+    const bool opened = world.open().has_value();
+    world.store.reset();
+    world.disk.power_cut();
+    REQUIRE(world.open());
+    CHECK(world.holds(kBefore));
+    check_all_is_whole(world);
+    if (opened) return;
+  }
+  FAIL("a start takes more steps than a test can");
+}
+
+}  // namespace
+}  // namespace breakwater::store

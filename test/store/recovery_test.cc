@@ -1,0 +1,163 @@
+#include "store/store.h"
+#include "test/catch.h"
+#include "test/fakes/store_world.h"
+
+#include <fstream>
+
+namespace breakwater::store {
+namespace {
+
+using test::content_of;
+using test::digest_of;
+using test::StoreWorld;
+
+const RepositoryKey kAlpine{"dockerhub", "library/alpine"};
+const RepositoryKey kPrivate{"private", "app"};
+
+void write_file(const std::filesystem::path& path, const std::string& content) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+struct StoredWorld : StoreWorld {
+  std::string content = content_of(9000, 1);
+  StoredWorld() {
+    REQUIRE(open());
+    REQUIRE(put(kAlpine, content));
+  }
+};
+
+TEST_CASE("after a clean stop the catalog is believed and no file is looked at") {
+  StoredWorld world;
+  const uint64_t stats = world.disk.count(test::FaultyDisk::Operation::list);
+  REQUIRE(world.open());
+  CHECK(world.store->recovered().was_clean);
+  CHECK(world.store->recovered().blobs == 1);
+  CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000));
+  CHECK(world.disk.count(test::FaultyDisk::Operation::list) - stats <= 3);  // the two folders of blobs, and incoming/
+  CHECK(world.holds(world.content));
+}
+
+TEST_CASE("after a crash everything is still there") {
+  StoredWorld world;
+  world.crash();
+  REQUIRE(world.open());
+  CHECK_FALSE(world.store->recovered().was_clean);
+  CHECK(world.store->recovered().blobs == 1);
+  CHECK(world.store->recovered().records_dropped + world.store->recovered().files_adopted == 0);
+  CHECK(world.holds(world.content));
+  world.crash();  // and a crash after a crash is one too
+  REQUIRE(world.open());
+  CHECK_FALSE(world.store->recovered().was_clean);
+}
+
+TEST_CASE("a record without its file is dropped, with the manifest and the tag that it was") {
+  StoredWorld world;
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of("m"), "m", {}, "latest", Durability::buffered));
+  const auto path = world.store->blobs().path_of(digest_of("m"));
+  world.crash();
+  std::filesystem::remove(path);
+  REQUIRE(world.open());
+  CHECK(world.store->recovered().records_dropped == 1);
+  CHECK_FALSE(world.store->catalog().tag(kAlpine, "latest", Reach::disk)->has_value());
+  CHECK_FALSE(world.store->catalog().manifest(kAlpine, digest_of("m"), Reach::disk)->has_value());
+  CHECK(world.store->budget().whole().stored == on_disk(9000));
+}
+
+TEST_CASE("a registry's tag is kept when its manifest's file is lost, and the loss is told") {
+  StoredWorld world;
+  REQUIRE(world.store->put_manifest(kPrivate, digest_of("m"), "m", {}, "latest", Durability::synced));
+  const auto path = world.store->blobs().path_of(digest_of("m"));
+  world.crash();
+  std::filesystem::remove(path);
+  REQUIRE(world.open());
+  CHECK(world.log.contains("blob_lost"));
+  CHECK(world.store->catalog().tag(kPrivate, "latest", Reach::disk)->has_value());
+  CHECK(world.store->open_blob(digest_of("m")).error().kind == Error::Kind::not_found);
+}
+
+TEST_CASE("a file of another size than its record is removed") {
+  for (const uint64_t size : {0, 8999, 9001}) {
+    StoredWorld world;
+    const auto path = world.store->blobs().path_of(digest_of(world.content));
+    world.crash();
+    std::filesystem::resize_file(path, size);
+    REQUIRE(world.open());
+    CHECK_FALSE(std::filesystem::exists(path));
+    CHECK(world.store->budget().whole().stored == 0);
+    CHECK_FALSE(world.holds(world.content));
+  }
+}
+
+TEST_CASE("a file without a record is adopted, on account of the repository that names it") {
+  StoredWorld world;
+  const std::string adopted = content_of(20'000, 2);
+  ManifestContent names;
+  names.children.push_back({digest_of(adopted), {}});
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of("m"), "m", names, "", Durability::buffered));
+  const auto path = world.store->blobs().path_of(digest_of(adopted));
+  world.crash();
+  write_file(path, adopted);
+  REQUIRE(world.open());
+  CHECK(world.store->recovered().files_adopted == 1);
+  CHECK(world.holds(adopted));
+  CHECK((*world.store->catalog().blob(digest_of(adopted), Reach::disk))->route == "dockerhub");
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+TEST_CASE("an unknown file that is empty or not its digest is removed; the empty blob is one") {
+  StoredWorld world;
+  const auto empty = world.store->blobs().path_of(digest_of("x"));
+  const auto wrong = world.store->blobs().path_of(digest_of("y"));
+  const auto right = world.store->blobs().path_of(digest_of(""));
+  world.crash();
+  write_file(empty, "");
+  write_file(wrong, "z");
+  write_file(right, "");
+  REQUIRE(world.open());
+  CHECK_FALSE(std::filesystem::exists(empty));
+  CHECK_FALSE(std::filesystem::exists(wrong));
+  CHECK(world.store->recovered().files_removed == 2);
+  CHECK(world.store->open_blob(digest_of("")));
+}
+
+TEST_CASE("a blob that nobody is known to own can be evicted") {
+  StoredWorld world;
+  const std::string orphan = content_of(20'000, 2);
+  const auto path = world.store->blobs().path_of(digest_of(orphan));
+  world.crash();
+  write_file(path, orphan);
+  REQUIRE(world.open());
+  world.settings.bytes_max = world.store->budget().overhead() + 6 * 4096;
+  REQUIRE(world.open());
+  REQUIRE(world.store->reserve("dockerhub", 20'000));
+  CHECK_FALSE(world.holds(orphan));
+}
+
+TEST_CASE("partials of fills and known uploads are kept over a crash; whatever else lies in incoming is removed") {
+  StoredWorld world;
+  const std::string fill = Store::fill_id(digest_of("x"));
+  {
+    auto partial = world.store->receive("dockerhub", fill, Algorithm::sha256);
+    REQUIRE(world.store->grow(partial->reservation, "dockerhub", 5000));
+    REQUIRE(partial->writer->append(content_of(5000, 1)));
+    Catalog::Batch batch;
+    batch.put_upload("upload-1", {"private", "app", Algorithm::sha256, 3, {}});
+    REQUIRE(world.store->catalog().write(std::move(batch), Durability::synced));
+  }
+  world.crash();
+  const auto incoming = world.settings.data / "incoming";
+  write_file(incoming / "upload-1", "abc");
+  write_file(incoming / "upload-2", "abc");
+  write_file(incoming / "fill-sha256-short", "abc");
+  write_file(incoming / Store::fill_id(digest_of("empty")), "");
+  REQUIRE(world.open());
+  CHECK(world.store->recovered().partials == 2);
+  CHECK(world.files_in("incoming") == 2);
+  CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000) + on_disk(5000));
+  CHECK(world.store->budget().of("private").stored == on_disk(3));
+  CHECK(world.store->receive("dockerhub", fill, Algorithm::sha256)->writer->written() == 5000);
+}
+
+}  // namespace
+}  // namespace breakwater::store

@@ -1,0 +1,429 @@
+#include "store/store.h"
+
+#include <thread>
+
+#include "test/catch.h"
+#include "test/fakes/store_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using test::content_of;
+using test::digest_of;
+using test::StoreWorld;
+using namespace std::chrono_literals;
+
+const RepositoryKey kAlpine{"dockerhub", "library/alpine"};
+const RepositoryKey kTool{"ghcr", "tool"};
+const RepositoryKey kPrivate{"private", "app"};
+constexpr size_t kBlobBytes = 1'000'000;
+
+// A world whose store is bounded to `blobs` blobs of kBlobBytes beside its catalog, and half a blob for what the catalog grows by.
+struct BoundedWorld : StoreWorld {
+  explicit BoundedWorld(uint64_t blobs) {
+    REQUIRE(open());
+    REQUIRE(open());
+    settings.bytes_max = store->budget().overhead() + blobs * on_disk(kBlobBytes) + on_disk(kBlobBytes) / 2;
+    REQUIRE(open());
+  }
+};
+
+ManifestContent manifest_naming(const std::vector<Digest>& children) {
+  ManifestContent content;
+  content.record.media_type = "application/vnd.oci.image.manifest.v1+json";
+  for (const Digest& child : children) content.children.push_back({child, {"layer", 1, false}});
+  return content;
+}
+
+TEST_CASE("a committed blob is served, linked and accounted for") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string content = content_of(kBlobBytes, 1);
+  REQUIRE(world.put(kAlpine, content));
+  CHECK(world.holds(content));
+  CHECK(*world.store->may_serve(kAlpine, digest_of(content), Reach::disk));
+  CHECK_FALSE(*world.store->may_serve(kTool, digest_of(content), Reach::disk));
+  CHECK(world.store->budget().of("dockerhub").stored == on_disk(kBlobBytes));
+  CHECK(world.store->budget().whole().reserved == 0);
+  CHECK(world.files_in("incoming") == 0);
+  CHECK(world.store->catalog().upload_ids()->empty());
+}
+
+TEST_CASE("a blob that is stored twice is accounted for once, on account of the last who stored it") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string content = content_of(kBlobBytes, 1);
+  REQUIRE(world.put(kAlpine, content));
+  REQUIRE(world.put(kTool, content));
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+  CHECK(world.store->budget().of("ghcr").stored == on_disk(kBlobBytes));
+  CHECK(*world.store->may_serve(kAlpine, digest_of(content), Reach::disk));
+}
+
+TEST_CASE("a second process is refused the folder") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const auto second = Store::open(world.settings, world.disk, world.clock, world.log);
+  REQUIRE_FALSE(second);
+  CHECK(second.error().kind == Error::Kind::conflict);
+}
+
+TEST_CASE("a warm blob needs no disk; a cold one says would_block; an unknown one is not found") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string content = content_of(kBlobBytes, 1);
+  REQUIRE(world.put(kAlpine, content));
+  CHECK(world.store->open_blob_if_warm(digest_of(content)));
+  CHECK(world.store->open_blob_if_warm(digest_of("unknown")).error().kind == Error::Kind::not_found);
+  REQUIRE(world.open());
+  CHECK(world.store->open_blob_if_warm(digest_of(content)).error().kind == Error::Kind::would_block);
+  REQUIRE(world.store->open_blob(digest_of(content)));
+  CHECK(world.store->open_blob_if_warm(digest_of(content)));
+}
+
+TEST_CASE("a blob whose file was emptied or shortened behind our back is never served, and is forgotten") {
+  for (const uint64_t size : {uint64_t{0}, uint64_t{kBlobBytes - 1}}) {
+    StoreWorld world;
+    REQUIRE(world.open());
+    const std::string content = content_of(kBlobBytes, 1);
+    REQUIRE(world.put(kAlpine, content));
+    std::filesystem::resize_file(world.store->blobs().path_of(digest_of(content)), size);
+    REQUIRE(world.open());
+    CHECK(world.store->open_blob(digest_of(content)).error().kind == Error::Kind::not_found);
+    CHECK(world.store->budget().whole().stored == 0);
+    CHECK(world.files_in("blobs") == 0);
+    CHECK(world.log.contains("blob_lost"));
+    REQUIRE(world.put(kAlpine, content));
+    CHECK(world.holds(content));
+  }
+}
+
+// --- room
+
+TEST_CASE("when the store is full the least recently used blob of a mirror goes") {
+  BoundedWorld world(3);
+  for (uint32_t seed = 0; seed < 3; ++seed) {
+    REQUIRE(world.put(kAlpine, content_of(kBlobBytes, seed)));
+    world.clock.advance(2min);
+  }
+  world.store->note_use(digest_of(content_of(kBlobBytes, 0)));
+  REQUIRE(world.put(kTool, content_of(kBlobBytes, 3)));
+  CHECK(world.holds(content_of(kBlobBytes, 0)));
+  CHECK_FALSE(world.holds(content_of(kBlobBytes, 1)));
+  CHECK(world.holds(content_of(kBlobBytes, 2)));
+  CHECK(world.store->evicted_total() == 1);
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+TEST_CASE("a route at its own bound gives up its own blobs, however old those of others are") {
+  StoreWorld world;
+  world.settings.route_bytes_max["dockerhub"] = 2 * on_disk(kBlobBytes);
+  REQUIRE(world.open());
+  REQUIRE(world.put(kTool, content_of(kBlobBytes, 0)));
+  for (uint32_t seed = 1; seed < 4; ++seed) {
+    world.clock.advance(2min);
+    REQUIRE(world.put(kAlpine, content_of(kBlobBytes, seed)));
+    CHECK(world.store->budget().of("dockerhub").taken() <= 2 * on_disk(kBlobBytes));
+  }
+  CHECK(world.holds(content_of(kBlobBytes, 0)));
+  CHECK_FALSE(world.holds(content_of(kBlobBytes, 1)));
+}
+
+TEST_CASE("what is read is not evicted: another goes, or the store is full") {
+  BoundedWorld world(2);
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
+  world.clock.advance(2min);
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
+  const auto oldest = world.store->open_blob(digest_of(content_of(kBlobBytes, 0)));
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 2)));
+  CHECK(world.holds(content_of(kBlobBytes, 0)));
+  const auto other = world.store->open_blob(digest_of(content_of(kBlobBytes, 2)));
+  const auto refused = world.store->reserve("dockerhub", kBlobBytes);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::full);
+}
+
+TEST_CASE("blobs of a registry, and those it needs of a mirror, are not evicted") {
+  BoundedWorld world(2);
+  const std::string shared = content_of(kBlobBytes, 0);
+  REQUIRE(world.put(kAlpine, shared));
+  Catalog::Batch batch;
+  batch.put_link(digest_of(shared), kPrivate, {world.clock.now()});
+  REQUIRE(world.store->catalog().write(std::move(batch), Durability::synced));
+  REQUIRE(world.put(kPrivate, content_of(kBlobBytes, 1)));
+  CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
+  CHECK(world.holds(shared));
+  CHECK(world.holds(content_of(kBlobBytes, 1)));
+}
+
+TEST_CASE("what can never fit evicts nothing") {
+  BoundedWorld world(2);
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
+  for (const uint64_t size : {uint64_t{10 * kBlobBytes}, UINT64_MAX, UINT64_MAX - 5000}) {
+    CHECK(world.store->reserve("dockerhub", size).error().kind == Error::Kind::full);
+  }
+  auto reservation = world.store->reserve("dockerhub", 1);
+  CHECK_FALSE(world.store->grow(*reservation, "dockerhub", UINT64_MAX));
+  CHECK(world.holds(content_of(kBlobBytes, 0)));
+}
+
+TEST_CASE("a partial that nobody receives goes before any blob") {
+  BoundedWorld world(2);
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
+  world.clock.advance(1h);
+  {
+    auto partial = world.store->receive("dockerhub", Store::fill_id(digest_of("x")), Algorithm::sha256);
+    REQUIRE(world.store->grow(partial->reservation, "dockerhub", kBlobBytes));
+    REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
+    CHECK(world.store->reserve("dockerhub", kBlobBytes));  // takes the blob's place: the partial is being received
+    CHECK_FALSE(world.holds(content_of(kBlobBytes, 0)));
+  }
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 2)));
+  CHECK(world.holds(content_of(kBlobBytes, 1)));
+  CHECK(world.files_in("incoming") == 0);
+  CHECK(world.store->catalog().upload_ids()->empty());
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+TEST_CASE("a partial of a registry's upload is not evicted") {
+  BoundedWorld world(1);
+  {
+    auto partial = world.store->receive("private", "upload-1", Algorithm::sha256);
+    REQUIRE(world.store->grow(partial->reservation, "private", kBlobBytes));
+    REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
+  }
+  CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
+  CHECK(world.store->receive("private", "upload-1", Algorithm::sha256)->writer->written() == kBlobBytes);
+}
+
+TEST_CASE("what the file system has left is a bound") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
+  const uint64_t margin = 16ULL << 20;
+  world.disk.set_space({64ULL << 30, margin + on_disk(kBlobBytes)});
+  auto reservation = world.store->reserve("dockerhub", kBlobBytes);
+  REQUIRE(reservation);
+  CHECK(world.holds(content_of(kBlobBytes, 0)));
+  // The first reservation is not written yet, so what is available is promised already.
+  auto second = world.store->reserve("dockerhub", kBlobBytes);
+  REQUIRE(second);
+  CHECK_FALSE(world.holds(content_of(kBlobBytes, 0)));
+  CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
+}
+
+TEST_CASE("bytes of a fill that are written already are not promised a second time") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const uint64_t margin = 16ULL << 20;
+  world.disk.set_space({64ULL << 30, margin + 2 * on_disk(kBlobBytes)});
+  auto partial = world.store->receive("dockerhub", Store::fill_id(digest_of("x")), Algorithm::sha256);
+  REQUIRE(world.store->grow(partial->reservation, "dockerhub", kBlobBytes));
+  REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
+  world.disk.set_space({64ULL << 30, margin + on_disk(kBlobBytes)});
+  CHECK(world.store->reserve("dockerhub", kBlobBytes));
+}
+
+TEST_CASE("a use is written to the catalog at most once a minute") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string content = content_of(10, 0);
+  REQUIRE(world.put(kAlpine, content));
+  const auto used_at = [&] { return (*world.store->catalog().blob(digest_of(content), Reach::disk))->used_at; };
+  const Time stored_at = used_at();
+  world.clock.advance(30s);
+  world.store->note_use(digest_of(content));
+  REQUIRE(world.store->flush_uses());
+  CHECK(used_at() == stored_at);
+  world.clock.advance(31s);
+  world.store->note_use(digest_of(content));
+  REQUIRE(world.store->flush_uses());
+  CHECK(used_at() == world.clock.now());
+  CHECK(world.store->catalog().least_recently_used("dockerhub", 10)->size() == 1);
+}
+
+// --- partials
+
+TEST_CASE("a dropped partial stays, is accounted for, and is resumed") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string content = content_of(kBlobBytes, 1);
+  const std::string id = Store::fill_id(digest_of(content));
+  {
+    auto partial = world.store->receive("dockerhub", id, Algorithm::sha256);
+    REQUIRE(world.store->grow(partial->reservation, "dockerhub", content.size()));
+    REQUIRE(partial->writer->append(std::span<const char>(content).first(10'000)));
+    CHECK(world.store->receive("dockerhub", id, Algorithm::sha256).error().kind == Error::Kind::conflict);
+  }
+  CHECK(world.store->budget().of("dockerhub").stored == on_disk(10'000));
+  CHECK(world.store->budget().whole().reserved == 0);
+  REQUIRE(world.open());
+  CHECK(world.store->budget().of("dockerhub").stored == on_disk(10'000));
+  {
+    auto partial = world.store->receive("dockerhub", id, Algorithm::sha256);
+    CHECK(partial->writer->written() == 10'000);
+    CHECK(partial->reservation.held() == on_disk(10'000));
+  }
+  REQUIRE(world.put(kAlpine, content));
+  CHECK(world.holds(content));
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+TEST_CASE("a partial is resumed for another route on that one's account") {
+  StoreWorld world;
+  world.settings.route_bytes_max["ghcr"] = 2 * on_disk(kBlobBytes);
+  REQUIRE(world.open());
+  const std::string id = Store::fill_id(digest_of("x"));
+  {
+    auto partial = world.store->receive("dockerhub", id, Algorithm::sha256);
+    REQUIRE(world.store->grow(partial->reservation, "dockerhub", kBlobBytes));
+    REQUIRE(partial->writer->append(content_of(kBlobBytes, 1)));
+  }
+  auto partial = world.store->receive("ghcr", id, Algorithm::sha256);
+  REQUIRE(partial);
+  CHECK(world.store->budget().of("dockerhub").taken() == 0);
+  CHECK(world.store->budget().of("ghcr").reserved == on_disk(kBlobBytes));
+}
+
+TEST_CASE("a discarded or empty partial leaves nothing") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string id = Store::fill_id(digest_of("x"));
+  { CHECK(world.store->receive("dockerhub", id, Algorithm::sha256)); }
+  auto partial = world.store->receive("dockerhub", id, Algorithm::sha256);
+  REQUIRE(world.store->grow(partial->reservation, "dockerhub", 5));
+  REQUIRE(partial->writer->append(content_of(5, 1)));
+  world.store->end_partial(*std::move(partial), Store::PartialEnd::discard);
+  CHECK(world.files_in("incoming") == 0);
+  CHECK(world.store->budget().whole().taken() == 0);
+  CHECK(world.store->catalog().upload_ids()->empty());
+}
+
+// --- manifests
+
+TEST_CASE("a manifest, its tag and what it names appear together") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string bytes = "{manifest}";
+  const Digest layer = digest_of("layer");
+  ManifestContent content = manifest_naming({layer});
+  content.record.subject = digest_of("subject");
+  content.record.artifact_type = "sbom";
+  content.referrer_descriptor = "{}";
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
+  CHECK(*world.store->manifest_bytes(kAlpine, digest_of(bytes)) == bytes);
+  CHECK((*world.store->catalog().tag(kAlpine, "3.20", Reach::memory))->digest == digest_of(bytes));
+  CHECK(*world.store->may_serve(kAlpine, layer, Reach::memory));
+  CHECK_FALSE(*world.store->may_serve(kTool, layer, Reach::memory));
+  CHECK(world.store->catalog().referrers(kAlpine, digest_of("subject"))->size() == 1);
+  CHECK(world.store->manifest_bytes(kTool, digest_of(bytes)).error().kind == Error::Kind::not_found);
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+TEST_CASE("a manifest that is held already takes no more room, and keeps the time at which its tag was set") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string bytes = "{manifest}";
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest", Durability::buffered));
+  const Time first = world.clock.now();
+  world.clock.advance(1h);
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest", Durability::buffered));
+  REQUIRE(world.store->put_manifest(kTool, digest_of(bytes), bytes, manifest_naming({}), "", Durability::buffered));
+  const auto tag = *world.store->catalog().tag(kAlpine, "latest", Reach::disk);
+  CHECK(tag->set_at == first);
+  CHECK(tag->checked_at == world.clock.now());
+  CHECK(world.store->budget().whole().stored == on_disk(1));
+  CHECK(*world.store->manifest_bytes(kTool, digest_of(bytes)) == bytes);
+}
+
+TEST_CASE("bytes that are not the digest are refused as a manifest") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  CHECK(world.store->put_manifest(kAlpine, digest_of("a"), "b", {}, "latest", Durability::buffered).error().kind == Error::Kind::corrupt);
+  CHECK(world.files_in("incoming") + world.files_in("blobs") == 0);
+  CHECK(world.store->budget().whole().taken() == 0);
+}
+
+TEST_CASE("a manifest whose stored bytes have rotted is not served but forgotten, with its tag") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string bytes = "{manifest}";
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest", Durability::buffered));
+  const auto file = *world.disk.open_for_writing(world.store->blobs().path_of(digest_of(bytes)));
+  REQUIRE(world.disk.write(*file, 3, std::string("X")));
+  CHECK(world.store->manifest_bytes(kAlpine, digest_of(bytes)).error().kind == Error::Kind::corrupt);
+  CHECK(world.store->manifest_bytes(kAlpine, digest_of(bytes)).error().kind == Error::Kind::not_found);
+  CHECK_FALSE(world.store->catalog().tag(kAlpine, "latest", Reach::disk)->has_value());
+  CHECK(world.store->budget().whole().stored == 0);
+}
+
+TEST_CASE("an evicted blob may still be served once it is fetched again") {
+  BoundedWorld world(1);
+  const std::string content = content_of(kBlobBytes, 0);
+  REQUIRE(world.put(kAlpine, content));
+  world.clock.advance(2min);
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
+  CHECK_FALSE(world.holds(content));
+  CHECK(*world.store->may_serve(kAlpine, digest_of(content), Reach::disk));
+}
+
+TEST_CASE("manifests go last, and with them their tags, edges and referrers") {
+  BoundedWorld world(2);
+  const std::string bytes = content_of(kBlobBytes, 5);
+  ManifestContent content = manifest_naming({digest_of("layer")});
+  content.record.subject = digest_of("subject");
+  content.referrer_descriptor = "{}";
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
+  world.clock.advance(2min);
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 2)));  // the younger blob went, not the manifest
+  CHECK(*world.store->manifest_bytes(kAlpine, digest_of(bytes)) == bytes);
+  const auto reader = world.store->open_blob(digest_of(content_of(kBlobBytes, 2)));
+  REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 3)));
+  const Catalog& catalog = world.store->catalog();
+  CHECK_FALSE(catalog.tag(kAlpine, "3.20", Reach::disk)->has_value());
+  CHECK_FALSE(catalog.manifest(kAlpine, digest_of(bytes), Reach::disk)->has_value());
+  CHECK(catalog.parents(digest_of("layer"))->empty());
+  CHECK(catalog.children(kAlpine, digest_of(bytes))->empty());
+  CHECK(catalog.referrers(kAlpine, digest_of("subject"))->empty());
+}
+
+TEST_CASE("a tag is put only on a manifest that the repository has") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string bytes = "{manifest}";
+  CHECK(world.store->put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}, {}}, Durability::buffered).error().kind == Error::Kind::not_found);
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "", Durability::buffered));
+  CHECK(world.store->put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}, {}}, Durability::buffered));
+}
+
+TEST_CASE("threads that fill a store which is too small never pass its bound, and the accounts are right in the end") {
+  BoundedWorld world(4);
+  const uint64_t bound = world.settings.bytes_max;
+  std::atomic<int> wrong = 0;
+  std::atomic<int> stored = 0;
+  const auto fill = [&](uint32_t offset) {
+    for (uint32_t i = 0; i < 25; ++i) {
+      const std::string content = content_of(kBlobBytes, (offset * 7 + i) % 11);
+      const auto blob = world.put(i % 2 ? kAlpine : kTool, content);
+      if (blob) ++stored;
+      if (!blob && blob.error().kind != Error::Kind::full && blob.error().kind != Error::Kind::conflict) ++wrong;
+      if (world.store->budget().whole().taken() > bound) ++wrong;
+      world.store->note_use(digest_of(content));
+      if (i % 5 == 0) wrong += !world.store->flush_uses().has_value();
+      const auto put = world.store->put_manifest(kTool, digest_of("m"), "m", manifest_naming({digest_of(content)}), "t", Durability::buffered);
+      if (!put && put.error().kind != Error::Kind::full) ++wrong;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (uint32_t i = 0; i < 4; ++i) threads.emplace_back(fill, i);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(stored > 0);
+  CHECK(world.store->budget().whole().reserved == 0);
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+}  // namespace
+}  // namespace breakwater::store
