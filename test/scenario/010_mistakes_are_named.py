@@ -18,7 +18,7 @@ MISTAKES = [
     ("a size that is none", {"routes": [route()], "bytes_max": "55 bananas"}, "bytes_max"),
     ("a time that is none", {"routes": [route(fresh="soon")]}, "routes[0].mirror.fresh"),
     ("two routes on one port", {"routes": [route("one", "127.0.0.1:5999"), route("two", "127.0.0.1:5999")]}, "routes[1].listen"),
-    ("two routes of one name", {"routes": [route("one"), route("one")]}, "routes[1].name"),
+    ("two routes of one name", {"routes": [route("one"), {**route("two"), "name": "one"}]}, "routes[1].name"),
     ("an unreadable secret", {"routes": [route(username="me", password_file="/nowhere/secret")]}, "routes[0].mirror.password_file"),
     ("a variable that is not set", {"routes": [route(username="me", password_env="NO_SUCH_VARIABLE")]}, "routes[0].mirror.password_env"),
     ("an upstream without scheme", {"routes": [route(upstream="registry.example")]}, "routes[0].mirror.upstream"),

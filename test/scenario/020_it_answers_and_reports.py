@@ -47,7 +47,7 @@ def main(world):
     hub = world.registry()
     image = images.multi_platform("reports", 300_000)
     hub.push("library/app", "1", image)
-    breakwater = world.breakwater(routes=[mirror_route("dockerhub", "docker.io", hub.url), mirror_route("quay", "quay.io", hub.url),
+    breakwater = world.breakwater(routes=[mirror_route("dockerhub", "docker.io", hub.url, bytes_max="10GiB"), mirror_route("quay", "quay.io", hub.url),
                                           mirror_route("closed", "closed.example", hub.url, allow=["10.99.0.0/16"])])
     address = breakwater.addresses["dockerhub"]
     plain_answers(address)
@@ -65,6 +65,7 @@ def main(world):
     digest, content = max(image.blobs.items(), key=lambda one: len(one[1]))
     first = http.get(address, f"/v2/library/app/blobs/{digest}")
     expect(first.body == content, f"the blob is not right: {first}")
+    breakwater.wait_idle()  # a client has all of it before the disk has
     second = http.get(address, f"/v2/library/app/blobs/{digest}")
     expect(second.body == content, "the held blob is not right")
     for name, wanted in [("Docker-Content-Digest", digest), ("Accept-Ranges", "bytes"), ("ETag", f'"{digest}"'), ("Content-Length", str(len(content)))]:

@@ -23,7 +23,8 @@ def main(world):
     crowds.expect_complete({"clients": others}, SIZE, "beside a slow and a leaving client")
     crowds.expect_hashes({"clients": others}, paths["mixed"], "beside a slow and a leaving client")
     world.say(f"alone {alone_s:.2f} s; beside a slow and a leaving client {crowds.end_s(report):.2f} s")
-    expect_at_most(crowds.end_s(report), 1.1 * alone_s, "seconds beside a slow and a leaving client")
+    # One client that waited for the slow one would need a hundred seconds more.
+    expect_at_most(crowds.end_s(report), 1.5 * alone_s, "seconds beside a slow and a leaving client")
     expect(shaper.body_bytes(digests["mixed"]) == SIZE, f"upstream sent {shaper.body_bytes(digests['mixed'])} bytes of {SIZE}")
     slow_client = finish_swarm(slow)["clients"][0]
     expect(slow_client["end"] == "running" and slow_client["bytes"] > 5_000_000, f"the slow client: {slow_client}")

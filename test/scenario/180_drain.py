@@ -1,6 +1,5 @@
 """SIGTERM: nobody new is let in, what runs is finished, partial files are kept, and the exit status is 0."""
 
-import signal
 import time
 
 from harness import expect, http, images, scenario
@@ -22,7 +21,7 @@ def main(world):
 
     client = start_swarm(breakwater.address, [f"/v2/library/app/blobs/{digests[0]}"], clients=3, hash_every=1)
     world.wait_until(lambda: running(breakwater), "a fill runs")
-    breakwater.process.child.send_signal(signal.SIGTERM)
+    breakwater.process.terminate()
     time.sleep(0.3)
     try:
         reply = http.get(breakwater.address, "/v2/", timeout_s=2)
@@ -32,7 +31,7 @@ def main(world):
     report = finish_swarm(client)
     for one in report["clients"]:
         expect(one["end"] == "complete" and one["sha256"] == [digests[0].partition(":")[2]], f"a client that was being served when SIGTERM came: {one}")
-    breakwater.stop()
+    breakwater.wait_stopped()
 
     begin = time.monotonic()
     breakwater.start()

@@ -59,7 +59,11 @@ class Breakwater:
         return self.addresses[self.config["routes"][0]["name"]]
 
     def stop(self):
-        status = self.process.stop()
+        self.process.terminate()
+        self.wait_stopped()
+
+    def wait_stopped(self):
+        status = self.process.wait()
         expect(status == 0, f"breakwater ended with {status} after SIGTERM; it said:\n{self.process.tail()}")
 
     def kill(self):

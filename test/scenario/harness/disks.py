@@ -19,7 +19,7 @@ class SmallDisk:
         self.path.mkdir()
         with open(image, "wb") as file:
             file.truncate(size)
-        world.run("mkfs.ext4", "-q", "-m", "0", image)
+        world.run("mkfs.ext4", "-q", "-b", "4096", "-m", "0", image)
         world.run("mount", "-o", "loop", image, self.path)
         world.at_end(lambda: world.run("umount", "--lazy", self.path))
 

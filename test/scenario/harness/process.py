@@ -64,8 +64,15 @@ class Process:
 
     def stop(self, timeout_s=40):
         """SIGTERM; returns the exit status. An error if it does not end in time."""
+        self.terminate()
+        return self.wait(timeout_s)
+
+    def terminate(self):
         if self.running():
             self.child.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout_s=40):
+        """For its end after terminate(); the exit status."""
         try:
             return self.child.wait(timeout_s)
         except subprocess.TimeoutExpired:
