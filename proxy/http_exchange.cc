@@ -11,10 +11,11 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kPieceBytes = 256 * 1024;        // of a body read, or of a file sent
-constexpr size_t kSmallFileBytes = 64 * 1024;     // read and sent with the head: one call instead of two
-constexpr size_t kReadAheadBytes = 1024 * 1024;   // of a cold file at a time
-constexpr size_t kTurnBytes = 512 * 1024;         // sent without a pause; then others have a turn
+constexpr size_t kPieceBytes = 256 * 1024;         // of a body that is read; of a file that is in memory or not
+constexpr size_t kSmallFileBytes = 16 * 1024;      // read and sent with the head: one call instead of two
+constexpr size_t kSendFileBytes = 1024 * 1024;     // of a file, given to the kernel at once
+constexpr size_t kReadAheadBytes = 1024 * 1024;    // of a cold file at a time
+constexpr size_t kTurnBytes = 4 * 1024 * 1024;     // sent without a pause, if the client is that fast; then others have a turn
 constexpr std::string_view kCrlf = "\r\n";
 
 // A number as text, on the stack.
@@ -312,15 +313,27 @@ bool ServedExchange::send_small_file(const store::File& file, uint64_t offset, s
 Task<> ServedExchange::send_large_file(store::SharedFile file, uint64_t offset, uint64_t length) {
   if (head_waiting_) socket_.send({take_head()}, Socket::More::soon);
   while (length > 0) {
-    uint64_t piece = std::min<uint64_t>(length, kPieceBytes);
-    if (!context_.disk.resident(*file, offset, piece)) {
-      auto resident = co_await make_resident(file, offset, std::min<uint64_t>(length, kReadAheadBytes));
+    uint64_t ready = resident_bytes(*file, offset, std::min<uint64_t>(length, kSendFileBytes));
+    if (ready == 0) {
+      ready = std::min<uint64_t>(length, kReadAheadBytes);
+      auto resident = co_await make_resident(file, offset, ready);
       if (!resident) cut_off(resident.error().message);
     }
-    co_await send_resident(file, offset, piece);
-    offset += piece;
-    length -= piece;
+    co_await send_resident(file, offset, ready);
+    offset += ready;
+    length -= ready;
   }
+}
+
+// How many of these bytes are in memory, from the first on, looked at by pieces.
+uint64_t ServedExchange::resident_bytes(const store::File& file, uint64_t offset, uint64_t length) {
+  uint64_t ready = 0;
+  while (ready < length) {
+    uint64_t piece = std::min<uint64_t>(length - ready, kPieceBytes);
+    if (!context_.disk.resident(file, offset + ready, piece)) break;
+    ready += piece;
+  }
+  return ready;
 }
 
 // The job holds the file: it goes on when the client has left.

@@ -105,6 +105,7 @@ class ServedExchange final : public Exchange {
   bool send_small_file(const store::File& file, uint64_t offset, size_t length);
   Task<> send_large_file(store::SharedFile file, uint64_t offset, uint64_t length);
   Task<> send_resident(store::SharedFile file, uint64_t offset, uint64_t length);
+  uint64_t resident_bytes(const store::File& file, uint64_t offset, uint64_t length);
   Task<Result<>> make_resident(store::SharedFile file, uint64_t offset, uint64_t length);
   Task<> let_others_run();
   void cut_off(std::string_view why);

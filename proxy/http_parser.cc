@@ -215,6 +215,7 @@ Progress RequestParser::Impl::read_chunks(evbuffer* input) {
   size_t available = evbuffer_get_length(input);
   if (!reader->in_chunk() && available < kChunkHeadBytesMin) return Progress::more;
   size_t contiguous = std::max(evbuffer_get_contiguous_space(input), std::min(available, kChunkHeadBytesMin));
+  if (!reader->in_chunk()) contiguous = std::min(contiguous, kChunkHeadBytesMax);
   for (;;) {
     boost::beast::error_code code;
     size_t used = reader->put(boost::asio::const_buffer(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous)), contiguous), code);

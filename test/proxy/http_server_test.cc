@@ -831,7 +831,7 @@ Task<> send_range(World& world, Exchange& x, store::SharedFile file, FileRange r
 TEST_CASE("a file is sent whole or in part, small or large, to fast clients and slow ones") {
   auto bytes = bytes_of(3'000'000);
   TestFile file(bytes);
-  auto range = GENERATE(FileRange{0, 3'000'000}, FileRange{1, 2'999'999}, FileRange{0, 0}, FileRange{2'999'999, 1}, FileRange{7, 65'536}, FileRange{7, 65'537},
+  auto range = GENERATE(FileRange{0, 3'000'000}, FileRange{1, 2'999'999}, FileRange{0, 0}, FileRange{2'999'999, 1}, FileRange{7, 16'384}, FileRange{7, 16'385},
                         FileRange{100, 262'144}, FileRange{5, 100, true}, FileRange{0, 1'000'000, true});
   auto window = GENERATE(size_t{0}, size_t{4096});
   World world;
@@ -883,14 +883,14 @@ TEST_CASE("a client that leaves while its file is read ahead leaves nothing behi
 }
 
 TEST_CASE("a file that is too short cuts the reply, and is logged") {
-  auto length = GENERATE(uint64_t{60'000}, uint64_t{1'000'000});
+  auto length = GENERATE(uint64_t{10'000}, uint64_t{1'000'000});
   TestFile file(bytes_of(length));
   file.truncate(length - 1);
   World world;
   world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, length, false}); });
   auto client = world.client();
   client.send(get("/"));
-  CHECK(client.receive_head().ends_with("\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n") == (length > 65'536));
+  CHECK(client.receive_head().ends_with("\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n") == (length > 16 * 1024));
   CHECK(client.receive_to_end().size() < length);
   CHECK(world.log.count("reply_cut") == 1);
   world.run_until_idle();
