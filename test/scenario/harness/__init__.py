@@ -3,7 +3,7 @@
 A scenario is a file with one function and, at its end, `scenario(function)`. It runs in network, mount and process
 namespaces of its own: no client can reach a registry outside, no port is taken, and nothing it started outlives it.
 
-Debian packages: python3 docker-registry apache2-utils openssl nginx-light containerd runc docker.io podman skopeo buildah
+Debian packages: python3 docker-registry apache2-utils openssl nginx containerd runc docker.io podman skopeo buildah
 busybox-static iproute2 util-linux e2fsprogs procps. It must be run by root.
 """
 
