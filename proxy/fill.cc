@@ -124,13 +124,17 @@ std::shared_ptr<Fill> Fills::join(Origin& origin, FillRequest request) {
 }
 
 Task<> Fills::run(Shared fill, Origin& origin) {
-  while (stats_.running >= settings_.fills_max) co_await slot_freed_.wait();
+  while (stats_.running >= settings_.fills_max || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
   Slot slot(*this);
   auto done = co_await carry_out(fill, origin);
   fill->ending_ = true;
   fill->arrived_.ring();
   if (!done) {
-    fail(*fill, done.error());
+    // A fill that begins anew meanwhile waits until this one's file is out of its way.
+    cleaning_.insert(fill->request_.digest);
+    const auto end = fail(*fill, done.error());
+    co_await end_partial(fill, end);
+    cleaning_.erase(fill->request_.digest);
     co_return;
   }
   co_await keep(fill);
@@ -263,25 +267,29 @@ Task<> Fills::keep(Shared fill) {
     co_return;
   }
   log_.warning("fill not stored", {{"digest", fill->request_.digest.text()}, {"reason", stored.error().message}});
-  end_partial(*fill, store::Store::PartialEnd::discard);
+  co_await end_partial(fill, store::Store::PartialEnd::discard);
 }
 
-void Fills::end_partial(Fill& fill, store::Store::PartialEnd end) {
-  if (!fill.partial_) return;
-  auto job = [&store = store_, partial = fill.partial_, end] { store.end_partial(std::move(*partial), end); };
-  workers_.give(fill.strand_, std::move(job));
+Task<> Fills::end_partial(Shared fill, store::Store::PartialEnd end) {
+  if (!fill->partial_) co_return;
+  auto job = [&store = store_, partial = fill->partial_, end] {
+    store.end_partial(std::move(*partial), end);
+    return true;
+  };
+  co_await workers_.run(fill->strand_, std::move(job));
 }
 
-void Fills::fail(Fill& fill, Error error) {
+// Tells the readers; what is to be done with the partial file is the result.
+store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full || error.kind == Kind::internal || fill.written_ == 0;
   if (error.kind == Kind::corrupt) ++stats_.discarded_total;
   log_.warning("fill failed", {{"route", fill.request_.repository.route}, {"repository", fill.request_.repository.repository},
                                {"digest", fill.request_.digest.text()}, {"offset", int64_t(fill.written_)}, {"reason", error.message}});
-  end_partial(fill, useless ? store::Store::PartialEnd::discard : store::Store::PartialEnd::keep);
   fill.error_ = std::move(error);
   forget(fill);
   fill.progress_.ring();
+  return useless ? store::Store::PartialEnd::discard : store::Store::PartialEnd::keep;
 }
 
 void Fills::forget(const Fill& fill) {

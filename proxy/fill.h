@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -150,8 +151,8 @@ class Fills {
   Task<> keep(Shared fill);
   Task<> pump(Shared fill);
   bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, int64_t& delay_ms);
-  void end_partial(Fill& fill, store::Store::PartialEnd end);
-  void fail(Fill& fill, Error error);
+  Task<> end_partial(Shared fill, store::Store::PartialEnd end);
+  store::Store::PartialEnd fail(Fill& fill, Error error);
   void publish(Fill& fill);
   void forget(const Fill& fill);
 
@@ -165,6 +166,7 @@ class Fills {
   Signal slot_freed_;
   std::minstd_rand random_;
   std::map<store::Digest, Shared> fills_;
+  std::set<store::Digest> cleaning_;  // failed, their partial files not yet ended
   Tasks running_;  // last: ends before what it uses
 };
 

@@ -100,7 +100,9 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   auto known = co_await look_up(key, digest);
   if (!known) co_return failure(known.error());
   auto blob = co_await open(digest);
-  if (!known->permitted && (blob || parts_.fills.find(digest))) {
+  // A fill of this very repository is upstream's word already; one of another repository, or a held blob, is not.
+  const auto fill = parts_.fills.find(digest);
+  if (!known->permitted && (blob || (fill && fill->request().repository != key))) {
     exchange.at("asking upstream");
     auto asked = co_await ask(key, digest);
     if (!asked) co_return failure(asked.error());

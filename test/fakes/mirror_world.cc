@@ -1,0 +1,164 @@
+#include "test/fakes/mirror_world.h"
+
+#include <cassert>
+#include <map>
+#include <utility>
+
+namespace breakwater::test {
+
+using proxy::Task;
+
+struct MirrorWorld::Served {
+  Served(Running& world, MirrorWorld& settings, proxy::Origin& origin, const std::string& route, const std::string& registry);
+  routes::Mirror mirror;
+  routes::Namespaces namespaces;
+  routes::Router router;
+  proxy::HttpServer server;
+  std::string address;
+};
+
+struct MirrorWorld::Running {
+  explicit Running(MirrorWorld& world)
+      : workers(world.loop, 2),
+        buffers(world.loop, world.buffer_bytes_max),
+        upstream(world.loop, world.upstream_settings),
+        client(world.loop, proxy::UpstreamSettings()),
+        manifests(16 << 20),
+        hub_origin(world.loop, upstream, world.files.clock, world.files.log, world.hub_origin),
+        ghcr_origin(world.loop, upstream, world.files.clock, world.files.log, world.ghcr_origin),
+        passage(world.loop, workers, buffers, world.files.disk, proxy::PassageSettings()),
+        fills(world.loop, workers, buffers, *world.files.store, world.files.log, world.fill_settings),
+        hub(*this, world, hub_origin, "dockerhub", "docker.io"),
+        ghcr(*this, world, ghcr_origin, "ghcr", "ghcr.io") {}
+
+  proxy::Workers workers;
+  proxy::Buffers buffers;
+  proxy::Upstream upstream;
+  proxy::Upstream client;
+  routes::Metrics metrics;
+  routes::ManifestCache manifests;
+  proxy::Origin hub_origin;
+  proxy::Origin ghcr_origin;
+  proxy::Passage passage;
+  proxy::Fills fills;
+  std::map<std::string, routes::Mirror*> mirrors;
+  Served hub;
+  Served ghcr;
+};
+
+MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin& origin, const std::string& route, const std::string& registry)
+    : mirror(routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills, running.passage, origin, running.manifests,
+                                 world.files.clock, world.files.log),
+             [&] {
+               auto settings = world.mirror_settings;
+               settings.route = route;
+               settings.registry = registry;
+               return settings;
+             }()),
+      namespaces(mirror, running.mirrors),
+      router(routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
+      server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log, proxy::ServerSettings(), router.route()) {
+  running.mirrors[registry] = &mirror;
+  auto bound = server.listen("127.0.0.1:0");
+  assert(bound);
+  address = *bound;
+}
+
+MirrorWorld::MirrorWorld() {
+  hub_origin.name = "dockerhub";
+  hub_origin.url = hub.url();
+  ghcr_origin.name = "ghcr";
+  ghcr_origin.url = ghcr.url();
+  fill_settings.retry.delay_first_ms = 1;
+  fill_settings.retry.delay_max_ms = 2;
+}
+
+MirrorWorld::~MirrorWorld() { stop(); }
+
+void MirrorWorld::start() {
+  if (running_) return;
+  auto opened = files.open();
+  assert(opened);
+  running_ = std::make_unique<Running>(*this);
+}
+
+void MirrorWorld::stop() {
+  running_.reset();
+  files.store.reset();
+}
+
+Task<> MirrorWorld::ask_into(proxy::UpstreamRequest request, Answer& answer) {
+  auto reply = co_await running_->client.fetch(std::move(request), 1 << 30);
+  if (!reply) co_return;
+  answer.status = reply->head.status;
+  answer.headers = reply->head.headers;
+  answer.body = std::move(reply->body);
+}
+
+Answer MirrorWorld::ask(const std::string& method, const std::string& address, const std::string& target, const proxy::Headers& headers) {
+  proxy::UpstreamRequest request(method, "http://" + address + target);
+  request.headers = headers;
+  Answer answer;
+  run(loop, ask_into(std::move(request), answer));
+  return answer;
+}
+
+Answer MirrorWorld::get(const std::string& target, const proxy::Headers& headers) {
+  start();
+  return ask("GET", running_->hub.address, target, headers);
+}
+
+Answer MirrorWorld::head(const std::string& target, const proxy::Headers& headers) {
+  start();
+  return ask("HEAD", running_->hub.address, target, headers);
+}
+
+Answer MirrorWorld::get_from_ghcr(const std::string& target) {
+  start();
+  return ask("GET", running_->ghcr.address, target, proxy::Headers());
+}
+
+std::vector<Answer> MirrorWorld::get_at_once(const std::vector<std::string>& targets) {
+  start();
+  std::vector<Answer> answers(targets.size());
+  proxy::Tasks tasks(loop);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    tasks.spawn(ask_into(proxy::UpstreamRequest("GET", "http://" + running_->hub.address + targets[i]), answers[i]));
+  }
+  run_until(loop, [&tasks] { return tasks.size() == 0; });
+  return answers;
+}
+
+std::unique_ptr<RawClient> MirrorWorld::connect(size_t receive_window) {
+  start();
+  return std::make_unique<RawClient>(loop, running_->hub.address, receive_window);
+}
+
+void MirrorWorld::finish_fills() {
+  run_until(loop, [this] { return running_->fills.idle(); });
+}
+
+proxy::Fills& MirrorWorld::fills() { return running_->fills; }
+
+bool MirrorWorld::holds(const store::Digest& digest) { return std::filesystem::exists(store().blobs().path_of(digest)); }
+
+std::string image_of(const store::Digest& config, size_t config_size, const std::vector<std::pair<store::Digest, size_t>>& layers) {
+  std::string json = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" +
+                     config.text() + R"(","size":)" + std::to_string(config_size) + R"(},"layers":[)";
+  for (size_t i = 0; i < layers.size(); ++i) {
+    json += std::string(i > 0 ? "," : "") + R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")" + layers[i].first.text() +
+            R"(","size":)" + std::to_string(layers[i].second) + "}";
+  }
+  return json + "]}";
+}
+
+std::string index_of(const std::vector<std::pair<store::Digest, size_t>>& manifests) {
+  std::string json = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
+  for (size_t i = 0; i < manifests.size(); ++i) {
+    json += std::string(i > 0 ? "," : "") + R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + manifests[i].first.text() +
+            R"(","size":)" + std::to_string(manifests[i].second) + R"(,"platform":{"os":"linux","architecture":"a)" + std::to_string(i) + R"("}})";
+  }
+  return json + "]}";
+}
+
+}  // namespace breakwater::test

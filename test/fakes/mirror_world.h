@@ -1,0 +1,90 @@
+// Mirrors in front of scripted registries, in one process and on one Loop: everything that serves a request is real but the disk's faults, the
+// clock and the log.
+//
+//   MirrorWorld world;
+//   auto layer = world.hub.blob("library/alpine", content_of(1 << 20, 7));
+//   auto answer = world.get("/v2/library/alpine/blobs/" + layer.text());
+//
+// stop() and start() are a restart on the same data. At its end the world checks that nothing is left: no task, no reservation.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/buffers.h"
+#include "proxy/fill.h"
+#include "proxy/http_server.h"
+#include "proxy/origin.h"
+#include "proxy/passage.h"
+#include "proxy/upstream.h"
+#include "proxy/workers.h"
+#include "routes/manifest_cache.h"
+#include "routes/metrics.h"
+#include "routes/mirror.h"
+#include "routes/router.h"
+#include "test/fakes/fake_registry.h"
+#include "test/fakes/raw_client.h"
+#include "test/fakes/run.h"
+#include "test/fakes/store_world.h"
+
+namespace breakwater::test {
+
+// The answer to a request of a well-behaved client; status 0 if the body was cut off.
+struct Answer {
+  int status = 0;
+  proxy::Headers headers;
+  std::string body;
+};
+
+class MirrorWorld {
+ public:
+  MirrorWorld();
+  ~MirrorWorld();
+
+  // --- before start(); the first request starts the world if nobody did
+  proxy::OriginSettings hub_origin;        // of `hub`, as "docker.io"
+  proxy::OriginSettings ghcr_origin;       // of `ghcr`, as "ghcr.io"
+  routes::MirrorSettings mirror_settings;  // of both, but for their names
+  proxy::FillSettings fill_settings;
+  proxy::UpstreamSettings upstream_settings;
+  uint64_t buffer_bytes_max = 128 << 20;
+
+  StoreWorld files;  // folder, disk, clock, log and store settings
+  proxy::Loop loop;
+  FakeRegistry hub{loop};
+  FakeRegistry ghcr{loop};
+
+  void start();
+  void stop();
+
+  // --- asking
+  Answer get(const std::string& target, const proxy::Headers& headers = {});
+  Answer head(const std::string& target, const proxy::Headers& headers = {});
+  std::vector<Answer> get_at_once(const std::vector<std::string>& targets);
+  Answer get_from_ghcr(const std::string& target);
+  std::unique_ptr<RawClient> connect(size_t receive_window = 0);
+  // Runs until no fill is in progress.
+  void finish_fills();
+
+  // --- looking
+  proxy::Fills& fills();
+  store::Store& store() { return *files.store; }
+  FakeClock& clock() { return files.clock; }
+  bool holds(const store::Digest& digest);
+  double take_lag_seconds() { return loop.take_lag_seconds(); }
+
+ private:
+  struct Served;
+  struct Running;
+  Answer ask(const std::string& method, const std::string& address, const std::string& target, const proxy::Headers& headers);
+  proxy::Task<> ask_into(proxy::UpstreamRequest request, Answer& answer);
+
+  std::unique_ptr<Running> running_;
+};
+
+// An image manifest that names these, and a list of such.
+std::string image_of(const store::Digest& config, size_t config_size, const std::vector<std::pair<store::Digest, size_t>>& layers);
+std::string index_of(const std::vector<std::pair<store::Digest, size_t>>& manifests);
+
+}  // namespace breakwater::test

@@ -1,0 +1,368 @@
+#include "routes/media_type.h"
+#include "test/catch.h"
+#include "test/fakes/mirror_world.h"
+
+namespace breakwater::test {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+constexpr const char* kRepository = "library/alpine";
+constexpr const char* kTagTarget = "/v2/library/alpine/manifests/3.20";
+
+std::string type() { return std::string(routes::kOciManifest); }
+std::string target_of(const std::string& reference) { return std::string("/v2/") + kRepository + "/manifests/" + reference; }
+std::string path_of(const std::string& reference) { return FakeRegistry::manifest_path(kRepository, reference); }
+
+std::string image(uint32_t seed) {
+  return image_of(digest_of("config" + std::to_string(seed)), 100, {{digest_of("layer" + std::to_string(seed)), 1000}});
+}
+
+size_t questions(const MirrorWorld& world, const std::string& reference = "3.20") {
+  return world.hub.count("HEAD", path_of(reference)) + world.hub.count("GET", path_of(reference));
+}
+
+}  // namespace
+
+TEST_CASE("a tag is answered with exact bytes, type and digest, and for a minute without asking again") {
+  MirrorWorld world;
+  const auto bytes = image(1) + "\n  ";
+  const auto digest = world.hub.manifest(kRepository, "3.20", type(), bytes);
+  const auto cold = world.get(kTagTarget);
+  CHECK(cold.status == 200);
+  CHECK(cold.body == bytes);
+  CHECK(cold.headers.get("Content-Type") == type());
+  CHECK(cold.headers.get("Docker-Content-Digest") == digest.text());
+  CHECK(cold.headers.get("Content-Length") == std::to_string(bytes.size()));
+  world.clock().advance(seconds(59));
+  CHECK(world.get(kTagTarget).body == bytes);
+  CHECK(world.head(kTagTarget).headers.get("Docker-Content-Digest") == digest.text());
+  CHECK(world.get(target_of(digest.text())).body == bytes);
+  CHECK(world.hub.count() == 1);
+}
+
+TEST_CASE("a tag that is no longer fresh costs one HEAD, and no manifest is moved when it is the same") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(2));
+  world.get(kTagTarget);
+  world.clock().advance(seconds(61));
+  CHECK(world.get(kTagTarget).status == 200);
+  CHECK(world.get(kTagTarget).status == 200);
+  CHECK(world.hub.count("HEAD", path_of("3.20")) == 1);
+  CHECK(world.hub.count("GET", path_of("3.20")) == 1);
+}
+
+TEST_CASE("a tag that moved is answered with what upstream has now") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(3));
+  world.get(kTagTarget);
+  const auto moved = world.hub.manifest(kRepository, "3.20", type(), image(4));
+  CHECK(world.get(kTagTarget).body == image(3));
+  world.clock().advance(seconds(61));
+  const auto answer = world.get(kTagTarget);
+  CHECK(answer.body == image(4));
+  CHECK(answer.headers.get("Docker-Content-Digest") == moved.text());
+}
+
+TEST_CASE("with fresh 0 every answer is confirmed, and many who ask at once ask once") {
+  MirrorWorld world;
+  world.mirror_settings.freshness.fresh_ms = 0;
+  world.hub.manifest(kRepository, "3.20", type(), image(5));
+  world.get(kTagTarget);
+  world.clock().advance(seconds(1));
+  for (const auto& answer : world.get_at_once(std::vector<std::string>(20, kTagTarget))) CHECK(answer.body == image(5));
+  CHECK(world.hub.count("HEAD", path_of("3.20")) == 1);
+  world.get(kTagTarget);
+  CHECK(world.hub.count("HEAD", path_of("3.20")) == 2);
+}
+
+TEST_CASE("fifty cold requests for one tag are one request upstream") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(6));
+  for (const auto& answer : world.get_at_once(std::vector<std::string>(50, kTagTarget))) CHECK(answer.body == image(6));
+  CHECK(world.hub.count() == 1);
+}
+
+TEST_CASE("a HEAD 200 for a tag means that the GET by its digest works, even if upstream dies in between") {
+  MirrorWorld world;
+  const auto digest = world.hub.manifest(kRepository, "3.20", type(), image(7));
+  CHECK(world.head(kTagTarget).headers.get("Docker-Content-Digest") == digest.text());
+  world.hub.shut();
+  CHECK(world.get(target_of(digest.text())).body == image(7));
+}
+
+TEST_CASE("a dead upstream leaves what was pulled, and the answer says so") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(8));
+  world.get(kTagTarget);
+  world.hub.shut();
+  world.clock().advance(hours(5));
+  const auto answer = world.get(kTagTarget);
+  CHECK(answer.status == 200);
+  CHECK(answer.body == image(8));
+  CHECK(answer.headers.get("Age") == "18000");
+  CHECK(answer.headers.get("Warning").starts_with("299 - "));
+  world.clock().advance(hours(24 * 31));
+  CHECK(world.get(kTagTarget).status == 503);
+}
+
+TEST_CASE("an upstream that does not answer costs a cached tag less than its wait, and the answer says so") {
+  MirrorWorld world;
+  world.mirror_settings.revalidate_wait_ms = 50;
+  world.hub.manifest(kRepository, "3.20", type(), image(9));
+  world.get(kTagTarget);
+  world.clock().advance(hours(1));
+  world.hub.always(path_of("3.20"), Fault::silent());
+  const auto answer = world.get(kTagTarget);
+  CHECK(answer.body == image(9));
+  CHECK(answer.headers.get("Warning").starts_with("299 - "));
+  world.hub.release();
+}
+
+TEST_CASE("a tag that upstream dropped outlives it for a day, its digest for ever") {
+  MirrorWorld world;
+  const auto digest = world.hub.manifest(kRepository, "3.20", type(), image(10));
+  world.get(kTagTarget);
+  world.hub.untag(kRepository, "3.20");
+  world.clock().advance(hours(1));
+  const auto stale = world.get(kTagTarget);
+  CHECK(stale.status == 200);
+  CHECK(stale.headers.find("Warning") != nullptr);
+  world.clock().advance(hours(24));
+  const auto gone = world.get(kTagTarget);
+  CHECK(gone.status == 404);
+  CHECK(gone.body.find("MANIFEST_UNKNOWN") != std::string::npos);
+  CHECK(world.get(target_of(digest.text())).body == image(10));
+}
+
+TEST_CASE("a missing tag is believed missing for half a minute, a signature's for ten seconds") {
+  MirrorWorld world;
+  const auto signature = "sha256-" + digest_of("x").hex() + ".sig";
+  for (int i = 0; i < 5; ++i) {
+    CHECK(world.get(target_of("nope")).status == 404);
+    CHECK(world.get(target_of(signature)).status == 404);
+  }
+  CHECK(world.hub.count() == 2);
+  world.clock().advance(seconds(11));
+  world.hub.manifest(kRepository, "nope", type(), image(11));
+  world.hub.manifest(kRepository, signature, type(), image(12));
+  CHECK(world.get(target_of("nope")).status == 404);
+  CHECK(world.get(target_of(signature)).status == 200);
+  world.clock().advance(seconds(20));
+  CHECK(world.get(target_of("nope")).status == 200);
+}
+
+TEST_CASE("a manifest with the wrong digest is an error, is not stored and is fetched anew") {
+  MirrorWorld world;
+  const auto right = image(13);
+  const auto digest = world.hub.manifest(kRepository, "3.20", type(), right);
+  world.hub.next(path_of(digest.text()), Fault::reply(200, {{"Content-Type", type()}}, image(14)));
+  CHECK(world.get(target_of(digest.text())).status == 502);
+  CHECK(world.get(target_of(digest.text())).body == right);
+  world.hub.next(path_of("other"), Fault::reply(200, {{"Content-Type", type()}, {"Docker-Content-Digest", digest.text()}}, image(15)));
+  CHECK(world.get(target_of("other")).status == 502);
+  world.hub.manifest(kRepository, "page", type(), right);
+  world.hub.next(path_of("page"), Fault::html());
+  CHECK(world.get(target_of("page")).status == 502);
+}
+
+TEST_CASE("what upstream answers becomes what clients understand, in OCI JSON, and no storm goes upstream") {
+  struct Case {
+    std::string name;
+    Fault fault;
+    int status;
+    std::string code;
+  };
+  const std::vector<Case> cases = {
+      {"401", Fault::reply(401), 404, "NAME_UNKNOWN"},
+      {"403", Fault::reply(403, {}, "denied"), 404, "NAME_UNKNOWN"},
+      {"429 JSON, seconds", Fault::reply(429, {{"Retry-After", "7"}}, R"({"errors":[{"code":"TOOMANYREQUESTS"}]})"), 429, "TOOMANYREQUESTS"},
+      {"429 text, date", Fault::reply(429, {{"Retry-After", "Tue, 14 Nov 2023 22:14:20 GMT"}}, "Too Many Requests (HAP429)"), 429, "TOOMANYREQUESTS"},
+      {"429 HTML, epoch", Fault::reply(429, {{"Retry-After", "1700000060"}, {"Content-Type", "text/html"}}, "<html>"), 429, "TOOMANYREQUESTS"},
+      {"429 in the body", Fault::reply(429, {}, "retry-after: 1.16676ms, allowed: 44000/minute"), 429, "TOOMANYREQUESTS"},
+      {"500", Fault::reply(500, {}, "oops"), 503, "UNAVAILABLE"},
+      {"503", Fault::reply(503), 503, "UNAVAILABLE"},
+      {"HTML", Fault::html(), 502, ""},
+  };
+  for (const auto& one : cases) {
+    INFO(one.name);
+    MirrorWorld world;
+    world.hub.manifest(kRepository, "3.20", type(), image(16));
+    world.hub.always(path_of("3.20"), one.fault);
+    const auto answers = world.get_at_once(std::vector<std::string>(30, kTagTarget));
+    for (const auto& answer : answers) {
+      CHECK(answer.status == one.status);
+      CHECK(answer.headers.get("Content-Type").starts_with("application/json"));
+      CHECK(answer.body.find(one.code) != std::string::npos);
+      CHECK(answer.body.find("\"trace\"") != std::string::npos);
+    }
+    CHECK(questions(world) <= 5);
+    if (one.status == 429) {
+      CHECK(answers[0].headers.find("Retry-After") != nullptr);
+      world.get(kTagTarget);
+      CHECK(questions(world) == 1);
+    }
+  }
+}
+
+TEST_CASE("while upstream refuses, what was pulled is served") {
+  for (const int status : {401, 403, 429, 500, 503}) {
+    INFO(status);
+    MirrorWorld world;
+    const auto digest = world.hub.manifest(kRepository, "3.20", type(), image(17));
+    world.get(kTagTarget);
+    world.clock().advance(seconds(61));
+    world.hub.always(path_of("3.20"), Fault::reply(status));
+    const auto answer = world.get(kTagTarget);
+    CHECK(answer.status == 200);
+    CHECK(answer.headers.get("Warning").starts_with("299 - "));
+    CHECK(world.get(target_of(digest.text())).status == 200);
+  }
+}
+
+TEST_CASE("a name that cannot be resolved is 503, and cached tags are served") {
+  MirrorWorld world;
+  world.hub_origin.url = "http://registry.invalid";
+  const auto answer = world.get(kTagTarget);
+  CHECK(answer.status == 503);
+  CHECK(answer.body.find("UNAVAILABLE") != std::string::npos);
+}
+
+TEST_CASE("manifests are answered in parts too, and 304 to who has them") {
+  MirrorWorld world;
+  const auto digest = world.hub.manifest(kRepository, "3.20", type(), image(18));
+  const auto part = world.get(kTagTarget, {{"Range", "bytes=0-"}});
+  CHECK(part.status == 206);
+  CHECK(part.body == image(18));
+  CHECK(part.headers.get("Content-Range") == "bytes 0-" + std::to_string(image(18).size() - 1) + "/" + std::to_string(image(18).size()));
+  CHECK(world.get(kTagTarget, {{"If-None-Match", '"' + digest.text() + '"'}}).status == 304);
+}
+
+TEST_CASE("an index lets its repository serve what it names without asking, and the sizes it tells are believed") {
+  MirrorWorld world;
+  const auto layer_bytes = content_of(100'000, 1);
+  const auto layer = world.hub.blob(kRepository, layer_bytes);
+  const auto config = world.hub.blob(kRepository, "{}");
+  const auto child_bytes = image_of(config, 2, {{layer, layer_bytes.size()}});
+  const auto child = world.hub.manifest(kRepository, "", type(), child_bytes);
+  world.hub.manifest(kRepository, "3.20", std::string(routes::kOciIndex), index_of({{child, child_bytes.size()}}));
+  CHECK(world.get(kTagTarget).status == 200);
+  CHECK(world.get(target_of(child.text())).body == child_bytes);
+  CHECK(world.get("/v2/library/alpine/blobs/" + layer.text()).body == layer_bytes);
+  world.finish_fills();
+  const auto before = world.hub.count();
+  CHECK(world.get("/v2/library/alpine/blobs/" + layer.text()).body == layer_bytes);
+  CHECK(world.hub.count() == before);
+}
+
+TEST_CASE("after a restart nothing that was pulled is asked again") {
+  MirrorWorld world;
+  const auto layer_bytes = content_of(10'000, 2);
+  const auto layer = world.hub.blob(kRepository, layer_bytes);
+  const auto bytes = image_of(world.hub.blob(kRepository, "{}"), 2, {{layer, layer_bytes.size()}});
+  const auto digest = world.hub.manifest(kRepository, "3.20", type(), bytes);
+  world.get(kTagTarget);
+  world.get("/v2/library/alpine/blobs/" + layer.text());
+  world.finish_fills();
+  world.stop();
+  const auto before = world.hub.count();
+  CHECK(world.get(kTagTarget).body == bytes);
+  CHECK(world.get(target_of(digest.text())).body == bytes);
+  CHECK(world.get("/v2/library/alpine/blobs/" + layer.text()).body == layer_bytes);
+  CHECK(world.hub.count() == before);
+}
+
+TEST_CASE("ns names the mirror, wherever the client knocks, and an unknown one is not found") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(19));
+  world.ghcr.manifest("org/app", "1", type(), image(20));
+  const auto routed = world.get("/v2/org/app/manifests/1?ns=ghcr.io");
+  CHECK(routed.body == image(20));
+  CHECK(routed.headers.get("OCI-Namespace") == "ghcr.io");
+  CHECK(world.get(std::string(kTagTarget) + "?ns=docker.io").body == image(19));
+  CHECK(world.get(std::string(kTagTarget) + "?ns=gcr.io").status == 404);
+}
+
+TEST_CASE("a name of one part is one of Docker Hub's library") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(21));
+  CHECK(world.get("/v2/alpine/manifests/3.20").body == image(21));
+}
+
+TEST_CASE("bad names, digests and tags are refused before upstream hears of them") {
+  MirrorWorld world;
+  CHECK(world.get("/v2/Alpine/manifests/3.20").body.find("NAME_INVALID") != std::string::npos);
+  CHECK(world.get("/v2/alpine/blobs/sha256:abc").body.find("DIGEST_INVALID") != std::string::npos);
+  CHECK(world.get("/v2/alpine/blobs/sha256:abc").status == 400);
+  CHECK(world.hub.count() == 0);
+}
+
+TEST_CASE("tag lists come from upstream with a relative Link, are kept a while, and outlive it") {
+  MirrorWorld world;
+  const std::string path = "/v2/library/alpine/tags/list";
+  world.hub.answer(path, Canned(200, {{"Content-Type", "application/json"}, {"Link", "<https://elsewhere/v2/library/alpine/tags/list?n=2&last=b>; rel=\"next\""}},
+                                R"({"name":"library/alpine","tags":["a","b"]})"));
+  const auto answer = world.get(path + "?n=2");
+  CHECK(answer.status == 200);
+  CHECK(answer.body == R"({"name":"library/alpine","tags":["a","b"]})");
+  CHECK(answer.headers.get("Link") == "</v2/library/alpine/tags/list?n=2&last=b>; rel=\"next\"");
+  CHECK(world.hub.seen()[0].target == path + "?n=2");
+  world.get(path + "?n=2");
+  CHECK(world.hub.count() == 1);
+  world.hub.shut();
+  world.clock().advance(hours(1));
+  const auto stale = world.get(path + "?n=2");
+  CHECK(stale.status == 200);
+  CHECK(stale.headers.find("Warning") != nullptr);
+}
+
+TEST_CASE("without upstream the tag list holds what was pulled") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(22));
+  world.get(kTagTarget);
+  world.hub.shut();
+  const auto answer = world.get("/v2/library/alpine/tags/list");
+  CHECK(answer.status == 200);
+  CHECK(answer.body == R"({"name":"library/alpine","tags":["3.20"]})");
+  CHECK(answer.headers.find("Warning") != nullptr);
+}
+
+TEST_CASE("referrers come from upstream's API, filtered when it did not filter") {
+  MirrorWorld world;
+  const auto subject = digest_of("subject");
+  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
+                            R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest_of("a").text() +
+                            R"(","size":1,"artifactType":"a/a"},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+                            digest_of("b").text() + R"(","size":1,"artifactType":"b/b"}]})";
+  world.hub.answer("/v2/library/alpine/referrers/" + subject.text(), Canned(200, {{"Content-Type", std::string(routes::kOciIndex)}}, index));
+  const auto all = world.get("/v2/library/alpine/referrers/" + subject.text());
+  CHECK(all.status == 200);
+  CHECK(all.headers.get("Content-Type") == routes::kOciIndex);
+  CHECK(all.body.find(digest_of("b").text()) != std::string::npos);
+  const auto some = world.get("/v2/library/alpine/referrers/" + subject.text() + "?artifactType=a/a");
+  CHECK(some.body.find(digest_of("a").text()) != std::string::npos);
+  CHECK(some.body.find(digest_of("b").text()) == std::string::npos);
+  CHECK(some.headers.get("OCI-Filters-Applied") == "artifactType");
+}
+
+TEST_CASE("an upstream without referrers, or with a web page there, is asked for the fallback tag; none is an empty index") {
+  for (const bool web : {false, true}) {
+    MirrorWorld world;
+    FakeRegistry pages(world.loop);
+    const auto subject = digest_of("subject");
+    const auto path = "/v2/library/alpine/referrers/" + subject.text();
+    if (web) world.hub.answer(path, Canned(303, {{"Location", pages.url() + "/ui"}}, ""));
+    if (web) pages.answer("/ui", Canned(200, {{"Content-Type", "text/html"}}, "<html>"));
+    const auto none = world.get(path);
+    CHECK(none.status == 200);
+    CHECK(none.body.find("\"manifests\":[]") != std::string::npos);
+    world.clock().advance(seconds(11));
+    const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
+                              R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest_of("s").text() + R"(","size":1}]})";
+    world.hub.manifest(kRepository, "sha256-" + subject.hex(), std::string(routes::kOciIndex), index);
+    CHECK(world.get(path).body.find(digest_of("s").text()) != std::string::npos);
+  }
+}
+
+}  // namespace breakwater::test
