@@ -265,7 +265,9 @@ tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
   ConfigErrors errors;
   JsonObject whole(parsed, "", errors.lines);
   if (parsed.is_object()) read_whole(whole, config);
-  if (errors.lines.empty()) check_together(config, errors.lines);
+  // Only if each route was an object is config.routes[2] what the file calls so.
+  const bool routes_are_whole = parsed.is_object() && config.routes.size() == parsed.value("routes", json::array()).size();
+  if (routes_are_whole) check_together(config, errors.lines);
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
   return config;
 }

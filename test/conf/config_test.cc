@@ -1,0 +1,240 @@
+#include "conf/config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "test/catch.h"
+
+using namespace breakwater::conf;
+
+namespace {
+
+const std::string kRoute = R"("name": "one", "listen": ["127.0.0.1:5000"])";
+const std::string kMirror = R"("registry": "one.example", "upstream": "https://one.example")";
+
+// A whole configuration of one route, with more in its mirror, in the route, and beside it.
+std::string config_with(const std::string& in_mirror, const std::string& in_route = "", const std::string& beside = "") {
+  return R"({"routes": [{)" + kRoute + R"(, "mirror": {)" + kMirror + in_mirror + "}" + in_route + "}]" + beside + "}";
+}
+
+std::vector<std::string> errors_of(const std::string& json) {
+  auto parsed = parse_config(json);
+  if (parsed) return {};
+  return parsed.error().lines;
+}
+
+bool has_line(const std::vector<std::string>& lines, const std::string& beginning) {
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(beginning); });
+}
+
+// A file that is gone with its owner.
+class SecretFile {
+ public:
+  explicit SecretFile(const std::string& content) {
+    std::string name = (std::filesystem::temp_directory_path() / "breakwater-secret-XXXXXX").string();
+    const int fd = mkstemp(name.data());
+    REQUIRE(fd >= 0);
+    path_ = name;
+    std::ofstream(path_) << content;
+    ::close(fd);
+  }
+  ~SecretFile() { std::filesystem::remove(path_); }
+  SecretFile(const SecretFile&) = delete;
+  SecretFile& operator=(const SecretFile&) = delete;
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace
+
+TEST_CASE("comments are allowed, and what is not said has its default") {
+  auto config = parse_config("// what\n" + config_with(R"(, "fresh": "0" /* always ask */)"));
+  REQUIRE(config);
+  REQUIRE(config->routes.size() == 1);
+  const auto& route = config->routes[0];
+  REQUIRE(route.mirror);
+  CHECK(route.name == "one");
+  CHECK(route.mirror->origin.url == "https://one.example");
+  CHECK(route.mirror->freshness.fresh_ms == 0);
+  CHECK(route.mirror->freshness.stale_ms == 30LL * 24 * 3600 * 1000);
+  CHECK(!route.bytes_max);
+  CHECK(!config->bytes_max);
+  CHECK(config->buffer_bytes_max == 128ULL << 20);
+  CHECK(config->workers == 2);
+}
+
+TEST_CASE("every key reaches the setting that it names") {
+  auto config = parse_config(config_with(
+      R"(, "fresh": "5s", "stale": "1h", "stale_when_missing": "2h", "missing": "7s", "token_realms": ["auth.example"], "allow_private": ["cdn.example:81"])",
+      R"(, "bytes_max": "1GiB", "allow": ["10.0.20.0/24"])",
+      R"(, "data": "/kept", "bytes_max": "2GiB", "buffer_bytes_max": "64MiB", "workers": 3, "fills_max": 9, "drain_timeout": "4s",
+          "metrics": {"listen": "127.0.0.1:5001"},
+          "server": {"connections_max": 10, "header_bytes_max": "4KiB", "target_bytes_max": "2KiB", "drain_bytes_max": "1MiB", "idle_timeout": "1s",
+                     "header_timeout": "2s", "body_timeout": "3s", "write_timeout": "4s"},
+          "upstream": {"connect_timeout": "6s", "stall_timeout": "8s", "connections_per_host_max": 5},
+          "log": {"level": "debug", "format": "json"})"));
+  REQUIRE(config);
+  const auto& mirror = *config->routes[0].mirror;
+  CHECK(mirror.freshness.fresh_ms == 5'000);
+  CHECK(mirror.freshness.stale_ms == 3'600'000);
+  CHECK(mirror.freshness.missing_stale_ms == 7'200'000);
+  CHECK(mirror.freshness.missing_fresh_ms == 7'000);
+  CHECK(mirror.origin.token_realms == std::vector<std::string>{"auth.example"});
+  CHECK(mirror.origin.allow_private == std::vector<std::string>{"cdn.example:81"});
+  CHECK(config->routes[0].bytes_max == 1ULL << 30);
+  CHECK(config->routes[0].allow.text() == std::vector<std::string>{"10.0.20.0/24"});
+  CHECK(config->data == "/kept");
+  CHECK(config->bytes_max == 2ULL << 30);
+  CHECK(config->buffer_bytes_max == 64ULL << 20);
+  CHECK(config->workers == 3);
+  CHECK(config->fills.fills_max == 9);
+  CHECK(config->drain_timeout_ms == 4'000);
+  CHECK(config->metrics.listen == std::vector<std::string>{"127.0.0.1:5001"});
+  CHECK(config->server.connections_max == 10);
+  CHECK(config->server.header_bytes_max == 4096);
+  CHECK(config->server.target_bytes_max == 2048);
+  CHECK(config->server.drain_bytes_max == 1 << 20);
+  CHECK(config->server.idle_timeout_ms == 1'000);
+  CHECK(config->server.header_timeout_ms == 2'000);
+  CHECK(config->server.body_timeout_ms == 3'000);
+  CHECK(config->server.write_timeout_ms == 4'000);
+  CHECK(config->upstream.connect_timeout_ms == 6'000);
+  CHECK(config->upstream.stall_timeout_ms == 8'000);
+  CHECK(config->upstream.connections_per_host_max == 5);
+  CHECK(config->log.level == "debug");
+  CHECK(config->log.format == "json");
+}
+
+TEST_CASE("each mistake is one line that begins with the path of its key") {
+  const std::vector<std::pair<std::string, std::string>> kMistakes = {
+      {config_with("", "", R"(, "colour": 1)"), "colour: unknown key"},
+      {config_with(R"(, "frsh": "1s")"), "routes[0].mirror.frsh: unknown key"},
+      {config_with("", R"(, "registry": {})"), "routes[0].registry: unknown key"},
+      {config_with("", "", R"(, "bytes_max": "55 bananas")"), "bytes_max: expected a size"},
+      {config_with("", "", R"(, "bytes_max": 55)"), "bytes_max: must be a size in quotes"},
+      {config_with("", R"(, "bytes_max": "1KiB")"), "routes[0].bytes_max: must be at least 1MiB"},
+      {config_with("", R"(, "bytes_max": "2GiB")", R"(, "bytes_max": "1GiB")"), "routes[0].bytes_max: is more than bytes_max"},
+      {config_with(R"(, "fresh": "soon")"), "routes[0].mirror.fresh: expected a time"},
+      {config_with(R"(, "fresh": 60)"), "routes[0].mirror.fresh: must be a time in quotes"},
+      {config_with(R"(, "username": "me")"), "routes[0].mirror.username: needs password_file or password_env"},
+      {config_with(R"(, "username": "me", "password": "x")"), "routes[0].mirror.password: secrets do not belong here"},
+      {config_with(R"(, "username": "me", "password_file": "/nowhere/secret")"), "routes[0].mirror.password_file: cannot read a secret from /nowhere/secret"},
+      {config_with(R"(, "username": "me", "password_env": "BREAKWATER_NO_SUCH")"), "routes[0].mirror.password_env: the environment has no BREAKWATER_NO_SUCH"},
+      {config_with(R"(, "password_file": "/nowhere/secret")"), "routes[0].mirror.username: is missing"},
+      {config_with("", R"(, "allow": ["10.0.0.0/99"])"), "routes[0].allow: "},
+      {config_with("", "", R"(, "workers": 0)"), "workers: must be a whole number from 1 to 64"},
+      {config_with("", "", R"(, "workers": -1)"), "workers: must be a whole number"},
+      {config_with("", "", R"(, "workers": 1.5)"), "workers: must be a whole number"},
+      {config_with("", "", R"(, "log": {"level": "loud"})"), "log.level: must be debug"},
+      {config_with("", "", R"(, "log": {"format": "xml"})"), "log.format: must be text or json"},
+      {config_with("", "", R"(, "log": "loud")"), "log: must be an object"},
+      {config_with("", "", R"(, "metrics": {})"), "metrics.listen: is missing"},
+      {config_with("", "", R"(, "metrics": {"listen": ["127.0.0.1:5000"]})"), "metrics.listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"},
+      {config_with("", "", R"(, "metrics": {"listen": ["0.0.0.0:5000"]})"), "metrics.listen: port 5000 is taken by routes[0]"},
+      {config_with("", "", R"(, "upstream": {"ca_file": "/nowhere/ca.pem"})"), "upstream.ca_file: cannot be read"},
+      {config_with("", "", R"(, "server": {"header_bytes_max": "5GiB"})"), "server.header_bytes_max: must be less than 4GiB"},
+      {R"({"routes": [7]})", "routes[0]: must be an object"},
+      {R"({"routes": []})", "routes: must hold at least one route"},
+      {R"({"routes": {}})", "routes: must be an array"},
+      {R"({})", "routes: is missing"},
+      {R"([])", "the configuration: must be an object"},
+      {R"({"routes": )", "the configuration is no JSON: "},
+      {"{\"routes\": [{" + kRoute + "}]}", "routes[0].mirror: is missing"},
+      {R"({"routes": [{"listen": ["127.0.0.1:1"], "mirror": {)" + kMirror + "}}]}", "routes[0].name: is missing"},
+      {R"({"routes": [{"name": "a b", "listen": ["127.0.0.1:1"], "mirror": {)" + kMirror + "}}]}", "routes[0].name: may have lower-case letters"},
+      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "one.example"}}]})", "routes[0].mirror.upstream: must begin with https://"},
+      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "ftp://one.example"}}]})", "routes[0].mirror.upstream: must begin with"},
+      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "https://one.example/v2"}}]})", "routes[0].mirror.upstream: must be a scheme and a host"},
+      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "https://me:x@one.example"}}]})", "routes[0].mirror.upstream: must be"},
+  };
+  for (const auto& [json, beginning] : kMistakes) {
+    INFO(json);
+    const auto lines = errors_of(json);
+    REQUIRE(lines.size() == 1);
+    INFO(lines[0]);
+    CHECK(lines[0].starts_with(beginning));
+    CHECK(lines[0].find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("an address to listen on is a host and a port") {
+  for (const std::string address : {"127.0.0.1:0", "0.0.0.0:65535", "[::1]:5000", "[::]:1"}) {
+    INFO(address);
+    CHECK(parse_config(R"({"routes": [{"name": "one", "listen": [")" + address + R"("], "mirror": {)" + kMirror + "}}]}"));
+  }
+  for (const std::string address : {"127.0.0.1", ":5000", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:http", "::1:5000", "127.0.0.1:-1", ""}) {
+    INFO(address);
+    CHECK(has_line(errors_of(R"({"routes": [{"name": "one", "listen": [")" + address + R"("], "mirror": {)" + kMirror + "}}]}"), "routes[0].listen: expected"));
+  }
+}
+
+TEST_CASE("two routes may not have one name, one address or one registry") {
+  const auto route = [](const std::string& name, const std::string& port, const std::string& registry) {
+    return R"({"name": ")" + name + R"(", "listen": ["127.0.0.1:)" + port + R"("], "mirror": {"registry": ")" + registry + R"(", "upstream": "https://one.example"}})";
+  };
+  const auto two = [&](const std::string& other) { return errors_of(R"({"routes": [)" + route("one", "5000", "one.example") + "," + other + "]}"); };
+  CHECK(two(route("two", "5001", "two.example")).empty());
+  CHECK(two(route("one", "5001", "two.example")) == std::vector<std::string>{"routes[1].name: name \"one\" is taken by routes[0].name"});
+  CHECK(two(route("two", "5000", "two.example")) == std::vector<std::string>{"routes[1].listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"});
+  CHECK(two(route("two", "5001", "one.example")) == std::vector<std::string>{"routes[1].mirror.registry: registry \"one.example\" is taken by routes[0].mirror.registry"});
+}
+
+TEST_CASE("port 0 may be asked for many times") {
+  CHECK(errors_of(R"({"routes": [{"name": "one", "listen": ["127.0.0.1:0", "127.0.0.1:0"], "mirror": {)" + kMirror + "}}]}").empty());
+}
+
+TEST_CASE("all mistakes are told at once, those of two keys together too") {
+  const auto lines = errors_of(R"({
+    "routes": [
+      {"name": "one", "listen": ["127.0.0.1:5000"], "mirror": {"registry": "a", "upstream": "https://a.example", "fresh": "soon"}},
+      {"name": "one", "listen": ["127.0.0.1:5000"], "mirror": {"registry": "b", "upstream": "b.example"}, "bytes_max": "lots"}
+    ],
+    "colour": "blue"
+  })");
+  CHECK(lines.size() == 6);
+  for (const char* beginning : {"routes[0].mirror.fresh:", "routes[1].mirror.upstream:", "routes[1].bytes_max:", "colour:", "routes[1].name:", "routes[1].listen:"}) {
+    INFO(beginning);
+    CHECK(has_line(lines, beginning));
+  }
+}
+
+TEST_CASE("a secret comes from a file's first line or from the environment") {
+  const SecretFile file("s3cret\r\nand more\n");
+  auto config = parse_config(config_with(R"(, "username": "me", "password_file": ")" + file.path() + "\""));
+  REQUIRE(config);
+  REQUIRE(config->routes[0].mirror->origin.credentials);
+  CHECK(config->routes[0].mirror->origin.credentials->username == "me");
+  CHECK(config->routes[0].mirror->origin.credentials->password == "s3cret");
+
+  REQUIRE(setenv("BREAKWATER_TEST_SECRET", "from outside", 1) == 0);
+  config = parse_config(config_with(R"(, "username": "me", "password_env": "BREAKWATER_TEST_SECRET")"));
+  REQUIRE(config);
+  CHECK(config->routes[0].mirror->origin.credentials->password == "from outside");
+}
+
+TEST_CASE("an empty secret is a mistake, and two sources of one are too") {
+  const SecretFile empty("");
+  CHECK(has_line(errors_of(config_with(R"(, "username": "me", "password_file": ")" + empty.path() + "\"")), "routes[0].mirror.password_file:"));
+  CHECK(has_line(errors_of(config_with(R"(, "username": "me", "password_file": "/a", "password_env": "B")")), "routes[0].mirror.password_env:"));
+}
+
+TEST_CASE("a secret is in no error") {
+  const auto lines = errors_of(config_with(R"(, "username": "me", "password": "s3cret", "fresh": "soon")"));
+  REQUIRE(!lines.empty());
+  for (const auto& line : lines) CHECK(line.find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("a configuration file that is not there is named") {
+  auto config = read_config("/nowhere/breakwater.json");
+  REQUIRE(!config);
+  CHECK(config.error().lines == std::vector<std::string>{"/nowhere/breakwater.json: cannot be read"});
+}

@@ -1,0 +1,44 @@
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+#include "test/catch.h"
+
+using namespace breakwater::conf;
+
+TEST_CASE("without a file the five mirrors and the metrics are on loopback") {
+  struct Expected {
+    std::string name, listen, registry, upstream;
+  };
+  const std::vector<Expected> kRoutes = {
+      {"dockerhub", "127.0.0.1:5000", "docker.io", "https://registry-1.docker.io"},
+      {"ghcr", "127.0.0.1:5010", "ghcr.io", "https://ghcr.io"},
+      {"quay", "127.0.0.1:5020", "quay.io", "https://quay.io"},
+      {"k8s", "127.0.0.1:5030", "registry.k8s.io", "https://registry.k8s.io"},
+      {"kyverno", "127.0.0.1:5040", "reg.kyverno.io", "https://reg.kyverno.io"},
+  };
+  const auto config = default_config();
+  REQUIRE(config.routes.size() == kRoutes.size());
+  for (size_t i = 0; i < kRoutes.size(); ++i) {
+    const auto& route = config.routes[i];
+    CHECK(route.name == kRoutes[i].name);
+    CHECK(route.listen == std::vector<std::string>{kRoutes[i].listen});
+    REQUIRE(route.mirror);
+    CHECK(route.mirror->registry == kRoutes[i].registry);
+    CHECK(route.mirror->origin.url == kRoutes[i].upstream);
+    CHECK(route.mirror->origin.name == kRoutes[i].name);
+  }
+  CHECK(config.metrics.listen == std::vector<std::string>{"127.0.0.1:5001"});
+}
+
+TEST_CASE("what would run names each listener and bound, and no secret") {
+  auto config = default_config();
+  config.bytes_max = 55ULL << 30;
+  config.routes[0].bytes_max = 20ULL << 30;
+  config.routes[0].mirror->origin.credentials = breakwater::proxy::Credentials("me", "s3cret");
+  const auto text = describe(config);
+  CHECK(text.find("the whole store at most 55GiB") != std::string::npos);
+  CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as me, at most 20GiB") != std::string::npos);
+  CHECK(text.find("metrics on 127.0.0.1:5001") != std::string::npos);
+  CHECK(text.find("s3cret") == std::string::npos);
+}

@@ -1,0 +1,112 @@
+"""Holds the example configuration, its schema and the parser against each other: schema_test.py BREAKWATER."""
+
+import copy
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import jsonschema
+
+CONF = pathlib.Path(__file__).resolve().parents[2] / "conf"
+SCHEMA = json.loads((CONF / "breakwater.schema.json").read_text())
+ROUTE = {"name": "one", "listen": ["127.0.0.1:0"], "mirror": {"registry": "one.example", "upstream": "https://one.example"}}
+
+# What is wrong; how to make it so. Both the schema and the parser must refuse it.
+MISTAKES = {
+    "an unknown key": lambda config: config.update(colour="blue"),
+    "an unknown key of a route": lambda config: config["routes"][0].update(colour="blue"),
+    "an unknown key of a mirror": lambda config: config["routes"][0]["mirror"].update(colour="blue"),
+    "a literal password": lambda config: config["routes"][0]["mirror"].update(username="me", password="secret"),
+    "a secret without a name": lambda config: config["routes"][0]["mirror"].update(password_env="PATH"),
+    "no routes": lambda config: config.update(routes=[]),
+    "no mirror": lambda config: config["routes"][0].pop("mirror"),
+    "no name": lambda config: config["routes"][0].pop("name"),
+    "a name with a space": lambda config: config["routes"][0].update(name="a b"),
+    "the metrics' name": lambda config: config["routes"][0].update(name="metrics"),
+    "an address without port": lambda config: config["routes"][0].update(listen=["127.0.0.1"]),
+    "nowhere to listen": lambda config: config["routes"][0].update(listen=[]),
+    "an upstream without scheme": lambda config: config["routes"][0]["mirror"].update(upstream="one.example"),
+    "an upstream with a path": lambda config: config["routes"][0]["mirror"].update(upstream="https://one.example/v2"),
+    "a size without unit": lambda config: config.update(bytes_max="100"),
+    "a size as a number": lambda config: config.update(bytes_max=100),
+    "a time without unit": lambda config: config["routes"][0]["mirror"].update(fresh="60"),
+    "too many workers": lambda config: config.update(workers=65),
+    "half a worker": lambda config: config.update(workers=1.5),
+    "a log level that is none": lambda config: config.update(log={"level": "loud"}),
+    "an object that is a text": lambda config: config.update(server="fast"),
+}
+
+
+def without_comments(text):
+    """JSON strings are kept as they are, // comments go."""
+    return re.sub(r'("(?:\\.|[^"\\])*")|//[^\n]*', lambda found: found.group(1) or "", text)
+
+
+def properties(schema, path=()):
+    """(path, schema) of every key that the schema knows."""
+    for key, inner in schema.get("properties", {}).items():
+        yield (*path, key), inner
+        yield from properties(inner.get("items", inner), (*path, key))
+
+
+class Schema(unittest.TestCase):
+    binary = None
+
+    def check(self, config):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "config.json"
+            file.write_text(config if isinstance(config, str) else json.dumps(config))
+            return subprocess.run([self.binary, "check-config", "--config", file], capture_output=True, text=True, timeout=30)
+
+    def valid(self, config):
+        return not list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(config))
+
+    def test_the_schema_is_one(self):
+        jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+    def test_the_example_passes_both(self):
+        text = (CONF / "breakwater.json").read_text()
+        self.assertTrue(self.valid(json.loads(without_comments(text))))
+        done = self.check(text)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("route dockerhub on 0.0.0.0:5000: mirror of docker.io at https://registry-1.docker.io", done.stdout)
+
+    def test_the_example_names_every_key(self):
+        text = (CONF / "breakwater.json").read_text()
+        for path, _ in properties(SCHEMA):
+            self.assertIn(f'"{path[-1]}"', text, path)
+
+    def test_both_refuse_each_mistake(self):
+        self.assertTrue(self.valid({"routes": [ROUTE]}))
+        self.assertEqual(self.check({"routes": [ROUTE]}).returncode, 0)
+        for what, spoil in MISTAKES.items():
+            with self.subTest(what):
+                config = copy.deepcopy({"routes": [ROUTE]})
+                spoil(config)
+                self.assertFalse(self.valid(config))
+                self.assertEqual(self.check(config).returncode, 1)
+
+    def test_the_parser_knows_every_key_of_the_schema(self):
+        for path, _ in properties(SCHEMA):
+            with self.subTest(path):
+                config = copy.deepcopy({"routes": [ROUTE]})
+                place = config
+                for key in path[:-1]:
+                    place = place.setdefault(key, {})
+                    place = place[0] if isinstance(place, list) else place
+                place[path[-1]] = None
+                self.assertNotIn("unknown key", self.check(config).stderr)
+
+    def test_the_schema_knows_every_key_of_the_parser(self):
+        asked = set(re.findall(r'\.(?:text|required_text|size|duration|number|texts|objects?)\("(\w+)"', (CONF / "config.cc").read_text()))
+        self.assertGreater(len(asked), 30)
+        self.assertEqual(asked - {path[-1] for path, _ in properties(SCHEMA)}, set())
+
+
+if __name__ == "__main__":
+    Schema.binary = sys.argv.pop(1)
+    unittest.main()

@@ -1,0 +1,38 @@
+"""Holds the systemd unit against systemd itself: service_test.py BREAKWATER."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+UNIT = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "breakwater.service"
+EXPOSURE_MAX = 1.5  # of 10; systemd's own word for it is "OK"
+
+
+class Service(unittest.TestCase):
+    binary = None
+
+    def analyze(self, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            unit = pathlib.Path(folder) / UNIT.name
+            unit.write_text(UNIT.read_text().replace("/usr/bin/breakwater", self.binary))
+            return subprocess.run(["systemd-analyze", *arguments, unit], capture_output=True, text=True, timeout=60)
+
+    def test_systemd_finds_nothing_wrong(self):
+        done = self.analyze("verify", "--man=no")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_it_is_shut_in(self):
+        done = self.analyze("security", "--offline=true", "--no-pager")
+        exposure = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout).group(1))
+        self.assertLessEqual(exposure, EXPOSURE_MAX)
+
+    def test_nothing_starts_before_the_configuration_is_checked(self):
+        self.assertRegex(UNIT.read_text(), r"(?m)^ExecStartPre=/usr/bin/breakwater check-config --config (\S+)\nExecStart=/usr/bin/breakwater serve --config \1$")
+
+
+if __name__ == "__main__":
+    Service.binary = sys.argv.pop(1)
+    unittest.main()
