@@ -8,8 +8,8 @@
 #include "test/catch.h"
 #include "test/fakes/blackhole.h"
 #include "test/fakes/fake_clock.h"
+#include "test/fakes/fake_log.h"
 #include "test/fakes/fake_registry.h"
-#include "test/fakes/recorded_log.h"
 #include "test/fakes/run.h"
 #include "test/fakes/tls_identity.h"
 
@@ -57,7 +57,7 @@ struct World {
 
   Loop loop;
   test::FakeClock clock;
-  test::RecordedLog log;
+  test::FakeLog log;
   Upstream upstream;
   FakeRegistry registry{loop};
   FakeRegistry auth{loop, "127.0.0.2"};
@@ -102,8 +102,8 @@ TEST_CASE("docker.io: the token host elsewhere gets the password, the registry t
   CHECK(world.auth.seen()[0].target == "/token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull");
   CHECK(authorizations(world.registry) == std::vector<std::string>{"", "Bearer token-1", "Bearer token-1"});
   CHECK(authorizations(world.cdn) == std::vector<std::string>{""});
-  CHECK(world.log.holds("/signed/sha256:"));
-  for (const char* secret : {"secret", "s3cret", "Signature", "token-1", "bWU6"}) CHECK_FALSE(world.log.holds(secret));
+  CHECK(world.log.contains("/signed/sha256:"));
+  for (const char* secret : {"secret", "s3cret", "Signature", "token-1", "bWU6"}) CHECK_FALSE(world.log.contains(secret));
 }
 
 TEST_CASE("ghcr.io: its placeholder scope is ignored, and what has no token for us is denied") {
@@ -135,7 +135,7 @@ TEST_CASE("registry.k8s.io: everything is elsewhere, and there a relative Locati
   regional.answer("/artifacts-downloads/x", status_of(200, {}, "layer"));
   CHECK(world.get("/v2/pause/blobs/sha256:1")->body == "layer");
   CHECK(regional.seen()[1].target == "/artifacts-downloads/x?sig=secret");
-  CHECK_FALSE(world.log.holds("secret"));
+  CHECK_FALSE(world.log.contains("secret"));
 }
 
 TEST_CASE("reg.kyverno.io: another registry's challenge is answered for that registry, without our password") {
