@@ -9,6 +9,7 @@ SECONDS = 8
 
 
 def main(world):
+    world.measure()
     disk = disks.SmallDisk(world, 700 * MEBI)
     slow = disks.SlowReads(world, disk.device, READS_PER_SECOND)
     hub = world.registry()

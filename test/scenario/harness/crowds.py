@@ -69,6 +69,9 @@ def expect_promises(crowd):
 
 def run_both(world, hub, paths_of, sizes):
     """`paths_of` and `sizes` have `alone`, `together` and `beside`. Returns (Breakwater, its crowd, nginx's crowd); prints a row for each."""
+    world.measure()
+    hub.stop()
+    hub.start()
     shaper = world.shaper(hub.address, RATE)
     breakwater = world.breakwater(upstream=shaper.url)
     alone = swarm(world, breakwater.address, paths_of["alone"], headers=[ACCEPT])

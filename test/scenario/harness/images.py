@@ -98,7 +98,7 @@ def _busybox():
 def multi_platform(seed, layer_bytes=32 * MEBI + 4096):
     """An index of amd64 and arm64; amd64 has busybox and two layers of `layer_bytes`."""
     image = Image()
-    amd64 = image.add_platform("amd64", [("bin/busybox", _busybox()), ("data/one", noise(seed + "-one", layer_bytes)), ("data/two", noise(seed + "-two", layer_bytes))])
+    amd64 = image.add_platform("amd64", [("bin/busybox", _busybox() + seed.encode()), ("data/one", noise(seed + "-one", layer_bytes)), ("data/two", noise(seed + "-two", layer_bytes))])
     arm64 = image.add_platform("arm64", [("data/small", noise(seed + "-arm64", 100_000))])
     image.add_index([("amd64", amd64), ("arm64", arm64)])
     return image
