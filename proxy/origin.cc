@@ -138,6 +138,8 @@ class Origin::Impl::Reception final : public Sink {
     // The text of these two is waited for.
     if (head.status != 429 && !is_server_error(head.status)) passing_.answered();
     if (is_unasked_html(asked_, head)) return failure(Error::Kind::corrupt, url_.place() + " answered with a web page");
+    // Its head says all, and its body may never come: docker-registry 2.8 announces the blob's length there and sends 33 bytes.
+    if (head.status == 416) return failure(Error::Kind::not_found, url_.place() + " has nothing in that range");
     for_caller_ = head.status == 200 || head.status == 206;
     if (for_caller_) return caller_.head(head);
     return {};
@@ -240,7 +242,7 @@ Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, UpstreamRequest r
     co_return failure(std::move(ended).error());
   }
   tell_answer(passing, url, *reception.answered(), reception.error_text());
-  bool refused = reception.answered()->status >= 400 && reception.answered()->status != 416;
+  bool refused = reception.answered()->status >= 400;
   if (!ended && !refused) co_return failure(std::move(ended).error());
   Answer answer;
   answer.head = *reception.answered();

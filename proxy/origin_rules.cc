@@ -14,13 +14,16 @@ std::string said(std::string_view method, const Url& url, int status) {
   return text.append(" ").append(url.place()).append(": ").append(std::to_string(status)).append(" ").append(reason_of(status));
 }
 
+// A URL of storage, that a registry signed for one download. Some registries sign URLs of their own API's form; we never put a query on a blob.
+bool is_signed(const Url& url) { return !is_registry(url) || (url.path().find("/blobs/") != std::string::npos && url.has_query()); }
+
 Error::Kind kind_of(const Url& url, int status) {
   if (status == 404 || status == 410) return Error::Kind::not_found;
   if (status == 429) return Error::Kind::throttled;
   if (status == 408 || status == 425 || status >= 500) return Error::Kind::unavailable;
   // Storage that refuses a signed URL: it has expired, or the clock is wrong, or one edge is. The registry hands out another.
   bool refused = status == 400 || status == 401 || status == 403;
-  if (refused && !is_registry(url)) return Error::Kind::unavailable;
+  if (refused && is_signed(url)) return Error::Kind::unavailable;
   if (status == 401 || status == 403) return Error::Kind::denied;
   return status == 400 ? Error::Kind::invalid : Error::Kind::corrupt;
 }

@@ -1,3 +1,5 @@
+#include <fstream>
+
 #include "test/catch.h"
 #include "test/fakes/mirror_world.h"
 
@@ -392,6 +394,45 @@ TEST_CASE("after a restart a fill goes on where it was") {
   const auto range = std::string(world.hub.seen().back().headers.get("Range"));
   REQUIRE(range.starts_with("bytes="));
   CHECK(std::stoul(range.substr(6)) >= 500'000);
+}
+
+TEST_CASE("a partial file that was complete when the process died is verified and served, whatever body the 416 announces") {
+  MirrorWorld world;
+  const auto content = content_of(200'000, 25);
+  const auto layer = world.hub.blob(kRepository, content);
+  const auto incoming = world.files.folder.path() / "data" / "incoming";
+  std::filesystem::create_directories(incoming);
+  std::ofstream(incoming / ("fill-sha256-" + layer.hex()), std::ios::binary) << content;
+  world.hub.next(hub_path(layer), Fault::reply(416, {{"Content-Range", "bytes */200000"}}, std::string(200'000, 'x')));
+  CHECK(world.get(blob_target(layer)).body == content);
+  world.finish_fills();
+  CHECK(world.holds(layer));
+  CHECK(world.hub.count() == 1);
+}
+
+TEST_CASE("a partial file longer than the blob is thrown away and the next request is fetched anew") {
+  MirrorWorld world;
+  const auto content = content_of(200'000, 26);
+  const auto layer = world.hub.blob(kRepository, content);
+  const auto incoming = world.files.folder.path() / "data" / "incoming";
+  std::filesystem::create_directories(incoming);
+  std::ofstream(incoming / ("fill-sha256-" + layer.hex()), std::ios::binary) << content << "and more";
+  world.get(blob_target(layer));
+  world.finish_fills();
+  CHECK(world.get(blob_target(layer)).body == content);
+}
+
+TEST_CASE("a signed URL of the registry's own form that has expired is asked for again") {
+  MirrorWorld world;
+  const auto content = content_of(300'000, 27);
+  const auto layer = world.hub.blob(kRepository, content);
+  world.ghcr.blob(kRepository, content);
+  const auto redirect = Fault::reply(307, {{"Location", world.ghcr.url() + hub_path(layer) + "?signature=s3cret"}});
+  world.hub.always(hub_path(layer), redirect);
+  world.ghcr.next(hub_path(layer), Fault::reply(403, {}, "expired"));
+  CHECK(world.get(blob_target(layer)).body == content);
+  CHECK(world.ghcr.count("GET", hub_path(layer)) == 2);
+  CHECK_FALSE(world.files.log.contains("s3cret"));
 }
 
 TEST_CASE("while cold blobs are read from a slow disk the loop does not wait") {

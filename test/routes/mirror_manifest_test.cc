@@ -118,6 +118,7 @@ TEST_CASE("an upstream that does not answer costs a cached tag less than its wai
   CHECK(answer.body == image(9));
   CHECK(answer.headers.get("Warning").starts_with("299 - "));
   world.hub.release();
+  run_some_turns(world.loop);
 }
 
 TEST_CASE("a tag that upstream dropped outlives it for a day, its digest for ever") {
