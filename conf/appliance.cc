@@ -57,8 +57,7 @@ routes::MirrorSettings mirror_settings(const RouteConfig& route) {
 // In the order of their making; the end of each comes before the end of what it uses.
 struct Appliance::Parts {
   struct Served {
-    Served(Parts& parts, proxy::Origin& origin, const RouteConfig& config);
-    routes::Mirror mirror;
+    Served(Parts& parts, routes::Mirror& mirror, const RouteConfig& config);
     routes::Namespaces namespaces;
     routes::Router router;
     proxy::HttpServer server;
@@ -89,7 +88,8 @@ struct Appliance::Parts {
   std::vector<std::unique_ptr<proxy::Origin>> origins;  // as config.routes; fills in progress use them to their end
   proxy::Passage passage;
   proxy::Fills fills;
-  std::map<std::string, routes::Mirror*> mirrors;  // by registry name
+  std::vector<std::unique_ptr<routes::Mirror>> mirrors;  // as config.routes; requests of any server may use any of them, by ?ns=
+  routes::Namespaces::Targets targets;
   std::vector<std::unique_ptr<Served>> served;
   routes::Health health;
   proxy::HttpServer metrics_server;
@@ -99,14 +99,10 @@ struct Appliance::Parts {
   proxy::Tasks tasks;
 };
 
-Appliance::Parts::Served::Served(Parts& parts, proxy::Origin& origin, const RouteConfig& config)
-    : mirror(routes::MirrorParts(parts.loop, parts.workers, *parts.store, parts.fills, parts.passage, origin, parts.manifests, parts.clock, parts.log),
-             mirror_settings(config)),
-      namespaces(mirror, parts.mirrors),
+Appliance::Parts::Served::Served(Parts& parts, routes::Mirror& mirror, const RouteConfig& config)
+    : namespaces(mirror, parts.targets),
       router(routes::RouterSettings(config.name, config.allow), namespaces, parts.metrics, parts.log),
-      server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server, router.route()) {
-  parts.mirrors[config.mirror->registry] = &mirror;
-}
+      server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server, router.route()) {}
 
 Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log,
                         std::unique_ptr<store::Store> opened)
@@ -133,7 +129,10 @@ void Appliance::Parts::add(const RouteConfig& route) {
   origins.push_back(std::make_unique<proxy::Origin>(loop, upstream, clock, log, route.mirror->origin));
   auto& counts = metrics.of(route.name);
   origins.back()->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  served.push_back(std::make_unique<Served>(*this, *origins.back(), route));
+  const routes::MirrorParts shared(loop, workers, *store, fills, passage, *origins.back(), manifests, clock, log);
+  mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
+  targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
+  served.push_back(std::make_unique<Served>(*this, *mirrors.back(), route));
 }
 
 Result<> Appliance::Parts::listen() {

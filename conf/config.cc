@@ -66,11 +66,11 @@ Result<std::string> secret_of_environment(const std::string& name) {
 }
 
 void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
-  if (object.has("password")) object.wrong("password", "secrets do not belong here: use password_file or password_env");
   std::string username, file, variable;
   object.text("username", username);
   object.text("password_file", file);
   object.text("password_env", variable);
+  if (object.has("password")) return object.wrong("password", "secrets do not belong here: use password_file or password_env");
   if (!file.empty() && !variable.empty()) return object.wrong("password_env", "give password_file or password_env, not both");
   const bool has_secret = !file.empty() || !variable.empty();
   if (username.empty() && has_secret) return object.wrong("username", "is missing, but a password is given");
@@ -209,7 +209,7 @@ void read_whole(JsonObject& object, Config& config) {
   object.size("bytes_max", bytes, kBytesMaxMin);
   if (bytes > 0) config.bytes_max = bytes;
   object.objects("routes", [&config](JsonObject& route) { read_route(route, config.routes.emplace_back()); });
-  if (config.routes.empty()) object.wrong("routes", object.has("routes") ? "must hold at least one route" : "is missing");
+  if (!object.has("routes")) object.wrong("routes", "is missing");
   object.object("metrics", [&config](JsonObject& metrics) {
     read_listen(metrics, config.metrics.listen);
     read_allow(metrics, config.metrics.allow);

@@ -105,6 +105,7 @@ void JsonObject::objects(std::string_view key, const std::function<void(JsonObje
   const auto* value = find(key);
   if (!value) return;
   if (!value->is_array()) return wrong(key, "must be an array of objects");
+  if (value->empty()) return wrong(key, "must hold at least one");
   for (size_t i = 0; i < value->size(); ++i) {
     JsonObject child((*value)[i], path_of(key) + "[" + std::to_string(i) + "]", errors_);
     if (!(*value)[i].is_object()) continue;

@@ -32,7 +32,7 @@ class JsonObject {
   void number(std::string_view key, uint32_t& into, uint64_t min, uint64_t max);
   void texts(std::string_view key, std::vector<std::string>& into);  // an array, or one string
   void object(std::string_view key, const std::function<void(JsonObject&)>& read);
-  void objects(std::string_view key, const std::function<void(JsonObject&)>& read);
+  void objects(std::string_view key, const std::function<void(JsonObject&)>& read);  // at least one
 
   void finish();  // last: says which keys are unknown
 

@@ -143,7 +143,7 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("", "", R"(, "upstream": {"ca_file": "/nowhere/ca.pem"})"), "upstream.ca_file: cannot be read"},
       {config_with("", "", R"(, "server": {"header_bytes_max": "5GiB"})"), "server.header_bytes_max: must be less than 4GiB"},
       {R"({"routes": [7]})", "routes[0]: must be an object"},
-      {R"({"routes": []})", "routes: must hold at least one route"},
+      {R"({"routes": []})", "routes: must hold at least one"},
       {R"({"routes": {}})", "routes: must be an array"},
       {R"({})", "routes: is missing"},
       {R"([])", "the configuration: must be an object"},
