@@ -36,6 +36,8 @@ Store::Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log&
 Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log) {
   std::unique_ptr<Store> store(new Store(settings, disk, clock, log));
   if (auto made = disk.make_directories(settings.data); !made) return failure(made.error());
+  // It may have been made just now. Where we may not open the folder above, whoever made ours has seen to it.
+  (void)disk.sync_directory(std::filesystem::absolute(settings.data).parent_path());
   auto lock = Lock::take(settings.data / "lock");
   if (!lock) return failure(lock.error());
   store->lock_ = *std::move(lock);

@@ -148,7 +148,7 @@ void FaultyDisk::power_cut(Names names) {
 void FaultyDisk::undo(const Change& change) {
   std::error_code ignored;  // what an earlier undoing has moved away need not be undone
   switch (change.kind) {
-    case Change::Kind::created: std::filesystem::remove(change.path, ignored); break;
+    case Change::Kind::created: std::filesystem::remove_all(change.path, ignored); break;
     case Change::Kind::renamed: std::filesystem::rename(change.path, change.from, ignored); break;
     case Change::Kind::removed: break;
   }
@@ -292,7 +292,14 @@ Result<> FaultyDisk::remove(const Path& path) {
 
 Result<> FaultyDisk::make_directories(const Path& path) {
   if (auto stepped = step(Operation::make_directories, path); !stepped) return stepped;
-  return real_->make_directories(path);
+  const std::lock_guard lock(mutex_);
+  std::vector<Change> made;
+  for (Path folder = path; !folder.empty() && !std::filesystem::exists(folder); folder = folder.parent_path()) {
+    made.push_back({Change::Kind::created, folder, {}, {}});
+  }
+  if (auto done = real_->make_directories(path); !done) return done;
+  changes_.insert(changes_.end(), made.rbegin(), made.rend());
+  return {};
 }
 
 Result<std::vector<store::DirectoryEntry>> FaultyDisk::list(const Path& path) {

@@ -98,7 +98,7 @@ class FaultyDisk final : public store::Disk {
   struct Change {
     enum class Kind { created, renamed, removed };
     Kind kind;
-    std::filesystem::path path;   // of the created or removed file; where the renamed one went
+    std::filesystem::path path;   // of the created or removed file or folder; where the renamed one went
     std::filesystem::path from;   // renamed: where it came from
     std::filesystem::path grave;  // removed, or replaced by the rename: where its content is kept
   };
