@@ -32,6 +32,7 @@ class FillSink final : public Sink {
     if (!continuation) return failure(continuation.error());
     skip_ = continuation->skip;
     fill_->size_ = continuation->size;
+    fill_->begun_ = true;
     fill_->progress_.ring();
     return {};
   }
@@ -126,6 +127,7 @@ std::shared_ptr<Fill> Fills::join(Origin& origin, FillRequest request) {
 Task<> Fills::run(Shared fill, Origin& origin) {
   while (stats_.running >= settings_.fills_max || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
   Slot slot(*this);
+  if (co_await find_stored(fill)) co_return;
   auto done = co_await carry_out(fill, origin);
   fill->ending_ = true;
   fill->arrived_.ring();
@@ -151,6 +153,19 @@ Task<Result<>> Fills::carry_out(Shared fill, Origin& origin) {
   co_return co_await verify(fill);
 }
 
+// Whoever asked for this fill may have looked into the store before the fill of another ended.
+Task<bool> Fills::find_stored(Shared fill) {
+  auto job = [&store = store_, digest = fill->request_.digest] { return store.open_blob(digest); };
+  auto blob = co_await workers_.run(std::move(job));
+  if (!blob) co_return false;
+  fill->file_ = blob->file;
+  fill->size_ = fill->written_ = blob->size;
+  fill->verified_ = true;
+  forget(*fill);
+  publish(*fill);
+  co_return true;
+}
+
 // Finds the partial file that an earlier attempt left, or begins one; and reserves room if the size is known already.
 Task<Result<>> Fills::open(Shared fill) {
   auto job = [&store = store_, route = fill->request_.repository.route, digest = fill->request_.digest] {
@@ -163,6 +178,7 @@ Task<Result<>> Fills::open(Shared fill) {
   fill->written_ = fill->partial_->writer->written();
   fill->granted_ = fill->written_;
   if (fill->written_ > 0) ++stats_.resumes_total;
+  fill->begun_ = fill->written_ > 0;
   publish(*fill);
   if (!fill->size_) co_return Result<>();
   co_return co_await grow(fill, *fill->size_);
@@ -216,7 +232,7 @@ Task<Result<>> Fills::attempt(Shared fill, Origin& origin) {
   if (!answer) co_return failure(answer.error());
   if (answer->status == 416) {  // nothing behind what we have: whether that is all, the digest says
     auto range = parse_content_range(answer->headers.get("Content-Range"));
-    if (!range || range->total != fill->written_) co_return wrong(*fill, "is shorter than what was received of it");
+    if (!range || range->total != fill->written_ || fill->size_.value_or(fill->written_) != fill->written_) co_return wrong(*fill, "is shorter than what was received of it");
   } else if (fill->size_.value_or(fill->written_) > fill->written_) {
     co_return failure(Error::Kind::unavailable, "upstream's " + fill->request_.digest.text() + " ended early");
   }
@@ -240,6 +256,8 @@ Task<> Fills::pump(Shared fill) {
       publish(*fill);
     } else {
       fill->disk_error_ = appended.error();
+      fill->pending_ = std::string();
+      fill->held_.clear();
       fill->progress_.ring();
     }
     if (fill->sink_) fill->sink_->resume();

@@ -73,6 +73,7 @@ class Fill {
   Signal& progress() { return progress_; }
   std::optional<uint64_t> size() const { return size_; }
   uint64_t available() const { return available_; }           // bytes from the start that readers may be sent
+  bool begun() const { return begun_; }                       // upstream has begun to send, or bytes were here before
   bool verified() const { return verified_; }                 // then available() == size()
   const std::optional<Error>& error() const { return error_; }  // it will give no more bytes
   const store::SharedFile& file() const { return file_; }     // null before available() > 0
@@ -100,6 +101,7 @@ class Fill {
   std::optional<uint64_t> size_;
   uint64_t written_ = 0;    // with the file
   uint64_t available_ = 0;
+  bool begun_ = false;
   bool verified_ = false;
   std::optional<Error> error_;
   store::SharedFile file_;
@@ -143,6 +145,7 @@ class Fills {
 
   Task<> run(Shared fill, Origin& origin);
   Task<Result<>> carry_out(Shared fill, Origin& origin);
+  Task<bool> find_stored(Shared fill);
   Task<Result<>> open(Shared fill);
   Task<Result<>> receive(Shared fill, Origin& origin);
   Task<Result<>> attempt(Shared fill, Origin& origin);

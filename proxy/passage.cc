@@ -57,7 +57,9 @@ class PassageSink final : public Sink {
  private:
   bool room_for(size_t more) {
     if (queued_ >= queue_bytes_max_) return false;
-    auto held = buffers_.try_take(more);
+    // Half of the buffers is for those who do not wait for a slow client: fills and request bodies.
+    const bool crowded = buffers_.bytes() + more > buffers_.bytes_max() / 2;
+    auto held = crowded ? Held() : buffers_.try_take(more);
     if (held.bytes() == 0) {
       if (!std::exchange(starving_, true)) waits_.spawn(starve());
       return false;

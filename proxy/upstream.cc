@@ -371,6 +371,7 @@ bool Upstream::Transfer::take_header_line(std::string_view line) {
 
 size_t Upstream::Transfer::on_body(char* data, size_t, size_t size, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
+  if (transfer->error_) return 0;  // nothing reaches a sink after it has failed
   transfer->last_byte_ = transfer->upstream_.loop.now();
   auto taken = transfer->sink_.body({data, size});
   if (!taken) return transfer->fail(std::move(taken).error()) ? size : 0;
@@ -397,7 +398,9 @@ void Upstream::Transfer::resume() {
   if (!paused_ || ended()) return;
   paused_ = false;
   last_byte_ = upstream_.loop.now();
-  curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
+  // A sink that fails in here has lost those bytes, and libcurl 7.88 does not end the transfer by itself.
+  const CURLcode code = curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
+  if (code != CURLE_OK) end(code);
 }
 
 // The stall timeout runs while we are willing to read. (libcurl's own CURLOPT_LOW_SPEED_TIME would count the pauses.)

@@ -33,7 +33,7 @@ struct UpstreamSettings {
   int64_t stall_timeout_ms = 30'000;  // without one byte arriving while we are willing to read
   std::string ca_file;                // "" = the system's
   std::string user_agent = "breakwater";
-  uint32_t connections_per_host_max = 64;
+  uint32_t connections_per_host_max = 512;  // well above fills_max: what waits for a connection looks like a stall
   uint32_t header_bytes_max = 64 * 1024;
 };
 

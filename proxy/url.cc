@@ -35,7 +35,12 @@ std::string lower(std::string text) {
 }
 
 // What may be quoted of a text that is no URL.
-std::string without_query(std::string_view text) { return std::string(text.substr(0, std::min(text.find('?'), size_t{200}))); }
+// Neither a query nor what stands before the host: both may be secrets.
+std::string without_query(std::string_view text) {
+  auto place = text.substr(0, std::min(text.find('?'), size_t{200}));
+  const auto at = place.rfind('@');
+  return std::string(at == std::string_view::npos ? place : place.substr(at + 1));
+}
 
 uint16_t default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
 

@@ -54,14 +54,16 @@ std::string Mirror::repository_of(const OciPath& path) const {
 Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto& ns = path.query.ns;
   if (ns.empty()) co_return co_await own_.serve(exchange, path, context);
-  auto found = mirrors_.find(ns);
-  if (found == mirrors_.end()) {
+  auto found = targets_.find(ns);
+  if (found == targets_.end()) {
     const Error error(Error::Kind::not_found, "no mirror of " + ns + " here", 0);
     co_return reply_error(exchange, error, OciSubject::name, context.trace);
   }
+  const auto& [mirror, allow] = found->second;
+  if (!allow.allows(exchange.peer())) co_return reply_denied(exchange, exchange.peer().text + " may not use the mirror of " + ns, context.trace);
   context.oci_namespace = ns;
-  context.route = found->second->settings().route;
-  co_await found->second->serve(exchange, path, context);
+  context.route = mirror->settings().route;
+  co_await mirror->serve(exchange, path, context);
 }
 
 }  // namespace breakwater::routes

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "routes/access.h"
 #include "routes/mirror_blobs.h"
 #include "routes/mirror_lists.h"
 #include "routes/mirror_manifests.h"
@@ -34,16 +35,23 @@ class Mirror final : public Registry {
 
 // A listener's registry as clients with `?ns=` see it: the mirror of the registry that they name, wherever they knock. A name that no mirror
 // has is not found here: the client goes on to its next host, and never gets another registry's image under that name.
+// Whoever comes this way must be allowed on the route that he is led to, as well as on the one where he knocked.
 class Namespaces final : public Registry {
  public:
-  // `own` answers requests without ns. Both outlive this object; `mirrors` is by registry name ("docker.io").
-  Namespaces(Mirror& own, const std::map<std::string, Mirror*>& mirrors) : own_(own), mirrors_(mirrors) {}
+  struct Target {
+    Mirror* mirror = nullptr;
+    Networks allow;
+  };
+  using Targets = std::map<std::string, Target>;  // by registry name: "docker.io"
+
+  // `own` answers requests without ns. Both outlive this object.
+  Namespaces(Mirror& own, const Targets& targets) : own_(own), targets_(targets) {}
 
   proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override;
 
  private:
   Mirror& own_;
-  const std::map<std::string, Mirror*>& mirrors_;
+  const Targets& targets_;
 };
 
 }  // namespace breakwater::routes

@@ -25,6 +25,22 @@ std::string question_key(const RepositoryKey& key, const Digest& digest) { retur
 // A failure of our own to store: upstream can still be passed on.
 bool can_pass(const Error& error) { return error.kind == Error::Kind::full || error.kind == Error::Kind::internal; }
 
+// Wants only the head of an answer: its body may be the whole blob, from an upstream that ignores Range.
+class SizeSink final : public proxy::Sink {
+ public:
+  Result<> head(const proxy::Head& head) override {
+    answered = true;
+    auto range = proxy::parse_content_range(head.headers.get("Content-Range"));
+    if (range) size = range->total;
+    if (head.status == 200) size = head.length;
+    return failure(Error::Kind::not_found, "the rest is not wanted");
+  }
+  Result<bool> body(std::span<const char>) override { return true; }
+
+  bool answered = false;
+  std::optional<uint64_t> size;
+};
+
 // `bytes=5-`, of which containerd opens many at once on one blob and hangs up when its share is read. Such readers wait for the one fill.
 bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 
@@ -37,14 +53,12 @@ class MirrorBlobs::Following final : public ByteSource {
       : blobs_(blobs), fill_(fill), follower_(std::move(fill), blobs.parts_.fills.stats()), context_(context), open_ended_(open_ended) {}
 
   Task<Result<>> ready(ByteRange range) override {
-    if (is_far_ahead(range)) {
-      straight_ = true;
-      co_return Result<>();
-    }
-    const auto deadline = blobs_.parts_.loop.now() + Millis(blobs_.settings_.first_byte_wait_ms);
-    while (fill_->available() <= range.first && !fill_->verified() && !fill_->error() && blobs_.parts_.loop.now() < deadline) {
-      co_await fill_->progress().wait_until(deadline);
-    }
+    auto& loop = blobs_.parts_.loop;
+    const auto deadline = loop.now() + Millis(blobs_.settings_.first_byte_wait_ms);
+    while (!fill_->begun() && !ended() && loop.now() < deadline) co_await fill_->progress().wait_until(deadline);
+    if (!fill_->begun() && !ended()) co_return failure(Error::Kind::unavailable, "upstream has not begun to send yet");
+    straight_ = is_far_ahead(range);
+    while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline) co_await fill_->progress().wait_until(deadline);
     if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
     co_return Result<>();
   }
@@ -53,20 +67,23 @@ class MirrorBlobs::Following final : public ByteSource {
     uint64_t sent = 0;
     while (!straight_ && sent < range.length) {
       const auto position = range.first + sent;
-      while (fill_->available() <= position && !fill_->error()) co_await fill_->progress().wait();
+      while (fill_->available() <= position && !ended()) co_await fill_->progress().wait();
       if (fill_->available() <= position) break;
       const auto count = std::min(fill_->available() - position, range.length - sent);
       co_await exchange.send_file(fill_->file(), position, count);
       sent += count;
     }
     if (sent == range.length) co_return;
-    if (!straight_ && !can_pass(*fill_->error())) co_return exchange.abort();
+    const bool passable = straight_ || (fill_->error() && can_pass(*fill_->error()));
+    if (!passable) co_return exchange.abort();
     co_await go_straight(exchange, range, sent);
   }
 
  private:
+  bool ended() const { return fill_->verified() || fill_->error(); }
+
   bool is_far_ahead(const ByteRange& range) const {
-    return !open_ended_ && range.first > fill_->available() + blobs_.settings_.far_ahead_bytes && range.length < *fill_->size() && !fill_->verified();
+    return !open_ended_ && !fill_->error() && range.first > fill_->available() + blobs_.settings_.far_ahead_bytes && range.length < *fill_->size() && !fill_->verified();
   }
 
   // The rest of the range, from upstream.
@@ -107,6 +124,7 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
     auto asked = co_await ask(key, digest);
     if (!asked) co_return failure(asked.error());
     known->permitted = true;
+    if (!blob) blob = co_await open(digest);  // its fill may have ended while we asked
   }
   if (blob) {
     context.cache = CacheResult::hit;
@@ -180,11 +198,10 @@ Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
   auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
   request.headers.add("Range", "bytes=0-0");
   request.timeout_ms = settings_.manifest_timeout_ms;
-  auto reply = co_await parts_.origin.fetch(std::move(request), 64 << 10);
-  if (!reply) co_return failure(reply.error());
-  auto range = proxy::parse_content_range(reply->head.headers.get("Content-Range"));
-  if (range && range->total) co_return *range->total;
-  if (reply->head.status == 200) co_return reply->body.size();
+  SizeSink sink;
+  auto answer = co_await parts_.origin.download(std::move(request), sink);
+  if (sink.size) co_return *sink.size;
+  if (!answer && !sink.answered) co_return failure(answer.error());
   co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
 }
 
@@ -227,8 +244,9 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   if (can_pass(served.error())) co_return co_await pass(exchange, std::move(request), context);
   // Another repository's fill may fail for reasons of its own: its upstream, its credentials.
   if (fill->request().repository != key) co_return co_await serve_fill(exchange, key, digest, context, known);
+  const auto kind = served.error().kind;
   const auto until = parts_.clock.now() + Millis(kMissingBlobMs);
-  if (served.error().kind == Error::Kind::not_found) missing_.put(question_key(key, digest), served.error(), until);
+  if (kind == Error::Kind::not_found || kind == Error::Kind::denied) missing_.put(question_key(key, digest), served.error(), until);
   co_return served;
 }
 

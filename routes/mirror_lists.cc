@@ -24,6 +24,11 @@ constexpr uint64_t kStoredTagsMax = 10'000;      // of a list made from the stor
 
 bool is_unwell(const Error& error) { return error.kind != Error::Kind::not_found && error.kind != Error::Kind::denied; }
 
+// With a guess at what the container takes beside the bytes.
+uint64_t cost_of(const std::string& key, const std::shared_ptr<const std::string>& body) { return key.size() + body->size() + 256; }
+
+std::shared_ptr<const std::string> shared(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
+
 std::string fallback_tag(const Digest& digest) { return std::string(store::name_of(digest.algorithm())) + "-" + digest.hex(); }
 
 }  // namespace
@@ -42,25 +47,32 @@ Task<MirrorLists::Answer> MirrorLists::list(std::string key, proxy::SingleFlight
     co_return old;
   }
   const auto patience = Millis(have ? settings_.revalidate_wait_ms : settings_.manifest_timeout_ms);
-  auto answer = co_await flights_.join_until(key, std::move(fetch), parts_.loop.now() + patience);
-  if (answer && *answer) {
-    keep(key, **answer);
-    co_return *answer;
-  }
+  auto begin = [this, key, fetch] { return renew(key, fetch); };
+  auto answer = co_await flights_.join_until(key, begin, parts_.loop.now() + patience);
+  if (answer && *answer) co_return *answer;
   auto reason = answer ? answer->error() : Error(Error::Kind::unavailable, "upstream is slow to answer", 0);
-  if (!have || !is_unwell(reason)) co_return failure(reason);
+  const bool too_old = now - old.at > Millis(settings_.freshness.stale_ms);
+  if (!have || too_old || !is_unwell(reason)) co_return failure(reason);
   old.cache = CacheResult::stale;
   old.stale_reason = reason.message;
   co_return old;
 }
 
+// In a flight, so that what is slow to come is kept although nobody waits for it any more.
+Task<MirrorLists::Answer> MirrorLists::renew(std::string key, proxy::SingleFlight<Answer>::Begin fetch) {
+  auto answer = co_await fetch();
+  if (answer) keep(key, *answer);
+  co_return answer;
+}
+
 void MirrorLists::keep(const std::string& key, const List& list) {
-  if (auto old = kept_.find(key); old != kept_.end()) kept_bytes_ -= old->second.body.size();
-  if (kept_bytes_ + list.body.size() > kKeptBytesMax) {
+  if (auto old = kept_.find(key); old != kept_.end()) kept_bytes_ -= cost_of(key, old->second.body);
+  const auto cost = cost_of(key, list.body);
+  if (kept_bytes_ + cost > kKeptBytesMax) {
     kept_.clear();
     kept_bytes_ = 0;
   }
-  kept_bytes_ += list.body.size();
+  kept_bytes_ += cost;
   kept_[key] = list;
 }
 
@@ -76,7 +88,7 @@ Task<Result<>> MirrorLists::serve_tags(Exchange& exchange, std::string repositor
   const auto link = relative_link(tags->upstream_link, "/v2/" + path.name + "/tags/list", path.query.ns);
   if (!link.empty()) headers.add("Link", link);
   if (!tags->stale_reason.empty()) headers.add("Warning", stale_warning(tags->stale_reason));
-  exchange.reply(200, std::move(headers), std::make_shared<const std::string>(std::move(tags->body)));
+  exchange.reply(200, std::move(headers), tags->body);
   co_return Result<>();
 }
 
@@ -89,7 +101,7 @@ Task<MirrorLists::Answer> MirrorLists::fetch_tags(std::string repository, std::s
   auto tags = parse_tag_list(reply->body);
   if (!tags) co_return failure(tags.error());
   List list;
-  list.body = tag_list_json(repository, *tags);
+  list.body = shared(tag_list_json(repository, *tags));
   list.upstream_link = reply->head.headers.all("Link");
   list.at = parts_.clock.now();
   co_return list;
@@ -104,7 +116,7 @@ Task<MirrorLists::Answer> MirrorLists::stored_tags(std::string repository, std::
   std::vector<std::string> names;
   for (const auto& tag : *tags) names.push_back(tag.tag);
   List list;
-  list.body = tag_list_json(repository, names);
+  list.body = shared(tag_list_json(repository, names));
   list.stale_reason = "only the tags that were pulled here: " + reason.message;
   list.cache = CacheResult::stale;
   co_return list;
@@ -116,14 +128,18 @@ Task<Result<>> MirrorLists::serve_referrers(Exchange& exchange, std::string repo
   auto referrers = co_await list("referrers " + repository + "@" + digest.text(), begin);
   if (!referrers) referrers = co_await stored_referrers(repository, digest, referrers.error());
   if (!referrers) co_return failure(referrers.error());
-  auto index = filter_referrers(referrers->body, path.query.artifact_type);
-  if (!index) co_return failure(index.error());
+  auto body = referrers->body;
+  if (!path.query.artifact_type.empty()) {
+    auto some = filter_referrers(*body, path.query.artifact_type);
+    if (!some) co_return failure(some.error());
+    body = shared(std::move(*some));
+  }
   context.cache = referrers->cache;
   auto headers = base_headers(context);
   headers.add("Content-Type", std::string(kOciIndex));
   if (!path.query.artifact_type.empty()) headers.add("OCI-Filters-Applied", "artifactType");
   if (!referrers->stale_reason.empty()) headers.add("Warning", stale_warning(referrers->stale_reason));
-  exchange.reply(200, std::move(headers), std::make_shared<const std::string>(std::move(*index)));
+  exchange.reply(200, std::move(headers), body);
   co_return Result<>();
 }
 
@@ -141,7 +157,7 @@ Task<MirrorLists::Answer> MirrorLists::fetch_referrers(std::string repository, D
   auto index = filter_referrers(reply->body, "");
   if (!index) co_return co_await fetch_fallback(repository, digest);
   List list;
-  list.body = std::move(*index);
+  list.body = shared(std::move(*index));
   list.at = parts_.clock.now();
   co_return list;
 }
@@ -152,12 +168,12 @@ Task<MirrorLists::Answer> MirrorLists::fetch_fallback(std::string repository, Di
   list.at = parts_.clock.now();
   if (!manifest) {
     if (is_unwell(manifest.error())) co_return failure(manifest.error());
-    list.body = referrers_index(std::vector<store::ReferrerRecord>(), "");
+    list.body = shared(referrers_index(std::vector<store::ReferrerRecord>(), ""));
     co_return list;
   }
   auto index = filter_referrers(*manifest->bytes, "");
   if (!index) co_return failure(index.error());
-  list.body = std::move(*index);
+  list.body = shared(std::move(*index));
   list.stale_reason = manifest->stale_reason;
   co_return list;
 }
@@ -168,7 +184,7 @@ Task<MirrorLists::Answer> MirrorLists::stored_referrers(std::string repository, 
   auto referrers = co_await parts_.workers.run(std::move(job));
   if (!referrers || referrers->empty()) co_return failure(reason);
   List list;
-  list.body = referrers_index(*referrers, "");
+  list.body = shared(referrers_index(*referrers, ""));
   list.stale_reason = "only the referrers that were pulled here: " + reason.message;
   list.cache = CacheResult::stale;
   co_return list;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "proxy/exchange.h"
@@ -28,7 +29,7 @@ class MirrorLists {
 
  private:
   struct List {
-    std::string body;
+    std::shared_ptr<const std::string> body;
     std::string upstream_link;
     store::Time at{};
     std::string stale_reason;  // "" unless it is known to be old or to be only what we hold
@@ -37,6 +38,7 @@ class MirrorLists {
   using Answer = Result<List>;
 
   proxy::Task<Answer> list(std::string key, proxy::SingleFlight<Answer>::Begin fetch);
+  proxy::Task<Answer> renew(std::string key, proxy::SingleFlight<Answer>::Begin fetch);
   proxy::Task<Answer> fetch_tags(std::string repository, std::string query);
   proxy::Task<Answer> fetch_referrers(std::string repository, store::Digest digest);
   proxy::Task<Answer> fetch_fallback(std::string repository, store::Digest digest);

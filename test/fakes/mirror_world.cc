@@ -41,7 +41,7 @@ struct MirrorWorld::Running {
   proxy::Origin ghcr_origin;
   proxy::Passage passage;
   proxy::Fills fills;
-  std::map<std::string, routes::Mirror*> mirrors;
+  routes::Namespaces::Targets mirrors;
   Served hub;
   Served ghcr;
 };
@@ -58,7 +58,7 @@ MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin&
       namespaces(mirror, running.mirrors),
       router(routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log, proxy::ServerSettings(), router.route()) {
-  running.mirrors[registry] = &mirror;
+  running.mirrors[registry] = routes::Namespaces::Target(&mirror, registry == "ghcr.io" ? world.ghcr_allow : routes::Networks::internal());
   auto bound = server.listen("127.0.0.1:0");
   assert(bound);
   address = *bound;

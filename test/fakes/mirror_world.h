@@ -46,6 +46,7 @@ class MirrorWorld {
   proxy::OriginSettings hub_origin;        // of `hub`, as "docker.io"
   proxy::OriginSettings ghcr_origin;       // of `ghcr`, as "ghcr.io"
   routes::MirrorSettings mirror_settings;  // of both, but for their names
+  routes::Networks ghcr_allow = routes::Networks::internal();  // for who comes by ns
   proxy::FillSettings fill_settings;
   proxy::UpstreamSettings upstream_settings;
   uint64_t buffer_bytes_max = 128 << 20;

@@ -377,6 +377,61 @@ TEST_CASE("a closed range far ahead of its fill comes straight from upstream") {
   CHECK(reader->receive(content.size()) == content);
 }
 
+TEST_CASE("an upstream that does not begin to send is an error in time, not a head without a body") {
+  MirrorWorld world;
+  world.mirror_settings.first_byte_wait_ms = 50;
+  const auto layer_bytes = content_of(300'000, 28);
+  const auto layer = world.hub.blob(kRepository, layer_bytes);
+  const auto image = image_of(world.hub.blob(kRepository, "{}"), 2, {{layer, layer_bytes.size()}});
+  world.hub.manifest(kRepository, "3.20", "application/vnd.oci.image.manifest.v1+json", image);
+  world.get("/v2/library/alpine/manifests/3.20");  // so that the size is known
+  world.hub.next(hub_path(layer), Fault::silent());
+  CHECK(world.get(blob_target(layer)).status == 503);
+  world.hub.release();
+  world.finish_fills();
+}
+
+TEST_CASE("a closed range far into a blob that upstream does not have is not found") {
+  MirrorWorld world;
+  world.mirror_settings.far_ahead_bytes = 1000;
+  const auto layer = digest_of("nobody has this layer");
+  const auto image = image_of(world.hub.blob(kRepository, "{}"), 2, {{layer, 300'000}});
+  world.hub.manifest(kRepository, "3.20", "application/vnd.oci.image.manifest.v1+json", image);
+  world.get("/v2/library/alpine/manifests/3.20");
+  CHECK(world.get(blob_target(layer), {{"Range", "bytes=200000-200009"}}).status == 404);
+}
+
+TEST_CASE("a blob that upstream refuses is not asked for again at once") {
+  MirrorWorld world;
+  const auto refused = digest_of("secret");
+  world.hub.always(hub_path(refused), Fault::reply(403));
+  for (int i = 0; i < 5; ++i) CHECK(world.get(blob_target(refused)).status == 404);
+  CHECK(world.hub.count() == 1);
+}
+
+TEST_CASE("a blob whose fill ends while upstream is asked for another repository is not downloaded again") {
+  MirrorWorld world;
+  const auto content = content_of(400'000, 29);
+  const auto layer = world.hub.blob(kRepository, content);
+  world.hub.blob("other/image", content);
+  world.hub.pace();
+  auto first = world.connect();
+  first->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  world.hub.let(100'000);
+  run_until(world.loop, [&] { return world.fills().find(layer) && world.fills().find(layer)->begun(); });
+  world.hub.next(FakeRegistry::blob_path("other/image", layer), Fault::silent());
+  auto second = world.connect();
+  second->send("GET " + blob_target(layer, "other/image") + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(world.loop, [&] { return world.hub.count("HEAD", FakeRegistry::blob_path("other/image", layer)) == 1; });
+  world.hub.let(content.size());
+  world.finish_fills();
+  world.hub.release();
+  second->receive_head();
+  CHECK(second->receive(content.size()) == content);
+  CHECK(downloads(world, layer) == 1);
+  CHECK(world.hub.count("GET", FakeRegistry::blob_path("other/image", layer)) == 0);
+}
+
 TEST_CASE("after a restart a fill goes on where it was") {
   MirrorWorld world;
   const auto content = content_of(3 << 20, 22);

@@ -285,6 +285,14 @@ TEST_CASE("ns names the mirror, wherever the client knocks, and an unknown one i
   CHECK(world.get(std::string(kTagTarget) + "?ns=gcr.io").status == 404);
 }
 
+TEST_CASE("ns leads nobody to a mirror that he may not use") {
+  MirrorWorld world;
+  world.ghcr_allow = *routes::Networks::parse({"10.0.20.0/24"});
+  world.ghcr.manifest("org/app", "1", type(), image(20));
+  CHECK(world.get("/v2/org/app/manifests/1?ns=ghcr.io").status == 403);
+  CHECK(world.ghcr.count() == 0);
+}
+
 TEST_CASE("a name of one part is one of Docker Hub's library") {
   MirrorWorld world;
   world.hub.manifest(kRepository, "3.20", type(), image(21));
