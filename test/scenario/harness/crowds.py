@@ -119,7 +119,7 @@ def one_image(world):
     hub = world.registry()
     paths, sizes = {}, {}
     for name in ("alone", "together", "beside"):
-        image = images.multi_platform("image-" + name)
+        image = images.multi_platform("image-" + name, 96 * images.MEBI)
         hub.push("library/app", name, image)
         # The index comes by its digest: clients ask for the tag with HEAD.
         paths[name] = image.paths("library/app")

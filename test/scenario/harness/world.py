@@ -138,7 +138,7 @@ def _folder_of(name):
 def _explain(world):
     print("--- the last lines of each log", flush=True)
     for process in world.processes:
-        print(f"[{process.name}, pid {process.pid}] {process.log}\n{process.tail(15)}", flush=True)
+        print(f"[{process.name}, pid {process.pid}] {process.log}\n{process.tail(8)}", flush=True)
 
 
 def scenario(function):
