@@ -94,10 +94,9 @@ class PosixDisk final : public Disk {
   }
 
   bool resident(const File& file, uint64_t offset, uint64_t length) override {
-    // The kernel reads a file in runs of pages: when both ends of a piece are there, so is what lies between, but for rare
+    // The kernel reads a file ahead in runs of pages: when the end of a piece is there, so is what lies before it, but for rare
     // reclaim, which costs one short wait.
-    if (length == 0) return true;
-    return byte_is_resident(file.fd(), offset + length - 1) && byte_is_resident(file.fd(), offset);
+    return length == 0 || byte_is_resident(file.fd(), offset + length - 1);
   }
 
   Result<> read_ahead(const File& file, uint64_t offset, uint64_t length) override {

@@ -1,19 +1,25 @@
 #include "store/log.h"
 
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/sink.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <spdlog/async_logger.h>
-#include <spdlog/details/thread_pool.h>
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <thread>
+#include <utility>
 
 namespace breakwater::store {
 namespace {
 
-constexpr size_t kQueueLines = 4096;
+constexpr size_t kGatheredBytesMax = 1 << 20;
+constexpr auto kGatheringTime = std::chrono::milliseconds(5);
 
 enum class Format { text, json };
 
@@ -85,38 +91,98 @@ std::unique_ptr<spdlog::formatter> formatter_of(Format format) {
   return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc);
 }
 
+// Where lines gather for a moment, to go out together with one write by a thread of its own: a wake-up and a write for each line would
+// cost more than serving a small reply. Bounded: when stderr falls behind, what has gathered is dropped and counted.
+class GatheringSink final : public spdlog::sinks::sink {
+ public:
+  GatheringSink() : writer_([this] { write_gathered(); }) {}
+  ~GatheringSink() override {
+    {
+      std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    gathered_.notify_one();
+    writer_.join();
+  }
+
+  void log(const spdlog::details::log_msg& message) override {
+    std::lock_guard lock(mutex_);
+    line_.clear();
+    formatter_->format(message, line_);
+    if (lines_.size() + line_.size() > kGatheredBytesMax) {
+      dropped_ += static_cast<size_t>(std::count(lines_.begin(), lines_.end(), '\n'));
+      lines_.clear();
+    }
+    if (lines_.empty()) gathered_.notify_one();
+    lines_.append(line_.data(), line_.size());
+  }
+  void flush() override {}
+  void set_pattern(const std::string& pattern) override { set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern)); }
+  void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
+    std::lock_guard lock(mutex_);
+    formatter_ = std::move(formatter);
+  }
+
+  size_t take_dropped() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(dropped_, 0);
+  }
+
+ private:
+  void write_gathered() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      gathered_.wait(lock, [this] { return !lines_.empty() || ending_; });
+      gathered_.wait_for(lock, kGatheringTime, [this] { return ending_; });
+      if (lines_.empty()) return;
+      auto lines = std::exchange(lines_, std::string());
+      lock.unlock();
+      write_all(lines);
+      lock.lock();
+    }
+  }
+
+  static void write_all(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+      if (written < 0 && errno != EINTR) return;
+      if (written > 0) text.remove_prefix(static_cast<size_t>(written));
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable gathered_;
+  std::unique_ptr<spdlog::formatter> formatter_ = std::make_unique<spdlog::pattern_formatter>();
+  spdlog::memory_buf_t line_;
+  std::string lines_;
+  size_t dropped_ = 0;
+  bool ending_ = false;
+  std::thread writer_;  // last: begins when all else is there
+};
+
 class SpdlogLog final : public Log {
  public:
   SpdlogLog(Level least, Format format)
-      : format_(format),
-        pool_(std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1)),
-        logger_(std::make_shared<spdlog::async_logger>("breakwater", std::make_shared<spdlog::sinks::stderr_sink_mt>(), pool_,
-                                                       spdlog::async_overflow_policy::overrun_oldest)) {
+      : format_(format), sink_(std::make_shared<GatheringSink>()), logger_(std::make_shared<spdlog::logger>("breakwater", sink_)) {
     logger_->set_formatter(formatter_of(format));
     logger_->set_level(level_of(least));
   }
 
   void write(Level level, std::string_view event, std::span<const Field> fields) override {
     if (!logger_->should_log(level_of(level))) return;
-    report_dropped();
+    if (const auto dropped = sink_->take_dropped(); dropped > 0) {
+      const Field field{"lines", static_cast<int64_t>(dropped)};
+      hand_over(Level::warning, line_of("log lines dropped", {&field, 1}, format_));
+    }
     hand_over(level, line_of(event, fields, format_));
   }
 
  private:
   void hand_over(Level level, const std::string& line) { logger_->log(level_of(level), spdlog::string_view_t(line)); }
 
-  void report_dropped() {
-    size_t dropped = pool_->overrun_counter();
-    size_t reported = reported_.exchange(dropped);
-    if (dropped <= reported) return;
-    Field field{"lines", static_cast<int64_t>(dropped - reported)};
-    hand_over(Level::warning, line_of("log lines dropped", {&field, 1}, format_));
-  }
-
   Format format_;
-  std::shared_ptr<spdlog::details::thread_pool> pool_;  // its end writes what is queued
-  std::shared_ptr<spdlog::async_logger> logger_;
-  std::atomic<size_t> reported_{0};
+  std::shared_ptr<GatheringSink> sink_;
+  std::shared_ptr<spdlog::logger> logger_;
 };
 
 std::optional<Log::Level> level_named(std::string_view name) {

@@ -1,5 +1,5 @@
 // Where events are told to the operator: one line each, an event name and named fields. Never blocks its caller: lines
-// are handed to a thread of their own, and when that falls behind the oldest are dropped and counted.
+// gather for some milliseconds and are written together by a thread of their own; when that falls behind the oldest are dropped and counted.
 //
 // What must never be in a line: secrets, tokens, the query of a redirect's or a presigned URL.
 #pragma once
