@@ -7,7 +7,7 @@
 //   }
 //
 // Only the loop resumes a waiting Task; a Task that finishes then resumes the one awaiting it. Only the owner destroys a
-// Task, from the top of the loop, never from within itself. No brace and no lambda inside a co_await expression: g++ 12 may
+// Task, from the top of the loop, never from within itself. No brace, lambda or conditional inside a co_await expression: g++ 12 may
 // free such a temporary twice; name it on the line above and move it in (test/tidy checks this).
 #pragma once
 

@@ -1,6 +1,6 @@
-"""Finds braces inside co_await expressions.
+"""Finds braces and conditionals inside co_await expressions.
 
-g++ 12 may free a temporary twice that is made by `{...}` or by a capturing lambda inside a co_await expression, and says nothing.
+g++ 12 may free a temporary twice that is made by `{...}`, by a capturing lambda or by `c ? std::string() : name` inside a co_await expression, and says nothing.
 So: name it on the line above and move it in. This looks at text, not at types, and so it also finds a few harmless ones.
 """
 
@@ -14,7 +14,7 @@ def without_comments_and_literals(source):
 
 
 def has_brace(source, at):
-    """Whether the expression that begins at `at` has a brace: it ends at `;`, or where a bracket closes that it did not open."""
+    """Whether the expression that begins at `at` has a brace or a conditional: it ends at `;`, or where a bracket closes that it did not open."""
     depth = 0
     for character in source[at:]:
         if character in "([":
@@ -27,13 +27,13 @@ def has_brace(source, at):
             return False
         elif character == "," and depth == 0:
             return False
-        elif character == "{":
+        elif character == "{" or (character == "?" and depth > 0):
             return True
     return False
 
 
 def offences(source):
-    """The lines, counted from 1, of the co_await expressions that have a brace."""
+    """The lines, counted from 1, of the co_await expressions that have a brace or a conditional."""
     source = without_comments_and_literals(source)
     lines = []
     for found in re.finditer(r"\bco_await\b", source):

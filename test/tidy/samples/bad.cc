@@ -1,4 +1,4 @@
-// Never compiled: each line that ends in a mark has a brace inside a co_await expression.
+// Never compiled: each line that ends in a mark has a brace or a conditional inside a co_await expression.
 Task<> bad(Signal& signal, Workers& workers) {
   auto a = co_await up.get({.url = text});           // bad
   auto b = co_await fetch(Options{text, 1});         // bad
@@ -13,5 +13,6 @@ Task<> bad(Signal& signal, Workers& workers) {
   if ((co_await list({a, b})).empty()) {  // bad
     co_return;
   }
+  co_await keep(asked ? std::string() : reference);  // bad
   auto e = one + co_await two(1) + co_await three(Piece{2});  // bad
 }

@@ -1,4 +1,4 @@
-// Never compiled: what the scanner for braces inside co_await expressions must let pass.
+// Never compiled: what the scanner for braces and conditionals inside co_await expressions must let pass.
 Task<> good(Signal& signal, Workers& workers) {
   while (!ready()) co_await signal.wait();  // co_await f({a, b})
   auto job = [text] { return text.size(); };
@@ -13,5 +13,7 @@ Task<> good(Signal& signal, Workers& workers) {
   auto answer = co_await fetch(std::move(options), table[index(1)], R"({"a": 1})");
   const bool known = co_await asked(1) && other;
   auto operator co_await() && { return Awaiter{handle_}; }
-  co_await (known ? first() : second());
+  auto chosen = known ? first() : second();
+  co_await std::move(chosen);
+  const int outcome = co_await asked(1) ? 1 : 2;
 }
