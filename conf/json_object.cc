@@ -1,6 +1,7 @@
 #include "conf/json_object.h"
 
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "conf/units.h"
 
