@@ -1,5 +1,7 @@
 #include "proxy/origin_rules.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -29,13 +31,10 @@ Error::Kind kind_of(const Url& url, int status) {
 }
 
 std::string base64(std::string_view data) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < data.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) group = group << 8 | (i + k < data.size() ? static_cast<uint8_t>(data[i + k]) : 0u);
-    for (size_t k = 0; k < 4; ++k) text.push_back(i + k <= data.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=');
-  }
+  std::string text((data.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock writes a final NUL
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(data.data()),
+                                     static_cast<int>(data.size()));
+  text.resize(static_cast<size_t>(length));
   return text;
 }
 

@@ -27,7 +27,7 @@ LIBRARIES = {
     "curl": {"proxy/upstream.cc", "proxy/url.cc"},
     "boost": {"proxy/http_parser.cc"},
     "rocksdb": {"store/catalog.cc"},
-    "openssl": {"store/digest.cc"},
+    "openssl": {"store/digest.cc", "proxy/origin_rules.cc"},
     "spdlog": {"store/log.cc"},
     "fmt": {"store/log.cc"},
     "tl": {"store/result.h", "routes/oci_path.h"},
