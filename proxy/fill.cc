@@ -8,10 +8,6 @@
 namespace breakwater::proxy {
 namespace {
 
-std::string partial_id(const store::Digest& digest) {
-  return "fill-" + std::string(store::name_of(digest.algorithm())) + "-" + digest.hex();
-}
-
 tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
   return failure(Error::Kind::corrupt, "upstream's " + fill.request().digest.text() + " " + what);
 }
@@ -169,7 +165,7 @@ Task<bool> Fills::find_stored(Shared fill) {
 // Finds the partial file that an earlier attempt left, or begins one; and reserves room if the size is known already.
 Task<Result<>> Fills::open(Shared fill) {
   auto job = [&store = store_, route = fill->request_.repository.route, digest = fill->request_.digest] {
-    return store.receive(route, partial_id(digest), digest.algorithm());
+    return store.receive(route, store::Store::fill_id(digest), digest.algorithm());
   };
   auto partial = co_await workers_.run(fill->strand_, std::move(job));
   if (!partial) co_return failure(partial.error());
