@@ -171,10 +171,11 @@ Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repo
 
 Task<Result<>> MirrorManifests::mark_checked(RepositoryKey key, std::string tag, TagRecord record) {
   record.checked_at = parts_.clock.now();
-  auto job = [&catalog = parts_.store.catalog(), key, tag, record] {
-    store::Catalog::Batch batch;
-    batch.put_tag(key, tag, record);
-    return catalog.write(std::move(batch), store::Durability::buffered);
+  auto job = [&store = parts_.store, key, tag, record]() -> Result<> {
+    auto put = store.put_tag(key, tag, record, store::Durability::buffered);
+    // Evicted meanwhile, and its tag with it: there is nothing to mark.
+    if (!put && put.error().kind == Error::Kind::not_found) return {};
+    return put;
   };
   co_return co_await parts_.workers.run(std::move(job));
 }

@@ -21,6 +21,7 @@ BlobWriter::BlobWriter(Blobs& blobs, SharedFile file, std::string id, Algorithm 
     : blobs_(blobs), file_(std::move(file)), id_(std::move(id)), algorithm_(algorithm), hasher_(algorithm) {}
 
 BlobWriter::~BlobWriter() {
+  leave_account();
   if (is_partial_) leave_incoming();
 }
 
@@ -57,17 +58,19 @@ Result<> BlobWriter::verify(const Digest& digest) {
 Result<> BlobWriter::sync() {
   assert(verified_);
   if (synced_) return {};
-  if (auto synced = blobs_.disk_.sync(*file_); !synced) return synced;
-  synced_ = true;
-  return {};
+  // The kernel tells of lost pages once: a second sync would succeed without them.
+  if (sync_failed_) return failure(Error::Kind::internal, "the partial " + id_ + " could not be synced, so it is of no use");
+  auto synced = blobs_.disk_.sync(*file_);
+  (synced ? synced_ : sync_failed_) = true;
+  return synced;
 }
 
 Result<Blob> BlobWriter::commit() {
   assert(is_partial_ && verified_);
   if (auto synced = sync(); !synced) return failure(synced.error());
-  if (auto placed = blobs_.place(id_, *verified_); !placed) return failure(placed.error());
-  is_partial_ = false;
-  leave_incoming();
+  const auto placed = blobs_.place(*this);
+  if (!is_partial_) leave_incoming();
+  if (!placed) return failure(placed.error());
   Blob blob{*verified_, written_, file_};
   blobs_.remember(blob);
   return blob;
@@ -103,12 +106,16 @@ Result<> BlobWriter::resume() {
 }
 
 void BlobWriter::count(uint64_t written) {
-  blobs_.receiving_bytes_ += on_disk(written) - on_disk(written_);
+  if (is_counted_) blobs_.receiving_bytes_ += on_disk(written) - on_disk(written_);
   written_ = written;
 }
 
-void BlobWriter::leave_incoming() {
+void BlobWriter::leave_account() {
+  if (!std::exchange(is_counted_, false)) return;
   blobs_.receiving_bytes_ -= on_disk(written_);
+}
+
+void BlobWriter::leave_incoming() {
   const std::lock_guard lock(blobs_.mutex_);
   blobs_.receiving_.erase(id_);
 }
@@ -279,16 +286,22 @@ std::filesystem::path Blobs::path_of(const Digest& digest) const {
 
 std::filesystem::path Blobs::path_of_partial(const std::string& id) const { return root_ / "incoming" / id; }
 
-Result<> Blobs::place(const std::string& id, const Digest& digest) {
+Result<> Blobs::place(BlobWriter& writer) {
+  const Digest& digest = *writer.verified_;
+  const auto partial = path_of_partial(writer.id_);
   if (auto made = make_directory_of(digest); !made) return made;
   const auto path = path_of(digest);
-  if (auto renamed = disk_.rename(path_of_partial(id), path); !renamed) return renamed;
-  if (auto synced = disk_.sync_directory(path.parent_path()); !synced) {
-    // Not acknowledged, so it must not look stored: it goes back to where it can be committed or resumed from.
-    (void)disk_.rename(path, path_of_partial(id));
-    return synced;
-  }
-  return {};
+  const auto earlier = disk_.stat(path);
+  if (!earlier && earlier.error().kind != Error::Kind::not_found) return failure(earlier.error());
+  if (auto renamed = disk_.rename(partial, path); !renamed) return renamed;
+  writer.is_partial_ = false;
+  auto synced = disk_.sync_directory(path.parent_path());
+  // What replaced an earlier blob equals it, and stays: the earlier one was acknowledged.
+  if (synced || earlier) return synced;
+  // Not acknowledged, so it must not look stored: it goes back to where it can be committed or resumed from.
+  writer.is_partial_ = disk_.rename(path, partial).has_value();
+  if (!writer.is_partial_) (void)disk_.remove(path);
+  return synced;
 }
 
 Result<> Blobs::make_directory_of(const Digest& digest) {

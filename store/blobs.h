@@ -63,6 +63,11 @@ class BlobWriter {
   [[nodiscard]] Result<Blob> commit();
   // Removes the partial file.
   void discard();
+  // Whether a sync failed: what the file holds is then not known, and commit() fails for ever.
+  bool is_lost() const { return sync_failed_; }
+  // Takes what was written out of receiving_bytes(), at most once: its bytes are about to be counted as stored. Nothing may be appended
+  // after that. Else the destructor does it.
+  void leave_account();
 
  private:
   friend class Blobs;
@@ -81,7 +86,9 @@ class BlobWriter {
   uint64_t written_ = 0;
   std::optional<Digest> verified_;
   bool synced_ = false;
+  bool sync_failed_ = false;
   bool is_partial_ = true;
+  bool is_counted_ = true;  // in receiving_bytes()
 };
 
 class Blobs {
@@ -133,7 +140,8 @@ class Blobs {
     std::list<Digest>::iterator use;
   };
   Result<Blob> open_file(const Digest& digest, uint64_t size);
-  Result<> place(const std::string& id, const Digest& digest);
+  // Ends the writer's partial, unless it returns an error that left it there.
+  Result<> place(BlobWriter& writer);
   Result<> make_directory_of(const Digest& digest);
   uint64_t removals() const;
   // Keeps `blob` open, unless something was removed since `removals` was read: it may have been this one.

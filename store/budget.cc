@@ -22,6 +22,12 @@ tl::unexpected<Error> reached(const std::string& bound, uint64_t bytes_max, uint
                                         std::to_string(reserved) + " reserved, " + std::to_string(asked) + " asked for");
 }
 
+// An account that were wrong would, were it to wrap, refuse every byte from then on.
+void take_away(uint64_t& from, uint64_t bytes) {
+  assert(from >= bytes);
+  from -= std::min(from, bytes);
+}
+
 // A size near 2^64, as a lying upstream may name it, must not wrap to a small one.
 bool countable(uint64_t size) { return size <= UINT64_MAX - 4095; }
 
@@ -84,9 +90,8 @@ Result<Reservation> Budget::reclaim(const std::string& from, const std::string& 
       if (auto room = check_route(to, bytes); !room) return failure(room.error());
     }
     Use& source = routes_[from];
-    assert(source.stored >= bytes && whole_.stored >= bytes);
-    source.stored -= bytes;
-    whole_.stored -= bytes;
+    take_away(source.stored, bytes);
+    take_away(whole_.stored, bytes);
     routes_[to].reserved += bytes;
     whole_.reserved += bytes;
   }
@@ -104,14 +109,18 @@ void Budget::add_stored(const std::string& route, uint64_t size) {
 void Budget::release(const std::string& route, uint64_t size) {
   const std::lock_guard lock(mutex_);
   Use& use = routes_[route];
-  assert(use.stored >= on_disk(size) && whole_.stored >= on_disk(size));
-  use.stored -= on_disk(size);
-  whole_.stored -= on_disk(size);
+  take_away(use.stored, on_disk(size));
+  take_away(whole_.stored, on_disk(size));
 }
 
 void Budget::set_overhead(uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   overhead_ = bytes;
+}
+
+void Budget::set_headroom(uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  headroom_ = bytes;
 }
 
 uint64_t Budget::overhead() const {
@@ -148,7 +157,10 @@ Budget::Shortage Budget::shortage(const std::string& route, uint64_t size) const
   return {missing(use.taken(), bytes, use.bytes_max), missing(whole_taken(), bytes, whole_bound())};
 }
 
-uint64_t Budget::whole_bound() const { return std::min(whole_.bytes_max, disk_bound_); }
+uint64_t Budget::whole_bound() const {
+  if (whole_.bytes_max == kUnbounded) return disk_bound_;
+  return std::min(whole_.bytes_max - std::min(whole_.bytes_max, headroom_), disk_bound_);
+}
 
 uint64_t Budget::whole_taken() const { return whole_.taken() + overhead_; }
 
@@ -180,9 +192,8 @@ void Budget::give_back(const std::string& route, uint64_t bytes) { settle(route,
 void Budget::settle(const std::string& route, uint64_t held, uint64_t stored) {
   const std::lock_guard lock(mutex_);
   Use& use = routes_[route];
-  assert(use.reserved >= held && whole_.reserved >= held);
-  use.reserved -= held;
-  whole_.reserved -= held;
+  take_away(use.reserved, held);
+  take_away(whole_.reserved, held);
   use.stored += stored;
   whole_.stored += stored;
 }

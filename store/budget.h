@@ -62,6 +62,8 @@ class Budget {
   void add_stored(const std::string& route, uint64_t size);
   void release(const std::string& route, uint64_t size);
   void set_overhead(uint64_t bytes);
+  // What the overhead may grow by until it is measured again: kept free of the configured bound.
+  void set_headroom(uint64_t bytes);
   uint64_t overhead() const;
   // What all our files together may take before the file system is full, whatever the configured bound says.
   void set_disk_bound(uint64_t bytes_max);
@@ -101,6 +103,7 @@ class Budget {
   mutable std::mutex mutex_;
   Use whole_;
   uint64_t overhead_ = 0;
+  uint64_t headroom_ = 0;
   uint64_t disk_bound_ = kUnbounded;
   std::map<std::string, Use> routes_;
 };

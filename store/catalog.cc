@@ -156,10 +156,12 @@ rocksdb::Options options_for(uint64_t cache_bytes) {
   options.write_buffer_size = kMemtableBytes;
   options.max_total_wal_size = 4 * kMemtableBytes;
   options.target_file_size_base = 8U << 20;
-  options.max_bytes_for_level_base = 32U << 20;
+  options.max_bytes_for_level_base = 16U << 20;
+  options.max_compaction_bytes = 32U << 20;  // what a compaction takes twice while it runs: see Store::measure()
   options.compression = rocksdb::kNoCompression;  // what is big in it are hashes
   options.max_background_jobs = 2;
-  options.max_open_files = 64;
+  options.max_open_files = -1;  // a table that is not open cannot answer from memory
+  options.avoid_unnecessary_blocking_io = true;
   options.manifest_preallocation_size = 64U << 10;
   options.max_manifest_file_size = 4U << 20;
   options.info_log_level = rocksdb::WARN_LEVEL;
@@ -184,6 +186,8 @@ struct Catalog::Impl {
     const auto status = db->Get(reading(reach), db->DefaultColumnFamily(), key, &value);
     if (status.IsNotFound()) return std::nullopt;
     if (!status.ok()) return failure(error_of(status, "read the catalog"));
+    // RocksDB 7.8 answers OK and no bytes, rather than Incomplete, where the table's reader is not in memory. No record is empty.
+    if (reach == Reach::memory && value.empty()) return failure(Error::Kind::would_block, "read the catalog: its table is not open");
     auto record = decode<Record>(view(value));
     if (!record) return failure(record.error());
     return *std::move(record);
@@ -424,7 +428,7 @@ Result<std::vector<NamedManifest>> Catalog::manifests_of(const Digest& digest) c
   return manifests;
 }
 
-Result<std::vector<UsedBlob>> Catalog::least_recently_used(const std::string& route, size_t limit) const {
+Result<std::vector<UsedBlob>> Catalog::least_recently_used(const std::string& route, size_t limit, const Unreadable& unreadable) const {
   const std::string prefix = use_prefix(route);
   std::vector<UsedBlob> blobs;
   if (limit == 0) return blobs;
@@ -434,6 +438,10 @@ Result<std::vector<UsedBlob>> Catalog::least_recently_used(const std::string& ro
     const Digest digest = in.digest();
     if (in.failed()) return malformed_key();
     auto record = blob(digest, Reach::disk);
+    if (!record && record.error().kind == Error::Kind::corrupt && unreadable) {
+      unreadable(digest, record.error());
+      return true;
+    }
     if (!record) return failure(record.error());
     if (*record) blobs.push_back({digest, **std::move(record)});
     return blobs.size() < limit;

@@ -94,8 +94,9 @@ class Catalog {
   [[nodiscard]] Result<std::vector<ReferrerRecord>> referrers(const RepositoryKey&, const Digest& subject) const;
   // Every repository's manifest record of this digest.
   [[nodiscard]] Result<std::vector<NamedManifest>> manifests_of(const Digest&) const;
-  // Least recently used first, of one route.
-  [[nodiscard]] Result<std::vector<UsedBlob>> least_recently_used(const std::string& route, size_t limit) const;
+  // Least recently used first, of one route. Those whose record cannot be understood are left out and told to `unreadable`.
+  using Unreadable = std::function<void(const Digest&, const Error&)>;
+  [[nodiscard]] Result<std::vector<UsedBlob>> least_recently_used(const std::string& route, size_t limit, const Unreadable& unreadable = {}) const;
   // The digests that a manifest of the repository names.
   [[nodiscard]] Result<std::vector<Digest>> children(const RepositoryKey&, const Digest& parent) const;
   [[nodiscard]] Result<std::vector<std::string>> upload_ids() const;

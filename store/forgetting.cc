@@ -21,8 +21,13 @@ Result<> Store::forget_locked(const Digest& digest) {
   const auto record = catalog_->blob(digest, Reach::disk);
   if (!record) return failure(record.error());
   auto removed = blobs_.remove(digest);
-  if (!removed && removed.error().kind != Error::Kind::not_found) return removed;
-  return forget_record(digest, *record);
+  if (!removed && removed.error().kind != Error::Kind::not_found) {
+    must_reconcile_ = true;
+    return removed;
+  }
+  auto forgotten = forget_record(digest, *record);
+  if (!forgotten) must_reconcile_ = true;
+  return forgotten;
 }
 
 Result<> Store::forget_record(const Digest& digest, const std::optional<BlobRecord>& record) {
@@ -34,6 +39,12 @@ Result<> Store::forget_record(const Digest& digest, const std::optional<BlobReco
   for (const NamedManifest& manifest : *manifests) {
     if (!is_mirror(manifest.repository.route)) continue;
     if (auto removed = remove_manifest(batch, manifest); !removed) return removed;
+  }
+  // A mirror asks upstream again; a registry's link is a promise. Left behind, links would outnumber what is stored.
+  const auto links = catalog_->links(digest);
+  if (!links) return failure(links.error());
+  for (const RepositoryKey& repository : *links) {
+    if (is_mirror(repository.route)) batch.remove_link(digest, repository);
   }
   if (batch.empty()) return {};
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
@@ -64,22 +75,27 @@ Result<> Store::flush_uses() {
     const std::lock_guard lock(uses_mutex_);
     uses.swap(uses_);
   }
-  for (const auto& [digest, used_at] : uses) {
-    const std::lock_guard lock(change_of(digest));
-    if (auto flushed = flush_use(digest, used_at); !flushed) return flushed;
+  // One batch for each lock, so that none is held for long and few writes are made.
+  std::unordered_map<std::mutex*, std::vector<std::pair<Digest, Time>>> by_lock;
+  for (const auto& use : uses) by_lock[&change_of(use.first)].emplace_back(use);
+  for (const auto& [mutex, some] : by_lock) {
+    const std::lock_guard lock(*mutex);
+    Catalog::Batch batch;
+    for (const auto& [digest, used_at] : some) add_use(batch, digest, used_at);
+    if (batch.empty()) continue;
+    if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
   }
   return {};
 }
 
-Result<> Store::flush_use(const Digest& digest, Time used_at) {
+// A use that cannot be noted makes its blob look older than it is, and nothing worse.
+void Store::add_use(Catalog::Batch& batch, const Digest& digest, Time used_at) {
   const auto record = catalog_->blob(digest, Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record || used_at - (*record)->used_at < kUseGranularity) return {};
+  if (!record) log_.warning("use_not_noted", {{"digest", digest.text()}, {"error", record.error().message}});
+  if (!record || !*record || used_at - (*record)->used_at < kUseGranularity) return;
   BlobRecord used = **record;
   used.used_at = used_at;
-  Catalog::Batch batch;
   batch.put_blob(digest, used, *record);
-  return catalog_->write(std::move(batch), Durability::buffered);
 }
 
 }  // namespace breakwater::store

@@ -75,12 +75,13 @@ void Store::end_partial(ReceivedPartial partial, PartialEnd end) {
 void Store::keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation) {
   if (!writer->is_partial()) return;
   const uint64_t written = writer->written();
-  if (written == 0) {
+  if (written == 0 || writer->is_lost()) {
     writer->discard();
     return;
   }
   const std::string id = writer->id();
   const std::string payer = reservation.is_open() ? reservation.route() : route;
+  writer->leave_account();  // before its bytes are stored, so that nobody counts on them twice
   if (reservation.is_open()) {
     reservation.commit(written);
   } else {

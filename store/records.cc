@@ -53,6 +53,8 @@ class Decoder {
   }
 
   bool failed() const { return failed_; }
+  // Whether there is another field; an older writer may have ended here.
+  bool more() const { return !rest_.empty(); }
 
   uint64_t number() {
     uint64_t value = 0;
@@ -161,7 +163,7 @@ std::string encode(const BlobRecord& record) {
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  TagRecord record{in.digest(), in.text(), in.time(), in.time(), in.time()};
+  TagRecord record{in.digest(), in.text(), in.time(), in.time(), in.more() ? in.time() : Time{}};
   return checked(in, std::move(record), "tag");
 }
 
@@ -174,21 +176,21 @@ Result<ManifestRecord> decode<ManifestRecord>(std::string_view bytes) {
   if (in.flag()) record.subject = in.digest();
   record.artifact_type = in.text();
   record.pushed_at = in.time();
-  record.pulled_at = in.time();
+  if (in.more()) record.pulled_at = in.time();
   return checked(in, std::move(record), "manifest");
 }
 
 template <>
 Result<EdgeRecord> decode<EdgeRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  EdgeRecord record{in.text(), in.number(), in.flag()};
+  EdgeRecord record{in.text(), in.number(), in.more() && in.flag()};
   return checked(in, std::move(record), "edge");
 }
 
 template <>
 Result<ReferrerRecord> decode<ReferrerRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  ReferrerRecord record{in.text(), in.text()};
+  ReferrerRecord record{in.text(), in.more() ? in.text() : std::string()};
   return checked(in, std::move(record), "referrer");
 }
 
@@ -202,14 +204,14 @@ Result<LinkRecord> decode<LinkRecord>(std::string_view bytes) {
 template <>
 Result<UploadRecord> decode<UploadRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  UploadRecord record{in.text(), in.text(), in.algorithm(), in.number(), in.time()};
+  UploadRecord record{in.text(), in.text(), in.algorithm(), in.number(), in.more() ? in.time() : Time{}};
   return checked(in, std::move(record), "upload");
 }
 
 template <>
 Result<BlobRecord> decode<BlobRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  BlobRecord record{in.number(), in.text(), in.time(), in.time()};
+  BlobRecord record{in.number(), in.text(), in.time(), in.more() ? in.time() : Time{}};
   return checked(in, std::move(record), "blob");
 }
 

@@ -84,7 +84,11 @@ Result<> Store::reconcile_blobs() {
     ++recovered_.records_dropped;
   }
   for (const auto& [digest, file] : unknown) {
-    if (auto adopted = adopt(*file); !adopted) return adopted;
+    // One bad file must not keep the others from being served. It stays where it is, and counts for nothing.
+    if (auto adopted = adopt(*file); !adopted) {
+      must_reconcile_ = true;
+      log_.error("blob_not_adopted", {{"digest", digest.text()}, {"error", adopted.error().message}});
+    }
   }
   return {};
 }

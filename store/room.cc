@@ -1,5 +1,6 @@
 // The part of Store that makes room: it gathers what could go, lets eviction.h decide, and does it.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "store/store.h"
@@ -7,14 +8,15 @@
 namespace breakwater::store {
 namespace {
 
-// Kept free for what no budget counts: the file system's own blocks and the catalog's growth between two measurements.
+// Kept free for what no budget counts: the file system's own blocks and the catalog's growth between two measurements. At least:
 constexpr uint64_t kMarginBytes = 16ULL << 20;
 constexpr uint64_t kMarginOfTotal = 8;  // but never more than this part of a small file system
 
 constexpr size_t kCandidatesAtFirst = 64;
 constexpr size_t kCandidatesGrowth = 8;
+constexpr size_t kCandidatesMax = kCandidatesAtFirst * 8 * 8 * 8;  // of each route
 // Each round decides anew, because somebody may have begun to read what was chosen.
-constexpr int kRoundsMax = 8;
+constexpr int kRoundsMax = 12;
 
 }  // namespace
 
@@ -51,32 +53,69 @@ void Store::measure_disk_bound() {
       return;
     }
     if (budget_.whole().stored != stored) continue;
-    const uint64_t margin = std::min(kMarginBytes, space->total / kMarginOfTotal);
+    const uint64_t margin = std::min(std::max(kMarginBytes, growth_), space->total / kMarginOfTotal);
     budget_.set_disk_bound(std::max(ours + space->available, margin) - margin);
     return;
   }
 }
 
+// A bound may have been lowered since the last start, and others may have filled the file system.
+void Store::enforce_bounds() {
+  std::vector<std::string> routes = settings_.mirror_routes;
+  routes.emplace_back();
+  for (const std::string& route : routes) {
+    if (auto made = make_room(route, 0); !made) log_.warning("bound_not_kept", {{"route", route}, {"error", made.error().message}});
+  }
+}
+
 Result<> Store::make_room(const std::string& route, uint64_t size) {
-  if (auto flushed = flush_uses(); !flushed) return flushed;
+  // A catalog that cannot be written must not keep room from being made.
+  if (auto flushed = flush_uses(); !flushed) log_.warning("uses_not_written", {{"error", flushed.error().message}});
   size_t blobs_max = kCandidatesAtFirst;
+  std::set<std::string> stuck;  // what could not be removed in this call
   for (int round = 0; round < kRoundsMax; ++round) {
     const Budget::Shortage needed = budget_.shortage(route, size);
     if (needed.route == 0 && needed.whole == 0) return {};
-    if (needed.route > budget_.of(route).stored || needed.whole > budget_.whole().stored) break;
-    const auto found = evictables(blobs_max);
+    if (!can_leave(route, needed)) break;
+    auto found = evictables(blobs_max);
     if (!found) return failure(found.error());
+    for (size_t i = 0; i < found->things.size(); ++i) {
+      if (stuck.contains(found->things[i].name())) found->candidates[i].pinned = true;
+    }
     const auto chosen = choose_evictions(found->candidates, route, needed);
-    if (chosen.empty() && found->complete) break;
-    if (chosen.empty()) blobs_max *= kCandidatesGrowth;
+    const bool is_widest = found->complete || blobs_max >= kCandidatesMax;
+    if (chosen.empty() && is_widest) break;
+    // A manifest goes only when no blob is left that could go instead.
+    const bool has_manifest = std::any_of(chosen.begin(), chosen.end(), [&](size_t index) {
+      return found->candidates[index].kind == EvictionCandidate::Kind::manifest;
+    });
+    if (!is_widest && (chosen.empty() || has_manifest)) {
+      blobs_max *= kCandidatesGrowth;
+      continue;
+    }
     for (const size_t index : chosen) {
-      if (auto evicted = evict(found->things[index]); !evicted) return evicted;
+      const Evictable& thing = found->things[index];
+      const auto evicted = evict(thing);
+      if (evicted) continue;
+      must_reconcile_ = true;
+      log_.error("eviction_failed", {{"what", thing.name()}, {"error", evicted.error().message}});
+      stuck.insert(thing.name());
     }
   }
   // The budget says in its own words which bound is reached.
   auto reservation = budget_.reserve(route, size);
   if (!reservation) return failure(reservation.error());
   return {};
+}
+
+// Whether as much as is needed is on the accounts of those who can give it up; saves a look at every blob when it is not.
+bool Store::can_leave(const std::string& route, const Budget::Shortage& needed) const {
+  if (needed.route > (is_mirror(route) ? budget_.of(route).stored : 0)) return false;
+  uint64_t evictable = 0;
+  for (const auto& [name, use] : budget_.routes()) {
+    if (is_mirror(name)) evictable += use.stored;
+  }
+  return needed.whole <= evictable;
 }
 
 Result<Store::Evictables> Store::evictables(size_t blobs_max) {
@@ -98,14 +137,24 @@ Result<Store::Evictables> Store::evictables(size_t blobs_max) {
 }
 
 Result<> Store::add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found) {
-  auto blobs = catalog_->least_recently_used(route, blobs_max);
+  // One record that cannot be read must not keep all the others in the store.
+  const auto skip = [&](const Digest& digest, const Error& error) {
+    log_.error("blob_not_evictable", {{"digest", digest.text()}, {"error", error.message}});
+  };
+  auto blobs = catalog_->least_recently_used(route, blobs_max, skip);
   if (!blobs) return failure(blobs.error());
   if (blobs->size() == blobs_max) found.complete = false;
   for (UsedBlob& blob : *blobs) {
     const auto manifests = catalog_->manifests_of(blob.digest);
-    if (!manifests) return failure(manifests.error());
+    if (!manifests) {
+      skip(blob.digest, manifests.error());
+      continue;
+    }
     const auto needed = is_needed_elsewhere(blob.digest);
-    if (!needed) return failure(needed.error());
+    if (!needed) {
+      skip(blob.digest, needed.error());
+      continue;
+    }
     const auto kind = manifests->empty() ? EvictionCandidate::Kind::blob : EvictionCandidate::Kind::manifest;
     found.candidates.push_back({kind, route, on_disk(blob.record.size), blob.record.used_at, *needed || blobs_.is_read(blob.digest)});
     found.things.push_back({{}, std::move(blob)});

@@ -11,6 +11,14 @@
 #include <utility>
 
 namespace breakwater::store {
+namespace {
+
+// What the catalog's files may grow by between two measurements: a compaction writes anew what it reads, and the log fills up.
+constexpr uint64_t kCompactionBytesMax = 32ULL << 20;
+constexpr uint64_t kCatalogLogBytesMax = 8ULL << 20;
+constexpr uint64_t kHeadroomOfBound = 16;  // but never more than this part of a small store
+
+}  // namespace
 
 // The folder is one process's: two would delete each other's files.
 struct Store::Lock {
@@ -55,6 +63,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
 Store::~Store() {
   if (!is_open_) return;
   auto ended = flush_uses();
+  if (must_reconcile_) return;
   if (ended) ended = catalog_->set_clean(true);
   // Not fatal: the next start takes its time and looks at every file.
   if (!ended) log_.warning("store_close_failed", {{"error", ended.error().message}});
@@ -124,9 +133,10 @@ Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation, 
   batch.put_blob(digest, record, previous);
   if (auto written = catalog_->write(std::move(batch), durability); !written) {
     // A file that nobody accounts for must not stay. With an earlier record it is accounted for, and right.
-    if (!previous) (void)blobs_.remove(digest);
+    if (!previous && !blobs_.remove(digest)) must_reconcile_ = true;
     return failure(written.error());
   }
+  writer.leave_account();
   reservation.commit(record.size);
   if (previous) budget_.release(previous->route, previous->size);
   return blob;
@@ -139,7 +149,7 @@ Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& dige
   if (digest_of(digest.algorithm(), bytes) != digest) {
     return failure(Error::Kind::corrupt, "a manifest of " + std::to_string(bytes.size()) + " bytes is not " + digest.text());
   }
-  const auto put = put_held_manifest(repository, digest, content, tag, durability);
+  const auto put = put_held_manifest(repository, digest, bytes, content, tag, durability);
   if (!put) return failure(put.error());
   if (*put) return {};
   // Reserved before the digest's lock is taken, because making room takes such locks too.
@@ -149,12 +159,14 @@ Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& dige
 }
 
 // False if its bytes are not here.
-Result<bool> Store::put_held_manifest(const RepositoryKey& repository, const Digest& digest, const ManifestContent& content, const std::string& tag,
-                                      Durability durability) {
+Result<bool> Store::put_held_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
+                                      const std::string& tag, Durability durability) {
   const std::lock_guard lock(change_of(digest));
   const auto record = catalog_->blob(digest, Reach::disk);
   if (!record) return failure(record.error());
-  if (!*record || !blobs_.open(digest, (*record)->size)) return false;
+  if (!*record) return false;
+  const auto blob = blobs_.open(digest, (*record)->size);
+  if (!blob || read_blob(*blob) != bytes) return false;  // one that has rotted is written anew
   const std::lock_guard tags(tags_);
   Catalog::Batch batch;
   if (auto added = add_manifest(batch, repository, digest, content, tag); !added) return failure(added.error());
@@ -226,8 +238,13 @@ Result<std::string> Store::manifest_bytes(const RepositoryKey& repository, const
   auto bytes = read_blob(*blob);
   if (!bytes) return bytes;
   if (digest_of(digest.algorithm(), *bytes) != digest) {
+    // Read again under the lock: a put may have replaced it by a right one.
+    const std::lock_guard lock(change_of(digest));
+    const auto again = blobs_.open(digest, blob->size);
+    if (again) bytes = read_blob(*again);
+    if (again && bytes && digest_of(digest.algorithm(), *bytes) == digest) return bytes;
     log_.error("blob_corrupt", {{"digest", digest.text()}});
-    if (auto forgotten = forget_blob(digest); !forgotten) return failure(forgotten.error());
+    if (auto forgotten = forget_locked(digest); !forgotten) return failure(forgotten.error());
     return failure(Error::Kind::corrupt, "the stored manifest " + digest.text() + " does not match its digest any more");
   }
   note_use(digest);
@@ -254,10 +271,14 @@ Result<bool> Store::may_serve(const RepositoryKey& repository, const Digest& dig
 uint64_t Store::evicted_total() const { return evicted_; }
 
 void Store::measure() {
-  const uint64_t bytes = catalog_->disk_bytes() + blobs_.directory_bytes();
+  const uint64_t catalog_bytes = catalog_->disk_bytes();
+  const uint64_t bytes = catalog_bytes + blobs_.directory_bytes();
   const std::lock_guard lock(room_);
   budget_.set_overhead(bytes);
+  growth_ = std::min(catalog_bytes, kCompactionBytesMax) + kCatalogLogBytesMax;
+  budget_.set_headroom(std::min(growth_, budget_.whole().bytes_max / kHeadroomOfBound));
   measure_disk_bound();
+  enforce_bounds();
 }
 
 }  // namespace breakwater::store

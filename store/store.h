@@ -151,6 +151,7 @@ class Store {
   struct Evictable {
     std::string id;
     std::optional<UsedBlob> blob;
+    std::string name() const { return blob ? blob->digest.text() : id; }
   };
   struct Evictables {
     std::vector<Evictable> things;
@@ -174,7 +175,9 @@ class Store {
 
   // room.cc; these want room_ held.
   void measure_disk_bound();
+  void enforce_bounds();
   Result<> make_room(const std::string& route, uint64_t size);
+  bool can_leave(const std::string& route, const Budget::Shortage& needed) const;
   Result<Evictables> evictables(size_t blobs_max);
   Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
   Result<bool> is_needed_elsewhere(const Digest& digest);
@@ -184,8 +187,8 @@ class Store {
 
   Result<Blob> commit_locked(BlobWriter& writer, Reservation& reservation, const std::optional<BlobRecord>& previous, Catalog::Batch batch,
                              Durability durability);
-  Result<bool> put_held_manifest(const RepositoryKey& repository, const Digest& digest, const ManifestContent& content, const std::string& tag,
-                                 Durability durability);
+  Result<bool> put_held_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
+                                 const std::string& tag, Durability durability);
   Result<> put_new_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
                             const std::string& tag, Reservation reservation, Durability durability);
   Result<> add_manifest(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest, const ManifestContent& content,
@@ -202,7 +205,7 @@ class Store {
   Result<> forget_locked(const Digest& digest);
   Result<> forget_record(const Digest& digest, const std::optional<BlobRecord>& record);
   Result<> remove_manifest(Catalog::Batch& batch, const NamedManifest& manifest);
-  Result<> flush_use(const Digest& digest, Time used_at);
+  void add_use(Catalog::Batch& batch, const Digest& digest, Time used_at);
 
   StoreSettings settings_;
   Disk& disk_;
@@ -213,6 +216,7 @@ class Store {
   Blobs blobs_;
   std::unique_ptr<Catalog> catalog_;
   std::mutex room_;
+  uint64_t growth_ = 0;  // what the catalog may grow by until it is measured again; wants room_
   std::array<std::mutex, 64> changes_;
   std::mutex tags_;
   std::mutex uses_mutex_;
@@ -221,6 +225,7 @@ class Store {
   std::map<std::string, IdlePartial> idle_partials_;  // by id
   std::atomic<uint64_t> evicted_ = 0;
   bool is_open_ = false;
+  std::atomic<bool> must_reconcile_ = false;  // a file may be there that the catalog does not know, or the other way round
   Recovered recovered_;
 };
 

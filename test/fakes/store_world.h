@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "store/store.h"
 #include "test/fakes/fake_clock.h"
@@ -84,8 +85,11 @@ struct StoreWorld {
   }
   // A power cut may take the catalog back to its last synced write; a test keeps it then.
   void keep_catalog() {
-    std::filesystem::remove_all(kept());
-    std::filesystem::copy(catalog(), kept(), std::filesystem::copy_options::recursive);
+    // RocksDB removes files of its own at any time: a copy that met one of them is made again.
+    for (std::error_code met = std::make_error_code(std::errc::interrupted); met;) {
+      std::filesystem::remove_all(kept());
+      std::filesystem::copy(catalog(), kept(), std::filesystem::copy_options::recursive, met);
+    }
   }
   void crash_to_kept_catalog() {
     store.reset();

@@ -225,6 +225,67 @@ TEST_CASE("bytes of a fill that are written already are not promised a second ti
   CHECK(world.store->reserve("dockerhub", kBlobBytes));
 }
 
+TEST_CASE("a blob that cannot be removed stays for this time, and does not keep the others from going") {
+  BoundedWorld world(2);
+  for (uint32_t seed = 0; seed < 2; ++seed) {
+    REQUIRE(world.put(kAlpine, content_of(kBlobBytes, seed)));
+    world.clock.advance(2min);
+  }
+  REQUIRE(world.open());
+  const auto path = world.store->blobs().path_of(digest_of(content_of(kBlobBytes, 0)));
+  std::filesystem::remove(path);
+  std::filesystem::create_directories(path / "in the way");  // unlink() fails
+  CHECK(world.store->reserve("dockerhub", kBlobBytes));
+  CHECK_FALSE(world.holds(content_of(kBlobBytes, 1)));
+  CHECK(world.log.contains("eviction_failed"));
+  std::filesystem::remove_all(path);
+  REQUIRE(world.open());
+  CHECK_FALSE(world.store->recovered().was_clean);
+}
+
+TEST_CASE("no manifest goes while a blob is left, however many manifests are older") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  for (int i = 0; i < 70; ++i) {
+    const std::string bytes = "manifest " + std::to_string(i);
+    REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, {}, std::to_string(i), Durability::buffered));
+  }
+  world.clock.advance(2min);
+  REQUIRE(world.put(kAlpine, content_of(4096, 1)));
+  world.settings.route_bytes_max["dockerhub"] = 71 * 4096;
+  REQUIRE(world.open());
+  REQUIRE(world.store->reserve("dockerhub", 4096));
+  CHECK(world.store->catalog().tags(kAlpine, "", 100)->size() == 70);
+  CHECK_FALSE(world.holds(content_of(4096, 1)));
+}
+
+TEST_CASE("a bound that was lowered is kept from the next start on") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  for (uint32_t seed = 0; seed < 3; ++seed) {
+    REQUIRE(world.put(kAlpine, content_of(kBlobBytes, seed)));
+    world.clock.advance(2min);
+  }
+  world.settings.route_bytes_max["dockerhub"] = on_disk(kBlobBytes);
+  REQUIRE(world.open());
+  CHECK(world.store->budget().of("dockerhub").stored == on_disk(kBlobBytes));
+  CHECK(world.holds(content_of(kBlobBytes, 2)));
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+TEST_CASE("a partial whose sync failed is thrown away, not committed at the second try") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string content = content_of(5000, 1);
+  world.disk.fail_each(test::FaultyDisk::Operation::sync);
+  CHECK_FALSE(world.put(kAlpine, content));
+  world.disk.heal();
+  CHECK(world.files_in("incoming") == 0);
+  CHECK(world.store->budget().whole().taken() == 0);
+  CHECK(world.store->blobs().receiving_bytes() == 0);
+  REQUIRE(world.put(kAlpine, content));
+}
+
 TEST_CASE("a use is written to the catalog at most once a minute") {
   StoreWorld world;
   REQUIRE(world.open());
@@ -358,14 +419,20 @@ TEST_CASE("a manifest whose stored bytes have rotted is not served but forgotten
   CHECK(world.store->budget().whole().stored == 0);
 }
 
-TEST_CASE("an evicted blob may still be served once it is fetched again") {
+TEST_CASE("an evicted blob may still be served, once it is fetched again, if a manifest names it; a mirror's link goes with it") {
   BoundedWorld world(1);
   const std::string content = content_of(kBlobBytes, 0);
+  const std::string unnamed = content_of(5, 7);
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of("m"), "m", manifest_naming({digest_of(content)}), "", Durability::buffered));
   REQUIRE(world.put(kAlpine, content));
+  REQUIRE(world.put(kAlpine, unnamed));
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
   CHECK_FALSE(world.holds(content));
   CHECK(*world.store->may_serve(kAlpine, digest_of(content), Reach::disk));
+  REQUIRE(world.store->forget_blob(digest_of(unnamed)));
+  CHECK_FALSE(*world.store->may_serve(kAlpine, digest_of(unnamed), Reach::disk));
+  CHECK(world.store->catalog().links(digest_of(content))->empty());
 }
 
 TEST_CASE("manifests go last, and with them their tags, edges and referrers") {
@@ -387,6 +454,18 @@ TEST_CASE("manifests go last, and with them their tags, edges and referrers") {
   CHECK(catalog.parents(digest_of("layer"))->empty());
   CHECK(catalog.children(kAlpine, digest_of(bytes))->empty());
   CHECK(catalog.referrers(kAlpine, digest_of("subject"))->empty());
+}
+
+TEST_CASE("a manifest whose stored bytes have rotted is written anew when it is put again") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string bytes = "{manifest}";
+  REQUIRE(world.store->put_manifest(kPrivate, digest_of(bytes), bytes, {}, "latest", Durability::synced));
+  const auto file = *world.disk.open_for_writing(world.store->blobs().path_of(digest_of(bytes)));
+  REQUIRE(world.disk.write(*file, 3, std::string("X")));
+  REQUIRE(world.store->put_manifest(kPrivate, digest_of(bytes), bytes, {}, "latest", Durability::synced));
+  CHECK(*world.store->manifest_bytes(kPrivate, digest_of(bytes)) == bytes);
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
 TEST_CASE("a tag is put only on a manifest that the repository has") {
