@@ -61,7 +61,7 @@ Result<std::string> secret_of_file(const std::string& path) {
 }
 
 Result<std::string> secret_of_environment(const std::string& name) {
-  const char* secret = std::getenv(name.c_str());
+  const char* secret = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables here
   if (secret == nullptr || *secret == '\0') return failure(Error::Kind::invalid, "the environment has no " + name);
   return std::string(secret);
 }
@@ -178,7 +178,9 @@ void check_wildcards(const Config& config, std::vector<std::string>& errors) {
       auto [at, is_new] = first.emplace(port, std::pair(address, path));
       const auto wildcard = [](const std::string& text) { return text.starts_with("0.0.0.0:") || text.starts_with("[::]:"); };
       if (!is_new && at->second.first != address && (wildcard(address) || wildcard(at->second.first))) {
-        errors.push_back(path + ".listen: port " + port + " is taken by " + at->second.second + " (" + at->second.first + ")");
+        auto& error = errors.emplace_back(path);
+        error.append(".listen: port ").append(port).append(" is taken by ").append(at->second.second);
+        error.append(" (").append(at->second.first).append(")");
       }
     }
   };

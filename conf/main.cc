@@ -29,9 +29,11 @@ void raise_descriptor_limit() {
 
 // Memory is bounded: an arena for each thread would keep what the others could use, and freed pieces go back at once.
 void keep_memory_together() {
+  // NOLINTBEGIN(concurrency-mt-unsafe): no other thread runs yet
   mallopt(M_ARENA_MAX, 2);
   mallopt(M_MMAP_THRESHOLD, 128 << 10);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 int serve(const Config& config) {
@@ -73,11 +75,11 @@ int run(const Options& options) {
 }  // namespace breakwater::conf
 
 int main(int argc, char** argv) {
-  using namespace breakwater::conf;
-  auto parsed = parse_options(argc, argv);
-  if (const auto* exit = std::get_if<Exit>(&parsed)) {
+  namespace conf = breakwater::conf;
+  auto parsed = conf::parse_options(argc, argv);
+  if (const auto* exit = std::get_if<conf::Exit>(&parsed)) {
     (exit->code == 0 ? std::cout : std::cerr) << exit->text;
     return exit->code;
   }
-  return run(std::get<Options>(parsed));
+  return conf::run(std::get<conf::Options>(parsed));
 }

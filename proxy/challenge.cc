@@ -76,7 +76,8 @@ class Scanner {
         rest_.remove_prefix(i + 1);
         return text;
       }
-      if (rest_[i] == '\\' && ++i == rest_.size()) break;
+      if (rest_[i] == '\\') ++i;
+      if (i == rest_.size()) break;
       text.push_back(rest_[i]);
     }
     return std::nullopt;  // never closed

@@ -54,7 +54,7 @@ struct FillStats {
 
 // What to fetch, and for whom it will be stored.
 struct FillRequest {
-  FillRequest(store::Digest d, store::RepositoryKey r, OriginRequest o) : digest(std::move(d)), repository(std::move(r)), request(std::move(o)) {}
+  FillRequest(const store::Digest& d, store::RepositoryKey r, OriginRequest o) : digest(d), repository(std::move(r)), request(std::move(o)) {}
   store::Digest digest;
   store::RepositoryKey repository;
   OriginRequest request;

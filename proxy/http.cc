@@ -37,9 +37,9 @@ class DateText {
   int digits(size_t count) {
     int value = 0;
     if (rest_.size() < count) return fail(), 0;
-    auto end = rest_.data() + count;
-    auto parsed = std::from_chars(rest_.data(), end, value);
-    if (parsed.ec != std::errc() || parsed.ptr != end || rest_[0] == '-') return fail(), 0;
+    const auto text = rest_.substr(0, count);
+    const auto parsed = std::from_chars(text.begin(), text.end(), value);
+    if (parsed.ec != std::errc() || parsed.ptr != text.end() || text.starts_with('-')) return fail(), 0;
     rest_.remove_prefix(count);
     return value;
   }
@@ -74,10 +74,10 @@ struct Date {
 };
 
 std::optional<int64_t> epoch_of(const Date& date) {
-  using namespace std::chrono;
-  year_month_day day = year(date.year) / month(date.month + 1) / std::chrono::day(static_cast<unsigned>(date.day));
+  namespace chrono = std::chrono;
+  const chrono::year_month_day day = chrono::year(date.year) / chrono::month(date.month + 1) / chrono::day(static_cast<unsigned>(date.day));
   if (!day.ok()) return std::nullopt;
-  return duration_cast<seconds>(sys_days(day).time_since_epoch()).count() + date.time.count();
+  return chrono::duration_cast<chrono::seconds>(chrono::sys_days(day).time_since_epoch()).count() + date.time.count();
 }
 
 // Sun, 06 Nov 1994 08:49:37 GMT
@@ -252,12 +252,12 @@ std::optional<int64_t> parse_http_date(std::string_view text) {
 }
 
 std::string http_date(int64_t epoch_s) {
-  using namespace std::chrono;
-  sys_seconds moment{seconds(epoch_s)};
-  auto midnight = floor<days>(moment);
-  year_month_day day(midnight);
-  hh_mm_ss time(moment - midnight);
-  std::string text(kDays[weekday(midnight).c_encoding()]);
+  namespace chrono = std::chrono;
+  const chrono::sys_seconds moment{chrono::seconds(epoch_s)};
+  const auto midnight = chrono::floor<chrono::days>(moment);
+  const chrono::year_month_day day(midnight);
+  const chrono::hh_mm_ss time(moment - midnight);
+  std::string text(kDays[chrono::weekday(midnight).c_encoding()]);
   text += ", ";
   append_digits(text, static_cast<int>(static_cast<unsigned>(day.day())), 2);
   text += ' ';

@@ -11,11 +11,11 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kPieceBytes = 256 * 1024;         // of a body that is read; of a file that is in memory or not
-constexpr size_t kSmallFileBytes = 16 * 1024;      // read and sent with the head: one call instead of two
-constexpr size_t kSendFileBytes = 1024 * 1024;     // of a file, given to the kernel at once
-constexpr size_t kReadAheadBytes = 1024 * 1024;    // of a cold file at a time
-constexpr size_t kTurnBytes = 4 * 1024 * 1024;     // sent without a pause, if the client is that fast; then others have a turn
+constexpr size_t kPieceBytes = size_t{256} << 10;        // of a body that is read; of a file that is in memory or not
+constexpr size_t kSmallFileBytes = size_t{16} << 10;     // read and sent with the head: one call instead of two
+constexpr size_t kSendFileBytes = size_t{1} << 20;    // of a file, given to the kernel at once
+constexpr size_t kReadAheadBytes = size_t{1} << 20;   // of a cold file at a time
+constexpr size_t kTurnBytes = size_t{4} << 20;    // sent without a pause, if the client is that fast; then others have a turn
 constexpr std::string_view kCrlf = "\r\n";
 
 // A number as text, on the stack.

@@ -17,7 +17,7 @@ namespace beast = boost::beast::http;
 using Progress = RequestParser::Progress;
 
 // The line of a chunk's size with its extensions, and all trailers together.
-constexpr size_t kChunkHeadBytesMax = 8 * 1024;
+constexpr size_t kChunkHeadBytesMax = size_t{8} * 1024;
 // "0\r\n\r\n". Beast asserts that it is never asked about less of a last chunk, and no valid body is shorter at a chunk's boundary.
 constexpr size_t kChunkHeadBytesMin = 5;
 constexpr char kTlsHandshake = 0x16;

@@ -17,9 +17,9 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kErrorBytesKept = 16 * 1024;   // of an error's body: enough for a Retry-After in its text
-constexpr size_t kErrorBytesMax = 1024 * 1024;  // a longer one is not read to its end
-constexpr size_t kTokenAnswerBytesMax = 128 * 1024;
+constexpr size_t kErrorBytesKept = size_t{16} * 1024;   // of an error's body: enough for a Retry-After in its text
+constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer one is not read to its end
+constexpr size_t kTokenAnswerBytesMax = size_t{128} * 1024;
 constexpr int64_t kTokenTimeout_ms = 30'000;
 constexpr size_t kCircuitsMax = 64;
 

@@ -88,7 +88,7 @@ bool ProxyChoice::is_exception(const Endpoint& endpoint) const {
 }
 
 std::optional<std::string> process_environment(const char* name) {
-  const char* value = std::getenv(name);
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables here
   if (value == nullptr) return std::nullopt;
   return value;
 }

@@ -10,7 +10,7 @@ namespace breakwater::proxy {
 namespace {
 
 constexpr int64_t kWaitMin_s = 1;
-constexpr int64_t kWaitMax_s = 15 * 60;
+constexpr int64_t kWaitMax_s = int64_t{15} * 60;
 constexpr double kEpochMin_s = 1e9;  // a "number of seconds" past this is a date: 2001 or later
 
 int64_t clamped(double seconds) { return static_cast<int64_t>(std::clamp(std::ceil(seconds), double{kWaitMin_s}, double{kWaitMax_s})); }

@@ -16,8 +16,8 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kSendPieceBytes = 256 * 1024;  // handed to the kernel at a time
-constexpr size_t kSendTurnBytes = 1024 * 1024;  // then others have a turn
+constexpr size_t kSendPieceBytes = size_t{256} * 1024;  // handed to the kernel at a time
+constexpr size_t kSendTurnBytes = size_t{1024} * 1024;  // then others have a turn
 constexpr size_t kParts = 4;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }

@@ -9,8 +9,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int64_t kExpiresInDefault_s = 60;
-constexpr int64_t kExpiresInMax_s = 24 * 60 * 60;
-constexpr size_t kTokenBytesMax = 32 * 1024;
+constexpr int64_t kExpiresInMax_s = int64_t{24} * 60 * 60;
+constexpr size_t kTokenBytesMax = size_t{32} * 1024;
 
 // RFC 6750's b64token is stricter; what matters is that it cannot end the header or the line.
 bool fits_header(std::string_view text) {

@@ -21,7 +21,7 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr long kReceiveBytes = 256 * 1024;
+constexpr long kReceiveBytes = 256L * 1024;
 constexpr long kDnsCacheSeconds = 60;
 
 struct FreeEvent {

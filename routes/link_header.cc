@@ -12,7 +12,7 @@ std::string_view next_target(std::string_view text) {
     if (open == std::string_view::npos) return {};
     const size_t close = text.find('>', open);
     if (close == std::string_view::npos) return {};
-    const size_t following = text.find(",", close);
+    const size_t following = text.find(',', close);
     const auto parameters = text.substr(close + 1, following == std::string_view::npos ? following : following - close - 1);
     if (parameters.find("rel=\"next\"") != std::string_view::npos || parameters.find("rel=next") != std::string_view::npos) {
       return text.substr(open + 1, close - open - 1);

@@ -80,10 +80,10 @@ bool has_shape(const json& body, Shape shape) {
 }
 
 Result<std::string> type_of(const json& body, std::string_view content_type) {
-  const std::string told = lower(without_parameters(content_type));
-  const std::string own = text_of(body, "mediaType");
+  std::string told = lower(without_parameters(content_type));
+  std::string own = text_of(body, "mediaType");
   if (says_nothing(told)) {
-    const std::string type = own.empty() ? std::string(type_by_look(body)) : own;
+    std::string type = own.empty() ? std::string(type_by_look(body)) : own;
     if (type.empty()) return bad("neither Content-Type nor the body says what it is");
     return type;
   }

@@ -9,7 +9,7 @@
 namespace breakwater::store {
 namespace {
 
-constexpr size_t kHashBufferBytes = 256 * 1024;
+constexpr size_t kHashBufferBytes = size_t{256} * 1024;
 
 std::string folder_of(const Digest& digest) { return digest.hex().substr(0, 2); }
 
