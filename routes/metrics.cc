@@ -46,6 +46,7 @@ class Scraped final : public MetricsSink {
   }
   std::vector<prometheus::MetricFamily> take() {
     std::vector<prometheus::MetricFamily> list;
+    list.reserve(families_.size());
     for (auto& [name, family] : families_) list.push_back(std::move(family));
     return list;
   }
