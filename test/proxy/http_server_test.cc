@@ -319,15 +319,19 @@ TEST_CASE("out of descriptors, clients wait and are served once there are some a
   world.serve(hello_route(world));
   auto client = world.client();
   client.send(get("/a"));
+  const auto failures = [&world] { return world.log.count("accept_failed"); };
+  // UBSan looks at the log's type at its first calls, through a pipe: while there still can be one.
+  world.log.warning("first", {});
+  CHECK(failures() == 0);
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);
   rlimit none = before;
   none.rlim_cur = 0;
   setrlimit(RLIMIT_NOFILE, &none);
-  world.run_until([&] { return world.log.count("accept_failed") > 0; });
+  world.run_until([&failures] { return failures() > 0; });
   setrlimit(RLIMIT_NOFILE, &before);
   CHECK(client.receive_reply() == hello_to("/a"));
-  CHECK(world.log.count("accept_failed") == 1);
+  CHECK(failures() == 1);
 }
 
 TEST_CASE("an address that is none, or is taken, cannot be listened on") {
