@@ -101,7 +101,7 @@ class PosixDisk final : public Disk {
 
   Result<> read_ahead(const File& file, uint64_t offset, uint64_t length) override {
     ::posix_fadvise(file.fd(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
-    std::array<char, 64 * 1024> scratch;
+    std::array<char, size_t{64} << 10> scratch;
     while (length > 0) {
       const size_t piece = static_cast<size_t>(std::min<uint64_t>(length, scratch.size()));
       const auto got = read(file, offset, {scratch.data(), piece});
