@@ -151,7 +151,13 @@ Task<Result<>> Fills::carry_out(Shared fill, Origin& origin) {
 
 // Whoever asked for this fill may have looked into the store before the fill of another ended.
 Task<bool> Fills::find_stored(Shared fill) {
-  auto job = [&store = store_, digest = fill->request_.digest] { return store.open_blob(digest); };
+  auto job = [&store = store_, digest = fill->request_.digest, repository = fill->request_.repository]() -> Result<store::Blob> {
+    auto permitted = store.may_serve(repository, digest, store::Reach::disk);
+    if (!permitted) return failure(permitted.error());
+    // What another repository brought is this one's only by upstream's word, which this fill is about to ask for.
+    if (!*permitted) return failure(Error::Kind::not_found, "not this repository's yet");
+    return store.open_blob(digest);
+  };
   auto blob = co_await workers_.run(std::move(job));
   if (!blob) co_return false;
   fill->file_ = blob->file;
