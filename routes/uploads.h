@@ -1,0 +1,113 @@
+// Upload sessions of the private registry: bytes from the socket to a partial file, hashed on the way, in bounded pieces.
+//
+//   begin() --> open --append()*--> open --commit()--> a stored blob
+//                 |  `-- client gone, idle, restart: open, at what was received
+//                 `-- cancel(), wrong digest, expiry: nothing
+//
+// A session is a catalog record and a partial file, so it outlives connections and restarts; what is kept here is only which of them
+// have their file open. One request at a time works on a session, and holds its Turn: the next one waits a moment, since its client
+// may have left the one before. Bytes are reserved before they are read, and reading pauses while the disk is behind.
+//
+//   auto turn = co_await uploads.take_turn("team/app", id);
+//   if (turn) appended = co_await uploads.append(*turn, exchange, chunk);
+//   if (appended) blob = co_await uploads.commit(*turn, digest);
+//
+// Belongs to the loop's thread. Turns must end before the Uploads.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "proxy/exchange.h"
+#include "proxy/loop.h"
+#include "proxy/task.h"
+#include "routes/chunk_range.h"
+#include "routes/registry_parts.h"
+#include "store/store.h"
+
+namespace breakwater::routes {
+
+struct UploadSettings {
+  int64_t expiry_ms = 168LL * 3600 * 1000;  // of a session that nobody touches
+  int64_t takeover_wait_ms = 5'000;         // for the request before on the same session
+  int64_t idle_close_ms = 60'000;           // then its file is closed, and what it reserved and did not use is given back
+  uint64_t growth_bytes = 16 << 20;         // step of the reservation when nobody tells a length
+};
+
+class Uploads {
+  struct Session;
+
+ public:
+  Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings);
+  ~Uploads();
+  Uploads(const Uploads&) = delete;
+  Uploads& operator=(const Uploads&) = delete;
+
+  // The right to work on a session, until it is destroyed.
+  class Turn {
+   public:
+    Turn(Turn&&) noexcept = default;
+    Turn& operator=(Turn&&) = delete;
+    ~Turn();
+
+    const std::string& id() const;  // 32 hex digits
+    uint64_t received() const;      // bytes
+
+   private:
+    friend class Uploads;
+    explicit Turn(std::shared_ptr<Session> session);
+    std::shared_ptr<Session> session_;
+  };
+
+  // A new session's id.
+  proxy::Task<Result<std::string>> begin(std::string repository, store::Algorithm algorithm);
+  // `not_found` if this repository has no such session, `unavailable` if another request works on it for too long.
+  proxy::Task<Result<Turn>> take_turn(std::string repository, std::string id);
+  // What it received so far, also while a request works on it.
+  proxy::Task<Result<uint64_t>> received(std::string repository, std::string id);
+
+  // The exchange's body behind what was received. Whatever the error, the session lives on: `conflict` if `chunk` does not begin there
+  // (nothing is read then), `corrupt` if the body has another length than it, `invalid` if the body broke off, `full` if there is no room.
+  proxy::Task<Result<>> append(Turn& turn, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
+  // Makes a blob of what was received, synced. `corrupt` if it is not `digest`: the session is gone then; else it lives on.
+  // Once begun it is finished, also if the Task is destroyed.
+  proxy::Task<Result<store::Blob>> commit(Turn& turn, store::Digest digest);
+  proxy::Task<Result<>> cancel(Turn& turn);
+  // The same where nobody can wait for it.
+  void abandon(Turn turn);
+
+  // Ends sessions that expired and closes the files of idle ones; for the upkeep.
+  proxy::Task<Result<>> sweep();
+
+  size_t open_sessions() const { return open_.size(); }
+
+ private:
+  struct Pour;
+  using Shared = std::shared_ptr<Session>;
+
+  Shared session_of(const std::string& repository, const std::string& id);
+  proxy::Task<Result<>> open(Shared session);
+  proxy::Task<Result<Turn>> wait_for_turn(std::string repository, std::string id);
+  proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
+  proxy::Task<> write(Shared session, Pour& pour, std::string piece);
+  proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
+  proxy::Task<Result<>> note(Shared session);
+  proxy::Task<> close_idle();
+  proxy::Task<Result<>> end_expired();
+  proxy::Task<Result<std::vector<std::string>>> expired_ids();
+  void forget(const Session& session);
+  std::string new_id();
+
+  RegistryParts parts_;
+  std::string route_;
+  UploadSettings settings_;
+  std::random_device random_;
+  std::map<std::string, Shared> open_;  // by id
+};
+
+}  // namespace breakwater::routes
