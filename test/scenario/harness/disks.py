@@ -11,16 +11,16 @@ _UNIFIED = pathlib.Path("/sys/fs/cgroup")
 
 
 class SmallDisk:
-    """An ext4 file system of `size` bytes, mounted at `path`."""
+    """An ext4 file system of `size` bytes, mounted at `path`. `synchronous`: each write waits until the device has it."""
 
-    def __init__(self, world, size):
+    def __init__(self, world, size, synchronous=False):
         folder = world.fresh_folder("disk")
         image, self.path = folder / "image", folder / "mounted"
         self.path.mkdir()
         with open(image, "wb") as file:
             file.truncate(size)
         world.run("mkfs.ext4", "-q", "-b", "4096", "-m", "0", image)
-        world.run("mount", "-o", "loop", image, self.path)
+        world.run("mount", "-o", "loop,sync" if synchronous else "loop", image, self.path)
         world.at_end(lambda: world.run("umount", "--lazy", self.path))
 
     @property
@@ -41,23 +41,23 @@ class SmallDisk:
                     os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-class SlowReads:
-    """A cgroup whose processes may read a device only so often a second: each read then waits its turn. `prefix` starts a command in it."""
+class _Throttled:
+    """A cgroup whose processes may use a device only so much a second: each use then waits its turn. `prefix` starts a command in it."""
 
-    def __init__(self, world, device, reads_per_second):
+    def __init__(self, world, device, old_rule, rule, limit):
         name = f"breakwater-scenario-{os.getpid()}-{os.urandom(4).hex()}"
-        if (_BLKIO / "blkio.throttle.read_iops_device").exists():
+        if (_BLKIO / f"blkio.throttle.{old_rule}_device").exists():
             self.folder = _BLKIO / name
-            rule, limit = "blkio.throttle.read_iops_device", f"{device} {reads_per_second}"
+            file, text = f"blkio.throttle.{old_rule}_device", f"{device} {limit}"
         elif "io" in (_UNIFIED / "cgroup.controllers").read_text().split():
             (_UNIFIED / "cgroup.subtree_control").write_text("+io")
             self.folder = _UNIFIED / name
-            rule, limit = "io.max", f"{device} riops={reads_per_second}"
+            file, text = "io.max", f"{device} {rule}={limit}"
         else:
             raise Failure("this machine has no cgroup that can slow a disk: neither blkio nor io")
         self.folder.mkdir()
         world.at_end(self._remove)
-        (self.folder / rule).write_text(limit)
+        (self.folder / file).write_text(text)
         self.prefix = ["sh", "-c", f'echo 0 > {self.folder}/cgroup.procs && exec "$@"', "sh"]
 
     def _remove(self):
@@ -68,3 +68,15 @@ class SlowReads:
             except ChildProcessError:
                 pass
         self.folder.rmdir()
+
+
+class SlowReads(_Throttled):
+    def __init__(self, world, device, reads_per_second):
+        super().__init__(world, device, "read_iops", "riops", reads_per_second)
+
+
+class SlowWrites(_Throttled):
+    """Slows what its processes write to the device themselves, so the disk must be a synchronous one."""
+
+    def __init__(self, world, device, bytes_per_second):
+        super().__init__(world, device, "write_bps", "wbps", bytes_per_second)

@@ -1,4 +1,4 @@
-"""The C++ programs of test/tools: shaper and swarm."""
+"""The C++ programs of test/tools: shaper, swarm and pusher."""
 
 import json
 import subprocess
@@ -86,3 +86,18 @@ def finish_swarm(child):
     if child.returncode != 0:
         raise Failure(f"swarm ended with {child.returncode}")
     return json.loads(output)
+
+
+def push_images(address, **options):
+    """Many clients push an image each: the report of test/tools/pusher.cc, all of whose clients came to their end."""
+    arguments = [str(BUILD / "pusher"), "--to", address]
+    for name, value in options.items():
+        arguments += ["--" + name, str(value)]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE)
+    if done.returncode != 0:
+        raise Failure(f"pusher ended with {done.returncode}")
+    report = json.loads(done.stdout)
+    for number, client in enumerate(report["clients"]):
+        if client["end"] != "complete":
+            raise Failure(f"client {number} of a push: {client}")
+    return report
