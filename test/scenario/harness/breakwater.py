@@ -22,6 +22,11 @@ def mirror_route(name, registry, upstream, **settings):
     return route
 
 
+def private_route(name="private", **settings):
+    """A registry of its own; `settings` are the route's but for `registry`, which are the registry's."""
+    return {"name": name, "listen": ["127.0.0.1:0"], "registry": {"delete": True, **settings.pop("registry", {})}, "allow_push": ["127.0.0.0/8"], **settings}
+
+
 class Breakwater:
     """`breakwater serve` on free ports. `upstream` alone gives one route, `dockerhub`, with `mirror` as its settings; `routes` gives any.
 

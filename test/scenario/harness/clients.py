@@ -1,7 +1,8 @@
 """Real clients, each with folders of its own: what one pulled, another one does not have.
 
 A pull takes an image by its name in the registry that is mirrored (docker.io/library/app:1 or …@sha256:…); docker.io itself
-cannot be reached from here, so a pull succeeds through the mirror or not at all."""
+cannot be reached from here, so a pull succeeds through the mirror or not at all. `plain` are addresses of registries that are meant
+themselves (127.0.0.1:5050/team/app:1), over plain HTTP. `content_of` a name is the digest by which the client knows what it holds."""
 
 import json
 
@@ -11,28 +12,33 @@ from .world import expect
 class Skopeo:
     """Also podman's and buildah's library; copies into a folder."""
 
-    def __init__(self, world, mirrors):
+    def __init__(self, world, mirrors, plain=()):
         """`mirrors`: {registry name: host:port}."""
         self.world = world
         self.folder = world.fresh_folder("skopeo")
         self.registries = self.folder / "registries.conf"
-        self.registries.write_text(registries_conf(mirrors))
+        self.registries.write_text(registries_conf(mirrors, plain))
 
     def pull(self, name, whole=False):
         """`whole`: all platforms."""
         target = self.world.fresh_folder("copy")
         more = ["--all"] if whole else []
-        self.world.run("skopeo", "--insecure-policy", "--registries-conf", self.registries, "--override-arch", "amd64", "copy", *more,
+        self.world.run(*of_its_own(self.folder), "skopeo", "--insecure-policy", "--registries-conf", self.registries, "--override-arch", "amd64", "copy", *more,
                        f"docker://{name}", f"dir:{target}")
         return target
 
+    def copy(self, source, target, *options):
+        """From one registry into another."""
+        return self.world.run(*of_its_own(self.folder), "skopeo", "--insecure-policy", "--registries-conf", self.registries, "--override-arch", "amd64", "copy", *options,
+                              f"docker://{source}", f"docker://{target}")
+
 
 class Podman:
-    def __init__(self, world, mirrors):
+    def __init__(self, world, mirrors, plain=()):
         self.world = world
         self.folder = world.fresh_folder("podman")
         registries = self.folder / "registries.conf"
-        registries.write_text(registries_conf(mirrors))
+        registries.write_text(registries_conf(mirrors, plain))
         policy = self.folder / "policy.json"
         policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
         self._environment = {"CONTAINERS_REGISTRIES_CONF": str(registries)}
@@ -41,15 +47,21 @@ class Podman:
         self._policy = policy
 
     def pull(self, name):
-        self.world.run("podman", *self._options, "pull", "--signature-policy", self._policy, "--arch", "amd64", name, env=self._environment)
+        self.world.run(*of_its_own(self.folder), "podman", *self._options, "pull", "--signature-policy", self._policy, "--arch", "amd64", name, env=self._environment)
+
+    def push(self, name, target):
+        self.world.run(*of_its_own(self.folder), "podman", *self._options, "push", "--signature-policy", self._policy, name, f"docker://{target}", env=self._environment)
+
+    def content_of(self, name):
+        return "sha256:" + self.world.run(*of_its_own(self.folder), "podman", *self._options, "image", "inspect", "--format", "{{.Id}}", name, env=self._environment).strip()
 
 
 class Buildah:
-    def __init__(self, world, mirrors):
+    def __init__(self, world, mirrors, plain=()):
         self.world = world
         self.folder = world.fresh_folder("buildah")
         registries = self.folder / "registries.conf"
-        registries.write_text(registries_conf(mirrors))
+        registries.write_text(registries_conf(mirrors, plain))
         policy = self.folder / "policy.json"
         policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
         self._environment = {"CONTAINERS_REGISTRIES_CONF": str(registries), "BUILDAH_ISOLATION": "chroot"}
@@ -57,14 +69,26 @@ class Buildah:
         self._policy = policy
 
     def pull(self, name):
-        self.world.run("buildah", *self._options, "pull", "--signature-policy", self._policy, "--arch", "amd64", name, env=self._environment)
+        self.world.run(*of_its_own(self.folder), "buildah", *self._options, "pull", "--signature-policy", self._policy, "--arch", "amd64", name, env=self._environment)
+
+    def push(self, name, target):
+        self.world.run(*of_its_own(self.folder), "buildah", *self._options, "push", "--signature-policy", self._policy, name, f"docker://{target}", env=self._environment)
+
+    def build(self, folder, *options):
+        """What it said. The limits are those that a process without CAP_SYS_RESOURCE may set."""
+        return self.world.run(*of_its_own(self.folder), "buildah", *self._options, "bud", "--signature-policy", self._policy, "--layers", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
+                              *options, folder, env=self._environment)
+
+    def content_of(self, name):
+        return json.loads(self.world.run(*of_its_own(self.folder), "buildah", *self._options, "inspect", "--type", "image", name, env=self._environment))["FromImageID"]
 
 
 class Containerd:
     """containerd with ctr; the mirror by hosts.toml, whose own server is a port where nobody listens."""
 
-    def __init__(self, world, mirrors):
+    def __init__(self, world, mirrors, plain=()):
         self.world = world
+        self.plain = plain
         self.folder = world.fresh_folder("containerd")
         self.hosts = self.folder / "certs.d"
         for registry, address in mirrors.items():
@@ -81,9 +105,21 @@ class Containerd:
         world.wait_until(self.socket.exists, "containerd listens")
         world.wait_until(lambda: "Server" in world.run("ctr", "--address", self.socket, "version", check=False), "containerd answers")
 
-    def pull(self, name):
-        output = self.world.run("ctr", "--address", self.socket, "images", "pull", "--hosts-dir", self.hosts, "--platform", "linux/amd64", name)
+    def pull(self, name, whole=False):
+        """`whole`: all platforms."""
+        platforms = ["--all-platforms"] if whole else ["--platform", "linux/amd64"]
+        output = self.world.run("ctr", "--address", self.socket, "images", "pull", "--hosts-dir", self.hosts, *platforms, *self._plain_http(name), name)
         expect("done" in output, f"ctr images pull {name}: {output}")
+
+    def push(self, name, target):
+        self.world.run("ctr", "--address", self.socket, "images", "push", "--hosts-dir", self.hosts, *self._plain_http(target), target, name)
+
+    def content_of(self, name):
+        lines = self.world.run("ctr", "--address", self.socket, "images", "ls", f"name=={name}").splitlines()
+        return lines[1].split()[2]
+
+    def _plain_http(self, name):
+        return ["--plain-http"] if name.startswith(tuple(self.plain)) else []
 
     def forget(self, name):
         self.world.run("ctr", "--address", self.socket, "images", "rm", "--sync", name)
@@ -94,17 +130,18 @@ class Containerd:
 
 
 class Dockerd:
-    """dockerd with its classic store; the mirror by registry-mirrors, which is for docker.io alone."""
+    """dockerd with its classic store; the mirror by registry-mirrors, which is for docker.io alone. What is on loopback it takes for plain by itself."""
 
-    def __init__(self, world, mirrors):
+    def __init__(self, world, mirrors, plain=()):
         self.world = world
         self.folder = world.fresh_folder("dockerd")
         run = world.run_folder("dockerd")
         self.socket = run / "d.sock"
         self.containerd = Containerd(world, {})
+        mirror = ["--registry-mirror", f"http://{mirrors['docker.io']}"] if mirrors else []
         self.process = world.start("dockerd", ["dockerd", "--data-root", self.folder / "data", "--exec-root", run / "exec", "-p", run / "pid",
                                                "-H", f"unix://{self.socket}", "--containerd", self.containerd.socket, "--iptables=false", "--ip6tables=false",
-                                               "--bridge=none", "--registry-mirror", f"http://{mirrors['docker.io']}"])
+                                               "--bridge=none", *mirror])
         self._docker = ["docker", "-H", f"unix://{self.socket}"]
         world.wait_until(lambda: self.socket.exists() and "Server Version" in world.run(*self._docker, "info", check=False), "dockerd answers", 30, 0.1)
 
@@ -112,13 +149,27 @@ class Dockerd:
         output = self.world.run(*self._docker, "pull", "--platform", "linux/amd64", name)
         expect("Downloaded newer image" in output or "Image is up to date" in output, f"docker pull {name}: {output}")
 
+    def push(self, name, target):
+        self.world.run(*self._docker, "tag", name, target)
+        return self.world.run(*self._docker, "push", target)
+
+    def content_of(self, name):
+        return self.world.run(*self._docker, "image", "inspect", "--format", "{{.Id}}", name).strip()
+
     def stop(self):
         self.process.kill()
         self.containerd.stop()
 
 
-def registries_conf(mirrors):
+def of_its_own(folder):
+    """A command before skopeo, podman or buildah of root, which all remember in one place which registry holds which blob: here it is a place in `folder`."""
+    return ["unshare", "--mount", "sh", "-c", 'mkdir -p "$0" /var/lib/containers/cache && mount --bind "$0" /var/lib/containers/cache && exec "$@"', folder / "memory"]
+
+
+def registries_conf(mirrors, plain=()):
     text = 'unqualified-search-registries = []\nshort-name-mode = "disabled"\n'
     for registry, address in mirrors.items():
         text += f'\n[[registry]]\nprefix = "{registry}"\nlocation = "{registry}"\n\n[[registry.mirror]]\nlocation = "{address}"\ninsecure = true\n'
+    for address in plain:
+        text += f'\n[[registry]]\nprefix = "{address}"\nlocation = "{address}"\ninsecure = true\n'
     return text

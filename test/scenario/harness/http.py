@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import json
 import socket
 import time
 
@@ -23,6 +24,9 @@ class Reply:
     @property
     def digest(self):
         return "sha256:" + hashlib.sha256(self.body).hexdigest()
+
+    def json(self):
+        return json.loads(self.body)
 
     def __repr__(self):
         return f"{self.status} {self.headers} {self.body[:300]!r}"

@@ -35,9 +35,21 @@ def _tar(name, content, mode=0o644):
 
 class Manifest:
     def __init__(self, media_type, content):
-        self.media_type = media_type
-        self.bytes = json.dumps(content, separators=(",", ":")).encode()
-        self.digest = digest_of(self.bytes)
+        self._set(media_type, json.dumps(content, separators=(",", ":")).encode())
+
+    def _set(self, media_type, exact):
+        self.media_type, self.bytes, self.digest = media_type, exact, digest_of(exact)
+
+    @classmethod
+    def held(cls, media_type, exact):
+        """One that a registry gave, with its exact bytes."""
+        manifest = cls.__new__(cls)
+        manifest._set(media_type, exact)
+        return manifest
+
+    @property
+    def content(self):
+        return json.loads(self.bytes)
 
     def descriptor(self, **more):
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.bytes), **more}
@@ -88,7 +100,8 @@ class Image:
         return manifests + [f"/v2/{repository}/blobs/{one['digest']}" for one in [content["config"], *content["layers"]]]
 
 
-def _busybox():
+def busybox():
+    """The static one: a shell that needs nothing else."""
     for candidate in ("/bin/busybox", "/usr/bin/busybox"):
         if pathlib.Path(candidate).exists():
             return pathlib.Path(candidate).read_bytes()
@@ -98,7 +111,7 @@ def _busybox():
 def multi_platform(seed, layer_bytes=32 * MEBI + 4096):
     """An index of amd64 and arm64; amd64 has busybox and two layers of `layer_bytes`."""
     image = Image()
-    amd64 = image.add_platform("amd64", [("bin/busybox", _busybox() + seed.encode()), ("data/one", noise(seed + "-one", layer_bytes)), ("data/two", noise(seed + "-two", layer_bytes))])
+    amd64 = image.add_platform("amd64", [("bin/busybox", busybox() + seed.encode()), ("data/one", noise(seed + "-one", layer_bytes)), ("data/two", noise(seed + "-two", layer_bytes))])
     arm64 = image.add_platform("arm64", [("data/small", noise(seed + "-arm64", 100_000))])
     image.add_index([("amd64", amd64), ("arm64", arm64)])
     return image

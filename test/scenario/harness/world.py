@@ -119,6 +119,11 @@ class World:
         from .breakwater import Breakwater
         return Breakwater(self, **settings)
 
+    def private_registry(self, **settings):
+        """A Breakwater whose only route is a registry of its own."""
+        from .breakwater import Breakwater, private_route
+        return Breakwater(self, routes=[private_route(**settings)])
+
 
 def _enter_namespaces():
     """Runs this program again, in namespaces of its own; does not return."""
