@@ -126,7 +126,7 @@ Blobs::Blobs(Disk& disk, std::filesystem::path root, size_t open_files_max)
     : disk_(disk), root_(std::move(root)), open_files_max_(open_files_max) {}
 
 Result<> Blobs::prepare() {
-  for (const char* folder : {"blobs/sha256", "blobs/sha512", "incoming"}) {
+  for (const char* folder : {"blobs/sha256", "blobs/sha512", "incoming", "trash"}) {
     if (auto made = disk_.make_directories(root_ / folder); !made) return made;
   }
   for (const char* folder : {"blobs", "."}) {
@@ -196,10 +196,15 @@ Result<std::unique_ptr<BlobWriter>> Blobs::receive(const std::string& id, Algori
 
 Result<> Blobs::remove(const Digest& digest) {
   const SharedFile open = forget(digest);
-  return unlink(digest);
+  return leave_place(digest, {});
 }
 
-Result<bool> Blobs::remove_if_unread(const Digest& digest) {
+Result<> Blobs::trash(const Digest& digest) {
+  const SharedFile open = forget(digest);
+  return leave_place(digest, path_of_trashed(digest));
+}
+
+Result<bool> Blobs::trash_if_unread(const Digest& digest) {
   SharedFile open;
   {
     const std::lock_guard lock(mutex_);
@@ -213,7 +218,7 @@ Result<bool> Blobs::remove_if_unread(const Digest& digest) {
     }
     ++removals_;
   }
-  if (auto removed = unlink(digest); !removed) return failure(removed.error());
+  if (auto removed = leave_place(digest, path_of_trashed(digest)); !removed) return failure(removed.error());
   return true;
 }
 
@@ -223,11 +228,31 @@ bool Blobs::is_read(const Digest& digest) const {
   return found != open_.end() && found->second.blob.file.use_count() > 1;
 }
 
-Result<> Blobs::unlink(const Digest& digest) {
-  auto removed = disk_.remove(path_of(digest));
+Result<> Blobs::leave_place(const Digest& digest, const std::filesystem::path& trash) {
+  auto removed = trash.empty() ? disk_.remove(path_of(digest)) : disk_.rename(path_of(digest), trash);
   // Somebody may have opened it between forgetting and removing.
   const SharedFile open = forget(digest);
   return removed;
+}
+
+Result<> Blobs::restore(const Digest& digest) {
+  if (auto made = make_directory_of(digest); !made) return made;
+  if (auto renamed = disk_.rename(path_of_trashed(digest), path_of(digest)); !renamed) return renamed;
+  return disk_.sync_directory(path_of(digest).parent_path());
+}
+
+Result<> Blobs::remove_trashed(const Digest& digest) { return disk_.remove(path_of_trashed(digest)); }
+
+Result<std::vector<Digest>> Blobs::trashed() {
+  const auto files = disk_.list(root_ / "trash");
+  if (!files) return failure(files.error());
+  std::vector<Digest> digests;
+  for (const DirectoryEntry& file : *files) {
+    std::string name = file.name;
+    if (const size_t dash = name.find('-'); dash != std::string::npos) name[dash] = ':';
+    if (const auto digest = Digest::parse(name)) digests.push_back(*digest);
+  }
+  return digests;
 }
 
 Result<std::vector<Blobs::Stored>> Blobs::list() {
@@ -268,7 +293,8 @@ Result<std::vector<Blobs::Partial>> Blobs::partials() {
 Result<> Blobs::remove_partial(const std::string& id) { return disk_.remove(path_of_partial(id)); }
 
 uint64_t Blobs::directory_bytes() {
-  std::vector<std::filesystem::path> folders = {root_, root_ / "blobs", root_ / "blobs" / "sha256", root_ / "blobs" / "sha512", root_ / "incoming"};
+  std::vector<std::filesystem::path> folders = {root_, root_ / "blobs", root_ / "blobs" / "sha256", root_ / "blobs" / "sha512", root_ / "incoming",
+                                                root_ / "trash"};
   {
     const std::lock_guard lock(mutex_);
     folders.insert(folders.end(), directories_.begin(), directories_.end());
@@ -285,6 +311,10 @@ std::filesystem::path Blobs::path_of(const Digest& digest) const {
 }
 
 std::filesystem::path Blobs::path_of_partial(const std::string& id) const { return root_ / "incoming" / id; }
+
+std::filesystem::path Blobs::path_of_trashed(const Digest& digest) const {
+  return root_ / "trash" / (std::string(name_of(digest.algorithm())) + "-" + digest.hex());
+}
 
 Result<> Blobs::place(BlobWriter& writer) {
   const Digest& digest = *writer.verified_;
@@ -354,7 +384,7 @@ std::vector<SharedFile> Blobs::remember_locked(const Blob& blob) {
 
 std::vector<SharedFile> Blobs::trim() {
   std::vector<SharedFile> closed;
-  // What somebody reads stays in the table, because that is how evict() knows.
+  // What somebody reads stays in the table, because that is how trash_if_unread() knows.
   auto candidate = uses_.end();
   while (open_.size() > open_files_max_ && candidate != uses_.begin()) {
     --candidate;

@@ -1,12 +1,14 @@
 // Content-addressed files: one immutable file per digest. A blob exists if and only if its file exists under its digest.
 //
 //   absent -- receive() --> incoming -- verify() --> verified -- [sync()] commit() --> stored -- remove() --> absent
-//                           append(), file()                                          open()
+//                           append(), file()                                          open() -- trash() --> trash -- remove_trashed() --> absent
+//                                                                                            `- restore() <-'
 //                           ~BlobWriter(): the partial file stays and receive() resumes it, also after a restart
 //                           discard(): absent
 //
 // A Blob is an open file: it stays readable until its last copy is gone, even if remove() runs meanwhile; what somebody
-// reads is pinned, and evict() leaves it alone. Files that were opened stay open for a while (the most recently used few
+// reads is pinned, and trash_if_unread() leaves it alone. The trash is for whoever holds a lock: to rename a file takes no time, to free
+// its bytes may. Files that were opened stay open for a while (the most recently used few
 // hundred), so that a hot blob costs no path look-up.
 //
 // Everything here may block unless it says otherwise: the loop gives it to proxy::Workers. All of Blobs may be called from any
@@ -108,8 +110,13 @@ class Blobs {
 
   // Removes the file; readers keep what they have open. `not_found` if absent.
   [[nodiscard]] Result<> remove(const Digest& digest);
+  // Out of the way, but for its bytes; `not_found` if absent.
+  [[nodiscard]] Result<> trash(const Digest& digest);
   // The same, unless somebody reads it: then nothing happens and the answer is false.
-  [[nodiscard]] Result<bool> remove_if_unread(const Digest& digest);
+  [[nodiscard]] Result<bool> trash_if_unread(const Digest& digest);
+  // Back from the trash, instead of what may have taken its place: the two are equal.
+  [[nodiscard]] Result<> restore(const Digest& digest);
+  [[nodiscard]] Result<> remove_trashed(const Digest& digest);
   bool is_read(const Digest& digest) const;
 
   struct Stored {
@@ -128,10 +135,12 @@ class Blobs {
   // For recovery. Names that are no digest are left alone and not listed.
   [[nodiscard]] Result<std::vector<Stored>> list();
   [[nodiscard]] Result<std::vector<Partial>> partials();
+  [[nodiscard]] Result<std::vector<Digest>> trashed();
   [[nodiscard]] Result<> remove_partial(const std::string& id);
 
   std::filesystem::path path_of(const Digest& digest) const;
   std::filesystem::path path_of_partial(const std::string& id) const;
+  std::filesystem::path path_of_trashed(const Digest& digest) const;
 
  private:
   friend class BlobWriter;
@@ -150,7 +159,7 @@ class Blobs {
   std::vector<SharedFile> remember_locked(const Blob& blob);
   std::vector<SharedFile> trim();
   SharedFile forget(const Digest& digest);
-  Result<> unlink(const Digest& digest);
+  Result<> leave_place(const Digest& digest, const std::filesystem::path& trash);  // empty: for good
 
   Disk& disk_;
   std::filesystem::path root_;

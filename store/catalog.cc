@@ -18,10 +18,12 @@ namespace {
 // --- keys: a letter, then the parts. A name ends with a NUL, which no name holds and which sorts before every byte that one does, so
 // that keys are in byte order of the names. A digest says its own length. `*_prefix` are what a scan begins with.
 //
-//   t route repository tag             m route repository digest       M digest route repository       (m, by digest)
+//   t route repository tag             T route repository digest tag   (t, by digest)
+//   m route repository digest          M digest route repository       (m, by digest)
 //   e child route repository parent    E route repository parent child (e, by parent)
 //   r route repository subject digest  l digest route repository       u id
 //   b digest                           o route used-at digest          (b, in the order of use)
+//   q due-at digest                    (looks)
 
 constexpr char kCleanKey[] = "!clean";
 
@@ -58,6 +60,9 @@ class Key {
 
 std::string tag_prefix(const RepositoryKey& r) { return Key('t').repository(r).take(); }
 std::string tag_key(const RepositoryKey& r, const std::string& tag) { return Key('t').repository(r).raw(tag).take(); }
+std::string tag_of_prefix(const RepositoryKey& r, const Digest& d) { return Key('T').repository(r).digest(d).take(); }
+std::string tag_of_key(const RepositoryKey& r, const Digest& d, const std::string& tag) { return Key('T').repository(r).digest(d).raw(tag).take(); }
+std::string manifest_prefix(const RepositoryKey& r) { return Key('m').repository(r).take(); }
 std::string manifest_key(const RepositoryKey& r, const Digest& d) { return Key('m').repository(r).digest(d).take(); }
 std::string manifest_of_prefix(const Digest& d) { return Key('M').digest(d).take(); }
 std::string manifest_of_key(const Digest& d, const RepositoryKey& r) { return Key('M').digest(d).repository(r).take(); }
@@ -73,6 +78,7 @@ std::string link_key(const Digest& blob, const RepositoryKey& r) { return Key('l
 std::string upload_key(const std::string& id) { return Key('u').raw(id).take(); }
 std::string blob_key(const Digest& d) { return Key('b').digest(d).take(); }
 std::string use_prefix(const std::string& route) { return Key('o').name(route).take(); }
+std::string look_key(Time due, const Digest& d) { return Key('q').time(due).digest(d).take(); }
 std::string use_key(const Digest& d, const BlobRecord& record) { return Key('o').name(record.route).time(record.used_at).digest(d).take(); }
 
 // Takes a key apart again. Like the records' decoder it fails once and for all, and is asked at the end.
@@ -92,7 +98,12 @@ class KeyReader {
     std::string route = name();
     return {std::move(route), name()};
   }
-  void time() { skip(8); }
+  Time time() {
+    uint64_t count = 0;
+    for (size_t i = 0; i < std::min<size_t>(8, rest_.size()); ++i) count = count << 8 | static_cast<uint8_t>(rest_[i]);
+    skip(8);
+    return Time(Time::duration(static_cast<int64_t>(count)));
+  }
   Digest digest() {
     const bool is_long = !rest_.empty() && rest_[0] == static_cast<char>(Algorithm::sha512);
     skip(1);
@@ -254,10 +265,15 @@ Catalog::Batch::Batch() : impl_(std::make_unique<Impl>()) {}
 Catalog::Batch::~Batch() = default;
 Catalog::Batch::Batch(Batch&&) noexcept = default;
 
-void Catalog::Batch::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record) {
+void Catalog::Batch::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record, const std::optional<TagRecord>& previous) {
+  if (previous) impl_->writes.Delete(tag_of_key(repository, previous->digest, tag));
   impl_->writes.Put(tag_key(repository, tag), encode(record));
+  impl_->writes.Put(tag_of_key(repository, record.digest, tag), rocksdb::Slice());
 }
-void Catalog::Batch::remove_tag(const RepositoryKey& repository, const std::string& tag) { impl_->writes.Delete(tag_key(repository, tag)); }
+void Catalog::Batch::remove_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& previous) {
+  impl_->writes.Delete(tag_of_key(repository, previous.digest, tag));
+  impl_->writes.Delete(tag_key(repository, tag));
+}
 
 void Catalog::Batch::put_manifest(const RepositoryKey& repository, const Digest& digest, const ManifestRecord& record) {
   impl_->writes.Put(manifest_key(repository, digest), encode(record));
@@ -302,9 +318,18 @@ void Catalog::Batch::remove_blob(const Digest& digest, const BlobRecord& previou
   impl_->writes.Delete(blob_key(digest));
 }
 
+void Catalog::Batch::put_look(Time due, const Digest& digest) { impl_->writes.Put(look_key(due, digest), rocksdb::Slice()); }
+void Catalog::Batch::remove_look(Time due, const Digest& digest) { impl_->writes.Delete(look_key(due, digest)); }
+
 bool Catalog::Batch::empty() const { return impl_->writes.Count() == 0; }
 
 Result<> Catalog::write(Batch batch, Durability durability) { return impl_->apply(&batch.impl_->writes, durability == Durability::synced); }
+
+Result<> Catalog::sync() {
+  const auto status = impl_->db->SyncWAL();
+  if (!status.ok()) return failure(error_of(status, "sync the catalog"));
+  return {};
+}
 
 // --- single records
 
@@ -354,6 +379,27 @@ Result<std::vector<NamedTag>> Catalog::tags(const RepositoryKey& repository, con
   return tags;
 }
 
+Result<std::vector<std::string>> Catalog::tags_of(const RepositoryKey& repository, const Digest& digest) const {
+  const std::string prefix = tag_of_prefix(repository, digest);
+  std::vector<std::string> tags;
+  auto scanned = impl_->scan(prefix, [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+    tags.push_back(KeyReader(key, prefix.size()).rest());
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return tags;
+}
+
+Result<bool> Catalog::has_manifests(const RepositoryKey& repository) const {
+  bool found = false;
+  auto scanned = impl_->scan(manifest_prefix(repository), [&](rocksdb::Slice, rocksdb::Slice) -> Result<bool> {
+    found = true;
+    return false;
+  });
+  if (!scanned) return failure(scanned.error());
+  return found;
+}
+
 Result<std::vector<std::string>> Catalog::repositories(const std::string& route, const std::string& last, size_t limit) const {
   const std::string prefix = Key('m').name(route).take();
   const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator(reading(Reach::disk)));
@@ -400,16 +446,40 @@ Result<std::vector<RepositoryKey>> Catalog::links(const Digest& blob) const {
   return links;
 }
 
-Result<std::vector<ReferrerRecord>> Catalog::referrers(const RepositoryKey& repository, const Digest& subject) const {
-  std::vector<ReferrerRecord> referrers;
-  auto scanned = impl_->scan(referrer_prefix(repository, subject), [&](rocksdb::Slice, rocksdb::Slice value) -> Result<bool> {
+Result<std::vector<NamedReferrer>> Catalog::referrers(const RepositoryKey& repository, const Digest& subject, const std::optional<Digest>& last,
+                                                     size_t limit) const {
+  const std::string prefix = referrer_prefix(repository, subject);
+  std::vector<NamedReferrer> referrers;
+  if (limit == 0) return referrers;
+  const std::string from = last ? referrer_key(repository, subject, *last) : prefix;
+  auto scanned = impl_->scan(prefix, from, Reach::disk, [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    if (last && digest == *last) return true;
     auto record = decode<ReferrerRecord>(view(value));
     if (!record) return failure(record.error());
-    referrers.push_back(*std::move(record));
-    return true;
+    referrers.push_back({digest, *std::move(record)});
+    return referrers.size() < limit;
   });
   if (!scanned) return failure(scanned.error());
   return referrers;
+}
+
+Result<std::vector<Look>> Catalog::looks(Time now, size_t limit) const {
+  std::vector<Look> looks;
+  if (limit == 0) return looks;
+  auto scanned = impl_->scan("q", [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+    KeyReader in(key, 1);
+    const Time due = in.time();
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    if (due > now) return false;
+    looks.push_back({due, digest});
+    return looks.size() < limit;
+  });
+  if (!scanned) return failure(scanned.error());
+  return looks;
 }
 
 Result<std::vector<NamedManifest>> Catalog::manifests_of(const Digest& digest) const {

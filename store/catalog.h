@@ -37,6 +37,14 @@ struct Parent {
   Digest parent;
   EdgeRecord edge;
 };
+struct Look {
+  Time due;
+  Digest digest;
+};
+struct NamedReferrer {
+  Digest digest;
+  ReferrerRecord record;
+};
 struct UsedBlob {
   Digest digest;
   BlobRecord record;
@@ -54,8 +62,9 @@ class Catalog {
     ~Batch();
     Batch(Batch&&) noexcept;
 
-    void put_tag(const RepositoryKey&, const std::string& tag, const TagRecord&);
-    void remove_tag(const RepositoryKey&, const std::string& tag);
+    // Keeps the tags of a digest too; `previous` is the record that this one replaces, as it was read.
+    void put_tag(const RepositoryKey&, const std::string& tag, const TagRecord&, const std::optional<TagRecord>& previous);
+    void remove_tag(const RepositoryKey&, const std::string& tag, const TagRecord& previous);
     void put_manifest(const RepositoryKey&, const Digest&, const ManifestRecord&);
     void remove_manifest(const RepositoryKey&, const Digest&);
     void put_edge(const Digest& child, const RepositoryKey&, const Digest& parent, const EdgeRecord&);
@@ -69,6 +78,9 @@ class Catalog {
     // Keeps the order of use too; `previous` is the record that this one replaces, as it was read.
     void put_blob(const Digest&, const BlobRecord&, const std::optional<BlobRecord>& previous);
     void remove_blob(const Digest&, const BlobRecord& previous);
+    // Queues a look at whether `digest` is still alive, not before `due`.
+    void put_look(Time due, const Digest&);
+    void remove_look(Time due, const Digest&);
     bool empty() const;
 
    private:
@@ -77,6 +89,8 @@ class Catalog {
     std::unique_ptr<Impl> impl_;
   };
   [[nodiscard]] Result<> write(Batch batch, Durability durability);
+  // What was written buffered so far survives a power cut from now on.
+  [[nodiscard]] Result<> sync();
 
   [[nodiscard]] Result<std::optional<TagRecord>> tag(const RepositoryKey&, const std::string& tag, Reach) const;
   [[nodiscard]] Result<std::optional<ManifestRecord>> manifest(const RepositoryKey&, const Digest&, Reach) const;
@@ -88,10 +102,17 @@ class Catalog {
 
   // These scan, and so may block. Tags and names come in byte order, after `last` (exclusive, empty = from the start), at most `limit`.
   [[nodiscard]] Result<std::vector<NamedTag>> tags(const RepositoryKey&, const std::string& last, size_t limit) const;
+  [[nodiscard]] Result<std::vector<std::string>> tags_of(const RepositoryKey&, const Digest&) const;
+  // Repositories are those with a manifest.
   [[nodiscard]] Result<std::vector<std::string>> repositories(const std::string& route, const std::string& last, size_t limit) const;
+  [[nodiscard]] Result<bool> has_manifests(const RepositoryKey&) const;
   [[nodiscard]] Result<std::vector<Parent>> parents(const Digest& child) const;
   [[nodiscard]] Result<std::vector<RepositoryKey>> links(const Digest& blob) const;
-  [[nodiscard]] Result<std::vector<ReferrerRecord>> referrers(const RepositoryKey&, const Digest& subject) const;
+  // In the order of their digests, after `last`.
+  [[nodiscard]] Result<std::vector<NamedReferrer>> referrers(const RepositoryKey&, const Digest& subject, const std::optional<Digest>& last,
+                                                             size_t limit) const;
+  // Looks that are due at `now`, oldest first.
+  [[nodiscard]] Result<std::vector<Look>> looks(Time now, size_t limit) const;
   // Every repository's manifest record of this digest.
   [[nodiscard]] Result<std::vector<NamedManifest>> manifests_of(const Digest&) const;
   // Least recently used first, of one route. Those whose record cannot be understood are left out and told to `unreadable`.

@@ -25,20 +25,22 @@ Result<> Store::forget_locked(const Digest& digest) {
     must_reconcile_ = true;
     return removed;
   }
+  const std::lock_guard references(references_);
   auto forgotten = forget_record(digest, *record);
   if (!forgotten) must_reconcile_ = true;
+  if (forgotten && *record) budget_.release((*record)->route, (*record)->size);
   return forgotten;
 }
 
+// What the file takes is still on its account.
 Result<> Store::forget_record(const Digest& digest, const std::optional<BlobRecord>& record) {
-  const std::lock_guard tags(tags_);
   Catalog::Batch batch;
   if (record) batch.remove_blob(digest, *record);
   const auto manifests = catalog_->manifests_of(digest);
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {
     if (!is_mirror(manifest.repository.route)) continue;
-    if (auto removed = remove_manifest(batch, manifest); !removed) return removed;
+    if (auto removed = unrefer(batch, manifest); !removed) return removed;
   }
   // A mirror asks upstream again; a registry's link is a promise. Left behind, links would outnumber what is stored.
   const auto links = catalog_->links(digest);
@@ -47,25 +49,32 @@ Result<> Store::forget_record(const Digest& digest, const std::optional<BlobReco
     if (is_mirror(repository.route)) batch.remove_link(digest, repository);
   }
   if (batch.empty()) return {};
-  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
-  if (record) budget_.release(record->route, record->size);
-  return {};
+  return catalog_->write(std::move(batch), Durability::buffered);
 }
 
-// Wants tags_ held too.
-Result<> Store::remove_manifest(Catalog::Batch& batch, const NamedManifest& manifest) {
+// Takes a manifest out of its repository, with its tags. What it has needed may be dead now, and what refers to it, and it itself.
+Result<> Store::unrefer(Catalog::Batch& batch, const NamedManifest& manifest) {
   const RepositoryKey& repository = manifest.repository;
   batch.remove_manifest(repository, manifest.digest);
   batch.remove_link(manifest.digest, repository);
   const auto children = catalog_->children(repository, manifest.digest);
   if (!children) return failure(children.error());
-  for (const Digest& child : *children) batch.remove_edge(child, repository, manifest.digest);
-  if (manifest.record.subject) batch.remove_referrer(repository, *manifest.record.subject, manifest.digest);
-  const auto tags = catalog_->tags(repository, "", SIZE_MAX);
-  if (!tags) return failure(tags.error());
-  for (const NamedTag& tag : *tags) {
-    if (tag.record.digest == manifest.digest) batch.remove_tag(repository, tag.tag);
+  for (const Digest& child : *children) {
+    batch.remove_edge(child, repository, manifest.digest);
+    look_soon(batch, repository, child);
   }
+  if (manifest.record.subject) batch.remove_referrer(repository, *manifest.record.subject, manifest.digest);
+  const auto referrers = catalog_->referrers(repository, manifest.digest, std::nullopt, SIZE_MAX);
+  if (!referrers) return failure(referrers.error());
+  for (const NamedReferrer& referrer : *referrers) look_soon(batch, repository, referrer.digest);
+  const auto tags = catalog_->tags_of(repository, manifest.digest);
+  if (!tags) return failure(tags.error());
+  for (const std::string& tag : *tags) {
+    const auto record = catalog_->tag(repository, tag, Reach::disk);
+    if (!record) return failure(record.error());
+    if (*record) batch.remove_tag(repository, tag, **record);
+  }
+  look_soon(batch, repository, manifest.digest);
   return {};
 }
 

@@ -72,6 +72,13 @@ void Store::end_partial(ReceivedPartial partial, PartialEnd end) {
   forget_upload(id);
 }
 
+Result<> Store::drop_partial(const std::string& id) {
+  const std::lock_guard room(room_);
+  if (auto evicted = evict_partial(id); !evicted) return evicted;
+  forget_upload(id);  // there may be a record without a partial
+  return {};
+}
+
 void Store::keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation) {
   if (!writer->is_partial()) return;
   const uint64_t written = writer->written();

@@ -26,7 +26,7 @@ struct RepositoryKey {
 struct TagRecord {
   Digest digest;
   std::string media_type;
-  Time set_at{};      // when it was last pointed at this digest
+  Time set_at{};      // when it was last pushed; mirrors: when it was first seen to name this digest
   Time checked_at{};  // mirrors: when upstream last said that it is so
   Time pulled_at{};
 };

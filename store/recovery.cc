@@ -34,6 +34,7 @@ Result<> Store::recover() {
   recovered_.was_clean = *clean;
   // From here on the catalog may be ahead of its mark, so the mark goes first.
   if (auto marked = catalog_->set_clean(false); !marked) return marked;
+  if (auto emptied = recover_trash(); !emptied) return emptied;
   if (auto counted = *clean ? count_blobs() : reconcile_blobs(); !counted) return counted;
   if (auto partials = recover_partials(); !partials) return partials;
   if (auto dropped = drop_stale_fill_records(); !dropped) return dropped;
@@ -106,6 +107,7 @@ Result<> Store::adopt(const Blobs::Stored& stored) {
   const BlobRecord record{stored.stat.size, *std::move(owner), stored.stat.modified, stored.stat.modified};
   Catalog::Batch batch;
   batch.put_blob(stored.digest, record, std::nullopt);
+  batch.put_look(clock_.now() + settings_.lease, stored.digest);
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
   budget_.add_stored(record.route, record.size);
   ++recovered_.files_adopted;
@@ -132,6 +134,23 @@ Result<std::string> Store::owner_of(const Digest& digest) {
   if (!parents) return failure(parents.error());
   if (!parents->empty()) return parents->front().repository.route;
   return std::string();
+}
+
+// What is known still was on its way out when the power went: it comes back, and is looked at again.
+Result<> Store::recover_trash() {
+  const auto trashed = blobs_.trashed();
+  if (!trashed) return failure(trashed.error());
+  for (const Digest& digest : *trashed) {
+    const auto record = catalog_->blob(digest, Reach::disk);
+    if (!record) return failure(record.error());
+    const bool is_known = *record && !blobs_.open(digest, (*record)->size);
+    const auto done = is_known ? blobs_.restore(digest) : blobs_.remove_trashed(digest);
+    if (done && !is_known) ++recovered_.files_removed;
+    if (done) continue;
+    must_reconcile_ = true;
+    log_.error("trash_not_emptied", {{"digest", digest.text()}, {"error", done.error().message}});
+  }
+  return {};
 }
 
 Result<> Store::recover_partials() {

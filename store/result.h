@@ -21,6 +21,7 @@ struct Error {
     corrupt,      // bytes do not match their digest, their length or their type
     full,         // no room left after eviction, or the disk says ENOSPC
     invalid,      // the caller asked for something malformed
+    too_large,    // the caller sent more than is accepted
     conflict,     // it is legal, but not in this state (an upload out of order, a delete of something alive)
     would_block,  // the answer is not in memory: ask again from a worker
     internal,     // our fault, or the disk's

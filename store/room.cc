@@ -195,21 +195,29 @@ Result<> Store::evict_partial(const std::string& id) {
 }
 
 Result<> Store::evict_blob(const UsedBlob& blob) {
-  const std::lock_guard lock(change_of(blob.digest));
-  const auto record = catalog_->blob(blob.digest, Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record) return {};
-  // Asked again under the lock: a push may have come to need it.
-  const auto needed = is_needed_elsewhere(blob.digest);
-  if (!needed) return failure(needed.error());
-  if (*needed) return {};
-  const auto removed = blobs_.remove_if_unread(blob.digest);
-  if (!removed && removed.error().kind != Error::Kind::not_found) return failure(removed.error());
-  if (removed && !*removed) return {};
-  if (auto forgotten = forget_record(blob.digest, *record); !forgotten) return forgotten;
+  std::optional<Trashed> trashed;
+  {
+    const std::lock_guard lock(change_of(blob.digest));
+    const std::lock_guard references(references_);
+    const auto record = catalog_->blob(blob.digest, Reach::disk);
+    if (!record) return failure(record.error());
+    if (!*record) return {};
+    // Asked again under the locks: a push may have come to need it.
+    const auto needed = is_needed_elsewhere(blob.digest);
+    if (!needed) return failure(needed.error());
+    if (*needed) return {};
+    const auto removed = blobs_.trash_if_unread(blob.digest);
+    if (!removed && removed.error().kind != Error::Kind::not_found) return failure(removed.error());
+    if (removed && !*removed) return {};
+    trashed = Trashed{blob.digest, (*record)->route, (*record)->size};
+    if (auto forgotten = forget_record(blob.digest, *record); !forgotten) {
+      (void)blobs_.restore(blob.digest);
+      return forgotten;
+    }
+  }
   ++evicted_;
-  log_.debug("blob_evicted", {{"digest", blob.digest.text()}, {"route", (*record)->route}, {"bytes", static_cast<int64_t>((*record)->size)}});
-  return {};
+  log_.debug("blob_evicted", {{"digest", blob.digest.text()}, {"route", trashed->route}, {"bytes", static_cast<int64_t>(trashed->bytes)}});
+  return empty(*trashed);
 }
 
 }  // namespace breakwater::store

@@ -37,7 +37,7 @@ struct Store::Lock {
 };
 
 Store::Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log)
-    : settings_(settings), disk_(disk), clock_(clock), log_(log), budget_(settings.bytes_max), blobs_(disk, settings.data) {
+    : settings_(settings), disk_(disk), clock_(clock), log_(log), budget_(settings.bytes_max), blobs_(disk, settings.data), leases_(clock, settings.lease) {
   for (const auto& [route, bytes_max] : settings_.route_bytes_max) budget_.set_bound(route, bytes_max);
 }
 
@@ -117,8 +117,13 @@ Result<Blob> Store::commit_blob(BlobWriter& writer, Reservation&& reservation, c
   const auto previous = catalog_->blob(digest, Reach::disk);
   if (!previous) return failure(previous.error());
   Catalog::Batch batch;
-  batch.put_link(digest, repository, {clock_.now()});
+  const Time now = clock_.now();
+  batch.put_link(digest, repository, {now});
   batch.remove_upload(writer.id());
+  if (!is_mirror(repository.route)) {
+    (void)leases_.take(digest);
+    batch.put_look(now + settings_.lease, digest);
+  }
   return commit_locked(writer, reservation, *previous, std::move(batch), durability);
 }
 
@@ -127,7 +132,9 @@ Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation, 
                                   Durability durability) {
   const Time now = clock_.now();
   const Digest digest = *writer.verified();
-  const BlobRecord record{writer.written(), reservation.route(), now, now};
+  // A registry's blob stays on its account: it is not a mirror's to evict.
+  const bool is_kept = previous && !is_mirror(previous->route);
+  const BlobRecord record{writer.written(), is_kept ? previous->route : reservation.route(), now, now};
   auto blob = writer.commit();
   if (!blob) return blob;
   batch.put_blob(digest, record, previous);
@@ -137,118 +144,9 @@ Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation, 
     return failure(written.error());
   }
   writer.leave_account();
-  reservation.commit(record.size);
-  if (previous) budget_.release(previous->route, previous->size);
+  reservation.commit(is_kept ? 0 : record.size);
+  if (previous && !is_kept) budget_.release(previous->route, previous->size);
   return blob;
-}
-
-// --- manifests
-
-Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
-                             const std::string& tag, Durability durability) {
-  if (digest_of(digest.algorithm(), bytes) != digest) {
-    return failure(Error::Kind::corrupt, "a manifest of " + std::to_string(bytes.size()) + " bytes is not " + digest.text());
-  }
-  const auto put = put_held_manifest(repository, digest, bytes, content, tag, durability);
-  if (!put) return failure(put.error());
-  if (*put) return {};
-  // Reserved before the digest's lock is taken, because making room takes such locks too.
-  auto reservation = reserve(repository.route, bytes.size());
-  if (!reservation) return failure(reservation.error());
-  return put_new_manifest(repository, digest, bytes, content, tag, *std::move(reservation), durability);
-}
-
-// False if its bytes are not here.
-Result<bool> Store::put_held_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
-                                      const std::string& tag, Durability durability) {
-  const std::lock_guard lock(change_of(digest));
-  const auto record = catalog_->blob(digest, Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record) return false;
-  const auto blob = blobs_.open(digest, (*record)->size);
-  if (!blob || read_blob(*blob) != bytes) return false;  // one that has rotted is written anew
-  const std::lock_guard tags(tags_);
-  Catalog::Batch batch;
-  if (auto added = add_manifest(batch, repository, digest, content, tag); !added) return failure(added.error());
-  if (auto written = catalog_->write(std::move(batch), durability); !written) return failure(written.error());
-  note_use(digest);
-  return true;
-}
-
-Result<> Store::put_new_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
-                                 const std::string& tag, Reservation reservation, Durability durability) {
-  const std::lock_guard lock(change_of(digest));
-  const std::string id = "manifest-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex();
-  auto writer = blobs_.receive(id, digest.algorithm());
-  if (!writer) return failure(writer.error());
-  const auto commit = [&]() -> Result<> {
-    if (auto appended = (*writer)->append(bytes); !appended) return appended;
-    if (auto verified = (*writer)->verify(digest); !verified) return verified;
-    if (auto synced = (*writer)->sync(); !synced) return synced;
-    const auto previous = catalog_->blob(digest, Reach::disk);
-    if (!previous) return failure(previous.error());
-    const std::lock_guard tags(tags_);
-    Catalog::Batch batch;
-    if (auto added = add_manifest(batch, repository, digest, content, tag); !added) return added;
-    auto blob = commit_locked(**writer, reservation, *previous, std::move(batch), durability);
-    if (!blob) return failure(blob.error());
-    return {};
-  };
-  auto committed = commit();
-  if (!committed) (*writer)->discard();
-  return committed;
-}
-
-// Wants tags_ held.
-Result<> Store::add_manifest(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest, const ManifestContent& content,
-                             const std::string& tag) {
-  const Time now = clock_.now();
-  batch.put_manifest(repository, digest, content.record);
-  batch.put_link(digest, repository, {now});
-  for (const ManifestContent::Child& child : content.children) batch.put_edge(child.digest, repository, digest, child.edge);
-  if (content.record.subject && !content.referrer_descriptor.empty()) {
-    batch.put_referrer(repository, *content.record.subject, digest, {content.referrer_descriptor, content.record.artifact_type});
-  }
-  if (tag.empty()) return {};
-  const auto before = catalog_->tag(repository, tag, Reach::disk);
-  if (!before) return failure(before.error());
-  TagRecord record{digest, content.record.media_type, now, now, now};
-  if (*before) record.pulled_at = (*before)->pulled_at;
-  if (*before && (*before)->digest == digest) record.set_at = (*before)->set_at;
-  batch.put_tag(repository, tag, record);
-  return {};
-}
-
-Result<> Store::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record, Durability durability) {
-  const std::lock_guard tags(tags_);
-  const auto manifest = catalog_->manifest(repository, record.digest, Reach::disk);
-  if (!manifest) return failure(manifest.error());
-  if (!*manifest) return failure(Error::Kind::not_found, repository.repository + " has no manifest " + record.digest.text());
-  Catalog::Batch batch;
-  batch.put_tag(repository, tag, record);
-  return catalog_->write(std::move(batch), durability);
-}
-
-Result<std::string> Store::manifest_bytes(const RepositoryKey& repository, const Digest& digest) {
-  const auto record = catalog_->manifest(repository, digest, Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
-  const auto blob = open_blob(digest);
-  if (!blob) return failure(blob.error());
-  auto bytes = read_blob(*blob);
-  if (!bytes) return bytes;
-  if (digest_of(digest.algorithm(), *bytes) != digest) {
-    // Read again under the lock: a put may have replaced it by a right one.
-    const std::lock_guard lock(change_of(digest));
-    const auto again = blobs_.open(digest, blob->size);
-    if (again) bytes = read_blob(*again);
-    if (again && bytes && digest_of(digest.algorithm(), *bytes) == digest) return bytes;
-    log_.error("blob_corrupt", {{"digest", digest.text()}});
-    if (auto forgotten = forget_locked(digest); !forgotten) return failure(forgotten.error());
-    return failure(Error::Kind::corrupt, "the stored manifest " + digest.text() + " does not match its digest any more");
-  }
-  note_use(digest);
-  return bytes;
 }
 
 Result<std::string> Store::read_blob(const Blob& blob) {

@@ -6,8 +6,8 @@
 // Use is noted in memory and written now and then (flush_uses), so that a pull costs no write.
 //
 // Locks, in the order in which they are taken: room_ (who makes room and who measures it), one of changes_ (one change of meaning at a
-// time for a digest), tags_ (a tag and the manifest it names change together), then those of the parts. The loop waits for none of the
-// first three.
+// time for a digest), references_ (who refers to what: whoever adds a reference looks under it that the thing is there, and whoever removes a
+// thing that nothing refers to it), then those of the parts. Nothing is synced under references_. The loop waits for none of the first three.
 #pragma once
 
 #include <array>
@@ -28,6 +28,7 @@
 #include "store/clock.h"
 #include "store/disk.h"
 #include "store/eviction.h"
+#include "store/leases.h"
 #include "store/log.h"
 
 namespace breakwater::store {
@@ -38,6 +39,7 @@ struct StoreSettings {
   std::map<std::string, uint64_t> route_bytes_max;       // by route name; absent = only the whole bounds it
   std::vector<std::string> mirror_routes;                // routes whose blobs may be evicted at will
   uint64_t catalog_cache_bytes = 8ULL << 20;
+  Time::duration lease = std::chrono::hours(1);  // for so long what a client of a registry was told exists is not collected
 };
 
 // What one manifest names, as the layer that reads manifests found it.
@@ -107,6 +109,8 @@ class Store {
   // Ends the work of a writer that was not committed: `keep` leaves the partial for a later resume and counts it as stored by nobody.
   enum class PartialEnd { keep, discard };
   void end_partial(ReceivedPartial partial, PartialEnd end);
+  // Removes incoming/<id>, which nobody is at work on, and its upload record.
+  [[nodiscard]] Result<> drop_partial(const std::string& id);
   static std::string fill_id(const Digest& digest);  // "fill-sha256-<hex>"
 
   // --- manifests
@@ -127,7 +131,42 @@ class Store {
   // only the file and its record go, because nobody could bring the rest back.
   [[nodiscard]] Result<> forget_blob(const Digest& digest);
 
+  // --- a registry of our own: what it acknowledges is synced, and whole
+  //
+  // A manifest is stored only if all that it needs is in its repository, in one batch that nothing can come between. What a client was told
+  // exists is leased: it is not collected under him.
+
+  // The blob, if `repository` may serve it, leased. `not_found` else; `would_block` if memory does not tell. Never blocks for Reach::memory.
+  [[nodiscard]] Result<Blob> hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach);
+  struct HeldManifest {
+    Digest digest;
+    ManifestRecord record;
+  };
+  // A manifest that the repository has, or that one of its tags names, leased, and with it all that the manifest names. Likewise.
+  [[nodiscard]] Result<HeldManifest> hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach);
+  [[nodiscard]] Result<HeldManifest> hold_tag(const RepositoryKey& repository, const std::string& tag, Reach reach);
+
+  // Lets `to` serve a blob that a repository of the same route has: the one called `from`, or any if that is empty. False if none has it.
+  [[nodiscard]] Result<bool> mount_blob(const RepositoryKey& to, const std::string& from, const Digest& digest);
+  // Stores a manifest under all of `tags`, or returns the children that the repository does not have, and has stored nothing.
+  [[nodiscard]] Result<std::vector<Digest>> push_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes,
+                                                          const ManifestContent& content, const std::vector<std::string>& tags);
+
+  // `not_found` if it is not there. A tag goes alone; a manifest goes with the tags that name it, and is `conflict` while another manifest
+  // of the repository needs it; so is a blob. The message says which.
+  [[nodiscard]] Result<> remove_tag(const RepositoryKey& repository, const std::string& tag);
+  [[nodiscard]] Result<> remove_manifest(const RepositoryKey& repository, const Digest& digest);
+  [[nodiscard]] Result<> remove_blob(const RepositoryKey& repository, const Digest& digest);
+
   // --- upkeep
+
+  // Looks at what may be dead and is not leased any more, at most `looks_max` things, and removes what is. How many it looked at; 0 if there
+  // is nothing to do now, or if another thread is at it.
+  [[nodiscard]] Result<size_t> collect(size_t looks_max);
+  struct Collected {
+    uint64_t manifests = 0, blobs = 0, bytes = 0;  // since the start
+  };
+  Collected collected() const;
 
   [[nodiscard]] Result<> flush_uses();
   void measure();  // what the catalog and the folders take of the disk, into the budget
@@ -170,6 +209,7 @@ class Store {
   Result<> adopt(const Blobs::Stored& stored);
   Result<bool> is_whole(const Blobs::Stored& stored);
   Result<std::string> owner_of(const Digest& digest);
+  Result<> recover_trash();
   Result<> recover_partials();
   Result<> drop_stale_fill_records();
 
@@ -187,13 +227,45 @@ class Store {
 
   Result<Blob> commit_locked(BlobWriter& writer, Reservation& reservation, const std::optional<BlobRecord>& previous, Catalog::Batch batch,
                              Durability durability);
-  Result<bool> put_held_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
-                                 const std::string& tag, Durability durability);
-  Result<> put_new_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
-                            const std::string& tag, Reservation reservation, Durability durability);
-  Result<> add_manifest(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest, const ManifestContent& content,
-                        const std::string& tag);
   Result<std::string> read_blob(const Blob& blob);
+
+  // manifests.cc
+  struct Put;
+  Result<> put(Put& put, Durability durability);
+  Result<bool> holds_bytes(const Put& put);
+  Result<> store_bytes(const Put& put, Reservation& reservation);
+  Result<> refer(Put& put);
+  Result<> add_tag(Catalog::Batch& batch, const RepositoryKey& repository, const std::string& tag, const Digest& digest, const std::string& media_type);
+  Result<std::vector<Digest>> missing_children(const RepositoryKey& repository, const ManifestContent& content);
+
+  // holding.cc
+  std::optional<Leases::Ticket> take_lease(const Digest& digest, Reach reach);
+  Result<bool> link_from(const RepositoryKey& to, const std::string& from, const Digest& digest);
+  Result<bool> may_serve_any(const std::string& route, const std::string& name, const Digest& digest);
+
+  // removal.cc; these want references_ held.
+  Result<> check_unneeded(const RepositoryKey& repository, const Digest& digest);
+  void look_soon(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest);
+
+  // collection.cc
+  struct Trashed {
+    Digest digest;
+    std::string route;
+    uint64_t bytes = 0;
+  };
+  struct BlobUse {
+    bool by_registry = false;
+    std::optional<std::string> mirror;  // a route
+  };
+  Result<> postpone(const Look& look, Time until);
+  Result<std::optional<Trashed>> look_at(const Look& look);
+  Result<size_t> collect_manifests(Catalog::Batch& batch, const Digest& digest);
+  Result<bool> is_alive(const NamedManifest& manifest);
+  Result<std::optional<Trashed>> collect_blob(const Digest& digest, Catalog::Batch batch);
+  Result<BlobUse> collect_links(Catalog::Batch& batch, const Digest& digest);
+  Result<> give_to_mirror(const std::string& route, const Digest& digest, const BlobRecord& record, Catalog::Batch batch);
+  Result<> empty_trash();
+  Result<> empty(const Trashed& trashed);
 
   // partials.cc
   Result<Reservation> claim(const std::string& route, const std::string& id);
@@ -201,10 +273,10 @@ class Store {
   void keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation);
   void forget_upload(const std::string& id);
 
-  // forgetting.cc; these want the digest's lock of changes_ held.
+  // forgetting.cc; these want the digest's lock of changes_ held, and the last two references_.
   Result<> forget_locked(const Digest& digest);
   Result<> forget_record(const Digest& digest, const std::optional<BlobRecord>& record);
-  Result<> remove_manifest(Catalog::Batch& batch, const NamedManifest& manifest);
+  Result<> unrefer(Catalog::Batch& batch, const NamedManifest& manifest);
   void add_use(Catalog::Batch& batch, const Digest& digest, Time used_at);
 
   StoreSettings settings_;
@@ -214,16 +286,20 @@ class Store {
   std::unique_ptr<Lock> lock_;
   Budget budget_;
   Blobs blobs_;
+  Leases leases_;
   std::unique_ptr<Catalog> catalog_;
   std::mutex room_;
   uint64_t growth_ = 0;  // what the catalog may grow by until it is measured again; wants room_
   std::array<std::mutex, 64> changes_;
-  std::mutex tags_;
+  std::mutex references_;
   std::mutex uses_mutex_;
   std::unordered_map<Digest, Time, DigestHash> uses_;
   std::mutex partials_mutex_;
   std::map<std::string, IdlePartial> idle_partials_;  // by id
   std::atomic<uint64_t> evicted_ = 0;
+  std::mutex collecting_;
+  std::vector<Trashed> trash_;  // unlinked from the catalog; wants collecting_
+  std::atomic<uint64_t> collected_manifests_ = 0, collected_blobs_ = 0, collected_bytes_ = 0;
   bool is_open_ = false;
   std::atomic<bool> must_reconcile_ = false;  // a file may be there that the catalog does not know, or the other way round
   Recovered recovered_;

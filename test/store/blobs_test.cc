@@ -138,16 +138,16 @@ TEST_CASE("a reader keeps a removed blob, and nobody else gets it") {
   CHECK(world.blobs.open(blob.digest, blob.size).error().kind == Error::Kind::not_found);
 }
 
-TEST_CASE("what somebody reads is not removed by remove_if_unread, however many other blobs are opened") {
+TEST_CASE("what somebody reads is not removed by trash_if_unread, however many other blobs are opened") {
   World world;
   std::optional<Blob> read = world.put(content_of(10, 7));
   const Digest digest = read->digest;
   for (uint32_t seed = 100; seed < 110; ++seed) world.put(content_of(10, seed));
   CHECK(world.blobs.is_read(digest));
-  CHECK(*world.blobs.remove_if_unread(digest) == false);
+  CHECK(*world.blobs.trash_if_unread(digest) == false);
   read.reset();
   CHECK_FALSE(world.blobs.is_read(digest));
-  CHECK(*world.blobs.remove_if_unread(digest) == true);
+  CHECK(*world.blobs.trash_if_unread(digest) == true);
   CHECK(world.blobs.open(digest, 10).error().kind == Error::Kind::not_found);
 }
 
@@ -232,7 +232,7 @@ TEST_CASE("threads that open, evict and receive the same blobs only ever see who
         std::string found(content.size(), '\0');
         wrong += disk->read(*blob->file, 0, found) != content.size() || found != content;
       }
-      if (i % 3 == 0) (void)blobs.remove_if_unread(digest);
+      if (i % 3 == 0) (void)blobs.trash_if_unread(digest);
     }
   };
   std::vector<std::thread> threads;

@@ -35,7 +35,7 @@ TEST_CASE("what one batch wrote is there after a restart, all of it") {
   world.write([](Catalog::Batch& batch) {
     batch.put_manifest(kAlpine, digest("m"), {"type", 7, digest("s"), "", at(1), at(2)});
     batch.put_edge(digest("layer"), kAlpine, digest("m"), {"layer", 5, false});
-    batch.put_tag(kAlpine, "3.20", {digest("m"), "type", at(1), at(1), at(1)});
+    batch.put_tag(kAlpine, "3.20", {digest("m"), "type", at(1), at(1), at(1)}, std::nullopt);
     batch.put_referrer(kAlpine, digest("s"), digest("m"), {"{}", "sbom"});
     batch.put_link(digest("layer"), kAlpine, {at(1)});
     batch.put_upload("id", {"private", "a", Algorithm::sha256, 3, at(1)});
@@ -48,7 +48,7 @@ TEST_CASE("what one batch wrote is there after a restart, all of it") {
   CHECK((*catalog.parent_in(digest("layer"), kAlpine, Reach::disk))->parent == digest("m"));
   CHECK(catalog.parents(digest("layer"))->size() == 1);
   CHECK(catalog.children(kAlpine, digest("m"))->at(0) == digest("layer"));
-  CHECK(catalog.referrers(kAlpine, digest("s"))->at(0).artifact_type == "sbom");
+  CHECK(catalog.referrers(kAlpine, digest("s"), std::nullopt, 10)->at(0).record.artifact_type == "sbom");
   CHECK(catalog.links(digest("layer"))->at(0) == kAlpine);
   CHECK(catalog.link(digest("layer"), kAlpine, Reach::disk)->has_value());
   CHECK((*catalog.upload("id", Reach::disk))->received == 3);
@@ -88,8 +88,8 @@ TEST_CASE("what was removed is gone from every index") {
 TEST_CASE("tags come in byte order, from after the last one, at most as many as asked") {
   World world;
   world.write([](Catalog::Batch& batch) {
-    for (const char* tag : {"b", "a", "C", "a-1", "a.1", "latest"}) batch.put_tag(kAlpine, tag, {digest(tag), "", {}, {}, {}});
-    batch.put_tag(kAlpineSlim, "other", {digest("o"), "", {}, {}, {}});
+    for (const char* tag : {"b", "a", "C", "a-1", "a.1", "latest"}) batch.put_tag(kAlpine, tag, {digest(tag), "", {}, {}, {}}, std::nullopt);
+    batch.put_tag(kAlpineSlim, "other", {digest("o"), "", {}, {}, {}}, std::nullopt);
   });
   const auto names = [&](const std::string& last, size_t limit) {
     std::vector<std::string> found;
@@ -136,7 +136,7 @@ TEST_CASE("blobs come in the order of their use, which a new use changes") {
 
 TEST_CASE("a read from memory says would_block rather than read the disk, and answers once the disk was read") {
   World world;
-  world.write([](Catalog::Batch& batch) { batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}, {}}); });
+  world.write([](Catalog::Batch& batch) { batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}, {}}, std::nullopt); });
   CHECK(world.catalog->tag(kAlpine, "3.20", Reach::memory)->has_value());  // still in the memtable
   REQUIRE(world.catalog->flush());
   world.reopen();
@@ -178,7 +178,7 @@ TEST_CASE("a tag and its manifest appear together to every reader") {
     for (int i = 0; i < 500; ++i) {
       Catalog::Batch batch;
       batch.put_manifest(kAlpine, digest(std::to_string(i)), {});
-      batch.put_tag(kAlpine, "latest", {digest(std::to_string(i)), "", {}, {}, {}});
+      batch.put_tag(kAlpine, "latest", {digest(std::to_string(i)), "", {}, {}, {}}, std::nullopt);
       wrong += !world.catalog->write(std::move(batch), Durability::buffered).has_value();
     }
     done = true;

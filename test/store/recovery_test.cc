@@ -34,7 +34,7 @@ TEST_CASE("after a clean stop the catalog is believed and no file is looked at")
   CHECK(world.store->recovered().was_clean);
   CHECK(world.store->recovered().blobs == 1);
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000));
-  CHECK(world.disk.count(test::FaultyDisk::Operation::list) - stats <= 3);  // the two folders of blobs, and incoming/
+  CHECK(world.disk.count(test::FaultyDisk::Operation::list) - stats <= 4);  // the two folders of blobs, incoming/ and trash/
   CHECK(world.holds(world.content));
 }
 

@@ -377,7 +377,7 @@ TEST_CASE("a manifest, its tag and what it names appear together") {
   CHECK((*world.store->catalog().tag(kAlpine, "3.20", Reach::memory))->digest == digest_of(bytes));
   CHECK(*world.store->may_serve(kAlpine, layer, Reach::memory));
   CHECK_FALSE(*world.store->may_serve(kTool, layer, Reach::memory));
-  CHECK(world.store->catalog().referrers(kAlpine, digest_of("subject"))->size() == 1);
+  CHECK(world.store->catalog().referrers(kAlpine, digest_of("subject"), std::nullopt, 10)->size() == 1);
   CHECK(world.store->manifest_bytes(kTool, digest_of(bytes)).error().kind == Error::Kind::not_found);
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
@@ -453,7 +453,7 @@ TEST_CASE("manifests go last, and with them their tags, edges and referrers") {
   CHECK_FALSE(catalog.manifest(kAlpine, digest_of(bytes), Reach::disk)->has_value());
   CHECK(catalog.parents(digest_of("layer"))->empty());
   CHECK(catalog.children(kAlpine, digest_of(bytes))->empty());
-  CHECK(catalog.referrers(kAlpine, digest_of("subject"))->empty());
+  CHECK(catalog.referrers(kAlpine, digest_of("subject"), std::nullopt, 10)->empty());
 }
 
 TEST_CASE("a manifest whose stored bytes have rotted is written anew when it is put again") {

@@ -1,0 +1,203 @@
+// The part of Store that collects: what nothing refers to any more, and no client relies on, goes.
+//
+// There is no mark phase. Whatever takes a reference away queues a look at what it referred to; a look decides under the locks that those who
+// add references take, so that nothing comes between. What is removed may leave others without reference: they are queued in the same batch.
+// A look stays in the catalog until it has been done, so a stop at any moment loses none.
+#include <set>
+#include <utility>
+
+#include "store/store.h"
+
+namespace breakwater::store {
+namespace {
+
+// While this lives nobody can be told that the digest exists.
+class Removal {
+ public:
+  Removal(Leases& leases, const Digest& digest) : leases_(leases), digest_(digest), is_begun_(leases.begin_removal(digest)) {}
+  Removal(const Removal&) = delete;
+  Removal& operator=(const Removal&) = delete;
+  ~Removal() {
+    if (is_begun_) leases_.end_removal(digest_);
+  }
+  bool is_begun() const { return is_begun_; }
+
+ private:
+  Leases& leases_;
+  const Digest& digest_;
+  const bool is_begun_;
+};
+
+}  // namespace
+
+Result<size_t> Store::collect(size_t looks_max) {
+  const std::unique_lock collecting(collecting_, std::try_to_lock);
+  if (!collecting) return 0;
+  leases_.prune();
+  const auto looks = catalog_->looks(clock_.now(), looks_max);
+  if (!looks) return failure(looks.error());
+  for (const Look& look : *looks) {
+    auto dead = look_at(look);
+    if (!dead) {
+      // One that cannot be decided now must not keep the others waiting.
+      log_.error("look_failed", {{"digest", look.digest.text()}, {"error", dead.error().message}});
+      if (auto postponed = postpone(look, clock_.now() + settings_.lease); !postponed) return failure(postponed.error());
+    } else if (*dead) {
+      trash_.push_back(**std::move(dead));
+    }
+  }
+  if (auto emptied = empty_trash(); !emptied) return failure(emptied.error());
+  return looks->size();
+}
+
+Result<> Store::postpone(const Look& look, Time until) {
+  Catalog::Batch batch;
+  batch.remove_look(look.due, look.digest);
+  batch.put_look(until, look.digest);
+  return catalog_->write(std::move(batch), Durability::buffered);
+}
+
+// What went to the trash, if it did.
+Result<std::optional<Store::Trashed>> Store::look_at(const Look& look) {
+  const std::lock_guard lock(change_of(look.digest));
+  const Removal removal(leases_, look.digest);
+  if (!removal.is_begun()) {
+    if (auto postponed = postpone(look, leases_.until(look.digest)); !postponed) return failure(postponed.error());
+    return std::nullopt;
+  }
+  const std::lock_guard references(references_);
+  Catalog::Batch batch;
+  batch.remove_look(look.due, look.digest);
+  const auto manifests = collect_manifests(batch, look.digest);
+  if (!manifests) return failure(manifests.error());
+  if (*manifests > 0) {
+    // Its next look, which this has queued, finds what is left: links and the file.
+    if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
+    collected_manifests_ += *manifests;
+    return std::nullopt;
+  }
+  return collect_blob(look.digest, std::move(batch));
+}
+
+// Takes it out of the registries' repositories where it is dead; out of how many.
+Result<size_t> Store::collect_manifests(Catalog::Batch& batch, const Digest& digest) {
+  const auto manifests = catalog_->manifests_of(digest);
+  if (!manifests) return failure(manifests.error());
+  size_t dead = 0;
+  for (const NamedManifest& manifest : *manifests) {
+    if (is_mirror(manifest.repository.route)) continue;
+    const auto alive = is_alive(manifest);
+    if (!alive) return failure(alive.error());
+    if (*alive) continue;
+    if (auto removed = unrefer(batch, manifest); !removed) return failure(removed.error());
+    ++dead;
+    log_.debug("manifest_collected", {{"repository", manifest.repository.repository}, {"digest", digest.text()}});
+  }
+  return dead;
+}
+
+// Tagged, child of a manifest that is here (else its edge would have gone with it), or referrer of one.
+Result<bool> Store::is_alive(const NamedManifest& manifest) {
+  const auto tags = catalog_->tags_of(manifest.repository, manifest.digest);
+  if (!tags) return failure(tags.error());
+  if (!tags->empty()) return true;
+  const auto parent = catalog_->parent_in(manifest.digest, manifest.repository, Reach::disk);
+  if (!parent) return failure(parent.error());
+  if (*parent) return true;
+  if (!manifest.record.subject) return false;
+  const auto subject = catalog_->manifest(manifest.repository, *manifest.record.subject, Reach::disk);
+  if (!subject) return failure(subject.error());
+  return subject->has_value();
+}
+
+Result<std::optional<Store::Trashed>> Store::collect_blob(const Digest& digest, Catalog::Batch batch) {
+  const auto use = collect_links(batch, digest);
+  if (!use) return failure(use.error());
+  const auto record = catalog_->blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  const bool is_ours = *record && (!is_mirror((*record)->route) || (*record)->route.empty());
+  if (use->by_registry || !is_ours) {
+    if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
+    return std::nullopt;
+  }
+  const bool has_room = use->mirror && budget_.shortage(*use->mirror, (*record)->size).route == 0;
+  if (has_room) {
+    if (auto given = give_to_mirror(*use->mirror, digest, **record, std::move(batch)); !given) return failure(given.error());
+    return std::nullopt;
+  }
+  const auto trashed = blobs_.trash(digest);
+  if (!trashed && trashed.error().kind != Error::Kind::not_found) return failure(trashed.error());
+  batch.remove_blob(digest, **record);
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) {
+    if (trashed && !blobs_.restore(digest)) must_reconcile_ = true;
+    return failure(written.error());
+  }
+  ++collected_blobs_;
+  collected_bytes_ += (*record)->size;
+  log_.debug("blob_collected", {{"digest", digest.text()}, {"bytes", static_cast<int64_t>((*record)->size)}});
+  return Trashed{digest, (*record)->route, (*record)->size};
+}
+
+// Removes the links of registries that nothing but the lease has kept, and says who needs the blob still.
+Result<Store::BlobUse> Store::collect_links(Catalog::Batch& batch, const Digest& digest) {
+  BlobUse use;
+  const auto parents = catalog_->parents(digest);
+  if (!parents) return failure(parents.error());
+  const auto links = catalog_->links(digest);
+  if (!links) return failure(links.error());
+  std::set<RepositoryKey> needing;
+  for (const Parent& parent : *parents) needing.insert(parent.repository);
+  for (const RepositoryKey& repository : *links) {
+    const auto manifest = catalog_->manifest(repository, digest, Reach::disk);
+    if (!manifest) return failure(manifest.error());
+    if (*manifest || is_mirror(repository.route)) {
+      needing.insert(repository);
+    } else if (!needing.contains(repository)) {
+      batch.remove_link(digest, repository);
+    }
+  }
+  for (const RepositoryKey& repository : needing) {
+    if (is_mirror(repository.route)) {
+      use.mirror = repository.route;
+    } else {
+      use.by_registry = true;
+    }
+  }
+  return use;
+}
+
+// A mirror that may serve it as well takes it over, on its own account.
+Result<> Store::give_to_mirror(const std::string& route, const Digest& digest, const BlobRecord& record, Catalog::Batch batch) {
+  BlobRecord given = record;
+  given.route = route;
+  batch.put_blob(digest, given, record);
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
+  budget_.release(record.route, record.size);
+  budget_.add_stored(route, record.size);
+  return {};
+}
+
+// Frees the bytes, once it is sure that no power cut brings back a record of them.
+Result<> Store::empty_trash() {
+  if (trash_.empty()) return {};
+  if (auto synced = catalog_->sync(); !synced) return synced;
+  while (!trash_.empty()) {
+    if (auto emptied = empty(trash_.back()); !emptied) return emptied;
+    trash_.pop_back();
+  }
+  return {};
+}
+
+Result<> Store::empty(const Trashed& trashed) {
+  const auto removed = blobs_.remove_trashed(trashed.digest);
+  if (!removed && removed.error().kind != Error::Kind::not_found) {
+    must_reconcile_ = true;
+    return removed;
+  }
+  budget_.release(trashed.route, trashed.bytes);
+  return {};
+}
+
+Store::Collected Store::collected() const { return {collected_manifests_, collected_blobs_, collected_bytes_}; }
+
+}  // namespace breakwater::store

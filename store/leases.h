@@ -1,0 +1,60 @@
+// What clients have been told exists, and until when they may rely on it. The collector asks here before it removes anything:
+//
+//   take() ... its time passes            begin_removal() --> being removed --> end_removal()
+//     `-- until then begin_removal() is refused     `-- until then take() is refused
+//
+// So the one who tells and the one who removes never cross: whoever comes second knows. In memory only; after a start nothing may be
+// removed until one lease has passed, because those of the process before are not known. May be called from any thread; never blocks.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "store/clock.h"
+#include "store/digest.h"
+
+namespace breakwater::store {
+
+class Leases {
+ public:
+  Leases(const Clock& clock, Time::duration length) : clock_(clock), length_(length), begun_at_(clock.now()) {}
+
+  // Names one take(), to undo it.
+  using Ticket = uint64_t;
+  // Empty while it is being removed: wait for that, and look again whether it is there.
+  std::optional<Ticket> take(const Digest& digest);
+  // Nobody was told after all. Nothing happens if it was taken again meanwhile.
+  void undo(const Digest& digest, Ticket ticket);
+
+  bool is_leased(const Digest& digest) const;
+  // When what is not leased again may go; the past if it may now.
+  Time until(const Digest& digest) const;
+  // False if it is leased.
+  [[nodiscard]] bool begin_removal(const Digest& digest);
+  void end_removal(const Digest& digest);
+
+  // Forgets leases that have passed. Cheap enough for now and then.
+  void prune();
+  size_t size() const;
+
+ private:
+  struct Lease {
+    Time until;
+    Ticket ticket;
+    bool is_first;  // there was none when it was taken
+  };
+  bool is_leased_locked(const Digest& digest) const;
+
+  const Clock& clock_;
+  const Time::duration length_;
+  const Time begun_at_;
+  mutable std::mutex mutex_;
+  Ticket last_ticket_ = 0;
+  std::unordered_map<Digest, Lease, DigestHash> leases_;
+  std::unordered_set<Digest, DigestHash> going_;
+};
+
+}  // namespace breakwater::store
