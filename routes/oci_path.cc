@@ -127,7 +127,7 @@ tl::expected<void, OciPathError> read_components(OciPath& path, std::string_view
   path.kind = shape.kind;
   if (shape.name_parts == 0) return {};
   const auto& end = parts[shape.name_parts - 1];
-  path.name.assign(text.data(), static_cast<size_t>(end.data() + end.size() - text.data()));
+  path.name = text.substr(0, static_cast<size_t>(end.end() - text.begin()));
   if (!is_oci_name(path.name)) return fault(OciPathError::Kind::name_invalid, "not a repository's name: '" + path.name + "'");
   return read_reference(path, shape.last);
 }

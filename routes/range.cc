@@ -76,7 +76,7 @@ std::optional<ByteRange> satisfy(const Asked& asked, uint64_t size) {
   return ByteRange{*asked.first, last - *asked.first + 1};
 }
 
-std::vector<ByteRange> merge_overlapping(std::vector<ByteRange> ranges) {
+std::vector<ByteRange> merge_overlapping(const std::vector<ByteRange>& ranges) {
   auto sorted = ranges;
   std::sort(sorted.begin(), sorted.end(), [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
   std::vector<ByteRange> merged;
