@@ -104,7 +104,7 @@ RequestedRange requested_range(std::string_view range, std::string_view if_range
     if (const auto satisfied = satisfy(one, size)) ranges.push_back(*satisfied);
   }
   if (ranges.empty()) return {Kind::unsatisfiable, {}};
-  ranges = merge_overlapping(std::move(ranges));
+  ranges = merge_overlapping(ranges);
   return {ranges.size() == 1 ? Kind::single : Kind::several, std::move(ranges)};
 }
 
