@@ -1,7 +1,9 @@
 #include "conf/appliance.h"
 
+#include <algorithm>
 #include <csignal>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "proxy/buffers.h"
@@ -18,6 +20,7 @@
 #include "routes/metrics.h"
 #include "routes/metrics_sources.h"
 #include "routes/mirror.h"
+#include "routes/private_registry.h"
 #include "routes/router.h"
 #include "store/store.h"
 
@@ -27,6 +30,15 @@ namespace {
 constexpr uint64_t kManifestCacheBytes = 16 << 20;
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
 
+// A blob may be in several registries, so one lease holds for all of them.
+std::optional<int64_t> longest_lease_ms(const Config& config) {
+  std::optional<int64_t> longest;
+  for (const auto& route : config.routes) {
+    if (route.registry) longest = std::max(longest.value_or(0), route.registry->lease_ms);
+  }
+  return longest;
+}
+
 store::StoreSettings store_settings(const Config& config) {
   store::StoreSettings settings;
   settings.data = config.data;
@@ -35,6 +47,7 @@ store::StoreSettings store_settings(const Config& config) {
     if (route.bytes_max) settings.route_bytes_max[route.name] = *route.bytes_max;
     if (route.mirror) settings.mirror_routes.push_back(route.name);
   }
+  if (const auto lease_ms = longest_lease_ms(config)) settings.lease = proxy::Millis(*lease_ms);
   return settings;
 }
 
@@ -52,20 +65,36 @@ routes::MirrorSettings mirror_settings(const RouteConfig& route) {
   return settings;
 }
 
+routes::PrivateRegistrySettings registry_settings(const RouteConfig& route) {
+  routes::PrivateRegistrySettings settings;
+  settings.route = route.name;
+  settings.allow_push = route.registry->allow_push;
+  settings.removal = route.registry->removal;
+  settings.uploads.expiry_ms = route.registry->upload_expiry_ms;
+  return settings;
+}
+
+routes::RouterSettings router_settings(const RouteConfig& route) {
+  routes::RouterSettings settings(route.name, route.allow);
+  settings.writable = route.registry.has_value();
+  return settings;
+}
+
 }  // namespace
 
 // In the order of their making; the end of each comes before the end of what it uses.
 struct Appliance::Parts {
+  // A route's own listener.
   struct Served {
-    Served(Parts& parts, routes::Mirror& mirror, const RouteConfig& config);
-    routes::Namespaces namespaces;
+    Served(Parts& parts, routes::Registry& registry, const RouteConfig& config);
     routes::Router router;
     proxy::HttpServer server;
   };
 
   Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log, std::unique_ptr<store::Store> opened);
 
-  void add(const RouteConfig& route);
+  routes::Registry& add_mirror(const RouteConfig& route);
+  routes::Registry& add_registry(const RouteConfig& route);
   Result<> listen();
   Result<> listen(proxy::HttpServer& server, const std::string& route, const std::vector<std::string>& addresses);
   void add_metric_sources();
@@ -85,12 +114,14 @@ struct Appliance::Parts {
   proxy::Upstream upstream;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  std::vector<std::unique_ptr<proxy::Origin>> origins;  // as config.routes; fills in progress use them to their end
+  std::map<std::string, std::unique_ptr<proxy::Origin>> origins;  // by route; fills in progress use them to their end
   proxy::Passage passage;
   proxy::Fills fills;
-  std::vector<std::unique_ptr<routes::Mirror>> mirrors;  // as config.routes; requests of any server may use any of them, by ?ns=
+  std::vector<std::unique_ptr<routes::Mirror>> mirrors;  // requests to any of them may use any other, by ?ns=
   routes::Namespaces::Targets targets;
-  std::vector<std::unique_ptr<Served>> served;
+  std::vector<std::unique_ptr<routes::Namespaces>> namespaces;
+  std::map<std::string, std::unique_ptr<routes::PrivateRegistry>> registries;  // by route
+  std::vector<std::unique_ptr<Served>> served;                                 // as config.routes
   routes::Health health;
   proxy::HttpServer metrics_server;
   proxy::UnixSignals signals;
@@ -99,9 +130,8 @@ struct Appliance::Parts {
   proxy::Tasks tasks;
 };
 
-Appliance::Parts::Served::Served(Parts& parts, routes::Mirror& mirror, const RouteConfig& config)
-    : namespaces(mirror, parts.targets),
-      router(routes::RouterSettings(config.name, config.allow), namespaces, parts.metrics, parts.log),
+Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
+    : router(router_settings(config), registry, parts.metrics, parts.log),
       server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server, router.route()) {}
 
 Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log,
@@ -121,18 +151,29 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
       signals(loop, {SIGTERM, SIGINT}, [this](int) { terminate(); }),
       tasks(loop) {
-  for (const auto& route : config.routes) add(route);
+  for (const auto& route : config.routes) {
+    served.push_back(std::make_unique<Served>(*this, route.registry ? add_registry(route) : add_mirror(route), route));
+  }
   add_metric_sources();
 }
 
-void Appliance::Parts::add(const RouteConfig& route) {
-  origins.push_back(std::make_unique<proxy::Origin>(loop, upstream, clock, log, route.mirror->origin));
+routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
+  auto& origin = origins[route.name];
+  origin = std::make_unique<proxy::Origin>(loop, upstream, clock, log, route.mirror->origin);
   auto& counts = metrics.of(route.name);
-  origins.back()->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  const routes::MirrorParts shared(loop, workers, *store, fills, passage, *origins.back(), manifests, clock, log);
+  origin->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
+  const routes::MirrorParts shared(loop, workers, *store, fills, passage, *origin, manifests, clock, log);
   mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
   targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
-  served.push_back(std::make_unique<Served>(*this, *mirrors.back(), route));
+  namespaces.push_back(std::make_unique<routes::Namespaces>(*mirrors.back(), targets));
+  return *namespaces.back();
+}
+
+routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
+  const routes::RegistryParts shared(loop, workers, buffers, *store, manifests, clock, log);
+  auto& registry = registries[route.name];
+  registry = std::make_unique<routes::PrivateRegistry>(shared, registry_settings(route));
+  return *registry;
 }
 
 Result<> Appliance::Parts::listen() {
@@ -154,10 +195,9 @@ Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& 
 
 void Appliance::Parts::add_metric_sources() {
   metrics.add_source([this](routes::MetricsSink& sink) {
-    for (size_t i = 0; i < served.size(); ++i) {
-      routes::report(sink, config.routes[i].name, origins[i]->stats());
-      routes::report(sink, config.routes[i].name, served[i]->server.stats());
-    }
+    for (size_t i = 0; i < served.size(); ++i) routes::report(sink, config.routes[i].name, served[i]->server.stats());
+    for (const auto& [route, origin] : origins) routes::report(sink, route, origin->stats());
+    for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());
     routes::report(sink, buffers);
@@ -202,6 +242,10 @@ proxy::Task<> Appliance::Parts::upkeep() {
     };
     auto flushed = co_await workers.run(std::move(job));
     if (!flushed) log.warning("uses not written", {{"reason", flushed.error().message}});
+    for (auto& [route, registry] : registries) {
+      auto swept = co_await registry->sweep();
+      if (!swept) log.warning("uploads not looked through", {{"route", route}, {"reason", swept.error().message}});
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // The whole of Breakwater in one process: everything is built here, in this order, and handed to what needs it.
 //
-//   build()  opens the store (and recovers it), makes every mirror, binds every address: all of it or an error, never half
+//   build()  opens the store (and recovers it), makes every mirror and registry, binds every address: all of it or an error, never half
 //   run()    until SIGTERM or SIGINT; then drains: no new connections, requests that run are finished (drain_timeout), partial
 //            files are kept for the next start. A second signal ends it at once.
 #pragma once

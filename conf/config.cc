@@ -17,6 +17,9 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kBytesMaxMin = 1ULL << 20;
+constexpr uint64_t kRegistryBytesMax = 100ULL << 30;  // of the private registry, if nothing is configured
+constexpr int64_t kLeaseMinMs = 1'000;
+constexpr int64_t kUploadExpiryMinMs = 1'000;
 
 bool is_name(const std::string& text) {
   static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -42,13 +45,13 @@ void read_listen(JsonObject& object, std::vector<std::string>& listen) {
   }
 }
 
-void read_allow(JsonObject& object, routes::Networks& allow) {
-  if (!object.has("allow")) return;
+void read_networks(JsonObject& object, std::string_view key, routes::Networks& networks) {
+  if (!object.has(key)) return;
   std::vector<std::string> entries;
-  object.texts("allow", entries);
-  auto networks = routes::Networks::parse(entries);
-  if (!networks) return object.wrong("allow", networks.error().message);
-  allow = *networks;
+  object.texts(key, entries);
+  auto parsed = routes::Networks::parse(entries);
+  if (!parsed) return object.wrong(key, parsed.error().message);
+  networks = *parsed;
 }
 
 Result<std::string> secret_of_file(const std::string& path) {
@@ -105,6 +108,33 @@ void read_mirror(JsonObject& object, MirrorConfig& mirror) {
   object.duration("missing", mirror.freshness.missing_fresh_ms, 0);
 }
 
+// Text with `*` for any characters, of those that tags are made of.
+bool is_tag_pattern(const std::string& text) {
+  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-*";
+  return !text.empty() && text.size() <= 128 && text.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+void read_registry(JsonObject& object, RegistryConfig& registry) {
+  object.truth("delete", registry.removal);
+  object.duration("lease", registry.lease_ms, kLeaseMinMs);
+  object.duration("upload_expiry", registry.upload_expiry_ms, kUploadExpiryMinMs);
+  object.texts("cache_tags", registry.cache_tags);
+  for (const auto& pattern : registry.cache_tags) {
+    if (!is_tag_pattern(pattern)) object.wrong("cache_tags", "expected the characters of tags and *, such as \"*cache*\", not \"" + pattern + "\"");
+  }
+}
+
+void read_kind(JsonObject& object, RouteConfig& route) {
+  object.object("mirror", [&route](JsonObject& mirror) { read_mirror(mirror, route.mirror.emplace()); });
+  object.object("registry", [&route](JsonObject& registry) { read_registry(registry, route.registry.emplace()); });
+  if (route.mirror) route.mirror->origin.name = route.name;
+  const bool is_mirror = object.has("mirror"), is_registry = object.has("registry");
+  if (is_mirror && is_registry) object.wrong("registry", "a route is a mirror or a registry, not both");
+  if (!is_mirror && !is_registry) object.wrong("mirror", "is missing: a route is a mirror or a registry");
+  if (object.has("allow_push") && !is_registry) object.wrong("allow_push", "belongs to a registry: nobody pushes to a mirror");
+  if (route.registry) read_networks(object, "allow_push", route.registry->allow_push);
+}
+
 void read_route(JsonObject& object, RouteConfig& route) {
   object.required_text("name", route.name);
   if (!route.name.empty() && !is_name(route.name)) object.wrong("name", "may have lower-case letters, digits, - and _ only");
@@ -113,10 +143,8 @@ void read_route(JsonObject& object, RouteConfig& route) {
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
   if (bytes > 0) route.bytes_max = bytes;
-  read_allow(object, route.allow);
-  if (!object.has("mirror")) return object.wrong("mirror", "is missing: a route is a mirror");
-  object.object("mirror", [&route](JsonObject& mirror) { read_mirror(mirror, route.mirror.emplace()); });
-  if (route.mirror) route.mirror->origin.name = route.name;
+  read_networks(object, "allow", route.allow);
+  read_kind(object, route);
 }
 
 void read_server(JsonObject& object, proxy::ServerSettings& server) {
@@ -196,9 +224,6 @@ void check_together(const Config& config, std::vector<std::string>& errors) {
     if (!route.name.empty()) claims.claim("name", route.name, path + ".name");
     if (route.mirror && !route.mirror->registry.empty()) claims.claim("registry", route.mirror->registry, path + ".mirror.registry");
     claim_addresses(claims, route.listen, path);
-    if (route.bytes_max && config.bytes_max && *route.bytes_max > *config.bytes_max) {
-      errors.push_back(path + ".bytes_max: is more than bytes_max, the bound of the whole store");
-    }
   }
   claim_addresses(claims, config.metrics.listen, "metrics");
   check_wildcards(config, errors);
@@ -215,7 +240,7 @@ void read_whole(JsonObject& object, Config& config) {
   if (!object.has("routes")) object.wrong("routes", "is missing");
   object.object("metrics", [&config](JsonObject& metrics) {
     read_listen(metrics, config.metrics.listen);
-    read_allow(metrics, config.metrics.allow);
+    read_networks(metrics, "allow", config.metrics.allow);
   });
   object.size("buffer_bytes_max", config.buffer_bytes_max, 8ULL << 20);
   object.number("workers", config.workers, 1, 64);
@@ -238,6 +263,15 @@ RouteConfig default_mirror(const std::string& name, int port, const std::string&
   return route;
 }
 
+RouteConfig default_registry(const std::string& name, int port) {
+  RouteConfig route;
+  route.name = name;
+  route.listen.push_back("127.0.0.1:" + std::to_string(port));
+  route.bytes_max = kRegistryBytesMax;
+  route.registry.emplace();
+  return route;
+}
+
 tl::unexpected<ConfigErrors> one_error(std::string line) {
   ConfigErrors errors;
   errors.lines.push_back(std::move(line));
@@ -253,6 +287,7 @@ Config default_config() {
   config.routes.push_back(default_mirror("quay", 5020, "quay.io", "https://quay.io"));
   config.routes.push_back(default_mirror("k8s", 5030, "registry.k8s.io", "https://registry.k8s.io"));
   config.routes.push_back(default_mirror("kyverno", 5040, "reg.kyverno.io", "https://reg.kyverno.io"));
+  config.routes.push_back(default_registry("private", 5050));
   config.metrics.listen.push_back("127.0.0.1:5001");
   return config;
 }
@@ -295,6 +330,16 @@ std::string joined(const std::vector<std::string>& list) {
   return text;
 }
 
+void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
+  out << "mirror of " << mirror.registry << " at " << mirror.origin.url;
+  if (mirror.origin.credentials) out << " as " << mirror.origin.credentials->username;
+}
+
+void describe_registry(std::ostream& out, const RegistryConfig& registry) {
+  out << "registry " << (registry.removal ? "with" : "without") << " delete, leases of " << duration_text(registry.lease_ms) << ", uploads kept for "
+      << duration_text(registry.upload_expiry_ms) << ", cache tags " << joined(registry.cache_tags);
+}
+
 }  // namespace
 
 std::string describe(const Config& config) {
@@ -303,11 +348,14 @@ std::string describe(const Config& config) {
   describe_bound(out, config.bytes_max);
   out << "\n";
   for (const auto& route : config.routes) {
-    out << "route " << route.name << " on " << joined(route.listen) << ": mirror of " << route.mirror->registry << " at " << route.mirror->origin.url;
-    if (route.mirror->origin.credentials) out << " as " << route.mirror->origin.credentials->username;
+    out << "route " << route.name << " on " << joined(route.listen) << ": ";
+    if (route.mirror) describe_mirror(out, *route.mirror);
+    if (route.registry) describe_registry(out, *route.registry);
     out << ", ";
     describe_bound(out, route.bytes_max);
-    out << ", for " << joined(route.allow.text()) << "\n";
+    out << ", for " << joined(route.allow.text());
+    if (route.registry) out << ", pushes from " << joined(route.registry->allow_push.text());
+    out << "\n";
   }
   if (!config.metrics.listen.empty()) out << "metrics on " << joined(config.metrics.listen) << "\n";
   out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log " << config.log.level << " as "

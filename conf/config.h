@@ -27,10 +27,20 @@ struct MirrorConfig {
   routes::FreshnessSettings freshness;
 };
 
+struct RegistryConfig {
+  bool removal = true;                                // "delete"
+  int64_t lease_ms = 3600 * 1000;                     // of what a client was told exists
+  int64_t upload_expiry_ms = 168LL * 3600 * 1000;
+  std::vector<std::string> cache_tags = {"*cache*"};  // patterns of the tags that may go first when room is needed
+  routes::Networks allow_push = routes::Networks::internal();
+};
+
+// Either a mirror or a registry of our own.
 struct RouteConfig {
   std::string name;
   std::vector<std::string> listen;  // "127.0.0.1:5000"
   std::optional<MirrorConfig> mirror;
+  std::optional<RegistryConfig> registry;
   std::optional<uint64_t> bytes_max;
   routes::Networks allow = routes::Networks::internal();
 };
@@ -54,7 +64,7 @@ struct Config {
   store::LogSettings log;
 };
 
-// The five mirrors and the metrics on 127.0.0.1.
+// The five mirrors, the private registry and the metrics on 127.0.0.1.
 Config default_config();
 
 // All that is wrong, one line each with its path; nothing is half a Config.

@@ -63,7 +63,7 @@ void JsonObject::duration(std::string_view key, int64_t& into_ms, int64_t min_ms
   if (!value->is_string()) return wrong(key, "must be a time in quotes, such as \"60s\"");
   auto ms = parse_duration_ms(value->get_ref<const std::string&>());
   if (!ms) return wrong(key, ms.error().message);
-  if (*ms < min_ms) return wrong(key, "must be at least " + std::to_string(min_ms) + "ms");
+  if (*ms < min_ms) return wrong(key, "must be at least " + duration_text(min_ms));
   into_ms = *ms;
 }
 
@@ -75,6 +75,13 @@ void JsonObject::number(std::string_view key, uint32_t& into, uint64_t min, uint
     return wrong(key, "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max));
   }
   into = static_cast<uint32_t>(value->get<uint64_t>());
+}
+
+void JsonObject::truth(std::string_view key, bool& into) {
+  const auto* value = find(key);
+  if (!value) return;
+  if (!value->is_boolean()) return wrong(key, "must be true or false");
+  into = value->get<bool>();
 }
 
 void JsonObject::texts(std::string_view key, std::vector<std::string>& into) {

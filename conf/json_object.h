@@ -29,6 +29,7 @@ class JsonObject {
   void size(std::string_view key, uint64_t& into, uint64_t min);
   void size(std::string_view key, uint32_t& into, uint64_t min);
   void duration(std::string_view key, int64_t& into_ms, int64_t min_ms);
+  void truth(std::string_view key, bool& into);
   void number(std::string_view key, uint32_t& into, uint64_t min, uint64_t max);
   void texts(std::string_view key, std::vector<std::string>& into);  // an array, or one string
   void object(std::string_view key, const std::function<void(JsonObject&)>& read);

@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kSizes = {{
     {"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}, {"B", 1}}};
 constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kDurations = {{
-    {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+    {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 
 template <class Units>
 Result<uint64_t> parse(std::string_view text, const Units& units, uint64_t max, const std::string& expected) {
@@ -24,6 +24,15 @@ Result<uint64_t> parse(std::string_view text, const Units& units, uint64_t max, 
     return number * factor;
   }
   return failure(Error::Kind::invalid, "expected " + expected + ", not \"" + std::string(text) + "\"");
+}
+
+// In the largest unit that is exact; the units are largest first.
+template <class Units>
+std::string text_of(uint64_t value, const Units& units, const char* zero) {
+  for (const auto& [name, factor] : units) {
+    if (value >= factor && value % factor == 0) return std::to_string(value / factor) + std::string(name);
+  }
+  return zero;
 }
 
 }  // namespace
@@ -39,11 +48,7 @@ Result<int64_t> parse_duration_ms(std::string_view text) {
   return static_cast<int64_t>(*ms);
 }
 
-std::string size_text(uint64_t bytes) {
-  for (const auto& [name, factor] : kSizes) {
-    if (bytes >= factor && bytes % factor == 0) return std::to_string(bytes / factor) + std::string(name);
-  }
-  return "0B";
-}
+std::string size_text(uint64_t bytes) { return text_of(bytes, kSizes, "0B"); }
+std::string duration_text(int64_t ms) { return text_of(static_cast<uint64_t>(ms), kDurations, "0s"); }
 
 }  // namespace breakwater::conf

@@ -86,6 +86,13 @@ void report(MetricsSink& sink, const std::string& route, const proxy::ServerStat
   sink.counter("breakwater_malformed_requests_total", "Requests that were no HTTP.", labels, number(stats.malformed_total));
 }
 
+void report(MetricsSink& sink, const std::string& route, const PushStats& stats) {
+  const MetricLabels labels = {{"route", route}};
+  sink.gauge("breakwater_uploads_open", "Upload sessions whose file is open.", labels, number(stats.uploads_open));
+  sink.counter("breakwater_buildkit_cache_unusable_total", "Pushed caches whose config is longer than BuildKit's importers read.", labels,
+               number(stats.unusable_caches_total));
+}
+
 void report(MetricsSink& sink, const store::Budget& budget) {
   for (const auto& [route, use] : budget.routes()) report_bound(sink, "breakwater_store", "a route", {{"route", route}}, use);
   report_bound(sink, "breakwater_store_whole", "the whole store", {}, budget.whole());

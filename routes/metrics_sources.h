@@ -9,6 +9,7 @@
 #include "proxy/http_server.h"
 #include "proxy/origin.h"
 #include "routes/metrics.h"
+#include "routes/registry_pushes.h"
 #include "store/budget.h"
 
 namespace breakwater::routes {
@@ -16,6 +17,7 @@ namespace breakwater::routes {
 void report(MetricsSink& sink, const proxy::FillStats& stats);
 void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats);
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
+void report(MetricsSink& sink, const std::string& route, const PushStats& stats);
 void report(MetricsSink& sink, const store::Budget& budget);
 void report(MetricsSink& sink, const proxy::Buffers& buffers);
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue);

@@ -21,6 +21,7 @@ namespace {
 constexpr size_t kListBytesMax = 4 << 20;        // one page of tags, one index of referrers
 constexpr uint64_t kKeptBytesMax = 8 << 20;      // of all lists in memory
 constexpr uint64_t kStoredTagsMax = 10'000;      // of a list made from the store
+constexpr size_t kStoredReferrersMax = 1'000;    // likewise
 
 bool is_unwell(const Error& error) { return error.kind != Error::Kind::not_found && error.kind != Error::Kind::denied; }
 
@@ -168,7 +169,7 @@ Task<MirrorLists::Answer> MirrorLists::fetch_fallback(std::string repository, Di
   list.at = parts_.clock.now();
   if (!manifest) {
     if (is_unwell(manifest.error())) co_return failure(manifest.error());
-    list.body = shared(referrers_index(std::vector<store::ReferrerRecord>(), ""));
+    list.body = shared(referrers_index(std::vector<store::NamedReferrer>()));
     co_return list;
   }
   auto index = filter_referrers(*manifest->bytes, "");
@@ -180,11 +181,11 @@ Task<MirrorLists::Answer> MirrorLists::fetch_fallback(std::string repository, Di
 
 Task<MirrorLists::Answer> MirrorLists::stored_referrers(std::string repository, Digest digest, Error reason) {
   const RepositoryKey key(settings_.route, repository);
-  auto job = [&catalog = parts_.store.catalog(), key, digest] { return catalog.referrers(key, digest); };
+  auto job = [&catalog = parts_.store.catalog(), key, digest] { return catalog.referrers(key, digest, std::nullopt, kStoredReferrersMax); };
   auto referrers = co_await parts_.workers.run(std::move(job));
   if (!referrers || referrers->empty()) co_return failure(reason);
   List list;
-  list.body = shared(referrers_index(*referrers, ""));
+  list.body = shared(referrers_index(*referrers));
   list.stale_reason = "only the referrers that were pulled here: " + reason.message;
   list.cache = CacheResult::stale;
   co_return list;

@@ -10,9 +10,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/exchange.h"
 #include "routes/oci_path.h"
+#include "store/digest.h"
 #include "store/result.h"
 
 namespace breakwater::routes {
@@ -33,6 +35,8 @@ OciStatus oci_status_of(OciPathError::Kind kind, std::string_view method);
 
 std::string oci_error_body(const OciStatus& status, std::string_view reason, std::string_view trace);
 
+// With `headers` beside those of every reply.
+void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Headers headers, std::string_view reason, std::string_view trace);
 void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, std::string_view trace);
 void reply_path_error(proxy::Exchange& exchange, const OciPathError& error, std::string_view trace);
 // 405 UNSUPPORTED with `Allow: <allow>`.
@@ -41,6 +45,8 @@ void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::s
 void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::string_view trace);
 // 416 with `Content-Range: bytes */<size>`.
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace);
+// 404 MANIFEST_BLOB_UNKNOWN: one error for each digest that a pushed manifest names and its repository does not have, the first hundred.
+void reply_missing_children(proxy::Exchange& exchange, const std::vector<store::Digest>& missing, std::string_view trace);
 // 404 for a path that means nothing here.
 void reply_no_such_path(proxy::Exchange& exchange, std::string_view trace);
 

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "proxy/http.h"
 #include "routes/json_bounds.h"
 #include "routes/media_type.h"
 
@@ -22,14 +23,19 @@ std::string index_of(ordered_json descriptors) {
 
 }  // namespace
 
-std::string referrers_index(const std::vector<store::ReferrerRecord>& referrers, std::string_view artifact_type) {
+std::string referrers_index(const std::vector<store::NamedReferrer>& referrers) {
   auto descriptors = ordered_json::array();
   for (const auto& referrer : referrers) {
-    if (!artifact_type.empty() && referrer.artifact_type != artifact_type) continue;
-    auto descriptor = ordered_json::parse(referrer.descriptor, nullptr, false);
+    auto descriptor = ordered_json::parse(referrer.record.descriptor, nullptr, false);
     if (descriptor.is_object()) descriptors.push_back(std::move(descriptor));
   }
   return index_of(std::move(descriptors));
+}
+
+std::string next_referrers_link(std::string_view path, const store::Digest& last, std::string_view artifact_type) {
+  std::string link = "<" + std::string(path) + "?last=" + proxy::percent_encode(last.text());
+  if (!artifact_type.empty()) link += "&artifactType=" + proxy::percent_encode(artifact_type);
+  return link + ">; rel=\"next\"";
 }
 
 Result<std::string> filter_referrers(std::string_view index, std::string_view artifact_type) {

@@ -5,16 +5,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/buffers.h"
 #include "proxy/exchange.h"
 #include "proxy/task.h"
-#include "routes/manifest.h"
 #include "routes/oci_path.h"
 #include "routes/registry_parts.h"
 #include "routes/request_context.h"
 #include "routes/uploads.h"
+#include "store/store.h"
 
 namespace breakwater::routes {
 
@@ -39,13 +41,19 @@ class RegistryPushes {
   PushStats stats() const;
 
  private:
-  struct Push;
+  using Bytes = std::shared_ptr<const std::string>;
+  struct Pushed {
+    store::Digest digest;
+    Bytes bytes;
+    store::ManifestContent content;
+  };
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
   proxy::Task<Result<bool>> mount(const OciPath& path);
   proxy::Task<Result<>> upload_whole(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
   proxy::Task<Result<std::string>> read_manifest_body(proxy::Exchange& exchange);
-  proxy::Task<Result<Manifest>> understand(Push push);
-  void warn_of_unusable_cache(const OciPath& path, const store::ManifestContent& content, proxy::Headers& headers);
+  proxy::Task<Result<Pushed>> understand(Bytes bytes, std::string content_type, std::optional<store::Digest> asked);
+  proxy::Task<Result<>> store_manifest(proxy::Exchange& exchange, const OciPath& path, Pushed pushed, RequestContext& context);
+  void reply_pushed(proxy::Exchange& exchange, const OciPath& path, const Pushed& pushed, const RequestContext& context);
 
   RegistryParts parts_;
   std::string route_;

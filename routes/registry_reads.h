@@ -2,6 +2,7 @@
 // while, so that a client that was told what there is finds it. Belongs to the loop's thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 

@@ -21,7 +21,7 @@
 #include <optional>
 #include <random>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "proxy/exchange.h"
 #include "proxy/loop.h"
@@ -79,7 +79,7 @@ class Uploads {
   proxy::Task<Result<store::Blob>> commit(Turn& turn, store::Digest digest);
   proxy::Task<Result<>> cancel(Turn& turn);
   // The same where nobody can wait for it.
-  void abandon(Turn turn);
+  void abandon(const Turn& turn);
 
   // Ends sessions that expired and closes the files of idle ones; for the upkeep.
   proxy::Task<Result<>> sweep();
@@ -89,25 +89,26 @@ class Uploads {
  private:
   struct Pour;
   using Shared = std::shared_ptr<Session>;
+  struct Progress {
+    uint64_t received = 0;  // bytes
+    uint64_t granted = 0;   // that the reservation covers
+  };
 
   Shared session_of(const std::string& repository, const std::string& id);
-  proxy::Task<Result<>> open(Shared session);
-  proxy::Task<Result<Turn>> wait_for_turn(std::string repository, std::string id);
-  proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
+  void forget(const Shared& session);
+  proxy::Task<Result<Progress>> open(Shared session);
+  proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, Pour& pour, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
-  proxy::Task<Result<>> note(Shared session);
   proxy::Task<> close_idle();
   proxy::Task<Result<>> end_expired();
-  proxy::Task<Result<std::vector<std::string>>> expired_ids();
-  void forget(const Session& session);
   std::string new_id();
 
   RegistryParts parts_;
   std::string route_;
   UploadSettings settings_;
   std::random_device random_;
-  std::map<std::string, Shared> open_;  // by id
+  std::map<std::pair<std::string, std::string>, Shared> open_;  // by repository and id
 };
 
 }  // namespace breakwater::routes

@@ -1,0 +1,352 @@
+#include "routes/uploads.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Millis;
+using proxy::Task;
+using store::Digest;
+using store::RepositoryKey;
+using store::Store;
+
+namespace {
+
+constexpr std::string_view kRecordPrefix = "upload-";  // the name of a session in the store: of its record and of its partial file
+constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;     // a client may claim any length
+constexpr int64_t kRetryAfterS = 1;
+
+std::string record_id(const std::string& id) { return std::string(kRecordPrefix) + id; }
+
+// The partial file of a session. Only the session's jobs touch it, one after the other on its strand.
+struct UploadFile {
+  std::optional<Store::ReceivedPartial> partial;  // empty: closed, or ended
+  store::Algorithm algorithm = store::Algorithm::sha256;
+};
+
+Result<> touch(Store& store, const UploadFile& file, const RepositoryKey& key, const std::string& id, store::Time now) {
+  store::Catalog::Batch batch;
+  batch.put_upload(record_id(id), store::UploadRecord(key.route, key.repository, file.algorithm, file.partial->writer->written(), now));
+  return store.catalog().write(std::move(batch), store::Durability::buffered);
+}
+
+Result<> open_file(Store& store, UploadFile& file, const RepositoryKey& key, const std::string& id) {
+  if (file.partial) return {};
+  auto record = store.catalog().upload(record_id(id), store::Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record || RepositoryKey((*record)->route, (*record)->repository) != key) {
+    return failure(Error::Kind::not_found, "no upload " + id + " in " + key.repository);
+  }
+  auto partial = store.receive(key.route, record_id(id), (*record)->algorithm);
+  if (!partial) return failure(partial.error());
+  file.algorithm = (*record)->algorithm;
+  file.partial.emplace(std::move(*partial));
+  return {};
+}
+
+// Whatever comes of it, the file is closed: what was verified cannot be added to. It is opened, and hashed, again if the session lives on.
+Result<store::Blob> commit_file(Store& store, UploadFile& file, const RepositoryKey& key, const Digest& digest) {
+  auto& partial = *file.partial;
+  const auto verified = partial.writer->verify(digest);
+  Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
+  if (verified) {
+    blob = store.commit_blob(*partial.writer, std::move(partial.reservation), key, store::Durability::synced);
+  } else {
+    if (verified.error().kind == Error::Kind::corrupt) store.end_partial(std::move(partial), Store::PartialEnd::discard);
+    blob = failure(verified.error());
+  }
+  file.partial.reset();
+  return blob;
+}
+
+Result<> discard_file(Store& store, UploadFile& file, const std::string& id) {
+  if (!file.partial) return store.drop_partial(record_id(id));
+  store.end_partial(std::move(*file.partial), Store::PartialEnd::discard);
+  file.partial.reset();
+  return {};
+}
+
+bool is_before(store::Time time, store::Time now, int64_t age_ms) { return now - time >= Millis(age_ms); }
+
+// The sessions of `route` that nobody touched for so long.
+Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& store, const std::string& route, store::Time now, int64_t age_ms) {
+  auto ids = store.catalog().upload_ids();
+  if (!ids) return failure(ids.error());
+  std::vector<std::pair<RepositoryKey, std::string>> found;
+  for (const auto& id : *ids) {
+    if (!id.starts_with(kRecordPrefix)) continue;  // a fill's
+    auto record = store.catalog().upload(id, store::Reach::disk);
+    if (!record) return failure(record.error());
+    if (!*record || (*record)->route != route || !is_before((*record)->touched_at, now, age_ms)) continue;
+    found.emplace_back(RepositoryKey(route, (*record)->repository), id.substr(kRecordPrefix.size()));
+  }
+  return found;
+}
+
+}  // namespace
+
+struct Uploads::Session {
+  Session(proxy::Loop& loop, RepositoryKey key, std::string name, store::Time now)
+      : repository(std::move(key)), id(std::move(name)), touched_at(now), freed(loop) {}
+
+  const RepositoryKey repository;
+  const std::string id;
+  const std::shared_ptr<UploadFile> file = std::make_shared<UploadFile>();
+  proxy::Workers::Strand strand;
+  uint64_t received = 0;  // bytes that were written, and
+  uint64_t granted = 0;   // that the reservation covers: both as the request whose turn it is knows them
+  store::Time touched_at;
+  bool busy = false;
+  proxy::Signal freed;
+};
+
+Uploads::Turn::Turn(Shared session) : session_(std::move(session)) { session_->busy = true; }
+Uploads::Turn::~Turn() {
+  if (!session_) return;
+  session_->busy = false;
+  session_->freed.ring();
+}
+const std::string& Uploads::Turn::id() const { return session_->id; }
+uint64_t Uploads::Turn::received() const { return session_->received; }
+
+// One body on its way to the disk: a piece is written while the next is read.
+struct Uploads::Pour {
+  explicit Pour(proxy::Loop& loop) : written(loop), writes(loop) {}
+  bool writing = false;
+  std::optional<Error> error;
+  proxy::Signal written;
+  proxy::Tasks writes;  // last, since they use the rest
+};
+
+Uploads::Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings)
+    : parts_(parts), route_(std::move(route)), settings_(settings) {}
+Uploads::~Uploads() = default;
+
+std::string Uploads::new_id() {
+  std::string id;
+  while (id.size() < 32) {
+    auto bits = random_();
+    for (int i = 0; i < 8; ++i, bits >>= 4) id += "0123456789abcdef"[bits & 15];
+  }
+  return id;
+}
+
+Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorithm algorithm) {
+  const auto id = new_id();
+  const store::UploadRecord record(route_, std::move(repository), algorithm, 0, parts_.clock.now());
+  auto job = [&catalog = parts_.store.catalog(), id, record] {
+    store::Catalog::Batch batch;
+    batch.put_upload(record_id(id), record);
+    return catalog.write(std::move(batch), store::Durability::buffered);
+  };
+  auto begun = co_await parts_.workers.run(std::move(job));
+  if (!begun) co_return failure(begun.error());
+  co_return id;
+}
+
+// --- whose turn it is
+
+Uploads::Shared Uploads::session_of(const std::string& repository, const std::string& id) {
+  auto& session = open_[std::pair(repository, id)];
+  if (!session) session = std::make_shared<Session>(parts_.loop, RepositoryKey(route_, repository), id, parts_.clock.now());
+  return session;
+}
+
+void Uploads::forget(const Shared& session) {
+  const auto found = open_.find(std::pair(session->repository.repository, session->id));
+  if (found != open_.end() && found->second == session) open_.erase(found);
+}
+
+Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::string id) {
+  const auto deadline = parts_.loop.now() + Millis(settings_.takeover_wait_ms);
+  auto session = session_of(repository, id);
+  while (session->busy) {
+    if (parts_.loop.now() >= deadline) {
+      co_return failure(Error(Error::Kind::unavailable, "another request is at work on upload " + id, kRetryAfterS));
+    }
+    co_await session->freed.wait_until(deadline);
+    session = session_of(repository, id);
+  }
+  Turn turn(session);
+  auto progress = co_await open(session);
+  if (!progress) {
+    forget(session);
+    co_return failure(progress.error());
+  }
+  session->received = progress->received;
+  session->granted = progress->granted;
+  co_return turn;
+}
+
+Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id) {
+  auto session = session_of(repository, id);
+  auto progress = co_await open(session);
+  if (!progress) {
+    if (!session->busy) forget(session);
+    co_return failure(progress.error());
+  }
+  co_return progress->received;
+}
+
+// Behind what a request before may have left with a worker.
+Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
+  session->touched_at = parts_.clock.now();
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
+              now = session->touched_at]() -> Result<Progress> {
+    if (auto opened = open_file(store, *file, key, id); !opened) return failure(opened.error());
+    if (auto touched = touch(store, *file, key, id, now); !touched) return failure(touched.error());
+    return Progress(file->partial->writer->written(), file->partial->reservation.held());
+  };
+  co_return co_await parts_.workers.run(session->strand, std::move(job));
+}
+
+// --- receiving
+
+Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<ChunkRange> chunk) {
+  auto session = turn.session_;
+  const auto length = exchange.body_length();
+  if (chunk && chunk->first != session->received) {
+    co_return failure(Error::Kind::conflict,
+                      "the chunk begins at " + std::to_string(chunk->first) + ", and " + std::to_string(session->received) + " bytes were received");
+  }
+  if (chunk && length && *length != chunk->length()) {
+    co_return failure(Error::Kind::corrupt,
+                      "Content-Range tells " + std::to_string(chunk->length()) + " bytes, Content-Length " + std::to_string(*length));
+  }
+  if (length || chunk) {
+    const auto needed = session->received + std::min(length ? *length : chunk->length(), kBodyBytesMax);
+    auto made = co_await make_room(session, needed, needed);
+    if (!made) co_return made;
+  }
+  const auto end = chunk ? chunk->last + 1 : UINT64_MAX;
+  auto poured = co_await pour(session, exchange, end);
+  if (poured && chunk && session->received != end) {
+    co_return failure(Error::Kind::corrupt, "the chunk ended before its Content-Range, at " + std::to_string(session->received));
+  }
+  co_return poured;
+}
+
+// Reads to the body's end; what would pass `end` is not written.
+Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
+  Pour pour(parts_.loop);
+  for (;;) {
+    auto piece = co_await exchange.read();
+    while (pour.writing) co_await pour.written.wait();
+    if (pour.error) co_return failure(*pour.error);
+    if (!piece) co_return failure(piece.error());
+    if (piece->empty()) co_return Result<>();
+    const auto reached = session->received + piece->size();
+    if (reached > end) co_return failure(Error::Kind::corrupt, "the chunk is longer than its Content-Range");
+    if (reached > session->granted) {
+      auto made = co_await make_room(session, reached, reached + settings_.growth_bytes);
+      if (!made) co_return made;
+    }
+    pour.writing = true;
+    pour.writes.spawn(write(session, pour, std::move(*piece)));
+  }
+}
+
+// The exchange does not count this piece any more once it reads the next.
+Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
+  const auto held = parts_.buffers.take_anyway(piece.size());
+  const auto size = piece.size();
+  auto job = [file = session->file, bytes = std::move(piece)] { return file->partial->writer->append(bytes); };
+  auto appended = co_await parts_.workers.run(session->strand, std::move(job));
+  if (appended) {
+    session->received += size;
+    session->touched_at = parts_.clock.now();
+  } else {
+    pour.error = appended.error();
+  }
+  pour.writing = false;
+  pour.written.ring();
+}
+
+// For `needed` bytes of content in all, or better for `wanted`.
+Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t wanted) {
+  if (needed <= session->granted) co_return Result<>();
+  auto job = [&store = parts_.store, file = session->file, route = route_, needed, wanted]() -> Result<uint64_t> {
+    auto& reservation = file->partial->reservation;
+    auto grown = store.grow(reservation, route, wanted);
+    if (!grown && grown.error().kind == Error::Kind::full && needed < wanted) grown = store.grow(reservation, route, needed);
+    if (!grown) return failure(grown.error());
+    return reservation.held();
+  };
+  auto granted = co_await parts_.workers.run(session->strand, std::move(job));
+  if (!granted) co_return failure(granted.error());
+  session->granted = *granted;
+  co_return Result<>();
+}
+
+// --- the end
+
+Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
+  auto session = turn.session_;
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, digest] { return commit_file(store, *file, key, digest); };
+  auto blob = co_await parts_.workers.run(session->strand, std::move(job));
+  forget(session);
+  co_return blob;
+}
+
+Task<Result<>> Uploads::cancel(Turn& turn) {
+  auto session = turn.session_;
+  auto job = [&store = parts_.store, file = session->file, id = session->id] { return discard_file(store, *file, id); };
+  auto discarded = co_await parts_.workers.run(session->strand, std::move(job));
+  forget(session);
+  co_return discarded;
+}
+
+void Uploads::abandon(const Turn& turn) {
+  auto job = [&store = parts_.store, &log = parts_.log, file = turn.session_->file, id = turn.session_->id] {
+    auto discarded = discard_file(store, *file, id);
+    if (!discarded) log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
+  };
+  parts_.workers.give(turn.session_->strand, std::move(job));
+  forget(turn.session_);
+}
+
+// --- upkeep
+
+Task<Result<>> Uploads::sweep() {
+  co_await close_idle();
+  co_return co_await end_expired();
+}
+
+Task<> Uploads::close_idle() {
+  const auto now = parts_.clock.now();
+  std::vector<Shared> idle;
+  for (const auto& [key, session] : open_) {
+    if (!session->busy && is_before(session->touched_at, now, settings_.idle_close_ms)) idle.push_back(session);
+  }
+  for (const auto& session : idle) {
+    if (session->busy) continue;  // since
+    const Turn turn(session);
+    auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id, at = session->touched_at]() -> Result<> {
+      if (!file->partial) return {};
+      auto touched = touch(store, *file, key, id, at);
+      file->partial.reset();
+      return touched;
+    };
+    auto closed = co_await parts_.workers.run(session->strand, std::move(job));
+    if (!closed) parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
+    forget(session);
+  }
+}
+
+Task<Result<>> Uploads::end_expired() {
+  auto list = [&store = parts_.store, route = route_, now = parts_.clock.now(), age = settings_.expiry_ms] { return untouched(store, route, now, age); };
+  auto expired = co_await parts_.workers.run(std::move(list));
+  if (!expired) co_return failure(expired.error());
+  for (const auto& [key, id] : *expired) {
+    if (open_.contains(std::pair(key.repository, id))) continue;  // touched since
+    Turn turn(session_of(key.repository, id));
+    parts_.log.info("upload expired", {{"repository", key.repository}, {"upload", id}});
+    auto ended = co_await cancel(turn);
+    if (!ended) co_return ended;
+  }
+  co_return Result<>();
+}
+
+}  // namespace breakwater::routes
