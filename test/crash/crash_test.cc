@@ -4,14 +4,16 @@
 
 #include "store/store.h"
 #include "test/catch.h"
+#include "test/crash/crash.h"
 #include "test/fakes/store_world.h"
 
 namespace breakwater::store {
 namespace {
 
+using test::check_all_is_whole;
 using test::content_of;
 using test::digest_of;
-using test::FaultyDisk;
+using test::End;
 using test::StoreWorld;
 
 const RepositoryKey kAlpine{"dockerhub", "library/alpine"};
@@ -20,31 +22,6 @@ const RepositoryKey kPrivate{"private", "app"};
 const std::string kBefore = content_of(30'000, 1);
 const std::string kDuring = content_of(50'000, 2);
 const std::string kManifest = content_of(2'000, 3);
-
-// How the machine dies.
-enum class End {
-  process_killed,              // the disk keeps everything
-  power_lost,                  // what was not synced is gone
-  power_lost_and_names_kept,   // the names are there, the bytes are not
-  power_lost_with_the_catalog  // and the catalog goes back to its last acknowledged sync
-};
-
-void check_all_is_whole(StoreWorld& world) {
-  const auto files = world.store->blobs().list();
-  REQUIRE(files);
-  for (const Blobs::Stored& file : *files) {
-    const auto blob = world.store->open_blob(file.digest);
-    REQUIRE(blob);
-    std::string bytes(blob->size + 1, '\0');
-    bytes.resize(*world.disk.read(*blob->file, 0, bytes));
-    CHECK(digest_of(bytes) == file.digest);
-  }
-  size_t records = 0;
-  REQUIRE(world.store->catalog().each_blob([&](const Digest&, const BlobRecord&) { return ++records > 0; }));
-  CHECK(records == files->size());
-  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
-  CHECK(world.store->budget().whole().reserved == 0);
-}
 
 void check_tags_lead_to_manifests(StoreWorld& world, const RepositoryKey& repository) {
   const auto tags = world.store->catalog().tags(repository, "", 10);
@@ -65,13 +42,8 @@ bool cut_once(uint64_t step, End end, const std::function<bool(StoreWorld&)>& ch
   world.disk.cut_at(step);
   const bool acknowledged = change(world);
   const bool was_cut = world.disk.operations() - before >= step;
-  if (end != End::power_lost_with_the_catalog || acknowledged) world.keep_catalog();
-  world.crash_to_kept_catalog();
-  if (end == End::process_killed) {
-    world.disk.heal();
-  } else {
-    world.disk.power_cut(end == End::power_lost_and_names_kept ? FaultyDisk::Names::kept : FaultyDisk::Names::lost);
-  }
+  if (acknowledged) world.keep_catalog();
+  test::die(world, end);
   INFO("cut at step " << step << " of end " << static_cast<int>(end));
   REQUIRE(world.open());
   check_all_is_whole(world);
@@ -87,7 +59,7 @@ bool cut_once(uint64_t step, End end, const std::function<bool(StoreWorld&)>& ch
 
 void cut_everywhere(const std::function<bool(StoreWorld&)>& change, const std::function<bool(StoreWorld&)>& is_done) {
   constexpr uint64_t kStepsMax = 100;
-  for (const End end : {End::process_killed, End::power_lost, End::power_lost_and_names_kept, End::power_lost_with_the_catalog}) {
+  for (const End end : test::kEnds) {
     uint64_t step = 1;
     while (step < kStepsMax && cut_once(step, end, change, is_done)) ++step;
     CHECK(step > 5);

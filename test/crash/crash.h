@@ -1,0 +1,49 @@
+// How a machine dies under a store, and what must be true after the next start.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "test/catch.h"
+#include "test/fakes/store_world.h"
+
+namespace breakwater::test {
+
+enum class End {
+  process_killed,              // the disk keeps everything
+  power_lost,                  // what was not synced is gone
+  power_lost_and_names_kept,   // the names are there, the bytes are not
+  power_lost_with_the_catalog  // and the catalog goes back to its last acknowledged sync
+};
+inline constexpr std::array kEnds = {End::process_killed, End::power_lost, End::power_lost_and_names_kept, End::power_lost_with_the_catalog};
+
+// The test called keep_catalog() when the last sync was acknowledged. The next thing to do is open().
+inline void die(StoreWorld& world, End end) {
+  if (end != End::power_lost_with_the_catalog) world.keep_catalog();
+  world.crash_to_kept_catalog();
+  if (end == End::process_killed) {
+    world.disk.heal();
+  } else {
+    world.disk.power_cut(end == End::power_lost_and_names_kept ? FaultyDisk::Names::kept : FaultyDisk::Names::lost);
+  }
+}
+
+inline void check_all_is_whole(StoreWorld& world) {
+  const auto files = world.store->blobs().list();
+  REQUIRE(files);
+  for (const store::Blobs::Stored& file : *files) {
+    const auto blob = world.store->open_blob(file.digest);
+    REQUIRE(blob);
+    std::string bytes(blob->size + 1, '\0');
+    bytes.resize(*world.disk.read(*blob->file, 0, bytes));
+    CHECK(digest_of(bytes) == file.digest);
+  }
+  size_t records = 0;
+  REQUIRE(world.store->catalog().each_blob([&](const store::Digest&, const store::BlobRecord&) { return ++records > 0; }));
+  CHECK(records == files->size());
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+  CHECK(world.store->budget().whole().reserved == 0);
+}
+
+}  // namespace breakwater::test
