@@ -8,7 +8,7 @@ STEPS = 2
 def context(world, base="scratch", variant=""):
     """A folder with a Dockerfile of two stages; each step writes a file of its own, and `variant` makes its steps others than those of the next one."""
     folder = world.fresh_folder("context")
-    folder.joinpath("busybox").write_bytes(images.busybox())
+    folder.joinpath("busybox").write_bytes(images.busybox() + variant.encode())
     folder.joinpath("busybox").chmod(0o755)
     folder.joinpath("data").write_bytes(images.noise("context" + variant, images.MEBI))
     tools = [f"FROM {base} AS tools", "COPY busybox /bin/sh", "COPY data /data"] + [f"RUN echo tools {variant} {number} > /tools-{number}" for number in range(STEPS)]
