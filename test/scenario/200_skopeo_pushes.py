@@ -1,7 +1,7 @@
 """skopeo copies images and whole indexes in, recompressed too, takes over what another repository holds, and sends nothing twice."""
 
 from harness import expect, images, scenario
-from harness.clients import Skopeo
+from harness.clients import Podman, Skopeo
 from harness.fronts import Front
 from harness.pushes import LAYER_BYTES, expect_contents, held
 
@@ -33,6 +33,9 @@ def main(world):
     expect_contents(packed, image, "the zstd image")
     layers = packed.top.content["layers"]
     expect(layers and all(packed.blobs[layer["digest"]].startswith(b"\x28\xb5\x2f\xfd") for layer in layers), f"not zstd: {layers}")
+    podman = Podman(world, {}, [front.address])
+    podman.pull(f"{front.address}/packed/app:1")
+    expect(podman.content_of(f"{front.address}/packed/app:1") == packed.top.content["config"]["digest"], "podman unpacked another image")
 
     front.forget()
     Skopeo(world, {}, [hub.address, front.address]).copy(source, f"{target}:again", "--all")

@@ -1,7 +1,6 @@
 """BuildKit as a CI machine runs it, with buildx. It is the one inside dockerd with the containerd store, but spoken to as one that stands
 alone: what buildx asks goes to BuildKit, and nothing is done by dockerd beside it. What is on loopback it takes for plain HTTP by itself."""
 
-import json
 import re
 import socket
 import threading
@@ -10,33 +9,14 @@ from . import trixie
 from .world import expect
 
 
-class BuildKit:
+class BuildKit(trixie.Dockerd):
     """A machine of its own: what one built, another one does not have."""
 
     def __init__(self, world):
-        self.world = world
-        self.folder = world.fresh_folder("buildkit")
-        self._environment = trixie.environment(self.folder)
-        run = world.run_folder("buildkit")
-        self.socket, containerd = run / "d.sock", run / "c.sock"
-        self._environment["DOCKER_HOST"] = f"unix://{self.socket}"
-        config = self.folder / "containerd.toml"
-        config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
-        daemon = self.folder / "daemon.json"
-        daemon.write_text(json.dumps({"features": {"containerd-snapshotter": True}}))
-        self._processes = [world.start("containerd", ["containerd", "--config", config, "--root", self.folder / "c", "--state", run / "c", "--address", containerd, "--log-level", "warn"],
-                                       env=self._environment)]
-        world.wait_until(containerd.exists, "containerd listens")
-        self._processes.append(world.start("dockerd", ["dockerd", "--config-file", daemon, "--data-root", self.folder / "d", "--exec-root", run / "d", "-p", run / "pid",
-                                                       "-H", f"unix://{self.socket}", "--containerd", containerd, "--iptables=false", "--ip6tables=false", "--bridge=none"],
-                                           env=self._environment))
-        world.wait_until(lambda: self.socket.exists() and "io.containerd.snapshotter" in self.docker("info", check=False), "dockerd answers, with the containerd store", 30, 0.1)
-
-        self._bridge = Bridge(run / "b.sock", self.socket)
-        self.docker("buildx", "create", "--name", "ci", "--driver", "remote", "--use", f"unix://{run / 'b.sock'}")
-
-    def docker(self, *arguments, check=True):
-        return self.world.run("docker", *arguments, env=self._environment, check=check)
+        super().__init__(world)
+        path = self.run_folder / "b.sock"
+        self._bridge = Bridge(path, self.socket)
+        self.docker("buildx", "create", "--name", "ci", "--driver", "remote", "--use", f"unix://{path}")
 
     def build(self, folder, *options):
         """What it built, as a Build. Without --push or --output it keeps nothing but its cache."""
@@ -51,10 +31,6 @@ class BuildKit:
     def forget(self):
         """As on a machine that has never built."""
         self.docker("buildx", "prune", "--all", "--force")
-
-    def stop(self):
-        for process in reversed(self._processes):
-            process.kill()
 
 
 class Bridge:

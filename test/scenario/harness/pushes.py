@@ -80,12 +80,12 @@ def expect_contents(image, source, what):
         expect(json.loads(image.blobs[config])["rootfs"]["diff_ids"] == layers, f"{what}: the layers of {config} are not those that it names")
 
 
-def push_story(world, client_of, mounts=False, whole=False):
+def push_story(world, client_of, image=None, mounts=False, whole=False):
     """`client_of(world, mirrors, plain)` makes a client that holds nothing yet and has pull(name), push(name, target) and content_of(name).
 
-    `mounts`: it knows how to take blobs over from another repository. `whole`: it pushes an index only with all that it names."""
+    `image`: an index, if nothing else is given. `mounts`: it knows how to take blobs over from another repository. `whole`: it pushes an index only with all that it names."""
     hub = world.registry()
-    image = images.multi_platform("push", LAYER_BYTES)
+    image = image or images.multi_platform("push", LAYER_BYTES)
     hub.push("library/app", "1", image)
     registry = world.private_registry()
     front = Front(world, registry.address)

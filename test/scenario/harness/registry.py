@@ -66,26 +66,36 @@ class Registry:
     # --- pushing
 
     def push_blob(self, repository, content, digest=None):
-        from .images import digest_of
-        digest = digest or digest_of(content)
-        started = web.ask(self.address, "POST", f"/v2/{repository}/blobs/uploads/")
-        expect(started.status == 202, f"POST of an upload: {started}")
-        location = urllib.parse.urlsplit(started.header("Location"))
-        path = f"{location.path}?{location.query}&digest={urllib.parse.quote(digest)}"
-        done = web.ask(self.address, "PUT", path, {"Content-Type": "application/octet-stream"}, content)
-        expect(done.status == 201, f"PUT of a blob: {done}")
-        return digest
-
-    def push_manifest(self, repository, manifest, reference):
-        done = web.ask(self.address, "PUT", f"/v2/{repository}/manifests/{reference}", {"Content-Type": manifest.media_type}, manifest.bytes)
-        expect(done.status == 201, f"PUT of a manifest: {done}")
+        return push_blob(self.address, repository, content, digest)
 
     def push(self, repository, tag, image):
-        for digest, content in image.blobs.items():
-            self.push_blob(repository, content, digest)
-        for manifest in image.manifests:
-            self.push_manifest(repository, manifest, manifest.digest)
-        self.push_manifest(repository, image.top, tag)
+        push(self.address, repository, tag, image)
+
+
+def push_blob(address, repository, content, digest=None):
+    from .images import digest_of
+    digest = digest or digest_of(content)
+    started = web.ask(address, "POST", f"/v2/{repository}/blobs/uploads/")
+    expect(started.status == 202, f"POST of an upload: {started}")
+    location = urllib.parse.urlsplit(started.header("Location"))
+    query = location.query + "&" if location.query else ""
+    done = web.ask(address, "PUT", f"{location.path}?{query}digest={urllib.parse.quote(digest)}", {"Content-Type": "application/octet-stream"}, content)
+    expect(done.status == 201, f"PUT of a blob: {done}")
+    return digest
+
+
+def push_manifest(address, repository, manifest, reference):
+    done = web.ask(address, "PUT", f"/v2/{repository}/manifests/{reference}", {"Content-Type": manifest.media_type}, manifest.bytes)
+    expect(done.status == 201, f"PUT of a manifest: {done}")
+
+
+def push(address, repository, tag, image):
+    """All of it, with plain requests."""
+    for digest, content in image.blobs.items():
+        push_blob(address, repository, content, digest)
+    for manifest in image.manifests:
+        push_manifest(address, repository, manifest, manifest.digest)
+    push_manifest(address, repository, image.top, tag)
 
 
 class TokenServer:
