@@ -10,6 +10,7 @@ namespace breakwater::store {
 namespace {
 
 constexpr size_t kHashBufferBytes = size_t{256} * 1024;
+constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::string folder_of(const Digest& digest) { return digest.hex().substr(0, 2); }
 
@@ -150,6 +151,8 @@ std::optional<Blob> Blobs::open_if_warm(const Digest& digest) {
   const std::lock_guard lock(mutex_);
   const auto found = open_.find(digest);
   if (found == open_.end()) return std::nullopt;
+  // Somebody may have cut it off behind our back: it is opened anew, and then found out.
+  if (!disk_.is_whole(*found->second.blob.file, found->second.blob.size)) return std::nullopt;
   uses_.splice(uses_.begin(), uses_, found->second.use);
   return found->second.blob;
 }
@@ -255,27 +258,27 @@ Result<std::vector<Digest>> Blobs::trashed() {
   return digests;
 }
 
-Result<std::vector<Blobs::Stored>> Blobs::list() {
-  std::vector<Stored> stored;
-  for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
-    const auto top = root_ / "blobs" / name_of(algorithm);
-    const auto folders = disk_.list(top);
-    if (!folders) return failure(folders.error());
-    for (const DirectoryEntry& folder : *folders) {
-      if (!folder.is_directory) continue;
-      const auto files = disk_.list(top / folder.name);
-      if (!files) return failure(files.error());
-      for (const DirectoryEntry& file : *files) {
-        const auto digest = Digest::parse(std::string(name_of(algorithm)) + ":" + file.name);
-        if (!digest || folder_of(*digest) != folder.name) continue;
-        const auto found = disk_.stat(top / folder.name / file.name);
-        if (!found) return failure(found.error());
-        stored.push_back({*digest, *found});
-      }
-    }
+Result<std::vector<Digest>> Blobs::list(Algorithm algorithm, uint8_t first) {
+  const std::string folder = {kHexDigits[first >> 4], kHexDigits[first & 15]};
+  const auto path = root_ / "blobs" / name_of(algorithm) / folder;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!directories_.contains(path)) return std::vector<Digest>();
   }
-  return stored;
+  const auto files = disk_.list(path);
+  if (!files) return failure(files.error());
+  std::vector<Digest> digests;
+  digests.reserve(files->size());
+  const std::string prefix = std::string(name_of(algorithm)) + ":";
+  for (const DirectoryEntry& file : *files) {
+    const auto digest = Digest::parse(prefix + file.name);
+    if (digest && folder_of(*digest) == folder) digests.push_back(*digest);
+  }
+  std::sort(digests.begin(), digests.end());
+  return digests;
 }
+
+Result<FileStat> Blobs::stat(const Digest& digest) { return disk_.stat(path_of(digest)); }
 
 Result<std::vector<Blobs::Partial>> Blobs::partials() {
   const auto files = disk_.list(root_ / "incoming");

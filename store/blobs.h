@@ -99,7 +99,7 @@ class Blobs {
   Blobs(Disk& disk, std::filesystem::path root, size_t open_files_max = 256);
   [[nodiscard]] Result<> prepare();
 
-  // An already open blob, or nothing: never blocks.
+  // An already open blob whose file is there and whole still, or nothing: never blocks.
   std::optional<Blob> open_if_warm(const Digest& digest);
   // `not_found` if absent. `corrupt` if the file has not `size` bytes: it is then removed, because a short blob is no blob.
   [[nodiscard]] Result<Blob> open(const Digest& digest, uint64_t size);
@@ -119,10 +119,6 @@ class Blobs {
   [[nodiscard]] Result<> remove_trashed(const Digest& digest);
   bool is_read(const Digest& digest) const;
 
-  struct Stored {
-    Digest digest;
-    FileStat stat;
-  };
   struct Partial {
     std::string id;
     FileStat stat;
@@ -132,8 +128,10 @@ class Blobs {
   // What the folders themselves take of the disk.
   uint64_t directory_bytes();
 
-  // For recovery. Names that are no digest are left alone and not listed.
-  [[nodiscard]] Result<std::vector<Stored>> list();
+  // For recovery. Names that are no digest are left alone and not listed. Blobs are listed folder by folder, in the order of their digests:
+  // those whose digest begins with `first`.
+  [[nodiscard]] Result<std::vector<Digest>> list(Algorithm algorithm, uint8_t first);
+  [[nodiscard]] Result<FileStat> stat(const Digest& digest);
   [[nodiscard]] Result<std::vector<Partial>> partials();
   [[nodiscard]] Result<std::vector<Digest>> trashed();
   [[nodiscard]] Result<> remove_partial(const std::string& id);
@@ -165,7 +163,7 @@ class Blobs {
   std::filesystem::path root_;
   size_t open_files_max_;
   std::atomic<uint64_t> receiving_bytes_ = 0;
-  mutable std::mutex mutex_;  // guards what follows; never held while the disk is asked
+  mutable std::mutex mutex_;  // guards what follows; never held while the disk is asked for what may block
   std::unordered_map<Digest, OpenBlob, DigestHash> open_;
   std::list<Digest> uses_;            // most recently used first
   uint64_t removals_ = 0;             // grows with each removal, before and after the file goes

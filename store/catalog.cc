@@ -4,6 +4,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <sys/stat.h>
@@ -219,6 +220,28 @@ struct Catalog::Impl {
   template <class Each>
   Result<> scan(const std::string& prefix, Each each) const {
     return scan(prefix, prefix, Reach::disk, each);
+  }
+
+  // Rows behind `position`, at most `limit`, of those whose keys begin with `prefix`. `parse(key, value)` makes a row.
+  template <class Row, class Parse>
+  Result<std::vector<Row>> walk(const std::string& prefix, std::string& position, size_t limit, const Malformed& malformed, Parse parse) const {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(options));
+    std::vector<Row> rows;
+    // Behind a key comes whatever begins with it, or a greater one; '\0' is the least that follows.
+    at->Seek(position.empty() ? prefix : position + '\0');
+    for (; rows.size() < limit && at->Valid() && at->key().starts_with(prefix); at->Next()) {
+      position = at->key().ToString();
+      Result<Row> row = parse(at->key(), at->value());
+      if (row) {
+        rows.push_back(*std::move(row));
+      } else {
+        malformed(row.error());
+      }
+    }
+    if (!at->status().ok()) return failure(error_of(at->status(), "scan the catalog"));
+    return rows;
   }
 
   Result<> apply(rocksdb::WriteBatch* batch, bool sync) const {
@@ -543,17 +566,6 @@ Result<std::vector<std::string>> Catalog::upload_ids() const {
   return ids;
 }
 
-Result<> Catalog::each_blob(const std::function<bool(const Digest&, const BlobRecord&)>& each) const {
-  return impl_->scan("b", [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
-    KeyReader in(key, 1);
-    const Digest digest = in.digest();
-    if (in.failed()) return malformed_key();
-    const auto record = decode<BlobRecord>(view(value));
-    if (!record) return failure(record.error());
-    return each(digest, *record);
-  });
-}
-
 Result<> Catalog::each_manifest(const std::function<bool(const NamedManifest&)>& each) const {
   return impl_->scan("m", [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
     KeyReader in(key, 1);
@@ -564,6 +576,72 @@ Result<> Catalog::each_manifest(const std::function<bool(const NamedManifest&)>&
     if (!record) return failure(record.error());
     return each({std::move(repository), digest, *std::move(record)});
   });
+}
+
+// --- walks
+
+namespace {
+
+// An error that says whose record it is.
+tl::unexpected<Error> malformed_record(const std::string& whose, const Error& error) { return failure(error.kind, whose + ": " + error.message); }
+
+Result<TagOf> tag_row(rocksdb::Slice key, rocksdb::Slice value) {
+  KeyReader in(key, 1);
+  RepositoryKey repository = in.repository();
+  std::string tag = in.rest();
+  if (in.failed()) return malformed_key();
+  auto record = decode<TagRecord>(view(value));
+  if (!record) return malformed_record(repository.route + "/" + repository.repository + ":" + tag, record.error());
+  return TagOf{std::move(repository), std::move(tag), *std::move(record)};
+}
+
+Result<NamedManifest> manifest_row(rocksdb::Slice key, rocksdb::Slice value) {
+  KeyReader in(key, 1);
+  RepositoryKey repository = in.repository();
+  const Digest digest = in.digest();
+  if (in.failed()) return malformed_key();
+  auto record = decode<ManifestRecord>(view(value));
+  if (!record) return malformed_record(repository.route + "/" + repository.repository + "@" + digest.text(), record.error());
+  return NamedManifest{std::move(repository), digest, *std::move(record)};
+}
+
+Result<Edge> edge_row(rocksdb::Slice key, rocksdb::Slice) {
+  KeyReader in(key, 1);
+  RepositoryKey repository = in.repository();
+  const Digest parent = in.digest();
+  const Digest child = in.digest();
+  if (in.failed()) return malformed_key();
+  return Edge{std::move(repository), parent, child};
+}
+
+Result<UsedBlob> blob_row(rocksdb::Slice key, rocksdb::Slice value) {
+  KeyReader in(key, 1);
+  const Digest digest = in.digest();
+  if (in.failed()) return malformed_key();
+  auto record = decode<BlobRecord>(view(value));
+  if (!record) return malformed_record(digest.text(), record.error());
+  return UsedBlob{digest, *std::move(record)};
+}
+
+}  // namespace
+
+Result<std::vector<TagOf>> Catalog::next_tags(std::string& position, size_t limit, const Malformed& malformed) const {
+  return impl_->walk<TagOf>("t", position, limit, malformed, tag_row);
+}
+Result<std::vector<NamedManifest>> Catalog::next_manifests(std::string& position, size_t limit, const Malformed& malformed) const {
+  return impl_->walk<NamedManifest>("m", position, limit, malformed, manifest_row);
+}
+Result<std::vector<Edge>> Catalog::next_edges(std::string& position, size_t limit, const Malformed& malformed) const {
+  return impl_->walk<Edge>("E", position, limit, malformed, edge_row);
+}
+Result<std::vector<UsedBlob>> Catalog::next_blobs(std::string& position, size_t limit, const Malformed& malformed) const {
+  return impl_->walk<UsedBlob>("b", position, limit, malformed, blob_row);
+}
+
+Result<std::vector<UsedBlob>> Catalog::blobs_in(Algorithm algorithm, uint8_t first, const Malformed& malformed) const {
+  const std::string prefix = {'b', static_cast<char>(algorithm), static_cast<char>(first)};
+  std::string position;
+  return impl_->walk<UsedBlob>(prefix, position, SIZE_MAX, malformed, blob_row);
 }
 
 // --- the whole
@@ -597,6 +675,15 @@ uint64_t Catalog::disk_bytes() const {
   std::filesystem::directory_iterator files(impl_->path, error);
   for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) add(files->path());
   return bytes;
+}
+
+Result<> Catalog::checkpoint(const std::filesystem::path& to) const {
+  rocksdb::Checkpoint* made = nullptr;
+  auto status = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(to.string());
+  if (!status.ok()) return failure(error_of(status, "write the catalog's copy " + to.string()));
+  return {};
 }
 
 Result<> Catalog::flush() {

@@ -49,6 +49,16 @@ struct UsedBlob {
   Digest digest;
   BlobRecord record;
 };
+struct TagOf {
+  RepositoryKey repository;
+  std::string tag;
+  TagRecord record;
+};
+struct Edge {
+  RepositoryKey repository;
+  Digest parent;
+  Digest child;
+};
 
 class Catalog {
  public:
@@ -121,13 +131,25 @@ class Catalog {
   // The digests that a manifest of the repository names.
   [[nodiscard]] Result<std::vector<Digest>> children(const RepositoryKey&, const Digest& parent) const;
   [[nodiscard]] Result<std::vector<std::string>> upload_ids() const;
-  // Calls `each` for every blob record; stops when it returns false.
-  [[nodiscard]] Result<> each_blob(const std::function<bool(const Digest&, const BlobRecord&)>& each) const;
+  // Calls `each` for every one; stops when it returns false.
   [[nodiscard]] Result<> each_manifest(const std::function<bool(const NamedManifest&)>& each) const;
+
+  // To walk through everything, in the order of the keys, some steps at a time: what comes behind `position` (empty: from the start), which
+  // moves on. Fewer than `limit`: that was the end. What cannot be understood is left out and told to `malformed`. The cache is left to others.
+  using Malformed = std::function<void(const Error&)>;
+  [[nodiscard]] Result<std::vector<TagOf>> next_tags(std::string& position, size_t limit, const Malformed& malformed) const;
+  [[nodiscard]] Result<std::vector<NamedManifest>> next_manifests(std::string& position, size_t limit, const Malformed& malformed) const;
+  [[nodiscard]] Result<std::vector<Edge>> next_edges(std::string& position, size_t limit, const Malformed& malformed) const;
+  [[nodiscard]] Result<std::vector<UsedBlob>> next_blobs(std::string& position, size_t limit, const Malformed& malformed) const;
+  // Those whose digest begins with `first`, in the order of the digests.
+  [[nodiscard]] Result<std::vector<UsedBlob>> blobs_in(Algorithm, uint8_t first, const Malformed& malformed) const;
 
   // The mark of a clean stop: set last by an orderly end, removed by open's caller before anything is changed.
   [[nodiscard]] Result<bool> clean() const;
   [[nodiscard]] Result<> set_clean(bool clean);
+
+  // Writes what is in it at this moment to a folder that is not there yet: links to its own files where the file system allows.
+  [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
 
   uint64_t disk_bytes() const;  // what its files take now
   [[nodiscard]] Result<> flush();

@@ -113,6 +113,15 @@ class PosixDisk final : public Disk {
     return {};
   }
 
+  void drop_resident(const File& file, uint64_t offset, uint64_t length) override {
+    ::posix_fadvise(file.fd(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
+  }
+
+  bool is_whole(const File& file, uint64_t size) override {
+    struct stat found {};
+    return ::fstat(file.fd(), &found) == 0 && found.st_nlink > 0 && static_cast<uint64_t>(found.st_size) == size;
+  }
+
   Result<FileStat> stat(const Path& path) override {
     struct stat found {};
     if (::lstat(path.c_str(), &found) != 0) return failed("stat", path, errno);
@@ -124,6 +133,15 @@ class PosixDisk final : public Disk {
   Result<> rename(const Path& from, const Path& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return failed("rename", from, errno);
     return {};
+  }
+
+  Result<> link(const Path& from, const Path& to) override {
+    if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0) return {};
+    const int code = errno;
+    Error error = failed("link", from, code).value();
+    if (code == EEXIST) error.kind = Error::Kind::conflict;
+    if (code == EXDEV || code == EPERM || code == EACCES || code == EMLINK || code == EOPNOTSUPP) error.kind = Error::Kind::invalid;
+    return failure(std::move(error));
   }
 
   Result<> remove(const Path& path) override {

@@ -66,14 +66,20 @@ class Disk {
   [[nodiscard]] virtual Result<> sync(const File& file) = 0;  // fdatasync
   [[nodiscard]] virtual Result<> sync_directory(const std::filesystem::path& path) = 0;
 
-  // Whether these bytes can be read without waiting for the device. The only call here that the loop may make: it does
-  // not block. A file system that cannot tell answers false.
+  // Whether these bytes can be read without waiting for the device. It does not block, so the loop may ask. A file system that
+  // cannot tell answers false.
   virtual bool resident(const File& file, uint64_t offset, uint64_t length) = 0;
   // Makes them resident; blocks until they are.
   [[nodiscard]] virtual Result<> read_ahead(const File& file, uint64_t offset, uint64_t length) = 0;
+  // Lets go of them: nobody is expected to read them soon.
+  virtual void drop_resident(const File& file, uint64_t offset, uint64_t length) = 0;
+  // Whether the file has a name still, and this size. Does not block: the loop may ask.
+  virtual bool is_whole(const File& file, uint64_t size) = 0;
 
   [[nodiscard]] virtual Result<FileStat> stat(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  // A second name for a file. `conflict` if there is one of that name, `invalid` if this file cannot have one there: another file system.
+  [[nodiscard]] virtual Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   [[nodiscard]] virtual Result<> remove(const std::filesystem::path& path) = 0;  // a file; `not_found` if absent
   [[nodiscard]] virtual Result<> make_directories(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& path) = 0;

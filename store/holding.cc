@@ -7,18 +7,18 @@
 namespace breakwater::store {
 
 // Empty if it is just being collected, and waiting for that would block.
-std::optional<Leases::Ticket> Store::take_lease(const Digest& digest, Reach reach) {
-  auto ticket = leases_.take(digest);
+std::optional<Leases::Ticket> Store::take_lease(const Digest& digest, Leases::Kind kind, Reach reach) {
+  auto ticket = leases_.take(digest, kind);
   while (!ticket && reach == Reach::disk) {
     // Whoever removes it holds this.
     { const std::lock_guard lock(change_of(digest)); }
-    ticket = leases_.take(digest);
+    ticket = leases_.take(digest, kind);
   }
   return ticket;
 }
 
 Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach) {
-  const auto ticket = take_lease(digest, reach);
+  const auto ticket = take_lease(digest, Leases::Kind::told, reach);
   if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
   const auto find = [&]() -> Result<Blob> {
     const auto served = may_serve(repository, digest, reach);
@@ -32,8 +32,8 @@ Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& dig
   return blob;
 }
 
-Result<Store::HeldManifest> Store::hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach) {
-  const auto ticket = take_lease(digest, reach);
+Result<Store::HeldManifest> Store::hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach, Leases::Kind lease) {
+  const auto ticket = take_lease(digest, lease, reach);
   if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
   const auto record = catalog_->manifest(repository, digest, reach);
   if (record && *record) {
@@ -45,13 +45,13 @@ Result<Store::HeldManifest> Store::hold_manifest(const RepositoryKey& repository
   return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
 }
 
-Result<Store::HeldManifest> Store::hold_tag(const RepositoryKey& repository, const std::string& tag, Reach reach) {
+Result<Store::HeldManifest> Store::hold_tag(const RepositoryKey& repository, const std::string& tag, Reach reach, Leases::Kind lease) {
   std::optional<Digest> looked_for;
   for (;;) {
     const auto record = catalog_->tag(repository, tag, reach);
     if (!record) return failure(record.error());
     if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no tag " + tag);
-    auto held = hold_manifest(repository, (*record)->digest, reach);
+    auto held = hold_manifest(repository, (*record)->digest, reach, lease);
     const bool is_gone = !held && held.error().kind == Error::Kind::not_found;
     // Collected between the two looks only if the tag was moved in between: it names another manifest now.
     if (!is_gone || looked_for == (*record)->digest) return held;
@@ -60,7 +60,7 @@ Result<Store::HeldManifest> Store::hold_tag(const RepositoryKey& repository, con
 }
 
 Result<bool> Store::mount_blob(const RepositoryKey& to, const std::string& from, const Digest& digest) {
-  const auto ticket = take_lease(digest, Reach::disk);
+  const auto ticket = take_lease(digest, Leases::Kind::delivered, Reach::disk);
   auto mounted = link_from(to, from, digest);
   if (!mounted || !*mounted) leases_.undo(digest, *ticket);
   if (!mounted || !*mounted) return mounted;

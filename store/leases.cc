@@ -4,12 +4,17 @@
 
 namespace breakwater::store {
 
-std::optional<Leases::Ticket> Leases::take(const Digest& digest) {
-  const Time until = clock_.now() + length_;
+std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind) {
+  const Time now = clock_.now();
   const std::lock_guard lock(mutex_);
   if (going_.contains(digest)) return std::nullopt;
   const auto [at, is_new] = leases_.try_emplace(digest);
-  at->second = {until, ++last_ticket_, is_new};
+  Lease& lease = at->second;
+  Time& until = kind == Kind::delivered ? lease.delivered : lease.told;
+  until = std::max(until, now + (kind == Kind::glance ? std::min(kGlance, length_) : length_));
+  if (kind == Kind::delivered) ++lease.deliveries;
+  lease.ticket = ++last_ticket_;
+  lease.is_first = is_new;
   return last_ticket_;
 }
 
@@ -19,28 +24,28 @@ void Leases::undo(const Digest& digest, Ticket ticket) {
   if (at != leases_.end() && at->second.ticket == ticket && at->second.is_first) leases_.erase(at);
 }
 
-bool Leases::is_leased(const Digest& digest) const {
+void Leases::fulfil(const Digest& digest) {
   const std::lock_guard lock(mutex_);
-  return is_leased_locked(digest);
-}
-
-bool Leases::is_leased_locked(const Digest& digest) const {
-  const Time now = clock_.now();
-  if (now < begun_at_ + length_) return true;
   const auto at = leases_.find(digest);
-  return at != leases_.end() && now < at->second.until;
+  if (at == leases_.end() || at->second.deliveries == 0) return;
+  if (--at->second.deliveries == 0) at->second.delivered = {};
 }
 
 Time Leases::until(const Digest& digest) const {
   const std::lock_guard lock(mutex_);
+  return until_locked(digest);
+}
+
+Time Leases::until_locked(const Digest& digest) const {
   const auto at = leases_.find(digest);
   const Time first = begun_at_ + length_;
-  return at == leases_.end() ? first : std::max(first, at->second.until);
+  return at == leases_.end() ? first : std::max(first, at->second.until());
 }
 
 bool Leases::begin_removal(const Digest& digest) {
+  const Time now = clock_.now();
   const std::lock_guard lock(mutex_);
-  if (is_leased_locked(digest)) return false;
+  if (now < until_locked(digest)) return false;
   going_.insert(digest);
   return true;
 }
@@ -53,7 +58,7 @@ void Leases::end_removal(const Digest& digest) {
 void Leases::prune() {
   const Time now = clock_.now();
   const std::lock_guard lock(mutex_);
-  std::erase_if(leases_, [now](const auto& lease) { return lease.second.until <= now; });
+  std::erase_if(leases_, [now](const auto& lease) { return lease.second.until() <= now; });
 }
 
 size_t Leases::size() const {

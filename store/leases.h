@@ -22,31 +22,42 @@ class Leases {
  public:
   Leases(const Clock& clock, Time::duration length) : clock_(clock), length_(length), begun_at_(clock.now()) {}
 
+  enum class Kind {
+    told,      // a blob's HEAD, a manifest that was read: for the whole length
+    glance,    // a manifest's HEAD: its GET follows at once, or it was a push that looked at what it is about to replace
+    delivered  // an upload or a mount: for the whole length, or until a manifest has come that needs it, one for each: see fulfil()
+  };
+  static constexpr Time::duration kGlance = std::chrono::seconds(5);
+
   // Names one take(), to undo it.
   using Ticket = uint64_t;
   // Empty while it is being removed: wait for that, and look again whether it is there.
-  std::optional<Ticket> take(const Digest& digest);
+  std::optional<Ticket> take(const Digest& digest, Kind kind);
   // Nobody was told after all. Nothing happens if it was taken again meanwhile.
   void undo(const Digest& digest, Ticket ticket);
+  // The manifest for which it was delivered is here, and keeps it from now on.
+  void fulfil(const Digest& digest);
 
-  bool is_leased(const Digest& digest) const;
-  // When what is not leased again may go; the past if it may now.
+  // When it may go if nobody takes it again; the past if it may now.
   Time until(const Digest& digest) const;
   // False if it is leased.
   [[nodiscard]] bool begin_removal(const Digest& digest);
   void end_removal(const Digest& digest);
 
-  // Forgets leases that have passed. Cheap enough for now and then.
+  // Forgets leases that have passed: for now and then.
   void prune();
   size_t size() const;
 
  private:
   struct Lease {
-    Time until;
-    Ticket ticket;
-    bool is_first;  // there was none when it was taken
+    Time told{};
+    Time delivered{};
+    uint32_t deliveries = 0;
+    Ticket ticket = 0;
+    bool is_first = false;  // there was none when it was taken last
+    Time until() const { return told > delivered ? told : delivered; }
   };
-  bool is_leased_locked(const Digest& digest) const;
+  Time until_locked(const Digest& digest) const;
 
   const Clock& clock_;
   const Time::duration length_;

@@ -110,8 +110,12 @@ Result<> Store::refer(Put& put) {
     if (auto added = add_tag(batch, repository, tag, put.digest, record.media_type); !added) return added;
   }
   if (is_pushed && put.tags.empty()) batch.put_look(now + settings_.lease, put.digest);
-  if (is_pushed) (void)leases_.take(put.digest);
-  return catalog_->write(std::move(batch), Durability::buffered);
+  // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its subject.
+  if (is_pushed && put.tags.empty()) (void)leases_.take(put.digest, Leases::Kind::delivered);
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
+  if (!is_pushed) return {};
+  for (const ManifestContent::Child& child : put.content.children) leases_.fulfil(child.digest);
+  return {};
 }
 
 // What the tag named before may be dead now. A push sets a tag anew, also to what it named: it is the newest then.

@@ -1,9 +1,10 @@
 // The part of Store that runs once, in open(): it brings catalog, budget and files into step.
 //
-// After a clean stop the catalog is believed. After any other every file is looked at: a record without its file goes; a file without a
-// record was renamed into place, so it had been verified and synced, and is adopted. Only a small file is hashed again for that, which costs
-// nothing beside the seek.
-#include <unordered_map>
+// After a clean stop the catalog is believed. After any other the names of the files are held against it: a record without its file goes; a
+// file without a record was renamed into place, so it had been verified and synced, and is adopted. Only a small file is hashed again for
+// that, which costs nothing beside the seek. Half a million names are a second's work and one folder of them is in memory at a time; to ask each
+// file for its size would take a spinning disk an hour, and whoever opens a blob asks (Blobs::open). Whether everything that is referred to
+// is there is for the scrub to find out, which begins with that after such a stop (scrub.h): nobody waits for it.
 #include <utility>
 
 #include "store/store.h"
@@ -12,6 +13,7 @@ namespace breakwater::store {
 namespace {
 
 constexpr uint64_t kHashedAgainMax = 1ULL << 20;
+constexpr size_t kRecordsAtOnce = 1000;
 constexpr std::string_view kFillPrefix = "fill-";
 
 // Whether `id` is "fill-sha256-<hex>".
@@ -49,80 +51,101 @@ Result<> Store::recover() {
 }
 
 Result<> Store::count_blobs() {
-  return catalog_->each_blob([this](const Digest&, const BlobRecord& record) {
-    budget_.add_stored(record.route, record.size);
-    ++recovered_.blobs;
-    recovered_.bytes += record.size;
-    return true;
-  });
+  const auto skip = [this](const Error& error) {
+    must_reconcile_ = true;
+    log_.error("record_malformed", {{"error", error.message}});
+  };
+  for (std::string position;;) {
+    const auto some = catalog_->next_blobs(position, kRecordsAtOnce, skip);
+    if (!some) return failure(some.error());
+    for (const UsedBlob& blob : *some) count_blob(blob.record);
+    if (some->size() < kRecordsAtOnce) return {};
+  }
+}
+
+void Store::count_blob(const BlobRecord& record) {
+  budget_.add_stored(record.route, record.size);
+  ++recovered_.blobs;
+  recovered_.bytes += record.size;
 }
 
 Result<> Store::reconcile_blobs() {
-  const auto files = blobs_.list();
-  if (!files) return failure(files.error());
-  std::unordered_map<Digest, const Blobs::Stored*, DigestHash> unknown;
-  for (const Blobs::Stored& file : *files) unknown.emplace(file.digest, &file);
-
-  std::vector<UsedBlob> lost;
-  // Counted before it is known to be there, because forgetting gives back what was counted.
-  auto compared = catalog_->each_blob([&](const Digest& digest, const BlobRecord& record) {
-    budget_.add_stored(record.route, record.size);
-    const auto file = unknown.find(digest);
-    if (file == unknown.end() || file->second->stat.size != record.size) {
-      lost.push_back({digest, record});
-    } else {
-      ++recovered_.blobs;
-      recovered_.bytes += record.size;
-    }
-    if (file != unknown.end()) unknown.erase(file);
-    return true;
-  });
-  if (!compared) return compared;
-
-  for (const UsedBlob& blob : lost) {
-    log_.error("blob_lost", {{"digest", blob.digest.text()}, {"route", blob.record.route}, {"bytes", number(blob.record.size)}});
-    if (auto forgotten = forget_blob(blob.digest); !forgotten) return forgotten;
-    ++recovered_.records_dropped;
-  }
-  for (const auto& [digest, file] : unknown) {
-    // One bad file must not keep the others from being served. It stays where it is, and counts for nothing.
-    if (auto adopted = adopt(*file); !adopted) {
-      must_reconcile_ = true;
-      log_.error("blob_not_adopted", {{"digest", digest.text()}, {"error", adopted.error().message}});
+  for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
+    for (unsigned first = 0; first < 256; ++first) {
+      if (auto reconciled = reconcile_folder(algorithm, static_cast<uint8_t>(first)); !reconciled) return reconciled;
     }
   }
   return {};
 }
 
-Result<> Store::adopt(const Blobs::Stored& stored) {
-  const auto whole = is_whole(stored);
+Result<> Store::reconcile_folder(Algorithm algorithm, uint8_t first) {
+  // A record that cannot be understood is none: its file is adopted.
+  const auto skip = [this](const Error& error) { log_.error("record_malformed", {{"error", error.message}}); };
+  const auto records = catalog_->blobs_in(algorithm, first, skip);
+  if (!records) return failure(records.error());
+  const auto files = blobs_.list(algorithm, first);
+  if (!files) return failure(files.error());
+  // Both are in the order of the digests.
+  auto file = files->begin();
+  for (const UsedBlob& known : *records) {
+    for (; file != files->end() && *file < known.digest; ++file) adopt_if_possible(*file);
+    count_blob(known.record);
+    if (file != files->end() && *file == known.digest) {
+      ++file;
+    } else if (auto dropped = drop_lost(known); !dropped) {
+      return dropped;
+    }
+  }
+  for (; file != files->end(); ++file) adopt_if_possible(*file);
+  return {};
+}
+
+// It was counted before it was known to be lost, because forgetting gives back what was counted.
+Result<> Store::drop_lost(const UsedBlob& blob) {
+  log_.error("blob_lost", {{"digest", blob.digest.text()}, {"route", blob.record.route}, {"bytes", number(blob.record.size)}});
+  --recovered_.blobs;
+  recovered_.bytes -= blob.record.size;
+  ++recovered_.records_dropped;
+  return forget_blob(blob.digest);
+}
+
+// One bad file must not keep the others from being served. It stays where it is, and counts for nothing.
+void Store::adopt_if_possible(const Digest& digest) {
+  const auto adopted = adopt(digest);
+  if (adopted) return;
+  must_reconcile_ = true;
+  log_.error("blob_not_adopted", {{"digest", digest.text()}, {"error", adopted.error().message}});
+}
+
+Result<> Store::adopt(const Digest& digest) {
+  const auto found = blobs_.stat(digest);
+  if (!found) return failure(found.error());
+  const auto whole = is_whole(digest, found->size);
   if (!whole) return failure(whole.error());
   if (!*whole) {
-    log_.error("blob_corrupt", {{"digest", stored.digest.text()}, {"bytes", number(stored.stat.size)}});
+    log_.error("blob_corrupt", {{"digest", digest.text()}, {"bytes", number(found->size)}});
     ++recovered_.files_removed;
-    return blobs_.remove(stored.digest);
+    return blobs_.remove(digest);
   }
-  auto owner = owner_of(stored.digest);
+  auto owner = owner_of(digest);
   if (!owner) return failure(owner.error());
-  const BlobRecord record{stored.stat.size, *std::move(owner), stored.stat.modified, stored.stat.modified};
+  const BlobRecord record{found->size, *std::move(owner), found->modified, found->modified};
   Catalog::Batch batch;
-  batch.put_blob(stored.digest, record, std::nullopt);
-  batch.put_look(clock_.now() + settings_.lease, stored.digest);
+  batch.put_blob(digest, record, std::nullopt);
+  batch.put_look(clock_.now() + settings_.lease, digest);
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
-  budget_.add_stored(record.route, record.size);
+  count_blob(record);
   ++recovered_.files_adopted;
-  ++recovered_.blobs;
-  recovered_.bytes += record.size;
   return {};
 }
 
-Result<bool> Store::is_whole(const Blobs::Stored& stored) {
-  if (stored.stat.size > kHashedAgainMax) return true;
-  const auto blob = blobs_.open(stored.digest, stored.stat.size);
+Result<bool> Store::is_whole(const Digest& digest, uint64_t size) {
+  if (size > kHashedAgainMax) return true;
+  const auto blob = blobs_.open(digest, size);
   if (!blob) return failure(blob.error());
   const auto bytes = read_blob(*blob);
   if (!bytes) return failure(bytes.error());
-  return digest_of(stored.digest.algorithm(), *bytes) == stored.digest;
+  return digest_of(digest.algorithm(), *bytes) == digest;
 }
 
 // The route of a repository that may serve it; empty if none is known.

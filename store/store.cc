@@ -121,7 +121,7 @@ Result<Blob> Store::commit_blob(BlobWriter& writer, Reservation&& reservation, c
   batch.put_link(digest, repository, {now});
   batch.remove_upload(writer.id());
   if (!is_mirror(repository.route)) {
-    (void)leases_.take(digest);
+    (void)leases_.take(digest, Leases::Kind::delivered);
     batch.put_look(now + settings_.lease, digest);
   }
   return commit_locked(writer, reservation, *previous, std::move(batch), durability);

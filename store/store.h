@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -143,8 +144,10 @@ class Store {
     ManifestRecord record;
   };
   // A manifest that the repository has, or that one of its tags names, leased, and with it all that the manifest names. Likewise.
-  [[nodiscard]] Result<HeldManifest> hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach);
-  [[nodiscard]] Result<HeldManifest> hold_tag(const RepositoryKey& repository, const std::string& tag, Reach reach);
+  [[nodiscard]] Result<HeldManifest> hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach,
+                                                   Leases::Kind lease = Leases::Kind::told);
+  [[nodiscard]] Result<HeldManifest> hold_tag(const RepositoryKey& repository, const std::string& tag, Reach reach,
+                                              Leases::Kind lease = Leases::Kind::told);
 
   // Lets `to` serve a blob that a repository of the same route has: the one called `from`, or any if that is empty. False if none has it.
   [[nodiscard]] Result<bool> mount_blob(const RepositoryKey& to, const std::string& from, const Digest& digest);
@@ -157,6 +160,21 @@ class Store {
   [[nodiscard]] Result<> remove_tag(const RepositoryKey& repository, const std::string& tag);
   [[nodiscard]] Result<> remove_manifest(const RepositoryKey& repository, const Digest& digest);
   [[nodiscard]] Result<> remove_blob(const RepositoryKey& repository, const Digest& digest);
+
+  // --- from another folder, and to one: by a second name for the file where the file systems allow it, else by copying
+
+  // A blob that is the content of `file`, linked to the repository and leased. It is hashed first: `corrupt` if it is another content.
+  enum class Taken { held, linked, copied };  // held: it was here already
+  [[nodiscard]] Result<Taken> take_blob(const RepositoryKey& repository, const Digest& digest, const std::filesystem::path& file);
+  // Under the name `to`, unless that is there. `corrupt` if the blob is not what it was.
+  [[nodiscard]] Result<> give_blob(const Digest& digest, const std::filesystem::path& to);
+
+  // Writes to the folder `to`, which is not there yet, all that a store needs to hold what this one holds, while this one is used. `conflict`
+  // if `to` is there, or another backup is being made; `unavailable` if it is told to stop.
+  struct BackedUp {
+    uint64_t blobs = 0, bytes = 0;
+  };
+  [[nodiscard]] Result<BackedUp> back_up(const std::filesystem::path& to, const std::stop_token& stop);
 
   // --- upkeep
 
@@ -205,9 +223,13 @@ class Store {
   // recovery.cc
   Result<> recover();
   Result<> count_blobs();
+  void count_blob(const BlobRecord& record);
   Result<> reconcile_blobs();
-  Result<> adopt(const Blobs::Stored& stored);
-  Result<bool> is_whole(const Blobs::Stored& stored);
+  Result<> reconcile_folder(Algorithm algorithm, uint8_t first);
+  Result<> drop_lost(const UsedBlob& blob);
+  void adopt_if_possible(const Digest& digest);
+  Result<> adopt(const Digest& digest);
+  Result<bool> is_whole(const Digest& digest, uint64_t size);
   Result<std::string> owner_of(const Digest& digest);
   Result<> recover_trash();
   Result<> recover_partials();
@@ -239,7 +261,7 @@ class Store {
   Result<std::vector<Digest>> missing_children(const RepositoryKey& repository, const ManifestContent& content);
 
   // holding.cc
-  std::optional<Leases::Ticket> take_lease(const Digest& digest, Reach reach);
+  std::optional<Leases::Ticket> take_lease(const Digest& digest, Leases::Kind kind, Reach reach);
   Result<bool> link_from(const RepositoryKey& to, const std::string& from, const Digest& digest);
   Result<bool> may_serve_any(const std::string& route, const std::string& name, const Digest& digest);
 
@@ -266,6 +288,17 @@ class Store {
   Result<> give_to_mirror(const std::string& route, const Digest& digest, const BlobRecord& record, Catalog::Batch batch);
   Result<> empty_trash();
   Result<> empty(const Trashed& trashed);
+
+  // transfer.cc
+  Result<bool> has_taken(const RepositoryKey& repository, const Digest& digest);
+  Result<std::unique_ptr<BlobWriter>> take_by_link(const Digest& digest, const std::filesystem::path& file);
+  Result<std::unique_ptr<BlobWriter>> take_by_copy(const Digest& digest, const std::filesystem::path& file, uint64_t size);
+  Result<bool> give_file(const std::filesystem::path& from, uint64_t size, const std::filesystem::path& to);
+
+  // backup.cc; these want backing_up_ held.
+  struct Backup;
+  Result<> give_blobs(Backup& backup);
+  Result<> give_to(Backup& backup, const Digest& digest, const BlobRecord& record);
 
   // partials.cc
   Result<Reservation> claim(const std::string& route, const std::string& id);
@@ -297,6 +330,7 @@ class Store {
   std::mutex partials_mutex_;
   std::map<std::string, IdlePartial> idle_partials_;  // by id
   std::atomic<uint64_t> evicted_ = 0;
+  std::mutex backing_up_;
   std::mutex collecting_;
   std::vector<Trashed> trash_;  // unlinked from the catalog; wants collecting_
   std::atomic<uint64_t> collected_manifests_ = 0, collected_blobs_ = 0, collected_bytes_ = 0;

@@ -62,7 +62,7 @@ TEST_CASE("content that is not its digest is corrupt and leaves nothing") {
   CHECK(writer->verify(digest_of("other")).error().kind == Error::Kind::corrupt);
   writer->discard();
   CHECK(world.blobs.partials()->empty());
-  CHECK(world.blobs.list()->empty());
+  CHECK(test::stored_digests(world.blobs).empty());
 }
 
 TEST_CASE("a partial is resumed where it ended, by another writer after another start") {
@@ -128,6 +128,23 @@ TEST_CASE("a file of the wrong size is removed and never served") {
   }
 }
 
+TEST_CASE("an open file that was cut off, grown or removed behind our back is warm no more, and opened anew") {
+  World world;
+  const std::string content = content_of(5000, 5);
+  for (const uint64_t size : {uint64_t{0}, uint64_t{4999}, uint64_t{5001}}) {
+    const Digest digest = world.put(content).digest;
+    REQUIRE(world.blobs.open_if_warm(digest));
+    std::filesystem::resize_file(world.blobs.path_of(digest), size);
+    CHECK_FALSE(world.blobs.open_if_warm(digest));
+    CHECK(world.blobs.open(digest, content.size()).error().kind == Error::Kind::corrupt);
+    CHECK_FALSE(std::filesystem::exists(world.blobs.path_of(digest)));
+  }
+  const Digest digest = world.put(content).digest;
+  std::filesystem::remove(world.blobs.path_of(digest));
+  CHECK_FALSE(world.blobs.open_if_warm(digest));
+  CHECK(world.blobs.open(digest, content.size()).error().kind == Error::Kind::not_found);
+}
+
 TEST_CASE("a reader keeps a removed blob, and nobody else gets it") {
   World world;
   const std::string content = content_of(5000, 6);
@@ -174,8 +191,8 @@ TEST_CASE("foreign files among the blobs are left alone and not listed") {
   const Digest digest = world.put(content_of(10, 9)).digest;
   std::filesystem::copy(world.blobs.path_of(digest), world.folder.path() / "data/blobs/sha256/README");
   std::filesystem::copy(world.blobs.path_of(digest), world.blobs.path_of(digest).parent_path() / "lost+found");
-  REQUIRE(world.blobs.list()->size() == 1);
-  CHECK(world.blobs.list()->at(0).digest == digest);
+  REQUIRE(test::stored_digests(world.blobs).size() == 1);
+  CHECK(test::stored_digests(world.blobs).at(0) == digest);
 }
 
 TEST_CASE("a commit that fails at any step leaves a partial, or nothing, but no blob") {
@@ -188,7 +205,7 @@ TEST_CASE("a commit that fails at any step leaves a partial, or nothing, but no 
     world.disk.fail_at(step);
     if (writer->commit()) break;
     CHECK(writer->is_partial());
-    CHECK(world.blobs.list()->empty());
+    CHECK(test::stored_digests(world.blobs).empty());
     CHECK(writer->commit().has_value() != writer->is_lost());
   }
 }

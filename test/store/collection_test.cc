@@ -1,0 +1,194 @@
+// What is collected, and above all what is not.
+#include <chrono>
+
+#include "test/catch.h"
+#include "test/fakes/pushed_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using test::digest_of;
+using test::PushedWorld;
+
+}  // namespace
+
+TEST_CASE("an upload that no manifest came for goes when its lease is over, and its bytes come back") {
+  PushedWorld world;
+  const Digest layer = world.upload(std::string(9000, 'x'));
+  world.pass(minutes(59));
+  world.collect();
+  CHECK(world.is_stored(layer));
+  world.pass(minutes(1));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+  CHECK_FALSE(world.has_blob(layer));
+  CHECK(world.store->budget().of("private").taken() == 0);
+  CHECK(world.bytes_on_disk() == 0);
+  CHECK(world.files_in("trash") == 0);
+}
+
+TEST_CASE("a HEAD that found a blob keeps it for another lease, and the manifest that follows is taken") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  world.pass(minutes(59));
+  REQUIRE(world.has_blob(layer));
+  world.pass(minutes(59));
+  world.collect();
+  world.push("image", {layer}, {"latest"});
+  world.pass(minutes(240));
+  world.collect();
+  CHECK(world.has_blob(layer));
+}
+
+TEST_CASE("what a tag names stays, through index and image down to the last blob") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {});
+  world.push("index", {image}, {"latest"});
+  world.pass(minutes(240));
+  world.collect();
+  CHECK(world.is_stored(layer));
+  CHECK(world.has_manifest(image));
+  CHECK(world.store->collected().blobs == 0);
+}
+
+TEST_CASE("what an overwritten tag named goes whole, but for what the new one needs too") {
+  PushedWorld world;
+  const Digest shared = world.upload("shared");
+  const Digest old = world.upload("old");
+  const Digest first = world.push("first", {shared, old}, {"cache"});
+  world.push("second", {shared}, {"cache"});
+  world.pass(minutes(61));
+  world.collect();
+  CHECK_FALSE(world.has_manifest(first));
+  CHECK_FALSE(world.is_stored(first));
+  CHECK_FALSE(world.is_stored(old));
+  CHECK(world.is_stored(shared));
+  CHECK(world.has_tag("cache"));
+}
+
+TEST_CASE("a cache that was just imported keeps its layers for its lease, though its tag has moved on") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest first = world.push("first", {layer}, {"cache"});
+  world.pass(minutes(70));
+  REQUIRE(world.store->hold_manifest(world.app, first, Reach::disk));
+  world.push("second", {}, {"cache"});
+  world.pass(minutes(59));
+  world.collect();
+  CHECK(world.is_stored(layer));
+  world.pass(minutes(1));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+}
+
+TEST_CASE("a referrer stays as long as its subject, and goes with it") {
+  PushedWorld world;
+  const Digest image = world.push("image", {}, {"latest"});
+  const Digest signature = world.push_referrer("signature", image);
+  world.pass(minutes(240));
+  world.collect();
+  CHECK(world.has_manifest(signature));
+  REQUIRE(world.store->remove_tag(world.app, "latest"));
+  world.pass(minutes(240));
+  world.collect();
+  CHECK_FALSE(world.has_manifest(image));
+  CHECK_FALSE(world.has_manifest(signature));
+  CHECK_FALSE(world.is_stored(signature));
+}
+
+TEST_CASE("of two tags of one manifest the removal of one changes nothing") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  world.push("image", {layer}, {"a", "b"});
+  REQUIRE(world.store->remove_tag(world.app, "a"));
+  world.pass(minutes(240));
+  world.collect();
+  CHECK(world.is_stored(layer));
+}
+
+TEST_CASE("a blob that two repositories have stays for the one that needs it, and the other forgets it") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  REQUIRE(*world.store->mount_blob(world.other, "", layer));
+  world.push("image", {layer}, {"latest"});
+  world.pass(minutes(240));
+  world.collect();
+  CHECK(world.is_stored(layer));
+  CHECK_FALSE(*world.store->may_serve(world.other, layer, Reach::disk));
+}
+
+TEST_CASE("what a mirror may serve as well becomes the mirror's") {
+  PushedWorld world;
+  const std::string layer(9000, 'x');
+  world.upload(layer);
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, layer));
+  world.pass(minutes(61));
+  world.collect();
+  CHECK(world.is_stored(digest_of(layer)));
+  CHECK_FALSE(world.has_blob(digest_of(layer)));
+  CHECK(world.store->budget().of("private").stored == 0);
+  CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000));
+}
+
+TEST_CASE("what is deleted and pushed again at once is there") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {"latest"});
+  REQUIRE(world.store->remove_manifest(world.app, image));
+  world.push("image", {layer}, {"latest"});
+  world.pass(minutes(240));
+  world.collect();
+  CHECK(world.store->hold_tag(world.app, "latest", Reach::disk)->digest == image);
+  CHECK(world.is_stored(layer));
+}
+
+TEST_CASE("nothing is collected within one lease after a restart, and what was dead before it is not forgotten") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  world.pass(minutes(59));
+  REQUIRE(world.has_blob(layer));
+  REQUIRE(world.open());
+  world.pass(minutes(59));
+  world.collect();
+  CHECK(world.is_stored(layer));
+  world.pass(minutes(1));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+}
+
+TEST_CASE("a look that fails is postponed, and does not keep the others waiting") {
+  PushedWorld world;
+  const Digest stuck = world.upload("stuck");
+  const Digest other = world.upload("other");
+  world.pass(minutes(61));
+  world.disk.fail_at(1);  // the first file's way to the trash
+  world.collect();
+  CHECK(world.is_stored(stuck) != world.is_stored(other));
+  world.pass(minutes(61));
+  world.collect();
+  CHECK_FALSE(world.is_stored(stuck));
+  CHECK_FALSE(world.is_stored(other));
+}
+
+TEST_CASE("what was on its way out when the process was killed comes back if it is known still, and goes then") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  world.keep_catalog();
+  world.pass(minutes(61));
+  world.disk.fail_each(test::FaultyDisk::Operation::remove);
+  CHECK_FALSE(world.store->collect(100));
+  world.crash_to_kept_catalog();
+  world.disk.heal();
+  REQUIRE(world.open());
+  CHECK(world.is_stored(layer));
+  CHECK(world.files_in("trash") == 0);
+  world.pass(minutes(61));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+  CHECK(world.bytes_on_disk() == 0);
+}
+
+}  // namespace breakwater::store

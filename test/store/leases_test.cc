@@ -1,0 +1,115 @@
+#include "store/leases.h"
+
+#include "test/catch.h"
+#include "test/fakes/fake_clock.h"
+#include "test/fakes/store_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using Kind = Leases::Kind;
+
+// A process that runs for longer than a lease, so that only what is taken counts.
+struct LeasedWorld {
+  test::FakeClock clock;
+  Leases leases{clock, hours(1)};
+  Digest thing = test::digest_of("thing");
+
+  LeasedWorld() { clock.advance(hours(2)); }
+  bool may_go() {
+    const bool begun = leases.begin_removal(thing);
+    if (begun) leases.end_removal(thing);
+    return begun;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what a client was told exists may not go before the lease has passed") {
+  LeasedWorld world;
+  CHECK(world.may_go());
+  REQUIRE(world.leases.take(world.thing, Kind::told));
+  world.clock.advance(minutes(59));
+  CHECK_FALSE(world.may_go());
+  world.clock.advance(minutes(1));
+  CHECK(world.may_go());
+}
+
+TEST_CASE("after a start nothing may go until one lease has passed, because those of before are not known") {
+  test::FakeClock clock;
+  Leases leases(clock, hours(1));
+  CHECK_FALSE(leases.begin_removal(test::digest_of("thing")));
+  clock.advance(hours(1));
+  CHECK(leases.begin_removal(test::digest_of("thing")));
+}
+
+TEST_CASE("nobody is told of what is being removed, and nothing is removed of which somebody was told") {
+  LeasedWorld world;
+  REQUIRE(world.leases.begin_removal(world.thing));
+  CHECK_FALSE(world.leases.take(world.thing, Kind::told));
+  world.leases.end_removal(world.thing);
+  CHECK(world.leases.take(world.thing, Kind::told));
+  CHECK_FALSE(world.leases.begin_removal(world.thing));
+}
+
+TEST_CASE("a glance at a manifest holds it for moments") {
+  LeasedWorld world;
+  REQUIRE(world.leases.take(world.thing, Kind::glance));
+  CHECK_FALSE(world.may_go());
+  world.clock.advance(Leases::kGlance);
+  CHECK(world.may_go());
+}
+
+TEST_CASE("a glance does not shorten what was told before") {
+  LeasedWorld world;
+  REQUIRE(world.leases.take(world.thing, Kind::told));
+  REQUIRE(world.leases.take(world.thing, Kind::glance));
+  world.clock.advance(minutes(30));
+  CHECK_FALSE(world.may_go());
+}
+
+TEST_CASE("what was delivered for a manifest may go with the manifest, once for each delivery") {
+  LeasedWorld world;
+  REQUIRE(world.leases.take(world.thing, Kind::delivered));
+  REQUIRE(world.leases.take(world.thing, Kind::delivered));
+  world.leases.fulfil(world.thing);
+  CHECK_FALSE(world.may_go());
+  world.leases.fulfil(world.thing);
+  CHECK(world.may_go());
+}
+
+TEST_CASE("a delivery that is fulfilled leaves what others were told") {
+  LeasedWorld world;
+  REQUIRE(world.leases.take(world.thing, Kind::delivered));
+  REQUIRE(world.leases.take(world.thing, Kind::told));
+  world.leases.fulfil(world.thing);
+  CHECK_FALSE(world.may_go());
+}
+
+TEST_CASE("a lease of what turned out to be absent leaves nothing") {
+  LeasedWorld world;
+  const auto ticket = world.leases.take(world.thing, Kind::told);
+  REQUIRE(ticket);
+  world.leases.undo(world.thing, *ticket);
+  CHECK(world.leases.size() == 0);
+
+  SECTION("but not if another has taken it meanwhile") {
+    const auto first = world.leases.take(world.thing, Kind::told);
+    REQUIRE(world.leases.take(world.thing, Kind::told));
+    world.leases.undo(world.thing, *first);
+    CHECK_FALSE(world.may_go());
+  }
+}
+
+TEST_CASE("leases that have passed take no memory") {
+  LeasedWorld world;
+  REQUIRE(world.leases.take(world.thing, Kind::told));
+  world.clock.advance(hours(1));
+  world.leases.prune();
+  CHECK(world.leases.size() == 0);
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,130 @@
+// What a registry of our own takes in, tells, and removes on request.
+#include <algorithm>
+#include <chrono>
+
+#include "test/catch.h"
+#include "test/fakes/pushed_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using test::digest_of;
+using test::PushedWorld;
+
+}  // namespace
+
+TEST_CASE("a manifest is stored only when all that it needs is in its repository, and the answer names what is not") {
+  PushedWorld world;
+  const Digest here = world.upload("here");
+  const Digest elsewhere = world.upload("elsewhere", world.other);
+  const Digest nowhere = digest_of("nowhere");
+  const auto missing = world.try_push("image", {here, elsewhere, nowhere}, {"latest"});
+  REQUIRE(missing);
+  CHECK(*missing == std::vector<Digest>{elsewhere, nowhere});
+  CHECK_FALSE(world.has_manifest(digest_of("image")));
+  CHECK_FALSE(world.has_tag("latest"));
+}
+
+TEST_CASE("an index may name what the repository has as a manifest or as a blob") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {});
+  world.push("index", {image, layer}, {"latest"});
+  CHECK(world.store->hold_tag(world.app, "latest", Reach::disk)->digest == digest_of("index"));
+}
+
+TEST_CASE("one push may set several tags") {
+  PushedWorld world;
+  const Digest image = world.push("image", {}, {"1", "1.2", "latest"});
+  for (const char* tag : {"1", "1.2", "latest"}) CHECK(world.store->hold_tag(world.app, tag, Reach::disk)->digest == image);
+  auto tags = world.store->catalog().tags_of(world.app, image);
+  CHECK(tags->size() == 3);
+}
+
+TEST_CASE("a mount lets another repository serve a blob, from the one that is named or from any of the route") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  CHECK_FALSE(*world.store->mount_blob(world.other, "no/such", layer));
+  CHECK_FALSE(*world.store->may_serve(world.other, layer, Reach::disk));
+
+  SECTION("named") { CHECK(*world.store->mount_blob(world.other, world.app.repository, layer)); }
+  SECTION("any") { CHECK(*world.store->mount_blob(world.other, "", layer)); }
+  CHECK(*world.store->may_serve(world.other, layer, Reach::disk));
+}
+
+TEST_CASE("what a mirror holds is not a registry's to tell of or to mount") {
+  PushedWorld world;
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, "layer"));
+  CHECK_FALSE(world.has_blob(digest_of("layer")));
+  CHECK_FALSE(*world.store->mount_blob(world.app, "", digest_of("layer")));
+  CHECK_FALSE(*world.store->mount_blob(world.app, "library/alpine", digest_of("layer")));
+}
+
+TEST_CASE("a blob that a mirror holds and that is pushed counts against the registry, and no fill takes it back") {
+  PushedWorld world;
+  const std::string layer(9000, 'x');
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, layer));
+  world.upload(layer);
+  CHECK(world.store->budget().of("dockerhub").stored == 0);
+  CHECK(world.store->budget().of("private").stored == on_disk(9000));
+  REQUIRE(world.put({"ghcr", "some/image"}, layer));
+  CHECK(world.store->budget().of("ghcr").stored == 0);
+  CHECK(world.store->budget().of("private").stored == on_disk(9000));
+}
+
+TEST_CASE("a tag is removed alone") {
+  PushedWorld world;
+  world.push("image", {}, {"a", "b"});
+  REQUIRE(world.store->remove_tag(world.app, "a"));
+  CHECK_FALSE(world.has_tag("a"));
+  CHECK(world.has_tag("b"));
+  CHECK(world.store->remove_tag(world.app, "a").error().kind == Error::Kind::not_found);
+}
+
+TEST_CASE("a manifest goes with its tags, and not while another needs it") {
+  PushedWorld world;
+  const Digest image = world.push("image", {}, {"child"});
+  const Digest index = world.push("index", {image}, {"latest"});
+  const auto refused = world.store->remove_manifest(world.app, image);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::conflict);
+  CHECK(refused.error().message == image.text() + " is needed by the manifest " + index.text() + ", tagged latest");
+  CHECK(world.has_tag("child"));
+
+  REQUIRE(world.store->remove_manifest(world.app, index));
+  CHECK_FALSE(world.has_tag("latest"));
+  REQUIRE(world.store->remove_manifest(world.app, image));
+  CHECK_FALSE(world.has_tag("child"));
+}
+
+TEST_CASE("a blob is removed from one repository, and not while a manifest there needs it") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  REQUIRE(*world.store->mount_blob(world.other, "", layer));
+  world.push("image", {layer}, {"latest"});
+  CHECK(world.store->remove_blob(world.app, layer).error().kind == Error::Kind::conflict);
+  REQUIRE(world.store->remove_blob(world.other, layer));
+  CHECK_FALSE(*world.store->may_serve(world.other, layer, Reach::disk));
+  CHECK(world.has_blob(layer));
+  CHECK(world.store->remove_blob(world.other, layer).error().kind == Error::Kind::not_found);
+}
+
+TEST_CASE("pushing a tag again makes it the newest, also when it names what it named before") {
+  PushedWorld world;
+  world.push("image", {}, {"latest"});
+  world.pass(std::chrono::minutes(5));
+  world.push("image", {}, {"latest"});
+  CHECK((*world.store->catalog().tag(world.app, "latest", Reach::disk))->set_at == world.clock.now());
+}
+
+TEST_CASE("what was pushed is there after a restart") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {"latest"});
+  world.crash();
+  REQUIRE(world.open());
+  CHECK(world.store->hold_tag(world.app, "latest", Reach::disk)->digest == image);
+  CHECK(world.has_blob(layer));
+}
+
+}  // namespace breakwater::store
