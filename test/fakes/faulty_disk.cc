@@ -15,7 +15,7 @@ using store::File;
 
 constexpr uint64_t kPage = 4096;
 constexpr std::array<const char*, FaultyDisk::kOperations> kNames = {"open",   "open for writing", "write",  "read",             "truncate", "sync", "sync directory",
-                                                                     "read ahead", "stat",         "rename", "remove", "make directories", "list",     "space"};
+                                                                     "read ahead", "stat",         "rename", "link", "remove", "make directories", "list",     "space"};
 
 size_t index_of(FaultyDisk::Operation operation) { return static_cast<size_t>(operation); }
 
@@ -72,7 +72,7 @@ void FaultyDisk::heal() {
   space_.reset();
 }
 
-// Every operation but resident() begins with this.
+// Every operation that can fail begins with this.
 Result<> FaultyDisk::step(Operation operation, const Path& path) {
   const std::lock_guard lock(mutex_);
   ++operations_;
@@ -91,6 +91,11 @@ uint64_t FaultyDisk::operations() const {
 uint64_t FaultyDisk::count(Operation operation) const {
   const std::lock_guard lock(mutex_);
   return counts_[index_of(operation)];
+}
+
+uint64_t FaultyDisk::dropped_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return dropped_bytes_;
 }
 
 // --- slowness
@@ -263,6 +268,15 @@ Result<> FaultyDisk::read_ahead(const File& file, uint64_t offset, uint64_t leng
   return {};
 }
 
+void FaultyDisk::drop_resident(const File& file, uint64_t offset, uint64_t length) {
+  const std::lock_guard lock(mutex_);
+  dropped_bytes_ += length;
+  std::set<uint64_t>& pages = resident_[facts_of(file).st_ino];
+  for (uint64_t page = offset / kPage; page * kPage < offset + length; ++page) pages.erase(page);
+}
+
+bool FaultyDisk::is_whole(const File& file, uint64_t size) { return real_->is_whole(file, size); }
+
 Result<store::FileStat> FaultyDisk::stat(const Path& path) {
   if (auto stepped = step(Operation::stat, path); !stepped) return failure(stepped.error());
   return real_->stat(path);
@@ -275,6 +289,14 @@ Result<> FaultyDisk::rename(const Path& from, const Path& to) {
   if (auto renamed = real_->rename(from, to); !renamed) return renamed;
   note_moved(from, to);
   changes_.push_back({Change::Kind::renamed, to, from, std::move(grave)});
+  return {};
+}
+
+Result<> FaultyDisk::link(const Path& from, const Path& to) {
+  if (auto stepped = step(Operation::link, from); !stepped) return stepped;
+  const std::lock_guard lock(mutex_);
+  if (auto linked = real_->link(from, to); !linked) return linked;
+  changes_.push_back({Change::Kind::created, to, {}, {}});
   return {};
 }
 

@@ -6,7 +6,7 @@
 //   ... use the store, let it end ...
 //   disk.power_cut();          // what was not synced is undone, and the disk works again
 //
-// Operations are counted as the Disk interface has them; resident() is none. May be called from any thread. The files that are read and
+// Operations are counted as the Disk interface has them; what cannot fail is none. May be called from any thread. The files that are read and
 // written must lie on one file system with the temporary folder where removed files are kept for power_cut().
 #pragma once
 
@@ -28,8 +28,8 @@ namespace breakwater::test {
 
 class FaultyDisk final : public store::Disk {
  public:
-  enum class Operation { open, open_for_writing, write, read, truncate, sync, sync_directory, read_ahead, stat, rename, remove, make_directories, list, space };
-  static constexpr size_t kOperations = 14;
+  enum class Operation { open, open_for_writing, write, read, truncate, sync, sync_directory, read_ahead, stat, rename, link, remove, make_directories, list, space };
+  static constexpr size_t kOperations = 15;
 
   // `graves` is a folder of the same file system for removed files; without it, removals and replacements outlive a power cut.
   explicit FaultyDisk(std::filesystem::path graves = {}, std::unique_ptr<store::Disk> real = store::make_posix_disk());
@@ -68,6 +68,7 @@ class FaultyDisk final : public store::Disk {
 
   uint64_t operations() const;
   uint64_t count(Operation operation) const;
+  uint64_t dropped_bytes() const;  // by drop_resident()
 
   // --- Disk
 
@@ -80,8 +81,11 @@ class FaultyDisk final : public store::Disk {
   Result<> sync_directory(const std::filesystem::path& path) override;
   bool resident(const store::File& file, uint64_t offset, uint64_t length) override;
   Result<> read_ahead(const store::File& file, uint64_t offset, uint64_t length) override;
+  void drop_resident(const store::File& file, uint64_t offset, uint64_t length) override;
+  bool is_whole(const store::File& file, uint64_t size) override;
   Result<store::FileStat> stat(const std::filesystem::path& path) override;
   Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+  Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Result<> remove(const std::filesystem::path& path) override;
   Result<> make_directories(const std::filesystem::path& path) override;
   Result<std::vector<store::DirectoryEntry>> list(const std::filesystem::path& path) override;
@@ -126,6 +130,7 @@ class FaultyDisk final : public store::Disk {
   uint64_t write_bytes_per_s_ = 0;
   bool residency_forgotten_ = false;
   std::map<Inode, std::set<uint64_t>> resident_;  // pages that were read ahead
+  uint64_t dropped_bytes_ = 0;
   std::map<Inode, Unsynced> unsynced_;
   std::vector<Change> changes_;  // in the order in which they happened
   uint64_t buried_ = 0;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "store/store.h"
 #include "test/fakes/fake_clock.h"
@@ -55,6 +56,18 @@ inline std::string content_of(size_t size, uint32_t seed) {
 }
 
 inline store::Digest digest_of(const std::string& content) { return store::digest_of(store::Algorithm::sha256, content); }
+
+// Of every file in blobs/.
+inline std::vector<store::Digest> stored_digests(store::Blobs& blobs) {
+  std::vector<store::Digest> digests;
+  for (const store::Algorithm algorithm : {store::Algorithm::sha256, store::Algorithm::sha512}) {
+    for (unsigned first = 0; first < 256; ++first) {
+      const auto some = *blobs.list(algorithm, static_cast<uint8_t>(first));
+      digests.insert(digests.end(), some.begin(), some.end());
+    }
+  }
+  return digests;
+}
 
 struct StoreWorld {
   Folder folder;
