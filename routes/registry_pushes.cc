@@ -76,7 +76,7 @@ Result<store::Algorithm> algorithm_of(const OciQuery& query) {
 // specification has it for a registry that does not take a blob in one request.
 bool brings_blob(const Exchange& exchange, const OciQuery& query) {
   if (!query.digest) return false;
-  return exchange.body_length() != 0 || *query.digest == store::digest_of(query.digest->algorithm(), "");
+  return exchange.body_length() != 0 || *query.digest == store::digest_of(query.digest->algorithm(), std::string_view());
 }
 
 // The session lives on: the client is told where to go on. False if the error is another.
