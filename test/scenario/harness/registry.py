@@ -16,10 +16,12 @@ from .world import Failure, expect
 class Registry:
     """A docker-registry. `storage` shares another one's folder, so that one can be pushed to openly and read with credentials.
 
-    auth: None, ("htpasswd", user, password) or a TokenServer. proxy: the URL of an upstream; then it is a pull-through cache."""
+    auth: None, ("htpasswd", user, password) or a TokenServer. proxy: the URL of an upstream; then it is a pull-through cache. prefix: a
+    command that runs it, such as one that puts it in a cgroup."""
 
-    def __init__(self, world, storage=None, auth=None, proxy=None, name="docker-registry", http_extra=None):
+    def __init__(self, world, storage=None, auth=None, proxy=None, name="docker-registry", http_extra=None, prefix=()):
         self.world = world
+        self._prefix = prefix
         self.storage = storage or world.fresh_folder(name)
         self._name = name
         self.address = f"127.0.0.1:{world.free_port()}"
@@ -46,7 +48,7 @@ class Registry:
         return {"htpasswd": {"realm": "scenario", "path": str(file)}}
 
     def start(self):
-        self.process = self.world.start(self._name, ["docker-registry", "serve", self._config], env={"OTEL_TRACES_EXPORTER": "none"})
+        self.process = self.world.start(self._name, [*self._prefix, "docker-registry", "serve", self._config], env={"OTEL_TRACES_EXPORTER": "none"})
         self.world.wait_until(self._answers, f"{self._name} answers")
 
     def _answers(self):
