@@ -53,7 +53,8 @@ class Podman:
         self.world.run(*of_its_own(self.folder), "podman", *self._options, "push", "--signature-policy", self._policy, name, f"docker://{target}", env=self._environment)
 
     def content_of(self, name):
-        return "sha256:" + self.world.run(*of_its_own(self.folder), "podman", *self._options, "image", "inspect", "--format", "{{.Id}}", name, env=self._environment).strip()
+        said = self.world.run(*of_its_own(self.folder), "podman", *self._options, "image", "inspect", "--format", "{{.Id}}", name, env=self._environment)
+        return "sha256:" + said.split()[-1]  # after warnings, if there are any
 
 
 class Buildah:
@@ -80,7 +81,8 @@ class Buildah:
                               *options, folder, env=self._environment)
 
     def content_of(self, name):
-        return json.loads(self.world.run(*of_its_own(self.folder), "buildah", *self._options, "inspect", "--type", "image", name, env=self._environment))["FromImageID"]
+        said = self.world.run(*of_its_own(self.folder), "buildah", *self._options, "inspect", "--type", "image", "--format", "{{.FromImageID}}", name, env=self._environment)
+        return "sha256:" + said.split()[-1]
 
 
 class Containerd:
