@@ -1,6 +1,8 @@
 #include "store/broken.h"
 
+#include <algorithm>
 #include <deque>
+#include <iterator>
 #include <utility>
 
 namespace breakwater::store {
@@ -92,12 +94,31 @@ bool Broken::add(const Thing& thing) {
 
 void Broken::remove(const Thing& thing) {
   const std::lock_guard lock(mutex_);
-  things_.erase(thing.name());
+  const auto known = things_.find(thing.name());
+  if (known != things_.end() && known->second.kind == thing.kind) things_.erase(known);
 }
 
 void Broken::heal(const Digest& digest) {
   const std::lock_guard lock(mutex_);
   if (!things_.empty()) things_.erase(digest.text());
+}
+
+std::vector<std::string> Broken::set_malformed(const std::set<std::string>& records) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> fresh;
+  std::set_difference(records.begin(), records.end(), malformed_.begin(), malformed_.end(), std::back_inserter(fresh));
+  malformed_ = records;
+  return fresh;
+}
+
+size_t Broken::size() const {
+  const std::lock_guard lock(mutex_);
+  return things_.size() + malformed_.size();
+}
+
+uint64_t Broken::malformed() const {
+  const std::lock_guard lock(mutex_);
+  return malformed_.size();
 }
 
 std::vector<Broken::Thing> Broken::things() const {

@@ -45,17 +45,23 @@ class Broken {
 
   // False if it was known.
   bool add(const Thing& thing);
-  void remove(const Thing& thing);
+  void remove(const Thing& thing);  // if it is broken in this way
   // The blob is there again.
   void heal(const Digest& digest);
 
+  // Records of the catalog that cannot be understood, in words; they take the place of those that were. Returns the new ones.
+  std::vector<std::string> set_malformed(const std::set<std::string>& records);
+
   std::vector<Thing> things() const;
-  std::map<std::string, uint64_t> by_route() const;
+  size_t size() const;
+  uint64_t malformed() const;  // records
+  std::map<std::string, uint64_t> by_route() const;  // things
 
  private:
   const size_t things_max_;
   mutable std::mutex mutex_;
   std::map<std::string, Thing> things_;  // by name
+  std::set<std::string> malformed_;
 };
 
 }  // namespace breakwater::store

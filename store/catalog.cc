@@ -27,6 +27,7 @@ namespace {
 //   q due-at digest                    (looks)
 
 constexpr char kCleanKey[] = "!clean";
+constexpr char kScrubKey[] = "!scrub";
 
 class Key {
  public:
@@ -271,6 +272,18 @@ Catalog::~Catalog() {
 Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path, uint64_t cache_bytes) {
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(options_for(cache_bytes), path.string(), &db);
+  if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  impl->db.reset(db);
+  return std::unique_ptr<Catalog>(new Catalog(std::move(impl)));
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::open_to_read(const std::filesystem::path& path, uint64_t cache_bytes) {
+  rocksdb::DB* db = nullptr;
+  rocksdb::Options options = options_for(cache_bytes);
+  options.create_if_missing = false;
+  const auto status = rocksdb::DB::OpenForReadOnly(options, path.string(), &db);
   if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
   auto impl = std::make_unique<Impl>();
   impl->path = path;
@@ -662,6 +675,14 @@ Result<> Catalog::set_clean(bool clean) {
     batch.Delete(kCleanKey);
   }
   return impl_->apply(&batch, true);
+}
+
+Result<std::optional<ScrubRecord>> Catalog::scrub() const { return impl_->get<ScrubRecord>(kScrubKey, Reach::disk); }
+
+Result<> Catalog::set_scrub(const ScrubRecord& record) {
+  rocksdb::WriteBatch batch;
+  batch.Put(kScrubKey, encode(record));
+  return impl_->apply(&batch, false);
 }
 
 uint64_t Catalog::disk_bytes() const {

@@ -64,6 +64,8 @@ class Catalog {
  public:
   // Creates it if it is not there. `cache_bytes` bounds the memory for blocks and memtables together.
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(const std::filesystem::path& path, uint64_t cache_bytes);
+  // As it is: nothing can be written, and nothing is changed. It must be there.
+  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(const std::filesystem::path& path, uint64_t cache_bytes);
   ~Catalog();
 
   class Batch {
@@ -150,6 +152,10 @@ class Catalog {
 
   // Writes what is in it at this moment to a folder that is not there yet: links to its own files where the file system allows.
   [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
+
+  // How far the scrub is, for the next start.
+  [[nodiscard]] Result<std::optional<ScrubRecord>> scrub() const;
+  [[nodiscard]] Result<> set_scrub(const ScrubRecord&);
 
   uint64_t disk_bytes() const;  // what its files take now
   [[nodiscard]] Result<> flush();

@@ -29,7 +29,12 @@ Result<> Store::forget_locked(const Digest& digest) {
   auto forgotten = forget_record(digest, *record);
   if (!forgotten) must_reconcile_ = true;
   if (forgotten && *record) budget_.release((*record)->route, (*record)->size);
-  return forgotten;
+  if (!forgotten) return forgotten;
+  const auto missed = is_missed(digest);
+  if (!missed) return failure(missed.error());
+  if (!*missed) return {};
+  const auto noted = note_broken({Broken::Thing::Kind::missing, digest, std::nullopt, {}});
+  return noted ? Result<>() : failure(noted.error());
 }
 
 // What the file takes is still on its account.

@@ -36,12 +36,15 @@ Result<Store::HeldManifest> Store::hold_manifest(const RepositoryKey& repository
   const auto ticket = take_lease(digest, lease, reach);
   if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
   const auto record = catalog_->manifest(repository, digest, reach);
-  if (record && *record) {
+  // Its bytes may be lost, and then nobody must be told that it is there: a client that has it pushes it anew.
+  const auto blob = record && *record ? catalog_->blob(digest, reach) : Result<std::optional<BlobRecord>>();
+  if (record && *record && blob && *blob) {
     note_use(digest);
     return HeldManifest{digest, **record};
   }
   leases_.undo(digest, *ticket);
   if (!record) return failure(record.error());
+  if (!blob) return failure(blob.error());
   return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
 }
 

@@ -158,6 +158,8 @@ std::string encode(const BlobRecord& record) {
   return Encoder().number(record.size).text(record.route).time(record.stored_at).time(record.used_at).take();
 }
 
+std::string encode(const ScrubRecord& record) { return Encoder().time(record.passed_at).text(record.position).take(); }
+
 // The initialisers below run in the order in which they are written, which is the order of the fields.
 
 template <>
@@ -213,6 +215,13 @@ Result<BlobRecord> decode<BlobRecord>(std::string_view bytes) {
   Decoder in(bytes);
   BlobRecord record{in.number(), in.text(), in.time(), in.more() ? in.time() : Time{}};
   return checked(in, std::move(record), "blob");
+}
+
+template <>
+Result<ScrubRecord> decode<ScrubRecord>(std::string_view bytes) {
+  Decoder in(bytes);
+  ScrubRecord record{in.time(), in.text()};
+  return checked(in, std::move(record), "scrub");
 }
 
 }  // namespace breakwater::store

@@ -76,6 +76,12 @@ struct BlobRecord {
   Time used_at{};  // also the key of the order in which blobs are evicted
 };
 
+// The one of the scrub.
+struct ScrubRecord {
+  Time passed_at{};      // when it was last through with everything
+  std::string position;  // in the pass that is under way: see Inspection
+};
+
 std::string encode(const TagRecord&);
 std::string encode(const ManifestRecord&);
 std::string encode(const EdgeRecord&);
@@ -83,9 +89,10 @@ std::string encode(const ReferrerRecord&);
 std::string encode(const LinkRecord&);
 std::string encode(const UploadRecord&);
 std::string encode(const BlobRecord&);
+std::string encode(const ScrubRecord&);
 
 template <class Record>
-[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the seven
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the eight
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes);
 template <>
@@ -100,5 +107,7 @@ template <>
 Result<UploadRecord> decode<UploadRecord>(std::string_view bytes);
 template <>
 Result<BlobRecord> decode<BlobRecord>(std::string_view bytes);
+template <>
+Result<ScrubRecord> decode<ScrubRecord>(std::string_view bytes);
 
 }  // namespace breakwater::store

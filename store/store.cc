@@ -1,13 +1,7 @@
 #include "store/store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 namespace breakwater::store {
@@ -20,22 +14,6 @@ constexpr uint64_t kHeadroomOfBound = 16;  // but never more than this part of a
 
 }  // namespace
 
-// The folder is one process's: two would delete each other's files.
-struct Store::Lock {
-  explicit Lock(int fd) : file(fd, {}) {}
-  File file;
-
-  static Result<std::unique_ptr<Lock>> take(const std::filesystem::path& path) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0) return failure(Error::Kind::internal, "open " + path.string() + ": " + std::generic_category().message(errno));
-    auto lock = std::make_unique<Lock>(fd);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      return failure(Error::Kind::conflict, "another process serves " + path.parent_path().string() + " (its lock file is held)");
-    }
-    return lock;
-  }
-};
-
 Store::Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log)
     : settings_(settings), disk_(disk), clock_(clock), log_(log), budget_(settings.bytes_max), blobs_(disk, settings.data), leases_(clock, settings.lease) {
   for (const auto& [route, bytes_max] : settings_.route_bytes_max) budget_.set_bound(route, bytes_max);
@@ -46,7 +24,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   if (auto made = disk.make_directories(settings.data); !made) return failure(made.error());
   // It may have been made just now. Where we may not open the folder above, whoever made ours has seen to it.
   (void)disk.sync_directory(std::filesystem::absolute(settings.data).parent_path());
-  auto lock = Lock::take(settings.data / "lock");
+  auto lock = FolderLock::take(settings.data);
   if (!lock) return failure(lock.error());
   store->lock_ = *std::move(lock);
   if (auto prepared = store->blobs_.prepare(); !prepared) return failure(prepared.error());
@@ -143,6 +121,7 @@ Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation, 
     if (!previous && !blobs_.remove(digest)) must_reconcile_ = true;
     return failure(written.error());
   }
+  broken_.heal(digest);
   writer.leave_account();
   reservation.commit(is_kept ? 0 : record.size);
   if (previous && !is_kept) budget_.release(previous->route, previous->size);

@@ -18,17 +18,20 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "store/blobs.h"
+#include "store/broken.h"
 #include "store/budget.h"
 #include "store/catalog.h"
 #include "store/clock.h"
 #include "store/disk.h"
 #include "store/eviction.h"
+#include "store/folder_lock.h"
 #include "store/leases.h"
 #include "store/log.h"
 
@@ -128,8 +131,9 @@ class Store {
   // Whether `repository` may serve the blob: a link, or a manifest of the repository that names it.
   [[nodiscard]] Result<bool> may_serve(const RepositoryKey& repository, const Digest& digest, Reach reach);
 
-  // Forgets a blob: for corrupt or vanished files. Mirrors forget the manifest that it was too, with its edges and tags; of a registry
-  // only the file and its record go, because nobody could bring the rest back.
+  // Forgets a blob: for corrupt or vanished files. Mirrors forget the manifest that it was too, with its edges and tags, and fetch it
+  // again; of a registry only the file and its record go, because nobody could bring the rest back. Wrong bytes are not kept: the blob is
+  // absent then, for HEAD and for a push too, so that a client that has it uploads it anew. Until then it is one of broken().
   [[nodiscard]] Result<> forget_blob(const Digest& digest);
 
   // --- a registry of our own: what it acknowledges is synced, and whole
@@ -186,6 +190,30 @@ class Store {
   };
   Collected collected() const;
 
+  // --- mending: for who walks through the store and finds something wrong (scrub.h). Each looks again under the locks of those who may have
+  // changed it meanwhile, mends what can be mended, and notes and logs what cannot. False if nothing is wrong, or nothing that was not known.
+
+  // The blob's file is not what it should be: it is forgotten.
+  [[nodiscard]] Result<bool> mend_corrupt(const UsedBlob& blob);
+  // The disk does not give its bytes: a mirror's is forgotten; a registry's stays, because the disk may come to its senses.
+  [[nodiscard]] Result<bool> mend_unreadable(const UsedBlob& blob);
+  // Nothing of `digest` is stored, though a registry needs it.
+  [[nodiscard]] Result<bool> note_missing(const Digest& digest);
+  // A registry's tag names what is not there.
+  [[nodiscard]] Result<bool> note_unnamed(const TagOf& tag);
+  // A manifest needs a child that no edge names: there is one now.
+  [[nodiscard]] Result<bool> mend_edge(const RepositoryKey& repository, const Digest& parent, const Digest& child, const EdgeRecord& edge);
+  // An edge of a parent that is not there: it is there no more, and its child is looked at.
+  [[nodiscard]] Result<bool> drop_stray(const Edge& edge);
+  const Broken& broken() const { return broken_; }
+  // The disk does give its bytes.
+  void note_readable(const Digest& digest);
+  // The catalog's records that cannot be understood, all of them, in words.
+  void note_malformed(const std::set<std::string>& records);
+  // Looks whether what was broken still is: what needed it may be gone.
+  [[nodiscard]] Result<> look_at_broken();
+  bool is_mirror(const std::string& route) const;
+
   [[nodiscard]] Result<> flush_uses();
   void measure();  // what the catalog and the folders take of the disk, into the budget
 
@@ -198,7 +226,6 @@ class Store {
   uint64_t evicted_total() const;  // blobs
 
  private:
-  struct Lock;
   struct IdlePartial {
     std::string route;
     uint64_t bytes = 0;  // its size
@@ -217,7 +244,6 @@ class Store {
   };
 
   Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log);
-  bool is_mirror(const std::string& route) const;
   std::mutex& change_of(const Digest& digest);
 
   // recovery.cc
@@ -300,6 +326,12 @@ class Store {
   Result<> give_blobs(Backup& backup);
   Result<> give_to(Backup& backup, const Digest& digest, const BlobRecord& record);
 
+  // mending.cc; these want references_ held.
+  Result<bool> is_missed(const Digest& digest);
+  Result<bool> is_unnamed(const TagOf& tag);
+  Result<bool> is_broken(const Broken::Thing& thing);
+  Result<bool> note_broken(Broken::Thing thing);
+
   // partials.cc
   Result<Reservation> claim(const std::string& route, const std::string& id);
   Result<> note_fill(const std::string& route, const std::string& id, Algorithm algorithm);
@@ -316,7 +348,7 @@ class Store {
   Disk& disk_;
   const Clock& clock_;
   Log& log_;
-  std::unique_ptr<Lock> lock_;
+  std::unique_ptr<FolderLock> lock_;
   Budget budget_;
   Blobs blobs_;
   Leases leases_;
@@ -330,6 +362,7 @@ class Store {
   std::mutex partials_mutex_;
   std::map<std::string, IdlePartial> idle_partials_;  // by id
   std::atomic<uint64_t> evicted_ = 0;
+  Broken broken_;
   std::mutex backing_up_;
   std::mutex collecting_;
   std::vector<Trashed> trash_;  // unlinked from the catalog; wants collecting_
