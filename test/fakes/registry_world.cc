@@ -1,0 +1,228 @@
+#include "test/fakes/registry_world.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include "proxy/buffers.h"
+#include "proxy/workers.h"
+#include "routes/manifest_cache.h"
+#include "routes/metrics.h"
+#include "routes/router.h"
+#include "test/catch.h"
+#include "test/fakes/run.h"
+
+namespace breakwater::test {
+
+struct RegistryWorld::Running {
+  explicit Running(RegistryWorld& world)
+      : workers(world.loop, 2),
+        buffers(world.loop, world.buffer_bytes_max),
+        manifests(16 << 20),
+        registry(routes::RegistryParts(world.loop, workers, buffers, *world.files.store, manifests, world.files.clock, world.files.log), world.settings),
+        router(router_settings(world), registry, metrics, world.files.log),
+        server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk, world.files.log, world.server_settings, router.route())) {
+    address = server->listen("127.0.0.1:0").value();
+  }
+
+  static routes::RouterSettings router_settings(const RegistryWorld& world) {
+    routes::RouterSettings settings(world.settings.route);
+    settings.allow = world.allow;
+    settings.writable = true;
+    return settings;
+  }
+
+  proxy::Workers workers;
+  proxy::Buffers buffers;
+  routes::Metrics metrics;
+  routes::ManifestCache manifests;
+  routes::PrivateRegistry registry;
+  routes::Router router;
+  std::unique_ptr<proxy::HttpServer> server;
+  std::string address;
+};
+
+RegistryWorld::RegistryWorld() { settings.route = "private"; }
+
+RegistryWorld::~RegistryWorld() { stop(); }
+
+void RegistryWorld::start() {
+  if (running_) return;
+  auto opened = files.open();
+  if (!opened) throw std::runtime_error(opened.error().message);
+  running_ = std::make_unique<Running>(*this);
+}
+
+void RegistryWorld::stop() {
+  if (!running_) return;
+  stop_serving();
+  CHECK(store().budget().whole().reserved == 0);
+  check_partials();
+  files.store.reset();
+}
+
+void RegistryWorld::crash() {
+  files.keep_catalog();
+  stop_serving();
+  files.crash_to_kept_catalog();
+}
+
+void RegistryWorld::stop_serving() {
+  line_.reset();
+  running_->server.reset();
+  CHECK(running_->router.requests_running() == 0);
+  CHECK(running_->buffers.bytes() == 0);
+  running_.reset();
+  run_some_turns(loop);  // what the workers had posted may hold a partial
+}
+
+void RegistryWorld::check_partials() {
+  const auto sessions = store().catalog().upload_ids();
+  const auto partials = store().blobs().partials();
+  REQUIRE(sessions);
+  REQUIRE(partials);
+  const std::set<std::string> living(sessions->begin(), sessions->end());
+  for (const auto& partial : *partials) {
+    CAPTURE(partial.id);
+    CHECK(living.contains(partial.id));
+  }
+}
+
+// --- asking
+
+std::string request_text(std::string_view method, std::string_view target, const proxy::Headers& headers, std::string_view body) {
+  std::string text = std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: registry\r\n";
+  for (const auto& header : headers) text += header.name + ": " + header.value + "\r\n";
+  const bool may_have_body = method == "POST" || method == "PUT" || method == "PATCH";
+  if (may_have_body && !headers.find("Transfer-Encoding") && !headers.find("Content-Length")) {
+    text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  }
+  return text + "\r\n" + std::string(body);
+}
+
+std::string chunked(std::string_view body, size_t piece) {
+  std::string text;
+  for (; !body.empty(); body.remove_prefix(std::min(piece, body.size()))) {
+    const auto chunk = body.substr(0, piece);
+    char length[20];
+    std::snprintf(length, sizeof length, "%zx\r\n", chunk.size());
+    text.append(length).append(chunk).append("\r\n");
+  }
+  return text + "0\r\n\r\n";
+}
+
+Reply reply_of(const std::string& text) {
+  Reply reply;
+  const size_t end = text.find("\r\n\r\n");
+  if (!text.starts_with("HTTP/1.1 ") || end == std::string::npos) return reply;
+  reply.status = std::atoi(text.c_str() + 9);
+  for (size_t at = text.find("\r\n") + 2; at < end; at = text.find("\r\n", at) + 2) {
+    const size_t colon = text.find(": ", at);
+    reply.headers.add(text.substr(at, colon - at), text.substr(colon + 2, text.find("\r\n", colon) - colon - 2));
+  }
+  reply.body = text.substr(end + 4);
+  return reply;
+}
+
+bool Reply::says(std::string_view code) const {
+  return (*this)["Content-Type"] == routes::kJson && body.starts_with(R"({"errors":[{"code":")" + std::string(code) + R"(","message":)");
+}
+
+Reply RegistryWorld::ask(std::string_view method, std::string_view target, const proxy::Headers& headers, std::string_view body) {
+  start();
+  if (!line_ || line_->ended()) line_ = connect();
+  line_->send(request_text(method, target, headers, body));
+  auto reply = reply_of(method == "HEAD" ? line_->receive_reply_to_head() : line_->receive_reply());
+  CHECK(reply["X-Content-Type-Options"] == "nosniff");
+  return reply;
+}
+
+Reply RegistryWorld::patch_streamed(std::string_view target, std::string_view body) {
+  return patch(target, chunked(body), {{"Transfer-Encoding", "chunked"}});
+}
+
+std::unique_ptr<RawClient> RegistryWorld::connect(size_t receive_window) {
+  start();
+  return std::make_unique<RawClient>(loop, running_->address, receive_window);
+}
+
+// --- pushing
+
+std::string RegistryWorld::begin_upload(std::string_view repository, std::string_view query) {
+  const auto begun = post(uploads_path(repository) + std::string(query));
+  CHECK(begun.status == 202);
+  return std::string(begun["Location"]);
+}
+
+Descriptor RegistryWorld::push_blob(std::string_view repository, const std::string& content, std::string_view media_type, store::Algorithm algorithm) {
+  const auto digest = store::digest_of(algorithm, content);
+  CHECK(put(with_digest(begin_upload(repository), digest), content).status == 201);
+  return Descriptor(media_type, digest, content.size());
+}
+
+Reply RegistryWorld::put_manifest(std::string_view repository, std::string_view reference, const std::string& text, std::string_view media_type) {
+  proxy::Headers headers;
+  if (!media_type.empty()) headers.add("Content-Type", std::string(media_type));
+  return put(manifest_path(repository, reference), text, headers);
+}
+
+Descriptor RegistryWorld::push_manifest(std::string_view repository, std::string_view reference, const MadeManifest& manifest) {
+  const auto text = manifest.text();
+  const auto pushed = put_manifest(repository, reference, text, manifest.media_type);
+  CHECK(pushed.status == 201);
+  const auto digest = store::Digest::parse(pushed["Docker-Content-Digest"]);
+  REQUIRE(digest);
+  return Descriptor(manifest.media_type, *digest, text.size());
+}
+
+MadeManifest RegistryWorld::made_image(std::string_view repository, uint32_t seed, store::Algorithm algorithm) {
+  MadeManifest image;
+  image.config = push_blob(repository, R"({"made":)" + std::to_string(seed) + "}", kConfigType, algorithm);
+  image.layers.push_back(push_blob(repository, content_of(5000, seed), kLayerType, algorithm));
+  return image;
+}
+
+Descriptor RegistryWorld::push_image(std::string_view repository, std::string_view reference, uint32_t seed) {
+  return push_manifest(repository, reference, made_image(repository, seed));
+}
+
+// --- looking
+
+routes::PrivateRegistry& RegistryWorld::registry() {
+  start();
+  return running_->registry;
+}
+
+std::string RegistryWorld::metrics() { return running_->metrics.text(); }
+bool RegistryWorld::has_file(const store::Digest& digest) { return std::filesystem::exists(store().blobs().path_of(digest)); }
+uint64_t RegistryWorld::buffered_bytes() const { return running_->buffers.bytes(); }
+size_t RegistryWorld::requests_running() const { return running_->router.requests_running(); }
+
+void RegistryWorld::settle() {
+  run_some_turns(loop);
+  run_until(loop, [this] { return running_->router.requests_running() == 0 && running_->workers.queued() == 0; });
+  run_some_turns(loop);
+}
+
+void RegistryWorld::sweep() {
+  auto swept = run(loop, registry().sweep());
+  CHECK(swept);
+}
+
+// --- paths
+
+std::string blob_path(std::string_view repository, const store::Digest& digest) { return "/v2/" + std::string(repository) + "/blobs/" + digest.text(); }
+std::string manifest_path(std::string_view repository, std::string_view reference) {
+  return "/v2/" + std::string(repository) + "/manifests/" + std::string(reference);
+}
+std::string uploads_path(std::string_view repository) { return "/v2/" + std::string(repository) + "/blobs/uploads/"; }
+
+std::string with_digest(std::string_view location, const store::Digest& digest) {
+  const char separator = location.find('?') == std::string_view::npos ? '?' : '&';
+  return std::string(location) + separator + "digest=" + proxy::percent_encode(digest.text());
+}
+
+}  // namespace breakwater::test

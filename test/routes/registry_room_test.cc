@@ -1,0 +1,138 @@
+// A full store refuses new bytes, says which bound is reached and how full it is, keeps what it has and goes on when there is room.
+#include "test/catch.h"
+#include "test/fakes/registry_world.h"
+
+namespace breakwater::test {
+namespace {
+
+using std::chrono::minutes;
+
+constexpr const char* kRepository = "team/app";
+constexpr uint64_t kBound = 1 << 20;
+
+void check_full(const Reply& refused, std::string_view bound) {
+  CHECK(refused.status == 507);
+  CHECK(refused["Content-Type"] == routes::kJson);
+  CHECK(refused.body.starts_with(R"({"errors":[{"code":")"));
+  CAPTURE(refused.body);
+  CHECK(refused.body.find(bound) != std::string::npos);
+  CHECK(refused.body.find(" stored, ") != std::string::npos);
+  CHECK(refused.body.find(" asked for") != std::string::npos);
+}
+
+// Removes a blob that no manifest needs, lets the leases pass and lets the collector do its work.
+void make_room(RegistryWorld& world, const store::Digest& blob) {
+  CHECK(world.remove(blob_path(kRepository, blob)).status == 202);
+  world.clock().advance(minutes(61));
+  CHECK(world.store().collect(1000));
+  CHECK(world.store().collect(1000));
+}
+
+}  // namespace
+
+TEST_CASE("a push that does not fit into its route's bound is 507, and succeeds when room was made") {
+  RegistryWorld world;
+  world.files.settings.route_bytes_max["private"] = kBound;
+  const auto first = world.push_blob(kRepository, content_of(600'000, 1));
+  const auto content = content_of(600'000, 2);
+  const auto push = [&] { return world.post(with_digest(uploads_path(kRepository), digest_of(content)), content); };
+  const auto refused = push();
+  check_full(refused, "private");
+  CHECK(refused.body.find(std::to_string(kBound)) != std::string::npos);
+  CHECK(world.partial_files() == 0);
+  CHECK(world.get(blob_path(kRepository, first.digest)).status == 200);
+  make_room(world, first.digest);
+  CHECK(push().status == 201);
+}
+
+TEST_CASE("a push that does not fit into the whole store is 507 and names that bound") {
+  RegistryWorld world;
+  world.start();
+  world.files.settings.bytes_max = world.store().budget().overhead() + (8 << 20);
+  world.stop();
+  world.push_blob(kRepository, content_of(1 << 20, 3));
+  const auto content = content_of(16 << 20, 4);
+  const auto refused = world.post(with_digest(uploads_path(kRepository), digest_of(content)), content);
+  check_full(refused, "store");
+  CAPTURE(refused.body, world.files.settings.bytes_max);
+  CHECK(refused.body.find(std::to_string(world.files.settings.bytes_max)) != std::string::npos);
+}
+
+TEST_CASE("an upload that meets a full store lives on: when there is room it goes on where it was") {
+  const bool streamed = GENERATE(false, true);
+  RegistryWorld world;
+  world.settings.uploads.growth_bytes = 64 << 10;
+  world.files.settings.route_bytes_max["private"] = kBound;
+  const auto first = world.push_blob(kRepository, content_of(600'000, 5));
+  const auto content = content_of(900'000, 6);
+  const auto location = world.begin_upload(kRepository);
+  check_full(streamed ? world.patch_streamed(location, content) : world.patch(location, content), "private");
+  const auto status = world.get(location);
+  CHECK(status.status == 204);
+  const size_t received = status["Range"] == "0-0" ? 0 : std::stoul(std::string(status["Range"].substr(2))) + 1;
+  CHECK((received > 0) == streamed);
+  CHECK(world.head(blob_path(kRepository, first.digest)).status == 200);
+  make_room(world, first.digest);
+  CHECK(world.put(with_digest(location, digest_of(content)), content.substr(received)).status == 201);
+  CHECK((world.get(blob_path(kRepository, digest_of(content))).body == content));
+}
+
+TEST_CASE("a manifest that does not fit is 507, and its tag stays where it was") {
+  RegistryWorld world;
+  world.files.settings.route_bytes_max["private"] = 10 * 4096;
+  const auto image = world.push_image(kRepository, "latest", 7);
+  auto text = world.made_image(kRepository, 7).text();
+  text.insert(text.size() - 1, std::string(10 * 4096, ' '));
+  check_full(world.put_manifest(kRepository, "latest", text), "private");
+  CHECK(world.head(manifest_path(kRepository, "latest"))["Docker-Content-Digest"] == image.digest.text());
+}
+
+TEST_CASE("a mount and a blob that is there already need no room") {
+  RegistryWorld world;
+  world.files.settings.route_bytes_max["private"] = kBound;
+  const auto content = content_of(kBound, 8);
+  const auto blob = world.push_blob(kRepository, content);
+  CHECK(world.store().budget().of("private").taken() == kBound);
+  CHECK(world.post(uploads_path("other") + "?mount=" + blob.digest.text() + "&from=team/app").status == 201);
+  CHECK(world.head(blob_path("other", blob.digest)).status == 200);
+}
+
+TEST_CASE("many pushes at once never pass the bound: those that fit are 201, the others 507") {
+  RegistryWorld world;
+  world.settings.uploads.growth_bytes = 64 << 10;
+  world.files.settings.route_bytes_max["private"] = kBound;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (uint32_t i = 0; i < 12; ++i) {
+    const auto content = content_of(200'000, 20 + i);
+    clients.push_back(world.connect());
+    clients.back()->send(request_text("POST", with_digest(uploads_path(kRepository), digest_of(content)), {}, content));
+  }
+  size_t stored = 0;
+  uint64_t taken_max = 0;
+  for (const auto& client : clients) {
+    run_until(world.loop, [&] {
+      taken_max = std::max(taken_max, world.store().budget().of("private").taken());
+      return client->received() > 0;
+    });
+    const auto reply = reply_of(client->receive_reply());
+    CHECK((reply.status == 201 || reply.status == 507));
+    stored += reply.status == 201;
+  }
+  CHECK(stored >= 1);
+  CHECK(stored <= 5);
+  CHECK(taken_max <= kBound);
+  CHECK(world.files.bytes_on_disk() <= kBound);
+}
+
+TEST_CASE("a disk that says that it is full is 507 too, and nothing half is left") {
+  RegistryWorld world;
+  const auto content = content_of(500'000, 9);
+  world.start();
+  world.files.disk.full_after(100'000);
+  CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(content)), content).status == 507);
+  world.files.disk.heal();
+  CHECK(world.partial_files() == 0);
+  CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(content)), content).status == 201);
+}
+
+}  // namespace breakwater::test
