@@ -29,6 +29,7 @@ namespace {
 
 constexpr uint64_t kManifestCacheBytes = 16 << 20;
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
+constexpr size_t kLooksMax = 256;  // of the collector at a time: between them the workers do what clients wait for
 
 // A blob may be in several registries, so one lease holds for all of them.
 std::optional<int64_t> longest_lease_ms(const Config& config) {
@@ -101,6 +102,7 @@ struct Appliance::Parts {
   void terminate();
   proxy::Task<> drain();
   proxy::Task<> upkeep();
+  proxy::Task<> collect();
   bool idle() const;
 
   const Config config;
@@ -203,6 +205,7 @@ void Appliance::Parts::add_metric_sources() {
     routes::report(sink, buffers);
     routes::report_loop(sink, loop.take_lag_seconds(), workers.queued());
     routes::report_evicted(sink, store->evicted_total());
+    routes::report(sink, store->collected());
     routes::report_process(sink);
   });
 }
@@ -242,10 +245,21 @@ proxy::Task<> Appliance::Parts::upkeep() {
     };
     auto flushed = co_await workers.run(std::move(job));
     if (!flushed) log.warning("uses not written", {{"reason", flushed.error().message}});
+    co_await collect();
     for (auto& [route, registry] : registries) {
       auto swept = co_await registry->sweep();
       if (!swept) log.warning("uploads not looked through", {{"route", route}, {"reason", swept.error().message}});
     }
+  }
+}
+
+// What nothing refers to any more, and nobody was told of lately.
+proxy::Task<> Appliance::Parts::collect() {
+  for (;;) {
+    auto job = [&kept = *store] { return kept.collect(kLooksMax); };
+    auto looked = co_await workers.run(std::move(job));
+    if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
+    if (!looked || *looked == 0) co_return;
   }
 }
 

@@ -39,7 +39,8 @@ class Exchange {
 
   // --- the request's body
   virtual std::optional<uint64_t> body_length() const = 0;  // nothing: chunked. 0: there is none
-  // The next piece, at most 256 KiB; empty at the end. Sends `100 Continue` first if the client waits for it. `invalid` if the framing is broken.
+  // The next piece, at most 256 KiB; empty at the end. Sends `100 Continue` first if the client waits for it. `invalid` if the framing is broken
+  // or the body ended early, `unavailable` if nothing came for too long.
   virtual Task<Result<std::string>> read() = 0;
 
   // --- the reply, all at once (bodies of a few KiB; the shared form for what is kept anyway, up to some MiB)

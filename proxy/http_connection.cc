@@ -9,8 +9,6 @@ namespace {
 
 using Progress = RequestParser::Progress;
 
-constexpr int64_t kGoodbyeMs = 2'000;  // for the client to read our last reply and close
-
 class Counted {
  public:
   explicit Counted(uint64_t& count) : count_(count) { ++count_; }
@@ -60,6 +58,7 @@ void Connection::gone() {
 }
 
 Task<> Connection::serve_requests() {
+  bool has_unread_body = false;
   for (;;) {
     auto head = parser_.parse_head(socket_.input());
     if (head == Progress::more) head = co_await next_head();
@@ -79,17 +78,20 @@ Task<> Connection::serve_requests() {
       }
       if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
     }
+    has_unread_body = !parser_.body_ended();
     if (exchange_.closes()) break;
-    if (!parser_.body_ended()) {
+    if (has_unread_body) {
       bool skipped = co_await exchange_.skip_body();
       if (!skipped) break;
+      has_unread_body = false;
     }
     exchange_.end();
     parser_.next();
     socket_.consumed();
   }
   exchange_.end();
-  co_await goodbye();
+  const auto silence_ms = has_unread_body ? context_.settings.unread_silence_ms : context_.settings.goodbye_silence_ms;
+  co_await goodbye(silence_ms);
 }
 
 Task<Progress> Connection::next_head() {
@@ -116,15 +118,19 @@ Task<Progress> Connection::next_head() {
 
 Task<> Connection::refuse_and_leave() {
   answer(503, "there are too many connections");
-  co_await goodbye();
+  co_await goodbye(context_.settings.goodbye_silence_ms);
 }
 
-Task<> Connection::goodbye() {
+Task<> Connection::goodbye(int64_t silence_ms) {
   if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
   socket_.end_sending();
   socket_.discard_input();
-  deadline_.set(kGoodbyeMs);
-  while (!socket_.ended() && !deadline_.passed()) co_await socket_.changed().wait();
+  const auto end = context_.loop.now() + Millis(context_.settings.goodbye_ms);
+  deadline_.set(silence_ms);
+  while (!socket_.ended() && !deadline_.passed() && context_.loop.now() < end) {
+    co_await socket_.changed().wait();
+    if (!deadline_.passed()) deadline_.set(silence_ms);
+  }
   gone();
 }
 
@@ -144,7 +150,7 @@ void Connection::answer_malformed(const Malformed& malformed) {
 void Connection::answer(int status, std::string_view why) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
   text += reason_of(status);
-  text += "\r\nContent-Type: text/plain; charset=utf-8\r\nDate: ";
+  text += "\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nDate: ";
   text += context_.date();
   text += "\r\nContent-Length: " + std::to_string(why.size() + 1) + "\r\nConnection: close\r\n\r\n";
   text += why;

@@ -5,10 +5,11 @@
 //     |          `-- malformed: 4xx/5xx --.          | reply cut, client gone, write timeout
 //     `-- end, idle timeout, drain -------+-> goodbye --+-> gone
 //
-// Goodbye is a lingering close: our FIN, then what the client still sends is dropped for a while, or the reset that answers it could overtake
-// the reply. When it is gone, the connection tells its owner, who destroys it, and the route's Task with it, from the top of the loop.
+// Goodbye is a lingering close: our FIN, then what the client still sends is dropped as long as it keeps coming, up to a limit, or the reset
+// that answers it could overtake the reply: who is refused while he sends 2 GiB reads why. When it is gone, the connection tells its owner, who destroys it, and the route's Task with it, from the top of the loop.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "proxy/http_exchange.h"
@@ -32,7 +33,7 @@ class Connection {
   Task<> serve_requests();
   Task<RequestParser::Progress> next_head();  // `more`: there will be none
   Task<> refuse_and_leave();
-  Task<> goodbye();
+  Task<> goodbye(int64_t silence_ms);
   Task<> send_waiting_heads();
   void answer_malformed(const Malformed& malformed);
   void answer(int status, std::string_view why);

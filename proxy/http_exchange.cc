@@ -90,7 +90,7 @@ bool ServedExchange::must_close() const {
   if (parser_.body_ended()) return false;
   // A client that was not told to continue may send its body or not: nobody knows what the next byte is.
   if (parser_.expects_continue() && !continue_said_ && body_read_ == 0) return true;
-  return body_length() && *body_length() - body_read_ > context_.settings.drain_bytes_max;
+  return !body_length() || *body_length() - body_read_ > context_.settings.drain_bytes_max;
 }
 
 void ServedExchange::append_framing(std::optional<uint64_t> length) {
@@ -155,7 +155,10 @@ Task<Result<>> ServedExchange::until_received(size_t more_than) {
   bool timed_out = deadline_.passed();
   deadline_.clear();
   if (socket_.received() > more_than) co_return Result<>();
-  co_return failure(broken_body(timed_out ? "the client sent nothing for too long" : "it ended early"));
+  auto broken = broken_body(timed_out ? "the client sent nothing for too long" : "it ended early");
+  // A network that stood still: the same request may well succeed the next time.
+  if (timed_out) broken.kind = Error::Kind::unavailable;
+  co_return failure(std::move(broken));
 }
 
 // The socket reads no further than its own small limit until the bytes have been taken from the limit of all.
@@ -181,6 +184,21 @@ Task<Result<std::string>> ServedExchange::read() {
   co_return piece;
 }
 
+// Nobody knows how long a chunked body is that the route does not want: the connection can go on only if its end is here already.
+void ServedExchange::skip_received() {
+  if (body_length()) return;
+  socket_.receive_now(kPieceBytes);
+  std::string unread;
+  for (size_t left = socket_.received(); left > 0 && !parser_.body_ended() && body_broken_ == nullptr;) {
+    if (parser_.parse_body(socket_.input(), unread, kPieceBytes) == RequestParser::Progress::failed) (void)broken_body(parser_.malformed().why);
+    body_read_ += unread.size();
+    unread.clear();
+    if (socket_.received() == left) break;
+    left = socket_.received();
+  }
+  socket_.consumed();
+}
+
 Task<bool> ServedExchange::skip_body() {
   uint64_t skipped = 0;
   while (!parser_.body_ended()) {
@@ -195,6 +213,7 @@ Task<bool> ServedExchange::skip_body() {
 // --- the reply's body
 
 void ServedExchange::reply(int status, Headers headers, std::string_view body) {
+  skip_received();
   compose_head(status, headers, body.size());
   if (framing_ == Framing::none) body = std::string_view();
   socket_.send({head_, body});
@@ -204,6 +223,7 @@ void ServedExchange::reply(int status, Headers headers, std::string_view body) {
 
 void ServedExchange::reply(int status, Headers headers, std::shared_ptr<const std::string> body) {
   if (body->size() <= kSmallFileBytes) return reply(status, std::move(headers), std::string_view(*body));
+  skip_received();
   compose_head(status, headers, body->size());
   if (framing_ == Framing::none) {
     socket_.send({head_});
@@ -391,6 +411,7 @@ void ServedExchange::fail(std::string_view why) {
   context_.log.error("route_failed", {{"why", why}, {"method", request().method}, {"path", path()}, {"step", step_}});
   Headers headers;
   headers.add("Content-Type", "text/plain; charset=utf-8");
+  headers.add("X-Content-Type-Options", "nosniff");
   reply(500, std::move(headers), "internal error\n");
 }
 

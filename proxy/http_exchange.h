@@ -98,6 +98,7 @@ class ServedExchange final : public Exchange {
   // The request's body.
   Task<Result<>> until_received(size_t more_than);
   Error broken_body(const char* why);
+  void skip_received();
 
   // The reply's body.
   bool fits(uint64_t bytes);  // within what was declared; cuts off if not

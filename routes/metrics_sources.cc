@@ -108,6 +108,12 @@ void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue) {
   sink.gauge("breakwater_worker_queue", "Jobs that wait for a worker.", {}, number(worker_queue));
 }
 
+void report(MetricsSink& sink, const store::Store::Collected& collected) {
+  sink.counter("breakwater_collected_manifests_total", "Manifests removed because nothing referred to them any more.", {}, number(collected.manifests));
+  sink.counter("breakwater_collected_blobs_total", "Blobs removed because nothing referred to them any more.", {}, number(collected.blobs));
+  sink.counter("breakwater_collected_bytes_total", "Bytes of these.", {}, number(collected.bytes));
+}
+
 void report_evicted(MetricsSink& sink, uint64_t blobs_total) {
   sink.counter("breakwater_evicted_blobs_total", "Blobs removed to make room.", {}, number(blobs_total));
 }

@@ -11,6 +11,7 @@
 #include "routes/metrics.h"
 #include "routes/registry_pushes.h"
 #include "store/budget.h"
+#include "store/store.h"
 
 namespace breakwater::routes {
 
@@ -21,6 +22,7 @@ void report(MetricsSink& sink, const std::string& route, const PushStats& stats)
 void report(MetricsSink& sink, const store::Budget& budget);
 void report(MetricsSink& sink, const proxy::Buffers& buffers);
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue);
+void report(MetricsSink& sink, const store::Store::Collected& collected);
 void report_evicted(MetricsSink& sink, uint64_t blobs_total);
 // Of this process, from /proc: CPU seconds, memory, open files, start time.
 void report_process(MetricsSink& sink);

@@ -99,23 +99,23 @@ std::string unusable_cache(const store::ManifestContent& content) {
   return {};
 }
 
-// An upload whose id no client knows: of no use unless it becomes a blob.
+// An upload whose id no client knows: of no use unless it becomes a blob. If nobody ends it, because the client has left, this does.
 class UnnamedUpload {
  public:
   UnnamedUpload(Uploads& uploads, Uploads::Turn turn) : uploads_(uploads), turn_(std::move(turn)) {}
   ~UnnamedUpload() {
-    if (!committed_) uploads_.abandon(turn_);
+    if (!ended_) uploads_.abandon(turn_);
   }
   UnnamedUpload(const UnnamedUpload&) = delete;
   UnnamedUpload& operator=(const UnnamedUpload&) = delete;
 
   Uploads::Turn& turn() { return turn_; }
-  void commit() { committed_ = true; }
+  void ended() { ended_ = true; }
 
  private:
   Uploads& uploads_;
   Uploads::Turn turn_;
-  bool committed_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace
@@ -166,10 +166,18 @@ Task<Result<>> RegistryPushes::upload_whole(Exchange& exchange, const OciPath& p
   UnnamedUpload upload(uploads_, std::move(*turn));
   exchange.at("receiving");
   auto appended = co_await uploads_.append(upload.turn(), exchange, std::nullopt);
-  if (!appended) co_return appended;
-  exchange.at("storing the blob");
-  auto blob = co_await uploads_.commit(upload.turn(), digest);
-  if (blob) upload.commit();
+  Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
+  if (appended) {
+    exchange.at("storing the blob");
+    blob = co_await uploads_.commit(upload.turn(), digest);
+  } else {
+    blob = failure(appended.error());
+  }
+  if (!blob) {
+    auto cancelled = co_await uploads_.cancel(upload.turn());
+    if (!cancelled) parts_.log.warning("upload not removed", {{"upload", *id}, {"reason", cancelled.error().message}});
+  }
+  upload.ended();
   co_return reply_committed(exchange, path, blob, context);
 }
 

@@ -84,7 +84,7 @@ Result<ReferrersPage> referrers_page(const store::Catalog& catalog, const Referr
 
 Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, RequestContext& context) {
   exchange.at("manifest");
-  auto held = co_await hold(path);
+  auto held = co_await hold(exchange, path);
   if (!held) co_return failure(as_ours(held.error()));
   auto bytes = co_await bytes_of(key_of(path), *held);
   if (!bytes) co_return failure(as_ours(bytes.error()));
@@ -93,9 +93,10 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
   co_return Result<>();
 }
 
-Task<Result<Store::HeldManifest>> RegistryReads::hold(const OciPath& path) {
-  auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag](store::Reach reach) {
-    return digest ? store.hold_manifest(key, *digest, reach) : store.hold_tag(key, tag, reach);
+Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, const OciPath& path) {
+  const auto lease = exchange.request().method == "HEAD" ? store::Leases::Kind::glance : store::Leases::Kind::told;
+  auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag, lease](store::Reach reach) {
+    return digest ? store.hold_manifest(key, *digest, reach, lease) : store.hold_tag(key, tag, reach, lease);
   };
   auto held = ask(store::Reach::memory);
   if (held || !would_block(held.error())) co_return held;

@@ -24,6 +24,11 @@ std::string config_with(const std::string& in_mirror, const std::string& in_rout
   return R"({"routes": [{)" + kRoute + R"(, "mirror": {)" + kMirror + in_mirror + "}" + in_route + "}]" + beside + "}";
 }
 
+// The same of a registry.
+std::string registry_with(const std::string& in_registry, const std::string& in_route = "") {
+  return R"({"routes": [{)" + kRoute + R"(, "registry": {)" + in_registry + "}" + in_route + "}]}";
+}
+
 std::vector<std::string> errors_of(const std::string& json) {
   auto parsed = parse_config(json);
   if (parsed) return {};
@@ -114,15 +119,51 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->log.format == "json");
 }
 
+TEST_CASE("a registry of our own says who may push, and how long things stay") {
+  auto config = parse_config(registry_with(R"("delete": false, "lease": "30m", "upload_expiry": "24h", "cache_tags": ["*cache*", "pr-*"])",
+                                           R"(, "bytes_max": "100GiB", "allow_push": ["10.0.20.0/24"])"));
+  REQUIRE(config);
+  const auto& route = config->routes[0];
+  CHECK_FALSE(route.mirror);
+  REQUIRE(route.registry);
+  CHECK_FALSE(route.registry->removal);
+  CHECK(route.registry->lease_ms == 1'800'000);
+  CHECK(route.registry->upload_expiry_ms == 86'400'000);
+  CHECK(route.registry->cache_tags == std::vector<std::string>{"*cache*", "pr-*"});
+  CHECK(route.registry->allow_push.text() == std::vector<std::string>{"10.0.20.0/24"});
+  CHECK(route.bytes_max == 100ULL << 30);
+
+  config = parse_config(registry_with(""));
+  REQUIRE(config);
+  const auto& registry = *config->routes[0].registry;
+  CHECK(registry.removal);
+  CHECK(registry.lease_ms == 3'600'000);
+  CHECK(registry.upload_expiry_ms == 168LL * 3'600'000);
+  CHECK(registry.cache_tags == std::vector<std::string>{"*cache*"});
+  CHECK(registry.allow_push.text() == breakwater::routes::Networks::internal().text());
+}
+
+TEST_CASE("a route may be allowed more than the whole store, which bounds it then") {
+  CHECK(parse_config(config_with("", R"(, "bytes_max": "2GiB")", R"(, "bytes_max": "1GiB")")));
+}
+
 TEST_CASE("each mistake is one line that begins with the path of its key") {
   const std::vector<std::pair<std::string, std::string>> kMistakes = {
       {config_with("", "", R"(, "colour": 1)"), "colour: unknown key"},
       {config_with(R"(, "frsh": "1s")"), "routes[0].mirror.frsh: unknown key"},
-      {config_with("", R"(, "registry": {})"), "routes[0].registry: unknown key"},
+      {config_with("", R"(, "registry": {})"), "routes[0].registry: a route is a mirror or a registry, not both"},
+      {config_with("", R"(, "allow_push": ["10.0.0.0/8"])"), "routes[0].allow_push: belongs to a registry"},
+      {registry_with("", R"(, "allow_push": ["10.0.0.0/99"])"), "routes[0].allow_push: "},
+      {registry_with(R"("delete": "yes")"), "routes[0].registry.delete: must be true or false"},
+      {registry_with(R"("lease": "soon")"), "routes[0].registry.lease: expected a time"},
+      {registry_with(R"("lease": "0")"), "routes[0].registry.lease: must be at least 1s"},
+      {registry_with(R"("upload_expiry": "1ms")"), "routes[0].registry.upload_expiry: must be at least 1s"},
+      {registry_with(R"("cache_tags": ["*cache*", "a/b"])"), "routes[0].registry.cache_tags: expected the characters of tags and *"},
+      {registry_with(R"("cache_tags": [1])"), "routes[0].registry.cache_tags: must be an array of strings"},
+      {registry_with(R"("keep": 3)"), "routes[0].registry.keep: unknown key"},
       {config_with("", "", R"(, "bytes_max": "55 bananas")"), "bytes_max: expected a size"},
       {config_with("", "", R"(, "bytes_max": 55)"), "bytes_max: must be a size in quotes"},
       {config_with("", R"(, "bytes_max": "1KiB")"), "routes[0].bytes_max: must be at least 1MiB"},
-      {config_with("", R"(, "bytes_max": "2GiB")", R"(, "bytes_max": "1GiB")"), "routes[0].bytes_max: is more than bytes_max"},
       {config_with(R"(, "fresh": "soon")"), "routes[0].mirror.fresh: expected a time"},
       {config_with(R"(, "fresh": 60)"), "routes[0].mirror.fresh: must be a time in quotes"},
       {config_with(R"(, "username": "me")"), "routes[0].mirror.username: needs password_file or password_env"},

@@ -6,7 +6,7 @@
 
 using namespace breakwater::conf;
 
-TEST_CASE("without a file the five mirrors and the metrics are on loopback") {
+TEST_CASE("without a file the five mirrors, the private registry and the metrics are on loopback") {
   struct Expected {
     std::string name, listen, registry, upstream;
   };
@@ -18,7 +18,7 @@ TEST_CASE("without a file the five mirrors and the metrics are on loopback") {
       {"kyverno", "127.0.0.1:5040", "reg.kyverno.io", "https://reg.kyverno.io"},
   };
   const auto config = default_config();
-  REQUIRE(config.routes.size() == kRoutes.size());
+  REQUIRE(config.routes.size() == kRoutes.size() + 1);
   for (size_t i = 0; i < kRoutes.size(); ++i) {
     const auto& route = config.routes[i];
     CHECK(route.name == kRoutes[i].name);
@@ -28,6 +28,12 @@ TEST_CASE("without a file the five mirrors and the metrics are on loopback") {
     CHECK(route.mirror->origin.url == kRoutes[i].upstream);
     CHECK(route.mirror->origin.name == kRoutes[i].name);
   }
+  const auto& own = config.routes.back();
+  CHECK(own.name == "private");
+  CHECK(own.listen == std::vector<std::string>{"127.0.0.1:5050"});
+  CHECK(own.registry);
+  CHECK_FALSE(own.mirror);
+  CHECK(own.bytes_max == 100ULL << 30);
   CHECK(config.metrics.listen == std::vector<std::string>{"127.0.0.1:5001"});
 }
 
@@ -39,6 +45,8 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
   const auto text = describe(config);
   CHECK(text.find("the whole store at most 55GiB") != std::string::npos);
   CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as me, at most 20GiB") != std::string::npos);
+  CHECK(text.find("route private on 127.0.0.1:5050: registry with delete, leases of 1h, uploads kept for 7d, cache tags *cache*, at most 100GiB") !=
+        std::string::npos);
   CHECK(text.find("metrics on 127.0.0.1:5001") != std::string::npos);
   CHECK(text.find("s3cret") == std::string::npos);
 }

@@ -15,6 +15,13 @@ CONF = pathlib.Path(__file__).resolve().parents[2] / "conf"
 SCHEMA = json.loads((CONF / "breakwater.schema.json").read_text())
 ROUTE = {"name": "one", "listen": ["127.0.0.1:0"], "mirror": {"registry": "one.example", "upstream": "https://one.example"}}
 
+
+
+def become_registry(config, **settings):
+    config["routes"][0].pop("mirror")
+    config["routes"][0].update(registry=settings)
+
+
 # What is wrong; how to make it so. Both the schema and the parser must refuse it.
 MISTAKES = {
     "an unknown key": lambda config: config.update(colour="blue"),
@@ -23,7 +30,13 @@ MISTAKES = {
     "a literal password": lambda config: config["routes"][0]["mirror"].update(username="me", password="secret"),
     "a secret without a name": lambda config: config["routes"][0]["mirror"].update(password_env="PATH"),
     "no routes": lambda config: config.update(routes=[]),
-    "no mirror": lambda config: config["routes"][0].pop("mirror"),
+    "neither mirror nor registry": lambda config: config["routes"][0].pop("mirror"),
+    "mirror and registry": lambda config: config["routes"][0].update(registry={}),
+    "pushes to a mirror": lambda config: config["routes"][0].update(allow_push=["10.0.0.0/8"]),
+    "an unknown key of a registry": lambda config: become_registry(config, colour="blue"),
+    "a delete that is a text": lambda config: become_registry(config, delete="yes"),
+    "a lease without unit": lambda config: become_registry(config, lease="60"),
+    "a pattern that no tag matches": lambda config: become_registry(config, cache_tags=["a/b"]),
     "no name": lambda config: config["routes"][0].pop("name"),
     "a name with a space": lambda config: config["routes"][0].update(name="a b"),
     "the metrics' name": lambda config: config["routes"][0].update(name="metrics"),
@@ -74,6 +87,7 @@ class Schema(unittest.TestCase):
         done = self.check(text)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("route dockerhub on 0.0.0.0:5000: mirror of docker.io at https://registry-1.docker.io", done.stdout)
+        self.assertIn("route private on 0.0.0.0:5050: registry with delete", done.stdout)
 
     def test_the_example_names_every_key(self):
         text = (CONF / "breakwater.json").read_text()
@@ -102,7 +116,7 @@ class Schema(unittest.TestCase):
                 self.assertNotIn("unknown key", self.check(config).stderr)
 
     def test_the_schema_knows_every_key_of_the_parser(self):
-        asked = set(re.findall(r'\.(?:text|required_text|size|duration|number|texts|objects?)\("(\w+)"', (CONF / "config.cc").read_text()))
+        asked = set(re.findall(r'\.(?:text|required_text|size|duration|number|truth|texts|objects?)\("(\w+)"', (CONF / "config.cc").read_text()))
         self.assertGreater(len(asked), 30)
         self.assertEqual(asked - {path[-1] for path, _ in properties(SCHEMA)}, set())
 

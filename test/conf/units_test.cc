@@ -48,6 +48,14 @@ TEST_CASE("a time is a whole number and a unit from milliseconds to days") {
   }
 }
 
+TEST_CASE("a time is told in the largest unit that is exact") {
+  CHECK(duration_text(0) == "0s");
+  CHECK(duration_text(1'500) == "1500ms");
+  CHECK(duration_text(90'000) == "90s");
+  CHECK(duration_text(3'600'000) == "1h");
+  CHECK(duration_text(604'800'000) == "7d");
+}
+
 TEST_CASE("a size is told in the largest unit that is exact") {
   CHECK(size_text(0) == "0B");
   CHECK(size_text(1000) == "1000B");

@@ -220,7 +220,7 @@ TEST_CASE("malformed requests are answered in plain words and the connection clo
   auto client = world.client();
   client.send("GET / HTTP/1.1\r\n\r\n" + get("/never"));
   CHECK(client.receive_to_end() ==
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 17\r\nConnection: close\r\n\r\nthere is no Host\n");
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\nConnection: close\r\n\r\nthere is no Host\n");
   CHECK(world.server->stats().malformed_total == 1);
   CHECK(world.seen.empty());
   client.leave();
@@ -504,7 +504,7 @@ TEST_CASE("a route that fails before its reply answers 500, and the connection g
   for (const char* target : {"/nothing", "/throws", "/nothing"}) {
     client.send(get(target));
     CHECK(client.receive_reply() ==
-          "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 15\r\n\r\ninternal error\n");
+          "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 15\r\n\r\ninternal error\n");
   }
   CHECK(world.log.contains("a bug"));
   CHECK(world.log.count("route_failed") == 3);
@@ -777,6 +777,49 @@ TEST_CASE("what a route does not read of a body is skipped, if it is not too muc
   CHECK(client.receive_to_end() == ok("ok", "Connection: close\r\n"));
   CHECK_FALSE(client.was_reset());
   client.leave();
+  world.run_until_idle();
+}
+
+// As long as `client` is connected, up to so many times.
+size_t send_on(World& world, RawClient& client, size_t times) {
+  const auto piece = "10000\r\n" + bytes_of(1 << 16) + "\r\n";
+  size_t sent = 0;
+  for (; sent < times && !client.was_reset(); ++sent) {
+    client.send(piece);
+    test::run_some_turns(world.loop);
+  }
+  return sent;
+}
+
+TEST_CASE("a client that is refused in the middle of its body may send on, and then reads why") {
+  World world;
+  world.settings.drain_bytes_max = 1 << 16;
+  world.settings.goodbye_silence_ms = 1;
+  world.serve([&world](Exchange& x) { return ignore_body(world, x); });
+  for (const std::string framing : {"Content-Length: 2147483648\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    INFO(framing);
+    auto client = world.client();
+    client.send(post(framing, ""));
+    CHECK(send_on(world, client, 500) == 500);
+    CHECK(client.receive_to_end() == ok("ok", "Connection: close\r\n"));
+    CHECK_FALSE(client.was_reset());
+    client.leave();
+    world.run_until_idle();
+  }
+}
+
+TEST_CASE("a refused client that falls silent, or never stops, is left") {
+  World world;
+  world.settings.unread_silence_ms = 20;
+  world.settings.goodbye_ms = 100;
+  world.serve([&world](Exchange& x) { return ignore_body(world, x); });
+  auto silent = world.client();
+  silent.send(post("Content-Length: 2147483648\r\n", "hello"));
+  world.run_until_idle();
+  auto endless = world.client();
+  endless.send(post("Content-Length: 2147483648\r\n", ""));
+  send_on(world, endless, SIZE_MAX);
+  CHECK(endless.was_reset());
   world.run_until_idle();
 }
 
