@@ -502,10 +502,11 @@ Result<std::vector<NamedReferrer>> Catalog::referrers(const RepositoryKey& repos
   return referrers;
 }
 
-Result<std::vector<Look>> Catalog::looks(Time now, size_t limit) const {
+Result<std::vector<Look>> Catalog::looks(Time now, size_t limit, const std::optional<Look>& after) const {
   std::vector<Look> looks;
   if (limit == 0) return looks;
-  auto scanned = impl_->scan("q", [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+  const std::string from = after ? look_key(after->due, after->digest) + '\0' : "q";
+  auto scanned = impl_->scan("q", from, Reach::disk, [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
     KeyReader in(key, 1);
     const Time due = in.time();
     const Digest digest = in.digest();

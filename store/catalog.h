@@ -123,8 +123,8 @@ class Catalog {
   // In the order of their digests, after `last`.
   [[nodiscard]] Result<std::vector<NamedReferrer>> referrers(const RepositoryKey&, const Digest& subject, const std::optional<Digest>& last,
                                                              size_t limit) const;
-  // Looks that are due at `now`, oldest first.
-  [[nodiscard]] Result<std::vector<Look>> looks(Time now, size_t limit) const;
+  // Looks that are due at `now`, oldest first, behind `after`.
+  [[nodiscard]] Result<std::vector<Look>> looks(Time now, size_t limit, const std::optional<Look>& after = std::nullopt) const;
   // Every repository's manifest record of this digest.
   [[nodiscard]] Result<std::vector<NamedManifest>> manifests_of(const Digest&) const;
   // Least recently used first, of one route. Those whose record cannot be understood are left out and told to `unreadable`.

@@ -3,13 +3,18 @@
 // There is no mark phase. Whatever takes a reference away queues a look at what it referred to; a look decides under the locks that those who
 // add references take, so that nothing comes between. What is removed may leave others without reference: they are queued in the same batch.
 // A look stays in the catalog until it has been done, so a stop at any moment loses none.
+#include <algorithm>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "store/store.h"
 
 namespace breakwater::store {
 namespace {
+
+constexpr size_t kRepositoriesAtOnce = 100;  // of one step of retention
+constexpr size_t kTagsAtOnce = 2000;
 
 // While this lives nobody can be told that the digest exists.
 class Removal {
@@ -198,6 +203,49 @@ Result<> Store::empty(const Trashed& trashed) {
   return {};
 }
 
-Store::Collected Store::collected() const { return {collected_manifests_, collected_blobs_, collected_bytes_}; }
+// Until when a manifest stays that nothing names any more, unless room is needed.
+Time Store::untagged_until(const RepositoryKey& repository, const Digest& digest) const {
+  const auto policies = settings_.retention.find(repository.route);
+  const RetentionPolicy& policy = policy_of(policies == settings_.retention.end() ? std::span<const RetentionPolicy>() : policies->second, repository.repository);
+  return std::max(clock_.now() + policy.untagged_after.value_or(settings_.lease), leases_.until(digest));
+}
+
+Result<size_t> Store::apply_retention() {
+  const std::lock_guard collecting(collecting_);
+  size_t removed = 0;
+  for (const auto& [route, policies] : settings_.retention) {
+    std::string& at = retention_at_[route];
+    const auto names = catalog_->repositories(route, at, kRepositoriesAtOnce);
+    if (!names) return failure(names.error());
+    size_t seen = 0;
+    for (const std::string& name : *names) {
+      if (seen >= kTagsAtOnce) break;
+      const auto tags = catalog_->tags({route, name}, "", SIZE_MAX);
+      if (!tags) return failure(tags.error());
+      seen += tags->size();
+      auto expired = expire_tags({route, name}, expired_tags(policy_of(policies, name), *tags, clock_.now()));
+      if (!expired) return expired;
+      removed += *expired;
+      at = name;
+    }
+    if (names->empty() || (names->size() < kRepositoriesAtOnce && at == names->back())) at.clear();
+  }
+  return removed;
+}
+
+Result<size_t> Store::expire_tags(const RepositoryKey& repository, const std::vector<ExpiredTag>& tags) {
+  size_t removed = 0;
+  for (const ExpiredTag& tag : tags) {
+    const auto gone = remove_tag(repository, tag.tag);
+    if (!gone && gone.error().kind == Error::Kind::not_found) continue;
+    if (!gone) return failure(gone.error());
+    log_.info("tag_expired", {{"route", repository.route}, {"repository", repository.repository}, {"tag", tag.tag}, {"reason", tag.reason}});
+    ++collected_tags_;
+    ++removed;
+  }
+  return removed;
+}
+
+Store::Collected Store::collected() const { return {collected_manifests_, collected_blobs_, collected_bytes_, collected_tags_}; }
 
 }  // namespace breakwater::store

@@ -109,7 +109,7 @@ Result<> Store::refer(Put& put) {
   for (const std::string& tag : put.tags) {
     if (auto added = add_tag(batch, repository, tag, put.digest, record.media_type); !added) return added;
   }
-  if (is_pushed && put.tags.empty()) batch.put_look(now + settings_.lease, put.digest);
+  if (is_pushed && put.tags.empty()) batch.put_look(untagged_until(repository, put.digest), put.digest);
   // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its subject.
   if (is_pushed && put.tags.empty()) (void)leases_.take(put.digest, Leases::Kind::delivered);
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
@@ -126,7 +126,7 @@ Result<> Store::add_tag(Catalog::Batch& batch, const RepositoryKey& repository, 
   TagRecord record{digest, media_type, now, now, now};
   if (*before) record.pulled_at = (*before)->pulled_at;
   const bool is_moved = *before && (*before)->digest != digest;
-  if (is_moved) look_soon(batch, repository, (*before)->digest);
+  if (is_moved && !is_mirror(repository.route)) batch.put_look(untagged_until(repository, (*before)->digest), (*before)->digest);
   if (*before && !is_moved && is_mirror(repository.route)) record.set_at = (*before)->set_at;
   batch.put_tag(repository, tag, record, *before);
   return {};

@@ -19,7 +19,7 @@ Result<> Store::remove_tag(const RepositoryKey& repository, const std::string& t
     if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no tag " + tag);
     Catalog::Batch batch;
     batch.remove_tag(repository, tag, **record);
-    look_soon(batch, repository, (*record)->digest);
+    if (!is_mirror(repository.route)) batch.put_look(untagged_until(repository, (*record)->digest), (*record)->digest);
     if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
   }
   return catalog_->sync();

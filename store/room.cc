@@ -12,6 +12,8 @@ namespace {
 constexpr uint64_t kMarginBytes = 16ULL << 20;
 constexpr uint64_t kMarginOfTotal = 8;  // but never more than this part of a small file system
 
+constexpr uint64_t kLowWaterOfBound = 64;
+
 constexpr size_t kCandidatesAtFirst = 64;
 constexpr size_t kCandidatesGrowth = 8;
 constexpr size_t kCandidatesMax = kCandidatesAtFirst * 8 * 8 * 8;  // of each route
@@ -71,6 +73,33 @@ void Store::enforce_bounds() {
 Result<> Store::make_room(const std::string& route, uint64_t size) {
   // A catalog that cannot be written must not keep room from being made.
   if (auto flushed = flush_uses(); !flushed) log_.warning("uses_not_written", {{"error", flushed.error().message}});
+  if (has_room(route, size)) return {};
+  // What nobody needs goes first. If there is such a thing, and only a short lease keeps it, it is worth waiting for.
+  const bool is_registrys = !is_mirror(route) || budget_.shortage(route, size).whole > 0;
+  const auto collected = is_registrys ? collect_for_room(route, size) : Result<>();
+  // A little more than is needed, so that the next one need not look for room again.
+  if (size > 0) {
+    if (auto evicted = evict_mirrored(route, size + low_water(route), EvictionCandidate::Kind::blob); !evicted) return evicted;
+  }
+  if (auto evicted = evict_mirrored(route, size, EvictionCandidate::Kind::manifest); !evicted) return evicted;
+  if (!collected && !has_room(route, size)) return collected;
+  if (!is_mirror(route)) {
+    if (auto evicted = evict_cache_tags(route, size); !evicted) return evicted;
+  }
+  // The budget says in its own words which bound is reached.
+  auto reservation = budget_.reserve(route, size);
+  if (!reservation) return failure(reservation.error());
+  return {};
+}
+
+// What is left free beyond what was asked for, once room has to be made: part of the smaller bound.
+uint64_t Store::low_water(const std::string& route) const {
+  const uint64_t bound = std::min(budget_.of(route).bytes_max, budget_.whole().bytes_max);
+  return bound == Budget::kUnbounded ? 0 : bound / kLowWaterOfBound / on_disk(1) * on_disk(1);
+}
+
+// Nothing that goes later than `last`.
+Result<> Store::evict_mirrored(const std::string& route, uint64_t size, EvictionCandidate::Kind last) {
   size_t blobs_max = kCandidatesAtFirst;
   std::set<std::string> stuck;  // what could not be removed in this call
   for (int round = 0; round < kRoundsMax; ++round) {
@@ -80,7 +109,7 @@ Result<> Store::make_room(const std::string& route, uint64_t size) {
     auto found = evictables(blobs_max);
     if (!found) return failure(found.error());
     for (size_t i = 0; i < found->things.size(); ++i) {
-      if (stuck.contains(found->things[i].name())) found->candidates[i].pinned = true;
+      if (found->candidates[i].kind > last || stuck.contains(found->things[i].name())) found->candidates[i].pinned = true;
     }
     const auto chosen = choose_evictions(found->candidates, route, needed);
     const bool is_widest = found->complete || blobs_max >= kCandidatesMax;
@@ -102,9 +131,6 @@ Result<> Store::make_room(const std::string& route, uint64_t size) {
       stuck.insert(thing.name());
     }
   }
-  // The budget says in its own words which bound is reached.
-  auto reservation = budget_.reserve(route, size);
-  if (!reservation) return failure(reservation.error());
   return {};
 }
 

@@ -34,6 +34,7 @@
 #include "store/folder_lock.h"
 #include "store/leases.h"
 #include "store/log.h"
+#include "store/retention.h"
 
 namespace breakwater::store {
 
@@ -44,6 +45,7 @@ struct StoreSettings {
   std::vector<std::string> mirror_routes;                // routes whose blobs may be evicted at will
   uint64_t catalog_cache_bytes = 8ULL << 20;
   Time::duration lease = std::chrono::hours(1);  // for so long what a client of a registry was told exists is not collected
+  std::map<std::string, std::vector<RetentionPolicy>> retention;  // of registries, by route name: the first that speaks of a repository counts
 };
 
 // What one manifest names, as the layer that reads manifests found it.
@@ -76,8 +78,9 @@ class Store {
   // Notes that it was used now. Never blocks.
   void note_use(const Digest& digest);
 
-  // Room for `size` bytes of `route`, made by eviction if need be: least recently used blobs of mirrors that nobody reads, partials
-  // of nobody first, manifests last. `full` if there is still none.
+  // Room for `size` bytes of `route`, made if need be: by collecting what is dead, then by evicting least recently used blobs of mirrors that
+  // nobody reads, partials of nobody first, manifests last; for a registry, in the end, by removing tags that the policy calls cache. `full` if
+  // there is still none; with retry_after_s if something dead waits for a short lease only.
   [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
   // Makes `reservation` at least `size`, evicting likewise.
   [[nodiscard]] Result<> grow(Reservation& reservation, const std::string& route, uint64_t size);
@@ -186,9 +189,11 @@ class Store {
   // is nothing to do now, or if another thread is at it.
   [[nodiscard]] Result<size_t> collect(size_t looks_max);
   struct Collected {
-    uint64_t manifests = 0, blobs = 0, bytes = 0;  // since the start
+    uint64_t manifests = 0, blobs = 0, bytes = 0, tags = 0;  // since the start
   };
   Collected collected() const;
+  // Removes tags that the policies say go, of a few repositories; the next call goes on with the next ones. How many tags it removed.
+  [[nodiscard]] Result<size_t> apply_retention();
 
   // --- mending: for who walks through the store and finds something wrong (scrub.h). Each looks again under the locks of those who may have
   // changed it meanwhile, mends what can be mended, and notes and logs what cannot. False if nothing is wrong, or nothing that was not known.
@@ -265,6 +270,8 @@ class Store {
   void measure_disk_bound();
   void enforce_bounds();
   Result<> make_room(const std::string& route, uint64_t size);
+  uint64_t low_water(const std::string& route) const;
+  Result<> evict_mirrored(const std::string& route, uint64_t size, EvictionCandidate::Kind last);
   bool can_leave(const std::string& route, const Budget::Shortage& needed) const;
   Result<Evictables> evictables(size_t blobs_max);
   Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
@@ -276,6 +283,23 @@ class Store {
   Result<Blob> commit_locked(BlobWriter& writer, Reservation& reservation, const std::optional<BlobRecord>& previous, Catalog::Batch batch,
                              Durability durability);
   Result<std::string> read_blob(const Blob& blob);
+
+  // registry_room.cc; these want room_ held, and the last collecting_.
+  bool has_room(const std::string& route, uint64_t size) const;
+  Result<> collect_for_room(const std::string& route, uint64_t size);
+  Result<> evict_cache_tags(const std::string& route, uint64_t size);
+  struct CacheTag {
+    RepositoryKey repository;
+    std::string tag;
+    TagRecord record;
+    Time used_at{};
+  };
+  Result<std::vector<CacheTag>> cache_tags(const std::string& route);
+  struct LooksDone {
+    bool removed_any = false;
+    std::optional<Time> soon;  // when the first that only a lease keeps may go
+  };
+  Result<LooksDone> look_at_all(const std::string& route, uint64_t size);
 
   // manifests.cc
   struct Put;
@@ -305,6 +329,8 @@ class Store {
     bool by_registry = false;
     std::optional<std::string> mirror;  // a route
   };
+  Result<size_t> expire_tags(const RepositoryKey& repository, const std::vector<ExpiredTag>& tags);
+  Time untagged_until(const RepositoryKey& repository, const Digest& digest) const;
   Result<> postpone(const Look& look, Time until);
   Result<std::optional<Trashed>> look_at(const Look& look);
   Result<size_t> collect_manifests(Catalog::Batch& batch, const Digest& digest);
@@ -366,7 +392,8 @@ class Store {
   std::mutex backing_up_;
   std::mutex collecting_;
   std::vector<Trashed> trash_;  // unlinked from the catalog; wants collecting_
-  std::atomic<uint64_t> collected_manifests_ = 0, collected_blobs_ = 0, collected_bytes_ = 0;
+  std::map<std::string, std::string> retention_at_;  // by route: the repository behind which apply_retention() goes on; wants collecting_
+  std::atomic<uint64_t> collected_manifests_ = 0, collected_blobs_ = 0, collected_bytes_ = 0, collected_tags_ = 0;
   bool is_open_ = false;
   std::atomic<bool> must_reconcile_ = false;  // a file may be there that the catalog does not know, or the other way round
   Recovered recovered_;

@@ -1,0 +1,110 @@
+// The part of Store that makes room with what registries can spare: first what is dead, though its time has not come; in the end tags that the
+// policy calls cache, least recently used first. What a client was told exists stays for its lease, whatever is needed.
+#include <algorithm>
+#include <utility>
+
+#include "store/store.h"
+
+namespace breakwater::store {
+namespace {
+
+constexpr size_t kLooksAtOnce = 64;
+constexpr size_t kPageOfNames = 1000;
+// A lease that ends within this is worth waiting for.
+constexpr auto kWorthWaitingFor = std::chrono::seconds(10);
+
+int64_t seconds_until(Time when, Time now) { return std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(when - now).count()); }
+
+}  // namespace
+
+bool Store::has_room(const std::string& route, uint64_t size) const {
+  const Budget::Shortage needed = budget_.shortage(route, size);
+  return needed.route == 0 && needed.whole == 0;
+}
+
+// `full`, with the time to wait, if something dead is kept by a short lease only.
+Result<> Store::collect_for_room(const std::string& route, uint64_t size) {
+  const std::lock_guard collecting(collecting_);
+  while (!has_room(route, size)) {
+    const auto done = look_at_all(route, size);
+    if (!done) return failure(done.error());
+    if (done->removed_any) continue;
+    const Time now = clock_.now();
+    if (!done->soon || *done->soon - now > kWorthWaitingFor) return {};
+    Error error{Error::Kind::full, "no room in " + route + " for " + std::to_string(size) + " bytes before a lease ends", seconds_until(*done->soon, now)};
+    return failure(std::move(error));
+  }
+  return {};
+}
+
+// One pass through the queue of looks, due or not, until there is room.
+Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t size) {
+  LooksDone done;
+  std::optional<Look> last;
+  while (!has_room(route, size)) {
+    const auto looks = catalog_->looks(Time::max(), kLooksAtOnce, last);
+    if (!looks) return failure(looks.error());
+    if (looks->empty()) break;
+    last = looks->back();
+    for (const Look& look : *looks) {
+      if (const Time until = leases_.until(look.digest); until > clock_.now()) {
+        done.soon = std::min(done.soon.value_or(until), until);
+        continue;
+      }
+      auto dead = look_at(look);
+      if (!dead) return failure(dead.error());
+      done.removed_any = true;  // the look, and maybe what it was at
+      if (*dead) trash_.push_back(**std::move(dead));
+    }
+    if (auto emptied = empty_trash(); !emptied) return failure(emptied.error());
+  }
+  return done;
+}
+
+Result<> Store::evict_cache_tags(const std::string& route, uint64_t size) {
+  // What can never fit must not empty the caches first.
+  if (has_room(route, size) || on_disk(size) > std::min(budget_.of(route).bytes_max, budget_.whole().bytes_max)) return {};
+  const uint64_t wanted = size + low_water(route);
+  auto tags = cache_tags(route);
+  if (!tags) return failure(tags.error());
+  for (const CacheTag& tag : *tags) {
+    if (has_room(route, wanted)) return {};
+    // What was imported just now, or pushed, is needed by somebody.
+    if (leases_.until(tag.record.digest) > clock_.now()) continue;
+    if (auto removed = remove_tag(tag.repository, tag.tag); !removed && removed.error().kind != Error::Kind::not_found) return removed;
+    log_.info("cache_tag_evicted", {{"route", route}, {"repository", tag.repository.repository}, {"tag", tag.tag}});
+    ++collected_tags_;
+    const auto collected = collect_for_room(route, wanted);
+    if (!collected && !has_room(route, size)) return collected;
+  }
+  return {};
+}
+
+// Least recently used first.
+Result<std::vector<Store::CacheTag>> Store::cache_tags(const std::string& route) {
+  std::vector<CacheTag> found;
+  const auto policies = settings_.retention.find(route);
+  const std::span<const RetentionPolicy> of_route = policies == settings_.retention.end() ? std::span<const RetentionPolicy>() : policies->second;
+  std::string last;
+  for (size_t named = kPageOfNames; named == kPageOfNames;) {
+    const auto names = catalog_->repositories(route, last, kPageOfNames);
+    if (!names) return failure(names.error());
+    named = names->size();
+    for (const std::string& name : *names) {
+      last = name;
+      const auto tags = catalog_->tags({route, name}, "", SIZE_MAX);
+      if (!tags) return failure(tags.error());
+      for (const NamedTag& tag : *tags) {
+        if (!is_cache(policy_of(of_route, name), tag.tag)) continue;
+        const auto blob = catalog_->blob(tag.record.digest, Reach::disk);
+        if (!blob) return failure(blob.error());
+        const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.set_at) : tag.record.set_at;
+        found.push_back({{route, name}, tag.tag, tag.record, used_at});
+      }
+    }
+  }
+  std::stable_sort(found.begin(), found.end(), [](const CacheTag& a, const CacheTag& b) { return a.used_at < b.used_at; });
+  return found;
+}
+
+}  // namespace breakwater::store

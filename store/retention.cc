@@ -1,0 +1,52 @@
+#include "store/retention.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace breakwater::store {
+namespace {
+
+std::string age_text(Time::duration age) {
+  using namespace std::chrono;
+  const auto told = [](auto count, const char* unit) { return std::to_string(count) + unit; };
+  if (age >= days(2)) return told(floor<days>(age).count(), " days ago");
+  if (age >= hours(2)) return told(floor<hours>(age).count(), " hours ago");
+  if (age >= minutes(2)) return told(floor<minutes>(age).count(), " minutes ago");
+  return told(floor<seconds>(age).count(), " seconds ago");
+}
+
+}  // namespace
+
+bool matches_any(std::span<const std::string> patterns, const std::string& name) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
+}
+
+const RetentionPolicy& policy_of(std::span<const RetentionPolicy> policies, const std::string& repository) {
+  static const RetentionPolicy kKeepsAll;
+  const auto found = std::find_if(policies.begin(), policies.end(), [&](const RetentionPolicy& policy) { return matches_any(policy.repositories, repository); });
+  return found == policies.end() ? kKeepsAll : *found;
+}
+
+bool is_protected(const RetentionPolicy& policy, const std::string& tag) { return matches_any(policy.protect, tag); }
+
+bool is_cache(const RetentionPolicy& policy, const std::string& tag) { return !is_protected(policy, tag) && matches_any(policy.cache_tags, tag); }
+
+std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags, Time now) {
+  std::vector<ExpiredTag> expired;
+  if (!policy.keep_last && !policy.keep_for) return expired;
+  std::erase_if(tags, [&](const NamedTag& tag) { return is_protected(policy, tag.tag); });
+  std::stable_sort(tags.begin(), tags.end(), [](const NamedTag& a, const NamedTag& b) { return a.record.set_at > b.record.set_at; });
+  for (size_t i = 0; i < tags.size(); ++i) {
+    const Time::duration age = now - tags[i].record.set_at;
+    if (policy.keep_last && i < *policy.keep_last) continue;
+    if (policy.keep_for && age < *policy.keep_for) continue;
+    std::string reason;
+    if (policy.keep_last) reason = "not among the last " + std::to_string(*policy.keep_last) + ", ";
+    expired.push_back({std::move(tags[i].tag), reason + "pushed " + age_text(age)});
+  }
+  return expired;
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,48 @@
+// Which tags of a registry may go, and why: pure decisions over names and ages. Nothing is removed here; Store does that.
+//
+//   policy: protect    never goes, whatever else is said of it
+//           keep_last  the newest so many stay, by their last push; protected ones do not count
+//           keep_for   what was pushed within this time stays
+//           cache_tags may go when room is needed, least recently used first
+//
+// With keep_last and keep_for together a tag stays if either keeps it. With neither all tags stay. Patterns are those of fnmatch(3): `*`
+// stands for any characters, a `/` too. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "store/catalog.h"
+#include "store/clock.h"
+
+namespace breakwater::store {
+
+struct RetentionPolicy {
+  std::vector<std::string> repositories = {"*"};  // patterns of their names
+  std::optional<uint64_t> keep_last;
+  std::optional<Time::duration> keep_for;
+  std::vector<std::string> protect;
+  std::vector<std::string> cache_tags = {"*cache*"};
+  // How long a manifest stays that no tag and no other manifest names any more, unless room is needed; absent: the lease.
+  std::optional<Time::duration> untagged_after;
+};
+
+bool matches_any(std::span<const std::string> patterns, const std::string& name);
+
+// The first that speaks of the repository; a policy that keeps everything if none does.
+const RetentionPolicy& policy_of(std::span<const RetentionPolicy> policies, const std::string& repository);
+
+struct ExpiredTag {
+  std::string tag;
+  std::string reason;  // "not among the last 3, pushed 12 days ago"
+};
+// Of all tags of a repository those that go at `now`.
+std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags, Time now);
+
+bool is_protected(const RetentionPolicy& policy, const std::string& tag);
+bool is_cache(const RetentionPolicy& policy, const std::string& tag);
+
+}  // namespace breakwater::store

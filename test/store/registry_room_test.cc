@@ -1,0 +1,175 @@
+// Who goes when a registry needs room, and who never does.
+#include <chrono>
+
+#include "test/catch.h"
+#include "test/fakes/pushed_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using test::digest_of;
+using test::PushedWorld;
+
+constexpr uint64_t kGeneration = 40'960;  // one layer and its manifest, on the disk
+
+// Room for `generations`, of which each is pushed in one second.
+struct BoundedWorld : PushedWorld {
+  int pushed = 0;
+
+  explicit BoundedWorld(uint64_t generations, std::vector<RetentionPolicy> policies = {}) {
+    settings.route_bytes_max["private"] = generations * kGeneration;
+    settings.retention["private"] = std::move(policies);
+    REQUIRE(open());
+    clock.advance(settings.lease);
+  }
+  static std::string layer_of(const std::string& generation) { return generation + std::string(kGeneration - 4096 - generation.size(), 'x'); }
+
+  // An upload and the manifest that needs it, as an exporter does.
+  Result<> try_generation(const std::string& name, const std::string& tag) {
+    auto layer = try_upload(layer_of(name), app);
+    if (!layer) return failure(layer.error());
+    const std::string text = "manifest of " + name;
+    auto missing = try_push(text, {layer->digest}, {tag});
+    if (!missing) return failure(missing.error());
+    REQUIRE(missing->empty());
+    clock.advance(seconds(1));
+    return {};
+  }
+  void generation(const std::string& name, const std::string& tag) { REQUIRE(try_generation(name, tag)); }
+  bool is_whole(const std::string& name) { return is_stored(digest_of(layer_of(name))) && is_stored(digest_of("manifest of " + name)); }
+  uint64_t taken() { return store->budget().of("private").taken(); }
+};
+
+}  // namespace
+
+TEST_CASE("one cache tag that is overwritten for ever stays within the bound, and its newest generation is always whole") {
+  BoundedWorld world(5);
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "generation " + std::to_string(i);
+    world.generation(name, "buildcache");
+    REQUIRE(world.is_whole(name));
+    REQUIRE(world.taken() <= 5 * kGeneration);
+    REQUIRE(world.bytes_on_disk() <= 5 * kGeneration);
+  }
+}
+
+TEST_CASE("an overwritten generation goes before a cache that is still tagged, and that before any other tag") {
+  BoundedWorld world(4);
+  world.generation("image", "v1");
+  world.generation("cache a", "buildcache-a");
+  world.generation("cache b, old", "buildcache-b");
+  world.generation("cache b", "buildcache-b");
+  world.generation("next", "v2");
+  CHECK_FALSE(world.is_whole("cache b, old"));
+  CHECK(world.is_whole("cache a"));
+  world.generation("one more", "v3");
+  CHECK_FALSE(world.has_tag("buildcache-a"));
+  CHECK(world.is_whole("cache b"));
+  world.generation("and one", "v4");
+  CHECK_FALSE(world.has_tag("buildcache-b"));
+  for (const char* tag : {"v1", "v2", "v3", "v4"}) CHECK(world.has_tag(tag));
+
+  const auto refused = world.try_generation("too much", "v5");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::full);
+  for (const char* tag : {"v1", "v2", "v3", "v4"}) CHECK(world.has_tag(tag));
+}
+
+TEST_CASE("a cache that was just imported keeps its layers, and a push is refused rather") {
+  BoundedWorld world(2);
+  world.generation("imported", "buildcache");
+  REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk));
+  world.generation("next", "buildcache");
+  REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk));
+  const auto refused = world.try_generation("third", "buildcache");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::full);
+  CHECK(refused.error().message.find("private") != std::string::npos);
+  CHECK(world.is_whole("imported"));
+  CHECK(world.is_whole("next"));
+  world.pass(hours(1));
+  world.generation("third", "buildcache");
+  CHECK_FALSE(world.is_whole("imported"));
+}
+
+TEST_CASE("what only a glance keeps is worth waiting for, and the cache that is tagged stays meanwhile") {
+  BoundedWorld world(2);
+  world.generation("first", "buildcache");
+  REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk, Leases::Kind::glance));
+  world.generation("second", "buildcache");
+  const auto refused = world.try_generation("third", "buildcache");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::full);
+  CHECK(refused.error().retry_after_s > 0);
+  CHECK(world.has_tag("buildcache"));
+  world.pass(seconds(refused.error().retry_after_s));
+  world.generation("third", "buildcache");
+  CHECK(world.is_whole("third"));
+}
+
+TEST_CASE("a protected cache tag never goes") {
+  RetentionPolicy policy;
+  policy.protect = {"buildcache-main"};
+  BoundedWorld world(2, {policy});
+  world.generation("main", "buildcache-main");
+  world.generation("other", "buildcache-other");
+  world.generation("third", "v1");
+  CHECK(world.has_tag("buildcache-main"));
+  CHECK_FALSE(world.try_generation("fourth", "v2"));
+  CHECK(world.is_whole("main"));
+}
+
+TEST_CASE("what can never fit is refused, and nothing goes for it") {
+  BoundedWorld world(3);
+  world.generation("cache", "buildcache");
+  CHECK(world.try_upload(std::string(4 * kGeneration, 'x'), world.app).error().kind == Error::Kind::full);
+  CHECK(world.is_whole("cache"));
+}
+
+TEST_CASE("a mirror's room is no reason to collect what a registry's clients left before its time") {
+  BoundedWorld world(8);
+  world.settings.route_bytes_max["dockerhub"] = 2 * kGeneration;
+  REQUIRE(world.open());
+  world.pass(hours(1));
+  world.generation("old", "buildcache");
+  world.generation("new", "buildcache");
+  for (int i = 0; i < 5; ++i) REQUIRE(world.put({"dockerhub", "library/alpine"}, std::string(kGeneration, static_cast<char>('a' + i))));
+  CHECK(world.is_whole("old"));
+}
+
+TEST_CASE("a push that the whole store has no room for takes what mirrors can fetch again") {
+  BoundedWorld world(8);
+  world.settings.bytes_max = world.store->budget().overhead() + (8ULL << 20);
+  REQUIRE(world.open());
+  world.pass(hours(1));
+  const std::string mirrored(6U << 20, 'm');
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, mirrored));
+  world.settings.route_bytes_max.clear();
+  REQUIRE(world.open());
+  REQUIRE(world.try_upload(std::string(3U << 20, 'p'), world.app));
+  CHECK_FALSE(world.is_stored(digest_of(mirrored)));
+}
+
+TEST_CASE("retention removes what its policy says, and what the tags named goes after the time for untagged ones") {
+  RetentionPolicy policy;
+  policy.keep_last = 1;
+  policy.untagged_after = minutes(10);
+  BoundedWorld world(8, {policy});
+  world.generation("one", "v1");
+  world.generation("two", "v2");
+  CHECK(*world.store->apply_retention() == 1);
+  CHECK_FALSE(world.has_tag("v1"));
+  CHECK(world.has_tag("v2"));
+  world.pass(minutes(9));
+  world.collect();
+  CHECK(world.is_whole("one"));
+  world.pass(minutes(1));
+  world.collect();
+  CHECK_FALSE(world.is_stored(digest_of("manifest of one")));
+  CHECK(world.is_whole("two"));
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,82 @@
+#include "store/retention.h"
+
+#include <chrono>
+
+#include "test/catch.h"
+#include "test/fakes/store_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using std::chrono::hours;
+
+const Time kNow{std::chrono::hours(1'000'000)};
+
+NamedTag pushed(const std::string& tag, hours ago) { return {tag, {test::digest_of(tag), "", kNow - ago, {}, {}}}; }
+
+std::vector<std::string> names_of(const std::vector<ExpiredTag>& expired) {
+  std::vector<std::string> names;
+  for (const ExpiredTag& tag : expired) names.push_back(tag.tag);
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("retention keeps the newest tags, the young ones, and the protected ones") {
+  const std::vector<NamedTag> tags = {pushed("a", hours(1)), pushed("b", hours(50)), pushed("release-1", hours(900)), pushed("c", hours(100))};
+  struct Case {
+    std::string name;
+    std::optional<uint64_t> keep_last;
+    std::optional<Time::duration> keep_for;
+    Names protect;
+    Names expired;
+  };
+  const std::vector<Case> cases = {
+      {"nothing is said", {}, {}, {}, {}},
+      {"the last two", 2, {}, {}, {"c", "release-1"}},
+      {"the last two, and protected ones, which do not count", 1, {}, {"release-*"}, {"b", "c"}},
+      {"the young", {}, hours(60), {}, {"c", "release-1"}},
+      {"the last one, or the young", 1, hours(60), {}, {"c", "release-1"}},
+      {"none at all", 0, {}, {}, {"a", "b", "c", "release-1"}},
+      {"all are protected", 0, {}, {"*"}, {}},
+  };
+  for (const Case& one : cases) {
+    INFO(one.name);
+    RetentionPolicy policy;
+    policy.keep_last = one.keep_last;
+    policy.keep_for = one.keep_for;
+    policy.protect = one.protect;
+    CHECK(names_of(expired_tags(policy, tags, kNow)) == one.expired);
+  }
+}
+
+TEST_CASE("an expired tag says why") {
+  RetentionPolicy policy;
+  policy.keep_last = 1;
+  const auto expired = expired_tags(policy, {pushed("new", hours(1)), pushed("old", hours(72))}, kNow);
+  REQUIRE(expired.size() == 1);
+  CHECK(expired[0].reason == "not among the last 1, pushed 3 days ago");
+}
+
+TEST_CASE("the first policy that speaks of a repository counts, and without one everything stays") {
+  std::vector<RetentionPolicy> policies(2);
+  policies[0].repositories = {"ci/*"};
+  policies[0].keep_last = 3;
+  policies[1].repositories = {"*"};
+  policies[1].keep_last = 9;
+  CHECK(policy_of(policies, "ci/app/web").keep_last == 3U);
+  CHECK(policy_of(policies, "team/app").keep_last == 9U);
+  CHECK_FALSE(policy_of({}, "team/app").keep_last);
+}
+
+TEST_CASE("a tag is cache if a pattern says so and nothing protects it") {
+  RetentionPolicy policy;
+  CHECK(is_cache(policy, "buildcache-amd64"));
+  CHECK_FALSE(is_cache(policy, "latest"));
+  policy.protect = {"buildcache-amd64"};
+  CHECK_FALSE(is_cache(policy, "buildcache-amd64"));
+}
+
+}  // namespace breakwater::store
