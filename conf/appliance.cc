@@ -16,12 +16,14 @@
 #include "proxy/upstream.h"
 #include "proxy/workers.h"
 #include "routes/health.h"
+#include "routes/manifest.h"
 #include "routes/manifest_cache.h"
 #include "routes/metrics.h"
 #include "routes/metrics_sources.h"
 #include "routes/mirror.h"
 #include "routes/private_registry.h"
 #include "routes/router.h"
+#include "store/scrub.h"
 #include "store/store.h"
 
 namespace breakwater::conf {
@@ -50,6 +52,12 @@ store::StoreSettings store_settings(const Config& config) {
   }
   if (const auto lease_ms = longest_lease_ms(config)) settings.lease = proxy::Millis(*lease_ms);
   return settings;
+}
+
+std::vector<std::string> route_names(const Config& config) {
+  std::vector<std::string> names;
+  for (const auto& route : config.routes) names.push_back(route.name);
+  return names;
 }
 
 proxy::PassageSettings passage_settings(const Config& config) {
@@ -102,6 +110,7 @@ struct Appliance::Parts {
   void terminate();
   proxy::Task<> drain();
   proxy::Task<> upkeep();
+  proxy::Task<> scrub_on();
   proxy::Task<> collect();
   bool idle() const;
 
@@ -110,6 +119,7 @@ struct Appliance::Parts {
   const store::Clock& clock;
   store::Log& log;
   std::unique_ptr<store::Store> store;
+  store::Scrub scrub;
   proxy::Loop loop;
   proxy::Workers workers;
   proxy::Buffers buffers;
@@ -143,6 +153,7 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       clock(the_clock),
       log(the_log),
       store(std::move(opened)),
+      scrub(*store, disk, clock, log, routes::needed_children),
       workers(loop, config.workers),
       buffers(loop, config.buffer_bytes_max),
       upstream(loop, config.upstream),
@@ -206,6 +217,8 @@ void Appliance::Parts::add_metric_sources() {
     routes::report_loop(sink, loop.take_lag_seconds(), workers.queued());
     routes::report_evicted(sink, store->evicted_total());
     routes::report(sink, store->collected());
+    routes::report(sink, route_names(config), store->broken());
+    routes::report(sink, scrub.stats());
     routes::report_process(sink);
   });
 }
@@ -241,10 +254,12 @@ proxy::Task<> Appliance::Parts::upkeep() {
     co_await loop.sleep(kUpkeepInterval);
     auto job = [&kept = *store] {
       kept.measure();
-      return kept.flush_uses();
+      auto looked = kept.look_at_broken();
+      auto flushed = kept.flush_uses();
+      return looked ? flushed : looked;
     };
     auto flushed = co_await workers.run(std::move(job));
-    if (!flushed) log.warning("uses not written", {{"reason", flushed.error().message}});
+    if (!flushed) log.warning("upkeep failed", {{"reason", flushed.error().message}});
     co_await collect();
     for (auto& [route, registry] : registries) {
       auto swept = co_await registry->sweep();
@@ -260,6 +275,19 @@ proxy::Task<> Appliance::Parts::collect() {
     auto looked = co_await workers.run(std::move(job));
     if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
     if (!looked || *looked == 0) co_return;
+  }
+}
+
+// Small steps, as far apart as the configured speed asks for.
+proxy::Task<> Appliance::Parts::scrub_on() {
+  const auto speed = config.scrub.bytes_per_second;
+  while (speed > 0) {
+    auto job = [&walk = scrub] { return walk.step(); };
+    auto worth = co_await workers.run(std::move(job));
+    if (!worth) log.warning("scrub interrupted", {{"reason", worth.error().message}});
+    const bool is_through = !worth || *worth == 0;
+    const auto wait_ms = is_through ? config.scrub.pause_ms : static_cast<int64_t>(*worth * 1000 / speed);
+    co_await loop.sleep(proxy::Millis(std::max<int64_t>(wait_ms, 1)));
   }
 }
 
@@ -281,6 +309,7 @@ void Appliance::run() {
   for (const auto& one : parts_->listening) parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
   parts_->health.set(routes::Readiness::ready);
   parts_->tasks.spawn(parts_->upkeep());
+  parts_->tasks.spawn(parts_->scrub_on());
   parts_->loop.run();
   parts_->log.info("stopped", {});
 }

@@ -20,6 +20,7 @@ constexpr uint64_t kBytesMaxMin = 1ULL << 20;
 constexpr uint64_t kRegistryBytesMax = 100ULL << 30;  // of the private registry, if nothing is configured
 constexpr int64_t kLeaseMinMs = 1'000;
 constexpr int64_t kUploadExpiryMinMs = 1'000;
+constexpr int64_t kScrubPauseMinMs = 100;
 
 bool is_name(const std::string& text) {
   static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -166,6 +167,11 @@ void read_upstream(JsonObject& object, proxy::UpstreamSettings& upstream) {
   object.number("connections_per_host_max", upstream.connections_per_host_max, 1, 10'000);
 }
 
+void read_scrub(JsonObject& object, store::ScrubSettings& scrub) {
+  object.size("bytes_per_second", scrub.bytes_per_second, 0);
+  object.duration("pause", scrub.pause_ms, kScrubPauseMinMs);
+}
+
 void read_log(JsonObject& object, store::LogSettings& log) {
   object.text("level", log.level);
   object.text("format", log.format);
@@ -248,6 +254,7 @@ void read_whole(JsonObject& object, Config& config) {
   object.duration("drain_timeout", config.drain_timeout_ms, 0);
   object.object("server", [&config](JsonObject& server) { read_server(server, config.server); });
   object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.upstream); });
+  object.object("scrub", [&config](JsonObject& scrub) { read_scrub(scrub, config.scrub); });
   object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });
   object.finish();
 }
@@ -358,6 +365,11 @@ std::string describe(const Config& config) {
     out << "\n";
   }
   if (!config.metrics.listen.empty()) out << "metrics on " << joined(config.metrics.listen) << "\n";
+  if (config.scrub.bytes_per_second > 0) {
+    out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of " << duration_text(config.scrub.pause_ms) << "\n";
+  } else {
+    out << "no scrub\n";
+  }
   out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log " << config.log.level << " as "
       << config.log.format << "\n";
   return out.str();

@@ -18,6 +18,7 @@
 #include "routes/access.h"
 #include "routes/freshness.h"
 #include "store/log.h"
+#include "store/scrub.h"
 
 namespace breakwater::conf {
 
@@ -61,6 +62,7 @@ struct Config {
   proxy::ServerSettings server;
   proxy::UpstreamSettings upstream;
   proxy::FillSettings fills;
+  store::ScrubSettings scrub;
   store::LogSettings log;
 };
 

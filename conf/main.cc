@@ -1,4 +1,4 @@
-// breakwater serve | check-config | version
+// breakwater serve | check-config | verify | version
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -9,6 +9,7 @@
 #include "conf/appliance.h"
 #include "conf/config.h"
 #include "conf/options.h"
+#include "conf/verify.h"
 
 namespace breakwater::conf {
 namespace {
@@ -56,6 +57,16 @@ int serve(const Config& config) {
   return 0;
 }
 
+int verify(const Config& config) {
+  const auto disk = store::make_posix_disk();
+  const auto whole = verify(config, *disk, std::cout);
+  if (!whole) {
+    std::cerr << "not verified: " << whole.error().message << "\n";
+    return 1;
+  }
+  return *whole ? 0 : 1;
+}
+
 int run(const Options& options) {
   if (options.verb == Verb::version) {
     std::cout << "breakwater " << version() << "\n";
@@ -67,6 +78,7 @@ int run(const Options& options) {
     return 1;
   }
   if (options.verb == Verb::serve) return serve(*config);
+  if (options.verb == Verb::verify) return verify(*config);
   std::cout << describe(*config);
   return 0;
 }

@@ -2,6 +2,7 @@
 //
 //   breakwater serve        [--config FILE] [--data DIR]
 //   breakwater check-config [--config FILE] [--data DIR]
+//   breakwater verify       [--config FILE] [--data DIR]
 //   breakwater version
 #pragma once
 
@@ -12,7 +13,7 @@
 
 namespace breakwater::conf {
 
-enum class Verb { serve, check_config, version };
+enum class Verb { serve, check_config, verify, version };
 
 struct Options {
   Verb verb = Verb::serve;

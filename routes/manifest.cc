@@ -230,4 +230,13 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   return manifest;
 }
 
+Result<std::vector<store::NeededChild>> needed_children(const store::NamedManifest& manifest, std::string_view bytes) {
+  auto read = read_manifest(bytes, manifest.record.media_type, manifest.digest);
+  if (!read) return failure(std::move(read.error()));
+  std::vector<store::NeededChild> needed;
+  needed.reserve(read->content.children.size());
+  for (auto& child : read->content.children) needed.push_back({child.digest, std::move(child.edge)});
+  return needed;
+}
+
 }  // namespace breakwater::routes

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/inspection.h"
 #include "store/result.h"
 #include "store/store.h"
 
@@ -26,5 +27,8 @@ struct Manifest {
 // looks like. A body that is no manifest, is of another shape than its type, or names a malformed digest is `invalid`; a caller
 // that got it from upstream calls that corrupt.
 [[nodiscard]] Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type, const store::Digest& digest);
+
+// What a stored manifest needs: a store::ReadManifest.
+[[nodiscard]] Result<std::vector<store::NeededChild>> needed_children(const store::NamedManifest& manifest, std::string_view bytes);
 
 }  // namespace breakwater::routes

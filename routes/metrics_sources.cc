@@ -118,6 +118,23 @@ void report_evicted(MetricsSink& sink, uint64_t blobs_total) {
   sink.counter("breakwater_evicted_blobs_total", "Blobs removed to make room.", {}, number(blobs_total));
 }
 
+void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken) {
+  const auto counts = broken.by_route();
+  for (const auto& route : routes) {
+    const auto found = counts.find(route);
+    sink.gauge("breakwater_integrity_broken", "Things that clients were told are there and that cannot be served; the log names them and their tags.",
+               {{"route", route}}, found == counts.end() ? 0 : number(found->second));
+  }
+  sink.gauge("breakwater_integrity_malformed_records", "Records of the catalog that cannot be understood.", {}, number(broken.malformed()));
+}
+
+void report(MetricsSink& sink, const store::Scrub::Stats& stats) {
+  const auto passed_s = std::chrono::duration<double>(stats.passed_at.time_since_epoch()).count();
+  sink.gauge("breakwater_integrity_last_full_pass_timestamp_seconds", "When the scrub had last looked at everything; 0 if it never has.", {}, passed_s);
+  sink.counter("breakwater_integrity_scrubbed_bytes_total", "Bytes of blobs that were read again and are right.", {}, number(stats.bytes_total));
+  sink.counter("breakwater_integrity_found_total", "Things that the scrub found wrong, and dropped, mended or named.", {}, number(stats.found_total));
+}
+
 void report_process(MetricsSink& sink) {
   const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
   const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));

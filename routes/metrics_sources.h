@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "proxy/buffers.h"
 #include "proxy/fill.h"
@@ -10,7 +11,9 @@
 #include "proxy/origin.h"
 #include "routes/metrics.h"
 #include "routes/registry_pushes.h"
+#include "store/broken.h"
 #include "store/budget.h"
+#include "store/scrub.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
@@ -24,6 +27,9 @@ void report(MetricsSink& sink, const proxy::Buffers& buffers);
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue);
 void report(MetricsSink& sink, const store::Store::Collected& collected);
 void report_evicted(MetricsSink& sink, uint64_t blobs_total);
+// What is broken now, of each of `routes`.
+void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken);
+void report(MetricsSink& sink, const store::Scrub::Stats& stats);
 // Of this process, from /proc: CPU seconds, memory, open files, start time.
 void report_process(MetricsSink& sink);
 

@@ -1,0 +1,103 @@
+#include "conf/verify.h"
+
+#include <algorithm>
+#include <ostream>
+#include <set>
+#include <utility>
+
+#include "routes/manifest.h"
+#include "store/blobs.h"
+#include "store/broken.h"
+#include "store/catalog.h"
+#include "store/folder_lock.h"
+#include "store/inspection.h"
+
+namespace breakwater::conf {
+namespace {
+
+using store::Digest;
+using store::UsedBlob;
+
+constexpr uint64_t kCatalogCacheBytes = 8ULL << 20;
+constexpr size_t kTagsNamedMax = 1000;  // of one broken thing
+
+// Whether it can be fetched again. Of no route is what a start found without an owner.
+bool is_mirror(const Config& config, const std::string& route) {
+  return route.empty() || std::any_of(config.routes.begin(), config.routes.end(), [&](const RouteConfig& one) { return one.name == route && one.mirror; });
+}
+
+// Prints the findings as they come, each thing once.
+class Report final : public store::Findings {
+ public:
+  Report(const Config& config, const store::Catalog& catalog, std::ostream& out) : config_(config), catalog_(catalog), out_(out) {}
+
+  uint64_t broken() const { return broken_; }
+  uint64_t blobs() const { return blobs_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  void corrupt(const UsedBlob& blob, const Error& error) override { print(blob, error); }
+  void unreadable(const UsedBlob& blob, const Error& error) override { print(blob, error); }
+  void readable(const UsedBlob& blob) override {
+    ++blobs_;
+    bytes_ += blob.record.size;
+  }
+  void missing(const Digest& blob) override { print(blob, "a registry needs it, and it is not stored"); }
+  void unnamed(const store::TagOf& tag) override {
+    line() << tag.repository.route << "/" << tag.repository.repository << ":" << tag.tag << ": it names the manifest " << tag.record.digest.text()
+           << ", which is not there\n";
+  }
+  void edge_missing(const store::NamedManifest& manifest, const Digest& child, const store::EdgeRecord&) override {
+    line() << "the catalog does not know that " << manifest.digest.text() << " of " << manifest.repository.route << "/" << manifest.repository.repository
+           << " needs " << child.text() << "; a running server mends that\n";
+  }
+  void edge_stray(const store::Edge& edge) override {
+    line() << "the catalog has " << edge.child.text() << " needed by " << edge.parent.text() << ", which " << edge.repository.route << "/"
+           << edge.repository.repository << " does not have; a running server mends that\n";
+  }
+  void malformed(const Error& error) override { line() << "a record of the catalog: " << error.message << "\n"; }
+
+  void print(const UsedBlob& blob, const Error& error) {
+    const bool comes_again = is_mirror(config_, blob.record.route);
+    print(blob.digest, error.message + " (route " + blob.record.route + (comes_again ? "; a running server drops it and fetches it again)" : ")"));
+  }
+  void print(const Digest& digest, const std::string& what) {
+    if (!named_.insert(digest).second) return;
+    const auto affected = store::affected_by(catalog_, digest, kTagsNamedMax);
+    line() << digest.text() << ": " << what << "; breaks " << (affected ? affected->text() : affected.error().message) << "\n";
+  }
+  std::ostream& line() {
+    ++broken_;
+    return out_ << "broken: ";
+  }
+
+  const Config& config_;
+  const store::Catalog& catalog_;
+  std::ostream& out_;
+  std::set<Digest> named_;
+  uint64_t broken_ = 0, blobs_ = 0, bytes_ = 0;
+};
+
+}  // namespace
+
+Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) {
+  if (auto found = disk.stat(config.data / "catalog"); !found) return failure(found.error());
+  const auto lock = store::FolderLock::take(config.data);
+  if (!lock && lock.error().kind == Error::Kind::conflict) {
+    return failure(lock.error().kind, lock.error().message + ": it looks at everything by itself, and says what is broken as breakwater_integrity_broken");
+  }
+  if (!lock) return failure(lock.error());
+  const auto catalog = store::Catalog::open_to_read(config.data / "catalog", kCatalogCacheBytes);
+  if (!catalog) return failure(catalog.error());
+  const store::Blobs blobs(disk, config.data);
+  Report report(config, **catalog, out);
+  const auto mirrored = [&config](const std::string& route) { return is_mirror(config, route); };
+  store::Inspection walk({**catalog, blobs, disk, mirrored, routes::needed_children}, report, "");
+  while (!walk.ended()) {
+    if (auto worth = walk.step(); !worth) return failure(worth.error());
+  }
+  out << report.blobs() << " blobs, " << report.bytes() << " bytes: " << report.broken() << " broken\n";
+  return report.broken() == 0;
+}
+
+}  // namespace breakwater::conf
