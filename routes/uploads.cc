@@ -68,7 +68,7 @@ Result<> discard_file(Store& store, UploadFile& file, const std::string& id) {
   return {};
 }
 
-bool is_before(store::Time time, store::Time now, int64_t age_ms) { return now - time >= Millis(age_ms); }
+bool has_passed(int64_t ms, store::Time since, store::Time now) { return now - since >= Millis(ms); }
 
 // The sessions of `route` that nobody touched for so long.
 Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& store, const std::string& route, store::Time now, int64_t age_ms) {
@@ -79,7 +79,7 @@ Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& stor
     if (!id.starts_with(kRecordPrefix)) continue;  // a fill's
     auto record = store.catalog().upload(id, store::Reach::disk);
     if (!record) return failure(record.error());
-    if (!*record || (*record)->route != route || !is_before((*record)->touched_at, now, age_ms)) continue;
+    if (!*record || (*record)->route != route || !has_passed(age_ms, (*record)->touched_at, now)) continue;
     found.emplace_back(RepositoryKey(route, (*record)->repository), id.substr(kRecordPrefix.size()));
   }
   return found;
@@ -318,7 +318,7 @@ Task<> Uploads::close_idle() {
   const auto now = parts_.clock.now();
   std::vector<Shared> idle;
   for (const auto& [key, session] : open_) {
-    if (!session->busy && is_before(session->touched_at, now, settings_.idle_close_ms)) idle.push_back(session);
+    if (!session->busy && has_passed(settings_.idle_close_ms, session->touched_at, now)) idle.push_back(session);
   }
   for (const auto& session : idle) {
     if (session->busy) continue;  // since
