@@ -12,14 +12,14 @@ constexpr size_t kPieceBytes = size_t{256} * 1024;
 
 std::string import_id(const Digest& digest) { return "import-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
 
-// Calls `each` for the pieces of a file, up to `size` bytes of it.
+// Calls `each` for the pieces of a file, up to `size` bytes of it. `unavailable` if it cannot be read.
 template <class Each>
 Result<> read_pieces(Disk& disk, const File& file, uint64_t size, Each each) {
   std::vector<char> buffer(kPieceBytes);
   for (uint64_t offset = 0; offset < size;) {
     const size_t piece = static_cast<size_t>(std::min<uint64_t>(buffer.size(), size - offset));
     const auto got = disk.read(file, offset, {buffer.data(), piece});
-    if (!got) return failure(got.error());
+    if (!got) return failure(Error::Kind::unavailable, got.error().message);
     if (auto done = each(offset, std::span<const char>(buffer.data(), *got)); !done) return done;
     if (*got < piece) break;
     offset += *got;
