@@ -1,4 +1,4 @@
-// breakwater serve | check-config | verify | version
+// breakwater serve | check-config | verify | import | export | backup | version
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -10,6 +10,7 @@
 #include "conf/config.h"
 #include "conf/options.h"
 #include "conf/verify.h"
+#include "conf/transfer.h"
 
 namespace breakwater::conf {
 namespace {
@@ -28,12 +29,13 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Memory is bounded: an arena for each thread would keep what the others could use, and freed pieces go back at once.
+// Memory is bounded: an arena for each thread would keep what the others could use, and what is freed goes back but for a few MiB. The
+// pieces of bodies are used again: mapped anew each time, their page faults cost as much as their hashes.
 void keep_memory_together() {
   // NOLINTBEGIN(concurrency-mt-unsafe): no other thread runs yet
   mallopt(M_ARENA_MAX, 2);
-  mallopt(M_MMAP_THRESHOLD, 128 << 10);
-  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 8 << 20);
   // NOLINTEND(concurrency-mt-unsafe)
 }
 
@@ -79,6 +81,9 @@ int run(const Options& options) {
   }
   if (options.verb == Verb::serve) return serve(*config);
   if (options.verb == Verb::verify) return verify(*config);
+  if (options.verb == Verb::import_images) return import_images(*config, options);
+  if (options.verb == Verb::export_images) return export_images(*config, options);
+  if (options.verb == Verb::back_up) return back_up(*config, options);
   std::cout << describe(*config);
   return 0;
 }
