@@ -216,7 +216,9 @@ class Story:
             return False
         self.expect(status.status == 204, f"an upload of which {upload.acknowledged} bytes were acknowledged: {status}")
         received = received_of(status)
-        self.expect(upload.acknowledged <= received <= content.size, f"{upload.acknowledged} bytes were acknowledged, {received} of {content.size} are there")
+        # Between the rename of a whole blob and its record the session has nothing: it goes on from the beginning, and the client is told so.
+        is_placed = upload.finishing and received == 0 and content.digest.partition(":")[2] in self.whole
+        self.expect(is_placed or upload.acknowledged <= received <= content.size, f"{upload.acknowledged} bytes were acknowledged, {received} of {content.size} are there")
         head = dialogue.ask("HEAD", f"/v2/{upload.repository}/blobs/{content.digest}")
         self.expect(head.status == 404, f"{content.digest} is there and is still being received: {head}")
         self.resume(dialogue, upload, status.header("Location"), received, chance)
