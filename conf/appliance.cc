@@ -15,6 +15,7 @@
 #include "proxy/unix_signals.h"
 #include "proxy/upstream.h"
 #include "proxy/workers.h"
+#include "routes/control.h"
 #include "routes/health.h"
 #include "routes/manifest.h"
 #include "routes/manifest_cache.h"
@@ -42,6 +43,8 @@ std::optional<int64_t> longest_lease_ms(const Config& config) {
   return longest;
 }
 
+}  // namespace
+
 store::StoreSettings store_settings(const Config& config) {
   store::StoreSettings settings;
   settings.data = config.data;
@@ -59,6 +62,8 @@ std::vector<std::string> route_names(const Config& config) {
   for (const auto& route : config.routes) names.push_back(route.name);
   return names;
 }
+
+namespace {
 
 proxy::PassageSettings passage_settings(const Config& config) {
   proxy::PassageSettings settings;
@@ -136,6 +141,9 @@ struct Appliance::Parts {
   std::vector<std::unique_ptr<Served>> served;                                 // as config.routes
   routes::Health health;
   proxy::HttpServer metrics_server;
+  proxy::Workers patient;  // for what takes minutes
+  routes::Control control;
+  proxy::HttpServer control_server;
   proxy::UnixSignals signals;
   std::vector<Listening> listening;
   bool terminating = false;
@@ -162,6 +170,9 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       fills(loop, workers, buffers, *store, log, config.fills),
       health(metrics, config.metrics.allow),
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
+      patient(loop, 1),
+      control(*store, patient),
+      control_server(loop, workers, buffers, disk, log, config.server, control.route()),
       signals(loop, {SIGTERM, SIGINT}, [this](int) { terminate(); }),
       tasks(loop) {
   for (const auto& route : config.routes) {
@@ -194,6 +205,7 @@ Result<> Appliance::Parts::listen() {
     auto bound = listen(served[i]->server, config.routes[i].name, config.routes[i].listen);
     if (!bound) return bound;
   }
+  if (auto bound = control_server.listen_local(std::filesystem::absolute(config.data) / routes::kControlSocket); !bound) return bound;
   return listen(metrics_server, "metrics", config.metrics.listen);
 }
 

@@ -14,8 +14,12 @@
 #include "store/disk.h"
 #include "store/log.h"
 #include "store/result.h"
+#include "store/store.h"
 
 namespace breakwater::conf {
+
+// What the configuration says of the store.
+store::StoreSettings store_settings(const Config& config);
 
 class Appliance {
  public:

@@ -9,6 +9,7 @@
 #include "conf/appliance.h"
 #include "conf/config.h"
 #include "conf/options.h"
+#include "conf/transfer.h"
 #include "conf/verify.h"
 #include "conf/transfer.h"
 

@@ -6,12 +6,32 @@
 namespace breakwater::conf {
 namespace {
 
-void add_verb(CLI::App& app, Options& options, Verb verb, const std::string& name, const std::string& text) {
+CLI::App* add_verb(CLI::App& app, Options& options, Verb verb, const std::string& name, const std::string& text) {
   auto* command = app.add_subcommand(name, text);
   command->callback([&options, verb] { options.verb = verb; });
-  if (verb == Verb::version) return;
+  if (verb == Verb::version) return command;
   command->add_option("--config", options.config, "The configuration file: JSON with comments")->type_name("FILE");
   command->add_option("--data", options.data, "Where everything is kept; goes before the configuration's \"data\"")->type_name("DIR");
+  return command;
+}
+
+void add_images(CLI::App& command, Options& options, const std::string& route) {
+  command.add_option("--route", options.route, route)->type_name("NAME")->required();
+  command.add_option("--repository", options.repository, "Only these repositories: a pattern of their names, * stands for any characters")->type_name("PATTERN");
+}
+
+void add_transfers(CLI::App& app, Options& options) {
+  auto* import = add_verb(app, options, Verb::import_images, "import", "Take over what another registry has stored; nothing may serve the data meanwhile");
+  auto* sources = import->add_option_group("source");
+  sources->add_option("--from", options.from, "The data folder of a docker-registry (registry:2)")->type_name("DIR");
+  sources->add_option("--layout", options.layout, "An OCI image layout, then --repository is the name that it gets; or a folder of layouts")->type_name("DIR");
+  sources->require_option(1);
+  add_images(*import, options, "The registry that takes it over");
+  auto* give = add_verb(app, options, Verb::export_images, "export", "Write repositories as OCI image layouts; nothing may serve the data meanwhile");
+  give->add_option("--to", options.to, "Where: a layout for each repository, in the folder of its name")->type_name("DIR")->required();
+  add_images(*give, options, "The route whose repositories they are");
+  auto* backup = add_verb(app, options, Verb::back_up, "backup", "Write a copy of the data folder, also while it is served");
+  backup->add_option("folder", options.to, "Becomes the copy; it is not there yet. On the same file system it takes no room")->type_name("DIR")->required();
 }
 
 }  // namespace
@@ -23,6 +43,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   add_verb(app, options, Verb::serve, "serve", "Run; without a file: the five mirrors and metrics, on 127.0.0.1");
   add_verb(app, options, Verb::check_config, "check-config", "Say everything that is wrong with the configuration and exit 1, else print what would run");
   add_verb(app, options, Verb::verify, "verify", "Look at everything that is stored while nobody serves it, change nothing, and exit 1 if something is broken");
+  add_transfers(app, options);
   add_verb(app, options, Verb::version, "version", "Print the version");
   try {
     app.parse(argc, argv);

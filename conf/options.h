@@ -3,6 +3,9 @@
 //   breakwater serve        [--config FILE] [--data DIR]
 //   breakwater check-config [--config FILE] [--data DIR]
 //   breakwater verify       [--config FILE] [--data DIR]
+//   breakwater import       (--from DIR | --layout DIR) --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
+//   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
+//   breakwater backup DIR   [--config FILE] [--data DIR]
 //   breakwater version
 #pragma once
 
@@ -13,12 +16,17 @@
 
 namespace breakwater::conf {
 
-enum class Verb { serve, check_config, verify, version };
+enum class Verb { serve, check_config, import_images, export_images, back_up, verify, version };
 
 struct Options {
   Verb verb = Verb::serve;
   std::optional<std::filesystem::path> config;  // without one: the mirrors of the README, on loopback
   std::optional<std::filesystem::path> data;    // goes before the configuration's own
+  std::filesystem::path from;                   // import: the data folder of a docker-registry
+  std::optional<std::filesystem::path> layout;  // import: OCI image layouts instead
+  std::filesystem::path to;                     // export, backup
+  std::string route;                            // import, export
+  std::string repository = "*";                 // import, export: a pattern of names
 };
 
 // Nothing is to be run: `text` is to be printed (to stdout if `code` is 0, else to stderr) and the process ends with `code`.

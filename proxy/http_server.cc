@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "proxy/http_connection.h"
+#include "proxy/local_socket.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -48,7 +49,7 @@ Peer peer_of(const sockaddr* address) {
     bool mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
     inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? &peer.address[12] : &peer.address[0], text, sizeof text);
   }
-  peer.text = text;
+  peer.text = address->sa_family == AF_UNIX ? "local" : text;
   return peer;
 }
 
@@ -132,6 +133,7 @@ struct HttpServer::Impl {
   }
 
   Result<std::string> listen(const std::string& address);
+  Result<> listen_on(int fd, const std::string& address);
   void accepted(int fd, const sockaddr* address);
   void accept_failed(int error);
   void set_accepting(bool accepting);
@@ -153,17 +155,23 @@ struct HttpServer::Impl {
 Result<std::string> HttpServer::Impl::listen(const std::string& address) {
   auto fd = bind_to(address);
   if (!fd) return failure(fd.error());
+  if (auto listening = listen_on(*fd, address); !listening) return failure(listening.error());
+  return bound_address(*fd);
+}
+
+// Takes `fd`.
+Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
   auto on_accept = [](evconnlistener*, evutil_socket_t client, sockaddr* from, int, void* self) { static_cast<Impl*>(self)->accepted(client, from); };
   auto flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
-  Listener listener(evconnlistener_new(context.loop.base(), on_accept, this, flags, kBacklog, *fd));
+  Listener listener(evconnlistener_new(context.loop.base(), on_accept, this, flags, kBacklog, fd));
   if (!listener) {
     int error = errno;
-    close(*fd);
+    close(fd);
     return failure(bind_error(address, error));
   }
   evconnlistener_set_error_cb(listener.get(), [](evconnlistener*, void* self) { static_cast<Impl*>(self)->accept_failed(errno); });
   listeners.push_back(std::move(listener));
-  return bound_address(*fd);
+  return {};
 }
 
 void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
@@ -231,6 +239,12 @@ HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Di
 HttpServer::~HttpServer() = default;
 
 Result<std::string> HttpServer::listen(const std::string& address) { return impl_->listen(address); }
+
+Result<> HttpServer::listen_local(const std::filesystem::path& path) {
+  auto fd = bind_local(path);
+  if (!fd) return failure(fd.error());
+  return impl_->listen_on(*fd, path.string());
+}
 
 void HttpServer::drain() {
   impl_->context.draining = true;

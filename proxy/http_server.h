@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -53,6 +54,8 @@ class HttpServer {
   // "127.0.0.1:5000", "[::1]:5000", "0.0.0.0:0"; the error is `invalid` or says what bind said. May be called several times.
   // The result is the address as bound, with its real port.
   [[nodiscard]] Result<std::string> listen(const std::string& address);
+  // On a socket that is a name in a folder: see local_socket.h.
+  [[nodiscard]] Result<> listen_local(const std::filesystem::path& path);
 
   // Stops accepting and closes idle connections; each busy one closes after its reply. idle() rings when none is left.
   void drain();

@@ -36,6 +36,7 @@ LIBRARIES = {
     "nlohmann": {
         "store/log.cc",
         "proxy/tokens.cc",
+        "routes/image_layout.cc",
         "routes/manifest.cc",
         "routes/oci_error.cc",
         "routes/referrers_filter.cc",

@@ -1,0 +1,100 @@
+#include "conf/transfer.h"
+
+#include <algorithm>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <stop_token>
+
+#include "conf/appliance.h"
+#include "conf/local_request.h"
+#include "routes/control.h"
+#include "routes/exports.h"
+#include "routes/imports.h"
+#include "store/store.h"
+
+namespace breakwater::conf {
+namespace {
+
+int fail(const Error& error) {
+  std::cerr << error.message << "\n";
+  return 1;
+}
+
+void say(const std::string& line) { std::cout << line << "\n"; }
+
+// A data folder that this process has for itself.
+struct OpenFolder {
+  std::unique_ptr<store::Disk> disk = store::make_posix_disk();
+  store::SystemClock clock;
+  std::unique_ptr<store::Log> log;
+  std::unique_ptr<store::Store> store;
+};
+
+Result<> open_folder(const Config& config, OpenFolder& folder) {
+  auto log = store::make_log(config.log);
+  if (!log) return failure(log.error());
+  folder.log = *std::move(log);
+  auto opened = store::Store::open(store_settings(config), *folder.disk, folder.clock, *folder.log);
+  if (!opened) return failure(opened.error());
+  folder.store = *std::move(opened);
+  return {};
+}
+
+const RouteConfig* route_called(const Config& config, const std::string& name) {
+  const auto found = std::find_if(config.routes.begin(), config.routes.end(), [&](const RouteConfig& route) { return route.name == name; });
+  return found == config.routes.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+int import_images(const Config& config, const Options& options) {
+  const RouteConfig* route = route_called(config, options.route);
+  if (route == nullptr || !route->registry) return fail({Error::Kind::invalid, "no registry of the configuration is called " + options.route, 0});
+  OpenFolder folder;
+  if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
+  routes::ImportReport report(say);
+  const auto settings = store_settings(config);
+  const auto retention = settings.retention.find(route->name);
+  routes::ImportSettings wanted;
+  wanted.from = options.layout ? *options.layout : options.from;
+  wanted.route = route->name;
+  wanted.repositories = options.repository;
+  if (retention != settings.retention.end()) wanted.retention = retention->second;
+  const auto import = options.layout ? routes::import_layouts : routes::import_registry;
+  const auto done = import({*folder.store, *folder.disk, folder.clock}, wanted, report);
+  std::cout << report.summary();
+  return done ? 0 : fail(done.error());
+}
+
+int export_images(const Config& config, const Options& options) {
+  if (route_called(config, options.route) == nullptr) return fail({Error::Kind::invalid, "no route of the configuration is called " + options.route, 0});
+  OpenFolder folder;
+  if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
+  const auto done = routes::export_images(*folder.store, *folder.disk, {options.route, options.repository, std::filesystem::absolute(options.to)}, say);
+  if (!done) return fail(done.error());
+  std::cout << "exported: " << done->tags << " tags of " << done->repositories << " repositories, " << done->referrers << " referrers; left out: "
+            << done->tags_skipped << " tags that are not whole\n";
+  return 0;
+}
+
+int back_up(const Config& config, const Options& options) {
+  const auto to = std::filesystem::absolute(options.to);
+  const auto asked = ask_server(config.data, "POST", "/backup", to.string());
+  if (asked) {
+    (asked->status == 200 ? std::cout : std::cerr) << asked->text;
+    return asked->status == 200 ? 0 : 1;
+  }
+  if (asked.error().kind != Error::Kind::unavailable) return fail(asked.error());
+  // Nobody serves it; a folder that is not there is none to back up, and none to make.
+  std::error_code none;
+  if (!std::filesystem::exists(config.data / "catalog", none)) return fail({Error::Kind::not_found, config.data.string() + " is no data folder", 0});
+  OpenFolder folder;
+  if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
+  const auto done = folder.store->back_up(to, std::stop_token());
+  if (!done) return fail(done.error());
+  std::cout << routes::words_of(*done) << "\n";
+  return 0;
+}
+
+}  // namespace breakwater::conf

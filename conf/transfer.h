@@ -1,0 +1,14 @@
+// The verbs that bring images into a data folder and out of it: import, export, backup. Each is the exit status of the process: 0, or 1 and
+// why on stderr. Import and export want the folder for themselves; a backup asks the process that serves it, if one does.
+#pragma once
+
+#include "conf/config.h"
+#include "conf/options.h"
+
+namespace breakwater::conf {
+
+int import_images(const Config& config, const Options& options);
+int export_images(const Config& config, const Options& options);
+int back_up(const Config& config, const Options& options);
+
+}  // namespace breakwater::conf
