@@ -11,7 +11,6 @@
 #include "conf/options.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
-#include "conf/transfer.h"
 
 namespace breakwater::conf {
 namespace {

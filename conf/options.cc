@@ -42,8 +42,8 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   app.require_subcommand(1);
   add_verb(app, options, Verb::serve, "serve", "Run; without a file: the five mirrors and metrics, on 127.0.0.1");
   add_verb(app, options, Verb::check_config, "check-config", "Say everything that is wrong with the configuration and exit 1, else print what would run");
-  add_verb(app, options, Verb::verify, "verify", "Look at everything that is stored while nobody serves it, change nothing, and exit 1 if something is broken");
   add_transfers(app, options);
+  add_verb(app, options, Verb::verify, "verify", "Look at everything that is stored while nobody serves it, change nothing, and exit 1 if something is broken");
   add_verb(app, options, Verb::version, "version", "Print the version");
   try {
     app.parse(argc, argv);

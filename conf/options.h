@@ -2,10 +2,10 @@
 //
 //   breakwater serve        [--config FILE] [--data DIR]
 //   breakwater check-config [--config FILE] [--data DIR]
-//   breakwater verify       [--config FILE] [--data DIR]
 //   breakwater import       (--from DIR | --layout DIR) --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
 //   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
 //   breakwater backup DIR   [--config FILE] [--data DIR]
+//   breakwater verify       [--config FILE] [--data DIR]
 //   breakwater version
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace breakwater::conf {
 
-enum class Verb { serve, check_config, import_images, export_images, back_up, verify, version };
+enum class Verb { serve, check_config, verify, import_images, export_images, back_up, version };
 
 struct Options {
   Verb verb = Verb::serve;
