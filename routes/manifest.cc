@@ -121,6 +121,14 @@ class Children {
  public:
   explicit Children(Manifest& manifest) : manifest_(manifest) {}
 
+  // Whatever type it claims: only layers can be left out.
+  Result<> add_config(const json& value) {
+    auto descriptor = descriptor_of(value);
+    if (!descriptor) return failure(std::move(descriptor.error()));
+    add(std::move(*descriptor));
+    return {};
+  }
+
   Result<> add_blob(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
@@ -166,7 +174,7 @@ Result<> read_children(const json& body, Shape shape, Manifest& manifest) {
   Children children(manifest);
   switch (shape) {
     case Shape::image:
-      if (auto config = children.add_blob(body["config"]); !config) return config;
+      if (auto config = children.add_config(body["config"]); !config) return config;
       return children.add_each(body, "layers", &Children::add_blob);
     case Shape::index:
       return children.add_each(body, "manifests", &Children::add_of_index);

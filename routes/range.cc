@@ -41,7 +41,6 @@ std::optional<Asked> parse_one(std::string_view text) {
   const Asked asked{parse_position(before), parse_position(behind)};
   if ((!asked.first && !before.empty()) || (!asked.last && !behind.empty())) return std::nullopt;
   if (!asked.first && !asked.last) return std::nullopt;
-  if (asked.first && asked.last && *asked.first > *asked.last) return std::nullopt;
   return asked;
 }
 
@@ -71,7 +70,7 @@ std::optional<ByteRange> satisfy(const Asked& asked, uint64_t size) {
     if (length == 0) return std::nullopt;
     return ByteRange{size - length, length};
   }
-  if (*asked.first >= size) return std::nullopt;
+  if (*asked.first >= size || (asked.last && *asked.last < *asked.first)) return std::nullopt;
   const uint64_t last = std::min(asked.last.value_or(size - 1), size - 1);
   return ByteRange{*asked.first, last - *asked.first + 1};
 }

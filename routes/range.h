@@ -5,7 +5,8 @@
 //   whole: 200.  single: 206 with content_range(asked.ranges[0], size).  several: 206, Multipart.  unsatisfiable: 416.
 //
 // A Range that is malformed or of another unit is ignored, as the RFC has it: the answer is the whole. So is one of more than
-// kRangesMax parts. Ranges that overlap are sorted and merged, so that no request can ask for more bytes than there are; others keep their
+// kRangesMax parts. A range that ends before it begins selects nothing: the RFC leaves it to us to reject it, as other registries do.
+// Ranges that overlap are sorted and merged, so that no request can ask for more bytes than there are; others keep their
 // order and are not merged even if adjacent, because containers/image matches the parts one by one with what it asked for.
 #pragma once
 

@@ -85,8 +85,10 @@ TEST_CASE("a manifest that names what is not there is MANIFEST_BLOB_UNKNOWN with
   no_config.config = missing(kConfigType, 1, algorithm);
   no_layers.layers.push_back(missing(kLayerType, 2, algorithm));
   no_layers.layers.push_back(missing(kLayerType, 3, algorithm));
+  auto no_foreign_config = whole;
+  no_foreign_config.config = missing(kForeignLayerType, 5, algorithm);
   const auto no_child = index_of({missing(routes::kOciManifest, 4, algorithm)});
-  for (const auto& manifest : {no_config, no_layers, no_child}) {
+  for (const auto& manifest : {no_config, no_foreign_config, no_layers, no_child}) {
     const auto text = manifest.text();
     const auto refused = world.put_manifest(kRepository, "latest", text, manifest.media_type);
     CHECK(refused.status == 404);
@@ -195,7 +197,11 @@ TEST_CASE("a manifest without Content-Type has the type that it says itself") {
 
 TEST_CASE("a body that is no manifest is MANIFEST_INVALID") {
   const std::string text = GENERATE(values<std::string>({
-      "", "not json", "[]", "{}", R"({"schemaVersion":2,"config":"x","layers":[]})",
+      "",
+      "not json",
+      "[]",
+      "{}",
+      R"({"schemaVersion":2,"config":"x","layers":[]})",
       R"({"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha256:short","size":1},"layers":[]})",
       R"({"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":-1},"layers":[]})",
   }));
@@ -229,7 +235,8 @@ TEST_CASE("a manifest of 4 MiB is stored, one byte more is 413") {
   CHECK((world.get(manifest_path(kRepository, "largest")).body == largest));
   const Headers streamed = {{"Content-Type", std::string(routes::kOciManifest)}, {"Transfer-Encoding", "chunked"}};
   CHECK(world.put(manifest_path(kRepository, "streamed"), chunked(largest), streamed).status == 201);
-  for (const auto& refused : {world.put_manifest(kRepository, "more", too_large), world.put(manifest_path(kRepository, "more"), chunked(too_large), streamed)}) {
+  for (const auto& refused :
+       {world.put_manifest(kRepository, "more", too_large), world.put(manifest_path(kRepository, "more"), chunked(too_large), streamed)}) {
     CHECK(refused.status == 413);
     CHECK(refused["Content-Type"] == routes::kJson);
   }
