@@ -140,9 +140,7 @@ Reply RegistryWorld::ask(std::string_view method, std::string_view target, const
   return reply;
 }
 
-Reply RegistryWorld::patch_streamed(std::string_view target, std::string_view body) {
-  return patch(target, chunked(body), {{"Transfer-Encoding", "chunked"}});
-}
+Reply RegistryWorld::patch_streamed(std::string_view target, std::string_view body) { return patch(target, chunked(body), {{"Transfer-Encoding", "chunked"}}); }
 
 std::unique_ptr<RawClient> RegistryWorld::connect(size_t receive_window) {
   start();

@@ -31,10 +31,35 @@ TEST_CASE("a chunk's range is two numbers, both included") {
 
 TEST_CASE("what is no chunk's range is invalid, and the answer quotes it") {
   const std::string header = GENERATE(values<std::string>({
-      "", "-", "0", "0-", "-9", "9-0", "a-b", "0-9x", "x0-9", " 0-9", "0 - 9", "+0-9", "0--9", "0-+9", "0-9-9", "bytes", "bytes ", "bytes=0-9",
-      "0-9/10", "0-9/*", "bytes 0-9/x", "bytes 0-9/", "bytes 0-9/10 ", "bytes */10", "0-9,10-19",
+      "",
+      "-",
+      "0",
+      "0-",
+      "-9",
+      "9-0",
+      "a-b",
+      "0-9x",
+      "x0-9",
+      " 0-9",
+      "0 - 9",
+      "+0-9",
+      "0--9",
+      "0-+9",
+      "0-9-9",
+      "bytes",
+      "bytes ",
+      "bytes=0-9",
+      "0-9/10",
+      "0-9/*",
+      "bytes 0-9/x",
+      "bytes 0-9/",
+      "bytes 0-9/10 ",
+      "bytes */10",
+      "0-9,10-19",
       "0-18446744073709551615",  // its length does not fit
-      "18446744073709551615-18446744073709551615", "0-18446744073709551616", "99999999999999999999999999-99999999999999999999999999",
+      "18446744073709551615-18446744073709551615",
+      "0-18446744073709551616",
+      "99999999999999999999999999-99999999999999999999999999",
   }));
   CAPTURE(header);
   const auto chunk = parse_chunk_range(header);

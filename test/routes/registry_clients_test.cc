@@ -68,11 +68,12 @@ Cache cache_of(bool image_manifest, bool oci_types, uint32_t seed) {
   }
   const std::string config = R"({"layers":[{"blob":")" + cache.blobs[0].first.text() + R"(","parent":-1}],"records":[]})";
   cache.blobs.emplace_back(digest_of(config), config);
-  const std::string config_descriptor = R"({"mediaType":"application/vnd.buildkit.cacheconfig.v0","digest":")" + digest_of(config).text() + R"(","size":)" +
-                                        std::to_string(config.size()) + "}";
+  const std::string config_descriptor =
+      R"({"mediaType":"application/vnd.buildkit.cacheconfig.v0","digest":")" + digest_of(config).text() + R"(","size":)" + std::to_string(config.size()) + "}";
   if (image_manifest) {
     layers.pop_back();
-    cache.manifest = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":)" + config_descriptor + R"(,"layers":[)" + layers + "]}";
+    cache.manifest =
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":)" + config_descriptor + R"(,"layers":[)" + layers + "]}";
   } else {
     cache.type = oci_types ? routes::kOciIndex : routes::kDockerList;
     cache.manifest = R"({"schemaVersion":2,"mediaType":")" + std::string(cache.type) + R"(","manifests":[)" + layers + config_descriptor + "]}";
@@ -89,7 +90,8 @@ size_t push_as_containerd(Keeping& client, const std::string& repository, const 
     CHECK(known.status == 404);
     const auto begun = client("POST " + uploads_path(repository), {"Content-Length: 0"});
     CHECK(begun.status == 202);
-    const auto put = client("PUT " + std::string(begun["Location"]) + "?digest=" + escaped(digest), {length_of(content), "Content-Type: application/octet-stream"}, content);
+    const auto put =
+        client("PUT " + std::string(begun["Location"]) + "?digest=" + escaped(digest), {length_of(content), "Content-Type: application/octet-stream"}, content);
     CHECK(put.status == 201);
     CHECK(put["Docker-Content-Digest"] == digest.text());
     ++moved;
@@ -221,10 +223,12 @@ TEST_CASE("skopeo and podman cancel the upload that a missed mount began, and pu
   CHECK(client("DELETE " + std::string(missed["Location"])).status == 204);
   const auto begun = client("POST " + uploads_path("sk"), {"Content-Length: 0"});
   CHECK(begun.status == 202);
-  const auto patched = compresses ? client("PATCH " + std::string(begun["Location"]), {"Transfer-Encoding: chunked", "Content-Type: application/octet-stream"}, chunked(content))
-                                  : client("PATCH " + std::string(begun["Location"]), {length_of(content), "Content-Type: application/octet-stream"}, content);
+  const auto patched =
+      compresses ? client("PATCH " + std::string(begun["Location"]), {"Transfer-Encoding: chunked", "Content-Type: application/octet-stream"}, chunked(content))
+                 : client("PATCH " + std::string(begun["Location"]), {length_of(content), "Content-Type: application/octet-stream"}, content);
   CHECK(patched.status == 202);
-  CHECK(client("PUT " + std::string(patched["Location"]) + "?digest=" + escaped(digest), {"Content-Length: 0", "Content-Type: application/octet-stream"}).status == 201);
+  CHECK(client("PUT " + std::string(patched["Location"]) + "?digest=" + escaped(digest), {"Content-Length: 0", "Content-Type: application/octet-stream"})
+            .status == 201);
   CHECK(client("HEAD " + blob_path("sk", digest)).status == 200);
 }
 
@@ -245,12 +249,14 @@ TEST_CASE("crane mounts with an origin, and pushes by PATCH with a length and PU
   const auto digest = digest_of(content);
   CHECK(client("GET /v2/").status == 200);
   CHECK(client("HEAD " + blob_path("crane", digest)).status == 404);
-  const auto begun = client("POST " + uploads_path("crane") + "?from=other&mount=" + escaped(digest) + "&origin=registry.example", {"Content-Length: 0", "Content-Type: application/json"});
+  const auto begun = client("POST " + uploads_path("crane") + "?from=other&mount=" + escaped(digest) + "&origin=registry.example",
+                            {"Content-Length: 0", "Content-Type: application/json"});
   CHECK(begun.status == 202);
   const auto patched = client("PATCH " + std::string(begun["Location"]), {length_of(content), "Content-Type: application/octet-stream"}, content);
   CHECK(patched.status == 202);
   CHECK(patched["Location"].starts_with("/v2/"));
-  CHECK(client("PUT " + std::string(patched["Location"]) + "?digest=" + escaped(digest), {"Content-Length: 0", "Content-Type: application/octet-stream"}).status == 201);
+  CHECK(client("PUT " + std::string(patched["Location"]) + "?digest=" + escaped(digest), {"Content-Length: 0", "Content-Type: application/octet-stream"})
+            .status == 201);
   const auto tags = client("GET /v2/crane/tags/list?n=1000");
   CHECK(tags.status == 404);
 }
@@ -287,10 +293,13 @@ TEST_CASE("cosign probes for tags that are not there, and keeps signatures under
   }
   auto signature = world.made_image("cs", 14);
   const auto old_text = signature.text();
-  CHECK(client("PUT " + manifest_path("cs", "sha256-" + subject.digest.hex() + ".sig"), {length_of(old_text), "Content-Type: " + signature.media_type}, old_text).status == 201);
+  CHECK(
+      client("PUT " + manifest_path("cs", "sha256-" + subject.digest.hex() + ".sig"), {length_of(old_text), "Content-Type: " + signature.media_type}, old_text)
+          .status == 201);
   signature.subject = subject;
   const auto text = signature.text();
-  CHECK(client("PUT " + manifest_path("cs", digest_of(text).text()), {length_of(text), "Content-Type: " + signature.media_type}, text)["OCI-Subject"] == subject.digest.text());
+  CHECK(client("PUT " + manifest_path("cs", digest_of(text).text()), {length_of(text), "Content-Type: " + signature.media_type}, text)["OCI-Subject"] ==
+        subject.digest.text());
   CHECK(client("GET " + manifest_path("cs", "sha256-" + subject.digest.hex() + ".sig")).body == old_text);
   CHECK(client("GET /v2/cs/referrers/" + subject.digest.text()).body.find(digest_of(text).text()) != std::string::npos);
 }

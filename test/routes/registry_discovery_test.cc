@@ -231,8 +231,8 @@ TEST_CASE("referrers of nothing, of a repository that is not there or of another
   RegistryWorld world;
   const auto subject = world.push_image(kRepository, "latest", 7);
   attach(world, subject, kSbom, "");
-  for (const auto& target : {referrers_path(digest_of("x")), "/v2/none/referrers/" + subject.digest.text(),
-                             "/v2/team/app/referrers/sha256:" + std::string(64, '0')}) {
+  for (const auto& target :
+       {referrers_path(digest_of("x")), "/v2/none/referrers/" + subject.digest.text(), "/v2/team/app/referrers/sha256:" + std::string(64, '0')}) {
     const auto list = world.get(target);
     check_index(list);
     CHECK(lists(list, R"("manifests":[])"));

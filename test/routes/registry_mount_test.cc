@@ -25,7 +25,7 @@ void check_session(RegistryWorld& world, const Reply& reply, const std::string& 
 
 TEST_CASE("a blob is mounted from the repository that is named, or from any, and no byte moves") {
   const auto algorithm = GENERATE(Algorithm::sha256, Algorithm::sha512);
-  const std::string from = GENERATE(kFrom, "");
+  const std::string from = GENERATE(values<std::string>({kFrom, ""}));
   CAPTURE(from);
   RegistryWorld world;
   const auto content = content_of(100'000, 1);
@@ -33,7 +33,7 @@ TEST_CASE("a blob is mounted from the repository that is named, or from any, and
   const auto before = world.store().budget().of("private").taken();
   const auto writes = world.files.disk.count(FaultyDisk::Operation::write);
   const auto mounted = mount(world, blob.digest, from);
-  CAPTURE(mounted.body);
+
   CHECK(mounted.status == 201);
   CHECK(mounted["Location"] == blob_path(kTo, blob.digest));
   CHECK(mounted["Docker-Content-Digest"] == blob.digest.text());
@@ -53,7 +53,7 @@ TEST_CASE("a blob that is not where the client says is not mounted: an upload be
 }
 
 TEST_CASE("a mount of what nobody has, from nowhere or from a name that is none, begins an upload") {
-  const std::string from = GENERATE("", "nobody", "Not/A*Name");
+  const std::string from = GENERATE(values<std::string>({"", "nobody", "Not/A*Name"}));
   RegistryWorld world;
   const auto content = content_of(1000, 4);
   check_session(world, mount(world, digest_of(content), from), content);

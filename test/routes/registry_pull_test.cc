@@ -129,7 +129,8 @@ TEST_CASE("who has it already is told so and sent nothing") {
   RegistryWorld world;
   const auto image = world.push_image(kRepository, "latest", 1);
   const auto blob = world.push_blob(kRepository, content_of(100, 9));
-  for (const auto& [target, digest] : {std::pair(blob_path(kRepository, blob.digest), blob.digest), std::pair(manifest_path(kRepository, "latest"), image.digest)}) {
+  for (const auto& [target, digest] :
+       {std::pair(blob_path(kRepository, blob.digest), blob.digest), std::pair(manifest_path(kRepository, "latest"), image.digest)}) {
     const auto reply = world.get(target, {{"If-None-Match", '"' + digest.text() + '"'}});
     CHECK(reply.status == 304);
     CHECK(reply.body.empty());

@@ -102,7 +102,8 @@ TEST_CASE("a client that is gone leaves a session that goes on, whenever it goes
   const auto content = content_of(300'000, 4);
   for (size_t place = 0; place < kCuts; ++place) {
     const auto location = world.begin_upload(kRepository);
-    const auto request = streamed ? request_text("PATCH", location, {{"Transfer-Encoding", "chunked"}}, chunked(content)) : request_text("PATCH", location, {}, content);
+    const auto request =
+        streamed ? request_text("PATCH", location, {{"Transfer-Encoding", "chunked"}}, chunked(content)) : request_text("PATCH", location, {}, content);
     CAPTURE(place, streamed);
     send_and_go(world, request, cuts_of(request)[place], farewell);
     go_on(world, location, content);
