@@ -51,6 +51,8 @@ Result<Store::Taken> Store::take_blob(const RepositoryKey& repository, const Dig
     (*writer)->discard();
     return failure(committed.error());
   }
+  // What was moved onto another name of the same file has not moved (rename(2)).
+  if (is_linked) (void)blobs_.remove_partial(import_id(digest));
   return is_linked ? Taken::linked : Taken::copied;
 }
 
