@@ -180,7 +180,7 @@ class Story:
         strangers = self.end_strangers(dialogue)
         dialogue.close()
         on_disk = sum(one.stat().st_blocks * 512 for one in self.registry.blob_files())
-        accounted = self.registry.metric("breakwater_store_bytes", route="private")
+        accounted = self.registry.metric("breakwater_store_whole_bytes")
         self.expect(accounted == on_disk, f"{accounted:.0f} bytes are accounted, du says {on_disk}")
         stored = sum(upload.stored for upload in uploads)
         tagged = sum(one.ended is not None for client in clients for one in client.taggings)
