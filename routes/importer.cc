@@ -47,10 +47,11 @@ class Importer::Survey {
   bool is_whole() const { return why_.empty(); }
   const std::string& why() const { return why_; }
   const std::vector<Digest>& manifests() const { return manifests_; }  // children first
-  const std::vector<Digest>& parts() const { return parts_; }          // the manifests that the top one names
+  const std::vector<Digest>& parts() const { return parts_; }          // those below the top one of which nothing is missing, as far as is seen
 
  private:
   void bad(Damage damage, const std::string& where, const std::string& what) {
+    ++damages_;
     importer_.report_.damaged(damage, where, what);
     if (why_.empty()) why_ = where + (what.empty() ? " is missing" : ": " + what);
   }
@@ -98,8 +99,9 @@ class Importer::Survey {
         if (seen_.insert(child.digest).second) (void)has_bytes(child.digest, child.edge.size, Needed::by_manifest);
         continue;
       }
-      if (depth == 0) parts_.push_back(child.digest);
+      const size_t before = damages_;
       look_at_manifest(child.digest, child.edge.size, depth + 1);
+      if (damages_ == before) parts_.push_back(child.digest);
     }
     manifests_.push_back(digest);
   }
@@ -108,6 +110,7 @@ class Importer::Survey {
   ImportSource& source_;
   const Repository& repository_;
   std::string why_;
+  size_t damages_ = 0;
   std::set<Digest> seen_;
   std::vector<Digest> manifests_;
   std::vector<Digest> parts_;
