@@ -1,0 +1,42 @@
+#include "conf/options.h"
+
+#include <initializer_list>
+#include <vector>
+
+#include "test/catch.h"
+
+using namespace breakwater::conf;
+
+namespace {
+
+std::variant<Options, Exit> parsed(std::initializer_list<const char*> arguments) {
+  std::vector<const char*> argv = {"breakwater"};
+  argv.insert(argv.end(), arguments);
+  return parse_options(static_cast<int>(argv.size()), argv.data());
+}
+
+}  // namespace
+
+TEST_CASE("what images come from and go to is understood") {
+  const auto import = std::get<Options>(parsed({"import", "--from", "/old", "--route", "private"}));
+  CHECK(import.verb == Verb::import_images);
+  CHECK(import.from == "/old");
+  CHECK_FALSE(import.layout);
+  CHECK(import.repository == "*");
+  const auto layout = std::get<Options>(parsed({"import", "--layout", "/images", "--route", "private", "--repository", "team/app"}));
+  CHECK(layout.layout == "/images");
+  CHECK(layout.repository == "team/app");
+  const auto give = std::get<Options>(parsed({"export", "--to", "/images", "--route", "private", "--data", "there"}));
+  CHECK(give.verb == Verb::export_images);
+  CHECK(give.to == "/images");
+  CHECK(give.data == "there");
+  CHECK(std::get<Options>(parsed({"backup", "/copy"})).to == "/copy");
+}
+
+TEST_CASE("what an import or a backup needs cannot be left out") {
+  for (const auto& arguments : std::initializer_list<std::initializer_list<const char*>>{
+           {"import", "--from", "/old"}, {"import", "--route", "private"}, {"import", "--from", "/a", "--layout", "/b", "--route", "private"},
+           {"export", "--route", "private"}, {"backup"}}) {
+    CHECK(std::get<Exit>(parsed(arguments)).code == 2);
+  }
+}

@@ -1,0 +1,241 @@
+// What is taken over from a docker-registry's folder, and what is left behind and told.
+#include "routes/imports.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "test/catch.h"
+#include "test/fakes/made_registry_folder.h"
+
+namespace breakwater::test {
+namespace {
+
+using routes::Damage;
+using store::Digest;
+using store::Reach;
+using store::RepositoryKey;
+
+const RepositoryKey kApp{"private", "team/app"};
+
+struct ImportWorld : StoreWorld {
+  MadeRegistryFolder old{folder.path() / "old"};
+  routes::ImportSettings wanted;
+  std::vector<std::string> lines;
+
+  ImportWorld() {
+    clock.advance(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()));
+    wanted.from = old.folder();
+    wanted.route = "private";
+    REQUIRE(open());
+  }
+
+  Result<> try_import(routes::ImportReport& report) { return routes::import_registry({*store, disk, clock}, wanted, report); }
+  routes::ImportReport import() {
+    lines.clear();
+    routes::ImportReport report([this](const std::string& line) { lines.push_back(line); });
+    const auto done = try_import(report);
+    if (!done) FAIL(done.error().message);
+    return report;
+  }
+
+  bool said(const std::string& begin, const std::string& part) const {
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(begin) && line.find(part) != std::string::npos; });
+  }
+  bool has_manifest(const RepositoryKey& repository, const Digest& digest) const { return store->manifest_bytes(repository, digest).has_value(); }
+  bool has_tag(const RepositoryKey& repository, const std::string& tag) const {
+    const auto record = store->catalog().tag(repository, tag, Reach::disk);
+    return record && *record;
+  }
+  Digest tag_of(const std::string& tag) const { return store->catalog().tag(kApp, tag, Reach::disk).value()->digest; }
+};
+
+size_t names_of(const std::filesystem::path& file) { return std::filesystem::hard_link_count(file); }
+
+}  // namespace
+
+TEST_CASE("what is whole is taken over by hard link, and a second run takes nothing twice") {
+  ImportWorld world;
+  world.wanted.from = world.old.folder() / GENERATE("", "docker", "docker/registry", "docker/registry/v2");
+  const auto image = world.old.made_image(kApp.repository, 1);
+  const auto amd64 = world.old.add_manifest(kApp.repository, image), arm64 = world.old.add_image(kApp.repository, 2, "");
+  MadeManifest index;
+  index.media_type = routes::kOciIndex;
+  index.manifests = {amd64, arm64};
+  const auto both = world.old.add_manifest(kApp.repository, index, "1");
+  world.old.add_image("library/deep/er", 3, "latest");
+
+  const auto report = world.import();
+  CHECK(world.lines.empty());
+  CHECK(report.counts.tags == 2);
+  CHECK(report.counts.manifests == 4);
+  CHECK(report.counts.blobs_linked == 6);
+  CHECK(report.counts.blobs_copied == 0);
+  CHECK(report.counts.blobs_unnamed == 0);
+  CHECK(world.tag_of("1") == both.digest);
+  CHECK(world.store->manifest_bytes(kApp, amd64.digest).value() == image.text());
+  CHECK(world.holds(content_of(20'001, 1)));
+  CHECK(world.has_tag({"private", "library/deep/er"}, "latest"));
+  CHECK(names_of(world.old.data(image.layers[0].digest)) == 2);
+
+  const auto again = world.import();
+  CHECK(again.counts.tags == 0);
+  CHECK(again.counts.tags_here == 2);
+  CHECK(again.counts.manifests + again.counts.blobs_linked + again.counts.blobs_copied == 0);
+}
+
+TEST_CASE("five kinds of damage are named and left behind, and the rest is taken over") {
+  ImportWorld world;
+  const std::string name = kApp.repository;
+  world.old.add_image(name, 1, "whole");
+  const auto emptied = world.old.made_image(name, 2), cut = world.old.made_image(name, 3), rotten = world.old.made_image(name, 4),
+             unlinked = world.old.made_image(name, 5), gone = world.old.made_image(name, 6);
+  world.old.add_manifest(name, emptied, "emptied");
+  world.old.add_manifest(name, cut, "cut");
+  world.old.add_manifest(name, rotten, "rotten");
+  world.old.add_manifest(name, unlinked, "unlinked");
+  world.old.add_manifest(name, gone, "gone");
+  world.old.add_image(name, 7, "dangling");
+  std::filesystem::resize_file(world.old.data(emptied.layers[0].digest), 0);
+  std::filesystem::resize_file(world.old.data(cut.layers[0].digest), 100);
+  write_file(world.old.data(rotten.layers[0].digest), content_of(rotten.layers[0].size, 99));
+  std::filesystem::remove(world.old.layer_link(name, unlinked.layers[0].digest));
+  std::filesystem::remove_all(world.old.data(gone.config->digest).parent_path());
+  std::filesystem::remove(world.old.tag_link(name, "dangling"));
+  const auto whole_part = world.old.add_image(name, 8, ""), gone_part = world.old.add_image(name, 9, "");
+  MadeManifest index;
+  index.media_type = routes::kOciIndex;
+  index.manifests = {gone_part, whole_part};
+  const auto both = world.old.add_manifest(name, index, "both");
+  std::filesystem::remove_all(world.old.manifest_link(name, gone_part.digest).parent_path());
+  world.old.add_upload(name, "a-b-c");
+
+  const auto report = world.import();
+  CHECK(world.said("empty blob: ", emptied.layers[0].digest.text()));
+  CHECK(world.said("short blob: ", cut.layers[0].digest.text()));
+  CHECK(world.said("corrupt blob: ", rotten.layers[0].digest.text()));
+  CHECK(world.said("missing link: ", unlinked.layers[0].digest.text()));
+  CHECK(world.said("missing blob: ", gone.config->digest.text()));
+  CHECK(world.said("missing link: ", name + ":dangling"));
+  CHECK(world.said("missing index child: ", gone_part.digest.text()));
+  CHECK(world.said("orphan upload: ", "a-b-c"));
+  for (const char* tag : {"emptied", "cut", "rotten", "unlinked", "gone", "dangling", "both"}) {
+    CAPTURE(tag);
+    CHECK(world.said("skipped: ", name + ":" + tag));
+    CHECK_FALSE(world.has_tag(kApp, tag));
+  }
+  CHECK(world.has_tag(kApp, "whole"));
+  CHECK(report.counts.tags == 1);
+  CHECK(report.counts.tags_skipped == 7);
+  CHECK(report.count(Damage::missing_link) == 2);
+  // What is whole of the index stays, by digest.
+  CHECK(world.has_manifest(kApp, whole_part.digest));
+  CHECK_FALSE(world.has_manifest(kApp, both.digest));
+  CHECK(report.counts.by_digest == 1);
+  CHECK(report.summary().find("1 empty blob") != std::string::npos);
+  // The rotten layer is not ours, and is as it was.
+  CHECK_FALSE(world.store->open_blob(rotten.layers[0].digest));
+  CHECK(std::filesystem::file_size(world.old.data(rotten.layers[0].digest)) == rotten.layers[0].size);
+  CHECK(world.files_in("incoming") == 0);
+}
+
+TEST_CASE("what refers to an image comes with it; other untagged manifests only where the policy keeps such") {
+  const bool kept = GENERATE(false, true);
+  ImportWorld world;
+  if (kept) {
+    store::RetentionPolicy policy;
+    policy.untagged_after = std::chrono::hours(24);
+    world.wanted.retention = {policy};
+  }
+  const auto image = world.old.add_image(kApp.repository, 1, "1");
+  auto signature = world.old.made_image(kApp.repository, 2);
+  signature.subject = image;
+  const auto signed_by = world.old.add_manifest(kApp.repository, signature);
+  auto remark = world.old.made_image(kApp.repository, 3);
+  remark.subject = signed_by;
+  const auto remarked = world.old.add_manifest(kApp.repository, remark);
+  const auto untagged = world.old.add_image(kApp.repository, 4, "");
+
+  const auto report = world.import();
+  CHECK(report.counts.referrers == 2);
+  CHECK(world.has_manifest(kApp, remarked.digest));
+  CHECK(world.store->catalog().referrers(kApp, image.digest, std::nullopt, 10).value().size() == 1);
+  CHECK(world.has_manifest(kApp, untagged.digest) == kept);
+  CHECK(report.counts.untagged == (kept ? 0 : 1));
+  CHECK(report.counts.blobs_unnamed == (kept ? 0 : 3));
+}
+
+TEST_CASE("a tag that was set later here stays, and one that was set later there moves") {
+  ImportWorld world;
+  const auto first = world.old.add_image(kApp.repository, 1, "1");
+  (void)world.import();
+  const auto second = world.old.add_image(kApp.repository, 2, "1");
+  const auto link = world.old.tag_link(kApp.repository, "1");
+  std::filesystem::last_write_time(link, std::filesystem::last_write_time(link) - std::chrono::hours(1));
+  CHECK(world.import().counts.tags_kept == 1);
+  CHECK(world.tag_of("1") == first.digest);
+  std::filesystem::last_write_time(link, std::filesystem::last_write_time(link) + std::chrono::hours(2));
+  CHECK(world.import().counts.tags == 1);
+  CHECK(world.tag_of("1") == second.digest);
+}
+
+TEST_CASE("an import into too small a store ends with the bound's name, and what was taken over stays and is counted") {
+  ImportWorld world;
+  world.settings.route_bytes_max["private"] = 120 << 10;
+  REQUIRE(world.open());
+  for (uint32_t seed = 0; seed < 10; ++seed) world.old.add_image(kApp.repository, seed, "tag-" + std::to_string(seed));
+  routes::ImportReport report([](const std::string&) {});
+  const auto done = world.try_import(report);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().kind == Error::Kind::full);
+  CHECK(done.error().message.find("private") != std::string::npos);
+  CHECK(report.counts.tags >= 1);
+  CHECK(report.counts.tags < 10);
+  CHECK(world.has_tag(kApp, "tag-0"));
+  CHECK(world.bytes_on_disk() <= 120 << 10);
+  CHECK(world.store->budget().of("private").stored == world.bytes_on_disk());
+  CHECK(world.store->budget().of("private").reserved == 0);
+}
+
+TEST_CASE("what cannot be linked is copied") {
+  ImportWorld world;
+  const auto image = world.old.made_image(kApp.repository, 1);
+  world.old.add_manifest(kApp.repository, image, "1");
+  world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);
+  const auto report = world.import();
+  CHECK(report.counts.blobs_copied == 2);
+  CHECK(world.holds(content_of(20'001, 1)));
+  CHECK(names_of(world.old.data(image.layers[0].digest)) == 1);
+}
+
+TEST_CASE("an import that is cut at any step leaves a store whose tags are whole, and the next run finishes it") {
+  uint64_t steps = 1;
+  for (uint64_t step = 1; step <= steps; step += 7) {
+    ImportWorld world;
+    const auto image = world.old.made_image(kApp.repository, 1);
+    const auto top = world.old.add_manifest(kApp.repository, image, "1");
+    const uint64_t before = world.disk.operations();
+    world.disk.cut_at(step);
+    routes::ImportReport report([](const std::string&) {});
+    const bool was_whole = world.try_import(report).has_value();
+    if (!was_whole || world.disk.operations() - before >= step) steps = step + 7;
+    world.crash();
+    world.disk.power_cut();
+    REQUIRE(world.open());
+    if (world.has_tag(kApp, "1")) CHECK(world.holds(content_of(20'001, 1)));
+    (void)world.import();
+    CHECK(world.tag_of("1") == top.digest);
+    CHECK(world.holds(content_of(20'001, 1)));
+    CHECK(world.store->budget().of("private").stored == world.bytes_on_disk());
+    if (step > 2000) FAIL("it never ends");
+  }
+}
+
+TEST_CASE("a folder that is no registry's is told as such") {
+  ImportWorld world;
+  routes::ImportReport report([](const std::string&) {});
+  const auto done = world.try_import(report);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().kind == Error::Kind::not_found);
+}
+
+}  // namespace breakwater::test

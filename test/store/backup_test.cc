@@ -1,0 +1,115 @@
+// A backup is a store as it was when the backup was asked for, or a little later, whatever happens meanwhile.
+#include <atomic>
+#include <stop_token>
+#include <thread>
+
+#include "test/catch.h"
+#include "test/fakes/pushed_world.h"
+
+namespace breakwater::test {
+namespace {
+
+using store::Digest;
+
+struct Restored {
+  explicit Restored(const std::filesystem::path& data) {
+    settings.data = data;
+    settings.mirror_routes = {"dockerhub", "ghcr"};
+    auto opened = store::Store::open(settings, *disk, clock, log);
+    if (!opened) FAIL(opened.error().message);
+    store = *std::move(opened);
+  }
+  bool holds(const Digest& digest, const std::string& content) {
+    const auto blob = store->open_blob(digest);
+    std::string found(content.size() + 1, '\0');
+    const auto got = blob ? disk->read(*blob->file, 0, found) : Result<size_t>(0);
+    return got && found.substr(0, *got) == content;
+  }
+  std::unique_ptr<store::Disk> disk = store::make_posix_disk();
+  FakeClock clock;
+  FakeLog log;
+  store::StoreSettings settings;
+  std::unique_ptr<store::Store> store;
+};
+
+}  // namespace
+
+TEST_CASE("a backup holds what was acknowledged, by hard link or by copy, and goes on alone") {
+  PushedWorld world;
+  const bool is_linked = GENERATE(true, false);
+  if (!is_linked) world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);
+  const std::string content = content_of(300'000, 1);
+  const Digest layer = world.upload(content);
+  const Digest image = world.push("image", {layer}, {"latest"});
+  const auto to = world.folder.path() / "backups" / "one";
+  const auto done = world.store->back_up(to, std::stop_token());
+  REQUIRE(done);
+  CHECK(done->blobs == 2);
+  CHECK(std::filesystem::hard_link_count(to / "blobs/sha256" / layer.hex().substr(0, 2) / layer.hex()) == (is_linked ? 2 : 1));
+  CHECK_FALSE(std::filesystem::exists(world.folder.path() / "backups" / "one.incomplete"));
+
+  // The original changes; its copy does not.
+  REQUIRE(world.store->remove_tag(world.app, "latest"));
+  world.pass(world.settings.lease * 2);
+  world.collect();
+  world.store.reset();
+  const auto back = world.folder.path() / "back";
+  std::filesystem::copy(to, back, std::filesystem::copy_options::recursive);
+  Restored restored(back);
+  const auto tag = restored.store->catalog().tag(world.app, "latest", store::Reach::disk);
+  REQUIRE(tag);
+  REQUIRE(*tag);
+  CHECK((*tag)->digest == image);
+  CHECK(restored.store->manifest_bytes(world.app, image).value() == "image");
+  CHECK(restored.holds(layer, content));
+  CHECK(restored.store->recovered().records_dropped == 0);
+}
+
+TEST_CASE("a backup overwrites nothing, and is not there until it is whole") {
+  PushedWorld world;
+  world.push("image", {world.upload("layer")}, {"latest"});
+  const auto to = world.folder.path() / "copy";
+  std::stop_source stopped;
+  stopped.request_stop();
+  const auto told_to_stop = world.store->back_up(to, stopped.get_token());
+  REQUIRE_FALSE(told_to_stop);
+  CHECK(told_to_stop.error().kind == Error::Kind::unavailable);
+  CHECK_FALSE(std::filesystem::exists(to));
+  // What is left of it is not taken for a backup, nor silently gone on with.
+  CHECK(world.store->back_up(to, std::stop_token()).error().kind == Error::Kind::conflict);
+  std::filesystem::remove_all(to.string() + ".incomplete");
+  REQUIRE(world.store->back_up(to.string() + "/", std::stop_token()));
+  CHECK(world.store->back_up(to, std::stop_token()).error().kind == Error::Kind::conflict);
+}
+
+TEST_CASE("a backup beside pushes and collection names no blob that it has not") {
+  PushedWorld world;
+  std::atomic<bool> is_ending = false;
+  // One tag, overwritten all the time; what it named is collected at once.
+  std::thread pushing([&] {
+    for (int i = 0; !is_ending; ++i) {
+      const Digest layer = world.upload(content_of(5000, static_cast<uint32_t>(i)));
+      world.push("image " + std::to_string(i), {layer}, {"latest"});
+      world.pass(world.settings.lease * 2);
+      world.collect();
+    }
+  });
+  for (int i = 0; i < 5; ++i) {
+    const auto to = world.folder.path() / ("backup-" + std::to_string(i));
+    const auto done = world.store->back_up(to, std::stop_token());
+    REQUIRE(done);
+    Restored restored(to);
+    CHECK(restored.store->recovered().records_dropped == 0);
+    const auto tag = restored.store->catalog().tag(world.app, "latest", store::Reach::disk);
+    REQUIRE(tag);
+    if (!*tag) continue;  // nothing was pushed yet
+    const auto needed = restored.store->catalog().children(world.app, (*tag)->digest);
+    REQUIRE(needed);
+    for (const Digest& digest : *needed) CHECK(restored.store->open_blob(digest));
+    CHECK(restored.store->manifest_bytes(world.app, (*tag)->digest));
+  }
+  is_ending = true;
+  pushing.join();
+}
+
+}  // namespace breakwater::test
