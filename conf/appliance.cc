@@ -32,6 +32,8 @@ namespace {
 
 constexpr uint64_t kManifestCacheBytes = 16 << 20;
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
+constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
+constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
 constexpr size_t kLooksMax = 256;  // of the collector at a time: between them the workers do what clients wait for
 
 // A blob may be in several registries, so one lease holds for all of them.
@@ -52,18 +54,21 @@ store::StoreSettings store_settings(const Config& config) {
   for (const auto& route : config.routes) {
     if (route.bytes_max) settings.route_bytes_max[route.name] = *route.bytes_max;
     if (route.mirror) settings.mirror_routes.push_back(route.name);
+    if (!route.registry) continue;
+    auto& policies = settings.retention[route.name] = route.registry->retention;
+    policies.push_back(route.registry->policy);
   }
   if (const auto lease_ms = longest_lease_ms(config)) settings.lease = proxy::Millis(*lease_ms);
   return settings;
 }
+
+namespace {
 
 std::vector<std::string> route_names(const Config& config) {
   std::vector<std::string> names;
   for (const auto& route : config.routes) names.push_back(route.name);
   return names;
 }
-
-namespace {
 
 proxy::PassageSettings passage_settings(const Config& config) {
   proxy::PassageSettings settings;
@@ -272,7 +277,6 @@ proxy::Task<> Appliance::Parts::upkeep() {
     };
     auto flushed = co_await workers.run(std::move(job));
     if (!flushed) log.warning("upkeep failed", {{"reason", flushed.error().message}});
-    co_await collect();
     for (auto& [route, registry] : registries) {
       auto swept = co_await registry->sweep();
       if (!swept) log.warning("uploads not looked through", {{"route", route}, {"reason", swept.error().message}});
@@ -280,13 +284,22 @@ proxy::Task<> Appliance::Parts::upkeep() {
   }
 }
 
-// What nothing refers to any more, and nobody was told of lately.
+// What nothing refers to any more, and nobody was told of lately; and now and then the tags that their policy lets go.
 proxy::Task<> Appliance::Parts::collect() {
+  auto retention_due = loop.now();
   for (;;) {
-    auto job = [&kept = *store] { return kept.collect(kLooksMax); };
+    const bool is_due = loop.now() >= retention_due;
+    if (is_due) retention_due = loop.now() + kRetentionInterval;
+    auto job = [&kept = *store, is_due]() -> Result<size_t> {
+      if (is_due) {
+        if (auto removed = kept.apply_retention(); !removed) return removed;
+      }
+      return kept.collect(kLooksMax);
+    };
     auto looked = co_await workers.run(std::move(job));
     if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
-    if (!looked || *looked == 0) co_return;
+    const bool is_more = looked && *looked == kLooksMax;
+    if (!is_more) co_await loop.sleep(kCollectInterval);
   }
 }
 
@@ -321,6 +334,7 @@ void Appliance::run() {
   for (const auto& one : parts_->listening) parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
   parts_->health.set(routes::Readiness::ready);
   parts_->tasks.spawn(parts_->upkeep());
+  parts_->tasks.spawn(parts_->collect());
   parts_->tasks.spawn(parts_->scrub_on());
   parts_->loop.run();
   parts_->log.info("stopped", {});

@@ -115,14 +115,54 @@ bool is_tag_pattern(const std::string& text) {
   return !text.empty() && text.size() <= 128 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
+// Text with `*` for any characters, of those that repositories' names are made of.
+bool is_name_pattern(const std::string& text) {
+  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789._-/*";
+  return !text.empty() && text.size() <= 255 && text.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+void read_tag_patterns(JsonObject& object, std::string_view key, std::vector<std::string>& patterns) {
+  object.texts(key, patterns);
+  for (const auto& pattern : patterns) {
+    if (!is_tag_pattern(pattern)) object.wrong(key, "expected the characters of tags and *, such as \"*cache*\", not \"" + pattern + "\"");
+  }
+}
+
+void read_time(JsonObject& object, std::string_view key, std::optional<store::Time::duration>& time) {
+  int64_t ms = -1;
+  object.duration(key, ms, 0);
+  if (ms >= 0) time = std::chrono::milliseconds(ms);
+}
+
+// What tags of a registry go, and when: of all repositories, or of those that an entry of `retention` names.
+void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
+  if (object.has("keep_last")) {
+    uint32_t tags = 0;
+    object.number("keep_last", tags, 0, UINT32_MAX);
+    policy.keep_last = tags;
+  }
+  read_time(object, "keep_for", policy.keep_for);
+  read_time(object, "untagged_after", policy.untagged_after);
+  read_tag_patterns(object, "protect", policy.protect);
+  read_tag_patterns(object, "cache_tags", policy.cache_tags);
+}
+
+void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
+  if (!object.has("repositories")) object.wrong("repositories", "is missing");
+  object.texts("repositories", policy.repositories);
+  for (const auto& pattern : policy.repositories) {
+    if (!is_name_pattern(pattern)) object.wrong("repositories", "expected the characters of repositories' names and *, such as \"ci/*\", not \"" + pattern + "\"");
+  }
+  read_policy(object, policy);
+}
+
 void read_registry(JsonObject& object, RegistryConfig& registry) {
   object.truth("delete", registry.removal);
   object.duration("lease", registry.lease_ms, kLeaseMinMs);
   object.duration("upload_expiry", registry.upload_expiry_ms, kUploadExpiryMinMs);
-  object.texts("cache_tags", registry.cache_tags);
-  for (const auto& pattern : registry.cache_tags) {
-    if (!is_tag_pattern(pattern)) object.wrong("cache_tags", "expected the characters of tags and *, such as \"*cache*\", not \"" + pattern + "\"");
-  }
+  read_policy(object, registry.policy);
+  if (!object.has("retention")) return;
+  object.objects("retention", [&registry](JsonObject& entry) { read_retention(entry, registry.retention.emplace_back(registry.policy)); });
 }
 
 void read_kind(JsonObject& object, RouteConfig& route) {
@@ -342,9 +382,22 @@ void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
   if (mirror.origin.credentials) out << " as " << mirror.origin.credentials->username;
 }
 
+void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
+  if (policy.keep_last) out << " the last " << *policy.keep_last << " tags stay,";
+  if (policy.keep_for) out << " tags of the last " << duration_text(policy.keep_for->count()) << " stay,";
+  if (!policy.protect.empty()) out << " protected are " << joined(policy.protect) << ",";
+  if (policy.untagged_after) out << " untagged manifests go after " << duration_text(policy.untagged_after->count()) << ",";
+  out << " cache tags " << joined(policy.cache_tags);
+}
+
 void describe_registry(std::ostream& out, const RegistryConfig& registry) {
   out << "registry " << (registry.removal ? "with" : "without") << " delete, leases of " << duration_text(registry.lease_ms) << ", uploads kept for "
-      << duration_text(registry.upload_expiry_ms) << ", cache tags " << joined(registry.cache_tags);
+      << duration_text(registry.upload_expiry_ms) << ",";
+  describe_policy(out, registry.policy);
+  for (const auto& policy : registry.retention) {
+    out << "; in " << joined(policy.repositories) << ":";
+    describe_policy(out, policy);
+  }
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "routes/access.h"
 #include "routes/freshness.h"
 #include "store/log.h"
+#include "store/retention.h"
 #include "store/scrub.h"
 
 namespace breakwater::conf {
@@ -32,7 +33,8 @@ struct RegistryConfig {
   bool removal = true;                                // "delete"
   int64_t lease_ms = 3600 * 1000;                     // of what a client was told exists
   int64_t upload_expiry_ms = 168LL * 3600 * 1000;
-  std::vector<std::string> cache_tags = {"*cache*"};  // patterns of the tags that may go first when room is needed
+  store::RetentionPolicy policy;                      // of repositories that no entry of `retention` speaks of
+  std::vector<store::RetentionPolicy> retention;      // what an entry does not say is as in `policy`
   routes::Networks allow_push = routes::Networks::internal();
 };
 

@@ -1,4 +1,4 @@
-// breakwater serve | check-config | verify | import | export | backup | version
+// breakwater serve | check-config | verify | import | export | backup | gc | why | version
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -8,6 +8,7 @@
 
 #include "conf/appliance.h"
 #include "conf/config.h"
+#include "conf/explaining.h"
 #include "conf/options.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
@@ -84,6 +85,8 @@ int run(const Options& options) {
   if (options.verb == Verb::import_images) return import_images(*config, options);
   if (options.verb == Verb::export_images) return export_images(*config, options);
   if (options.verb == Verb::back_up) return back_up(*config, options);
+  if (options.verb == Verb::gc) return plan_collection(*config);
+  if (options.verb == Verb::why) return why(*config, options);
   std::cout << describe(*config);
   return 0;
 }

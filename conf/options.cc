@@ -34,6 +34,13 @@ void add_transfers(CLI::App& app, Options& options) {
   backup->add_option("folder", options.to, "Becomes the copy; it is not there yet. On the same file system it takes no room")->type_name("DIR")->required();
 }
 
+void add_explaining(CLI::App& app, Options& options) {
+  auto* collection = add_verb(app, options, Verb::gc, "gc", "Tell what collection and retention would remove, and why; the server itself collects all the time");
+  collection->add_flag("--dry-run", options.only_tell, "Only tell: there is nothing else that this does")->required();
+  auto* reasons = add_verb(app, options, Verb::why, "why", "Tell what keeps something, up to the tags that need it");
+  reasons->add_option("what", options.of, "A digest, or <repository>:<tag>")->type_name("DIGEST|NAME:TAG")->required();
+}
+
 }  // namespace
 
 std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
@@ -43,6 +50,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   add_verb(app, options, Verb::serve, "serve", "Run; without a file: the five mirrors and metrics, on 127.0.0.1");
   add_verb(app, options, Verb::check_config, "check-config", "Say everything that is wrong with the configuration and exit 1, else print what would run");
   add_transfers(app, options);
+  add_explaining(app, options);
   add_verb(app, options, Verb::verify, "verify", "Look at everything that is stored while nobody serves it, change nothing, and exit 1 if something is broken");
   add_verb(app, options, Verb::version, "version", "Print the version");
   try {

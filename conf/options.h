@@ -5,6 +5,8 @@
 //   breakwater import       (--from DIR | --layout DIR) --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
 //   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
 //   breakwater backup DIR   [--config FILE] [--data DIR]
+//   breakwater gc --dry-run [--config FILE] [--data DIR]
+//   breakwater why WHAT     [--config FILE] [--data DIR]
 //   breakwater verify       [--config FILE] [--data DIR]
 //   breakwater version
 #pragma once
@@ -16,7 +18,7 @@
 
 namespace breakwater::conf {
 
-enum class Verb { serve, check_config, verify, import_images, export_images, back_up, version };
+enum class Verb { serve, check_config, verify, import_images, export_images, back_up, gc, why, version };
 
 struct Options {
   Verb verb = Verb::serve;
@@ -25,6 +27,8 @@ struct Options {
   std::filesystem::path from;                   // import: the data folder of a docker-registry
   std::optional<std::filesystem::path> layout;  // import: OCI image layouts instead
   std::filesystem::path to;                     // export, backup
+  bool only_tell = false;                       // gc: the only way there is
+  std::string of;                               // why: a digest or <repository>:<tag>
   std::string route;                            // import, export
   std::string repository = "*";                 // import, export: a pattern of names
 };

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <functional>
 #include <iostream>
-#include <memory>
 #include <stop_token>
 
 #include "conf/appliance.h"
 #include "conf/local_request.h"
+#include "conf/open_folder.h"
 #include "routes/control.h"
 #include "routes/exports.h"
 #include "routes/imports.h"
@@ -22,24 +22,6 @@ int fail(const Error& error) {
 }
 
 void say(const std::string& line) { std::cout << line << "\n"; }
-
-// A data folder that this process has for itself.
-struct OpenFolder {
-  std::unique_ptr<store::Disk> disk = store::make_posix_disk();
-  store::SystemClock clock;
-  std::unique_ptr<store::Log> log;
-  std::unique_ptr<store::Store> store;
-};
-
-Result<> open_folder(const Config& config, OpenFolder& folder) {
-  auto log = store::make_log(config.log);
-  if (!log) return failure(log.error());
-  folder.log = *std::move(log);
-  auto opened = store::Store::open(store_settings(config), *folder.disk, folder.clock, *folder.log);
-  if (!opened) return failure(opened.error());
-  folder.store = *std::move(opened);
-  return {};
-}
 
 const RouteConfig* route_called(const Config& config, const std::string& name) {
   const auto found = std::find_if(config.routes.begin(), config.routes.end(), [&](const RouteConfig& route) { return route.name == name; });

@@ -6,6 +6,7 @@
 #include "routes/freshness.h"
 #include "routes/manifest.h"
 #include "routes/oci_error.h"
+#include "routes/room_wait.h"
 
 namespace breakwater::routes {
 
@@ -159,11 +160,7 @@ Task<Result<bool>> RegistryPushes::mount(const OciPath& path) {
 
 Task<Result<>> RegistryPushes::upload_whole(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto digest = *path.query.digest;
-  auto id = co_await uploads_.begin(path.name, digest.algorithm());
-  if (!id) co_return failure(id.error());
-  auto turn = co_await uploads_.take_turn(path.name, *id);
-  if (!turn) co_return failure(turn.error());
-  UnnamedUpload upload(uploads_, std::move(*turn));
+  UnnamedUpload upload(uploads_, uploads_.begin_unnamed(path.name, digest.algorithm()));
   exchange.at("receiving");
   auto appended = co_await uploads_.append(upload.turn(), exchange, std::nullopt);
   Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
@@ -175,7 +172,7 @@ Task<Result<>> RegistryPushes::upload_whole(Exchange& exchange, const OciPath& p
   }
   if (!blob) {
     auto cancelled = co_await uploads_.cancel(upload.turn());
-    if (!cancelled) parts_.log.warning("upload not removed", {{"upload", *id}, {"reason", cancelled.error().message}});
+    if (!cancelled) parts_.log.warning("upload not removed", {{"upload", upload.turn().id()}, {"reason", cancelled.error().message}});
   }
   upload.ended();
   co_return reply_committed(exchange, path, blob, context);
@@ -282,8 +279,13 @@ Task<Result<>> RegistryPushes::store_manifest(Exchange& exchange, const OciPath&
   auto job = [&store = parts_.store, key = key_of(path), pushed, tags] {
     return store.push_manifest(key, pushed.digest, *pushed.bytes, pushed.content, tags);
   };
-  auto missing = co_await parts_.workers.run(std::move(job));
-  if (!missing) co_return failure(missing.error());
+  auto missing = co_await parts_.workers.run(job);
+  const auto deadline = parts_.loop.now() + kRoomWaitMax;
+  while (!missing) {
+    const bool again = co_await room_comes(parts_.loop, missing.error(), deadline);
+    if (!again) co_return failure(missing.error());
+    missing = co_await parts_.workers.run(job);
+  }
   if (!missing->empty()) {
     reply_missing_children(exchange, *missing, context.trace);
     co_return Result<>();

@@ -120,10 +120,12 @@ Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(Reposit
 Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto key = key_of(path);
   const auto digest = *path.digest;
-  auto blob = parts_.store.hold_blob(key, digest, store::Reach::memory);
+  // A pull has the file open; a push that looks relies on what it is told until its manifest comes.
+  const auto lease = exchange.request().method == "HEAD" ? store::Leases::Kind::told : store::Leases::Kind::glance;
+  auto blob = parts_.store.hold_blob(key, digest, store::Reach::memory, lease);
   if (!blob && would_block(blob.error())) {
     exchange.at("blob");
-    auto job = [&store = parts_.store, key, digest] { return store.hold_blob(key, digest, store::Reach::disk); };
+    auto job = [&store = parts_.store, key, digest, lease] { return store.hold_blob(key, digest, store::Reach::disk, lease); };
     blob = co_await parts_.workers.run(std::move(job));
   }
   if (!blob) co_return failure(as_ours(blob.error()));

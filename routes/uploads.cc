@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "routes/room_wait.h"
+
 namespace breakwater::routes {
 
 using proxy::Exchange;
@@ -24,24 +26,34 @@ std::string record_id(const std::string& id) { return std::string(kRecordPrefix)
 struct UploadFile {
   std::optional<Store::ReceivedPartial> partial;  // empty: closed, or ended
   store::Algorithm algorithm = store::Algorithm::sha256;
+  bool has_record = true;
 };
 
 Result<> touch(Store& store, const UploadFile& file, const RepositoryKey& key, const std::string& id, store::Time now) {
+  if (!file.has_record) return {};
   store::Catalog::Batch batch;
   batch.put_upload(record_id(id), store::UploadRecord(key.route, key.repository, file.algorithm, file.partial->writer->written(), now));
   return store.catalog().write(std::move(batch), store::Durability::buffered);
 }
 
-Result<> open_file(Store& store, UploadFile& file, const RepositoryKey& key, const std::string& id) {
-  if (file.partial) return {};
+Result<store::Algorithm> recorded_algorithm(Store& store, const RepositoryKey& key, const std::string& id) {
   auto record = store.catalog().upload(record_id(id), store::Reach::disk);
   if (!record) return failure(record.error());
   if (!*record || RepositoryKey((*record)->route, (*record)->repository) != key) {
     return failure(Error::Kind::not_found, "no upload " + id + " in " + key.repository);
   }
-  auto partial = store.receive(key.route, record_id(id), (*record)->algorithm);
+  return (*record)->algorithm;
+}
+
+Result<> open_file(Store& store, UploadFile& file, const RepositoryKey& key, const std::string& id) {
+  if (file.partial) return {};
+  if (file.has_record) {
+    auto algorithm = recorded_algorithm(store, key, id);
+    if (!algorithm) return failure(algorithm.error());
+    file.algorithm = *algorithm;
+  }
+  auto partial = store.receive(key.route, record_id(id), file.algorithm);
   if (!partial) return failure(partial.error());
-  file.algorithm = (*record)->algorithm;
   file.partial.emplace(std::move(*partial));
   return {};
 }
@@ -99,13 +111,14 @@ struct Uploads::Session {
   uint64_t granted = 0;   // that the reservation covers: both as the request whose turn it is knows them
   store::Time touched_at;
   bool busy = false;
+  bool is_open = false;  // the request whose turn it is may write
   proxy::Signal freed;
 };
 
 Uploads::Turn::Turn(Shared session) : session_(std::move(session)) { session_->busy = true; }
 Uploads::Turn::~Turn() {
   if (!session_) return;
-  session_->busy = false;
+  session_->busy = session_->is_open = false;
   session_->freed.ring();
 }
 const std::string& Uploads::Turn::id() const { return session_->id; }
@@ -146,6 +159,13 @@ Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorith
   co_return id;
 }
 
+Uploads::Turn Uploads::begin_unnamed(const std::string& repository, store::Algorithm algorithm) {
+  auto session = session_of(repository, new_id());
+  session->file->algorithm = algorithm;
+  session->file->has_record = false;
+  return Turn(std::move(session));
+}
+
 // --- whose turn it is
 
 Uploads::Shared Uploads::session_of(const std::string& repository, const std::string& id) {
@@ -170,14 +190,21 @@ Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::stri
     session = session_of(repository, id);
   }
   Turn turn(session);
-  auto progress = co_await open(session);
-  if (!progress) {
+  auto resumed = co_await resume(session);
+  if (!resumed) {
     forget(session);
-    co_return failure(progress.error());
+    co_return failure(resumed.error());
   }
+  co_return turn;
+}
+
+Task<Result<>> Uploads::resume(Shared session) {
+  auto progress = co_await open(session);
+  if (!progress) co_return failure(progress.error());
   session->received = progress->received;
   session->granted = progress->granted;
-  co_return turn;
+  session->is_open = true;
+  co_return Result<>();
 }
 
 Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id) {
@@ -206,6 +233,10 @@ Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
 
 Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<ChunkRange> chunk) {
   auto session = turn.session_;
+  if (!session->is_open) {
+    auto resumed = co_await resume(session);
+    if (!resumed) co_return resumed;
+  }
   const auto length = exchange.body_length();
   if (chunk && chunk->first != session->received) {
     co_return failure(Error::Kind::conflict,
@@ -274,10 +305,14 @@ Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t want
     if (!grown) return failure(grown.error());
     return reservation.held();
   };
-  auto granted = co_await parts_.workers.run(session->strand, std::move(job));
-  if (!granted) co_return failure(granted.error());
-  session->granted = *granted;
-  co_return Result<>();
+  const auto deadline = parts_.loop.now() + kRoomWaitMax;
+  for (;;) {
+    auto granted = co_await parts_.workers.run(session->strand, job);
+    if (granted) session->granted = *granted;
+    if (granted) co_return Result<>();
+    const bool again = co_await room_comes(parts_.loop, granted.error(), deadline);
+    if (!again) co_return failure(granted.error());
+  }
 }
 
 // --- the end

@@ -203,11 +203,14 @@ Result<> Store::empty(const Trashed& trashed) {
   return {};
 }
 
+const RetentionPolicy& Store::policy_for(const RepositoryKey& repository) const {
+  const auto policies = settings_.retention.find(repository.route);
+  return policy_of(policies == settings_.retention.end() ? std::span<const RetentionPolicy>() : policies->second, repository.repository);
+}
+
 // Until when a manifest stays that nothing names any more, unless room is needed.
 Time Store::untagged_until(const RepositoryKey& repository, const Digest& digest) const {
-  const auto policies = settings_.retention.find(repository.route);
-  const RetentionPolicy& policy = policy_of(policies == settings_.retention.end() ? std::span<const RetentionPolicy>() : policies->second, repository.repository);
-  return std::max(clock_.now() + policy.untagged_after.value_or(settings_.lease), leases_.until(digest));
+  return std::max(clock_.now() + policy_for(repository).untagged_after.value_or(settings_.lease), leases_.until(digest));
 }
 
 Result<size_t> Store::apply_retention() {

@@ -17,8 +17,8 @@ std::optional<Leases::Ticket> Store::take_lease(const Digest& digest, Leases::Ki
   return ticket;
 }
 
-Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach) {
-  const auto ticket = take_lease(digest, Leases::Kind::told, reach);
+Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach, Leases::Kind lease) {
+  const auto ticket = take_lease(digest, lease, reach);
   if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
   const auto find = [&]() -> Result<Blob> {
     const auto served = may_serve(repository, digest, reach);

@@ -83,8 +83,6 @@ Result<> Store::evict_cache_tags(const std::string& route, uint64_t size) {
 // Least recently used first.
 Result<std::vector<Store::CacheTag>> Store::cache_tags(const std::string& route) {
   std::vector<CacheTag> found;
-  const auto policies = settings_.retention.find(route);
-  const std::span<const RetentionPolicy> of_route = policies == settings_.retention.end() ? std::span<const RetentionPolicy>() : policies->second;
   std::string last;
   for (size_t named = kPageOfNames; named == kPageOfNames;) {
     const auto names = catalog_->repositories(route, last, kPageOfNames);
@@ -95,7 +93,7 @@ Result<std::vector<Store::CacheTag>> Store::cache_tags(const std::string& route)
       const auto tags = catalog_->tags({route, name}, "", SIZE_MAX);
       if (!tags) return failure(tags.error());
       for (const NamedTag& tag : *tags) {
-        if (!is_cache(policy_of(of_route, name), tag.tag)) continue;
+        if (!is_cache(policy_for({route, name}), tag.tag)) continue;
         const auto blob = catalog_->blob(tag.record.digest, Reach::disk);
         if (!blob) return failure(blob.error());
         const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.set_at) : tag.record.set_at;

@@ -145,7 +145,7 @@ class Store {
   // exists is leased: it is not collected under him.
 
   // The blob, if `repository` may serve it, leased. `not_found` else; `would_block` if memory does not tell. Never blocks for Reach::memory.
-  [[nodiscard]] Result<Blob> hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach);
+  [[nodiscard]] Result<Blob> hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach, Leases::Kind lease = Leases::Kind::told);
   struct HeldManifest {
     Digest digest;
     ManifestRecord record;
@@ -194,6 +194,12 @@ class Store {
   Collected collected() const;
   // Removes tags that the policies say go, of a few repositories; the next call goes on with the next ones. How many tags it removed.
   [[nodiscard]] Result<size_t> apply_retention();
+
+  // For the operator, a line each: what keeps it, up to the tags, and the lease. `not_found` if no route has the tag.
+  [[nodiscard]] Result<std::vector<std::string>> why(const Digest& digest);
+  [[nodiscard]] Result<std::vector<std::string>> why(const std::string& repository, const std::string& tag);
+  // What goes now or at its time, and what would go first if room were needed; with the reasons.
+  [[nodiscard]] Result<std::vector<std::string>> plan();
 
   // --- mending: for who walks through the store and finds something wrong (scrub.h). Each looks again under the locks of those who may have
   // changed it meanwhile, mends what can be mended, and notes and logs what cannot. False if nothing is wrong, or nothing that was not known.
@@ -301,6 +307,14 @@ class Store {
   };
   Result<LooksDone> look_at_all(const std::string& route, uint64_t size);
 
+  // explaining.cc
+  struct Explanation;
+  Result<> tell_what_keeps(Explanation& explanation, size_t depth, const RepositoryKey& repository, const Digest& digest);
+  Result<> tell_expired(Explanation& explanation);
+  Result<> tell_dead(Explanation& explanation);
+  std::string policy_text(const RepositoryKey& repository, const std::string& tag) const;
+  Result<bool> is_needed(const Digest& digest);
+
   // manifests.cc
   struct Put;
   Result<> put(Put& put, Durability durability);
@@ -330,6 +344,7 @@ class Store {
     std::optional<std::string> mirror;  // a route
   };
   Result<size_t> expire_tags(const RepositoryKey& repository, const std::vector<ExpiredTag>& tags);
+  const RetentionPolicy& policy_for(const RepositoryKey& repository) const;
   Time untagged_until(const RepositoryKey& repository, const Digest& digest) const;
   Result<> postpone(const Look& look, Time until);
   Result<std::optional<Trashed>> look_at(const Look& look);

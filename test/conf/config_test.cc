@@ -129,7 +129,7 @@ TEST_CASE("a registry of our own says who may push, and how long things stay") {
   CHECK_FALSE(route.registry->removal);
   CHECK(route.registry->lease_ms == 1'800'000);
   CHECK(route.registry->upload_expiry_ms == 86'400'000);
-  CHECK(route.registry->cache_tags == std::vector<std::string>{"*cache*", "pr-*"});
+  CHECK(route.registry->policy.cache_tags == std::vector<std::string>{"*cache*", "pr-*"});
   CHECK(route.registry->allow_push.text() == std::vector<std::string>{"10.0.20.0/24"});
   CHECK(route.bytes_max == 100ULL << 30);
 
@@ -139,8 +139,25 @@ TEST_CASE("a registry of our own says who may push, and how long things stay") {
   CHECK(registry.removal);
   CHECK(registry.lease_ms == 3'600'000);
   CHECK(registry.upload_expiry_ms == 168LL * 3'600'000);
-  CHECK(registry.cache_tags == std::vector<std::string>{"*cache*"});
+  CHECK(registry.policy.cache_tags == std::vector<std::string>{"*cache*"});
   CHECK(registry.allow_push.text() == breakwater::routes::Networks::internal().text());
+}
+
+TEST_CASE("a registry's policy holds for all repositories, and entries of its own for some, with what they do not say taken from it") {
+  auto config = parse_config(registry_with(
+      R"("protect": "latest", "untagged_after": "2h", "retention": [{"repositories": ["ci/*"], "keep_last": 50, "keep_for": "720h", "cache_tags": []}])"));
+  REQUIRE(config);
+  const auto& registry = *config->routes[0].registry;
+  CHECK_FALSE(registry.policy.keep_last);
+  CHECK(registry.policy.protect == std::vector<std::string>{"latest"});
+  REQUIRE(registry.retention.size() == 1);
+  const auto& policy = registry.retention[0];
+  CHECK(policy.repositories == std::vector<std::string>{"ci/*"});
+  CHECK(policy.keep_last == 50U);
+  CHECK(policy.keep_for == std::chrono::hours(720));
+  CHECK(policy.untagged_after == std::chrono::hours(2));
+  CHECK(policy.protect == std::vector<std::string>{"latest"});
+  CHECK(policy.cache_tags.empty());
 }
 
 TEST_CASE("a route may be allowed more than the whole store, which bounds it then") {
@@ -159,6 +176,10 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {registry_with(R"("lease": "0")"), "routes[0].registry.lease: must be at least 1s"},
       {registry_with(R"("upload_expiry": "1ms")"), "routes[0].registry.upload_expiry: must be at least 1s"},
       {registry_with(R"("cache_tags": ["*cache*", "a/b"])"), "routes[0].registry.cache_tags: expected the characters of tags and *"},
+      {registry_with(R"("protect": ["a/b"])"), "routes[0].registry.protect: expected the characters of tags and *"},
+      {registry_with(R"("retention": [{"keep_last": 3}])"), "routes[0].registry.retention[0].repositories: is missing"},
+      {registry_with(R"("retention": [{"repositories": ["CI"]}])"), "routes[0].registry.retention[0].repositories: expected the characters of repositories' names"},
+      {registry_with(R"("retention": [{"repositories": "*", "keep": 3}])"), "routes[0].registry.retention[0].keep: unknown key"},
       {registry_with(R"("cache_tags": [1])"), "routes[0].registry.cache_tags: must be an array of strings"},
       {registry_with(R"("keep": 3)"), "routes[0].registry.keep: unknown key"},
       {config_with("", "", R"(, "bytes_max": "55 bananas")"), "bytes_max: expected a size"},

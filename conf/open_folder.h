@@ -1,0 +1,20 @@
+// A data folder that this process has for itself, for verbs that run while nobody serves it.
+#pragma once
+
+#include <memory>
+
+#include "conf/config.h"
+#include "store/store.h"
+
+namespace breakwater::conf {
+
+struct OpenFolder {
+  std::unique_ptr<store::Disk> disk = store::make_posix_disk();
+  store::SystemClock clock;
+  std::unique_ptr<store::Log> log;
+  std::unique_ptr<store::Store> store;
+};
+// `conflict` if a process has it.
+[[nodiscard]] Result<> open_folder(const Config& config, OpenFolder& folder);
+
+}  // namespace breakwater::conf

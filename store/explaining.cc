@@ -1,0 +1,185 @@
+// The part of Store that tells the operator why something is kept, and what would go. It changes nothing; beside pushes and collection what it
+// says is true of one moment or the next.
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <set>
+#include <utility>
+
+#include "store/store.h"
+
+namespace breakwater::store {
+namespace {
+
+constexpr size_t kLinesMax = 10'000;
+constexpr size_t kLooksAtOnce = 1000;
+
+std::string time_text(Time time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[sizeof "2026-01-01T00:00:00Z"];
+  (void)std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string name_text(const RepositoryKey& repository) { return repository.route + "/" + repository.repository; }
+
+}  // namespace
+
+// The lines of one answer, each below what it belongs to.
+struct Store::Explanation {
+  std::vector<std::string> lines = {};
+  std::set<std::pair<RepositoryKey, Digest>> told = {};
+
+  bool is_full() const { return lines.size() >= kLinesMax; }
+  void add(size_t depth, std::string text) {
+    if (!is_full()) lines.push_back(std::string(2 * depth, ' ') + std::move(text));
+  }
+};
+
+Result<std::vector<std::string>> Store::why(const Digest& digest) {
+  const auto record = catalog_->blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  Explanation explanation;
+  if (*record) {
+    const std::string owner = (*record)->route.empty() ? "nobody" : (*record)->route;
+    explanation.add(0, digest.text() + ": " + std::to_string((*record)->size) + " bytes, on the account of " + owner + ", last used " + time_text((*record)->used_at));
+  } else {
+    explanation.add(0, digest.text() + ": not stored");
+  }
+  if (leases_.until(digest) > clock_.now()) explanation.add(1, "leased until " + time_text(leases_.until(digest)));
+  const auto parents = catalog_->parents(digest);
+  if (!parents) return failure(parents.error());
+  const auto links = catalog_->links(digest);
+  if (!links) return failure(links.error());
+  std::set<RepositoryKey> repositories(links->begin(), links->end());
+  for (const Parent& parent : *parents) repositories.insert(parent.repository);
+  for (const RepositoryKey& repository : repositories) {
+    explanation.add(1, "in " + name_text(repository));
+    if (auto told = tell_what_keeps(explanation, 2, repository, digest); !told) return failure(told.error());
+  }
+  return std::move(explanation.lines);
+}
+
+Result<std::vector<std::string>> Store::why(const std::string& name, const std::string& tag) {
+  std::vector<std::string> lines;
+  for (const auto& [route, use] : budget_.routes()) {
+    const RepositoryKey repository{route, name};
+    const auto record = catalog_->tag(repository, tag, Reach::disk);
+    if (!record) return failure(record.error());
+    if (!*record) continue;
+    lines.push_back(name_text(repository) + ":" + tag + " names " + (*record)->digest.text() + ", set " + time_text((*record)->set_at) + policy_text(repository, tag));
+    auto more = why((*record)->digest);
+    if (!more) return more;
+    lines.insert(lines.end(), more->begin(), more->end());
+  }
+  if (lines.empty()) return failure(Error::Kind::not_found, "no route has a tag " + name + ":" + tag);
+  return lines;
+}
+
+std::string Store::policy_text(const RepositoryKey& repository, const std::string& tag) const {
+  if (is_mirror(repository.route)) return {};
+  const RetentionPolicy& policy = policy_for(repository);
+  if (is_protected(policy, tag)) return ", protected";
+  return is_cache(policy, tag) ? ", cache: goes when room is needed" : "";
+}
+
+// Tags, parents up to their tags, the subject.
+Result<> Store::tell_what_keeps(Explanation& explanation, size_t depth, const RepositoryKey& repository, const Digest& digest) {
+  if (explanation.is_full() || !explanation.told.emplace(repository, digest).second) return {};
+  const size_t begun = explanation.lines.size();
+  const auto tags = catalog_->tags_of(repository, digest);
+  if (!tags) return failure(tags.error());
+  for (const std::string& tag : *tags) explanation.add(depth, "tagged " + tag + policy_text(repository, tag));
+  const auto parents = catalog_->parents(digest);
+  if (!parents) return failure(parents.error());
+  for (const Parent& parent : *parents) {
+    if (parent.repository != repository) continue;
+    explanation.add(depth, "needed by the manifest " + parent.parent.text());
+    if (auto told = tell_what_keeps(explanation, depth + 1, repository, parent.parent); !told) return told;
+  }
+  const auto manifest = catalog_->manifest(repository, digest, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  if (*manifest && (*manifest)->subject) {
+    explanation.add(depth, "refers to " + (*manifest)->subject->text());
+    if (auto told = tell_what_keeps(explanation, depth + 1, repository, *(*manifest)->subject); !told) return told;
+  }
+  if (leases_.until(digest) > clock_.now() && depth > 2) explanation.add(depth, "leased until " + time_text(leases_.until(digest)));
+  if (explanation.lines.size() > begun) return {};
+  explanation.add(depth, is_mirror(repository.route) ? "pulled through the mirror: goes when it is the least recently used" : "nothing but a lease keeps it");
+  return {};
+}
+
+Result<std::vector<std::string>> Store::plan() {
+  Explanation explanation;
+  if (auto told = tell_expired(explanation); !told) return failure(told.error());
+  if (auto told = tell_dead(explanation); !told) return failure(told.error());
+  for (const auto& [route, use] : budget_.routes()) {
+    if (is_mirror(route)) continue;
+    const auto tags = cache_tags(route);
+    if (!tags) return failure(tags.error());
+    for (const CacheTag& tag : *tags) {
+      explanation.add(0, "if room is needed: " + name_text(tag.repository) + ":" + tag.tag + " (cache, last used " + time_text(tag.used_at) + ")");
+    }
+  }
+  if (explanation.lines.empty()) explanation.add(0, "nothing would go");
+  if (explanation.is_full()) explanation.lines.emplace_back("and more");
+  return std::move(explanation.lines);
+}
+
+Result<> Store::tell_expired(Explanation& explanation) {
+  for (const auto& [route, policies] : settings_.retention) {
+    for (std::string last; !explanation.is_full();) {
+      const auto names = catalog_->repositories(route, last, kLooksAtOnce);
+      if (!names) return failure(names.error());
+      if (names->empty()) break;
+      for (const std::string& name : *names) {
+        const auto tags = catalog_->tags({route, name}, "", SIZE_MAX);
+        if (!tags) return failure(tags.error());
+        for (const ExpiredTag& tag : expired_tags(policy_of(policies, name), *tags, clock_.now())) {
+          explanation.add(0, "now: " + name_text({route, name}) + ":" + tag.tag + " (" + tag.reason + ") and what only it needs");
+        }
+      }
+      last = names->back();
+    }
+  }
+  return {};
+}
+
+// What is in the queue of the collection and was found dead.
+Result<> Store::tell_dead(Explanation& explanation) {
+  std::set<Digest> told;
+  std::optional<Look> last;
+  while (!explanation.is_full()) {
+    const auto looks = catalog_->looks(Time::max(), kLooksAtOnce, last);
+    if (!looks) return failure(looks.error());
+    if (looks->empty()) return {};
+    last = looks->back();
+    for (const Look& look : *looks) {
+      const auto needed = is_needed(look.digest);
+      if (!needed) return failure(needed.error());
+      if (*needed || !told.insert(look.digest).second) continue;
+      const Time until = std::max(look.due, leases_.until(look.digest));
+      const std::string when = until > clock_.now() ? "after " + time_text(until) : "now";
+      explanation.add(0, when + ": " + look.digest.text() + " (no tag and no manifest needs it)");
+    }
+  }
+  return {};
+}
+
+// Whether a repository of a registry needs it, as collection would see it.
+Result<bool> Store::is_needed(const Digest& digest) {
+  const auto parents = catalog_->parents(digest);
+  if (!parents) return failure(parents.error());
+  if (!parents->empty()) return true;
+  const auto manifests = catalog_->manifests_of(digest);
+  if (!manifests) return failure(manifests.error());
+  for (const NamedManifest& manifest : *manifests) {
+    const auto alive = is_alive(manifest);
+    if (!alive || *alive) return alive;
+  }
+  return false;
+}
+
+}  // namespace breakwater::store
