@@ -274,6 +274,7 @@ Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& so
                                                                 Untagged untagged) {
   std::vector<Referrer> referrers;
   for (const Digest& digest : digests) {
+    if (has_met(digest)) continue;  // something names it: it was taken over, or told
     const auto here = is_here(repository, digest);
     if (!here) return failure(here.error());
     if (*here) continue;
