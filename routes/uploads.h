@@ -66,6 +66,9 @@ class Uploads {
 
   // A new session's id.
   proxy::Task<Result<std::string>> begin(std::string repository, store::Algorithm algorithm);
+  // A new session whose id nobody is told, and its only turn: it has no record, and is of no use unless it is committed. Whoever has the turn
+  // ends it, with abandon() at the latest.
+  Turn begin_unnamed(const std::string& repository, store::Algorithm algorithm);
   // `not_found` if this repository has no such session, `unavailable` if another request works on it for too long.
   proxy::Task<Result<Turn>> take_turn(std::string repository, std::string id);
   // What it received so far, also while a request works on it.
@@ -97,6 +100,7 @@ class Uploads {
   Shared session_of(const std::string& repository, const std::string& id);
   void forget(const Shared& session);
   proxy::Task<Result<Progress>> open(Shared session);
+  proxy::Task<Result<>> resume(Shared session);
   proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, Pour& pour, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
