@@ -132,8 +132,9 @@ Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, c
   for (const auto& entry : list_of(work.report, folder.string(), work.parts.disk.list(folder))) {
     if (!entry.is_directory) continue;
     std::string below = name;
-    below += name.empty() ? "" : "/";
-    if (auto taken = import_layouts_below(work, folder / entry.name, below + entry.name); !taken) return taken;
+    below += (name.empty() ? "" : "/") + entry.name;
+    if (below.size() > kNameBytesMax) continue;  // no repository's, and symbolic links may go round
+    if (auto taken = import_layouts_below(work, folder / entry.name, below); !taken) return taken;
   }
   return {};
 }

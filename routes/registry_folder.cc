@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "routes/oci_path.h"
 #include "routes/small_file.h"
 
 namespace breakwater::routes {
@@ -53,8 +54,9 @@ Result<> RegistryFolder::add_repositories(const std::string& name, std::vector<s
   for (const std::string& folder : *folders) {
     if (folder.starts_with('_')) continue;
     std::string below = name;
-    below += name.empty() ? "" : "/";
-    if (auto added = add_repositories(below + folder, found); !added) return added;
+    below += (name.empty() ? "" : "/") + folder;
+    if (below.size() > kNameBytesMax) continue;  // no repository's, and symbolic links may go round
+    if (auto added = add_repositories(below, found); !added) return added;
   }
   return {};
 }
