@@ -72,8 +72,8 @@ def connect(address, refusal):
     return socket.create_connection((host, int(port)), timeout=60, source_address=(refusal.source, 0))
 
 
-def answer_of(connection, is_told=True):
-    """Status and body of what comes until the end. `is_told`: that it is the end, which a registry knows if it knows how much there is to come."""
+def answer_of(connection):
+    """Status and body of what comes until the end."""
     received = b""
     while True:
         piece = connection.recv(65536)
@@ -82,7 +82,7 @@ def answer_of(connection, is_told=True):
         received += piece
     head, _, body = received.partition(b"\r\n\r\n")
     expect(head.startswith(b"HTTP/1.1 "), f"no answer, but {received[:200]!r}")
-    expect(b"connection: close" in head.lower() or not is_told, f"the connection is closed, and nobody was told: {head!r}")
+    expect(b"connection: close" in head.lower(), f"the connection is closed, and nobody was told: {head!r}")
     expect(f"content-length: {len(body)}".encode() in head.lower(), f"a cut answer: {received!r}")
     return int(head.split()[1]), body
 
@@ -103,14 +103,15 @@ def slow(world, address, refusal, file):
     chunk = b"10000\r\n" + bytes(65536) + b"\r\n"
     with connect(address, refusal) as connection:
         connection.sendall(refusal.head(address, "Transfer-Encoding: chunked"))
-        end = time.monotonic() + 4
+        end, sent = time.monotonic() + 4, 0
         try:
-            while time.monotonic() < end:
+            while time.monotonic() < end or sent < 2 * BOUND:
                 connection.sendall(32 * chunk)
+                sent += 32 * 65536
                 time.sleep(0.02)
         except (BrokenPipeError, ConnectionResetError):
             pass
-        return answer_of(connection, is_told=False)
+        return answer_of(connection)
 
 
 def attentive(world, address, refusal, file):
