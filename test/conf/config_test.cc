@@ -86,6 +86,7 @@ TEST_CASE("every key reaches the setting that it names") {
           "server": {"connections_max": 10, "header_bytes_max": "4KiB", "target_bytes_max": "2KiB", "drain_bytes_max": "1MiB", "idle_timeout": "1s",
                      "header_timeout": "2s", "body_timeout": "3s", "write_timeout": "4s"},
           "upstream": {"connect_timeout": "6s", "stall_timeout": "8s", "connections_per_host_max": 5},
+          "scrub": {"bytes_per_second": "1MiB", "pause": "9s"},
           "log": {"level": "debug", "format": "json"})"));
   REQUIRE(config);
   const auto& mirror = *config->routes[0].mirror;
@@ -115,6 +116,8 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->upstream.connect_timeout_ms == 6'000);
   CHECK(config->upstream.stall_timeout_ms == 8'000);
   CHECK(config->upstream.connections_per_host_max == 5);
+  CHECK(config->scrub.bytes_per_second == 1 << 20);
+  CHECK(config->scrub.pause_ms == 9'000);
   CHECK(config->log.level == "debug");
   CHECK(config->log.format == "json");
 }
@@ -196,6 +199,8 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("", "", R"(, "workers": 0)"), "workers: must be a whole number from 1 to 64"},
       {config_with("", "", R"(, "workers": -1)"), "workers: must be a whole number"},
       {config_with("", "", R"(, "workers": 1.5)"), "workers: must be a whole number"},
+      {config_with("", "", R"(, "scrub": {"bytes_per_second": "fast"})"), "scrub.bytes_per_second: expected a size"},
+      {config_with("", "", R"(, "scrub": {"pause": "0"})"), "scrub.pause: must be at least 100ms"},
       {config_with("", "", R"(, "log": {"level": "loud"})"), "log.level: must be debug"},
       {config_with("", "", R"(, "log": {"format": "xml"})"), "log.format: must be text or json"},
       {config_with("", "", R"(, "log": "loud")"), "log: must be an object"},

@@ -48,5 +48,6 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
   CHECK(text.find("route private on 127.0.0.1:5050: registry with delete, leases of 1h, uploads kept for 7d, cache tags *cache*, at most 100GiB") !=
         std::string::npos);
   CHECK(text.find("metrics on 127.0.0.1:5001") != std::string::npos);
+  CHECK(text.find("scrub of 8MiB a second, pauses of 10m") != std::string::npos);
   CHECK(text.find("s3cret") == std::string::npos);
 }

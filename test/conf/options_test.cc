@@ -36,6 +36,7 @@ TEST_CASE("each verb is understood, with its files") {
   CHECK(serve.data == "there");
   CHECK(options_of({"serve"}).config == std::nullopt);
   CHECK(options_of({"check-config", "--config=a.json"}).verb == Verb::check_config);
+  CHECK(options_of({"verify", "--data", "there"}).verb == Verb::verify);
   CHECK(options_of({"version"}).verb == Verb::version);
 }
 

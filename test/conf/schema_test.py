@@ -49,6 +49,7 @@ MISTAKES = {
     "a time without unit": lambda config: config["routes"][0]["mirror"].update(fresh="60"),
     "too many workers": lambda config: config.update(workers=65),
     "half a worker": lambda config: config.update(workers=1.5),
+    "a scrub by the hour": lambda config: config.update(scrub={"bytes_per_hour": "1GiB"}),
     "a log level that is none": lambda config: config.update(log={"level": "loud"}),
     "an object that is a text": lambda config: config.update(server="fast"),
 }
