@@ -175,7 +175,7 @@ Result<bool> Importer::is_here(const Repository& repository, const Digest& diges
 
 // False, told and in why_, if it is not whole.
 Result<bool> Importer::take(ImportSource& source, const Repository& repository, const Digest& digest) {
-  const auto here = is_here(repository, digest);
+  auto here = is_here(repository, digest);
   if (!here || *here) return here;
   Survey survey(*this, source, repository);
   survey.look_at(digest);
@@ -207,7 +207,7 @@ Result<> Importer::take_parts(ImportSource& source, const Repository& repository
 
 Result<bool> Importer::take_manifest(ImportSource& source, const Repository& repository, const Digest& digest) {
   met_.insert(digest);
-  const auto here = is_here(repository, digest);
+  auto here = is_here(repository, digest);
   if (!here || *here) return here;
   std::string bytes;
   const auto manifest = manifest_of(disk_, source, digest, bytes);
