@@ -243,7 +243,12 @@ Result<> Store::evict_blob(const UsedBlob& blob) {
   }
   ++evicted_;
   log_.debug("blob_evicted", {{"digest", blob.digest.text()}, {"route", trashed->route}, {"bytes", static_cast<int64_t>(trashed->bytes)}});
-  return empty(*trashed);
+  const auto emptied = empty(*trashed);
+  if (emptied) return {};
+  // Collection tries again: what has left the catalog must not stay on the disk.
+  const std::lock_guard collecting(collecting_);
+  trash_.push_back(*std::move(trashed));
+  return emptied;
 }
 
 }  // namespace breakwater::store

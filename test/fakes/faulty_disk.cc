@@ -73,7 +73,23 @@ void FaultyDisk::heal() {
 }
 
 // Every operation that can fail begins with this.
+void FaultyDisk::watch_by(Watch watch) {
+  const std::lock_guard lock(mutex_);
+  watch_ = std::move(watch);
+}
+
 Result<> FaultyDisk::step(Operation operation, const Path& path) {
+  if (auto faulted = fault(operation, path); !faulted) return faulted;
+  Watch watch;
+  {
+    const std::lock_guard lock(mutex_);
+    watch = watch_;
+  }
+  if (watch) watch(operation, path);
+  return {};
+}
+
+Result<> FaultyDisk::fault(Operation operation, const Path& path) {
   const std::lock_guard lock(mutex_);
   ++operations_;
   ++counts_[index_of(operation)];

@@ -66,6 +66,10 @@ class FaultyDisk final : public store::Disk {
 
   // --- what was done
 
+  // Called before each operation that does not fail, so that a test can look at, or keep, what is true then.
+  using Watch = std::function<void(Operation operation, const std::filesystem::path& path)>;
+  void watch_by(Watch watch);
+
   uint64_t operations() const;
   uint64_t count(Operation operation) const;
   uint64_t dropped_bytes() const;  // by drop_resident()
@@ -108,6 +112,7 @@ class FaultyDisk final : public store::Disk {
   };
 
   Result<> step(Operation operation, const std::filesystem::path& path);
+  Result<> fault(Operation operation, const std::filesystem::path& path);
   std::chrono::microseconds read_delay() const;
   void wait(std::chrono::microseconds time);
   std::filesystem::path bury(const std::filesystem::path& path);
@@ -126,6 +131,7 @@ class FaultyDisk final : public store::Disk {
   std::optional<uint64_t> room_;
   std::optional<store::DiskSpace> space_;
   Wait wait_;
+  Watch watch_;
   std::chrono::microseconds read_delay_{0};
   uint64_t write_bytes_per_s_ = 0;
   bool residency_forgotten_ = false;
