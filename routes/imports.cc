@@ -75,8 +75,9 @@ void tell_of_leftovers(Work& work, const RegistryFolder& folder, const std::stri
   for (const auto& link : list_of(work.report, name + "/_layers", folder.layers(name))) {
     if (!link.is_there) work.report.damaged(Damage::missing_link, name + "@" + link.digest.text(), "a blob without its link");
   }
-  for (const auto& id : list_of(work.report, name + "/_uploads", folder.uploads(name))) {
-    work.report.damaged(Damage::orphan_upload, name + "/_uploads/" + id, "");
+  const std::string uploads = name + "/_uploads/";
+  for (const auto& id : list_of(work.report, uploads, folder.uploads(name))) {
+    work.report.damaged(Damage::orphan_upload, uploads + id, "");
   }
 }
 

@@ -16,6 +16,12 @@ constexpr size_t kLinkBytesMax = 512;
 
 std::string algorithm_of(const Digest& digest) { return std::string(store::name_of(digest.algorithm())); }
 
+std::optional<Digest> digest_called(const std::string& algorithm, const std::string& hex) {
+  const auto digest = Digest::parse(algorithm + ":" + hex);
+  if (!digest) return std::nullopt;
+  return *digest;
+}
+
 }  // namespace
 
 Result<RegistryFolder> RegistryFolder::find(store::Disk& disk, const std::filesystem::path& from) {
@@ -86,7 +92,7 @@ Result<std::vector<RegistryFolder::Link>> RegistryFolder::links_in(const std::fi
     const auto names = folders_in(folder / algorithm);
     if (!names) return failure(names.error());
     for (const std::string& hex : *names) {
-      const auto digest = Digest::parse(algorithm + ":" + hex);
+      const auto digest = digest_called(algorithm, hex);
       if (digest) links.push_back({*digest, read_link(folder / algorithm / hex / "link") == *digest});
     }
   }
@@ -103,7 +109,7 @@ Result<> RegistryFolder::each_blob(const std::function<void(const Digest&)>& eac
       const auto names = folders_in(root_ / "blobs" / algorithm / shelf);
       if (!names) return failure(names.error());
       for (const std::string& hex : *names) {
-        if (const auto digest = Digest::parse(algorithm + ":" + hex)) each(*digest);
+        if (const auto digest = digest_called(algorithm, hex)) each(*digest);
       }
     }
   }
