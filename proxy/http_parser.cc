@@ -254,12 +254,17 @@ Progress RequestParser::parse_body(evbuffer* input, std::string& into, size_t by
   Impl& self = *impl_;
   if (self.length) {
     size_t taken = std::min({evbuffer_get_length(input), bytes_max - into.size(), static_cast<size_t>(std::min<uint64_t>(self.left, bytes_max))});
-    size_t had = into.size();
-    into.resize(had + taken);
-    evbuffer_remove(input, into.data() + had, taken);
     self.left -= taken;
+    into.reserve(into.size() + taken);  // and appended to, because resize() would write each byte twice
+    while (taken > 0) {
+      size_t contiguous = std::min(taken, evbuffer_get_contiguous_space(input));
+      into.append(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous))), contiguous);
+      evbuffer_drain(input, contiguous);
+      taken -= contiguous;
+    }
     return self.left == 0 ? Progress::done : Progress::more;
   }
+  into.reserve(std::min(evbuffer_get_length(input), bytes_max));
   self.reader->append_body_to(into, bytes_max);
   while (!self.reader->is_done()) {
     if (evbuffer_get_length(input) == 0 || (into.size() == bytes_max && self.reader->in_chunk())) return Progress::more;
