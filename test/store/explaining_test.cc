@@ -1,0 +1,87 @@
+// What the operator is told of why something stays and what would go.
+#include <algorithm>
+#include <chrono>
+
+#include "test/catch.h"
+#include "test/fakes/pushed_world.h"
+
+namespace breakwater::store {
+namespace {
+
+using std::chrono::minutes;
+using test::digest_of;
+using test::PushedWorld;
+
+bool has_line(const std::vector<std::string>& lines, const std::string& wanted) {
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(wanted) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("why a layer stays is told from it up to the tags, through image and index") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {});
+  const Digest index = world.push("index", {image}, {"latest", "buildcache"});
+  const auto lines = world.store->why(layer);
+  REQUIRE(lines);
+  CHECK((*lines)[0].starts_with(layer.text() + ": 5 bytes, on the account of private"));
+  CHECK(has_line(*lines, "  in private/team/app"));
+  CHECK(has_line(*lines, "    needed by the manifest " + image.text()));
+  CHECK(has_line(*lines, "      needed by the manifest " + index.text()));
+  CHECK(has_line(*lines, "        tagged buildcache, cache: goes when room is needed"));
+  CHECK(has_line(*lines, "        tagged latest"));
+}
+
+TEST_CASE("why something stays may be a lease alone") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const auto lines = world.store->why(layer);
+  REQUIRE(lines);
+  CHECK(has_line(*lines, "leased until 20"));
+  CHECK(has_line(*lines, "nothing but a lease keeps it"));
+}
+
+TEST_CASE("a tag is explained by what it names, and one that no route has is not found") {
+  PushedWorld world;
+  const Digest image = world.push("image", {}, {"latest"});
+  const auto lines = world.store->why("team/app", "latest");
+  REQUIRE(lines);
+  CHECK((*lines)[0].starts_with("private/team/app:latest names " + image.text()));
+  CHECK(world.store->why("team/app", "other").error().kind == Error::Kind::not_found);
+}
+
+TEST_CASE("a referrer is told to stay for its subject's tags") {
+  PushedWorld world;
+  const Digest image = world.push("image", {}, {"latest"});
+  const Digest signature = world.push_referrer("signature", image);
+  const auto lines = world.store->why(signature);
+  REQUIRE(lines);
+  CHECK(has_line(*lines, "refers to " + image.text()));
+  CHECK(has_line(*lines, "tagged latest"));
+}
+
+TEST_CASE("the plan tells what goes and why, and nothing of it happens") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.keep_last = 1;
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  world.pass(world.settings.lease);
+  CHECK(*world.store->plan() == std::vector<std::string>{"nothing would go"});
+
+  world.push("old", {}, {"v1"});
+  world.pass(minutes(1));
+  world.push("cache", {}, {"buildcache"});
+  const Digest left = world.upload("left");
+  world.pass(minutes(61));
+  const auto lines = world.store->plan();
+  REQUIRE(lines);
+  CHECK(has_line(*lines, "now: private/team/app:v1 (not among the last 1, pushed 62 minutes ago) and what only it needs"));
+  CHECK(has_line(*lines, "now: " + left.text() + " (no tag and no manifest needs it)"));
+  CHECK(has_line(*lines, "if room is needed: private/team/app:buildcache (cache, last used "));
+  CHECK(world.has_tag("v1"));
+  CHECK(world.is_stored(left));
+}
+
+}  // namespace breakwater::store
