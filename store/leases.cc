@@ -31,6 +31,12 @@ void Leases::fulfil(const Digest& digest) {
   if (--at->second.deliveries == 0) at->second.delivered = {};
 }
 
+void Leases::note_new(const Digest& digest) {
+  const Time now = clock_.now();
+  const std::lock_guard lock(mutex_);
+  if (now < begun_at_ + length_) new_.insert(digest);
+}
+
 Time Leases::until(const Digest& digest) const {
   const std::lock_guard lock(mutex_);
   return until_locked(digest);
@@ -38,7 +44,7 @@ Time Leases::until(const Digest& digest) const {
 
 Time Leases::until_locked(const Digest& digest) const {
   const auto at = leases_.find(digest);
-  const Time first = begun_at_ + length_;
+  const Time first = new_.contains(digest) ? Time{} : begun_at_ + length_;
   return at == leases_.end() ? first : std::max(first, at->second.until());
 }
 
@@ -58,6 +64,7 @@ void Leases::end_removal(const Digest& digest) {
 void Leases::prune() {
   const Time now = clock_.now();
   const std::lock_guard lock(mutex_);
+  if (now >= begun_at_ + length_) new_.clear();
   std::erase_if(leases_, [now](const auto& lease) { return lease.second.until() <= now; });
 }
 

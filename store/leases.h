@@ -3,8 +3,9 @@
 //   take() ... its time passes            begin_removal() --> being removed --> end_removal()
 //     `-- until then begin_removal() is refused     `-- until then take() is refused
 //
-// So the one who tells and the one who removes never cross: whoever comes second knows. In memory only; after a start nothing may be
-// removed until one lease has passed, because those of the process before are not known. May be called from any thread; never blocks.
+// So the one who tells and the one who removes never cross: whoever comes second knows. In memory only; after a start nothing that was
+// there before may be removed until one lease has passed, because those of the process before are not known. May be called from any thread;
+// never blocks.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +39,9 @@ class Leases {
   // The manifest for which it was delivered is here, and keeps it from now on.
   void fulfil(const Digest& digest);
 
+  // It was not there before: nobody was told of it but by this process.
+  void note_new(const Digest& digest);
+
   // When it may go if nobody takes it again; the past if it may now.
   Time until(const Digest& digest) const;
   // False if it is leased.
@@ -66,6 +70,7 @@ class Leases {
   Ticket last_ticket_ = 0;
   std::unordered_map<Digest, Lease, DigestHash> leases_;
   std::unordered_set<Digest, DigestHash> going_;
+  std::unordered_set<Digest, DigestHash> new_;  // as long as it matters: until one lease has passed
 };
 
 }  // namespace breakwater::store

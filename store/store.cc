@@ -121,6 +121,7 @@ Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation, 
     if (!previous && !blobs_.remove(digest)) must_reconcile_ = true;
     return failure(written.error());
   }
+  if (!previous && !is_mirror(record.route)) leases_.note_new(digest);
   broken_.heal(digest);
   writer.leave_account();
   reservation.commit(is_kept ? 0 : record.size);

@@ -46,6 +46,18 @@ TEST_CASE("after a start nothing may go until one lease has passed, because thos
   CHECK(leases.begin_removal(test::digest_of("thing")));
 }
 
+TEST_CASE("what was not there before the start may go as soon as nobody relies on it") {
+  test::FakeClock clock;
+  Leases leases(clock, hours(1));
+  const Digest thing = test::digest_of("thing");
+  leases.note_new(thing);
+  REQUIRE(leases.take(thing, Kind::glance));
+  CHECK_FALSE(leases.begin_removal(thing));
+  clock.advance(seconds(5));
+  CHECK(leases.begin_removal(thing));
+  CHECK_FALSE(leases.begin_removal(test::digest_of("other")));
+}
+
 TEST_CASE("nobody is told of what is being removed, and nothing is removed of which somebody was told") {
   LeasedWorld world;
   REQUIRE(world.leases.begin_removal(world.thing));

@@ -56,6 +56,16 @@ TEST_CASE("one cache tag that is overwritten for ever stays within the bound, an
   }
 }
 
+TEST_CASE("right after a start an overwritten generation makes room, unless it was there before") {
+  BoundedWorld world(3);
+  world.generation("before", "buildcache");
+  REQUIRE(world.open());
+  for (const char* name : {"first", "second", "third", "fourth"}) world.generation(name, "buildcache");
+  CHECK(world.is_whole("before"));
+  CHECK_FALSE(world.is_whole("first"));
+  CHECK(world.is_whole("fourth"));
+}
+
 TEST_CASE("an overwritten generation goes before a cache that is still tagged, and that before any other tag") {
   BoundedWorld world(4);
   world.generation("image", "v1");
