@@ -2,105 +2,12 @@
 
 20 s; two minutes with BREAKWATER_FULL=1."""
 
-import json
-import random
-import threading
-import time
-
-from harness import expect, images, scenario
-from harness.dialogue import Dialogue
+from harness import scenario
+from harness.caches import Exporter, Importer, run_for
 from harness.world import FULL
 
 EXPORTERS, IMPORTERS = 8, 4
 SECONDS = 120 if FULL else 20
-REPOSITORY, TAG = "ci/cache", "main"
-CONFIG = "application/vnd.buildkit.cacheconfig.v0"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-# What each exporter writes: image-manifest=true is today's default; false gives an index of layers and the config, and with oci-mediatypes=false Docker's list.
-FORMS = [images.MANIFEST, images.MANIFEST, images.INDEX, images.MANIFEST, images.MANIFEST, DOCKER_LIST, images.MANIFEST, images.INDEX]
-SHARED_LAYERS = [images.noise(f"shared-{number}", 48 * 1024 + number) for number in range(6)]
-
-
-def descriptor(media_type, content):
-    return {"mediaType": media_type, "digest": images.digest_of(content), "size": len(content)}
-
-
-class Worker(threading.Thread):
-    """Does its work over and over on a connection of its own, until it is told to end or something is wrong."""
-
-    def __init__(self, address, number):
-        super().__init__(daemon=True)
-        self.number = number
-        self.dialogue = Dialogue(address)
-        self.random = random.Random(number)
-        self.rounds, self.fault, self.ended = 0, None, False
-
-    def run(self):
-        try:
-            while not self.ended:
-                self.work()
-                self.rounds += 1
-        except Exception as error:  # the scenario says which
-            self.fault = error
-
-    def ask(self, allowed, method, path, *more):
-        reply = self.dialogue.ask(method, path, *more)
-        expect(reply.status in allowed, f"{method} {path}: {reply}")
-        return reply
-
-
-class Exporter(Worker):
-    def work(self):
-        form = FORMS[self.number % len(FORMS)]
-        layer_type = DOCKER_LAYER if form == DOCKER_LIST else LAYER
-        layers = self.random.sample(SHARED_LAYERS, 3) + [images.noise(f"{self.number}-{self.rounds}-{layer}", 64 * 1024 + layer) for layer in range(2)]
-        for layer in layers:
-            self.push_blob(layer)
-        descriptors = [descriptor(layer_type, layer) for layer in layers]
-        # The importer tells by this whether what it has is of one export.
-        config = json.dumps({"layers": [{"blob": one["digest"]} for one in descriptors], "records": [{"digest": f"exporter {self.number}, round {self.rounds}"}]}).encode()
-        self.push_blob(config)
-        config_descriptor = descriptor(CONFIG, config)
-        if form == images.MANIFEST:
-            content = {"schemaVersion": 2, "mediaType": form, "config": config_descriptor, "layers": descriptors}
-        else:
-            content = {"schemaVersion": 2, "mediaType": form, "manifests": [*descriptors, config_descriptor]}
-        path = f"/v2/{REPOSITORY}/manifests/{TAG}"
-        self.ask((200, 404), "HEAD", path, {"Accept": f"{form}, */*"})
-        manifest = json.dumps(content).encode()
-        put = self.ask((201,), "PUT", path, {"Content-Type": form}, [manifest])
-        expect(put.header("Docker-Content-Digest") == images.digest_of(manifest), f"PUT {path}: {put}")
-
-    def push_blob(self, content):
-        digest = images.digest_of(content)
-        if self.ask((200, 404), "HEAD", f"/v2/{REPOSITORY}/blobs/{digest}").status == 200:
-            return
-        begun = self.dialogue.begin(REPOSITORY)
-        expect(begun.status == 202, f"POST: {begun}")
-        put = self.dialogue.finish(begun.header("Location"), digest, [content])
-        expect(put.status == 201, f"PUT of a blob: {put}")
-
-
-class Importer(Worker):
-    def work(self):
-        head = self.ask((200,), "HEAD", f"/v2/{REPOSITORY}/manifests/{TAG}", {"Accept": f"{images.ACCEPT}, */*"})
-        digest, form = head.header("Docker-Content-Digest"), head.header("Content-Type")
-        got = self.ask((200,), "GET", f"/v2/{REPOSITORY}/manifests/{digest}", {"Accept": f"{form}, */*"})
-        expect(got.digest == digest and got.header("Content-Type") == form, f"{digest}, {form}: {got}")
-        content = json.loads(got.body)
-        layers = content.get("layers") or content["manifests"][:-1]
-        named = content.get("config") or content["manifests"][-1]
-        config = json.loads(self.blob(named))
-        expect([one["blob"] for one in config["layers"]] == [one["digest"] for one in layers], f"{digest} is not of one export: {content} with {config}")
-        for layer in layers:
-            self.blob(layer)
-
-    def blob(self, wanted):
-        got = self.ask((200,), "GET", f"/v2/{REPOSITORY}/blobs/{wanted['digest']}")
-        expect(got.digest == wanted["digest"] and len(got.body) == wanted["size"], f"{wanted}: came as {len(got.body)} bytes of {got.digest}")
-        return got.body
 
 
 def main(world):
@@ -109,19 +16,7 @@ def main(world):
     first.work()
     first.rounds = 1
     workers = [first] + [Exporter(registry.address, number) for number in range(1, EXPORTERS)] + [Importer(registry.address, number) for number in range(IMPORTERS)]
-    for worker in workers:
-        worker.start()
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and all(worker.fault is None for worker in workers):
-        time.sleep(0.1)
-    for worker in workers:
-        worker.ended = True
-    for worker in workers:
-        worker.join(60)
-    for worker in workers:
-        expect(worker.fault is None, f"{type(worker).__name__} {worker.number}, round {worker.rounds}: {worker.fault!r}")
-    for worker in workers:
-        expect(worker.rounds > 3, f"{type(worker).__name__} {worker.number} was through only {worker.rounds} times")
+    run_for(workers, SECONDS)
     exports, imports = (sum(worker.rounds for worker in workers if isinstance(worker, kind)) for kind in (Exporter, Importer))
     world.say(f"{exports} exports to one tag and {imports} whole imports of it in {SECONDS} s")
     registry.expect_nothing_left()
