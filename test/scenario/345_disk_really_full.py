@@ -1,0 +1,116 @@
+"""The file system is really full and no bound is configured: pushes are refused with 507, pulls go on, and a mirror passes what it fetches through.
+When somebody makes room, on the disk or by deleting from the registry, everything goes on; a restart on the full disk loses nothing."""
+
+from harness import disks, expect, http, images, scenario
+from harness.breakwater import mirror_route, private_route
+from harness.caches import Exporter
+from harness.dialogue import Dialogue
+from harness.registry import push
+
+MEBI = images.MEBI
+DISK = 160 * MEBI
+LAYER = 8 * MEBI
+LEASE_S = 2
+
+
+def fill(disk):
+    """Somebody else's file takes all that is left."""
+    hog = disk.path / "hog"
+    with open(hog, "wb") as file:
+        try:
+            while True:
+                file.write(b"x" * 65536)
+                file.flush()
+        except OSError:
+            pass
+    return hog
+
+
+def push_blob(address, content):
+    """The statuses of a monolithic push."""
+    dialogue = Dialogue(address)
+    begun = dialogue.begin("team/app")
+    if begun.status != 202:
+        return begun
+    put = dialogue.finish(begun.header("Location"), images.digest_of(content), [content])
+    if put.status == 507:
+        dialogue.close()
+        ended = http.ask(address, "DELETE", begun.header("Location"))
+        expect(ended.status in (204, 404), f"the session of what was refused: {ended}")
+    return put
+
+
+def expect_whole(address, repository, image, tag):
+    for path in image.paths(repository, tag):
+        got = http.get(address, path, {"Accept": images.ACCEPT})
+        expect(got.status == 200 and not got.cut and (":" not in path.rpartition("/")[2] or got.digest == path.rpartition("/")[2]), f"{path}: {got.status}")
+
+
+def expect_refused(reply):
+    expect(reply.status == 507 and reply.json()["errors"][0]["code"] == "STORE_FULL", f"a push to a full disk: {reply}")
+
+
+def main(world):
+    disk = disks.SmallDisk(world, DISK)
+    hub = world.registry()
+    cached = "/v2/library/app/blobs/" + hub.push_blob("library/app", images.noise("cached", 3 * MEBI))
+    uncached = ["/v2/library/app/blobs/" + hub.push_blob("library/app", images.noise(f"uncached-{number}", 20 * MEBI)) for number in range(2)]
+    breakwater = world.breakwater(routes=[private_route(registry={"lease": f"{LEASE_S}s"}), mirror_route("dockerhub", "docker.io", hub.url)],
+                                  data=disk.path / "data", settings={"bytes_max": "100GiB"})
+    image, garbage = images.single("keep", [LAYER, 10_000]), images.single("garbage", [LAYER, LAYER, LAYER, LAYER])
+    push(breakwater.addresses["private"], "team/app", "v1", image)
+    push(breakwater.addresses["private"], "team/app", "garbage", garbage)
+    Exporter(breakwater.addresses["private"], 0).work()
+    expect(http.get(breakwater.addresses["dockerhub"], cached).status == 200, "filling the mirror")
+    breakwater.wait_idle()
+
+    hog = fill(disk)
+    for number in range(3):
+        expect_refused(push_blob(breakwater.addresses["private"], images.noise(f"refused-{number}", LAYER)))
+    # The mirror gives up what it can fetch again, so this is no more than a pull that is served whole.
+    for path in [cached, *uncached]:
+        got = http.get(breakwater.addresses["dockerhub"], path)
+        expect(got.status == 200 and not got.cut and got.digest == path.rpartition("/")[2], f"through the mirror of a full disk: {got.status}, cut: {got.cut}")
+    expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
+
+    breakwater.wait_idle()
+    breakwater.stop()
+    breakwater.start()
+    expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
+    expect_whole(breakwater.addresses["private"], "team/app", garbage, "garbage")
+    expect_refused(push_blob(breakwater.addresses["private"], images.noise("refused-after-restart", LAYER)))
+    tags = http.get(breakwater.addresses["private"], "/v2/team/app/tags/list").json()["tags"]
+    expect(tags == ["garbage", "v1"], f"after a restart on a full disk the tags are {tags}")
+
+    # Room by deletion and collection; nobody restarts anything.
+    deleted = http.ask(breakwater.addresses["private"], "DELETE", f"/v2/team/app/manifests/{garbage.top.digest}")
+    expect(deleted.status == 202, f"DELETE on a full disk: {deleted}")
+    world.wait_until(lambda: disk.free_bytes() >= 3 * LAYER, "collection gives back what was deleted", 30)
+    content = images.noise("after-collection", LAYER)
+    world.wait_until(lambda: push_blob(breakwater.addresses["private"], content).status == 201, "a push after a deletion", 30, 0.5)
+
+    # Full once more, and then the other's file goes.
+    hog_again = disk.path / "hog-again"
+    hog.rename(hog_again)
+    fill(disk)
+    expect_refused(push_blob(breakwater.addresses["private"], images.noise("refused-again", LAYER)))
+    (disk.path / "hog").unlink()
+    hog_again.unlink()
+    later = images.single("later", [LAYER])
+    push(breakwater.addresses["private"], "team/app", "v2", later)
+    expect_whole(breakwater.addresses["private"], "team/app", later, "v2")
+    expect(http.get(breakwater.addresses["dockerhub"], uncached[0]).status == 200, "the mirror after there is room")
+    breakwater.wait_idle()
+    stored = breakwater.metric("breakwater_store_bytes", route="dockerhub")
+    expect(stored >= 20 * MEBI, f"the mirror does not store again: {stored}")
+
+    breakwater.kill()
+    breakwater.start()
+    expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
+    expect_whole(breakwater.addresses["private"], "team/app", later, "v2")
+    expect(breakwater.metric("breakwater_integrity_broken") == 0, "something is broken")
+    breakwater.stop()
+
+
+if __name__ == "__main__":
+    scenario(main)
