@@ -1,5 +1,6 @@
 // What is collected, and above all what is not.
 #include <chrono>
+#include <thread>
 
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
@@ -188,6 +189,26 @@ TEST_CASE("what was on its way out when the process was killed comes back if it 
   world.pass(minutes(61));
   world.collect();
   CHECK_FALSE(world.is_stored(layer));
+  CHECK(world.bytes_on_disk() == 0);
+}
+
+TEST_CASE("two collectors never run at once: the second has nothing to do") {
+  PushedWorld world;
+  world.upload("first");
+  world.upload("second");
+  world.pass(minutes(60));
+  size_t removals = 0;
+  const auto collect_too = [&](test::FaultyDisk::Operation operation, const std::filesystem::path&) {
+    if (operation != test::FaultyDisk::Operation::remove) return;
+    ++removals;
+    Result<size_t> looked = 99;
+    std::thread([&] { looked = world.store->collect(100); }).join();
+    CHECK(looked == size_t{0});
+  };
+  world.disk.watch_by(collect_too);
+  world.collect();
+  CHECK(removals == 2);
+  CHECK(world.store->collected().blobs == 2);
   CHECK(world.bytes_on_disk() == 0);
 }
 
