@@ -1,5 +1,6 @@
-// The part of Store that makes room with what registries can spare: first what is dead, though its time has not come; in the end tags that the
-// policy calls cache, least recently used first. What a client was told exists stays for its lease, whatever is needed.
+// The part of Store that makes room with what registries can spare: first what is dead, though its time has not come; then uploads that nobody
+// has gone on with for the length of a lease; in the end tags that the policy calls cache, least recently used first. What a client was told
+// exists stays for its lease, whatever is needed.
 #include <algorithm>
 #include <utility>
 
@@ -59,6 +60,24 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
     if (auto emptied = empty_trash(); !emptied) return failure(emptied.error());
   }
   return done;
+}
+
+// What pushes that broke off a while ago have left, oldest first: whoever comes back for one begins anew.
+Result<> Store::evict_stale_uploads(const std::string& route, uint64_t size) {
+  std::vector<std::pair<Time, std::string>> stale;
+  {
+    const std::lock_guard lock(partials_mutex_);
+    for (const auto& [id, partial] : idle_partials_) {
+      if (partial.route == route && clock_.now() - partial.modified >= settings_.lease) stale.emplace_back(partial.modified, id);
+    }
+  }
+  std::sort(stale.begin(), stale.end());
+  for (const auto& [modified, id] : stale) {
+    if (has_room(route, size)) return {};
+    if (auto evicted = evict_partial(id); !evicted) return evicted;
+    log_.info("stale_upload_evicted", {{"route", route}, {"upload", id}});
+  }
+  return {};
 }
 
 Result<> Store::evict_cache_tags(const std::string& route, uint64_t size) {

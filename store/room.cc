@@ -84,6 +84,7 @@ Result<> Store::make_room(const std::string& route, uint64_t size) {
   if (auto evicted = evict_mirrored(route, size, EvictionCandidate::Kind::manifest); !evicted) return evicted;
   if (!collected && !has_room(route, size)) return collected;
   if (!is_mirror(route)) {
+    if (auto evicted = evict_stale_uploads(route, size); !evicted) return evicted;
     if (auto evicted = evict_cache_tags(route, size); !evicted) return evicted;
   }
   // The budget says in its own words which bound is reached.

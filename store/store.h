@@ -79,7 +79,8 @@ class Store {
   void note_use(const Digest& digest);
 
   // Room for `size` bytes of `route`, made if need be: by collecting what is dead, then by evicting least recently used blobs of mirrors that
-  // nobody reads, partials of nobody first, manifests last; for a registry, in the end, by removing tags that the policy calls cache. `full` if
+  // nobody reads, partials of nobody first, manifests last; for a registry, in the end, by dropping uploads that broke off a lease ago
+  // and removing tags that the policy calls cache. `full` if
   // there is still none; with retry_after_s if something dead waits for a short lease only.
   [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
   // Makes `reservation` at least `size`, evicting likewise.
@@ -293,6 +294,7 @@ class Store {
   // registry_room.cc; these want room_ held, and the last collecting_.
   bool has_room(const std::string& route, uint64_t size) const;
   Result<> collect_for_room(const std::string& route, uint64_t size);
+  Result<> evict_stale_uploads(const std::string& route, uint64_t size);
   Result<> evict_cache_tags(const std::string& route, uint64_t size);
   struct CacheTag {
     RepositoryKey repository;

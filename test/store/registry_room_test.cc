@@ -120,6 +120,25 @@ TEST_CASE("what only a glance keeps is worth waiting for, and the cache that is 
   CHECK(world.is_whole("third"));
 }
 
+TEST_CASE("an upload that broke off keeps its bytes for a lease, and gives way before a cache does") {
+  BoundedWorld world(2);
+  world.generation("cache", "buildcache");
+  {
+    auto partial = world.store->receive("private", "upload-left", Algorithm::sha256);
+    REQUIRE(partial);
+    const std::string begun(kGeneration - 8192, 'u');
+    REQUIRE(world.store->grow(partial->reservation, "private", begun.size()));
+    REQUIRE(partial->writer->append(begun));
+  }
+  REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk));
+  CHECK_FALSE(world.try_generation("next", "v1"));
+  CHECK(world.files_in("incoming") == 1);
+  world.pass(hours(1));
+  world.generation("next", "v1");
+  CHECK(world.files_in("incoming") == 0);
+  CHECK(world.is_whole("cache"));
+}
+
 TEST_CASE("a protected cache tag never goes") {
   RetentionPolicy policy;
   policy.protect = {"buildcache-main"};
