@@ -65,12 +65,15 @@ Result<> Store::postpone(const Look& look, Time until) {
 // What went to the trash, if it did.
 Result<std::optional<Store::Trashed>> Store::look_at(const Look& look) {
   const std::lock_guard lock(change_of(look.digest));
+  const std::lock_guard references(references_);
+  const auto relied_on = is_in_a_repository(look.digest);
+  if (!relied_on) return failure(relied_on.error());
+  if (!*relied_on) leases_.release(look.digest);
   const Removal removal(leases_, look.digest);
   if (!removal.is_begun()) {
     if (auto postponed = postpone(look, leases_.until(look.digest)); !postponed) return failure(postponed.error());
     return std::nullopt;
   }
-  const std::lock_guard references(references_);
   Catalog::Batch batch;
   batch.remove_look(look.due, look.digest);
   const auto manifests = collect_manifests(batch, look.digest);
@@ -82,6 +85,15 @@ Result<std::optional<Store::Trashed>> Store::look_at(const Look& look) {
     return std::nullopt;
   }
   return collect_blob(look.digest, std::move(batch));
+}
+
+// Whether any may serve it. What none may, a client who was told of it before cannot use.
+Result<bool> Store::is_in_a_repository(const Digest& digest) {
+  const auto links = catalog_->links(digest);
+  if (!links) return failure(links.error());
+  const auto parents = catalog_->parents(digest);
+  if (!parents) return failure(parents.error());
+  return !links->empty() || !parents->empty();
 }
 
 // Takes it out of the registries' repositories where it is dead; out of how many.

@@ -37,6 +37,12 @@ void Leases::note_new(const Digest& digest) {
   if (now < begun_at_ + length_) new_.insert(digest);
 }
 
+void Leases::release(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  leases_.erase(digest);
+  new_.insert(digest);
+}
+
 Time Leases::until(const Digest& digest) const {
   const std::lock_guard lock(mutex_);
   return until_locked(digest);

@@ -42,6 +42,9 @@ class Leases {
   // It was not there before: nobody was told of it but by this process.
   void note_new(const Digest& digest);
 
+  // No repository has it any more, so there is nothing to rely on, whatever anybody was told.
+  void release(const Digest& digest);
+
   // When it may go if nobody takes it again; the past if it may now.
   Time until(const Digest& digest) const;
   // False if it is leased.

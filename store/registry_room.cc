@@ -48,7 +48,9 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
     if (looks->empty()) break;
     last = looks->back();
     for (const Look& look : *looks) {
-      if (const Time until = leases_.until(look.digest); until > clock_.now()) {
+      const auto relied_on = is_in_a_repository(look.digest);
+      if (!relied_on) return failure(relied_on.error());
+      if (const Time until = leases_.until(look.digest); *relied_on && until > clock_.now()) {
         done.soon = std::min(done.soon.value_or(until), until);
         continue;
       }

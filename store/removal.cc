@@ -71,7 +71,7 @@ Result<> Store::check_unneeded(const RepositoryKey& repository, const Digest& di
 
 // Queues a look at something that has lost a reference: a registry's may be dead now. Mirrors lose what is least recently used instead.
 void Store::look_soon(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest) {
-  if (!is_mirror(repository.route)) batch.put_look(std::max(clock_.now(), leases_.until(digest)), digest);
+  if (!is_mirror(repository.route)) batch.put_look(clock_.now(), digest);
 }
 
 }  // namespace breakwater::store

@@ -350,6 +350,7 @@ class Store {
   Time untagged_until(const RepositoryKey& repository, const Digest& digest) const;
   Result<> postpone(const Look& look, Time until);
   Result<std::optional<Trashed>> look_at(const Look& look);
+  Result<bool> is_in_a_repository(const Digest& digest);
   Result<size_t> collect_manifests(Catalog::Batch& batch, const Digest& digest);
   Result<bool> is_alive(const NamedManifest& manifest);
   Result<std::optional<Trashed>> collect_blob(const Digest& digest, Catalog::Batch batch);

@@ -30,6 +30,38 @@ TEST_CASE("an upload that no manifest came for goes when its lease is over, and 
   CHECK(world.files_in("trash") == 0);
 }
 
+TEST_CASE("a blob that is deleted from the only repository that had it goes at once, whoever was told of it") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  REQUIRE(world.has_blob(layer));
+  REQUIRE(world.store->remove_blob(world.app, layer));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+  CHECK(world.store->budget().of("private").taken() == 0);
+}
+
+TEST_CASE("a blob that is deleted from one of two repositories stays for its lease in the other") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  REQUIRE(*world.store->mount_blob(world.other, "", layer));
+  REQUIRE(world.store->remove_blob(world.app, layer));
+  world.collect();
+  CHECK(world.is_stored(layer));
+  world.pass(minutes(61));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+}
+
+TEST_CASE("an image that is deleted goes at once, with all that was uploaded for it alone") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {"latest"});
+  REQUIRE(world.store->remove_manifest(world.app, image));
+  world.collect();
+  CHECK_FALSE(world.is_stored(image));
+  CHECK_FALSE(world.is_stored(layer));
+}
+
 TEST_CASE("a HEAD that found a blob keeps it for another lease, and the manifest that follows is taken") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
