@@ -66,6 +66,7 @@ namespace {
 
 std::vector<std::string> route_names(const Config& config) {
   std::vector<std::string> names;
+  names.reserve(config.routes.size());
   for (const auto& route : config.routes) names.push_back(route.name);
   return names;
 }
@@ -306,7 +307,8 @@ proxy::Task<> Appliance::Parts::collect() {
 // Small steps, as far apart as the configured speed asks for.
 proxy::Task<> Appliance::Parts::scrub_on() {
   const auto speed = config.scrub.bytes_per_second;
-  while (speed > 0) {
+  if (speed == 0) co_return;
+  for (;;) {
     auto job = [&walk = scrub] { return walk.step(); };
     auto worth = co_await workers.run(std::move(job));
     if (!worth) log.warning("scrub interrupted", {{"reason", worth.error().message}});

@@ -13,7 +13,6 @@ namespace breakwater::routes {
 using proxy::Exchange;
 using proxy::Task;
 using store::Digest;
-using store::RepositoryKey;
 
 namespace {
 

@@ -206,7 +206,7 @@ Result<> Store::empty_trash() {
 }
 
 Result<> Store::empty(const Trashed& trashed) {
-  const auto removed = blobs_.remove_trashed(trashed.digest);
+  auto removed = blobs_.remove_trashed(trashed.digest);
   if (!removed && removed.error().kind != Error::Kind::not_found) {
     must_reconcile_ = true;
     return removed;

@@ -52,8 +52,9 @@ bool byte_is_resident(int fd, uint64_t offset) {
 
 bool is_directory(DIR& folder, const dirent& entry) {
   if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
+  const int fd = ::dirfd(&folder);
   struct stat found {};
-  return ::fstatat(::dirfd(&folder), entry.d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(found.st_mode);
+  return fd >= 0 && ::fstatat(fd, entry.d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(found.st_mode);
 }
 
 class PosixDisk final : public Disk {

@@ -78,7 +78,7 @@ Result<bool> Store::link_from(const RepositoryKey& to, const std::string& from, 
     return failure(blob.error());
   }
   const std::lock_guard references(references_);
-  const auto served = may_serve_any(to.route, from, digest);
+  auto served = may_serve_any(to.route, from, digest);
   if (!served || !*served) return served;
   const auto record = catalog_->blob(digest, Reach::disk);
   if (!record) return failure(record.error());

@@ -33,14 +33,14 @@ Result<bool> Store::mend_unreadable(const UsedBlob& blob) {
 
 Result<bool> Store::note_missing(const Digest& digest) {
   const std::lock_guard references(references_);
-  const auto missed = is_missed(digest);
+  auto missed = is_missed(digest);
   if (!missed || !*missed) return missed;
   return note_broken({Broken::Thing::Kind::missing, digest, std::nullopt, {}});
 }
 
 Result<bool> Store::note_unnamed(const TagOf& tag) {
   const std::lock_guard references(references_);
-  const auto unnamed = is_unnamed(tag);
+  auto unnamed = is_unnamed(tag);
   if (!unnamed || !*unnamed) return unnamed;
   return note_broken({Broken::Thing::Kind::unnamed, tag.record.digest, tag, {}});
 }

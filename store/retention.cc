@@ -9,7 +9,7 @@ namespace breakwater::store {
 namespace {
 
 std::string age_text(Time::duration age) {
-  using namespace std::chrono;
+  using std::chrono::days, std::chrono::floor, std::chrono::hours, std::chrono::minutes, std::chrono::seconds;
   const auto told = [](auto count, const char* unit) { return std::to_string(count) + unit; };
   if (age >= days(2)) return told(floor<days>(age).count(), " days ago");
   if (age >= hours(2)) return told(floor<hours>(age).count(), " hours ago");

@@ -76,7 +76,7 @@ Result<> Store::make_room(const std::string& route, uint64_t size) {
   if (has_room(route, size)) return {};
   // What nobody needs goes first. If there is such a thing, and only a short lease keeps it, it is worth waiting for.
   const bool is_registrys = !is_mirror(route) || budget_.shortage(route, size).whole > 0;
-  const auto collected = is_registrys ? collect_for_room(route, size) : Result<>();
+  auto collected = is_registrys ? collect_for_room(route, size) : Result<>();
   // A little more than is needed, so that the next one need not look for room again.
   if (size > 0) {
     if (auto evicted = evict_mirrored(route, size + low_water(route), EvictionCandidate::Kind::blob); !evicted) return evicted;
@@ -244,7 +244,7 @@ Result<> Store::evict_blob(const UsedBlob& blob) {
   }
   ++evicted_;
   log_.debug("blob_evicted", {{"digest", blob.digest.text()}, {"route", trashed->route}, {"bytes", static_cast<int64_t>(trashed->bytes)}});
-  const auto emptied = empty(*trashed);
+  auto emptied = empty(*trashed);
   if (emptied) return {};
   // Collection tries again: what has left the catalog must not stay on the disk.
   const std::lock_guard collecting(collecting_);

@@ -31,7 +31,7 @@ Result<uint64_t> Scrub::step() {
     walk_.emplace(parts_, findings, position_);
     malformed_.clear();
   }
-  const auto worth = walk_->step();
+  auto worth = walk_->step();
   if (!worth) return worth;
   unsaved_ += *worth;
   position_ = walk_->position();

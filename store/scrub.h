@@ -23,7 +23,7 @@ namespace breakwater::store {
 
 struct ScrubSettings {
   uint64_t bytes_per_second = 8ULL << 20;  // 0: it does not run
-  int64_t pause_ms = 10 * 60 * 1000;       // between two passes
+  int64_t pause_ms = 600'000;              // between two passes
 };
 
 class Scrub final : private Findings {
