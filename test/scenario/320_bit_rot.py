@@ -53,8 +53,8 @@ def rots(world, breakwater, hub, mirrored, own):
 
     flip(path_of(breakwater, private_digest), len(private_content) // 3)
     world.wait_until(lambda: breakwater.metric("breakwater_integrity_broken", route="private") == 1, "the scrub finds the registry's flipped byte", 30, 0.1)
-    named = [event for event in breakwater.events() if private_digest in str(event.get("digest")) and "private/own:v1" in str(event.get("breaks"))]
-    expect(named, "the log names the tag that a flipped byte breaks")
+    is_it = lambda event: private_digest in str(event.get("digest")) and "private/own:v1" in str(event.get("breaks"))
+    breakwater.wait_event(is_it, "the log names the tag that a flipped byte breaks")
     for ask in (http.get, http.head):
         reply = blob(breakwater, "private", "own", private_digest, ask)
         expect(reply.status == 404, f"a registry's blob that has rotted: {reply}")

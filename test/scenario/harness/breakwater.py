@@ -103,8 +103,12 @@ class Breakwater:
                 pass
         return events
 
+    def wait_event(self, is_it, what):
+        """The log has a thread of its own: a metric may tell of something before it."""
+        return self.world.wait_until(lambda: any(is_it(event) for event in self.events()), what, 15, 0.1)
+
     def access_lines(self, part="", method=None):
-        """The access lines; the log has a thread of its own, so give it a moment: see wait_access_lines."""
+        """The access lines: the log has a thread of its own, so give it a moment, as wait_access_lines does."""
         return [event for event in self.events() if part in str(event.get("path", "")) and "status" in event and "cache" in event and method in (None, event.get("method"))]
 
     def wait_access_lines(self, count, part="", method=None):
