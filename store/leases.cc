@@ -1,8 +1,14 @@
 #include "store/leases.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace breakwater::store {
+namespace {
+
+constexpr size_t kBucketsAtOnce = 4096;
+
+}  // namespace
 
 std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind) {
   const Time now = clock_.now();
@@ -69,9 +75,17 @@ void Leases::end_removal(const Digest& digest) {
 
 void Leases::prune() {
   const Time now = clock_.now();
+  std::unordered_set<Digest, DigestHash> known_long_enough;  // freed behind the lock
   const std::lock_guard lock(mutex_);
-  if (now >= begun_at_ + length_) new_.clear();
-  std::erase_if(leases_, [now](const auto& lease) { return lease.second.until() <= now; });
+  if (now >= begun_at_ + length_) known_long_enough.swap(new_);
+  std::vector<Digest> passed;
+  for (size_t i = 0; i < std::min(kBucketsAtOnce, leases_.bucket_count()); ++i, ++pruned_to_) {
+    if (pruned_to_ >= leases_.bucket_count()) pruned_to_ = 0;
+    for (auto at = leases_.begin(pruned_to_); at != leases_.end(pruned_to_); ++at) {
+      if (at->second.until() <= now) passed.push_back(at->first);
+    }
+  }
+  for (const Digest& digest : passed) leases_.erase(digest);
 }
 
 size_t Leases::size() const {

@@ -51,7 +51,7 @@ class Leases {
   [[nodiscard]] bool begin_removal(const Digest& digest);
   void end_removal(const Digest& digest);
 
-  // Forgets leases that have passed: for now and then.
+  // Forgets some of the leases that have passed, in steps that the loop does not feel: for every now and then.
   void prune();
   size_t size() const;
 
@@ -71,6 +71,7 @@ class Leases {
   const Time begun_at_;
   mutable std::mutex mutex_;
   Ticket last_ticket_ = 0;
+  size_t pruned_to_ = 0;  // the bucket of leases_ where prune() goes on
   std::unordered_map<Digest, Lease, DigestHash> leases_;
   std::unordered_set<Digest, DigestHash> going_;
   std::unordered_set<Digest, DigestHash> new_;  // as long as it matters: until one lease has passed
