@@ -96,6 +96,8 @@ Result<> Store::refer(Put& put) {
     put.missing = *std::move(missing);
     if (!put.missing.empty()) return {};
   }
+  const auto known = catalog_->manifest(repository, put.digest, Reach::disk);
+  if (!known) return failure(known.error());
   const Time now = clock_.now();
   ManifestRecord record = put.content.record;
   record.pushed_at = now;
@@ -113,7 +115,8 @@ Result<> Store::refer(Put& put) {
   // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its subject.
   if (is_pushed && put.tags.empty()) (void)leases_.take(put.digest, Leases::Kind::delivered);
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
-  if (!is_pushed) return {};
+  // One that was here has had its deliveries: those of now are for others.
+  if (!is_pushed || *known) return {};
   for (const ManifestContent::Child& child : put.content.children) leases_.fulfil(child.digest);
   return {};
 }

@@ -62,6 +62,18 @@ TEST_CASE("an image that is deleted goes at once, with all that was uploaded for
   CHECK_FALSE(world.is_stored(layer));
 }
 
+TEST_CASE("an upload for one manifest is not used up by another that is pushed once more") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {"latest"});
+  world.upload("layer");
+  world.push("image", {layer}, {"again"});
+  REQUIRE(world.store->remove_manifest(world.app, image));
+  world.collect();
+  CHECK(world.is_stored(layer));
+  world.push("another", {layer}, {"latest"});
+}
+
 TEST_CASE("a HEAD that found a blob keeps it for another lease, and the manifest that follows is taken") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
