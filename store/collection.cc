@@ -251,10 +251,10 @@ Result<size_t> Store::apply_retention() {
 Result<size_t> Store::expire_tags(const RepositoryKey& repository, const std::vector<ExpiredTag>& tags) {
   size_t removed = 0;
   for (const ExpiredTag& tag : tags) {
-    const auto gone = remove_tag(repository, tag.tag);
-    if (!gone && gone.error().kind == Error::Kind::not_found) continue;
+    const auto gone = remove_unchanged(repository, tag.tag);
     if (!gone) return failure(gone.error());
-    log_.info("tag_expired", {{"route", repository.route}, {"repository", repository.repository}, {"tag", tag.tag}, {"reason", tag.reason}});
+    if (!*gone) continue;
+    log_.info("tag_expired", {{"route", repository.route}, {"repository", repository.repository}, {"tag", tag.tag.tag}, {"reason", tag.reason}});
     ++collected_tags_;
     ++removed;
   }

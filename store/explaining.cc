@@ -138,7 +138,7 @@ Result<> Store::tell_expired(Explanation& explanation) {
         const auto tags = catalog_->tags({route, name}, "", SIZE_MAX);
         if (!tags) return failure(tags.error());
         for (const ExpiredTag& tag : expired_tags(policy_of(policies, name), *tags, clock_.now())) {
-          explanation.add(0, "now: " + name_text({route, name}) + ":" + tag.tag + " (" + tag.reason + ") and what only it needs");
+          explanation.add(0, "now: " + name_text({route, name}) + ":" + tag.tag.tag + " (" + tag.reason + ") and what only it needs");
         }
       }
       last = names->back();

@@ -10,6 +10,7 @@ namespace breakwater::store {
 namespace {
 
 constexpr size_t kLooksAtOnce = 64;
+constexpr auto kUploadKeptAtLeast = std::chrono::hours(1);
 constexpr size_t kPageOfNames = 1000;
 // A lease that ends within this is worth waiting for.
 constexpr auto kWorthWaitingFor = std::chrono::seconds(10);
@@ -48,9 +49,12 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
     if (looks->empty()) break;
     last = looks->back();
     for (const Look& look : *looks) {
-      const auto relied_on = is_in_a_repository(look.digest);
+      // One that is due in spite of its lease has left a repository: maybe the last, and then its lease keeps nothing.
+      const Time until = leases_.until(look.digest);
+      const Time now = clock_.now();
+      const auto relied_on = until > now && look.due <= now ? is_in_a_repository(look.digest) : Result<bool>(true);
       if (!relied_on) return failure(relied_on.error());
-      if (const Time until = leases_.until(look.digest); *relied_on && until > clock_.now()) {
+      if (until > now && *relied_on) {
         done.soon = std::min(done.soon.value_or(until), until);
         continue;
       }
@@ -66,11 +70,12 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
 
 // What pushes that broke off a while ago have left, oldest first: whoever comes back for one begins anew.
 Result<> Store::evict_stale_uploads(const std::string& route, uint64_t size) {
+  const Time::duration kept = std::max<Time::duration>(settings_.lease, kUploadKeptAtLeast);
   std::vector<std::pair<Time, std::string>> stale;
   {
     const std::lock_guard lock(partials_mutex_);
     for (const auto& [id, partial] : idle_partials_) {
-      if (partial.route == route && clock_.now() - partial.modified >= settings_.lease) stale.emplace_back(partial.modified, id);
+      if (partial.route == route && clock_.now() - partial.modified >= kept) stale.emplace_back(partial.modified, id);
     }
   }
   std::sort(stale.begin(), stale.end());
@@ -92,7 +97,9 @@ Result<> Store::evict_cache_tags(const std::string& route, uint64_t size) {
     if (has_room(route, wanted)) return {};
     // What was imported just now, or pushed, is needed by somebody.
     if (leases_.until(tag.record.digest) > clock_.now()) continue;
-    if (auto removed = remove_tag(tag.repository, tag.tag); !removed && removed.error().kind != Error::Kind::not_found) return removed;
+    const auto removed = remove_unchanged(tag.repository, {tag.tag, tag.record});
+    if (!removed) return failure(removed.error());
+    if (!*removed) continue;
     log_.info("cache_tag_evicted", {{"route", route}, {"repository", tag.repository.repository}, {"tag", tag.tag}});
     ++collected_tags_;
     const auto collected = collect_for_room(route, wanted);

@@ -17,12 +17,27 @@ Result<> Store::remove_tag(const RepositoryKey& repository, const std::string& t
     const auto record = catalog_->tag(repository, tag, Reach::disk);
     if (!record) return failure(record.error());
     if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no tag " + tag);
-    Catalog::Batch batch;
-    batch.remove_tag(repository, tag, **record);
-    if (!is_mirror(repository.route)) batch.put_look(untagged_until(repository, (*record)->digest), (*record)->digest);
-    if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
+    if (auto removed = drop_tag(repository, {tag, **record}); !removed) return removed;
   }
   return catalog_->sync();
+}
+
+// False if it was pushed again since it was read as `tag`: then it is another promise. Not synced: if the power goes, it is decided again.
+Result<bool> Store::remove_unchanged(const RepositoryKey& repository, const NamedTag& tag) {
+  const std::lock_guard references(references_);
+  const auto record = catalog_->tag(repository, tag.tag, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record || (*record)->digest != tag.record.digest || (*record)->set_at != tag.record.set_at) return false;
+  if (auto removed = drop_tag(repository, tag); !removed) return failure(removed.error());
+  return true;
+}
+
+Result<> Store::drop_tag(const RepositoryKey& repository, const NamedTag& tag) {
+  const Digest& digest = tag.record.digest;
+  Catalog::Batch batch;
+  batch.remove_tag(repository, tag.tag, tag.record);
+  if (!is_mirror(repository.route)) batch.put_look(untagged_until(repository, digest), digest);
+  return catalog_->write(std::move(batch), Durability::buffered);
 }
 
 Result<> Store::remove_manifest(const RepositoryKey& repository, const Digest& digest) {

@@ -44,7 +44,7 @@ std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<
     if (policy.keep_for && age < *policy.keep_for) continue;
     std::string reason;
     if (policy.keep_last) reason = "not among the last " + std::to_string(*policy.keep_last) + ", ";
-    expired.push_back({std::move(tags[i].tag), reason + "pushed " + age_text(age)});
+    expired.push_back({std::move(tags[i]), reason + "pushed " + age_text(age)});
   }
   return expired;
 }

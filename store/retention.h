@@ -36,7 +36,7 @@ bool matches_any(std::span<const std::string> patterns, const std::string& name)
 const RetentionPolicy& policy_of(std::span<const RetentionPolicy> policies, const std::string& repository);
 
 struct ExpiredTag {
-  std::string tag;
+  NamedTag tag;        // as it was when this was decided
   std::string reason;  // "not among the last 3, pushed 12 days ago"
 };
 // Of all tags of a repository those that go at `now`.

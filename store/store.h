@@ -331,7 +331,9 @@ class Store {
   Result<bool> link_from(const RepositoryKey& to, const std::string& from, const Digest& digest);
   Result<bool> may_serve_any(const std::string& route, const std::string& name, const Digest& digest);
 
-  // removal.cc; these want references_ held.
+  // removal.cc; these want references_ held, but for the first.
+  Result<bool> remove_unchanged(const RepositoryKey& repository, const NamedTag& tag);
+  Result<> drop_tag(const RepositoryKey& repository, const NamedTag& tag);
   Result<> check_unneeded(const RepositoryKey& repository, const Digest& digest);
   void look_soon(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest);
 

@@ -1,6 +1,7 @@
 #include "test/fakes/fake_log.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace breakwater::test {
 namespace {
@@ -27,8 +28,11 @@ void FakeLog::write(Level level, std::string_view event, std::span<const Field> 
   std::string line(name_of(level));
   line.append(" ").append(event);
   for (const Field& field : fields) line.append(" ").append(field.key).append("=").append(std::visit(Text(), field.value));
-  const std::lock_guard lock(mutex_);
-  lines_.push_back(std::move(line));
+  {
+    const std::lock_guard lock(mutex_);
+    lines_.push_back(std::move(line));
+  }
+  if (happens_ && event == awaited_) std::exchange(happens_, {})();
 }
 
 std::vector<std::string> FakeLog::lines() const {

@@ -182,6 +182,31 @@ TEST_CASE("a push that the whole store has no room for takes what mirrors can fe
   CHECK_FALSE(world.is_stored(digest_of(mirrored)));
 }
 
+TEST_CASE("a tag that is pushed again while retention is at its repository stays") {
+  RetentionPolicy policy;
+  policy.keep_last = 0;
+  BoundedWorld world(8, {policy});
+  world.generation("one", "v1");
+  world.generation("two", "v2");
+  world.generation("three", "v3");
+  // v3 goes first, being the newest; v1 is pushed again behind that.
+  world.log.at_next("tag_expired", [&] { world.generation("one, anew", "v1"); });
+  CHECK(*world.store->apply_retention() == 2);
+  CHECK(world.has_tag("v1"));
+  CHECK_FALSE(world.has_tag("v2"));
+}
+
+TEST_CASE("a cache that is pushed again while room is made stays") {
+  BoundedWorld world(2);
+  world.generation("a", "buildcache-a");
+  world.generation("b", "buildcache-b");
+  world.pass(seconds(10));
+  world.log.at_next("cache_tag_evicted", [&] { REQUIRE(world.try_push("manifest of b", {digest_of(world.layer_of("b"))}, {"buildcache-b"})); });
+  (void)world.try_upload(std::string(2 * kGeneration - 8192, 'x'), world.app);
+  CHECK_FALSE(world.has_tag("buildcache-a"));
+  CHECK(world.has_tag("buildcache-b"));
+}
+
 TEST_CASE("retention removes what its policy says, and what the tags named goes after the time for untagged ones") {
   RetentionPolicy policy;
   policy.keep_last = 1;

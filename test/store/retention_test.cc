@@ -16,7 +16,7 @@ NamedTag pushed(const std::string& tag, hours ago) { return {tag, {test::digest_
 
 std::vector<std::string> names_of(const std::vector<ExpiredTag>& expired) {
   std::vector<std::string> names;
-  for (const ExpiredTag& tag : expired) names.push_back(tag.tag);
+  for (const ExpiredTag& tag : expired) names.push_back(tag.tag.tag);
   return names;
 }
 
