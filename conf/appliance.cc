@@ -160,8 +160,7 @@ Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const
     : router(router_settings(config), registry, parts.metrics, parts.log),
       server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server, router.route()) {}
 
-Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log,
-                        std::unique_ptr<store::Store> opened)
+Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log, std::unique_ptr<store::Store> opened)
     : config(settings),
       disk(the_disk),
       clock(the_clock),

@@ -151,7 +151,8 @@ void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
   if (!object.has("repositories")) object.wrong("repositories", "is missing");
   object.texts("repositories", policy.repositories);
   for (const auto& pattern : policy.repositories) {
-    if (!is_name_pattern(pattern)) object.wrong("repositories", "expected the characters of repositories' names and *, such as \"ci/*\", not \"" + pattern + "\"");
+    if (!is_name_pattern(pattern))
+      object.wrong("repositories", "expected the characters of repositories' names and *, such as \"ci/*\", not \"" + pattern + "\"");
   }
   read_policy(object, policy);
 }
@@ -423,8 +424,8 @@ std::string describe(const Config& config) {
   } else {
     out << "no scrub\n";
   }
-  out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log " << config.log.level << " as "
-      << config.log.format << "\n";
+  out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log " << config.log.level << " as " << config.log.format
+      << "\n";
   return out.str();
 }
 

@@ -30,11 +30,11 @@ struct MirrorConfig {
 };
 
 struct RegistryConfig {
-  bool removal = true;                                // "delete"
-  int64_t lease_ms = 3'600'000;                       // of what a client was told exists
+  bool removal = true;           // "delete"
+  int64_t lease_ms = 3'600'000;  // of what a client was told exists
   int64_t upload_expiry_ms = 168LL * 3600 * 1000;
-  store::RetentionPolicy policy;                      // of repositories that no entry of `retention` speaks of
-  std::vector<store::RetentionPolicy> retention;      // what an entry does not say is as in `policy`
+  store::RetentionPolicy policy;                  // of repositories that no entry of `retention` speaks of
+  std::vector<store::RetentionPolicy> retention;  // what an entry does not say is as in `policy`
   routes::Networks allow_push = routes::Networks::internal();
 };
 

@@ -9,8 +9,7 @@ namespace breakwater::conf {
 
 using nlohmann::json;
 
-JsonObject::JsonObject(const json& value, std::string path, std::vector<std::string>& errors)
-    : value_(value), path_(std::move(path)), errors_(errors) {
+JsonObject::JsonObject(const json& value, std::string path, std::vector<std::string>& errors) : value_(value), path_(std::move(path)), errors_(errors) {
   if (!value_.is_object()) errors_.push_back((path_.empty() ? "the configuration" : path_) + ": must be an object");
 }
 

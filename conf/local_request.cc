@@ -68,7 +68,8 @@ Result<LocalReply> ask_server(const std::filesystem::path& data, const std::stri
   const auto connected = proxy::connect_local(std::filesystem::absolute(data) / routes::kControlSocket);
   if (!connected) return failure(connected.error());
   const Connection connection(*connected);
-  const std::string head = method + " " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+  const std::string head =
+      method + " " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
   if (auto sent = send_all(connection.fd, head + body); !sent) return failure(sent.error());
   const auto text = receive_all(connection.fd);
   if (!text) return failure(text.error());

@@ -17,7 +17,8 @@ CLI::App* add_verb(CLI::App& app, Options& options, Verb verb, const std::string
 
 void add_images(CLI::App& command, Options& options, const std::string& route) {
   command.add_option("--route", options.route, route)->type_name("NAME")->required();
-  command.add_option("--repository", options.repository, "Only these repositories: a pattern of their names, * stands for any characters")->type_name("PATTERN");
+  command.add_option("--repository", options.repository, "Only these repositories: a pattern of their names, * stands for any characters")
+      ->type_name("PATTERN");
 }
 
 void add_transfers(CLI::App& app, Options& options) {
@@ -35,7 +36,8 @@ void add_transfers(CLI::App& app, Options& options) {
 }
 
 void add_explaining(CLI::App& app, Options& options) {
-  auto* collection = add_verb(app, options, Verb::gc, "gc", "Tell what collection and retention would remove, and why; the server itself collects all the time");
+  auto* collection =
+      add_verb(app, options, Verb::gc, "gc", "Tell what collection and retention would remove, and why; the server itself collects all the time");
   collection->add_flag("--dry-run", options.only_tell, "Only tell: there is nothing else that this does")->required();
   auto* reasons = add_verb(app, options, Verb::why, "why", "Tell what keeps something, up to the tags that need it");
   reasons->add_option("what", options.of, "A digest, or <repository>:<tag>")->type_name("DIGEST|NAME:TAG")->required();

@@ -55,8 +55,8 @@ int export_images(const Config& config, const Options& options) {
   if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
   const auto done = routes::export_images(*folder.store, *folder.disk, {options.route, options.repository, std::filesystem::absolute(options.to)}, say);
   if (!done) return fail(done.error());
-  std::cout << "exported: " << done->tags << " tags of " << done->repositories << " repositories, " << done->referrers << " referrers; left out: "
-            << done->tags_skipped << " tags that are not whole\n";
+  std::cout << "exported: " << done->tags << " tags of " << done->repositories << " repositories, " << done->referrers
+            << " referrers; left out: " << done->tags_skipped << " tags that are not whole\n";
   return 0;
 }
 

@@ -8,10 +8,9 @@
 namespace breakwater::conf {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kSizes = {{
-    {"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}, {"B", 1}}};
-constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kDurations = {{
-    {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kSizes = {
+    {{"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}, {"B", 1}}};
+constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kDurations = {{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 
 template <class Units>
 Result<uint64_t> parse(std::string_view text, const Units& units, uint64_t max, const std::string& expected) {

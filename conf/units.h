@@ -14,7 +14,7 @@ namespace breakwater::conf {
 // A whole number and ms, s, m, h or d, in milliseconds; "0" needs no unit.
 [[nodiscard]] Result<int64_t> parse_duration_ms(std::string_view text);
 
-std::string size_text(uint64_t bytes);       // "100GiB": the largest unit that is exact
-std::string duration_text(int64_t ms);       // "7d" likewise
+std::string size_text(uint64_t bytes);  // "100GiB": the largest unit that is exact
+std::string duration_text(int64_t ms);  // "7d" likewise
 
 }  // namespace breakwater::conf

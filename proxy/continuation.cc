@@ -20,7 +20,8 @@ bool take(std::string_view& text, std::string_view prefix) {
 }
 
 tl::unexpected<Error> contradiction(const char* what, uint64_t said, uint64_t expected) {
-  return failure(Error::Kind::corrupt, std::string("upstream answered ") + what + " " + std::to_string(said) + " where " + std::to_string(expected) + " was due");
+  return failure(Error::Kind::corrupt,
+                 std::string("upstream answered ") + what + " " + std::to_string(said) + " where " + std::to_string(expected) + " was due");
 }
 
 Result<Continuation> check_whole(const Head& head, uint64_t have, std::optional<uint64_t> size) {

@@ -53,7 +53,7 @@ class Exchange {
   // Sends part of a file without copying it and without blocking the loop. If the file cannot be read, the connection is cut.
   virtual Task<> send_file(store::SharedFile file, uint64_t offset, uint64_t length) = 0;
   virtual void finish() = 0;
-  virtual void abort() = 0;  // cut the connection: a broken promise
+  virtual void abort() = 0;        // cut the connection: a broken promise
   virtual void close_after() = 0;  // no further request on this connection
 
   virtual bool started() const = 0;

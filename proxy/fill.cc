@@ -103,8 +103,15 @@ class Fills::Slot {
 };
 
 Fills::Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log, const FillSettings& settings)
-    : loop_(loop), workers_(workers), buffers_(buffers), store_(store), log_(log), settings_(settings), slot_freed_(loop),
-      random_(std::random_device()()), running_(loop) {}
+    : loop_(loop),
+      workers_(workers),
+      buffers_(buffers),
+      store_(store),
+      log_(log),
+      settings_(settings),
+      slot_freed_(loop),
+      random_(std::random_device()()),
+      running_(loop) {}
 Fills::~Fills() = default;
 
 std::shared_ptr<Fill> Fills::find(const store::Digest& digest) const {
@@ -234,7 +241,8 @@ Task<Result<>> Fills::attempt(Shared fill, Origin& origin) {
   if (!answer) co_return failure(answer.error());
   if (answer->status == 416) {  // nothing behind what we have: whether that is all, the digest says
     auto range = parse_content_range(answer->headers.get("Content-Range"));
-    if (!range || range->total != fill->written_ || fill->size_.value_or(fill->written_) != fill->written_) co_return wrong(*fill, "is shorter than what was received of it");
+    if (!range || range->total != fill->written_ || fill->size_.value_or(fill->written_) != fill->written_)
+      co_return wrong(*fill, "is shorter than what was received of it");
   } else if (fill->size_.value_or(fill->written_) > fill->written_) {
     co_return failure(Error::Kind::unavailable, "upstream's " + fill->request_.digest.text() + " ended early");
   }
@@ -304,8 +312,11 @@ store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full || error.kind == Kind::internal || fill.written_ == 0;
   if (error.kind == Kind::corrupt) ++stats_.discarded_total;
-  log_.warning("fill failed", {{"route", fill.request_.repository.route}, {"repository", fill.request_.repository.repository},
-                               {"digest", fill.request_.digest.text()}, {"offset", int64_t(fill.written_)}, {"reason", error.message}});
+  log_.warning("fill failed", {{"route", fill.request_.repository.route},
+                               {"repository", fill.request_.repository.repository},
+                               {"digest", fill.request_.digest.text()},
+                               {"offset", int64_t(fill.written_)},
+                               {"reason", error.message}});
   fill.error_ = std::move(error);
   forget(fill);
   fill.progress_.ring();

@@ -37,10 +37,10 @@
 namespace breakwater::proxy {
 
 struct FillSettings {
-  uint32_t fills_max = 64;                    // more wait in line
-  uint64_t hold_back_bytes = 64 << 10;        // withheld until the digest matches
-  uint64_t pending_bytes_max = 512 << 10;     // of one fill, received and not yet with a worker
-  uint64_t growth_bytes = 16 << 20;           // step of the reservation when nobody tells a length
+  uint32_t fills_max = 64;                 // more wait in line
+  uint64_t hold_back_bytes = 64 << 10;     // withheld until the digest matches
+  uint64_t pending_bytes_max = 512 << 10;  // of one fill, received and not yet with a worker
+  uint64_t growth_bytes = 16 << 20;        // step of the reservation when nobody tells a length
   RetrySettings retry;
 };
 
@@ -72,11 +72,11 @@ class Fill {
   // Rings whenever anything below has changed.
   Signal& progress() { return progress_; }
   std::optional<uint64_t> size() const { return size_; }
-  uint64_t available() const { return available_; }           // bytes from the start that readers may be sent
-  bool begun() const { return begun_; }                       // upstream has begun to send, or bytes were here before
-  bool verified() const { return verified_; }                 // then available() == size()
+  uint64_t available() const { return available_; }             // bytes from the start that readers may be sent
+  bool begun() const { return begun_; }                         // upstream has begun to send, or bytes were here before
+  bool verified() const { return verified_; }                   // then available() == size()
   const std::optional<Error>& error() const { return error_; }  // it will give no more bytes
-  const store::SharedFile& file() const { return file_; }     // null before available() > 0
+  const store::SharedFile& file() const { return file_; }       // null before available() > 0
 
   // Counts a reader while it lives.
   class Follower {
@@ -99,7 +99,7 @@ class Fill {
 
   FillRequest request_;
   std::optional<uint64_t> size_;
-  uint64_t written_ = 0;    // with the file
+  uint64_t written_ = 0;  // with the file
   uint64_t available_ = 0;
   bool begun_ = false;
   bool verified_ = false;
@@ -110,14 +110,14 @@ class Fill {
   // Between the sink, which libcurl calls, and the Tasks that write.
   Partial partial_;
   Workers::Strand strand_;
-  uint64_t granted_ = 0;        // bytes of content that the reservation covers
-  std::string pending_;         // received, not yet with a worker
-  std::vector<Held> held_;      // for pending_
-  uint64_t unwritten_ = 0;      // pending_ and what a worker is writing
+  uint64_t granted_ = 0;    // bytes of content that the reservation covers
+  std::string pending_;     // received, not yet with a worker
+  std::vector<Held> held_;  // for pending_
+  uint64_t unwritten_ = 0;  // pending_ and what a worker is writing
   Signal arrived_;
-  bool ending_ = false;         // no more will arrive: the pump ends
+  bool ending_ = false;  // no more will arrive: the pump ends
   std::optional<Error> disk_error_;
-  Sink* sink_ = nullptr;        // of the attempt in progress
+  Sink* sink_ = nullptr;  // of the attempt in progress
 };
 
 class Fills {
@@ -170,7 +170,7 @@ class Fills {
   std::minstd_rand random_;
   std::map<store::Digest, Shared> fills_;
   std::set<store::Digest> cleaning_;  // failed, their partial files not yet ended
-  Tasks running_;  // last: ends before what it uses
+  Tasks running_;                     // last: ends before what it uses
 };
 
 }  // namespace breakwater::proxy

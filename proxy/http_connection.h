@@ -6,7 +6,8 @@
 //     `-- end, idle timeout, drain -------+-> goodbye --+-> gone
 //
 // Goodbye is a lingering close: our FIN, then what the client still sends is dropped as long as it keeps coming, up to a limit, or the reset
-// that answers it could overtake the reply: who is refused while he sends 2 GiB reads why. When it is gone, the connection tells its owner, who destroys it, and the route's Task with it, from the top of the loop.
+// that answers it could overtake the reply: who is refused while he sends 2 GiB reads why. When it is gone, the connection tells its owner, who destroys it,
+// and the route's Task with it, from the top of the loop.
 #pragma once
 
 #include <cstdint>

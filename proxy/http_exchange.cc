@@ -11,11 +11,11 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kPieceBytes = size_t{256} << 10;        // of a body that is read; of a file that is in memory or not
-constexpr size_t kSmallFileBytes = size_t{16} << 10;     // read and sent with the head: one call instead of two
+constexpr size_t kPieceBytes = size_t{256} << 10;     // of a body that is read; of a file that is in memory or not
+constexpr size_t kSmallFileBytes = size_t{16} << 10;  // read and sent with the head: one call instead of two
 constexpr size_t kSendFileBytes = size_t{1} << 20;    // of a file, given to the kernel at once
 constexpr size_t kReadAheadBytes = size_t{1} << 20;   // of a cold file at a time
-constexpr size_t kTurnBytes = size_t{4} << 20;    // sent without a pause, if the client is that fast; then others have a turn
+constexpr size_t kTurnBytes = size_t{4} << 20;        // sent without a pause, if the client is that fast; then others have a turn
 constexpr std::string_view kCrlf = "\r\n";
 
 // A number as text, on the stack.
@@ -417,12 +417,9 @@ void ServedExchange::fail(std::string_view why) {
 
 void ServedExchange::cut_off(std::string_view why) {
   if (socket_.failed()) return;
-  context_.log.warning("reply_cut", {{"why", why},
-                                     {"client", peer_.text},
-                                     {"method", request().method},
-                                     {"path", path()},
-                                     {"sent", static_cast<int64_t>(bytes_sent_)},
-                                     {"step", step_}});
+  context_.log.warning(
+      "reply_cut",
+      {{"why", why}, {"client", peer_.text}, {"method", request().method}, {"path", path()}, {"sent", static_cast<int64_t>(bytes_sent_)}, {"step", step_}});
   abort();
 }
 

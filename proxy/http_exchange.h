@@ -58,13 +58,13 @@ class ServedExchange final : public Exchange {
   // --- for the connection
   void begin();
   void end();
-  bool whole() const { return complete_; }           // the reply is, as declared
-  bool closes() const { return closes_; }            // it is the connection's last
+  bool whole() const { return complete_; }  // the reply is, as declared
+  bool closes() const { return closes_; }   // it is the connection's last
   Signal& head_waits() { return head_waits_; }
-  void send_head();                                  // if it waits
-  void fail(std::string_view why);                   // the route ended before its reply did: 500 if nothing was sent, else cut off
-  Task<bool> skip_body();                            // the next request is next; false: the connection must close
-  Task<> until_sent();                               // never returns once the socket has failed
+  void send_head();                 // if it waits
+  void fail(std::string_view why);  // the route ended before its reply did: 500 if nothing was sent, else cut off
+  Task<bool> skip_body();           // the next request is next; false: the connection must close
+  Task<> until_sent();              // never returns once the socket has failed
 
   // --- for the route
   const Request& request() const override { return parser_.request(); }

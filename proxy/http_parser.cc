@@ -49,8 +49,8 @@ bool names_other_version(std::string_view line) {
   auto space = line.rfind(' ');
   if (space == std::string_view::npos) return false;
   auto version = line.substr(space + 1);
-  return version.size() == 8 && version != "HTTP/1.1" && version != "HTTP/1.0" && version.starts_with("HTTP/") && std::isdigit(static_cast<unsigned char>(version[5])) && version[6] == '.' &&
-         std::isdigit(static_cast<unsigned char>(version[7]));
+  return version.size() == 8 && version != "HTTP/1.1" && version != "HTTP/1.0" && version.starts_with("HTTP/") &&
+         std::isdigit(static_cast<unsigned char>(version[5])) && version[6] == '.' && std::isdigit(static_cast<unsigned char>(version[7]));
 }
 
 // Beast's parser, filling our Request. Given a whole head at once; bodies only when they are chunked.

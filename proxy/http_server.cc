@@ -24,9 +24,9 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr int kBacklog = 4096;             // the kernel lowers it to net.core.somaxconn
-constexpr size_t kRefusedMax = 64;         // connections over the limit that are told so; the rest is closed at once
-constexpr int64_t kAcceptRetryMs = 100;    // after running out of descriptors
+constexpr int kBacklog = 4096;           // the kernel lowers it to net.core.somaxconn
+constexpr size_t kRefusedMax = 64;       // connections over the limit that are told so; the rest is closed at once
+constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
 
 struct FreeListener {
   void operator()(evconnlistener* listener) const { evconnlistener_free(listener); }

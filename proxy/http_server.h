@@ -23,25 +23,25 @@ class Buffers;
 class Workers;
 
 struct ServerSettings {
-  uint32_t connections_max = 4096;      // one more is answered 503 and closed
+  uint32_t connections_max = 4096;  // one more is answered 503 and closed
   uint32_t header_bytes_max = 16 * 1024;
   uint32_t target_bytes_max = 8 * 1024;
-  uint64_t drain_bytes_max = 4 << 20;   // of a request's body that its route did not read; past it the connection closes
-  int64_t idle_timeout_ms = 75'000;     // between requests
-  int64_t header_timeout_ms = 10'000;   // from a request's first byte to the end of its head
-  int64_t body_timeout_ms = 60'000;     // without a byte of a body that is waited for
-  int64_t write_timeout_ms = 120'000;   // without the client taking a byte
+  uint64_t drain_bytes_max = 4 << 20;  // of a request's body that its route did not read; past it the connection closes
+  int64_t idle_timeout_ms = 75'000;    // between requests
+  int64_t header_timeout_ms = 10'000;  // from a request's first byte to the end of its head
+  int64_t body_timeout_ms = 60'000;    // without a byte of a body that is waited for
+  int64_t write_timeout_ms = 120'000;  // without the client taking a byte
   // After the last reply what still comes is dropped, so that the client can read that reply: until he closes, or sends nothing for
   int64_t goodbye_silence_ms = 2'000;
-  int64_t unread_silence_ms = 5'000;    // instead, if he was refused in the middle of a body
-  int64_t goodbye_ms = 30'000;          // in all
+  int64_t unread_silence_ms = 5'000;  // instead, if he was refused in the middle of a body
+  int64_t goodbye_ms = 30'000;        // in all
 };
 
 struct ServerStats {
-  uint64_t connections = 0;        // open now
+  uint64_t connections = 0;  // open now
   uint64_t connections_total = 0;
   uint64_t requests_running = 0;
-  uint64_t refused_total = 0;      // over connections_max
+  uint64_t refused_total = 0;  // over connections_max
   uint64_t malformed_total = 0;
 };
 

@@ -71,9 +71,10 @@ struct Loop::Lag {
 };
 
 Loop::Loop() : base_(make_base()), posted_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), lag_(std::make_unique<Lag>()) {
-  wake_ = event_new(base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->resume_ready(); }, this);
-  posted_event_ = event_new(base_, posted_fd_, EV_READ | EV_PERSIST,
-                            [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->run_posted(); }, this);
+  wake_ = event_new(
+      base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->resume_ready(); }, this);
+  posted_event_ = event_new(
+      base_, posted_fd_, EV_READ | EV_PERSIST, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->run_posted(); }, this);
   if (wake_ == nullptr || posted_event_ == nullptr || posted_fd_ < 0) throw std::bad_alloc();
   event_add(posted_event_, nullptr);
 }
@@ -173,9 +174,7 @@ void Signal::WaitUntil::await_suspend(std::coroutine_handle<> waiting) {
   timer_ = start_timer(loop_.base(), deadline_ - loop_.now(), fired, this);
 }
 
-void Signal::WaitUntil::await_resume() {
-  event_free(std::exchange(timer_, nullptr));
-}
+void Signal::WaitUntil::await_resume() { event_free(std::exchange(timer_, nullptr)); }
 
 Signal::WaitUntil::~WaitUntil() {
   if (timer_ != nullptr) event_free(timer_);

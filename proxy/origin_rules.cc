@@ -32,8 +32,8 @@ Error::Kind kind_of(const Url& url, int status) {
 
 std::string base64(std::string_view data) {
   std::string text((data.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock writes a final NUL
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(data.data()),
-                                     static_cast<int>(data.size()));
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(data.data()), static_cast<int>(data.size()));
   text.resize(static_cast<size_t>(length));
   return text;
 }

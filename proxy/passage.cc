@@ -137,7 +137,8 @@ class HoldBack {
 
 Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size) {
   auto range = parse_content_range(head.headers.get("Content-Range"));
-  const bool right = head.status == 206 && range && range->first == first && range->last == last && range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
+  const bool right = head.status == 206 && range && range->first == first && range->last == last &&
+                     range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
   if (!right) return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
   Continuation whole_piece;
   whole_piece.size = last - first + 1;

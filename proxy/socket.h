@@ -51,8 +51,8 @@ class Socket {
   void send(std::initializer_list<std::string_view> parts, More more = More::no);
   // What cannot go now of `body` is kept by reference.
   void send(std::string_view head, std::shared_ptr<const std::string> body);
-  // The number of bytes that went from the file: 0 when the socket is not ready (changed() rings when it is), nothing when the file is too short or cannot be read.
-  // Only when unsent() is 0.
+  // The number of bytes that went from the file: 0 when the socket is not ready (changed() rings when it is), nothing when the file is too short or cannot be
+  // read. Only when unsent() is 0.
   std::optional<size_t> send_file(int file, uint64_t offset, size_t bytes);
   size_t unsent() const;  // bytes that wait here
   // changed() rings when the kernel takes more: to let others have a turn.

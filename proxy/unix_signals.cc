@@ -8,9 +8,9 @@ namespace breakwater::proxy {
 
 struct UnixSignals::Watch {
   Watch(UnixSignals& signals, event_base* base, int number)
-      : owner(signals), event(evsignal_new(base, number, [](evutil_socket_t arrived, short, void* self) {
-          static_cast<Watch*>(self)->owner.received_(static_cast<int>(arrived));
-        }, this)) {
+      : owner(signals),
+        event(evsignal_new(
+            base, number, [](evutil_socket_t arrived, short, void* self) { static_cast<Watch*>(self)->owner.received_(static_cast<int>(arrived)); }, this)) {
     evsignal_add(event, nullptr);
   }
   ~Watch() { event_free(event); }

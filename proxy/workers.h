@@ -78,8 +78,8 @@ class Workers {
   Loop& loop_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Job> jobs_;      // may begin now
-  size_t strand_jobs_ = 0;    // wait for one of their strand
+  std::deque<Job> jobs_;    // may begin now
+  size_t strand_jobs_ = 0;  // wait for one of their strand
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

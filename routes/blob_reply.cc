@@ -78,16 +78,13 @@ Task<Result<>> send_blob(Exchange& exchange, const RequestContext& context, stor
   }
   auto asked = requested_of(request, digest, size);
   switch (asked.kind) {
-    case RequestedRange::Kind::whole:
-      co_return co_await send_whole(exchange, std::move(headers), size, source);
-    case RequestedRange::Kind::single:
-      co_return co_await send_one(exchange, std::move(headers), size, asked.ranges.front(), source);
+    case RequestedRange::Kind::whole: co_return co_await send_whole(exchange, std::move(headers), size, source);
+    case RequestedRange::Kind::single: co_return co_await send_one(exchange, std::move(headers), size, asked.ranges.front(), source);
     case RequestedRange::Kind::several: {
       Multipart parts(std::move(asked.ranges), size, "application/octet-stream", context.trace);
       co_return co_await send_several(exchange, std::move(headers), std::move(parts), source);
     }
-    case RequestedRange::Kind::unsatisfiable:
-      reply_unsatisfiable(exchange, size, context.trace);
+    case RequestedRange::Kind::unsatisfiable: reply_unsatisfiable(exchange, size, context.trace);
   }
   co_return Result<>();
 }

@@ -21,7 +21,8 @@ constexpr size_t kPage = 1000;
 
 // Whether an image is to be left out for it, and the others go on.
 bool is_of_image(const Error& error) {
-  return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found || error.kind == Error::Kind::unavailable || error.kind == Error::Kind::invalid;
+  return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found || error.kind == Error::Kind::unavailable ||
+         error.kind == Error::Kind::invalid;
 }
 
 // One repository on its way out.

@@ -26,27 +26,20 @@ BeforeAsking before_asking(const FreshnessSettings& settings, store::Time now, s
 
 UpstreamSaid said_by(const Error& error) {
   switch (error.kind) {
-    case Error::Kind::not_found:
-      return UpstreamSaid::missing;
-    case Error::Kind::denied:
-      return UpstreamSaid::refused;
-    default:
-      return UpstreamSaid::unwell;
+    case Error::Kind::not_found: return UpstreamSaid::missing;
+    case Error::Kind::denied: return UpstreamSaid::refused;
+    default: return UpstreamSaid::unwell;
   }
 }
 
 AfterAsking after_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at, UpstreamSaid said) {
   const auto within = [age = age_ms(now, checked_at)](int64_t window_ms) { return age < window_ms ? AfterAsking::serve_stale : AfterAsking::fail; };
   switch (said) {
-    case UpstreamSaid::same:
-      return AfterAsking::serve;
-    case UpstreamSaid::changed:
-      return AfterAsking::fetch;
-    case UpstreamSaid::missing:
-      return within(std::min(settings.missing_stale_ms, settings.stale_ms));
+    case UpstreamSaid::same: return AfterAsking::serve;
+    case UpstreamSaid::changed: return AfterAsking::fetch;
+    case UpstreamSaid::missing: return within(std::min(settings.missing_stale_ms, settings.stale_ms));
     case UpstreamSaid::refused:
-    case UpstreamSaid::unwell:
-      break;
+    case UpstreamSaid::unwell: break;
   }
   return within(settings.stale_ms);
 }

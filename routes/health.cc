@@ -17,12 +17,9 @@ void reply_text(proxy::Exchange& exchange, int status, std::string_view body) {
 
 std::string_view words_of(Readiness readiness) {
   switch (readiness) {
-    case Readiness::starting:
-      return "starting\n";
-    case Readiness::ready:
-      return "ready\n";
-    case Readiness::draining:
-      break;
+    case Readiness::starting: return "starting\n";
+    case Readiness::ready: return "ready\n";
+    case Readiness::draining: break;
   }
   return "draining\n";
 }

@@ -49,9 +49,12 @@ uint64_t ImportReport::count(Damage damage) const {
 
 std::string ImportReport::summary() const {
   const Counts& c = counts;
-  std::string text = line("taken over", {{c.tags, "tags"}, {c.manifests, "manifests"}, {c.referrers, "referrers"}, {c.blobs_linked, "blobs linked"}, {c.blobs_copied, "blobs copied"}});
+  std::string text =
+      line("taken over",
+           {{c.tags, "tags"}, {c.manifests, "manifests"}, {c.referrers, "referrers"}, {c.blobs_linked, "blobs linked"}, {c.blobs_copied, "blobs copied"}});
   text += line("here already", {{c.tags_here, "tags"}, {c.blobs_here, "blobs"}, {c.tags_kept, "tags that were set later here"}});
-  text += line("left behind", {{c.tags_skipped, "tags that are not whole"}, {c.untagged, "untagged manifests"}, {c.blobs_unnamed, "blobs that nothing taken over needs"}});
+  text += line("left behind",
+               {{c.tags_skipped, "tags that are not whole"}, {c.untagged, "untagged manifests"}, {c.blobs_unnamed, "blobs that nothing taken over needs"}});
   if (c.by_digest > 0) text += line("without a tag", {{c.by_digest, "manifests, which stay for as long as untagged ones do"}});
   if (damages_.empty()) return text + "damaged: nothing\n";
   const char* separator = "damaged: ";

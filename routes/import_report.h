@@ -18,7 +18,7 @@ namespace breakwater::routes {
 enum class Damage {
   empty_blob,
   short_blob,
-  corrupt_blob,   // its bytes are not its digest's
+  corrupt_blob,  // its bytes are not its digest's
   missing_blob,
   missing_link,   // the bytes may be there, but its repository has no (readable) link to them: that registry answered 404
   missing_child,  // an index names a manifest that its repository has not

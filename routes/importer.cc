@@ -75,7 +75,8 @@ class Importer::Survey {
     } else if (found->size == 0 && size.value_or(1) > 0) {
       bad(Damage::empty_blob, digest.text(), size ? "0 of " + std::to_string(*size) + " bytes" : "0 bytes");
     } else if (size && found->size != *size) {
-      bad(found->size < *size ? Damage::short_blob : Damage::corrupt_blob, digest.text(), std::to_string(found->size) + " of " + std::to_string(*size) + " bytes");
+      bad(found->size < *size ? Damage::short_blob : Damage::corrupt_blob, digest.text(),
+          std::to_string(found->size) + " of " + std::to_string(*size) + " bytes");
     } else if (const auto known = importer_.bad_.find(digest); known != importer_.bad_.end()) {
       bad(Damage::corrupt_blob, digest.text(), known->second);
     } else {

@@ -27,7 +27,7 @@ namespace breakwater::routes {
 class ImportSource {
  public:
   virtual ~ImportSource() = default;
-  virtual bool has(const store::Digest& digest) = 0;                            // its bytes may be damaged nevertheless
+  virtual bool has(const store::Digest& digest) = 0;                             // its bytes may be damaged nevertheless
   virtual std::filesystem::path file_of(const store::Digest& digest) const = 0;  // where its bytes are
 };
 
@@ -63,8 +63,7 @@ class Importer {
   Result<bool> take_manifest(ImportSource& source, const Repository& repository, const store::Digest& digest);
   Result<bool> take_blob(ImportSource& source, const Repository& repository, const store::Digest& digest);
   Result<> take_parts(ImportSource& source, const Repository& repository, const std::vector<store::Digest>& parts);
-  Result<std::vector<Referrer>> take_or_leave(ImportSource& source, const Repository& repository, const std::vector<store::Digest>& digests,
-                                              Untagged untagged);
+  Result<std::vector<Referrer>> take_or_leave(ImportSource& source, const Repository& repository, const std::vector<store::Digest>& digests, Untagged untagged);
   Result<> leave_or_take(ImportSource& source, const Repository& repository, const store::Digest& digest, Untagged untagged);
 
   store::Store& store_;

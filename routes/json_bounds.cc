@@ -17,9 +17,7 @@ bool json_within_bounds(std::string_view text) {
   size_t depth = 0, values = 1;
   for (size_t at = 0; at < text.size(); ++at) {
     switch (text[at]) {
-      case '"':
-        at = end_of_string(text, at);
-        break;
+      case '"': at = end_of_string(text, at); break;
       case '[':
       case '{':
         ++values;
@@ -29,11 +27,8 @@ bool json_within_bounds(std::string_view text) {
       case '}':
         if (depth > 0) --depth;
         break;
-      case ',':
-        ++values;
-        break;
-      default:
-        break;
+      case ',': ++values; break;
+      default: break;
     }
     if (values > kJsonValuesMax) return false;
   }

@@ -67,14 +67,10 @@ bool has_shape(const json& body, Shape shape) {
   const bool layers = body.contains("layers") || body.contains("config") || body.contains("fsLayers");
   const bool manifests = body.contains("manifests");
   switch (shape) {
-    case Shape::image:
-      return !manifests && has_object(body, "config") && (has_array(body, "layers") || !body.contains("layers"));
-    case Shape::index:
-      return !layers && (has_array(body, "manifests") || !manifests || body["manifests"].is_null());
-    case Shape::artifact:
-      return !layers && !manifests;
-    case Shape::opaque:
-      break;
+    case Shape::image: return !manifests && has_object(body, "config") && (has_array(body, "layers") || !body.contains("layers"));
+    case Shape::index: return !layers && (has_array(body, "manifests") || !manifests || body["manifests"].is_null());
+    case Shape::artifact: return !layers && !manifests;
+    case Shape::opaque: break;
   }
   return true;
 }
@@ -176,12 +172,9 @@ Result<> read_children(const json& body, Shape shape, Manifest& manifest) {
     case Shape::image:
       if (auto config = children.add_config(body["config"]); !config) return config;
       return children.add_each(body, "layers", &Children::add_blob);
-    case Shape::index:
-      return children.add_each(body, "manifests", &Children::add_of_index);
-    case Shape::artifact:
-      return children.add_each(body, "blobs", &Children::add_blob);
-    case Shape::opaque:
-      break;
+    case Shape::index: return children.add_each(body, "manifests", &Children::add_of_index);
+    case Shape::artifact: return children.add_each(body, "blobs", &Children::add_blob);
+    case Shape::opaque: break;
   }
   return {};
 }

@@ -18,16 +18,11 @@ Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& co
 Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto repository = repository_of(path);
   switch (path.kind) {
-    case OciPath::Kind::manifest:
-      co_return co_await serve_manifest(exchange, std::move(repository), path, context);
-    case OciPath::Kind::blob:
-      co_return co_await blobs_.serve(exchange, std::move(repository), *path.digest, context);
-    case OciPath::Kind::tags:
-      co_return co_await lists_.serve_tags(exchange, std::move(repository), path, context);
-    case OciPath::Kind::referrers:
-      co_return co_await lists_.serve_referrers(exchange, std::move(repository), path, context);
-    default:
-      reply_no_such_path(exchange, context.trace);
+    case OciPath::Kind::manifest: co_return co_await serve_manifest(exchange, std::move(repository), path, context);
+    case OciPath::Kind::blob: co_return co_await blobs_.serve(exchange, std::move(repository), *path.digest, context);
+    case OciPath::Kind::tags: co_return co_await lists_.serve_tags(exchange, std::move(repository), path, context);
+    case OciPath::Kind::referrers: co_return co_await lists_.serve_referrers(exchange, std::move(repository), path, context);
+    default: reply_no_such_path(exchange, context.trace);
   }
   co_return Result<>();
 }

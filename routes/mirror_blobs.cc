@@ -83,7 +83,8 @@ class MirrorBlobs::Following final : public ByteSource {
   bool ended() const { return fill_->verified() || fill_->error(); }
 
   bool is_far_ahead(const ByteRange& range) const {
-    return !open_ended_ && !fill_->error() && range.first > fill_->available() + blobs_.settings_.far_ahead_bytes && range.length < *fill_->size() && !fill_->verified();
+    return !open_ended_ && !fill_->error() && range.first > fill_->available() + blobs_.settings_.far_ahead_bytes && range.length < *fill_->size() &&
+           !fill_->verified();
   }
 
   // The rest of the range, from upstream.

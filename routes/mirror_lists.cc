@@ -18,10 +18,10 @@ using store::RepositoryKey;
 
 namespace {
 
-constexpr size_t kListBytesMax = 4 << 20;        // one page of tags, one index of referrers
-constexpr uint64_t kKeptBytesMax = 8 << 20;      // of all lists in memory
-constexpr uint64_t kStoredTagsMax = 10'000;      // of a list made from the store
-constexpr size_t kStoredReferrersMax = 1'000;    // likewise
+constexpr size_t kListBytesMax = 4 << 20;      // one page of tags, one index of referrers
+constexpr uint64_t kKeptBytesMax = 8 << 20;    // of all lists in memory
+constexpr uint64_t kStoredTagsMax = 10'000;    // of a list made from the store
+constexpr size_t kStoredReferrersMax = 1'000;  // likewise
 
 bool is_unwell(const Error& error) { return error.kind != Error::Kind::not_found && error.kind != Error::Kind::denied; }
 

@@ -21,9 +21,10 @@ struct MirrorSettings {
   FreshnessSettings freshness;
   int64_t revalidate_wait_ms = 1'500;    // how long a client waits for upstream when there is something to serve (P5: at most 2 s)
   int64_t manifest_timeout_ms = 30'000;  // for one small request upstream
-  int64_t first_byte_wait_ms = 20'000;  // how long a reply's head waits for the first byte, so that an error can still be a status (containerd 2.3 gives up after 30 s)
-  uint64_t far_ahead_bytes = 16 << 20;   // a closed range that begins so far ahead of its fill is fetched by itself
-  int64_t list_fresh_ms = 10'000;        // tag lists and referrers
+  // How long a reply's head waits for the first byte, so that an error can still be a status (containerd 2.3 gives up after 30 s)
+  int64_t first_byte_wait_ms = 20'000;
+  uint64_t far_ahead_bytes = 16 << 20;  // a closed range that begins so far ahead of its fill is fetched by itself
+  int64_t list_fresh_ms = 10'000;       // tag lists and referrers
 };
 
 struct MirrorParts {

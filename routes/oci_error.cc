@@ -17,28 +17,20 @@ constexpr size_t kMissingMax = 100;  // named in one reply
 
 OciStatus unknown(OciSubject subject) {
   switch (subject) {
-    case OciSubject::name:
-      break;
-    case OciSubject::manifest:
-      return {404, "MANIFEST_UNKNOWN", "manifest unknown"};
-    case OciSubject::blob:
-      return {404, "BLOB_UNKNOWN", "blob unknown to registry"};
-    case OciSubject::upload:
-      return {404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"};
+    case OciSubject::name: break;
+    case OciSubject::manifest: return {404, "MANIFEST_UNKNOWN", "manifest unknown"};
+    case OciSubject::blob: return {404, "BLOB_UNKNOWN", "blob unknown to registry"};
+    case OciSubject::upload: return {404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"};
   }
   return {404, "NAME_UNKNOWN", "repository name not known to registry"};
 }
 
 OciStatus invalid(OciSubject subject) {
   switch (subject) {
-    case OciSubject::name:
-      break;
-    case OciSubject::manifest:
-      return {400, "MANIFEST_INVALID", "manifest invalid"};
-    case OciSubject::blob:
-      return {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
-    case OciSubject::upload:
-      return {400, "BLOB_UPLOAD_INVALID", "blob upload invalid"};
+    case OciSubject::name: break;
+    case OciSubject::manifest: return {400, "MANIFEST_INVALID", "manifest invalid"};
+    case OciSubject::blob: return {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
+    case OciSubject::upload: return {400, "BLOB_UPLOAD_INVALID", "blob upload invalid"};
   }
   return {400, "NAME_INVALID", "invalid repository name"};
 }
@@ -75,63 +67,44 @@ void reply_json(proxy::Exchange& exchange, int status, proxy::Headers headers, c
 OciSubject subject_of(OciPath::Kind kind) {
   switch (kind) {
     case OciPath::Kind::manifest:
-    case OciPath::Kind::referrers:
-      return OciSubject::manifest;
-    case OciPath::Kind::blob:
-      return OciSubject::blob;
+    case OciPath::Kind::referrers: return OciSubject::manifest;
+    case OciPath::Kind::blob: return OciSubject::blob;
     case OciPath::Kind::upload:
-    case OciPath::Kind::upload_start:
-      return OciSubject::upload;
+    case OciPath::Kind::upload_start: return OciSubject::upload;
     case OciPath::Kind::base:
     case OciPath::Kind::tags:
     case OciPath::Kind::catalog:
-    case OciPath::Kind::unknown:
-      break;
+    case OciPath::Kind::unknown: break;
   }
   return OciSubject::name;
 }
 
 OciStatus oci_status_of(const Error& error, OciSubject subject) {
   switch (error.kind) {
-    case Error::Kind::not_found:
-      return unknown(subject);
+    case Error::Kind::not_found: return unknown(subject);
     // Upstream's 401 and 403 become 404: a client must not start to authenticate itself against us, nor stop trying other mirrors.
-    case Error::Kind::denied:
-      return {404, "NAME_UNKNOWN", "repository name not known to registry"};
-    case Error::Kind::throttled:
-      return {429, "TOOMANYREQUESTS", "too many requests"};
-    case Error::Kind::unavailable:
-      return {503, "UNAVAILABLE", "unavailable for now"};
-    case Error::Kind::corrupt:
-      return {502, "UPSTREAM_INVALID", "upstream's answer is not what was asked for"};
-    case Error::Kind::full:
-      return {507, "STORE_FULL", "no room left in the store"};
-    case Error::Kind::invalid:
-      return invalid(subject);
-    case Error::Kind::too_large:
-      return {413, subject == OciSubject::manifest ? "MANIFEST_INVALID" : "SIZE_INVALID", "more than is accepted"};
-    case Error::Kind::conflict:
-      return conflict(subject);
+    case Error::Kind::denied: return {404, "NAME_UNKNOWN", "repository name not known to registry"};
+    case Error::Kind::throttled: return {429, "TOOMANYREQUESTS", "too many requests"};
+    case Error::Kind::unavailable: return {503, "UNAVAILABLE", "unavailable for now"};
+    case Error::Kind::corrupt: return {502, "UPSTREAM_INVALID", "upstream's answer is not what was asked for"};
+    case Error::Kind::full: return {507, "STORE_FULL", "no room left in the store"};
+    case Error::Kind::invalid: return invalid(subject);
+    case Error::Kind::too_large: return {413, subject == OciSubject::manifest ? "MANIFEST_INVALID" : "SIZE_INVALID", "more than is accepted"};
+    case Error::Kind::conflict: return conflict(subject);
     case Error::Kind::would_block:
-    case Error::Kind::internal:
-      break;
+    case Error::Kind::internal: break;
   }
   return {500, "UNKNOWN", "internal error"};
 }
 
 OciStatus oci_status_of(OciPathError::Kind kind, std::string_view method) {
   switch (kind) {
-    case OciPathError::Kind::name_invalid:
-      break;
-    case OciPathError::Kind::digest_invalid:
-      return {400, "DIGEST_INVALID", "invalid digest"};
+    case OciPathError::Kind::name_invalid: break;
+    case OciPathError::Kind::digest_invalid: return {400, "DIGEST_INVALID", "invalid digest"};
     // The conformance suite of the distribution specification reads the tag `.INVALID_MANIFEST_NAME` and wants 404.
-    case OciPathError::Kind::tag_invalid:
-      return method == "PUT" ? OciStatus{400, "MANIFEST_INVALID", "invalid tag"} : unknown(OciSubject::manifest);
-    case OciPathError::Kind::page_invalid:
-      return {400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested"};
-    case OciPathError::Kind::target_invalid:
-      return {400, "NAME_INVALID", "invalid path"};
+    case OciPathError::Kind::tag_invalid: return method == "PUT" ? OciStatus{400, "MANIFEST_INVALID", "invalid tag"} : unknown(OciSubject::manifest);
+    case OciPathError::Kind::page_invalid: return {400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested"};
+    case OciPathError::Kind::target_invalid: return {400, "NAME_INVALID", "invalid path"};
   }
   return {400, "NAME_INVALID", "invalid repository name"};
 }

@@ -219,24 +219,15 @@ tl::expected<void, OciPathError> read_query(OciPath& path, std::string_view text
 
 std::string_view name_of(OciPath::Kind kind) {
   switch (kind) {
-    case Kind::base:
-      return "base";
-    case Kind::manifest:
-      return "manifest";
-    case Kind::blob:
-      return "blob";
-    case Kind::tags:
-      return "tags";
-    case Kind::referrers:
-      return "referrers";
-    case Kind::upload_start:
-      return "upload_start";
-    case Kind::upload:
-      return "upload";
-    case Kind::catalog:
-      return "catalog";
-    case Kind::unknown:
-      break;
+    case Kind::base: return "base";
+    case Kind::manifest: return "manifest";
+    case Kind::blob: return "blob";
+    case Kind::tags: return "tags";
+    case Kind::referrers: return "referrers";
+    case Kind::upload_start: return "upload_start";
+    case Kind::upload: return "upload";
+    case Kind::catalog: return "catalog";
+    case Kind::unknown: break;
   }
   return "unknown";
 }

@@ -16,20 +16,15 @@ bool is_upload(Kind kind) { return kind == Kind::upload || kind == Kind::upload_
 // The methods that mean something.
 std::string_view methods_of(Kind kind, bool removal) {
   switch (kind) {
-    case Kind::manifest:
-      return removal ? "GET, HEAD, PUT, DELETE" : "GET, HEAD, PUT";
-    case Kind::blob:
-      return removal ? "GET, HEAD, DELETE" : "GET, HEAD";
-    case Kind::upload_start:
-      return "POST";
-    case Kind::upload:
-      return "GET, HEAD, PATCH, PUT, DELETE";
+    case Kind::manifest: return removal ? "GET, HEAD, PUT, DELETE" : "GET, HEAD, PUT";
+    case Kind::blob: return removal ? "GET, HEAD, DELETE" : "GET, HEAD";
+    case Kind::upload_start: return "POST";
+    case Kind::upload: return "GET, HEAD, PATCH, PUT, DELETE";
     case Kind::base:
     case Kind::tags:
     case Kind::referrers:
     case Kind::catalog:
-    case Kind::unknown:
-      break;
+    case Kind::unknown: break;
   }
   return "GET, HEAD";
 }
@@ -56,18 +51,12 @@ Task<Result<>> PrivateRegistry::answer(Exchange& exchange, const OciPath& path, 
 
 Task<Result<>> PrivateRegistry::read(Exchange& exchange, const OciPath& path, RequestContext& context) {
   switch (path.kind) {
-    case Kind::manifest:
-      co_return co_await reads_.manifest(exchange, path, context);
-    case Kind::blob:
-      co_return co_await reads_.blob(exchange, path, context);
-    case Kind::tags:
-      co_return co_await reads_.tags(exchange, path, context);
-    case Kind::catalog:
-      co_return co_await reads_.catalog(exchange, path, context);
-    case Kind::referrers:
-      co_return co_await reads_.referrers(exchange, path, context);
-    default:
-      reply_no_such_path(exchange, context.trace);
+    case Kind::manifest: co_return co_await reads_.manifest(exchange, path, context);
+    case Kind::blob: co_return co_await reads_.blob(exchange, path, context);
+    case Kind::tags: co_return co_await reads_.tags(exchange, path, context);
+    case Kind::catalog: co_return co_await reads_.catalog(exchange, path, context);
+    case Kind::referrers: co_return co_await reads_.referrers(exchange, path, context);
+    default: reply_no_such_path(exchange, context.trace);
   }
   co_return Result<>();
 }

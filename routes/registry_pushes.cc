@@ -275,9 +275,7 @@ Task<Result<>> RegistryPushes::put_manifest(Exchange& exchange, const OciPath& p
 Task<Result<>> RegistryPushes::store_manifest(Exchange& exchange, const OciPath& path, Pushed pushed, RequestContext& context) {
   // tag= belongs to a push by digest (distribution specification, "Pushing Manifests").
   const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
-  auto job = [&store = parts_.store, key = key_of(path), pushed, tags] {
-    return store.push_manifest(key, pushed.digest, *pushed.bytes, pushed.content, tags);
-  };
+  auto job = [&store = parts_.store, key = key_of(path), pushed, tags] { return store.push_manifest(key, pushed.digest, *pushed.bytes, pushed.content, tags); };
   auto missing = co_await parts_.workers.run(job);
   const auto deadline = parts_.loop.now() + kRoomWaitMax;
   while (!missing) {

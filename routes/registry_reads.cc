@@ -21,8 +21,8 @@ using store::Store;
 
 namespace {
 
-constexpr size_t kPageMax = 10'000;               // names of one page, also if the client asks for more
-constexpr size_t kReferrersAtOnce = 8;           // read: each may be as long as a manifest
+constexpr size_t kPageMax = 10'000;             // names of one page, also if the client asks for more
+constexpr size_t kReferrersAtOnce = 8;          // read: each may be as long as a manifest
 constexpr size_t kReferrersBytesMax = 3 << 20;  // descriptors of one page: clients read manifests of at most 4 MiB
 
 size_t page_size(const OciQuery& query) { return static_cast<size_t>(std::min<uint64_t>(query.n.value_or(kPageMax), kPageMax)); }

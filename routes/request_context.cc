@@ -4,20 +4,13 @@ namespace breakwater::routes {
 
 std::string_view name_of(CacheResult result) {
   switch (result) {
-    case CacheResult::none:
-      break;
-    case CacheResult::hit:
-      return "hit";
-    case CacheResult::miss:
-      return "miss";
-    case CacheResult::follow:
-      return "follow";
-    case CacheResult::stale:
-      return "stale";
-    case CacheResult::revalidated:
-      return "revalidated";
-    case CacheResult::pass:
-      return "pass";
+    case CacheResult::none: break;
+    case CacheResult::hit: return "hit";
+    case CacheResult::miss: return "miss";
+    case CacheResult::follow: return "follow";
+    case CacheResult::stale: return "stale";
+    case CacheResult::revalidated: return "revalidated";
+    case CacheResult::pass: return "pass";
   }
   return "none";
 }

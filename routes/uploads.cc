@@ -220,8 +220,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
 // Behind what a request before may have left with a worker.
 Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
   session->touched_at = parts_.clock.now();
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
-              now = session->touched_at]() -> Result<Progress> {
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id, now = session->touched_at]() -> Result<Progress> {
     if (auto opened = open_file(store, *file, key, id); !opened) return failure(opened.error());
     if (auto touched = touch(store, *file, key, id, now); !touched) return failure(touched.error());
     return Progress(file->partial->writer->written(), file->partial->reservation.held());
@@ -243,8 +242,7 @@ Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<Chu
                       "the chunk begins at " + std::to_string(chunk->first) + ", and " + std::to_string(session->received) + " bytes were received");
   }
   if (chunk && length && *length != chunk->length()) {
-    co_return failure(Error::Kind::corrupt,
-                      "Content-Range tells " + std::to_string(chunk->length()) + " bytes, Content-Length " + std::to_string(*length));
+    co_return failure(Error::Kind::corrupt, "Content-Range tells " + std::to_string(chunk->length()) + " bytes, Content-Length " + std::to_string(*length));
   }
   if (length || chunk) {
     const auto needed = session->received + std::min(length ? *length : chunk->length(), kBodyBytesMax);

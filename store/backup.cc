@@ -45,9 +45,7 @@ Result<Store::BackedUp> Store::back_up(const std::filesystem::path& to, const st
   }
   if (auto renamed = disk_.rename(part, whole); !renamed) return failure(renamed.error());
   if (auto synced = disk_.sync_directory(whole.parent_path()); !synced) return failure(synced.error());
-  log_.info("backed_up", {{"to", whole.string()},
-                          {"blobs", static_cast<int64_t>(backup.done.blobs)},
-                          {"bytes", static_cast<int64_t>(backup.done.bytes)}});
+  log_.info("backed_up", {{"to", whole.string()}, {"blobs", static_cast<int64_t>(backup.done.blobs)}, {"bytes", static_cast<int64_t>(backup.done.bytes)}});
   return backup.done;
 }
 

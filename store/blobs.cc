@@ -123,8 +123,7 @@ void BlobWriter::leave_incoming() {
 
 // --- Blobs
 
-Blobs::Blobs(Disk& disk, std::filesystem::path root, size_t open_files_max)
-    : disk_(disk), root_(std::move(root)), open_files_max_(open_files_max) {}
+Blobs::Blobs(Disk& disk, std::filesystem::path root, size_t open_files_max) : disk_(disk), root_(std::move(root)), open_files_max_(open_files_max) {}
 
 Result<> Blobs::prepare() {
   for (const char* folder : {"blobs/sha256", "blobs/sha512", "incoming", "trash"}) {
@@ -296,7 +295,7 @@ Result<std::vector<Blobs::Partial>> Blobs::partials() {
 Result<> Blobs::remove_partial(const std::string& id) { return disk_.remove(path_of_partial(id)); }
 
 uint64_t Blobs::directory_bytes() {
-  std::vector<std::filesystem::path> folders = {root_, root_ / "blobs", root_ / "blobs" / "sha256", root_ / "blobs" / "sha512", root_ / "incoming",
+  std::vector<std::filesystem::path> folders = {root_,          root_ / "blobs", root_ / "blobs" / "sha256", root_ / "blobs" / "sha512", root_ / "incoming",
                                                 root_ / "trash"};
   {
     const std::lock_guard lock(mutex_);
@@ -309,9 +308,7 @@ uint64_t Blobs::directory_bytes() {
   return bytes;
 }
 
-std::filesystem::path Blobs::path_of(const Digest& digest) const {
-  return root_ / "blobs" / name_of(digest.algorithm()) / folder_of(digest) / digest.hex();
-}
+std::filesystem::path Blobs::path_of(const Digest& digest) const { return root_ / "blobs" / name_of(digest.algorithm()) / folder_of(digest) / digest.hex(); }
 
 std::filesystem::path Blobs::path_of_partial(const std::string& id) const { return root_ / "incoming" / id; }
 

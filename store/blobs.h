@@ -165,9 +165,9 @@ class Blobs {
   std::atomic<uint64_t> receiving_bytes_ = 0;
   mutable std::mutex mutex_;  // guards what follows; never held while the disk is asked for what may block
   std::unordered_map<Digest, OpenBlob, DigestHash> open_;
-  std::list<Digest> uses_;            // most recently used first
-  uint64_t removals_ = 0;             // grows with each removal, before and after the file goes
-  std::set<std::string> receiving_;   // ids of the living writers
+  std::list<Digest> uses_;                       // most recently used first
+  uint64_t removals_ = 0;                        // grows with each removal, before and after the file goes
+  std::set<std::string> receiving_;              // ids of the living writers
   std::set<std::filesystem::path> directories_;  // known to exist, durably
 };
 

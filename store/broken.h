@@ -18,7 +18,7 @@ namespace breakwater::store {
 
 // The tags that cannot be pulled whole without `digest`, through all that needs it.
 struct Affected {
-  std::set<std::string> routes;  // with a manifest that it is, or that needs it
+  std::set<std::string> routes;   // with a manifest that it is, or that needs it
   std::vector<std::string> tags;  // "private/app:1.2", at most as many as were asked for
   bool more_tags = false;
   std::string text() const;  // the tags in a line
@@ -54,7 +54,7 @@ class Broken {
 
   std::vector<Thing> things() const;
   size_t size() const;
-  uint64_t malformed() const;  // records
+  uint64_t malformed() const;                        // records
   std::map<std::string, uint64_t> by_route() const;  // things
 
  private:

@@ -170,7 +170,7 @@ rocksdb::Options options_for(uint64_t cache_bytes) {
   options.max_total_wal_size = 4 * kMemtableBytes;
   options.target_file_size_base = 8U << 20;
   options.max_bytes_for_level_base = 16U << 20;
-  options.max_compaction_bytes = 32U << 20;  // what a compaction takes twice while it runs: see Store::measure()
+  options.max_compaction_bytes = 32U << 20;       // what a compaction takes twice while it runs: see Store::measure()
   options.compression = rocksdb::kNoCompression;  // what is big in it are hashes
   options.max_background_jobs = 2;
   options.max_open_files = -1;  // a table that is not open cannot answer from memory
@@ -483,7 +483,7 @@ Result<std::vector<RepositoryKey>> Catalog::links(const Digest& blob) const {
 }
 
 Result<std::vector<NamedReferrer>> Catalog::referrers(const RepositoryKey& repository, const Digest& subject, const std::optional<Digest>& last,
-                                                     size_t limit) const {
+                                                      size_t limit) const {
   const std::string prefix = referrer_prefix(repository, subject);
   std::vector<NamedReferrer> referrers;
   if (limit == 0) return referrers;

@@ -94,9 +94,7 @@ Hasher::~Hasher() = default;
 Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 
-void Hasher::update(std::span<const char> data) {
-  EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), data.data(), data.size());
-}
+void Hasher::update(std::span<const char> data) { EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), data.data(), data.size()); }
 
 Digest Hasher::finish() {
   std::array<uint8_t, EVP_MAX_MD_SIZE> bytes{};

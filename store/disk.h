@@ -55,7 +55,7 @@ class Disk {
  public:
   virtual ~Disk() = default;
 
-  [[nodiscard]] virtual Result<SharedFile> open(const std::filesystem::path& path) = 0;             // to read
+  [[nodiscard]] virtual Result<SharedFile> open(const std::filesystem::path& path) = 0;              // to read
   [[nodiscard]] virtual Result<SharedFile> open_for_writing(const std::filesystem::path& path) = 0;  // made if absent
 
   // Everything or an error; a short write is continued.

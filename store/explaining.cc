@@ -44,7 +44,8 @@ Result<std::vector<std::string>> Store::why(const Digest& digest) {
   Explanation explanation;
   if (*record) {
     const std::string owner = (*record)->route.empty() ? "nobody" : (*record)->route;
-    explanation.add(0, digest.text() + ": " + std::to_string((*record)->size) + " bytes, on the account of " + owner + ", last used " + time_text((*record)->used_at));
+    explanation.add(
+        0, digest.text() + ": " + std::to_string((*record)->size) + " bytes, on the account of " + owner + ", last used " + time_text((*record)->used_at));
   } else {
     explanation.add(0, digest.text() + ": not stored");
   }
@@ -69,7 +70,8 @@ Result<std::vector<std::string>> Store::why(const std::string& name, const std::
     const auto record = catalog_->tag(repository, tag, Reach::disk);
     if (!record) return failure(record.error());
     if (!*record) continue;
-    lines.push_back(name_text(repository) + ":" + tag + " names " + (*record)->digest.text() + ", set " + time_text((*record)->set_at) + policy_text(repository, tag));
+    lines.push_back(name_text(repository) + ":" + tag + " names " + (*record)->digest.text() + ", set " + time_text((*record)->set_at) +
+                    policy_text(repository, tag));
     auto more = why((*record)->digest);
     if (!more) return more;
     lines.insert(lines.end(), more->begin(), more->end());

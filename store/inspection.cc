@@ -7,11 +7,11 @@ namespace breakwater::store {
 namespace {
 
 constexpr size_t kRowsAtOnce = 256;
-constexpr size_t kBlobsAtOnce = 8;           // a walk that goes on from a position looks at so many again at most
+constexpr size_t kBlobsAtOnce = 8;  // a walk that goes on from a position looks at so many again at most
 constexpr size_t kPieceBytes = 1U << 20;
 constexpr uint64_t kManifestBytesMax = 4U << 20;  // as the distribution specification has it
-constexpr uint64_t kRowWorth = 4096;         // a catalog's row, and what is looked up for it
-constexpr uint64_t kOpenWorth = 256U << 10;  // what a spinning disk reads in the time of the seeks that opening a file takes
+constexpr uint64_t kRowWorth = 4096;              // a catalog's row, and what is looked up for it
+constexpr uint64_t kOpenWorth = 256U << 10;       // what a spinning disk reads in the time of the seeks that opening a file takes
 
 }  // namespace
 

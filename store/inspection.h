@@ -98,10 +98,10 @@ class Inspection {
   const Parts parts_;
   Findings& findings_;
   Stage stage_ = Stage::tags;
-  std::string position_;      // in the stage
-  std::string page_begin_;    // where the contents' page begins
+  std::string position_;    // in the stage
+  std::string page_begin_;  // where the contents' page begins
   std::vector<UsedBlob> page_;
-  size_t at_ = 0;             // of the page
+  size_t at_ = 0;  // of the page
   std::optional<Reading> reading_;
   bool is_second_look_ = false;
   std::optional<Edge> known_parent_;  // the last edge whose parent was looked for and found

@@ -13,7 +13,7 @@ struct Store::Put {
   std::string_view bytes;
   const ManifestContent& content;
   const std::vector<std::string>& tags;
-  bool needs_children = false;   // a push: nothing is stored while one is missing
+  bool needs_children = false;       // a push: nothing is stored while one is missing
   std::vector<Digest> missing = {};  // those
 };
 
@@ -25,8 +25,8 @@ Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& dige
   return put(one, durability);
 }
 
-Result<std::vector<Digest>> Store::push_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes,
-                                                 const ManifestContent& content, const std::vector<std::string>& tags) {
+Result<std::vector<Digest>> Store::push_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
+                                                 const std::vector<std::string>& tags) {
   // Asked before anything is stored, and so that the answer under the lock comes from memory.
   auto missing = missing_children(repository, content);
   if (!missing || !missing->empty()) return missing;

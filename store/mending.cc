@@ -69,10 +69,8 @@ Result<bool> Store::drop_stray(const Edge& edge) {
   batch.remove_edge(edge.child, edge.repository, edge.parent);
   look_soon(batch, edge.repository, edge.child);
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
-  log_.error("edge_dropped", {{"route", edge.repository.route},
-                              {"repository", edge.repository.repository},
-                              {"parent", edge.parent.text()},
-                              {"child", edge.child.text()}});
+  log_.error("edge_dropped",
+             {{"route", edge.repository.route}, {"repository", edge.repository.repository}, {"parent", edge.parent.text()}, {"child", edge.child.text()}});
   return true;
 }
 

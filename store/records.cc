@@ -154,9 +154,7 @@ std::string encode(const UploadRecord& record) {
       .take();
 }
 
-std::string encode(const BlobRecord& record) {
-  return Encoder().number(record.size).text(record.route).time(record.stored_at).time(record.used_at).take();
-}
+std::string encode(const BlobRecord& record) { return Encoder().number(record.size).text(record.route).time(record.stored_at).time(record.used_at).take(); }
 
 std::string encode(const ScrubRecord& record) { return Encoder().time(record.passed_at).text(record.position).take(); }
 

@@ -34,9 +34,7 @@ struct Error {
 template <class T = void>
 using Result = tl::expected<T, Error>;
 
-inline tl::unexpected<Error> failure(Error::Kind kind, std::string message) {
-  return tl::unexpected<Error>(Error{kind, std::move(message), 0});
-}
+inline tl::unexpected<Error> failure(Error::Kind kind, std::string message) { return tl::unexpected<Error>(Error{kind, std::move(message), 0}); }
 inline tl::unexpected<Error> failure(Error error) { return tl::unexpected<Error>(std::move(error)); }
 
 }  // namespace breakwater

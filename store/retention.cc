@@ -25,7 +25,8 @@ bool matches_any(std::span<const std::string> patterns, const std::string& name)
 
 const RetentionPolicy& policy_of(std::span<const RetentionPolicy> policies, const std::string& repository) {
   static const RetentionPolicy kKeepsAll;
-  const auto found = std::find_if(policies.begin(), policies.end(), [&](const RetentionPolicy& policy) { return matches_any(policy.repositories, repository); });
+  const auto found =
+      std::find_if(policies.begin(), policies.end(), [&](const RetentionPolicy& policy) { return matches_any(policy.repositories, repository); });
   return found == policies.end() ? kKeepsAll : *found;
 }
 

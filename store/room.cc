@@ -116,9 +116,8 @@ Result<> Store::evict_mirrored(const std::string& route, uint64_t size, Eviction
     const bool is_widest = found->complete || blobs_max >= kCandidatesMax;
     if (chosen.empty() && is_widest) break;
     // A manifest goes only when no blob is left that could go instead.
-    const bool has_manifest = std::any_of(chosen.begin(), chosen.end(), [&](size_t index) {
-      return found->candidates[index].kind == EvictionCandidate::Kind::manifest;
-    });
+    const bool has_manifest =
+        std::any_of(chosen.begin(), chosen.end(), [&](size_t index) { return found->candidates[index].kind == EvictionCandidate::Kind::manifest; });
     if (!is_widest && (chosen.empty() || has_manifest)) {
       blobs_max *= kCandidatesGrowth;
       continue;
@@ -165,9 +164,7 @@ Result<Store::Evictables> Store::evictables(size_t blobs_max) {
 
 Result<> Store::add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found) {
   // One record that cannot be read must not keep all the others in the store.
-  const auto skip = [&](const Digest& digest, const Error& error) {
-    log_.error("blob_not_evictable", {{"digest", digest.text()}, {"error", error.message}});
-  };
+  const auto skip = [&](const Digest& digest, const Error& error) { log_.error("blob_not_evictable", {{"digest", digest.text()}, {"error", error.message}}); };
   auto blobs = catalog_->least_recently_used(route, blobs_max, skip);
   if (!blobs) return failure(blobs.error());
   if (blobs->size() == blobs_max) found.complete = false;

@@ -64,9 +64,7 @@ void Scrub::found(const Result<bool>& real, std::string_view what, const Digest&
 
 void Scrub::corrupt(const UsedBlob& blob, const Error& error) { found(store_.mend_corrupt(blob), "blob_corrupt", blob.digest, error.message); }
 
-void Scrub::unreadable(const UsedBlob& blob, const Error& error) {
-  found(store_.mend_unreadable(blob), "blob_unreadable", blob.digest, error.message);
-}
+void Scrub::unreadable(const UsedBlob& blob, const Error& error) { found(store_.mend_unreadable(blob), "blob_unreadable", blob.digest, error.message); }
 
 void Scrub::readable(const UsedBlob& blob) {
   bytes_ += blob.record.size;

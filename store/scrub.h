@@ -59,9 +59,9 @@ class Scrub final : private Findings {
   Log& log_;
   const Inspection::Parts parts_;
   std::optional<Inspection> walk_;
-  std::string position_;  // where the next walk begins
+  std::string position_;             // where the next walk begins
   std::set<std::string> malformed_;  // records that this walk could not understand
-  uint64_t unsaved_ = 0;  // worth of the steps since the position was saved
+  uint64_t unsaved_ = 0;             // worth of the steps since the position was saved
   std::atomic<uint64_t> bytes_ = 0, found_ = 0;
   std::atomic<Time::rep> passed_at_ = 0;
 };

@@ -40,11 +40,11 @@ namespace breakwater::store {
 
 struct StoreSettings {
   std::filesystem::path data = "data";
-  uint64_t bytes_max = Budget::kUnbounded;               // the whole store
-  std::map<std::string, uint64_t> route_bytes_max;       // by route name; absent = only the whole bounds it
-  std::vector<std::string> mirror_routes;                // routes whose blobs may be evicted at will
+  uint64_t bytes_max = Budget::kUnbounded;          // the whole store
+  std::map<std::string, uint64_t> route_bytes_max;  // by route name; absent = only the whole bounds it
+  std::vector<std::string> mirror_routes;           // routes whose blobs may be evicted at will
   uint64_t catalog_cache_bytes = 8ULL << 20;
-  Time::duration lease = std::chrono::hours(1);  // for so long what a client of a registry was told exists is not collected
+  Time::duration lease = std::chrono::hours(1);                   // for so long what a client of a registry was told exists is not collected
   std::map<std::string, std::vector<RetentionPolicy>> retention;  // of registries, by route name: the first that speaks of a repository counts
 };
 
@@ -152,10 +152,8 @@ class Store {
     ManifestRecord record;
   };
   // A manifest that the repository has, or that one of its tags names, leased, and with it all that the manifest names. Likewise.
-  [[nodiscard]] Result<HeldManifest> hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach,
-                                                   Leases::Kind lease = Leases::Kind::told);
-  [[nodiscard]] Result<HeldManifest> hold_tag(const RepositoryKey& repository, const std::string& tag, Reach reach,
-                                              Leases::Kind lease = Leases::Kind::told);
+  [[nodiscard]] Result<HeldManifest> hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach, Leases::Kind lease = Leases::Kind::told);
+  [[nodiscard]] Result<HeldManifest> hold_tag(const RepositoryKey& repository, const std::string& tag, Reach reach, Leases::Kind lease = Leases::Kind::told);
 
   // Lets `to` serve a blob that a repository of the same route has: the one called `from`, or any if that is empty. False if none has it.
   [[nodiscard]] Result<bool> mount_blob(const RepositoryKey& to, const std::string& from, const Digest& digest);
@@ -411,7 +409,7 @@ class Store {
   Broken broken_;
   std::mutex backing_up_;
   std::mutex collecting_;
-  std::vector<Trashed> trash_;  // unlinked from the catalog; wants collecting_
+  std::vector<Trashed> trash_;                       // unlinked from the catalog; wants collecting_
   std::map<std::string, std::string> retention_at_;  // by route: the repository behind which apply_retention() goes on; wants collecting_
   std::atomic<uint64_t> collected_manifests_ = 0, collected_blobs_ = 0, collected_bytes_ = 0, collected_tags_ = 0;
   bool is_open_ = false;

@@ -181,7 +181,8 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {registry_with(R"("cache_tags": ["*cache*", "a/b"])"), "routes[0].registry.cache_tags: expected the characters of tags and *"},
       {registry_with(R"("protect": ["a/b"])"), "routes[0].registry.protect: expected the characters of tags and *"},
       {registry_with(R"("retention": [{"keep_last": 3}])"), "routes[0].registry.retention[0].repositories: is missing"},
-      {registry_with(R"("retention": [{"repositories": ["CI"]}])"), "routes[0].registry.retention[0].repositories: expected the characters of repositories' names"},
+      {registry_with(R"("retention": [{"repositories": ["CI"]}])"),
+       "routes[0].registry.retention[0].repositories: expected the characters of repositories' names"},
       {registry_with(R"("retention": [{"repositories": "*", "keep": 3}])"), "routes[0].registry.retention[0].keep: unknown key"},
       {registry_with(R"("cache_tags": [1])"), "routes[0].registry.cache_tags: must be an array of strings"},
       {registry_with(R"("keep": 3)"), "routes[0].registry.keep: unknown key"},
@@ -220,7 +221,8 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {R"({"routes": [{"name": "a b", "listen": ["127.0.0.1:1"], "mirror": {)" + kMirror + "}}]}", "routes[0].name: may have lower-case letters"},
       {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "one.example"}}]})", "routes[0].mirror.upstream: must begin with https://"},
       {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "ftp://one.example"}}]})", "routes[0].mirror.upstream: must begin with"},
-      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "https://one.example/v2"}}]})", "routes[0].mirror.upstream: must be a scheme and a host"},
+      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "https://one.example/v2"}}]})",
+       "routes[0].mirror.upstream: must be a scheme and a host"},
       {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "https://me:x@one.example"}}]})", "routes[0].mirror.upstream: must be"},
   };
   for (const auto& [json, beginning] : kMistakes) {
@@ -246,13 +248,15 @@ TEST_CASE("an address to listen on is a host and a port") {
 
 TEST_CASE("two routes may not have one name, one address or one registry") {
   const auto route = [](const std::string& name, const std::string& port, const std::string& registry) {
-    return R"({"name": ")" + name + R"(", "listen": ["127.0.0.1:)" + port + R"("], "mirror": {"registry": ")" + registry + R"(", "upstream": "https://one.example"}})";
+    return R"({"name": ")" + name + R"(", "listen": ["127.0.0.1:)" + port + R"("], "mirror": {"registry": ")" + registry +
+           R"(", "upstream": "https://one.example"}})";
   };
   const auto two = [&](const std::string& other) { return errors_of(R"({"routes": [)" + route("one", "5000", "one.example") + "," + other + "]}"); };
   CHECK(two(route("two", "5001", "two.example")).empty());
   CHECK(two(route("one", "5001", "two.example")) == std::vector<std::string>{"routes[1].name: name \"one\" is taken by routes[0].name"});
   CHECK(two(route("two", "5000", "two.example")) == std::vector<std::string>{"routes[1].listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"});
-  CHECK(two(route("two", "5001", "one.example")) == std::vector<std::string>{"routes[1].mirror.registry: registry \"one.example\" is taken by routes[0].mirror.registry"});
+  CHECK(two(route("two", "5001", "one.example")) ==
+        std::vector<std::string>{"routes[1].mirror.registry: registry \"one.example\" is taken by routes[0].mirror.registry"});
 }
 
 TEST_CASE("port 0 may be asked for many times") {
@@ -268,7 +272,8 @@ TEST_CASE("all mistakes are told at once, those of two keys together too") {
     "colour": "blue"
   })");
   CHECK(lines.size() == 6);
-  for (const char* beginning : {"routes[0].mirror.fresh:", "routes[1].mirror.upstream:", "routes[1].bytes_max:", "colour:", "routes[1].name:", "routes[1].listen:"}) {
+  for (const char* beginning :
+       {"routes[0].mirror.fresh:", "routes[1].mirror.upstream:", "routes[1].bytes_max:", "colour:", "routes[1].name:", "routes[1].listen:"}) {
     INFO(beginning);
     CHECK(has_line(lines, beginning));
   }

@@ -34,9 +34,11 @@ TEST_CASE("what images come from and go to is understood") {
 }
 
 TEST_CASE("what an import or a backup needs cannot be left out") {
-  for (const auto& arguments : std::initializer_list<std::initializer_list<const char*>>{
-           {"import", "--from", "/old"}, {"import", "--route", "private"}, {"import", "--from", "/a", "--layout", "/b", "--route", "private"},
-           {"export", "--route", "private"}, {"backup"}}) {
+  for (const auto& arguments : std::initializer_list<std::initializer_list<const char*>>{{"import", "--from", "/old"},
+                                                                                         {"import", "--route", "private"},
+                                                                                         {"import", "--from", "/a", "--layout", "/b", "--route", "private"},
+                                                                                         {"export", "--route", "private"},
+                                                                                         {"backup"}}) {
     CHECK(std::get<Exit>(parsed(arguments)).code == 2);
   }
 }

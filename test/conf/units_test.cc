@@ -34,8 +34,8 @@ TEST_CASE("a size that no disk has is too large, not wrapped around") {
 }
 
 TEST_CASE("a time is a whole number and a unit from milliseconds to days") {
-  const std::vector<std::pair<std::string, int64_t>> kGood = {{"0", 0},        {"0s", 0},          {"500ms", 500},        {"60s", 60'000},
-                                                              {"5m", 300'000}, {"168h", 604'800'000}, {"30d", 2'592'000'000}};
+  const std::vector<std::pair<std::string, int64_t>> kGood = {
+      {"0", 0}, {"0s", 0}, {"500ms", 500}, {"60s", 60'000}, {"5m", 300'000}, {"168h", 604'800'000}, {"30d", 2'592'000'000}};
   for (const auto& [text, ms] : kGood) {
     INFO(text);
     auto parsed = parse_duration_ms(text);

@@ -20,7 +20,7 @@ using test::FaultyDisk;
 using test::PushedWorld;
 
 constexpr uint64_t kGeneration = 12'288;  // one layer and its manifest, on the disk
-constexpr uint64_t kGenerations = 6;   // for which a bounded registry has room
+constexpr uint64_t kGenerations = 6;      // for which a bounded registry has room
 constexpr int kStepsMax = 400;
 const RepositoryKey kMirrored{"dockerhub", "library/alpine"};
 

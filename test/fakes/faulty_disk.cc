@@ -14,8 +14,9 @@ using Path = std::filesystem::path;
 using store::File;
 
 constexpr uint64_t kPage = 4096;
-constexpr std::array<const char*, FaultyDisk::kOperations> kNames = {"open",   "open for writing", "write",  "read",             "truncate", "sync", "sync directory",
-                                                                     "read ahead", "stat",         "rename", "link", "remove", "make directories", "list",     "space"};
+constexpr std::array<const char*, FaultyDisk::kOperations> kNames = {
+    "open", "open for writing", "write", "read",   "truncate",         "sync", "sync directory", "read ahead",
+    "stat", "rename",           "link",  "remove", "make directories", "list", "space"};
 
 size_t index_of(FaultyDisk::Operation operation) { return static_cast<size_t>(operation); }
 

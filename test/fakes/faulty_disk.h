@@ -28,7 +28,23 @@ namespace breakwater::test {
 
 class FaultyDisk final : public store::Disk {
  public:
-  enum class Operation { open, open_for_writing, write, read, truncate, sync, sync_directory, read_ahead, stat, rename, link, remove, make_directories, list, space };
+  enum class Operation {
+    open,
+    open_for_writing,
+    write,
+    read,
+    truncate,
+    sync,
+    sync_directory,
+    read_ahead,
+    stat,
+    rename,
+    link,
+    remove,
+    make_directories,
+    list,
+    space
+  };
   static constexpr size_t kOperations = 15;
 
   // `graves` is a folder of the same file system for removed files; without it, removals and replacements outlive a power cut.

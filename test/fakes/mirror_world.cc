@@ -47,8 +47,8 @@ struct MirrorWorld::Running {
 };
 
 MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin& origin, const std::string& route, const std::string& registry)
-    : mirror(routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills, running.passage, origin, running.manifests,
-                                 world.files.clock, world.files.log),
+    : mirror(routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills, running.passage, origin, running.manifests, world.files.clock,
+                                 world.files.log),
              [&] {
                auto settings = world.mirror_settings;
                settings.route = route;
@@ -143,8 +143,9 @@ proxy::Fills& MirrorWorld::fills() { return running_->fills; }
 bool MirrorWorld::holds(const store::Digest& digest) { return std::filesystem::exists(store().blobs().path_of(digest)); }
 
 std::string image_of(const store::Digest& config, size_t config_size, const std::vector<std::pair<store::Digest, size_t>>& layers) {
-  std::string json = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" +
-                     config.text() + R"(","size":)" + std::to_string(config_size) + R"(},"layers":[)";
+  std::string json =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" +
+      config.text() + R"(","size":)" + std::to_string(config_size) + R"(},"layers":[)";
   for (size_t i = 0; i < layers.size(); ++i) {
     json += std::string(i > 0 ? "," : "") + R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")" + layers[i].first.text() +
             R"(","size":)" + std::to_string(layers[i].second) + "}";

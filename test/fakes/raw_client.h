@@ -32,13 +32,13 @@ class RawClient {
 
   // --- receiving; less than asked for if the server ends before
   std::string receive(size_t bytes);
-  std::string receive_head();            // through its empty line
-  std::string receive_reply();           // head and body, as Content-Length, chunks (left as they are) or the end say
-  std::string receive_reply_to_head();   // the reply to a HEAD: no body, whatever its headers say
+  std::string receive_head();           // through its empty line
+  std::string receive_reply();          // head and body, as Content-Length, chunks (left as they are) or the end say
+  std::string receive_reply_to_head();  // the reply to a HEAD: no body, whatever its headers say
   std::string receive_to_end();
-  bool ended();                          // the server has closed, or does so within a few turns, and all was received
+  bool ended();  // the server has closed, or does so within a few turns, and all was received
   bool was_reset() const { return failed_; }
-  size_t received() const;               // bytes that wait
+  size_t received() const;  // bytes that wait
 
   // --- leaving
   void end_sending();  // half-close: still receives

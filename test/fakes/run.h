@@ -42,7 +42,7 @@ T run(proxy::Loop& loop, proxy::Task<T> task) {
   auto watchdog = detail::stop_after(loop, kRunMax);
   running.start();
   watchdog.start();
-  loop.run();  // returns at once if the Task has ended already
+  loop.run();                            // returns at once if the Task has ended already
   if (running.done()) running.result();  // throws what the Task threw
   if (!result) throw std::runtime_error("the Task did not end in time");
   if constexpr (!std::is_void_v<T>) return std::move(*result);

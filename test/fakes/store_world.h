@@ -111,8 +111,7 @@ struct StoreWorld {
   }
 
   // What a fill does. Its time of use is now.
-  Result<store::Blob> put(const store::RepositoryKey& repository, const std::string& content,
-                          store::Durability durability = store::Durability::buffered) {
+  Result<store::Blob> put(const store::RepositoryKey& repository, const std::string& content, store::Durability durability = store::Durability::buffered) {
     const store::Digest digest = digest_of(content);
     auto partial = store->receive(repository.route, store::Store::fill_id(digest), store::Algorithm::sha256);
     if (!partial) return failure(partial.error());

@@ -75,17 +75,17 @@ TEST_CASE("a head is a request or is refused with the status that says why, howe
       Row{"an empty Host", get("Host:\r\n"), 0}, Row{"empty lines first", "\r\n\r\n" + get("Host: x\r\n"), 0},
       Row{"HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", 0}, Row{"the absolute form", "GET http://x/a HTTP/1.1\r\nHost: x\r\n\r\n", 0},
       Row{"obs-text in a value", get("Host: x\r\nX: \xc3\xa9\r\n"), 0}, Row{"a tab in a value", get("Host: x\r\nX: a\tb\r\n"), 0},
-      Row{"the same Content-Length twice", post("Content-Length: 0\r\nContent-Length: 0\r\n", ""), 0},
-      Row{"no Host", get(""), 400}, Row{"two Hosts", get("Host: x\r\nHost: x\r\n"), 400}, Row{"a Host with a path", get("Host: x/y\r\n"), 400},
-      Row{"a Host with a space", get("Host: x y\r\n"), 400},
-      Row{"lengths that differ", post("Content-Length: 1\r\nContent-Length: 2\r\n", "ab"), 400},
+      Row{"the same Content-Length twice", post("Content-Length: 0\r\nContent-Length: 0\r\n", ""), 0}, Row{"no Host", get(""), 400},
+      Row{"two Hosts", get("Host: x\r\nHost: x\r\n"), 400}, Row{"a Host with a path", get("Host: x/y\r\n"), 400},
+      Row{"a Host with a space", get("Host: x y\r\n"), 400}, Row{"lengths that differ", post("Content-Length: 1\r\nContent-Length: 2\r\n", "ab"), 400},
       Row{"a list of lengths that differ", post("Content-Length: 1, 2\r\n", "ab"), 400}, Row{"a signed length", post("Content-Length: +1\r\n", "a"), 400},
       Row{"a negative length", post("Content-Length: -1\r\n", ""), 400}, Row{"a length in hex", post("Content-Length: 0x1\r\n", "a"), 400},
       Row{"an empty length", post("Content-Length:\r\n", ""), 400}, Row{"a length past 64 bits", post("Content-Length: 18446744073709551616\r\n", ""), 400},
       Row{"length, then coding", post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400},
       Row{"coding, then length", post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"), 400},
       Row{"chunked twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400},
-      Row{"an unknown coding", post("Transfer-Encoding: gzip\r\n", ""), 501}, Row{"a coding before chunked", post("Transfer-Encoding: gzip, chunked\r\n", ""), 501},
+      Row{"an unknown coding", post("Transfer-Encoding: gzip\r\n", ""), 501},
+      Row{"a coding before chunked", post("Transfer-Encoding: gzip, chunked\r\n", ""), 501},
       Row{"a coding that is not quite chunked", post("Transfer-Encoding: chunkedx\r\n", ""), 501},
       Row{"a coding in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
       Row{"an unknown expectation", get("Host: x\r\nExpect: cake\r\n"), 417}, Row{"HTTP/2", "PRI * HTTP/2.0\r\n\r\n", 505},
@@ -95,12 +95,14 @@ TEST_CASE("a head is a request or is refused with the status that says why, howe
       Row{"a header without name", get("Host: x\r\n: y\r\n"), 400}, Row{"NUL in a value", get(std::string("Host: x\r\nX: a\0b\r\n", 17)), 400},
       Row{"a control character in a value", get("Host: x\r\nX: a\x01\r\n"), 400}, Row{"DEL in a value", get("Host: x\r\nX: a\x7f\r\n"), 400},
       Row{"CR alone in a value", get("Host: x\r\nX: a\rb\r\n"), 400}, Row{"LF alone", "GET / HTTP/1.1\nHost: x\n\n", 400},
-      Row{"LF alone at the end of a header", "GET / HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", 400}, Row{"a space in the target", "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-      Row{"a fragment", "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", 400}, Row{"a byte over 127 in the target", "GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      Row{"LF alone at the end of a header", "GET / HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", 400},
+      Row{"a space in the target", "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400}, Row{"a fragment", "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      Row{"a byte over 127 in the target", "GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       Row{"a target that is none", "GET a HTTP/1.1\r\nHost: x\r\n\r\n", 400}, Row{"no method", " / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       Row{"a method that is no token", "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", 400}, Row{"TLS", "\x16\x03\x01\x02", 400},
       Row{"a target over 8 KiB", "GET /" + std::string(8 * 1024, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", 414},
-      Row{"a request line without end", "GET /" + std::string(17 * 1024, 'a'), 414}, Row{"a head over 16 KiB", get("Host: x\r\nX: " + std::string(17 * 1024, 'a') + "\r\n"), 431});
+      Row{"a request line without end", "GET /" + std::string(17 * 1024, 'a'), 414},
+      Row{"a head over 16 KiB", get("Host: x\r\nX: " + std::string(17 * 1024, 'a') + "\r\n"), 431});
   INFO(row.name);
   for (const auto& cuts : {std::vector<size_t>(), row.text.size() > 2000 ? std::vector<size_t>(1, 1500) : every_byte(row.text)}) {
     auto parsed = parse(row.text, cuts);
@@ -150,7 +152,8 @@ TEST_CASE("the head of a chunk has a limit") {
 }
 
 TEST_CASE("a body is handed out in pieces of the size that is asked for") {
-  auto text = GENERATE(as<std::string>(), post("Content-Length: 10\r\n", "0123456789"), post("Transfer-Encoding: chunked\r\n", "7\r\n0123456\r\n3\r\n789\r\n0\r\n\r\n"));
+  auto text = GENERATE(as<std::string>(), post("Content-Length: 10\r\n", "0123456789"),
+                       post("Transfer-Encoding: chunked\r\n", "7\r\n0123456\r\n3\r\n789\r\n0\r\n\r\n"));
   std::unique_ptr<evbuffer, FreeBuffer> input(evbuffer_new());
   evbuffer_add(input.get(), text.data(), text.size());
   RequestParser parser(RequestParser::Limits{});

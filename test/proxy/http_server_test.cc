@@ -85,9 +85,9 @@ struct World {
   Workers workers;
   Buffers buffers;
   ServerSettings settings;
-  Signal go_on;     // for routes that wait for the test
+  Signal go_on;  // for routes that wait for the test
   bool going = false;
-  int alive = 0;    // routes' Tasks
+  int alive = 0;  // routes' Tasks
   std::vector<std::string> seen;
   std::optional<HttpServer> server;
   std::string address;
@@ -220,7 +220,8 @@ TEST_CASE("malformed requests are answered in plain words and the connection clo
   auto client = world.client();
   client.send("GET / HTTP/1.1\r\n\r\n" + get("/never"));
   CHECK(client.receive_to_end() ==
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\nConnection: close\r\n\r\nthere is no Host\n");
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\nConnection: "
+        "close\r\n\r\nthere is no Host\n");
   CHECK(world.server->stats().malformed_total == 1);
   CHECK(world.seen.empty());
   client.leave();
@@ -337,7 +338,8 @@ TEST_CASE("out of descriptors, clients wait and are served once there are some a
 TEST_CASE("an address that is none, or is taken, cannot be listened on") {
   World world;
   world.serve(hello_route(world));
-  for (const char* bad : {"", "localhost", "127.0.0.1", "[::1]", "127.0.0.1:x", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1: 1", "[]:1", "[::1:5000", "::1:5000"}) {
+  for (const char* bad :
+       {"", "localhost", "127.0.0.1", "[::1]", "127.0.0.1:x", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1: 1", "[]:1", "[::1:5000", "::1:5000"}) {
     INFO(bad);
     auto bound = world.server->listen(bad);
     REQUIRE_FALSE(bound);
@@ -473,8 +475,9 @@ TEST_CASE("HEAD has the head that GET would have, and no body") {
     const char* target;
     const char* reply;
   };
-  for (const Row& row : {Row{"/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"}, Row{"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"},
-                         Row{"/shared", "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n"}}) {
+  for (const Row& row :
+       {Row{"/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"}, Row{"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"},
+        Row{"/shared", "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n"}}) {
     client.send("HEAD " + std::string(row.target) + " HTTP/1.1\r\n" + kHost);
     CHECK(client.receive_reply_to_head() == row.reply);
   }
@@ -504,7 +507,8 @@ TEST_CASE("a route that fails before its reply answers 500, and the connection g
   for (const char* target : {"/nothing", "/throws", "/nothing"}) {
     client.send(get(target));
     CHECK(client.receive_reply() ==
-          "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 15\r\n\r\ninternal error\n");
+          "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: "
+          "15\r\n\r\ninternal error\n");
   }
   CHECK(world.log.contains("a bug"));
   CHECK(world.log.count("route_failed") == 3);

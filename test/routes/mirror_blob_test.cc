@@ -8,9 +8,7 @@ namespace {
 
 constexpr const char* kRepository = "library/alpine";
 
-std::string blob_target(const store::Digest& digest, const std::string& repository = kRepository) {
-  return "/v2/" + repository + "/blobs/" + digest.text();
-}
+std::string blob_target(const store::Digest& digest, const std::string& repository = kRepository) { return "/v2/" + repository + "/blobs/" + digest.text(); }
 std::string hub_path(const store::Digest& digest) { return FakeRegistry::blob_path(kRepository, digest); }
 
 size_t downloads(const MirrorWorld& world, const store::Digest& digest) { return world.hub.count("GET", hub_path(digest)); }
@@ -167,8 +165,11 @@ TEST_CASE("a stalled upstream is given up after the stall timeout and the fill g
 
 TEST_CASE("no client completes a wrong body, nothing of it is stored, and the next request is fetched anew") {
   const std::vector<std::pair<std::string, Fault>> faults = {
-      {"a wrong last byte", Fault::wrong_last_byte()}, {"too few bytes", Fault::too_few(10)},      {"too many bytes", Fault::too_many(10)},
-      {"a web page with 200", Fault::html()},          {"206 where 200 was due", Fault::partial_unasked()},
+      {"a wrong last byte", Fault::wrong_last_byte()},
+      {"too few bytes", Fault::too_few(10)},
+      {"too many bytes", Fault::too_many(10)},
+      {"a web page with 200", Fault::html()},
+      {"206 where 200 was due", Fault::partial_unasked()},
   };
   for (const auto& [name, fault] : faults) {
     for (const size_t size : {size_t(1000), size_t(1 << 20)}) {

@@ -15,9 +15,7 @@ std::string type() { return std::string(routes::kOciManifest); }
 std::string target_of(const std::string& reference) { return std::string("/v2/") + kRepository + "/manifests/" + reference; }
 std::string path_of(const std::string& reference) { return FakeRegistry::manifest_path(kRepository, reference); }
 
-std::string image(uint32_t seed) {
-  return image_of(digest_of("config" + std::to_string(seed)), 100, {{digest_of("layer" + std::to_string(seed)), 1000}});
-}
+std::string image(uint32_t seed) { return image_of(digest_of("config" + std::to_string(seed)), 100, {{digest_of("layer" + std::to_string(seed)), 1000}}); }
 
 size_t questions(const MirrorWorld& world, const std::string& reference = "3.20") {
   return world.hub.count("HEAD", path_of(reference)) + world.hub.count("GET", path_of(reference));
@@ -310,8 +308,9 @@ TEST_CASE("bad names, digests and tags are refused before upstream hears of them
 TEST_CASE("tag lists come from upstream with a relative Link, are kept a while, and outlive it") {
   MirrorWorld world;
   const std::string path = "/v2/library/alpine/tags/list";
-  world.hub.answer(path, Canned(200, {{"Content-Type", "application/json"}, {"Link", "<https://elsewhere/v2/library/alpine/tags/list?n=2&last=b>; rel=\"next\""}},
-                                R"({"name":"library/alpine","tags":["a","b"]})"));
+  world.hub.answer(path,
+                   Canned(200, {{"Content-Type", "application/json"}, {"Link", "<https://elsewhere/v2/library/alpine/tags/list?n=2&last=b>; rel=\"next\""}},
+                          R"({"name":"library/alpine","tags":["a","b"]})"));
   const auto answer = world.get(path + "?n=2");
   CHECK(answer.status == 200);
   CHECK(answer.body == R"({"name":"library/alpine","tags":["a","b"]})");
@@ -341,8 +340,8 @@ TEST_CASE("referrers come from upstream's API, filtered when it did not filter")
   MirrorWorld world;
   const auto subject = digest_of("subject");
   const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
-                            R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest_of("a").text() +
-                            R"(","size":1,"artifactType":"a/a"},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+                            R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+                            digest_of("a").text() + R"(","size":1,"artifactType":"a/a"},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
                             digest_of("b").text() + R"(","size":1,"artifactType":"b/b"}]})";
   world.hub.answer("/v2/library/alpine/referrers/" + subject.text(), Canned(200, {{"Content-Type", std::string(routes::kOciIndex)}}, index));
   const auto all = world.get("/v2/library/alpine/referrers/" + subject.text());
@@ -368,7 +367,8 @@ TEST_CASE("an upstream without referrers, or with a web page there, is asked for
     CHECK(none.body.find("\"manifests\":[]") != std::string::npos);
     world.clock().advance(seconds(11));
     const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
-                              R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest_of("s").text() + R"(","size":1}]})";
+                              R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+                              digest_of("s").text() + R"(","size":1}]})";
     world.hub.manifest(kRepository, "sha256-" + subject.hex(), std::string(routes::kOciIndex), index);
     CHECK(world.get(path).body.find(digest_of("s").text()) != std::string::npos);
   }

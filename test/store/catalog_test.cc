@@ -113,8 +113,7 @@ TEST_CASE("repositories are listed once each, in byte order") {
     }
     batch.put_manifest({"ghcr", "b"}, digest("m"), {});
   });
-  CHECK(*world.catalog->repositories("dockerhub", "", 10) ==
-        std::vector<std::string>{"a", "library/alpine", "library/alpine-slim", "library/alpine/extra"});
+  CHECK(*world.catalog->repositories("dockerhub", "", 10) == std::vector<std::string>{"a", "library/alpine", "library/alpine-slim", "library/alpine/extra"});
   CHECK(*world.catalog->repositories("dockerhub", "library/alpine", 1) == std::vector<std::string>{"library/alpine-slim"});
 }
 

@@ -23,8 +23,8 @@ TEST_CASE("a digest is printed as it was parsed") {
 TEST_CASE("what is no digest is refused as invalid") {
   const std::string hex64(64, 'a');
   for (const std::string& text : {std::string(), std::string("sha256"), std::string("sha256:"), "sha256:" + hex64.substr(1), "sha256:" + hex64 + "a",
-                                  "sha256:" + std::string(64, 'A'), "sha256:" + hex64.substr(1) + "g", "sha512:" + hex64, "md5:" + hex64,
-                                  "SHA256:" + hex64, " sha256:" + hex64, "sha256:" + hex64 + "\n", "sha256:" + hex64.substr(1) + std::string(1, '\0')}) {
+                                  "sha256:" + std::string(64, 'A'), "sha256:" + hex64.substr(1) + "g", "sha512:" + hex64, "md5:" + hex64, "SHA256:" + hex64,
+                                  " sha256:" + hex64, "sha256:" + hex64 + "\n", "sha256:" + hex64.substr(1) + std::string(1, '\0')}) {
     const auto digest = Digest::parse(text);
     REQUIRE_FALSE(digest);
     CHECK(digest.error().kind == Error::Kind::invalid);

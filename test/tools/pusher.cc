@@ -45,7 +45,7 @@ namespace {
 using Json = nlohmann::json;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kTailBytes = 64;         // what makes a layer differ from the others
+constexpr size_t kTailBytes = 64;          // what makes a layer differ from the others
 constexpr size_t kPieceBytes = 32 * 1024;  // of chunked encoding, as Go's io.Copy makes them
 constexpr size_t kSegmentsMax = 64;        // of one send
 constexpr size_t kSendBytesMax = 1 << 20;  // of one send, so that all clients get their turn
@@ -167,8 +167,8 @@ struct Step {
   enum class Body { none, text, layer, layer_in_chunks };
 
   std::string method;
-  std::string path;        // empty: where the answer before said
-  std::string digest;      // added to that
+  std::string path;    // empty: where the answer before said
+  std::string digest;  // added to that
   std::string media_type;
   Body body = Body::none;
   std::string text;
@@ -179,7 +179,7 @@ struct Client {
   size_t number = 0;
   int socket = -1;
   std::string tail;
-  std::string layer;     // digests
+  std::string layer;  // digests
   std::string manifest;
   std::deque<Step> steps;
   Outgoing outgoing;
@@ -223,7 +223,11 @@ class Pusher {
   std::vector<char> buffer_ = std::vector<char>(kHeadBytesMax);
 };
 
-Pusher::Pusher(Options options) : options_(std::move(options)), common_(options_.bytes - kTailBytes, options_.seed), last_piece_head_(hex(common_.bytes().size() % kPieceBytes + kTailBytes) + "\r\n"), clients_(options_.clients) {
+Pusher::Pusher(Options options)
+    : options_(std::move(options)),
+      common_(options_.bytes - kTailBytes, options_.seed),
+      last_piece_head_(hex(common_.bytes().size() % kPieceBytes + kTailBytes) + "\r\n"),
+      clients_(options_.clients) {
   for (size_t i = 0; i < clients_.size(); ++i) {
     clients_[i].number = i;
     prepare(clients_[i]);
@@ -237,14 +241,16 @@ void Pusher::prepare(Client& client) const {
   client.layer = common_.digest_with(client.tail);
   push_blob(client, repository, client.layer, options_.patch ? Step::Body::layer_in_chunks : Step::Body::layer, {});
 
-  const std::string config = Json{{"architecture", "amd64"}, {"os", "linux"}, {"author", client.tail}, {"rootfs", {{"type", "layers"}, {"diff_ids", {client.layer}}}}}.dump();
+  const std::string config =
+      Json{{"architecture", "amd64"}, {"os", "linux"}, {"author", client.tail}, {"rootfs", {{"type", "layers"}, {"diff_ids", {client.layer}}}}}.dump();
   push_blob(client, repository, digest_of(config), Step::Body::text, config);
 
   const char* type = "application/vnd.oci.image.manifest.v1+json";
-  const Json manifest = {{"schemaVersion", 2},
-                         {"mediaType", type},
-                         {"config", {{"mediaType", "application/vnd.oci.image.config.v1+json"}, {"digest", digest_of(config)}, {"size", config.size()}}},
-                         {"layers", Json::array({{{"mediaType", "application/vnd.oci.image.layer.v1.tar"}, {"digest", client.layer}, {"size", options_.bytes}}})}};
+  const Json manifest = {
+      {"schemaVersion", 2},
+      {"mediaType", type},
+      {"config", {{"mediaType", "application/vnd.oci.image.config.v1+json"}, {"digest", digest_of(config)}, {"size", config.size()}}},
+      {"layers", Json::array({{{"mediaType", "application/vnd.oci.image.layer.v1.tar"}, {"digest", client.layer}, {"size", options_.bytes}}})}};
   client.manifest = digest_of(manifest.dump());
   const std::string path = "/v2/" + repository + "/manifests/latest";
   client.steps.push_back({"PUT", path, "", type, Step::Body::text, manifest.dump(), {201}});
@@ -285,8 +291,10 @@ void Pusher::ask(Client& client) {
   std::string head = step.method + " " + target + " HTTP/1.1\r\nHost: " + options_.host + "\r\n";
   if (!step.media_type.empty()) head += "Content-Type: " + step.media_type + "\r\n";
   if (step.path.ends_with("/manifests/latest")) head += "Accept: application/vnd.oci.image.manifest.v1+json\r\n";
-  if (step.body == Step::Body::layer_in_chunks) head += "Transfer-Encoding: chunked\r\n";
-  else if (step.method != "HEAD") head += "Content-Length: " + std::to_string(step.body == Step::Body::layer ? options_.bytes : step.text.size()) + "\r\n";
+  if (step.body == Step::Body::layer_in_chunks)
+    head += "Transfer-Encoding: chunked\r\n";
+  else if (step.method != "HEAD")
+    head += "Content-Length: " + std::to_string(step.body == Step::Body::layer ? options_.bytes : step.text.size()) + "\r\n";
   client.outgoing.begin(head + "\r\n", body_of(client, step));
 }
 
@@ -416,14 +424,23 @@ sockaddr_in parse_address(const std::string& text) {
 }
 
 bool set_option(Options& options, const std::string& name, const std::string& value) {
-  if (name == "--to") { options.to = parse_address(value); options.host = value; }
-  else if (name == "--clients") options.clients = std::strtoull(value.c_str(), nullptr, 10);
-  else if (name == "--bytes") options.bytes = std::max<size_t>(kTailBytes, std::strtoull(value.c_str(), nullptr, 10));
-  else if (name == "--dialogue" && (value == "put" || value == "patch")) options.patch = value == "patch";
-  else if (name == "--repository") options.repository = value;
-  else if (name == "--seed") options.seed = std::strtoull(value.c_str(), nullptr, 10);
-  else if (name == "--timeout") options.timeout_s = std::strtod(value.c_str(), nullptr);
-  else return false;
+  if (name == "--to") {
+    options.to = parse_address(value);
+    options.host = value;
+  } else if (name == "--clients")
+    options.clients = std::strtoull(value.c_str(), nullptr, 10);
+  else if (name == "--bytes")
+    options.bytes = std::max<size_t>(kTailBytes, std::strtoull(value.c_str(), nullptr, 10));
+  else if (name == "--dialogue" && (value == "put" || value == "patch"))
+    options.patch = value == "patch";
+  else if (name == "--repository")
+    options.repository = value;
+  else if (name == "--seed")
+    options.seed = std::strtoull(value.c_str(), nullptr, 10);
+  else if (name == "--timeout")
+    options.timeout_s = std::strtod(value.c_str(), nullptr);
+  else
+    return false;
   return true;
 }
 

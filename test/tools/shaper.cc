@@ -339,8 +339,8 @@ void Pipe::misbehave() {
 Shaper::Shaper(Address to, Address listen, uint64_t rate) : to_(std::move(to)) {
   set_rate(rate);
   sockaddr_in address = listen.socket_address();
-  listener_ = evconnlistener_new_bind(base_, accepted, this, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 1024,
-                                      reinterpret_cast<sockaddr*>(&address), sizeof address);
+  listener_ =
+      evconnlistener_new_bind(base_, accepted, this, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 1024, reinterpret_cast<sockaddr*>(&address), sizeof address);
   if (!listener_) {
     std::perror("shaper: listen");
     std::exit(1);
@@ -502,9 +502,12 @@ int run_shaper(int count, char** arguments) {
   uint64_t rate = 0;
   for (int i = 1; i + 1 < count; i += 2) {
     std::string option = arguments[i];
-    if (option == "--to") to = Address::parse(arguments[i + 1]);
-    else if (option == "--listen") listen = Address::parse(arguments[i + 1]);
-    else if (option == "--rate") rate = std::strtoull(arguments[i + 1], nullptr, 10);
+    if (option == "--to")
+      to = Address::parse(arguments[i + 1]);
+    else if (option == "--listen")
+      listen = Address::parse(arguments[i + 1]);
+    else if (option == "--rate")
+      rate = std::strtoull(arguments[i + 1], nullptr, 10);
   }
   if (to.port == 0) {
     std::fprintf(stderr, "usage: shaper --to HOST:PORT [--listen HOST:PORT] [--rate BYTES_PER_SECOND]\n");

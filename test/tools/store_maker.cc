@@ -24,8 +24,8 @@ namespace {
 
 using namespace breakwater::store;
 
-constexpr size_t kLayers = 4;           // of a manifest
-constexpr size_t kTags = 100;           // of a repository
+constexpr size_t kLayers = 4;             // of a manifest
+constexpr size_t kTags = 100;             // of a repository
 constexpr size_t kManifestsAtOnce = 200;  // in a batch of the catalog
 constexpr uint64_t kCatalogCacheBytes = 64ULL << 20;
 constexpr char kMediaType[] = "application/vnd.oci.image.manifest.v1+json";

@@ -10,8 +10,8 @@
 //   --seconds S            instead: every client asks for the paths over and over on its connection for S seconds; prints requests/s
 //   --timeout S            gives up after S seconds (default 300)
 //
-// Without --seconds each client asks for the paths one after the other on one connection and ends. Times are seconds since all clients were started. Replies need a
-// Content-Length. Prints one JSON object.
+// Without --seconds each client asks for the paths one after the other on one connection and ends. Times are seconds since all clients were started. Replies
+// need a Content-Length. Prints one JSON object.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <strings.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -33,7 +34,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <strings.h>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -72,11 +72,11 @@ struct Client {
   size_t number = 0;
   int socket = -1;
   size_t path = 0;
-  std::string head;       // of the reply being received
+  std::string head;  // of the reply being received
   bool in_body = false;
   uint64_t body_left = 0;
   uint64_t body_length = 0;
-  uint64_t bytes = 0;     // of bodies
+  uint64_t bytes = 0;  // of bodies
   uint64_t replies = 0;
   uint64_t bad_replies = 0;  // not 2xx
   std::vector<int> statuses;
@@ -135,7 +135,8 @@ class Swarm {
 };
 
 Swarm::Swarm(Options options) : options_(std::move(options)), clients_(options_.clients) {
-  for (const std::string& path : options_.paths) requests_.push_back("GET " + path + " HTTP/1.1\r\nHost: " + options_.host + "\r\n" + options_.headers + "\r\n");
+  for (const std::string& path : options_.paths)
+    requests_.push_back("GET " + path + " HTTP/1.1\r\nHost: " + options_.host + "\r\n" + options_.headers + "\r\n");
 }
 
 void Swarm::start(Client& client) {
@@ -322,32 +323,39 @@ Json Swarm::run() {
 Json Swarm::rates() const {
   std::vector<float> sorted = latencies_s_;
   std::sort(sorted.begin(), sorted.end());
-  auto at = [&](double fraction) { return sorted.empty() ? 0.0 : static_cast<double>(sorted[static_cast<size_t>(fraction * static_cast<double>(sorted.size() - 1))]); };
+  auto at = [&](double fraction) {
+    return sorted.empty() ? 0.0 : static_cast<double>(sorted[static_cast<size_t>(fraction * static_cast<double>(sorted.size() - 1))]);
+  };
   uint64_t bad = 0;
   uint64_t cut = 0;
   for (const Client& client : clients_) {
     bad += client.bad_replies;
     cut += client.end != Client::End::complete;
   }
-  return {{"requests", sorted.size()},      {"requests_per_s", static_cast<double>(sorted.size()) / now_s()},
-          {"p50_s", at(0.5)},               {"p99_s", at(0.99)},
-          {"p999_s", at(0.999)},            {"max_s", at(1)},
-          {"bad_replies", bad},             {"broken_clients", cut}};
+  return {{"requests", sorted.size()}, {"requests_per_s", static_cast<double>(sorted.size()) / now_s()},
+          {"p50_s", at(0.5)},          {"p99_s", at(0.99)},
+          {"p999_s", at(0.999)},       {"max_s", at(1)},
+          {"bad_replies", bad},        {"broken_clients", cut}};
 }
 
 Json Swarm::report() const {
   rusage use{};
   getrusage(RUSAGE_SELF, &use);
-  Json report = {{"seconds", now_s()},
-                 {"cpu_s", static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6}};
+  Json report = {
+      {"seconds", now_s()},
+      {"cpu_s", static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6}};
   if (options_.seconds > 0) {
     report.update(rates());
     return report;
   }
   Json clients = Json::array();
   for (const Client& client : clients_) {
-    clients.push_back({{"end", name_of(client.end)}, {"statuses", client.statuses}, {"bytes", client.bytes}, {"first_byte_s", client.first_byte_s},
-                       {"end_s", client.end_s}, {"sha256", client.sha256}});
+    clients.push_back({{"end", name_of(client.end)},
+                       {"statuses", client.statuses},
+                       {"bytes", client.bytes},
+                       {"first_byte_s", client.first_byte_s},
+                       {"end_s", client.end_s},
+                       {"sha256", client.sha256}});
   }
   report["clients"] = clients;
   return report;
@@ -365,18 +373,31 @@ sockaddr_in parse_address(const std::string& text) {
 bool set_option(Options& options, const std::string& name, const std::string& value) {
   auto count = [&] { return static_cast<size_t>(std::strtoull(value.c_str(), nullptr, 10)); };
   auto number = [&] { return std::strtod(value.c_str(), nullptr); };
-  if (name == "--to") { options.to = parse_address(value); options.host = value; }
-  else if (name == "--path") options.paths.push_back(value);
-  else if (name == "--header") options.headers += value + "\r\n";
-  else if (name == "--clients") options.clients = count();
-  else if (name == "--hash-every") options.hash_every = count();
-  else if (name == "--slow") options.slow = count();
-  else if (name == "--slow-rate") options.slow_rate = number();
-  else if (name == "--leave") options.leave = count();
-  else if (name == "--leave-at") options.leave_at = number();
-  else if (name == "--seconds") options.seconds = number();
-  else if (name == "--timeout") options.timeout_s = number();
-  else return false;
+  if (name == "--to") {
+    options.to = parse_address(value);
+    options.host = value;
+  } else if (name == "--path")
+    options.paths.push_back(value);
+  else if (name == "--header")
+    options.headers += value + "\r\n";
+  else if (name == "--clients")
+    options.clients = count();
+  else if (name == "--hash-every")
+    options.hash_every = count();
+  else if (name == "--slow")
+    options.slow = count();
+  else if (name == "--slow-rate")
+    options.slow_rate = number();
+  else if (name == "--leave")
+    options.leave = count();
+  else if (name == "--leave-at")
+    options.leave_at = number();
+  else if (name == "--seconds")
+    options.seconds = number();
+  else if (name == "--timeout")
+    options.timeout_s = number();
+  else
+    return false;
   return true;
 }
 
