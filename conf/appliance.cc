@@ -34,7 +34,8 @@ constexpr uint64_t kManifestCacheBytes = 16 << 20;
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
 constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
-constexpr size_t kLooksMax = 256;  // of the collector at a time: between them the workers do what clients wait for
+constexpr size_t kLooksMax = 32;  // of the collector at a time; then it rests, so that requests hardly feel it
+constexpr int kRestPerWork = 1;
 
 // A blob may be in several registries, so one lease holds for all of them.
 std::optional<int64_t> longest_lease_ms(const Config& config) {
@@ -147,7 +148,8 @@ struct Appliance::Parts {
   std::vector<std::unique_ptr<Served>> served;                                 // as config.routes
   routes::Health health;
   proxy::HttpServer metrics_server;
-  proxy::Workers patient;  // for what takes minutes
+  proxy::Workers background;  // for what nobody waits for: collection and the scrub
+  proxy::Workers patient;     // for what takes minutes
   routes::Control control;
   proxy::HttpServer control_server;
   proxy::UnixSignals signals;
@@ -175,6 +177,7 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       fills(loop, workers, buffers, *store, log, config.fills),
       health(metrics, config.metrics.allow),
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
+      background(loop, 2, proxy::Workers::Priority::low),
       patient(loop, 1),
       control(*store, patient),
       control_server(loop, workers, buffers, disk, log, config.server, control.route()),
@@ -296,10 +299,12 @@ proxy::Task<> Appliance::Parts::collect() {
       }
       return kept.collect(kLooksMax);
     };
-    auto looked = co_await workers.run(std::move(job));
+    const auto begun_at = loop.now();
+    auto looked = co_await background.run(std::move(job));
     if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
     const bool is_more = looked && *looked == kLooksMax;
-    if (!is_more) co_await loop.sleep(kCollectInterval);
+    const auto rest = std::max(proxy::Millis(1), std::chrono::duration_cast<proxy::Millis>(kRestPerWork * (loop.now() - begun_at)));
+    co_await loop.sleep(is_more ? std::min(rest, kCollectInterval) : kCollectInterval);
   }
 }
 
@@ -309,7 +314,7 @@ proxy::Task<> Appliance::Parts::scrub_on() {
   if (speed == 0) co_return;
   for (;;) {
     auto job = [&walk = scrub] { return walk.step(); };
-    auto worth = co_await workers.run(std::move(job));
+    auto worth = co_await background.run(std::move(job));
     if (!worth) log.warning("scrub interrupted", {{"reason", worth.error().message}});
     const bool is_through = !worth || *worth == 0;
     const auto wait_ms = is_through ? config.scrub.pause_ms : static_cast<int64_t>(*worth * 1000 / speed);

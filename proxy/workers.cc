@@ -1,8 +1,18 @@
 #include "proxy/workers.h"
 
+#include <sys/resource.h>
+
 #include <utility>
 
 namespace breakwater::proxy {
+namespace {
+
+constexpr int kLowNice = 10;
+
+// Of the calling thread alone, which on Linux has its own. Where that is not allowed, it goes on as it is.
+void give_way() { (void)setpriority(PRIO_PROCESS, 0, kLowNice); }
+
+}  // namespace
 
 // Guarded by Workers::mutex_.
 struct Workers::Strand::Queue {
@@ -12,9 +22,14 @@ struct Workers::Strand::Queue {
 
 Workers::Strand::Strand() : queue_(std::make_shared<Queue>()) {}
 
-Workers::Workers(Loop& loop, unsigned threads) : loop_(loop) {
+Workers::Workers(Loop& loop, unsigned threads, Priority priority) : loop_(loop) {
   threads_.reserve(threads);
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  for (unsigned i = 0; i < threads; ++i) {
+    threads_.emplace_back([this, priority] {
+      if (priority == Priority::low) give_way();
+      work();
+    });
+  }
 }
 
 Workers::~Workers() {

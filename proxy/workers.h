@@ -26,7 +26,9 @@ namespace breakwater::proxy {
 
 class Workers {
  public:
-  Workers(Loop& loop, unsigned threads);
+  enum class Priority { normal, low };  // low: gives way to everything else on this machine, on the disk as well
+
+  Workers(Loop& loop, unsigned threads, Priority priority = Priority::normal);
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;

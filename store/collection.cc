@@ -39,8 +39,10 @@ Result<size_t> Store::collect(size_t looks_max) {
   const std::unique_lock collecting(collecting_, std::try_to_lock);
   if (!collecting) return 0;
   leases_.prune();
-  const auto looks = catalog_->looks(clock_.now(), looks_max);
+  // What has been done leaves its key behind for a while: a pass walks over those once, not in each of its steps.
+  const auto looks = catalog_->looks(clock_.now(), looks_max, looked_to_);
   if (!looks) return failure(looks.error());
+  looked_to_ = looks->size() < looks_max ? std::nullopt : std::optional(looks->back());
   for (const Look& look : *looks) {
     auto dead = look_at(look);
     if (!dead) {
@@ -66,9 +68,10 @@ Result<> Store::postpone(const Look& look, Time until) {
 Result<std::optional<Store::Trashed>> Store::look_at(const Look& look) {
   const std::lock_guard lock(change_of(look.digest));
   const std::lock_guard references(references_);
-  const auto relied_on = is_in_a_repository(look.digest);
-  if (!relied_on) return failure(relied_on.error());
-  if (!*relied_on) leases_.release(look.digest);
+  const auto uses = uses_of(look.digest);
+  if (!uses) return failure(uses.error());
+  // What no repository may serve, a client who was told of it before cannot use.
+  if (uses->empty()) leases_.release(look.digest);
   const Removal removal(leases_, look.digest);
   if (!removal.is_begun()) {
     if (auto postponed = postpone(look, leases_.until(look.digest)); !postponed) return failure(postponed.error());
@@ -84,16 +87,15 @@ Result<std::optional<Store::Trashed>> Store::look_at(const Look& look) {
     collected_manifests_ += *manifests;
     return std::nullopt;
   }
-  return collect_blob(look.digest, std::move(batch));
+  return collect_blob(look.digest, *uses, std::move(batch));
 }
 
-// Whether any may serve it. What none may, a client who was told of it before cannot use.
-Result<bool> Store::is_in_a_repository(const Digest& digest) {
-  const auto links = catalog_->links(digest);
+Result<Store::Uses> Store::uses_of(const Digest& digest) const {
+  auto links = catalog_->links(digest);
   if (!links) return failure(links.error());
-  const auto parents = catalog_->parents(digest);
+  auto parents = catalog_->parents(digest);
   if (!parents) return failure(parents.error());
-  return !links->empty() || !parents->empty();
+  return Uses{*std::move(links), *std::move(parents)};
 }
 
 // Takes it out of the registries' repositories where it is dead; out of how many.
@@ -127,19 +129,19 @@ Result<bool> Store::is_alive(const NamedManifest& manifest) {
   return subject->has_value();
 }
 
-Result<std::optional<Store::Trashed>> Store::collect_blob(const Digest& digest, Catalog::Batch batch) {
-  const auto use = collect_links(batch, digest);
-  if (!use) return failure(use.error());
+Result<std::optional<Store::Trashed>> Store::collect_blob(const Digest& digest, const Uses& uses, Catalog::Batch batch) {
+  const auto users = collect_links(batch, digest, uses);
+  if (!users) return failure(users.error());
   const auto record = catalog_->blob(digest, Reach::disk);
   if (!record) return failure(record.error());
   const bool is_ours = *record && (!is_mirror((*record)->route) || (*record)->route.empty());
-  if (use->by_registry || !is_ours) {
+  if (users->registry || !is_ours) {
     if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
     return std::nullopt;
   }
-  const bool has_room = use->mirror && budget_.shortage(*use->mirror, (*record)->size).route == 0;
+  const bool has_room = users->mirror && budget_.shortage(*users->mirror, (*record)->size).route == 0;
   if (has_room) {
-    if (auto given = give_to_mirror(*use->mirror, digest, **record, std::move(batch)); !given) return failure(given.error());
+    if (auto given = give_to_mirror(*users->mirror, digest, **record, std::move(batch)); !given) return failure(given.error());
     return std::nullopt;
   }
   const auto trashed = blobs_.trash(digest);
@@ -156,15 +158,10 @@ Result<std::optional<Store::Trashed>> Store::collect_blob(const Digest& digest, 
 }
 
 // Removes the links of registries that nothing but the lease has kept, and says who needs the blob still.
-Result<Store::BlobUse> Store::collect_links(Catalog::Batch& batch, const Digest& digest) {
-  BlobUse use;
-  const auto parents = catalog_->parents(digest);
-  if (!parents) return failure(parents.error());
-  const auto links = catalog_->links(digest);
-  if (!links) return failure(links.error());
+Result<Store::Users> Store::collect_links(Catalog::Batch& batch, const Digest& digest, const Uses& uses) {
   std::set<RepositoryKey> needing;
-  for (const Parent& parent : *parents) needing.insert(parent.repository);
-  for (const RepositoryKey& repository : *links) {
+  for (const Parent& parent : uses.parents) needing.insert(parent.repository);
+  for (const RepositoryKey& repository : uses.links) {
     const auto manifest = catalog_->manifest(repository, digest, Reach::disk);
     if (!manifest) return failure(manifest.error());
     if (*manifest || is_mirror(repository.route)) {
@@ -173,14 +170,15 @@ Result<Store::BlobUse> Store::collect_links(Catalog::Batch& batch, const Digest&
       batch.remove_link(digest, repository);
     }
   }
+  Users users;
   for (const RepositoryKey& repository : needing) {
     if (is_mirror(repository.route)) {
-      use.mirror = repository.route;
+      users.mirror = repository.route;
     } else {
-      use.by_registry = true;
+      users.registry = true;
     }
   }
-  return use;
+  return users;
 }
 
 // A mirror that may serve it as well takes it over, on its own account.

@@ -6,7 +6,7 @@
 namespace breakwater::store {
 namespace {
 
-constexpr size_t kBucketsAtOnce = 4096;
+constexpr size_t kBucketsAtOnce = 1024;
 
 }  // namespace
 

@@ -39,6 +39,16 @@ Result<> Store::collect_for_room(const std::string& route, uint64_t size) {
   return {};
 }
 
+// Of what a look is at. One that is due in spite of its lease has left a repository: if that was the last, the lease keeps nothing.
+Result<Time> Store::leased_until(const Look& look) const {
+  const Time now = clock_.now();
+  const Time until = leases_.until(look.digest);
+  if (until <= now || look.due > now) return until;
+  const auto uses = uses_of(look.digest);
+  if (!uses) return failure(uses.error());
+  return uses->empty() ? now : until;
+}
+
 // One pass through the queue of looks, due or not, until there is room.
 Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t size) {
   LooksDone done;
@@ -49,13 +59,10 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
     if (looks->empty()) break;
     last = looks->back();
     for (const Look& look : *looks) {
-      // One that is due in spite of its lease has left a repository: maybe the last, and then its lease keeps nothing.
-      const Time until = leases_.until(look.digest);
-      const Time now = clock_.now();
-      const auto relied_on = until > now && look.due <= now ? is_in_a_repository(look.digest) : Result<bool>(true);
-      if (!relied_on) return failure(relied_on.error());
-      if (until > now && *relied_on) {
-        done.soon = std::min(done.soon.value_or(until), until);
+      const auto until = leased_until(look);
+      if (!until) return failure(until.error());
+      if (*until > clock_.now()) {
+        done.soon = std::min(done.soon.value_or(*until), *until);
         continue;
       }
       auto dead = look_at(look);

@@ -305,6 +305,7 @@ class Store {
     bool removed_any = false;
     std::optional<Time> soon;  // when the first that only a lease keeps may go
   };
+  Result<Time> leased_until(const Look& look) const;
   Result<LooksDone> look_at_all(const std::string& route, uint64_t size);
 
   // explaining.cc
@@ -341,8 +342,14 @@ class Store {
     std::string route;
     uint64_t bytes = 0;
   };
-  struct BlobUse {
-    bool by_registry = false;
+  // The repositories that may serve a digest, and the manifests that need it.
+  struct Uses {
+    std::vector<RepositoryKey> links;
+    std::vector<Parent> parents;
+    bool empty() const { return links.empty() && parents.empty(); }
+  };
+  struct Users {
+    bool registry = false;
     std::optional<std::string> mirror;  // a route
   };
   Result<size_t> expire_tags(const RepositoryKey& repository, const std::vector<ExpiredTag>& tags);
@@ -350,11 +357,11 @@ class Store {
   Time untagged_until(const RepositoryKey& repository, const Digest& digest) const;
   Result<> postpone(const Look& look, Time until);
   Result<std::optional<Trashed>> look_at(const Look& look);
-  Result<bool> is_in_a_repository(const Digest& digest);
+  Result<Uses> uses_of(const Digest& digest) const;
   Result<size_t> collect_manifests(Catalog::Batch& batch, const Digest& digest);
   Result<bool> is_alive(const NamedManifest& manifest);
-  Result<std::optional<Trashed>> collect_blob(const Digest& digest, Catalog::Batch batch);
-  Result<BlobUse> collect_links(Catalog::Batch& batch, const Digest& digest);
+  Result<std::optional<Trashed>> collect_blob(const Digest& digest, const Uses& uses, Catalog::Batch batch);
+  Result<Users> collect_links(Catalog::Batch& batch, const Digest& digest, const Uses& uses);
   Result<> give_to_mirror(const std::string& route, const Digest& digest, const BlobRecord& record, Catalog::Batch batch);
   Result<> empty_trash();
   Result<> empty(const Trashed& trashed);
@@ -409,6 +416,7 @@ class Store {
   Broken broken_;
   std::mutex backing_up_;
   std::mutex collecting_;
+  std::optional<Look> looked_to_;                    // where the pass of collect() that is under way goes on; wants collecting_
   std::vector<Trashed> trash_;                       // unlinked from the catalog; wants collecting_
   std::map<std::string, std::string> retention_at_;  // by route: the repository behind which apply_retention() goes on; wants collecting_
   std::atomic<uint64_t> collected_manifests_ = 0, collected_blobs_ = 0, collected_bytes_ = 0, collected_tags_ = 0;
