@@ -34,8 +34,7 @@ constexpr uint64_t kManifestCacheBytes = 16 << 20;
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
 constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
-constexpr size_t kLooksMax = 32;  // of the collector at a time; then it rests, so that requests hardly feel it
-constexpr int kRestPerWork = 1;
+constexpr size_t kLooksMax = 32;  // of the collector at a time; then it rests as long as that took, so that requests hardly feel it
 
 // A blob may be in several registries, so one lease holds for all of them.
 std::optional<int64_t> longest_lease_ms(const Config& config) {
@@ -303,8 +302,9 @@ proxy::Task<> Appliance::Parts::collect() {
     auto looked = co_await background.run(std::move(job));
     if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
     const bool is_more = looked && *looked == kLooksMax;
-    const auto rest = std::max(proxy::Millis(1), std::chrono::duration_cast<proxy::Millis>(kRestPerWork * (loop.now() - begun_at)));
-    co_await loop.sleep(is_more ? std::min(rest, kCollectInterval) : kCollectInterval);
+    const auto worked = std::chrono::duration_cast<proxy::Millis>(loop.now() - begun_at);
+    const auto rest = is_more ? std::clamp(worked, proxy::Millis(1), kCollectInterval) : kCollectInterval;
+    co_await loop.sleep(rest);
   }
 }
 

@@ -25,10 +25,11 @@ namespace {
 //   e child route repository parent    E route repository parent child (e, by parent)
 //   r route repository subject digest  l digest route repository       u id
 //   b digest                           o route used-at digest          (b, in the order of use)
-//   q due-at digest                    (looks)
+//   q due-at digest                    (looks)      L digest
 
 constexpr char kCleanKey[] = "!clean";
 constexpr char kScrubKey[] = "!scrub";
+constexpr char kLeasesKey[] = "!leases";  // told: until when those not named are leased
 
 class Key {
  public:
@@ -82,6 +83,7 @@ std::string upload_key(const std::string& id) { return Key('u').raw(id).take(); 
 std::string blob_key(const Digest& d) { return Key('b').digest(d).take(); }
 std::string use_prefix(const std::string& route) { return Key('o').name(route).take(); }
 std::string look_key(Time due, const Digest& d) { return Key('q').time(due).digest(d).take(); }
+std::string lease_key(const Digest& d) { return Key('L').digest(d).take(); }
 std::string use_key(const Digest& d, const BlobRecord& record) { return Key('o').name(record.route).time(record.used_at).digest(d).take(); }
 
 // Takes a key apart again. Like the records' decoder it fails once and for all, and is asked at the end.
@@ -692,6 +694,35 @@ Result<> Catalog::set_clean(bool clean) {
     batch.Delete(kCleanKey);
   }
   return impl_->apply(&batch, true);
+}
+
+Result<> Catalog::set_leases(const SavedLeases& saved) {
+  rocksdb::WriteBatch writes;
+  writes.Put(kLeasesKey, encode(LeaseRecord{saved.others_until, {}, 0}));
+  for (const NamedLease& lease : saved.leases) writes.Put(lease_key(lease.digest), encode(lease.record));
+  return impl_->apply(&writes, false);
+}
+
+Result<std::optional<SavedLeases>> Catalog::take_leases() {
+  const auto others = impl_->get<LeaseRecord>(kLeasesKey, Reach::disk);
+  if (!others) return failure(others.error());
+  if (!*others) return std::nullopt;
+  SavedLeases saved{(*others)->told, {}};
+  rocksdb::WriteBatch writes;
+  writes.Delete(kLeasesKey);
+  auto scanned = impl_->scan("L", [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
+    writes.Delete(key);
+    KeyReader in(key, 1);
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    auto record = decode<LeaseRecord>(view(value));
+    if (!record) return failure(record.error());
+    saved.leases.push_back({digest, *record});
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  if (auto taken = impl_->apply(&writes, false); !taken) return failure(taken.error());
+  return saved;
 }
 
 Result<std::optional<ScrubRecord>> Catalog::scrub() const { return impl_->get<ScrubRecord>(kScrubKey, Reach::disk); }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "store/leases.h"
 #include "store/records.h"
 
 namespace breakwater::store {
@@ -152,6 +153,10 @@ class Catalog {
 
   // Writes what is in it at this moment to a folder that is not there yet: links to its own files where the file system allows.
   [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
+
+  // What the next start must know of leases, after a clean stop only; it is taken once.
+  [[nodiscard]] Result<> set_leases(const SavedLeases&);
+  [[nodiscard]] Result<std::optional<SavedLeases>> take_leases();
 
   // How far the scrub is, for the next start.
   [[nodiscard]] Result<std::optional<ScrubRecord>> scrub() const;

@@ -1,7 +1,6 @@
 #include "store/leases.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace breakwater::store {
 namespace {
@@ -9,6 +8,22 @@ namespace {
 constexpr size_t kBucketsAtOnce = 1024;
 
 }  // namespace
+
+void Leases::resume(const SavedLeases& saved) {
+  const std::lock_guard lock(mutex_);
+  others_until_ = saved.others_until;
+  for (const NamedLease& lease : saved.leases) static_cast<LeaseRecord&>(leases_[lease.digest]) = lease.record;
+}
+
+SavedLeases Leases::saved() const {
+  const Time now = clock_.now();
+  const std::lock_guard lock(mutex_);
+  SavedLeases saved{others_until_, {}};
+  for (const auto& [digest, lease] : leases_) {
+    if (lease.until() > now) saved.leases.push_back({digest, lease});
+  }
+  return saved;
+}
 
 std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind) {
   const Time now = clock_.now();
@@ -40,7 +55,7 @@ void Leases::fulfil(const Digest& digest) {
 void Leases::note_new(const Digest& digest) {
   const Time now = clock_.now();
   const std::lock_guard lock(mutex_);
-  if (now < begun_at_ + length_) new_.insert(digest);
+  if (now < others_until_) new_.insert(digest);
 }
 
 void Leases::release(const Digest& digest) {
@@ -56,7 +71,7 @@ Time Leases::until(const Digest& digest) const {
 
 Time Leases::until_locked(const Digest& digest) const {
   const auto at = leases_.find(digest);
-  const Time first = new_.contains(digest) ? Time{} : begun_at_ + length_;
+  const Time first = new_.contains(digest) ? Time{} : others_until_;
   return at == leases_.end() ? first : std::max(first, at->second.until());
 }
 
@@ -77,7 +92,7 @@ void Leases::prune() {
   const Time now = clock_.now();
   std::unordered_set<Digest, DigestHash> known_long_enough;  // freed behind the lock
   const std::lock_guard lock(mutex_);
-  if (now >= begun_at_ + length_) known_long_enough.swap(new_);
+  if (now >= others_until_) known_long_enough.swap(new_);
   std::vector<Digest> passed;
   for (size_t i = 0; i < std::min(kBucketsAtOnce, leases_.bucket_count()); ++i, ++pruned_to_) {
     if (pruned_to_ >= leases_.bucket_count()) pruned_to_ = 0;

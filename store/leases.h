@@ -3,9 +3,9 @@
 //   take() ... its time passes            begin_removal() --> being removed --> end_removal()
 //     `-- until then begin_removal() is refused     `-- until then take() is refused
 //
-// So the one who tells and the one who removes never cross: whoever comes second knows. In memory only; after a start nothing that was
-// there before may be removed until one lease has passed, because those of the process before are not known. May be called from any thread;
-// never blocks.
+// So the one who tells and the one who removes never cross: whoever comes second knows. They are in memory; a clean stop saves them for the
+// next start. After any other those of the process before are not known, so nothing that was there before may be removed until one lease has
+// passed. May be called from any thread; never blocks.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,31 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "store/clock.h"
 #include "store/digest.h"
+#include "store/records.h"
 
 namespace breakwater::store {
 
+struct NamedLease {
+  Digest digest;
+  LeaseRecord record;
+};
+struct SavedLeases {
+  Time others_until;  // what has no lease here, and was there, is leased until then
+  std::vector<NamedLease> leases;
+};
+
 class Leases {
  public:
-  Leases(const Clock& clock, Time::duration length) : clock_(clock), length_(length), begun_at_(clock.now()) {}
+  Leases(const Clock& clock, Time::duration length) : clock_(clock), length_(length), others_until_(clock.now() + length) {}
+
+  // Before anything is asked. What was saved is all that the process before had granted.
+  void resume(const SavedLeases& saved);
+  // Of now, those that have not passed.
+  SavedLeases saved() const;
 
   enum class Kind {
     told,      // a blob's HEAD, a manifest that was read: for the whole length
@@ -56,25 +72,21 @@ class Leases {
   size_t size() const;
 
  private:
-  struct Lease {
-    Time told{};
-    Time delivered{};
-    uint32_t deliveries = 0;
+  struct Lease : LeaseRecord {
     Ticket ticket = 0;
     bool is_first = false;  // there was none when it was taken last
-    Time until() const { return told > delivered ? told : delivered; }
   };
   Time until_locked(const Digest& digest) const;
 
   const Clock& clock_;
   const Time::duration length_;
-  const Time begun_at_;
+  Time others_until_;  // set by resume() alone
   mutable std::mutex mutex_;
   Ticket last_ticket_ = 0;
   size_t pruned_to_ = 0;  // the bucket of leases_ where prune() goes on
   std::unordered_map<Digest, Lease, DigestHash> leases_;
   std::unordered_set<Digest, DigestHash> going_;
-  std::unordered_set<Digest, DigestHash> new_;  // as long as it matters: until one lease has passed
+  std::unordered_set<Digest, DigestHash> new_;  // as long as it matters: until others_until_
 };
 
 }  // namespace breakwater::store

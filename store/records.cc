@@ -156,6 +156,8 @@ std::string encode(const UploadRecord& record) {
 
 std::string encode(const BlobRecord& record) { return Encoder().number(record.size).text(record.route).time(record.stored_at).time(record.used_at).take(); }
 
+std::string encode(const LeaseRecord& record) { return Encoder().time(record.told).time(record.delivered).number(record.deliveries).take(); }
+
 std::string encode(const ScrubRecord& record) { return Encoder().time(record.passed_at).text(record.position).take(); }
 
 // The initialisers below run in the order in which they are written, which is the order of the fields.
@@ -213,6 +215,13 @@ Result<BlobRecord> decode<BlobRecord>(std::string_view bytes) {
   Decoder in(bytes);
   BlobRecord record{in.number(), in.text(), in.time(), in.more() ? in.time() : Time{}};
   return checked(in, std::move(record), "blob");
+}
+
+template <>
+Result<LeaseRecord> decode<LeaseRecord>(std::string_view bytes) {
+  Decoder in(bytes);
+  LeaseRecord record{in.time(), in.time(), in.number()};
+  return checked(in, record, "lease");
 }
 
 template <>

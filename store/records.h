@@ -76,6 +76,14 @@ struct BlobRecord {
   Time used_at{};  // also the key of the order in which blobs are evicted
 };
 
+// lease: digest. Until when clients rely on it: see Leases.
+struct LeaseRecord {
+  Time told{};
+  Time delivered{};
+  uint64_t deliveries = 0;
+  Time until() const { return told > delivered ? told : delivered; }
+};
+
 // The one of the scrub.
 struct ScrubRecord {
   Time passed_at{};      // when it was last through with everything
@@ -89,10 +97,11 @@ std::string encode(const ReferrerRecord&);
 std::string encode(const LinkRecord&);
 std::string encode(const UploadRecord&);
 std::string encode(const BlobRecord&);
+std::string encode(const LeaseRecord&);
 std::string encode(const ScrubRecord&);
 
 template <class Record>
-[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the eight
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the nine
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes);
 template <>
@@ -107,6 +116,8 @@ template <>
 Result<UploadRecord> decode<UploadRecord>(std::string_view bytes);
 template <>
 Result<BlobRecord> decode<BlobRecord>(std::string_view bytes);
+template <>
+Result<LeaseRecord> decode<LeaseRecord>(std::string_view bytes);
 template <>
 Result<ScrubRecord> decode<ScrubRecord>(std::string_view bytes);
 

@@ -36,6 +36,7 @@ Result<> Store::recover() {
   recovered_.was_clean = *clean;
   // From here on the catalog may be ahead of its mark, so the mark goes first.
   if (auto marked = catalog_->set_clean(false); !marked) return marked;
+  recover_leases();
   if (auto emptied = recover_trash(); !emptied) return emptied;
   if (auto counted = *clean ? count_blobs() : reconcile_blobs(); !counted) return counted;
   if (auto partials = recover_partials(); !partials) return partials;
@@ -48,6 +49,12 @@ Result<> Store::recover() {
                              {"files_adopted", number(recovered_.files_adopted)},
                              {"files_removed", number(recovered_.files_removed)}});
   return {};
+}
+
+void Store::recover_leases() {
+  const auto saved = catalog_->take_leases();
+  if (!saved) log_.warning("leases_unknown", {{"error", saved.error().message}});
+  if (saved && *saved && recovered_.was_clean) leases_.resume(**saved);
 }
 
 Result<> Store::count_blobs() {

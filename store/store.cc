@@ -42,6 +42,7 @@ Store::~Store() {
   if (!is_open_) return;
   auto ended = flush_uses();
   if (must_reconcile_) return;
+  if (ended) ended = catalog_->set_leases(leases_.saved());
   if (ended) ended = catalog_->set_clean(true);
   // Not fatal: the next start takes its time and looks at every file.
   if (!ended) log_.warning("store_close_failed", {{"error", ended.error().message}});

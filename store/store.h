@@ -258,6 +258,7 @@ class Store {
 
   // recovery.cc
   Result<> recover();
+  void recover_leases();
   Result<> count_blobs();
   void count_blob(const BlobRecord& record);
   Result<> reconcile_blobs();

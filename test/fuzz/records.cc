@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace breakwater::store;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 7) {
+  switch (data[0] % 9) {
     case 0: check<TagRecord>(bytes); break;
     case 1: check<ManifestRecord>(bytes); break;
     case 2: check<EdgeRecord>(bytes); break;
@@ -38,6 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 4: check<LinkRecord>(bytes); break;
     case 5: check<UploadRecord>(bytes); break;
     case 6: check<BlobRecord>(bytes); break;
+    case 7: check<LeaseRecord>(bytes); break;
+    case 8: check<ScrubRecord>(bytes); break;
   }
   return 0;
 }

@@ -228,13 +228,13 @@ TEST_CASE("who has read a manifest finds all that it names for as long as the le
   for (const auto& part : {*cache.config, cache.layers[0]}) CHECK(world.get(blob_path(kRepository, part.digest)).status == 200);
 }
 
-TEST_CASE("nothing is collected before one lease has passed since the start") {
+TEST_CASE("nothing is collected before one lease has passed since a start after a crash") {
   RegistryWorld world;
   const auto image = world.made_image(kRepository, 16);
   const auto pushed = world.push_manifest(kRepository, "latest", image);
   CHECK(world.remove(manifest_path(kRepository, "latest")).status == 202);
   let_lease_pass(world);
-  world.stop();
+  world.crash();
   world.start();
   collect(world);
   CHECK(world.get(manifest_path(kRepository, pushed.digest.text())).status == 200);

@@ -190,16 +190,57 @@ TEST_CASE("what is deleted and pushed again at once is there") {
   CHECK(world.is_stored(layer));
 }
 
-TEST_CASE("nothing is collected within one lease after a restart, and what was dead before it is not forgotten") {
+TEST_CASE("nothing is collected within one lease after a crash, and what was dead before it is not forgotten") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
   world.pass(minutes(59));
   REQUIRE(world.has_blob(layer));
+  world.crash();
   REQUIRE(world.open());
   world.pass(minutes(59));
   world.collect();
   CHECK(world.is_stored(layer));
   world.pass(minutes(1));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+}
+
+TEST_CASE("a clean stop keeps every lease, and adds to none") {
+  PushedWorld world;
+  const Digest asked_for = world.upload("asked for");
+  const Digest left = world.upload("left");
+  const Digest layer = world.upload("layer");
+  world.pass(minutes(30));
+  REQUIRE(world.has_blob(asked_for));
+  const Digest image = world.push("image", {layer}, {"latest"});
+  REQUIRE(world.open());
+  world.pass(minutes(31));
+  world.collect();
+  CHECK_FALSE(world.is_stored(left));
+  CHECK(world.is_stored(asked_for));
+  REQUIRE(world.open());
+  REQUIRE(world.store->remove_manifest(world.app, image));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+  CHECK(world.is_stored(asked_for));
+  world.pass(minutes(29));
+  world.collect();
+  CHECK_FALSE(world.is_stored(asked_for));
+}
+
+TEST_CASE("a clean stop within a lease after a crash does not make known what was not") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  world.pass(minutes(59));
+  REQUIRE(world.has_blob(layer));
+  world.crash();
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(world.open());
+    world.pass(minutes(29));
+    world.collect();
+    CHECK(world.is_stored(layer));
+  }
+  world.pass(minutes(2));
   world.collect();
   CHECK_FALSE(world.is_stored(layer));
 }

@@ -52,6 +52,12 @@ TEST_CASE("each record is decoded as it was encoded") {
   CHECK(blob->size == 1);
   CHECK(blob->route == "ghcr");
   CHECK(blob->used_at == at(3));
+
+  const auto lease = decode<LeaseRecord>(encode(LeaseRecord{at(1), at(2), 3}));
+  REQUIRE(lease);
+  CHECK(lease->told == at(1));
+  CHECK(lease->delivered == at(2));
+  CHECK(lease->deliveries == 3);
 }
 
 TEST_CASE("a record cut at any byte is corrupt, unless an older writer ended there") {

@@ -56,14 +56,24 @@ TEST_CASE("one cache tag that is overwritten for ever stays within the bound, an
   }
 }
 
-TEST_CASE("right after a start an overwritten generation makes room, unless it was there before") {
+TEST_CASE("right after a crash an overwritten generation makes room, unless it was there before") {
   BoundedWorld world(3);
   world.generation("before", "buildcache");
+  world.crash();
   REQUIRE(world.open());
   for (const char* name : {"first", "second", "third", "fourth"}) world.generation(name, "buildcache");
   CHECK(world.is_whole("before"));
   CHECK_FALSE(world.is_whole("first"));
   CHECK(world.is_whole("fourth"));
+}
+
+TEST_CASE("right after a clean stop any overwritten generation makes room") {
+  BoundedWorld world(3);
+  world.generation("before", "buildcache");
+  REQUIRE(world.open());
+  for (const char* name : {"first", "second", "third"}) world.generation(name, "buildcache");
+  CHECK_FALSE(world.is_whole("before"));
+  CHECK(world.is_whole("third"));
 }
 
 TEST_CASE("an overwritten generation goes before a cache that is still tagged, and that before any other tag") {
