@@ -10,9 +10,16 @@ constexpr size_t kBucketsAtOnce = 1024;
 }  // namespace
 
 void Leases::resume(const SavedLeases& saved) {
+  // None is longer than one that is granted now, whatever the clock of before said.
+  const Time latest = clock_.now() + length_;
   const std::lock_guard lock(mutex_);
-  others_until_ = saved.others_until;
-  for (const NamedLease& lease : saved.leases) static_cast<LeaseRecord&>(leases_[lease.digest]) = lease.record;
+  others_until_ = std::min(saved.others_until, latest);
+  for (const auto& [digest, record] : saved.leases) {
+    Lease& lease = leases_[digest];
+    lease.told = std::min(record.told, latest);
+    lease.delivered = std::min(record.delivered, latest);
+    lease.deliveries = record.deliveries;
+  }
 }
 
 SavedLeases Leases::saved() const {

@@ -46,6 +46,33 @@ TEST_CASE("after a start nothing may go until one lease has passed, because thos
   CHECK(leases.begin_removal(test::digest_of("thing")));
 }
 
+TEST_CASE("a start takes over the leases of before, but none that is longer than one of now") {
+  test::FakeClock clock;
+  clock.advance(hours(1000));
+  Leases before(clock, hours(1));
+  const Digest told = test::digest_of("told");
+  const Digest delivered = test::digest_of("delivered");
+  clock.advance(hours(1));
+  REQUIRE(before.take(told, Kind::told));
+  REQUIRE(before.take(delivered, Kind::delivered));
+  REQUIRE(before.take(test::digest_of("glanced at"), Kind::glance));
+  clock.advance(minutes(1));
+  const SavedLeases saved = before.saved();
+  CHECK(saved.leases.size() == 2);
+
+  clock.advance(-hours(500));  // it had been wrong
+  Leases leases(clock, hours(1));
+  leases.resume(saved);
+  CHECK_FALSE(leases.begin_removal(test::digest_of("other")));
+  leases.fulfil(delivered);
+  clock.advance(minutes(59));
+  CHECK_FALSE(leases.begin_removal(told));
+  clock.advance(minutes(1));
+  CHECK(leases.begin_removal(told));
+  CHECK(leases.begin_removal(delivered));
+  CHECK(leases.begin_removal(test::digest_of("other")));
+}
+
 TEST_CASE("what was not there before the start may go as soon as nobody relies on it") {
   test::FakeClock clock;
   Leases leases(clock, hours(1));
