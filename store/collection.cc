@@ -144,6 +144,7 @@ Result<std::optional<Store::Trashed>> Store::collect_blob(const Digest& digest, 
     if (auto given = give_to_mirror(*users->mirror, digest, **record, std::move(batch)); !given) return failure(given.error());
     return std::nullopt;
   }
+  if (auto forgotten = forget_in_mirrors(batch, digest); !forgotten) return failure(forgotten.error());
   const auto trashed = blobs_.trash(digest);
   if (!trashed && trashed.error().kind != Error::Kind::not_found) return failure(trashed.error());
   batch.remove_blob(digest, **record);

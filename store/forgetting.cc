@@ -41,20 +41,25 @@ Result<> Store::forget_locked(const Digest& digest) {
 Result<> Store::forget_record(const Digest& digest, const std::optional<BlobRecord>& record) {
   Catalog::Batch batch;
   if (record) batch.remove_blob(digest, *record);
+  if (auto forgotten = forget_in_mirrors(batch, digest); !forgotten) return forgotten;
+  if (batch.empty()) return {};
+  return catalog_->write(std::move(batch), Durability::buffered);
+}
+
+// A mirror asks upstream again; a registry's manifest or link is a promise. Left behind, links would outnumber what is stored.
+Result<> Store::forget_in_mirrors(Catalog::Batch& batch, const Digest& digest) {
   const auto manifests = catalog_->manifests_of(digest);
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {
     if (!is_mirror(manifest.repository.route)) continue;
     if (auto removed = unrefer(batch, manifest); !removed) return removed;
   }
-  // A mirror asks upstream again; a registry's link is a promise. Left behind, links would outnumber what is stored.
   const auto links = catalog_->links(digest);
   if (!links) return failure(links.error());
   for (const RepositoryKey& repository : *links) {
     if (is_mirror(repository.route)) batch.remove_link(digest, repository);
   }
-  if (batch.empty()) return {};
-  return catalog_->write(std::move(batch), Durability::buffered);
+  return {};
 }
 
 // Takes a manifest out of its repository, with its tags. What it has needed may be dead now, and what refers to it, and it itself.

@@ -392,6 +392,7 @@ class Store {
 
   // forgetting.cc; these want the digest's lock of changes_ held, and the last two references_.
   Result<> forget_locked(const Digest& digest);
+  Result<> forget_in_mirrors(Catalog::Batch& batch, const Digest& digest);
   Result<> forget_record(const Digest& digest, const std::optional<BlobRecord>& record);
   Result<> unrefer(Catalog::Batch& batch, const NamedManifest& manifest);
   void add_use(Catalog::Batch& batch, const Digest& digest, Time used_at);

@@ -178,6 +178,21 @@ TEST_CASE("what a mirror may serve as well becomes the mirror's") {
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000));
 }
 
+TEST_CASE("a mirror that has no room for what a registry gives up forgets it") {
+  PushedWorld world;
+  const std::string layer(9000, 'x');
+  world.upload(layer);
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, layer));
+  world.settings.route_bytes_max["dockerhub"] = 4096;
+  REQUIRE(world.open());
+  world.pass(minutes(61));
+  world.collect();
+  CHECK_FALSE(world.is_stored(digest_of(layer)));
+  CHECK(world.store->catalog().links(digest_of(layer))->empty());
+  CHECK(world.store->budget().of("private").stored == 0);
+  CHECK(world.store->budget().of("dockerhub").stored == 0);
+}
+
 TEST_CASE("what is deleted and pushed again at once is there") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
