@@ -14,6 +14,7 @@ struct Store::Put {
   const ManifestContent& content;
   const std::vector<std::string>& tags;
   bool needs_children = false;       // a push: nothing is stored while one is missing
+  std::optional<Time> look_due;      // of the look that storing its bytes has queued
   std::vector<Digest> missing = {};  // those
 };
 
@@ -66,7 +67,7 @@ Result<bool> Store::holds_bytes(const Put& put) {
   return blob && read_blob(*blob) == put.bytes;  // one that has rotted is written anew
 }
 
-Result<> Store::store_bytes(const Put& put, Reservation& reservation) {
+Result<> Store::store_bytes(Put& put, Reservation& reservation) {
   const std::string id = "manifest-" + std::string(name_of(put.digest.algorithm())) + "-" + put.digest.hex();
   auto writer = blobs_.receive(id, put.digest.algorithm());
   if (!writer) return failure(writer.error());
@@ -76,9 +77,12 @@ Result<> Store::store_bytes(const Put& put, Reservation& reservation) {
     const auto previous = catalog_->blob(put.digest, Reach::disk);
     if (!previous) return failure(previous.error());
     Catalog::Batch batch;
-    if (!is_mirror(put.repository.route)) batch.put_look(clock_.now() + settings_.lease, put.digest);
+    const Time due = clock_.now() + settings_.lease;
+    const bool is_pushed = !is_mirror(put.repository.route);
+    if (is_pushed) batch.put_look(due, put.digest);
     auto blob = commit_locked(**writer, reservation, *previous, std::move(batch), Durability::buffered);
     if (!blob) return failure(blob.error());
+    if (is_pushed) put.look_due = due;
     return {};
   };
   auto committed = commit();
@@ -111,6 +115,8 @@ Result<> Store::refer(Put& put) {
   for (const std::string& tag : put.tags) {
     if (auto added = add_tag(batch, repository, tag, put.digest, record.media_type); !added) return added;
   }
+  // That was for the case that it does not come so far. Whatever takes a tag from it, or has none for it now, queues one that is due in its time.
+  if (put.look_due) batch.remove_look(*put.look_due, put.digest);
   if (is_pushed && put.tags.empty()) batch.put_look(untagged_until(repository, put.digest), put.digest);
   // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its subject.
   if (is_pushed && put.tags.empty()) (void)leases_.take(put.digest, Leases::Kind::delivered);

@@ -321,7 +321,7 @@ class Store {
   struct Put;
   Result<> put(Put& put, Durability durability);
   Result<bool> holds_bytes(const Put& put);
-  Result<> store_bytes(const Put& put, Reservation& reservation);
+  Result<> store_bytes(Put& put, Reservation& reservation);
   Result<> refer(Put& put);
   Result<> add_tag(Catalog::Batch& batch, const RepositoryKey& repository, const std::string& tag, const Digest& digest, const std::string& media_type);
   Result<std::vector<Digest>> missing_children(const RepositoryKey& repository, const ManifestContent& content);

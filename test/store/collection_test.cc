@@ -8,6 +8,7 @@
 namespace breakwater::store {
 namespace {
 
+using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using test::digest_of;
@@ -176,6 +177,31 @@ TEST_CASE("what a mirror may serve as well becomes the mirror's") {
   CHECK_FALSE(world.has_blob(digest_of(layer)));
   CHECK(world.store->budget().of("private").stored == 0);
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000));
+}
+
+TEST_CASE("what has no tag stays as long as its policy says, from when it lost it or was pushed without") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.untagged_after = hours(24);
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const Digest untagged = world.push("untagged", {world.upload("layer")}, {});
+  const Digest tagged = world.push("tagged", {world.upload("another layer")}, {"latest"});
+  world.pass(minutes(59));
+  REQUIRE(world.store->remove_tag(world.app, "latest"));
+  world.pass(hours(23));
+  world.collect();
+  CHECK(world.is_stored(untagged));
+  CHECK(world.is_stored(tagged));
+  world.pass(minutes(2));
+  world.collect();
+  CHECK_FALSE(world.is_stored(untagged));
+  CHECK(world.is_stored(tagged));
+  CHECK(world.is_stored(digest_of("another layer")));
+  world.pass(minutes(59));
+  world.collect();
+  CHECK_FALSE(world.is_stored(tagged));
+  CHECK_FALSE(world.is_stored(digest_of("another layer")));
 }
 
 TEST_CASE("a mirror that has no room for what a registry gives up forgets it") {
