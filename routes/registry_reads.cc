@@ -94,7 +94,8 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
 }
 
 Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, const OciPath& path) {
-  const auto lease = exchange.request().method == "HEAD" ? store::Leases::Kind::glance : store::Leases::Kind::told;
+  const bool is_glance = exchange.request().method == "HEAD" && !path.digest;
+  const auto lease = is_glance ? store::Leases::Kind::glance : store::Leases::Kind::told;
   auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag, lease](store::Reach reach) {
     return digest ? store.hold_manifest(key, *digest, reach, lease) : store.hold_tag(key, tag, reach, lease);
   };

@@ -40,8 +40,8 @@ class Leases {
   SavedLeases saved() const;
 
   enum class Kind {
-    told,      // a blob's HEAD, a manifest that was read: for the whole length
-    glance,    // a manifest's HEAD: its GET follows at once, or it was a push that looked at what it is about to replace
+    told,      // a HEAD of a digest, a manifest that was read: for the whole length
+    glance,    // a HEAD of a tag: its GET follows at once, or it was a push that looked at what it is about to replace
     delivered  // an upload or a mount: for the whole length, or until a manifest has come that needs it, one for each: see fulfil()
   };
   static constexpr Time::duration kGlance = std::chrono::seconds(5);
