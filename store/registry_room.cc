@@ -60,13 +60,16 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
     last = looks->back();
     for (const Look& look : *looks) {
       const auto until = leased_until(look);
-      if (!until) return failure(until.error());
-      if (*until > clock_.now()) {
+      if (until && *until > clock_.now()) {
         done.soon = std::min(done.soon.value_or(*until), *until);
         continue;
       }
-      auto dead = look_at(look);
-      if (!dead) return failure(dead.error());
+      auto dead = until ? look_at(look) : failure(until.error());
+      if (!dead) {
+        // One that cannot be decided must not keep the others from making room. It stays for collect(), which postpones it.
+        log_.error("look_failed", {{"digest", look.digest.text()}, {"error", dead.error().message}});
+        continue;
+      }
       done.removed_any = true;  // the look, and maybe what it was at
       if (*dead) trash_.push_back(**std::move(dead));
     }
