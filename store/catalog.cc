@@ -708,20 +708,21 @@ Result<std::optional<SavedLeases>> Catalog::take_leases() {
   if (!others) return failure(others.error());
   if (!*others) return std::nullopt;
   SavedLeases saved{(*others)->told, {}};
+  std::optional<Error> malformed;  // what cannot be understood goes as well, so that the next start is not held up by it
   rocksdb::WriteBatch writes;
   writes.Delete(kLeasesKey);
   auto scanned = impl_->scan("L", [&](rocksdb::Slice key, rocksdb::Slice value) -> Result<bool> {
     writes.Delete(key);
     KeyReader in(key, 1);
     const Digest digest = in.digest();
-    if (in.failed()) return malformed_key();
-    auto record = decode<LeaseRecord>(view(value));
-    if (!record) return failure(record.error());
-    saved.leases.push_back({digest, *record});
+    const auto record = in.failed() ? malformed_key() : decode<LeaseRecord>(view(value));
+    if (!record) malformed = record.error();
+    if (record) saved.leases.push_back({digest, *record});
     return true;
   });
   if (!scanned) return failure(scanned.error());
   if (auto taken = impl_->apply(&writes, false); !taken) return failure(taken.error());
+  if (malformed) return failure(*std::move(malformed));
   return saved;
 }
 
