@@ -1,10 +1,9 @@
 """30 fills start when the bound is reached, on a small file system: never past the bound, no ENOSPC to a client, and the accounting is what du says."""
 
-import subprocess
 import threading
 import time
 
-from harness import disks, expect, http, images, scenario
+from harness import bounds, disks, expect, http, images, scenario
 from harness.tools import swarm
 
 MEBI = images.MEBI
@@ -12,11 +11,6 @@ DISK = 200 * MEBI
 BOUND = 96 * MEBI
 BLOB = 6 * MEBI + 777
 FILLS = 30
-
-
-def on_disk(path):
-    """Bytes on disk, catalog and all."""
-    return int(subprocess.run(["du", "-s", "-B1", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.split()[0])
 
 
 class Watch(threading.Thread):
@@ -28,7 +22,7 @@ class Watch(threading.Thread):
 
     def run(self):
         while not self.ended:
-            self.most = max(self.most, on_disk(self.data))
+            self.most = max(self.most, bounds.content_bytes(self.data) + bounds.du(self.data / "catalog"))
             time.sleep(0.02)
 
 
@@ -38,7 +32,7 @@ def accounted(breakwater):
 
 def bytes_of_files(folder):
     """In whole blocks of content: a file in many pieces takes a block more for their list, which no account can know."""
-    return sum((one.stat().st_size + 4095) // 4096 * 4096 for one in folder.rglob("*") if one.is_file())
+    return sum(bounds.on_disk(one.stat().st_size) for one in folder.rglob("*") if one.is_file())
 
 
 def crowd(world, breakwater, digests):

@@ -9,8 +9,8 @@ SIZE = 64 * images.MEBI
 RATE = 20_000_000
 
 
-def running(breakwater):
-    return breakwater.metric("breakwater_fills_running") == 1
+def served(breakwater):
+    return breakwater.metric("breakwater_fill_followers")
 
 
 def main(world):
@@ -20,9 +20,9 @@ def main(world):
     breakwater = world.breakwater(upstream=shaper.url)
 
     client = start_swarm(breakwater.address, [f"/v2/library/app/blobs/{digests[0]}"], clients=3, hash_every=1)
-    world.wait_until(lambda: running(breakwater), "a fill runs")
+    world.wait_until(lambda: served(breakwater) == 3, "a fill runs, and all are at it")
     breakwater.process.terminate()
-    time.sleep(0.3)
+    breakwater.wait_event(lambda event: event.get("event") == "draining", "it drains")
     try:
         reply = http.get(breakwater.address, "/v2/", timeout_s=2)
         expect(False, f"a new client was let in while draining: {reply}")

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 
-from harness import expect, http as web, images, scenario
+from harness import bounds, expect, http as web, images, scenario
 from harness.dialogue import Dialogue, received_of
 from harness.world import FULL
 
@@ -179,9 +179,9 @@ class Story:
                 self.check_tag(dialogue, repository, tag, [one for client in clients if client.repository == repository for one in client.taggings if one.tag == tag])
         strangers = self.end_strangers(dialogue)
         dialogue.close()
-        on_disk = sum(one.stat().st_blocks * 512 for one in self.registry.blob_files())
+        on_disk = sum(bounds.on_disk(one.stat().st_size) for one in self.registry.blob_files())
         accounted = self.registry.metric("breakwater_store_whole_bytes")
-        self.expect(accounted == on_disk, f"{accounted:.0f} bytes are accounted, du says {on_disk}")
+        self.expect(accounted == on_disk, f"{accounted:.0f} bytes are accounted, the files take {on_disk}")
         stored = sum(upload.stored for upload in uploads)
         tagged = sum(one.ended is not None for client in clients for one in client.taggings)
         self.world.say(f"{what}: {stored} of {len(uploads)} blobs and {tagged} tags were acknowledged; {resumed} went on, {strangers} sessions that nobody had heard of")

@@ -61,7 +61,7 @@ def expect_restored(world, registry, backup, acknowledged):
 
 
 def main(world):
-    registry = world.private_registry(registry={"lease": "1s"})
+    registry = world.private_registry(registry={"lease": "5s"})
     pushers = [Pusher(registry.address, f"job{number}") for number in range(PUSHERS)]
     for pusher in pushers:
         pusher.start()

@@ -35,7 +35,7 @@ def blob(breakwater, route, repository, digest, ask=http.get):
 def pulled(breakwater, route, repository, digest, content):
     reply = blob(breakwater, route, repository, digest)
     expect(reply.status == 200 and reply.body == content and not reply.cut, f"{route}: {reply}")
-    breakwater.world.wait_until(path_of(breakwater, digest).exists, "what was fetched is stored", 10)
+    breakwater.wait_idle()  # what was fetched is stored
 
 
 def layer_of(image):
