@@ -60,7 +60,7 @@ def main(world):
 
     for digest in digests[:16]:  # up to the bound
         expect(http.get(breakwater.address, f"/v2/library/app/blobs/{digest}").status == 200, "filling up")
-    world.say(f"filled up: {on_disk(data) / MEBI:.1f} of {BOUND / MEBI:.0f} MiB")
+    world.say(f"filled up: {bounds.du(data) / MEBI:.1f} of {BOUND / MEBI:.0f} MiB")
     crowd(world, breakwater, digests[16:16 + FILLS])
     crowd(world, breakwater, digests[16 + FILLS:])
     breakwater.wait_idle()
