@@ -5,7 +5,7 @@ import time
 from harness import crowds, expect, images, scenario
 from harness.breakwater import mirror_route
 from harness.registry import TokenServer
-from harness.tools import finish_swarm, start_swarm, swarm
+from harness.tools import swarm
 
 SIZE = 64 * images.MEBI
 AT = SIZE * 37 // 100
