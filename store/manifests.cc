@@ -13,9 +13,9 @@ struct Store::Put {
   std::string_view bytes;
   const ManifestContent& content;
   const std::vector<std::string>& tags;
-  bool needs_children = false;       // a push: nothing is stored while one is missing
-  std::optional<Time> look_due;      // of the look that storing its bytes has queued
-  std::vector<Digest> missing = {};  // those
+  bool needs_children = false;        // a push: nothing is stored while one is missing
+  std::optional<Time> look_due = {};  // of the look that storing its bytes has queued
+  std::vector<Digest> missing = {};   // those
 };
 
 Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
