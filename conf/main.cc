@@ -7,8 +7,8 @@
 #include <variant>
 
 #include "conf/appliance.h"
+#include "conf/asking.h"
 #include "conf/config.h"
-#include "conf/explaining.h"
 #include "conf/options.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"

@@ -1,14 +1,11 @@
 #include "conf/transfer.h"
 
 #include <algorithm>
-#include <functional>
+#include <filesystem>
 #include <iostream>
-#include <stop_token>
 
 #include "conf/appliance.h"
-#include "conf/local_request.h"
 #include "conf/open_folder.h"
-#include "routes/control.h"
 #include "routes/exports.h"
 #include "routes/imports.h"
 #include "store/store.h"
@@ -57,25 +54,6 @@ int export_images(const Config& config, const Options& options) {
   if (!done) return fail(done.error());
   std::cout << "exported: " << done->tags << " tags of " << done->repositories << " repositories, " << done->referrers
             << " referrers; left out: " << done->tags_skipped << " tags that are not whole\n";
-  return 0;
-}
-
-int back_up(const Config& config, const Options& options) {
-  const auto to = std::filesystem::absolute(options.to);
-  const auto asked = ask_server(config.data, "POST", "/backup", to.string());
-  if (asked) {
-    (asked->status == 200 ? std::cout : std::cerr) << asked->text;
-    return asked->status == 200 ? 0 : 1;
-  }
-  if (asked.error().kind != Error::Kind::unavailable) return fail(asked.error());
-  // Nobody serves it; a folder that is not there is none to back up, and none to make.
-  std::error_code none;
-  if (!std::filesystem::exists(config.data / "catalog", none)) return fail({Error::Kind::not_found, config.data.string() + " is no data folder", 0});
-  OpenFolder folder;
-  if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
-  const auto done = folder.store->back_up(to, std::stop_token());
-  if (!done) return fail(done.error());
-  std::cout << routes::words_of(*done) << "\n";
   return 0;
 }
 

@@ -1,5 +1,5 @@
-// The verbs that bring images into a data folder and out of it: import, export, backup. Each is the exit status of the process: 0, or 1 and
-// why on stderr. Import and export want the folder for themselves; a backup asks the process that serves it, if one does.
+// The verbs that bring images into a data folder and out of it. Each is the exit status of the process: 0, or 1 and why on stderr. They want
+// the folder for themselves.
 #pragma once
 
 #include "conf/config.h"
@@ -9,6 +9,5 @@ namespace breakwater::conf {
 
 int import_images(const Config& config, const Options& options);
 int export_images(const Config& config, const Options& options);
-int back_up(const Config& config, const Options& options);
 
 }  // namespace breakwater::conf

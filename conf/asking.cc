@@ -1,7 +1,9 @@
-#include "conf/explaining.h"
+#include "conf/asking.h"
 
+#include <filesystem>
 #include <functional>
 #include <iostream>
+#include <stop_token>
 #include <string>
 
 #include "conf/local_request.h"
@@ -16,7 +18,7 @@ int fail(const Error& error) {
   return 1;
 }
 
-// What the process that serves the folder answers, or `words` of the folder itself if none does.
+// What the process that serves the folder answers, or `words` of the folder itself if none does. One that is not there is not made.
 int tell(const Config& config, const Result<LocalReply>& asked, const std::function<Result<std::string>(store::Store&)>& words) {
   if (asked) {
     (asked->status == 200 ? std::cout : std::cerr) << asked->text;
@@ -40,5 +42,14 @@ int why(const Config& config, const Options& options) {
 }
 
 int plan_collection(const Config& config) { return tell(config, ask_server(config.data, "GET", "/plan", ""), routes::words_of_plan); }
+
+int back_up(const Config& config, const Options& options) {
+  const auto to = std::filesystem::absolute(options.to);
+  return tell(config, ask_server(config.data, "POST", "/backup", to.string()), [&](store::Store& store) -> Result<std::string> {
+    const auto done = store.back_up(to, std::stop_token());
+    if (!done) return failure(done.error());
+    return routes::words_of(*done);
+  });
+}
 
 }  // namespace breakwater::conf
