@@ -51,6 +51,7 @@ void HeadReader::take_field(std::string_view line) {
 }
 
 HeadReader::Taken HeadReader::finish() {
+  if (head_.status == 101) return Taken::switching;
   if (head_.status < 200) return Taken::more;  // the final one follows
   complete_ = true;
   bool chunked = head_.headers.find("Transfer-Encoding") != nullptr;

@@ -13,8 +13,9 @@ class HeadReader {
  public:
   explicit HeadReader(size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  enum class Taken { more, complete, too_long };
-  // `complete` once, at the end of the final head; lines after it are trailers and change nothing.
+  enum class Taken { more, complete, too_long, switching };
+  // `switching` at the end of a 101, which no head of HTTP follows; `complete` once, at the end of the final head; lines after it are trailers and change
+  // nothing.
   Taken take(std::string_view line);
 
   bool complete() const { return complete_; }

@@ -238,8 +238,9 @@ Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, UpstreamRequest r
   bool out_of_time = request.timeout_ms > 0 && std::chrono::steady_clock::now() - began >= Millis(request.timeout_ms);
 
   if (!reception.answered()) {
-    tell_failure(passing, url, ended.error(), reception.is_connected() && out_of_time);
-    co_return failure(std::move(ended).error());
+    auto error = ended ? Error(Error::Kind::unavailable, url.place() + " ended without an answer", 0) : std::move(ended).error();
+    tell_failure(passing, url, error, reception.is_connected() && out_of_time);
+    co_return failure(std::move(error));
   }
   tell_answer(passing, url, *reception.answered(), reception.error_text());
   bool refused = reception.answered()->status >= 400;

@@ -363,6 +363,7 @@ bool Upstream::Transfer::take_header_line(std::string_view line) {
   last_byte_ = upstream_.loop.now();
   auto taken = head_.take(line);
   if (taken == HeadReader::Taken::too_long) return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0});
+  if (taken == HeadReader::Taken::switching) return fail(Error{Error::Kind::corrupt, attempted() + "the answer switches protocols, unasked", 0});
   if (taken == HeadReader::Taken::more) return true;
   head_.head().seconds = seconds_since(began_);
   if (auto welcome = sink_.head(head_.head()); !welcome) return fail(std::move(welcome).error());
@@ -372,6 +373,7 @@ bool Upstream::Transfer::take_header_line(std::string_view line) {
 size_t Upstream::Transfer::on_body(char* data, size_t, size_t size, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
   if (transfer->error_) return 0;  // nothing reaches a sink after it has failed
+  if (!transfer->head_.complete()) return transfer->fail(Error{Error::Kind::corrupt, transfer->attempted() + "the answer has no head", 0}) ? size : 0;
   transfer->last_byte_ = transfer->upstream_.loop.now();
   auto taken = transfer->sink_.body({data, size});
   if (!taken) return transfer->fail(std::move(taken).error()) ? size : 0;
@@ -421,6 +423,8 @@ void Upstream::Transfer::check_time() {
 
 Result<Head> Upstream::Transfer::result() {
   if (error_) return failure(std::move(*error_));
+  // libcurl is content with a connection that ends inside the head.
+  if (*code_ == CURLE_OK && !head_.complete()) return failure(Error::Kind::unavailable, attempted() + "the connection ended inside the answer's head");
   if (*code_ == CURLE_OK) return std::move(head_.head());
   if (private_refused_) return failure(Error::Kind::corrupt, attempted() + "it leads into a private network");
   auto kind = is_malformed(*code_) ? Error::Kind::corrupt : Error::Kind::unavailable;

@@ -90,7 +90,7 @@ class Upstream {
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  // Streams the body into `sink`, which must outlive the Task. Ends when the body has.
+  // Streams the body into `sink`, which must outlive the Task. Ends when the body has; a success means that the sink was given the head.
   Task<Result<Head>> send(UpstreamRequest request, Sink& sink);
   // The whole reply in memory; `corrupt` if the body is longer than `bytes_max`.
   Task<Result<Reply>> fetch(UpstreamRequest request, size_t bytes_max);

@@ -121,6 +121,12 @@ std::optional<Seen> parse_request(std::string_view head) {
 
 }  // namespace
 
+Fault Fault::raw(std::string text) {
+  Fault fault(Kind::canned, 0);
+  fault.canned.raw = std::move(text);
+  return fault;
+}
+
 Fault Fault::reply(int status, Headers headers, std::string body) {
   Fault fault(Kind::canned, 0);
   fault.canned.status = status;
@@ -140,6 +146,7 @@ struct FakeRegistry::Plan {
   std::optional<uint64_t> stall_at;
   bool silent = false;   // nothing is sent until release()
   bool hang_up = false;  // nothing is ever sent
+  std::string raw;       // sent instead of a head
 
   static Plan of(const Canned& canned) {
     Plan plan;
@@ -147,6 +154,10 @@ struct FakeRegistry::Plan {
     plan.headers = canned.headers;
     plan.bytes = std::make_shared<const std::string>(canned.body);
     plan.end = canned.body.size();
+    plan.raw = canned.raw;
+    if (canned.raw.empty()) return plan;
+    plan.cut_at = 0;
+    plan.end = 1;  // so that there is something to cut
     return plan;
   }
 };
@@ -465,9 +476,10 @@ void FakeRegistry::pump(Connection& connection) {
     if (plan.headers.find("Content-Length") == nullptr && plan.headers.find("Transfer-Encoding") == nullptr)
       head += "Content-Length: " + std::to_string(plan.end - plan.at) + "\r\n";
     head += "\r\n";
+    if (!plan.raw.empty()) head = plan.raw;
     bufferevent_write(connection.socket, head.data(), head.size());
   }
-  if (connection.is_head) plan.at = plan.end;
+  if (connection.is_head && plan.raw.empty()) plan.at = plan.end;
   evbuffer* output = bufferevent_get_output(connection.socket);
   uint64_t until = std::min({plan.end, plan.cut_at.value_or(plan.end), plan.stall_at.value_or(plan.end)});
   while (plan.at < until && evbuffer_get_length(output) < kPieceBytes) {

@@ -43,6 +43,7 @@ struct Canned {
   int status = 200;
   proxy::Headers headers;
   std::string body;
+  std::string raw;  // all that is sent, as it is, before the connection ends; "" = an answer made of the above
 };
 
 // What goes wrong with one answer. Of a body's bytes, those of this answer count: a resumed one begins at 0 again.
@@ -60,6 +61,7 @@ struct Fault {
   static Fault ignore_range() { return Fault(Kind::ignore_range, 0); }                // 200 and all of it
   static Fault silent() { return Fault(Kind::silent, 0); }                            // no answer, until release() (then 404 or what is due)
   static Fault hang_up() { return Fault(Kind::hang_up, 0); }                          // closes instead of answering
+  static Fault raw(std::string text);                                                 // these bytes, and then hangs up
   static Fault reply(int status, proxy::Headers headers = {}, std::string body = "");
 
   Fault(Kind k, uint64_t n) : kind(k), bytes(n) {}

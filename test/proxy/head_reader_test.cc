@@ -32,6 +32,13 @@ TEST_CASE("what a 1xx says is not the answer") {
   CHECK(reader.head().headers.size() == 0);
 }
 
+TEST_CASE("no head follows the 101 that switches protocols") {
+  HeadReader reader(1000);
+  CHECK(take_all(reader, {"HTTP/1.1 101 Switching Protocols\r\n", "Upgrade: x\r\n"}) == Taken::more);
+  CHECK(reader.take("\r\n") == Taken::switching);
+  CHECK_FALSE(reader.complete());
+}
+
 TEST_CASE("a length that is none, or that chunks overrule, is not known") {
   HeadReader nonsense(1000);
   take_all(nonsense, {"HTTP/1.1 200\r\n", "Content-Length: 12x\r\n", "\r\n"});

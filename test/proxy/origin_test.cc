@@ -243,6 +243,25 @@ TEST_CASE("a token endpoint that fails is told apart from one that refuses") {
   CHECK(world.get(path).error().kind == Kind::corrupt);
 }
 
+TEST_CASE("a registry, a redirect's target or a token endpoint that breaks off inside the head is unavailable, and asked again") {
+  const Fault broken = Fault::raw("HTTP/1.1 200 OK\r\nContent-Le");
+  World world;
+  world.registry.ask_for_token(world.auth, "x");
+  world.registry.redirect_blobs_to(world.cdn);
+  auto digest = world.registry.blob(kAlpine, "layer");
+  auto path = FakeRegistry::blob_path(kAlpine, digest);
+  world.auth.next("/token", broken);
+  world.registry.next(path, broken);
+  world.cdn.next(FakeRegistry::signed_path(digest), broken);
+  for (int i = 0; i < 3; ++i) {
+    auto reply = world.get(path);
+    REQUIRE_FALSE(reply);
+    CHECK(reply.error().kind == Kind::unavailable);
+    world.clock.advance(seconds(60));
+  }
+  CHECK(world.get(path)->body == "layer");
+}
+
 // ---- what answers mean
 
 TEST_CASE("answers become errors by what the caller can do about them") {

@@ -179,6 +179,38 @@ TEST_CASE("a transfer that breaks off is unavailable, and so is a server that ha
   CHECK(world.get(path)->body == bytes_of(100'000));
 }
 
+TEST_CASE("a connection that ends inside the head is unavailable, and a switch of protocols is corrupt") {
+  struct Case {
+    std::string text;
+    Error::Kind kind;
+  };
+  const Case cases[] = {
+      {"HTTP/1.1 200 OK\r\n", Error::Kind::unavailable},
+      {"HTTP/1.1 200 OK\r\nContent-Le", Error::Kind::unavailable},
+      {"HTTP/1.1 404 X\r\nContent-Le", Error::Kind::unavailable},
+      {"HTTP/1.0 307 OK\r\nLocation: /v2/x\r\n", Error::Kind::unavailable},
+      {"HTTP/1.1 103 E\r\n\r\n", Error::Kind::unavailable},
+      {"HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\n", Error::Kind::unavailable},
+      {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhello", Error::Kind::corrupt},
+      {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", Error::Kind::corrupt},
+      {"HTTP/1.1 099 X\r\n\r\nhello", Error::Kind::corrupt},
+  };
+  for (const std::string method : {"GET", "HEAD"}) {
+    for (const Case& c : cases) {
+      INFO(method << " " << c.text);
+      World world;
+      world.server.always("/x", Fault::raw(c.text));
+      UpstreamRequest request(method, world.server.url() + "/x");
+      SlowSink sink(world.loop);
+      auto head = run(world.loop, world.upstream.send(std::move(request), sink));
+      REQUIRE_FALSE(head);
+      CHECK(head.error().kind == c.kind);
+      CHECK(sink.heads == 0);
+      CHECK(sink.bytes.empty());
+    }
+  }
+}
+
 TEST_CASE("what is no HTTP is corrupt") {
   World world;
   Canned canned;
