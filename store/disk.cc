@@ -50,11 +50,21 @@ bool byte_is_resident(int fd, uint64_t offset) {
   return ::preadv2(fd, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
 }
 
-bool is_directory(DIR& folder, const dirent& entry) {
-  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
+DirectoryEntry entry_of(DIR& folder, const dirent& entry) {
+  if (entry.d_type != DT_UNKNOWN) return {entry.d_name, entry.d_type == DT_DIR, entry.d_type == DT_LNK};
   const int fd = ::dirfd(&folder);
   struct stat found {};
-  return fd >= 0 && ::fstatat(fd, entry.d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(found.st_mode);
+  const bool is_known = fd >= 0 && ::fstatat(fd, entry.d_name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+  return {entry.d_name, is_known && S_ISDIR(found.st_mode), is_known && S_ISLNK(found.st_mode)};
+}
+
+FileStat facts_of(const struct stat& found) {
+  const auto modified = std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec);
+  return {static_cast<uint64_t>(found.st_size),
+          static_cast<uint64_t>(found.st_blocks) * 512,
+          Time(std::chrono::duration_cast<std::chrono::milliseconds>(modified)),
+          S_ISDIR(found.st_mode),
+          {found.st_dev, found.st_ino}};
 }
 
 class PosixDisk final : public Disk {
@@ -134,9 +144,13 @@ class PosixDisk final : public Disk {
   Result<FileStat> stat(const Path& path) override {
     struct stat found {};
     if (::lstat(path.c_str(), &found) != 0) return failed("stat", path, errno);
-    const auto modified = std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec);
-    return FileStat{static_cast<uint64_t>(found.st_size), static_cast<uint64_t>(found.st_blocks) * 512,
-                    Time(std::chrono::duration_cast<std::chrono::milliseconds>(modified))};
+    return facts_of(found);
+  }
+
+  Result<FileStat> stat_target(const Path& path) override {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) return failed("stat", path, errno);
+    return facts_of(found);
   }
 
   Result<> rename(const Path& from, const Path& to) override {
@@ -175,7 +189,7 @@ class PosixDisk final : public Disk {
       const dirent* entry = ::readdir(folder.get());  // NOLINT(concurrency-mt-unsafe): this DIR is ours alone
       if (!entry) break;
       const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") found.push_back({std::string(name), is_directory(*folder, *entry)});
+      if (name != "." && name != "..") found.push_back(entry_of(*folder, *entry));
     }
     if (errno != 0) return failed("list", path, errno);
     return found;

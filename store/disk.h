@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/clock.h"
@@ -38,6 +39,7 @@ using SharedFile = std::shared_ptr<const File>;
 struct DirectoryEntry {
   std::string name;
   bool is_directory = false;
+  bool is_link = false;  // symbolic: what it leads to is stat_target()'s to say
 };
 
 struct DiskSpace {
@@ -49,6 +51,8 @@ struct FileStat {
   uint64_t size = 0;     // bytes
   uint64_t on_disk = 0;  // bytes that it takes, in whole blocks, as `du` counts
   Time modified{};
+  bool is_directory = false;
+  std::pair<uint64_t, uint64_t> id{};  // of the file, whatever its names: device and inode
 };
 
 class Disk {
@@ -77,6 +81,8 @@ class Disk {
   virtual bool is_whole(const File& file, uint64_t size) = 0;
 
   [[nodiscard]] virtual Result<FileStat> stat(const std::filesystem::path& path) = 0;
+  // Of what a symbolic link leads to. We make no such links: this is for folders that others have written.
+  [[nodiscard]] virtual Result<FileStat> stat_target(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   // A second name for a file. `conflict` if there is one of that name, `invalid` if this file cannot have one there: another file system.
   [[nodiscard]] virtual Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) = 0;

@@ -62,6 +62,7 @@ class ColdDisk final : public store::Disk {
   void drop_resident(const store::File& file, uint64_t offset, uint64_t length) override { real_->drop_resident(file, offset, length); }
   bool is_whole(const store::File& file, uint64_t size) override { return real_->is_whole(file, size); }
   Result<store::FileStat> stat(const std::filesystem::path& path) override { return real_->stat(path); }
+  Result<store::FileStat> stat_target(const std::filesystem::path& path) override { return real_->stat_target(path); }
   Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override { return real_->rename(from, to); }
   Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) override { return real_->link(from, to); }
   Result<> remove(const std::filesystem::path& path) override { return real_->remove(path); }

@@ -49,6 +49,11 @@ void FaultyDisk::fail_each(Operation operation, Error::Kind kind) {
   fail_each_[index_of(operation)] = kind;
 }
 
+void FaultyDisk::fail_on(Operation operation, const Path& path, Error::Kind kind) {
+  const std::lock_guard lock(mutex_);
+  fail_on_[{operation, path}] = kind;
+}
+
 void FaultyDisk::cut_at(uint64_t nth) {
   const std::lock_guard lock(mutex_);
   cut_at_ = operations_ + nth;
@@ -68,6 +73,7 @@ void FaultyDisk::heal() {
   const std::lock_guard lock(mutex_);
   fail_at_.clear();
   fail_each_.fill(std::nullopt);
+  fail_on_.clear();
   cut_at_.reset();
   room_.reset();
   space_.reset();
@@ -97,6 +103,7 @@ Result<> FaultyDisk::fault(Operation operation, const Path& path) {
   if (cut_at_ && operations_ >= *cut_at_) return staged(Error::Kind::internal, operation, path);
   if (const auto fault = fail_at_.extract(operations_)) return staged(fault.mapped(), operation, path);
   if (const auto fault = fail_each_[index_of(operation)]) return staged(*fault, operation, path);
+  if (const auto fault = fail_on_.find({operation, path}); fault != fail_on_.end()) return staged(fault->second, operation, path);
   return {};
 }
 
@@ -297,6 +304,11 @@ bool FaultyDisk::is_whole(const File& file, uint64_t size) { return real_->is_wh
 Result<store::FileStat> FaultyDisk::stat(const Path& path) {
   if (auto stepped = step(Operation::stat, path); !stepped) return failure(stepped.error());
   return real_->stat(path);
+}
+
+Result<store::FileStat> FaultyDisk::stat_target(const Path& path) {
+  if (auto stepped = step(Operation::stat, path); !stepped) return failure(stepped.error());
+  return real_->stat_target(path);
 }
 
 Result<> FaultyDisk::rename(const Path& from, const Path& to) {

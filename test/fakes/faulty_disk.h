@@ -20,6 +20,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "store/disk.h"
@@ -56,6 +57,8 @@ class FaultyDisk final : public store::Disk {
   void fail_at(uint64_t nth, Error::Kind kind = Error::Kind::internal);
   // Each operation of this kind fails, until heal().
   void fail_each(Operation operation, Error::Kind kind = Error::Kind::internal);
+  // Each operation of this kind on this path fails, until heal().
+  void fail_on(Operation operation, const std::filesystem::path& path, Error::Kind kind = Error::Kind::internal);
   // The nth operation from now and all later ones fail, until heal() or power_cut().
   void cut_at(uint64_t nth);
   // `bytes` more can be written, then the disk is full: the part of a write that fits is written, the rest fails with `full`.
@@ -104,6 +107,7 @@ class FaultyDisk final : public store::Disk {
   void drop_resident(const store::File& file, uint64_t offset, uint64_t length) override;
   bool is_whole(const store::File& file, uint64_t size) override;
   Result<store::FileStat> stat(const std::filesystem::path& path) override;
+  Result<store::FileStat> stat_target(const std::filesystem::path& path) override;
   Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Result<> remove(const std::filesystem::path& path) override;
@@ -143,6 +147,7 @@ class FaultyDisk final : public store::Disk {
   std::array<uint64_t, kOperations> counts_{};
   std::map<uint64_t, Error::Kind> fail_at_;
   std::array<std::optional<Error::Kind>, kOperations> fail_each_{};
+  std::map<std::pair<Operation, std::filesystem::path>, Error::Kind> fail_on_;
   std::optional<uint64_t> cut_at_;
   std::optional<uint64_t> room_;
   std::optional<store::DiskSpace> space_;
