@@ -172,7 +172,7 @@ class Store {
   // A blob that is the content of `file`, linked to the repository and leased. It is hashed first: `corrupt` if it is another content.
   enum class Taken { held, linked, copied };  // held: it was here already
   [[nodiscard]] Result<Taken> take_blob(const RepositoryKey& repository, const Digest& digest, const std::filesystem::path& file);
-  // Under the name `to`, unless that is there. `corrupt` if the blob is not what it was.
+  // Under the name `to`, instead of what is there. `corrupt` if the blob is not what it was.
   [[nodiscard]] Result<> give_blob(const Digest& digest, const std::filesystem::path& to);
 
   // Writes to the folder `to`, which is not there yet, all that a store needs to hold what this one holds, while this one is used. `conflict`

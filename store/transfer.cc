@@ -12,6 +12,12 @@ constexpr size_t kPieceBytes = size_t{256} * 1024;
 
 std::string import_id(const Digest& digest) { return "import-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
 
+// What the disk does not give of somebody else's folder is that folder's damage, and no end of ours.
+tl::unexpected<Error> not_given(const Error& error) {
+  const bool is_gone = error.kind == Error::Kind::not_found;
+  return failure(is_gone ? error.kind : Error::Kind::unavailable, error.message);
+}
+
 // Calls `each` for the pieces of a file, up to `size` bytes of it. `unavailable` if it cannot be read.
 template <class Each>
 Result<> read_pieces(Disk& disk, const File& file, uint64_t size, Each each) {
@@ -27,14 +33,35 @@ Result<> read_pieces(Disk& disk, const File& file, uint64_t size, Each each) {
   return {};
 }
 
+// What the file's bytes are, as many of them as the blob has.
+Result<Digest> hash_file(Disk& disk, const File& file, const Blob& blob) {
+  Hasher hasher(blob.digest.algorithm());
+  const auto hash = [&](uint64_t, std::span<const char> piece) -> Result<> {
+    hasher.update(piece);
+    return {};
+  };
+  if (auto read = read_pieces(disk, file, blob.size, hash); !read) return failure(read.error());
+  return hasher.finish();
+}
+
+// Whether `path` is the blob, whose own file is `own`.
+Result<bool> holds(Disk& disk, const std::filesystem::path& path, const std::filesystem::path& own, const Blob& blob) {
+  const auto found = disk.stat_target(path);
+  if (!found && found.error().kind != Error::Kind::not_found) return failure(found.error());
+  if (!found || found->size != blob.size) return false;
+  if (const auto ours = disk.stat(own); ours && ours->id == found->id) return true;
+  const auto file = disk.open(path);
+  return file && hash_file(disk, **file, blob) == blob.digest;
+}
+
 }  // namespace
 
 Result<Store::Taken> Store::take_blob(const RepositoryKey& repository, const Digest& digest, const std::filesystem::path& file) {
   const auto held = has_taken(repository, digest);
   if (!held) return failure(held.error());
   if (*held) return Taken::held;
-  const auto found = disk_.stat(file);
-  if (!found) return failure(found.error());
+  const auto found = disk_.stat_target(file);
+  if (!found) return not_given(found.error());
   auto reservation = reserve(repository.route, found->size);
   if (!reservation) return failure(reservation.error());
   auto writer = take_by_link(digest, file);
@@ -77,7 +104,7 @@ Result<std::unique_ptr<BlobWriter>> Store::take_by_link(const Digest& digest, co
 
 Result<std::unique_ptr<BlobWriter>> Store::take_by_copy(const Digest& digest, const std::filesystem::path& file, uint64_t size) {
   const auto from = disk_.open(file);
-  if (!from) return failure(from.error());
+  if (!from) return not_given(from.error());
   auto writer = blobs_.receive(import_id(digest), digest.algorithm());
   if (!writer) return writer;
   const auto append = [&](uint64_t, std::span<const char> piece) { return (*writer)->append(piece); };
@@ -91,16 +118,22 @@ Result<std::unique_ptr<BlobWriter>> Store::take_by_copy(const Digest& digest, co
 Result<> Store::give_blob(const Digest& digest, const std::filesystem::path& to) {
   const auto blob = open_blob(digest);
   if (!blob) return failure(blob.error());
-  Hasher hasher(digest.algorithm());
-  const auto hash = [&](uint64_t, std::span<const char> piece) -> Result<> {
-    hasher.update(piece);
-    return {};
-  };
-  if (auto read = read_pieces(disk_, *blob->file, blob->size, hash); !read) return read;
-  if (hasher.finish() != digest) return failure(Error::Kind::corrupt, "the stored blob " + digest.text() + " does not match its digest any more");
-  const auto given = give_file(blobs_.path_of(digest), blob->size, to);
+  const auto found = hash_file(disk_, *blob->file, *blob);
+  if (!found) return failure(found.error());
+  if (*found != digest) return failure(Error::Kind::corrupt, "the stored blob " + digest.text() + " does not match its digest any more");
+  const auto from = blobs_.path_of(digest);
+  const auto given = give_file(from, blob->size, to);
   if (!given) return failure(given.error());
-  return {};
+  if (*given) return {};
+  const auto same = holds(disk_, to, from, *blob);
+  if (!same) return failure(same.error());
+  if (*same) return {};
+  // Beside it, so that what is there is replaced at once or not at all.
+  std::filesystem::path beside = to;
+  beside += ".new";
+  if (auto removed = disk_.remove(beside); !removed && removed.error().kind != Error::Kind::not_found) return removed;
+  if (auto again = give_file(from, blob->size, beside); !again) return failure(again.error());
+  return disk_.rename(beside, to);
 }
 
 // False if `to` is there already.
