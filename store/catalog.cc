@@ -2,6 +2,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
@@ -11,7 +12,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <cstdarg>
+#include <cstdio>
 #include <utility>
 
 namespace breakwater::store {
@@ -167,7 +171,34 @@ rocksdb::ReadOptions reading(Reach reach) {
   return options;
 }
 
-rocksdb::Options options_for(uint64_t cache_bytes) {
+// RocksDB's warnings and errors, in our log. A file of its own would be one more that a full disk breaks: Debian's RocksDB, built with its
+// assertions, ends the process at the next line behind one that could not be written.
+class RocksdbLog final : public rocksdb::Logger {
+ public:
+  explicit RocksdbLog(Log* log) : rocksdb::Logger(rocksdb::WARN_LEVEL), log_(log) {}
+
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list words) override { tell(Log::Level::info, format, words); }
+  void Logv(rocksdb::InfoLogLevel level, const char* format, va_list words) override {
+    if (level < GetInfoLogLevel() || level == rocksdb::HEADER_LEVEL) return;
+    tell(level == rocksdb::WARN_LEVEL ? Log::Level::warning : Log::Level::error, format, words);
+  }
+  void LogHeader(const char* /*format*/, va_list /*words*/) override {}
+
+ private:
+  void tell(Log::Level level, const char* format, va_list words) {
+    if (log_ == nullptr) return;
+    std::array<char, 512> line{};
+    const int length = std::vsnprintf(line.data(), line.size(), format, words);
+    if (length <= 0) return;
+    const Log::Field said{"said", std::string_view(line.data(), std::min<size_t>(static_cast<size_t>(length), line.size() - 1))};
+    log_->write(level, "rocksdb", {&said, 1});
+  }
+
+  Log* const log_;
+};
+
+rocksdb::Options options_for(uint64_t cache_bytes, Log* log) {
   constexpr size_t kMemtableBytes = 2U << 20;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(cache_bytes, 2);
@@ -194,9 +225,8 @@ rocksdb::Options options_for(uint64_t cache_bytes) {
   options.avoid_unnecessary_blocking_io = true;
   options.manifest_preallocation_size = 64U << 10;
   options.max_manifest_file_size = 4U << 20;
+  options.info_log = std::make_shared<RocksdbLog>(log);
   options.info_log_level = rocksdb::WARN_LEVEL;
-  options.max_log_file_size = 256U << 10;
-  options.keep_log_file_num = 2;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;
@@ -287,9 +317,9 @@ Catalog::~Catalog() {
   (void)impl_->db->Close();
 }
 
-Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path, uint64_t cache_bytes) {
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path, uint64_t cache_bytes, Log* log) {
   rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(options_for(cache_bytes), path.string(), &db);
+  const auto status = rocksdb::DB::Open(options_for(cache_bytes, log), path.string(), &db);
   if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
   auto impl = std::make_unique<Impl>();
   impl->path = path;
@@ -299,7 +329,7 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path
 
 Result<std::unique_ptr<Catalog>> Catalog::open_to_read(const std::filesystem::path& path, uint64_t cache_bytes) {
   rocksdb::DB* db = nullptr;
-  rocksdb::Options options = options_for(cache_bytes);
+  rocksdb::Options options = options_for(cache_bytes, nullptr);
   options.create_if_missing = false;
   const auto status = rocksdb::DB::OpenForReadOnly(options, path.string(), &db);
   if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
