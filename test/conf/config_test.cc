@@ -85,7 +85,7 @@ TEST_CASE("every key reaches the setting that it names") {
           "metrics": {"listen": "127.0.0.1:5001"},
           "server": {"connections_max": 10, "header_bytes_max": "4KiB", "target_bytes_max": "2KiB", "drain_bytes_max": "1MiB", "idle_timeout": "1s",
                      "header_timeout": "2s", "body_timeout": "3s", "write_timeout": "4s"},
-          "upstream": {"connect_timeout": "6s", "stall_timeout": "8s", "connections_per_host_max": 5},
+          "upstream": {"connect_timeout": "6s", "stall_timeout": "8s", "connections_per_host_max": 10},
           "scrub": {"bytes_per_second": "1MiB", "pause": "9s"},
           "log": {"level": "debug", "format": "json"})"));
   REQUIRE(config);
@@ -115,7 +115,7 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->server.write_timeout_ms == 4'000);
   CHECK(config->upstream.connect_timeout_ms == 6'000);
   CHECK(config->upstream.stall_timeout_ms == 8'000);
-  CHECK(config->upstream.connections_per_host_max == 5);
+  CHECK(config->upstream.connections_per_host_max == 10);
   CHECK(config->scrub.bytes_per_second == 1 << 20);
   CHECK(config->scrub.pause_ms == 9'000);
   CHECK(config->log.level == "debug");
