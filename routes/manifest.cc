@@ -37,6 +37,9 @@ bool has_object(const json& object, const char* field) {
   return found != object.end() && found->is_object();
 }
 
+// An empty list of Go's is null.
+bool may_list(const json& object, const char* field) { return has_array(object, field) || !object.contains(field) || object[field].is_null(); }
+
 // --- which type it is
 
 std::string_view type_by_look(const json& body) {
@@ -67,8 +70,8 @@ bool has_shape(const json& body, Shape shape) {
   const bool layers = body.contains("layers") || body.contains("config") || body.contains("fsLayers");
   const bool manifests = body.contains("manifests");
   switch (shape) {
-    case Shape::image: return !manifests && has_object(body, "config") && (has_array(body, "layers") || !body.contains("layers"));
-    case Shape::index: return !layers && (has_array(body, "manifests") || !manifests || body["manifests"].is_null());
+    case Shape::image: return !manifests && has_object(body, "config") && may_list(body, "layers");
+    case Shape::index: return !layers && may_list(body, "manifests");
     case Shape::artifact: return !layers && !manifests;
     case Shape::opaque: break;
   }
@@ -76,7 +79,8 @@ bool has_shape(const json& body, Shape shape) {
 }
 
 Result<std::string> type_of(const json& body, std::string_view content_type) {
-  std::string told = lower(without_parameters(content_type));
+  const std::string_view as_told = without_parameters(content_type);
+  std::string told = lower(as_told);
   std::string own = text_of(body, "mediaType");
   if (says_nothing(told)) {
     std::string type = own.empty() ? std::string(type_by_look(body)) : own;
@@ -89,7 +93,13 @@ Result<std::string> type_of(const json& body, std::string_view content_type) {
     if (is_manifest_type(told) && shape_of(told) != shape_of(own)) return bad("it came as " + told + " and calls itself " + own);
     return own;
   }
-  return told;
+  return is_manifest_type(told) ? told : std::string(as_told);
+}
+
+// Whether the type says that the bytes are something of their own, which nobody here has to understand.
+bool is_own_type(std::string_view content_type) {
+  const std::string type = lower(without_parameters(content_type));
+  return !says_nothing(type) && !is_manifest_type(type) && !type.starts_with("text/html");
 }
 
 // --- what it names
@@ -115,23 +125,19 @@ Result<Descriptor> descriptor_of(const json& value) {
 // Gathers children, each once.
 class Children {
  public:
-  explicit Children(Manifest& manifest) : manifest_(manifest) {}
+  explicit Children(store::ManifestContent& content) : content_(content) {}
 
   // Whatever type it claims: only layers can be left out.
   Result<> add_config(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
-    add(std::move(*descriptor));
+    add_needed(std::move(*descriptor));
     return {};
   }
 
   Result<> add_blob(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
-    if (is_foreign_layer_type(descriptor->edge.media_type)) {
-      manifest_.foreign_layers.push_back(descriptor->digest);
-      return {};
-    }
     add(std::move(*descriptor));
     return {};
   }
@@ -143,6 +149,27 @@ class Children {
     descriptor->edge.is_manifest = descriptor->edge.media_type.empty() || is_manifest_type(descriptor->edge.media_type);
     add(std::move(*descriptor));
     return {};
+  }
+
+  // Of a manifest whose type we do not know: what looks like a digest there is one, and nothing is wrong.
+  void guess_one(const json& value) {
+    if (!value.is_object()) return;
+    const std::string text = text_of(value, value.contains("blobSum") ? "blobSum" : "digest");  // schema 1 has the former
+    const auto digest = store::Digest::parse(text);
+    if (!digest) return;
+    Descriptor descriptor{*digest, {}};
+    descriptor.edge.media_type = text_of(value, "mediaType");
+    descriptor.edge.is_manifest = is_manifest_type(descriptor.edge.media_type);
+    add_welcome(std::move(descriptor));
+  }
+  void guess(const json& body) {
+    for (const char* field : {"config", "layers", "blobs", "manifests", "fsLayers"}) {
+      const auto found = body.find(field);
+      if (found == body.end()) continue;
+      if (!found->is_array()) guess_one(*found);
+      if (!found->is_array()) continue;
+      for (const auto& value : *found) guess_one(value);
+    }
   }
 
   using Add = Result<> (Children::*)(const json&);
@@ -158,23 +185,35 @@ class Children {
 
  private:
   void add(Descriptor descriptor) {
-    if (!seen_.insert(descriptor.digest).second) return;
-    manifest_.content.children.push_back({descriptor.digest, std::move(descriptor.edge)});
+    if (is_foreign_layer_type(descriptor.edge.media_type)) return add_welcome(std::move(descriptor));
+    add_needed(std::move(descriptor));
+  }
+  void add_needed(Descriptor descriptor) {
+    if (!needed_.insert(descriptor.digest).second) return;
+    if (welcome_.erase(descriptor.digest) > 0) {
+      std::erase_if(content_.welcome, [&](const store::ManifestContent::Child& child) { return child.digest == descriptor.digest; });
+    }
+    content_.children.push_back({descriptor.digest, std::move(descriptor.edge)});
+  }
+  void add_welcome(Descriptor descriptor) {
+    if (needed_.contains(descriptor.digest) || !welcome_.insert(descriptor.digest).second) return;
+    content_.welcome.push_back({descriptor.digest, std::move(descriptor.edge)});
   }
 
-  Manifest& manifest_;
-  std::set<store::Digest> seen_;
+  store::ManifestContent& content_;
+  std::set<store::Digest> needed_;
+  std::set<store::Digest> welcome_;
 };
 
-Result<> read_children(const json& body, Shape shape, Manifest& manifest) {
-  Children children(manifest);
+Result<> read_children(const json& body, Shape shape, store::ManifestContent& content) {
+  Children children(content);
   switch (shape) {
     case Shape::image:
       if (auto config = children.add_config(body["config"]); !config) return config;
       return children.add_each(body, "layers", &Children::add_blob);
     case Shape::index: return children.add_each(body, "manifests", &Children::add_of_index);
     case Shape::artifact: return children.add_each(body, "blobs", &Children::add_blob);
-    case Shape::opaque: break;
+    case Shape::opaque: children.guess(body);
   }
   return {};
 }
@@ -211,19 +250,24 @@ std::string referrer_descriptor(const json& body, const store::ManifestRecord& r
 
 Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type, const store::Digest& digest) {
   if (bytes.size() > kManifestBytesMax) return bad("longer than 4 MiB");
-  if (!json_within_bounds(bytes)) return bad("nested too deep, or of too many values");
-  const auto body = json::parse(bytes, nullptr, false);
-  if (!body.is_object()) return bad("no JSON object");
+  Manifest manifest;
+  store::ManifestRecord& record = manifest.content.record;
+  record.size = bytes.size();
+  const bool is_bounded = json_within_bounds(bytes);
+  const auto body = is_bounded ? json::parse(bytes, nullptr, false) : json(json::value_t::discarded);
+  if (!body.is_object()) {
+    if (!is_own_type(content_type)) return bad(is_bounded ? "no JSON object" : "nested too deep, or of too many values");
+    record.media_type = without_parameters(content_type);
+    manifest.is_readable = false;
+    return manifest;
+  }
   auto type = type_of(body, content_type);
   if (!type) return failure(std::move(type.error()));
   const Shape shape = shape_of(*type);
   if (!has_shape(body, shape)) return bad("the body is not of the shape of " + *type);
 
-  Manifest manifest;
-  store::ManifestRecord& record = manifest.content.record;
   record.media_type = std::move(*type);
-  record.size = bytes.size();
-  if (auto read = read_children(body, shape, manifest); !read) return failure(std::move(read.error()));
+  if (auto read = read_children(body, shape, manifest.content); !read) return failure(std::move(read.error()));
   if (shape == Shape::opaque) return manifest;
   if (auto read = read_subject(body, record); !read) return failure(std::move(read.error()));
   record.artifact_type = artifact_type_of(body, shape);

@@ -232,6 +232,28 @@ Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
 
 Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<ChunkRange> chunk) {
   auto session = turn.session_;
+  auto received = co_await receive(session, exchange, chunk);
+  if (!received && received.error().kind == Error::Kind::full) {
+    auto spared = co_await spare(session);
+    if (!spared) parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", spared.error().message}});
+  }
+  co_return received;
+}
+
+// A client that was refused may never come back, and nobody else knows of its session.
+Task<Result<>> Uploads::spare(Shared session) {
+  session->is_open = false;
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id, at = session->touched_at]() -> Result<> {
+    if (!file->partial) return {};
+    auto touched = touch(store, *file, key, id, at);
+    store.end_partial(std::move(*file->partial), Store::PartialEnd::spare);
+    file->partial.reset();
+    return touched;
+  };
+  co_return co_await parts_.workers.run(session->strand, std::move(job));
+}
+
+Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optional<ChunkRange> chunk) {
   if (!session->is_open) {
     auto resumed = co_await resume(session);
     if (!resumed) co_return resumed;

@@ -75,7 +75,8 @@ class Uploads {
   proxy::Task<Result<uint64_t>> received(std::string repository, std::string id);
 
   // The exchange's body behind what was received. Whatever the error, the session lives on: `conflict` if `chunk` does not begin there
-  // (nothing is read then), `corrupt` if the body has another length than it, `invalid` if the body broke off, `full` if there is no room.
+  // (nothing is read then), `corrupt` if the body has another length than it, `invalid` if the body broke off, `full` if there is no room. After
+  // that what was received makes room for others, if they need it: the session may be gone then.
   proxy::Task<Result<>> append(Turn& turn, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
   // Makes a blob of what was received, synced. `corrupt` if it is not `digest`: the session is gone then; else it lives on.
   // Once begun it is finished, also if the Task is destroyed.
@@ -101,6 +102,8 @@ class Uploads {
   void forget(const Shared& session);
   proxy::Task<Result<Progress>> open(Shared session);
   proxy::Task<Result<>> resume(Shared session);
+  proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
+  proxy::Task<Result<>> spare(Shared session);
   proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, Pour& pour, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);

@@ -109,6 +109,16 @@ Result<> Store::refer(Put& put) {
   batch.put_manifest(repository, put.digest, record);
   batch.put_link(put.digest, repository, {now});
   for (const ManifestContent::Child& child : put.content.children) batch.put_edge(child.digest, repository, put.digest, child.edge);
+  std::vector<Digest> welcome;
+  for (const ManifestContent::Child& child : is_pushed ? put.content.welcome : std::vector<ManifestContent::Child>()) {
+    const auto held = has(repository, child.digest);
+    if (!held) return failure(held.error());
+    if (!*held) continue;
+    batch.put_edge(child.digest, repository, put.digest, child.edge);
+    welcome.push_back(child.digest);
+  }
+  // Of the same bytes a type of another kind may have another subject, or none.
+  if (*known && (*known)->subject) batch.remove_referrer(repository, *(*known)->subject, put.digest);
   if (record.subject && !put.content.referrer_descriptor.empty()) {
     batch.put_referrer(repository, *record.subject, put.digest, {put.content.referrer_descriptor, record.artifact_type});
   }
@@ -124,6 +134,7 @@ Result<> Store::refer(Put& put) {
   // One that was here has had its deliveries: those of now are for others.
   if (!is_pushed || *known) return {};
   for (const ManifestContent::Child& child : put.content.children) leases_.fulfil(child.digest);
+  for (const Digest& child : welcome) leases_.fulfil(child);
   return {};
 }
 
@@ -144,13 +155,20 @@ Result<> Store::add_tag(Catalog::Batch& batch, const RepositoryKey& repository, 
 Result<std::vector<Digest>> Store::missing_children(const RepositoryKey& repository, const ManifestContent& content) {
   std::vector<Digest> missing;
   for (const ManifestContent::Child& child : content.children) {
-    const auto served = may_serve(repository, child.digest, Reach::disk);
-    if (!served) return failure(served.error());
-    const auto record = catalog_->blob(child.digest, Reach::disk);
-    if (!record) return failure(record.error());
-    if (!*served || !*record) missing.push_back(child.digest);
+    const auto held = has(repository, child.digest);
+    if (!held) return failure(held.error());
+    if (!*held) missing.push_back(child.digest);
   }
   return missing;
+}
+
+// Whether it is stored and this repository's.
+Result<bool> Store::has(const RepositoryKey& repository, const Digest& child) {
+  const auto served = may_serve(repository, child, Reach::disk);
+  if (!served || !*served) return served;
+  const auto record = catalog_->blob(child, Reach::disk);
+  if (!record) return failure(record.error());
+  return record->has_value();
 }
 
 Result<> Store::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record, Durability durability) {

@@ -8,7 +8,7 @@ namespace breakwater::store {
 std::string Store::fill_id(const Digest& digest) { return "fill-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
 
 Store::ReceivedPartial::~ReceivedPartial() {
-  if (writer) store_.keep_partial(route_, std::move(writer), reservation);
+  if (writer) store_.keep_partial(route_, std::move(writer), reservation, PartialEnd::keep);
 }
 
 Result<Store::ReceivedPartial> Store::receive(const std::string& route, const std::string& id, Algorithm algorithm) {
@@ -22,7 +22,7 @@ Result<Store::ReceivedPartial> Store::receive(const std::string& route, const st
     // The partial is still there, and on the account of its route again.
     reservation->commit(claimed);
     const std::lock_guard lock(partials_mutex_);
-    idle_partials_[id] = {route, claimed, clock_.now()};
+    idle_partials_[id] = {route, claimed, clock_.now(), false};
     return failure(writer.error());
   }
   ReceivedPartial partial(*this, route, *std::move(writer), *std::move(reservation));
@@ -67,7 +67,7 @@ Result<> Store::note_fill(const std::string& route, const std::string& id, Algor
 void Store::end_partial(ReceivedPartial partial, PartialEnd end) {
   if (!partial.writer) return;
   const std::string id = partial.writer->id();
-  if (end == PartialEnd::keep) return;  // what its destructor does
+  if (end != PartialEnd::discard) return keep_partial(partial.route_, std::move(partial.writer), partial.reservation, end);
   partial.writer->discard();
   forget_upload(id);
 }
@@ -79,7 +79,7 @@ Result<> Store::drop_partial(const std::string& id) {
   return {};
 }
 
-void Store::keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation) {
+void Store::keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation, PartialEnd end) {
   if (!writer->is_partial()) return;
   const uint64_t written = writer->written();
   if (written == 0 || writer->is_lost()) {
@@ -96,7 +96,7 @@ void Store::keep_partial(const std::string& route, std::unique_ptr<BlobWriter> w
   }
   {
     const std::lock_guard lock(partials_mutex_);
-    idle_partials_[id] = {payer, written, clock_.now()};
+    idle_partials_[id] = {payer, written, clock_.now(), end == PartialEnd::spare};
   }
 }
 

@@ -196,7 +196,7 @@ Result<> Store::recover_partials() {
     }
     const std::string route = *record ? (*record)->route : std::string();
     budget_.add_stored(route, partial.stat.size);
-    idle_partials_[partial.id] = {route, partial.stat.size, partial.stat.modified};
+    idle_partials_[partial.id] = {route, partial.stat.size, partial.stat.modified, false};
     ++recovered_.partials;
   }
   return {};

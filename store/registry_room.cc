@@ -1,6 +1,6 @@
-// The part of Store that makes room with what registries can spare: first what is dead, though its time has not come; then uploads that nobody
-// has gone on with for the length of a lease; in the end tags that the policy calls cache, least recently used first. What a client was told
-// exists stays for its lease, whatever is needed.
+// The part of Store that makes room with what registries can spare: first what is dead, though its time has not come; then uploads that were
+// refused for want of room, or that nobody has gone on with for the length of a lease; in the end tags that the policy calls cache, least recently used first.
+// What a client was told exists stays for its lease, whatever is needed.
 #include <algorithm>
 #include <utility>
 
@@ -78,14 +78,16 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
   return done;
 }
 
-// What pushes that broke off a while ago have left, oldest first: whoever comes back for one begins anew.
+// What pushes have left that found no room themselves, then that broke off a while ago, oldest first: whoever comes back for one begins anew.
 Result<> Store::evict_stale_uploads(const std::string& route, uint64_t size) {
   const Time::duration kept = std::max<Time::duration>(settings_.lease, kUploadKeptAtLeast);
   std::vector<std::pair<Time, std::string>> stale;
   {
     const std::lock_guard lock(partials_mutex_);
     for (const auto& [id, partial] : idle_partials_) {
-      if (partial.route == route && clock_.now() - partial.modified >= kept) stale.emplace_back(partial.modified, id);
+      if (partial.route != route) continue;
+      if (partial.is_spare) stale.emplace_back(Time(), id);
+      if (!partial.is_spare && clock_.now() - partial.modified >= kept) stale.emplace_back(partial.modified, id);
     }
   }
   std::sort(stale.begin(), stale.end());

@@ -56,6 +56,7 @@ struct ManifestContent {
   };
   ManifestRecord record;
   std::vector<Child> children;
+  std::vector<Child> welcome;       // named and not needed: what a registry's repository has of these when the manifest comes stays with it
   std::string referrer_descriptor;  // JSON; only if record.subject
 };
 
@@ -114,8 +115,9 @@ class Store {
   // Begins or resumes incoming/<id>. The reservation covers what is there; grow() it before appending. `conflict` while another writer
   // is at work on it. Ids of fills are fill_id(); any other id is kept over a restart only if the catalog has an upload record of it.
   [[nodiscard]] Result<ReceivedPartial> receive(const std::string& route, const std::string& id, Algorithm algorithm);
-  // Ends the work of a writer that was not committed: `keep` leaves the partial for a later resume and counts it as stored by nobody.
-  enum class PartialEnd { keep, discard };
+  // Ends the work of a writer that was not committed: `keep` leaves the partial for a later resume and counts it as stored by nobody; so does
+  // `spare`, but then it is the first thing to go when its route needs room.
+  enum class PartialEnd { keep, spare, discard };
   void end_partial(ReceivedPartial partial, PartialEnd end);
   // Removes incoming/<id>, which nobody is at work on, and its upload record.
   [[nodiscard]] Result<> drop_partial(const std::string& id);
@@ -240,6 +242,7 @@ class Store {
     std::string route;
     uint64_t bytes = 0;  // its size
     Time modified{};
+    bool is_spare = false;
   };
   // What make_room() may choose from; `id` or `digest` says which it is.
   struct Evictable {
@@ -324,6 +327,7 @@ class Store {
   Result<> store_bytes(Put& put, Reservation& reservation);
   Result<> refer(Put& put);
   Result<> add_tag(Catalog::Batch& batch, const RepositoryKey& repository, const std::string& tag, const Digest& digest, const std::string& media_type);
+  Result<bool> has(const RepositoryKey& repository, const Digest& child);
   Result<std::vector<Digest>> missing_children(const RepositoryKey& repository, const ManifestContent& content);
 
   // holding.cc
@@ -387,7 +391,7 @@ class Store {
   // partials.cc
   Result<Reservation> claim(const std::string& route, const std::string& id);
   Result<> note_fill(const std::string& route, const std::string& id, Algorithm algorithm);
-  void keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation);
+  void keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation, PartialEnd end);
   void forget_upload(const std::string& id);
 
   // forgetting.cc; these want the digest's lock of changes_ held, and the last two references_.

@@ -73,6 +73,7 @@ TEST_CASE("a manifest's type is what came with it, else its own word, else what 
       {"", R"({"schemaVersion":1,"fsLayers":[],"signatures":[]})", kDockerSchema1Signed},
       {"", R"({"schemaVersion":1,"fsLayers":[]})", kDockerSchema1},
       {"application/vnd.example+json", R"({"a":1})", "application/vnd.example+json"},
+      {"application/vnd.Example+json", R"({"a":1})", "application/vnd.Example+json"},
   }));
   CAPTURE(row.content_type, row.body);
   const auto read = read_manifest(row.body, row.content_type, kSelf);
@@ -123,13 +124,56 @@ TEST_CASE("a manifest with a subject has the descriptor that the referrers API l
                                                  std::to_string(text.size()) + R"(,"artifactType":"application/x","annotations":{"k":"v"}})");
 }
 
-TEST_CASE("layers that a registry need not have are noted and not needed") {
+TEST_CASE("layers that a registry need not have are welcome and not needed") {
   const auto text = image(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", '1') + "," +
                           descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", '2') + "," + descriptor(kLayer, '3'));
   const auto read = read_manifest(text, kDockerManifest, kSelf);
   REQUIRE(read);
-  CHECK(read->foreign_layers.size() == 2);
+  CHECK(read->content.welcome.size() == 2);
   CHECK(read->content.children.size() == 2);
+  const auto both =
+      read_manifest(image(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", '1') + "," + descriptor(kLayer, '1')), kOciManifest, kSelf);
+  REQUIRE(both);
+  CHECK(both->content.welcome.empty());
+  CHECK(both->content.children.size() == 2);
+}
+
+TEST_CASE("what a manifest of an unknown type seems to name is welcome") {
+  struct Row {
+    std::string_view content_type;
+    std::string body;
+    size_t welcome;
+  };
+  const std::string two = descriptor(kLayer, '1') + "," + descriptor(kLayer, '2');
+  const auto row = GENERATE_COPY(values<Row>({
+      {"application/vnd.example+json", R"({"config":)" + descriptor(kConfig, 'c') + R"(,"layers":[)" + two + "]}", 3},
+      {"application/vnd.cncf.oras.artifact.manifest.v1+json", R"({"blobs":[)" + two + "]}", 2},
+      {kDockerSchema1Signed, R"({"fsLayers":[{"blobSum":")" + digest_text('1') + R"("},{"blobSum":")" + digest_text('1') + R"("}]})", 1},
+      {"application/vnd.example+json", R"({"config":7,"layers":[7,{"digest":7},{"digest":"none"},null],"manifests":{}})", 0},
+  }));
+  CAPTURE(row.content_type, row.body);
+  const auto read = read_manifest(row.body, row.content_type, kSelf);
+  REQUIRE(read);
+  CHECK(read->content.children.empty());
+  CHECK(read->content.welcome.size() == row.welcome);
+}
+
+TEST_CASE("bytes of a type of their own need not be JSON, and keep their type as it was told") {
+  const auto bytes = GENERATE(std::string("\x01\x02"), std::string(), std::string("[1]"), std::string(4 << 20, '['));
+  const auto read = read_manifest(bytes, "application/vnd.Example.Thing; v=1", kSelf);
+  REQUIRE(read);
+  CHECK_FALSE(read->is_readable);
+  CHECK(read->content.record.media_type == "application/vnd.Example.Thing");
+  CHECK(read->content.record.size == bytes.size());
+  CHECK_FALSE(read_manifest(bytes, "", kSelf));
+  CHECK_FALSE(read_manifest(bytes, "text/plain", kSelf));
+  CHECK_FALSE(read_manifest(bytes, "text/html", kSelf));
+}
+
+TEST_CASE("an image's list of layers may be null, as Go writes an empty one") {
+  const auto read = read_manifest(R"({"config":)" + descriptor(kConfig, 'c') + R"(,"layers":null})", kOciManifest, kSelf);
+  REQUIRE(read);
+  CHECK(read->content.children.size() == 1);
 }
 
 TEST_CASE("an artifact needs its blobs") {

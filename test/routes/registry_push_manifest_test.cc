@@ -125,6 +125,22 @@ TEST_CASE("a layer that a registry need not have, and a subject, may be missing"
   CHECK(pushed["OCI-Subject"] == image.subject->digest.text());
 }
 
+TEST_CASE("a layer that a registry need not have may be missing in an index too") {
+  RegistryWorld world;
+  const auto index = index_of({world.push_image(kRepository, "image", 9), missing(kNondistributableLayerType, 3)});
+  CHECK(world.put_manifest(kRepository, "latest", index.text(), index.media_type).status == 201);
+}
+
+TEST_CASE("bytes of any other type are kept as they came") {
+  RegistryWorld world;
+  const std::string bytes("\x00\x01 no JSON", 10);
+  CHECK(world.put_manifest(kRepository, "latest", bytes, "application/vnd.Example.Thing").status == 201);
+  const auto got = world.get(manifest_path(kRepository, "latest"));
+  CHECK((got.body == bytes));
+  CHECK(got["Content-Type"] == "application/vnd.Example.Thing");
+  CHECK(world.put_manifest(kRepository, "latest", bytes).status == 400);
+}
+
 TEST_CASE("an index with a subject is answered with OCI-Subject too") {
   RegistryWorld world;
   auto index = index_of({world.push_image(kRepository, "image", 8)});

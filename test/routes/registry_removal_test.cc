@@ -215,6 +215,47 @@ TEST_CASE("who was told that a blob is there can push a manifest that names it, 
   CHECK(world.get(blob_path(kRepository, image.layers[0].digest)).body == content_of(5000, 13));
 }
 
+TEST_CASE("a layer that need not be there is kept by the manifest that names it, if it was pushed") {
+  RegistryWorld world;
+  auto image = world.made_image(kRepository, 16);
+  auto foreign = world.push_blob(kRepository, content_of(3000, 17));
+  foreign.media_type = GENERATE(as<std::string>(), std::string(kForeignLayerType), std::string(kNondistributableLayerType));
+  image.layers.push_back(foreign);
+  world.push_manifest(kRepository, "windows", image);
+  const auto opaque = world.push_blob(kRepository, content_of(3000, 18));
+  const auto names_it = R"({"blobs":[{"mediaType":"a/b","size":3000,"digest":")" + opaque.digest.text() + R"("}]})";
+  CHECK(world.put_manifest(kRepository, "artifact", names_it, "application/vnd.example+json").status == 201);
+  for (const auto& digest : {foreign.digest, opaque.digest}) CHECK(world.remove(blob_path(kRepository, digest)).status == 405);
+  let_lease_pass(world);
+  collect(world);
+  CHECK(world.get(blob_path(kRepository, foreign.digest)).status == 200);
+  CHECK(world.get(blob_path(kRepository, opaque.digest)).status == 200);
+  CHECK(world.remove(manifest_path(kRepository, "windows")).status == 202);
+  let_lease_pass(world);
+  collect(world);
+  CHECK_FALSE(world.has_file(foreign.digest));
+  CHECK(world.has_file(opaque.digest));
+}
+
+TEST_CASE("what refers to a subject is not listed any more when it was pushed as a type without one, and removed") {
+  RegistryWorld world;
+  auto image = world.made_image(kRepository, 19);
+  image.subject = world.push_image(kRepository, "subject", 20);
+  auto text = image.text();
+  const std::string own_type = R"("mediaType":")" + image.media_type + R"(",)";
+  text.erase(text.find(own_type), own_type.size());
+  const auto digest = store::digest_of(store::Algorithm::sha256, text).text();
+  CHECK(world.put_manifest(kRepository, digest, text).status == 201);
+  const auto listed = [&] {
+    return world.get("/v2/" + std::string(kRepository) + "/referrers/" + image.subject->digest.text()).body.find(digest) != std::string::npos;
+  };
+  CHECK(listed());
+  CHECK(world.put_manifest(kRepository, digest, text, "application/vnd.example+json").status == 201);
+  CHECK_FALSE(listed());
+  CHECK(world.remove(manifest_path(kRepository, digest)).status == 202);
+  CHECK_FALSE(listed());
+}
+
 TEST_CASE("who has read a manifest finds all that it names for as long as the lease, though the tag was moved") {
   RegistryWorld world;
   const auto cache = world.made_image(kRepository, 14);

@@ -75,6 +75,20 @@ TEST_CASE("an upload that meets a full store lives on: when there is room it goe
   CHECK((world.get(blob_path(kRepository, digest_of(content))).body == content));
 }
 
+TEST_CASE("what an upload has received that met a full store makes room for others at once") {
+  RegistryWorld world;
+  world.settings.uploads.growth_bytes = 64 << 10;
+  world.files.settings.route_bytes_max["private"] = kBound;
+  const auto large = content_of(2 * kBound, 21);
+  const auto location = world.begin_upload(kRepository);
+  check_full(world.patch_streamed(location, large), "private");
+  CHECK(world.partial_files() == 1);
+  const auto small = content_of(600'000, 22);
+  CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(small)), small).status == 201);
+  CHECK(world.partial_files() == 0);
+  CHECK(world.get(location).status == 404);
+}
+
 TEST_CASE("a manifest that does not fit is 507, and its tag stays where it was") {
   RegistryWorld world;
   world.files.settings.route_bytes_max["private"] = 10 * 4096;
