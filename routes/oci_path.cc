@@ -1,5 +1,6 @@
 #include "routes/oci_path.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -186,6 +187,7 @@ tl::expected<void, OciPathError> read_parameter(OciPath& path, std::string_view 
   } else if (key == "from") {
     set_once(query.from, std::move(value));
   } else if (key == "artifactType") {
+    std::replace(value.begin(), value.end(), ' ', '+');  // no media type has a space; whoever writes "image+json" means the plus
     set_once(query.artifact_type, std::move(value));
   } else if (key == "digest-algorithm") {
     set_once(query.digest_algorithm, std::move(value));

@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cacheconfig.v0";
 constexpr uint64_t kBuildkitCacheConfigMax = 1 << 20;  // what BuildKit's importers read of it (cache/remotecache/import.go)
-constexpr uint64_t kBodiesBytesMax = 32 << 20;         // of manifests that are being pushed
+constexpr uint64_t kBodiesBytesMax = 24 << 20;         // of manifests that are being pushed
+constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;     // of those of them that are
+constexpr uint64_t kSmallBodyBytesMax = 64 << 10;      // at most so long
 
 constexpr OciStatus kWrongDigest = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
 constexpr OciStatus kWrongSize = {400, "SIZE_INVALID", "provided length did not match content length"};
@@ -121,7 +123,11 @@ class UnnamedUpload {
 }  // namespace
 
 RegistryPushes::RegistryPushes(const RegistryParts& parts, std::string route, const UploadSettings& settings)
-    : parts_(parts), route_(std::move(route)), uploads_(parts, route_, settings), bodies_(parts.loop, kBodiesBytesMax) {}
+    : parts_(parts),
+      route_(std::move(route)),
+      uploads_(parts, route_, settings),
+      bodies_(parts.loop, kBodiesBytesMax),
+      small_bodies_(parts.loop, kSmallBodiesBytesMax) {}
 
 PushStats RegistryPushes::stats() const { return PushStats(uploads_.open_sessions(), unusable_caches_total_); }
 
@@ -257,7 +263,9 @@ Task<Result<RegistryPushes::Pushed>> RegistryPushes::understand(Bytes bytes, std
 Task<Result<>> RegistryPushes::put_manifest(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto length = exchange.body_length();
   if (length && *length > kManifestBytesMax) co_return failure(manifest_too_large());
-  const auto held = co_await bodies_.take(length.value_or(kManifestBytesMax));
+  const auto expected = length.value_or(kManifestBytesMax);
+  proxy::Buffers& bodies = expected <= kSmallBodyBytesMax ? small_bodies_ : bodies_;
+  const auto held = co_await bodies.take(expected);
   exchange.at("receiving");
   auto body = co_await read_manifest_body(exchange);
   if (!body) co_return failure(body.error());

@@ -59,8 +59,9 @@ class RegistryPushes {
   std::string route_;
   Uploads uploads_;
   // Of manifests, which are read whole. They have a limit of their own: a request that waited for bytes of the common one while it holds
-  // some of it could wait for ever.
+  // some of it could wait for ever. The small ones have another: they need not wait for clients that are slow to send large ones.
   proxy::Buffers bodies_;
+  proxy::Buffers small_bodies_;
   uint64_t unusable_caches_total_ = 0;
 };
 

@@ -150,6 +150,7 @@ TEST_CASE("parameters are decoded where they belong and ignored elsewhere") {
   CHECK(mount->query.from == "b/c");
   CHECK(mount->query.digest_algorithm == "sha512");
   CHECK(parse_oci_path("/v2/a/referrers/" + kDigest + "?artifactType=application/x%2By")->query.artifact_type == "application/x+y");
+  CHECK(parse_oci_path("/v2/a/referrers/" + kDigest + "?artifactType=application/x+y")->query.artifact_type == "application/x+y");
   CHECK(parse_oci_path("/v2/a/manifests/x?ns=one&ns=two")->query.ns == "one");
   CHECK(parse_oci_path("/v2/a/manifests/x?&&ns")->query.ns.empty());
 }
