@@ -16,6 +16,7 @@ using store::Digest;
 namespace {
 
 constexpr size_t kIndexBytesMax = 64 << 20;
+constexpr size_t kToldBytesMax = 300;  // of an entry that is not understood
 constexpr char kRefName[] = "org.opencontainers.image.ref.name";
 constexpr std::string_view kMarker = R"({"imageLayoutVersion":"1.0.0"})";
 
@@ -29,11 +30,17 @@ std::string ref_name_of(const json& descriptor) {
   return annotations != descriptor.end() && annotations->is_object() ? text_of(*annotations, kRefName) : std::string();
 }
 
+std::optional<uint64_t> size_of(const json& descriptor) {
+  const auto found = descriptor.find("size");
+  return found != descriptor.end() && found->is_number_unsigned() ? std::optional(found->get<uint64_t>()) : std::nullopt;
+}
+
 nlohmann::ordered_json descriptor_of(const ImageLayout::Entry& entry) {
+  if (!entry.descriptor.empty()) return nlohmann::ordered_json::parse(entry.descriptor);
   nlohmann::ordered_json descriptor;
   descriptor["mediaType"] = entry.media_type;
   descriptor["digest"] = entry.digest.text();
-  descriptor["size"] = entry.size;
+  descriptor["size"] = entry.size.value_or(0);
   if (!entry.artifact_type.empty()) descriptor["artifactType"] = entry.artifact_type;
   if (!entry.name.empty()) descriptor["annotations"][kRefName] = entry.name;
   return descriptor;
@@ -41,11 +48,11 @@ nlohmann::ordered_json descriptor_of(const ImageLayout::Entry& entry) {
 
 }  // namespace
 
-bool ImageLayout::is_there(store::Disk& disk, const std::filesystem::path& folder) { return disk.stat(folder / "oci-layout").has_value(); }
+bool ImageLayout::is_there(store::Disk& disk, const std::filesystem::path& folder) { return disk.stat_target(folder / "oci-layout").has_value(); }
 
 Result<ImageLayout> ImageLayout::read(store::Disk& disk, const std::filesystem::path& folder) {
   const auto path = folder / "index.json";
-  const auto found = disk.stat(path);
+  const auto found = disk.stat_target(path);
   if (!found) return failure(found.error());
   const auto text = read_small_file(disk, path, kIndexBytesMax);
   if (!text) return failure(text.error());
@@ -54,9 +61,13 @@ Result<ImageLayout> ImageLayout::read(store::Disk& disk, const std::filesystem::
   ImageLayout layout(disk, folder);
   layout.modified_ = found->modified;
   for (const json& descriptor : body["manifests"]) {
-    if (!descriptor.is_object()) continue;
-    const auto digest = Digest::parse(text_of(descriptor, "digest"));
-    if (digest) layout.entries_.push_back({*digest, text_of(descriptor, "mediaType"), 0, ref_name_of(descriptor), text_of(descriptor, "artifactType")});
+    const auto digest = Digest::parse(descriptor.is_object() ? text_of(descriptor, "digest") : std::string());
+    if (digest) {
+      layout.entries_.push_back(
+          {*digest, text_of(descriptor, "mediaType"), size_of(descriptor), ref_name_of(descriptor), text_of(descriptor, "artifactType"), descriptor.dump()});
+    } else {
+      layout.unreadable_.push_back(descriptor.dump().substr(0, kToldBytesMax));
+    }
   }
   return layout;
 }

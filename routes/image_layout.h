@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,16 +17,18 @@ class ImageLayout final : public ImportSource {
   struct Entry {
     store::Digest digest;
     std::string media_type;
-    uint64_t size = 0;
-    std::string name;           // org.opencontainers.image.ref.name; "" if it has none
-    std::string artifact_type;  // ""
+    std::optional<uint64_t> size;  // of its manifest, as the index says
+    std::string name;              // org.opencontainers.image.ref.name; "" if it has none
+    std::string artifact_type;     // ""
+    std::string descriptor;        // JSON: all that the index says of it; "" of one that is not read from an index
   };
 
   static bool is_there(store::Disk& disk, const std::filesystem::path& folder);
-  // `invalid` if its index.json cannot be understood; entries whose digest is none are left out of it.
+  // `invalid` if its index.json cannot be understood; entries without a digest are unreadable().
   [[nodiscard]] static Result<ImageLayout> read(store::Disk& disk, const std::filesystem::path& folder);
 
   const std::vector<Entry>& entries() const { return entries_; }
+  const std::vector<std::string>& unreadable() const { return unreadable_; }  // JSON, cut off if it is long
   store::Time modified() const { return modified_; }
 
   bool has(const store::Digest& digest) override;
@@ -42,6 +45,7 @@ class ImageLayout final : public ImportSource {
   store::Disk& disk_;
   std::filesystem::path folder_;
   std::vector<Entry> entries_;
+  std::vector<std::string> unreadable_;
   store::Time modified_{};
 };
 

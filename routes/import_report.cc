@@ -53,6 +53,7 @@ std::string ImportReport::summary() const {
       line("taken over",
            {{c.tags, "tags"}, {c.manifests, "manifests"}, {c.referrers, "referrers"}, {c.blobs_linked, "blobs linked"}, {c.blobs_copied, "blobs copied"}});
   text += line("here already", {{c.tags_here, "tags"}, {c.blobs_here, "blobs"}, {c.tags_kept, "tags that were set later here"}});
+  if (c.tags_mended > 0) text += line("mended", {{c.tags_mended, "tags of whose images something was gone here"}});
   text += line("left behind",
                {{c.tags_skipped, "tags that are not whole"}, {c.untagged, "untagged manifests"}, {c.blobs_unnamed, "blobs that nothing taken over needs"}});
   if (c.by_digest > 0) text += line("without a tag", {{c.by_digest, "manifests, which stay for as long as untagged ones do"}});

@@ -37,15 +37,18 @@ class ImportReport {
   void skipped(const std::string& image, const std::string& why);
   void kept(const std::string& image);  // our own tag of that name is newer
   std::string summary() const;
+  bool has_anything() const { return !damages_.empty() || counts != Counts(); }
   uint64_t count(Damage damage) const;
 
   struct Counts {
     uint64_t tags = 0, tags_here = 0, tags_kept = 0, tags_skipped = 0;
+    uint64_t tags_mended = 0;  // of whose image something was gone here
     uint64_t manifests = 0, referrers = 0;
     uint64_t by_digest = 0;  // of the manifests: whole parts of an index that is not, and untagged ones that were asked for
     uint64_t untagged = 0;   // left behind
     uint64_t blobs_linked = 0, blobs_copied = 0, blobs_here = 0;
     uint64_t blobs_unnamed = 0;  // left behind
+    bool operator==(const Counts&) const = default;
   };
   Counts counts;
 

@@ -67,7 +67,7 @@ class Importer::Survey {
       bad(is_child ? Damage::missing_child : Damage::missing_link, repository_.repository + "@" + digest.text(), why);
       return false;
     }
-    const auto found = importer_.disk_.stat(source_.file_of(digest));
+    const auto found = importer_.disk_.stat_target(source_.file_of(digest));
     if (!found) {
       const bool is_gone = found.error().kind == Error::Kind::not_found;
       const Damage missing = is_child ? Damage::missing_child : Damage::missing_blob;
@@ -124,19 +124,22 @@ Result<> Importer::take_tag(ImportSource& source, const Repository& repository, 
   met_.insert(digest);
   const auto known = store_.catalog().tag(repository, tag, Reach::disk);
   if (!known) return failure(known.error());
-  if (*known && (*known)->digest == digest) {
-    ++report_.counts.tags_here;
-    return {};
+  const bool is_set = *known && (*known)->digest == digest;
+  if (is_set) {
+    const auto whole = is_whole_here(repository, digest);
+    if (!whole) return failure(whole.error());
+    if (*whole) ++report_.counts.tags_here;
+    if (*whole) return {};
   }
-  if (*known && (*known)->set_at >= set_at) {
+  if (*known && !is_set && (*known)->set_at >= set_at) {
     report_.kept(image);
     return {};
   }
   auto taken = take(source, repository, digest);
-  if (taken && *taken) taken = *known ? move_tag(repository, tag, digest) : set_tag(repository, tag, digest, set_at);
+  if (taken && *taken && !is_set) taken = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
   if (!taken) return failure(taken.error());
   if (*taken) {
-    ++report_.counts.tags;
+    ++(is_set ? report_.counts.tags_mended : report_.counts.tags);
     return {};
   }
   ++report_.counts.tags_skipped;
@@ -155,15 +158,17 @@ Result<bool> Importer::set_tag(const Repository& repository, const std::string& 
   return true;
 }
 
-// What it named before may be dead then, and a push sees to that.
-Result<bool> Importer::move_tag(const Repository& repository, const std::string& tag, const Digest& digest) {
+// What it named before may be dead then, and a push sees to that; but to a push the tag is of now. Nobody else has the folder, so nothing comes
+// between the two.
+Result<bool> Importer::move_tag(const Repository& repository, const std::string& tag, const Digest& digest, store::Time set_at) {
   const auto bytes = store_.manifest_bytes(repository, digest);
   if (!bytes) return failure(bytes.error());
   const auto manifest = read_manifest(*bytes, "", digest);
   if (!manifest) return failure(manifest.error());
   const auto missing = store_.push_manifest(repository, digest, *bytes, manifest->content, {tag});
   if (!missing) return failure(missing.error());
-  return missing->empty();
+  if (!missing->empty()) return false;
+  return set_tag(repository, tag, digest, set_at);
 }
 
 // --- images
@@ -175,8 +180,37 @@ Result<bool> Importer::is_here(const Repository& repository, const Digest& diges
 }
 
 // False, told and in why_, if it is not whole.
+// With all that it needs: what was lost here is taken again. Contents are not read, that is for a scrub.
+Result<bool> Importer::is_whole_here(const Repository& repository, const Digest& digest) {
+  const auto known = is_here(repository, digest);
+  if (!known || !*known) return known;
+  const auto children = store_.catalog().children(repository, digest);
+  if (!children) return failure(children.error());
+  met_.insert(digest);
+  bool is_whole = true;
+  for (const Digest& child : *children) {
+    met_.insert(child);
+    const auto manifest = is_here(repository, child);
+    if (!manifest) return manifest;
+    const auto here = *manifest ? is_whole_here(repository, child) : has_file(child);
+    if (!here) return here;
+    is_whole = is_whole && *here;
+  }
+  if (!is_whole) return false;
+  return has_file(digest);
+}
+
+// Opened, because one that was cut off is found out so.
+Result<bool> Importer::has_file(const Digest& digest) {
+  const auto blob = store_.open_blob(digest);
+  if (blob) return true;
+  const bool is_gone = blob.error().kind == Error::Kind::not_found || blob.error().kind == Error::Kind::corrupt;
+  if (is_gone) return false;
+  return failure(blob.error());
+}
+
 Result<bool> Importer::take(ImportSource& source, const Repository& repository, const Digest& digest) {
-  auto here = is_here(repository, digest);
+  auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
   Survey survey(*this, source, repository);
   survey.look_at(digest);
@@ -196,7 +230,7 @@ Result<bool> Importer::take(ImportSource& source, const Repository& repository, 
 
 Result<> Importer::take_parts(ImportSource& source, const Repository& repository, const std::vector<Digest>& parts) {
   for (const Digest& part : parts) {
-    const auto here = is_here(repository, part);
+    const auto here = is_whole_here(repository, part);
     if (!here) return failure(here.error());
     if (*here) continue;
     const auto taken = take(source, repository, part);
@@ -208,7 +242,7 @@ Result<> Importer::take_parts(ImportSource& source, const Repository& repository
 
 Result<bool> Importer::take_manifest(ImportSource& source, const Repository& repository, const Digest& digest) {
   met_.insert(digest);
-  auto here = is_here(repository, digest);
+  auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
   std::string bytes;
   const auto manifest = manifest_of(disk_, source, digest, bytes);
@@ -276,7 +310,7 @@ Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& so
   std::vector<Referrer> referrers;
   for (const Digest& digest : digests) {
     if (has_met(digest)) continue;  // something names it: it was taken over, or told
-    const auto here = is_here(repository, digest);
+    const auto here = is_whole_here(repository, digest);
     if (!here) return failure(here.error());
     if (*here) continue;
     std::string bytes;

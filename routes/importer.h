@@ -39,7 +39,8 @@ class Importer {
 
   // An error ends the import: no room is left, or our own disk fails. What was taken over until then stays.
   //
-  // A tag that was set here later than `set_at` stays as it is.
+  // A tag that was set here later than `set_at` stays as it is. One that names `digest` here already stays too, and what is gone of its image is
+  // taken again.
   [[nodiscard]] Result<> take_tag(ImportSource& source, const store::RepositoryKey& repository, const std::string& tag, const store::Digest& digest,
                                   store::Time set_at);
   // After the tags: of these manifests those that refer to one that is here, and with Untagged::taken the others too.
@@ -57,8 +58,10 @@ class Importer {
     store::Digest subject;
   };
   Result<bool> is_here(const Repository& repository, const store::Digest& digest);
+  Result<bool> is_whole_here(const Repository& repository, const store::Digest& digest);
+  Result<bool> has_file(const store::Digest& digest);
   Result<bool> set_tag(const Repository& repository, const std::string& tag, const store::Digest& digest, store::Time set_at);
-  Result<bool> move_tag(const Repository& repository, const std::string& tag, const store::Digest& digest);
+  Result<bool> move_tag(const Repository& repository, const std::string& tag, const store::Digest& digest, store::Time set_at);
   Result<bool> take(ImportSource& source, const Repository& repository, const store::Digest& digest);
   Result<bool> take_manifest(ImportSource& source, const Repository& repository, const store::Digest& digest);
   Result<bool> take_blob(ImportSource& source, const Repository& repository, const store::Digest& digest);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "routes/foreign_folder.h"
 #include "routes/image_layout.h"
 #include "routes/importer.h"
 #include "routes/oci_path.h"
@@ -23,12 +24,22 @@ struct Work {
   const ImportSettings& settings;
   ImportReport& report;
   Importer importer;
+  WayDown way = {};           // to the layout
+  uint64_t repositories = 0;  // found, of those that are wanted
 
   bool is_wanted(const std::string& repository) const { return store::matches_any(std::span(&settings.repositories, 1), repository); }
+  void tell_unreadable(const std::string& where, const Error& error) const { report.damaged(Damage::unreadable, where, error.message); }
   Importer::Untagged untagged_of(const std::string& repository) const {
     return store::policy_of(settings.retention, repository).untagged_after ? Importer::Untagged::taken : Importer::Untagged::left;
   }
 };
+
+// Whoever asks for what is not there has most likely mistyped.
+Result<> nothing_wanted(const Work& work, const std::string& what) {
+  const bool is_any = work.settings.repositories == "*";
+  return failure(Error::Kind::not_found,
+                 "there is no " + what + (is_any ? "" : " called " + work.settings.repositories) + " below " + work.settings.from.string());
+}
 
 // --- docker-registry
 
@@ -93,18 +104,27 @@ Result<> import_repository(Work& work, const RegistryFolder& folder, const std::
 }
 
 void count_unnamed(Work& work, const RegistryFolder& folder) {
-  static const Digest kNothing = store::digest_of(store::Algorithm::sha256, "");
+  static const Digest kNothing = store::digest_of(store::Algorithm::sha256, std::string_view());
   const auto each = [&](const Digest& digest) {
     if (work.importer.has_met(digest)) return;
     ++work.report.counts.blobs_unnamed;
-    const auto found = work.parts.disk.stat(folder.file_of(digest));
+    const auto found = work.parts.disk.stat_target(folder.file_of(digest));
     if (!found) work.report.damaged(Damage::missing_blob, digest.text(), "its folder is there, its bytes are not");
     if (found && found->size == 0 && digest != kNothing) work.report.damaged(Damage::empty_blob, digest.text(), "0 bytes");
   };
-  if (auto counted = folder.each_blob(each); !counted) work.report.damaged(Damage::unreadable, "blobs", counted.error().message);
+  folder.each_blob(each, [&](const std::string& where, const Error& error) { work.tell_unreadable(where, error); });
 }
 
 // --- layouts
+
+// As far as index.json says one. What is not there is told by whoever takes it.
+bool has_its_size(Work& work, const ImageLayout& layout, const ImageLayout::Entry& entry) {
+  const auto found = work.parts.disk.stat_target(layout.file_of(entry.digest));
+  if (!found || !entry.size || found->size == *entry.size) return true;
+  const std::string sizes = std::to_string(found->size) + " of " + std::to_string(*entry.size) + " bytes";
+  work.report.damaged(found->size < *entry.size ? Damage::short_blob : Damage::corrupt_blob, entry.digest.text(), sizes);
+  return false;
+}
 
 Result<> import_layout(Work& work, const std::filesystem::path& folder, const std::string& name) {
   auto layout = ImageLayout::read(work.parts.disk, folder);
@@ -113,9 +133,17 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
     return {};
   }
   const store::RepositoryKey repository{work.settings.route, name};
+  for (const std::string& entry : layout->unreadable()) {
+    work.report.damaged(Damage::unreadable, name + ": " + entry, "an entry of index.json that names no digest");
+  }
   std::vector<Digest> untagged;
   for (const auto& entry : layout->entries()) {
     if (!entry.name.empty() && !is_oci_tag(entry.name)) work.report.damaged(Damage::unreadable, name + ":" + entry.name, "no tag can have that name");
+    if (!has_its_size(work, *layout, entry)) {
+      work.report.skipped(name + (entry.name.empty() ? "@" + entry.digest.text() : ":" + entry.name), "index.json says another size of its manifest");
+      if (is_oci_tag(entry.name)) ++work.report.counts.tags_skipped;
+      continue;
+    }
     if (!is_oci_tag(entry.name)) {
       untagged.push_back(entry.digest);
     } else if (auto taken = work.importer.take_tag(*layout, repository, entry.name, entry.digest, layout->modified()); !taken) {
@@ -126,16 +154,22 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
 }
 
 Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, const std::string& name) {
-  const bool is_wanted = is_oci_name(name) && work.is_wanted(name);
-  if (is_wanted && ImageLayout::is_there(work.parts.disk, folder)) {
+  const bool is_wanted = !name.empty() && work.is_wanted(name) && ImageLayout::is_there(work.parts.disk, folder);
+  if (is_wanted && !is_oci_name(name)) work.report.damaged(Damage::unreadable, name, "no repository can have that name");
+  if (is_wanted && is_oci_name(name)) {
+    ++work.repositories;
     if (auto taken = import_layout(work, folder, name); !taken) return taken;
   }
-  for (const auto& entry : list_of(work.report, folder.string(), work.parts.disk.list(folder))) {
-    if (!entry.is_directory) continue;
+  for (const std::string& entry : list_of(work.report, folder.string(), folders_in(work.parts.disk, folder))) {
     std::string below = name;
-    below += (name.empty() ? "" : "/") + entry.name;
-    if (below.size() > kNameBytesMax) continue;  // no repository's, and symbolic links may go round
-    if (auto taken = import_layouts_below(work, folder / entry.name, below); !taken) return taken;
+    below += (name.empty() ? "" : "/") + entry;
+    if (below.size() > kNameBytesMax) continue;  // no repository's
+    if (auto entered = work.way.enter(work.parts.disk, folder / entry); !entered) {
+      work.tell_unreadable((folder / entry).string(), entered.error());
+      continue;
+    }
+    if (auto taken = import_layouts_below(work, folder / entry, below); !taken) return taken;
+    work.way.leave();
   }
   return {};
 }
@@ -145,13 +179,14 @@ Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, c
 Result<> import_registry(const ImportParts& parts, const ImportSettings& settings, ImportReport& report) {
   const auto folder = RegistryFolder::find(parts.disk, settings.from);
   if (!folder) return failure(folder.error());
-  const auto repositories = folder->repositories();
-  if (!repositories) return failure(repositories.error());
   Work work(parts, settings, report);
-  for (const std::string& name : *repositories) {
+  const auto unreadable = [&](const std::string& where, const Error& error) { work.tell_unreadable(where, error); };
+  for (const std::string& name : folder->repositories(unreadable)) {
     if (!work.is_wanted(name)) continue;
+    ++work.repositories;
     if (auto taken = import_repository(work, *folder, name); !taken) return taken;
   }
+  if (settings.repositories != "*" && work.repositories == 0) return nothing_wanted(work, "repository");
   if (settings.repositories == "*") count_unnamed(work, *folder);
   return parts.store.catalog().sync();
 }
@@ -159,7 +194,9 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
 Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings, ImportReport& report) {
   Work work(parts, settings, report);
   if (!ImageLayout::is_there(parts.disk, settings.from)) {
+    if (auto entered = work.way.enter(parts.disk, settings.from); !entered) return entered;
     if (auto taken = import_layouts_below(work, settings.from, ""); !taken) return taken;
+    if (work.repositories == 0) return nothing_wanted(work, "image layout");
   } else if (!is_oci_name(settings.repositories)) {
     return failure(Error::Kind::invalid, settings.from.string() + " is one image layout: say which repository it becomes");
   } else if (auto taken = import_layout(work, settings.from, settings.repositories); !taken) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "routes/foreign_folder.h"
 #include "routes/oci_path.h"
 #include "routes/small_file.h"
 
@@ -27,54 +28,52 @@ std::optional<Digest> digest_called(const std::string& algorithm, const std::str
 Result<RegistryFolder> RegistryFolder::find(store::Disk& disk, const std::filesystem::path& from) {
   for (const char* below : {"docker/registry/v2", "registry/v2", "v2", "."}) {
     const auto root = (from / below).lexically_normal();
-    if (disk.list(root / "repositories")) return RegistryFolder(disk, root);
+    const auto listed = disk.list(root / "repositories");
+    if (listed) return RegistryFolder(disk, root);
+    // One that is there and cannot be read is not looked for elsewhere.
+    if (listed.error().kind != Error::Kind::not_found) return failure(listed.error());
   }
   return failure(Error::Kind::not_found, from.string() + " is no data folder of a registry: there is no docker/registry/v2/repositories below it");
 }
 
-// Sorted; none if the folder is not there.
-Result<std::vector<std::string>> RegistryFolder::folders_in(const std::filesystem::path& folder) const {
-  std::vector<std::string> names;
-  const auto entries = disk_.list(folder);
-  if (!entries && entries.error().kind == Error::Kind::not_found) return names;
-  if (!entries) return failure(entries.error());
-  for (const auto& entry : *entries) {
-    if (entry.is_directory) names.push_back(entry.name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
+struct RegistryFolder::Walk {
+  const Unreadable& unreadable;
+  std::vector<std::string> found = {};
+  WayDown way = {};
+};
 
-Result<std::vector<std::string>> RegistryFolder::repositories() const {
-  std::vector<std::string> found;
-  if (auto added = add_repositories("", found); !added) return failure(added.error());
-  return found;
+std::vector<std::string> RegistryFolder::repositories(const Unreadable& unreadable) const {
+  Walk walk{unreadable};
+  add_repositories("", walk);
+  return std::move(walk.found);
 }
 
 // Repositories may lie in one another: team and team/app.
-Result<> RegistryFolder::add_repositories(const std::string& name, std::vector<std::string>& found) const {
-  const auto folders = folders_in(folder_of(name));
-  if (!folders) return failure(folders.error());
-  const bool is_repository = std::any_of(folders->begin(), folders->end(), [](const std::string& one) { return one.starts_with('_'); });
-  if (is_repository && !name.empty()) found.push_back(name);
-  for (const std::string& folder : *folders) {
+void RegistryFolder::add_repositories(const std::string& name, Walk& walk) const {
+  const std::string where = name.empty() ? "repositories" : name;
+  if (auto entered = walk.way.enter(disk_, folder_of(name)); !entered) return walk.unreadable(where, entered.error());
+  const auto folders = folders_in(disk_, folder_of(name));
+  if (!folders) walk.unreadable(where, folders.error());
+  const std::vector<std::string> below = folders ? *folders : std::vector<std::string>();
+  const bool is_repository = std::any_of(below.begin(), below.end(), [](const std::string& one) { return one.starts_with('_'); });
+  if (is_repository && !name.empty()) walk.found.push_back(name);
+  for (const std::string& folder : below) {
     if (folder.starts_with('_')) continue;
-    std::string below = name;
-    below += (name.empty() ? "" : "/") + folder;
-    if (below.size() > kNameBytesMax) continue;  // no repository's, and symbolic links may go round
-    if (auto added = add_repositories(below, found); !added) return added;
+    std::string deeper = name;
+    deeper += (name.empty() ? "" : "/") + folder;
+    if (deeper.size() <= kNameBytesMax) add_repositories(deeper, walk);  // else no repository's
   }
-  return {};
+  walk.way.leave();
 }
 
 Result<std::vector<RegistryFolder::Tag>> RegistryFolder::tags(const std::string& repository) const {
   const auto folder = folder_of(repository) / "_manifests" / "tags";
-  const auto names = folders_in(folder);
+  const auto names = folders_in(disk_, folder);
   if (!names) return failure(names.error());
   std::vector<Tag> tags;
   for (const std::string& name : *names) {
     const auto link = folder / name / "current" / "link";
-    const auto found = disk_.stat(link);
+    const auto found = disk_.stat_target(link);
     tags.push_back({name, read_link(link), found ? found->modified : store::Time()});
   }
   return tags;
@@ -89,7 +88,7 @@ Result<std::vector<RegistryFolder::Link>> RegistryFolder::layers(const std::stri
 Result<std::vector<RegistryFolder::Link>> RegistryFolder::links_in(const std::filesystem::path& folder) const {
   std::vector<Link> links;
   for (const std::string algorithm : {"sha256", "sha512"}) {
-    const auto names = folders_in(folder / algorithm);
+    const auto names = folders_in(disk_, folder / algorithm);
     if (!names) return failure(names.error());
     for (const std::string& hex : *names) {
       const auto digest = digest_called(algorithm, hex);
@@ -99,21 +98,24 @@ Result<std::vector<RegistryFolder::Link>> RegistryFolder::links_in(const std::fi
   return links;
 }
 
-Result<std::vector<std::string>> RegistryFolder::uploads(const std::string& repository) const { return folders_in(folder_of(repository) / "_uploads"); }
+Result<std::vector<std::string>> RegistryFolder::uploads(const std::string& repository) const { return folders_in(disk_, folder_of(repository) / "_uploads"); }
 
-Result<> RegistryFolder::each_blob(const std::function<void(const Digest&)>& each) const {
+void RegistryFolder::each_blob(const std::function<void(const Digest&)>& each, const Unreadable& unreadable) const {
+  const auto list = [&](const std::string& below) {
+    auto names = folders_in(disk_, root_ / below);
+    if (!names) unreadable(below, names.error());
+    return names ? *std::move(names) : std::vector<std::string>();
+  };
   for (const std::string algorithm : {"sha256", "sha512"}) {
-    const auto shelves = folders_in(root_ / "blobs" / algorithm);
-    if (!shelves) return failure(shelves.error());
-    for (const std::string& shelf : *shelves) {
-      const auto names = folders_in(root_ / "blobs" / algorithm / shelf);
-      if (!names) return failure(names.error());
-      for (const std::string& hex : *names) {
+    const std::string shelves = "blobs/" + algorithm;
+    for (const std::string& shelf : list(shelves)) {
+      std::string one = shelves;
+      one += "/" + shelf;
+      for (const std::string& hex : list(one)) {
         if (const auto digest = digest_called(algorithm, hex)) each(*digest);
       }
     }
   }
-  return {};
 }
 
 // A manifest may be linked as either, as that registry has it.

@@ -6,7 +6,8 @@
 //                                         /_manifests/tags/<tag>/current/link           the tag names this digest
 //                                         /_uploads/<id>/…                              a push that did not end
 //
-// What the disk does not give is an error; what is not as above is left out, or told as what it is. May block; any thread.
+// What the disk does not give is an error, or told; what is not as above is left out, or told as what it is. Symbolic links are followed.
+// May block; any thread.
 #pragma once
 
 #include <filesystem>
@@ -25,8 +26,11 @@ class RegistryFolder {
   // `from` is the folder v2 or one above it. `not_found` if there is none.
   [[nodiscard]] static Result<RegistryFolder> find(store::Disk& disk, const std::filesystem::path& from);
 
+  // A folder that cannot be read is told, and the others go on.
+  using Unreadable = std::function<void(const std::string& where, const Error& error)>;
+
   // In the order of their names; also such as no repository can have.
-  [[nodiscard]] Result<std::vector<std::string>> repositories() const;
+  std::vector<std::string> repositories(const Unreadable& unreadable) const;
   struct Tag {
     std::string name;
     std::optional<store::Digest> digest;  // nothing: its link is missing or says nothing
@@ -41,7 +45,7 @@ class RegistryFolder {
   [[nodiscard]] Result<std::vector<Link>> manifests(const std::string& repository) const;
   [[nodiscard]] Result<std::vector<Link>> layers(const std::string& repository) const;
   [[nodiscard]] Result<std::vector<std::string>> uploads(const std::string& repository) const;  // ids
-  [[nodiscard]] Result<> each_blob(const std::function<void(const store::Digest&)>& each) const;
+  void each_blob(const std::function<void(const store::Digest&)>& each, const Unreadable& unreadable) const;
 
   bool has(const std::string& repository, const store::Digest& digest) const;
   std::filesystem::path file_of(const store::Digest& digest) const;
@@ -49,8 +53,8 @@ class RegistryFolder {
  private:
   RegistryFolder(store::Disk& disk, std::filesystem::path root) : disk_(disk), root_(std::move(root)) {}
   std::filesystem::path folder_of(const std::string& repository) const { return root_ / "repositories" / repository; }
-  Result<std::vector<std::string>> folders_in(const std::filesystem::path& folder) const;
-  Result<> add_repositories(const std::string& name, std::vector<std::string>& found) const;
+  struct Walk;
+  void add_repositories(const std::string& name, Walk& walk) const;
   Result<std::vector<Link>> links_in(const std::filesystem::path& folder) const;
   std::optional<store::Digest> read_link(const std::filesystem::path& file) const;
 

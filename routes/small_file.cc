@@ -5,11 +5,11 @@
 namespace breakwater::routes {
 
 Result<std::string> read_small_file(store::Disk& disk, const std::filesystem::path& path, size_t bytes_max) {
-  const auto found = disk.stat(path);
+  const auto found = disk.stat_target(path);
   if (!found) return failure(found.error());
   const auto file = disk.open(path);
   if (!file) return failure(file.error());
-  // One more than it said, because it may be longer than its stat: a symbolic link's is its own.
+  // One more than it said: it ends where a read comes short.
   std::string text(std::min<uint64_t>(std::max<uint64_t>(found->size, 4096), bytes_max) + 1, '\0');
   for (size_t filled = 0;;) {
     const auto got = disk.read(**file, filled, std::span<char>(text).subspan(filled));

@@ -230,6 +230,135 @@ TEST_CASE("an import that is cut at any step leaves a store whose tags are whole
   }
 }
 
+TEST_CASE("what is gone here of an image that a tag names is taken again, and the tag is as old as it was") {
+  ImportWorld world;
+  const auto image = world.old.made_image(kApp.repository, 1);
+  MadeManifest index;
+  index.media_type = routes::kOciIndex;
+  index.manifests = {world.old.add_manifest(kApp.repository, image)};
+  world.old.add_manifest(kApp.repository, index, "1");
+  world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);  // so that the two do not share a file
+  (void)world.import();
+  const auto set_at = world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at;
+  const auto& layer = image.layers[0].digest;
+  const auto& child = index.manifests[0].digest;
+  for (const Digest& lost : {layer, child}) {
+    // A file that is short has no record any more once somebody has asked for it; one may not have been asked for.
+    const bool is_noticed = GENERATE(false, true);
+    std::filesystem::resize_file(world.store->blobs().path_of(lost), 10);
+    REQUIRE(world.open());
+    if (is_noticed) CHECK_FALSE(world.store->open_blob(lost));
+    const auto report = world.import();
+    CHECK(report.counts.tags_mended == 1);
+    CHECK(report.counts.tags_here == 0);
+    CHECK(report.summary().find("mended: 1 tags") != std::string::npos);
+    CHECK(world.store->open_blob(lost));
+    CHECK(world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at == set_at);
+  }
+  CHECK(world.holds(content_of(20'001, 1)));
+  CHECK(world.import().counts.tags_here == 1);
+}
+
+TEST_CASE("what is gone here and damaged there is told, and its tag is left out") {
+  ImportWorld world;
+  const auto image = world.old.made_image(kApp.repository, 1);
+  world.old.add_manifest(kApp.repository, image, "1");
+  (void)world.import();
+  std::filesystem::resize_file(world.old.data(image.layers[0].digest), 10);  // the same file
+  const auto report = world.import();
+  CHECK(world.said("short blob: ", image.layers[0].digest.text()));
+  CHECK(world.said("skipped: ", kApp.repository + ":1"));
+  CHECK(report.counts.tags_skipped == 1);
+  CHECK(report.counts.tags_here + report.counts.tags_mended == 0);
+}
+
+TEST_CASE("what the disk does not give of another's folder is told, and the rest is taken over") {
+  ImportWorld world;
+  world.old.add_image("team/app", 1, "1");
+  const auto unreadable = world.old.made_image("team/app", 2);
+  world.old.add_manifest("team/app", unreadable, "2");
+  world.old.add_image("team/shut/in", 3, "3");
+  const auto root = world.old.folder() / "docker/registry/v2";
+  const auto& layer = unreadable.layers[0].digest;
+  const std::string shelf = "blobs/sha256/" + layer.hex().substr(0, 2);
+  world.disk.fail_on(FaultyDisk::Operation::link, world.old.data(layer), Error::Kind::invalid);
+  world.disk.fail_on(FaultyDisk::Operation::open, world.old.data(layer));
+  world.disk.fail_on(FaultyDisk::Operation::list, root / "repositories/team/shut");
+  world.disk.fail_on(FaultyDisk::Operation::list, root / shelf);
+  const auto report = world.import();
+  CHECK(world.said("unreadable: ", layer.text()));
+  CHECK(world.said("unreadable: ", "team/shut"));
+  CHECK(world.said("unreadable: ", shelf));
+  CHECK(world.said("skipped: ", "team/app:2"));
+  CHECK(report.counts.tags == 1);
+  CHECK(world.has_tag(kApp, "1"));
+  CHECK(world.holds(content_of(20'001, 1)));
+}
+
+TEST_CASE("symbolic links in another's folder are followed, and do not lead round") {
+  ImportWorld world;
+  const auto image = world.old.made_image(kApp.repository, 1);
+  world.old.add_manifest(kApp.repository, image, "1");
+  const auto data = world.old.data(image.layers[0].digest), elsewhere = world.folder.path() / "elsewhere";
+  std::filesystem::rename(data, elsewhere);
+  std::filesystem::create_symlink(elsewhere, data);
+  const auto team = world.old.folder() / "docker/registry/v2/repositories/team";
+  std::filesystem::create_directory_symlink("app", team / "also");
+  std::filesystem::create_directory_symlink("..", team / "round");
+  std::filesystem::create_symlink("nowhere", team / "dangling");
+  const bool is_linked = GENERATE(true, false);
+  if (!is_linked) world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);
+  const auto report = world.import();
+  CHECK(report.counts.tags == 2);
+  CHECK(world.has_tag({"private", "team/also"}, "1"));
+  CHECK(world.holds(content_of(20'001, 1)));
+  CHECK(std::filesystem::is_regular_file(std::filesystem::symlink_status(world.store->blobs().path_of(image.layers[0].digest))));
+  CHECK(world.lines.size() == 1);
+  CHECK(world.said("unreadable: team/round: ", "not followed"));
+}
+
+TEST_CASE("the blob of no bytes is no damage, and what belongs to tags that are here is not left behind") {
+  ImportWorld world;
+  auto image = world.old.made_image(kApp.repository, 1);
+  image.layers.push_back(world.old.add_blob(kApp.repository, ""));
+  world.old.add_manifest(kApp.repository, image, "1");
+  world.old.add_blob("team/other", "nobody's");
+  CHECK(world.import().counts.blobs_unnamed == 1);
+  const auto again = world.import();
+  CHECK(again.counts.tags_here == 1);
+  CHECK(again.counts.blobs_unnamed == 1);
+  world.wanted.route = "other";
+  std::filesystem::remove(world.old.tag_link(kApp.repository, "1"));
+  (void)world.import();
+  CHECK_FALSE(world.said("empty blob: ", ""));
+}
+
+TEST_CASE("a tag that an import moves keeps its age") {
+  ImportWorld world;
+  world.old.add_image(kApp.repository, 1, "1");
+  const auto link = world.old.tag_link(kApp.repository, "1");
+  const auto written = std::filesystem::last_write_time(link);
+  std::filesystem::last_write_time(link, written - std::chrono::hours(48));
+  (void)world.import();
+  const auto before = world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at;
+  const auto second = world.old.add_image(kApp.repository, 2, "1");
+  std::filesystem::last_write_time(link, written - std::chrono::hours(24));
+  CHECK(world.import().counts.tags == 1);
+  CHECK(world.tag_of("1") == second.digest);
+  CHECK(world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at - before == std::chrono::hours(24));
+}
+
+TEST_CASE("a pattern that no repository matches is a mistake") {
+  ImportWorld world;
+  world.old.add_image(kApp.repository, 1, "1");
+  world.wanted.repositories = "nomatch*";
+  routes::ImportReport report([](const std::string&) {});
+  const auto done = world.try_import(report);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message.starts_with("there is no repository called nomatch* below "));
+  CHECK_FALSE(report.has_anything());
+}
+
 TEST_CASE("a folder that is no registry's is told as such") {
   ImportWorld world;
   routes::ImportReport report([](const std::string&) {});
