@@ -1,5 +1,6 @@
 #include "routes/exports.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <span>
@@ -8,6 +9,7 @@
 
 #include "routes/image_layout.h"
 #include "routes/manifest.h"
+#include "routes/small_file.h"
 #include "store/retention.h"
 
 namespace breakwater::routes {
@@ -18,6 +20,7 @@ using store::Reach;
 namespace {
 
 constexpr size_t kPage = 1000;
+constexpr int kDepthMax = 16;  // of indexes in indexes
 
 // Whether an image is to be left out for it, and the others go on.
 bool is_of_image(const Error& error) {
@@ -36,6 +39,7 @@ class Layout {
       const auto tags = store_.catalog().tags(repository_, last, kPage);
       if (!tags) return failure(tags.error());
       for (const auto& tag : *tags) {
+        names_.insert(tag.tag);
         const auto given = give_image(tag.record.digest, tag.tag);
         if (!given && !is_of_image(given.error())) return given;
         ++(given ? exported.tags : exported.tags_skipped);
@@ -67,9 +71,40 @@ class Layout {
     return {};
   }
 
-  Result<> write() { return ImageLayout::write(disk_, folder_, entries_); }
+  // What the layout had of other names stays in it.
+  Result<> write() {
+    const auto others = others_there();
+    if (!others) return failure(others.error());
+    entries_.insert(entries_.end(), others->begin(), others->end());
+    return ImageLayout::write(disk_, folder_, entries_);
+  }
 
  private:
+  Result<std::vector<ImageLayout::Entry>> others_there() {
+    std::vector<ImageLayout::Entry> others;
+    auto layout = ImageLayout::read(disk_, folder_);
+    if (!layout && !is_of_image(layout.error())) return failure(layout.error());
+    for (const auto& entry : layout ? layout->entries() : others) {
+      const bool is_ours = names_.contains(entry.name) || (entry.name.empty() && given_.contains(entry.digest));
+      if (!is_ours && is_whole(entry.digest, 0)) others.push_back(entry);
+    }
+    return others;
+  }
+
+  // As far as sizes tell. What no manifest is whole by itself.
+  bool is_whole(const Digest& digest, int depth) {
+    if (given_.contains(digest)) return true;
+    const auto bytes = read_small_file(disk_, ImageLayout::blob_file(folder_, digest), kManifestBytesMax);
+    if (!bytes || store::digest_of(digest.algorithm(), *bytes) != digest || depth > kDepthMax) return false;
+    const auto manifest = read_manifest(*bytes, "", digest);
+    if (!manifest) return true;
+    return std::all_of(manifest->content.children.begin(), manifest->content.children.end(), [&](const store::ManifestContent::Child& child) {
+      if (child.edge.is_manifest) return is_whole(child.digest, depth + 1);
+      const auto found = disk_.stat_target(ImageLayout::blob_file(folder_, child.digest));
+      return found && found->size == child.edge.size;
+    });
+  }
+
   Result<> give_image(const Digest& digest, const std::string& name) {
     const auto record = store_.catalog().manifest(repository_, digest, Reach::disk);
     if (!record) return failure(record.error());
@@ -116,6 +151,7 @@ class Layout {
 Result<Exported> export_images(store::Store& store, store::Disk& disk, const ExportSettings& settings, const std::function<void(const std::string&)>& say) {
   Exported exported;
   for (std::string last;;) {
+  std::set<std::string> names_;  // of tags, given or not
     const auto names = store.catalog().repositories(settings.route, last, kPage);
     if (!names) return failure(names.error());
     for (const std::string& name : *names) {
@@ -128,9 +164,14 @@ Result<Exported> export_images(store::Store& store, store::Disk& disk, const Exp
       if (auto written = layout.write(); !written) return failure(written.error());
       ++exported.repositories;
     }
-    if (names->size() < kPage) return exported;
+    if (names->size() < kPage) break;
     last = names->back();
   }
 }
 
 }  // namespace breakwater::routes
+  // Whoever asks for what is not there has most likely mistyped.
+  if (settings.repositories != "*" && exported.repositories == 0) {
+    return failure(Error::Kind::not_found, settings.route + " has no repository called " + settings.repositories);
+  }
+  return exported;

@@ -1,5 +1,6 @@
 // Repositories as OCI image layouts: one layout for each, in the folder of its name. What is written is whole: a tag of which something is
 // missing, as in mirrors that nobody has pulled all platforms from, is left out and told. Each blob is hashed on its way.
+// Into a layout that is there already: what it has of other names stays in it.
 //
 // The files are the store's own under a second name where the file system allows: they are to be read and removed, not changed.
 // May block; one thread.

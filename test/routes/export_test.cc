@@ -2,6 +2,8 @@
 #include "routes/exports.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <vector>
 
 #include "routes/image_layout.h"
@@ -43,6 +45,17 @@ struct ExportWorld : StoreWorld {
   Result<routes::Exported> give(const std::string& pattern) {
     return routes::export_images(*store, disk, {"private", pattern, to()}, [this](const std::string& line) { lines.push_back(line); });
   }
+  // Why nothing could be taken over.
+  std::string refused(const std::string& pattern, const std::filesystem::path& from) {
+    routes::ImportSettings wanted;
+    wanted.from = from;
+    wanted.route = "other";
+    wanted.repositories = pattern;
+    routes::ImportReport report([](const std::string&) {});
+    const auto done = routes::import_layouts({*store, disk, clock}, wanted, report);
+    REQUIRE_FALSE(done);
+    return done.error().message;
+  }
   routes::ImportReport take(const std::string& route, const std::string& pattern, const std::filesystem::path& from) {
     routes::ImportSettings wanted;
     wanted.from = from;
@@ -82,7 +95,97 @@ TEST_CASE("repositories are chosen by pattern, and one layout becomes the reposi
   CHECK_FALSE(std::filesystem::exists(world.to() / "team/app"));
   CHECK(world.take("other", "else/where", world.to() / "team/tool").counts.tags == 1);
   CHECK(world.store->catalog().tag({"other", "else/where"}, "2", store::Reach::disk).value());
-  CHECK(world.take("other", "nothing/*", world.to()).counts.tags == 0);
+}
+
+TEST_CASE("what is not there to be exported or taken over is a mistake") {
+  ExportWorld world;
+  const auto given = world.give("zzz*");
+  REQUIRE_FALSE(given);
+  CHECK(given.error().message == "private has no repository called zzz*");
+  REQUIRE(world.give("*"));
+  CHECK(world.refused("nothing/*", world.to()).starts_with("there is no image layout called nothing/* below "));
+  std::filesystem::create_directories(world.folder.path() / "empty");
+  CHECK(world.refused("*", world.folder.path() / "empty").starts_with("there is no image layout below "));
+  CHECK(world.refused("*", world.folder.path() / "nowhere").find("nowhere") != std::string::npos);
+}
+
+TEST_CASE("an export replaces a blob file that is not what it should be, of whatever size") {
+  ExportWorld world;
+  const auto layer = digest_of(content_of(20'001, 1));
+  const auto file = routes::ImageLayout::blob_file(world.to() / "team/app", layer);
+  const bool is_linked = GENERATE(true, false);
+  if (!is_linked) world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);
+  for (const std::string& there : {std::string("short"), content_of(20'001, 99), content_of(20'001, 1)}) {
+    std::filesystem::remove(file);
+    write_file(file, there);
+    REQUIRE(world.give("*"));
+    std::ifstream in(file, std::ios::binary);
+    CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == content_of(20'001, 1));
+    CHECK_FALSE(std::filesystem::exists(file.string() + ".new"));
+  }
+  CHECK(world.take("other", "*", world.to()).counts.tags == 2);
+}
+
+TEST_CASE("an export into a layout that is there keeps what that has of other names, if it is whole") {
+  ExportWorld world;
+  REQUIRE(world.give("team/tool"));
+  const auto folder = world.to() / "team/tool";
+  // Another tool's image, with an annotation of its own; one of which nothing is there; and one of a name that is ours.
+  MadeManifest image;
+  image.config = Descriptor(kConfigType, digest_of(std::string("{}")), 2);
+  const std::string text = image.text();
+  write_file(routes::ImageLayout::blob_file(folder, digest_of(text)), text);
+  write_file(routes::ImageLayout::blob_file(folder, digest_of(std::string("{}"))), "{}");
+  const auto entry = [&](const Digest& digest, const std::string& name) {
+    return R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest.text() + R"(","size":)" + std::to_string(text.size()) +
+           R"(,"annotations":{"their.own":"word","org.opencontainers.image.ref.name":")" + name + R"("}})";
+  };
+  write_file(folder / "index.json", R"({"schemaVersion":2,"manifests":[)" + entry(digest_of(text), "theirs") + "," +
+                                        entry(digest_of(std::string("gone")), "gone") + "," + entry(digest_of(text), "2") + "]}");
+  REQUIRE(world.give("team/tool"));
+  const auto layout = routes::ImageLayout::read(world.disk, folder);
+  REQUIRE(layout);
+  REQUIRE(layout->entries().size() == 2);
+  CHECK(layout->entries()[0].name == "2");
+  CHECK(layout->entries()[0].digest != digest_of(text));
+  CHECK(layout->entries()[1].name == "theirs");
+  CHECK(layout->entries()[1].descriptor.find("their.own") != std::string::npos);
+}
+
+TEST_CASE("a layout of symbolic links is taken over") {
+  ExportWorld world;
+  REQUIRE(world.give("team/tool"));
+  const auto folder = world.to() / "team/tool", elsewhere = world.folder.path() / "elsewhere";
+  std::filesystem::create_directories(elsewhere);
+  for (const auto& blob : std::filesystem::directory_iterator(folder / "blobs/sha256")) {
+    std::filesystem::rename(blob.path(), elsewhere / blob.path().filename());
+    std::filesystem::create_symlink(elsewhere / blob.path().filename(), blob.path());
+  }
+  std::filesystem::create_directory_symlink("tool", world.to() / "team/also");
+  std::filesystem::create_directory_symlink("..", world.to() / "team/round");
+  const auto report = world.take("other", "*", world.to());
+  CHECK(report.counts.tags == 2);
+  REQUIRE(world.lines.size() == 1);
+  CHECK(world.lines[0].find("not followed") != std::string::npos);
+}
+
+TEST_CASE("entries of a layout that say nothing, or another size than the manifest has, are named") {
+  ExportWorld world;
+  REQUIRE(world.give("team/tool"));
+  const auto file = world.to() / "team/tool/index.json";
+  std::ifstream in(file);
+  std::string index(std::istreambuf_iterator<char>(in), {});
+  const auto size = index.find("\"size\":");
+  REQUIRE(size != std::string::npos);
+  index.insert(size + 7, "1");
+  index.insert(index.rfind(']'), R"(,{"digest":"sha256:zz"},7)");
+  write_file(file, index);
+  const auto report = world.take("other", "other/name", world.to() / "team/tool");
+  CHECK(report.counts.tags == 0);
+  CHECK(report.counts.tags_skipped == 1);
+  CHECK(report.count(routes::Damage::unreadable) == 2);
+  CHECK(report.count(routes::Damage::short_blob) == 1);
+  CHECK(std::any_of(world.lines.begin(), world.lines.end(), [](const std::string& line) { return line.find("sha256:zz") != std::string::npos; }));
 }
 
 TEST_CASE("a tag of which a blob has rotted is not exported, and is named") {
