@@ -25,8 +25,7 @@ int tell(const Config& config, const Result<LocalReply>& asked, const std::funct
     return asked->status == 200 ? 0 : 1;
   }
   if (asked.error().kind != Error::Kind::unavailable) return fail(asked.error());
-  std::error_code none;
-  if (!std::filesystem::exists(config.data / "catalog", none)) return fail({Error::Kind::not_found, config.data.string() + " is no data folder", 0});
+  if (auto there = check_folder(config); !there) return fail(there.error());
   OpenFolder folder;
   if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
   const auto said = words(*folder.store);

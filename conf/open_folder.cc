@@ -1,10 +1,18 @@
 #include "conf/open_folder.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "conf/appliance.h"
 
 namespace breakwater::conf {
+
+Result<> check_folder(const Config& config) {
+  std::error_code none;
+  if (std::filesystem::exists(config.data / "catalog", none)) return {};
+  return failure(Error::Kind::not_found, config.data.string() + " is no data folder");
+}
 
 Result<> open_folder(const Config& config, OpenFolder& folder) {
   // What a server would say of its start is not what was asked for.

@@ -14,6 +14,8 @@ struct OpenFolder {
   std::unique_ptr<store::Log> log;
   std::unique_ptr<store::Store> store;
 };
+// `not_found` if there is none: for verbs that have nothing to do with an empty one that opening would make.
+[[nodiscard]] Result<> check_folder(const Config& config);
 // `conflict` if a process has it.
 [[nodiscard]] Result<> open_folder(const Config& config, OpenFolder& folder);
 

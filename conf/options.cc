@@ -6,12 +6,15 @@
 namespace breakwater::conf {
 namespace {
 
+// For paths: an empty one is most likely a variable that is not set.
+std::string no_empty_path(const std::string& text) { return text.empty() ? "it is empty" : ""; }
+
 CLI::App* add_verb(CLI::App& app, Options& options, Verb verb, const std::string& name, const std::string& text) {
   auto* command = app.add_subcommand(name, text);
   command->callback([&options, verb] { options.verb = verb; });
   if (verb == Verb::version) return command;
-  command->add_option("--config", options.config, "The configuration file: JSON with comments")->type_name("FILE");
-  command->add_option("--data", options.data, "Where everything is kept; goes before the configuration's \"data\"")->type_name("DIR");
+  command->add_option("--config", options.config, "The configuration file: JSON with comments")->type_name("FILE")->check(no_empty_path);
+  command->add_option("--data", options.data, "Where everything is kept; goes before the configuration's \"data\"")->type_name("DIR")->check(no_empty_path);
   return command;
 }
 
@@ -24,15 +27,20 @@ void add_images(CLI::App& command, Options& options, const std::string& route) {
 void add_transfers(CLI::App& app, Options& options) {
   auto* import = add_verb(app, options, Verb::import_images, "import", "Take over what another registry has stored; nothing may serve the data meanwhile");
   auto* sources = import->add_option_group("source");
-  sources->add_option("--from", options.from, "The data folder of a docker-registry (registry:2)")->type_name("DIR");
-  sources->add_option("--layout", options.layout, "An OCI image layout, then --repository is the name that it gets; or a folder of layouts")->type_name("DIR");
+  sources->add_option("--from", options.from, "The data folder of a docker-registry (registry:2)")->type_name("DIR")->check(no_empty_path);
+  sources->add_option("--layout", options.layout, "An OCI image layout, then --repository is the name that it gets; or a folder of layouts")
+      ->type_name("DIR")
+      ->check(no_empty_path);
   sources->require_option(1);
   add_images(*import, options, "The registry that takes it over");
   auto* give = add_verb(app, options, Verb::export_images, "export", "Write repositories as OCI image layouts; nothing may serve the data meanwhile");
-  give->add_option("--to", options.to, "Where: a layout for each repository, in the folder of its name")->type_name("DIR")->required();
+  give->add_option("--to", options.to, "Where: a layout for each repository, in the folder of its name")->type_name("DIR")->check(no_empty_path)->required();
   add_images(*give, options, "The route whose repositories they are");
   auto* backup = add_verb(app, options, Verb::back_up, "backup", "Write a copy of the data folder, also while it is served");
-  backup->add_option("folder", options.to, "Becomes the copy; it is not there yet. On the same file system it takes no room")->type_name("DIR")->required();
+  backup->add_option("folder", options.to, "Becomes the copy; it is not there yet. On the same file system it takes no room")
+      ->type_name("DIR")
+      ->check(no_empty_path)
+      ->required();
 }
 
 void add_explaining(CLI::App& app, Options& options) {

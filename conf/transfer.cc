@@ -42,12 +42,13 @@ int import_images(const Config& config, const Options& options) {
   if (retention != settings.retention.end()) wanted.retention = retention->second;
   const auto import = options.layout ? routes::import_layouts : routes::import_registry;
   const auto done = import({*folder.store, *folder.disk, folder.clock}, wanted, report);
-  std::cout << report.summary();
+  if (done || report.has_anything()) std::cout << report.summary();
   return done ? 0 : fail(done.error());
 }
 
 int export_images(const Config& config, const Options& options) {
   if (route_called(config, options.route) == nullptr) return fail({Error::Kind::invalid, "no route of the configuration is called " + options.route, 0});
+  if (auto there = check_folder(config); !there) return fail(there.error());
   OpenFolder folder;
   if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
   const auto done = routes::export_images(*folder.store, *folder.disk, {options.route, options.repository, std::filesystem::absolute(options.to)}, say);

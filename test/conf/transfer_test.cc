@@ -1,9 +1,11 @@
-#include "conf/options.h"
+#include "conf/transfer.h"
 
 #include <initializer_list>
 #include <vector>
 
+#include "conf/options.h"
 #include "test/catch.h"
+#include "test/fakes/store_world.h"
 
 using namespace breakwater::conf;
 
@@ -41,4 +43,28 @@ TEST_CASE("what an import or a backup needs cannot be left out") {
                                                                                          {"backup"}}) {
     CHECK(std::get<Exit>(parsed(arguments)).code == 2);
   }
+}
+
+TEST_CASE("an empty path is a mistake") {
+  for (const auto& arguments : std::initializer_list<std::initializer_list<const char*>>{{"backup", ""},
+                                                                                         {"export", "--to", "", "--route", "private"},
+                                                                                         {"import", "--from", "", "--route", "private"},
+                                                                                         {"import", "--layout", "", "--route", "private"},
+                                                                                         {"serve", "--data", ""},
+                                                                                         {"serve", "--config", ""}}) {
+    const auto exit = std::get<Exit>(parsed(arguments));
+    CHECK(exit.code == 2);
+    CHECK(exit.text.find("it is empty") != std::string::npos);
+  }
+}
+
+TEST_CASE("nothing is exported from a folder that is none, and none is made") {
+  const breakwater::test::Folder folder;
+  auto config = default_config();
+  config.data = folder.path() / "typo";
+  Options options;
+  options.route = config.routes.at(0).name;
+  options.to = folder.path() / "out";
+  CHECK(export_images(config, options) == 1);
+  CHECK_FALSE(std::filesystem::exists(config.data));
 }
