@@ -59,13 +59,18 @@ proxy::Route Control::route() {
 }
 
 Result<std::string> words_of_why(store::Store& store, const std::string& of) {
-  if (const auto digest = store::Digest::parse(of)) return lines_of(store.why(*digest));
+  const auto digest = store::Digest::parse(of);
+  if (digest) return lines_of(store.why(*digest));
   const size_t colon = of.rfind(':');
   const std::string name = of.substr(0, colon);
   if (colon == std::string::npos || !is_oci_name(name) || !is_oci_tag(of.substr(colon + 1))) {
     return failure(Error::Kind::invalid, "expected a digest or <repository>:<tag>, not \"" + of + "\"");
   }
-  return lines_of(store.why(name, of.substr(colon + 1)));
+  const auto lines = store.why(name, of.substr(colon + 1));
+  // A repository may be called so; but then it is there.
+  const bool is_digest = name == "sha256" || name == "sha512";
+  if (!lines && is_digest && lines.error().kind == Error::Kind::not_found) return failure(digest.error());
+  return lines_of(lines);
 }
 
 Result<std::string> words_of_plan(store::Store& store) { return lines_of(store.plan()); }

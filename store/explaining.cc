@@ -23,6 +23,32 @@ std::string time_text(Time time) {
   return text;
 }
 
+// When collection looks at it last; nothing if it is not queued.
+Result<std::optional<Time>> last_look(const Catalog& catalog, const Digest& digest) {
+  std::optional<Time> due;
+  for (std::optional<Look> last;;) {
+    const auto looks = catalog.looks(Time::max(), kLooksAtOnce, last);
+    if (!looks) return failure(looks.error());
+    if (looks->empty()) return due;
+    last = looks->back();
+    for (const Look& look : *looks) {
+      if (look.digest == digest) due = look.due;
+    }
+  }
+}
+
+// Whether anything of it is left to go.
+Result<bool> is_there(const Catalog& catalog, const Digest& digest) {
+  const auto record = catalog.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (*record) return true;
+  const auto links = catalog.links(digest);
+  if (!links) return failure(links.error());
+  const auto manifests = catalog.manifests_of(digest);
+  if (!manifests) return failure(manifests.error());
+  return !links->empty() || !manifests->empty();
+}
+
 std::string name_text(const RepositoryKey& repository) { return repository.route + "/" + repository.repository; }
 
 }  // namespace
@@ -30,9 +56,13 @@ std::string name_text(const RepositoryKey& repository) { return repository.route
 // The lines of one answer, each below what it belongs to.
 struct Store::Explanation {
   std::vector<std::string> lines = {};
+  std::vector<std::string> later = {};  // lines for the end
   std::set<std::pair<RepositoryKey, Digest>> told = {};
 
   bool is_full() const { return lines.size() >= kLinesMax; }
+  void add_later(std::string text) {
+    if (later.size() < kLinesMax) later.push_back(std::move(text));
+  }
   void add(size_t depth, std::string text) {
     if (!is_full()) lines.push_back(std::string(2 * depth, ' ') + std::move(text));
   }
@@ -109,7 +139,21 @@ Result<> Store::tell_what_keeps(Explanation& explanation, size_t depth, const Re
   }
   if (leases_.until(digest) > clock_.now() && depth > 2) explanation.add(depth, "leased until " + time_text(leases_.until(digest)));
   if (explanation.lines.size() > begun) return {};
-  explanation.add(depth, is_mirror(repository.route) ? "pulled through the mirror: goes when it is the least recently used" : "nothing but a lease keeps it");
+  if (is_mirror(repository.route)) {
+    explanation.add(depth, "pulled through the mirror: goes when it is the least recently used");
+    return {};
+  }
+  const auto due = last_look(*catalog_, digest);
+  if (!due) return failure(due.error());
+  const Time now = clock_.now(), until = due->value_or(Time()), leased = leases_.until(digest);
+  const bool is_kept = *manifest && policy_for(repository).untagged_after && until > std::max(now, leased);
+  if (is_kept) {
+    explanation.add(depth, "nothing names it: untagged_after keeps it until " + time_text(until));
+  } else if (leased > now) {
+    explanation.add(depth, "nothing but a lease keeps it");
+  } else {
+    explanation.add(depth, "nothing keeps it: it goes " + (until > now ? "after " + time_text(until) : std::string("now")));
+  }
   return {};
 }
 
@@ -117,6 +161,7 @@ Result<std::vector<std::string>> Store::plan() {
   Explanation explanation;
   if (auto told = tell_expired(explanation); !told) return failure(told.error());
   if (auto told = tell_dead(explanation); !told) return failure(told.error());
+  for (std::string& line : explanation.later) explanation.add(0, std::move(line));
   for (const auto& [route, use] : budget_.routes()) {
     if (is_mirror(route)) continue;
     const auto tags = cache_tags(route);
@@ -139,8 +184,16 @@ Result<> Store::tell_expired(Explanation& explanation) {
       for (const std::string& name : *names) {
         const auto tags = catalog_->tags({route, name}, "", SIZE_MAX);
         if (!tags) return failure(tags.error());
-        for (const ExpiredTag& tag : expired_tags(policy_of(policies, name), *tags, clock_.now())) {
+        const RetentionPolicy& policy = policy_of(policies, name);
+        for (const ExpiredTag& tag : expired_tags(policy, *tags, clock_.now())) {
           explanation.add(0, "now: " + name_text({route, name}) + ":" + tag.tag.tag + " (" + tag.reason + ") and what only it needs");
+        }
+        // If no push comes before that.
+        for (const ExpiredTag& tag : expired_tags(policy, *tags, Time::max())) {
+          const Time when = tag.tag.record.set_at + policy.keep_for.value_or(Time::duration());
+          if (when <= clock_.now()) continue;
+          explanation.add_later("after " + time_text(when) + ": " + name_text({route, name}) + ":" + tag.tag.tag + " (keep_for, pushed " +
+                                time_text(tag.tag.record.set_at) + ") and what only it needs");
         }
       }
       last = names->back();
@@ -162,6 +215,9 @@ Result<> Store::tell_dead(Explanation& explanation) {
       const auto needed = is_needed(look.digest);
       if (!needed) return failure(needed.error());
       if (*needed || !told.insert(look.digest).second) continue;
+      const auto there = is_there(*catalog_, look.digest);
+      if (!there) return failure(there.error());
+      if (!*there) continue;
       const Time until = std::max(look.due, leases_.until(look.digest));
       const std::string when = until > clock_.now() ? "after " + time_text(until) : "now";
       explanation.add(0, when + ": " + look.digest.text() + " (no tag and no manifest needs it)");

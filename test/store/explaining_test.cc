@@ -84,4 +84,48 @@ TEST_CASE("the plan tells what goes and why, and nothing of it happens") {
   CHECK(world.is_stored(left));
 }
 
+TEST_CASE("the plan does not tell of what is gone already") {
+  PushedWorld world;
+  const Digest left = world.upload("left");
+  REQUIRE(world.store->remove_blob(world.app, left));
+  world.collect();
+  REQUIRE_FALSE(world.is_stored(left));
+  CHECK(*world.store->plan() == std::vector<std::string>{"nothing would go"});
+}
+
+TEST_CASE("the plan tells the time at which keep_for lets a tag go") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.keep_for = std::chrono::hours(48);
+  policy.keep_last = 1;
+  policy.protect = {"release"};
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  for (const char* tag : {"old", "release", "new"}) {
+    world.push(tag, {}, {tag});
+    world.pass(minutes(1));
+  }
+  const auto lines = world.store->plan();
+  REQUIRE(lines);
+  CHECK(has_line(*lines, "private/team/app:old (keep_for, pushed "));
+  CHECK((*lines)[0].starts_with("after 20"));
+  CHECK_FALSE(has_line(*lines, "app:release"));
+  CHECK_FALSE(has_line(*lines, "app:new"));
+}
+
+TEST_CASE("why something stays that nothing names: untagged_after, or nothing any more") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  if (GENERATE(true, false)) policy.untagged_after = std::chrono::hours(72);
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const Digest image = world.push("image", {}, {"latest"});
+  world.pass(world.settings.lease * 2);
+  REQUIRE(world.store->remove_tag(world.app, "latest"));
+  const auto lines = world.store->why(image);
+  REQUIRE(lines);
+  CHECK_FALSE(has_line(*lines, "lease"));
+  CHECK(has_line(*lines, policy.untagged_after ? "nothing names it: untagged_after keeps it until " : "nothing keeps it: it goes "));
+}
+
 }  // namespace breakwater::store
