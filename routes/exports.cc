@@ -125,9 +125,19 @@ class Layout {
       const auto given = child.edge.is_manifest ? give_manifest(child.digest, child.edge.media_type) : give_blob(child.digest);
       if (!given) return given;
     }
+    for (const auto& child : manifest->content.welcome) {
+      if (auto given = give_welcome(child); !given) return given;
+    }
     if (auto given = give_blob(digest); !given) return given;
     manifests_.push_back(digest);
     return {};
+  }
+
+  // What need not be there goes along if it is.
+  Result<> give_welcome(const store::ManifestContent::Child& child) {
+    const auto here = store_.catalog().parent_in(child.digest, repository_, Reach::disk);
+    if (!here) return failure(here.error());
+    return *here ? give_blob(child.digest) : Result<>();
   }
 
   Result<> give_blob(const Digest& digest) {
@@ -141,6 +151,7 @@ class Layout {
   store::Disk& disk_;
   const store::RepositoryKey repository_;
   const std::filesystem::path folder_;
+  std::set<std::string> names_;  // of tags, given or not
   std::set<Digest> given_;
   std::vector<Digest> manifests_;  // of those
   std::vector<ImageLayout::Entry> entries_;
@@ -151,7 +162,6 @@ class Layout {
 Result<Exported> export_images(store::Store& store, store::Disk& disk, const ExportSettings& settings, const std::function<void(const std::string&)>& say) {
   Exported exported;
   for (std::string last;;) {
-  std::set<std::string> names_;  // of tags, given or not
     const auto names = store.catalog().repositories(settings.route, last, kPage);
     if (!names) return failure(names.error());
     for (const std::string& name : *names) {
@@ -167,11 +177,11 @@ Result<Exported> export_images(store::Store& store, store::Disk& disk, const Exp
     if (names->size() < kPage) break;
     last = names->back();
   }
-}
-
-}  // namespace breakwater::routes
   // Whoever asks for what is not there has most likely mistyped.
   if (settings.repositories != "*" && exported.repositories == 0) {
     return failure(Error::Kind::not_found, settings.route + " has no repository called " + settings.repositories);
   }
   return exported;
+}
+
+}  // namespace breakwater::routes

@@ -104,6 +104,7 @@ class Importer::Survey {
       look_at_manifest(child.digest, child.edge.size, depth + 1);
       if (damages_ == before) parts_.push_back(child.digest);
     }
+    for (const auto& child : manifest->content.welcome) importer_.met_.insert(child.digest);
     manifests_.push_back(digest);
   }
 
@@ -179,7 +180,6 @@ Result<bool> Importer::is_here(const Repository& repository, const Digest& diges
   return known->has_value();
 }
 
-// False, told and in why_, if it is not whole.
 // With all that it needs: what was lost here is taken again. Contents are not read, that is for a scrub.
 Result<bool> Importer::is_whole_here(const Repository& repository, const Digest& digest) {
   const auto known = is_here(repository, digest);
@@ -209,6 +209,7 @@ Result<bool> Importer::has_file(const Digest& digest) {
   return failure(blob.error());
 }
 
+// False, told and in why_, if it is not whole.
 Result<bool> Importer::take(ImportSource& source, const Repository& repository, const Digest& digest) {
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
@@ -251,6 +252,13 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
     if (child.edge.is_manifest) continue;
     const auto taken = take_blob(source, repository, child.digest);
     if (!taken || !*taken) return taken;
+  }
+  for (const auto& child : manifest->content.welcome) {
+    if (!source.has(child.digest)) continue;
+    // Its image is whole without it: that it is damaged is told, and no more.
+    const std::string why = why_;
+    if (auto taken = take_blob(source, repository, child.digest); !taken) return taken;
+    why_ = why;
   }
   const auto missing = store_.push_manifest(repository, digest, bytes, manifest->content, {});
   if (!missing) return failure(missing.error());
