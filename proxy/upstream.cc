@@ -59,6 +59,11 @@ long http_version_gate_curl_8_6() { return curl_version_info(CURLVERSION_NOW)->v
 
 // What the answer is called that libcurl could not make sense of; everything else is a failure to get one.
 bool is_malformed(CURLcode code) {
+#if LIBCURL_VERSION_NUM >= 0x080600
+  if (code == CURLE_TOO_LARGE) return true;
+#endif
+  // What it says of a line of the head that is longer than it takes, 100 KB.
+  if (code == CURLE_OUT_OF_MEMORY) return true;
   return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_HTTP_RETURNED_ERROR || code == CURLE_URL_MALFORMAT;
 }
 

@@ -163,6 +163,10 @@ TEST_CASE("a head longer than its limit is corrupt") {
   for (int i = 0; i < 100; ++i) canned.headers.add("X-Fill", std::string(100, 'x'));
   world.server.answer("/x", canned);
   CHECK(world.get("/x").error().kind == Error::Kind::corrupt);
+  canned.headers.clear();
+  canned.headers.add("X-Fill", std::string(200'000, 'x'));
+  world.server.answer("/y", canned);
+  CHECK(world.get("/y").error().kind == Error::Kind::corrupt);
 }
 
 TEST_CASE("a transfer that breaks off is unavailable, and so is a server that hangs up") {
