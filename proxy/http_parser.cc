@@ -36,12 +36,13 @@ bool is_valid_target(std::string_view target) {
 }
 
 // "http://host/path" to "/path": servers must accept the absolute form (RFC 9112, 3.2.2). Empty if it is neither.
-std::string_view origin_form(std::string_view target) {
-  if (target.starts_with('/') || target == "*") return target;
+std::string origin_form(std::string_view target) {
+  if (target.starts_with('/') || target == "*") return std::string(target);
   auto scheme = target.find("://");
   if (scheme == std::string_view::npos || !(same_token(target.substr(0, scheme), "http") || same_token(target.substr(0, scheme), "https"))) return {};
-  auto path = target.find('/', scheme + 3);
-  return path == std::string_view::npos ? std::string_view("/") : target.substr(path);
+  auto end = std::min(target.find_first_of("/?", scheme + 3), target.size());  // of the authority
+  auto rest = std::string(target.substr(end));
+  return rest.starts_with('/') ? rest : "/" + rest;
 }
 
 // "GET / HTTP/2.0" is a version that we do not have; "GET / FOO" and "GET / / HTTP/1.1" are no requests at all.
@@ -83,7 +84,7 @@ class Reader final : public beast::basic_parser<true> {
     auto origin = origin_form(view(target));
     if (origin.empty() || !is_valid_target(origin)) return refuse(code, 400, "the target is malformed");
     request_.method.assign(method.data(), method.size());
-    request_.target.assign(origin);
+    request_.target = std::move(origin);
     request_.minor_version = version % 10;
   }
 

@@ -114,6 +114,7 @@ TEST_CASE("a head is a request or is refused with the status that says why, howe
 TEST_CASE("the absolute form of a target is read as the path") {
   CHECK(parse("GET http://x:1/a?b HTTP/1.1\r\nHost: x\r\n\r\n", {}).target == "/a?b");
   CHECK(parse("GET HTTPS://x HTTP/1.1\r\nHost: x\r\n\r\n", {}).target == "/");
+  CHECK(parse("GET http://x?a=/v2/ HTTP/1.1\r\nHost: x\r\n\r\n", {}).target == "/?a=/v2/");
 }
 
 TEST_CASE("a body ends where its framing says, and what follows is left alone") {
