@@ -135,14 +135,21 @@ class HoldBack {
   std::string withheld_;
 };
 
+// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then.
 Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size) {
   auto range = parse_content_range(head.headers.get("Content-Range"));
-  const bool right = head.status == 206 && range && range->first == first && range->last == last &&
+  const bool right = head.status == 206 && range && range->first == first && range->last <= last &&
                      range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
   if (!right) return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
-  Continuation whole_piece;
-  whole_piece.size = last - first + 1;
-  return whole_piece;
+  Continuation piece;
+  piece.size = *range->last - first + 1;
+  return piece;
+}
+
+// An answer with another range, or with all, is one bad answer of one edge; when it comes again it is the upstream's.
+Error judged_of_piece(Error error, uint32_t attempts) {
+  if (error.kind == Error::Kind::corrupt && attempts < 2) error.kind = Error::Kind::unavailable;
+  return error;
 }
 
 Result<> give_up(Exchange& exchange, Error error) {
@@ -159,6 +166,11 @@ struct Passage::Body {
   HoldBack hold_back;
   uint64_t have = 0;
   std::optional<uint64_t> size;
+};
+
+struct Passage::Piece {
+  uint64_t first = 0;
+  uint64_t length = 0;
 };
 
 Passage::Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings)
@@ -231,24 +243,44 @@ Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest re
   co_return Result<>();
 }
 
-Task<Result<>> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length) {
-  auto wanted = std::move(request.request);
-  const auto last = first + length - 1;
+// One transfer of what is missing of the piece, as far as it goes.
+Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, const Piece& piece,
+                                      uint64_t& sent) {
+  auto wanted = request.request;
+  const auto first = piece.first + sent;
+  const auto last = piece.first + piece.length - 1;
   wanted.headers.set("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
   auto check = [first, last, size = request.size](const Head& head) { return check_piece(head, first, last, size); };
   Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, check);
   transfer.begin(origin, std::move(wanted));
-  for (uint64_t sent = 0; sent < length;) {
+  for (;;) {
     auto bytes = co_await transfer.next();
-    if (bytes.empty()) {
-      auto error = *transfer.outcome ? Error(Error::Kind::unavailable, "upstream's body ended early", 0) : transfer.outcome->error();
-      co_return give_up(exchange, std::move(error));
-    }
+    if (bytes.empty()) break;
     sent += bytes.size();
-    if (!exchange.started()) exchange.start(206, headers, length);
+    if (!exchange.started()) exchange.start(206, headers, piece.length);
     co_await exchange.write(std::move(bytes));
   }
+  if (!*transfer.outcome) co_return failure(transfer.outcome->error());
+  if (sent < piece.length) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
   co_return Result<>();
+}
+
+Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length) {
+  const Piece piece(first, length);
+  PieceSent sent;
+  for (uint32_t attempts = 0; sent.bytes < length;) {
+    const auto before = sent.bytes;
+    auto ended = co_await attempt_piece(exchange, origin, request, headers, piece, sent.bytes);
+    if (ended || sent.bytes == length) break;
+    attempts = sent.bytes > before ? 1 : attempts + 1;
+    auto delay = retry_delay_ms(settings_.retry, judged_of_piece(ended.error(), attempts), attempts, 0.5);
+    if (!delay) {
+      sent.error = ended.error();
+      break;
+    }
+    co_await loop_.sleep(Millis(*delay));
+  }
+  co_return sent;
 }
 
 }  // namespace breakwater::proxy

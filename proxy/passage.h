@@ -3,9 +3,10 @@
 //
 // A whole body is hashed on the way and its last 64 KiB are withheld until the digest matches, so here too no client can complete
 // a corrupt blob. What a fill had sent already is hashed from its file first. A transfer that breaks is resumed by Range, as a fill's is.
-// A piece cannot be checked against the digest; its place and length are.
+// A piece cannot be checked against the digest; its place and length are. It is resumed likewise, and what became of it is left to the caller.
 //
-// An error is returned only while the reply is not started; later the exchange is cut. Belongs to the loop's thread; the Task may be destroyed at any time.
+// An error of whole() is returned only while the reply is not started; later the exchange is cut. Belongs to the loop's thread; the Task may be destroyed at
+// any time.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,12 @@ struct SentBefore {
   uint64_t bytes = 0;
 };
 
+// What came of a piece.
+struct PieceSent {
+  uint64_t bytes = 0;          // from its first, and the exchange has them
+  std::optional<Error> error;  // why the others did not come; the exchange is as it was then, maybe not started
+};
+
 class Passage {
  public:
   Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings);
@@ -39,11 +46,13 @@ class Passage {
   // All of the blob. `headers` are the reply's; unused if `before` says that it is started.
   Task<Result<>> whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, std::optional<SentBefore> before);
   // `length` bytes from `first`; `headers` hold the Content-Range of a 206.
-  Task<Result<>> piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length);
+  Task<PieceSent> piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length);
 
  private:
   struct Body;
+  struct Piece;
   Task<Result<>> attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body);
+  Task<Result<>> attempt_piece(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, const Piece& piece, uint64_t& sent);
   Task<Result<>> hash_file(store::Hasher& hasher, SentBefore before);
 
   Loop& loop_;

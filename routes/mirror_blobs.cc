@@ -65,7 +65,8 @@ class MirrorBlobs::Following final : public ByteSource {
 
   Task<> send(Exchange& exchange, ByteRange range) override {
     uint64_t sent = 0;
-    while (!straight_ && sent < range.length) {
+    if (straight_) sent = co_await go_ahead(exchange, range);
+    while (sent < range.length) {
       const auto position = range.first + sent;
       while (fill_->available() <= position && !ended()) co_await fill_->progress().wait();
       if (fill_->available() <= position) break;
@@ -74,7 +75,7 @@ class MirrorBlobs::Following final : public ByteSource {
       sent += count;
     }
     if (sent == range.length) co_return;
-    const bool passable = straight_ || (fill_->error() && can_pass(*fill_->error()));
+    const bool passable = fill_->error() && can_pass(*fill_->error());
     if (!passable) co_return exchange.abort();
     co_await go_straight(exchange, range, sent);
   }
@@ -87,7 +88,19 @@ class MirrorBlobs::Following final : public ByteSource {
            !fill_->verified();
   }
 
-  // The rest of the range, from upstream.
+  // What upstream sends of a range so far ahead; what it does not, the fill will bring.
+  Task<uint64_t> go_ahead(Exchange& exchange, ByteRange range) {
+    context_.cache = CacheResult::pass;
+    auto request = fill_->request();
+    request.size = fill_->size();
+    auto& parts = blobs_.parts_;
+    auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(), range.first, range.length);
+    straight_ = !piece.error;
+    if (piece.error) context_.cache = CacheResult::follow;
+    co_return piece.bytes;
+  }
+
+  // The rest of the range, which no fill will bring, from upstream.
   Task<> go_straight(Exchange& exchange, ByteRange range, uint64_t sent) {
     context_.cache = CacheResult::pass;
     auto request = fill_->request();
@@ -98,8 +111,8 @@ class MirrorBlobs::Following final : public ByteSource {
       auto passed = co_await passage.whole(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), std::move(before));
       if (!passed) exchange.abort();
     } else {
-      auto passed = co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), range.first + sent, range.length - sent);
-      if (!passed) exchange.abort();
+      auto piece = co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), range.first + sent, range.length - sent);
+      if (piece.error) exchange.abort();
     }
   }
 
@@ -280,7 +293,10 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
-  co_return co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers), range.first, range.length);
+  auto piece = co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers), range.first, range.length);
+  if (piece.error && !exchange.started()) co_return failure(*piece.error);
+  if (piece.error) exchange.abort();
+  co_return Result<>();
 }
 
 }  // namespace breakwater::routes

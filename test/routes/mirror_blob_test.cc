@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 
 #include "test/catch.h"
@@ -376,6 +377,77 @@ TEST_CASE("a closed range far ahead of its fill comes straight from upstream") {
   CHECK(head.starts_with("HTTP/1.1 206 "));
   CHECK(ahead->receive(1000) == content.substr(5'000'000, 1000));
   CHECK(reader->receive(content.size()) == content);
+}
+
+TEST_CASE("a closed range far ahead of its fill is whole whatever upstream answers to it: asked again, then brought by the fill") {
+  const std::vector<std::tuple<std::string, Fault, size_t>> faults = {
+      {"503", Fault::reply(503), 3},
+      {"429", Fault::reply(429, {{"Retry-After", "60"}}), 2},
+      {"a cut", Fault::cut(100'000), 3},
+      {"a shorter range", Fault::reply(206, {{"Content-Range", "bytes 5000000-5000009/6291456"}}, content_of(6 << 20, 21).substr(5'000'000, 10)), 3},
+      {"all of it", Fault::ignore_range(), 3},
+      {"403", Fault::reply(403), 2},
+  };
+  for (const auto& [name, fault, requests] : faults) {
+    INFO(name);
+    MirrorWorld world;
+    world.mirror_settings.far_ahead_bytes = 1 << 20;
+    const auto content = content_of(6 << 20, 21);
+    const auto layer = world.hub.blob(kRepository, content);
+    world.hub.pace();
+    auto reader = world.connect();
+    reader->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    world.hub.let(200'000);
+    reader->receive_head();
+    world.hub.next(hub_path(layer), fault);
+    auto ahead = world.connect();
+    ahead->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\nRange: bytes=5000000-5299999\r\n\r\n");
+    run_until(world.loop, [&] { return downloads(world, layer) == 2; });
+    world.hub.let(2 * content.size());
+    CHECK(ahead->receive_head().starts_with("HTTP/1.1 206 "));
+    CHECK(ahead->receive(300'000) == content.substr(5'000'000, 300'000));
+    CHECK(downloads(world, layer) == requests);
+    CHECK(reader->receive(content.size()) == content);
+  }
+}
+
+TEST_CASE("a signed URL that has expired under a range far ahead is asked for again") {
+  MirrorWorld world;
+  FakeRegistry cdn(world.loop);
+  world.hub.redirect_blobs_to(cdn);
+  world.mirror_settings.far_ahead_bytes = 1 << 20;
+  const auto content = content_of(6 << 20, 30);
+  const auto layer = world.hub.blob(kRepository, content);
+  cdn.pace();
+  auto reader = world.connect();
+  reader->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  cdn.let(200'000);
+  reader->receive_head();
+  cdn.next(FakeRegistry::signed_path(layer), Fault::reply(403));
+  auto ahead = world.connect();
+  ahead->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\nRange: bytes=5000000-5000999\r\n\r\n");
+  run_until(world.loop, [&] { return cdn.count("GET", FakeRegistry::signed_path(layer)) == 3; });
+  cdn.let(2 * content.size());
+  CHECK(ahead->receive_head().starts_with("HTTP/1.1 206 "));
+  CHECK(ahead->receive(1000) == content.substr(5'000'000, 1000));
+  const auto& seen = world.hub.seen();
+  CHECK(std::count_if(seen.begin(), seen.end(), [](const Seen& request) { return request.headers.get("Range") == "bytes=5000000-5000999"; }) == 2);
+}
+
+TEST_CASE("a range that passes through is resumed where it broke, and an error before its first byte is a status") {
+  MirrorWorld world;
+  world.files.settings.bytes_max = 2 << 20;
+  const auto content = content_of(4 << 20, 31);
+  const auto layer = world.hub.blob(kRepository, content);
+  const proxy::Headers range = {{"Range", "bytes=1000-800999"}};
+  world.hub.next(hub_path(layer), Fault(Fault::Kind::too_few, 0));  // the fill's own attempt, which finds no room
+  world.hub.next(hub_path(layer), Fault::cut(300'000));
+  world.hub.next(hub_path(layer), Fault::reply(503));
+  CHECK(world.get(blob_target(layer), range).body == content.substr(1000, 800'000));
+  CHECK(world.hub.seen().back().headers.get("Range") == "bytes=301000-800999");
+  world.hub.next(hub_path(layer), Fault(Fault::Kind::too_few, 0));
+  world.hub.always(hub_path(layer), Fault::ignore_range());
+  CHECK(world.get(blob_target(layer), range).status == 502);
 }
 
 TEST_CASE("an upstream that does not begin to send is an error in time, not a head without a body") {
