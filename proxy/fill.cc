@@ -29,6 +29,7 @@ class FillSink final : public Sink {
     skip_ = continuation->skip;
     fill_->size_ = continuation->size;
     fill_->begun_ = true;
+    fill_->setback_.reset();
     fill_->progress_.ring();
     return {};
   }
@@ -213,6 +214,7 @@ Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
     if (!worth_another(*fill, ended.error(), attempts, delay_ms)) co_return ended;
     log_.info("fill resumes", {{"digest", fill->request_.digest.text()}, {"offset", int64_t(fill->written_)}, {"reason", ended.error().message}});
     if (fill->written_ > 0) ++stats_.resumes_total;
+    fill->setback_ = ended.error();
     co_await loop_.sleep(Millis(delay_ms));
   }
   co_return Result<>();

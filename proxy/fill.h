@@ -76,7 +76,9 @@ class Fill {
   bool begun() const { return begun_; }                         // upstream has begun to send, or bytes were here before
   bool verified() const { return verified_; }                   // then available() == size()
   const std::optional<Error>& error() const { return error_; }  // it will give no more bytes
-  const store::SharedFile& file() const { return file_; }       // null before available() > 0
+  // Why the last attempt failed, from then until upstream sends again: the fill waits before the next, or makes it.
+  const std::optional<Error>& setback() const { return setback_; }
+  const store::SharedFile& file() const { return file_; }  // null before available() > 0
 
   // Counts a reader while it lives.
   class Follower {
@@ -104,6 +106,7 @@ class Fill {
   bool begun_ = false;
   bool verified_ = false;
   std::optional<Error> error_;
+  std::optional<Error> setback_;
   store::SharedFile file_;
   Signal progress_;
 

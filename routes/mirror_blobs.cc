@@ -12,6 +12,7 @@ using proxy::Exchange;
 using proxy::Fill;
 using proxy::FillRequest;
 using proxy::Millis;
+using proxy::Moment;
 using proxy::Task;
 using store::Digest;
 using store::RepositoryKey;
@@ -21,6 +22,9 @@ namespace {
 constexpr int64_t kMissingBlobMs = 10'000;
 
 std::string question_key(const RepositoryKey& key, const Digest& digest) { return key.repository + "@" + digest.text(); }
+
+// Of a fill that has sent nothing in time: what it waits out, if it does.
+Error cause_of_silence(const Fill& fill) { return fill.setback().value_or(Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0)); }
 
 // A failure of our own to store: upstream can still be passed on.
 bool can_pass(const Error& error) { return error.kind == Error::Kind::full || error.kind == Error::Kind::internal; }
@@ -49,16 +53,16 @@ bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 // A reader of a fill that is in progress.
 class MirrorBlobs::Following final : public ByteSource {
  public:
-  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, RequestContext& context, bool open_ended)
-      : blobs_(blobs), fill_(fill), follower_(std::move(fill), blobs.parts_.fills.stats()), context_(context), open_ended_(open_ended) {}
+  // The first byte is waited for until `deadline`.
+  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, RequestContext& context, bool open_ended, Moment deadline)
+      : blobs_(blobs), fill_(fill), follower_(std::move(fill), blobs.parts_.fills.stats()), context_(context), open_ended_(open_ended), deadline_(deadline) {}
 
   Task<Result<>> ready(ByteRange range) override {
     auto& loop = blobs_.parts_.loop;
-    const auto deadline = loop.now() + Millis(blobs_.settings_.first_byte_wait_ms);
-    while (!fill_->begun() && !ended() && loop.now() < deadline) co_await fill_->progress().wait_until(deadline);
-    if (!fill_->begun() && !ended()) co_return failure(Error::Kind::unavailable, "upstream has not begun to send yet");
+    while (!fill_->begun() && !ended() && loop.now() < deadline_) co_await fill_->progress().wait_until(deadline_);
+    if (!fill_->begun() && !ended()) co_return failure(cause_of_silence(*fill_));
     straight_ = is_far_ahead(range);
-    while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline) co_await fill_->progress().wait_until(deadline);
+    while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_) co_await fill_->progress().wait_until(deadline_);
     if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
     co_return Result<>();
   }
@@ -121,6 +125,7 @@ class MirrorBlobs::Following final : public ByteSource {
   Fill::Follower follower_;
   RequestContext& context_;
   bool open_ended_;
+  Moment deadline_;
   bool straight_ = false;
 };
 
@@ -241,15 +246,19 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   auto request = fill_request(key, digest, known.size);
   auto fill = parts_.fills.join(parts_.origin, request);
   exchange.at("waiting for upstream");
-  while (!fill->size() && !fill->error() && fill->available() == 0) co_await fill->progress().wait();
+  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
+  const auto nothing = [&fill] { return !fill->size() && !fill->error() && fill->available() == 0; };
+  while (nothing() && parts_.loop.now() < deadline) co_await fill->progress().wait_until(deadline);
 
   auto served = Result<>();
   if (fill->size()) {
     exchange.at("following the fill");
-    Following source(*this, fill, context, is_open_ended(exchange.request().headers.get("Range")));
+    Following source(*this, fill, context, is_open_ended(exchange.request().headers.get("Range")), deadline);
     served = co_await send_blob(exchange, context, digest, *fill->size(), source);
   } else if (fill->error()) {
     served = failure(*fill->error());
+  } else if (!fill->begun()) {
+    served = failure(cause_of_silence(*fill));
   } else {
     served = co_await serve_unsized(exchange, fill, context);
   }
@@ -257,7 +266,7 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   if (fill->size()) request.size = fill->size();
   if (can_pass(served.error())) co_return co_await pass(exchange, std::move(request), context);
   // Another repository's fill may fail for reasons of its own: its upstream, its credentials.
-  if (fill->request().repository != key) co_return co_await serve_fill(exchange, key, digest, context, known);
+  if (fill->error() && fill->request().repository != key) co_return co_await serve_fill(exchange, key, digest, context, known);
   const auto kind = served.error().kind;
   const auto until = parts_.clock.now() + Millis(kMissingBlobMs);
   if (kind == Error::Kind::not_found || kind == Error::Kind::denied) missing_.put(question_key(key, digest), served.error(), until);

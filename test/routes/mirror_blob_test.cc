@@ -464,6 +464,36 @@ TEST_CASE("an upstream that does not begin to send is an error in time, not a he
   world.finish_fills();
 }
 
+TEST_CASE("an upstream that does not begin to send is an error in time although nobody knows the size, for two repositories as for one") {
+  MirrorWorld world;
+  world.mirror_settings.first_byte_wait_ms = 50;
+  const auto content = content_of(300'000, 32);
+  const auto layer = world.hub.blob(kRepository, content);
+  world.hub.blob("other/image", content);
+  world.hub.next(hub_path(layer), Fault::silent());
+  CHECK(world.get(blob_target(layer)).status == 503);
+  CHECK(world.get(blob_target(layer, "other/image")).status == 503);
+  world.hub.release();
+  CHECK(world.get(blob_target(layer)).body == content);
+}
+
+TEST_CASE("a client whose wait ends while the fill waits out a 429 is told so, and for how long") {
+  for (const bool sized : {true, false}) {
+    INFO("size known: " << sized);
+    MirrorWorld world;
+    world.mirror_settings.first_byte_wait_ms = 50;
+    const auto content = content_of(300'000, 33);
+    const auto layer = world.hub.blob(kRepository, content);
+    const auto image = image_of(world.hub.blob(kRepository, "{}"), 2, {{layer, content.size()}});
+    world.hub.manifest(kRepository, "3.20", "application/vnd.oci.image.manifest.v1+json", image);
+    if (sized) world.get("/v2/library/alpine/manifests/3.20");
+    world.hub.next(hub_path(layer), Fault::reply(429, {{"Retry-After", "8"}}));
+    const auto answer = world.get(blob_target(layer));
+    CHECK(answer.status == 429);
+    CHECK(answer.headers.get("Retry-After") == "8");
+  }
+}
+
 TEST_CASE("a closed range far into a blob that upstream does not have is not found") {
   MirrorWorld world;
   world.mirror_settings.far_ahead_bytes = 1000;
