@@ -31,13 +31,18 @@ bool is_query_text(std::string_view text) {
 
 }  // namespace
 
-std::string relative_link(std::string_view upstream_link, std::string_view path, std::string_view ns) {
+std::string next_page_query(std::string_view upstream_link) {
   const std::string_view target = next_target(upstream_link);
   const size_t question = target.find('?');
   if (question == std::string_view::npos) return {};
   const auto query = target.substr(question + 1, target.find('#') - question - 1);
-  if (query.empty() || !is_query_text(query)) return {};
-  std::string link = "<" + std::string(path) + '?' + std::string(query);
+  return is_query_text(query) ? std::string(query) : std::string();
+}
+
+std::string relative_link(std::string_view upstream_link, std::string_view path, std::string_view ns) {
+  const std::string query = next_page_query(upstream_link);
+  if (query.empty()) return {};
+  std::string link = "<" + std::string(path) + '?' + query;
   if (!ns.empty()) link += "&ns=" + proxy::percent_encode(ns);
   return link + ">; rel=\"next\"";
 }

@@ -1,4 +1,4 @@
-// Upstream's `Link` to its next page, for a client that must come to us for it. Pure; any thread.
+// Upstream's `Link` to its next page, for us or for a client that must come to us for it. Pure; any thread.
 #pragma once
 
 #include <string>
@@ -6,8 +6,12 @@
 
 namespace breakwater::routes {
 
+// The query of upstream's next page, "last=b&n=2"; "" if it names none. Its host and path are dropped: they may be another registry's, behind
+// a redirect.
+std::string next_page_query(std::string_view upstream_link);
+
 // `</v2/library/alpine/tags/list?…>; rel="next"` with upstream's query behind `path`, our own; "" if upstream names no next page.
-// Upstream's host and path are dropped: they may be another registry's, behind a redirect. `ns` is kept if it is not empty.
+// `ns` is kept if it is not empty.
 std::string relative_link(std::string_view upstream_link, std::string_view path, std::string_view ns);
 
 }  // namespace breakwater::routes

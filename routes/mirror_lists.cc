@@ -18,12 +18,20 @@ using store::RepositoryKey;
 
 namespace {
 
-constexpr size_t kListBytesMax = 4 << 20;      // one page of tags, one index of referrers
+constexpr size_t kListBytesMax = 4 << 20;  // one page of tags, all pages of referrers
+constexpr size_t kReferrersPagesMax = 100;
 constexpr uint64_t kKeptBytesMax = 8 << 20;    // of all lists in memory
 constexpr uint64_t kStoredTagsMax = 10'000;    // of a list made from the store
 constexpr size_t kStoredReferrersMax = 1'000;  // likewise
 
 bool is_unwell(const Error& error) { return error.kind != Error::Kind::not_found && error.kind != Error::Kind::denied; }
+
+// Upstream had the list a moment ago: that a page of it is missing or refused says nothing about the repository.
+Error error_between_pages(Error error) {
+  if (!is_unwell(error)) error.kind = Error::Kind::unavailable;
+  error.message = "upstream's list of referrers broke off: " + error.message;
+  return error;
+}
 
 // With a guess at what the container takes beside the bytes.
 uint64_t cost_of(const std::string& key, const std::shared_ptr<const std::string>& body) { return key.size() + body->size() + 256; }
@@ -81,12 +89,15 @@ Task<Result<>> MirrorLists::serve_tags(Exchange& exchange, std::string repositor
   const auto query = path.query.handed_on;
   auto begin = [this, repository, query] { return fetch_tags(repository, query); };
   auto tags = co_await list("tags " + repository + "?" + query, begin);
-  if (!tags && is_unwell(tags.error())) tags = co_await stored_tags(repository, path.query.last, path.query.n.value_or(kStoredTagsMax), tags.error());
+  if (!tags && is_unwell(tags.error())) {
+    const auto n = std::min(path.query.n.value_or(kStoredTagsMax), kStoredTagsMax);
+    tags = co_await stored_tags(repository, path.query.last, n, tags.error());
+  }
   if (!tags) co_return failure(tags.error());
   context.cache = tags->cache;
   auto headers = base_headers(context);
   headers.add("Content-Type", std::string(kJson));
-  const auto link = relative_link(tags->upstream_link, "/v2/" + path.name + "/tags/list", path.query.ns);
+  const auto link = relative_link(tags->link, "/v2/" + path.name + "/tags/list", path.query.ns);
   if (!link.empty()) headers.add("Link", link);
   if (!tags->stale_reason.empty()) headers.add("Warning", stale_warning(tags->stale_reason));
   exchange.reply(200, std::move(headers), tags->body);
@@ -103,7 +114,7 @@ Task<MirrorLists::Answer> MirrorLists::fetch_tags(std::string repository, std::s
   if (!tags) co_return failure(tags.error());
   List list;
   list.body = shared(tag_list_json(repository, *tags));
-  list.upstream_link = reply->head.headers.all("Link");
+  list.link = reply->head.headers.all("Link");
   list.at = parts_.clock.now();
   co_return list;
 }
@@ -111,13 +122,15 @@ Task<MirrorLists::Answer> MirrorLists::fetch_tags(std::string repository, std::s
 // Upstream cannot say which tags there are: the ones that were pulled can still be pulled, and these are they.
 Task<MirrorLists::Answer> MirrorLists::stored_tags(std::string repository, std::string last, uint64_t n, Error reason) {
   const RepositoryKey key(settings_.route, repository);
-  auto job = [&catalog = parts_.store.catalog(), key, last, n] { return catalog.tags(key, last, std::min(n, kStoredTagsMax)); };
+  auto job = [&catalog = parts_.store.catalog(), key, last, n] { return catalog.tags(key, last, n + 1); };  // one more tells whether there is more
   auto tags = co_await parts_.workers.run(std::move(job));
   if (!tags || tags->empty()) co_return failure(reason);
   std::vector<std::string> names;
   for (const auto& tag : *tags) names.push_back(tag.tag);
+  const auto page = page_of(std::move(names), last, n);
   List list;
-  list.body = shared(tag_list_json(repository, names));
+  list.body = shared(tag_list_json(repository, page.items));
+  if (page.more) list.link = next_page_link("/v2/" + repository + "/tags/list", n, page.items.back(), "");
   list.stale_reason = "only the tags that were pulled here: " + reason.message;
   list.cache = CacheResult::stale;
   co_return list;
@@ -146,17 +159,41 @@ Task<Result<>> MirrorLists::serve_referrers(Exchange& exchange, std::string repo
 
 // All of them, unfiltered: one answer serves every filter.
 Task<MirrorLists::Answer> MirrorLists::fetch_referrers(std::string repository, Digest digest) {
-  auto request = registry_request("GET", repository, "/referrers/" + digest.text());
-  request.headers.add("Accept", std::string(kOciIndex));
-  request.timeout_ms = settings_.manifest_timeout_ms;
-  auto reply = co_await parts_.origin.fetch(std::move(request), kListBytesMax);
-  if (!reply) {
-    const auto kind = reply.error().kind;
-    if (kind == Error::Kind::unavailable || kind == Error::Kind::throttled) co_return failure(reply.error());
+  auto first = co_await fetch_referrers_page(repository, digest, "");
+  if (!first) {
+    const auto kind = first.error().kind;
+    if (kind == Error::Kind::unavailable || kind == Error::Kind::throttled) co_return failure(first.error());
     co_return co_await fetch_fallback(repository, digest);
   }
-  auto index = filter_referrers(reply->body, "");
-  if (!index) co_return co_await fetch_fallback(repository, digest);
+  if (first->head.status != 200 || !filter_referrers(first->body, "")) co_return co_await fetch_fallback(repository, digest);
+  co_return co_await fetch_further_referrers(repository, digest, std::move(*first));
+}
+
+Task<Result<proxy::Reply>> MirrorLists::fetch_referrers_page(std::string repository, Digest digest, std::string query) {
+  auto request = registry_request("GET", repository, "/referrers/" + digest.text() + (query.empty() ? std::string() : "?" + query));
+  request.headers.add("Accept", std::string(kOciIndex));
+  request.timeout_ms = settings_.manifest_timeout_ms;
+  request.redirect_is_answer = true;  // out of the registry, to a web page: it has no referrers API, and that other host is not asked
+  co_return co_await parts_.origin.fetch(std::move(request), kListBytesMax);
+}
+
+// The pages behind the first. A part of the list must not look like all of it: to a client an absent signature is an answer.
+Task<MirrorLists::Answer> MirrorLists::fetch_further_referrers(std::string repository, Digest digest, proxy::Reply first) {
+  std::vector<std::string> pages;
+  size_t bytes = 0;
+  for (auto page = std::move(first);;) {
+    bytes += page.body.size();
+    pages.push_back(std::move(page.body));
+    if (bytes > kListBytesMax) co_return failure(Error::Kind::corrupt, "upstream's list of referrers is too long");
+    const auto query = next_page_query(page.head.headers.all("Link"));
+    if (query.empty()) break;
+    if (pages.size() == kReferrersPagesMax) co_return failure(Error::Kind::corrupt, "upstream's list of referrers has too many pages");
+    auto next = co_await fetch_referrers_page(repository, digest, query);
+    if (!next) co_return failure(error_between_pages(next.error()));
+    page = std::move(*next);
+  }
+  auto index = join_referrers(pages);
+  if (!index) co_return failure(index.error());
   List list;
   list.body = shared(std::move(*index));
   list.at = parts_.clock.now();

@@ -30,7 +30,7 @@ class MirrorLists {
  private:
   struct List {
     std::shared_ptr<const std::string> body;
-    std::string upstream_link;
+    std::string link;  // to the next page: upstream's, or ours if the list is
     store::Time at{};
     std::string stale_reason;  // "" unless it is known to be old or to be only what we hold
     CacheResult cache = CacheResult::miss;
@@ -41,6 +41,8 @@ class MirrorLists {
   proxy::Task<Answer> renew(std::string key, proxy::SingleFlight<Answer>::Begin fetch);
   proxy::Task<Answer> fetch_tags(std::string repository, std::string query);
   proxy::Task<Answer> fetch_referrers(std::string repository, store::Digest digest);
+  proxy::Task<Result<proxy::Reply>> fetch_referrers_page(std::string repository, store::Digest digest, std::string query);
+  proxy::Task<Answer> fetch_further_referrers(std::string repository, store::Digest digest, proxy::Reply first);
   proxy::Task<Answer> fetch_fallback(std::string repository, store::Digest digest);
   proxy::Task<Answer> stored_tags(std::string repository, std::string last, uint64_t n, Error reason);
   proxy::Task<Answer> stored_referrers(std::string repository, store::Digest digest, Error reason);

@@ -20,4 +20,7 @@ std::string next_referrers_link(std::string_view path, const store::Digest& last
 // `corrupt` if `index` is no image index.
 [[nodiscard]] Result<std::string> filter_referrers(std::string_view index, std::string_view artifact_type);
 
+// One index of all that the pages of upstream's list name. `corrupt` if one of them is no image index.
+[[nodiscard]] Result<std::string> join_referrers(const std::vector<std::string>& pages);
+
 }  // namespace breakwater::routes

@@ -325,6 +325,22 @@ TEST_CASE("tag lists come from upstream with a relative Link, are kept a while, 
   CHECK(stale.headers.find("Warning") != nullptr);
 }
 
+TEST_CASE("without upstream the tags that were pulled come in pages, and each but the last names the next") {
+  MirrorWorld world;
+  for (const char* tag : {"a", "b", "c"}) {
+    world.hub.manifest(kRepository, tag, type(), image(22));
+    world.get(std::string("/v2/library/alpine/manifests/") + tag);
+  }
+  world.hub.shut();
+  const auto first = world.get("/v2/library/alpine/tags/list?n=2");
+  CHECK(first.body == R"({"name":"library/alpine","tags":["a","b"]})");
+  CHECK(first.headers.get("Link") == "</v2/library/alpine/tags/list?n=2&last=b>; rel=\"next\"");
+  const auto second = world.get("/v2/library/alpine/tags/list?n=2&last=b");
+  CHECK(second.body == R"({"name":"library/alpine","tags":["c"]})");
+  CHECK(second.headers.find("Link") == nullptr);
+  CHECK(world.get("/v2/library/alpine/tags/list?n=3").headers.find("Link") == nullptr);
+}
+
 TEST_CASE("without upstream the tag list holds what was pulled") {
   MirrorWorld world;
   world.hub.manifest(kRepository, "3.20", type(), image(22));
@@ -354,6 +370,36 @@ TEST_CASE("referrers come from upstream's API, filtered when it did not filter")
   CHECK(some.headers.get("OCI-Filters-Applied") == "artifactType");
 }
 
+TEST_CASE("referrers that upstream pages are served whole, or not at all when a page is missing") {
+  MirrorWorld world;
+  const auto subject = digest_of("subject");
+  const auto path = "/v2/library/alpine/referrers/" + subject.text();
+  const auto page_of = [&](const char* referrer, const std::string& next) {
+    const auto index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"digest":")" + digest_of(referrer).text() +
+                       R"(","size":1,"artifactType":")" + referrer + R"("}]})";
+    proxy::Headers headers = {{"Content-Type", std::string(routes::kOciIndex)}};
+    if (!next.empty()) headers.add("Link", "<https://elsewhere" + path + "?" + next + ">; rel=\"next\"");
+    return Fault::reply(200, headers, index);
+  };
+  world.hub.next(path, page_of("a", "page=2"));
+  world.hub.next(path, Fault::reply(404));
+  CHECK(world.get(path).status == 503);
+  world.hub.next(path, page_of("a", "page=2"));
+  world.hub.next(path, page_of("b", "page=3&x"));
+  world.hub.next(path, page_of("c", ""));
+  const auto all = world.get(path);
+  CHECK(all.status == 200);
+  for (const char* referrer : {"a", "b", "c"}) CHECK(all.body.find(digest_of(referrer).text()) != std::string::npos);
+  CHECK(world.hub.seen()[3].target == path + "?page=2");
+  CHECK(world.hub.seen()[4].target == path + "?page=3&x");
+  CHECK(world.get(path + "?artifactType=c").body.find(digest_of("c").text()) != std::string::npos);
+  CHECK(world.hub.count() == 5);
+  world.clock().advance(seconds(11));
+  world.hub.always(path, page_of("a", "for=ever"));
+  CHECK(world.get(path).headers.find("Warning") != nullptr);
+  CHECK(world.hub.count() <= 5 + 100);
+}
+
 TEST_CASE("an upstream without referrers, or with a web page there, is asked for the fallback tag; none is an empty index") {
   for (const bool web : {false, true}) {
     MirrorWorld world;
@@ -361,7 +407,7 @@ TEST_CASE("an upstream without referrers, or with a web page there, is asked for
     const auto subject = digest_of("subject");
     const auto path = "/v2/library/alpine/referrers/" + subject.text();
     if (web) world.hub.answer(path, Canned(303, {{"Location", pages.url() + "/ui"}}, ""));
-    if (web) pages.answer("/ui", Canned(200, {{"Content-Type", "text/html"}}, "<html>"));
+    if (web) pages.answer("/ui", Canned(429, {{"Content-Type", "text/html"}, {"Retry-After", "60"}}, "<html>"));
     const auto none = world.get(path);
     CHECK(none.status == 200);
     CHECK(none.body.find("\"manifests\":[]") != std::string::npos);
@@ -371,6 +417,7 @@ TEST_CASE("an upstream without referrers, or with a web page there, is asked for
                               digest_of("s").text() + R"(","size":1}]})";
     world.hub.manifest(kRepository, "sha256-" + subject.hex(), std::string(routes::kOciIndex), index);
     CHECK(world.get(path).body.find(digest_of("s").text()) != std::string::npos);
+    CHECK(pages.count() == 0);
   }
 }
 
