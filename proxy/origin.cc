@@ -22,8 +22,7 @@ constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer one is not r
 constexpr size_t kTokenAnswerBytesMax = size_t{128} * 1024;
 constexpr int64_t kTokenTimeout_ms = 30'000;
 constexpr size_t kCircuitsMax = 64;
-
-bool is_server_error(int status) { return status >= 500; }
+constexpr Millis kFailedSoon(3'000);  // a client can still wait for another attempt
 
 int64_t epoch_s(store::Time time) { return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count(); }
 

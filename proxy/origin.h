@@ -9,7 +9,7 @@
 //
 // Answers become errors so (proxy/origin_rules.h): 404/410 not_found; 401/403 denied, or unavailable if it is a CDN that refuses (its URL may have
 // expired: asking the registry again gives another); 429 throttled (Retry-After from the header in seconds, as a date or an epoch, or from the
-// body; 1 s to 15 min); 408 and 5xx unavailable; 400 invalid; what the caller cannot use (HTML, a redirect without Location, more than
+// body; 1 s to 15 min); 408 and 5xx but 501 unavailable; 400 invalid; what the caller cannot use (HTML, a redirect without Location, more than
 // five, a forbidden target) corrupt. 200, 206, 304 and 416 are answers.
 //
 // Each host has a Circuit (proxy/circuit.h): after a 429, and for a short, growing while after failures to reach it, every request to it fails at once

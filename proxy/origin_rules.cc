@@ -22,7 +22,7 @@ bool is_signed(const Url& url) { return !is_registry(url) || (url.path().find("/
 Error::Kind kind_of(const Url& url, int status) {
   if (status == 404 || status == 410) return Error::Kind::not_found;
   if (status == 429) return Error::Kind::throttled;
-  if (status == 408 || status == 425 || status >= 500) return Error::Kind::unavailable;
+  if (status == 408 || status == 425 || is_server_error(status)) return Error::Kind::unavailable;
   // Storage that refuses a signed URL: it has expired, or the clock is wrong, or one edge is. The registry hands out another.
   bool refused = status == 400 || status == 401 || status == 403;
   if (refused && is_signed(url)) return Error::Kind::unavailable;
@@ -48,6 +48,8 @@ std::string lower(std::string_view text) {
 }  // namespace
 
 bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+
+bool is_server_error(int status) { return status >= 500 && status != 501; }
 
 bool is_registry(const Url& url) { return url.path().starts_with("/v2/"); }
 

@@ -16,6 +16,9 @@ namespace breakwater::proxy {
 
 bool is_redirect(int status);
 
+// What time may cure. A 501 is the answer of a server that is well, and does not do what it was asked.
+bool is_server_error(int status);
+
 // Whether the URL is one of a registry's API, and not of the storage that it redirects to.
 bool is_registry(const Url& url);
 

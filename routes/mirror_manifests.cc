@@ -164,7 +164,10 @@ Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repo
   request.headers.add("Accept", std::string(kAcceptManifests));
   request.timeout_ms = settings_.manifest_timeout_ms;
   auto reply = co_await parts_.origin.fetch(std::move(request), 0);
-  if (reply) co_return claimed_digest(reply->head.headers);
+  if (reply) {
+    auto claimed = claimed_digest(reply->head.headers);
+    co_return claimed.value_or(std::nullopt);
+  }
   if (reply.error().kind == Error::Kind::corrupt || reply.error().kind == Error::Kind::invalid) co_return std::optional<Digest>();
   co_return failure(reply.error());
 }

@@ -272,7 +272,7 @@ TEST_CASE("answers become errors by what the caller can do about them") {
   };
   for (const Case& c : {Case{200, {}}, Case{206, {}}, Case{304, {}}, Case{416, {}}, Case{404, Kind::not_found}, Case{410, Kind::not_found},
                         Case{401, Kind::denied}, Case{403, Kind::denied}, Case{400, Kind::invalid}, Case{405, Kind::corrupt}, Case{204, Kind::corrupt},
-                        Case{408, Kind::unavailable}, Case{500, Kind::unavailable}, Case{503, Kind::unavailable}}) {
+                        Case{408, Kind::unavailable}, Case{500, Kind::unavailable}, Case{503, Kind::unavailable}, Case{501, Kind::corrupt}}) {
     INFO(c.status);
     world.registry.answer("/v2/x/manifests/1", status_of(c.status));
     auto reply = world.get("/v2/x/manifests/1");

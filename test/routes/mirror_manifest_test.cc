@@ -51,6 +51,23 @@ TEST_CASE("a tag that is no longer fresh costs one HEAD, and no manifest is move
   CHECK(world.hub.count("GET", path_of("3.20")) == 1);
 }
 
+TEST_CASE("a tag is asked for by GET when HEAD is not answered, or without a digest") {
+  const std::vector<Fault> useless = {Fault::reply(400), Fault::reply(405), Fault::reply(501), Fault::reply(200),
+                                      Fault::reply(200, {{"Docker-Content-Digest", "sha256:garbage"}})};
+  for (const auto& fault : useless) {
+    INFO(fault.canned.status);
+    MirrorWorld world;
+    world.hub.manifest(kRepository, "3.20", type(), image(53));
+    world.get(kTagTarget);
+    world.hub.manifest(kRepository, "3.20", type(), image(54));
+    world.clock().advance(seconds(61));
+    world.hub.next(path_of("3.20"), fault);
+    const auto answer = world.get(kTagTarget);
+    CHECK(answer.body == image(54));
+    CHECK(answer.headers.find("Warning") == nullptr);
+  }
+}
+
 TEST_CASE("a tag that moved is answered with what upstream has now") {
   MirrorWorld world;
   world.hub.manifest(kRepository, "3.20", type(), image(3));
