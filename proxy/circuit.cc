@@ -41,12 +41,21 @@ void Circuit::answered(Pass pass) {
   end(pass);
   silences_ = 0;
   server_errors_ = 0;
+  broken_at_.reset();
 }
 
 void Circuit::unreached(Pass pass, store::Time now) {
   end(pass);
   // Requests that were on their way together fail together: that is one failure.
   if (now >= silent_until_) fall_silent(now);
+}
+
+void Circuit::broken(Pass pass, store::Time began, store::Time now) {
+  // Requests that were on their way when the first one broke have broken with it. (A first one that is yet to come: the clock was put back.)
+  bool first = !broken_at_ || now < *broken_at_;
+  if (first) broken_at_ = now;
+  if (silences_ == 0 && (first || began < *broken_at_)) return end(pass);
+  unreached(pass, now);
 }
 
 void Circuit::server_error(Pass pass, store::Time now) {
@@ -60,6 +69,7 @@ int64_t Circuit::throttled(Pass pass, store::Time now, std::optional<int64_t> wa
   end(pass);
   silences_ = 0;  // it is there, and it speaks
   server_errors_ = 0;
+  broken_at_.reset();
   auto wait = std::clamp(seconds(wait_s.value_or(settings_.throttled_default_s)), seconds(1), kThrottledMax);
   throttled_until_ = std::max(throttled_until_, now + wait);
   return seconds_up(throttled_until_ - now);

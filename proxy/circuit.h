@@ -8,7 +8,8 @@
 //     --any answer-------------------> open
 //     --no answer, 5xx---------------> silent, twice as long
 //
-// An answer is any status but 429 and 5xx. A probe that ends without a word about it (its Task was destroyed) is given up by abandoned().
+// An answer is any status but 429 and 5xx. A request that fails at once may be asked again at once: the second in a row is no answer. A probe that ends without
+// a word about it (its Task was destroyed) is given up by abandoned().
 #pragma once
 
 #include <cstdint>
@@ -38,6 +39,9 @@ class Circuit {
 
   void answered(Pass pass);
   void unreached(Pass pass, store::Time now);
+  // Unreached, and at once: nobody has waited for it, and one reset connection says little. Only the second in a row is a silence.
+  // `began` is when the request was admitted.
+  void broken(Pass pass, store::Time began, store::Time now);
   void server_error(Pass pass, store::Time now);
   // `wait_s` from Retry-After. The time that was chosen, in seconds.
   int64_t throttled(Pass pass, store::Time now, std::optional<int64_t> wait_s);
@@ -46,7 +50,7 @@ class Circuit {
   store::Time throttled_until() const { return throttled_until_; }
   bool silent() const { return silences_ > 0; }  // since the last answer
   // Nothing is remembered that a new Circuit would not say as well.
-  bool forgettable(store::Time now) const { return silences_ == 0 && server_errors_ == 0 && throttled_until_ <= now; }
+  bool forgettable(store::Time now) const { return silences_ == 0 && server_errors_ == 0 && !broken_at_ && throttled_until_ <= now; }
 
  private:
   void end(Pass pass);
@@ -55,6 +59,7 @@ class Circuit {
   CircuitSettings settings_;
   store::Time throttled_until_{};
   store::Time silent_until_{};
+  std::optional<store::Time> broken_at_;  // the first since the last answer
   uint32_t silences_ = 0;
   uint32_t server_errors_ = 0;
   bool probing_ = false;

@@ -44,7 +44,7 @@ CircuitSettings circuit_settings(const OriginSettings& settings) {
 // A request that a circuit has let pass; told by end(), or given up with the Task that made it.
 class Passing {
  public:
-  Passing(std::shared_ptr<Circuit> circuit, Circuit::Pass pass) : circuit_(std::move(circuit)), pass_(pass) {}
+  Passing(std::shared_ptr<Circuit> circuit, Circuit::Pass pass, store::Time began) : circuit_(std::move(circuit)), pass_(pass), began_(began) {}
   ~Passing() {
     if (!told_) circuit_->abandoned(pass_);
   }
@@ -59,6 +59,9 @@ class Passing {
   void unreached(store::Time now) {
     if (!std::exchange(told_, true)) circuit_->unreached(pass_, now);
   }
+  void broken(store::Time now) {
+    if (!std::exchange(told_, true)) circuit_->broken(pass_, began_, now);
+  }
   void server_error(store::Time now) {
     if (!std::exchange(told_, true)) circuit_->server_error(pass_, now);
   }
@@ -70,8 +73,12 @@ class Passing {
  private:
   std::shared_ptr<Circuit> circuit_;
   Circuit::Pass pass_;
+  store::Time began_;
   bool told_ = false;
 };
+
+// How a request came to have no answer. `hasty`: whoever asked had little patience, and was connected; that says nothing about the host.
+enum class Failed { soon, late, hasty };
 
 }  // namespace
 
@@ -95,7 +102,7 @@ struct Origin::Impl {
   Task<Result<Token>> ask_realm(Url realm, bool with_credentials, bool own_host);
 
   std::shared_ptr<Circuit> circuit_of(const Endpoint& endpoint);
-  void tell_failure(Passing& passing, const Url& url, const Error& error, bool too_slow);
+  void tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed);
   void tell_answer(Passing& passing, const Url& url, const Head& head, std::string_view error_text);
   void throttle(Passing& passing, const Url& url, const Head& head, std::string_view error_text);
   void note_head(const Url& url, const Head& head);
@@ -230,15 +237,18 @@ Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, UpstreamRequest r
   if (!pass) co_return failure(std::move(pass).error());
 
   ++stats.requests_total;
-  Passing passing(std::move(circuit), *pass);
+  Passing passing(std::move(circuit), *pass, now());
   Reception reception(*this, url, request, passing, sink);
   auto began = std::chrono::steady_clock::now();
   auto ended = co_await upstream.send(request, reception);
-  bool out_of_time = request.timeout_ms > 0 && std::chrono::steady_clock::now() - began >= Millis(request.timeout_ms);
+  auto took = std::chrono::steady_clock::now() - began;
+  bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
 
   if (!reception.answered()) {
     auto error = ended ? Error(Error::Kind::unavailable, url.place() + " ended without an answer", 0) : std::move(ended).error();
-    tell_failure(passing, url, error, reception.is_connected() && out_of_time);
+    auto failed = out_of_time || took >= kFailedSoon ? Failed::late : Failed::soon;
+    if (out_of_time && reception.is_connected()) failed = Failed::hasty;
+    tell_failure(passing, url, error, failed);
     co_return failure(std::move(error));
   }
   tell_answer(passing, url, *reception.answered(), reception.error_text());
@@ -306,7 +316,7 @@ Task<Result<Token>> Origin::Impl::ask_realm(Url realm, bool with_credentials, bo
 
   // Too many requests for tokens are too many requests.
   if (status == 429 && own_host) {
-    Passing passing(circuit_of(reach.origin), Circuit::Pass::normal);
+    Passing passing(circuit_of(reach.origin), Circuit::Pass::normal, now());
     throttle(passing, realm, answer->head, answer->error_text);
   }
   auto usable = verdict("GET", realm, answer->head, answer->error_text, epoch_s(now()));
@@ -340,13 +350,21 @@ void Origin::Impl::note_head(const Url& url, const Head& head) {
   if (auto remaining = leading_number(head.headers.get("ratelimit-remaining"))) stats.ratelimit_remaining = remaining;
 }
 
-void Origin::Impl::tell_failure(Passing& passing, const Url& url, const Error& error, bool too_slow) {
+void Origin::Impl::tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed) {
   ++stats.failures_total;
-  // Whoever asked with little patience and got a connection knows nothing about the host; nor does a refusal of ours.
-  if (too_slow || error.kind != Error::Kind::unavailable) return;
-  bool news = !passing.circuit().silent();
-  passing.unreached(now());
-  if (news) log.warning("upstream unreachable", {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"error", error.message}});
+  // A refusal of ours says nothing about the host either.
+  if (failed == Failed::hasty || error.kind != Error::Kind::unavailable) return;
+  bool was_silent = passing.circuit().silent();
+  if (failed == Failed::soon)
+    passing.broken(now());
+  else
+    passing.unreached(now());
+  const auto host = url.endpoint().text();
+  const store::Log::Field what[] = {{"route", settings.name}, {"upstream", host}, {"error", error.message}};
+  if (!passing.circuit().silent())
+    log.write(store::Log::Level::info, "upstream broke off", what);
+  else if (!was_silent)
+    log.write(store::Log::Level::warning, "upstream unreachable", what);
   if (url.endpoint() == reach.origin) stats.unwell = true;
 }
 

@@ -79,6 +79,37 @@ TEST_CASE("requests that fail together are one failure") {
   CHECK(circuit.admit(clock.now(), "") == Pass::probe);
 }
 
+TEST_CASE("one request that fails at once is no silence, the second in a row is") {
+  FakeClock clock;
+  Circuit circuit;
+  circuit.broken(Pass::normal, clock.now(), clock.now());
+  CHECK_FALSE(circuit.silent());
+  CHECK_FALSE(circuit.forgettable(clock.now()));
+  CHECK(circuit.admit(clock.now(), "") == Pass::normal);
+  circuit.answered(Pass::normal);
+  CHECK(circuit.forgettable(clock.now()));
+  circuit.broken(Pass::normal, clock.now(), clock.now());
+  CHECK(circuit.admit(clock.now(), "") == Pass::normal);
+  circuit.broken(Pass::normal, clock.now(), clock.now());
+  CHECK_FALSE(circuit.admit(clock.now(), ""));
+  clock.advance(milliseconds(500));
+  CHECK(circuit.admit(clock.now(), "") == Pass::probe);
+  circuit.broken(Pass::probe, clock.now(), clock.now());
+  clock.advance(milliseconds(999));
+  CHECK_FALSE(circuit.admit(clock.now(), ""));
+}
+
+TEST_CASE("requests that break together, as when upstream restarts, are one that broke") {
+  FakeClock clock;
+  Circuit circuit;
+  auto began = clock.now();
+  clock.advance(milliseconds(1));
+  for (int i = 0; i < 50; ++i) circuit.broken(Pass::normal, began, clock.now());
+  CHECK(circuit.admit(clock.now(), "") == Pass::normal);
+  circuit.broken(Pass::normal, clock.now(), clock.now());
+  CHECK_FALSE(circuit.admit(clock.now(), ""));
+}
+
 TEST_CASE("5xx answers count only when there are several in a row") {
   FakeClock clock;
   Circuit circuit;
@@ -102,6 +133,13 @@ TEST_CASE("a wall clock that is put back does not close the circuit for longer t
   circuit.unreached(Pass::normal, clock.now());
   clock.advance(-std::chrono::hours(24));
   CHECK(circuit.admit(clock.now(), ""));
+
+  Circuit breaking;
+  breaking.broken(Pass::normal, clock.now(), clock.now());
+  clock.advance(-std::chrono::hours(24));
+  breaking.broken(Pass::normal, clock.now(), clock.now());
+  breaking.broken(Pass::normal, clock.now(), clock.now());
+  CHECK(breaking.silent());
 }
 
 }  // namespace

@@ -122,6 +122,20 @@ TEST_CASE("a dead upstream leaves what was pulled, and the answer says so") {
   CHECK(world.get(kTagTarget).status == 503);
 }
 
+TEST_CASE("one connection that is reset costs a cold tag no error, and a dead upstream gets no storm") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(50));
+  world.hub.manifest(kRepository, "3.21", type(), image(51));
+  const auto broken = Fault::raw("HTTP/1.1 200 OK\r\n");
+  world.hub.next(path_of("3.20"), broken);
+  CHECK(world.get(kTagTarget).body == image(50));
+  CHECK(questions(world) == 2);
+
+  world.hub.always(path_of("3.21"), broken);
+  for (int i = 0; i < 20; ++i) CHECK(world.get(target_of("3.21")).status == 503);
+  CHECK(questions(world, "3.21") == 2);
+}
+
 TEST_CASE("an upstream that does not answer costs a cached tag less than its wait, and the answer says so") {
   MirrorWorld world;
   world.mirror_settings.revalidate_wait_ms = 50;
