@@ -17,6 +17,7 @@ using store::TagRecord;
 namespace {
 
 constexpr proxy::RetrySettings kManifestRetry = {3, 200, 1'000, 0};
+constexpr int64_t kSlowRetryAfter_s = 1;  // the question goes on, and whoever comes again waits for the same one
 
 std::string flight_key(const RepositoryKey& key, const std::string& reference) { return key.repository + "@" + reference; }
 
@@ -66,7 +67,8 @@ Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, 
   const auto reference = digest.text();
   if (auto error = missing_.find(flight_key(key, reference), parts_.clock.now())) co_return failure(*error);
   auto begin = [this, key, reference, digest] { return fetch(key, reference, digest); };
-  co_return co_await flights_.join(flight_key(key, reference), begin);
+  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
+  co_return co_await answer_by(deadline, flight_key(key, reference), begin);
 }
 
 Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std::string tag) {
@@ -84,20 +86,29 @@ Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std
   }
   if (auto error = missing_.find(flight_key(key, tag), parts_.clock.now())) co_return failure(*error);
   auto begin = [this, key, tag] { return fetch(key, tag, std::nullopt); };
-  co_return co_await flights_.join(flight_key(key, tag), begin);
+  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
+  co_return co_await answer_by(deadline, flight_key(key, tag), begin);
+}
+
+// What the flight brings, or that it takes too long: a client that gives up by itself does not hear when to come again.
+Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, std::string flight, proxy::SingleFlight<Answer>::Begin begin) {
+  auto answer = co_await flights_.join_until(std::move(flight), std::move(begin), deadline);
+  if (answer) co_return *answer;
+  co_return failure(Error(Error::Kind::unavailable, "upstream is slow to answer", kSlowRetryAfter_s));
 }
 
 // Asks upstream whether a tag that we hold is still so, and falls back on what we hold.
 Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::string tag, TagRecord record) {
   if (auto error = missing_.find(flight_key(key, tag), parts_.clock.now())) co_return co_await stale(key, record, *error);
   auto begin = [this, key, tag, record] { return confirm(key, tag, record); };
-  const auto deadline = parts_.loop.now() + Millis(settings_.revalidate_wait_ms);
-  auto answer = co_await flights_.join_until(flight_key(key, tag), begin, deadline);
+  const auto asked_at = parts_.loop.now();
+  auto answer = co_await flights_.join_until(flight_key(key, tag), begin, asked_at + Millis(settings_.revalidate_wait_ms));
   if (answer && *answer) co_return *answer;
   auto reason = answer ? answer->error() : Error(Error::Kind::unavailable, "upstream is slow to answer", 0);
   auto instead = co_await stale(key, record, reason);
   if (instead || answer) co_return instead;
-  co_return co_await flights_.join(flight_key(key, tag), begin);  // nothing to serve: there is only upstream to wait for
+  // Nothing to serve: there is only upstream to wait for.
+  co_return co_await answer_by(asked_at + Millis(settings_.first_byte_wait_ms), flight_key(key, tag), begin);
 }
 
 // What we hold, if it may be served though upstream did not confirm it; else `reason`.

@@ -7,6 +7,7 @@
 //                unknown: GET, store, serve
 //   by_digest()  held, else GET, store, serve
 //
+// Nobody waits for longer than first_byte_wait_ms: it is `unavailable` then, while the question goes on.
 // A tag that was answered was stored before, so the GET by its digest that follows works even if upstream dies in between. Many
 // who ask the same cause one question upstream, which goes on when they leave. Belongs to the loop's thread.
 #pragma once
@@ -36,6 +37,8 @@ class MirrorManifests {
   proxy::Task<Answer> held(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Answer> renew(store::RepositoryKey key, std::string tag, store::TagRecord record);
   proxy::Task<Answer> stale(store::RepositoryKey key, store::TagRecord record, Error reason);
+
+  proxy::Task<Answer> answer_by(proxy::Moment deadline, std::string flight, proxy::SingleFlight<Answer>::Begin begin);
 
   // These run in a flight.
   proxy::Task<Answer> confirm(store::RepositoryKey key, std::string tag, store::TagRecord record);

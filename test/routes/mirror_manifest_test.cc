@@ -150,6 +150,25 @@ TEST_CASE("an upstream that does not answer costs a cached tag less than its wai
   run_some_turns(world.loop);
 }
 
+TEST_CASE("an upstream that does not answer a cold tag or digest costs the client less than its own patience, and the question goes on") {
+  MirrorWorld world;
+  world.mirror_settings.revalidate_wait_ms = 5;
+  world.mirror_settings.first_byte_wait_ms = 20;
+  world.hub.manifest(kRepository, "3.20", type(), image(52));
+  const auto digest = world.hub.manifest(kRepository, "", type(), image(55));
+  for (const auto& reference : {std::string("3.20"), digest.text()}) {
+    INFO(reference);
+    world.hub.next(path_of(reference), Fault::silent());
+    const auto answer = world.get(target_of(reference));
+    CHECK(answer.status == 503);
+    CHECK(answer.headers.get("Retry-After") == "1");
+    CHECK(answer.body.find("UNAVAILABLE") != std::string::npos);
+    world.hub.release();
+    run_until(world.loop, [&] { return world.get(target_of(reference)).status == 200; });
+    CHECK(questions(world, reference) == 1);
+  }
+}
+
 TEST_CASE("a tag that upstream dropped outlives it for a day, its digest for ever") {
   MirrorWorld world;
   const auto digest = world.hub.manifest(kRepository, "3.20", type(), image(10));
