@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "proxy/circuit.h"
 #include "proxy/retry.h"
 
 namespace breakwater::proxy {
@@ -60,7 +61,9 @@ Result<> verdict(std::string_view method, const Url& url, const Head& head, std:
   error.kind = kind_of(url, head.status);
   error.message = said(method, url, head.status);
   bool transient = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable;
-  if (transient) error.retry_after_s = retry_after_s(head.headers.get("Retry-After"), body, now_epoch_s).value_or(0);
+  // A 429 always says how long: its circuit is closed for that time.
+  int64_t unsaid_s = error.kind == Error::Kind::throttled ? CircuitSettings().throttled_default_s : 0;
+  if (transient) error.retry_after_s = retry_after_s(head.headers.get("Retry-After"), body, now_epoch_s).value_or(unsaid_s);
   return failure(std::move(error));
 }
 

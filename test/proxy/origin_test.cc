@@ -461,7 +461,9 @@ TEST_CASE("after a 429 in any form nothing goes upstream until its time is over"
     world.registry.manifest(kAlpine, "1", kImageType, "{}");
     auto path = FakeRegistry::manifest_path(kAlpine, "1");
     world.registry.next(path, Fault::reply(429, c.headers, c.body));
-    CHECK(world.get(path).error().kind == Kind::throttled);
+    auto first = world.get(path);
+    CHECK(first.error().kind == Kind::throttled);
+    CHECK(first.error().retry_after_s == c.wait_s);
     CHECK(world.origin->stats().throttled_until == world.clock.now() + seconds(c.wait_s));
     for (int i = 0; i < 10; ++i) {
       auto refused = world.get("/v2/other/manifests/1");
