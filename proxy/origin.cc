@@ -99,6 +99,7 @@ struct Origin::Impl {
   std::string authorization_for(const Endpoint& endpoint, const std::string& scope) const;
   Task<Result<bool>> meet_challenge(Url url, std::string scope, std::string challenges, std::string rejected);
   Task<Result<bool>> meet_bearer(Url url, std::string scope, Challenge challenge, std::string rejected);
+  Task<Result<Answer>> follow_realm(Url& realm, bool with_credentials, Sink& sink);
   Task<Result<Token>> ask_realm(Url realm, bool with_credentials, bool own_host);
 
   std::shared_ptr<Circuit> circuit_of(const Endpoint& endpoint);
@@ -302,14 +303,26 @@ Task<Result<bool>> Origin::Impl::meet_bearer(Url url, std::string scope, Challen
   co_return true;
 }
 
-Task<Result<Token>> Origin::Impl::ask_realm(Url realm, bool with_credentials, bool own_host) {
-  UpstreamRequest request("GET", realm.text());
-  request.timeout_ms = kTokenTimeout_ms;
-  request.private_allowed = reach.private_allowed(realm.endpoint());
-  if (with_credentials) request.headers.add("Authorization", basic_authorization(settings.credentials->username, settings.credentials->password));
+// The answer of a realm that may send us elsewhere; then `realm` is where it came from. The password goes nowhere else.
+Task<Result<Origin::Impl::Answer>> Origin::Impl::follow_realm(Url& realm, bool with_credentials, Sink& sink) {
+  for (uint32_t redirects = 0;; ++redirects) {
+    UpstreamRequest request("GET", realm.text());
+    request.timeout_ms = kTokenTimeout_ms;
+    request.private_allowed = reach.private_allowed(realm.endpoint());
+    if (with_credentials) request.headers.add("Authorization", basic_authorization(settings.credentials->username, settings.credentials->password));
+    auto answer = co_await once(realm, std::move(request), sink);
+    if (!answer || !is_redirect(answer->head.status)) co_return answer;
+    auto target = redirect_target(realm, answer->head, reach);
+    if (!target) co_return failure(std::move(target).error());
+    if (redirects == settings.redirects_max) co_return failure(Error::Kind::corrupt, realm.place() + ": too many redirects where a token was due");
+    with_credentials = with_credentials && target->endpoint() == realm.endpoint();
+    realm = std::move(*target);
+  }
+}
 
+Task<Result<Token>> Origin::Impl::ask_realm(Url realm, bool with_credentials, bool own_host) {
   Collector collector(kTokenAnswerBytesMax);
-  auto answer = co_await once(realm, std::move(request), collector);
+  auto answer = co_await follow_realm(realm, with_credentials, collector);
   if (!answer) co_return failure(std::move(answer).error());
   int status = answer->head.status;
   if (status == 200) co_return parse_token(collector.take());

@@ -262,6 +262,33 @@ TEST_CASE("a registry, a redirect's target or a token endpoint that breaks off i
   CHECK(world.get(path)->body == "layer");
 }
 
+TEST_CASE("a token endpoint that has moved is followed, with the password on its own host alone") {
+  for (int status : {301, 302, 303, 307, 308}) {
+    INFO(status);
+    World world(me());
+    world.settings.token_realms = {"127.0.0.2"};
+    world.begin();
+    world.registry.ask_for_token(world.auth, "x");
+    world.registry.manifest(kAlpine, "1", kImageType, "{}");
+    world.auth.next("/token", Fault::reply(status, {{"Location", "/moved"}}));
+    world.auth.answer("/moved", status_of(status, {{"Location", world.cdn.url() + "/moved"}}));
+    world.cdn.answer("/moved", status_of(status, {{"Location", world.auth.url() + "/token?scope=repository%3Alibrary%2Falpine%3Apull"}}));
+    CHECK(world.get(FakeRegistry::manifest_path(kAlpine, "1")));
+    CHECK(authorizations(world.auth) == std::vector<std::string>{kBasicMe, kBasicMe, ""});
+    CHECK(authorizations(world.cdn) == std::vector<std::string>{""});
+  }
+}
+
+TEST_CASE("a token endpoint that sends us round in circles, or nowhere, is corrupt") {
+  World world;
+  world.registry.ask_for_token(world.auth, "x");
+  world.auth.always("/token", Fault::reply(307, {{"Location", "/token"}}));
+  CHECK(world.get("/v2/library/alpine/manifests/1").error().kind == Kind::corrupt);
+  CHECK(world.auth.count() == 6);
+  world.auth.always("/token", Fault::reply(307));
+  CHECK(world.get("/v2/library/alpine/manifests/1").error().kind == Kind::corrupt);
+}
+
 // ---- what answers mean
 
 TEST_CASE("answers become errors by what the caller can do about them") {
