@@ -18,14 +18,17 @@ int fail(const Error& error) {
   return 1;
 }
 
+enum class As { owner, self };  // whom root opens the folder as
+
 // What the process that serves the folder answers, or `words` of the folder itself if none does. One that is not there is not made.
-int tell(const Config& config, const Result<LocalReply>& asked, const std::function<Result<std::string>(store::Store&)>& words) {
+int tell(const Config& config, const Result<LocalReply>& asked, As as, const std::function<Result<std::string>(store::Store&)>& words) {
   if (asked) {
     (asked->status == 200 ? std::cout : std::cerr) << asked->text;
     return asked->status == 200 ? 0 : 1;
   }
   if (asked.error().kind != Error::Kind::unavailable) return fail(asked.error());
   if (auto there = check_folder(config); !there) return fail(there.error());
+  if (auto become = as == As::owner ? become_owner(config) : Result<>(); !become) return fail(become.error());
   OpenFolder folder;
   if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
   const auto said = words(*folder.store);
@@ -37,14 +40,16 @@ int tell(const Config& config, const Result<LocalReply>& asked, const std::funct
 }  // namespace
 
 int why(const Config& config, const Options& options) {
-  return tell(config, ask_server(config.data, "POST", "/why", options.of), [&](store::Store& store) { return routes::words_of_why(store, options.of); });
+  return tell(config, ask_server(config.data, "POST", "/why", options.of), As::owner,
+              [&](store::Store& store) { return routes::words_of_why(store, options.of); });
 }
 
-int plan_collection(const Config& config) { return tell(config, ask_server(config.data, "GET", "/plan", ""), routes::words_of_plan); }
+int plan_collection(const Config& config) { return tell(config, ask_server(config.data, "GET", "/plan", ""), As::owner, routes::words_of_plan); }
 
 int back_up(const Config& config, const Options& options) {
   const auto to = std::filesystem::absolute(options.to);
-  return tell(config, ask_server(config.data, "POST", "/backup", to.string()), [&](store::Store& store) -> Result<std::string> {
+  // He may write where the owner may not.
+  return tell(config, ask_server(config.data, "POST", "/backup", to.string()), As::self, [&](store::Store& store) -> Result<std::string> {
     const auto done = store.back_up(to, std::stop_token());
     if (!done) return failure(done.error());
     return routes::words_of(*done);

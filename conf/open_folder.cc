@@ -1,6 +1,12 @@
 #include "conf/open_folder.h"
 
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +18,13 @@ Result<> check_folder(const Config& config) {
   std::error_code none;
   if (std::filesystem::exists(config.data / "catalog", none)) return {};
   return failure(Error::Kind::not_found, config.data.string() + " is no data folder");
+}
+
+Result<> become_owner(const Config& config) {
+  struct stat found {};
+  if (::geteuid() != 0 || ::stat((config.data / "catalog").c_str(), &found) != 0 || found.st_uid == 0) return {};
+  if (::setgroups(0, nullptr) == 0 && ::setgid(found.st_gid) == 0 && ::setuid(found.st_uid) == 0) return {};
+  return failure(Error::Kind::internal, "become the owner of " + config.data.string() + ": " + std::generic_category().message(errno));
 }
 
 Result<> open_folder(const Config& config, OpenFolder& folder) {
