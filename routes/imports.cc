@@ -194,7 +194,9 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
 Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings, ImportReport& report) {
   Work work(parts, settings, report);
   if (!ImageLayout::is_there(parts.disk, settings.from)) {
-    if (auto entered = work.way.enter(parts.disk, settings.from); !entered) return entered;
+    if (auto entered = work.way.enter(parts.disk, settings.from); !entered) {
+      return entered.error().kind == Error::Kind::not_found ? nothing_wanted(work, "image layout") : entered;
+    }
     if (auto taken = import_layouts_below(work, settings.from, ""); !taken) return taken;
     if (work.repositories == 0) return nothing_wanted(work, "image layout");
   } else if (!is_oci_name(settings.repositories)) {
