@@ -55,6 +55,7 @@ store::StoreSettings store_settings(const Config& config) {
     if (route.bytes_max) settings.route_bytes_max[route.name] = *route.bytes_max;
     if (route.mirror) settings.mirror_routes.push_back(route.name);
     if (!route.registry) continue;
+    settings.registry_routes.push_back(route.name);
     auto& policies = settings.retention[route.name] = route.registry->retention;
     policies.push_back(route.registry->policy);
   }

@@ -1,9 +1,10 @@
 #include "conf/verify.h"
 
-#include <algorithm>
 #include <ostream>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "routes/manifest.h"
 #include "store/blobs.h"
@@ -21,15 +22,21 @@ using store::UsedBlob;
 constexpr uint64_t kCatalogCacheBytes = 8ULL << 20;
 constexpr size_t kTagsNamedMax = 1000;  // of one broken thing
 
-// Whether it can be fetched again. Of no route is what a start found without an owner.
-bool is_mirror(const Config& config, const std::string& route) {
-  return route.empty() || std::any_of(config.routes.begin(), config.routes.end(), [&](const RouteConfig& one) { return one.name == route && one.mirror; });
+// Those whose content can be fetched again, also if they are not configured any more. Of no route is what a start found without an owner.
+std::set<std::string> mirrors_of(const Config& config, const std::vector<std::string>& before) {
+  std::set<std::string> mirrors(before.begin(), before.end());
+  mirrors.emplace();
+  for (const RouteConfig& route : config.routes) {
+    if (route.mirror) mirrors.insert(route.name);
+    if (route.registry) mirrors.erase(route.name);
+  }
+  return mirrors;
 }
 
 // Prints the findings as they come, each thing once.
 class Report final : public store::Findings {
  public:
-  Report(const Config& config, const store::Catalog& catalog, std::ostream& out) : config_(config), catalog_(catalog), out_(out) {}
+  Report(const std::set<std::string>& mirrors, const store::Catalog& catalog, std::ostream& out) : mirrors_(mirrors), catalog_(catalog), out_(out) {}
 
   uint64_t broken() const { return broken_; }
   uint64_t blobs() const { return blobs_; }
@@ -58,7 +65,7 @@ class Report final : public store::Findings {
   void malformed(const Error& error) override { line() << "a record of the catalog: " << error.message << "\n"; }
 
   void print(const UsedBlob& blob, const Error& error) {
-    const bool comes_again = is_mirror(config_, blob.record.route);
+    const bool comes_again = mirrors_.contains(blob.record.route);
     print(blob.digest, error.message + " (route " + blob.record.route + (comes_again ? "; a running server drops it and fetches it again)" : ")"));
   }
   void print(const Digest& digest, const std::string& what) {
@@ -71,7 +78,7 @@ class Report final : public store::Findings {
     return out_ << "broken: ";
   }
 
-  const Config& config_;
+  const std::set<std::string>& mirrors_;
   const store::Catalog& catalog_;
   std::ostream& out_;
   std::set<Digest> named_;
@@ -90,8 +97,11 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
   const auto catalog = store::Catalog::open_to_read(config.data / "catalog", kCatalogCacheBytes);
   if (!catalog) return failure(catalog.error());
   const store::Blobs blobs(disk, config.data);
-  Report report(config, **catalog, out);
-  const auto mirrored = [&config](const std::string& route) { return is_mirror(config, route); };
+  const auto before = (*catalog)->mirrors();
+  if (!before) return failure(before.error());
+  const auto mirrors = mirrors_of(config, *before);
+  Report report(mirrors, **catalog, out);
+  const auto mirrored = [&mirrors](const std::string& route) { return mirrors.contains(route); };
   store::Inspection walk({**catalog, blobs, disk, mirrored, routes::needed_children}, report, "");
   while (!walk.ended()) {
     if (auto worth = walk.step(); !worth) return failure(worth.error());

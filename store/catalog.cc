@@ -33,7 +33,8 @@ namespace {
 
 constexpr char kCleanKey[] = "!clean";
 constexpr char kScrubKey[] = "!scrub";
-constexpr char kLeasesKey[] = "!leases";  // told: until when those not named are leased
+constexpr char kMirrorKey[] = "!mirror:";  // and a route's name
+constexpr char kLeasesKey[] = "!leases";   // told: until when those not named are leased
 
 class Key {
  public:
@@ -754,6 +755,25 @@ Result<std::optional<SavedLeases>> Catalog::take_leases() {
   if (auto taken = impl_->apply(&writes, false); !taken) return failure(taken.error());
   if (malformed) return failure(*std::move(malformed));
   return saved;
+}
+
+Result<std::vector<std::string>> Catalog::mirrors() const {
+  std::vector<std::string> routes;
+  auto scanned = impl_->scan(kMirrorKey, [&](rocksdb::Slice key, rocksdb::Slice) -> Result<bool> {
+    routes.emplace_back(view(key).substr(std::string_view(kMirrorKey).size()));
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return routes;
+}
+
+Result<> Catalog::set_mirrors(const std::vector<std::string>& routes) {
+  const auto before = mirrors();
+  if (!before) return failure(before.error());
+  rocksdb::WriteBatch writes;
+  for (const std::string& route : *before) writes.Delete(kMirrorKey + route);
+  for (const std::string& route : routes) writes.Put(kMirrorKey + route, rocksdb::Slice());
+  return impl_->apply(&writes, false);
 }
 
 Result<std::optional<ScrubRecord>> Catalog::scrub() const { return impl_->get<ScrubRecord>(kScrubKey, Reach::disk); }

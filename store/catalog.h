@@ -161,6 +161,9 @@ class Catalog {
   [[nodiscard]] Result<std::optional<SavedLeases>> take_leases();
 
   // How far the scrub is, for the next start.
+  // The routes that were mirrors at the last start, or before and have not become registries: what is theirs can be fetched again.
+  [[nodiscard]] Result<std::vector<std::string>> mirrors() const;
+  [[nodiscard]] Result<> set_mirrors(const std::vector<std::string>& routes);
   [[nodiscard]] Result<std::optional<ScrubRecord>> scrub() const;
   [[nodiscard]] Result<> set_scrub(const ScrubRecord&);
 

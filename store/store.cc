@@ -32,10 +32,24 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   if (!catalog) return failure(catalog.error());
   store->catalog_ = *std::move(catalog);
   if (auto synced = disk.sync_directory(settings.data); !synced) return failure(synced.error());
+  if (auto remembered = store->remember_mirrors(); !remembered) return failure(remembered.error());
   if (auto recovered = store->recover(); !recovered) return failure(recovered.error());
   store->measure();
   store->is_open_ = true;
   return store;
+}
+
+// What a route has left that is not configured any more would be nobody's for ever, if it were not known that it can be fetched again.
+Result<> Store::remember_mirrors() {
+  const auto before = catalog_->mirrors();
+  if (!before) return failure(before.error());
+  const auto has = [](const std::vector<std::string>& routes, const std::string& route) {
+    return std::find(routes.begin(), routes.end(), route) != routes.end();
+  };
+  for (const std::string& route : *before) {
+    if (!has(settings_.mirror_routes, route) && !has(settings_.registry_routes, route)) settings_.mirror_routes.push_back(route);
+  }
+  return catalog_->set_mirrors(settings_.mirror_routes);
 }
 
 Store::~Store() {

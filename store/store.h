@@ -43,6 +43,7 @@ struct StoreSettings {
   uint64_t bytes_max = Budget::kUnbounded;          // the whole store
   std::map<std::string, uint64_t> route_bytes_max;  // by route name; absent = only the whole bounds it
   std::vector<std::string> mirror_routes;           // routes whose blobs may be evicted at will
+  std::vector<std::string> registry_routes;         // those whose may not. One that is neither, and was a mirror when there was one, is still one.
   uint64_t catalog_cache_bytes = 8ULL << 20;
   Time::duration lease = std::chrono::hours(1);                   // for so long what a client of a registry was told exists is not collected
   std::map<std::string, std::vector<RetentionPolicy>> retention;  // of registries, by route name: the first that speaks of a repository counts
@@ -258,6 +259,7 @@ class Store {
 
   Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log);
   std::mutex& change_of(const Digest& digest);
+  Result<> remember_mirrors();
 
   // recovery.cc
   Result<> recover();

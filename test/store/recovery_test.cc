@@ -121,6 +121,21 @@ TEST_CASE("an unknown file that is empty or not its digest is removed; the empty
   CHECK(world.store->open_blob(digest_of("")));
 }
 
+TEST_CASE("what a mirror has left that is not configured any more can be evicted, unless it has become a registry") {
+  const bool has_become_registry = GENERATE(false, true);
+  StoredWorld world;
+  world.settings.mirror_routes = {"ghcr"};
+  if (has_become_registry) world.settings.registry_routes = {"dockerhub"};
+  world.settings.bytes_max = 64 << 20;
+  REQUIRE(world.open());
+  REQUIRE(world.open());  // remembered from start to start
+  CHECK(world.store->is_mirror("dockerhub") != has_become_registry);
+  const auto& budget = world.store->budget();
+  const uint64_t all = world.settings.bytes_max / 16 * 15 - budget.overhead();  // a sixteenth is kept for the catalog
+  CHECK(world.store->reserve("ghcr", all / 4096 * 4096).has_value() != has_become_registry);
+  CHECK(world.holds(world.content) == has_become_registry);
+}
+
 TEST_CASE("a blob that nobody is known to own can be evicted") {
   StoredWorld world;
   const std::string orphan = content_of(20'000, 2);
