@@ -45,6 +45,11 @@ class SizeSink final : public proxy::Sink {
   std::optional<uint64_t> size;
 };
 
+// Whether a GET may be answered all the same: it is not a word about the blob, or not about reading it.
+bool may_be_heads_alone(Error::Kind kind) { return kind == Error::Kind::corrupt || kind == Error::Kind::invalid || kind == Error::Kind::denied; }
+
+bool is_of_nothing(const Digest& digest) { return digest == store::digest_of(digest.algorithm(), std::string_view()); }
+
 // `bytes=5-`, of which containerd opens many at once on one blob and hangs up when its share is read. Such readers wait for the one fill.
 bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 
@@ -192,15 +197,17 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask(RepositoryKey key, Digest
 }
 
 Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_upstream(RepositoryKey key, Digest digest) {
-  auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
-  request.timeout_ms = settings_.manifest_timeout_ms;
-  request.redirect_is_answer = true;
-  auto reply = co_await parts_.origin.fetch(std::move(request), 0);
-  if (!reply) {
-    const auto kind = reply.error().kind;
+  auto size = co_await ask_head(key, digest);
+  if (!size && may_be_heads_alone(size.error().kind)) {
+    auto told = co_await ask_size(key, digest);
+    if (told) size = std::optional<uint64_t>(*told);
+    if (!told) size = failure(told.error());
+  }
+  if (!size) {
+    const auto kind = size.error().kind;
     const auto until = parts_.clock.now() + Millis(kMissingBlobMs);
-    if (kind == Error::Kind::not_found || kind == Error::Kind::denied) missing_.put(question_key(key, digest), reply.error(), until);
-    co_return failure(reply.error());
+    if (kind == Error::Kind::not_found || kind == Error::Kind::denied) missing_.put(question_key(key, digest), size.error(), until);
+    co_return failure(size.error());
   }
   auto job = [&catalog = parts_.store.catalog(), key, digest, now = parts_.clock.now()] {
     store::Catalog::Batch batch;
@@ -209,10 +216,22 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_upstream(RepositoryKey ke
   };
   auto linked = co_await parts_.workers.run(std::move(job));
   if (!linked) co_return failure(linked.error());
-  co_return reply->head.status == 200 ? reply->head.length : std::nullopt;
+  co_return size;
 }
 
-// The size alone, by asking for one byte: for upstreams whose answer to HEAD is a redirect that HEAD may not follow.
+Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_head(RepositoryKey key, Digest digest) {
+  auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
+  request.timeout_ms = settings_.manifest_timeout_ms;
+  request.redirect_is_answer = true;
+  auto reply = co_await parts_.origin.fetch(std::move(request), 0);
+  if (!reply) co_return failure(reply.error());
+  const auto length = reply->head.length;
+  const bool is_told = reply->head.status == 200 && length && (*length > 0 || is_of_nothing(digest));
+  if (!is_told) co_return std::optional<uint64_t>();
+  co_return length;
+}
+
+// The size alone, by asking for one byte: for upstreams whose answer to HEAD is a redirect that HEAD may not follow, or that know no HEAD.
 Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
   auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
   request.headers.add("Range", "bytes=0-0");
@@ -230,7 +249,8 @@ Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Di
   auto asked = co_await ask(key, digest);
   if (!asked) co_return failure(asked.error());
   context.cache = CacheResult::miss;
-  if (*asked) size = *asked;
+  // What a manifest says is under a digest; what a HEAD says is not.
+  if (!size) size = *asked;
   if (!size) {
     auto told = co_await ask_size(key, digest);
     if (!told) co_return failure(told.error());

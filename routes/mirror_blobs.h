@@ -36,6 +36,7 @@ class MirrorBlobs {
   proxy::Task<Result<store::Blob>> open(store::Digest digest);
   proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<std::optional<uint64_t>>> ask_upstream(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<std::optional<uint64_t>>> ask_head(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<uint64_t>> ask_size(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<>> serve_head(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest, RequestContext& context, Known known);
   proxy::Task<Result<>> serve_fill(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest, RequestContext& context, Known known);

@@ -43,7 +43,7 @@ struct Canned {
   int status = 200;
   proxy::Headers headers;
   std::string body;
-  std::string raw;  // all that is sent, as it is, before the connection ends; "" = an answer made of the above
+  std::string raw = {};  // all that is sent, as it is, before the connection ends; "" = an answer made of the above
 };
 
 // What goes wrong with one answer. Of a body's bytes, those of this answer count: a resumed one begins at 0 again.

@@ -307,6 +307,27 @@ TEST_CASE("HEAD of a blob that is not held asks upstream and downloads nothing")
   CHECK_FALSE(world.holds(layer));
 }
 
+TEST_CASE("HEAD learns the size although upstream's HEAD is no help") {
+  struct Row {
+    int status;
+    std::string what;
+  };
+  const auto row = GENERATE(values<Row>({{405, "no HEAD"}, {501, "no HEAD"}, {403, "signed for GET alone"}, {200, "no length"}}));
+  CAPTURE(row.status, row.what);
+  MirrorWorld world;
+  const auto content = content_of(50'000, 17);
+  const auto layer = world.hub.blob(kRepository, content);
+  world.hub.next(hub_path(layer), Fault::reply(row.status, {}, ""));
+  const auto answer = world.head(blob_target(layer));
+  CHECK(answer.status == 200);
+  CHECK(answer.headers.get("Content-Length") == "50000");
+  CHECK(world.get(blob_target(layer)).body == content);
+  world.finish_fills();
+  world.hub.blob("third/image", content);
+  world.hub.next(FakeRegistry::blob_path("third/image", layer), Fault::reply(row.status, {}, ""));
+  CHECK(world.get(blob_target(layer, "third/image")).body == content);
+}
+
 TEST_CASE("HEAD learns the size although upstream only redirects") {
   MirrorWorld world;
   FakeRegistry cdn(world.loop);
