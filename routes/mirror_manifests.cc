@@ -230,6 +230,7 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
 Task<Result<ServedManifest>> MirrorManifests::keep(RepositoryKey key, std::string tag, Digest digest, proxy::Reply reply) {
   auto manifest = read_manifest(reply.body, reply.head.headers.get("Content-Type"), digest);
   if (!manifest) co_return failure(Error::Kind::corrupt, "upstream's manifest: " + manifest.error().message);
+  if (!manifest->is_readable) co_return failure(Error::Kind::corrupt, "upstream's manifest is no JSON object: " + manifest->content.record.media_type);
   ManifestCache::Entry entry(manifest->content.record.media_type, std::make_shared<const std::string>(std::move(reply.body)));
   auto job = [&store = parts_.store, key, digest, bytes = entry.bytes, content = manifest->content, tag] {
     return store.put_manifest(key, digest, *bytes, content, tag, store::Durability::buffered);
