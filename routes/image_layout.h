@@ -20,7 +20,7 @@ class ImageLayout final : public ImportSource {
     std::optional<uint64_t> size;  // of its manifest, as the index says
     std::string name;              // org.opencontainers.image.ref.name; "" if it has none
     std::string artifact_type;     // ""
-    std::string descriptor;        // JSON: all that the index says of it; "" of one that is not read from an index
+    std::string descriptor = {};   // JSON: all that the index says of it; "" of one that is not read from an index
   };
 
   static bool is_there(store::Disk& disk, const std::filesystem::path& folder);

@@ -16,6 +16,7 @@
 #include <cassert>
 #include <cstdarg>
 #include <cstdio>
+#include <system_error>
 #include <utility>
 
 namespace breakwater::store {
@@ -192,7 +193,9 @@ class RocksdbLog final : public rocksdb::Logger {
     std::array<char, 512> line{};
     const int length = std::vsnprintf(line.data(), line.size(), format, words);
     if (length <= 0) return;
-    const Log::Field said{"said", std::string_view(line.data(), std::min<size_t>(static_cast<size_t>(length), line.size() - 1))};
+    std::string_view words_said(line.data(), std::min<size_t>(static_cast<size_t>(length), line.size() - 1));
+    while (words_said.ends_with('\n') || words_said.ends_with(' ')) words_said.remove_suffix(1);
+    const Log::Field said{"said", words_said};
     log_->write(level, "rocksdb", {&said, 1});
   }
 
@@ -319,6 +322,8 @@ Catalog::~Catalog() {
 }
 
 Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path, uint64_t cache_bytes, Log* log) {
+  std::error_code ignored;  // whatever is wrong with the folder, RocksDB says it
+  std::filesystem::create_directories(path, ignored);
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(options_for(cache_bytes, log), path.string(), &db);
   if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
