@@ -13,9 +13,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cassert>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <shared_mutex>
 #include <system_error>
 #include <utility>
 
@@ -240,12 +244,49 @@ std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice
 
 }  // namespace
 
+// A full disk leaves RocksDB closed for writes until it is told to go on, and sometimes with a log that could not be written: to write to that
+// once more ends the process, where RocksDB was built with its assertions, as Debian's is. Then it is opened anew.
 struct Catalog::Impl {
   std::filesystem::path path;
+  uint64_t cache_bytes = 0;
+  Log* log = nullptr;
   std::unique_ptr<rocksdb::DB> db;
+  mutable std::shared_mutex replacing;   // db; shared by all that use it
+  std::atomic<uint64_t> broken_log = 0;  // the number of the log that could not be written: nobody writes meanwhile
+  std::mutex mending;                    // broken_log, and who changes it
+  std::atomic<uint64_t> mended = 0;      // how often
+  bool is_read_only = false;             // when there was no room to open it otherwise; under mending
+
+  Result<> open() {
+    rocksdb::DB* opened = nullptr;
+    const auto status = rocksdb::DB::Open(options_for(cache_bytes, log), path.string(), &opened);
+    if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
+    db.reset(opened);
+    is_read_only = false;
+    return {};
+  }
+
+  Result<> open_to_read() {
+    rocksdb::DB* opened = nullptr;
+    rocksdb::Options options = options_for(cache_bytes, log);
+    options.create_if_missing = false;
+    const auto status = rocksdb::DB::OpenForReadOnly(options, path.string(), &opened);
+    if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
+    db.reset(opened);
+    is_read_only = true;
+    return {};
+  }
+
+  // The database stays as it is while this is held. Not held if somebody is about to open it anew and nobody must wait for that.
+  std::shared_lock<std::shared_mutex> use(Reach reach) const {
+    if (reach == Reach::memory) return {replacing, std::try_to_lock};
+    return std::shared_lock(replacing);
+  }
 
   template <class Record>
   Result<std::optional<Record>> get(const std::string& key, Reach reach) const {
+    const auto used = use(reach);
+    if (!used) return failure(Error::Kind::would_block, "read the catalog: it is being opened anew");
     rocksdb::PinnableSlice value;
     const auto status = db->Get(reading(reach), db->DefaultColumnFamily(), key, &value);
     if (status.IsNotFound()) return std::nullopt;
@@ -260,6 +301,8 @@ struct Catalog::Impl {
   // Calls `each(key, value)` for the keys that begin with `prefix`, from `from` on, until it returns false. `each` may fail.
   template <class Each>
   Result<> scan(const std::string& prefix, const std::string& from, Reach reach, Each each) const {
+    const auto used = use(reach);
+    if (!used) return failure(Error::Kind::would_block, "scan the catalog: it is being opened anew");
     const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(reading(reach)));
     for (at->Seek(from); at->Valid() && at->key().starts_with(prefix); at->Next()) {
       const Result<bool> more = each(at->key(), at->value());
@@ -280,6 +323,7 @@ struct Catalog::Impl {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
     options.total_order_seek = true;  // it goes on in the middle, past one digest to the next
+    const auto used = use(Reach::disk);
     const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(options));
     std::vector<Row> rows;
     // Behind a key comes whatever begins with it, or a greater one; '\0' is the least that follows.
@@ -297,14 +341,51 @@ struct Catalog::Impl {
     return rows;
   }
 
-  Result<> apply(rocksdb::WriteBatch* batch, bool sync) const {
+  Result<> apply(rocksdb::WriteBatch* batch, bool sync) {
     rocksdb::WriteOptions options;
     options.sync = sync;
-    auto status = db->Write(options, batch);
-    // A full disk leaves RocksDB read-only until it is told to try again.
-    if (!status.ok() && db->Resume().ok()) status = db->Write(options, batch);
+    const uint64_t known = mended;
+    auto status = write([&] { return db->Write(options, batch); });
+    if (!status.ok() && mend(known)) status = write([&] { return db->Write(options, batch); });
     if (!status.ok()) return failure(error_of(status, "write the catalog"));
     return {};
+  }
+
+  template <class Write>
+  rocksdb::Status write(Write write_it) const {
+    const auto used = use(Reach::disk);
+    return broken_log == 0 ? write_it() : rocksdb::Status::NoSpace();
+  }
+
+  // Whether it can be written again. `known`: how often it had been mended when the caller found that it could not.
+  bool mend(uint64_t known) {
+    const std::lock_guard alone(mending);
+    if (mended != known) return true;
+    if (broken_log == 0) broken_log = current_log();
+    { const std::lock_guard until_all_know(replacing); }
+    if (!is_read_only && !db->Resume().ok()) return false;
+    if ((is_read_only || current_log() == broken_log) && !open_anew()) return false;
+    ++mended;
+    broken_log = 0;
+    return true;
+  }
+
+  bool open_anew() {
+    const std::lock_guard alone(replacing);
+    if (db) (void)db->Close();
+    db.reset();
+    if (open()) return true;
+    // Pulls go on. Where not even that can be, there is nothing left to serve from.
+    if (const auto opened = open_to_read(); !opened) {
+      if (log != nullptr) log->error("catalog_lost", {{"error", opened.error().message}});
+      std::abort();
+    }
+    return false;
+  }
+
+  uint64_t current_log() const {
+    std::unique_ptr<rocksdb::LogFile> current;
+    return db->GetCurrentWalFile(&current).ok() ? current->LogNumber() : std::max<uint64_t>(broken_log, 1);
   }
 };
 
@@ -324,24 +405,19 @@ Catalog::~Catalog() {
 Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path, uint64_t cache_bytes, Log* log) {
   std::error_code ignored;  // whatever is wrong with the folder, RocksDB says it
   std::filesystem::create_directories(path, ignored);
-  rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(options_for(cache_bytes, log), path.string(), &db);
-  if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  impl->db.reset(db);
+  impl->cache_bytes = cache_bytes;
+  impl->log = log;
+  if (auto opened = impl->open(); !opened) return failure(opened.error());
   return std::unique_ptr<Catalog>(new Catalog(std::move(impl)));
 }
 
 Result<std::unique_ptr<Catalog>> Catalog::open_to_read(const std::filesystem::path& path, uint64_t cache_bytes) {
-  rocksdb::DB* db = nullptr;
-  rocksdb::Options options = options_for(cache_bytes, nullptr);
-  options.create_if_missing = false;
-  const auto status = rocksdb::DB::OpenForReadOnly(options, path.string(), &db);
-  if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  impl->db.reset(db);
+  impl->cache_bytes = cache_bytes;
+  if (auto opened = impl->open_to_read(); !opened) return failure(opened.error());
   return std::unique_ptr<Catalog>(new Catalog(std::move(impl)));
 }
 
@@ -416,7 +492,9 @@ bool Catalog::Batch::empty() const { return impl_->writes.Count() == 0; }
 Result<> Catalog::write(Batch batch, Durability durability) { return impl_->apply(&batch.impl_->writes, durability == Durability::synced); }
 
 Result<> Catalog::sync() {
-  const auto status = impl_->db->SyncWAL();
+  const uint64_t known = impl_->mended;
+  auto status = impl_->write([&] { return impl_->db->SyncWAL(); });
+  if (!status.ok() && impl_->mend(known)) status = impl_->write([&] { return impl_->db->SyncWAL(); });
   if (!status.ok()) return failure(error_of(status, "sync the catalog"));
   return {};
 }
@@ -492,6 +570,7 @@ Result<bool> Catalog::has_manifests(const RepositoryKey& repository) const {
 
 Result<std::vector<std::string>> Catalog::repositories(const std::string& route, const std::string& last, size_t limit) const {
   const std::string prefix = Key('m').name(route).take();
+  const auto used = impl_->use(Reach::disk);
   const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator(reading(Reach::disk)));
   std::vector<std::string> names;
   // One seek a repository: behind its name, whose end is a 0, comes whatever begins with the name and a 1.
@@ -716,6 +795,7 @@ Result<std::vector<UsedBlob>> Catalog::blobs_in(Algorithm algorithm, uint8_t fir
 
 Result<bool> Catalog::clean() const {
   std::string value;
+  const auto used = impl_->use(Reach::disk);
   const auto status = impl_->db->Get(reading(Reach::disk), kCleanKey, &value);
   if (status.IsNotFound()) return false;
   if (!status.ok()) return failure(error_of(status, "read the catalog"));
@@ -803,16 +883,19 @@ uint64_t Catalog::disk_bytes() const {
 }
 
 Result<> Catalog::checkpoint(const std::filesystem::path& to) const {
-  rocksdb::Checkpoint* made = nullptr;
-  auto status = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-  if (status.ok()) status = checkpoint->CreateCheckpoint(to.string());
+  const auto status = impl_->write([&] {
+    rocksdb::Checkpoint* made = nullptr;
+    auto done = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    if (done.ok()) done = checkpoint->CreateCheckpoint(to.string());
+    return done;
+  });
   if (!status.ok()) return failure(error_of(status, "write the catalog's copy " + to.string()));
   return {};
 }
 
 Result<> Catalog::flush() {
-  const auto status = impl_->db->Flush(rocksdb::FlushOptions());
+  const auto status = impl_->write([&] { return impl_->db->Flush(rocksdb::FlushOptions()); });
   if (!status.ok()) return failure(error_of(status, "flush the catalog"));
   return {};
 }

@@ -10,6 +10,7 @@ from harness.registry import push
 MEBI = images.MEBI
 DISK = 160 * MEBI
 LAYER = 8 * MEBI
+TAGS_A_ROUND = 1500  # what fills the catalog's log, and then some
 LEASE_S = 8  # longer than a push takes, also on a slow disk
 
 
@@ -48,6 +49,18 @@ def expect_whole(address, repository, image, tag):
 
 def expect_refused(reply):
     expect(reply.status == 507 and reply.json()["errors"][0]["code"] == "STORE_FULL", f"a push to a full disk: {reply}")
+
+
+def tag_all_the_time(address, image, prefix):
+    """Each under another tag; those that were acknowledged."""
+    acknowledged = []
+    for number in range(TAGS_A_ROUND):
+        tag = f"{prefix}-{number}-{'x' * 80}"
+        reply = http.ask(address, "PUT", f"/v2/team/app/manifests/{tag}", {"Content-Type": image.top.media_type}, image.top.bytes)
+        expect(reply.status in (201, 507), f"a tag while the disk fills up: {reply}")
+        if reply.status == 201:
+            acknowledged.append(tag)
+    return acknowledged
 
 
 def main(world):
@@ -104,10 +117,23 @@ def main(world):
     stored = breakwater.metric("breakwater_store_bytes", route="dockerhub")
     expect(stored >= 20 * MEBI, f"the mirror does not store again: {stored}")
 
+    # Full and not in turns, and the catalog is written all the time: its log breaks off, and is mended.
+    acknowledged = []
+    for turn in range(3):
+        hog = fill(disk)
+        acknowledged += tag_all_the_time(breakwater.addresses["private"], later, f"turn{turn}")
+        expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
+        hog.unlink()
+        content = images.noise(f"turn-{turn}", 10_000)
+        world.wait_until(lambda: push_blob(breakwater.addresses["private"], content).status == 201, "a push when there is room again", 30, 0.5)
+    world.say(f"{len(acknowledged)} of {3 * TAGS_A_ROUND} tags were acknowledged while the disk was full")
+
     breakwater.kill()
     breakwater.start()
     expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
     expect_whole(breakwater.addresses["private"], "team/app", later, "v2")
+    listed = set(http.get(breakwater.addresses["private"], "/v2/team/app/tags/list?n=10000").json()["tags"])
+    expect(set(acknowledged) <= listed, f"{len(set(acknowledged) - listed)} acknowledged tags are gone")
     expect(breakwater.metric("breakwater_integrity_broken") == 0, "something is broken")
     breakwater.stop()
 
