@@ -182,7 +182,7 @@ Result<bool> Importer::is_here(const Repository& repository, const Digest& diges
 
 // With all that it needs: what was lost here is taken again. Contents are not read, that is for a scrub.
 Result<bool> Importer::is_whole_here(const Repository& repository, const Digest& digest) {
-  const auto known = is_here(repository, digest);
+  auto known = is_here(repository, digest);
   if (!known || !*known) return known;
   const auto children = store_.catalog().children(repository, digest);
   if (!children) return failure(children.error());
@@ -190,9 +190,9 @@ Result<bool> Importer::is_whole_here(const Repository& repository, const Digest&
   bool is_whole = true;
   for (const Digest& child : *children) {
     met_.insert(child);
-    const auto manifest = is_here(repository, child);
+    auto manifest = is_here(repository, child);
     if (!manifest) return manifest;
-    const auto here = *manifest ? is_whole_here(repository, child) : has_file(child);
+    auto here = *manifest ? is_whole_here(repository, child) : has_file(child);
     if (!here) return here;
     is_whole = is_whole && *here;
   }

@@ -134,7 +134,9 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
   }
   const store::RepositoryKey repository{work.settings.route, name};
   for (const std::string& entry : layout->unreadable()) {
-    work.report.damaged(Damage::unreadable, name + ": " + entry, "an entry of index.json that names no digest");
+    std::string where = name;
+    where += ": " + entry;
+    work.report.damaged(Damage::unreadable, where, "an entry of index.json that names no digest");
   }
   std::vector<Digest> untagged;
   for (const auto& entry : layout->entries()) {

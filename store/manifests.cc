@@ -164,7 +164,7 @@ Result<std::vector<Digest>> Store::missing_children(const RepositoryKey& reposit
 
 // Whether it is stored and this repository's.
 Result<bool> Store::has(const RepositoryKey& repository, const Digest& child) {
-  const auto served = may_serve(repository, child, Reach::disk);
+  auto served = may_serve(repository, child, Reach::disk);
   if (!served || !*served) return served;
   const auto record = catalog_->blob(child, Reach::disk);
   if (!record) return failure(record.error());
