@@ -252,7 +252,7 @@ struct Catalog::Impl {
   Log* log = nullptr;
   std::unique_ptr<rocksdb::DB> db;
   mutable std::shared_mutex replacing;   // db; shared by all that use it
-  std::atomic<uint64_t> broken_log = 0;  // the number of the log that could not be written: nobody writes meanwhile
+  std::atomic<uint64_t> broken_log = 0;  // the number of the log that could not be written, or any where there is none: nobody writes meanwhile
   std::mutex mending;                    // broken_log, and who changes it
   std::atomic<uint64_t> mended = 0;      // how often
   bool is_read_only = false;             // when there was no room to open it otherwise; under mending
@@ -409,7 +409,11 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path
   impl->path = path;
   impl->cache_bytes = cache_bytes;
   impl->log = log;
-  if (auto opened = impl->open(); !opened) return failure(opened.error());
+  if (auto opened = impl->open(); !opened) {
+    if (opened.error().kind != Error::Kind::full || !impl->open_to_read()) return failure(opened.error());
+    impl->broken_log = 1;
+    if (log != nullptr) log->error("catalog_read_only", {{"error", opened.error().message}});
+  }
   return std::unique_ptr<Catalog>(new Catalog(std::move(impl)));
 }
 

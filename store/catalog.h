@@ -65,7 +65,7 @@ struct Edge {
 class Catalog {
  public:
   // Creates it if it is not there. `cache_bytes` bounds the memory for blocks and memtables together. What RocksDB warns of is told to `log`, if
-  // there is one, from any thread; it outlives the catalog.
+  // there is one, from any thread; it outlives the catalog. On a disk without room for that it opens to be read, and each write tries again.
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(const std::filesystem::path& path, uint64_t cache_bytes, Log* log = nullptr);
   // As it is: nothing can be written, and nothing is changed. It must be there.
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(const std::filesystem::path& path, uint64_t cache_bytes);

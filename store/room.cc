@@ -234,7 +234,13 @@ Result<> Store::evict_blob(const UsedBlob& blob) {
     if (!removed && removed.error().kind != Error::Kind::not_found) return failure(removed.error());
     if (removed && !*removed) return {};
     trashed = Trashed{blob.digest, (*record)->route, (*record)->size};
-    if (auto forgotten = forget_record(blob.digest, *record); !forgotten) {
+    auto forgotten = forget_record(blob.digest, *record);
+    if (!forgotten && forgotten.error().kind == Error::Kind::full && removed) {
+      // The room that the catalog lacks may be this blob's. Should it not do, whoever opens the blob finds it gone.
+      if (auto emptied = blobs_.remove_trashed(blob.digest); !emptied) return emptied;
+      forgotten = forget_record(blob.digest, *record);
+      if (!forgotten) return forgotten;
+    } else if (!forgotten) {
       (void)blobs_.restore(blob.digest);
       return forgotten;
     }

@@ -49,7 +49,8 @@ Result<> Store::remember_mirrors() {
   for (const std::string& route : *before) {
     if (!has(settings_.mirror_routes, route) && !has(settings_.registry_routes, route)) settings_.mirror_routes.push_back(route);
   }
-  return catalog_->set_mirrors(settings_.mirror_routes);
+  const bool is_known = std::is_permutation(before->begin(), before->end(), settings_.mirror_routes.begin(), settings_.mirror_routes.end());
+  return is_known ? Result<>() : catalog_->set_mirrors(settings_.mirror_routes);
 }
 
 Store::~Store() {

@@ -14,16 +14,16 @@ TAGS_A_ROUND = 1500  # what fills the catalog's log, and then some
 LEASE_S = 8  # longer than a push takes, also on a slow disk
 
 
-def fill(disk):
-    """Somebody else's file takes all that is left."""
-    hog = disk.path / "hog"
-    with open(hog, "wb") as file:
-        try:
-            while True:
-                file.write(b"x" * 65536)
-                file.flush()
-        except OSError:
-            pass
+def fill(disk, name="hog"):
+    """Somebody else's file takes all that is left, to the last block."""
+    hog = disk.path / name
+    with open(hog, "wb", buffering=0) as file:
+        for size in (65536, 4096, 512):
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                pass
     return hog
 
 
@@ -61,6 +61,13 @@ def tag_all_the_time(address, image, prefix):
         if reply.status == 201:
             acknowledged.append(tag)
     return acknowledged
+
+
+def kill_without_a_byte_left(breakwater, disk):
+    breakwater.kill()
+    last_bytes = fill(disk, "last-bytes")
+    breakwater.start()
+    return last_bytes
 
 
 def main(world):
@@ -128,10 +135,33 @@ def main(world):
         world.wait_until(lambda: push_blob(breakwater.addresses["private"], content).status == 201, "a push when there is room again", 30, 0.5)
     world.say(f"{len(acknowledged)} of {3 * TAGS_A_ROUND} tags were acknowledged while the disk was full")
 
+    # Killed while there is no byte left: it starts, to be read from, and goes on when there is room.
+    hog = fill(disk)
+    acknowledged += tag_all_the_time(breakwater.addresses["private"], later, "killed")
+    last_bytes = kill_without_a_byte_left(breakwater, disk)
+    expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
+    expect_whole(breakwater.addresses["private"], "team/app", later, "v2")
+    expect_refused(push_blob(breakwater.addresses["private"], images.noise("refused-after-kill", LAYER)))
+    hog.unlink()
+    last_bytes.unlink()
+    world.wait_until(lambda: push_blob(breakwater.addresses["private"], images.noise("after-kill", LAYER)).status == 201, "a push after the kill", 30, 0.5)
+
+    # Where a mirror has something to give up it does that, and tags are taken at once.
+    got = http.get(breakwater.addresses["dockerhub"], uncached[0])
+    expect(got.status == 200 and not got.cut, f"the mirror when there is room again: {got.status}")
+    breakwater.wait_idle()
+    hog = fill(disk)
+    acknowledged += tag_all_the_time(breakwater.addresses["private"], later, "killed-again")
+    last_bytes = kill_without_a_byte_left(breakwater, disk)
+    tagged = http.ask(breakwater.addresses["private"], "PUT", "/v2/team/app/manifests/after", {"Content-Type": later.top.media_type}, later.top.bytes)
+    expect(tagged.status == 201, f"a tag when a mirror has made room: {tagged}")
+    hog.unlink()
+    last_bytes.unlink()
+
     breakwater.kill()
     breakwater.start()
     expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
-    expect_whole(breakwater.addresses["private"], "team/app", later, "v2")
+    expect_whole(breakwater.addresses["private"], "team/app", later, "after")
     listed = set(http.get(breakwater.addresses["private"], "/v2/team/app/tags/list?n=10000").json()["tags"])
     expect(set(acknowledged) <= listed, f"{len(set(acknowledged) - listed)} acknowledged tags are gone")
     expect(breakwater.metric("breakwater_integrity_broken") == 0, "something is broken")
