@@ -51,8 +51,8 @@ void Circuit::unreached(Pass pass, store::Time now) {
 }
 
 void Circuit::broken(Pass pass, store::Time began, store::Time now) {
-  // Requests that were on their way when the first one broke have broken with it. (A first one that is yet to come: the clock was put back.)
-  bool first = !broken_at_ || now < *broken_at_;
+  // Requests that were on their way when the first one broke have broken with it.
+  bool first = !is_broken(now);
   if (first) broken_at_ = now;
   if (silences_ == 0 && (first || began < *broken_at_)) return end(pass);
   unreached(pass, now);
@@ -76,6 +76,9 @@ int64_t Circuit::throttled(Pass pass, store::Time now, std::optional<int64_t> wa
 }
 
 void Circuit::abandoned(Pass pass) { end(pass); }
+
+// One that is long ago says nothing of now. (Nor one that is yet to come: the clock was put back.)
+bool Circuit::is_broken(store::Time now) const { return broken_at_ && now >= *broken_at_ && now - *broken_at_ <= milliseconds(settings_.silence_max_ms); }
 
 void Circuit::end(Pass pass) {
   if (pass == Pass::probe) probing_ = false;

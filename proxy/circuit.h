@@ -50,9 +50,10 @@ class Circuit {
   store::Time throttled_until() const { return throttled_until_; }
   bool silent() const { return silences_ > 0; }  // since the last answer
   // Nothing is remembered that a new Circuit would not say as well.
-  bool forgettable(store::Time now) const { return silences_ == 0 && server_errors_ == 0 && !broken_at_ && throttled_until_ <= now; }
+  bool forgettable(store::Time now) const { return silences_ == 0 && server_errors_ == 0 && !is_broken(now) && throttled_until_ <= now; }
 
  private:
+  bool is_broken(store::Time now) const;
   void end(Pass pass);
   void fall_silent(store::Time now);
 

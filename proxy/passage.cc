@@ -16,8 +16,9 @@ class PassageSink final : public Sink {
  public:
   using Check = std::function<Result<Continuation>(const Head&)>;
 
-  PassageSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, Check check)
-      : buffers_(buffers), queue_bytes_max_(queue_bytes_max), have_(have), check_(std::move(check)), changed_(loop), waits_(loop) {}
+  // What `check` makes of the head is what is due. A body that is longer is corrupt, but where only a `part` of it is wanted.
+  PassageSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part, Check check)
+      : buffers_(buffers), queue_bytes_max_(queue_bytes_max), have_(have), part_(part), check_(std::move(check)), changed_(loop), waits_(loop) {}
 
   Result<> head(const Head& head) override {
     auto continuation = check_(head);
@@ -29,7 +30,9 @@ class PassageSink final : public Sink {
 
   Result<bool> body(std::span<const char> data) override {
     const auto skipped = std::min<uint64_t>(skip_, data.size());
-    const auto fresh = data.subspan(skipped);
+    auto fresh = data.subspan(skipped);
+    if (part_ && fresh.size() > *size_ - have_) fresh = fresh.first(*size_ - have_);
+    if (part_ && have_ == *size_) return failure(Error::Kind::not_found, "the rest is not wanted");
     if (size_ && have_ + fresh.size() > *size_) return failure(Error::Kind::corrupt, "upstream's body is longer than it should be");
     if (!fresh.empty() && !room_for(fresh.size())) return false;
     skip_ -= skipped;
@@ -76,6 +79,7 @@ class PassageSink final : public Sink {
   Buffers& buffers_;
   uint64_t queue_bytes_max_;
   uint64_t have_;  // bytes of the whole, sent before and queued
+  bool part_;
   Check check_;
   std::optional<uint64_t> size_;
   uint64_t skip_ = 0;
@@ -89,16 +93,33 @@ class PassageSink final : public Sink {
 
 // One transfer in progress beside the Task that writes what it brings.
 struct Transfer {
-  Transfer(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, PassageSink::Check check)
-      : sink(loop, buffers, queue_bytes_max, have, std::move(check)), running(loop) {}
+  Transfer(Loop& on, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part, PassageSink::Check check)
+      : loop(on), sink(on, buffers, queue_bytes_max, have, part, std::move(check)), running(on) {}
 
   void begin(Origin& origin, OriginRequest request) { running.spawn(run(origin, std::move(request))); }
 
-  // Waits for the next bytes; empty when there are no more and outcome says why.
+  // Nobody waits for upstream any more once `has` says so; asked whenever `progress` rings.
+  void give_way(Signal& progress, std::function<bool()> has) {
+    overtaken = std::move(has);
+    running.spawn(watch(progress));
+  }
+
+  // Waits for the next bytes; empty when there are no more, or not soon enough: ended() says why.
   Task<std::string> next() {
-    while (sink.empty() && !outcome) co_await sink.changed().wait();
+    while (sink.empty() && !outcome && is_worth_waiting()) {
+      if (first_byte_by) co_await sink.changed().wait_until(*first_byte_by);
+      if (!first_byte_by) co_await sink.changed().wait();
+    }
     if (sink.empty()) co_return std::string();
+    first_byte_by.reset();
     co_return sink.take();
+  }
+
+  bool is_worth_waiting() const { return (!first_byte_by || loop.now() < *first_byte_by) && (!overtaken || !overtaken()); }
+
+  Result<> ended() const {
+    if (!outcome) return failure(Error::Kind::unavailable, "upstream is slow to send");
+    return *outcome ? Result<>() : failure(outcome->error());
   }
 
   Task<> run(Origin& origin, OriginRequest request) {
@@ -106,8 +127,18 @@ struct Transfer {
     sink.changed().ring();
   }
 
+  Task<> watch(Signal& progress) {
+    for (;;) {
+      co_await progress.wait();
+      sink.changed().ring();
+    }
+  }
+
+  Loop& loop;
   PassageSink sink;
   std::optional<Result<Head>> outcome;
+  std::optional<Moment> first_byte_by;  // none: whenever it comes
+  std::function<bool()> overtaken;
   Tasks running;  // last: ends before the sink
 };
 
@@ -135,14 +166,19 @@ class HoldBack {
   std::string withheld_;
 };
 
-// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then.
-Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size) {
-  auto range = parse_content_range(head.headers.get("Content-Range"));
-  const bool right = head.status == 206 && range && range->first == first && range->last <= last &&
-                     range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
-  if (!right) return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
+// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then. What is behind the piece is not taken; nor, where upstream ignores
+// Range and `may_skip` says that it is worth it, what is before.
+Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size, bool may_skip) {
   Continuation piece;
-  piece.size = *range->last - first + 1;
+  piece.size = last - first + 1;
+  if (head.status == 200 && may_skip && size && head.length.value_or(*size) == *size) {
+    piece.skip = first;
+    return piece;
+  }
+  auto range = parse_content_range(head.headers.get("Content-Range"));
+  const bool right = head.status == 206 && range && range->first == first && range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
+  if (!right) return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
+  piece.size = std::min(*range->last, last) - first + 1;
   return piece;
 }
 
@@ -151,6 +187,8 @@ Error judged_of_piece(Error error, uint32_t attempts) {
   if (error.kind == Error::Kind::corrupt && attempts < 2) error.kind = Error::Kind::unavailable;
   return error;
 }
+
+int status_of(const Headers& reply) { return reply.get("Content-Range").empty() ? 200 : 206; }
 
 Result<> give_up(Exchange& exchange, Error error) {
   if (!exchange.started()) return failure(std::move(error));
@@ -169,8 +207,13 @@ struct Passage::Body {
 };
 
 struct Passage::Piece {
-  uint64_t first = 0;
-  uint64_t length = 0;
+  Piece(uint64_t from, uint64_t bytes, Moment by, const Alternative* beside) : first(from), length(bytes), first_byte_by(by), other(beside) {}
+  bool is_overtaken(uint64_t sent) const { return other != nullptr && other->has(first + sent); }
+
+  uint64_t first;
+  uint64_t length;
+  Moment first_byte_by;
+  const Alternative* other;
 };
 
 Passage::Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings)
@@ -194,11 +237,12 @@ Task<Result<>> Passage::hash_file(store::Hasher& hasher, SentBefore before) {
 }
 
 // One transfer, from `body.have` on, as far as it goes. The error says why it ended early.
-Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body) {
+Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body, Moment first_byte_by) {
   auto wanted = request.request;
   if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
   auto check = [have = body.have, size = body.size](const Head& head) { return check_continuation(head, have, size); };
-  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, body.have, check);
+  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, body.have, false, check);
+  if (body.have == 0) transfer.first_byte_by = first_byte_by;
   transfer.begin(origin, std::move(wanted));
   for (;;) {
     auto piece = co_await transfer.next();
@@ -207,10 +251,11 @@ Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRe
     body.have += piece.size();
     auto free = body.hold_back.pass(std::move(piece));
     if (free.empty()) continue;
-    if (!exchange.started()) exchange.start(200, headers, body.size);
+    if (!exchange.started()) exchange.start(status_of(headers), headers, body.size);
     co_await exchange.write(std::move(free));
   }
-  if (!*transfer.outcome) co_return failure(transfer.outcome->error());
+  auto ended = transfer.ended();
+  if (!ended) co_return ended;
   if (body.have < body.size.value_or(body.have)) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
   body.size = body.have;
   co_return Result<>();
@@ -223,20 +268,22 @@ Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest re
     if (!hashed) co_return give_up(exchange, hashed.error());
     body.have = before->bytes;
   }
+  const auto first_byte_by = loop_.now() + Millis(settings_.first_byte_wait_ms);
   for (uint32_t attempts = 0; body.have == 0 || body.size != body.have;) {
     const auto begun_at = body.have;
-    auto ended = co_await attempt(exchange, origin, request, headers, body);
+    auto ended = co_await attempt(exchange, origin, request, headers, body, first_byte_by);
     if (ended) break;
     attempts = body.have > begun_at ? 1 : attempts + 1;
     auto delay = retry_delay_ms(settings_.retry, ended.error(), attempts, 0.5);
-    if (!delay) co_return give_up(exchange, ended.error());
+    const bool too_late = body.have == 0 && loop_.now() + Millis(delay.value_or(0)) >= first_byte_by;
+    if (!delay || too_late) co_return give_up(exchange, ended.error());
     co_await loop_.sleep(Millis(*delay));
   }
   if (!body.hold_back.matches(request.digest)) {
     auto error = Error(Error::Kind::corrupt, "upstream's bytes are not " + request.digest.text(), 0);
     co_return give_up(exchange, std::move(error));
   }
-  if (!exchange.started()) exchange.start(200, headers, body.have);
+  if (!exchange.started()) exchange.start(status_of(headers), headers, body.have);
   auto rest = body.hold_back.rest();
   co_await exchange.write(std::move(rest));
   exchange.finish();
@@ -250,8 +297,12 @@ Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const 
   const auto first = piece.first + sent;
   const auto last = piece.first + piece.length - 1;
   wanted.headers.set("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
-  auto check = [first, last, size = request.size](const Head& head) { return check_piece(head, first, last, size); };
-  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, check);
+  const bool may_skip = piece.other == nullptr;
+  auto check = [first, last, size = request.size, may_skip](const Head& head) { return check_piece(head, first, last, size, may_skip); };
+  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, true, check);
+  if (!exchange.started()) transfer.first_byte_by = piece.first_byte_by;
+  auto overtaken = [&piece, &sent] { return piece.is_overtaken(sent); };
+  if (piece.other != nullptr) transfer.give_way(piece.other->progress, overtaken);
   transfer.begin(origin, std::move(wanted));
   for (;;) {
     auto bytes = co_await transfer.next();
@@ -260,13 +311,15 @@ Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const 
     if (!exchange.started()) exchange.start(206, headers, piece.length);
     co_await exchange.write(std::move(bytes));
   }
-  if (!*transfer.outcome) co_return failure(transfer.outcome->error());
+  auto ended = transfer.ended();
+  if (!ended) co_return ended;
   if (sent < piece.length) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
   co_return Result<>();
 }
 
-Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length) {
-  const Piece piece(first, length);
+Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length,
+                               const Alternative* other) {
+  const Piece piece(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
   PieceSent sent;
   for (uint32_t attempts = 0; sent.bytes < length;) {
     const auto before = sent.bytes;
@@ -274,11 +327,14 @@ Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest r
     if (ended || sent.bytes == length) break;
     attempts = sent.bytes > before ? 1 : attempts + 1;
     auto delay = retry_delay_ms(settings_.retry, judged_of_piece(ended.error(), attempts), attempts, 0.5);
-    if (!delay) {
+    const auto again_at = loop_.now() + Millis(delay.value_or(0));
+    const bool too_late = !exchange.started() && again_at >= piece.first_byte_by;
+    while (delay && !too_late && other != nullptr && !piece.is_overtaken(sent.bytes) && loop_.now() < again_at) co_await other->progress.wait_until(again_at);
+    if (!delay || too_late || piece.is_overtaken(sent.bytes)) {
       sent.error = ended.error();
       break;
     }
-    co_await loop_.sleep(Millis(*delay));
+    if (other == nullptr) co_await loop_.sleep(Millis(*delay));
   }
   co_return sent;
 }

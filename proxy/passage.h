@@ -10,11 +10,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "proxy/buffers.h"
 #include "proxy/exchange.h"
 #include "proxy/fill.h"
+#include "proxy/loop.h"
 #include "proxy/origin.h"
 #include "proxy/workers.h"
 #include "store/disk.h"
@@ -24,6 +26,8 @@ namespace breakwater::proxy {
 struct PassageSettings {
   uint64_t hold_back_bytes = 64 << 10;
   uint64_t queue_bytes_max = 512 << 10;  // received, not yet taken by the client's socket
+  // How long a reply's head waits for the first byte, so that an error can still be a status
+  int64_t first_byte_wait_ms = 20'000;
   RetrySettings retry;
 };
 
@@ -31,6 +35,12 @@ struct PassageSettings {
 struct SentBefore {
   store::SharedFile file;
   uint64_t bytes = 0;
+};
+
+// Who brings the bytes of a piece as well, maybe sooner: a fill.
+struct Alternative {
+  Signal& progress;
+  std::function<bool(uint64_t position)> has;  // may be another answer whenever `progress` rings
 };
 
 // What came of a piece.
@@ -43,15 +53,16 @@ class Passage {
  public:
   Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings);
 
-  // All of the blob. `headers` are the reply's; unused if `before` says that it is started.
+  // All of the blob. `headers` are the reply's: of a 206 if there is a Content-Range; unused if `before` says that it is started.
   Task<Result<>> whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, std::optional<SentBefore> before);
-  // `length` bytes from `first`; `headers` hold the Content-Range of a 206.
-  Task<PieceSent> piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length);
+  // `length` bytes from `first`; `headers` hold the Content-Range of a 206. Ends early, with an error, when upstream sends nothing and `other`, if
+  // there is one, has what comes next.
+  Task<PieceSent> piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length, const Alternative* other);
 
  private:
   struct Body;
   struct Piece;
-  Task<Result<>> attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body);
+  Task<Result<>> attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body, Moment first_byte_by);
   Task<Result<>> attempt_piece(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, const Piece& piece, uint64_t& sent);
   Task<Result<>> hash_file(store::Hasher& hasher, SentBefore before);
 

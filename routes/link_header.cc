@@ -1,23 +1,51 @@
 #include "routes/link_header.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "proxy/http.h"
 
 namespace breakwater::routes {
 namespace {
 
-// The target of the first link in `text` whose relation is "next".
-std::string_view next_target(std::string_view text) {
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kAround = " \t\"'";
+  const size_t first = text.find_first_not_of(kAround);
+  return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(kAround) - first + 1);
+}
+
+// Takes what is before `separator` off `text`.
+std::string_view take_until(std::string_view& text, char separator) {
+  const size_t end = std::min(text.find(separator), text.size());
+  const auto taken = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return taken;
+}
+
+// Whether `; rel="next"` is among them, also as one relation of several.
+bool name_next(std::string_view parameters) {
+  while (!parameters.empty()) {
+    auto value = take_until(parameters, ';');
+    if (!proxy::same_token(trimmed(take_until(value, '=')), "rel")) continue;
+    for (auto relations = trimmed(value); !relations.empty();) {
+      if (proxy::same_token(take_until(relations, ' '), "next")) return true;
+    }
+  }
+  return false;
+}
+
+// The target of the first link in `text` whose relation is "next"; null if there is none.
+std::optional<std::string_view> next_target(std::string_view text) {
   while (true) {
     const size_t open = text.find('<');
-    if (open == std::string_view::npos) return {};
+    if (open == std::string_view::npos) return std::nullopt;
     const size_t close = text.find('>', open);
-    if (close == std::string_view::npos) return {};
+    if (close == std::string_view::npos) return std::nullopt;
     const size_t following = text.find(',', close);
-    const auto parameters = text.substr(close + 1, following == std::string_view::npos ? following : following - close - 1);
-    if (parameters.find("rel=\"next\"") != std::string_view::npos || parameters.find("rel=next") != std::string_view::npos) {
+    if (name_next(text.substr(close + 1, following == std::string_view::npos ? following : following - close - 1))) {
       return text.substr(open + 1, close - open - 1);
     }
-    if (following == std::string_view::npos) return {};
+    if (following == std::string_view::npos) return std::nullopt;
     text.remove_prefix(following + 1);
   }
 }
@@ -31,18 +59,19 @@ bool is_query_text(std::string_view text) {
 
 }  // namespace
 
-std::string next_page_query(std::string_view upstream_link) {
-  const std::string_view target = next_target(upstream_link);
-  const size_t question = target.find('?');
-  if (question == std::string_view::npos) return {};
-  const auto query = target.substr(question + 1, target.find('#') - question - 1);
-  return is_query_text(query) ? std::string(query) : std::string();
+Result<std::string> next_page_query(std::string_view upstream_link) {
+  const auto target = next_target(upstream_link);
+  if (!target) return std::string();
+  const size_t question = target->find('?');
+  const auto query = question == std::string_view::npos ? std::string_view() : target->substr(question + 1, target->find('#') - question - 1);
+  if (query.empty() || !is_query_text(query)) return failure(Error::Kind::corrupt, "upstream's link to its next page is of no use");
+  return std::string(query);
 }
 
 std::string relative_link(std::string_view upstream_link, std::string_view path, std::string_view ns) {
-  const std::string query = next_page_query(upstream_link);
-  if (query.empty()) return {};
-  std::string link = "<" + std::string(path) + '?' + query;
+  const auto query = next_page_query(upstream_link);
+  if (!query || query->empty()) return {};
+  std::string link = "<" + std::string(path) + '?' + *query;
   if (!ns.empty()) link += "&ns=" + proxy::percent_encode(ns);
   return link + ">; rel=\"next\"";
 }

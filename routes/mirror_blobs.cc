@@ -1,6 +1,7 @@
 #include "routes/mirror_blobs.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "proxy/continuation.h"
@@ -58,9 +59,15 @@ bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 // A reader of a fill that is in progress.
 class MirrorBlobs::Following final : public ByteSource {
  public:
-  // The first byte is waited for until `deadline`.
-  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, RequestContext& context, bool open_ended, Moment deadline)
-      : blobs_(blobs), fill_(fill), follower_(std::move(fill), blobs.parts_.fills.stats()), context_(context), open_ended_(open_ended), deadline_(deadline) {}
+  // `request` is this reader's own: the fill may be another repository's. The first byte is waited for until `deadline`.
+  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, FillRequest request, RequestContext& context, bool open_ended, Moment deadline)
+      : blobs_(blobs),
+        fill_(fill),
+        follower_(std::move(fill), blobs.parts_.fills.stats()),
+        request_(std::move(request)),
+        context_(context),
+        open_ended_(open_ended),
+        deadline_(deadline) {}
 
   Task<Result<>> ready(ByteRange range) override {
     auto& loop = blobs_.parts_.loop;
@@ -100,10 +107,12 @@ class MirrorBlobs::Following final : public ByteSource {
   // What upstream sends of a range so far ahead; what it does not, the fill will bring.
   Task<uint64_t> go_ahead(Exchange& exchange, ByteRange range) {
     context_.cache = CacheResult::pass;
-    auto request = fill_->request();
+    auto request = request_;
     request.size = fill_->size();
     auto& parts = blobs_.parts_;
-    auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(), range.first, range.length);
+    auto has = [&fill = *fill_](uint64_t position) { return fill.available() > position; };
+    const proxy::Alternative filled(fill_->progress(), has);
+    auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(), range.first, range.length, &filled);
     straight_ = !piece.error;
     if (piece.error) context_.cache = CacheResult::follow;
     co_return piece.bytes;
@@ -112,7 +121,7 @@ class MirrorBlobs::Following final : public ByteSource {
   // The rest of the range, which no fill will bring, from upstream.
   Task<> go_straight(Exchange& exchange, ByteRange range, uint64_t sent) {
     context_.cache = CacheResult::pass;
-    auto request = fill_->request();
+    auto request = request_;
     request.size = fill_->size();
     auto& passage = blobs_.parts_.passage;
     if (range.length == *fill_->size()) {
@@ -120,7 +129,8 @@ class MirrorBlobs::Following final : public ByteSource {
       auto passed = co_await passage.whole(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), std::move(before));
       if (!passed) exchange.abort();
     } else {
-      auto piece = co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), range.first + sent, range.length - sent);
+      auto piece =
+          co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), range.first + sent, range.length - sent, nullptr);
       if (piece.error) exchange.abort();
     }
   }
@@ -128,6 +138,7 @@ class MirrorBlobs::Following final : public ByteSource {
   MirrorBlobs& blobs_;
   std::shared_ptr<Fill> fill_;
   Fill::Follower follower_;
+  FillRequest request_;
   RequestContext& context_;
   bool open_ended_;
   Moment deadline_;
@@ -176,6 +187,19 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
   co_return co_await parts_.workers.run(std::move(job));
 }
 
+// Whether the repository's manifests give it different sizes: one of them is wrong, and must not spoil the others.
+Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
+  auto job = [&catalog = parts_.store.catalog(), key, digest] {
+    const auto parents = catalog.parents(digest);
+    std::set<uint64_t> sizes;
+    for (const auto& parent : parents ? *parents : std::vector<store::Parent>()) {
+      if (parent.repository == key) sizes.insert(parent.edge.size);
+    }
+    return sizes.size() > 1;
+  };
+  co_return co_await parts_.workers.run(std::move(job));
+}
+
 Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
   auto warm = parts_.store.open_blob_if_warm(digest);
   if (warm || warm.error().kind != Error::Kind::would_block) co_return warm;
@@ -193,7 +217,10 @@ FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& di
 Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask(RepositoryKey key, Digest digest) {
   if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
   auto begin = [this, key, digest] { return ask_upstream(key, digest); };
-  co_return co_await questions_.join(question_key(key, digest), begin);
+  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
+  auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
+  if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
+  co_return *answer;
 }
 
 Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_upstream(RepositoryKey key, Digest digest) {
@@ -238,7 +265,7 @@ Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
   request.timeout_ms = settings_.manifest_timeout_ms;
   SizeSink sink;
   auto answer = co_await parts_.origin.download(std::move(request), sink);
-  if (sink.size) co_return *sink.size;
+  if (sink.size && (*sink.size > 0 || is_of_nothing(digest))) co_return *sink.size;
   if (!answer && !sink.answered) co_return failure(answer.error());
   co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
 }
@@ -250,6 +277,10 @@ Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Di
   if (!asked) co_return failure(asked.error());
   context.cache = CacheResult::miss;
   // What a manifest says is under a digest; what a HEAD says is not.
+  if (size && *asked && *size != **asked) {
+    const bool is_disputed = co_await is_size_disputed(key, digest);
+    if (is_disputed) size = *asked;
+  }
   if (!size) size = *asked;
   if (!size) {
     auto told = co_await ask_size(key, digest);
@@ -273,7 +304,7 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   auto served = Result<>();
   if (fill->size()) {
     exchange.at("following the fill");
-    Following source(*this, fill, context, is_open_ended(exchange.request().headers.get("Range")), deadline);
+    Following source(*this, fill, request, context, is_open_ended(exchange.request().headers.get("Range")), deadline);
     served = co_await send_blob(exchange, context, digest, *fill->size(), source);
   } else if (fill->error()) {
     served = failure(*fill->error());
@@ -283,6 +314,11 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
     served = co_await serve_unsized(exchange, fill, context);
   }
   if (served || exchange.started()) co_return served;
+  if (known.size && served.error().kind == Error::Kind::corrupt) {
+    const bool is_disputed = co_await is_size_disputed(key, digest);
+    known.size.reset();
+    if (is_disputed) co_return co_await serve_fill(exchange, key, digest, context, known);
+  }
   if (fill->size()) request.size = fill->size();
   if (can_pass(served.error())) co_return co_await pass(exchange, std::move(request), context);
   // Another repository's fill may fail for reasons of its own: its upstream, its credentials.
@@ -322,7 +358,10 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
-  auto piece = co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers), range.first, range.length);
+  if (range.length == *request.size) {
+    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers), std::nullopt);
+  }
+  auto piece = co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers), range.first, range.length, nullptr);
   if (piece.error && !exchange.started()) co_return failure(*piece.error);
   if (piece.error) exchange.abort();
   co_return Result<>();

@@ -33,6 +33,7 @@ class MirrorBlobs {
   };
 
   proxy::Task<Result<Known>> look_up(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<bool> is_size_disputed(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<store::Blob>> open(store::Digest digest);
   proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<std::optional<uint64_t>>> ask_upstream(store::RepositoryKey key, store::Digest digest);

@@ -33,6 +33,12 @@ Error error_between_pages(Error error) {
   return error;
 }
 
+// An upstream without the referrers API says so, and sends nothing that breaks off or is too long.
+bool is_about_a_list(const Error& error) {
+  return error.kind == Error::Kind::unavailable || error.kind == Error::Kind::throttled || error.kind == Error::Kind::corrupt ||
+         error.kind == Error::Kind::too_large;
+}
+
 // With a guess at what the container takes beside the bytes.
 uint64_t cost_of(const std::string& key, const std::shared_ptr<const std::string>& body) { return key.size() + body->size() + 256; }
 
@@ -55,7 +61,7 @@ Task<MirrorLists::Answer> MirrorLists::list(std::string key, proxy::SingleFlight
     old.cache = CacheResult::hit;
     co_return old;
   }
-  const auto patience = Millis(have ? settings_.revalidate_wait_ms : settings_.manifest_timeout_ms);
+  const auto patience = Millis(have ? settings_.revalidate_wait_ms : settings_.first_byte_wait_ms);
   auto begin = [this, key, fetch] { return renew(key, fetch); };
   auto answer = co_await flights_.join_until(key, begin, parts_.loop.now() + patience);
   if (answer && *answer) co_return *answer;
@@ -161,11 +167,11 @@ Task<Result<>> MirrorLists::serve_referrers(Exchange& exchange, std::string repo
 Task<MirrorLists::Answer> MirrorLists::fetch_referrers(std::string repository, Digest digest) {
   auto first = co_await fetch_referrers_page(repository, digest, "");
   if (!first) {
-    const auto kind = first.error().kind;
-    if (kind == Error::Kind::unavailable || kind == Error::Kind::throttled) co_return failure(first.error());
+    if (is_about_a_list(first.error())) co_return failure(first.error());
     co_return co_await fetch_fallback(repository, digest);
   }
-  if (first->head.status != 200 || !filter_referrers(first->body, "")) co_return co_await fetch_fallback(repository, digest);
+  const bool is_index = first->head.status == 200 && proxy::same_token(without_parameters(first->head.headers.get("Content-Type")), kOciIndex);
+  if (!is_index && (first->head.status != 200 || !filter_referrers(first->body, ""))) co_return co_await fetch_fallback(repository, digest);
   co_return co_await fetch_further_referrers(repository, digest, std::move(*first));
 }
 
@@ -186,9 +192,10 @@ Task<MirrorLists::Answer> MirrorLists::fetch_further_referrers(std::string repos
     pages.push_back(std::move(page.body));
     if (bytes > kListBytesMax) co_return failure(Error::Kind::corrupt, "upstream's list of referrers is too long");
     const auto query = next_page_query(page.head.headers.all("Link"));
-    if (query.empty()) break;
+    if (!query) co_return failure(query.error());
+    if (query->empty()) break;
     if (pages.size() == kReferrersPagesMax) co_return failure(Error::Kind::corrupt, "upstream's list of referrers has too many pages");
-    auto next = co_await fetch_referrers_page(repository, digest, query);
+    auto next = co_await fetch_referrers_page(repository, digest, *query);
     if (!next) co_return failure(error_between_pages(next.error()));
     page = std::move(*next);
   }

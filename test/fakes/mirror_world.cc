@@ -26,7 +26,7 @@ struct MirrorWorld::Running {
         manifests(16 << 20),
         hub_origin(world.loop, upstream, world.files.clock, world.files.log, world.hub_origin),
         ghcr_origin(world.loop, upstream, world.files.clock, world.files.log, world.ghcr_origin),
-        passage(world.loop, workers, buffers, world.files.disk, proxy::PassageSettings()),
+        passage(world.loop, workers, buffers, world.files.disk, world.passage_settings),
         fills(world.loop, workers, buffers, *world.files.store, world.files.log, world.fill_settings),
         hub(*this, world, hub_origin, "dockerhub", "docker.io"),
         ghcr(*this, world, ghcr_origin, "ghcr", "ghcr.io") {}

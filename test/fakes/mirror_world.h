@@ -43,8 +43,9 @@ class MirrorWorld {
   ~MirrorWorld();
 
   // --- before start(); the first request starts the world if nobody did
-  proxy::OriginSettings hub_origin;                            // of `hub`, as "docker.io"
-  proxy::OriginSettings ghcr_origin;                           // of `ghcr`, as "ghcr.io"
+  proxy::OriginSettings hub_origin;   // of `hub`, as "docker.io"
+  proxy::OriginSettings ghcr_origin;  // of `ghcr`, as "ghcr.io"
+  proxy::PassageSettings passage_settings;
   routes::MirrorSettings mirror_settings;                      // of both, but for their names
   routes::Networks ghcr_allow = routes::Networks::internal();  // for who comes by ns
   proxy::FillSettings fill_settings;

@@ -99,6 +99,16 @@ TEST_CASE("one request that fails at once is no silence, the second in a row is"
   CHECK_FALSE(circuit.admit(clock.now(), ""));
 }
 
+TEST_CASE("one that broke long ago is not in a row with one of now, and is not remembered") {
+  FakeClock clock;
+  Circuit circuit;
+  circuit.broken(Pass::normal, clock.now(), clock.now());
+  clock.advance(milliseconds(30'001));
+  CHECK(circuit.forgettable(clock.now()));
+  circuit.broken(Pass::normal, clock.now(), clock.now());
+  CHECK(circuit.admit(clock.now(), "") == Pass::normal);
+}
+
 TEST_CASE("requests that break together, as when upstream restarts, are one that broke") {
   FakeClock clock;
   Circuit circuit;

@@ -420,6 +420,25 @@ TEST_CASE("referrers come from upstream's API, filtered when it did not filter")
   CHECK(some.headers.get("OCI-Filters-Applied") == "artifactType");
 }
 
+TEST_CASE("a list of referrers that is not whole is an error, and not taken for that of an upstream without the API") {
+  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
+  const std::string type(routes::kOciIndex);
+  const std::vector<Fault> faults = {
+      Fault::reply(200, {{"Content-Type", type}, {"Link", "</page/2>; rel=\"next\""}}, index + "]}"),
+      Fault::reply(200, {{"Content-Type", type}}, index),
+      Fault::reply(200, {{"Content-Type", type}}, index + "]," + std::string(5 << 20, ' ') + "\"x\":1}"),
+      Fault::raw("HTTP/1.1 200 OK\r\nContent-Type: " + type + "\r\nContent-Length: 1000\r\n\r\n" + index),
+  };
+  for (size_t i = 0; i < faults.size(); ++i) {
+    INFO(i);
+    MirrorWorld world;
+    const auto path = "/v2/library/alpine/referrers/" + digest_of("subject").text();
+    world.hub.always(path, faults[i]);
+    const auto answer = world.get(path);
+    CHECK(answer.status >= 500);
+  }
+}
+
 TEST_CASE("referrers that upstream pages are served whole, or not at all when a page is missing") {
   MirrorWorld world;
   const auto subject = digest_of("subject");
