@@ -15,6 +15,7 @@
 #include <array>
 #include <atomic>
 #include <cassert>
+#include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -244,25 +245,30 @@ std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice
 
 }  // namespace
 
-// A full disk leaves RocksDB closed for writes until it is told to go on, and sometimes with a log that could not be written: to write to that
-// once more ends the process, where RocksDB was built with its assertions, as Debian's is. Then it is opened anew.
+// How long a catalog that could not be opened anew is left alone while the disk has no more room than it had then.
+constexpr auto kMendingPause = std::chrono::seconds(2);
+
+// A full disk leaves RocksDB closed for writes, and sometimes with a log that could not be written: to write to that once more, or to sync it,
+// ends the process, where RocksDB was built with its assertions, as Debian's is. Then it is opened anew, or to be read until there is room. Not
+// DB::Resume(): that waits for compactions, of which one may want more room than there will be.
 struct Catalog::Impl {
   std::filesystem::path path;
   uint64_t cache_bytes = 0;
   Log* log = nullptr;
   std::unique_ptr<rocksdb::DB> db;
-  mutable std::shared_mutex replacing;   // db; shared by all that use it
-  std::atomic<uint64_t> broken_log = 0;  // the number of the log that could not be written, or any where there is none: nobody writes meanwhile
-  std::mutex mending;                    // broken_log, and who changes it
-  std::atomic<uint64_t> mended = 0;      // how often
-  bool is_read_only = false;             // when there was no room to open it otherwise; under mending
+  mutable std::shared_mutex replacing;    // db; shared by all that use it
+  std::atomic<bool> is_broken = false;    // nobody writes until it is mended
+  std::atomic<uint64_t> mended = 0;       // how often
+  std::mutex mending;                     // who does that, and all below
+  bool is_to_be_unmarked = false;         // the first thing to write: that it is not clean any more
+  uint64_t room_at_failure = UINT64_MAX;  // bytes; when it was tried last
+  std::chrono::steady_clock::time_point failed_at{};
 
   Result<> open() {
     rocksdb::DB* opened = nullptr;
     const auto status = rocksdb::DB::Open(options_for(cache_bytes, log), path.string(), &opened);
     if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
     db.reset(opened);
-    is_read_only = false;
     return {};
   }
 
@@ -273,7 +279,6 @@ struct Catalog::Impl {
     const auto status = rocksdb::DB::OpenForReadOnly(options, path.string(), &opened);
     if (!status.ok()) return failure(error_of(status, "open the catalog " + path.string()));
     db.reset(opened);
-    is_read_only = true;
     return {};
   }
 
@@ -354,20 +359,27 @@ struct Catalog::Impl {
   template <class Write>
   rocksdb::Status write(Write write_it) const {
     const auto used = use(Reach::disk);
-    return broken_log == 0 ? write_it() : rocksdb::Status::NoSpace();
+    return is_broken ? rocksdb::Status::NoSpace() : write_it();
   }
 
   // Whether it can be written again. `known`: how often it had been mended when the caller found that it could not.
   bool mend(uint64_t known) {
     const std::lock_guard alone(mending);
     if (mended != known) return true;
-    if (broken_log == 0) broken_log = current_log();
-    { const std::lock_guard until_all_know(replacing); }
-    if (!is_read_only && !db->Resume().ok()) return false;
-    if ((is_read_only || current_log() == broken_log) && !open_anew()) return false;
-    ++mended;
-    broken_log = 0;
-    return true;
+    is_broken = true;
+    const uint64_t room = room_now();
+    const auto now = std::chrono::steady_clock::now();
+    if (room <= room_at_failure && now - failed_at < kMendingPause) return false;
+    if (open_anew() && unmark()) {
+      room_at_failure = UINT64_MAX;
+      failed_at = {};
+      ++mended;
+      is_broken = false;
+      return true;
+    }
+    room_at_failure = room_now();
+    failed_at = std::chrono::steady_clock::now();
+    return false;
   }
 
   bool open_anew() {
@@ -383,9 +395,20 @@ struct Catalog::Impl {
     return false;
   }
 
-  uint64_t current_log() const {
-    std::unique_ptr<rocksdb::LogFile> current;
-    return db->GetCurrentWalFile(&current).ok() ? current->LogNumber() : std::max<uint64_t>(broken_log, 1);
+  bool unmark() {
+    if (!is_to_be_unmarked) return true;
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    if (!db->Delete(options, kCleanKey).ok()) return false;
+    is_to_be_unmarked = false;
+    return true;
+  }
+
+  // Bytes that the disk has left; none if it does not tell.
+  uint64_t room_now() const {
+    std::error_code unknown;
+    const auto space = std::filesystem::space(path, unknown);
+    return unknown ? 0 : space.available;
   }
 };
 
@@ -411,7 +434,9 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path
   impl->log = log;
   if (auto opened = impl->open(); !opened) {
     if (opened.error().kind != Error::Kind::full || !impl->open_to_read()) return failure(opened.error());
-    impl->broken_log = 1;
+    impl->is_broken = true;
+    impl->room_at_failure = impl->room_now();
+    impl->failed_at = std::chrono::steady_clock::now();
     if (log != nullptr) log->error("catalog_read_only", {{"error", opened.error().message}});
   }
   return std::unique_ptr<Catalog>(new Catalog(std::move(impl)));
@@ -495,12 +520,10 @@ bool Catalog::Batch::empty() const { return impl_->writes.Count() == 0; }
 
 Result<> Catalog::write(Batch batch, Durability durability) { return impl_->apply(&batch.impl_->writes, durability == Durability::synced); }
 
+// By an empty batch rather than DB::SyncWAL(), which ends the process when the log breaks off beside it (see Impl).
 Result<> Catalog::sync() {
-  const uint64_t known = impl_->mended;
-  auto status = impl_->write([&] { return impl_->db->SyncWAL(); });
-  if (!status.ok() && impl_->mend(known)) status = impl_->write([&] { return impl_->db->SyncWAL(); });
-  if (!status.ok()) return failure(error_of(status, "sync the catalog"));
-  return {};
+  rocksdb::WriteBatch none;
+  return impl_->apply(&none, true);
 }
 
 // --- single records
@@ -813,7 +836,11 @@ Result<> Catalog::set_clean(bool clean) {
   } else {
     batch.Delete(kCleanKey);
   }
-  return impl_->apply(&batch, true);
+  auto set = impl_->apply(&batch, true);
+  if (clean || set || set.error().kind != Error::Kind::full) return set;
+  const std::lock_guard alone(impl_->mending);
+  impl_->is_to_be_unmarked = true;
+  return {};
 }
 
 Result<> Catalog::set_leases(const SavedLeases& saved) {
@@ -841,7 +868,8 @@ Result<std::optional<SavedLeases>> Catalog::take_leases() {
     return true;
   });
   if (!scanned) return failure(scanned.error());
-  if (auto taken = impl_->apply(&writes, false); !taken) return failure(taken.error());
+  // Without room for that they stay, and count for nothing after a crash.
+  if (auto taken = impl_->apply(&writes, false); !taken && taken.error().kind != Error::Kind::full) return failure(taken.error());
   if (malformed) return failure(*std::move(malformed));
   return saved;
 }

@@ -34,10 +34,8 @@ Result<> Store::recover() {
   const auto clean = catalog_->clean();
   if (!clean) return failure(clean.error());
   recovered_.was_clean = *clean;
-  // From here on the catalog may be ahead of its mark, so the mark goes first. Without one there may be no room to write either.
-  if (*clean) {
-    if (auto marked = catalog_->set_clean(false); !marked) return marked;
-  }
+  // From here on the catalog may be ahead of its mark, so the mark goes first.
+  if (auto marked = catalog_->set_clean(false); !marked) return marked;
   recover_leases();
   if (auto emptied = recover_trash(); !emptied) return emptied;
   if (auto counted = *clean ? count_blobs() : reconcile_blobs(); !counted) return counted;

@@ -50,7 +50,10 @@ Result<> Store::remember_mirrors() {
     if (!has(settings_.mirror_routes, route) && !has(settings_.registry_routes, route)) settings_.mirror_routes.push_back(route);
   }
   const bool is_known = std::is_permutation(before->begin(), before->end(), settings_.mirror_routes.begin(), settings_.mirror_routes.end());
-  return is_known ? Result<>() : catalog_->set_mirrors(settings_.mirror_routes);
+  auto remembered = is_known ? Result<>() : catalog_->set_mirrors(settings_.mirror_routes);
+  // Without room for that another start will do it.
+  if (!remembered && remembered.error().kind == Error::Kind::full) return {};
+  return remembered;
 }
 
 Store::~Store() {

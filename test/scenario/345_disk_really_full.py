@@ -1,6 +1,8 @@
 """The file system is really full and no bound is configured: pushes are refused with 507, pulls go on, and a mirror passes what it fetches through.
 When somebody makes room, on the disk or by deleting from the registry, everything goes on; a restart on the full disk loses nothing."""
 
+import concurrent.futures
+
 from harness import disks, expect, http, images, scenario
 from harness.breakwater import mirror_route, private_route
 from harness.caches import Exporter
@@ -11,6 +13,7 @@ MEBI = images.MEBI
 DISK = 160 * MEBI
 LAYER = 8 * MEBI
 TAGS_A_ROUND = 1500  # what fills the catalog's log, and then some
+PUSHERS = 8
 LEASE_S = 8  # longer than a push takes, also on a slow disk
 
 
@@ -52,15 +55,16 @@ def expect_refused(reply):
 
 
 def tag_all_the_time(address, image, prefix):
-    """Each under another tag; those that were acknowledged."""
-    acknowledged = []
-    for number in range(TAGS_A_ROUND):
+    """Each under another tag, several at once; those that were acknowledged."""
+
+    def tag_it(number):
         tag = f"{prefix}-{number}-{'x' * 80}"
         reply = http.ask(address, "PUT", f"/v2/team/app/manifests/{tag}", {"Content-Type": image.top.media_type}, image.top.bytes)
         expect(reply.status in (201, 507), f"a tag while the disk fills up: {reply}")
-        if reply.status == 201:
-            acknowledged.append(tag)
-    return acknowledged
+        return tag if reply.status == 201 else None
+
+    with concurrent.futures.ThreadPoolExecutor(PUSHERS) as pushers:
+        return [tag for tag in pushers.map(tag_it, range(TAGS_A_ROUND)) if tag]
 
 
 def kill_without_a_byte_left(breakwater, disk):
@@ -95,6 +99,7 @@ def main(world):
 
     breakwater.wait_idle()
     breakwater.stop()
+    last_bytes = fill(disk, "last-bytes")
     breakwater.start()
     expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
     expect_whole(breakwater.addresses["private"], "team/app", garbage, "garbage")
@@ -103,6 +108,7 @@ def main(world):
     expect(tags == ["garbage", "v1"], f"after a restart on a full disk the tags are {tags}")
 
     # Room by deletion and collection; nobody restarts anything.
+    last_bytes.unlink()
     deleted = http.ask(breakwater.addresses["private"], "DELETE", f"/v2/team/app/manifests/{garbage.top.digest}")
     expect(deleted.status == 202, f"DELETE on a full disk: {deleted}")
     world.wait_until(lambda: disk.free_bytes() >= 3 * LAYER, "collection gives back what was deleted", 30)
