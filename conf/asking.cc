@@ -21,7 +21,7 @@ int fail(const Error& error) {
 enum class As { owner, self };  // whom root opens the folder as
 
 // What the process that serves the folder answers, or `words` of the folder itself if none does. One that is not there is not made.
-int tell(const Config& config, const Result<LocalReply>& asked, As as, const std::function<Result<std::string>(store::Store&)>& words) {
+int tell(Config config, const Result<LocalReply>& asked, As as, const std::function<Result<std::string>(store::Store&)>& words) {
   if (asked) {
     (asked->status == 200 ? std::cout : std::cerr) << asked->text;
     return asked->status == 200 ? 0 : 1;

@@ -20,10 +20,13 @@ Result<> check_folder(const Config& config) {
   return failure(Error::Kind::not_found, config.data.string() + " is no data folder");
 }
 
-Result<> become_owner(const Config& config) {
+Result<> become_owner(Config& config) {
   struct stat found {};
   if (::geteuid() != 0 || ::stat((config.data / "catalog").c_str(), &found) != 0 || found.st_uid == 0) return {};
-  if (::setgroups(0, nullptr) == 0 && ::setgid(found.st_gid) == 0 && ::setuid(found.st_uid) == 0) return {};
+  if (::chdir(config.data.c_str()) == 0 && ::setgroups(0, nullptr) == 0 && ::setgid(found.st_gid) == 0 && ::setuid(found.st_uid) == 0) {
+    config.data = ".";
+    return {};
+  }
   return failure(Error::Kind::internal, "become the owner of " + config.data.string() + ": " + std::generic_category().message(errno));
 }
 

@@ -2,6 +2,7 @@
 An upload is there for its lease, and is really uploaded again after it. `gc --dry-run` and `why` say so in words, served or not."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -147,6 +148,7 @@ def main(world):
     two.push("newer", platforms("newer"))
     registry.stop()
     said_of_a_folder_that_nobody_serves(registry)
+    said_to_root_of_a_folder_behind_roots_own(registry)
 
 
 def said_of_a_folder_that_nobody_serves(registry):
@@ -158,6 +160,18 @@ def said_of_a_folder_that_nobody_serves(registry):
     expect_words(plan, "now: private/team/two:b (not among the last 1, pushed ", "and what only it needs")
     expect_words(plan, "if room is needed: private/team/two:newer (cache, last used ")
     expect_words(told(registry, "why", "team/two:newer"), "cache: goes when room is needed", "private/team/two:newer names ")
+
+
+def said_to_root_of_a_folder_behind_roots_own(registry):
+    """As a service with a dynamic user has it: the folder is another user's, and what is above it is closed to that one."""
+    owner = 64999
+    for path in [registry.data, *registry.data.rglob("*")]:
+        os.chown(path, owner, owner, follow_symlinks=False)
+    registry.data.parent.chmod(0o700)
+    expect_words(told(registry, "why", "team/two:newer"), "private/team/two:newer names ")
+    expect_words(told(registry, "gc", "--dry-run"), "now: private/team/two:b ")
+    others = [path for path in registry.data.rglob("*") if path.lstat().st_uid != owner]
+    expect(not others, f"left behind as root's: {others}")
 
 
 if __name__ == "__main__":
