@@ -137,7 +137,9 @@ class Layout {
   Result<> give_welcome(const store::ManifestContent::Child& child) {
     const auto here = store_.catalog().parent_in(child.digest, repository_, Reach::disk);
     if (!here) return failure(here.error());
-    return *here ? give_blob(child.digest) : Result<>();
+    auto given = *here ? give_blob(child.digest) : Result<>();
+    if (!given && given.error().kind == Error::Kind::not_found) return {};
+    return given;
   }
 
   Result<> give_blob(const Digest& digest) {

@@ -213,7 +213,7 @@ Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, R
   auto chunk = chunk_of(exchange);
   if (!chunk) co_return failure(chunk.error());
   auto turn = co_await uploads_.take_turn(path.name, path.upload_id);
-  if (!turn) co_return failure(turn.error());
+  if (!turn) co_return co_await answer_again(exchange, path, turn.error(), context);
   exchange.at("receiving");
   auto appended = co_await uploads_.append(*turn, exchange, *chunk);
   if (!appended) {
@@ -223,6 +223,17 @@ Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, R
   exchange.at("storing the blob");
   auto blob = co_await uploads_.commit(*turn, *path.query.digest);
   co_return reply_committed(exchange, path, blob, context);
+}
+
+// The end of an upload that ended before: its client has not seen the answer, maybe because a proxy lost it, and sends the same once more.
+Task<Result<>> RegistryPushes::answer_again(Exchange& exchange, const OciPath& path, Error error, RequestContext& context) {
+  if (!uploads_.has_become(path.name, path.upload_id, *path.query.digest)) co_return failure(error);
+  auto job = [&store = parts_.store, key = key_of(path), digest = *path.query.digest] { return store.mount_blob(key, key.repository, digest); };
+  auto held = co_await parts_.workers.run(std::move(job));
+  if (!held) co_return failure(held.error());
+  if (!*held) co_return failure(error);
+  reply_created(exchange, context, path, *path.query.digest);
+  co_return Result<>();
 }
 
 Task<Result<>> RegistryPushes::cancel(Exchange& exchange, const OciPath& path, RequestContext& context) {

@@ -50,6 +50,7 @@ class RegistryPushes {
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
   proxy::Task<Result<bool>> mount(const OciPath& path);
   proxy::Task<Result<>> upload_whole(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
+  proxy::Task<Result<>> answer_again(proxy::Exchange& exchange, const OciPath& path, Error error, RequestContext& context);
   proxy::Task<Result<std::string>> read_manifest_body(proxy::Exchange& exchange);
   proxy::Task<Result<Pushed>> understand(Bytes bytes, std::string content_type, std::optional<store::Digest> asked);
   proxy::Task<Result<>> store_manifest(proxy::Exchange& exchange, const OciPath& path, Pushed pushed, RequestContext& context);

@@ -19,6 +19,7 @@ namespace {
 constexpr std::string_view kRecordPrefix = "upload-";  // the name of a session in the store: of its record and of its partial file
 constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;     // a client may claim any length
 constexpr int64_t kRetryAfterS = 1;
+constexpr size_t kEndsMax = 1'000;  // of sessions that have become a blob, as remembered
 
 std::string record_id(const std::string& id) { return std::string(kRecordPrefix) + id; }
 
@@ -214,7 +215,16 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
     if (!session->busy) forget(session);
     co_return failure(progress.error());
   }
+  if (!session->busy) close_if_spare(session);
   co_return progress->received;
+}
+
+// To be asked about is not to be needed: what was refused goes on making room.
+void Uploads::close_if_spare(const Shared& session) {
+  auto job = [file = session->file] {
+    if (file->partial && file->partial->is_spare) file->partial.reset();
+  };
+  parts_.workers.give(session->strand, std::move(job));
 }
 
 // Behind what a request before may have left with a worker.
@@ -303,7 +313,10 @@ Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
 Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
   const auto held = parts_.buffers.take_anyway(piece.size());
   const auto size = piece.size();
-  auto job = [file = session->file, bytes = std::move(piece)] { return file->partial->writer->append(bytes); };
+  auto job = [file = session->file, bytes = std::move(piece)] {
+    file->partial->is_spare = false;
+    return file->partial->writer->append(bytes);
+  };
   auto appended = co_await parts_.workers.run(session->strand, std::move(job));
   if (appended) {
     session->received += size;
@@ -342,7 +355,17 @@ Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   auto job = [&store = parts_.store, file = session->file, key = session->repository, digest] { return commit_file(store, *file, key, digest); };
   auto blob = co_await parts_.workers.run(session->strand, std::move(job));
   forget(session);
+  if (blob) remember_end(*session, digest);
   co_return blob;
+}
+
+void Uploads::remember_end(const Session& session, const Digest& digest) {
+  ends_.push_back(std::pair(std::pair(session.repository.repository, session.id), digest));
+  if (ends_.size() > kEndsMax) ends_.pop_front();
+}
+
+bool Uploads::has_become(const std::string& repository, const std::string& id, const Digest& digest) const {
+  return std::find(ends_.rbegin(), ends_.rend(), std::pair(std::pair(repository, id), digest)) != ends_.rend();
 }
 
 Task<Result<>> Uploads::cancel(Turn& turn) {

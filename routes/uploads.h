@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -81,6 +82,8 @@ class Uploads {
   // Makes a blob of what was received, synced. `corrupt` if it is not `digest`: the session is gone then; else it lives on.
   // Once begun it is finished, also if the Task is destroyed.
   proxy::Task<Result<store::Blob>> commit(Turn& turn, store::Digest digest);
+  // Whether it did so a while ago. Forgotten at a restart, and when many have followed.
+  bool has_become(const std::string& repository, const std::string& id, const store::Digest& digest) const;
   proxy::Task<Result<>> cancel(Turn& turn);
   // The same where nobody can wait for it.
   void abandon(const Turn& turn);
@@ -104,6 +107,8 @@ class Uploads {
   proxy::Task<Result<>> resume(Shared session);
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
   proxy::Task<Result<>> spare(Shared session);
+  void close_if_spare(const Shared& session);
+  void remember_end(const Session& session, const store::Digest& digest);
   proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, Pour& pour, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
@@ -115,7 +120,9 @@ class Uploads {
   std::string route_;
   UploadSettings settings_;
   std::random_device random_;
-  std::map<std::pair<std::string, std::string>, Shared> open_;  // by repository and id
+  using Name = std::pair<std::string, std::string>;  // repository and id
+  std::map<Name, Shared> open_;
+  std::deque<std::pair<Name, store::Digest>> ends_;  // the latest last
 };
 
 }  // namespace breakwater::routes

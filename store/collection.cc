@@ -44,7 +44,7 @@ Result<size_t> Store::collect(size_t looks_max) {
   if (!looks) return failure(looks.error());
   looked_to_ = looks->size() < looks_max ? std::nullopt : std::optional(looks->back());
   for (const Look& look : *looks) {
-    auto dead = look_at(look);
+    auto dead = look_at(look, false);
     if (!dead) {
       // One that cannot be decided now must not keep the others waiting.
       log_.error("look_failed", {{"digest", look.digest.text()}, {"error", dead.error().message}});
@@ -64,8 +64,8 @@ Result<> Store::postpone(const Look& look, Time until) {
   return catalog_->write(std::move(batch), Durability::buffered);
 }
 
-// What went to the trash, if it did.
-Result<std::optional<Store::Trashed>> Store::look_at(const Look& look) {
+// What went to the trash, if it did. Only leases are kept if `room_is_needed`.
+Result<std::optional<Store::Trashed>> Store::look_at(const Look& look, bool room_is_needed) {
   const std::lock_guard lock(change_of(look.digest));
   const std::lock_guard references(references_);
   const auto uses = uses_of(look.digest);
@@ -74,12 +74,12 @@ Result<std::optional<Store::Trashed>> Store::look_at(const Look& look) {
   if (uses->empty()) leases_.release(look.digest);
   const Removal removal(leases_, look.digest);
   if (!removal.is_begun()) {
-    if (auto postponed = postpone(look, leases_.until(look.digest)); !postponed) return failure(postponed.error());
+    if (auto postponed = postpone(look, std::max(look.due, leases_.until(look.digest))); !postponed) return failure(postponed.error());
     return std::nullopt;
   }
   Catalog::Batch batch;
   batch.remove_look(look.due, look.digest);
-  const auto manifests = collect_manifests(batch, look.digest);
+  const auto manifests = collect_manifests(batch, look.digest, room_is_needed ? Time::max() : clock_.now());
   if (!manifests) return failure(manifests.error());
   if (*manifests > 0) {
     // Its next look, which this has queued, finds what is left: links and the file.
@@ -98,8 +98,8 @@ Result<Store::Uses> Store::uses_of(const Digest& digest) const {
   return Uses{*std::move(links), *std::move(parents)};
 }
 
-// Takes it out of the registries' repositories where it is dead; out of how many.
-Result<size_t> Store::collect_manifests(Catalog::Batch& batch, const Digest& digest) {
+// Takes it out of the registries' repositories where it is dead and its time has come by `now`; out of how many.
+Result<size_t> Store::collect_manifests(Catalog::Batch& batch, const Digest& digest, Time now) {
   const auto manifests = catalog_->manifests_of(digest);
   if (!manifests) return failure(manifests.error());
   size_t dead = 0;
@@ -108,6 +108,10 @@ Result<size_t> Store::collect_manifests(Catalog::Batch& batch, const Digest& dig
     const auto alive = is_alive(manifest);
     if (!alive) return failure(alive.error());
     if (*alive) continue;
+    if (manifest.record.kept_until > now) {
+      batch.put_look(manifest.record.kept_until, digest);
+      continue;
+    }
     if (auto removed = unrefer(batch, manifest); !removed) return failure(removed.error());
     ++dead;
     log_.debug("manifest_collected", {{"repository", manifest.repository.repository}, {"digest", digest.text()}});
@@ -222,6 +226,20 @@ const RetentionPolicy& Store::policy_for(const RepositoryKey& repository) const 
 // Until when a manifest stays that nothing names any more, unless room is needed.
 Time Store::untagged_until(const RepositoryKey& repository, const Digest& digest) const {
   return std::max(clock_.now() + policy_for(repository).untagged_after.value_or(settings_.lease), leases_.until(digest));
+}
+
+// Queues the look at what has no tag from now on. Looks are anybody's, so a promise is noted in the manifest too.
+Result<> Store::leave_untagged(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest) {
+  const Time until = untagged_until(repository, digest);
+  batch.put_look(until, digest);
+  if (!policy_for(repository).untagged_after) return {};
+  const auto manifest = catalog_->manifest(repository, digest, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  if (!*manifest) return {};
+  ManifestRecord record = **manifest;
+  record.kept_until = until;
+  batch.put_manifest(repository, digest, record);
+  return {};
 }
 
 Result<size_t> Store::apply_retention() {

@@ -51,6 +51,15 @@ Result<bool> is_there(const Catalog& catalog, const Digest& digest) {
 
 std::string name_text(const RepositoryKey& repository) { return repository.route + "/" + repository.repository; }
 
+// The longest that untagged_after keeps it, in whatever repository.
+Result<Time> promised_until(const Catalog& catalog, const Digest& digest) {
+  const auto manifests = catalog.manifests_of(digest);
+  if (!manifests) return failure(manifests.error());
+  Time until{};
+  for (const NamedManifest& manifest : *manifests) until = std::max(until, manifest.record.kept_until);
+  return until;
+}
+
 }  // namespace
 
 // The lines of one answer, each below what it belongs to.
@@ -145,7 +154,8 @@ Result<> Store::tell_what_keeps(Explanation& explanation, size_t depth, const Re
   }
   const auto due = last_look(*catalog_, digest);
   if (!due) return failure(due.error());
-  const Time now = clock_.now(), until = due->value_or(Time()), leased = leases_.until(digest);
+  const Time promised = *manifest ? (*manifest)->kept_until : Time();
+  const Time now = clock_.now(), until = std::max(due->value_or(Time()), promised), leased = leases_.until(digest);
   const bool is_kept = *manifest && policy_for(repository).untagged_after && until > std::max(now, leased);
   if (is_kept) {
     explanation.add(depth, "nothing names it: untagged_after keeps it until " + time_text(until));
@@ -218,7 +228,9 @@ Result<> Store::tell_dead(Explanation& explanation) {
       const auto there = is_there(*catalog_, look.digest);
       if (!there) return failure(there.error());
       if (!*there) continue;
-      const Time until = std::max(look.due, leases_.until(look.digest));
+      const auto promised = promised_until(*catalog_, look.digest);
+      if (!promised) return failure(promised.error());
+      const Time until = std::max({look.due, leases_.until(look.digest), *promised});
       const std::string when = until > clock_.now() ? "after " + time_text(until) : "now";
       explanation.add(0, when + ": " + look.digest.text() + " (no tag and no manifest needs it)");
     }

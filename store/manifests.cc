@@ -28,7 +28,11 @@ Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& dige
 
 Result<std::vector<Digest>> Store::push_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
                                                  const std::vector<std::string>& tags) {
-  // Asked before anything is stored, and so that the answer under the lock comes from memory.
+  // Asked before anything is stored, and so that the answer under the lock comes from memory. What has lost its file is not there.
+  for (const ManifestContent::Child& child : content.children) {
+    const auto blob = open_blob(child.digest);
+    if (!blob && blob.error().kind != Error::Kind::not_found) return failure(blob.error());
+  }
   auto missing = missing_children(repository, content);
   if (!missing || !missing->empty()) return missing;
   Put one{repository, digest, bytes, content, tags, true};
@@ -105,6 +109,9 @@ Result<> Store::refer(Put& put) {
   const Time now = clock_.now();
   ManifestRecord record = put.content.record;
   record.pushed_at = now;
+  const bool is_untagged = is_pushed && put.tags.empty();
+  const Time kept_until = is_untagged ? untagged_until(repository, put.digest) : Time();
+  if (is_untagged && policy_for(repository).untagged_after) record.kept_until = kept_until;
   Catalog::Batch batch;
   batch.put_manifest(repository, put.digest, record);
   batch.put_link(put.digest, repository, {now});
@@ -127,9 +134,9 @@ Result<> Store::refer(Put& put) {
   }
   // That was for the case that it does not come so far. Whatever takes a tag from it, or has none for it now, queues one that is due in its time.
   if (put.look_due) batch.remove_look(*put.look_due, put.digest);
-  if (is_pushed && put.tags.empty()) batch.put_look(untagged_until(repository, put.digest), put.digest);
+  if (is_untagged) batch.put_look(kept_until, put.digest);
   // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its subject.
-  if (is_pushed && put.tags.empty()) (void)leases_.take(put.digest, Leases::Kind::delivered);
+  if (is_untagged) (void)leases_.take(put.digest, Leases::Kind::delivered);
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
   // One that was here has had its deliveries: those of now are for others.
   if (!is_pushed || *known) return {};
@@ -146,7 +153,9 @@ Result<> Store::add_tag(Catalog::Batch& batch, const RepositoryKey& repository, 
   TagRecord record{digest, media_type, now, now, now};
   if (*before) record.pulled_at = (*before)->pulled_at;
   const bool is_moved = *before && (*before)->digest != digest;
-  if (is_moved && !is_mirror(repository.route)) batch.put_look(untagged_until(repository, (*before)->digest), (*before)->digest);
+  if (is_moved && !is_mirror(repository.route)) {
+    if (auto left = leave_untagged(batch, repository, (*before)->digest); !left) return left;
+  }
   if (*before && !is_moved && is_mirror(repository.route)) record.set_at = (*before)->set_at;
   batch.put_tag(repository, tag, record, *before);
   return {};

@@ -8,12 +8,13 @@ namespace breakwater::store {
 std::string Store::fill_id(const Digest& digest) { return "fill-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
 
 Store::ReceivedPartial::~ReceivedPartial() {
-  if (writer) store_.keep_partial(route_, std::move(writer), reservation, PartialEnd::keep);
+  if (writer) store_.keep_partial(route_, std::move(writer), reservation, is_spare ? PartialEnd::spare : PartialEnd::keep);
 }
 
 Result<Store::ReceivedPartial> Store::receive(const std::string& route, const std::string& id, Algorithm algorithm) {
   if (auto noted = note_fill(route, id, algorithm); !noted) return failure(noted.error());
-  auto reservation = claim(route, id);
+  bool is_spare = false;
+  auto reservation = claim(route, id, is_spare);
   if (!reservation) return failure(reservation.error());
   const uint64_t claimed = reservation->held();
   auto writer = blobs_.receive(id, algorithm);
@@ -22,10 +23,11 @@ Result<Store::ReceivedPartial> Store::receive(const std::string& route, const st
     // The partial is still there, and on the account of its route again.
     reservation->commit(claimed);
     const std::lock_guard lock(partials_mutex_);
-    idle_partials_[id] = {route, claimed, clock_.now(), false};
+    idle_partials_[id] = {route, claimed, clock_.now(), is_spare};
     return failure(writer.error());
   }
   ReceivedPartial partial(*this, route, *std::move(writer), *std::move(reservation));
+  partial.is_spare = is_spare;
   if (auto grown = grow(partial.reservation, route, partial.writer->written()); !grown) {
     end_partial(std::move(partial), PartialEnd::discard);
     return failure(grown.error());
@@ -34,7 +36,7 @@ Result<Store::ReceivedPartial> Store::receive(const std::string& route, const st
 }
 
 // Takes the partial out of the idle ones, so that it cannot be evicted while it is received.
-Result<Reservation> Store::claim(const std::string& route, const std::string& id) {
+Result<Reservation> Store::claim(const std::string& route, const std::string& id, bool& is_spare) {
   const std::lock_guard room(room_);
   IdlePartial idle;
   {
@@ -42,6 +44,7 @@ Result<Reservation> Store::claim(const std::string& route, const std::string& id
     const auto found = idle_partials_.find(id);
     if (found == idle_partials_.end()) return budget_.reserve(route, 0);
     idle = found->second;
+    is_spare = idle.is_spare;
     idle_partials_.erase(found);
   }
   if (idle.route != route && budget_.shortage(route, idle.bytes).route > 0) (void)make_room(route, idle.bytes);

@@ -135,7 +135,7 @@ std::string encode(const ManifestRecord& record) {
   Encoder encoder;
   encoder.text(record.media_type).number(record.size).flag(record.subject.has_value());
   if (record.subject) encoder.digest(*record.subject);
-  return encoder.text(record.artifact_type).time(record.pushed_at).time(record.pulled_at).take();
+  return encoder.text(record.artifact_type).time(record.pushed_at).time(record.pulled_at).time(record.kept_until).take();
 }
 
 std::string encode(const EdgeRecord& record) { return Encoder().text(record.media_type).number(record.size).flag(record.is_manifest).take(); }
@@ -179,6 +179,7 @@ Result<ManifestRecord> decode<ManifestRecord>(std::string_view bytes) {
   record.artifact_type = in.text();
   record.pushed_at = in.time();
   if (in.more()) record.pulled_at = in.time();
+  if (in.more()) record.kept_until = in.time();
   return checked(in, std::move(record), "manifest");
 }
 

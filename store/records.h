@@ -39,6 +39,7 @@ struct ManifestRecord {
   std::string artifact_type;
   Time pushed_at{};
   Time pulled_at{};
+  Time kept_until{};  // as untagged_after promised when it was last left without a tag
 };
 
 // edge: child digest, route, repository, parent digest. The parent needs the child, and this is what it says of it.

@@ -64,7 +64,7 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
         done.soon = std::min(done.soon.value_or(*until), *until);
         continue;
       }
-      auto dead = until ? look_at(look) : failure(until.error());
+      auto dead = until ? look_at(look, true) : failure(until.error());
       if (!dead) {
         // One that cannot be decided must not keep the others from making room. It stays for collect(), which postpones it.
         log_.error("look_failed", {{"digest", look.digest.text()}, {"error", dead.error().message}});

@@ -36,7 +36,9 @@ Result<> Store::drop_tag(const RepositoryKey& repository, const NamedTag& tag) {
   const Digest& digest = tag.record.digest;
   Catalog::Batch batch;
   batch.remove_tag(repository, tag.tag, tag.record);
-  if (!is_mirror(repository.route)) batch.put_look(untagged_until(repository, digest), digest);
+  if (!is_mirror(repository.route)) {
+    if (auto left = leave_untagged(batch, repository, digest); !left) return left;
+  }
   return catalog_->write(std::move(batch), Durability::buffered);
 }
 

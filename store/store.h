@@ -105,6 +105,7 @@ class Store {
 
     std::unique_ptr<BlobWriter> writer;
     Reservation reservation;  // already holds what the partial takes
+    bool is_spare = false;    // it was left so, and is again when this is dropped: for the caller to change once it adds something
 
    private:
     friend class Store;
@@ -362,10 +363,11 @@ class Store {
   Result<size_t> expire_tags(const RepositoryKey& repository, const std::vector<ExpiredTag>& tags);
   const RetentionPolicy& policy_for(const RepositoryKey& repository) const;
   Time untagged_until(const RepositoryKey& repository, const Digest& digest) const;
+  Result<> leave_untagged(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest);
   Result<> postpone(const Look& look, Time until);
-  Result<std::optional<Trashed>> look_at(const Look& look);
+  Result<std::optional<Trashed>> look_at(const Look& look, bool room_is_needed);
   Result<Uses> uses_of(const Digest& digest) const;
-  Result<size_t> collect_manifests(Catalog::Batch& batch, const Digest& digest);
+  Result<size_t> collect_manifests(Catalog::Batch& batch, const Digest& digest, Time now);
   Result<bool> is_alive(const NamedManifest& manifest);
   Result<std::optional<Trashed>> collect_blob(const Digest& digest, const Uses& uses, Catalog::Batch batch);
   Result<Users> collect_links(Catalog::Batch& batch, const Digest& digest, const Uses& uses);
@@ -391,7 +393,7 @@ class Store {
   Result<bool> note_broken(Broken::Thing thing);
 
   // partials.cc
-  Result<Reservation> claim(const std::string& route, const std::string& id);
+  Result<Reservation> claim(const std::string& route, const std::string& id, bool& is_spare);
   Result<> note_fill(const std::string& route, const std::string& id, Algorithm algorithm);
   void keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation, PartialEnd end);
   void forget_upload(const std::string& id);

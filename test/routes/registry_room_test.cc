@@ -75,7 +75,8 @@ TEST_CASE("an upload that meets a full store lives on: when there is room it goe
   CHECK((world.get(blob_path(kRepository, digest_of(content))).body == content));
 }
 
-TEST_CASE("what an upload has received that met a full store makes room for others at once") {
+TEST_CASE("what an upload has received that met a full store makes room for others at once, also when its client has asked how far it came") {
+  const bool asked = GENERATE(false, true);
   RegistryWorld world;
   world.settings.uploads.growth_bytes = 64 << 10;
   world.files.settings.route_bytes_max["private"] = kBound;
@@ -83,6 +84,7 @@ TEST_CASE("what an upload has received that met a full store makes room for othe
   const auto location = world.begin_upload(kRepository);
   check_full(world.patch_streamed(location, large), "private");
   CHECK(world.partial_files() == 1);
+  if (asked) CHECK(world.get(location).status == 204);
   const auto small = content_of(600'000, 22);
   CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(small)), small).status == 201);
   CHECK(world.partial_files() == 0);

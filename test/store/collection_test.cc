@@ -179,6 +179,64 @@ TEST_CASE("what a mirror may serve as well becomes the mirror's") {
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000));
 }
 
+TEST_CASE("what has no tag stays as long as its policy says, whatever else had it looked at") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.repositories = {"team/app"};
+  policy.untagged_after = hours(24);
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const Digest layer = world.upload("layer");
+
+  SECTION("another repository that lost its tag and promises less") {
+    const Digest image = world.push("image", {layer}, {"latest"});
+    world.upload("layer", world.other);
+    REQUIRE(world.store->push_manifest(world.other, image, "image", PushedWorld::content_of("image", {layer}), {"ci"}));
+    world.pass(hours(2));
+    REQUIRE(world.store->remove_tag(world.app, "latest"));
+    REQUIRE(world.store->remove_tag(world.other, "ci"));
+  }
+  SECTION("that it lost a tag before") {
+    world.push("image", {layer}, {"latest"});
+    world.pass(hours(2));
+    REQUIRE(world.store->remove_tag(world.app, "latest"));
+    world.pass(hours(12));
+    world.push("image", {layer}, {"latest"});
+    world.pass(hours(11));
+    REQUIRE(world.store->remove_tag(world.app, "latest"));
+  }
+  SECTION("that it was pushed before") {
+    world.push("image", {layer}, {});
+    world.pass(hours(23));
+    world.push("image", {layer}, {});
+  }
+  SECTION("an index that is gone") {
+    const Digest image = world.push("image", {layer}, {"latest"});
+    const Digest index = world.push("index", {image}, {"multi"});
+    world.pass(hours(2));
+    REQUIRE(world.store->remove_tag(world.app, "latest"));
+    REQUIRE(world.store->remove_manifest(world.app, index));
+  }
+  SECTION("a tag that went back and forth") {
+    const Digest another = world.upload("another layer");
+    world.push("image", {layer}, {"latest"});
+    world.push("another", {another}, {"latest"});
+    world.push("image", {layer}, {"latest"});
+    world.pass(hours(20));
+    world.push("another", {another}, {"latest"});
+  }
+  for (int hour = 0; hour < 23; ++hour) {
+    world.pass(hours(1));
+    world.collect();
+  }
+  CHECK(world.has_manifest(digest_of("image")));
+  CHECK(world.has_blob(layer));
+  world.pass(hours(2));
+  world.collect();
+  CHECK_FALSE(world.has_manifest(digest_of("image")));
+  CHECK_FALSE(world.has_blob(layer));
+}
+
 TEST_CASE("what has no tag stays as long as its policy says, from when it lost it or was pushed without") {
   PushedWorld world;
   RetentionPolicy policy;

@@ -1,6 +1,7 @@
 // What a registry of our own takes in, tells, and removes on request.
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
@@ -22,6 +23,17 @@ TEST_CASE("a manifest is stored only when all that it needs is in its repository
   REQUIRE(missing);
   CHECK(*missing == std::vector<Digest>{elsewhere, nowhere});
   CHECK_FALSE(world.has_manifest(digest_of("image")));
+  CHECK_FALSE(world.has_tag("latest"));
+}
+
+TEST_CASE("what has lost its file is missing, although the catalog knows it") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const std::string hex = layer.hex();
+  REQUIRE(std::filesystem::remove(world.settings.data / "blobs" / "sha256" / hex.substr(0, 2) / hex));
+  const auto missing = world.try_push("image", {layer}, {"latest"});
+  REQUIRE(missing);
+  CHECK(*missing == std::vector<Digest>{layer});
   CHECK_FALSE(world.has_tag("latest"));
 }
 
