@@ -11,6 +11,8 @@
 namespace breakwater::proxy {
 namespace {
 
+constexpr uint64_t kSkippedMax = 64 << 20;  // before a range, of an upstream that sends all
+
 // What has come from upstream and not yet gone to the client: from libcurl's callback to the Task that writes.
 class PassageSink final : public Sink {
  public:
@@ -171,7 +173,7 @@ class HoldBack {
 Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size, bool may_skip) {
   Continuation piece;
   piece.size = last - first + 1;
-  if (head.status == 200 && may_skip && size && head.length.value_or(*size) == *size) {
+  if (head.status == 200 && may_skip && first <= kSkippedMax && size && head.length.value_or(*size) == *size) {
     piece.skip = first;
     return piece;
   }
@@ -322,6 +324,10 @@ Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest r
   const Piece piece(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
   PieceSent sent;
   for (uint32_t attempts = 0; sent.bytes < length;) {
+    if (piece.is_overtaken(sent.bytes)) {
+      sent.error = Error(Error::Kind::unavailable, "not asked for", 0);
+      break;
+    }
     const auto before = sent.bytes;
     auto ended = co_await attempt_piece(exchange, origin, request, headers, piece, sent.bytes);
     if (ended || sent.bytes == length) break;
@@ -330,7 +336,7 @@ Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest r
     const auto again_at = loop_.now() + Millis(delay.value_or(0));
     const bool too_late = !exchange.started() && again_at >= piece.first_byte_by;
     while (delay && !too_late && other != nullptr && !piece.is_overtaken(sent.bytes) && loop_.now() < again_at) co_await other->progress.wait_until(again_at);
-    if (!delay || too_late || piece.is_overtaken(sent.bytes)) {
+    if (!delay || too_late) {
       sent.error = ended.error();
       break;
     }

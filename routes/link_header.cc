@@ -34,14 +34,24 @@ bool name_next(std::string_view parameters) {
   return false;
 }
 
-// The target of the first link in `text` whose relation is "next"; null if there is none.
+// Where the next link begins: behind a comma that is not quoted.
+size_t end_of_link(std::string_view text, size_t from) {
+  bool quoted = false;
+  for (size_t i = from; i < text.size(); ++i) {
+    if (text[i] == '"') quoted = !quoted;
+    if (text[i] == ',' && !quoted) return i;
+  }
+  return std::string_view::npos;
+}
+
+// The target of the first link in `text` whose relation is "next"; null if there is none, and empty if there is no telling.
 std::optional<std::string_view> next_target(std::string_view text) {
   while (true) {
     const size_t open = text.find('<');
     if (open == std::string_view::npos) return std::nullopt;
     const size_t close = text.find('>', open);
-    if (close == std::string_view::npos) return std::nullopt;
-    const size_t following = text.find(',', close);
+    if (close == std::string_view::npos) return std::string_view();
+    const size_t following = end_of_link(text, close);
     if (name_next(text.substr(close + 1, following == std::string_view::npos ? following : following - close - 1))) {
       return text.substr(open + 1, close - open - 1);
     }

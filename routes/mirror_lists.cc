@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/collector.h"
 #include "routes/link_header.h"
 #include "routes/media_type.h"
 #include "routes/referrers_filter.h"
@@ -26,18 +27,29 @@ constexpr size_t kStoredReferrersMax = 1'000;  // likewise
 
 bool is_unwell(const Error& error) { return error.kind != Error::Kind::not_found && error.kind != Error::Kind::denied; }
 
-// Upstream had the list a moment ago: that a page of it is missing or refused says nothing about the repository.
+// Upstream had the list a moment ago: that a page of it is missing, refused or cut off says nothing about the repository.
 Error error_between_pages(Error error) {
-  if (!is_unwell(error)) error.kind = Error::Kind::unavailable;
+  if (error.kind != Error::Kind::throttled) error.kind = Error::Kind::unavailable;
   error.message = "upstream's list of referrers broke off: " + error.message;
   return error;
 }
 
-// An upstream without the referrers API says so, and sends nothing that breaks off or is too long.
-bool is_about_a_list(const Error& error) {
-  return error.kind == Error::Kind::unavailable || error.kind == Error::Kind::throttled || error.kind == Error::Kind::corrupt ||
-         error.kind == Error::Kind::too_large;
-}
+// Keeps a page of referrers, and knows of one that does not come to its end that it began as such.
+class ReferrersSink final : public proxy::Sink {
+ public:
+  Result<> head(const proxy::Head& head) override {
+    is_index_ = proxy::same_token(without_parameters(head.headers.get("Content-Type")), kOciIndex);
+    return {};
+  }
+  Result<bool> body(std::span<const char> data) override { return page_.body(data); }
+
+  bool is_index() const { return is_index_; }
+  std::string take() { return page_.take(); }
+
+ private:
+  proxy::Collector page_{kListBytesMax};
+  bool is_index_ = false;
+};
 
 // With a guess at what the container takes beside the bytes.
 uint64_t cost_of(const std::string& key, const std::shared_ptr<const std::string>& body) { return key.size() + body->size() + 256; }
@@ -167,7 +179,8 @@ Task<Result<>> MirrorLists::serve_referrers(Exchange& exchange, std::string repo
 Task<MirrorLists::Answer> MirrorLists::fetch_referrers(std::string repository, Digest digest) {
   auto first = co_await fetch_referrers_page(repository, digest, "");
   if (!first) {
-    if (is_about_a_list(first.error())) co_return failure(first.error());
+    const auto kind = first.error().kind;
+    if (kind == Error::Kind::unavailable || kind == Error::Kind::throttled) co_return failure(first.error());
     co_return co_await fetch_fallback(repository, digest);
   }
   const bool is_index = first->head.status == 200 && proxy::same_token(without_parameters(first->head.headers.get("Content-Type")), kOciIndex);
@@ -180,7 +193,14 @@ Task<Result<proxy::Reply>> MirrorLists::fetch_referrers_page(std::string reposit
   request.headers.add("Accept", std::string(kOciIndex));
   request.timeout_ms = settings_.manifest_timeout_ms;
   request.redirect_is_answer = true;  // out of the registry, to a web page: it has no referrers API, and that other host is not asked
-  co_return co_await parts_.origin.fetch(std::move(request), kListBytesMax);
+  ReferrersSink page;
+  auto head = co_await parts_.origin.download(std::move(request), page);
+  if (!head && page.is_index()) co_return failure(error_between_pages(head.error()));
+  if (!head) co_return failure(head.error());
+  proxy::Reply reply;
+  reply.head = std::move(*head);
+  reply.body = page.take();
+  co_return std::move(reply);
 }
 
 // The pages behind the first. A part of the list must not look like all of it: to a client an absent signature is an answer.

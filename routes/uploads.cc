@@ -210,21 +210,21 @@ Task<Result<>> Uploads::resume(Shared session) {
 
 Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id) {
   auto session = session_of(repository, id);
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id]() -> Result<std::optional<uint64_t>> {
+    if (file->partial) return std::optional<uint64_t>();
+    auto known = recorded_algorithm(store, key, id);
+    if (!known) return failure(known.error());
+    return store.spare_bytes(record_id(id));
+  };
+  // To be asked about is not to be needed: what was refused goes on making room.
+  auto spare = co_await parts_.workers.run(session->strand, std::move(job));
+  if (spare && *spare) co_return **spare;
   auto progress = co_await open(session);
   if (!progress) {
     if (!session->busy) forget(session);
     co_return failure(progress.error());
   }
-  if (!session->busy) close_if_spare(session);
   co_return progress->received;
-}
-
-// To be asked about is not to be needed: what was refused goes on making room.
-void Uploads::close_if_spare(const Shared& session) {
-  auto job = [file = session->file] {
-    if (file->partial && file->partial->is_spare) file->partial.reset();
-  };
-  parts_.workers.give(session->strand, std::move(job));
 }
 
 // Behind what a request before may have left with a worker.
@@ -352,20 +352,26 @@ Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t want
 
 Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   auto session = turn.session_;
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, digest] { return commit_file(store, *file, key, digest); };
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, digest, done = remember_end(*session, digest)] {
+    auto blob = commit_file(store, *file, key, digest);
+    if (blob) *done = true;
+    return blob;
+  };
   auto blob = co_await parts_.workers.run(session->strand, std::move(job));
   forget(session);
-  if (blob) remember_end(*session, digest);
   co_return blob;
 }
 
-void Uploads::remember_end(const Session& session, const Digest& digest) {
-  ends_.push_back(std::pair(std::pair(session.repository.repository, session.id), digest));
+// What is returned becomes true with the blob, also when nobody waits for it any more.
+std::shared_ptr<std::atomic<bool>> Uploads::remember_end(const Session& session, const Digest& digest) {
+  ends_.push_back(End(session.repository.repository, session.id, digest));
   if (ends_.size() > kEndsMax) ends_.pop_front();
+  return ends_.back().done;
 }
 
 bool Uploads::has_become(const std::string& repository, const std::string& id, const Digest& digest) const {
-  return std::find(ends_.rbegin(), ends_.rend(), std::pair(std::pair(repository, id), digest)) != ends_.rend();
+  return std::any_of(ends_.begin(), ends_.end(),
+                     [&](const End& end) { return *end.done && end.id == id && end.digest == digest && end.repository == repository; });
 }
 
 Task<Result<>> Uploads::cancel(Turn& turn) {

@@ -15,6 +15,7 @@
 // Belongs to the loop's thread. Turns must end before the Uploads.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -96,6 +97,13 @@ class Uploads {
  private:
   struct Pour;
   using Shared = std::shared_ptr<Session>;
+  struct End {
+    End(std::string r, std::string i, const store::Digest& d) : repository(std::move(r)), id(std::move(i)), digest(d) {}
+    std::string repository;
+    std::string id;
+    store::Digest digest;
+    std::shared_ptr<std::atomic<bool>> done = std::make_shared<std::atomic<bool>>(false);  // a worker tells
+  };
   struct Progress {
     uint64_t received = 0;  // bytes
     uint64_t granted = 0;   // that the reservation covers
@@ -107,8 +115,7 @@ class Uploads {
   proxy::Task<Result<>> resume(Shared session);
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
   proxy::Task<Result<>> spare(Shared session);
-  void close_if_spare(const Shared& session);
-  void remember_end(const Session& session, const store::Digest& digest);
+  std::shared_ptr<std::atomic<bool>> remember_end(const Session& session, const store::Digest& digest);
   proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, Pour& pour, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
@@ -120,9 +127,8 @@ class Uploads {
   std::string route_;
   UploadSettings settings_;
   std::random_device random_;
-  using Name = std::pair<std::string, std::string>;  // repository and id
-  std::map<Name, Shared> open_;
-  std::deque<std::pair<Name, store::Digest>> ends_;  // the latest last
+  std::map<std::pair<std::string, std::string>, Shared> open_;  // by repository and id
+  std::deque<End> ends_;                                        // the latest last
 };
 
 }  // namespace breakwater::routes

@@ -20,6 +20,7 @@ TEST_CASE("upstream's next page is found under our own path") {
       {R"(</a?p=2>; rel=next)", "", R"(</v2/library/alpine/tags/list?p=2>; rel="next")"},
       {R"(</a?p=2>;REL='next')", "", R"(</v2/library/alpine/tags/list?p=2>; rel="next")"},
       {R"(</a?p=2>; title="x"; Rel = "last Next")", "", R"(</v2/library/alpine/tags/list?p=2>; rel="next")"},
+      {R"(</a?p=2>; title="a, b"; rel="next")", "", R"(</v2/library/alpine/tags/list?p=2>; rel="next")"},
       {R"(</a?p=2>; rel="nextish"; x="rel=next")", "", ""},
       {R"(</a?p=0>; rel="prev")", "", ""},
       {R"(</a>; rel="next")", "", ""},
@@ -33,7 +34,8 @@ TEST_CASE("upstream's next page is found under our own path") {
 }
 
 TEST_CASE("a next page that cannot be asked for is not taken for the end of the list") {
-  for (const std::string link : {R"(</a/page/2>; rel="next")", R"(</a?>; rel="next")", R"(</a?x=a b>; rel=next)", "</a?x=\xc3\xa4>; rel=next"}) {
+  for (const std::string link :
+       {R"(</a/page/2>; rel="next")", R"(</a?>; rel="next")", R"(</a?x=a b>; rel=next)", R"(</a?p=2; rel="next")", "</a?x=\xc3\xa4>; rel=next"}) {
     INFO(link);
     CHECK_FALSE(next_page_query(link));
   }

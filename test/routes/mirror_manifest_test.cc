@@ -420,6 +420,24 @@ TEST_CASE("referrers come from upstream's API, filtered when it did not filter")
   CHECK(some.headers.get("OCI-Filters-Applied") == "artifactType");
 }
 
+TEST_CASE("an upstream without the referrers API is asked for the tag in its place, however it says so") {
+  const auto subject = digest_of("subject");
+  const auto path = "/v2/library/alpine/referrers/" + subject.text();
+  const auto tag = "sha256-" + subject.hex();
+  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"digest":")" + digest_of("a").text() +
+                            R"(","size":1,"artifactType":"a/a"}]})";
+  for (const auto& fault : {Fault::reply(404), Fault::reply(405), Fault::reply(406), Fault::reply(501), Fault::html(),
+                            Fault::reply(200, {{"Content-Type", "application/json"}}, "{\"page\":1")}) {
+    INFO(fault.canned.status);
+    MirrorWorld world;
+    world.hub.manifest(kRepository, tag, std::string(routes::kOciIndex), index);
+    world.hub.always(path, fault);
+    const auto answer = world.get(path);
+    CHECK(answer.status == 200);
+    CHECK(answer.body.find(digest_of("a").text()) != std::string::npos);
+  }
+}
+
 TEST_CASE("a list of referrers that is not whole is an error, and not taken for that of an upstream without the API") {
   const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
   const std::string type(routes::kOciIndex);
