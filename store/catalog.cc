@@ -260,7 +260,6 @@ struct Catalog::Impl {
   std::atomic<bool> is_broken = false;    // nobody writes until it is mended
   std::atomic<uint64_t> mended = 0;       // how often
   std::mutex mending;                     // who does that, and all below
-  bool is_to_be_unmarked = false;         // the first thing to write: that it is not clean any more
   uint64_t room_at_failure = UINT64_MAX;  // bytes; when it was tried last
   std::chrono::steady_clock::time_point failed_at{};
 
@@ -351,7 +350,7 @@ struct Catalog::Impl {
     options.sync = sync;
     const uint64_t known = mended;
     auto status = write([&] { return db->Write(options, batch); });
-    if (!status.ok() && mend(known)) status = write([&] { return db->Write(options, batch); });
+    if (!status.ok() && mend(known, status)) status = write([&] { return db->Write(options, batch); });
     if (!status.ok()) return failure(error_of(status, "write the catalog"));
     return {};
   }
@@ -362,15 +361,17 @@ struct Catalog::Impl {
     return is_broken ? rocksdb::Status::NoSpace() : write_it();
   }
 
-  // Whether it can be written again. `known`: how often it had been mended when the caller found that it could not.
-  bool mend(uint64_t known) {
+  // Whether it can be written again. `known`: how often it had been mended when the caller found that it could not, because of `cause`.
+  bool mend(uint64_t known, const rocksdb::Status& cause) {
     const std::lock_guard alone(mending);
     if (mended != known) return true;
+    // What else may be wrong with a disk is not mended by closing what can be read still.
+    if (!cause.IsNoSpace()) return resume();
     is_broken = true;
     const uint64_t room = room_now();
     const auto now = std::chrono::steady_clock::now();
     if (room <= room_at_failure && now - failed_at < kMendingPause) return false;
-    if (open_anew() && unmark()) {
+    if (open_anew()) {
       room_at_failure = UINT64_MAX;
       failed_at = {};
       ++mended;
@@ -380,6 +381,13 @@ struct Catalog::Impl {
     room_at_failure = room_now();
     failed_at = std::chrono::steady_clock::now();
     return false;
+  }
+
+  bool resume() {
+    const auto used = use(Reach::disk);
+    if (!db->Resume().ok()) return false;
+    ++mended;
+    return true;
   }
 
   bool open_anew() {
@@ -393,15 +401,6 @@ struct Catalog::Impl {
       std::abort();
     }
     return false;
-  }
-
-  bool unmark() {
-    if (!is_to_be_unmarked) return true;
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    if (!db->Delete(options, kCleanKey).ok()) return false;
-    is_to_be_unmarked = false;
-    return true;
   }
 
   // Bytes that the disk has left; none if it does not tell.
@@ -836,11 +835,7 @@ Result<> Catalog::set_clean(bool clean) {
   } else {
     batch.Delete(kCleanKey);
   }
-  auto set = impl_->apply(&batch, true);
-  if (clean || set || set.error().kind != Error::Kind::full) return set;
-  const std::lock_guard alone(impl_->mending);
-  impl_->is_to_be_unmarked = true;
-  return {};
+  return impl_->apply(&batch, true);
 }
 
 Result<> Catalog::set_leases(const SavedLeases& saved) {

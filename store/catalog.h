@@ -149,8 +149,7 @@ class Catalog {
   // Those whose digest begins with `first`, in the order of the digests.
   [[nodiscard]] Result<std::vector<UsedBlob>> blobs_in(Algorithm, uint8_t first, const Malformed& malformed) const;
 
-  // The mark of a clean stop: set last by an orderly end, removed by open's caller before anything is changed. Without room for that its removal
-  // is what is written first when there is some.
+  // The mark of a clean stop: set last by an orderly end, removed by open's caller before anything is changed.
   [[nodiscard]] Result<bool> clean() const;
   [[nodiscard]] Result<> set_clean(bool clean);
 

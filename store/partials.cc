@@ -75,6 +75,13 @@ void Store::end_partial(ReceivedPartial partial, PartialEnd end) {
   forget_upload(id);
 }
 
+std::optional<uint64_t> Store::spare_bytes(const std::string& id) const {
+  const std::lock_guard lock(partials_mutex_);
+  const auto found = idle_partials_.find(id);
+  if (found == idle_partials_.end() || !found->second.is_spare) return std::nullopt;
+  return found->second.bytes;
+}
+
 Result<> Store::drop_partial(const std::string& id) {
   const std::lock_guard room(room_);
   if (auto evicted = evict_partial(id); !evicted) return evicted;

@@ -33,12 +33,14 @@ int64_t number(uint64_t value) { return static_cast<int64_t>(value); }
 Result<> Store::recover() {
   const auto clean = catalog_->clean();
   if (!clean) return failure(clean.error());
-  recovered_.was_clean = *clean;
-  // From here on the catalog may be ahead of its mark, so the mark goes first.
-  if (auto marked = catalog_->set_clean(false); !marked) return marked;
+  const auto marked = take_clean_mark();
+  if (!marked) return failure(marked.error());
+  recovered_.was_clean = *clean && *marked;
+  // From here on the catalog may be ahead of its marks, so they went first; of the second a full disk may not take that.
+  if (auto unmarked = catalog_->set_clean(false); !unmarked && unmarked.error().kind != Error::Kind::full) return unmarked;
   recover_leases();
   if (auto emptied = recover_trash(); !emptied) return emptied;
-  if (auto counted = *clean ? count_blobs() : reconcile_blobs(); !counted) return counted;
+  if (auto counted = recovered_.was_clean ? count_blobs() : reconcile_blobs(); !counted) return counted;
   if (auto partials = recover_partials(); !partials) return partials;
   if (auto dropped = drop_stale_fill_records(); !dropped) return dropped;
   log_.info("store_opened", {{"blobs", number(recovered_.blobs)},

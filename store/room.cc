@@ -103,6 +103,7 @@ uint64_t Store::low_water(const std::string& route) const {
 Result<> Store::evict_mirrored(const std::string& route, uint64_t size, EvictionCandidate::Kind last) {
   size_t blobs_max = kCandidatesAtFirst;
   std::set<std::string> stuck;  // what could not be removed in this call
+  uint64_t unaccounted = 0;     // bytes of those whose files are gone nevertheless
   for (int round = 0; round < kRoundsMax; ++round) {
     const Budget::Shortage needed = budget_.shortage(route, size);
     if (needed.route == 0 && needed.whole == 0) return {};
@@ -129,6 +130,9 @@ Result<> Store::evict_mirrored(const std::string& route, uint64_t size, Eviction
       must_reconcile_ = true;
       log_.error("eviction_failed", {{"what", thing.name()}, {"error", evicted.error().message}});
       stuck.insert(thing.name());
+      if (evicted.error().kind != Error::Kind::full || !thing.blob) continue;
+      unaccounted += on_disk(thing.blob->record.size);
+      if (unaccounted >= std::max(needed.route, needed.whole)) return evicted;
     }
   }
   return {};

@@ -10,6 +10,7 @@ namespace {
 // What the catalog's files may grow by between two measurements: a compaction writes anew what it reads, and the log fills up.
 constexpr uint64_t kCompactionBytesMax = 32ULL << 20;
 constexpr uint64_t kCatalogLogBytesMax = 8ULL << 20;
+constexpr char kCleanMark[] = "clean";
 constexpr uint64_t kHeadroomOfBound = 16;  // but never more than this part of a small store
 
 }  // namespace
@@ -62,8 +63,22 @@ Store::~Store() {
   if (must_reconcile_) return;
   if (ended) ended = catalog_->set_leases(leases_.saved());
   if (ended) ended = catalog_->set_clean(true);
+  if (ended) ended = make_clean_mark();
   // Not fatal: the next start takes its time and looks at every file.
   if (!ended) log_.warning("store_close_failed", {{"error", ended.error().message}});
+}
+
+Result<> Store::make_clean_mark() {
+  const auto mark = disk_.open_for_writing(settings_.data / kCleanMark);
+  return mark ? disk_.sync_directory(settings_.data) : failure(mark.error());
+}
+
+Result<bool> Store::take_clean_mark() {
+  const auto removed = disk_.remove(settings_.data / kCleanMark);
+  if (!removed && removed.error().kind == Error::Kind::not_found) return false;
+  if (!removed) return failure(removed.error());
+  if (auto synced = disk_.sync_directory(settings_.data); !synced) return failure(synced.error());
+  return true;
 }
 
 bool Store::is_mirror(const std::string& route) const {

@@ -121,6 +121,8 @@ class Store {
   // `spare`, but then it is the first thing to go when its route needs room.
   enum class PartialEnd { keep, spare, discard };
   void end_partial(ReceivedPartial partial, PartialEnd end);
+  // The bytes of one that was left `spare` and that nobody is at work on.
+  std::optional<uint64_t> spare_bytes(const std::string& id) const;
   // Removes incoming/<id>, which nobody is at work on, and its upload record.
   [[nodiscard]] Result<> drop_partial(const std::string& id);
   static std::string fill_id(const Digest& digest);  // "fill-sha256-<hex>"
@@ -274,6 +276,9 @@ class Store {
   Result<> adopt(const Digest& digest);
   Result<bool> is_whole(const Digest& digest, uint64_t size);
   Result<std::string> owner_of(const Digest& digest);
+  // The mark of a clean stop is a file besides a key of the catalog: there is room to remove that on any disk.
+  Result<> make_clean_mark();
+  Result<bool> take_clean_mark();
   Result<> recover_trash();
   Result<> recover_partials();
   Result<> drop_stale_fill_records();
@@ -420,7 +425,7 @@ class Store {
   std::mutex references_;
   std::mutex uses_mutex_;
   std::unordered_map<Digest, Time, DigestHash> uses_;
-  std::mutex partials_mutex_;
+  mutable std::mutex partials_mutex_;
   std::map<std::string, IdlePartial> idle_partials_;  // by id
   std::atomic<uint64_t> evicted_ = 0;
   Broken broken_;
