@@ -245,7 +245,7 @@ std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice
 
 }  // namespace
 
-// How long a catalog that could not be opened anew is left alone while the disk has no more room than it had then.
+// How long a catalog that was opened anew, or could not be, is left alone while the disk has no more room than it had then.
 constexpr auto kMendingPause = std::chrono::seconds(2);
 
 // A full disk leaves RocksDB closed for writes, and sometimes with a log that could not be written: to write to that once more, or to sync it,
@@ -256,12 +256,12 @@ struct Catalog::Impl {
   uint64_t cache_bytes = 0;
   Log* log = nullptr;
   std::unique_ptr<rocksdb::DB> db;
-  mutable std::shared_mutex replacing;    // db; shared by all that use it
-  std::atomic<bool> is_broken = false;    // nobody writes until it is mended
-  std::atomic<uint64_t> mended = 0;       // how often
-  std::mutex mending;                     // who does that, and all below
-  uint64_t room_at_failure = UINT64_MAX;  // bytes; when it was tried last
-  std::chrono::steady_clock::time_point failed_at{};
+  mutable std::shared_mutex replacing;  // db; shared by all that use it
+  std::atomic<bool> is_broken = false;  // nobody writes until it is mended
+  std::atomic<uint64_t> mended = 0;     // how often
+  std::mutex mending;                   // who does that, and all below
+  uint64_t room_when_tried = 0;         // bytes that the disk had left
+  std::chrono::steady_clock::time_point tried_at{};
 
   Result<> open() {
     rocksdb::DB* opened = nullptr;
@@ -368,19 +368,18 @@ struct Catalog::Impl {
     // What else may be wrong with a disk is not mended by closing what can be read still.
     if (!cause.IsNoSpace()) return resume();
     is_broken = true;
-    const uint64_t room = room_now();
-    const auto now = std::chrono::steady_clock::now();
-    if (room <= room_at_failure && now - failed_at < kMendingPause) return false;
-    if (open_anew()) {
-      room_at_failure = UINT64_MAX;
-      failed_at = {};
-      ++mended;
-      is_broken = false;
-      return true;
-    }
-    room_at_failure = room_now();
-    failed_at = std::chrono::steady_clock::now();
-    return false;
+    if (room_now() <= room_when_tried && std::chrono::steady_clock::now() - tried_at < kMendingPause) return false;
+    const bool is_open = open_anew();
+    note_try();
+    if (!is_open) return false;
+    ++mended;
+    is_broken = false;
+    return true;
+  }
+
+  void note_try() {
+    room_when_tried = room_now();
+    tried_at = std::chrono::steady_clock::now();
   }
 
   bool resume() {
@@ -434,8 +433,7 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path
   if (auto opened = impl->open(); !opened) {
     if (opened.error().kind != Error::Kind::full || !impl->open_to_read()) return failure(opened.error());
     impl->is_broken = true;
-    impl->room_at_failure = impl->room_now();
-    impl->failed_at = std::chrono::steady_clock::now();
+    impl->note_try();
     if (log != nullptr) log->error("catalog_read_only", {{"error", opened.error().message}});
   }
   return std::unique_ptr<Catalog>(new Catalog(std::move(impl)));
