@@ -13,8 +13,7 @@ namespace breakwater::routes {
 [[nodiscard]] Result<std::string> next_page_query(std::string_view upstream_link);
 
 // `</v2/library/alpine/tags/list?…>; rel="next"` with upstream's query behind `path`, our own; "" if upstream names no next page, or none that
-// can be asked for.
-// `ns` is kept if it is not empty.
+// can be asked for. `ns` is kept if it is not empty.
 std::string relative_link(std::string_view upstream_link, std::string_view path, std::string_view ns);
 
 }  // namespace breakwater::routes
