@@ -427,7 +427,7 @@ TEST_CASE("a closed range far ahead of its fill is whole whatever upstream answe
     ahead->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\nRange: bytes=5000000-5299999\r\n\r\n");
     run_until(world.loop, [&] { return downloads(world, layer) == 2; });
     world.hub.let(600'000);  // the fill is far from there still
-    run_until(world.loop, [&] { return downloads(world, layer) == requests; });
+    run_until(world.loop, [&, due = requests] { return downloads(world, layer) == due; });
     world.hub.let(2 * content.size());
     CHECK(ahead->receive_head().starts_with("HTTP/1.1 206 "));
     CHECK(ahead->receive(300'000) == content.substr(5'000'000, 300'000));
