@@ -234,7 +234,7 @@ void Appliance::Parts::add_metric_sources() {
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());
     routes::report(sink, buffers);
-    routes::report_loop(sink, loop.take_lag_seconds(), workers.queued());
+    routes::report_loop(sink, loop.take_lag_seconds(), workers.queued(), workers.running());
     routes::report_evicted(sink, store->evicted_total());
     routes::report(sink, store->collected());
     routes::report(sink, route_names(config), store->broken());

@@ -49,6 +49,11 @@ size_t Workers::queued() const {
   return jobs_.size() + strand_jobs_;
 }
 
+size_t Workers::running() const {
+  std::lock_guard lock(mutex_);
+  return running_;
+}
+
 void Workers::enqueue(std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand) {
   {
     std::lock_guard lock(mutex_);
@@ -70,10 +75,12 @@ void Workers::work() {
     if (jobs_.empty()) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
+    ++running_;
     lock.unlock();
     job.run();
     job.run = nullptr;  // what the job owns is let go of before the next of its strand begins
     lock.lock();
+    --running_;
     if (job.strand) next_of(job.strand);
   }
 }

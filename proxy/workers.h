@@ -55,7 +55,8 @@ class Workers {
   void give(std::function<void()> job);
   void give(Strand& strand, std::function<void()> job);
 
-  size_t queued() const;  // jobs given and not begun
+  size_t queued() const;   // jobs given and not begun
+  size_t running() const;  // jobs begun and not ended
 
  private:
   struct Job {
@@ -82,6 +83,7 @@ class Workers {
   std::condition_variable wake_;
   std::deque<Job> jobs_;    // may begin now
   size_t strand_jobs_ = 0;  // wait for one of their strand
+  size_t running_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -24,7 +24,7 @@ void report(MetricsSink& sink, const std::string& route, const proxy::ServerStat
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats);
 void report(MetricsSink& sink, const store::Budget& budget);
 void report(MetricsSink& sink, const proxy::Buffers& buffers);
-void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue);
+void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy);
 void report(MetricsSink& sink, const store::Store::Collected& collected);
 void report_evicted(MetricsSink& sink, uint64_t blobs_total);
 // What is broken now, of each of `routes`.

@@ -3,6 +3,8 @@
 #include <event2/buffer.h>
 #include <event2/util.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +35,13 @@ int connect_to(const std::string& address, size_t receive_window) {
   if (connect(fd, generic, static_cast<socklen_t>(length)) != 0) throw std::runtime_error("cannot connect to " + address);
   fcntl(fd, F_SETFL, O_NONBLOCK);
   return fd;
+}
+
+// Bytes that the kernel of the other end has not said it has.
+int unacknowledged(int fd) {
+  int bytes = 0;
+  if (ioctl(fd, SIOCOUTQ, &bytes) != 0) throw std::runtime_error("cannot ask the socket what it has sent");
+  return bytes;
 }
 
 proxy::Task<> poll_until(proxy::Loop& loop, std::function<bool()> condition) {
@@ -66,8 +75,8 @@ void run_some_turns(proxy::Loop& loop) {
 
 RawClient::RawClient(proxy::Loop& loop, const std::string& address, size_t receive_window)
     : loop_(loop),
-      socket_(std::make_unique<proxy::Socket>(loop, connect_to(address, receive_window), receive_window > 0 ? receive_window : kInputBytesMax,
-                                              [this] { failed_ = true; })) {}
+      fd_(connect_to(address, receive_window)),
+      socket_(std::make_unique<proxy::Socket>(loop, fd_, receive_window > 0 ? receive_window : kInputBytesMax, [this] { failed_ = true; })) {}
 
 void RawClient::run_until(const std::function<bool()>& condition) { test::run_until(loop_, condition); }
 
@@ -86,8 +95,13 @@ void RawClient::send_byte_by_byte(std::string_view text) {
 
 void RawClient::send_in_two(std::string_view text, size_t first) {
   send(text.substr(0, first));
-  run_some_turns(loop_);
+  deliver();
   send(text.substr(first));
+}
+
+void RawClient::deliver() {
+  run_until([this] { return over() || (socket_->unsent() == 0 && unacknowledged(fd_) == 0); });
+  run_some_turns(loop_);
 }
 
 std::string RawClient::take(size_t bytes) {
@@ -149,6 +163,11 @@ std::string RawClient::receive_to_end() {
     if (received() == 0) return without_date(std::move(text));
     text += take(received());
   }
+}
+
+bool RawClient::ends() {
+  run_until([this] { return over(); });
+  return received() == 0;
 }
 
 bool RawClient::ended() {

@@ -28,7 +28,9 @@ class RawClient {
   // --- sending
   void send(std::string_view text);
   void send_byte_by_byte(std::string_view text);          // each in a turn of its own
-  void send_in_two(std::string_view text, size_t first);  // the first bytes, a few turns, the rest
+  void send_in_two(std::string_view text, size_t first);  // the first bytes, delivered, then the rest
+  // Until the server's kernel has all that was sent, or the connection is over; and a few turns, for what the server makes of it.
+  void deliver();
 
   // --- receiving; less than asked for if the server ends before
   std::string receive(size_t bytes);
@@ -36,7 +38,8 @@ class RawClient {
   std::string receive_reply();          // head and body, as Content-Length, chunks (left as they are) or the end say
   std::string receive_reply_to_head();  // the reply to a HEAD: no body, whatever its headers say
   std::string receive_to_end();
-  bool ended();  // the server has closed, or does so within a few turns, and all was received
+  bool ends();   // waits until the server has closed: was all received before?
+  bool ended();  // has closed, or does so within a few turns, and all was received
   bool was_reset() const { return failed_; }
   size_t received() const;  // bytes that wait
 
@@ -53,6 +56,7 @@ class RawClient {
   bool over() const;
 
   proxy::Loop& loop_;
+  int fd_;  // the socket's
   bool failed_ = false;
   std::unique_ptr<proxy::Socket> socket_;
 };

@@ -137,6 +137,7 @@ Reply RegistryWorld::ask(std::string_view method, std::string_view target, const
   line_->send(request_text(method, target, headers, body));
   auto reply = reply_of(method == "HEAD" ? line_->receive_reply_to_head() : line_->receive_reply());
   CHECK(reply["X-Content-Type-Options"] == "nosniff");
+  if (reply["Connection"] == "close") line_.reset();
   return reply;
 }
 
@@ -201,7 +202,8 @@ size_t RegistryWorld::requests_running() const { return running_->router.request
 
 void RegistryWorld::settle() {
   run_some_turns(loop);
-  run_until(loop, [this] { return running_->router.requests_running() == 0 && running_->workers.queued() == 0; });
+  const auto& workers = running_->workers;  // they may still be at what nobody waits for any more
+  run_until(loop, [&] { return running_->router.requests_running() == 0 && workers.queued() == 0 && workers.running() == 0; });
   run_some_turns(loop);
 }
 

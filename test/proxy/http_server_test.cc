@@ -190,11 +190,11 @@ TEST_CASE("the connection closes when the client asks for it, and stays open in 
   auto first = world.client();
   first.send("GET /a HTTP/1.1\r\nConnection: close\r\n" + kHost);
   CHECK(first.receive_reply() == hello_to("/a", "Connection: close\r\n"));
-  CHECK(first.ended());
+  CHECK(first.ends());
   auto second = world.client();
   second.send("GET /a HTTP/1.0\r\n\r\n");
   CHECK(second.receive_reply() == hello_to("/a", "Connection: close\r\n"));
-  CHECK(second.ended());
+  CHECK(second.ends());
   auto third = world.client();
   for (int i = 0; i < 2; ++i) {
     third.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
@@ -210,7 +210,7 @@ TEST_CASE("a client that half-closes is still answered") {
   client.end_sending();
   CHECK(client.receive_reply() == hello_to("/a"));
   CHECK(client.receive_reply() == hello_to("/b"));
-  CHECK(client.ended());
+  CHECK(client.ends());
   world.run_until_idle();
 }
 
@@ -593,8 +593,8 @@ TEST_CASE("destroying the server cuts every connection and destroys every Task")
   CHECK(world.alive == 0);
   CHECK(world.buffers.bytes() == 0);
   waiting.receive_to_end();
-  CHECK(waiting.ended());
-  CHECK(idle.ended());
+  CHECK(waiting.ends());
+  CHECK(idle.ends());
 }
 
 TEST_CASE("a draining server closes idle connections, lets busy ones finish, and takes no new ones") {
@@ -607,7 +607,7 @@ TEST_CASE("a draining server closes idle connections, lets busy ones finish, and
   busy.send(get("/waits"));
   busy.receive_head();
   world.server->drain();
-  CHECK(idle.ended());
+  CHECK(idle.ends());
   CHECK_THROWS(world.client());
   CHECK_FALSE(world.server->idle());
   world.going = true;

@@ -64,7 +64,7 @@ TEST_CASE("what others count is reported under its documented name") {
     report(sink, fills);
     report(sink, "ghcr", origin);
     report(sink, "ghcr", server);
-    report_loop(sink, 0.25, 4);
+    report_loop(sink, 0.25, 4, 2);
   });
   CHECK(says(metrics, "breakwater_fills_running 2"));
   CHECK(says(metrics, "breakwater_fill_resumes_total 5"));
@@ -74,6 +74,7 @@ TEST_CASE("what others count is reported under its documented name") {
   CHECK(says(metrics, R"(breakwater_connections{route="ghcr"} 3)"));
   CHECK(says(metrics, "breakwater_loop_lag_seconds 0.25"));
   CHECK(says(metrics, "breakwater_worker_queue 4"));
+  CHECK(says(metrics, "breakwater_workers_busy 2"));
   origin.ratelimit_remaining = 76;
   CHECK(says(metrics, R"(breakwater_upstream_ratelimit_remaining{route="ghcr"} 76)"));
 }

@@ -83,8 +83,7 @@ TEST_CASE("fifty clients asking for one blob cause one download, and all stream 
   CHECK(world.hub.body_bytes_sent() == content.size());
   world.finish_fills();
   clients.clear();
-  run_some_turns(world.loop);
-  CHECK(world.fills().stats().followers == 0);
+  run_until(world.loop, [&] { return world.fills().stats().followers == 0; });
 }
 
 TEST_CASE("a slow reader and one that leaves change nothing for the others, and the fill is finished") {

@@ -30,7 +30,7 @@ class Keeping {
     if (!request.starts_with("HEAD ")) lines.emplace_back("Accept-Encoding: gzip");
     return say(*client_, lines, body);
   }
-  bool ended() { return client_->ended(); }
+  bool ends() { return client_->ends(); }
 
  private:
   std::unique_ptr<RawClient> client_;
@@ -44,7 +44,7 @@ Reply dockerd(RegistryWorld& world, const std::string& request, const std::vecto
   lines.emplace_back("Connection: close");
   auto reply = client(request, lines, body);
   CHECK(reply["Connection"] == "close");
-  CHECK(client.ended());
+  CHECK(client.ends());
   return reply;
 }
 

@@ -43,7 +43,7 @@ enum class Farewell { leave, reset };
 void send_and_go(RegistryWorld& world, const std::string& request, size_t cut, Farewell farewell) {
   auto client = world.connect();
   client->send(std::string_view(request).substr(0, cut));
-  run_some_turns(world.loop);
+  client->deliver();
   farewell == Farewell::leave ? client->leave() : client->reset();
   world.settle();
   CHECK(world.requests_running() == 0);
@@ -201,7 +201,7 @@ TEST_CASE("an upload that is being received does not expire under its client") {
   auto client = world.connect();
   const auto request = request_text("PUT", with_digest(location, digest_of(content)), {}, content);
   client->send(std::string_view(request).substr(0, request.size() - 500));
-  run_some_turns(world.loop);
+  client->deliver();
   world.clock().advance(hours(500));
   world.sweep();
   client->send(std::string_view(request).substr(request.size() - 500));
@@ -230,9 +230,9 @@ TEST_CASE("one request at a time works on a session: the next one waits for the 
   auto first = world.connect(), second = world.connect();
   const auto request = request_text("PATCH", location, chunk(0, 999), content.substr(0, 1000));
   first->send(std::string_view(request).substr(0, request.size() - 500));
-  run_some_turns(world.loop);
+  first->deliver();
   second->send(request_text("PATCH", location, chunk(1000, 1999), content.substr(1000)));
-  run_some_turns(world.loop);
+  second->deliver();
   CHECK(second->received() == 0);
   first->send(std::string_view(request).substr(request.size() - 500));
   CHECK(reply_of(first->receive_reply())["Range"] == "0-999");
@@ -247,9 +247,9 @@ TEST_CASE("a client that takes up its upload again need not wait for the connect
   const auto location = world.begin_upload(kRepository);
   auto lost = world.connect(), next = world.connect();
   lost->send(request_text("PATCH", location, {}, content).substr(0, 50'000));
-  run_some_turns(world.loop);
+  lost->deliver();
   next->send(request_text("PUT", with_digest(location, digest_of(content)), chunk(0, 99'999), content));
-  run_some_turns(world.loop);
+  next->deliver();
   lost->reset();
   const auto refused = reply_of(next->receive_reply());
   CHECK(refused.status == 416);
@@ -265,7 +265,7 @@ TEST_CASE("who waits too long for a session that another works on is told to com
   auto first = world.connect();
   const auto request = request_text("PUT", with_digest(location, digest_of(content)), {}, content);
   first->send(std::string_view(request).substr(0, request.size() - 500));
-  run_some_turns(world.loop);
+  first->deliver();
   for (const auto& reply : {world.patch(location, "x"), world.put(with_digest(location, digest_of(content)), content), world.remove(location)}) {
     CHECK(reply.status == 503);
     CHECK(reply.has("Retry-After"));

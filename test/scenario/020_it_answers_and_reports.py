@@ -85,7 +85,7 @@ def main(world):
     for name in ("breakwater_requests_total", "breakwater_served_bytes_total", "breakwater_fetched_bytes_total", "breakwater_fills_running",
                  "breakwater_fill_followers", "breakwater_fill_resumes_total", "breakwater_fills_discarded_total", "breakwater_store_bytes",
                  "breakwater_store_bytes_max", "breakwater_stale_answers_total", "breakwater_upstream_throttled_until_timestamp_seconds",
-                 "breakwater_buffer_bytes", "breakwater_worker_queue", "process_resident_memory_bytes", "process_cpu_seconds_total"):
+                 "breakwater_buffer_bytes", "breakwater_worker_queue", "breakwater_workers_busy", "process_resident_memory_bytes", "process_cpu_seconds_total"):
         expect(name in samples, f"the metric {name} is missing")
     expect(any(name.startswith("breakwater_loop_lag_seconds") for name in samples), "breakwater_loop_lag_seconds is missing")
     hits = breakwater.metric("breakwater_requests_total", route="dockerhub", method="GET", code="200", cache="hit")
