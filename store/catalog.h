@@ -62,6 +62,8 @@ struct Edge {
   Digest child;
 };
 
+class Database;
+
 class Catalog {
  public:
   // Creates it if it is not there. `cache_bytes` bounds the memory for blocks and memtables together. What RocksDB warns of is told to `log`, if
@@ -136,8 +138,6 @@ class Catalog {
   // The digests that a manifest of the repository names.
   [[nodiscard]] Result<std::vector<Digest>> children(const RepositoryKey&, const Digest& parent) const;
   [[nodiscard]] Result<std::vector<std::string>> upload_ids() const;
-  // Calls `each` for every one; stops when it returns false.
-  [[nodiscard]] Result<> each_manifest(const std::function<bool(const NamedManifest&)>& each) const;
 
   // To walk through everything, in the order of the keys, some steps at a time: what comes behind `position` (empty: from the start), which
   // moves on. Fewer than `limit`: that was the end. What cannot be understood is left out and told to `malformed`. The cache is left to others.
@@ -160,10 +160,10 @@ class Catalog {
   [[nodiscard]] Result<> set_leases(const SavedLeases&);
   [[nodiscard]] Result<std::optional<SavedLeases>> take_leases();
 
-  // How far the scrub is, for the next start.
   // The routes that were mirrors at the last start, or before and have not become registries: what is theirs can be fetched again.
   [[nodiscard]] Result<std::vector<std::string>> mirrors() const;
   [[nodiscard]] Result<> set_mirrors(const std::vector<std::string>& routes);
+  // How far the scrub is, for the next start.
   [[nodiscard]] Result<std::optional<ScrubRecord>> scrub() const;
   [[nodiscard]] Result<> set_scrub(const ScrubRecord&);
 
@@ -171,9 +171,10 @@ class Catalog {
   [[nodiscard]] Result<> flush();
 
  private:
-  struct Impl;
-  explicit Catalog(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Catalog(std::unique_ptr<Database> database);
+  Result<std::vector<Digest>> used_digests(const std::string& prefix, std::string& from, size_t limit) const;
+
+  std::unique_ptr<Database> database_;
 };
 
 }  // namespace breakwater::store
