@@ -5,7 +5,9 @@
 #include <iostream>
 #include <stop_token>
 #include <string>
+#include <utility>
 
+#include "conf/appliance.h"
 #include "conf/local_request.h"
 #include "conf/open_folder.h"
 #include "routes/control.h"
@@ -16,6 +18,21 @@ namespace {
 int fail(const Error& error) {
   std::cerr << error.message << "\n";
   return 1;
+}
+
+// For those who do not serve: what is over a bound stays where it is, for the one who serves to decide.
+Result<> open_to_ask(const Config& config, OpenFolder& folder) {
+  store::LogSettings log_settings = config.log;
+  log_settings.level = "warning";
+  auto log = store::make_log(log_settings);
+  if (!log) return failure(log.error());
+  folder.log = *std::move(log);
+  store::StoreSettings settings = store_settings(config);
+  settings.keeps_bounds = false;
+  auto opened = store::Store::open(settings, *folder.disk, folder.clock, *folder.log);
+  if (!opened) return failure(opened.error());
+  folder.store = *std::move(opened);
+  return {};
 }
 
 enum class As { owner, self };  // whom root opens the folder as
@@ -30,7 +47,7 @@ int tell(Config config, const Result<LocalReply>& asked, As as, const std::funct
   if (auto there = check_folder(config); !there) return fail(there.error());
   if (auto become = as == As::owner ? become_owner(config) : Result<>(); !become) return fail(become.error());
   OpenFolder folder;
-  if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
+  if (auto opened = open_to_ask(config, folder); !opened) return fail(opened.error());
   const auto said = words(*folder.store);
   if (!said) return fail(said.error());
   std::cout << *said << "\n";

@@ -1,5 +1,6 @@
-// The part of Store that backs it up while it is used: first every blob, however long that takes; then, while nothing is removed, the catalog
-// and the blobs that came meanwhile. So each blob that the backup's catalog names is in the backup, and removals wait for a moment only.
+// The part of Store that backs it up while it is used: first every blob, however long that takes, and those that came meanwhile, until they are
+// few; then, while nothing is removed, the catalog and the last of them. So each blob that the backup's catalog names is in the backup, and removals wait for a
+// moment only.
 #include <set>
 #include <utility>
 
@@ -9,6 +10,8 @@ namespace breakwater::store {
 namespace {
 
 constexpr size_t kRecordsAtOnce = 1000;
+constexpr uint64_t kFewBlobs = 50;
+constexpr int kPassesMax = 10;  // where pushes are faster than the backup
 
 }  // namespace
 
@@ -33,7 +36,11 @@ Result<Store::BackedUp> Store::back_up(const std::filesystem::path& to, const st
 
   Backup backup{Blobs(disk_, part), stop};
   if (auto made = backup.blobs.prepare(); !made) return failure(made.error());
-  if (auto given = give_blobs(backup); !given) return failure(given.error());
+  for (int pass = 0; pass < kPassesMax; ++pass) {
+    const uint64_t before = backup.done.blobs;
+    if (auto given = give_blobs(backup); !given) return failure(given.error());
+    if (backup.done.blobs - before <= kFewBlobs) break;
+  }
   {
     const std::scoped_lock nothing_goes(collecting_, room_);
     if (auto written = catalog_->checkpoint(part / "catalog"); !written) return failure(written.error());

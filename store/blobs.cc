@@ -26,8 +26,18 @@ BlobWriter::~BlobWriter() {
   if (is_partial_) leave_incoming();
 }
 
+Result<bool> BlobWriter::catch_up(uint64_t bytes_max) {
+  const uint64_t bytes = std::min(bytes_max, written_ - hashed_);
+  const auto hashed = hash_file(hasher_, hashed_, bytes);
+  if (!hashed) return failure(hashed.error());
+  hashed_ += *hashed;
+  if (*hashed < bytes) count(hashed_);  // it has become shorter
+  return hashed_ == written_;
+}
+
 Result<> BlobWriter::append(std::span<const char> data) {
   assert(is_partial_ && !verified_);
+  if (auto caught_up = catch_up(UINT64_MAX); !caught_up) return failure(caught_up.error());
   if (auto wrote = blobs_.disk_.write(*file_, written_, data); !wrote) {
     // What did arrive is cut off again, so that the file takes no more than what is counted. If that fails too, the next append
     // overwrites it.
@@ -36,15 +46,27 @@ Result<> BlobWriter::append(std::span<const char> data) {
   }
   hasher_.update(data);
   count(written_ + data.size());
+  hashed_ = written_;
+  return {};
+}
+
+Result<> BlobWriter::rewind(uint64_t bytes) {
+  assert(is_partial_ && !verified_);
+  if (bytes >= written_) return {};
+  if (auto cut = blobs_.disk_.truncate(*file_, bytes); !cut) return cut;
+  count(bytes);
+  hasher_ = Hasher(algorithm_);
+  hashed_ = 0;
   return {};
 }
 
 Result<> BlobWriter::verify(const Digest& digest) {
   assert(is_partial_ && !verified_);
+  if (auto caught_up = catch_up(UINT64_MAX); !caught_up) return failure(caught_up.error());
   Hasher hasher = std::exchange(hasher_, Hasher(algorithm_));
   if (digest.algorithm() != algorithm_) {
     hasher = Hasher(digest.algorithm());
-    const auto hashed = hash_file(hasher, written_);
+    const auto hashed = hash_file(hasher, 0, written_);
     if (!hashed) return failure(hashed.error());
     if (*hashed != written_) return failure(Error::Kind::corrupt, "the partial " + id_ + " has become shorter");
   }
@@ -85,25 +107,19 @@ void BlobWriter::discard() {
   leave_incoming();
 }
 
-Result<uint64_t> BlobWriter::hash_file(Hasher& hasher, uint64_t size) {
+Result<uint64_t> BlobWriter::hash_file(Hasher& hasher, uint64_t first, uint64_t bytes) {
+  if (bytes == 0) return 0;
   std::vector<char> buffer(kHashBufferBytes);
   uint64_t hashed = 0;
-  while (hashed < size) {
-    const size_t piece = static_cast<size_t>(std::min<uint64_t>(buffer.size(), size - hashed));
-    const auto got = blobs_.disk_.read(*file_, hashed, {buffer.data(), piece});
+  while (hashed < bytes) {
+    const size_t piece = static_cast<size_t>(std::min<uint64_t>(buffer.size(), bytes - hashed));
+    const auto got = blobs_.disk_.read(*file_, first + hashed, {buffer.data(), piece});
     if (!got) return failure(got.error());
     hasher.update({buffer.data(), *got});
     hashed += *got;
     if (*got < piece) break;
   }
   return hashed;
-}
-
-Result<> BlobWriter::resume() {
-  const auto hashed = hash_file(hasher_, UINT64_MAX);
-  if (!hashed) return failure(hashed.error());
-  count(*hashed);
-  return {};
 }
 
 void BlobWriter::count(uint64_t written) {
@@ -186,13 +202,14 @@ Result<std::unique_ptr<BlobWriter>> Blobs::receive(const std::string& id, Algori
     if (!receiving_.insert(id).second) return failure(Error::Kind::conflict, id + " is being received already");
   }
   auto file = disk_.open_for_writing(path_of_partial(id));
-  if (!file) {
+  const auto found = file ? disk_.stat(path_of_partial(id)) : failure(file.error());
+  if (!found) {
     const std::lock_guard lock(mutex_);
     receiving_.erase(id);
-    return failure(file.error());
+    return failure(found.error());
   }
   std::unique_ptr<BlobWriter> writer(new BlobWriter(*this, *std::move(file), id, algorithm));
-  if (auto resumed = writer->resume(); !resumed) return failure(resumed.error());
+  writer->count(found->size);
   return writer;
 }
 
@@ -278,6 +295,7 @@ Result<std::vector<Digest>> Blobs::list(Algorithm algorithm, uint8_t first) {
 }
 
 Result<FileStat> Blobs::stat(const Digest& digest) { return disk_.stat(path_of(digest)); }
+Result<FileStat> Blobs::stat_trashed(const Digest& digest) { return disk_.stat(path_of_trashed(digest)); }
 
 Result<std::vector<Blobs::Partial>> Blobs::partials() {
   const auto files = disk_.list(root_ / "incoming");

@@ -46,8 +46,12 @@ class BlobWriter {
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
 
+  // Hashes what a partial file held when it was opened, some bytes at a time; true when that is done. append() and verify() do what is left of it.
+  [[nodiscard]] Result<bool> catch_up(uint64_t bytes_max);
   // After an error nothing of `data` counts as written, and the same piece may be appended again.
   [[nodiscard]] Result<> append(std::span<const char> data);
+  // Throws away what is behind the first `bytes`.
+  [[nodiscard]] Result<> rewind(uint64_t bytes);
   uint64_t written() const { return written_; }
   const std::string& id() const { return id_; }
   // Sees what has been appended, and stays open after commit() and discard().
@@ -74,9 +78,8 @@ class BlobWriter {
  private:
   friend class Blobs;
   BlobWriter(class Blobs& blobs, SharedFile file, std::string id, Algorithm algorithm);
-  // Hashes what the file holds from its beginning, up to `size` bytes or its end; the number of bytes hashed.
-  Result<uint64_t> hash_file(Hasher& hasher, uint64_t size);
-  Result<> resume();
+  // Hashes what the file holds from `first` on, up to `bytes` or its end; the number of bytes hashed.
+  Result<uint64_t> hash_file(Hasher& hasher, uint64_t first, uint64_t bytes);
   void count(uint64_t written);
   void leave_incoming();
 
@@ -86,6 +89,7 @@ class BlobWriter {
   Algorithm algorithm_;
   Hasher hasher_;
   uint64_t written_ = 0;
+  uint64_t hashed_ = 0;
   std::optional<Digest> verified_;
   bool synced_ = false;
   bool sync_failed_ = false;
@@ -104,7 +108,7 @@ class Blobs {
   // `not_found` if absent. `corrupt` if the file has not `size` bytes: it is then removed, because a short blob is no blob.
   [[nodiscard]] Result<Blob> open(const Digest& digest, uint64_t size);
 
-  // Begins to receive into incoming/<id>, or goes on where a partial of that id ended: what is there is hashed again.
+  // Begins to receive into incoming/<id>, or goes on where a partial of that id ended: what is there is hashed again, by catch_up().
   // One writer per id at a time: `conflict` for a second one.
   [[nodiscard]] Result<std::unique_ptr<BlobWriter>> receive(const std::string& id, Algorithm algorithm);
 
@@ -132,6 +136,7 @@ class Blobs {
   // those whose digest begins with `first`.
   [[nodiscard]] Result<std::vector<Digest>> list(Algorithm algorithm, uint8_t first);
   [[nodiscard]] Result<FileStat> stat(const Digest& digest);
+  [[nodiscard]] Result<FileStat> stat_trashed(const Digest& digest);
   [[nodiscard]] Result<std::vector<Partial>> partials();
   [[nodiscard]] Result<std::vector<Digest>> trashed();
   [[nodiscard]] Result<> remove_partial(const std::string& id);

@@ -13,6 +13,12 @@ namespace {
 
 tl::unexpected<Error> malformed_key() { return failure(Error::Kind::corrupt, "a malformed key in the catalog"); }
 
+// The first key behind all that begin with `prefix`, which ends with a name: the end of a name is a 0, and no name holds that.
+std::string behind_name(std::string prefix) {
+  prefix.back() = '\1';
+  return prefix;
+}
+
 }  // namespace
 
 Catalog::Catalog(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -177,8 +183,7 @@ Result<bool> Catalog::has_manifests(const RepositoryKey& repository) const {
 
 Result<std::vector<std::string>> Catalog::repositories(const std::string& route, const std::string& last, size_t limit) const {
   const std::string prefix = repository_prefix(route);
-  // One seek a repository: behind its name, whose end is a 0, comes whatever begins with the name and a 1.
-  const auto behind = [&](const std::string& name) { return prefix + name + '\1'; };
+  const auto behind = [&](const std::string& name) { return behind_name(prefix + name + '\0'); };
   std::vector<std::string> names;
   if (limit == 0) return names;
   auto leapt = database_->leap(prefix, last.empty() ? prefix : behind(last), [&](std::string_view key) -> Result<std::string> {
@@ -206,6 +211,34 @@ Result<std::vector<Parent>> Catalog::parents(const Digest& child) const {
   });
   if (!scanned) return failure(scanned.error());
   return parents;
+}
+
+Result<std::vector<RepositoryKey>> Catalog::repositories_naming(const Digest& child) const {
+  const std::string prefix = edge_prefix(child);
+  std::vector<RepositoryKey> repositories;
+  auto leapt = database_->leap(prefix, prefix, [&](std::string_view key) -> Result<std::string> {
+    KeyReader in(key, prefix.size());
+    repositories.push_back(in.repository());
+    if (in.failed()) return malformed_key();
+    return behind_name(edge_prefix(child, repositories.back()));
+  });
+  if (!leapt) return failure(leapt.error());
+  return repositories;
+}
+
+Result<std::set<std::string>> Catalog::routes_of(const Digest& digest) const {
+  std::set<std::string> routes;
+  for (const std::string& prefix : {link_prefix(digest), edge_prefix(digest)}) {
+    auto leapt = database_->leap(prefix, prefix, [&](std::string_view key) -> Result<std::string> {
+      KeyReader in(key, prefix.size());
+      const std::string route = in.name();
+      if (in.failed()) return malformed_key();
+      routes.insert(route);
+      return behind_name(prefix + route + '\0');
+    });
+    if (!leapt) return failure(leapt.error());
+  }
+  return routes;
 }
 
 Result<std::vector<RepositoryKey>> Catalog::links(const Digest& blob) const {

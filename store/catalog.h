@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,10 @@ class Catalog {
   [[nodiscard]] Result<std::vector<std::string>> repositories(const std::string& route, const std::string& last, size_t limit) const;
   [[nodiscard]] Result<bool> has_manifests(const RepositoryKey&) const;
   [[nodiscard]] Result<std::vector<Parent>> parents(const Digest& child) const;
+  // Those of which a manifest names `child`: one step each, however many of their manifests do.
+  [[nodiscard]] Result<std::vector<RepositoryKey>> repositories_naming(const Digest& child) const;
+  // Those that have a link to it, or of which a manifest names it. Likewise.
+  [[nodiscard]] Result<std::set<std::string>> routes_of(const Digest&) const;
   [[nodiscard]] Result<std::vector<RepositoryKey>> links(const Digest& blob) const;
   // In the order of their digests, after `last`.
   [[nodiscard]] Result<std::vector<NamedReferrer>> referrers(const RepositoryKey&, const Digest& subject, const std::optional<Digest>& last,

@@ -40,9 +40,11 @@ Result<size_t> Store::collect(size_t looks_max) {
   if (!collecting) return 0;
   leases_.prune();
   // What has been done leaves its key behind for a while: a pass walks over those once, not in each of its steps.
-  const auto looks = catalog_->looks(clock_.now(), looks_max, looked_to_);
+  const auto queued = catalog_->looks(clock_.now(), looks_max, looked_to_);
+  if (!queued) return failure(queued.error());
+  looked_to_ = queued->size() < looks_max ? std::nullopt : std::optional(queued->back());
+  const auto looks = drop_repeated(*queued);
   if (!looks) return failure(looks.error());
-  looked_to_ = looks->size() < looks_max ? std::nullopt : std::optional(looks->back());
   for (const Look& look : *looks) {
     auto dead = look_at(look, false);
     if (!dead) {
@@ -54,7 +56,24 @@ Result<size_t> Store::collect(size_t looks_max) {
     }
   }
   if (auto emptied = empty_trash(); !emptied) return failure(emptied.error());
-  return looks->size();
+  return queued->size();
+}
+
+// The first of each digest: it does for all that are due. The others leave the queue before it is done, so that one queued meanwhile stays.
+Result<std::vector<Look>> Store::drop_repeated(const std::vector<Look>& looks) {
+  std::set<Digest> seen;
+  std::vector<Look> first;
+  Catalog::Batch batch;
+  for (const Look& look : looks) {
+    if (seen.insert(look.digest).second) {
+      first.push_back(look);
+    } else {
+      batch.remove_look(look.due, look.digest);
+    }
+  }
+  if (batch.empty()) return first;
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
+  return first;
 }
 
 Result<> Store::postpone(const Look& look, Time until) {
@@ -93,9 +112,9 @@ Result<std::optional<Store::Trashed>> Store::look_at(const Look& look, bool room
 Result<Store::Uses> Store::uses_of(const Digest& digest) const {
   auto links = catalog_->links(digest);
   if (!links) return failure(links.error());
-  auto parents = catalog_->parents(digest);
-  if (!parents) return failure(parents.error());
-  return Uses{*std::move(links), *std::move(parents)};
+  auto needing = catalog_->repositories_naming(digest);
+  if (!needing) return failure(needing.error());
+  return Uses{*std::move(links), *std::move(needing)};
 }
 
 // Takes it out of the registries' repositories where it is dead and its time has come by `now`; out of how many.
@@ -164,8 +183,7 @@ Result<std::optional<Store::Trashed>> Store::collect_blob(const Digest& digest, 
 
 // Removes the links of registries that nothing but the lease has kept, and says who needs the blob still.
 Result<Store::Users> Store::collect_links(Catalog::Batch& batch, const Digest& digest, const Uses& uses) {
-  std::set<RepositoryKey> needing;
-  for (const Parent& parent : uses.parents) needing.insert(parent.repository);
+  std::set<RepositoryKey> needing(uses.needing.begin(), uses.needing.end());
   for (const RepositoryKey& repository : uses.links) {
     const auto manifest = catalog_->manifest(repository, digest, Reach::disk);
     if (!manifest) return failure(manifest.error());
@@ -255,7 +273,14 @@ Result<size_t> Store::apply_retention() {
       const auto tags = catalog_->tags({route, name}, "", SIZE_MAX);
       if (!tags) return failure(tags.error());
       seen += tags->size();
-      auto expired = expire_tags({route, name}, expired_tags(policy_of(policies, name), *tags, clock_.now()));
+      const RetentionPolicy& policy = policy_of(policies, name);
+      std::set<Digest> subjects;
+      for (const Digest& subject : subjects_of(policy, *tags)) {
+        const auto manifest = catalog_->manifest({route, name}, subject, Reach::disk);
+        if (!manifest) return failure(manifest.error());
+        if (*manifest) subjects.insert(subject);
+      }
+      auto expired = expire_tags({route, name}, expired_tags(policy, *tags, subjects, clock_.now()));
       if (!expired) return expired;
       removed += *expired;
       at = name;

@@ -64,7 +64,8 @@ FileStat facts_of(const struct stat& found) {
           static_cast<uint64_t>(found.st_blocks) * 512,
           Time(std::chrono::duration_cast<std::chrono::milliseconds>(modified)),
           S_ISDIR(found.st_mode),
-          {found.st_dev, found.st_ino}};
+          {found.st_dev, found.st_ino},
+          static_cast<uint64_t>(found.st_nlink)};
 }
 
 class PosixDisk final : public Disk {

@@ -53,6 +53,7 @@ struct FileStat {
   Time modified{};
   bool is_directory = false;
   std::pair<uint64_t, uint64_t> id{};  // of the file, whatever its names: device and inode
+  uint64_t names = 1;                  // that it has: with more than one nothing is freed when one goes
 };
 
 class Disk {

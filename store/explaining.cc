@@ -51,6 +51,17 @@ Result<bool> is_there(const Catalog& catalog, const Digest& digest) {
 
 std::string name_text(const RepositoryKey& repository) { return repository.route + "/" + repository.repository; }
 
+// Of these manifests those that the repository has.
+Result<std::set<Digest>> held_of(const Catalog& catalog, const RepositoryKey& repository, const std::set<Digest>& digests) {
+  std::set<Digest> held;
+  for (const Digest& digest : digests) {
+    const auto manifest = catalog.manifest(repository, digest, Reach::disk);
+    if (!manifest) return failure(manifest.error());
+    if (*manifest) held.insert(digest);
+  }
+  return held;
+}
+
 // The longest that untagged_after keeps it, in whatever repository.
 Result<Time> promised_until(const Catalog& catalog, const Digest& digest) {
   const auto manifests = catalog.manifests_of(digest);
@@ -123,7 +134,11 @@ std::string Store::policy_text(const RepositoryKey& repository, const std::strin
   if (is_mirror(repository.route)) return {};
   const RetentionPolicy& policy = policy_for(repository);
   if (is_protected(policy, tag)) return ", protected";
-  return is_cache(policy, tag) ? ", cache: goes when room is needed" : "";
+  if (is_cache(policy, tag)) return ", cache: goes when room is needed";
+  const auto subject = subject_of_tag(tag);
+  if (!subject || !(policy.keep_last || policy.keep_for)) return {};
+  const auto manifest = catalog_->manifest(repository, *subject, Reach::disk);
+  return manifest && *manifest ? ", stays as long as " + subject->text() + " is here" : "";
 }
 
 // Tags, parents up to their tags, the subject.
@@ -173,6 +188,8 @@ Result<std::vector<std::string>> Store::plan() {
   if (auto told = tell_dead(explanation); !told) return failure(told.error());
   for (std::string& line : explanation.later) explanation.add(0, std::move(line));
   for (const auto& [route, use] : budget_.routes()) {
+    const uint64_t over = is_mirror(route) ? budget_.shortage(route, 0).route : 0;
+    if (over > 0) explanation.add(0, "if room is needed: " + std::to_string(over) + " bytes of the mirror " + route + ", which is over its bound");
     if (is_mirror(route)) continue;
     const auto tags = cache_tags(route);
     if (!tags) return failure(tags.error());
@@ -195,11 +212,13 @@ Result<> Store::tell_expired(Explanation& explanation) {
         const auto tags = catalog_->tags({route, name}, "", SIZE_MAX);
         if (!tags) return failure(tags.error());
         const RetentionPolicy& policy = policy_of(policies, name);
-        for (const ExpiredTag& tag : expired_tags(policy, *tags, clock_.now())) {
+        const auto subjects = held_of(*catalog_, {route, name}, subjects_of(policy, *tags));
+        if (!subjects) return failure(subjects.error());
+        for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, clock_.now())) {
           explanation.add(0, "now: " + name_text({route, name}) + ":" + tag.tag.tag + " (" + tag.reason + ") and what only it needs");
         }
         // If no push comes before that.
-        for (const ExpiredTag& tag : expired_tags(policy, *tags, Time::max())) {
+        for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, Time::max())) {
           const Time when = tag.tag.record.set_at + policy.keep_for.value_or(Time::duration());
           if (when <= clock_.now()) continue;
           explanation.add_later("after " + time_text(when) + ": " + name_text({route, name}) + ":" + tag.tag.tag + " (keep_for, pushed " +

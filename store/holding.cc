@@ -7,18 +7,18 @@
 namespace breakwater::store {
 
 // Empty if it is just being collected, and waiting for that would block.
-std::optional<Leases::Ticket> Store::take_lease(const Digest& digest, Leases::Kind kind, Reach reach) {
-  auto ticket = leases_.take(digest, kind);
+std::optional<Leases::Ticket> Store::take_lease(const RepositoryKey& repository, const Digest& digest, Leases::Kind kind, Reach reach) {
+  auto ticket = leases_.take(digest, kind, repository);
   while (!ticket && reach == Reach::disk) {
     // Whoever removes it holds this.
     { const std::lock_guard lock(change_of(digest)); }
-    ticket = leases_.take(digest, kind);
+    ticket = leases_.take(digest, kind, repository);
   }
   return ticket;
 }
 
 Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach, Leases::Kind lease) {
-  const auto ticket = take_lease(digest, lease, reach);
+  const auto ticket = take_lease(repository, digest, lease, reach);
   if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
   const auto find = [&]() -> Result<Blob> {
     const auto served = may_serve(repository, digest, reach);
@@ -33,7 +33,7 @@ Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& dig
 }
 
 Result<Store::HeldManifest> Store::hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach, Leases::Kind lease) {
-  const auto ticket = take_lease(digest, lease, reach);
+  const auto ticket = take_lease(repository, digest, lease, reach);
   if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
   const auto record = catalog_->manifest(repository, digest, reach);
   // Its bytes may be lost, and then nobody must be told that it is there: a client that has it pushes it anew.
@@ -63,7 +63,7 @@ Result<Store::HeldManifest> Store::hold_tag(const RepositoryKey& repository, con
 }
 
 Result<bool> Store::mount_blob(const RepositoryKey& to, const std::string& from, const Digest& digest) {
-  const auto ticket = take_lease(digest, Leases::Kind::delivered, Reach::disk);
+  const auto ticket = take_lease(to, digest, Leases::Kind::delivered, Reach::disk);
   auto mounted = link_from(to, from, digest);
   if (!mounted || !*mounted) leases_.undo(digest, *ticket);
   if (!mounted || !*mounted) return mounted;

@@ -9,6 +9,26 @@ constexpr size_t kBucketsAtOnce = 1024;
 
 }  // namespace
 
+void Leases::Lease::deliver(const RepositoryKey& repository) {
+  ++deliveries;
+  for (auto& [to, times] : delivered_to) {
+    if (to == repository) {
+      ++times;
+      return;
+    }
+  }
+  delivered_to.emplace_back(repository, 1);
+}
+
+void Leases::Lease::fulfil(const RepositoryKey& repository) {
+  uint64_t known = 0;
+  for (const auto& [to, times] : delivered_to) known += times;
+  const auto mine = std::find_if(delivered_to.begin(), delivered_to.end(), [&](const auto& one) { return one.first == repository; });
+  if (mine == delivered_to.end() && deliveries <= known) return;  // each was another's
+  if (mine != delivered_to.end() && --mine->second == 0) delivered_to.erase(mine);
+  if (--deliveries == 0) delivered = {};
+}
+
 void Leases::resume(const SavedLeases& saved) {
   // None is longer than one that is granted now, whatever the clock of before said.
   const Time latest = clock_.now() + length_;
@@ -32,7 +52,7 @@ SavedLeases Leases::saved() const {
   return saved;
 }
 
-std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind) {
+std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind, const RepositoryKey& repository) {
   const Time now = clock_.now();
   const std::lock_guard lock(mutex_);
   if (going_.contains(digest)) return std::nullopt;
@@ -40,7 +60,7 @@ std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind) {
   Lease& lease = at->second;
   Time& until = kind == Kind::delivered ? lease.delivered : lease.told;
   until = std::max(until, now + (kind == Kind::glance ? std::min(kGlance, length_) : length_));
-  if (kind == Kind::delivered) ++lease.deliveries;
+  if (kind == Kind::delivered) lease.deliver(repository);
   lease.ticket = ++last_ticket_;
   lease.is_first = is_new;
   return last_ticket_;
@@ -52,11 +72,10 @@ void Leases::undo(const Digest& digest, Ticket ticket) {
   if (at != leases_.end() && at->second.ticket == ticket && at->second.is_first) leases_.erase(at);
 }
 
-void Leases::fulfil(const Digest& digest) {
+void Leases::fulfil(const Digest& digest, const RepositoryKey& repository) {
   const std::lock_guard lock(mutex_);
   const auto at = leases_.find(digest);
-  if (at == leases_.end() || at->second.deliveries == 0) return;
-  if (--at->second.deliveries == 0) at->second.delivered = {};
+  if (at != leases_.end()) at->second.fulfil(repository);
 }
 
 void Leases::note_new(const Digest& digest) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "store/clock.h"
@@ -42,18 +43,18 @@ class Leases {
   enum class Kind {
     told,      // a HEAD of a digest, a manifest that was read: for the whole length
     glance,    // a HEAD of a tag: its GET follows at once, or it was a push that looked at what it is about to replace
-    delivered  // an upload or a mount: for the whole length, or until a manifest has come that needs it, one for each: see fulfil()
+    delivered  // an upload or a mount: for the whole length, or until a manifest has come to that repository that needs it, one for each: see fulfil()
   };
   static constexpr Time::duration kGlance = std::chrono::seconds(5);
 
   // Names one take(), to undo it.
   using Ticket = uint64_t;
-  // Empty while it is being removed: wait for that, and look again whether it is there.
-  std::optional<Ticket> take(const Digest& digest, Kind kind);
+  // Empty while it is being removed: wait for that, and look again whether it is there. `repository` is where it was delivered to.
+  std::optional<Ticket> take(const Digest& digest, Kind kind, const RepositoryKey& repository = {});
   // Nobody was told after all. Nothing happens if it was taken again meanwhile.
   void undo(const Digest& digest, Ticket ticket);
-  // The manifest for which it was delivered is here, and keeps it from now on.
-  void fulfil(const Digest& digest);
+  // The manifest for which it was delivered to the repository is here, and keeps it from now on.
+  void fulfil(const Digest& digest, const RepositoryKey& repository = {});
 
   // It was not there before: nobody was told of it but by this process.
   void note_new(const Digest& digest);
@@ -73,6 +74,10 @@ class Leases {
 
  private:
   struct Lease : LeaseRecord {
+    void deliver(const RepositoryKey& repository);
+    void fulfil(const RepositoryKey& repository);
+
+    std::vector<std::pair<RepositoryKey, uint64_t>> delivered_to;  // how often; of those from before a restart it is not known
     Ticket ticket = 0;
     bool is_first = false;  // there was none when it was taken last
   };

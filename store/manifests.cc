@@ -136,12 +136,12 @@ Result<> Store::refer(Put& put) {
   if (put.look_due) batch.remove_look(*put.look_due, put.digest);
   if (is_untagged) batch.put_look(kept_until, put.digest);
   // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its subject.
-  if (is_untagged) (void)leases_.take(put.digest, Leases::Kind::delivered);
+  if (is_untagged) (void)leases_.take(put.digest, Leases::Kind::delivered, repository);
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
   // One that was here has had its deliveries: those of now are for others.
   if (!is_pushed || *known) return {};
-  for (const ManifestContent::Child& child : put.content.children) leases_.fulfil(child.digest);
-  for (const Digest& child : welcome) leases_.fulfil(child);
+  for (const ManifestContent::Child& child : put.content.children) leases_.fulfil(child.digest, repository);
+  for (const Digest& child : welcome) leases_.fulfil(child, repository);
   return {};
 }
 

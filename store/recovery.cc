@@ -190,8 +190,13 @@ Result<> Store::recover_partials() {
   if (!partials) return failure(partials.error());
   for (const Blobs::Partial& partial : *partials) {
     const auto record = catalog_->upload(partial.id, Reach::disk);
-    if (!record) return failure(record.error());
-    if (partial.stat.size == 0 || (!*record && !is_fill(partial.id))) {
+    const bool is_unreadable = !record && record.error().kind == Error::Kind::corrupt;
+    if (!record && !is_unreadable) return failure(record.error());
+    if (is_unreadable) {
+      log_.error("upload_lost", {{"upload", partial.id}, {"error", record.error().message}});
+      forget_upload(partial.id);
+    }
+    if (is_unreadable || partial.stat.size == 0 || (!*record && !is_fill(partial.id))) {
       ++recovered_.files_removed;
       if (auto removed = blobs_.remove_partial(partial.id); !removed) return removed;
       continue;

@@ -27,7 +27,7 @@ bool Store::has_room(const std::string& route, uint64_t size) const {
 // `full`, with the time to wait, if something dead is kept by a short lease only.
 Result<> Store::collect_for_room(const std::string& route, uint64_t size) {
   const std::lock_guard collecting(collecting_);
-  while (!has_room(route, size)) {
+  while (can_cure(route, size)) {
     const auto done = look_at_all(route, size);
     if (!done) return failure(done.error());
     if (done->removed_any) continue;
@@ -44,20 +44,21 @@ Result<Time> Store::leased_until(const Look& look) const {
   const Time now = clock_.now();
   const Time until = leases_.until(look.digest);
   if (until <= now || look.due > now) return until;
-  const auto uses = uses_of(look.digest);
-  if (!uses) return failure(uses.error());
-  return uses->empty() ? now : until;
+  const auto routes = catalog_->routes_of(look.digest);
+  if (!routes) return failure(routes.error());
+  return routes->empty() ? now : until;
 }
 
 // One pass through the queue of looks, due or not, until there is room.
 Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t size) {
   LooksDone done;
   std::optional<Look> last;
-  while (!has_room(route, size)) {
+  while (can_cure(route, size)) {
     const auto looks = catalog_->looks(Time::max(), kLooksAtOnce, last);
     if (!looks) return failure(looks.error());
     if (looks->empty()) break;
     last = looks->back();
+    const bool is_for_disk = is_short_of_disk(size);
     for (const Look& look : *looks) {
       const auto until = leased_until(look);
       if (until && *until > clock_.now()) {
@@ -73,7 +74,13 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
       done.removed_any = true;  // the look, and maybe what it was at
       if (*dead) trash_.push_back(**std::move(dead));
     }
+    std::vector<std::pair<uint64_t, bool>> gone;  // bytes, and whether they had another name
+    for (const Trashed& one : is_for_disk ? trash_ : std::vector<Trashed>()) {
+      const auto file = blobs_.stat_trashed(one.digest);
+      gone.emplace_back(on_disk(one.bytes), file && file->names > 1);
+    }
     if (auto emptied = empty_trash(); !emptied) return failure(emptied.error());
+    for (const auto& [bytes, has_other_name] : gone) note_gone(bytes, has_other_name);
   }
   return done;
 }
@@ -100,13 +107,12 @@ Result<> Store::evict_stale_uploads(const std::string& route, uint64_t size) {
 }
 
 Result<> Store::evict_cache_tags(const std::string& route, uint64_t size) {
-  // What can never fit must not empty the caches first.
-  if (has_room(route, size) || on_disk(size) > std::min(budget_.of(route).bytes_max, budget_.whole().bytes_max)) return {};
+  if (!can_cure(route, size)) return {};
   const uint64_t wanted = size + low_water(route);
   auto tags = cache_tags(route);
   if (!tags) return failure(tags.error());
   for (const CacheTag& tag : *tags) {
-    if (has_room(route, wanted)) return {};
+    if (!can_cure(route, wanted)) return {};
     // What was imported just now, or pushed, is needed by somebody.
     if (leases_.until(tag.record.digest) > clock_.now()) continue;
     const auto removed = remove_unchanged(tag.repository, {tag.tag, tag.record});

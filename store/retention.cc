@@ -17,6 +17,8 @@ std::string age_text(Time::duration age) {
   return told(floor<seconds>(age).count(), " seconds ago");
 }
 
+bool lets_any_go(const RetentionPolicy& policy) { return policy.keep_last || policy.keep_for; }
+
 }  // namespace
 
 bool matches_any(std::span<const std::string> patterns, const std::string& name) {
@@ -34,20 +36,46 @@ bool is_protected(const RetentionPolicy& policy, const std::string& tag) { retur
 
 bool is_cache(const RetentionPolicy& policy, const std::string& tag) { return !is_protected(policy, tag) && matches_any(policy.cache_tags, tag); }
 
-std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags, Time now) {
+std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags, const std::set<Digest>& subjects, Time now) {
   std::vector<ExpiredTag> expired;
-  if (!policy.keep_last && !policy.keep_for) return expired;
-  std::erase_if(tags, [&](const NamedTag& tag) { return is_protected(policy, tag.tag); });
+  if (!lets_any_go(policy)) return expired;
+  std::erase_if(tags, [&](const NamedTag& tag) {
+    const auto subject = subject_of_tag(tag.tag);
+    return is_protected(policy, tag.tag) || (subject && subjects.contains(*subject));
+  });
   std::stable_sort(tags.begin(), tags.end(), [](const NamedTag& a, const NamedTag& b) { return a.record.set_at > b.record.set_at; });
+  // Of those that are as old as the last that is kept none is older than the other: they stay with it.
+  const size_t last = std::min<size_t>(policy.keep_last.value_or(0), tags.size());
+  const auto kept_since = last > 0 ? tags[last - 1].record.set_at : Time::max();
   for (size_t i = 0; i < tags.size(); ++i) {
     const Time::duration age = now - tags[i].record.set_at;
-    if (policy.keep_last && i < *policy.keep_last) continue;
+    if (tags[i].record.set_at >= kept_since) continue;
     if (policy.keep_for && age < *policy.keep_for) continue;
     std::string reason;
     if (policy.keep_last) reason = "not among the last " + std::to_string(*policy.keep_last) + ", ";
     expired.push_back({std::move(tags[i]), reason + "pushed " + age_text(age)});
   }
   return expired;
+}
+
+std::set<Digest> subjects_of(const RetentionPolicy& policy, std::span<const NamedTag> tags) {
+  std::set<Digest> subjects;
+  if (!lets_any_go(policy)) return subjects;
+  for (const NamedTag& tag : tags) {
+    if (const auto subject = subject_of_tag(tag.tag)) subjects.insert(*subject);
+  }
+  return subjects;
+}
+
+std::optional<Digest> subject_of_tag(std::string_view tag) {
+  const size_t dash = tag.find('-'), dot = std::min(tag.find('.'), tag.size());
+  const std::string_view kind = tag.substr(dot);
+  const bool is_known = kind.empty() || kind == ".sig" || kind == ".att" || kind == ".sbom";
+  if (!is_known || dash > dot) return std::nullopt;
+  std::string text(tag.substr(0, dot));
+  text[dash] = ':';
+  const auto digest = Digest::parse(text);
+  return digest ? std::optional(*digest) : std::nullopt;
 }
 
 }  // namespace breakwater::store

@@ -13,6 +13,7 @@ constexpr uint64_t kMarginBytes = 16ULL << 20;
 constexpr uint64_t kMarginOfTotal = 8;  // but never more than this part of a small file system
 
 constexpr uint64_t kLowWaterOfBound = 64;
+constexpr uint64_t kSizeMax = UINT64_MAX / 2;  // an upstream may name any length
 
 constexpr size_t kCandidatesAtFirst = 64;
 constexpr size_t kCandidatesGrowth = 8;
@@ -20,13 +21,18 @@ constexpr size_t kCandidatesMax = kCandidatesAtFirst * 8 * 8 * 8;  // of each ro
 // Each round decides anew, because somebody may have begun to read what was chosen.
 constexpr int kRoundsMax = 12;
 
+// A file that has another name, of a backup maybe, frees nothing when it goes. After so many in a row nothing goes for the disk's own bound
+// until the disk has got back what they held, or a while has passed.
+constexpr size_t kInVainMax = 4;
+constexpr auto kInVainPause = std::chrono::hours(1);
+
 }  // namespace
 
 Result<Reservation> Store::reserve(const std::string& route, uint64_t size) {
   const std::lock_guard lock(room_);
   measure_disk_bound();
   auto reservation = budget_.reserve(route, size);
-  if (reservation || reservation.error().kind != Error::Kind::full) return reservation;
+  if (reservation || reservation.error().kind != Error::Kind::full || !can_ever_fit(route, size, 0)) return reservation;
   if (auto made = make_room(route, size); !made) return failure(made.error());
   return budget_.reserve(route, size);
 }
@@ -36,10 +42,16 @@ Result<> Store::grow(Reservation& reservation, const std::string& route, uint64_
   const std::lock_guard lock(room_);
   measure_disk_bound();
   auto grown = reservation.grow(size);
-  const bool is_countable = size <= UINT64_MAX / 2;  // an upstream may name any length
-  if (grown || grown.error().kind != Error::Kind::full || !is_countable) return grown;
+  if (grown || grown.error().kind != Error::Kind::full || !can_ever_fit(route, size, reservation.held())) return grown;
   if (auto made = make_room(route, on_disk(size) - reservation.held()); !made) return made;
   return reservation.grow(size);
+}
+
+// Whether it would fit if all else were gone. `held` bytes of it are taken already. If not, nothing need go for it.
+bool Store::can_ever_fit(const std::string& route, uint64_t size, uint64_t held) const {
+  if (size > kSizeMax || on_disk(size) > budget_.of(route).bytes_max) return false;
+  const uint64_t taken = budget_.whole().taken();  // asked first: others may give back some at any moment
+  return budget_.shortage(route, on_disk(size) - held).whole <= taken - held;
 }
 
 // What all our files may take before the file system is full is what they take now and what it has left. What they take is asked before
@@ -56,7 +68,10 @@ void Store::measure_disk_bound() {
     }
     if (budget_.whole().stored != stored) continue;
     const uint64_t margin = std::min(std::max(kMarginBytes, growth_), space->total / kMarginOfTotal);
-    budget_.set_disk_bound(std::max(ours + space->available, margin) - margin);
+    ours_and_free_ = ours + space->available;
+    budget_.set_disk_bound(std::max(ours_and_free_, margin) - margin);
+    const bool is_back = ours_and_free_ >= in_vain_.ours_and_free + in_vain_.bytes / 2;
+    if (in_vain_.files > 0 && (is_back || clock_.now() - in_vain_.since >= kInVainPause)) in_vain_ = {};
     return;
   }
 }
@@ -74,20 +89,24 @@ Result<> Store::make_room(const std::string& route, uint64_t size) {
   // A catalog that cannot be written must not keep room from being made.
   if (auto flushed = flush_uses(); !flushed) log_.warning("uses_not_written", {{"error", flushed.error().message}});
   if (has_room(route, size)) return {};
+  // What goes for another bound makes no room on the disk either.
+  if (size > 0 && frees_nothing() && is_short_of_disk(size)) return is_reached(route, size);
+  // Within a mirror's own bound only its own can make room.
+  if (auto evicted = evict_mirrored(route, size, Bound::route); !evicted) return evicted;
+  if (is_mirror(route) && budget_.shortage(route, size).route > 0) return is_reached(route, size);
   // What nobody needs goes first. If there is such a thing, and only a short lease keeps it, it is worth waiting for.
-  const bool is_registrys = !is_mirror(route) || budget_.shortage(route, size).whole > 0;
-  auto collected = is_registrys ? collect_for_room(route, size) : Result<>();
-  // A little more than is needed, so that the next one need not look for room again.
-  if (size > 0) {
-    if (auto evicted = evict_mirrored(route, size + low_water(route), EvictionCandidate::Kind::blob); !evicted) return evicted;
-  }
-  if (auto evicted = evict_mirrored(route, size, EvictionCandidate::Kind::manifest); !evicted) return evicted;
+  auto collected = collect_for_room(route, size);
+  if (auto evicted = evict_mirrored(route, size, Bound::each); !evicted) return evicted;
   if (!collected && !has_room(route, size)) return collected;
   if (!is_mirror(route)) {
     if (auto evicted = evict_stale_uploads(route, size); !evicted) return evicted;
     if (auto evicted = evict_cache_tags(route, size); !evicted) return evicted;
   }
-  // The budget says in its own words which bound is reached.
+  return is_reached(route, size);
+}
+
+// The budget says in its own words which bound is reached, if one is.
+Result<> Store::is_reached(const std::string& route, uint64_t size) {
   auto reservation = budget_.reserve(route, size);
   if (!reservation) return failure(reservation.error());
   return {};
@@ -99,13 +118,22 @@ uint64_t Store::low_water(const std::string& route) const {
   return bound == Budget::kUnbounded ? 0 : bound / kLowWaterOfBound / on_disk(1) * on_disk(1);
 }
 
+Result<> Store::evict_mirrored(const std::string& route, uint64_t size, Bound bound) {
+  // A little more than is needed, so that the next one need not look for room again.
+  if (size > 0) {
+    if (auto evicted = evict_until(route, size + low_water(route), bound, EvictionCandidate::Kind::blob); !evicted) return evicted;
+  }
+  return evict_until(route, size, bound, EvictionCandidate::Kind::manifest);
+}
+
 // Nothing that goes later than `last`.
-Result<> Store::evict_mirrored(const std::string& route, uint64_t size, EvictionCandidate::Kind last) {
+Result<> Store::evict_until(const std::string& route, uint64_t size, Bound bound, EvictionCandidate::Kind last) {
   size_t blobs_max = kCandidatesAtFirst;
   std::set<std::string> stuck;  // what could not be removed in this call
   uint64_t unaccounted = 0;     // bytes of those whose files are gone nevertheless
   for (int round = 0; round < kRoundsMax; ++round) {
-    const Budget::Shortage needed = budget_.shortage(route, size);
+    Budget::Shortage needed = curable(route, size);
+    if (bound == Bound::route) needed.whole = 0;
     if (needed.route == 0 && needed.whole == 0) return {};
     if (!can_leave(route, needed)) break;
     auto found = evictables(blobs_max);
@@ -125,7 +153,11 @@ Result<> Store::evict_mirrored(const std::string& route, uint64_t size, Eviction
     }
     for (const size_t index : chosen) {
       const Evictable& thing = found->things[index];
+      const bool is_for_disk = needed.whole > 0 && is_short_of_disk(size);
+      const auto file = is_for_disk && thing.blob ? blobs_.stat(thing.blob->digest) : Result<FileStat>();
       const auto evicted = evict(thing);
+      if (evicted && is_for_disk) note_gone(found->candidates[index].bytes, file && file->names > 1);
+      if (evicted && is_for_disk && frees_nothing()) break;
       if (evicted) continue;
       must_reconcile_ = true;
       log_.error("eviction_failed", {{"what", thing.name()}, {"error", evicted.error().message}});
@@ -137,6 +169,50 @@ Result<> Store::evict_mirrored(const std::string& route, uint64_t size, Eviction
   }
   return {};
 }
+
+// --- the disk's own bound, and what goes for it in vain
+
+// Whether what the file system has left is the nearer bound of the whole, and too near for `size`.
+bool Store::is_short_of_disk(uint64_t size) const { return budget_.shortage({}, size).whole > missing_of_store(size); }
+
+// As Budget::shortage() would say of the whole, were the disk endless.
+uint64_t Store::missing_of_store(uint64_t size) const {
+  const Budget::Use whole = budget_.whole();
+  if (whole.bytes_max == Budget::kUnbounded) return 0;
+  const uint64_t wanted = whole.taken() + budget_.overhead() + on_disk(size);
+  return wanted - std::min(wanted, whole.bytes_max - std::min(whole.bytes_max, headroom()));
+}
+
+bool Store::frees_nothing() const { return in_vain_.files >= kInVainMax; }
+
+// The shortage that goes when something goes.
+Budget::Shortage Store::curable(const std::string& route, uint64_t size) const {
+  Budget::Shortage needed = budget_.shortage(route, size);
+  if (frees_nothing()) needed.whole = std::min(needed.whole, missing_of_store(size));
+  return needed;
+}
+
+bool Store::can_cure(const std::string& route, uint64_t size) const {
+  const Budget::Shortage needed = curable(route, size);
+  return needed.route > 0 || needed.whole > 0;
+}
+
+// Something went for the disk's own bound.
+void Store::note_gone(uint64_t bytes, bool has_other_name) {
+  if (!has_other_name) {
+    in_vain_ = {};
+    return;
+  }
+  const bool was_known = frees_nothing();
+  measure_disk_bound();
+  in_vain_ = {in_vain_.files + 1, in_vain_.bytes + bytes, ours_and_free_, clock_.now()};
+  if (was_known || !frees_nothing()) return;
+  log_.warning("eviction_frees_nothing", {{"files", static_cast<int64_t>(in_vain_.files)},
+                                          {"bytes", static_cast<int64_t>(in_vain_.bytes)},
+                                          {"reason", "the files have other names, of a backup maybe"}});
+}
+
+// --- what may go
 
 // Whether as much as is needed is on the accounts of those who can give it up; saves a look at every blob when it is not.
 bool Store::can_leave(const std::string& route, const Budget::Shortage& needed) const {
@@ -192,12 +268,9 @@ Result<> Store::add_blobs_of(const std::string& route, size_t blobs_max, Evictab
 
 // By a route that cannot fetch it again.
 Result<bool> Store::is_needed_elsewhere(const Digest& digest) {
-  const auto links = catalog_->links(digest);
-  if (!links) return failure(links.error());
-  const auto parents = catalog_->parents(digest);
-  if (!parents) return failure(parents.error());
-  return std::any_of(links->begin(), links->end(), [&](const RepositoryKey& repository) { return !is_mirror(repository.route); }) ||
-         std::any_of(parents->begin(), parents->end(), [&](const Parent& parent) { return !is_mirror(parent.repository.route); });
+  const auto routes = catalog_->routes_of(digest);
+  if (!routes) return failure(routes.error());
+  return !std::all_of(routes->begin(), routes->end(), [&](const std::string& route) { return is_mirror(route); });
 }
 
 Result<> Store::evict(const Evictable& thing) { return thing.blob ? evict_blob(*thing.blob) : evict_partial(thing.id); }

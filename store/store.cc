@@ -133,7 +133,7 @@ Result<Blob> Store::commit_blob(BlobWriter& writer, Reservation&& reservation, c
   batch.put_link(digest, repository, {now});
   batch.remove_upload(writer.id());
   if (!is_mirror(repository.route)) {
-    (void)leases_.take(digest, Leases::Kind::delivered);
+    (void)leases_.take(digest, Leases::Kind::delivered, repository);
     batch.put_look(now + settings_.lease, digest);
   }
   return commit_locked(writer, reservation, *previous, std::move(batch), durability);
@@ -188,9 +188,12 @@ void Store::measure() {
   const std::lock_guard lock(room_);
   budget_.set_overhead(bytes);
   growth_ = std::min(catalog_bytes, kCompactionBytesMax) + kCatalogLogBytesMax;
-  budget_.set_headroom(std::min(growth_, budget_.whole().bytes_max / kHeadroomOfBound));
+  budget_.set_headroom(headroom());
   measure_disk_bound();
-  enforce_bounds();
+  if (settings_.keeps_bounds) enforce_bounds();
 }
+
+// Kept free of the whole's bound for what the catalog may grow by.
+uint64_t Store::headroom() const { return std::min(growth_, settings_.bytes_max / kHeadroomOfBound); }
 
 }  // namespace breakwater::store

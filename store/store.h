@@ -47,6 +47,7 @@ struct StoreSettings {
   uint64_t catalog_cache_bytes = 8ULL << 20;
   Time::duration lease = std::chrono::hours(1);                   // for so long what a client of a registry was told exists is not collected
   std::map<std::string, std::vector<RetentionPolicy>> retention;  // of registries, by route name: the first that speaks of a repository counts
+  bool keeps_bounds = true;  // what is over a bound goes when it is measured, also at open; false: only when room is asked for
 };
 
 // What one manifest names, as the layer that reads manifests found it.
@@ -82,8 +83,8 @@ class Store {
 
   // Room for `size` bytes of `route`, made if need be: by collecting what is dead, then by evicting least recently used blobs of mirrors that
   // nobody reads, partials of nobody first, manifests last; for a registry, in the end, by dropping uploads that broke off a lease ago
-  // and removing tags that the policy calls cache. `full` if
-  // there is still none; with retry_after_s if something dead waits for a short lease only.
+  // and removing tags that the policy calls cache. `full` if there is still none; with retry_after_s if something dead waits for a short lease
+  // only. For what would not fit into an empty store nothing goes.
   [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
   // Makes `reservation` at least `size`, evicting likewise.
   [[nodiscard]] Result<> grow(Reservation& reservation, const std::string& route, uint64_t size);
@@ -263,6 +264,7 @@ class Store {
   Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log);
   std::mutex& change_of(const Digest& digest);
   Result<> remember_mirrors();
+  uint64_t headroom() const;  // wants room_
 
   // recovery.cc
   Result<> recover();
@@ -286,9 +288,26 @@ class Store {
   // room.cc; these want room_ held.
   void measure_disk_bound();
   void enforce_bounds();
+  bool can_ever_fit(const std::string& route, uint64_t size, uint64_t held) const;
   Result<> make_room(const std::string& route, uint64_t size);
+  Result<> is_reached(const std::string& route, uint64_t size);
   uint64_t low_water(const std::string& route) const;
-  Result<> evict_mirrored(const std::string& route, uint64_t size, EvictionCandidate::Kind last);
+  enum class Bound { route, each };  // for the sake of which: of the route alone, or of the whole as well
+  Result<> evict_mirrored(const std::string& route, uint64_t size, Bound bound);
+  Result<> evict_until(const std::string& route, uint64_t size, Bound bound, EvictionCandidate::Kind last);
+  // What went for the sake of the disk's own bound, and the disk has not got back.
+  struct InVain {
+    size_t files = 0;  // in a row
+    uint64_t bytes = 0;
+    uint64_t ours_and_free = 0;  // with the last of them gone
+    Time since{};                // when that was
+  };
+  bool is_short_of_disk(uint64_t size) const;
+  uint64_t missing_of_store(uint64_t size) const;
+  bool frees_nothing() const;
+  Budget::Shortage curable(const std::string& route, uint64_t size) const;
+  bool can_cure(const std::string& route, uint64_t size) const;
+  void note_gone(uint64_t bytes, bool has_other_name);
   bool can_leave(const std::string& route, const Budget::Shortage& needed) const;
   Result<Evictables> evictables(size_t blobs_max);
   Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
@@ -339,7 +358,7 @@ class Store {
   Result<std::vector<Digest>> missing_children(const RepositoryKey& repository, const ManifestContent& content);
 
   // holding.cc
-  std::optional<Leases::Ticket> take_lease(const Digest& digest, Leases::Kind kind, Reach reach);
+  std::optional<Leases::Ticket> take_lease(const RepositoryKey& repository, const Digest& digest, Leases::Kind kind, Reach reach);
   Result<bool> link_from(const RepositoryKey& to, const std::string& from, const Digest& digest);
   Result<bool> may_serve_any(const std::string& route, const std::string& name, const Digest& digest);
 
@@ -355,11 +374,11 @@ class Store {
     std::string route;
     uint64_t bytes = 0;
   };
-  // The repositories that may serve a digest, and the manifests that need it.
+  // The repositories that may serve a digest, and those of which a manifest needs it.
   struct Uses {
     std::vector<RepositoryKey> links;
-    std::vector<Parent> parents;
-    bool empty() const { return links.empty() && parents.empty(); }
+    std::vector<RepositoryKey> needing;
+    bool empty() const { return links.empty() && needing.empty(); }
   };
   struct Users {
     bool registry = false;
@@ -370,6 +389,7 @@ class Store {
   Time untagged_until(const RepositoryKey& repository, const Digest& digest) const;
   Result<> leave_untagged(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest);
   Result<> postpone(const Look& look, Time until);
+  Result<std::vector<Look>> drop_repeated(const std::vector<Look>& looks);
   Result<std::optional<Trashed>> look_at(const Look& look, bool room_is_needed);
   Result<Uses> uses_of(const Digest& digest) const;
   Result<size_t> collect_manifests(Catalog::Batch& batch, const Digest& digest, Time now);
@@ -420,7 +440,9 @@ class Store {
   Leases leases_;
   std::unique_ptr<Catalog> catalog_;
   std::mutex room_;
-  uint64_t growth_ = 0;  // what the catalog may grow by until it is measured again; wants room_
+  uint64_t growth_ = 0;         // what the catalog may grow by until it is measured again; wants room_
+  uint64_t ours_and_free_ = 0;  // bytes that are on our account and that the disk has left, as last measured; wants room_
+  InVain in_vain_;              // wants room_
   std::array<std::mutex, 64> changes_;
   std::mutex references_;
   std::mutex uses_mutex_;

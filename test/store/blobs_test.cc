@@ -82,6 +82,37 @@ TEST_CASE("a partial is resumed where it ended, by another writer after another 
   REQUIRE(writer->commit());
 }
 
+TEST_CASE("what a partial holds is hashed again in as many pieces as one likes, and counts before") {
+  World world;
+  const std::string content = content_of(700'000, 2);
+  {
+    auto writer = *world.blobs.receive("some", Algorithm::sha256);
+    REQUIRE(writer->append(std::span(content).first(600'000)));
+  }
+  auto writer = *world.blobs.receive("some", Algorithm::sha256);
+  CHECK(writer->written() == 600'000);
+  CHECK(world.blobs.receiving_bytes() == on_disk(600'000));
+  CHECK(writer->catch_up(250'000) == false);
+  CHECK(writer->catch_up(250'000) == false);
+  CHECK(writer->catch_up(250'000) == true);
+  REQUIRE(writer->append(std::span(content).subspan(600'000)));
+  REQUIRE(writer->verify(digest_of(content)));
+}
+
+TEST_CASE("a writer that is rewound goes on from there") {
+  World world;
+  const std::string content = content_of(700'000, 2);
+  const auto kept = GENERATE(size_t(0), size_t(300'001));
+  auto writer = *world.blobs.receive("some", Algorithm::sha256);
+  REQUIRE(writer->append(std::span(content).first(kept)));
+  REQUIRE(writer->append(content_of(400'000, 9)));
+  REQUIRE(writer->rewind(kept));
+  CHECK(writer->written() == kept);
+  CHECK(world.blobs.receiving_bytes() == on_disk(kept));
+  REQUIRE(writer->append(std::span(content).subspan(kept)));
+  REQUIRE(writer->verify(digest_of(content)));
+}
+
 TEST_CASE("content received under one algorithm can be verified by a digest of the other") {
   World world;
   const std::string content = content_of(300'000, 3);

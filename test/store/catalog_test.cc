@@ -117,6 +117,32 @@ TEST_CASE("repositories are listed once each, in byte order") {
   CHECK(*world.catalog->repositories("dockerhub", "library/alpine", 1) == std::vector<std::string>{"library/alpine-slim"});
 }
 
+TEST_CASE("who names a digest is told once each: repositories, and routes with those that have a link to it") {
+  World world;
+  const Digest longer = store::digest_of(Algorithm::sha512, std::string("layer"));
+  world.write([&](Catalog::Batch& batch) {
+    for (const Digest& child : {digest("layer"), longer}) {
+      for (const RepositoryKey& repository : {kAlpine, kAlpineSlim, RepositoryKey{"ghcr", "b"}, RepositoryKey{"", "nobody's"}}) {
+        for (const char* parent : {"m", "n"}) batch.put_edge(child, repository, digest(parent), {});
+      }
+      batch.put_link(child, kAlpine, {});
+      batch.put_link(child, {"private", "c"}, {});
+      batch.put_link(child, {"private", "d"}, {});
+    }
+    batch.put_edge(digest("other"), {"private", "c"}, digest("m"), {});
+  });
+  for (int i = 0; i < 2; ++i) {
+    for (const Digest& child : {digest("layer"), longer}) {
+      CHECK(*world.catalog->repositories_naming(child) == std::vector<RepositoryKey>{{"", "nobody's"}, kAlpine, kAlpineSlim, {"ghcr", "b"}});
+      CHECK(*world.catalog->routes_of(child) == std::set<std::string>{"", "dockerhub", "ghcr", "private"});
+    }
+    CHECK(world.catalog->repositories_naming(digest("unknown"))->empty());
+    CHECK(world.catalog->routes_of(digest("unknown"))->empty());
+    REQUIRE(world.catalog->flush());
+    world.reopen();
+  }
+}
+
 TEST_CASE("blobs come in the order of their use, which a new use changes") {
   World world;
   const BlobRecord first{1, "dockerhub", at(1), at(1)};

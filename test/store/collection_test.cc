@@ -1,4 +1,7 @@
 // What is collected, and above all what is not.
+#include <rocksdb/perf_context.h>
+#include <rocksdb/perf_level.h>
+
 #include <chrono>
 #include <thread>
 
@@ -13,6 +16,21 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using test::digest_of;
 using test::PushedWorld;
+
+// What one step of this thread's collection reads of the catalog.
+struct CatalogReads {
+  uint64_t searches = 0, records = 0;
+};
+CatalogReads reads_of_step(PushedWorld& world) {
+  rocksdb::SetPerfLevel(rocksdb::kEnableCount);
+  rocksdb::PerfContext& read = *rocksdb::get_perf_context();
+  read.Reset();
+  REQUIRE(*world.store->collect(10'000) > 0);
+  rocksdb::SetPerfLevel(rocksdb::kDisable);
+  return {read.seek_on_memtable_count, read.next_on_memtable_count};
+}
+
+size_t looks_queued(PushedWorld& world) { return world.store->catalog().looks(Time::max(), 10'000)->size(); }
 
 }  // namespace
 
@@ -73,6 +91,20 @@ TEST_CASE("an upload for one manifest is not used up by another that is pushed o
   world.collect();
   CHECK(world.is_stored(layer));
   world.push("another", {layer}, {"latest"});
+}
+
+TEST_CASE("an upload to one repository is not used up by the manifests of another") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer", world.app);
+  world.upload("layer", world.other);
+  const Digest one = world.push("one", {layer}, {"a"});
+  world.push("two", {layer}, {"b"});
+  REQUIRE(world.store->remove_manifest(world.app, one));
+  world.collect();
+  const std::string text = "the other's";
+  const auto missing = world.store->push_manifest(world.other, digest_of(text), text, PushedWorld::content_of(text, {layer}), {"latest"});
+  REQUIRE(missing);
+  CHECK(missing->empty());
 }
 
 TEST_CASE("a HEAD that found a blob keeps it for another lease, and the manifest that follows is taken") {
@@ -275,6 +307,48 @@ TEST_CASE("a mirror that has no room for what a registry gives up forgets it") {
   CHECK(world.store->catalog().links(digest_of(layer))->empty());
   CHECK(world.store->budget().of("private").stored == 0);
   CHECK(world.store->budget().of("dockerhub").stored == 0);
+}
+
+TEST_CASE("a look at a base layer takes no longer because many manifests name it") {
+  PushedWorld world;
+  const Digest base = world.upload("base");
+  for (int i = 0; i < 300; ++i) world.push("image " + std::to_string(i), {base}, {std::to_string(i)});
+  world.push("alone", {world.upload("layer of its own")}, {"alone"});
+  world.pass(minutes(120));
+  world.collect();
+  const auto reads_for = [&](const std::string& image) {
+    REQUIRE(world.store->remove_manifest(world.app, digest_of(image)));
+    const CatalogReads reads = reads_of_step(world);
+    world.collect();
+    CHECK_FALSE(world.is_stored(digest_of(image)));
+    return reads.records;
+  };
+  const uint64_t alone = reads_for("alone");
+  CHECK(reads_for("image 7") < alone + 100);
+  CHECK(world.is_stored(base));
+}
+
+TEST_CASE("what many have queued a look at is looked at once in a step, and no look is left over") {
+  constexpr int kLayers = 20, kImages = 40;
+  PushedWorld world;
+  std::vector<Digest> layers;
+  for (int i = 0; i < kLayers; ++i) layers.push_back(world.upload("layer " + std::to_string(i)));
+  for (int i = 0; i < kImages; ++i) world.push("image " + std::to_string(i), layers, {std::to_string(i)});
+  world.pass(minutes(120));
+  world.collect();
+  REQUIRE(looks_queued(world) == 0);
+  world.push("another", {layers[0]}, {"another"});
+  for (int i = 0; i < kImages; ++i) {
+    world.pass(seconds(1));
+    REQUIRE(world.store->remove_manifest(world.app, digest_of("image " + std::to_string(i))));
+  }
+  REQUIRE(looks_queued(world) > kImages * kLayers);
+  CHECK(reads_of_step(world).searches < 10 * (kImages + kLayers));
+  world.pass(minutes(120));
+  world.collect();
+  CHECK(looks_queued(world) == 0);
+  CHECK(world.is_stored(layers[0]));
+  CHECK(world.store->collected().blobs == kImages + kLayers - 1);
 }
 
 TEST_CASE("what is deleted and pushed again at once is there") {

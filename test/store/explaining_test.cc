@@ -113,6 +113,45 @@ TEST_CASE("the plan tells the time at which keep_for lets a tag go") {
   CHECK_FALSE(has_line(*lines, "app:new"));
 }
 
+TEST_CASE("a signature's tag stays with the image that it names, and the plan and why say so") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.keep_last = 1;
+  policy.protect = {"release"};
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const auto signature_of = [](const Digest& image) { return "sha256-" + image.hex() + ".sig"; };
+  const Digest release = world.push("release", {}, {"release"});
+  world.pass(minutes(1));
+  world.push("signature", {}, {signature_of(release)});
+  const Digest old = world.push("old", {}, {"old"});
+  world.push("old signature", {}, {signature_of(old)});
+  world.pass(minutes(1));
+  world.push("new", {}, {"new"});
+  world.push("newest signature", {}, {signature_of(digest_of("nothing that is here"))});
+  world.pass(minutes(1));
+
+  const auto lines = world.store->plan();
+  REQUIRE(lines);
+  CHECK(has_line(*lines, "now: private/team/app:old (not among the last 1, "));
+  CHECK_FALSE(has_line(*lines, signature_of(release)));
+  CHECK_FALSE(has_line(*lines, signature_of(old)));
+  CHECK(has_line(world.store->why("team/app", signature_of(old)).value(), ", stays as long as " + old.text() + " is here"));
+  CHECK(*world.store->apply_retention() == 1);
+  CHECK_FALSE(world.has_tag("old"));
+  CHECK(world.has_tag("new"));
+  CHECK(world.has_tag(signature_of(release)));
+  CHECK(world.has_tag(signature_of(old)));
+
+  // Without its image it is a tag as any other.
+  REQUIRE(world.store->remove_manifest(world.app, old));
+  CHECK(has_line(*world.store->plan(), "now: private/team/app:" + signature_of(old) + " (not among the last 1, "));
+  CHECK_FALSE(has_line(world.store->why("team/app", signature_of(old)).value(), "stays as long as"));
+  CHECK(*world.store->apply_retention() == 1);
+  CHECK_FALSE(world.has_tag(signature_of(old)));
+  CHECK(world.has_tag(signature_of(release)));
+}
+
 TEST_CASE("why something stays that nothing names: untagged_after, or nothing any more") {
   PushedWorld world;
   RetentionPolicy policy;

@@ -120,6 +120,32 @@ TEST_CASE("what was delivered for a manifest may go with the manifest, once for 
   CHECK(world.may_go());
 }
 
+TEST_CASE("a delivery to one repository is not fulfilled by what comes to another") {
+  const RepositoryKey app{"private", "team/app"}, other{"private", "team/other"};
+  LeasedWorld world;
+  REQUIRE(world.leases.take(world.thing, Kind::delivered, app));
+  REQUIRE(world.leases.take(world.thing, Kind::delivered, other));
+  for (int i = 0; i < 3; ++i) world.leases.fulfil(world.thing, app);
+  CHECK_FALSE(world.may_go());
+  world.leases.fulfil(world.thing, other);
+  CHECK(world.may_go());
+}
+
+TEST_CASE("of a delivery before a restart it is not known where it went: the next manifest may be its own") {
+  const RepositoryKey app{"private", "team/app"}, other{"private", "team/other"};
+  LeasedWorld world;
+  SavedLeases saved{world.clock.now(), {}};
+  saved.leases.push_back({world.thing, {Time{}, world.clock.now() + minutes(30), 1}});
+  world.leases.resume(saved);
+  REQUIRE(world.leases.take(world.thing, Kind::delivered, app));
+  world.leases.fulfil(world.thing, other);
+  CHECK_FALSE(world.may_go());
+  world.leases.fulfil(world.thing, other);
+  CHECK_FALSE(world.may_go());
+  world.leases.fulfil(world.thing, app);
+  CHECK(world.may_go());
+}
+
 TEST_CASE("a delivery that is fulfilled leaves what others were told") {
   LeasedWorld world;
   REQUIRE(world.leases.take(world.thing, Kind::delivered));

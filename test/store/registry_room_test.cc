@@ -40,6 +40,15 @@ struct BoundedWorld : PushedWorld {
   }
   void generation(const std::string& name, const std::string& tag) { REQUIRE(try_generation(name, tag)); }
   bool is_whole(const std::string& name) { return is_stored(digest_of(layer_of(name))) && is_stored(digest_of("manifest of " + name)); }
+  // The first half of an upload whose client went away.
+  void leave_upload() {
+    auto partial = store->receive("private", "upload-left", Algorithm::sha256);
+    REQUIRE(partial);
+    const std::string begun(kGeneration - 8192, 'u');
+    REQUIRE(store->grow(partial->reservation, "private", begun.size()));
+    REQUIRE(partial->writer->append(begun));
+  }
+  bool has_upload_left() { return std::filesystem::exists(settings.data / "incoming" / "upload-left"); }
   uint64_t taken() { return store->budget().of("private").taken(); }
 };
 
@@ -133,13 +142,7 @@ TEST_CASE("what only a glance keeps is worth waiting for, and the cache that is 
 TEST_CASE("an upload that broke off keeps its bytes for a lease, and gives way before a cache does") {
   BoundedWorld world(2);
   world.generation("cache", "buildcache");
-  {
-    auto partial = world.store->receive("private", "upload-left", Algorithm::sha256);
-    REQUIRE(partial);
-    const std::string begun(kGeneration - 8192, 'u');
-    REQUIRE(world.store->grow(partial->reservation, "private", begun.size()));
-    REQUIRE(partial->writer->append(begun));
-  }
+  world.leave_upload();
   REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk));
   CHECK_FALSE(world.try_generation("next", "v1"));
   CHECK(world.files_in("incoming") == 1);
@@ -162,10 +165,41 @@ TEST_CASE("a protected cache tag never goes") {
 }
 
 TEST_CASE("what can never fit is refused, and nothing goes for it") {
-  BoundedWorld world(3);
+  RetentionPolicy policy;
+  policy.untagged_after = hours(24);
+  BoundedWorld world(5, {policy});
+  world.generation("untagged", "buildcache");
   world.generation("cache", "buildcache");
-  CHECK(world.try_upload(std::string(4 * kGeneration, 'x'), world.app).error().kind == Error::Kind::full);
+
+  SECTION("at once") {
+    world.leave_upload();
+    world.pass(hours(2));
+    const auto refused = world.try_upload(std::string(6 * kGeneration, 'x'), world.app);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == Error::Kind::full);
+    CHECK(refused.error().message.find("the bound of route private of " + std::to_string(5 * kGeneration) + " bytes") == 0);
+    CHECK_FALSE(world.store->reserve("private", 5 * kGeneration + 1));
+  }
+  SECTION("with what is there of it already") {
+    world.leave_upload();
+    world.pass(hours(2));
+    auto partial = world.store->receive("private", "upload-big", Algorithm::sha256);
+    REQUIRE(partial);
+    REQUIRE(world.store->grow(partial->reservation, "private", kGeneration));
+    CHECK(world.store->grow(partial->reservation, "private", 5 * kGeneration + 1).error().kind == Error::Kind::full);
+  }
+  SECTION("into the whole store, beside the catalog") {
+    world.settings.route_bytes_max.clear();
+    world.settings.bytes_max = world.store->budget().overhead() + (8ULL << 20);
+    REQUIRE(world.open());
+    world.leave_upload();
+    world.pass(hours(2));
+    CHECK(world.store->reserve("private", 8ULL << 20).error().kind == Error::Kind::full);
+    CHECK(world.store->reserve("dockerhub", 8ULL << 20).error().kind == Error::Kind::full);
+  }
+  CHECK(world.is_whole("untagged"));
   CHECK(world.is_whole("cache"));
+  CHECK(world.has_upload_left());
 }
 
 TEST_CASE("a mirror's room is no reason to collect what a registry's clients left before its time") {
@@ -179,6 +213,43 @@ TEST_CASE("a mirror's room is no reason to collect what a registry's clients lef
   CHECK(world.is_whole("old"));
 }
 
+TEST_CASE("a mirror at its own bound gives up its own, and nothing dead of a registry as long as that is room enough in the whole store") {
+  RetentionPolicy policy;
+  policy.untagged_after = hours(24);
+  BoundedWorld world(8, {policy});
+  world.settings.bytes_max = world.store->budget().overhead() + (8ULL << 20);
+  world.settings.route_bytes_max["dockerhub"] = 6ULL << 20;
+  REQUIRE(world.open());
+  world.pass(hours(1));
+  world.generation("untagged", "buildcache");
+  world.generation("cache", "buildcache");
+  world.pass(hours(2));
+  const std::string mirrored(6U << 20, 'm'), next(3U << 20, 'n');
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, mirrored));
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, next));
+  CHECK_FALSE(world.is_stored(digest_of(mirrored)));
+  CHECK(world.is_stored(digest_of(next)));
+  CHECK(world.is_whole("untagged"));
+}
+
+TEST_CASE("where a mirror has no room of its own to make, nothing dead of a registry goes for it") {
+  RetentionPolicy policy;
+  policy.untagged_after = hours(24);
+  BoundedWorld world(100, {policy});
+  world.settings.bytes_max = world.store->budget().overhead() + (4ULL << 20);
+  world.settings.route_bytes_max["dockerhub"] = 3ULL << 20;
+  REQUIRE(world.open());
+  world.pass(hours(1));
+  world.generation("untagged", "buildcache");
+  world.generation("cache", "buildcache");
+  world.pass(hours(2));
+  const std::string mirrored(3U << 20, 'm');
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, mirrored));
+  const auto reading = world.store->open_blob(digest_of(mirrored));
+  CHECK(world.store->reserve("dockerhub", 2ULL << 20).error().kind == Error::Kind::full);
+  CHECK(world.is_whole("untagged"));
+}
+
 TEST_CASE("a push that the whole store has no room for takes what mirrors can fetch again") {
   BoundedWorld world(8);
   world.settings.bytes_max = world.store->budget().overhead() + (8ULL << 20);
@@ -190,6 +261,22 @@ TEST_CASE("a push that the whole store has no room for takes what mirrors can fe
   REQUIRE(world.open());
   REQUIRE(world.try_upload(std::string(3U << 20, 'p'), world.app));
   CHECK_FALSE(world.is_stored(digest_of(mirrored)));
+}
+
+TEST_CASE("where what is collected frees nothing on the disk, the caches are not emptied for it") {
+  BoundedWorld world(20);
+  for (int i = 0; i < 10; ++i) world.generation("cache " + std::to_string(i), "buildcache-" + std::to_string(i));
+  world.pass(hours(2));
+  REQUIRE(world.store->back_up(world.folder.path() / "backup", std::stop_token()));
+  world.disk.set_space({64ULL << 30, 16ULL << 20});
+  for (int i = 0; i < 10; ++i) {
+    CHECK(world.store->reserve("private", 8 * kGeneration).error().kind == Error::Kind::full);
+    world.pass(seconds(30));
+  }
+  int left = 0;
+  for (int i = 0; i < 10; ++i) left += world.has_tag("buildcache-" + std::to_string(i));
+  CHECK(left >= 6);
+  CHECK(world.log.count("eviction_frees_nothing") == 1);
 }
 
 TEST_CASE("a tag that is pushed again while retention is at its repository stays") {

@@ -48,14 +48,69 @@ TEST_CASE("retention keeps the newest tags, the young ones, and the protected on
     policy.keep_last = one.keep_last;
     policy.keep_for = one.keep_for;
     policy.protect = one.protect;
-    CHECK(names_of(expired_tags(policy, tags, kNow)) == one.expired);
+    CHECK(names_of(expired_tags(policy, tags, {}, kNow)) == one.expired);
+  }
+}
+
+TEST_CASE("tags as old as the last one that keep_last keeps stay with it") {
+  const std::vector<NamedTag> tags = {pushed("a", hours(50)), pushed("b", hours(50)), pushed("c", hours(50)), pushed("new", hours(1)),
+                                      pushed("old", hours(51))};
+  RetentionPolicy policy;
+  policy.keep_last = 2;
+  CHECK(names_of(expired_tags(policy, tags, {}, kNow)) == Names{"old"});
+  policy.keep_last = 1;
+  CHECK(names_of(expired_tags(policy, tags, {}, kNow)) == Names{"a", "b", "c", "old"});
+  policy.keep_last = 9;
+  CHECK(names_of(expired_tags(policy, tags, {}, kNow)).empty());
+}
+
+TEST_CASE("tags of signatures neither count nor go while the image that they name is there") {
+  const Digest here = test::digest_of("here"), gone = test::digest_of("gone");
+  const std::vector<NamedTag> tags = {pushed("new", hours(1)), pushed("sha256-" + here.hex() + ".sig", hours(2)), pushed("sha256-" + here.hex(), hours(900)),
+                                      pushed("sha256-" + gone.hex() + ".sig", hours(3)), pushed("old", hours(4))};
+  RetentionPolicy policy;
+  CHECK(subjects_of(policy, tags).empty());
+  policy.keep_last = 2;
+  CHECK(subjects_of(policy, tags) == std::set{here, gone});
+  CHECK(names_of(expired_tags(policy, tags, {here}, kNow)) == Names{"old"});
+  CHECK(names_of(expired_tags(policy, tags, {here, gone}, kNow)).empty());
+  CHECK(names_of(expired_tags(policy, tags, {}, kNow)) == Names{"sha256-" + gone.hex() + ".sig", "old", "sha256-" + here.hex()});
+  policy = {};
+  policy.keep_for = hours(2);
+  CHECK(names_of(expired_tags(policy, tags, {here}, kNow)) == Names{"sha256-" + gone.hex() + ".sig", "old"});
+}
+
+TEST_CASE("a tag of signatures is told by its name") {
+  const Digest image = test::digest_of("image"), longer = digest_of(Algorithm::sha512, std::string_view("image"));
+  for (const char* kind : {"", ".sig", ".att", ".sbom"}) {
+    CHECK(subject_of_tag("sha256-" + image.hex() + kind) == image);
+    CHECK(subject_of_tag("sha512-" + longer.hex() + kind) == longer);
+  }
+  const std::string others[] = {"",
+                                "-",
+                                ".sig",
+                                "latest",
+                                "1.2-alpine",
+                                "sha256-abc.sig",
+                                "sha256." + image.hex(),
+                                "sha256:" + image.hex(),
+                                "sha512-" + image.hex(),
+                                "sha256-" + image.hex() + "0",
+                                "sha256-" + image.hex() + ".",
+                                "sha256-" + image.hex() + ".sign",
+                                "sha256-" + image.hex() + ".sig.sig",
+                                "sha256-" + std::string(64, 'A') + ".sig",
+                                "x-sha256-" + image.hex()};
+  for (const std::string& tag : others) {
+    INFO(tag);
+    CHECK_FALSE(subject_of_tag(tag));
   }
 }
 
 TEST_CASE("an expired tag says why") {
   RetentionPolicy policy;
   policy.keep_last = 1;
-  const auto expired = expired_tags(policy, {pushed("new", hours(1)), pushed("old", hours(72))}, kNow);
+  const auto expired = expired_tags(policy, {pushed("new", hours(1)), pushed("old", hours(72))}, {}, kNow);
   REQUIRE(expired.size() == 1);
   CHECK(expired[0].reason == "not among the last 1, pushed 3 days ago");
 }

@@ -213,6 +213,80 @@ TEST_CASE("what the file system has left is a bound") {
   CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
 }
 
+// Ten blobs of a mirror, on a disk that has too little left by `missing` bytes.
+struct ShortWorld : StoreWorld {
+  static constexpr uint64_t kMargin = 16ULL << 20;
+  uint64_t available = 0;
+
+  explicit ShortWorld(uint64_t missing) {
+    REQUIRE(open());
+    for (uint32_t seed = 0; seed < 10; ++seed) {
+      REQUIRE(put(kAlpine, content_of(kBlobBytes, seed)));
+      clock.advance(2min);
+    }
+    give(kMargin - missing);
+  }
+  std::filesystem::path backup() const { return folder.path() / "backup"; }
+  // Of the blobs alone: what it would make of the catalog takes room of the disk too.
+  void back_up() {
+    std::filesystem::create_directories(backup());
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(settings.data / "blobs")) {
+      if (entry.is_regular_file()) std::filesystem::create_hard_link(entry.path(), backup() / entry.path().filename());
+    }
+  }
+  void give(uint64_t bytes) {
+    available = bytes;
+    disk.set_space({64ULL << 30, available});
+  }
+  // What is removed for good gives the disk its bytes back, as where no backup has another name for it.
+  void free_on_removal() {
+    disk.watch_by([this](test::FaultyDisk::Operation operation, const std::filesystem::path& path) {
+      if (operation == test::FaultyDisk::Operation::remove && path.parent_path().filename() == "trash") give(available + on_disk(kBlobBytes));
+    });
+  }
+};
+
+TEST_CASE("a mirror gives the disk what it lacks") {
+  ShortWorld world(6 * on_disk(kBlobBytes));
+  world.free_on_removal();
+  for (int i = 0; i < 3; ++i) world.store->measure();
+  CHECK(world.files_in("blobs") == 4);
+  REQUIRE(world.store->reserve("dockerhub", kBlobBytes));
+  CHECK(world.files_in("blobs") == 3);
+  CHECK_FALSE(world.log.contains("eviction_frees_nothing"));
+}
+
+TEST_CASE("where what goes frees nothing, because a backup has another name for it, the mirrors are not emptied") {
+  const uint64_t missing = GENERATE(on_disk(kBlobBytes) / 2, 9 * on_disk(kBlobBytes));
+  ShortWorld world(missing);
+  world.back_up();
+  for (int i = 0; i < 20; ++i) {
+    world.store->measure();
+    CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
+    world.clock.advance(30s);
+  }
+  CHECK(world.files_in("blobs") >= 6);
+  CHECK(world.log.count("eviction_frees_nothing") == 1);
+
+  // Without the backup the disk has what went back, and gets what goes.
+  std::filesystem::remove_all(world.backup());
+  world.give(world.available + (10 - world.files_in("blobs")) * on_disk(kBlobBytes));
+  world.free_on_removal();
+  world.store->measure();
+  CHECK(world.available >= ShortWorld::kMargin);
+  CHECK(world.log.count("eviction_frees_nothing") == 1);
+}
+
+TEST_CASE("a bound of the store is kept, whatever the disk gets back") {
+  ShortWorld world(on_disk(kBlobBytes));
+  world.back_up();
+  for (int i = 0; i < 3; ++i) world.store->measure();
+  REQUIRE(world.files_in("blobs") == 6);
+  world.settings.route_bytes_max["dockerhub"] = 2 * on_disk(kBlobBytes);
+  REQUIRE(world.open());
+  CHECK(world.files_in("blobs") == 2);
+}
+
 TEST_CASE("bytes of a fill that are written already are not promised a second time") {
   StoreWorld world;
   REQUIRE(world.open());
@@ -271,6 +345,20 @@ TEST_CASE("a bound that was lowered is kept from the next start on") {
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(kBlobBytes));
   CHECK(world.holds(content_of(kBlobBytes, 2)));
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+TEST_CASE("who opens a store to ask keeps what is over a bound, and is told that it would go") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  for (uint32_t seed = 0; seed < 3; ++seed) REQUIRE(world.put(kAlpine, content_of(kBlobBytes, seed)));
+  world.settings.route_bytes_max["dockerhub"] = on_disk(kBlobBytes);
+  world.settings.keeps_bounds = false;
+  world.disk.set_space({64ULL << 30, (16ULL << 20) - on_disk(kBlobBytes)});
+  REQUIRE(world.open());
+  CHECK(world.files_in("blobs") == 3);
+  const auto plan = *world.store->plan();
+  REQUIRE(plan.size() == 1);
+  CHECK(plan[0] == "if room is needed: " + std::to_string(2 * on_disk(kBlobBytes)) + " bytes of the mirror dockerhub, which is over its bound");
 }
 
 TEST_CASE("a partial whose sync failed is thrown away, not committed at the second try") {

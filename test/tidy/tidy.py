@@ -26,7 +26,7 @@ LIBRARIES = {
     "event2": {"proxy/deadline.cc", "proxy/http_parser.cc", "proxy/http_server.cc", "proxy/loop.cc", "proxy/socket.cc", "proxy/unix_signals.cc", "proxy/upstream.cc"},
     "curl": {"proxy/upstream.cc", "proxy/url.cc"},
     "boost": {"proxy/http_parser.cc"},
-    "rocksdb": {"store/catalog.cc"},
+    "rocksdb": {"store/catalog.cc", "store/database.cc", "store/database.h"},
     "openssl": {"store/digest.cc", "proxy/origin_rules.cc"},
     "spdlog": {"store/log.cc"},
     "fmt": {"store/log.cc"},

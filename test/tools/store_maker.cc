@@ -1,6 +1,7 @@
-// Makes a data folder as a big registry's: manifests with a tag each and four small layers each, on account of the route "private".
+// Makes a data folder as a big registry's: manifests with a tag each, four small layers each and a base layer that all have, on account of the
+// route "private".
 //
-//   store_maker FOLDER MANIFESTS        # 100000: 400 000 layers beside them, and a catalog of 3 million records
+//   store_maker FOLDER MANIFESTS        # 100000: 400 000 layers beside them and one below, and a catalog of 3 million records
 //
 // Written past the Store, because a push syncs; the files are right, and the end is a clean one.
 #include <fcntl.h>
@@ -24,7 +25,7 @@ namespace {
 
 using namespace breakwater::store;
 
-constexpr size_t kLayers = 4;             // of a manifest
+constexpr size_t kLayers = 4;             // of a manifest, beside the base
 constexpr size_t kTags = 100;             // of a repository
 constexpr size_t kManifestsAtOnce = 200;  // in a batch of the catalog
 constexpr uint64_t kCatalogCacheBytes = 64ULL << 20;
@@ -58,7 +59,9 @@ class Maker {
       text += layer == 0 ? "" : layer == 1 ? ",\"layers\":[" : ",";
       text += descriptor(layer == 0 ? "config.v1+json" : "layer.v1.tar", digest, content.size());
     }
-    text += "]}";
+    const auto [base, base_size] = add_base(batch, repository);
+    children.emplace_back(base, base_size);
+    text += "," + descriptor("layer.v1.tar", base, base_size) + "]}";
     const Digest digest = add_blob(batch, repository, text);
     ManifestRecord record;
     record.media_type = kMediaType;
@@ -71,6 +74,17 @@ class Maker {
 
   static std::string descriptor(const std::string& kind, const Digest& digest, size_t size) {
     return "{\"mediaType\":\"application/vnd.oci.image." + kind + "\",\"digest\":\"" + digest.text() + "\",\"size\":" + std::to_string(size) + "}";
+  }
+
+  // The layer that all have, in one more repository.
+  std::pair<Digest, uint64_t> add_base(Catalog::Batch& batch, const RepositoryKey& repository) {
+    const std::string content = "base layer";
+    if (base_) {
+      batch.put_link(*base_, repository, {now_});
+    } else {
+      base_ = add_blob(batch, repository, content);
+    }
+    return {*base_, content.size()};
   }
 
   Digest add_blob(Catalog::Batch& batch, const RepositoryKey& repository, const std::string& content) {
@@ -95,6 +109,7 @@ class Maker {
   const std::unique_ptr<Disk> disk_;
   Blobs blobs_;
   const Time now_ = SystemClock().now();
+  std::optional<Digest> base_;
 };
 
 }  // namespace
