@@ -8,6 +8,8 @@
 namespace breakwater::proxy {
 namespace {
 
+constexpr uint64_t kCatchUpBytes = 8 << 20;  // of one job: the disk has others to serve
+
 tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
   return failure(Error::Kind::corrupt, "upstream's " + fill.request().digest.text() + " " + what);
 }
@@ -30,7 +32,7 @@ class FillSink final : public Sink {
     fill_->size_ = continuation->size;
     fill_->begun_ = true;
     fill_->setback_.reset();
-    fill_->progress_.ring();
+    fills_.publish(*fill_);
     return {};
   }
 
@@ -91,9 +93,13 @@ class FillSink final : public Sink {
 // One of the fills_max that run at a time.
 class Fills::Slot {
  public:
-  explicit Slot(Fills& fills) : fills_(fills) { ++fills_.stats_.running; }
+  Slot(Fills& fills, const Origin& origin) : fills_(fills), origin_(origin) {
+    ++fills_.stats_.running;
+    ++fills_.slots_[&origin_];
+  }
   ~Slot() {
     --fills_.stats_.running;
+    if (--fills_.slots_[&origin_] == 0) fills_.slots_.erase(&origin_);
     fills_.slot_freed_.ring();
   }
   Slot(const Slot&) = delete;
@@ -101,6 +107,7 @@ class Fills::Slot {
 
  private:
   Fills& fills_;
+  const Origin& origin_;
 };
 
 Fills::Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log, const FillSettings& settings)
@@ -129,8 +136,8 @@ std::shared_ptr<Fill> Fills::join(Origin& origin, FillRequest request) {
 }
 
 Task<> Fills::run(Shared fill, Origin& origin) {
-  while (stats_.running >= settings_.fills_max || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
-  Slot slot(*this);
+  while (!has_slot(origin) || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
+  Slot slot(*this, origin);
   if (co_await find_stored(fill)) co_return;
   auto done = co_await carry_out(fill, origin);
   fill->ending_ = true;
@@ -146,6 +153,13 @@ Task<> Fills::run(Shared fill, Origin& origin) {
   co_await keep(fill);
   forget(*fill);
   fill->progress_.ring();
+}
+
+// An upstream that hangs may hold as many as there are: the others get some all the same.
+bool Fills::has_slot(const Origin& origin) const {
+  if (stats_.running < settings_.fills_max) return true;
+  const auto taken = slots_.find(&origin);
+  return (taken == slots_.end() ? 0 : taken->second) < std::max<uint32_t>(settings_.fills_max / 8, 1);
 }
 
 Task<Result<>> Fills::carry_out(Shared fill, Origin& origin) {
@@ -188,10 +202,22 @@ Task<Result<>> Fills::open(Shared fill) {
   fill->written_ = fill->partial_->writer->written();
   fill->granted_ = fill->written_;
   if (fill->written_ > 0) ++stats_.resumes_total;
-  fill->begun_ = fill->written_ > 0;
-  publish(*fill);
+  auto caught_up = co_await catch_up(fill);
+  if (!caught_up) co_return caught_up;
   if (!fill->size_) co_return Result<>();
   co_return co_await grow(fill, *fill->size_);
+}
+
+// Hashes what an earlier fill left.
+Task<Result<>> Fills::catch_up(Shared fill) {
+  auto job = [partial = fill->partial_] { return partial->writer->catch_up(kCatchUpBytes); };
+  for (;;) {
+    auto done = co_await workers_.run(fill->strand_, job);
+    if (!done) co_return failure(done.error());
+    if (*done) break;
+  }
+  fill->written_ = fill->partial_->writer->written();
+  co_return Result<>();
 }
 
 Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
@@ -204,14 +230,16 @@ Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
 }
 
 Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
+  auto progress_at = loop_.now();
   for (uint32_t attempts = 0; fill->size_ != fill->written_;) {
     const auto before = fill->written_;
     auto ended = co_await attempt(fill, origin);
     if (fill->disk_error_) co_return failure(*fill->disk_error_);
     if (ended) continue;
     attempts = fill->written_ > before ? 1 : attempts + 1;
+    if (fill->written_ > before) progress_at = loop_.now();
     int64_t delay_ms = 0;
-    if (!worth_another(*fill, ended.error(), attempts, delay_ms)) co_return ended;
+    if (!worth_another(*fill, ended.error(), attempts, loop_.now() - progress_at, delay_ms)) co_return ended;
     log_.info("fill resumes", {{"digest", fill->request_.digest.text()}, {"offset", int64_t(fill->written_)}, {"reason", ended.error().message}});
     if (fill->written_ > 0) ++stats_.resumes_total;
     fill->setback_ = ended.error();
@@ -221,11 +249,12 @@ Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
 }
 
 // A head that makes no sense is one bad answer of one edge as long as good bytes are in hand; at the start it is the upstream's answer.
-bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempts, int64_t& delay_ms) {
+bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence, int64_t& delay_ms) {
   auto judged = error;
   if (error.kind == Error::Kind::corrupt && fill.written_ > 0 && attempts <= 2) judged.kind = Error::Kind::unavailable;
   const double random = std::uniform_real_distribution<double>(0, 1)(random_);
-  auto delay = retry_delay_ms(settings_.retry, judged, attempts, random);
+  const auto silence_ms = std::chrono::duration_cast<Millis>(silence).count();
+  auto delay = retry_delay_ms(settings_.retry, judged, attempts, random, fill.begun_ ? std::optional(silence_ms) : std::nullopt);
   delay_ms = delay.value_or(0);
   return delay.has_value();
 }
@@ -330,10 +359,12 @@ void Fills::forget(const Fill& fill) {
   if (found != fills_.end() && found->second.get() == &fill) fills_.erase(found);
 }
 
+// What an earlier fill left may have been another repository's: it is nobody's before upstream has answered this one.
 void Fills::publish(Fill& fill) {
   const auto held_back = settings_.hold_back_bytes;
   const auto end = fill.size_.value_or(fill.written_);
-  fill.available_ = fill.verified_ ? end : std::min(fill.written_, end > held_back ? end - held_back : 0);
+  const auto unverified = fill.begun_ ? std::min(fill.written_, end > held_back ? end - held_back : 0) : 0;
+  fill.available_ = fill.verified_ ? end : unverified;
   fill.progress_.ring();
 }
 

@@ -37,7 +37,7 @@
 namespace breakwater::proxy {
 
 struct FillSettings {
-  uint32_t fills_max = 64;                 // more wait in line
+  uint32_t fills_max = 64;                 // more wait in line, but for an upstream that has less than an eighth of them
   uint64_t hold_back_bytes = 64 << 10;     // withheld until the digest matches
   uint64_t pending_bytes_max = 512 << 10;  // of one fill, received and not yet with a worker
   uint64_t growth_bytes = 16 << 20;        // step of the reservation when nobody tells a length
@@ -73,7 +73,7 @@ class Fill {
   Signal& progress() { return progress_; }
   std::optional<uint64_t> size() const { return size_; }
   uint64_t available() const { return available_; }             // bytes from the start that readers may be sent
-  bool begun() const { return begun_; }                         // upstream has begun to send, or bytes were here before
+  bool begun() const { return begun_; }                         // upstream has begun to send
   bool verified() const { return verified_; }                   // then available() == size()
   const std::optional<Error>& error() const { return error_; }  // it will give no more bytes
   // Why the last attempt failed, from then until upstream sends again: the fill waits before the next, or makes it.
@@ -148,15 +148,17 @@ class Fills {
 
   Task<> run(Shared fill, Origin& origin);
   Task<Result<>> carry_out(Shared fill, Origin& origin);
+  bool has_slot(const Origin& origin) const;
   Task<bool> find_stored(Shared fill);
   Task<Result<>> open(Shared fill);
   Task<Result<>> receive(Shared fill, Origin& origin);
   Task<Result<>> attempt(Shared fill, Origin& origin);
+  Task<Result<>> catch_up(Shared fill);
   Task<Result<>> grow(Shared fill, uint64_t bytes);
   Task<Result<>> verify(Shared fill);
   Task<> keep(Shared fill);
   Task<> pump(Shared fill);
-  bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, int64_t& delay_ms);
+  bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence, int64_t& delay_ms);
   Task<> end_partial(Shared fill, store::Store::PartialEnd end);
   store::Store::PartialEnd fail(Fill& fill, Error error);
   void publish(Fill& fill);
@@ -170,6 +172,7 @@ class Fills {
   FillSettings settings_;
   FillStats stats_;
   Signal slot_freed_;
+  std::map<const Origin*, uint32_t> slots_;  // taken, by upstream
   std::minstd_rand random_;
   std::map<store::Digest, Shared> fills_;
   std::set<store::Digest> cleaning_;  // failed, their partial files not yet ended

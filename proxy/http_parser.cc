@@ -31,6 +31,14 @@ bool is_host_character(char c) {
 
 bool is_valid_host(std::string_view host) { return std::all_of(host.begin(), host.end(), is_host_character); }
 
+bool has_ranges(std::string_view head) {
+  constexpr std::string_view kRange = "Range:";
+  for (auto line = head.find('\n'); line != std::string_view::npos; line = head.find('\n', line + 1)) {
+    if (same_token(head.substr(line + 1, kRange.size()), kRange)) return true;
+  }
+  return false;
+}
+
 bool is_valid_target(std::string_view target) {
   return std::all_of(target.begin(), target.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
@@ -242,7 +250,9 @@ Progress RequestParser::parse_head(evbuffer* input) {
   if (bytes[0] == kTlsHandshake) return self.refuse(400, "this is plain HTTP, but the client speaks TLS");
   auto found = self.find_end(bytes);
   if (found == Progress::more && length == self.limits.header_bytes_max) {
-    return self.line_began == 0 ? self.refuse(414, "the request line is too long") : self.refuse(431, "the head is too long");
+    if (self.line_began == 0) return self.refuse(414, "the request line is too long");
+    // Those who ask for a thousand ranges of a layer take 400 for "fewer, please", and nothing else.
+    return has_ranges(bytes) ? self.refuse(400, "the head is too long: ask for fewer ranges") : self.refuse(431, "the head is too long");
   }
   if (found != Progress::done) return found;
   size_t head_bytes = self.scanned;

@@ -190,6 +190,12 @@ Error judged_of_piece(Error error, uint32_t attempts) {
   return error;
 }
 
+// For how long there has been no progress, where a client has a part already.
+std::optional<int64_t> silence_ms(const Exchange& exchange, Moment::duration silence) {
+  if (!exchange.started()) return std::nullopt;
+  return std::chrono::duration_cast<Millis>(silence).count();
+}
+
 int status_of(const Headers& reply) { return reply.get("Content-Range").empty() ? 200 : 206; }
 
 Result<> give_up(Exchange& exchange, Error error) {
@@ -271,12 +277,14 @@ Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest re
     body.have = before->bytes;
   }
   const auto first_byte_by = loop_.now() + Millis(settings_.first_byte_wait_ms);
+  auto progress_at = loop_.now();
   for (uint32_t attempts = 0; body.have == 0 || body.size != body.have;) {
     const auto begun_at = body.have;
     auto ended = co_await attempt(exchange, origin, request, headers, body, first_byte_by);
     if (ended) break;
     attempts = body.have > begun_at ? 1 : attempts + 1;
-    auto delay = retry_delay_ms(settings_.retry, ended.error(), attempts, 0.5);
+    if (body.have > begun_at) progress_at = loop_.now();
+    auto delay = retry_delay_ms(settings_.retry, ended.error(), attempts, 0.5, silence_ms(exchange, loop_.now() - progress_at));
     const bool too_late = body.have == 0 && loop_.now() + Millis(delay.value_or(0)) >= first_byte_by;
     if (!delay || too_late) co_return give_up(exchange, ended.error());
     co_await loop_.sleep(Millis(*delay));
@@ -323,6 +331,7 @@ Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest r
                                const Alternative* other) {
   const Piece piece(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
   PieceSent sent;
+  auto progress_at = loop_.now();
   for (uint32_t attempts = 0; sent.bytes < length;) {
     if (piece.is_overtaken(sent.bytes)) {
       sent.error = Error(Error::Kind::unavailable, "not asked for", 0);
@@ -332,7 +341,8 @@ Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest r
     auto ended = co_await attempt_piece(exchange, origin, request, headers, piece, sent.bytes);
     if (ended || sent.bytes == length) break;
     attempts = sent.bytes > before ? 1 : attempts + 1;
-    auto delay = retry_delay_ms(settings_.retry, judged_of_piece(ended.error(), attempts), attempts, 0.5);
+    if (sent.bytes > before) progress_at = loop_.now();
+    auto delay = retry_delay_ms(settings_.retry, judged_of_piece(ended.error(), attempts), attempts, 0.5, silence_ms(exchange, loop_.now() - progress_at));
     const auto again_at = loop_.now() + Millis(delay.value_or(0));
     const bool too_late = !exchange.started() && again_at >= piece.first_byte_by;
     while (delay && !too_late && other != nullptr && !piece.is_overtaken(sent.bytes) && loop_.now() < again_at) co_await other->progress.wait_until(again_at);

@@ -81,9 +81,10 @@ std::optional<double> from_body(std::string_view body, int64_t now_epoch_s) {
 
 }  // namespace
 
-std::optional<int64_t> retry_delay_ms(const RetrySettings& settings, const Error& error, uint32_t attempts, double random) {
+std::optional<int64_t> retry_delay_ms(const RetrySettings& settings, const Error& error, uint32_t attempts, double random, std::optional<int64_t> silence_ms) {
   bool worth_another = error.kind == Error::Kind::unavailable || error.kind == Error::Kind::throttled;
-  if (!worth_another || attempts >= settings.attempts_max) return std::nullopt;
+  bool is_patient = silence_ms && *silence_ms < settings.patience_ms;
+  if (!worth_another || (attempts >= settings.attempts_max && !is_patient)) return std::nullopt;
   if (error.retry_after_s * 1000 > settings.throttled_wait_max_ms) return std::nullopt;
 
   double full = static_cast<double>(settings.delay_first_ms) * std::pow(2.0, attempts == 0 ? 0 : attempts - 1);

@@ -64,8 +64,8 @@ void Socket::pause_or_resume_reading() {
 }
 
 void Socket::readable() {
-  if (discarding_) evbuffer_drain(input_, received());
   receive(discarding_ ? kSendPieceBytes : input_bytes_max_);
+  if (discarding_) evbuffer_drain(input_, received());
   pause_or_resume_reading();
   changed_.ring();
 }

@@ -3,18 +3,12 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "store/retention.h"
+
 namespace breakwater::routes {
 namespace {
 
 int64_t age_ms(store::Time now, store::Time checked_at) { return (now - checked_at).count(); }
-
-// `sha256-` and 64, or `sha512-` and 128, hex digits: the length of the digest's part, or 0.
-size_t digest_part(std::string_view tag) {
-  const size_t hex = tag.starts_with("sha256-") ? 64 : tag.starts_with("sha512-") ? 128 : 0;
-  if (hex == 0 || tag.size() < 7 + hex) return 0;
-  const bool is_hex = tag.substr(7, hex).find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  return is_hex ? 7 + hex : 0;
-}
 
 }  // namespace
 
@@ -44,12 +38,7 @@ AfterAsking after_asking(const FreshnessSettings& settings, store::Time now, sto
   return within(settings.stale_ms);
 }
 
-bool is_referrer_tag(std::string_view tag) {
-  const size_t length = digest_part(tag);
-  if (length == 0) return false;
-  const std::string_view suffix = tag.substr(length);
-  return suffix.empty() || suffix == ".sig" || suffix == ".att" || suffix == ".sbom";
-}
+bool is_referrer_tag(std::string_view tag) { return store::subject_of_tag(tag).has_value(); }
 
 int64_t missing_fresh_ms(const FreshnessSettings& settings, std::string_view reference) {
   return is_referrer_tag(reference) ? settings.missing_referrer_fresh_ms : settings.missing_fresh_ms;

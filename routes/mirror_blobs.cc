@@ -20,7 +20,7 @@ using store::RepositoryKey;
 
 namespace {
 
-constexpr int64_t kMissingBlobMs = 10'000;
+constexpr Millis kMissingBlob(10'000);
 
 std::string question_key(const RepositoryKey& key, const Digest& digest) { return key.repository + "@" + digest.text(); }
 
@@ -76,6 +76,8 @@ class MirrorBlobs::Following final : public ByteSource {
     straight_ = is_far_ahead(range);
     while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_) co_await fill_->progress().wait_until(deadline_);
     if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
+    // A reply without a body would be a whole one.
+    if (range.length == 0 && !fill_->verified()) co_return failure(cause_of_silence(*fill_));
     co_return Result<>();
   }
 
@@ -145,7 +147,8 @@ class MirrorBlobs::Following final : public ByteSource {
   bool straight_ = false;
 };
 
-MirrorBlobs::MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings) : parts_(parts), settings_(settings), questions_(parts.loop) {}
+MirrorBlobs::MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings)
+    : parts_(parts), settings_(settings), questions_(parts.loop), sizes_(parts.loop) {}
 
 Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Digest digest, RequestContext& context) {
   const RepositoryKey key(settings_.route, repository);
@@ -156,7 +159,8 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   const auto fill = parts_.fills.find(digest);
   if (!known->permitted && (blob || (fill && fill->request().repository != key))) {
     exchange.at("asking upstream");
-    auto asked = co_await ask(key, digest);
+    const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
+    auto asked = co_await ask(key, digest, deadline);
     if (!asked) co_return failure(asked.error());
     known->permitted = true;
     if (!blob) blob = co_await open(digest);  // its fill may have ended while we asked
@@ -214,10 +218,9 @@ FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& di
 }
 
 // Upstream's word that this repository has the blob, with its size if the answer tells. Remembered as a link.
-Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask(RepositoryKey key, Digest digest) {
+Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask(RepositoryKey key, Digest digest, Moment deadline) {
   if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
   auto begin = [this, key, digest] { return ask_upstream(key, digest); };
-  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
@@ -232,8 +235,8 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_upstream(RepositoryKey ke
   }
   if (!size) {
     const auto kind = size.error().kind;
-    const auto until = parts_.clock.now() + Millis(kMissingBlobMs);
-    if (kind == Error::Kind::not_found || kind == Error::Kind::denied) missing_.put(question_key(key, digest), size.error(), until);
+    const bool is_missing = kind == Error::Kind::not_found || kind == Error::Kind::denied;
+    if (is_missing) missing_.put(question_key(key, digest), size.error(), parts_.clock.now(), kMissingBlob);
     co_return failure(size.error());
   }
   auto job = [&catalog = parts_.store.catalog(), key, digest, now = parts_.clock.now()] {
@@ -273,7 +276,8 @@ Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
 Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Digest digest, RequestContext& context, Known known) {
   auto size = known.size;
   if (auto fill = parts_.fills.find(digest); fill && fill->size()) size = fill->size();
-  auto asked = co_await ask(key, digest);
+  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
+  auto asked = co_await ask(key, digest, deadline);
   if (!asked) co_return failure(asked.error());
   context.cache = CacheResult::miss;
   // What a manifest says is under a digest; what a HEAD says is not.
@@ -283,9 +287,11 @@ Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Di
   }
   if (!size) size = *asked;
   if (!size) {
-    auto told = co_await ask_size(key, digest);
-    if (!told) co_return failure(told.error());
-    size = *told;
+    auto begin = [this, key, digest] { return ask_size(key, digest); };
+    auto told = co_await sizes_.join_until(question_key(key, digest), begin, deadline);
+    if (!told) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
+    if (!*told) co_return failure(told->error());
+    size = **told;
   }
   reply_blob_head(exchange, context, digest, *size);
   co_return Result<>();
@@ -324,8 +330,8 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   // Another repository's fill may fail for reasons of its own: its upstream, its credentials.
   if (fill->error() && fill->request().repository != key) co_return co_await serve_fill(exchange, key, digest, context, known);
   const auto kind = served.error().kind;
-  const auto until = parts_.clock.now() + Millis(kMissingBlobMs);
-  if (kind == Error::Kind::not_found || kind == Error::Kind::denied) missing_.put(question_key(key, digest), served.error(), until);
+  const bool is_missing = kind == Error::Kind::not_found || kind == Error::Kind::denied;
+  if (is_missing) missing_.put(question_key(key, digest), served.error(), parts_.clock.now(), kMissingBlob);
   co_return served;
 }
 

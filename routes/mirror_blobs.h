@@ -35,7 +35,7 @@ class MirrorBlobs {
   proxy::Task<Result<Known>> look_up(store::RepositoryKey key, store::Digest digest);
   proxy::Task<bool> is_size_disputed(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<store::Blob>> open(store::Digest digest);
-  proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline);
   proxy::Task<Result<std::optional<uint64_t>>> ask_upstream(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<std::optional<uint64_t>>> ask_head(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<uint64_t>> ask_size(store::RepositoryKey key, store::Digest digest);
@@ -49,6 +49,7 @@ class MirrorBlobs {
   MirrorSettings settings_;
   Missing missing_;
   proxy::SingleFlight<Result<std::optional<uint64_t>>> questions_;
+  proxy::SingleFlight<Result<uint64_t>> sizes_;
 };
 
 }  // namespace breakwater::routes

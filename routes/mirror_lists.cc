@@ -25,7 +25,8 @@ constexpr uint64_t kKeptBytesMax = 8 << 20;    // of all lists in memory
 constexpr uint64_t kStoredTagsMax = 10'000;    // of a list made from the store
 constexpr size_t kStoredReferrersMax = 1'000;  // likewise
 
-bool is_unwell(const Error& error) { return error.kind != Error::Kind::not_found && error.kind != Error::Kind::denied; }
+// Whether the error is upstream's answer to the question.
+bool is_answer(const Error& error) { return error.kind == Error::Kind::not_found || error.kind == Error::Kind::invalid; }
 
 // Upstream had the list a moment ago: that a page of it is missing, refused or cut off says nothing about the repository.
 Error error_between_pages(Error error) {
@@ -69,7 +70,8 @@ Task<MirrorLists::Answer> MirrorLists::list(std::string key, proxy::SingleFlight
   const bool have = kept != kept_.end();
   List old = have ? kept->second : List();
   const auto now = parts_.clock.now();
-  if (have && now - old.at < Millis(settings_.list_fresh_ms)) {
+  const bool is_to_come = old.at > now;  // the clock was put back
+  if (have && !is_to_come && now - old.at < Millis(settings_.list_fresh_ms)) {
     old.cache = CacheResult::hit;
     co_return old;
   }
@@ -79,7 +81,7 @@ Task<MirrorLists::Answer> MirrorLists::list(std::string key, proxy::SingleFlight
   if (answer && *answer) co_return *answer;
   auto reason = answer ? answer->error() : Error(Error::Kind::unavailable, "upstream is slow to answer", 0);
   const bool too_old = now - old.at > Millis(settings_.freshness.stale_ms);
-  if (!have || too_old || !is_unwell(reason)) co_return failure(reason);
+  if (!have || too_old || is_answer(reason)) co_return failure(reason);
   old.cache = CacheResult::stale;
   old.stale_reason = reason.message;
   co_return old;
@@ -107,7 +109,7 @@ Task<Result<>> MirrorLists::serve_tags(Exchange& exchange, std::string repositor
   const auto query = path.query.handed_on;
   auto begin = [this, repository, query] { return fetch_tags(repository, query); };
   auto tags = co_await list("tags " + repository + "?" + query, begin);
-  if (!tags && is_unwell(tags.error())) {
+  if (!tags && !is_answer(tags.error()) && tags.error().kind != Error::Kind::denied) {
     const auto n = std::min(path.query.n.value_or(kStoredTagsMax), kStoredTagsMax);
     tags = co_await stored_tags(repository, path.query.last, n, tags.error());
   }
@@ -232,7 +234,7 @@ Task<MirrorLists::Answer> MirrorLists::fetch_fallback(std::string repository, Di
   List list;
   list.at = parts_.clock.now();
   if (!manifest) {
-    if (is_unwell(manifest.error())) co_return failure(manifest.error());
+    if (manifest.error().kind != Error::Kind::not_found) co_return failure(manifest.error());
     list.body = shared(referrers_index(std::vector<store::NamedReferrer>()));
     co_return list;
   }

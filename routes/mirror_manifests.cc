@@ -155,8 +155,7 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   auto digest = co_await ask_digest(key.repository, tag);
   if (!digest) {
     if (digest.error().kind == Error::Kind::not_found) {
-      const auto until = parts_.clock.now() + Millis(missing_fresh_ms(settings_.freshness, tag));
-      missing_.put(flight_key(key, tag), digest.error(), until);
+      missing_.put(flight_key(key, tag), digest.error(), parts_.clock.now(), Millis(missing_fresh_ms(settings_.freshness, tag)));
     }
     co_return failure(digest.error());
   }
@@ -212,8 +211,7 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
   if (!reply) {
     const auto kind = reply.error().kind;
     if (kind == Error::Kind::not_found || kind == Error::Kind::denied) {
-      const auto until = parts_.clock.now() + Millis(missing_fresh_ms(settings_.freshness, reference));
-      missing_.put(flight_key(key, reference), reply.error(), until);
+      missing_.put(flight_key(key, reference), reply.error(), parts_.clock.now(), Millis(missing_fresh_ms(settings_.freshness, reference)));
     }
     co_return failure(reply.error());
   }

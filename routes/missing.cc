@@ -7,16 +7,17 @@ namespace breakwater::routes {
 std::optional<Error> Missing::find(const std::string& key, store::Time now) {
   auto found = entries_.find(key);
   if (found == entries_.end()) return std::nullopt;
-  if (found->second.until > now) return found->second.error;
+  if (found->second.from <= now && now < found->second.until) return found->second.error;
   entries_.erase(found);
   return std::nullopt;
 }
 
-void Missing::put(const std::string& key, Error error, store::Time until) {
+void Missing::put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime) {
   if (entries_.size() >= entries_max_) entries_.clear();  // to forget costs a question; no order is worth keeping
   Entry entry;
   entry.error = std::move(error);
-  entry.until = until;
+  entry.from = now;
+  entry.until = now + lifetime;
   entries_[key] = std::move(entry);
 }
 

@@ -16,14 +16,15 @@ class Missing {
  public:
   explicit Missing(size_t entries_max = 4096) : entries_max_(entries_max) {}
 
-  // The error to answer with, if one is remembered and not older than it may be.
+  // The error to answer with, if one is remembered and not older than it may be. (Nor from a time to come: the clock was put back.)
   std::optional<Error> find(const std::string& key, store::Time now);
-  void put(const std::string& key, Error error, store::Time until);
+  void put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime);
   void forget(const std::string& key) { entries_.erase(key); }
 
  private:
   struct Entry {
     Error error;
+    store::Time from;
     store::Time until;
   };
   size_t entries_max_;

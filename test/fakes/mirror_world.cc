@@ -71,6 +71,8 @@ MirrorWorld::MirrorWorld() {
   ghcr_origin.url = ghcr.url();
   fill_settings.retry.delay_first_ms = 1;
   fill_settings.retry.delay_max_ms = 2;
+  fill_settings.retry.patience_ms = 0;
+  passage_settings.retry.patience_ms = 0;
 }
 
 MirrorWorld::~MirrorWorld() { stop(); }

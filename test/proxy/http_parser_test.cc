@@ -102,7 +102,8 @@ TEST_CASE("a head is a request or is refused with the status that says why, howe
       Row{"a method that is no token", "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", 400}, Row{"TLS", "\x16\x03\x01\x02", 400},
       Row{"a target over 8 KiB", "GET /" + std::string(8 * 1024, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", 414},
       Row{"a request line without end", "GET /" + std::string(17 * 1024, 'a'), 414},
-      Row{"a head over 16 KiB", get("Host: x\r\nX: " + std::string(17 * 1024, 'a') + "\r\n"), 431});
+      Row{"a head over 16 KiB", get("Host: x\r\nX: " + std::string(17 * 1024, 'a') + "\r\n"), 431},
+      Row{"ranges over 16 KiB", get("Host: x\r\nrange: bytes=0-1" + std::string(17 * 1024, ',') + "\r\n"), 400});
   INFO(row.name);
   for (const auto& cuts : {std::vector<size_t>(), row.text.size() > 2000 ? std::vector<size_t>(1, 1500) : every_byte(row.text)}) {
     auto parsed = parse(row.text, cuts);

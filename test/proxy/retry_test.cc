@@ -28,6 +28,14 @@ TEST_CASE("an attempt is worth another only if time may cure it") {
   CHECK_FALSE(retry_delay_ms(settings, error_of(Error::Kind::unavailable), 5, 0));
 }
 
+TEST_CASE("a transfer that has begun is given up when both its attempts and its time are over") {
+  RetrySettings settings;
+  CHECK(retry_delay_ms(settings, error_of(Error::Kind::unavailable), 5, 0, 44'999));
+  CHECK(retry_delay_ms(settings, error_of(Error::Kind::unavailable), 4, 0, 45'000));
+  CHECK_FALSE(retry_delay_ms(settings, error_of(Error::Kind::unavailable), 5, 0, 45'000));
+  CHECK_FALSE(retry_delay_ms(settings, error_of(Error::Kind::corrupt), 1, 0, 0));
+}
+
 TEST_CASE("a wait that upstream asks for is kept if it is short, and given up on if it is long") {
   RetrySettings settings;
   CHECK(retry_delay_ms(settings, error_of(Error::Kind::throttled, 3), 1, 0) == 3000);

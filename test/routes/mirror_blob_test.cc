@@ -348,6 +348,25 @@ TEST_CASE("HEAD learns the size although upstream only redirects") {
   CHECK(cdn.body_bytes_sent() <= 1);
 }
 
+TEST_CASE("HEAD waits no longer for storage that hangs than for anything else, and many cause one question") {
+  MirrorWorld world;
+  world.mirror_settings.first_byte_wait_ms = 100;
+  FakeRegistry cdn(world.loop);
+  world.hub.redirect_blobs_to(cdn);
+  const auto layer = world.hub.blob(kRepository, content_of(50'000, 17));
+  cdn.always(FakeRegistry::signed_path(layer), Fault::silent());
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(world.connect());
+    clients.back()->send("HEAD " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  for (const auto& client : clients) CHECK(client->receive_reply_to_head().substr(0, 12) == "HTTP/1.1 503");
+  CHECK(cdn.count() == 1);
+  cdn.heal();
+  cdn.release();
+  run_some_turns(world.loop);
+}
+
 TEST_CASE("when there is no room a blob passes through whole and is not stored") {
   MirrorWorld world;
   world.files.settings.bytes_max = 2 << 20;
@@ -686,6 +705,53 @@ TEST_CASE("a partial file longer than the blob is thrown away and the next reque
   world.get(blob_target(layer));
   world.finish_fills();
   CHECK(world.get(blob_target(layer)).body == content);
+}
+
+TEST_CASE("what an earlier fill left is nobody's before upstream has answered") {
+  MirrorWorld world;
+  const auto content = content_of(1 << 20, 28);
+  const auto layer = world.hub.blob(kRepository, content);
+  const auto incoming = world.files.folder.path() / "data" / "incoming";
+  std::filesystem::create_directories(incoming);
+  std::ofstream(incoming / ("fill-sha256-" + layer.hex()), std::ios::binary) << content.substr(0, 300'000);
+  const auto foreign = world.get(blob_target(layer, "other/image"));
+  CHECK(foreign.status == 404);
+  CHECK(foreign.body.find("BLOB_UNKNOWN") != std::string::npos);
+  world.hub.always(hub_path(layer), Fault::reply(403));
+  CHECK(world.get(blob_target(layer)).status == 404);
+  world.hub.heal();
+  world.clock().advance(std::chrono::seconds(11));
+  CHECK(world.get(blob_target(layer)).body == content);
+  CHECK(std::string(world.hub.seen().back().headers.get("Range")) == "bytes=300000-");
+}
+
+TEST_CASE("a transfer that has begun outlives a registry that is away for longer than a few attempts take") {
+  MirrorWorld world;
+  world.fill_settings.retry.patience_ms = 60'000;
+  const auto content = content_of(1 << 20, 29);
+  const auto layer = world.hub.blob(kRepository, content);
+  world.hub.next(hub_path(layer), Fault::cut(300'000));
+  for (int i = 0; i < 9; ++i) world.hub.next(hub_path(layer), Fault::cut(0));
+  CHECK(world.get(blob_target(layer)).body == content);
+  CHECK(world.hub.body_bytes_sent() == content.size());
+}
+
+TEST_CASE("an upstream that hangs with all the transfers there may be does not keep another's waiting") {
+  MirrorWorld world;
+  world.fill_settings.fills_max = 2;
+  const auto wanted = content_of(200'000, 30);
+  const auto elsewhere = world.ghcr.blob("org/app", wanted);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (uint32_t i = 0; i < 3; ++i) {
+    const auto layer = world.hub.blob(kRepository, content_of(300'000, 31 + i));
+    world.hub.always(hub_path(layer), Fault::stall(100'000));
+    clients.push_back(world.connect());
+    clients.back()->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  for (int i = 0; i < 2; ++i) clients[static_cast<size_t>(i)]->receive_head();
+  CHECK(world.fills().stats().running == 2);
+  CHECK(world.get_from_ghcr(blob_target(elsewhere, "org/app")).body == wanted);
+  CHECK(world.fills().stats().running >= 2);
 }
 
 TEST_CASE("a signed URL of the registry's own form that has expired is asked for again") {

@@ -99,6 +99,27 @@ TEST_CASE("fifty cold requests for one tag are one request upstream") {
   CHECK(world.hub.count() == 1);
 }
 
+TEST_CASE("a clock that was put back keeps nothing missing, and no list fresh") {
+  MirrorWorld world;
+  const std::string list = "/v2/library/alpine/tags/list";
+  world.hub.answer(list, Canned(200, {{"Content-Type", "application/json"}}, R"({"name":"library/alpine","tags":["3.19"]})"));
+  CHECK(world.get(kTagTarget).status == 404);
+  CHECK(world.get(list).body.find("3.20") == std::string::npos);
+  world.hub.manifest(kRepository, "3.20", type(), image(6));
+  world.hub.answer(list, Canned(200, {{"Content-Type", "application/json"}}, R"({"name":"library/alpine","tags":["3.19","3.20"]})"));
+  world.clock().advance(-hours(2));
+  CHECK(world.get(kTagTarget).body == image(6));
+  CHECK(world.get(list).body.find("3.20") != std::string::npos);
+}
+
+TEST_CASE("an upstream that finds the question wrong is believed: the tags that were pulled are no answer to it") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(6));
+  world.get(kTagTarget);
+  world.hub.always("/v2/library/alpine/tags/list", Fault::reply(400, {}, "{}"));
+  CHECK(world.get("/v2/library/alpine/tags/list?n=5000").status == 400);
+}
+
 TEST_CASE("a HEAD 200 for a tag means that the GET by its digest works, even if upstream dies in between") {
   MirrorWorld world;
   const auto digest = world.hub.manifest(kRepository, "3.20", type(), image(7));
@@ -455,6 +476,28 @@ TEST_CASE("a list of referrers that is not whole is an error, and not taken for 
     const auto answer = world.get(path);
     CHECK(answer.status >= 500);
   }
+}
+
+TEST_CASE("an upstream that refuses us does not say that there are no referrers") {
+  MirrorWorld world;
+  const auto subject = digest_of("subject");
+  const auto path = "/v2/library/alpine/referrers/" + subject.text();
+  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";
+  const auto tag_path = path_of("sha256-" + subject.hex());
+  const auto refuse = [&] {
+    world.hub.answer(path, Canned(401, {}, ""));
+    world.hub.answer(tag_path, Canned(403, {}, ""));
+  };
+  refuse();
+  CHECK(world.get(path).status == 404);
+  world.clock().advance(std::chrono::minutes(2));
+  world.hub.answer(path, Canned(200, {{"Content-Type", std::string(routes::kOciIndex)}}, index));
+  CHECK(world.get(path).status == 200);
+  refuse();
+  world.clock().advance(std::chrono::minutes(2));
+  const auto old = world.get(path);
+  CHECK(old.status == 200);
+  CHECK(old.headers.get("Warning").starts_with("299 - "));
 }
 
 TEST_CASE("referrers that upstream pages are served whole, or not at all when a page is missing") {
