@@ -214,6 +214,11 @@ Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, R
   if (!chunk) co_return failure(chunk.error());
   auto turn = co_await uploads_.take_turn(path.name, path.upload_id);
   if (!turn) co_return co_await answer_again(exchange, path, turn.error(), context);
+  const auto length = exchange.body_length().value_or(0);
+  if (!*chunk && length > 0) {
+    auto begun = co_await uploads_.begin_end(*turn, *path.query.digest, length);
+    if (!begun) co_return begun;
+  }
   exchange.at("receiving");
   auto appended = co_await uploads_.append(*turn, exchange, *chunk);
   if (!appended) {
@@ -232,6 +237,12 @@ Task<Result<>> RegistryPushes::answer_again(Exchange& exchange, const OciPath& p
   auto held = co_await parts_.workers.run(std::move(job));
   if (!held) co_return failure(held.error());
   if (!*held) co_return failure(error);
+  // Some clients take an answer that comes before they have sent all for a failure.
+  for (;;) {
+    auto piece = co_await exchange.read();
+    if (!piece) co_return failure(piece.error());
+    if (piece->empty()) break;
+  }
   reply_created(exchange, context, path, *path.query.digest);
   co_return Result<>();
 }

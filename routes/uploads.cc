@@ -19,7 +19,8 @@ namespace {
 constexpr std::string_view kRecordPrefix = "upload-";  // the name of a session in the store: of its record and of its partial file
 constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;     // a client may claim any length
 constexpr int64_t kRetryAfterS = 1;
-constexpr size_t kEndsMax = 1'000;  // of sessions that have become a blob, as remembered
+constexpr size_t kEndsMax = 1'000;           // of sessions, as remembered
+constexpr uint64_t kCatchUpBytes = 8 << 20;  // of one job: the disk has others to serve
 
 std::string record_id(const std::string& id) { return std::string(kRecordPrefix) + id; }
 
@@ -84,13 +85,18 @@ Result<> discard_file(Store& store, UploadFile& file, const std::string& id) {
 bool has_passed(int64_t ms, store::Time since, store::Time now) { return now - since >= Millis(ms); }
 
 // The sessions of `route` that nobody touched for so long.
-Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& store, const std::string& route, store::Time now, int64_t age_ms) {
+Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& store, store::Log& log, const std::string& route, store::Time now, int64_t age_ms) {
   auto ids = store.catalog().upload_ids();
   if (!ids) return failure(ids.error());
   std::vector<std::pair<RepositoryKey, std::string>> found;
   for (const auto& id : *ids) {
     if (!id.starts_with(kRecordPrefix)) continue;  // a fill's
     auto record = store.catalog().upload(id, store::Reach::disk);
+    if (!record && record.error().kind == Error::Kind::corrupt) {
+      log.error("upload_lost", {{"upload", id}, {"error", record.error().message}});
+      if (auto dropped = store.drop_partial(id); !dropped) return failure(dropped.error());
+      continue;
+    }
     if (!record) return failure(record.error());
     if (!*record || (*record)->route != route || !has_passed(age_ms, (*record)->touched_at, now)) continue;
     found.emplace_back(RepositoryKey(route, (*record)->repository), id.substr(kRecordPrefix.size()));
@@ -202,6 +208,8 @@ Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::stri
 Task<Result<>> Uploads::resume(Shared session) {
   auto progress = co_await open(session);
   if (!progress) co_return failure(progress.error());
+  auto caught_up = co_await catch_up(session);
+  if (!caught_up) co_return caught_up;
   session->received = progress->received;
   session->granted = progress->granted;
   session->is_open = true;
@@ -238,7 +246,33 @@ Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
   co_return co_await parts_.workers.run(session->strand, std::move(job));
 }
 
+// Hashes what the file held when it was opened.
+Task<Result<>> Uploads::catch_up(Shared session) {
+  auto job = [file = session->file]() -> Result<bool> { return !file->partial || file->partial->writer->catch_up(kCatchUpBytes); };
+  for (;;) {
+    auto done = co_await parts_.workers.run(session->strand, job);
+    if (!done) co_return failure(done.error());
+    if (*done) co_return Result<>();
+  }
+}
+
 // --- receiving
+
+Task<Result<>> Uploads::begin_end(Turn& turn, Digest digest, uint64_t length) {
+  auto session = turn.session_;
+  End& end = end_of(*session, digest);
+  const bool is_again = end.length == length && session->received > end.first;
+  if (!is_again) {
+    end.first = session->received;
+    end.length = length;
+    co_return Result<>();
+  }
+  auto job = [file = session->file, first = end.first] { return file->partial->writer->rewind(first); };
+  const auto first = end.first;
+  auto rewound = co_await parts_.workers.run(session->strand, std::move(job));
+  if (rewound) session->received = first;
+  co_return rewound;
+}
 
 Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<ChunkRange> chunk) {
   auto session = turn.session_;
@@ -352,7 +386,8 @@ Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t want
 
 Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   auto session = turn.session_;
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, digest, done = remember_end(*session, digest)] {
+  // Becomes true with the blob, also when nobody waits for it any more.
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, digest, done = end_of(*session, digest).done] {
     auto blob = commit_file(store, *file, key, digest);
     if (blob) *done = true;
     return blob;
@@ -362,16 +397,16 @@ Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   co_return blob;
 }
 
-// What is returned becomes true with the blob, also when nobody waits for it any more.
-std::shared_ptr<std::atomic<bool>> Uploads::remember_end(const Session& session, const Digest& digest) {
+Uploads::End& Uploads::end_of(const Session& session, const Digest& digest) {
+  const auto found = std::find_if(ends_.begin(), ends_.end(), [&](const End& end) { return end.is(session.repository.repository, session.id, digest); });
+  if (found != ends_.end()) return *found;
   ends_.push_back(End(session.repository.repository, session.id, digest));
   if (ends_.size() > kEndsMax) ends_.pop_front();
-  return ends_.back().done;
+  return ends_.back();
 }
 
 bool Uploads::has_become(const std::string& repository, const std::string& id, const Digest& digest) const {
-  return std::any_of(ends_.begin(), ends_.end(),
-                     [&](const End& end) { return *end.done && end.id == id && end.digest == digest && end.repository == repository; });
+  return std::any_of(ends_.begin(), ends_.end(), [&](const End& end) { return *end.done && end.is(repository, id, digest); });
 }
 
 Task<Result<>> Uploads::cancel(Turn& turn) {
@@ -420,7 +455,9 @@ Task<> Uploads::close_idle() {
 }
 
 Task<Result<>> Uploads::end_expired() {
-  auto list = [&store = parts_.store, route = route_, now = parts_.clock.now(), age = settings_.expiry_ms] { return untouched(store, route, now, age); };
+  auto list = [&store = parts_.store, &log = parts_.log, route = route_, now = parts_.clock.now(), age = settings_.expiry_ms] {
+    return untouched(store, log, route, now, age);
+  };
   auto expired = co_await parts_.workers.run(std::move(list));
   if (!expired) co_return failure(expired.error());
   for (const auto& [key, id] : *expired) {

@@ -80,6 +80,9 @@ class Uploads {
   // (nothing is read then), `corrupt` if the body has another length than it, `invalid` if the body broke off, `full` if there is no room. After
   // that what was received makes room for others, if they need it: the session may be gone then.
   proxy::Task<Result<>> append(Turn& turn, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
+  // Before append(), where the request is to end the session and brings `length` bytes without saying where they belong. If the same has come before
+  // and what it brought is there, it has failed halfway and its client sends it anew: that is thrown away. (Who goes on brings fewer bytes.)
+  proxy::Task<Result<>> begin_end(Turn& turn, store::Digest digest, uint64_t length);
   // Makes a blob of what was received, synced. `corrupt` if it is not `digest`: the session is gone then; else it lives on.
   // Once begun it is finished, also if the Task is destroyed.
   proxy::Task<Result<store::Blob>> commit(Turn& turn, store::Digest digest);
@@ -99,9 +102,12 @@ class Uploads {
   using Shared = std::shared_ptr<Session>;
   struct End {
     End(std::string r, std::string i, const store::Digest& d) : repository(std::move(r)), id(std::move(i)), digest(d) {}
+    bool is(const std::string& r, const std::string& i, const store::Digest& d) const { return id == i && digest == d && repository == r; }
     std::string repository;
     std::string id;
     store::Digest digest;
+    uint64_t first = 0;                                                                    // where the bytes of the request begin,
+    uint64_t length = 0;                                                                   // and how many it said
     std::shared_ptr<std::atomic<bool>> done = std::make_shared<std::atomic<bool>>(false);  // a worker tells
   };
   struct Progress {
@@ -115,7 +121,8 @@ class Uploads {
   proxy::Task<Result<>> resume(Shared session);
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
   proxy::Task<Result<>> spare(Shared session);
-  std::shared_ptr<std::atomic<bool>> remember_end(const Session& session, const store::Digest& digest);
+  proxy::Task<Result<>> catch_up(Shared session);
+  End& end_of(const Session& session, const store::Digest& digest);
   proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, Pour& pour, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
@@ -128,7 +135,7 @@ class Uploads {
   UploadSettings settings_;
   std::random_device random_;
   std::map<std::pair<std::string, std::string>, Shared> open_;  // by repository and id
-  std::deque<End> ends_;                                        // the latest last
+  std::deque<End> ends_;                                        // of those that a request began to end; the latest last
 };
 
 }  // namespace breakwater::routes

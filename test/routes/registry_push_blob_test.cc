@@ -274,6 +274,20 @@ TEST_CASE("the end of an upload that comes a second time is answered as the firs
   CHECK(world.put(with_digest(location, digest_of(content)), content).says("BLOB_UPLOAD_UNKNOWN"));
 }
 
+TEST_CASE("the end of an upload that comes again is answered once all of it was sent") {
+  RegistryWorld world;
+  const auto content = content_of(8 << 20, 18);
+  const auto location = world.begin_upload(kRepository);
+  const auto request = request_text("PUT", with_digest(location, digest_of(content)), {}, content);
+  CHECK(world.put(with_digest(location, digest_of(content)), content).status == 201);
+  auto again = world.connect();
+  again->send(std::string_view(request).substr(0, request.size() / 2));
+  again->deliver();
+  CHECK(again->received() == 0);
+  again->send(std::string_view(request).substr(request.size() / 2));
+  CHECK(reply_of(again->receive_reply()).status == 201);
+}
+
 TEST_CASE("one blob that many push at once is stored once, and all are answered 201") {
   RegistryWorld world;
   const auto content = content_of(200'000, 16);
