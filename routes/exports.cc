@@ -21,6 +21,7 @@ namespace {
 
 constexpr size_t kPage = 1000;
 constexpr int kDepthMax = 16;  // of indexes in indexes
+constexpr size_t kPieceBytes = size_t{256} * 1024;
 
 // Whether an image is to be left out for it, and the others go on.
 bool is_of_image(const Error& error) {
@@ -34,15 +35,28 @@ class Layout {
   Layout(store::Store& store, store::Disk& disk, const store::RepositoryKey& repository, std::filesystem::path folder)
       : store_(store), disk_(disk), repository_(repository), folder_(std::move(folder)) {}
 
+  // Before anything is written: what the layout has already.
+  Result<> begin(const std::function<void(const std::string&)>& say) {
+    const auto layout = ImageLayout::read(disk_, folder_);
+    if (!layout && layout.error().kind != Error::Kind::not_found) {
+      return failure(layout.error().kind, "nothing is exported to " + folder_.string() + ": " + layout.error().message);
+    }
+    if (layout) before_ = layout->entries();
+    for (const std::string& entry : layout ? layout->unreadable() : std::vector<std::string>()) {
+      say("left out: " + repository_.repository + ": " + entry + ", an entry of the layout's index.json that names no digest");
+    }
+    return ImageLayout::prepare(disk_, folder_);
+  }
+
   Result<> give_tags(Exported& exported, const std::function<void(const std::string&)>& say) {
     for (std::string last;;) {
       const auto tags = store_.catalog().tags(repository_, last, kPage);
       if (!tags) return failure(tags.error());
       for (const auto& tag : *tags) {
-        names_.insert(tag.tag);
-        const auto given = give_image(tag.record.digest, tag.tag);
+        const auto given = give_image(tag.record.digest, tag.tag, tag.record.set_at);
         if (!given && !is_of_image(given.error())) return given;
         ++(given ? exported.tags : exported.tags_skipped);
+        (given ? given_tags_ : skipped_tags_).insert(tag.tag);
         if (!given) say("skipped: " + repository_.repository + ":" + tag.tag + ": " + given.error().message);
       }
       if (tags->size() < kPage) return {};
@@ -59,7 +73,7 @@ class Layout {
         if (!referrers) return failure(referrers.error());
         for (const auto& referrer : *referrers) {
           if (given_.contains(referrer.digest)) continue;
-          const auto given = give_image(referrer.digest, "");
+          const auto given = give_image(referrer.digest, "", std::nullopt);
           if (!given && !is_of_image(given.error())) return given;
           if (given) ++exported.referrers;
           if (!given) say("skipped: " + repository_.repository + "@" + referrer.digest.text() + ": " + given.error().message);
@@ -71,27 +85,20 @@ class Layout {
     return {};
   }
 
-  // What the layout had of other names stays in it.
-  Result<> write() {
-    const auto others = others_there();
-    if (!others) return failure(others.error());
-    entries_.insert(entries_.end(), others->begin(), others->end());
+  // What the layout had beside that stays in it: other names, and those of tags that could not be given.
+  Result<> write(const std::function<void(const std::string&)>& say) {
+    for (const auto& entry : before_) {
+      const bool is_replaced = given_tags_.contains(entry.name) || (entry.name.empty() && given_.contains(entry.digest));
+      if (is_replaced || !is_whole(entry.digest, 0)) continue;
+      entries_.push_back(entry);
+      if (!skipped_tags_.contains(entry.name)) continue;
+      say("kept: " + repository_.repository + ":" + entry.name + ": the layout had it already, as " + entry.digest.text());
+    }
     return ImageLayout::write(disk_, folder_, entries_);
   }
 
  private:
-  Result<std::vector<ImageLayout::Entry>> others_there() {
-    std::vector<ImageLayout::Entry> others;
-    auto layout = ImageLayout::read(disk_, folder_);
-    if (!layout && !is_of_image(layout.error())) return failure(layout.error());
-    for (const auto& entry : layout ? layout->entries() : others) {
-      const bool is_ours = names_.contains(entry.name) || (entry.name.empty() && given_.contains(entry.digest));
-      if (!is_ours && is_whole(entry.digest, 0)) others.push_back(entry);
-    }
-    return others;
-  }
-
-  // As far as sizes tell. What no manifest is whole by itself.
+  // As far as sizes tell, but for what the store could not give: the layout's file may be the same one. What no manifest is whole by itself.
   bool is_whole(const Digest& digest, int depth) {
     if (given_.contains(digest)) return true;
     const auto bytes = read_small_file(disk_, ImageLayout::blob_file(folder_, digest), kManifestBytesMax);
@@ -101,16 +108,31 @@ class Layout {
     return std::all_of(manifest->content.children.begin(), manifest->content.children.end(), [&](const store::ManifestContent::Child& child) {
       if (child.edge.is_manifest) return is_whole(child.digest, depth + 1);
       const auto found = disk_.stat_target(ImageLayout::blob_file(folder_, child.digest));
-      return found && found->size == child.edge.size;
+      return found && found->size == child.edge.size && (!not_given_.contains(child.digest) || is_content(child.digest));
     });
   }
 
-  Result<> give_image(const Digest& digest, const std::string& name) {
+  // Whether the layout's file has the bytes of that digest.
+  bool is_content(const Digest& digest) {
+    const auto file = disk_.open(ImageLayout::blob_file(folder_, digest));
+    if (!file) return false;
+    store::Hasher hasher(digest.algorithm());
+    std::vector<char> piece(kPieceBytes);
+    for (uint64_t offset = 0;;) {
+      const auto got = disk_.read(**file, offset, piece);
+      if (!got) return false;
+      hasher.update(std::span<const char>(piece.data(), *got));
+      if (*got < piece.size()) return hasher.finish() == digest;
+      offset += *got;
+    }
+  }
+
+  Result<> give_image(const Digest& digest, const std::string& name, std::optional<store::Time> set_at) {
     const auto record = store_.catalog().manifest(repository_, digest, Reach::disk);
     if (!record) return failure(record.error());
     if (!*record) return failure(Error::Kind::not_found, digest.text() + " is not here");
     if (auto given = give_manifest(digest, (*record)->media_type); !given) return given;
-    entries_.push_back({digest, (*record)->media_type, (*record)->size, name, (*record)->subject ? (*record)->artifact_type : std::string()});
+    entries_.push_back({digest, (*record)->media_type, (*record)->size, name, (*record)->subject ? (*record)->artifact_type : std::string(), set_at});
     return {};
   }
 
@@ -144,16 +166,19 @@ class Layout {
 
   Result<> give_blob(const Digest& digest) {
     if (given_.contains(digest)) return {};
-    if (auto given = store_.give_blob(digest, ImageLayout::blob_file(folder_, digest)); !given) return given;
-    given_.insert(digest);
-    return {};
+    auto given = store_.give_blob(digest, ImageLayout::blob_file(folder_, digest));
+    (given ? given_ : not_given_).insert(digest);
+    return given;
   }
 
   store::Store& store_;
   store::Disk& disk_;
   const store::RepositoryKey repository_;
   const std::filesystem::path folder_;
-  std::set<std::string> names_;  // of tags, given or not
+  std::vector<ImageLayout::Entry> before_;  // what the layout had
+  std::set<std::string> given_tags_;
+  std::set<std::string> skipped_tags_;
+  std::set<Digest> not_given_;  // the store's bytes are gone or wrong
   std::set<Digest> given_;
   std::vector<Digest> manifests_;  // of those
   std::vector<ImageLayout::Entry> entries_;
@@ -169,11 +194,11 @@ Result<Exported> export_images(store::Store& store, store::Disk& disk, const Exp
     for (const std::string& name : *names) {
       if (!store::matches_any(std::span(&settings.repositories, 1), name)) continue;
       const auto folder = settings.to / name;
-      if (auto made = ImageLayout::prepare(disk, folder); !made) return failure(made.error());
       Layout layout(store, disk, {settings.route, name}, folder);
+      if (auto begun = layout.begin(say); !begun) return failure(begun.error());
       if (auto given = layout.give_tags(exported, say); !given) return failure(given.error());
       if (auto given = layout.give_referrers(exported, say); !given) return failure(given.error());
-      if (auto written = layout.write(); !written) return failure(written.error());
+      if (auto written = layout.write(say); !written) return failure(written.error());
       ++exported.repositories;
     }
     if (names->size() < kPage) break;

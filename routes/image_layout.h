@@ -17,10 +17,11 @@ class ImageLayout final : public ImportSource {
   struct Entry {
     store::Digest digest;
     std::string media_type;
-    std::optional<uint64_t> size;  // of its manifest, as the index says
-    std::string name;              // org.opencontainers.image.ref.name; "" if it has none
-    std::string artifact_type;     // ""
-    std::string descriptor = {};   // JSON: all that the index says of it; "" of one that is not read from an index
+    std::optional<uint64_t> size;            // of its manifest, as the index says
+    std::string name;                        // org.opencontainers.image.ref.name; "" if it has none
+    std::string artifact_type;               // ""
+    std::optional<store::Time> set_at = {};  // when its tag was, by io.breakwater.tag.set-at; nothing if that is not there, or malformed
+    std::string descriptor = {};             // JSON: all that the index says of it; "" of one that is not read from an index
   };
 
   static bool is_there(store::Disk& disk, const std::filesystem::path& folder);

@@ -42,7 +42,8 @@ class ImportReport {
 
   struct Counts {
     uint64_t tags = 0, tags_here = 0, tags_kept = 0, tags_skipped = 0;
-    uint64_t tags_mended = 0;  // of whose image something was gone here
+    uint64_t tags_mended = 0;   // of whose image something was gone here
+    uint64_t tags_ageless = 0;  // left out, because the tag here may be younger
     uint64_t manifests = 0, referrers = 0;
     uint64_t by_digest = 0;  // of the manifests: whole parts of an index that is not, and untagged ones that were asked for
     uint64_t untagged = 0;   // left behind

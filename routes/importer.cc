@@ -15,6 +15,7 @@ using store::Reach;
 namespace {
 
 constexpr int kDepthMax = 16;  // of indexes in indexes
+constexpr size_t kTakenPerMeasurement = 256;
 
 // Errors that say something of what is taken over, not of us.
 bool is_of_source(const Error& error) {
@@ -120,7 +121,7 @@ class Importer::Survey {
 
 // --- tags
 
-Result<> Importer::take_tag(ImportSource& source, const Repository& repository, const std::string& tag, const Digest& digest, store::Time set_at) {
+Result<> Importer::take_tag(ImportSource& source, const Repository& repository, const std::string& tag, const Digest& digest, store::Time set_at, Age age) {
   const std::string image = repository.repository + ":" + tag;
   met_.insert(digest);
   const auto known = store_.catalog().tag(repository, tag, Reach::disk);
@@ -131,6 +132,11 @@ Result<> Importer::take_tag(ImportSource& source, const Repository& repository, 
     if (!whole) return failure(whole.error());
     if (*whole) ++report_.counts.tags_here;
     if (*whole) return {};
+  }
+  if (*known && !is_set && age == Age::unknown) {
+    ++report_.counts.tags_ageless;
+    report_.skipped(image, "nothing says when it was set there, and the tag here names another image");
+    return {};
   }
   if (*known && !is_set && (*known)->set_at >= set_at) {
     report_.kept(image);
@@ -264,6 +270,7 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
   if (!missing) return failure(missing.error());
   if (!missing->empty()) return failure(Error::Kind::internal, missing->front().text() + " went while " + digest.text() + " was taken over");
   ++report_.counts.manifests;
+  count_taken();
   if (manifest->content.record.subject) ++report_.counts.referrers;
   return true;
 }
@@ -280,7 +287,15 @@ Result<bool> Importer::take_blob(ImportSource& source, const Repository& reposit
   }
   using Taken = store::Store::Taken;
   ++(*taken == Taken::held ? report_.counts.blobs_here : *taken == Taken::linked ? report_.counts.blobs_linked : report_.counts.blobs_copied);
+  count_taken();
   return true;
+}
+
+// The catalog grows with each, and no upkeep runs beside an import: the bound must not go by what it was at the start.
+void Importer::count_taken() {
+  if (++taken_ < kTakenPerMeasurement) return;
+  taken_ = 0;
+  store_.measure();
 }
 
 // --- what no tag names

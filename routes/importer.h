@@ -39,10 +39,11 @@ class Importer {
 
   // An error ends the import: no room is left, or our own disk fails. What was taken over until then stays.
   //
-  // A tag that was set here later than `set_at` stays as it is. One that names `digest` here already stays too, and what is gone of its image is
-  // taken again.
+  // A tag that was set here later than `set_at` stays as it is; with Age::unknown, where `set_at` is only what a new tag gets, any that is here
+  // does. One that names `digest` here already stays too, and what is gone of its image is taken again.
+  enum class Age { known, unknown };
   [[nodiscard]] Result<> take_tag(ImportSource& source, const store::RepositoryKey& repository, const std::string& tag, const store::Digest& digest,
-                                  store::Time set_at);
+                                  store::Time set_at, Age age);
   // After the tags: of these manifests those that refer to one that is here, and with Untagged::taken the others too.
   enum class Untagged { left, taken };
   [[nodiscard]] Result<> take_untagged(ImportSource& source, const store::RepositoryKey& repository, const std::vector<store::Digest>& digests,
@@ -67,6 +68,7 @@ class Importer {
   Result<bool> take_blob(ImportSource& source, const Repository& repository, const store::Digest& digest);
   Result<> take_parts(ImportSource& source, const Repository& repository, const std::vector<store::Digest>& parts);
   Result<std::vector<Referrer>> take_or_leave(ImportSource& source, const Repository& repository, const std::vector<store::Digest>& digests, Untagged untagged);
+  void count_taken();
   Result<> leave_or_take(ImportSource& source, const Repository& repository, const store::Digest& digest, Untagged untagged);
 
   store::Store& store_;
@@ -75,6 +77,7 @@ class Importer {
   ImportReport& report_;
   std::set<store::Digest> met_;
   std::map<store::Digest, std::string> bad_;  // blobs whose bytes are not what they should be, and why
+  size_t taken_ = 0;                          // manifests and blobs since the catalog was measured
   std::string why_;                           // the last image was not whole
 };
 

@@ -61,7 +61,7 @@ Result<> import_tags(Work& work, const RegistryFolder& folder, const std::string
       work.report.damaged(Damage::missing_link, image, "nothing says what the tag names");
       work.report.skipped(image, "nothing says what it names");
       ++work.report.counts.tags_skipped;
-    } else if (auto taken = work.importer.take_tag(source, {work.settings.route, name}, tag.name, *tag.digest, tag.set_at); !taken) {
+    } else if (auto taken = work.importer.take_tag(source, {work.settings.route, name}, tag.name, *tag.digest, tag.set_at, Importer::Age::known); !taken) {
       return taken;
     }
   }
@@ -148,8 +148,10 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
     }
     if (!is_oci_tag(entry.name)) {
       untagged.push_back(entry.digest);
-    } else if (auto taken = work.importer.take_tag(*layout, repository, entry.name, entry.digest, layout->modified()); !taken) {
-      return taken;
+    } else {
+      const auto age = entry.set_at ? Importer::Age::known : Importer::Age::unknown;
+      auto taken = work.importer.take_tag(*layout, repository, entry.name, entry.digest, entry.set_at.value_or(layout->modified()), age);
+      if (!taken) return taken;
     }
   }
   return work.importer.take_untagged(*layout, repository, untagged, work.untagged_of(name));

@@ -16,6 +16,12 @@ namespace {
 
 using store::Digest;
 using store::RepositoryKey;
+using store::Time;
+
+std::string text_in(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 struct ExportWorld : StoreWorld {
   MadeRegistryFolder old{folder.path() / "old"};
@@ -45,6 +51,17 @@ struct ExportWorld : StoreWorld {
   Result<routes::Exported> give(const std::string& pattern) {
     return routes::export_images(*store, disk, {"private", pattern, to()}, [this](const std::string& line) { lines.push_back(line); });
   }
+  bool said(const std::string& begin) const {
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(begin); });
+  }
+  store::TagRecord tag_of(const RepositoryKey& repository, const std::string& tag) const {
+    return store->catalog().tag(repository, tag, store::Reach::disk).value().value();
+  }
+  // As if it had been pushed at that time.
+  void set_tag(const RepositoryKey& repository, const std::string& tag, const Digest& digest, Time set_at) const {
+    REQUIRE(store->put_tag(repository, tag, {digest, std::string(routes::kOciManifest), set_at, set_at, set_at}, store::Durability::synced));
+  }
+  static void set_modified(const std::filesystem::path& file, Time time) { std::filesystem::last_write_time(file, std::chrono::file_clock::from_sys(time)); }
   // Why nothing could be taken over.
   std::string refused(const std::string& pattern, const std::filesystem::path& from) {
     routes::ImportSettings wanted;
@@ -119,8 +136,7 @@ TEST_CASE("an export replaces a blob file that is not what it should be, of what
     std::filesystem::remove(file);
     write_file(file, there);
     REQUIRE(world.give("*"));
-    std::ifstream in(file, std::ios::binary);
-    CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == content_of(20'001, 1));
+    CHECK(text_in(file) == content_of(20'001, 1));
     CHECK_FALSE(std::filesystem::exists(file.string() + ".new"));
   }
   CHECK(world.take("other", "*", world.to()).counts.tags == 2);
@@ -173,8 +189,7 @@ TEST_CASE("entries of a layout that say nothing, or another size than the manife
   ExportWorld world;
   REQUIRE(world.give("team/tool"));
   const auto file = world.to() / "team/tool/index.json";
-  std::ifstream in(file);
-  std::string index(std::istreambuf_iterator<char>(in), {});
+  std::string index = text_in(file);
   const auto size = index.find("\"size\":");
   REQUIRE(size != std::string::npos);
   index.insert(size + 7, "1");
@@ -198,6 +213,146 @@ TEST_CASE("a tag of which a blob has rotted is not exported, and is named") {
   CHECK(exported->tags_skipped == 1);
   REQUIRE(world.lines.size() == 1);
   CHECK(world.lines[0].starts_with("skipped: team/tool:2: "));
+}
+
+TEST_CASE("a tag is as old as it was when it comes back from a layout") {
+  ExportWorld world;
+  const RepositoryKey tool{"private", "team/tool"}, back{"other", "team/tool"};
+  const Time set_at = world.clock.now() - std::chrono::hours(48) - std::chrono::milliseconds(123);
+  world.set_tag(tool, "2", world.tag_of(tool, "2").digest, set_at);
+  REQUIRE(world.give("team/tool"));
+  CHECK(text_in(world.to() / "team/tool/index.json").find(R"("io.breakwater.tag.set-at":"2023-11-12T22:13:19.877Z")") != std::string::npos);
+  CHECK(world.take("other", "*", world.to()).counts.tags == 1);
+  CHECK(world.tag_of(back, "2").set_at == set_at);
+}
+
+TEST_CASE("of a layout's tag and one that is here the younger stays") {
+  ExportWorld world;
+  const RepositoryKey tool{"private", "team/tool"}, back{"other", "team/tool"};
+  const Digest there = world.tag_of(tool, "2").digest;
+  const Time set_at = world.clock.now() - std::chrono::hours(48);
+  world.set_tag(tool, "2", there, set_at);
+  REQUIRE(world.give("*"));
+  world.take("other", "team/tool", world.to() / "team/app");  // so that it has another image
+  world.set_tag(back, "2", world.index, set_at + std::chrono::hours(1));
+  const auto kept = world.take("other", "*", world.to());
+  CHECK(kept.counts.tags_kept == 1);
+  CHECK(world.said("kept: team/tool:2: "));
+  CHECK(world.tag_of(back, "2").digest == world.index);
+
+  world.set_tag(back, "2", world.index, set_at - std::chrono::hours(1));
+  CHECK(world.take("other", "*", world.to()).counts.tags == 1);
+  CHECK(world.tag_of(back, "2").digest == there);
+  CHECK(world.tag_of(back, "2").set_at == set_at);
+}
+
+TEST_CASE("a layout's tag of unknown age becomes a new one, and moves none that is here") {
+  const bool is_malformed = GENERATE(true, false);
+  ExportWorld world;
+  const RepositoryKey tool{"private", "team/tool"}, back{"other", "team/tool"}, fresh{"other", "team/fresh"};
+  const Digest there = world.tag_of(tool, "2").digest;
+  world.set_tag(tool, "2", there, world.clock.now() - std::chrono::hours(48));
+  REQUIRE(world.give("*"));
+  const auto file = world.to() / "team/tool/index.json";
+  std::string index = text_in(file);
+  const auto name = index.find("io.breakwater.tag.set-at");
+  if (name != std::string::npos) index.replace(is_malformed ? index.find("2023", name) : name, 4, "last");
+  write_file(file, index);
+  const auto modified = std::chrono::floor<std::chrono::milliseconds>(world.clock.now()) - std::chrono::hours(24);
+  world.set_modified(file, modified);
+
+  world.take("other", "team/tool", world.to() / "team/app");
+  world.set_tag(back, "2", world.index, modified - std::chrono::hours(1000));
+  world.lines.clear();
+  const auto report = world.take("other", "team/tool", world.to() / "team/tool");
+  CHECK(report.counts.tags == 0);
+  CHECK(report.counts.tags_kept == 0);
+  CHECK(world.said("skipped: team/tool:2: nothing says when it was set there"));
+  CHECK(report.summary().find("1 tags of unknown age") != std::string::npos);
+  CHECK(world.tag_of(back, "2").digest == world.index);
+
+  CHECK(world.take("other", "team/fresh", world.to() / "team/tool").counts.tags == 1);
+  CHECK(world.tag_of(fresh, "2").set_at == modified);
+  CHECK(world.take("other", "team/fresh", world.to() / "team/tool").counts.tags_here == 1);
+}
+
+TEST_CASE("a tag's age is read from any time of RFC 3339, and from nothing else") {
+  ExportWorld world;
+  REQUIRE(world.give("team/tool"));
+  const auto folder = world.to() / "team/tool";
+  const std::string digest = world.tag_of({"private", "team/tool"}, "2").digest.text();
+  const Time second{std::chrono::seconds(1'700'000'000)};
+  struct Case {
+    std::string text;
+    std::optional<Time> time;
+  };
+  const std::vector<Case> cases = {
+      {"2023-11-14T22:13:20Z", second},
+      {"2023-11-14T22:13:20.5Z", second + std::chrono::milliseconds(500)},
+      {"2023-11-14T22:13:20.123456789Z", second + std::chrono::milliseconds(123)},
+      {"2023-11-15T00:43:20+02:30", second},
+      {"2023-11-14T21:13:20.000-01:00", second},
+      {"2024-02-29T00:00:00Z", Time{std::chrono::seconds(1'709'164'800)}},
+      {"", {}},
+      {"yesterday", {}},
+      {"2023-02-29T00:00:00Z", {}},
+      {"2023-11-14T24:00:00Z", {}},
+      {"2023-11-14T22:60:00Z", {}},
+      {"2023-11-14T22:13:20", {}},
+      {"2023-11-14T22:13:20.Z", {}},
+      {"2023-11-14T22:13:20+0230", {}},
+      {"2023-11-14T22:13:20+24:00", {}},
+      {"2023-11-14T22:13:20Z ", {}},
+      {"2023-11-14 22:13:20Z", {}},
+      {"+023-11-14T22:13:20Z", {}},
+      {"1700000000", {}},
+  };
+  for (const Case& one : cases) {
+    INFO(one.text);
+    write_file(folder / "index.json", R"({"schemaVersion":2,"manifests":[{"digest":")" + digest +
+                                          R"(","annotations":{"org.opencontainers.image.ref.name":"2","io.breakwater.tag.set-at":")" + one.text + R"("}}]})");
+    const auto layout = routes::ImageLayout::read(world.disk, folder);
+    REQUIRE(layout);
+    CHECK(layout->entries().at(0).set_at == one.time);
+  }
+}
+
+TEST_CASE("a tag that cannot be given stays in the layout as it was there, if that is whole, and it is said") {
+  // Of two names of one file both rot.
+  const bool is_linked = GENERATE(false, true);
+  ExportWorld world;
+  if (!is_linked) world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);
+  REQUIRE(world.give("*"));
+  write_file(world.store->blobs().path_of(digest_of(content_of(20'004, 4))), content_of(20'004, 5));
+  REQUIRE(world.give("*").value().tags_skipped == 1);
+  CHECK(world.said("skipped: team/tool:2: "));
+  CHECK(world.said("kept: team/tool:2: ") == !is_linked);
+  const auto layout = routes::ImageLayout::read(world.disk, world.to() / "team/tool");
+  REQUIRE(layout);
+  CHECK(layout->entries().size() == (is_linked ? 0 : 1));
+  if (!is_linked) CHECK(layout->entries().at(0).set_at == world.tag_of({"private", "team/tool"}, "2").set_at);
+  CHECK(world.take("other", "*", world.to()).counts.tags == (is_linked ? 1 : 2));
+}
+
+TEST_CASE("an index.json that cannot be understood ends an export before anything is written") {
+  const std::string text = GENERATE("no JSON", "{}", R"({"manifests":7})", "");
+  ExportWorld world;
+  const auto folder = world.to() / "team/tool";
+  write_file(folder / "index.json", text);
+  const auto given = world.give("*");
+  REQUIRE_FALSE(given);
+  CHECK(given.error().kind == Error::Kind::invalid);
+  CHECK(given.error().message.find((folder / "index.json").string() + " is no index") != std::string::npos);
+  CHECK(text_in(folder / "index.json") == text);
+  CHECK_FALSE(std::filesystem::exists(folder / "blobs"));
+}
+
+TEST_CASE("what an export leaves out of an index.json because it names nothing is said") {
+  ExportWorld world;
+  write_file(world.to() / "team/tool/index.json", R"({"manifests":[{"digest":"sha256:zz"}]})");
+  REQUIRE(world.give("team/tool"));
+  CHECK(world.said("left out: team/tool: "));
+  CHECK(world.lines.at(0).find("sha256:zz") != std::string::npos);
 }
 
 }  // namespace breakwater::test

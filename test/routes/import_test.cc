@@ -196,6 +196,15 @@ TEST_CASE("an import into too small a store ends with the bound's name, and what
   CHECK(world.store->budget().of("private").reserved == 0);
 }
 
+TEST_CASE("an import measures what the catalog takes while it goes on") {
+  ImportWorld world;
+  for (uint32_t seed = 0; seed < 100; ++seed) world.old.add_image(kApp.repository, seed, "tag-" + std::to_string(seed));
+  const uint64_t before = world.store->budget().overhead();
+  write_file(world.settings.data / "catalog" / "grown", content_of(4 << 20, 1));  // a catalog's own files grow in leaps
+  (void)world.import();
+  CHECK(world.store->budget().overhead() >= before + (4 << 20));
+}
+
 TEST_CASE("what cannot be linked is copied") {
   ImportWorld world;
   const auto image = world.old.made_image(kApp.repository, 1);
