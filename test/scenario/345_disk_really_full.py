@@ -129,6 +129,10 @@ def main(world):
     breakwater.wait_idle()
     stored = breakwater.metric("breakwater_store_bytes", route="dockerhub")
     expect(stored >= 20 * MEBI, f"the mirror does not store again: {stored}")
+    # What no manifest came for goes, so that below there is nothing left that could make room.
+    name = images.digest_of(content).removeprefix("sha256:")
+    left_alone = disk.path / "data" / "blobs" / "sha256" / name[:2] / name
+    world.wait_until(lambda: not left_alone.exists(), "what no manifest came for is collected", 30)
 
     # Full and not in turns, and the catalog is written all the time: its log breaks off, and is mended.
     acknowledged = []
