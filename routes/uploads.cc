@@ -199,7 +199,8 @@ Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::stri
   Turn turn(session);
   auto resumed = co_await resume(session);
   if (!resumed) {
-    forget(session);
+    // Of one that is there the file may be open: it is closed like that of any idle one.
+    if (resumed.error().kind == Error::Kind::not_found) forget(session);
     co_return failure(resumed.error());
   }
   co_return turn;
@@ -270,8 +271,9 @@ Task<Result<>> Uploads::begin_end(Turn& turn, Digest digest, uint64_t length) {
   auto job = [file = session->file, first = end.first] { return file->partial->writer->rewind(first); };
   const auto first = end.first;
   auto rewound = co_await parts_.workers.run(session->strand, std::move(job));
-  if (rewound) session->received = first;
-  co_return rewound;
+  if (!rewound) co_return rewound;
+  session->received = first;
+  co_return co_await catch_up(session);
 }
 
 Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<ChunkRange> chunk) {

@@ -27,11 +27,15 @@ BlobWriter::~BlobWriter() {
 }
 
 Result<bool> BlobWriter::catch_up(uint64_t bytes_max) {
-  const uint64_t bytes = std::min(bytes_max, written_ - hashed_);
-  const auto hashed = hash_file(hasher_, hashed_, bytes);
-  if (!hashed) return failure(hashed.error());
-  hashed_ += *hashed;
-  if (*hashed < bytes) count(hashed_);  // it has become shorter
+  // Piece by piece, so that after one that could not be read it goes on there.
+  for (uint64_t left = std::min(bytes_max, written_ - hashed_); left > 0;) {
+    const uint64_t piece = std::min<uint64_t>(left, kHashBufferBytes);
+    const auto hashed = hash_file(hasher_, hashed_, piece);
+    if (!hashed) return failure(hashed.error());
+    hashed_ += *hashed;
+    if (*hashed < piece) count(hashed_);  // it has become shorter
+    left = *hashed < piece ? 0 : left - piece;
+  }
   return hashed_ == written_;
 }
 
@@ -108,8 +112,7 @@ void BlobWriter::discard() {
 }
 
 Result<uint64_t> BlobWriter::hash_file(Hasher& hasher, uint64_t first, uint64_t bytes) {
-  if (bytes == 0) return 0;
-  std::vector<char> buffer(kHashBufferBytes);
+  std::vector<char> buffer(std::min<uint64_t>(bytes, kHashBufferBytes));
   uint64_t hashed = 0;
   while (hashed < bytes) {
     const size_t piece = static_cast<size_t>(std::min<uint64_t>(buffer.size(), bytes - hashed));

@@ -99,6 +99,21 @@ TEST_CASE("what a partial holds is hashed again in as many pieces as one likes, 
   REQUIRE(writer->verify(digest_of(content)));
 }
 
+TEST_CASE("a disk that fails while a partial is hashed again spoils nothing") {
+  World world;
+  const std::string content = content_of(700'000, 2);
+  {
+    auto writer = *world.blobs.receive("some", Algorithm::sha256);
+    REQUIRE(writer->append(content));
+  }
+  auto writer = *world.blobs.receive("some", Algorithm::sha256);
+  world.disk.fail_at(world.disk.operations() + 2);
+  CHECK(writer->catch_up(UINT64_MAX).error().kind == Error::Kind::internal);
+  world.disk.heal();
+  CHECK(writer->catch_up(UINT64_MAX) == true);
+  REQUIRE(writer->verify(digest_of(content)));
+}
+
 TEST_CASE("a writer that is rewound goes on from there") {
   World world;
   const std::string content = content_of(700'000, 2);
