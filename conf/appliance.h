@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "conf/config.h"
-#include "store/clock.h"
-#include "store/disk.h"
-#include "store/log.h"
-#include "store/result.h"
+#include "store/base/clock.h"
+#include "store/base/disk.h"
+#include "store/base/log.h"
+#include "store/base/result.h"
 #include "store/store.h"
 
 namespace breakwater::conf {

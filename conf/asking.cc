@@ -10,7 +10,7 @@
 #include "conf/appliance.h"
 #include "conf/local_request.h"
 #include "conf/open_folder.h"
-#include "routes/control.h"
+#include "routes/ops/control.h"
 
 namespace breakwater::conf {
 namespace {

@@ -11,15 +11,15 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/fill.h"
-#include "proxy/http_server.h"
-#include "proxy/origin.h"
-#include "proxy/upstream.h"
-#include "routes/access.h"
-#include "routes/freshness.h"
-#include "store/log.h"
-#include "store/retention.h"
-#include "store/scrub.h"
+#include "proxy/fill/fill.h"
+#include "proxy/server/http_server.h"
+#include "proxy/upstream/origin.h"
+#include "proxy/upstream/upstream.h"
+#include "routes/access/access.h"
+#include "routes/oci/freshness.h"
+#include "store/base/log.h"
+#include "store/references/retention.h"
+#include "store/upkeep/scrub.h"
 
 namespace breakwater::conf {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <system_error>
 
-#include "proxy/local_socket.h"
-#include "routes/control.h"
+#include "proxy/server/local_socket.h"
+#include "routes/ops/control.h"
 
 namespace breakwater::conf {
 namespace {

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "store/result.h"
+#include "store/base/result.h"
 
 namespace breakwater::conf {
 

@@ -6,8 +6,8 @@
 
 #include "conf/appliance.h"
 #include "conf/open_folder.h"
-#include "routes/exports.h"
-#include "routes/imports.h"
+#include "routes/transfer/exports.h"
+#include "routes/transfer/imports.h"
 #include "store/store.h"
 
 namespace breakwater::conf {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "store/result.h"
+#include "store/base/result.h"
 
 namespace breakwater::conf {
 

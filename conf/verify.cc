@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
-#include "routes/manifest.h"
-#include "store/blobs.h"
-#include "store/broken.h"
-#include "store/catalog.h"
-#include "store/folder_lock.h"
-#include "store/inspection.h"
+#include "routes/oci/manifest.h"
+#include "store/files/blobs.h"
+#include "store/upkeep/broken.h"
+#include "store/catalog/catalog.h"
+#include "store/files/folder_lock.h"
+#include "store/upkeep/inspection.h"
 
 namespace breakwater::conf {
 namespace {

@@ -1,11 +1,11 @@
-// `breakwater verify`: what the scrub looks at (store/scrub.h), at full speed, while nobody serves the folder. Nothing is changed.
+// `breakwater verify`: what the scrub looks at (store/upkeep/scrub.h), at full speed, while nobody serves the folder. Nothing is changed.
 #pragma once
 
 #include <iosfwd>
 
 #include "conf/config.h"
-#include "store/disk.h"
-#include "store/result.h"
+#include "store/base/disk.h"
+#include "store/base/result.h"
 
 namespace breakwater::conf {
 

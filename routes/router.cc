@@ -5,9 +5,9 @@
 #include <exception>
 #include <utility>
 
-#include "proxy/http.h"
-#include "routes/media_type.h"
-#include "routes/oci_error.h"
+#include "proxy/http/http.h"
+#include "routes/oci/media_type.h"
+#include "routes/oci/oci_error.h"
 
 namespace breakwater::routes {
 namespace {

@@ -15,13 +15,13 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/exchange.h"
-#include "proxy/task.h"
-#include "routes/access.h"
-#include "routes/metrics.h"
-#include "routes/oci_path.h"
-#include "routes/request_context.h"
-#include "store/log.h"
+#include "proxy/http/exchange.h"
+#include "proxy/loop/task.h"
+#include "routes/access/access.h"
+#include "routes/ops/metrics.h"
+#include "routes/oci/oci_path.h"
+#include "routes/oci/request_context.h"
+#include "store/base/log.h"
 
 namespace breakwater::routes {
 

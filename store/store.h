@@ -24,17 +24,17 @@
 #include <unordered_map>
 #include <vector>
 
-#include "store/blobs.h"
-#include "store/broken.h"
-#include "store/budget.h"
-#include "store/catalog.h"
-#include "store/clock.h"
-#include "store/disk.h"
-#include "store/eviction.h"
-#include "store/folder_lock.h"
-#include "store/leases.h"
-#include "store/log.h"
-#include "store/retention.h"
+#include "store/files/blobs.h"
+#include "store/upkeep/broken.h"
+#include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
+#include "store/base/clock.h"
+#include "store/base/disk.h"
+#include "store/capacity/eviction.h"
+#include "store/files/folder_lock.h"
+#include "store/references/leases.h"
+#include "store/base/log.h"
+#include "store/references/retention.h"
 
 namespace breakwater::store {
 

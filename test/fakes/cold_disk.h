@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "store/disk.h"
+#include "store/base/disk.h"
 
 namespace breakwater::test {
 

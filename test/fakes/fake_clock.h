@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "store/clock.h"
+#include "store/base/clock.h"
 
 namespace breakwater::test {
 

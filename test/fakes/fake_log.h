@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/log.h"
+#include "store/base/log.h"
 
 namespace breakwater::test {
 

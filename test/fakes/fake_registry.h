@@ -24,9 +24,9 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/http.h"
-#include "proxy/loop.h"
-#include "store/digest.h"
+#include "proxy/http/http.h"
+#include "proxy/loop/loop.h"
+#include "store/base/digest.h"
 
 namespace breakwater::test {
 

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include "store/disk.h"
+#include "store/base/disk.h"
 
 namespace breakwater::test {
 

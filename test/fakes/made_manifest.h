@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "routes/media_type.h"
-#include "store/digest.h"
+#include "routes/oci/media_type.h"
+#include "store/base/digest.h"
 
 namespace breakwater::test {
 

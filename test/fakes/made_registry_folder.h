@@ -9,7 +9,7 @@
 #include <fstream>
 #include <string>
 
-#include "store/digest.h"
+#include "store/base/digest.h"
 #include "test/fakes/made_manifest.h"
 #include "test/fakes/store_world.h"
 

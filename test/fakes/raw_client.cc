@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "proxy/http.h"
+#include "proxy/http/http.h"
 #include "test/fakes/run.h"
 
 namespace breakwater::test {

@@ -14,9 +14,9 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/loop.h"
-#include "proxy/socket.h"
-#include "proxy/task.h"
+#include "proxy/loop/loop.h"
+#include "proxy/server/socket.h"
+#include "proxy/loop/task.h"
 
 namespace breakwater::test {
 

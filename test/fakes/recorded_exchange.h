@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "proxy/exchange.h"
+#include "proxy/http/exchange.h"
 
 namespace breakwater::test {
 

@@ -7,10 +7,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "proxy/buffers.h"
-#include "proxy/workers.h"
-#include "routes/manifest_cache.h"
-#include "routes/metrics.h"
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/workers.h"
+#include "routes/oci/manifest_cache.h"
+#include "routes/ops/metrics.h"
 #include "routes/router.h"
 #include "test/catch.h"
 #include "test/fakes/run.h"

@@ -14,9 +14,9 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/http.h"
-#include "proxy/http_server.h"
-#include "routes/private_registry.h"
+#include "proxy/http/http.h"
+#include "proxy/server/http_server.h"
+#include "routes/registry/private_registry.h"
 #include "test/fakes/made_manifest.h"
 #include "test/fakes/raw_client.h"
 #include "test/fakes/store_world.h"

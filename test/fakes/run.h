@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "proxy/loop.h"
-#include "proxy/task.h"
+#include "proxy/loop/loop.h"
+#include "proxy/loop/task.h"
 
 namespace breakwater::test {
 

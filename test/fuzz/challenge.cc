@@ -1,5 +1,5 @@
 // Whatever a WWW-Authenticate header holds, it is read to its end: no value is longer than the header, names and schemes are tokens in lower case.
-#include "proxy/challenge.h"
+#include "proxy/upstream/challenge.h"
 
 #include <cstddef>
 #include <cstdint>

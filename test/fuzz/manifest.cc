@@ -1,5 +1,5 @@
 // Any bytes are read as a manifest or refused as invalid. The input's first byte chooses the Content-Type that they come with.
-#include "routes/manifest.h"
+#include "routes/oci/manifest.h"
 
 #include <array>
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "routes/media_type.h"
+#include "routes/oci/media_type.h"
 
 namespace {
 

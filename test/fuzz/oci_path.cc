@@ -1,5 +1,5 @@
 // Any target is parsed or refused; what is accepted obeys the grammar, and written again it means the same.
-#include "routes/oci_path.h"
+#include "routes/oci/oci_path.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Whatever is asked for lies within the blob, and never comes to more bytes than it has. The input's first two bytes are the blob's size.
-#include "routes/range.h"
+#include "routes/oci/range.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "proxy/buffers.h"
+#include "proxy/loop/buffers.h"
 
 #include <vector>
 

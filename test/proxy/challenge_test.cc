@@ -1,4 +1,4 @@
-#include "proxy/challenge.h"
+#include "proxy/upstream/challenge.h"
 
 #include "test/catch.h"
 

@@ -1,4 +1,4 @@
-#include "proxy/circuit.h"
+#include "proxy/upstream/circuit.h"
 
 #include "test/catch.h"
 #include "test/fakes/fake_clock.h"

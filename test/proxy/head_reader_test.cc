@@ -1,4 +1,4 @@
-#include "proxy/head_reader.h"
+#include "proxy/upstream/head_reader.h"
 
 #include "test/catch.h"
 

@@ -1,4 +1,4 @@
-#include "proxy/http_parser.h"
+#include "proxy/http/http_parser.h"
 
 #include <event2/buffer.h>
 

@@ -1,4 +1,4 @@
-#include "proxy/http_server.h"
+#include "proxy/server/http_server.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "proxy/buffers.h"
-#include "proxy/workers.h"
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/workers.h"
 #include "test/catch.h"
 #include "test/fakes/cold_disk.h"
 #include "test/fakes/fake_log.h"

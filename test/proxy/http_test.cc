@@ -1,4 +1,4 @@
-#include "proxy/http.h"
+#include "proxy/http/http.h"
 
 #include "test/catch.h"
 

@@ -1,4 +1,4 @@
-#include "proxy/local_socket.h"
+#include "proxy/server/local_socket.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "proxy/loop.h"
+#include "proxy/loop/loop.h"
 
 #include <memory>
 #include <string>

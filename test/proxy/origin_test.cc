@@ -1,10 +1,10 @@
-#include "proxy/origin.h"
+#include "proxy/upstream/origin.h"
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "proxy/origin_rules.h"
+#include "proxy/upstream/origin_rules.h"
 #include "test/catch.h"
 #include "test/fakes/blackhole.h"
 #include "test/fakes/fake_clock.h"

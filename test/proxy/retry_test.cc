@@ -1,4 +1,4 @@
-#include "proxy/retry.h"
+#include "proxy/upstream/retry.h"
 
 #include "test/catch.h"
 

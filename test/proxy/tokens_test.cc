@@ -1,4 +1,4 @@
-#include "proxy/tokens.h"
+#include "proxy/upstream/tokens.h"
 
 #include <memory>
 #include <vector>

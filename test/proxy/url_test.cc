@@ -1,8 +1,8 @@
-#include "proxy/url.h"
+#include "proxy/http/url.h"
 
 #include <map>
 
-#include "proxy/proxy_choice.h"
+#include "proxy/upstream/proxy_choice.h"
 #include "test/catch.h"
 
 namespace breakwater::proxy {

@@ -1,4 +1,4 @@
-#include "proxy/workers.h"
+#include "proxy/loop/workers.h"
 
 #include <atomic>
 #include <future>

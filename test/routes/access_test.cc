@@ -1,4 +1,4 @@
-#include "routes/access.h"
+#include "routes/access/access.h"
 
 #include <arpa/inet.h>
 

@@ -1,4 +1,4 @@
-#include "routes/chunk_range.h"
+#include "routes/registry/chunk_range.h"
 
 #include <string>
 

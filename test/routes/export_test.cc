@@ -1,13 +1,13 @@
 // Image layouts: what is exported can be imported, and is what was stored.
-#include "routes/exports.h"
+#include "routes/transfer/exports.h"
 
 #include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <vector>
 
-#include "routes/image_layout.h"
-#include "routes/imports.h"
+#include "routes/transfer/image_layout.h"
+#include "routes/transfer/imports.h"
 #include "test/catch.h"
 #include "test/fakes/made_registry_folder.h"
 

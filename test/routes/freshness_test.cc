@@ -1,4 +1,4 @@
-#include "routes/freshness.h"
+#include "routes/oci/freshness.h"
 
 #include <string>
 

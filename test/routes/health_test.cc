@@ -1,4 +1,4 @@
-#include "routes/health.h"
+#include "routes/ops/health.h"
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // What is taken over from a docker-registry's folder, and what is left behind and told.
-#include "routes/imports.h"
+#include "routes/transfer/imports.h"
 
 #include <algorithm>
 #include <vector>

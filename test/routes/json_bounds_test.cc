@@ -1,4 +1,4 @@
-#include "routes/json_bounds.h"
+#include "routes/oci/json_bounds.h"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "routes/link_header.h"
+#include "routes/oci/link_header.h"
 
 #include <string>
 

@@ -1,8 +1,8 @@
-#include "routes/manifest.h"
+#include "routes/oci/manifest.h"
 
 #include <string>
 
-#include "routes/media_type.h"
+#include "routes/oci/media_type.h"
 #include "test/catch.h"
 
 namespace breakwater::routes {

@@ -1,4 +1,4 @@
-#include "routes/media_type.h"
+#include "routes/oci/media_type.h"
 
 #include <string>
 

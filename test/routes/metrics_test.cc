@@ -1,8 +1,8 @@
-#include "routes/metrics.h"
+#include "routes/ops/metrics.h"
 
 #include <string>
 
-#include "routes/metrics_sources.h"
+#include "routes/ops/metrics_sources.h"
 #include "test/catch.h"
 
 namespace breakwater::routes {

@@ -1,4 +1,4 @@
-#include "routes/oci_error.h"
+#include "routes/oci/oci_error.h"
 
 #include <string>
 

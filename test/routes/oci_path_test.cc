@@ -1,4 +1,4 @@
-#include "routes/oci_path.h"
+#include "routes/oci/oci_path.h"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "routes/range.h"
+#include "routes/oci/range.h"
 
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "routes/referrers_filter.h"
+#include "routes/oci/referrers_filter.h"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "routes/tag_list.h"
+#include "routes/oci/tag_list.h"
 
 #include <string>
 #include <vector>

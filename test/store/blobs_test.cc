@@ -1,9 +1,9 @@
-#include "store/blobs.h"
+#include "store/files/blobs.h"
 
 #include <algorithm>
 #include <thread>
 
-#include "store/budget.h"
+#include "store/capacity/budget.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 

@@ -1,4 +1,4 @@
-#include "store/budget.h"
+#include "store/capacity/budget.h"
 
 #include <atomic>
 #include <thread>

@@ -1,4 +1,4 @@
-#include "store/catalog.h"
+#include "store/catalog/catalog.h"
 
 #include <thread>
 

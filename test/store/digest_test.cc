@@ -1,4 +1,4 @@
-#include "store/digest.h"
+#include "store/base/digest.h"
 
 #include <unordered_set>
 

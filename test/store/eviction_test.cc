@@ -1,4 +1,4 @@
-#include "store/eviction.h"
+#include "store/capacity/eviction.h"
 
 #include "test/catch.h"
 

@@ -1,4 +1,4 @@
-#include "store/leases.h"
+#include "store/references/leases.h"
 
 #include "test/catch.h"
 #include "test/fakes/fake_clock.h"

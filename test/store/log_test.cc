@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "store/log.h"
+#include "store/base/log.h"
 #include "test/catch.h"
 
 using breakwater::store::Log;

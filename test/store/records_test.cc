@@ -1,4 +1,4 @@
-#include "store/records.h"
+#include "store/catalog/records.h"
 
 #include "test/catch.h"
 

@@ -1,4 +1,4 @@
-#include "store/retention.h"
+#include "store/references/retention.h"
 
 #include <chrono>
 

@@ -1,4 +1,4 @@
-#include "store/scrub.h"
+#include "store/upkeep/scrub.h"
 
 #include <fstream>
 

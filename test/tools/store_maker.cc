@@ -17,9 +17,9 @@
 #include <utility>
 #include <vector>
 
-#include "store/blobs.h"
-#include "store/catalog.h"
-#include "store/disk.h"
+#include "store/files/blobs.h"
+#include "store/catalog/catalog.h"
+#include "store/base/disk.h"
 
 namespace {
 

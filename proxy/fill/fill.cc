@@ -1,0 +1,371 @@
+#include "proxy/fill/fill.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/http/continuation.h"
+
+namespace breakwater::proxy {
+namespace {
+
+constexpr uint64_t kCatchUpBytes = 8 << 20;  // of one job: the disk has others to serve
+
+tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
+  return failure(Error::Kind::corrupt, "upstream's " + fill.request().digest.text() + " " + what);
+}
+
+}  // namespace
+
+// Takes one attempt's body from libcurl into the fill's pending bytes, no more of them than there is room for on the disk, in the fill
+// and among the buffers. Lives in the frame of attempt().
+class FillSink final : public Sink {
+ public:
+  FillSink(Fills& fills, std::shared_ptr<Fill> fill) : fills_(fills), fill_(std::move(fill)), waits_(fills.loop_) { fill_->sink_ = this; }
+  ~FillSink() override { fill_->sink_ = nullptr; }
+  FillSink(const FillSink&) = delete;
+  FillSink& operator=(const FillSink&) = delete;
+
+  Result<> head(const Head& head) override {
+    auto continuation = check_continuation(head, fill_->written_, fill_->size_);
+    if (!continuation) return failure(continuation.error());
+    skip_ = continuation->skip;
+    fill_->size_ = continuation->size;
+    fill_->begun_ = true;
+    fill_->setback_.reset();
+    fills_.publish(*fill_);
+    return {};
+  }
+
+  Result<bool> body(std::span<const char> data) override {
+    if (fill_->disk_error_) return failure(*fill_->disk_error_);
+    const auto skipped = std::min<uint64_t>(skip_, data.size());
+    const auto fresh = data.subspan(skipped);
+    const auto have = fill_->written_ + fill_->unwritten_;
+    if (fill_->size_ && have + fresh.size() > *fill_->size_) return wrong(*fill_, "is longer than its " + std::to_string(*fill_->size_) + " bytes");
+    if (!fresh.empty() && !room_for(have, fresh.size())) return false;
+    skip_ -= skipped;
+    fill_->pending_.append(fresh.data(), fresh.size());
+    fill_->unwritten_ += fresh.size();
+    fill_->arrived_.ring();
+    return true;
+  }
+
+ private:
+  bool room_for(uint64_t have, size_t more) {
+    if (have + more > fill_->granted_) return wait_for_disk();
+    if (fill_->pending_.size() >= fills_.settings_.pending_bytes_max) return false;  // the pump resumes us
+    auto held = fills_.buffers_.try_take(more);
+    if (held.bytes() == 0) return wait_for_buffers();
+    fill_->held_.push_back(std::move(held));
+    return true;
+  }
+
+  bool wait_for_disk() {
+    if (!std::exchange(growing_, true)) waits_.spawn(grow());
+    return false;
+  }
+  Task<> grow() {
+    const auto bytes = fill_->size_.value_or(fill_->granted_ + fills_.settings_.growth_bytes);
+    auto grown = co_await fills_.grow(fill_, bytes);
+    if (!grown) fill_->disk_error_ = grown.error();
+    growing_ = false;
+    resume();
+  }
+
+  bool wait_for_buffers() {
+    if (!std::exchange(starving_, true)) waits_.spawn(starve());
+    return false;
+  }
+  Task<> starve() {
+    co_await fills_.buffers_.freed().wait();
+    starving_ = false;
+    resume();
+  }
+
+  Fills& fills_;
+  std::shared_ptr<Fill> fill_;
+  uint64_t skip_ = 0;
+  bool growing_ = false;
+  bool starving_ = false;
+  Tasks waits_;  // last: ends before what it uses
+};
+
+// One of the fills_max that run at a time.
+class Fills::Slot {
+ public:
+  Slot(Fills& fills, const Origin& origin) : fills_(fills), origin_(origin) {
+    ++fills_.stats_.running;
+    ++fills_.slots_[&origin_];
+  }
+  ~Slot() {
+    --fills_.stats_.running;
+    if (--fills_.slots_[&origin_] == 0) fills_.slots_.erase(&origin_);
+    fills_.slot_freed_.ring();
+  }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+ private:
+  Fills& fills_;
+  const Origin& origin_;
+};
+
+Fills::Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log, const FillSettings& settings)
+    : loop_(loop),
+      workers_(workers),
+      buffers_(buffers),
+      store_(store),
+      log_(log),
+      settings_(settings),
+      slot_freed_(loop),
+      random_(std::random_device()()),
+      running_(loop) {}
+Fills::~Fills() = default;
+
+std::shared_ptr<Fill> Fills::find(const store::Digest& digest) const {
+  auto found = fills_.find(digest);
+  return found == fills_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Fill> Fills::join(Origin& origin, FillRequest request) {
+  if (auto running = find(request.digest)) return running;
+  auto fill = std::make_shared<Fill>(loop_, std::move(request));
+  fills_[fill->request_.digest] = fill;
+  running_.spawn(run(fill, origin));
+  return fill;
+}
+
+Task<> Fills::run(Shared fill, Origin& origin) {
+  while (!has_slot(origin) || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
+  Slot slot(*this, origin);
+  if (co_await find_stored(fill)) co_return;
+  auto done = co_await carry_out(fill, origin);
+  fill->ending_ = true;
+  fill->arrived_.ring();
+  if (!done) {
+    // A fill that begins anew meanwhile waits until this one's file is out of its way.
+    cleaning_.insert(fill->request_.digest);
+    const auto end = fail(*fill, done.error());
+    co_await end_partial(fill, end);
+    cleaning_.erase(fill->request_.digest);
+    co_return;
+  }
+  co_await keep(fill);
+  forget(*fill);
+  fill->progress_.ring();
+}
+
+// An upstream that hangs may hold as many as there are: the others get some all the same.
+bool Fills::has_slot(const Origin& origin) const {
+  if (stats_.running < settings_.fills_max) return true;
+  const auto taken = slots_.find(&origin);
+  return (taken == slots_.end() ? 0 : taken->second) < std::max<uint32_t>(settings_.fills_max / 8, 1);
+}
+
+Task<Result<>> Fills::carry_out(Shared fill, Origin& origin) {
+  auto opened = co_await open(fill);
+  if (!opened) co_return opened;
+  running_.spawn(pump(fill));
+  auto received = co_await receive(fill, origin);
+  if (!received) co_return received;
+  co_return co_await verify(fill);
+}
+
+// Whoever asked for this fill may have looked into the store before the fill of another ended.
+Task<bool> Fills::find_stored(Shared fill) {
+  auto job = [&store = store_, digest = fill->request_.digest, repository = fill->request_.repository]() -> Result<store::Blob> {
+    auto permitted = store.may_serve(repository, digest, store::Reach::disk);
+    if (!permitted) return failure(permitted.error());
+    // What another repository brought is this one's only by upstream's word, which this fill is about to ask for.
+    if (!*permitted) return failure(Error::Kind::not_found, "not this repository's yet");
+    return store.open_blob(digest);
+  };
+  auto blob = co_await workers_.run(std::move(job));
+  if (!blob) co_return false;
+  fill->file_ = blob->file;
+  fill->size_ = fill->written_ = blob->size;
+  fill->verified_ = true;
+  forget(*fill);
+  publish(*fill);
+  co_return true;
+}
+
+// Finds the partial file that an earlier attempt left, or begins one; and reserves room if the size is known already.
+Task<Result<>> Fills::open(Shared fill) {
+  auto job = [&store = store_, route = fill->request_.repository.route, digest = fill->request_.digest] {
+    return store.receive(route, store::Store::fill_id(digest), digest.algorithm());
+  };
+  auto partial = co_await workers_.run(fill->strand_, std::move(job));
+  if (!partial) co_return failure(partial.error());
+  fill->partial_ = std::make_shared<store::Store::ReceivedPartial>(std::move(*partial));
+  fill->file_ = fill->partial_->writer->file();
+  fill->written_ = fill->partial_->writer->written();
+  fill->granted_ = fill->written_;
+  if (fill->written_ > 0) ++stats_.resumes_total;
+  auto caught_up = co_await catch_up(fill);
+  if (!caught_up) co_return caught_up;
+  if (!fill->size_) co_return Result<>();
+  co_return co_await grow(fill, *fill->size_);
+}
+
+// Hashes what an earlier fill left.
+Task<Result<>> Fills::catch_up(Shared fill) {
+  auto job = [partial = fill->partial_] { return partial->writer->catch_up(kCatchUpBytes); };
+  for (;;) {
+    auto done = co_await workers_.run(fill->strand_, job);
+    if (!done) co_return failure(done.error());
+    if (*done) break;
+  }
+  fill->written_ = fill->partial_->writer->written();
+  co_return Result<>();
+}
+
+Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
+  auto job = [&store = store_, partial = fill->partial_, route = fill->request_.repository.route, bytes] {
+    return store.grow(partial->reservation, route, bytes);
+  };
+  auto grown = co_await workers_.run(fill->strand_, std::move(job));
+  if (grown) fill->granted_ = std::max(fill->granted_, bytes);
+  co_return grown;
+}
+
+Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
+  auto progress_at = loop_.now();
+  for (uint32_t attempts = 0; fill->size_ != fill->written_;) {
+    const auto before = fill->written_;
+    auto ended = co_await attempt(fill, origin);
+    if (fill->disk_error_) co_return failure(*fill->disk_error_);
+    if (ended) continue;
+    attempts = fill->written_ > before ? 1 : attempts + 1;
+    if (fill->written_ > before) progress_at = loop_.now();
+    int64_t delay_ms = 0;
+    if (!worth_another(*fill, ended.error(), attempts, loop_.now() - progress_at, delay_ms)) co_return ended;
+    log_.info("fill resumes", {{"digest", fill->request_.digest.text()}, {"offset", int64_t(fill->written_)}, {"reason", ended.error().message}});
+    if (fill->written_ > 0) ++stats_.resumes_total;
+    fill->setback_ = ended.error();
+    co_await loop_.sleep(Millis(delay_ms));
+  }
+  co_return Result<>();
+}
+
+// A head that makes no sense is one bad answer of one edge as long as good bytes are in hand; at the start it is the upstream's answer.
+bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence, int64_t& delay_ms) {
+  auto judged = error;
+  if (error.kind == Error::Kind::corrupt && fill.written_ > 0 && attempts <= 2) judged.kind = Error::Kind::unavailable;
+  const double random = std::uniform_real_distribution<double>(0, 1)(random_);
+  const auto silence_ms = std::chrono::duration_cast<Millis>(silence).count();
+  auto delay = retry_delay_ms(settings_.retry, judged, attempts, random, fill.begun_ ? std::optional(silence_ms) : std::nullopt);
+  delay_ms = delay.value_or(0);
+  return delay.has_value();
+}
+
+// One request, from where the file ends. Success means that the body ended as it should, or that nothing was missing.
+Task<Result<>> Fills::attempt(Shared fill, Origin& origin) {
+  auto request = fill->request_.request;
+  if (fill->written_ > 0) request.headers.set("Range", "bytes=" + std::to_string(fill->written_) + "-");
+  Result<Head> answer;
+  {
+    FillSink sink(*this, fill);
+    answer = co_await origin.download(std::move(request), sink);
+  }
+  while (fill->unwritten_ > 0 && !fill->disk_error_) co_await fill->progress_.wait();
+  if (!answer) co_return failure(answer.error());
+  if (answer->status == 416) {  // nothing behind what we have: whether that is all, the digest says
+    auto range = parse_content_range(answer->headers.get("Content-Range"));
+    if (!range || range->total != fill->written_ || fill->size_.value_or(fill->written_) != fill->written_)
+      co_return wrong(*fill, "is shorter than what was received of it");
+  } else if (fill->size_.value_or(fill->written_) > fill->written_) {
+    co_return failure(Error::Kind::unavailable, "upstream's " + fill->request_.digest.text() + " ended early");
+  }
+  fill->size_ = fill->written_;
+  co_return Result<>();
+}
+
+// Moves pending bytes to the disk, as many at a time as have come meanwhile.
+Task<> Fills::pump(Shared fill) {
+  for (;;) {
+    while (fill->pending_.empty() && !fill->ending_) co_await fill->arrived_.wait();
+    if (fill->pending_.empty()) co_return;
+    const auto held = std::exchange(fill->held_, std::vector<Held>());
+    const auto count = fill->pending_.size();
+    auto job = [partial = fill->partial_, bytes = std::exchange(fill->pending_, std::string())] { return partial->writer->append(bytes); };
+    if (fill->sink_) fill->sink_->resume();
+    auto appended = co_await workers_.run(fill->strand_, std::move(job));
+    fill->unwritten_ -= count;
+    if (appended) {
+      fill->written_ += count;
+      publish(*fill);
+    } else {
+      fill->disk_error_ = appended.error();
+      fill->pending_ = std::string();
+      fill->held_.clear();
+      fill->progress_.ring();
+    }
+    if (fill->sink_) fill->sink_->resume();
+    if (!appended) co_return;
+  }
+}
+
+Task<Result<>> Fills::verify(Shared fill) {
+  auto job = [partial = fill->partial_, digest = fill->request_.digest] { return partial->writer->verify(digest); };
+  auto verified = co_await workers_.run(fill->strand_, std::move(job));
+  if (!verified) co_return verified;
+  fill->verified_ = true;
+  publish(*fill);
+  co_return Result<>();
+}
+
+// The readers have all they need; what remains is that the next ones find it in the store.
+Task<> Fills::keep(Shared fill) {
+  auto job = [&store = store_, partial = fill->partial_, repository = fill->request_.repository] {
+    return store.commit_blob(*partial->writer, std::move(partial->reservation), repository, store::Durability::buffered);
+  };
+  auto stored = co_await workers_.run(fill->strand_, std::move(job));
+  if (stored) {
+    ++stats_.stored_total;
+    co_return;
+  }
+  log_.warning("fill not stored", {{"digest", fill->request_.digest.text()}, {"reason", stored.error().message}});
+  co_await end_partial(fill, store::Store::PartialEnd::discard);
+}
+
+Task<> Fills::end_partial(Shared fill, store::Store::PartialEnd end) {
+  if (!fill->partial_) co_return;
+  auto job = [&store = store_, partial = fill->partial_, end] {
+    store.end_partial(std::move(*partial), end);
+    return true;
+  };
+  co_await workers_.run(fill->strand_, std::move(job));
+}
+
+// Tells the readers; what is to be done with the partial file is the result.
+store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
+  using Kind = Error::Kind;
+  const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full || error.kind == Kind::internal || fill.written_ == 0;
+  if (error.kind == Kind::corrupt) ++stats_.discarded_total;
+  log_.warning("fill failed", {{"route", fill.request_.repository.route},
+                               {"repository", fill.request_.repository.repository},
+                               {"digest", fill.request_.digest.text()},
+                               {"offset", int64_t(fill.written_)},
+                               {"reason", error.message}});
+  fill.error_ = std::move(error);
+  forget(fill);
+  fill.progress_.ring();
+  return useless ? store::Store::PartialEnd::discard : store::Store::PartialEnd::keep;
+}
+
+void Fills::forget(const Fill& fill) {
+  auto found = fills_.find(fill.request_.digest);
+  if (found != fills_.end() && found->second.get() == &fill) fills_.erase(found);
+}
+
+// What an earlier fill left may have been another repository's: it is nobody's before upstream has answered this one.
+void Fills::publish(Fill& fill) {
+  const auto held_back = settings_.hold_back_bytes;
+  const auto end = fill.size_.value_or(fill.written_);
+  const auto unverified = fill.begun_ ? std::min(fill.written_, end > held_back ? end - held_back : 0) : 0;
+  fill.available_ = fill.verified_ ? end : unverified;
+  fill.progress_.ring();
+}
+
+}  // namespace breakwater::proxy

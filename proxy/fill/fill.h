@@ -1,0 +1,182 @@
+// Fills: the downloads in progress, each shared by everyone who asked for the same digest.
+//
+//   Origin --body--> pending bytes --worker--> BlobWriter --(the file)--> reader 1, reader 2, ...
+//
+// The disk is the buffer: readers follow the file, not the socket, so a slow client neither slows the download nor holds memory, and one
+// that leaves wastes nothing. The phases of a Fill:
+//
+//   queued --> opening --> receiving <--> resuming --> verified --> stored
+//                 |            |                          `-------> (the disk refused it: served, not stored)
+//                 `------------`--> failed (error() says why)
+//
+// available() grows while receiving, but the last 64 KiB are withheld until the digest matches, so that no client can complete a corrupt blob.
+// A broken transfer goes on where it broke, by Range, through the registry again (a presigned URL may have expired). A partial file outlives
+// the process: the same digest asked for later resumes it. A fill whose digest does not match is thrown away, and the next request starts anew.
+//
+// When there is no room the fill fails with `full`, and its readers go on straight from upstream (proxy/fill/passage.h).
+// Belongs to the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/loop.h"
+#include "proxy/upstream/origin.h"
+#include "proxy/upstream/retry.h"
+#include "proxy/loop/task.h"
+#include "proxy/loop/workers.h"
+#include "store/store.h"
+
+namespace breakwater::proxy {
+
+struct FillSettings {
+  uint32_t fills_max = 64;                 // more wait in line, but for an upstream that has less than an eighth of them
+  uint64_t hold_back_bytes = 64 << 10;     // withheld until the digest matches
+  uint64_t pending_bytes_max = 512 << 10;  // of one fill, received and not yet with a worker
+  uint64_t growth_bytes = 16 << 20;        // step of the reservation when nobody tells a length
+  RetrySettings retry;
+};
+
+struct FillStats {
+  uint64_t running = 0;
+  uint64_t followers = 0;
+  uint64_t resumes_total = 0;
+  uint64_t discarded_total = 0;
+  uint64_t stored_total = 0;
+};
+
+// What to fetch, and for whom it will be stored.
+struct FillRequest {
+  FillRequest(const store::Digest& d, store::RepositoryKey r, OriginRequest o) : digest(d), repository(std::move(r)), request(std::move(o)) {}
+  store::Digest digest;
+  store::RepositoryKey repository;
+  OriginRequest request;
+  std::optional<uint64_t> size;  // as the descriptor in a manifest says, if one does
+};
+
+class Fill {
+ public:
+  Fill(Loop& loop, FillRequest request) : request_(std::move(request)), size_(request_.size), progress_(loop), arrived_(loop) {}
+  Fill(const Fill&) = delete;
+  Fill& operator=(const Fill&) = delete;
+
+  const FillRequest& request() const { return request_; }
+
+  // Rings whenever anything below has changed.
+  Signal& progress() { return progress_; }
+  std::optional<uint64_t> size() const { return size_; }
+  uint64_t available() const { return available_; }             // bytes from the start that readers may be sent
+  bool begun() const { return begun_; }                         // upstream has begun to send
+  bool verified() const { return verified_; }                   // then available() == size()
+  const std::optional<Error>& error() const { return error_; }  // it will give no more bytes
+  // Why the last attempt failed, from then until upstream sends again: the fill waits before the next, or makes it.
+  const std::optional<Error>& setback() const { return setback_; }
+  const store::SharedFile& file() const { return file_; }  // null before available() > 0
+
+  // Counts a reader while it lives.
+  class Follower {
+   public:
+    Follower(std::shared_ptr<Fill> fill, FillStats& stats) : fill_(std::move(fill)), stats_(stats) { ++stats_.followers; }
+    ~Follower() { --stats_.followers; }
+    Follower(const Follower&) = delete;
+    Follower& operator=(const Follower&) = delete;
+    Fill* operator->() const { return fill_.get(); }
+
+   private:
+    std::shared_ptr<Fill> fill_;
+    FillStats& stats_;
+  };
+
+ private:
+  friend class Fills;
+  friend class FillSink;
+  using Partial = std::shared_ptr<store::Store::ReceivedPartial>;
+
+  FillRequest request_;
+  std::optional<uint64_t> size_;
+  uint64_t written_ = 0;  // with the file
+  uint64_t available_ = 0;
+  bool begun_ = false;
+  bool verified_ = false;
+  std::optional<Error> error_;
+  std::optional<Error> setback_;
+  store::SharedFile file_;
+  Signal progress_;
+
+  // Between the sink, which libcurl calls, and the Tasks that write.
+  Partial partial_;
+  Workers::Strand strand_;
+  uint64_t granted_ = 0;    // bytes of content that the reservation covers
+  std::string pending_;     // received, not yet with a worker
+  std::vector<Held> held_;  // for pending_
+  uint64_t unwritten_ = 0;  // pending_ and what a worker is writing
+  Signal arrived_;
+  bool ending_ = false;  // no more will arrive: the pump ends
+  std::optional<Error> disk_error_;
+  Sink* sink_ = nullptr;  // of the attempt in progress
+};
+
+class Fills {
+ public:
+  Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log, const FillSettings& settings);
+  ~Fills();  // partial files stay for the next start
+  Fills(const Fills&) = delete;
+  Fills& operator=(const Fills&) = delete;
+
+  // The fill in progress, or null.
+  std::shared_ptr<Fill> find(const store::Digest& digest) const;
+  // The fill for the request's digest, begun from `origin` if there was none. `origin` must outlive this object.
+  std::shared_ptr<Fill> join(Origin& origin, FillRequest request);
+
+  const FillSettings& settings() const { return settings_; }
+  FillStats& stats() { return stats_; }
+  size_t size() const { return fills_.size(); }
+  bool idle() const { return running_.size() == 0; }
+  Signal& ended() { return running_.ended(); }
+
+ private:
+  friend class FillSink;
+  using Shared = std::shared_ptr<Fill>;
+  class Slot;
+
+  Task<> run(Shared fill, Origin& origin);
+  Task<Result<>> carry_out(Shared fill, Origin& origin);
+  bool has_slot(const Origin& origin) const;
+  Task<bool> find_stored(Shared fill);
+  Task<Result<>> open(Shared fill);
+  Task<Result<>> receive(Shared fill, Origin& origin);
+  Task<Result<>> attempt(Shared fill, Origin& origin);
+  Task<Result<>> catch_up(Shared fill);
+  Task<Result<>> grow(Shared fill, uint64_t bytes);
+  Task<Result<>> verify(Shared fill);
+  Task<> keep(Shared fill);
+  Task<> pump(Shared fill);
+  bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence, int64_t& delay_ms);
+  Task<> end_partial(Shared fill, store::Store::PartialEnd end);
+  store::Store::PartialEnd fail(Fill& fill, Error error);
+  void publish(Fill& fill);
+  void forget(const Fill& fill);
+
+  Loop& loop_;
+  Workers& workers_;
+  Buffers& buffers_;
+  store::Store& store_;
+  store::Log& log_;
+  FillSettings settings_;
+  FillStats stats_;
+  Signal slot_freed_;
+  std::map<const Origin*, uint32_t> slots_;  // taken, by upstream
+  std::minstd_rand random_;
+  std::map<store::Digest, Shared> fills_;
+  std::set<store::Digest> cleaning_;  // failed, their partial files not yet ended
+  Tasks running_;                     // last: ends before what it uses
+};
+
+}  // namespace breakwater::proxy

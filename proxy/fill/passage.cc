@@ -1,0 +1,358 @@
+#include "proxy/fill/passage.h"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "proxy/http/continuation.h"
+
+namespace breakwater::proxy {
+namespace {
+
+constexpr uint64_t kSkippedMax = 64 << 20;  // before a range, of an upstream that sends all
+
+// What has come from upstream and not yet gone to the client: from libcurl's callback to the Task that writes.
+class PassageSink final : public Sink {
+ public:
+  using Check = std::function<Result<Continuation>(const Head&)>;
+
+  // What `check` makes of the head is what is due. A body that is longer is corrupt, but where only a `part` of it is wanted.
+  PassageSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part, Check check)
+      : buffers_(buffers), queue_bytes_max_(queue_bytes_max), have_(have), part_(part), check_(std::move(check)), changed_(loop), waits_(loop) {}
+
+  Result<> head(const Head& head) override {
+    auto continuation = check_(head);
+    if (!continuation) return failure(continuation.error());
+    skip_ = continuation->skip;
+    size_ = continuation->size;
+    return {};
+  }
+
+  Result<bool> body(std::span<const char> data) override {
+    const auto skipped = std::min<uint64_t>(skip_, data.size());
+    auto fresh = data.subspan(skipped);
+    if (part_ && fresh.size() > *size_ - have_) fresh = fresh.first(*size_ - have_);
+    if (part_ && have_ == *size_) return failure(Error::Kind::not_found, "the rest is not wanted");
+    if (size_ && have_ + fresh.size() > *size_) return failure(Error::Kind::corrupt, "upstream's body is longer than it should be");
+    if (!fresh.empty() && !room_for(fresh.size())) return false;
+    skip_ -= skipped;
+    if (fresh.empty()) return true;
+    queue_.push_back(std::string(fresh.data(), fresh.size()));
+    queued_ += fresh.size();
+    have_ += fresh.size();
+    changed_.ring();
+    return true;
+  }
+
+  std::string take() {
+    auto piece = std::move(queue_.front());
+    queue_.pop_front();
+    held_.pop_front();
+    queued_ -= piece.size();
+    resume();
+    return piece;
+  }
+
+  bool empty() const { return queue_.empty(); }
+  std::optional<uint64_t> size() const { return size_; }
+  Signal& changed() { return changed_; }
+
+ private:
+  bool room_for(size_t more) {
+    if (queued_ >= queue_bytes_max_) return false;
+    // Half of the buffers is for those who do not wait for a slow client: fills and request bodies.
+    const bool crowded = buffers_.bytes() + more > buffers_.bytes_max() / 2;
+    auto held = crowded ? Held() : buffers_.try_take(more);
+    if (held.bytes() == 0) {
+      if (!std::exchange(starving_, true)) waits_.spawn(starve());
+      return false;
+    }
+    held_.push_back(std::move(held));
+    return true;
+  }
+  Task<> starve() {
+    co_await buffers_.freed().wait();
+    starving_ = false;
+    resume();
+  }
+
+  Buffers& buffers_;
+  uint64_t queue_bytes_max_;
+  uint64_t have_;  // bytes of the whole, sent before and queued
+  bool part_;
+  Check check_;
+  std::optional<uint64_t> size_;
+  uint64_t skip_ = 0;
+  uint64_t queued_ = 0;
+  std::deque<std::string> queue_;
+  std::deque<Held> held_;
+  bool starving_ = false;
+  Signal changed_;
+  Tasks waits_;
+};
+
+// One transfer in progress beside the Task that writes what it brings.
+struct Transfer {
+  Transfer(Loop& on, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part, PassageSink::Check check)
+      : loop(on), sink(on, buffers, queue_bytes_max, have, part, std::move(check)), running(on) {}
+
+  void begin(Origin& origin, OriginRequest request) { running.spawn(run(origin, std::move(request))); }
+
+  // Nobody waits for upstream any more once `has` says so; asked whenever `progress` rings.
+  void give_way(Signal& progress, std::function<bool()> has) {
+    overtaken = std::move(has);
+    running.spawn(watch(progress));
+  }
+
+  // Waits for the next bytes; empty when there are no more, or not soon enough: ended() says why.
+  Task<std::string> next() {
+    while (sink.empty() && !outcome && is_worth_waiting()) {
+      if (first_byte_by) co_await sink.changed().wait_until(*first_byte_by);
+      if (!first_byte_by) co_await sink.changed().wait();
+    }
+    if (sink.empty()) co_return std::string();
+    first_byte_by.reset();
+    co_return sink.take();
+  }
+
+  bool is_worth_waiting() const { return (!first_byte_by || loop.now() < *first_byte_by) && (!overtaken || !overtaken()); }
+
+  Result<> ended() const {
+    if (!outcome) return failure(Error::Kind::unavailable, "upstream is slow to send");
+    return *outcome ? Result<>() : failure(outcome->error());
+  }
+
+  Task<> run(Origin& origin, OriginRequest request) {
+    outcome = co_await origin.download(std::move(request), sink);
+    sink.changed().ring();
+  }
+
+  Task<> watch(Signal& progress) {
+    for (;;) {
+      co_await progress.wait();
+      sink.changed().ring();
+    }
+  }
+
+  Loop& loop;
+  PassageSink sink;
+  std::optional<Result<Head>> outcome;
+  std::optional<Moment> first_byte_by;  // none: whenever it comes
+  std::function<bool()> overtaken;
+  Tasks running;  // last: ends before the sink
+};
+
+// Hashes what passes and withholds the end of it.
+class HoldBack {
+ public:
+  HoldBack(store::Algorithm algorithm, uint64_t bytes) : hasher_(algorithm), bytes_(bytes) {}
+  store::Hasher& hasher() { return hasher_; }
+
+  // What may be sent now that `piece` has come.
+  std::string pass(std::string piece) {
+    hasher_.update(piece);
+    withheld_ += piece;
+    if (withheld_.size() <= bytes_) return {};
+    auto rest = withheld_.substr(withheld_.size() - bytes_);
+    withheld_.resize(withheld_.size() - bytes_);
+    return std::exchange(withheld_, std::move(rest));
+  }
+  bool matches(const store::Digest& digest) { return hasher_.finish() == digest; }
+  std::string rest() { return std::move(withheld_); }
+
+ private:
+  store::Hasher hasher_;
+  uint64_t bytes_;
+  std::string withheld_;
+};
+
+// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then. What is behind the piece is not taken; nor, where upstream ignores
+// Range and `may_skip` says that it is worth it, what is before.
+Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size, bool may_skip) {
+  Continuation piece;
+  piece.size = last - first + 1;
+  if (head.status == 200 && may_skip && first <= kSkippedMax && size && head.length.value_or(*size) == *size) {
+    piece.skip = first;
+    return piece;
+  }
+  auto range = parse_content_range(head.headers.get("Content-Range"));
+  const bool right = head.status == 206 && range && range->first == first && range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
+  if (!right) return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
+  piece.size = std::min(*range->last, last) - first + 1;
+  return piece;
+}
+
+// An answer with another range, or with all, is one bad answer of one edge; when it comes again it is the upstream's.
+Error judged_of_piece(Error error, uint32_t attempts) {
+  if (error.kind == Error::Kind::corrupt && attempts < 2) error.kind = Error::Kind::unavailable;
+  return error;
+}
+
+// For how long there has been no progress, where a client has a part already.
+std::optional<int64_t> silence_ms(const Exchange& exchange, Moment::duration silence) {
+  if (!exchange.started()) return std::nullopt;
+  return std::chrono::duration_cast<Millis>(silence).count();
+}
+
+int status_of(const Headers& reply) { return reply.get("Content-Range").empty() ? 200 : 206; }
+
+Result<> give_up(Exchange& exchange, Error error) {
+  if (!exchange.started()) return failure(std::move(error));
+  exchange.abort();
+  return {};
+}
+
+}  // namespace
+
+// How far the body of whole() has come.
+struct Passage::Body {
+  Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> total) : hold_back(algorithm, hold_back_bytes), size(total) {}
+  HoldBack hold_back;
+  uint64_t have = 0;
+  std::optional<uint64_t> size;
+};
+
+struct Passage::Piece {
+  Piece(uint64_t from, uint64_t bytes, Moment by, const Alternative* beside) : first(from), length(bytes), first_byte_by(by), other(beside) {}
+  bool is_overtaken(uint64_t sent) const { return other != nullptr && other->has(first + sent); }
+
+  uint64_t first;
+  uint64_t length;
+  Moment first_byte_by;
+  const Alternative* other;
+};
+
+Passage::Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings)
+    : loop_(loop), workers_(workers), buffers_(buffers), disk_(disk), settings_(settings) {}
+
+Task<Result<>> Passage::hash_file(store::Hasher& hasher, SentBefore before) {
+  for (uint64_t offset = 0; offset < before.bytes;) {
+    auto job = [&disk = disk_, file = before.file, offset, length = std::min<uint64_t>(before.bytes - offset, 256 << 10)]() -> Result<std::string> {
+      std::string bytes(length, '\0');
+      auto count = disk.read(*file, offset, bytes);
+      if (!count) return failure(count.error());
+      if (*count != length) return failure(Error::Kind::corrupt, file->path().string() + " became shorter");
+      return bytes;
+    };
+    auto bytes = co_await workers_.run(std::move(job));
+    if (!bytes) co_return failure(bytes.error());
+    hasher.update(*bytes);
+    offset += bytes->size();
+  }
+  co_return Result<>();
+}
+
+// One transfer, from `body.have` on, as far as it goes. The error says why it ended early.
+Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body, Moment first_byte_by) {
+  auto wanted = request.request;
+  if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
+  auto check = [have = body.have, size = body.size](const Head& head) { return check_continuation(head, have, size); };
+  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, body.have, false, check);
+  if (body.have == 0) transfer.first_byte_by = first_byte_by;
+  transfer.begin(origin, std::move(wanted));
+  for (;;) {
+    auto piece = co_await transfer.next();
+    if (transfer.sink.size()) body.size = transfer.sink.size();
+    if (piece.empty()) break;
+    body.have += piece.size();
+    auto free = body.hold_back.pass(std::move(piece));
+    if (free.empty()) continue;
+    if (!exchange.started()) exchange.start(status_of(headers), headers, body.size);
+    co_await exchange.write(std::move(free));
+  }
+  auto ended = transfer.ended();
+  if (!ended) co_return ended;
+  if (body.have < body.size.value_or(body.have)) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
+  body.size = body.have;
+  co_return Result<>();
+}
+
+Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, std::optional<SentBefore> before) {
+  Body body(request.digest.algorithm(), settings_.hold_back_bytes, request.size);
+  if (before) {
+    auto hashed = co_await hash_file(body.hold_back.hasher(), *before);
+    if (!hashed) co_return give_up(exchange, hashed.error());
+    body.have = before->bytes;
+  }
+  const auto first_byte_by = loop_.now() + Millis(settings_.first_byte_wait_ms);
+  auto progress_at = loop_.now();
+  for (uint32_t attempts = 0; body.have == 0 || body.size != body.have;) {
+    const auto begun_at = body.have;
+    auto ended = co_await attempt(exchange, origin, request, headers, body, first_byte_by);
+    if (ended) break;
+    attempts = body.have > begun_at ? 1 : attempts + 1;
+    if (body.have > begun_at) progress_at = loop_.now();
+    auto delay = retry_delay_ms(settings_.retry, ended.error(), attempts, 0.5, silence_ms(exchange, loop_.now() - progress_at));
+    const bool too_late = body.have == 0 && loop_.now() + Millis(delay.value_or(0)) >= first_byte_by;
+    if (!delay || too_late) co_return give_up(exchange, ended.error());
+    co_await loop_.sleep(Millis(*delay));
+  }
+  if (!body.hold_back.matches(request.digest)) {
+    auto error = Error(Error::Kind::corrupt, "upstream's bytes are not " + request.digest.text(), 0);
+    co_return give_up(exchange, std::move(error));
+  }
+  if (!exchange.started()) exchange.start(status_of(headers), headers, body.have);
+  auto rest = body.hold_back.rest();
+  co_await exchange.write(std::move(rest));
+  exchange.finish();
+  co_return Result<>();
+}
+
+// One transfer of what is missing of the piece, as far as it goes.
+Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, const Piece& piece,
+                                      uint64_t& sent) {
+  auto wanted = request.request;
+  const auto first = piece.first + sent;
+  const auto last = piece.first + piece.length - 1;
+  wanted.headers.set("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
+  const bool may_skip = piece.other == nullptr;
+  auto check = [first, last, size = request.size, may_skip](const Head& head) { return check_piece(head, first, last, size, may_skip); };
+  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, true, check);
+  if (!exchange.started()) transfer.first_byte_by = piece.first_byte_by;
+  auto overtaken = [&piece, &sent] { return piece.is_overtaken(sent); };
+  if (piece.other != nullptr) transfer.give_way(piece.other->progress, overtaken);
+  transfer.begin(origin, std::move(wanted));
+  for (;;) {
+    auto bytes = co_await transfer.next();
+    if (bytes.empty()) break;
+    sent += bytes.size();
+    if (!exchange.started()) exchange.start(206, headers, piece.length);
+    co_await exchange.write(std::move(bytes));
+  }
+  auto ended = transfer.ended();
+  if (!ended) co_return ended;
+  if (sent < piece.length) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
+  co_return Result<>();
+}
+
+Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length,
+                               const Alternative* other) {
+  const Piece piece(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
+  PieceSent sent;
+  auto progress_at = loop_.now();
+  for (uint32_t attempts = 0; sent.bytes < length;) {
+    if (piece.is_overtaken(sent.bytes)) {
+      sent.error = Error(Error::Kind::unavailable, "not asked for", 0);
+      break;
+    }
+    const auto before = sent.bytes;
+    auto ended = co_await attempt_piece(exchange, origin, request, headers, piece, sent.bytes);
+    if (ended || sent.bytes == length) break;
+    attempts = sent.bytes > before ? 1 : attempts + 1;
+    if (sent.bytes > before) progress_at = loop_.now();
+    auto delay = retry_delay_ms(settings_.retry, judged_of_piece(ended.error(), attempts), attempts, 0.5, silence_ms(exchange, loop_.now() - progress_at));
+    const auto again_at = loop_.now() + Millis(delay.value_or(0));
+    const bool too_late = !exchange.started() && again_at >= piece.first_byte_by;
+    while (delay && !too_late && other != nullptr && !piece.is_overtaken(sent.bytes) && loop_.now() < again_at) co_await other->progress.wait_until(again_at);
+    if (!delay || too_late) {
+      sent.error = ended.error();
+      break;
+    }
+    if (other == nullptr) co_await loop_.sleep(Millis(*delay));
+  }
+  co_return sent;
+}
+
+}  // namespace breakwater::proxy

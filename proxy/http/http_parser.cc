@@ -1,0 +1,304 @@
+#include "proxy/http/http_parser.h"
+
+#include <event2/buffer.h>
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <cctype>
+#include <cstring>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+namespace breakwater::proxy {
+namespace {
+
+namespace beast = boost::beast::http;
+using Progress = RequestParser::Progress;
+
+// The line of a chunk's size with its extensions, and all trailers together.
+constexpr size_t kChunkHeadBytesMax = size_t{8} * 1024;
+// "0\r\n\r\n". Beast asserts that it is never asked about less of a last chunk, and no valid body is shorter at a chunk's boundary.
+constexpr size_t kChunkHeadBytesMin = 5;
+constexpr char kTlsHandshake = 0x16;
+
+std::string_view view(boost::beast::string_view text) { return std::string_view(text.data(), text.size()); }
+
+bool is_host_character(char c) {
+  auto byte = static_cast<unsigned char>(c);
+  return byte > 0x20 && byte < 0x7f && std::strchr("/\\@?#\"<>^`{|}", c) == nullptr;
+}
+
+bool is_valid_host(std::string_view host) { return std::all_of(host.begin(), host.end(), is_host_character); }
+
+bool has_ranges(std::string_view head) {
+  constexpr std::string_view kRange = "Range:";
+  for (auto line = head.find('\n'); line != std::string_view::npos; line = head.find('\n', line + 1)) {
+    if (same_token(head.substr(line + 1, kRange.size()), kRange)) return true;
+  }
+  return false;
+}
+
+bool is_valid_target(std::string_view target) {
+  return std::all_of(target.begin(), target.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
+
+// "http://host/path" to "/path": servers must accept the absolute form (RFC 9112, 3.2.2). Empty if it is neither.
+std::string origin_form(std::string_view target) {
+  if (target.starts_with('/') || target == "*") return std::string(target);
+  auto scheme = target.find("://");
+  if (scheme == std::string_view::npos || !(same_token(target.substr(0, scheme), "http") || same_token(target.substr(0, scheme), "https"))) return {};
+  auto end = std::min(target.find_first_of("/?", scheme + 3), target.size());  // of the authority
+  auto rest = std::string(target.substr(end));
+  return rest.starts_with('/') ? rest : "/" + rest;
+}
+
+// "GET / HTTP/2.0" is a version that we do not have; "GET / FOO" and "GET / / HTTP/1.1" are no requests at all.
+bool names_other_version(std::string_view line) {
+  auto space = line.rfind(' ');
+  if (space == std::string_view::npos) return false;
+  auto version = line.substr(space + 1);
+  return version.size() == 8 && version != "HTTP/1.1" && version != "HTTP/1.0" && version.starts_with("HTTP/") &&
+         std::isdigit(static_cast<unsigned char>(version[5])) && version[6] == '.' && std::isdigit(static_cast<unsigned char>(version[7]));
+}
+
+// Beast's parser, filling our Request. Given a whole head at once; bodies only when they are chunked.
+class Reader final : public beast::basic_parser<true> {
+ public:
+  Reader(Request& request, const RequestParser::Limits& limits, Malformed& malformed) : request_(request), limits_(limits), malformed_(malformed) {
+    header_limit(std::numeric_limits<uint32_t>::max());  // the caller has looked
+    body_limit(std::numeric_limits<uint64_t>::max());    // with boost::none Beast 1.74 refuses every Content-Length
+  }
+
+  bool expects_continue() const { return expects_continue_; }
+  unsigned hosts() const { return hosts_; }
+  bool has_transfer_encoding() const { return has_transfer_encoding_; }
+  bool in_chunk() const { return chunk_left_ > 0; }
+  void append_body_to(std::string& into, size_t bytes_max) {
+    body_ = &into;
+    body_bytes_max_ = bytes_max;
+  }
+
+ private:
+  using Code = boost::beast::error_code;
+
+  void refuse(Code& code, int status, const char* why) {
+    malformed_ = Malformed(status, why);
+    code = beast::error::bad_value;
+  }
+
+  void on_request_impl(beast::verb, boost::beast::string_view method, boost::beast::string_view target, int version, Code& code) override {
+    if (target.size() > limits_.target_bytes_max) return refuse(code, 414, "the target is too long");
+    auto origin = origin_form(view(target));
+    if (origin.empty() || !is_valid_target(origin)) return refuse(code, 400, "the target is malformed");
+    request_.method.assign(method.data(), method.size());
+    request_.target = std::move(origin);
+    request_.minor_version = version % 10;
+  }
+
+  void on_field_impl(beast::field field, boost::beast::string_view name, boost::beast::string_view value, Code& code) override {
+    if (head_ended_) return;  // trailers are read and dropped
+    request_.headers.add(std::string(name), std::string(value));
+    if (field == beast::field::host) {
+      ++hosts_;
+      if (!is_valid_host(view(value))) refuse(code, 400, "the Host is malformed");
+    } else if (field == beast::field::transfer_encoding) {
+      has_transfer_encoding_ = true;
+      if (!same_token(view(value), "chunked")) refuse(code, 501, "the transfer coding is not known here");
+    } else if (field == beast::field::expect) {
+      expects_continue_ = same_token(view(value), "100-continue");
+      if (!expects_continue_) refuse(code, 417, "the expectation is not known here");
+    }
+  }
+
+  void on_response_impl(int, boost::beast::string_view, int, Code&) override {}
+  void on_header_impl(Code&) override { head_ended_ = true; }
+  void on_body_init_impl(const boost::optional<uint64_t>&, Code&) override {}
+  void on_finish_impl(Code&) override {}
+  // Bodies with a Content-Length do not come here.
+  size_t on_body_impl(boost::beast::string_view body, Code&) override { return body.size(); }
+
+  void on_chunk_header_impl(uint64_t size, boost::beast::string_view, Code&) override { chunk_left_ = size; }
+  size_t on_chunk_body_impl(uint64_t, boost::beast::string_view data, Code&) override {
+    size_t taken = std::min(data.size(), body_bytes_max_ - body_->size());
+    body_->append(data.data(), taken);
+    chunk_left_ -= taken;
+    return taken;
+  }
+
+  Request& request_;
+  const RequestParser::Limits& limits_;
+  Malformed& malformed_;
+  bool head_ended_ = false;
+  bool expects_continue_ = false;
+  bool has_transfer_encoding_ = false;
+  unsigned hosts_ = 0;
+  uint64_t chunk_left_ = 0;
+  std::string* body_ = nullptr;
+  size_t body_bytes_max_ = 0;
+};
+
+}  // namespace
+
+struct RequestParser::Impl {
+  explicit Impl(const Limits& l) : limits(l) {}
+
+  Progress refuse(int status, const char* why) {
+    malformed = Malformed(status, why);
+    return Progress::failed;
+  }
+
+  // `done` when `bytes` hold a whole head, up to its empty line: `scanned` is then its length. Looks at each byte once.
+  Progress find_end(std::string_view bytes);
+  Progress skip_empty_lines(evbuffer* input);
+  Progress read_head(std::string_view head);
+  Progress explain(std::string_view head, const boost::beast::error_code& code);
+  Progress check_head();
+  Progress read_chunks(evbuffer* input);
+
+  Limits limits;
+  Malformed malformed;
+  Request request;
+  std::optional<Reader> reader;
+  size_t scanned = 0;     // of the head, known to hold no end of it
+  size_t line_began = 0;  // where the line that is being scanned began
+  size_t skipped = 0;     // bytes of empty lines before the request
+  std::optional<uint64_t> length;
+  uint64_t left = 0;  // of a body with Content-Length
+};
+
+Progress RequestParser::Impl::skip_empty_lines(evbuffer* input) {
+  char start[2];
+  while (scanned == 0 && evbuffer_copyout(input, start, 2) == 2 && start[0] == '\r' && start[1] == '\n') {
+    evbuffer_drain(input, 2);
+    skipped += 2;
+    if (skipped > limits.header_bytes_max) return refuse(400, "empty lines, but no request");
+  }
+  return Progress::done;
+}
+
+Progress RequestParser::Impl::find_end(std::string_view bytes) {
+  for (;;) {
+    auto newline = bytes.find('\n', scanned);
+    if (newline == std::string_view::npos) {
+      scanned = bytes.size();
+      return Progress::more;
+    }
+    if (newline == 0 || bytes[newline - 1] != '\r') return refuse(400, "a line does not end in CRLF");
+    char first = bytes[line_began];
+    if (first == ' ' || first == '\t') return refuse(400, "a line is folded or begins with a space");
+    bool empty = newline == line_began + 1;
+    scanned = line_began = newline + 1;
+    if (empty) return Progress::done;
+  }
+}
+
+Progress RequestParser::Impl::explain(std::string_view head, const boost::beast::error_code& code) {
+  if (malformed.why[0] != '\0') return Progress::failed;
+  auto first_line = head.substr(0, head.find("\r\n"));
+  if (code == beast::error::bad_version && names_other_version(first_line)) return refuse(505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+  if (code == beast::error::bad_content_length) return refuse(400, "the Content-Length is malformed or contradicts another");
+  if (code == beast::error::bad_transfer_encoding) return refuse(400, "the Transfer-Encoding contradicts another header");
+  if (code == beast::error::bad_field || code == beast::error::bad_value) return refuse(400, "a header is malformed");
+  return refuse(400, "the request line is malformed");
+}
+
+Progress RequestParser::Impl::check_head() {
+  if (reader->hosts() > 1) return refuse(400, "there is more than one Host");
+  if (reader->hosts() == 0 && request.minor_version == 1) return refuse(400, "there is no Host");
+  if (reader->has_transfer_encoding() && request.minor_version == 0) return refuse(400, "HTTP/1.0 has no Transfer-Encoding");
+  length = reader->chunked() ? std::nullopt : std::optional<uint64_t>(reader->content_length().value_or(0));
+  left = length.value_or(0);
+  return Progress::done;
+}
+
+Progress RequestParser::Impl::read_head(std::string_view head) {
+  reader.emplace(request, limits, malformed);
+  boost::beast::error_code code;
+  reader->put(boost::asio::const_buffer(head.data(), head.size()), code);
+  if (code || !reader->is_header_done()) return explain(head, code);
+  return check_head();
+}
+
+Progress RequestParser::Impl::read_chunks(evbuffer* input) {
+  size_t available = evbuffer_get_length(input);
+  if (!reader->in_chunk() && available < kChunkHeadBytesMin) return Progress::more;
+  size_t contiguous = std::max(evbuffer_get_contiguous_space(input), std::min(available, kChunkHeadBytesMin));
+  if (!reader->in_chunk()) contiguous = std::min(contiguous, kChunkHeadBytesMax);
+  for (;;) {
+    boost::beast::error_code code;
+    size_t used = reader->put(boost::asio::const_buffer(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous)), contiguous), code);
+    evbuffer_drain(input, used);
+    if (!code) return Progress::done;
+    if (code != beast::error::need_more) return refuse(400, "the chunked body is malformed");
+    if (contiguous >= kChunkHeadBytesMax) return refuse(400, "a chunk's head or the trailers are too long");
+    if (contiguous == available) return Progress::more;
+    contiguous = std::min(available, kChunkHeadBytesMax);
+  }
+}
+
+RequestParser::RequestParser(const Limits& limits) : impl_(std::make_unique<Impl>(limits)) {}
+RequestParser::~RequestParser() = default;
+
+Progress RequestParser::parse_head(evbuffer* input) {
+  Impl& self = *impl_;
+  if (self.skip_empty_lines(input) == Progress::failed) return Progress::failed;
+  size_t length = std::min<size_t>(evbuffer_get_length(input), self.limits.header_bytes_max);
+  if (length == 0) return Progress::more;
+  auto bytes = std::string_view(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(length))), length);
+  if (bytes == "\r") return Progress::more;  // maybe an empty line
+  if (bytes[0] == kTlsHandshake) return self.refuse(400, "this is plain HTTP, but the client speaks TLS");
+  auto found = self.find_end(bytes);
+  if (found == Progress::more && length == self.limits.header_bytes_max) {
+    if (self.line_began == 0) return self.refuse(414, "the request line is too long");
+    // Those who ask for a thousand ranges of a layer take 400 for "fewer, please", and nothing else.
+    return has_ranges(bytes) ? self.refuse(400, "the head is too long: ask for fewer ranges") : self.refuse(431, "the head is too long");
+  }
+  if (found != Progress::done) return found;
+  size_t head_bytes = self.scanned;
+  auto read = self.read_head(bytes.substr(0, head_bytes));
+  evbuffer_drain(input, head_bytes);
+  return read;
+}
+
+Progress RequestParser::parse_body(evbuffer* input, std::string& into, size_t bytes_max) {
+  Impl& self = *impl_;
+  if (self.length) {
+    size_t taken = std::min({evbuffer_get_length(input), bytes_max - into.size(), static_cast<size_t>(std::min<uint64_t>(self.left, bytes_max))});
+    self.left -= taken;
+    into.reserve(into.size() + taken);  // and appended to, because resize() would write each byte twice
+    while (taken > 0) {
+      size_t contiguous = std::min(taken, evbuffer_get_contiguous_space(input));
+      into.append(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous))), contiguous);
+      evbuffer_drain(input, contiguous);
+      taken -= contiguous;
+    }
+    return self.left == 0 ? Progress::done : Progress::more;
+  }
+  into.reserve(std::min(evbuffer_get_length(input), bytes_max));
+  self.reader->append_body_to(into, bytes_max);
+  while (!self.reader->is_done()) {
+    if (evbuffer_get_length(input) == 0 || (into.size() == bytes_max && self.reader->in_chunk())) return Progress::more;
+    auto read = self.read_chunks(input);
+    if (read != Progress::done) return read;
+  }
+  return Progress::done;
+}
+
+void RequestParser::next() {
+  Impl& self = *impl_;
+  self.request.method.clear();
+  self.request.target.clear();
+  self.request.headers.clear();
+  self.reader.reset();
+  self.scanned = self.line_began = self.skipped = 0;
+}
+
+const Malformed& RequestParser::malformed() const { return impl_->malformed; }
+const Request& RequestParser::request() const { return impl_->request; }
+std::optional<uint64_t> RequestParser::body_length() const { return impl_->length; }
+bool RequestParser::body_ended() const { return impl_->length ? impl_->left == 0 : impl_->reader->is_done(); }
+bool RequestParser::keep_alive() const { return impl_->reader->keep_alive(); }
+bool RequestParser::expects_continue() const { return impl_->reader->expects_continue() && impl_->request.minor_version == 1; }
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,221 @@
+#include "proxy/loop/loop.h"
+
+#include <event2/event.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <optional>
+#include <utility>
+
+namespace breakwater::proxy {
+namespace {
+
+timeval to_timeval(std::chrono::nanoseconds duration) {
+  // Rounded up: a timer must not fire before its moment.
+  auto micros = std::chrono::ceil<std::chrono::microseconds>(std::max(duration, std::chrono::nanoseconds(0))).count();
+  timeval result{};
+  result.tv_sec = static_cast<time_t>(micros / 1'000'000);
+  result.tv_usec = static_cast<suseconds_t>(micros % 1'000'000);
+  return result;
+}
+
+event_base* make_base() {
+  event_config* config = event_config_new();
+  if (config == nullptr) throw std::bad_alloc();
+  // Other threads reach the loop by an eventfd alone.
+  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+  event_base* base = event_base_new_with_config(config);
+  event_config_free(config);
+  if (base == nullptr) throw std::bad_alloc();
+  return base;
+}
+
+event* start_timer(event_base* base, std::chrono::nanoseconds duration, event_callback_fn fired, void* argument) {
+  event* timer = evtimer_new(base, fired, argument);
+  if (timer == nullptr) throw std::bad_alloc();
+  timeval after = to_timeval(duration);
+  evtimer_add(timer, &after);
+  return timer;
+}
+
+}  // namespace
+
+void Waiter::move_all_to(Waiter& ring) {
+  if (alone()) return;
+  Waiter* first = next_;
+  Waiter* last = prev_;
+  prev_ = next_ = this;
+  first->prev_ = ring.prev_;
+  ring.prev_->next_ = first;
+  last->next_ = &ring;
+  ring.prev_ = last;
+}
+
+// A turn begins with the first Task or job that it runs: what libevent does before is a few microseconds.
+struct Loop::Lag {
+  std::optional<Moment> turn_began;
+  std::chrono::nanoseconds longest{0};
+
+  void begin() {
+    if (!turn_began) turn_began = std::chrono::steady_clock::now();
+  }
+  void end() {
+    if (!turn_began) return;
+    longest = std::max(longest, std::chrono::nanoseconds(std::chrono::steady_clock::now() - *turn_began));
+    turn_began.reset();
+  }
+};
+
+Loop::Loop() : base_(make_base()), posted_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), lag_(std::make_unique<Lag>()) {
+  wake_ = event_new(
+      base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->resume_ready(); }, this);
+  posted_event_ = event_new(
+      base_, posted_fd_, EV_READ | EV_PERSIST, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->run_posted(); }, this);
+  if (wake_ == nullptr || posted_event_ == nullptr || posted_fd_ < 0) throw std::bad_alloc();
+  event_add(posted_event_, nullptr);
+}
+
+Loop::~Loop() {
+  event_free(wake_);
+  event_free(posted_event_);
+  close(posted_fd_);
+  event_base_free(base_);
+}
+
+void Loop::run() {
+  while (!stopping_) {
+    event_base_loop(base_, EVLOOP_ONCE);
+    lag_->end();
+  }
+  stopping_ = false;
+}
+
+void Loop::stop() {
+  stopping_ = true;
+  event_base_loopbreak(base_);
+}
+
+void Loop::resume_soon(Waiter& ring) {
+  if (ring.alone()) return;
+  ring.move_all_to(ready_);
+  event_active(wake_, 0, 0);
+}
+
+void Loop::resume_ready() {
+  lag_->begin();
+  Waiter batch;
+  ready_.move_all_to(batch);
+  while (!batch.alone()) {
+    Waiter& waiter = batch.next();
+    waiter.leave();
+    waiter.task.resume();
+    if (stopping_) break;
+  }
+  // Only after stop(): the rest is for the next run().
+  resume_soon(batch);
+}
+
+void Loop::post(std::function<void()> job) {
+  bool first;
+  {
+    std::lock_guard lock(posted_mutex_);
+    first = posted_.empty();
+    posted_.push_back(std::move(job));
+  }
+  if (first) eventfd_write(posted_fd_, 1);
+}
+
+void Loop::run_posted() {
+  lag_->begin();
+  eventfd_t rung;
+  eventfd_read(posted_fd_, &rung);
+  std::vector<std::function<void()>> jobs;
+  {
+    std::lock_guard lock(posted_mutex_);
+    jobs.swap(posted_);
+  }
+  for (auto& job : jobs) job();
+}
+
+double Loop::take_lag_seconds() { return std::chrono::duration<double>(std::exchange(lag_->longest, {})).count(); }
+
+Loop::Sleep Loop::sleep(Millis duration) { return Sleep(*this, duration); }
+
+void Loop::Sleep::await_suspend(std::coroutine_handle<> task) {
+  task_ = task;
+  auto fired = [](evutil_socket_t, short, void* argument) {
+    auto* self = static_cast<Sleep*>(argument);
+    self->loop_.lag_->begin();
+    self->task_.resume();
+  };
+  timer_ = start_timer(loop_.base(), duration_, fired, this);
+}
+
+Loop::Sleep::~Sleep() {
+  if (timer_ != nullptr) event_free(timer_);
+}
+
+Signal::WaitUntil Signal::wait_until(Moment deadline) { return WaitUntil(loop_, waiters_, deadline); }
+
+void Signal::WaitUntil::await_suspend(std::coroutine_handle<> waiting) {
+  task = waiting;
+  join(ring_);
+  auto fired = [](evutil_socket_t, short, void* argument) {
+    auto* self = static_cast<WaitUntil*>(argument);
+    Waiter alone;
+    self->leave();
+    self->join(alone);
+    self->loop_.resume_soon(alone);
+  };
+  timer_ = start_timer(loop_.base(), deadline_ - loop_.now(), fired, this);
+}
+
+void Signal::WaitUntil::await_resume() { event_free(std::exchange(timer_, nullptr)); }
+
+Signal::WaitUntil::~WaitUntil() {
+  if (timer_ != nullptr) event_free(timer_);
+}
+
+struct Tasks::Running {
+  Task<> task;
+  bool ended = false;
+};
+
+Tasks::Tasks(Loop& loop) : ended_(loop), one_ended_(loop) {
+  reaper_ = reap();
+  reaper_.start();
+}
+
+Tasks::~Tasks() = default;
+
+void Tasks::spawn(Task<> task) {
+  running_.push_back(std::make_unique<Running>());
+  Running& running = *running_.back();
+  running.task = run(std::move(task), running);
+  running.task.start();
+}
+
+Task<> Tasks::run(Task<> task, Running& running) {
+  try {
+    co_await std::move(task);
+  } catch (...) {
+    std::terminate();
+  }
+  running.ended = true;
+  one_ended_.ring();
+}
+
+// Waits outside of the Tasks that it destroys, and is itself resumed from the top of the loop.
+Task<> Tasks::reap() {
+  for (;;) {
+    auto removed = std::erase_if(running_, [](const auto& running) { return running->ended; });
+    if (removed > 0) ended_.ring();
+    co_await one_ended_.wait();
+  }
+}
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,183 @@
+// The event loop, and what a Task can wait for on it: a moment (sleep) and a Signal.
+//
+// Tasks are only ever resumed from run(), never from inside another call. So code that rings a Signal, or that libevent or
+// libcurl called, cannot be re-entered or destroyed under its own feet. All of it belongs to the loop's thread, except post().
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "proxy/loop/task.h"
+
+struct event;
+struct event_base;
+
+namespace breakwater::proxy {
+
+using Millis = std::chrono::milliseconds;
+using Moment = std::chrono::steady_clock::time_point;
+
+// A suspended Task, in the ring that it waits in. Destroying it takes it out of any ring.
+class Waiter {
+ public:
+  Waiter() = default;
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter() { leave(); }
+
+  bool alone() const { return next_ == this; }
+  Waiter& next() { return *next_; }
+  void leave() {
+    prev_->next_ = next_;
+    next_->prev_ = prev_;
+    prev_ = next_ = this;
+  }
+  void join(Waiter& ring) {
+    prev_ = ring.prev_;
+    next_ = &ring;
+    prev_->next_ = this;
+    ring.prev_ = this;
+  }
+  void move_all_to(Waiter& ring);
+
+  std::coroutine_handle<> task;
+
+ private:
+  Waiter* prev_ = this;
+  Waiter* next_ = this;
+};
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  event_base* base() { return base_; }
+  void run();   // until stop(); at once if that was called before
+  void stop();  // run() returns when the current callback has; what is ready then stays so for the next run()
+  Moment now() const { return std::chrono::steady_clock::now(); }
+
+  // Everyone in `ring` is resumed from the top of the loop, in order.
+  void resume_soon(Waiter& ring);
+
+  // Runs `job` from the top of the loop. The one call that any thread may make.
+  void post(std::function<void()> job);
+
+  // co_await loop.sleep(Millis(5));
+  class Sleep;
+  Sleep sleep(Millis duration);
+
+  // The longest that one turn of the loop has taken since the last call: what everybody else had to wait.
+  double take_lag_seconds();
+
+ private:
+  void resume_ready();
+  void run_posted();
+
+  event_base* base_;
+  event* wake_;
+  event* posted_event_;
+  int posted_fd_;
+  Waiter ready_;
+  bool stopping_ = false;
+  std::mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_;
+  struct Lag;
+  std::unique_ptr<Lag> lag_;
+};
+
+class Loop::Sleep {
+ public:
+  Sleep(Loop& loop, Millis duration) : loop_(loop), duration_(duration) {}
+  Sleep(const Sleep&) = delete;
+  Sleep& operator=(const Sleep&) = delete;
+  ~Sleep();
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> task);
+  void await_resume() const noexcept {}
+
+ private:
+  Loop& loop_;
+  Millis duration_;
+  std::coroutine_handle<> task_;
+  event* timer_ = nullptr;
+};
+
+// Something happened; whoever waited for it looks again:  while (!ready()) co_await signal.wait();
+class Signal {
+ public:
+  explicit Signal(Loop& loop) : loop_(loop) {}
+
+  void ring() { loop_.resume_soon(waiters_); }
+  bool awaited() const { return !waiters_.alone(); }
+
+  auto wait() {
+    struct Wait : Waiter {
+      Waiter& ring;
+      explicit Wait(Waiter& waiters) : ring(waiters) {}
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> waiting) {
+        task = waiting;
+        join(ring);
+      }
+      void await_resume() const noexcept {}
+    };
+    return Wait(waiters_);
+  }
+
+  // The same, but not past `deadline`; wakes once, for either. Look at the condition and at the clock.
+  class WaitUntil;
+  WaitUntil wait_until(Moment deadline);
+
+ private:
+  Loop& loop_;
+  Waiter waiters_;
+};
+
+class Signal::WaitUntil : public Waiter {
+ public:
+  WaitUntil(Loop& loop, Waiter& ring, Moment deadline) : loop_(loop), ring_(ring), deadline_(deadline) {}
+  ~WaitUntil();
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiting);
+  void await_resume();
+
+ private:
+  Loop& loop_;
+  Waiter& ring_;
+  Moment deadline_;
+  event* timer_ = nullptr;
+};
+
+// Tasks that nobody awaits: each runs until it ends or until this object does. Spawning starts it at once. One that ends by an
+// exception ends the process: there is nobody to tell.
+class Tasks {
+ public:
+  explicit Tasks(Loop& loop);
+  ~Tasks();
+  Tasks(const Tasks&) = delete;
+  Tasks& operator=(const Tasks&) = delete;
+
+  void spawn(Task<> task);
+  size_t size() const { return running_.size(); }
+  Signal& ended() { return ended_; }  // rings whenever one has ended
+
+ private:
+  struct Running;
+  Task<> run(Task<> task, Running& running);
+  Task<> reap();
+
+  Signal ended_;
+  Signal one_ended_;  // for the reaper, who rings ended_ when the Task is gone
+  std::list<std::unique_ptr<Running>> running_;
+  Task<> reaper_;
+};
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,110 @@
+// A few threads for what may block: the loop waits for them, never for the disk.
+//
+//   auto job = [blob] { return blob.read(0); };
+//   auto bytes = co_await workers.run(std::move(job));
+//
+// A job owns what it uses (captured by value): it goes on when the Task that waits for it is destroyed, and its result is then dropped.
+// Jobs of one Strand run one at a time, in the order in which they were given; others in any order.
+// Everything here belongs to the loop's thread, but for the jobs. The destructor finishes all jobs given.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "proxy/loop/loop.h"
+#include "proxy/loop/task.h"
+
+namespace breakwater::proxy {
+
+class Workers {
+ public:
+  enum class Priority { normal, low };  // low: gives way to everything else on this machine, on the disk as well
+
+  Workers(Loop& loop, unsigned threads, Priority priority = Priority::normal);
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  class Strand {
+   public:
+    Strand();
+
+   private:
+    friend class Workers;
+    struct Queue;
+    std::shared_ptr<Queue> queue_;
+  };
+
+  template <class Function>
+  Task<std::invoke_result_t<Function>> run(Function job) {
+    return wait_for<std::invoke_result_t<Function>>(std::move(job), nullptr);
+  }
+  template <class Function>
+  Task<std::invoke_result_t<Function>> run(Strand& strand, Function job) {
+    return wait_for<std::invoke_result_t<Function>>(std::move(job), strand.queue_);
+  }
+  // Nobody waits for it.
+  void give(std::function<void()> job);
+  void give(Strand& strand, std::function<void()> job);
+
+  size_t queued() const;   // jobs given and not begun
+  size_t running() const;  // jobs begun and not ended
+
+ private:
+  struct Job {
+    Job(std::function<void()> r, std::shared_ptr<Strand::Queue> s) : run(std::move(r)), strand(std::move(s)) {}
+    std::function<void()> run;
+    std::shared_ptr<Strand::Queue> strand;  // null: of none
+  };
+
+  template <class T>
+  struct Ticket {
+    explicit Ticket(Loop& loop) : ended(loop) {}
+    std::optional<T> result;
+    Signal ended;
+  };
+
+  template <class T, class Function>
+  Task<T> wait_for(Function job, std::shared_ptr<Strand::Queue> strand);
+  void enqueue(std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand);
+  void work();
+  void next_of(const std::shared_ptr<Strand::Queue>& strand);
+
+  Loop& loop_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> jobs_;    // may begin now
+  size_t strand_jobs_ = 0;  // wait for one of their strand
+  size_t running_ = 0;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+template <class T, class Function>
+Task<T> Workers::wait_for(Function job, std::shared_ptr<Strand::Queue> strand) {
+  auto ticket = std::make_shared<Ticket<T>>(loop_);
+  auto work = [ticket, job = std::move(job), &loop = loop_]() mutable {
+    ticket->result.emplace(job());
+    loop.post([ticket] { ticket->ended.ring(); });
+  };
+  // A std::function must be copyable, a job need not be.
+  auto shared = std::make_shared<decltype(work)>(std::move(work));
+  enqueue([shared] { (*shared)(); }, strand);
+  shared.reset();
+  bool finished = false;
+  while (!finished) {
+    co_await ticket->ended.wait();
+    finished = ticket->result.has_value();
+  }
+  co_return std::move(*ticket->result);
+}
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,161 @@
+#include "proxy/server/http_connection.h"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace breakwater::proxy {
+namespace {
+
+using Progress = RequestParser::Progress;
+
+class Counted {
+ public:
+  explicit Counted(uint64_t& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  uint64_t& count_;
+};
+
+RequestParser::Limits limits_of(const ServerSettings& settings) {
+  RequestParser::Limits limits;
+  limits.header_bytes_max = settings.header_bytes_max;
+  limits.target_bytes_max = settings.target_bytes_max;
+  return limits;
+}
+
+}  // namespace
+
+Connection::Connection(ServerContext& context, int fd, Peer peer, std::function<void(Connection&)> on_gone)
+    : context_(context),
+      peer_(std::move(peer)),
+      on_gone_(std::move(on_gone)),
+      socket_(context.loop, fd, context.settings.header_bytes_max, [this] { gone(); }),
+      deadline_(context.loop, [this] { socket_.changed().ring(); }),
+      parser_(limits_of(context.settings)),
+      exchange_(context, socket_, parser_, deadline_, peer_) {
+  head_sender_ = send_waiting_heads();
+  head_sender_.start();
+}
+
+void Connection::serve() {
+  task_ = serve_requests();
+  task_.start();
+}
+
+void Connection::refuse() {
+  task_ = refuse_and_leave();
+  task_.start();
+}
+
+void Connection::look_again() { socket_.changed().ring(); }
+
+void Connection::gone() {
+  if (!std::exchange(is_gone_, true)) on_gone_(*this);
+}
+
+Task<> Connection::serve_requests() {
+  bool has_unread_body = false;
+  for (;;) {
+    auto head = parser_.parse_head(socket_.input());
+    if (head == Progress::more) head = co_await next_head();
+    if (head == Progress::failed) answer_malformed(parser_.malformed());
+    if (head != Progress::done) break;
+    {
+      Counted running(context_.stats.requests_running);
+      exchange_.begin();
+      try {
+        Task<> route = context_.route(exchange_);
+        co_await std::move(route);
+        exchange_.fail("the route ended before its reply");
+      } catch (const std::exception& error) {
+        exchange_.fail(error.what());
+      } catch (...) {
+        exchange_.fail("the route failed with something that is no std::exception");
+      }
+      if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
+    }
+    has_unread_body = !parser_.body_ended();
+    if (exchange_.closes()) break;
+    if (has_unread_body) {
+      bool skipped = co_await exchange_.skip_body();
+      if (!skipped) break;
+      has_unread_body = false;
+    }
+    exchange_.end();
+    parser_.next();
+    socket_.consumed();
+  }
+  exchange_.end();
+  const auto silence_ms = has_unread_body ? context_.settings.unread_silence_ms : context_.settings.goodbye_silence_ms;
+  co_await goodbye(silence_ms);
+}
+
+Task<Progress> Connection::next_head() {
+  auto head = Progress::more;
+  bool begun = false;
+  deadline_.set(context_.settings.idle_timeout_ms);
+  while (head == Progress::more) {
+    if (!begun && socket_.received() > 0) {
+      begun = true;
+      deadline_.set(context_.settings.header_timeout_ms);
+    }
+    if (deadline_.passed() && begun) {
+      answer(408, "the head of the request took too long");
+      ++context_.stats.malformed_total;
+    }
+    if (deadline_.passed() || socket_.ended() || (context_.draining && !begun)) break;
+    co_await socket_.changed().wait();
+    head = parser_.parse_head(socket_.input());
+    socket_.consumed();
+  }
+  deadline_.clear();
+  co_return head;
+}
+
+Task<> Connection::refuse_and_leave() {
+  answer(503, "there are too many connections");
+  co_await goodbye(context_.settings.goodbye_silence_ms);
+}
+
+Task<> Connection::goodbye(int64_t silence_ms) {
+  if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
+  socket_.end_sending();
+  socket_.discard_input();
+  const auto end = context_.loop.now() + Millis(context_.settings.goodbye_ms);
+  deadline_.set(silence_ms);
+  while (!socket_.ended() && !deadline_.passed() && context_.loop.now() < end) {
+    co_await socket_.changed().wait();
+    if (!deadline_.passed()) deadline_.set(silence_ms);
+  }
+  gone();
+}
+
+Task<> Connection::send_waiting_heads() {
+  for (;;) {
+    co_await exchange_.head_waits().wait();
+    exchange_.send_head();
+  }
+}
+
+void Connection::answer_malformed(const Malformed& malformed) {
+  ++context_.stats.malformed_total;
+  answer(malformed.status, malformed.why);
+}
+
+// Without an Exchange: there is no request that it could answer.
+void Connection::answer(int status, std::string_view why) {
+  std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
+  text += reason_of(status);
+  text += "\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nDate: ";
+  text += context_.date();
+  text += "\r\nContent-Length: " + std::to_string(why.size() + 1) + "\r\nConnection: close\r\n\r\n";
+  text += why;
+  text += '\n';
+  socket_.send({text});
+}
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,431 @@
+#include "proxy/server/http_exchange.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <charconv>
+#include <utility>
+
+#include "proxy/loop/workers.h"
+
+namespace breakwater::proxy {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{256} << 10;     // of a body that is read; of a file that is in memory or not
+constexpr size_t kSmallFileBytes = size_t{16} << 10;  // read and sent with the head: one call instead of two
+constexpr size_t kSendFileBytes = size_t{1} << 20;    // of a file, given to the kernel at once
+constexpr size_t kReadAheadBytes = size_t{1} << 20;   // of a cold file at a time
+constexpr size_t kTurnBytes = size_t{4} << 20;        // sent without a pause, if the client is that fast; then others have a turn
+constexpr std::string_view kCrlf = "\r\n";
+
+// A number as text, on the stack.
+class Digits {
+ public:
+  explicit Digits(uint64_t value, int base = 10) { end_ = std::to_chars(text_.data(), text_.data() + text_.size(), value, base).ptr; }
+  std::string_view view() const { return std::string_view(text_.data(), static_cast<size_t>(end_ - text_.data())); }
+
+ private:
+  std::array<char, 24> text_;
+  char* end_;
+};
+
+bool is_framing(std::string_view name) {
+  switch (name.size()) {
+    case 4: return same_token(name, "Date");
+    case 10: return same_token(name, "Connection");
+    case 14: return same_token(name, "Content-Length");
+    case 17: return same_token(name, "Transfer-Encoding");
+    default: return false;
+  }
+}
+
+// A line break in a value would be the end of the header, or of the head: none gets out, wherever the value came from.
+void append_value(std::string& head, std::string_view value) {
+  size_t from = head.size();
+  head += value;
+  std::replace_if(
+      head.begin() + static_cast<std::ptrdiff_t>(from), head.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+}
+
+}  // namespace
+
+ServerContext::ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, store::Log& g, const ServerSettings& s, Route r)
+    : loop(l), workers(w), buffers(b), disk(d), log(g), settings(s), route(std::move(r)), scratch(kSmallFileBytes) {}
+
+std::string_view ServerContext::date() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  if (now.tv_sec != date_of_) {
+    date_of_ = now.tv_sec;
+    date_text_ = http_date(now.tv_sec);
+  }
+  return date_text_;
+}
+
+ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline, const Peer& peer)
+    : context_(context), socket_(socket), parser_(parser), deadline_(deadline), peer_(peer), head_waits_(context.loop) {}
+
+void ServedExchange::begin() {
+  status_ = 0;
+  bytes_sent_ = 0;
+  complete_ = closes_ = head_waiting_ = false;
+  body_read_ = 0;
+  continue_said_ = false;
+  body_broken_ = nullptr;
+  step_ = "";
+}
+
+void ServedExchange::end() { body_held_.shrink(0); }
+
+// --- the head
+
+ServedExchange::Framing ServedExchange::framing_of(int status, std::optional<uint64_t> length) const {
+  if (status < 200 || status == 204 || status == 304 || request().method == "HEAD") return Framing::none;
+  if (length) return Framing::length;
+  return request().minor_version == 0 ? Framing::until_close : Framing::chunked;
+}
+
+bool ServedExchange::must_close() const {
+  if (context_.draining || !parser_.keep_alive() || framing_ == Framing::until_close || body_broken_ != nullptr) return true;
+  if (parser_.body_ended()) return false;
+  // A client that was not told to continue may send its body or not: nobody knows what the next byte is.
+  if (parser_.expects_continue() && !continue_said_ && body_read_ == 0) return true;
+  return !body_length() || *body_length() - body_read_ > context_.settings.drain_bytes_max;
+}
+
+void ServedExchange::append_framing(std::optional<uint64_t> length) {
+  if (status_ < 200 || status_ == 204 || status_ == 304) return;
+  if (length) {
+    head_ += "\r\nContent-Length: ";
+    head_ += Digits(*length).view();
+  } else if (request().minor_version == 1) {
+    head_ += "\r\nTransfer-Encoding: chunked";
+  }
+}
+
+void ServedExchange::compose_head(int status, const Headers& headers, std::optional<uint64_t> length) {
+  assert(status_ == 0 && "a request has one reply");
+  status_ = status;
+  framing_ = framing_of(status, length);
+  unwritten_ = framing_ == Framing::length ? *length : 0;
+  closes_ = closes_ || must_close();
+  head_ = "HTTP/1.1 ";
+  head_ += Digits(static_cast<uint64_t>(status)).view();
+  head_ += ' ';
+  head_ += reason_of(status);
+  for (const Header& header : headers) {
+    if (is_framing(header.name)) continue;
+    head_ += kCrlf;
+    append_value(head_, header.name);
+    head_ += ": ";
+    append_value(head_, header.value);
+  }
+  head_ += "\r\nDate: ";
+  head_ += context_.date();
+  append_framing(length);
+  if (closes_) {
+    head_ += "\r\nConnection: close";
+  } else if (request().minor_version == 0) {
+    head_ += "\r\nConnection: keep-alive";
+  }
+  head_ += "\r\n\r\n";
+}
+
+std::string_view ServedExchange::take_head() { return std::exchange(head_waiting_, false) ? std::string_view(head_) : std::string_view(); }
+
+void ServedExchange::send_head() {
+  if (head_waiting_) socket_.send({take_head()});
+}
+
+// --- the request's body
+
+Error ServedExchange::broken_body(const char* why) {
+  body_broken_ = why;
+  closes_ = true;
+  return Error(Error::Kind::invalid, std::string("read the request's body: ") + why, 0);
+}
+
+Task<Result<>> ServedExchange::until_received(size_t more_than) {
+  if (parser_.expects_continue() && !continue_said_ && status_ == 0 && socket_.received() == 0) {
+    continue_said_ = true;
+    socket_.send({"HTTP/1.1 100 Continue\r\n\r\n"});
+  }
+  deadline_.set(context_.settings.body_timeout_ms);
+  while (socket_.received() <= more_than && !socket_.ended() && !deadline_.passed()) co_await socket_.changed().wait();
+  bool timed_out = deadline_.passed();
+  deadline_.clear();
+  if (socket_.received() > more_than) co_return Result<>();
+  auto broken = broken_body(timed_out ? "the client sent nothing for too long" : "it ended early");
+  // A network that stood still: the same request may well succeed the next time.
+  if (timed_out) broken.kind = Error::Kind::unavailable;
+  co_return failure(std::move(broken));
+}
+
+// The socket reads no further than its own small limit until the bytes have been taken from the limit of all.
+Task<Result<std::string>> ServedExchange::read() {
+  body_held_.shrink(0);
+  std::string piece;
+  size_t not_understood = 0;  // bytes that are too few to be parsed
+  while (piece.empty() && !parser_.body_ended()) {
+    if (body_broken_ != nullptr) co_return failure(broken_body(body_broken_));
+    if (socket_.received() <= not_understood) {
+      auto received = co_await until_received(not_understood);
+      if (!received) co_return failure(received.error());
+    }
+    body_held_ = co_await context_.buffers.take(kPieceBytes);
+    socket_.receive_now(kPieceBytes);
+    auto progress = parser_.parse_body(socket_.input(), piece, kPieceBytes);
+    socket_.consumed();
+    body_held_.shrink(piece.size());
+    not_understood = socket_.received();
+    if (progress == RequestParser::Progress::failed) co_return failure(broken_body(parser_.malformed().why));
+  }
+  body_read_ += piece.size();
+  co_return piece;
+}
+
+// Nobody knows how long a chunked body is that the route does not want: the connection can go on only if its end is here already.
+void ServedExchange::skip_received() {
+  if (body_length()) return;
+  socket_.receive_now(kPieceBytes);
+  std::string unread;
+  for (size_t left = socket_.received(); left > 0 && !parser_.body_ended() && body_broken_ == nullptr;) {
+    if (parser_.parse_body(socket_.input(), unread, kPieceBytes) == RequestParser::Progress::failed) (void)broken_body(parser_.malformed().why);
+    body_read_ += unread.size();
+    unread.clear();
+    if (socket_.received() == left) break;
+    left = socket_.received();
+  }
+  socket_.consumed();
+}
+
+Task<bool> ServedExchange::skip_body() {
+  uint64_t skipped = 0;
+  while (!parser_.body_ended()) {
+    auto piece = co_await read();
+    if (!piece) co_return false;
+    skipped += piece->size();
+    if (skipped > context_.settings.drain_bytes_max) co_return false;
+  }
+  co_return true;
+}
+
+// --- the reply's body
+
+void ServedExchange::reply(int status, Headers headers, std::string_view body) {
+  skip_received();
+  compose_head(status, headers, body.size());
+  if (framing_ == Framing::none) body = std::string_view();
+  socket_.send({head_, body});
+  count_sent(body.size());
+  complete_ = true;
+}
+
+void ServedExchange::reply(int status, Headers headers, std::shared_ptr<const std::string> body) {
+  if (body->size() <= kSmallFileBytes) return reply(status, std::move(headers), std::string_view(*body));
+  skip_received();
+  compose_head(status, headers, body->size());
+  if (framing_ == Framing::none) {
+    socket_.send({head_});
+  } else {
+    count_sent(body->size());
+    socket_.send(head_, std::move(body));
+  }
+  complete_ = true;
+}
+
+void ServedExchange::start(int status, Headers headers, std::optional<uint64_t> length) {
+  compose_head(status, headers, length);
+  complete_ = framing_ == Framing::none || (framing_ == Framing::length && unwritten_ == 0);
+  head_waiting_ = true;
+  if (complete_) return send_head();
+  head_waits_.ring();
+}
+
+bool ServedExchange::fits(uint64_t bytes) {
+  assert(started() && "start() comes first");
+  if (framing_ == Framing::none || bytes == 0) return false;
+  if (!complete_ && (framing_ != Framing::length || bytes <= unwritten_)) return true;
+  cut_off("the route wrote more than it declared");
+  return false;
+}
+
+void ServedExchange::count_sent(uint64_t bytes) {
+  bytes_sent_ += bytes;
+  if (framing_ != Framing::length) return;
+  unwritten_ -= bytes;
+  complete_ = unwritten_ == 0;
+}
+
+Task<> ServedExchange::write(std::string piece) {
+  if (fits(piece.size())) {
+    if (framing_ == Framing::chunked) {
+      Digits size(piece.size(), 16);
+      head_ = std::string(take_head());
+      head_ += size.view();
+      head_ += kCrlf;
+      socket_.send({head_, piece, kCrlf});
+    } else {
+      socket_.send({take_head(), piece});
+    }
+    count_sent(piece.size());
+    sent_this_turn_ += piece.size();
+    // What the kernel did not take was copied: it is in memory, and counted.
+    piece = std::string();
+  }
+  Held held = context_.buffers.take_anyway(socket_.unsent());
+  if (socket_.unsent() > 0 || socket_.failed()) co_await until_sent();
+  if (sent_this_turn_ >= kTurnBytes) co_await let_others_run();
+}
+
+Task<> ServedExchange::until_sent() {
+  size_t left = 0;
+  while (socket_.unsent() > 0 || socket_.failed()) {
+    if (socket_.unsent() != left) deadline_.set(context_.settings.write_timeout_ms);
+    left = socket_.unsent();
+    co_await socket_.changed().wait();
+    if (deadline_.passed()) cut_off("the client took nothing for too long");
+  }
+  deadline_.clear();
+  sent_this_turn_ = 0;
+}
+
+Task<> ServedExchange::let_others_run() {
+  sent_this_turn_ = 0;
+  deadline_.set(context_.settings.write_timeout_ms);
+  socket_.ring_when_writable();
+  co_await socket_.changed().wait();
+  if (deadline_.passed()) cut_off("the client took nothing for too long");
+  deadline_.clear();
+  if (socket_.failed()) co_await until_sent();
+}
+
+Task<> ServedExchange::send_file(store::SharedFile file, uint64_t offset, uint64_t length) {
+  if (!fits(length)) {
+    if (socket_.failed()) co_await until_sent();
+    co_return;
+  }
+  if (framing_ == Framing::chunked) {
+    Digits size(length, 16);
+    head_ = std::string(take_head());
+    head_ += size.view();
+    head_ += kCrlf;
+    head_waiting_ = true;
+  }
+  bool small = length <= kSmallFileBytes && context_.disk.resident(*file, offset, length) && send_small_file(*file, offset, static_cast<size_t>(length));
+  if (!small) co_await send_large_file(file, offset, length);
+  if (framing_ == Framing::chunked) socket_.send({kCrlf});
+  if (socket_.unsent() > 0 || socket_.failed()) co_await until_sent();
+}
+
+bool ServedExchange::send_small_file(const store::File& file, uint64_t offset, size_t length) {
+  auto bytes = std::span<char>(context_.scratch.data(), length);
+  auto read = context_.disk.read(file, offset, bytes);
+  if (!read || *read != length) {
+    cut_off(read ? "the file is too short" : read.error().message);
+    return true;
+  }
+  socket_.send({take_head(), std::string_view(bytes.data(), length)});
+  count_sent(length);
+  return true;
+}
+
+Task<> ServedExchange::send_large_file(store::SharedFile file, uint64_t offset, uint64_t length) {
+  if (head_waiting_) socket_.send({take_head()}, Socket::More::soon);
+  while (length > 0) {
+    uint64_t ready = resident_bytes(*file, offset, std::min<uint64_t>(length, kSendFileBytes));
+    if (ready == 0) {
+      ready = std::min<uint64_t>(length, kReadAheadBytes);
+      auto resident = co_await make_resident(file, offset, ready);
+      if (!resident) cut_off(resident.error().message);
+    }
+    co_await send_resident(file, offset, ready);
+    offset += ready;
+    length -= ready;
+  }
+}
+
+// How many of these bytes are in memory, from the first on, looked at by pieces.
+uint64_t ServedExchange::resident_bytes(const store::File& file, uint64_t offset, uint64_t length) {
+  uint64_t ready = 0;
+  while (ready < length) {
+    uint64_t piece = std::min<uint64_t>(length - ready, kPieceBytes);
+    if (!context_.disk.resident(file, offset + ready, piece)) break;
+    ready += piece;
+  }
+  return ready;
+}
+
+// The job holds the file: it goes on when the client has left.
+Task<Result<>> ServedExchange::make_resident(store::SharedFile file, uint64_t offset, uint64_t length) {
+  auto job = [&disk = context_.disk, file, offset, length] { return disk.read_ahead(*file, offset, length); };
+  co_return co_await context_.workers.run(std::move(job));
+}
+
+Task<> ServedExchange::send_resident(store::SharedFile file, uint64_t offset, uint64_t length) {
+  if (socket_.unsent() > 0 || socket_.failed()) co_await until_sent();
+  bool stalled = false;
+  while (length > 0) {
+    auto went = socket_.send_file(file->fd(), offset, static_cast<size_t>(length));
+    if (!went) {
+      cut_off("the file is too short or cannot be read");
+    } else if (*went > 0) {
+      stalled = false;
+      offset += *went;
+      length -= *went;
+      count_sent(*went);
+      sent_this_turn_ += *went;
+      if (sent_this_turn_ >= kTurnBytes) co_await let_others_run();
+      continue;
+    }
+    if (!stalled) deadline_.set(context_.settings.write_timeout_ms);
+    stalled = true;
+    co_await socket_.changed().wait();
+    sent_this_turn_ = 0;
+    if (deadline_.passed()) cut_off("the client took nothing for too long");
+  }
+  deadline_.clear();
+}
+
+void ServedExchange::finish() {
+  assert(started() && "start() comes first");
+  if (complete_) return;
+  if (framing_ == Framing::length) return cut_off("the route finished before what it declared");
+  if (framing_ == Framing::chunked) {
+    socket_.send({take_head(), "0\r\n\r\n"});
+  } else {
+    send_head();
+  }
+  complete_ = true;
+}
+
+void ServedExchange::abort() {
+  head_waiting_ = false;
+  // Where the connection's end is the body's end, only a reset says that the body is not whole.
+  socket_.cut(started() && framing_ == Framing::until_close ? Socket::Farewell::reset : Socket::Farewell::end);
+}
+
+void ServedExchange::fail(std::string_view why) {
+  if (complete_ || socket_.failed()) return;
+  if (started()) return cut_off(why);
+  context_.log.error("route_failed", {{"why", why}, {"method", request().method}, {"path", path()}, {"step", step_}});
+  Headers headers;
+  headers.add("Content-Type", "text/plain; charset=utf-8");
+  headers.add("X-Content-Type-Options", "nosniff");
+  reply(500, std::move(headers), "internal error\n");
+}
+
+void ServedExchange::cut_off(std::string_view why) {
+  if (socket_.failed()) return;
+  context_.log.warning(
+      "reply_cut",
+      {{"why", why}, {"client", peer_.text}, {"method", request().method}, {"path", path()}, {"sent", static_cast<int64_t>(bytes_sent_)}, {"step", step_}});
+  abort();
+}
+
+std::string_view ServedExchange::path() const {
+  std::string_view target = request().target;
+  return target.substr(0, target.find('?'));
+}
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,139 @@
+// The Exchange that routes of the HttpServer get: the requests of one connection, one after the other. What it promises is in
+// proxy/http/exchange.h; this is how it looks from the connection's side:
+//
+//   begin() when the parser has a head -> the route's Task -> fail() unless whole() -> until_sent() -> skip_body() -> end() -> begin() …
+//
+// A head is not sent by start() but with the first bytes of the body, in one call; if the route first waits for something, head_waits()
+// rings and the connection calls send_head() in the same turn of the loop. A reply that cannot be completed is cut off: the connection then
+// destroys the Task on the next turn, so what waits for the client may simply go on waiting.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/deadline.h"
+#include "proxy/http/exchange.h"
+#include "proxy/http/http_parser.h"
+#include "proxy/server/http_server.h"
+#include "proxy/loop/loop.h"
+#include "proxy/server/socket.h"
+
+namespace breakwater::proxy {
+
+class Workers;
+
+// What all connections of a server share.
+class ServerContext {
+ public:
+  ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, store::Log& g, const ServerSettings& s, Route r);
+
+  std::string_view date();  // of now, for the Date header; made once a second
+
+  Loop& loop;
+  Workers& workers;
+  Buffers& buffers;
+  store::Disk& disk;
+  store::Log& log;
+  const ServerSettings settings;
+  const Route route;
+  ServerStats stats;
+  bool draining = false;
+  std::vector<char> scratch;  // for one small file, never held across a wait
+
+ private:
+  std::time_t date_of_ = -1;
+  std::string date_text_;
+};
+
+class ServedExchange final : public Exchange {
+ public:
+  // All are the connection's and outlive this. The deadline rings socket.changed() when it passes.
+  ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline, const Peer& peer);
+
+  // --- for the connection
+  void begin();
+  void end();
+  bool whole() const { return complete_; }  // the reply is, as declared
+  bool closes() const { return closes_; }   // it is the connection's last
+  Signal& head_waits() { return head_waits_; }
+  void send_head();                 // if it waits
+  void fail(std::string_view why);  // the route ended before its reply did: 500 if nothing was sent, else cut off
+  Task<bool> skip_body();           // the next request is next; false: the connection must close
+  Task<> until_sent();              // never returns once the socket has failed
+
+  // --- for the route
+  const Request& request() const override { return parser_.request(); }
+  const Peer& peer() const override { return peer_; }
+  std::optional<uint64_t> body_length() const override { return parser_.body_length(); }
+  Task<Result<std::string>> read() override;
+  void reply(int status, Headers headers, std::string_view body) override;
+  void reply(int status, Headers headers, std::shared_ptr<const std::string> body) override;
+  void start(int status, Headers headers, std::optional<uint64_t> length) override;
+  Task<> write(std::string piece) override;
+  Task<> send_file(store::SharedFile file, uint64_t offset, uint64_t length) override;
+  void finish() override;
+  void abort() override;
+  void close_after() override { closes_ = true; }
+  bool started() const override { return status_ != 0; }
+  int status() const override { return status_; }
+  uint64_t bytes_sent() const override { return bytes_sent_; }
+  void at(const char* step) override { step_ = step; }
+  const char* step() const override { return step_; }
+
+ private:
+  enum class Framing { none, length, chunked, until_close };
+
+  // The head.
+  void compose_head(int status, const Headers& headers, std::optional<uint64_t> length);
+  void append_framing(std::optional<uint64_t> length);
+  Framing framing_of(int status, std::optional<uint64_t> length) const;
+  bool must_close() const;
+  std::string_view take_head();  // the waiting head, which then waits no more
+
+  // The request's body.
+  Task<Result<>> until_received(size_t more_than);
+  Error broken_body(const char* why);
+  void skip_received();
+
+  // The reply's body.
+  bool fits(uint64_t bytes);  // within what was declared; cuts off if not
+  void count_sent(uint64_t bytes);
+  bool send_small_file(const store::File& file, uint64_t offset, size_t length);
+  Task<> send_large_file(store::SharedFile file, uint64_t offset, uint64_t length);
+  Task<> send_resident(store::SharedFile file, uint64_t offset, uint64_t length);
+  uint64_t resident_bytes(const store::File& file, uint64_t offset, uint64_t length);
+  Task<Result<>> make_resident(store::SharedFile file, uint64_t offset, uint64_t length);
+  Task<> let_others_run();
+  void cut_off(std::string_view why);
+  std::string_view path() const;
+
+  ServerContext& context_;
+  Socket& socket_;
+  RequestParser& parser_;
+  Deadline& deadline_;
+  const Peer& peer_;
+  Signal head_waits_;
+
+  int status_ = 0;
+  Framing framing_ = Framing::none;
+  uint64_t unwritten_ = 0;  // of the declared length
+  uint64_t bytes_sent_ = 0;
+  bool complete_ = false;
+  bool closes_ = false;
+  bool head_waiting_ = false;
+  std::string head_;
+  size_t sent_this_turn_ = 0;
+
+  uint64_t body_read_ = 0;
+  Held body_held_;
+  bool continue_said_ = false;
+  const char* body_broken_ = nullptr;
+  const char* step_ = "";
+};
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,260 @@
+#include "proxy/server/http_server.h"
+
+#include <arpa/inet.h>
+#include <event2/listener.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "proxy/server/http_connection.h"
+#include "proxy/server/local_socket.h"
+
+namespace breakwater::proxy {
+namespace {
+
+constexpr int kBacklog = 4096;           // the kernel lowers it to net.core.somaxconn
+constexpr size_t kRefusedMax = 64;       // connections over the limit that are told so; the rest is closed at once
+constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
+
+struct FreeListener {
+  void operator()(evconnlistener* listener) const { evconnlistener_free(listener); }
+};
+using Listener = std::unique_ptr<evconnlistener, FreeListener>;
+
+Peer peer_of(const sockaddr* address) {
+  Peer peer;
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address->sa_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, address, sizeof v4);
+    peer.address[10] = peer.address[11] = 0xff;
+    std::memcpy(&peer.address[12], &v4.sin_addr, 4);
+    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+  } else if (address->sa_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, address, sizeof v6);
+    std::memcpy(peer.address.data(), &v6.sin6_addr, peer.address.size());
+    bool mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
+    inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? &peer.address[12] : &peer.address[0], text, sizeof text);
+  }
+  peer.text = address->sa_family == AF_UNIX ? "local" : text;
+  return peer;
+}
+
+std::string bound_address(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.ss_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address, sizeof v6);
+    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+    return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port));
+  }
+  sockaddr_in v4{};
+  std::memcpy(&v4, &address, sizeof v4);
+  inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+  return std::string(text) + ":" + std::to_string(ntohs(v4.sin_port));
+}
+
+Error bind_error(const std::string& address, int error) {
+  auto kind = error == EADDRINUSE ? Error::Kind::conflict : Error::Kind::internal;
+  return Error(kind, "listen on " + address + ": " + std::generic_category().message(error), 0);
+}
+
+// "127.0.0.1:5000" or "[::1]:5000"; nothing if it is neither. (libevent's parser knows no port 0.)
+std::optional<sockaddr_storage> parse_address(const std::string& address, socklen_t& length) {
+  auto colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  std::string host = address.substr(0, colon);
+  uint16_t port = 0;
+  const char* end = address.data() + address.size();
+  auto parsed = std::from_chars(address.data() + colon + 1, end, port);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  sockaddr_storage result{};
+  if (host.front() == '[' && host.back() == ']') {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    if (inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &v6.sin6_addr) != 1) return std::nullopt;
+    std::memcpy(&result, &v6, length = sizeof v6);
+  } else {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) != 1) return std::nullopt;
+    std::memcpy(&result, &v4, length = sizeof v4);
+  }
+  return result;
+}
+
+Result<int> bind_to(const std::string& address) {
+  socklen_t length = 0;
+  auto parsed = parse_address(address, length);
+  if (!parsed) return failure(Error::Kind::invalid, "listen on \"" + address + "\": that is no address with a port, as 127.0.0.1:5000 or [::1]:5000");
+  int fd = socket(parsed->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failure(bind_error(address, errno));
+  evutil_make_listen_socket_reuseable(fd);
+  // Linux hands these down to every connection that is accepted.
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&*parsed), length) != 0) {
+    int error = errno;
+    close(fd);
+    return failure(bind_error(address, error));
+  }
+  return fd;
+}
+
+}  // namespace
+
+struct HttpServer::Impl {
+  Impl(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log, const ServerSettings& settings, Route route)
+      : context(loop, workers, buffers, disk, log, settings, std::move(route)),
+        one_gone(loop),
+        became_idle(loop),
+        accept_again(loop, [this] { set_accepting(true); }) {
+    reaper = reap();
+    reaper.start();
+  }
+
+  Result<std::string> listen(const std::string& address);
+  Result<> listen_on(int fd, const std::string& address);
+  void accepted(int fd, const sockaddr* address);
+  void accept_failed(int error);
+  void set_accepting(bool accepting);
+  void forget(Connection& connection);
+  Task<> reap();
+
+  ServerContext context;
+  Signal one_gone;
+  Signal became_idle;
+  Deadline accept_again;
+  std::vector<Listener> listeners;
+  std::vector<Connection*> gone;
+  // Destroyed before what is above: a Task's end may cut its connection, which is then forgotten.
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections;
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> refused;
+  Task<> reaper;
+};
+
+Result<std::string> HttpServer::Impl::listen(const std::string& address) {
+  auto fd = bind_to(address);
+  if (!fd) return failure(fd.error());
+  if (auto listening = listen_on(*fd, address); !listening) return failure(listening.error());
+  return bound_address(*fd);
+}
+
+// Takes `fd`.
+Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
+  auto on_accept = [](evconnlistener*, evutil_socket_t client, sockaddr* from, int, void* self) { static_cast<Impl*>(self)->accepted(client, from); };
+  auto flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
+  Listener listener(evconnlistener_new(context.loop.base(), on_accept, this, flags, kBacklog, fd));
+  if (!listener) {
+    int error = errno;
+    close(fd);
+    return failure(bind_error(address, error));
+  }
+  evconnlistener_set_error_cb(listener.get(), [](evconnlistener*, void* self) { static_cast<Impl*>(self)->accept_failed(errno); });
+  listeners.push_back(std::move(listener));
+  return {};
+}
+
+void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
+  bool within = connections.size() < context.settings.connections_max;
+  if (!within) ++context.stats.refused_total;
+  if (!within && refused.size() >= kRefusedMax) {
+    close(fd);
+    return;
+  }
+  auto connection = std::make_unique<Connection>(context, fd, peer_of(address), [this](Connection& which) { forget(which); });
+  Connection& fresh = *connection;
+  if (!within) {
+    refused.emplace(&fresh, std::move(connection));
+    fresh.refuse();
+    return;
+  }
+  connections.emplace(&fresh, std::move(connection));
+  ++context.stats.connections;
+  ++context.stats.connections_total;
+  fresh.serve();
+}
+
+// Out of descriptors or memory, the listener would fail again at once and for ever: the client waits in the backlog meanwhile.
+void HttpServer::Impl::accept_failed(int error) {
+  context.log.warning("accept_failed", {{"why", std::generic_category().message(error)}, {"connections", static_cast<int64_t>(connections.size())}});
+  set_accepting(false);
+  accept_again.set(kAcceptRetryMs);
+}
+
+void HttpServer::Impl::set_accepting(bool accepting) {
+  for (auto& listener : listeners) {
+    if (accepting) {
+      evconnlistener_enable(listener.get());
+    } else {
+      evconnlistener_disable(listener.get());
+    }
+  }
+}
+
+void HttpServer::Impl::forget(Connection& connection) {
+  gone.push_back(&connection);
+  one_gone.ring();
+}
+
+// The one place where connections, and with them the Tasks of their routes, are destroyed.
+Task<> HttpServer::Impl::reap() {
+  for (;;) {
+    while (!gone.empty()) {
+      std::vector<Connection*> batch;
+      batch.swap(gone);
+      for (Connection* connection : batch) {
+        if (refused.erase(connection) > 0) continue;
+        connections.erase(connection);
+        --context.stats.connections;
+      }
+      if (connections.empty() && refused.empty()) became_idle.ring();
+    }
+    co_await one_gone.wait();
+  }
+}
+
+HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log, const ServerSettings& settings, Route route)
+    : impl_(std::make_unique<Impl>(loop, workers, buffers, disk, log, settings, std::move(route))) {}
+
+HttpServer::~HttpServer() = default;
+
+Result<std::string> HttpServer::listen(const std::string& address) { return impl_->listen(address); }
+
+Result<> HttpServer::listen_local(const std::filesystem::path& path) {
+  auto fd = bind_local(path);
+  if (!fd) return failure(fd.error());
+  return impl_->listen_on(*fd, path.string());
+}
+
+void HttpServer::drain() {
+  impl_->context.draining = true;
+  impl_->accept_again.clear();
+  impl_->listeners.clear();
+  for (auto& [connection, owned] : impl_->connections) connection->look_again();
+}
+
+bool HttpServer::idle() const { return impl_->connections.empty() && impl_->refused.empty(); }
+Signal& HttpServer::became_idle() { return impl_->became_idle; }
+const ServerStats& HttpServer::stats() const { return impl_->context.stats; }
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,148 @@
+#include "proxy/upstream/challenge.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "proxy/http/http.h"
+
+namespace breakwater::proxy {
+namespace {
+
+constexpr std::string_view kTokenSymbols = "!#$%&'*+-.^_`|~";
+
+bool is_token_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kTokenSymbols.find(c) != std::string_view::npos;
+}
+
+std::string lower(std::string_view text) {
+  std::string copy(text);
+  for (char& c : copy)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return copy;
+}
+
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : rest_(text) {}
+
+  bool at_end() const { return rest_.empty(); }
+  void skip_spaces() { skip_all_of(" \t"); }
+  void skip_separators() { skip_all_of(" \t,"); }
+
+  bool take(char c) {
+    if (rest_.empty() || rest_.front() != c) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  std::string_view token() {
+    size_t size = 0;
+    while (size < rest_.size() && is_token_char(rest_[size])) ++size;
+    std::string_view token = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return token;
+  }
+
+  // A quoted string, or a token; some registries leave out the quotes though the value holds '/' or ':'.
+  std::optional<std::string> value() {
+    if (take('"')) return quoted();
+    size_t size = std::min(rest_.find_first_of(" \t,\""), rest_.size());
+    std::string text(rest_.substr(0, size));
+    rest_.remove_prefix(size);
+    return text;
+  }
+
+  // `name =` ahead: a parameter. Nothing is taken if it is not.
+  std::optional<std::string_view> parameter_name() {
+    std::string_view before = rest_;
+    std::string_view name = token();
+    skip_spaces();
+    // token68 ends in '=' signs and has no value behind them: `Negotiate YII=`.
+    bool is_parameter = !name.empty() && take('=') && !rest_.empty() && rest_.front() != '=' && rest_.front() != ',';
+    if (is_parameter) return name;
+    rest_ = before;
+    return std::nullopt;
+  }
+
+  void skip_item() { rest_.remove_prefix(std::min(rest_.find(','), rest_.size())); }
+
+ private:
+  void skip_all_of(std::string_view set) { rest_.remove_prefix(std::min(rest_.find_first_not_of(set), rest_.size())); }
+
+  std::optional<std::string> quoted() {
+    std::string text;
+    for (size_t i = 0; i < rest_.size(); ++i) {
+      if (rest_[i] == '"') {
+        rest_.remove_prefix(i + 1);
+        return text;
+      }
+      if (rest_[i] == '\\') ++i;
+      if (i == rest_.size()) break;
+      text.push_back(rest_[i]);
+    }
+    return std::nullopt;  // never closed
+  }
+
+  std::string_view rest_;
+};
+
+// False if the header is broken from here on.
+bool parse_parameters(Scanner& scanner, Challenge& challenge) {
+  for (;;) {
+    scanner.skip_separators();
+    auto name = scanner.parameter_name();
+    if (!name) return true;
+    std::string key = lower(*name);
+    scanner.skip_spaces();
+    auto value = scanner.value();
+    if (!value) return false;
+    challenge.parameters.push_back(Challenge::Parameter{std::move(key), std::move(*value)});
+  }
+}
+
+}  // namespace
+
+std::string_view Challenge::get(std::string_view name) const {
+  auto found = std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& parameter) { return parameter.name == name; });
+  return found == parameters.end() ? std::string_view() : found->value;
+}
+
+std::vector<Challenge> parse_challenges(std::string_view header) {
+  std::vector<Challenge> challenges;
+  Scanner scanner(header);
+  for (;;) {
+    scanner.skip_separators();
+    if (scanner.at_end()) return challenges;
+    Challenge challenge;
+    challenge.scheme = lower(scanner.token());
+    if (challenge.scheme.empty()) {
+      // No token starts here, so skip to what follows the next comma; one character at least goes.
+      if (!scanner.take('"')) scanner.skip_item();
+      continue;
+    }
+    if (!parse_parameters(scanner, challenge)) return challenges;
+    challenges.push_back(std::move(challenge));
+  }
+}
+
+const Challenge* find_challenge(const std::vector<Challenge>& challenges, std::string_view scheme) {
+  auto found = std::find_if(challenges.begin(), challenges.end(), [&](const Challenge& challenge) { return challenge.scheme == scheme; });
+  return found == challenges.end() ? nullptr : &*found;
+}
+
+bool is_placeholder_scope(std::string_view scope) { return scope == "repository:user/image:pull"; }
+
+std::string token_address(std::string_view realm, std::string_view service, std::string_view scope) {
+  std::string address(realm);
+  char separator = realm.find('?') == std::string_view::npos ? '?' : '&';
+  auto add = [&](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    address.append(1, separator).append(name).append("=").append(percent_encode(value));
+    separator = '&';
+  };
+  add("service", service);
+  add("scope", scope);
+  return address;
+}
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,29 @@
+// A Sink that keeps a whole body in memory, up to a limit; `corrupt` past it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "proxy/upstream/upstream.h"
+
+namespace breakwater::proxy {
+
+class Collector final : public Sink {
+ public:
+  explicit Collector(size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  Result<> head(const Head&) override { return {}; }  // its length says nothing: it may be a HEAD
+  Result<bool> body(std::span<const char> data) override {
+    if (data.size() > bytes_max_ - bytes_.size()) return failure(Error::Kind::corrupt, "the answer is longer than " + std::to_string(bytes_max_) + " bytes");
+    bytes_.append(data.data(), data.size());
+    return true;
+  }
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  size_t bytes_max_;
+  std::string bytes_;
+};
+
+}  // namespace breakwater::proxy

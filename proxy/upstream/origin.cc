@@ -1,0 +1,423 @@
+#include "proxy/upstream/origin.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "proxy/upstream/challenge.h"
+#include "proxy/upstream/circuit.h"
+#include "proxy/upstream/collector.h"
+#include "proxy/upstream/origin_rules.h"
+#include "proxy/upstream/retry.h"
+#include "proxy/upstream/tokens.h"
+#include "proxy/http/url.h"
+
+namespace breakwater::proxy {
+namespace {
+
+constexpr size_t kErrorBytesKept = size_t{16} * 1024;   // of an error's body: enough for a Retry-After in its text
+constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer one is not read to its end
+constexpr size_t kTokenAnswerBytesMax = size_t{128} * 1024;
+constexpr int64_t kTokenTimeout_ms = 30'000;
+constexpr size_t kCircuitsMax = 64;
+constexpr Millis kFailedSoon(3'000);  // a client can still wait for another attempt
+
+int64_t epoch_s(store::Time time) { return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count(); }
+
+// "76;w=21600" as Docker Hub says it.
+std::optional<int64_t> leading_number(std::string_view text) {
+  int64_t number = 0;
+  size_t digits = 0;
+  while (digits < std::min(text.size(), size_t{18}) && text[digits] >= '0' && text[digits] <= '9') number = number * 10 + (text[digits++] - '0');
+  return digits == 0 ? std::nullopt : std::optional(number);
+}
+
+CircuitSettings circuit_settings(const OriginSettings& settings) {
+  CircuitSettings circuit;
+  circuit.silence_max_ms = settings.backoff_max_ms;
+  circuit.silence_first_ms = std::min(circuit.silence_first_ms, settings.backoff_max_ms);
+  return circuit;
+}
+
+// A request that a circuit has let pass; told by end(), or given up with the Task that made it.
+class Passing {
+ public:
+  Passing(std::shared_ptr<Circuit> circuit, Circuit::Pass pass, store::Time began) : circuit_(std::move(circuit)), pass_(pass), began_(began) {}
+  ~Passing() {
+    if (!told_) circuit_->abandoned(pass_);
+  }
+  Passing(const Passing&) = delete;
+  Passing& operator=(const Passing&) = delete;
+
+  bool told() const { return told_; }
+  Circuit& circuit() { return *circuit_; }
+  void answered() {
+    if (!std::exchange(told_, true)) circuit_->answered(pass_);
+  }
+  void unreached(store::Time now) {
+    if (!std::exchange(told_, true)) circuit_->unreached(pass_, now);
+  }
+  void broken(store::Time now) {
+    if (!std::exchange(told_, true)) circuit_->broken(pass_, began_, now);
+  }
+  void server_error(store::Time now) {
+    if (!std::exchange(told_, true)) circuit_->server_error(pass_, now);
+  }
+  int64_t throttled(store::Time now, std::optional<int64_t> wait_s) {
+    told_ = true;
+    return circuit_->throttled(pass_, now, wait_s);
+  }
+
+ private:
+  std::shared_ptr<Circuit> circuit_;
+  Circuit::Pass pass_;
+  store::Time began_;
+  bool told_ = false;
+};
+
+// How a request came to have no answer. `hasty`: whoever asked had little patience, and was connected; that says nothing about the host.
+enum class Failed { soon, late, hasty };
+
+}  // namespace
+
+struct Origin::Impl {
+  Impl(Loop& event_loop, Upstream& up, const store::Clock& time, store::Log& events, const OriginSettings& origin_settings);
+
+  class Reception;
+  struct Answer {
+    Head head;
+    std::string error_text;
+  };
+
+  Task<Result<Head>> send(OriginRequest request, Sink& sink);
+  Task<Result<Head>> ask(Url url, const OriginRequest& request, Sink& sink);
+  Task<Result<Answer>> once(Url url, UpstreamRequest request, Sink& sink);
+  UpstreamRequest request_for(const Url& url, const OriginRequest& request, const std::string& authorization) const;
+
+  std::string authorization_for(const Endpoint& endpoint, const std::string& scope) const;
+  Task<Result<bool>> meet_challenge(Url url, std::string scope, std::string challenges, std::string rejected);
+  Task<Result<bool>> meet_bearer(Url url, std::string scope, Challenge challenge, std::string rejected);
+  Task<Result<Answer>> follow_realm(Url& realm, bool with_credentials, Sink& sink);
+  Task<Result<Token>> ask_realm(Url realm, bool with_credentials, bool own_host);
+
+  std::shared_ptr<Circuit> circuit_of(const Endpoint& endpoint);
+  void tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed);
+  void tell_answer(Passing& passing, const Url& url, const Head& head, std::string_view error_text);
+  void throttle(Passing& passing, const Url& url, const Head& head, std::string_view error_text);
+  void note_head(const Url& url, const Head& head);
+
+  store::Time now() const { return clock.now(); }
+
+  Upstream& upstream;
+  const store::Clock& clock;
+  store::Log& log;
+  OriginSettings settings;
+  OriginStats stats;
+  Observe observe;
+  Reach reach;
+  bool basic_asked = false;                               // the registry's challenge is Basic: send the password at once
+  std::map<Endpoint, std::shared_ptr<Circuit>> circuits;  // shared with the requests that it let pass
+  Tokens tokens;                                          // last: its requests use what stands above
+};
+
+// Stands between libcurl and the caller's sink for one request: the caller sees only 200 and 206, an error's text is kept for us.
+class Origin::Impl::Reception final : public Sink {
+ public:
+  Reception(Impl& origin, const Url& url, const UpstreamRequest& request, Passing& passing, Sink& caller)
+      : origin_(origin), url_(url), asked_(request.headers), passing_(passing), caller_(caller) {
+    caller_.resume_ = [this] { resume(); };
+  }
+  ~Reception() override { caller_.resume_ = nullptr; }
+  Reception(const Reception&) = delete;
+  Reception& operator=(const Reception&) = delete;
+
+  bool is_connected() const { return connected_; }
+  const std::optional<Head>& answered() const { return head_; }
+  std::string& error_text() { return error_text_; }
+
+  void connected() override { connected_ = true; }
+
+  Result<> head(const Head& head) override {
+    head_ = head;
+    origin_.note_head(url_, head);
+    // The text of these two is waited for.
+    if (head.status != 429 && !is_server_error(head.status)) passing_.answered();
+    if (is_unasked_html(asked_, head)) return failure(Error::Kind::corrupt, url_.place() + " answered with a web page");
+    // Its head says all, and its body may never come: docker-registry 2.8 announces the blob's length there and sends 33 bytes.
+    if (head.status == 416) return failure(Error::Kind::not_found, url_.place() + " has nothing in that range");
+    for_caller_ = head.status == 200 || head.status == 206;
+    if (for_caller_) return caller_.head(head);
+    return {};
+  }
+
+  Result<bool> body(std::span<const char> data) override {
+    if (!for_caller_) return keep_error_text(data);
+    auto taken = caller_.body(data);
+    if (taken && *taken) origin_.stats.fetched_bytes += data.size();
+    return taken;
+  }
+
+ private:
+  Result<bool> keep_error_text(std::span<const char> data) {
+    error_bytes_ += data.size();
+    if (error_bytes_ > kErrorBytesMax) return failure(Error::Kind::corrupt, url_.place() + ": the text of its error does not end");
+    error_text_.append(data.data(), std::min(data.size(), kErrorBytesKept - error_text_.size()));
+    return true;
+  }
+
+  Impl& origin_;
+  const Url& url_;
+  const Headers& asked_;
+  Passing& passing_;
+  Sink& caller_;
+  bool connected_ = false;
+  bool for_caller_ = false;
+  std::optional<Head> head_;
+  size_t error_bytes_ = 0;
+  std::string error_text_;
+};
+
+Origin::Impl::Impl(Loop& event_loop, Upstream& up, const store::Clock& time, store::Log& events, const OriginSettings& origin_settings)
+    : upstream(up), clock(time), log(events), settings(origin_settings), tokens(event_loop, time) {
+  auto url = Url::parse(settings.url);
+  if (!url) throw std::invalid_argument(url.error().message);  // the configuration was checked before
+  reach.origin = url->endpoint();
+  reach.origin_is_private = names_private_network(url->host());
+  reach.allow_private = settings.allow_private;
+}
+
+// ---- the story of a request
+
+Task<Result<Head>> Origin::Impl::send(OriginRequest request, Sink& sink) {
+  auto url = Url::parse(reach.origin.text() + request.path);
+  if (!url) co_return failure(std::move(url).error());
+  for (uint32_t redirects = 0;; ++redirects) {
+    auto head = co_await ask(*url, request, sink);
+    if (!head || !is_redirect(head->status)) co_return head;
+    auto target = redirect_target(*url, *head, reach);
+    if (request.redirect_is_answer && (!target || !is_registry(*target))) co_return head;
+    if (!target) co_return failure(std::move(target).error());
+    if (redirects == settings.redirects_max) co_return failure(Error::Kind::corrupt, reach.origin.text() + request.path + ": too many redirects");
+    url = std::move(*target);
+  }
+}
+
+// One host's answer, its challenge met if there is one.
+Task<Result<Head>> Origin::Impl::ask(Url url, const OriginRequest& request, Sink& sink) {
+  for (bool met = false;; met = true) {
+    std::string authorization = authorization_for(url.endpoint(), request.scope);
+    auto answer = co_await once(url, request_for(url, request, authorization), sink);
+    if (!answer) co_return failure(std::move(answer).error());
+    if (answer->head.status == 401 && !met) {
+      auto again = co_await meet_challenge(url, request.scope, answer->head.headers.all("WWW-Authenticate"), authorization);
+      if (!again) co_return failure(std::move(again).error());
+      if (*again) continue;
+    }
+    auto usable = verdict(request.method, url, answer->head, answer->error_text, epoch_s(now()));
+    if (!usable) co_return failure(std::move(usable).error());
+    co_return std::move(answer->head);
+  }
+}
+
+UpstreamRequest Origin::Impl::request_for(const Url& url, const OriginRequest& request, const std::string& authorization) const {
+  UpstreamRequest sent(request.method, url.text());
+  sent.headers = request.headers;
+  sent.headers.remove("Authorization");
+  if (!authorization.empty()) sent.headers.add("Authorization", authorization);
+  sent.timeout_ms = request.timeout_ms;
+  sent.private_allowed = reach.private_allowed(url.endpoint());
+  return sent;
+}
+
+// One request and its answer, whatever it says; told to the host's circuit. The errors are those of the transfer.
+Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, UpstreamRequest request, Sink& sink) {
+  auto circuit = circuit_of(url.endpoint());
+  auto pass = circuit->admit(now(), url.endpoint().text());
+  if (!pass) co_return failure(std::move(pass).error());
+
+  ++stats.requests_total;
+  Passing passing(std::move(circuit), *pass, now());
+  Reception reception(*this, url, request, passing, sink);
+  auto began = std::chrono::steady_clock::now();
+  auto ended = co_await upstream.send(request, reception);
+  auto took = std::chrono::steady_clock::now() - began;
+  bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
+
+  if (!reception.answered()) {
+    auto error = ended ? Error(Error::Kind::unavailable, url.place() + " ended without an answer", 0) : std::move(ended).error();
+    auto failed = out_of_time || took >= kFailedSoon ? Failed::late : Failed::soon;
+    if (out_of_time && reception.is_connected()) failed = Failed::hasty;
+    tell_failure(passing, url, error, failed);
+    co_return failure(std::move(error));
+  }
+  tell_answer(passing, url, *reception.answered(), reception.error_text());
+  bool refused = reception.answered()->status >= 400;
+  if (!ended && !refused) co_return failure(std::move(ended).error());
+  Answer answer;
+  answer.head = *reception.answered();
+  answer.error_text = std::move(reception.error_text());
+  co_return std::move(answer);
+}
+
+// ---- challenges
+
+std::string Origin::Impl::authorization_for(const Endpoint& endpoint, const std::string& scope) const {
+  TokenKey key;
+  key.endpoint = endpoint;
+  key.scope = scope;
+  if (auto token = tokens.find(key)) return "Bearer " + *token;
+  if (basic_asked && settings.credentials && endpoint == reach.origin)
+    return basic_authorization(settings.credentials->username, settings.credentials->password);
+  return "";
+}
+
+// True: ask again, authorization_for() has what was asked for. False: nothing more can be done.
+Task<Result<bool>> Origin::Impl::meet_challenge(Url url, std::string scope, std::string header, std::string rejected) {
+  auto challenges = parse_challenges(header);
+  const Challenge* bearer = find_challenge(challenges, "bearer");
+  if (bearer != nullptr && !bearer->get("realm").empty()) co_return co_await meet_bearer(url, scope, *bearer, rejected);
+
+  bool ours = url.endpoint() == reach.origin && settings.credentials;
+  if (!ours || find_challenge(challenges, "basic") == nullptr || rejected.starts_with("Basic ")) co_return false;
+  basic_asked = true;
+  co_return true;
+}
+
+Task<Result<bool>> Origin::Impl::meet_bearer(Url url, std::string scope, Challenge challenge, std::string rejected) {
+  bool own_host = url.endpoint() == reach.origin;
+  std::string asked_scope = scope_to_ask(own_host, scope, challenge.get("scope"));
+  auto realm = url.resolve(token_address(challenge.get("realm"), challenge.get("service"), asked_scope));
+  if (!realm) co_return failure(Error::Kind::corrupt, url.place() + " names no usable realm: " + realm.error().message);
+  if (auto checked = reach.check(*realm); !checked) co_return failure(std::move(checked).error());
+
+  bool with_credentials = own_host && settings.credentials && is_trusted_realm(reach.origin, realm->endpoint(), settings.token_realms);
+  TokenKey key;
+  key.endpoint = url.endpoint();
+  key.scope = scope;
+  std::string rejected_token = rejected.starts_with("Bearer ") ? rejected.substr(7) : "";
+  Tokens::Fetch fetch = [this, address = *realm, with_credentials, own_host] { return ask_realm(address, with_credentials, own_host); };
+  auto token = co_await tokens.get(key, rejected_token, std::move(fetch));
+  if (!token) co_return failure(std::move(token).error());
+  co_return true;
+}
+
+// The answer of a realm that may send us elsewhere; then `realm` is where it came from. The password goes nowhere else.
+Task<Result<Origin::Impl::Answer>> Origin::Impl::follow_realm(Url& realm, bool with_credentials, Sink& sink) {
+  for (uint32_t redirects = 0;; ++redirects) {
+    UpstreamRequest request("GET", realm.text());
+    request.timeout_ms = kTokenTimeout_ms;
+    request.private_allowed = reach.private_allowed(realm.endpoint());
+    if (with_credentials) request.headers.add("Authorization", basic_authorization(settings.credentials->username, settings.credentials->password));
+    auto answer = co_await once(realm, std::move(request), sink);
+    if (!answer || !is_redirect(answer->head.status)) co_return answer;
+    auto target = redirect_target(realm, answer->head, reach);
+    if (!target) co_return failure(std::move(target).error());
+    if (redirects == settings.redirects_max) co_return failure(Error::Kind::corrupt, realm.place() + ": too many redirects where a token was due");
+    with_credentials = with_credentials && target->endpoint() == realm.endpoint();
+    realm = std::move(*target);
+  }
+}
+
+Task<Result<Token>> Origin::Impl::ask_realm(Url realm, bool with_credentials, bool own_host) {
+  Collector collector(kTokenAnswerBytesMax);
+  auto answer = co_await follow_realm(realm, with_credentials, collector);
+  if (!answer) co_return failure(std::move(answer).error());
+  int status = answer->head.status;
+  if (status == 200) co_return parse_token(collector.take());
+
+  // Too many requests for tokens are too many requests.
+  if (status == 429 && own_host) {
+    Passing passing(circuit_of(reach.origin), Circuit::Pass::normal, now());
+    throttle(passing, realm, answer->head, answer->error_text);
+  }
+  auto usable = verdict("GET", realm, answer->head, answer->error_text, epoch_s(now()));
+  bool transient = !usable && (usable.error().kind == Error::Kind::throttled || is_server_error(status) || status == 408 || status == 425);
+  if (transient) co_return failure(std::move(usable).error());
+  if (status < 400) co_return failure(Error::Kind::corrupt, "GET " + realm.place() + ": " + std::to_string(status) + " where a token was due");
+  co_return failure(Error::Kind::denied, "GET " + realm.place() + ": " + std::to_string(status) + ", no token for us");
+}
+
+// ---- what is known of each host
+
+std::shared_ptr<Circuit> Origin::Impl::circuit_of(const Endpoint& endpoint) {
+  auto found = circuits.find(endpoint);
+  if (found != circuits.end()) return found->second;
+  if (circuits.size() >= kCircuitsMax) {
+    store::Time time = now();
+    std::erase_if(circuits, [time](const auto& entry) { return entry.second->forgettable(time); });
+  }
+  auto circuit = std::make_shared<Circuit>(circuit_settings(settings));
+  circuits.emplace(endpoint, circuit);
+  return circuit;
+}
+
+void Origin::Impl::note_head(const Url& url, const Head& head) {
+  if (observe) observe(head.seconds);
+  log.debug("upstream answered", {{"route", settings.name}, {"url", url.place()}, {"status", int64_t{head.status}}, {"seconds", head.seconds}});
+  if (url.endpoint() != reach.origin) return;
+  if (stats.unwell) log.info("upstream answers again", {{"route", settings.name}, {"upstream", reach.origin.text()}});
+  stats.unwell = false;
+  if (is_private_address(head.address)) reach.origin_is_private = true;
+  if (auto remaining = leading_number(head.headers.get("ratelimit-remaining"))) stats.ratelimit_remaining = remaining;
+}
+
+void Origin::Impl::tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed) {
+  ++stats.failures_total;
+  // A refusal of ours says nothing about the host either.
+  if (failed == Failed::hasty || error.kind != Error::Kind::unavailable) return;
+  bool was_silent = passing.circuit().silent();
+  if (failed == Failed::soon)
+    passing.broken(now());
+  else
+    passing.unreached(now());
+  const auto host = url.endpoint().text();
+  const store::Log::Field what[] = {{"route", settings.name}, {"upstream", host}, {"error", error.message}};
+  if (!passing.circuit().silent())
+    log.write(store::Log::Level::info, "upstream broke off", what);
+  else if (!was_silent)
+    log.write(store::Log::Level::warning, "upstream unreachable", what);
+  if (url.endpoint() == reach.origin) stats.unwell = true;
+}
+
+void Origin::Impl::tell_answer(Passing& passing, const Url& url, const Head& head, std::string_view error_text) {
+  bool failed = head.status == 429 || is_server_error(head.status);
+  if (!failed) return;  // told when the head came
+  ++stats.failures_total;
+  if (head.status == 429) return throttle(passing, url, head, error_text);
+  bool was_silent = passing.circuit().silent();
+  passing.server_error(now());
+  bool news = !was_silent && passing.circuit().silent();
+  if (news) log.warning("upstream fails", {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"status", int64_t{head.status}}});
+}
+
+void Origin::Impl::throttle(Passing& passing, const Url& url, const Head& head, std::string_view error_text) {
+  int64_t wait_s = passing.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(now())));
+  log.warning("upstream throttles", {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
+  stats.throttled_until = circuit_of(reach.origin)->throttled_until();
+}
+
+// ---- Origin
+
+Origin::Origin(Loop& loop, Upstream& upstream, const store::Clock& clock, store::Log& log, const OriginSettings& settings)
+    : impl_(std::make_unique<Impl>(loop, upstream, clock, log, settings)) {}
+Origin::~Origin() = default;
+
+Task<Result<Reply>> Origin::fetch(OriginRequest request, size_t bytes_max) {
+  Collector collector(bytes_max);
+  auto head = co_await impl_->send(std::move(request), collector);
+  if (!head) co_return failure(std::move(head).error());
+  Reply reply;
+  reply.head = std::move(*head);
+  reply.body = collector.take();
+  co_return std::move(reply);
+}
+
+Task<Result<Head>> Origin::download(OriginRequest request, Sink& sink) { return impl_->send(std::move(request), sink); }
+
+const OriginSettings& Origin::settings() const { return impl_->settings; }
+const OriginStats& Origin::stats() const { return impl_->stats; }
+void Origin::observe_latency(Observe observe) { impl_->observe = std::move(observe); }
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,75 @@
+// Bearer tokens that are at hand, each for one host and one scope (field notes 4.2, rules 1 and 5). A token is used for 80 % of
+// its life. Who needs one that is not there gets it through here: one request a key is in flight, and everybody who
+// asks meanwhile waits for that one; it goes on when whoever began it is gone. Belongs to the loop's thread.
+//
+//   auto fetch = [this, key] { return ask_realm(key); };
+//   auto token = co_await tokens.get(key, rejected, std::move(fetch));
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/loop/loop.h"
+#include "proxy/loop/task.h"
+#include "proxy/http/url.h"
+#include "store/base/clock.h"
+#include "store/base/result.h"
+
+namespace breakwater::proxy {
+
+struct TokenKey {
+  Endpoint endpoint;  // of the registry that takes the token, not of the realm that gives it
+  std::string scope;
+
+  auto operator<=>(const TokenKey&) const = default;
+};
+
+struct Token {
+  std::string text;
+  int64_t expires_in_s = 60;
+};
+
+// The answer of a token endpoint: `token` or `access_token`, and `expires_in`. `corrupt` if it holds none that can stand in a header.
+[[nodiscard]] Result<Token> parse_token(std::string_view json);
+
+class Tokens {
+ public:
+  using Fetch = std::function<Task<Result<Token>>()>;
+
+  Tokens(Loop& loop, const store::Clock& clock, size_t tokens_max = 4096) : loop_(loop), clock_(clock), tokens_max_(tokens_max), fetches_(loop) {}
+
+  std::optional<std::string> find(const TokenKey& key) const;
+  // A token other than `rejected`, which the registry has just refused ("" if none was sent).
+  Task<Result<std::string>> get(TokenKey key, std::string rejected, Fetch fetch);
+
+  size_t size() const { return tokens_.size(); }
+
+ private:
+  struct Held {
+    std::string text;
+    store::Time use_until;
+  };
+  struct Flight {
+    explicit Flight(Loop& loop) : ended(loop) {}
+    std::optional<Result<std::string>> result;
+    Signal ended;
+  };
+
+  Task<> run(TokenKey key, std::shared_ptr<Flight> flight, Fetch fetch);
+  void keep(const TokenKey& key, const Token& token);
+  void make_room();
+
+  Loop& loop_;
+  const store::Clock& clock_;
+  size_t tokens_max_;
+  std::map<TokenKey, Held> tokens_;
+  std::map<TokenKey, std::shared_ptr<Flight>> flights_;
+  Tasks fetches_;  // last: its Tasks use what stands above
+};
+
+}  // namespace breakwater::proxy

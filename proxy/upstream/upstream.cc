@@ -1,0 +1,464 @@
+#include "proxy/upstream/upstream.h"
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cassert>
+#include <new>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "proxy/upstream/collector.h"
+#include "proxy/upstream/head_reader.h"
+#include "proxy/upstream/proxy_choice.h"
+#include "proxy/http/url.h"
+
+namespace breakwater::proxy {
+namespace {
+
+constexpr long kReceiveBytes = 256L * 1024;
+constexpr long kDnsCacheSeconds = 60;
+
+struct FreeEvent {
+  void operator()(event* e) const { event_free(e); }
+};
+struct FreeMulti {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+struct FreeEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Event = std::unique_ptr<event, FreeEvent>;
+using Multi = std::unique_ptr<CURLM, FreeMulti>;
+using Easy = std::unique_ptr<CURL, FreeEasy>;
+using List = std::unique_ptr<curl_slist, FreeList>;
+
+// libcurl keeps a count of these.
+class CurlGlobal {
+ public:
+  CurlGlobal() {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::runtime_error("libcurl cannot be initialised");
+    // Without it every look-up would block the loop.
+    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0) throw std::runtime_error("this libcurl resolves names synchronously");
+  }
+  ~CurlGlobal() { curl_global_cleanup(); }
+  CurlGlobal(const CurlGlobal&) = delete;
+  CurlGlobal& operator=(const CurlGlobal&) = delete;
+};
+
+// Pausing an HTTP/2 transfer may stall it for ever before libcurl 8.6 (curl issues 11982, 12520).
+long http_version_gate_curl_8_6() { return curl_version_info(CURLVERSION_NOW)->version_num < 0x080600 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS; }
+
+// What the answer is called that libcurl could not make sense of; everything else is a failure to get one.
+bool is_malformed(CURLcode code) {
+#if LIBCURL_VERSION_NUM >= 0x080600
+  if (code == CURLE_TOO_LARGE) return true;
+#endif
+  // What it says of a line of the head that is longer than it takes, 100 KB.
+  if (code == CURLE_OUT_OF_MEMORY) return true;
+  return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_HTTP_RETURNED_ERROR || code == CURLE_URL_MALFORMAT;
+}
+
+std::string numeric_host(const sockaddr* address, socklen_t length) {
+  char text[NI_MAXHOST] = "";
+  return getnameinfo(address, length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0 ? text : "";
+}
+
+double seconds_since(Moment moment) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - moment).count(); }
+
+}  // namespace
+
+// The multi handle on the loop. libcurl says which sockets and which moment it waits for; libevent calls drive().
+struct Upstream::Impl {
+  Impl(Loop& event_loop, const UpstreamSettings& upstream_settings);
+
+  void add(Transfer& transfer);
+  void remove(Transfer& transfer);
+  void resume(Transfer& transfer);
+  void resume_paused();
+  void drive(curl_socket_t socket, int action);
+  void finish_ended();
+  static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void* watched);
+  static int on_timer(CURLM*, long timeout_ms, void* self);
+
+  Loop& loop;
+  UpstreamSettings settings;
+  CurlGlobal global;
+  ProxyChoice proxies{process_environment};
+  long http_version = http_version_gate_curl_8_6();
+  Event timer;
+  Event resume_event;
+  std::vector<Transfer*> resuming;
+  uint64_t bytes_received = 0;
+  Multi multi;  // last: closing it may still call on_socket and on_timer
+};
+
+// One request, from curl_multi_add_handle() to the end of its answer. Lives in the frame of send().
+class Upstream::Transfer {
+ public:
+  Transfer(Impl& upstream, const UpstreamRequest& request, Sink& sink);
+  ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  CURL* easy() { return easy_.get(); }
+  bool ended() const { return code_.has_value(); }
+  Signal& changed() { return changed_; }
+
+  void end(CURLcode code);
+  void resume();
+  void check_time();
+  Moment deadline() const;
+  Result<Head> result();
+
+ private:
+  void set_up(const UpstreamRequest& request);
+  void set_up_network();
+  void set_up_callbacks();
+  void set_headers(const Headers& headers);
+
+  bool take_header_line(std::string_view line);
+  bool fail(Error error);
+  bool is_forbidden(std::string_view peer) const { return proxy_.empty() && !private_allowed_ && is_private_address(peer); }
+  std::string attempted() const { return method_ + " " + place_ + ": "; }
+
+  template <class Value>
+  void set(CURLoption option, Value value) {
+    [[maybe_unused]] CURLcode code = curl_easy_setopt(easy_.get(), option, value);
+    assert(code == CURLE_OK);
+  }
+
+  static size_t on_header(char* data, size_t, size_t size, void* self);
+  static size_t on_body(char* data, size_t, size_t size, void* self);
+  static curl_socket_t on_open_socket(void* self, curlsocktype, curl_sockaddr* address);
+  static int on_request(void* self, char* peer, char*, int, int);
+
+  Impl& upstream_;
+  Sink& sink_;
+  std::string method_;
+  std::string place_;  // the URL without its query
+  std::string proxy_;
+  bool private_allowed_;
+  bool private_refused_ = false;
+  Moment began_;
+  Moment last_byte_;
+  Moment time_limit_;
+  bool paused_ = false;
+  HeadReader head_;
+  std::optional<Error> error_;  // ours or the sink's; goes before libcurl's
+  std::optional<CURLcode> code_;
+  char curl_message_[CURL_ERROR_SIZE] = "";
+  Signal changed_;
+  List headers_;
+  Easy easy_;
+};
+
+// ---- Impl
+
+Upstream::Impl::Impl(Loop& event_loop, const UpstreamSettings& upstream_settings)
+    : loop(event_loop),
+      settings(upstream_settings),
+      timer(evtimer_new(
+          loop.base(), [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->drive(CURL_SOCKET_TIMEOUT, 0); }, this)),
+      resume_event(event_new(
+          loop.base(), -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->resume_paused(); }, this)),
+      multi(curl_multi_init()) {
+  if (!timer || !resume_event || !multi) throw std::bad_alloc();
+  curl_multi_setopt(multi.get(), CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
+  curl_multi_setopt(multi.get(), CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi.get(), CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
+  curl_multi_setopt(multi.get(), CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(settings.connections_per_host_max));
+}
+
+void Upstream::Impl::add(Transfer& transfer) {
+  CURLMcode code = curl_multi_add_handle(multi.get(), transfer.easy());
+  if (code != CURLM_OK) transfer.end(CURLE_FAILED_INIT);
+}
+
+void Upstream::Impl::remove(Transfer& transfer) {
+  std::erase(resuming, &transfer);
+  curl_multi_remove_handle(multi.get(), transfer.easy());
+}
+
+// curl_easy_pause() may deliver bytes before it returns, so it is called from the loop and not from whoever has room again.
+void Upstream::Impl::resume(Transfer& transfer) {
+  if (std::find(resuming.begin(), resuming.end(), &transfer) == resuming.end()) resuming.push_back(&transfer);
+  event_active(resume_event.get(), 0, 0);
+}
+
+void Upstream::Impl::resume_paused() {
+  std::vector<Transfer*> batch = std::exchange(resuming, {});
+  // No Task runs meanwhile, so none of them can go.
+  for (Transfer* transfer : batch) transfer->resume();
+}
+
+int Upstream::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self, void* watched) {
+  auto* impl = static_cast<Impl*>(self);
+  Event before(static_cast<event*>(watched));
+  Event now;
+  if (what != CURL_POLL_REMOVE) {
+    auto kinds = static_cast<short>(EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
+    auto ready = [](evutil_socket_t fd, short kind, void* argument) {
+      static_cast<Impl*>(argument)->drive(fd, ((kind & EV_READ) ? CURL_CSELECT_IN : 0) | ((kind & EV_WRITE) ? CURL_CSELECT_OUT : 0));
+    };
+    before.reset();  // epoll has one entry for a descriptor
+    now.reset(event_new(impl->loop.base(), socket, kinds, ready, impl));
+    if (!now) return -1;
+    event_add(now.get(), nullptr);
+  }
+  curl_multi_assign(impl->multi.get(), socket, now.release());
+  return 0;
+}
+
+int Upstream::Impl::on_timer(CURLM*, long timeout_ms, void* self) {
+  event* timer = static_cast<Impl*>(self)->timer.get();
+  if (timeout_ms < 0) {
+    evtimer_del(timer);
+    return 0;
+  }
+  timeval after{};
+  after.tv_sec = timeout_ms / 1000;
+  after.tv_usec = (timeout_ms % 1000) * 1000;
+  evtimer_add(timer, &after);
+  return 0;
+}
+
+void Upstream::Impl::drive(curl_socket_t socket, int action) {
+  int running = 0;
+  curl_multi_socket_action(multi.get(), socket, action, &running);
+  finish_ended();
+}
+
+void Upstream::Impl::finish_ended() {
+  int left = 0;
+  while (CURLMsg* message = curl_multi_info_read(multi.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURLcode code = message->data.result;
+    void* transfer = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    static_cast<Transfer*>(transfer)->end(code);
+  }
+}
+
+// ---- Transfer
+
+Upstream::Transfer::Transfer(Impl& upstream, const UpstreamRequest& request, Sink& sink)
+    : upstream_(upstream),
+      sink_(sink),
+      method_(request.method),
+      place_(request.url.substr(0, request.url.find_first_of("?#"))),
+      private_allowed_(request.private_allowed),
+      began_(upstream.loop.now()),
+      last_byte_(began_),
+      time_limit_(request.timeout_ms > 0 ? began_ + Millis(request.timeout_ms) : Moment::max()),
+      head_(upstream.settings.header_bytes_max),
+      changed_(upstream.loop),
+      easy_(curl_easy_init()) {
+  if (!easy_) throw std::bad_alloc();
+  if (auto url = Url::parse(request.url)) proxy_ = upstream.proxies.proxy_for(url->endpoint());
+  set_up(request);
+  set_up_network();
+  set_up_callbacks();
+  sink_.resume_ = [this] { upstream_.resume(*this); };
+  upstream_.add(*this);
+}
+
+Upstream::Transfer::~Transfer() {
+  sink_.resume_ = nullptr;
+  upstream_.remove(*this);
+}
+
+void Upstream::Transfer::set_up(const UpstreamRequest& request) {
+  set(CURLOPT_URL, request.url.c_str());
+  if (method_ == "HEAD")
+    set(CURLOPT_NOBODY, 1L);
+  else
+    set(CURLOPT_HTTPGET, 1L);
+  set_headers(request.headers);
+  set(CURLOPT_USERAGENT, upstream_.settings.user_agent.c_str());
+  set(CURLOPT_HTTP_VERSION, upstream_.http_version);
+  set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_AUTOREFERER, 0L);
+#if LIBCURL_VERSION_NUM >= 0x075500
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+  set(CURLOPT_BUFFERSIZE, kReceiveBytes);
+}
+
+void Upstream::Transfer::set_headers(const Headers& headers) {
+  List list(curl_slist_append(nullptr, "Accept-Encoding: identity"));
+  for (const Header& header : headers) {
+    assert(header.value.find_first_of("\r\n") == std::string::npos);
+    std::string line = header.name + ": " + header.value;
+    if (curl_slist* longer = curl_slist_append(list.get(), line.c_str()); longer == nullptr) throw std::bad_alloc();
+  }
+  headers_ = std::move(list);
+  set(CURLOPT_HTTPHEADER, headers_.get());
+}
+
+void Upstream::Transfer::set_up_network() {
+  const UpstreamSettings& settings = upstream_.settings;
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms));
+  set(CURLOPT_DNS_CACHE_TIMEOUT, kDnsCacheSeconds);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  // Removing a handle whose name is still being looked up joins the resolver's thread otherwise: a dead DNS server would stop the loop.
+  set(CURLOPT_QUICK_EXIT, 1L);
+#endif
+  // Both are set, so that libcurl does not read the environment on its own.
+  set(CURLOPT_PROXY, proxy_.c_str());
+  set(CURLOPT_NOPROXY, "");
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (!settings.ca_file.empty()) set(CURLOPT_CAINFO, settings.ca_file.c_str());
+}
+
+void Upstream::Transfer::set_up_callbacks() {
+  set(CURLOPT_PRIVATE, this);
+  set(CURLOPT_ERRORBUFFER, curl_message_);
+  set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  set(CURLOPT_HEADERDATA, this);
+  set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  set(CURLOPT_WRITEDATA, this);
+  set(CURLOPT_PREREQFUNCTION, &Transfer::on_request);
+  set(CURLOPT_PREREQDATA, this);
+  set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
+  set(CURLOPT_OPENSOCKETDATA, this);
+}
+
+curl_socket_t Upstream::Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+  auto* transfer = static_cast<Transfer*>(self);
+  if (transfer->is_forbidden(numeric_host(&address->addr, address->addrlen))) {
+    transfer->private_refused_ = true;
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+// Connected, maybe long ago for somebody else, and about to send the request.
+int Upstream::Transfer::on_request(void* self, char* peer, char*, int, int) {
+  auto* transfer = static_cast<Transfer*>(self);
+  transfer->last_byte_ = transfer->upstream_.loop.now();
+  if (transfer->proxy_.empty()) transfer->head_.head().address = peer;
+  if (transfer->is_forbidden(peer)) {
+    transfer->private_refused_ = true;
+    return CURL_PREREQFUNC_ABORT;
+  }
+  transfer->sink_.connected();
+  return CURL_PREREQFUNC_OK;
+}
+
+size_t Upstream::Transfer::on_header(char* data, size_t, size_t size, void* self) {
+  return static_cast<Transfer*>(self)->take_header_line({data, size}) ? size : 0;
+}
+
+bool Upstream::Transfer::take_header_line(std::string_view line) {
+  last_byte_ = upstream_.loop.now();
+  auto taken = head_.take(line);
+  if (taken == HeadReader::Taken::too_long) return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0});
+  if (taken == HeadReader::Taken::switching) return fail(Error{Error::Kind::corrupt, attempted() + "the answer switches protocols, unasked", 0});
+  if (taken == HeadReader::Taken::more) return true;
+  head_.head().seconds = seconds_since(began_);
+  if (auto welcome = sink_.head(head_.head()); !welcome) return fail(std::move(welcome).error());
+  return true;
+}
+
+size_t Upstream::Transfer::on_body(char* data, size_t, size_t size, void* self) {
+  auto* transfer = static_cast<Transfer*>(self);
+  if (transfer->error_) return 0;  // nothing reaches a sink after it has failed
+  if (!transfer->head_.complete()) return transfer->fail(Error{Error::Kind::corrupt, transfer->attempted() + "the answer has no head", 0}) ? size : 0;
+  transfer->last_byte_ = transfer->upstream_.loop.now();
+  auto taken = transfer->sink_.body({data, size});
+  if (!taken) return transfer->fail(std::move(taken).error()) ? size : 0;
+  if (!*taken) {
+    transfer->paused_ = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  transfer->upstream_.bytes_received += size;
+  return size;
+}
+
+bool Upstream::Transfer::fail(Error error) {
+  if (!error_) error_ = std::move(error);
+  return false;
+}
+
+void Upstream::Transfer::end(CURLcode code) {
+  if (ended()) return;
+  code_ = code;
+  changed_.ring();
+}
+
+void Upstream::Transfer::resume() {
+  if (!paused_ || ended()) return;
+  paused_ = false;
+  last_byte_ = upstream_.loop.now();
+  // A sink that fails in here has lost those bytes, and libcurl 7.88 does not end the transfer by itself.
+  const CURLcode code = curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
+  if (code != CURLE_OK) end(code);
+}
+
+// The stall timeout runs while we are willing to read. (libcurl's own CURLOPT_LOW_SPEED_TIME would count the pauses.)
+Moment Upstream::Transfer::deadline() const {
+  Moment since = paused_ ? upstream_.loop.now() : last_byte_;
+  return std::min(since + Millis(upstream_.settings.stall_timeout_ms), time_limit_);
+}
+
+void Upstream::Transfer::check_time() {
+  Moment now = upstream_.loop.now();
+  if (ended() || now < deadline()) return;
+  bool stalled = now < time_limit_;
+  auto waited = std::chrono::duration_cast<Millis>(stalled ? now - last_byte_ : now - began_).count();
+  std::string what = stalled ? "no byte for " : "no end after ";
+  fail(Error{Error::Kind::unavailable, attempted() + what + std::to_string(waited) + " ms", 0});
+  end(CURLE_OPERATION_TIMEDOUT);
+}
+
+Result<Head> Upstream::Transfer::result() {
+  if (error_) return failure(std::move(*error_));
+  // libcurl is content with a connection that ends inside the head.
+  if (*code_ == CURLE_OK && !head_.complete()) return failure(Error::Kind::unavailable, attempted() + "the connection ended inside the answer's head");
+  if (*code_ == CURLE_OK) return std::move(head_.head());
+  if (private_refused_) return failure(Error::Kind::corrupt, attempted() + "it leads into a private network");
+  auto kind = is_malformed(*code_) ? Error::Kind::corrupt : Error::Kind::unavailable;
+  std::string reason = curl_message_[0] != '\0' ? curl_message_ : curl_easy_strerror(*code_);
+  return failure(kind, attempted() + reason);
+}
+
+// ---- Upstream
+
+Upstream::Upstream(Loop& loop, const UpstreamSettings& settings) : impl_(std::make_unique<Impl>(loop, settings)) {}
+Upstream::~Upstream() = default;
+
+Task<Result<Head>> Upstream::send(UpstreamRequest request, Sink& sink) {
+  assert(request.method == "GET" || request.method == "HEAD");
+  Transfer transfer(*impl_, request, sink);
+  while (!transfer.ended()) {
+    co_await transfer.changed().wait_until(transfer.deadline());
+    transfer.check_time();
+  }
+  co_return transfer.result();
+}
+
+Task<Result<Reply>> Upstream::fetch(UpstreamRequest request, size_t bytes_max) {
+  Collector collector(bytes_max);
+  auto head = co_await send(std::move(request), collector);
+  if (!head) co_return failure(std::move(head).error());
+  co_return Reply{std::move(*head), collector.take()};
+}
+
+uint64_t Upstream::bytes_received() const { return impl_->bytes_received; }
+
+}  // namespace breakwater::proxy

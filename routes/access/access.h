@@ -1,0 +1,36 @@
+// Who may use a route: lists of networks in CIDR notation. A Networks is a value; any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proxy/http/exchange.h"
+#include "store/base/result.h"
+
+namespace breakwater::routes {
+
+class Networks {
+ public:
+  // Of "10.0.20.0/24", "fd00::/8", "192.168.1.7", "::1". The error is `invalid` and quotes the entry. An address with bits behind its
+  // prefix (10.0.20.7/24) is refused: it is more likely a mistake than a wish.
+  [[nodiscard]] static Result<Networks> parse(const std::vector<std::string>& entries);
+  // Loopback, RFC 1918 and unique local addresses (fc00::/7).
+  static Networks internal();
+
+  bool allows(const proxy::Peer& peer) const;
+  const std::vector<std::string>& text() const { return text_; }  // as given to parse()
+
+ private:
+  struct Network {
+    std::array<uint8_t, 16> address{};  // IPv4 mapped into IPv6
+    unsigned prefix = 0;                // bits, 96 more than written for IPv4
+  };
+  static Result<Network> parse_one(const std::string& entry);
+
+  std::vector<Network> networks_;
+  std::vector<std::string> text_;
+};
+
+}  // namespace breakwater::routes

@@ -1,0 +1,64 @@
+#include "routes/mirror/mirror.h"
+
+#include "routes/oci/oci_error.h"
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Task;
+
+Mirror::Mirror(const MirrorParts& parts, const MirrorSettings& settings)
+    : parts_(parts), settings_(settings), manifests_(parts, settings), blobs_(parts, settings), lists_(parts, settings, manifests_) {}
+
+Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  auto answered = co_await answer(exchange, path, context);
+  if (!answered) reply_error(exchange, answered.error(), subject_of(path.kind), context.trace);
+}
+
+Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  auto repository = repository_of(path);
+  switch (path.kind) {
+    case OciPath::Kind::manifest: co_return co_await serve_manifest(exchange, std::move(repository), path, context);
+    case OciPath::Kind::blob: co_return co_await blobs_.serve(exchange, std::move(repository), *path.digest, context);
+    case OciPath::Kind::tags: co_return co_await lists_.serve_tags(exchange, std::move(repository), path, context);
+    case OciPath::Kind::referrers: co_return co_await lists_.serve_referrers(exchange, std::move(repository), path, context);
+    default: reply_no_such_path(exchange, context.trace);
+  }
+  co_return Result<>();
+}
+
+Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository, const OciPath& path, RequestContext& context) {
+  exchange.at("manifest");
+  Result<ServedManifest> manifest = failure(Error::Kind::internal, "not asked");
+  if (path.digest) {
+    manifest = co_await manifests_.by_digest(std::move(repository), *path.digest);
+  } else {
+    manifest = co_await manifests_.by_tag(std::move(repository), path.tag);
+  }
+  if (!manifest) co_return failure(manifest.error());
+  reply_manifest(exchange, context, *manifest, parts_.clock.now());
+  co_return Result<>();
+}
+
+// Docker Hub's official images live under library/; clients that know Docker Hub say so, others name them plainly.
+std::string Mirror::repository_of(const OciPath& path) const {
+  if (settings_.registry == "docker.io" && path.name.find('/') == std::string::npos) return "library/" + path.name;
+  return path.name;
+}
+
+Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  const auto& ns = path.query.ns;
+  if (ns.empty()) co_return co_await own_.serve(exchange, path, context);
+  auto found = targets_.find(ns);
+  if (found == targets_.end()) {
+    const Error error(Error::Kind::not_found, "no mirror of " + ns + " here", 0);
+    co_return reply_error(exchange, error, OciSubject::name, context.trace);
+  }
+  const auto& [mirror, allow] = found->second;
+  if (!allow.allows(exchange.peer())) co_return reply_denied(exchange, exchange.peer().text + " may not use the mirror of " + ns, context.trace);
+  context.oci_namespace = ns;
+  context.route = mirror->settings().route;
+  co_await mirror->serve(exchange, path, context);
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,24 @@
+#include "routes/mirror/missing.h"
+
+#include <utility>
+
+namespace breakwater::routes {
+
+std::optional<Error> Missing::find(const std::string& key, store::Time now) {
+  auto found = entries_.find(key);
+  if (found == entries_.end()) return std::nullopt;
+  if (found->second.from <= now && now < found->second.until) return found->second.error;
+  entries_.erase(found);
+  return std::nullopt;
+}
+
+void Missing::put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime) {
+  if (entries_.size() >= entries_max_) entries_.clear();  // to forget costs a question; no order is worth keeping
+  Entry entry;
+  entry.error = std::move(error);
+  entry.from = now;
+  entry.until = now + lifetime;
+  entries_[key] = std::move(entry);
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,34 @@
+// What upstream said it does not have, believed for a short while: clients ask for missing things again and again (containerd five
+// times at once, cosign for every image), and upstream need not hear it each time. Bounded. Belongs to the loop's thread.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "store/base/clock.h"
+#include "store/base/result.h"
+
+namespace breakwater::routes {
+
+class Missing {
+ public:
+  explicit Missing(size_t entries_max = 4096) : entries_max_(entries_max) {}
+
+  // The error to answer with, if one is remembered and not older than it may be. (Nor from a time to come: the clock was put back.)
+  std::optional<Error> find(const std::string& key, store::Time now);
+  void put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime);
+  void forget(const std::string& key) { entries_.erase(key); }
+
+ private:
+  struct Entry {
+    Error error;
+    store::Time from;
+    store::Time until;
+  };
+  size_t entries_max_;
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace breakwater::routes

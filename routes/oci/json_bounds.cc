@@ -1,0 +1,38 @@
+#include "routes/oci/json_bounds.h"
+
+namespace breakwater::routes {
+namespace {
+
+// Where the string that begins at `at` ends: the index of its closing quote, or the text's size.
+size_t end_of_string(std::string_view text, size_t at) {
+  for (++at; at < text.size() && text[at] != '"'; ++at) {
+    if (text[at] == '\\') ++at;
+  }
+  return at;
+}
+
+}  // namespace
+
+bool json_within_bounds(std::string_view text) {
+  size_t depth = 0, values = 1;
+  for (size_t at = 0; at < text.size(); ++at) {
+    switch (text[at]) {
+      case '"': at = end_of_string(text, at); break;
+      case '[':
+      case '{':
+        ++values;
+        if (++depth > kJsonDepthMax) return false;
+        break;
+      case ']':
+      case '}':
+        if (depth > 0) --depth;
+        break;
+      case ',': ++values; break;
+      default: break;
+    }
+    if (values > kJsonValuesMax) return false;
+  }
+  return true;
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,287 @@
+#include "routes/oci/manifest.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "proxy/http/http.h"
+#include "routes/oci/json_bounds.h"
+#include "routes/oci/media_type.h"
+
+namespace breakwater::routes {
+namespace {
+
+using nlohmann::json;
+
+// How a manifest is laid out; several media types share a shape.
+enum class Shape { image, index, artifact, opaque };
+
+tl::unexpected<Error> bad(std::string why) { return failure(Error::Kind::invalid, "manifest: " + std::move(why)); }
+
+// The field's text, "" if it is absent or no string.
+std::string text_of(const json& object, const char* field) {
+  const auto found = object.find(field);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool has_array(const json& object, const char* field) {
+  const auto found = object.find(field);
+  return found != object.end() && found->is_array();
+}
+
+bool has_object(const json& object, const char* field) {
+  const auto found = object.find(field);
+  return found != object.end() && found->is_object();
+}
+
+// An empty list of Go's is null.
+bool may_list(const json& object, const char* field) { return has_array(object, field) || !object.contains(field) || object[field].is_null(); }
+
+// --- which type it is
+
+std::string_view type_by_look(const json& body) {
+  if (has_array(body, "manifests")) return kOciIndex;
+  if (has_object(body, "config") && has_array(body, "layers")) return kOciManifest;
+  if (has_array(body, "fsLayers")) return has_array(body, "signatures") ? kDockerSchema1Signed : kDockerSchema1;
+  return {};
+}
+
+bool says_nothing(std::string_view type) {
+  return type.empty() || proxy::same_token(type, kJson) || proxy::same_token(type, kOctetStream) || proxy::same_token(type, "text/plain");
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+Shape shape_of(std::string_view type) {
+  if (is_image_type(type)) return Shape::image;
+  if (is_index_type(type)) return Shape::index;
+  return type == kOciArtifact ? Shape::artifact : Shape::opaque;
+}
+
+// A body with the fields of two shapes means one thing to one client and another to the next (CVE-2021-41190).
+bool has_shape(const json& body, Shape shape) {
+  const bool layers = body.contains("layers") || body.contains("config") || body.contains("fsLayers");
+  const bool manifests = body.contains("manifests");
+  switch (shape) {
+    case Shape::image: return !manifests && has_object(body, "config") && may_list(body, "layers");
+    case Shape::index: return !layers && may_list(body, "manifests");
+    case Shape::artifact: return !layers && !manifests;
+    case Shape::opaque: break;
+  }
+  return true;
+}
+
+Result<std::string> type_of(const json& body, std::string_view content_type) {
+  const std::string_view as_told = without_parameters(content_type);
+  std::string told = lower(as_told);
+  std::string own = text_of(body, "mediaType");
+  if (says_nothing(told)) {
+    std::string type = own.empty() ? std::string(type_by_look(body)) : own;
+    if (type.empty()) return bad("neither Content-Type nor the body says what it is");
+    return type;
+  }
+  if (told.starts_with("text/html")) return bad("it came as " + told);
+  // The body's own word is under the digest. Between types of one shape it counts (registries mix up the OCI and Docker names).
+  if (is_manifest_type(own) && own != told) {
+    if (is_manifest_type(told) && shape_of(told) != shape_of(own)) return bad("it came as " + told + " and calls itself " + own);
+    return own;
+  }
+  return is_manifest_type(told) ? told : std::string(as_told);
+}
+
+// Whether the type says that the bytes are something of their own, which nobody here has to understand.
+bool is_own_type(std::string_view content_type) {
+  const std::string type = lower(without_parameters(content_type));
+  return !says_nothing(type) && !is_manifest_type(type) && !type.starts_with("text/html");
+}
+
+// --- what it names
+
+struct Descriptor {
+  store::Digest digest;
+  store::EdgeRecord edge;
+};
+
+Result<Descriptor> descriptor_of(const json& value) {
+  if (!value.is_object()) return bad("a descriptor is no object");
+  auto digest = store::Digest::parse(text_of(value, "digest"));
+  if (!digest) return bad("a descriptor's digest: " + digest.error().message);
+  const auto size = value.find("size");
+  const bool is_size = size != value.end() && size->is_number_integer() && (size->is_number_unsigned() || size->get<int64_t>() >= 0);
+  if (!is_size) return bad("a descriptor has no size");
+  Descriptor descriptor{*digest, {}};
+  descriptor.edge.media_type = text_of(value, "mediaType");
+  descriptor.edge.size = size->get<uint64_t>();
+  return descriptor;
+}
+
+// Gathers children, each once.
+class Children {
+ public:
+  explicit Children(store::ManifestContent& content) : content_(content) {}
+
+  // Whatever type it claims: only layers can be left out.
+  Result<> add_config(const json& value) {
+    auto descriptor = descriptor_of(value);
+    if (!descriptor) return failure(std::move(descriptor.error()));
+    add_needed(std::move(*descriptor));
+    return {};
+  }
+
+  Result<> add_blob(const json& value) {
+    auto descriptor = descriptor_of(value);
+    if (!descriptor) return failure(std::move(descriptor.error()));
+    add(std::move(*descriptor));
+    return {};
+  }
+
+  // An index's child is a manifest by its media type only: BuildKit's older cache exports list layers there.
+  Result<> add_of_index(const json& value) {
+    auto descriptor = descriptor_of(value);
+    if (!descriptor) return failure(std::move(descriptor.error()));
+    descriptor->edge.is_manifest = descriptor->edge.media_type.empty() || is_manifest_type(descriptor->edge.media_type);
+    add(std::move(*descriptor));
+    return {};
+  }
+
+  // Of a manifest whose type we do not know: what looks like a digest there is one, and nothing is wrong.
+  void guess_one(const json& value) {
+    if (!value.is_object()) return;
+    const std::string text = text_of(value, value.contains("blobSum") ? "blobSum" : "digest");  // schema 1 has the former
+    const auto digest = store::Digest::parse(text);
+    if (!digest) return;
+    Descriptor descriptor{*digest, {}};
+    descriptor.edge.media_type = text_of(value, "mediaType");
+    descriptor.edge.is_manifest = is_manifest_type(descriptor.edge.media_type);
+    add_welcome(std::move(descriptor));
+  }
+  void guess(const json& body) {
+    for (const char* field : {"config", "layers", "blobs", "manifests", "fsLayers"}) {
+      const auto found = body.find(field);
+      if (found == body.end()) continue;
+      if (!found->is_array()) guess_one(*found);
+      if (!found->is_array()) continue;
+      for (const auto& value : *found) guess_one(value);
+    }
+  }
+
+  using Add = Result<> (Children::*)(const json&);
+  Result<> add_each(const json& body, const char* field, Add add_one) {
+    const auto list = body.find(field);
+    if (list == body.end() || list->is_null()) return {};
+    if (!list->is_array()) return bad(std::string(field) + " is no array");
+    for (const auto& value : *list) {
+      if (auto added = (this->*add_one)(value); !added) return added;
+    }
+    return {};
+  }
+
+ private:
+  void add(Descriptor descriptor) {
+    if (is_foreign_layer_type(descriptor.edge.media_type)) return add_welcome(std::move(descriptor));
+    add_needed(std::move(descriptor));
+  }
+  void add_needed(Descriptor descriptor) {
+    if (!needed_.insert(descriptor.digest).second) return;
+    if (welcome_.erase(descriptor.digest) > 0) {
+      std::erase_if(content_.welcome, [&](const store::ManifestContent::Child& child) { return child.digest == descriptor.digest; });
+    }
+    content_.children.push_back({descriptor.digest, std::move(descriptor.edge)});
+  }
+  void add_welcome(Descriptor descriptor) {
+    if (needed_.contains(descriptor.digest) || !welcome_.insert(descriptor.digest).second) return;
+    content_.welcome.push_back({descriptor.digest, std::move(descriptor.edge)});
+  }
+
+  store::ManifestContent& content_;
+  std::set<store::Digest> needed_;
+  std::set<store::Digest> welcome_;
+};
+
+Result<> read_children(const json& body, Shape shape, store::ManifestContent& content) {
+  Children children(content);
+  switch (shape) {
+    case Shape::image:
+      if (auto config = children.add_config(body["config"]); !config) return config;
+      return children.add_each(body, "layers", &Children::add_blob);
+    case Shape::index: return children.add_each(body, "manifests", &Children::add_of_index);
+    case Shape::artifact: return children.add_each(body, "blobs", &Children::add_blob);
+    case Shape::opaque: children.guess(body);
+  }
+  return {};
+}
+
+// --- what it refers to
+
+Result<> read_subject(const json& body, store::ManifestRecord& record) {
+  const auto subject = body.find("subject");
+  if (subject == body.end() || subject->is_null()) return {};
+  auto descriptor = descriptor_of(*subject);
+  if (!descriptor) return failure(std::move(descriptor.error()));
+  record.subject = descriptor->digest;
+  return {};
+}
+
+// An image without artifactType is of its config's type (distribution specification, "Listing Referrers").
+std::string artifact_type_of(const json& body, Shape shape) {
+  auto type = text_of(body, "artifactType");
+  if (type.empty() && shape == Shape::image) type = text_of(body["config"], "mediaType");
+  return type;
+}
+
+std::string referrer_descriptor(const json& body, const store::ManifestRecord& record, const store::Digest& digest) {
+  nlohmann::ordered_json descriptor;
+  descriptor["mediaType"] = record.media_type;
+  descriptor["digest"] = digest.text();
+  descriptor["size"] = record.size;
+  if (!record.artifact_type.empty()) descriptor["artifactType"] = record.artifact_type;
+  if (has_object(body, "annotations")) descriptor["annotations"] = body["annotations"];
+  return descriptor.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type, const store::Digest& digest) {
+  if (bytes.size() > kManifestBytesMax) return bad("longer than 4 MiB");
+  Manifest manifest;
+  store::ManifestRecord& record = manifest.content.record;
+  record.size = bytes.size();
+  const bool is_bounded = json_within_bounds(bytes);
+  const auto body = is_bounded ? json::parse(bytes, nullptr, false) : json(json::value_t::discarded);
+  if (!body.is_object()) {
+    if (!is_own_type(content_type)) return bad(is_bounded ? "no JSON object" : "nested too deep, or of too many values");
+    record.media_type = without_parameters(content_type);
+    manifest.is_readable = false;
+    return manifest;
+  }
+  auto type = type_of(body, content_type);
+  if (!type) return failure(std::move(type.error()));
+  const Shape shape = shape_of(*type);
+  if (!has_shape(body, shape)) return bad("the body is not of the shape of " + *type);
+
+  record.media_type = std::move(*type);
+  if (auto read = read_children(body, shape, manifest.content); !read) return failure(std::move(read.error()));
+  if (shape == Shape::opaque) return manifest;
+  if (auto read = read_subject(body, record); !read) return failure(std::move(read.error()));
+  record.artifact_type = artifact_type_of(body, shape);
+  if (record.subject) manifest.content.referrer_descriptor = referrer_descriptor(body, record, digest);
+  return manifest;
+}
+
+Result<std::vector<store::NeededChild>> needed_children(const store::NamedManifest& manifest, std::string_view bytes) {
+  auto read = read_manifest(bytes, manifest.record.media_type, manifest.digest);
+  if (!read) return failure(std::move(read.error()));
+  std::vector<store::NeededChild> needed;
+  needed.reserve(read->content.children.size());
+  for (auto& child : read->content.children) needed.push_back({child.digest, std::move(child.edge)});
+  return needed;
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,52 @@
+#include "routes/oci/manifest_cache.h"
+
+namespace breakwater::routes {
+namespace {
+
+std::string key_of(const store::RepositoryKey& repository, const store::Digest& digest) {
+  const auto bytes = digest.bytes();
+  std::string key;
+  key.reserve(bytes.size() + repository.route.size() + repository.repository.size() + 1);
+  key.append(bytes.begin(), bytes.end());
+  key.append(repository.route).append(1, '\0').append(repository.repository);
+  return key;
+}
+
+// With a guess at what the two containers take beside the bytes.
+uint64_t cost_of(const std::string& key, const ManifestCache::Entry& entry) { return entry.bytes->size() + 2 * key.size() + 256; }
+
+}  // namespace
+
+std::optional<ManifestCache::Entry> ManifestCache::find(const store::RepositoryKey& repository, const store::Digest& digest) {
+  auto found = kept_.find(key_of(repository, digest));
+  if (found == kept_.end()) return std::nullopt;
+  uses_.splice(uses_.begin(), uses_, found->second.use);
+  return found->second.entry;
+}
+
+void ManifestCache::put(const store::RepositoryKey& repository, const store::Digest& digest, Entry entry) {
+  forget(repository, digest);
+  auto key = key_of(repository, digest);
+  const auto cost = cost_of(key, entry);
+  if (cost > bytes_max_ / 4) return;  // one giant must not clear the cache
+  while (bytes_ + cost > bytes_max_) drop(kept_.find(uses_.back()));
+  uses_.push_front(key);
+  Kept kept;
+  kept.entry = std::move(entry);
+  kept.use = uses_.begin();
+  kept_.emplace(std::move(key), std::move(kept));
+  bytes_ += cost;
+}
+
+void ManifestCache::forget(const store::RepositoryKey& repository, const store::Digest& digest) {
+  auto found = kept_.find(key_of(repository, digest));
+  if (found != kept_.end()) drop(found);
+}
+
+void ManifestCache::drop(std::unordered_map<std::string, Kept>::iterator kept) {
+  bytes_ -= cost_of(kept->first, kept->second.entry);
+  uses_.erase(kept->second.use);
+  kept_.erase(kept);
+}
+
+}  // namespace breakwater::routes

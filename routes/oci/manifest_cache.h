@@ -1,0 +1,44 @@
+// Manifests in memory, so that a warm one costs neither the disk nor a worker. An entry is right for ever, since it is
+// named by its digest; what is least recently used goes when the bound is reached. Keyed by repository too: who
+// may see a manifest is decided before it is put here. Belongs to the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "store/base/digest.h"
+#include "store/catalog/records.h"
+
+namespace breakwater::routes {
+
+class ManifestCache {
+ public:
+  explicit ManifestCache(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  struct Entry {
+    std::string media_type;
+    std::shared_ptr<const std::string> bytes;
+  };
+  std::optional<Entry> find(const store::RepositoryKey& repository, const store::Digest& digest);
+  void put(const store::RepositoryKey& repository, const store::Digest& digest, Entry entry);
+  void forget(const store::RepositoryKey& repository, const store::Digest& digest);
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct Kept {
+    Entry entry;
+    std::list<std::string>::iterator use;
+  };
+  void drop(std::unordered_map<std::string, Kept>::iterator kept);
+
+  uint64_t bytes_max_;
+  uint64_t bytes_ = 0;
+  std::unordered_map<std::string, Kept> kept_;
+  std::list<std::string> uses_;  // most recently used first
+};
+
+}  // namespace breakwater::routes

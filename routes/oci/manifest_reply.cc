@@ -1,0 +1,40 @@
+#include "routes/oci/manifest_reply.h"
+
+#include "routes/oci/freshness.h"
+#include "routes/oci/oci_error.h"
+#include "routes/oci/range.h"
+
+namespace breakwater::routes {
+namespace {
+
+void add_age(proxy::Headers& headers, const ServedManifest& manifest, store::Time now) {
+  if (manifest.checked_at) headers.add("Age", age_header(now, *manifest.checked_at));
+  if (!manifest.stale_reason.empty()) headers.add("Warning", stale_warning(manifest.stale_reason));
+}
+
+void reply_part(proxy::Exchange& exchange, proxy::Headers headers, const std::string& bytes, const ByteRange& range) {
+  headers.add("Content-Range", content_range(range, bytes.size()));
+  exchange.reply(206, std::move(headers), std::string_view(bytes).substr(range.first, range.length));
+}
+
+}  // namespace
+
+void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const ServedManifest& manifest, store::Time now) {
+  context.cache = manifest.cache;
+  const auto& request = exchange.request();
+  const auto etag = etag_of(manifest.digest);
+  auto headers = base_headers(context);
+  headers.add("Docker-Content-Digest", manifest.digest.text());
+  headers.add("ETag", etag);
+  add_age(headers, manifest, now);
+  if (none_match_names(request.headers.get("If-None-Match"), etag)) return exchange.reply(304, std::move(headers), "");
+
+  headers.add("Content-Type", manifest.media_type);
+  const bool ranged = request.method == "GET";
+  const auto asked = requested_range(ranged ? request.headers.get("Range") : "", request.headers.get("If-Range"), etag, manifest.bytes->size());
+  if (asked.kind == RequestedRange::Kind::unsatisfiable) return reply_unsatisfiable(exchange, manifest.bytes->size(), context.trace);
+  if (asked.kind == RequestedRange::Kind::single) return reply_part(exchange, std::move(headers), *manifest.bytes, asked.ranges.front());
+  exchange.reply(200, std::move(headers), manifest.bytes);
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,68 @@
+// Which bytes of a blob a request asks for: `Range`, `If-Range` and `If-None-Match` (RFC 9110, sections 13 and 14), and the parts of a
+// multipart/byteranges reply, with their lengths, so that its Content-Length is exact. Pure; any thread.
+//
+//   auto asked = requested_range(headers.get("Range"), headers.get("If-Range"), etag, size);
+//   whole: 200.  single: 206 with content_range(asked.ranges[0], size).  several: 206, Multipart.  unsatisfiable: 416.
+//
+// A Range that is malformed or of another unit is ignored, as the RFC has it: the answer is the whole. So is one of more than
+// kRangesMax parts. A range that ends before it begins selects nothing: the RFC leaves it to us to reject it, as other registries do.
+// Ranges that overlap are sorted and merged, so that no request can ask for more bytes than there are; others keep their
+// order and are not merged even if adjacent, because containers/image matches the parts one by one with what it asked for.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/base/digest.h"
+
+namespace breakwater::routes {
+
+inline constexpr size_t kRangesMax = 128;
+
+struct ByteRange {
+  uint64_t first = 0;
+  uint64_t length = 0;  // at least 1
+  uint64_t last() const { return first + length - 1; }
+  bool operator==(const ByteRange&) const = default;
+};
+
+struct RequestedRange {
+  enum class Kind { whole, single, several, unsatisfiable };
+  Kind kind = Kind::whole;
+  std::vector<ByteRange> ranges;  // one for single, two or more for several
+};
+
+// `range` and `if_range` are the headers' values, "" if absent; `etag` is ours, with its quotes. An empty blob has no ranges:
+// then the answer is the whole, since some clients send `bytes=0-` with everything.
+RequestedRange requested_range(std::string_view range, std::string_view if_range, std::string_view etag, uint64_t size);
+
+// Our strong entity tag: the digest in quotes.
+std::string etag_of(const store::Digest& digest);
+// Whether If-None-Match (its value, "" if absent) names `etag`: then the answer is 304.
+bool none_match_names(std::string_view if_none_match, std::string_view etag);
+
+std::string content_range(const ByteRange& range, uint64_t size);  // "bytes 0-9/10"
+std::string unsatisfied_content_range(uint64_t size);              // "bytes */10"
+
+// The reply to several ranges:  head(0) bytes head(1) bytes … tail()
+class Multipart {
+ public:
+  // `boundary` is 1 to 64 letters and digits that the blob will hardly hold: a trace id will do.
+  Multipart(std::vector<ByteRange> ranges, uint64_t size, std::string content_type, std::string boundary);
+
+  const std::vector<ByteRange>& ranges() const { return ranges_; }
+  std::string content_type() const;  // of the reply
+  uint64_t length() const;           // of the whole body
+  std::string head(size_t part) const;
+  std::string tail() const;
+
+ private:
+  std::vector<ByteRange> ranges_;
+  uint64_t size_;
+  std::string part_type_;
+  std::string boundary_;
+};
+
+}  // namespace breakwater::routes

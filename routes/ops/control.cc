@@ -1,0 +1,110 @@
+#include "routes/ops/control.h"
+
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "routes/oci/oci_error.h"
+#include "routes/oci/oci_path.h"
+#include "routes/oci/request_context.h"
+
+namespace breakwater::routes {
+namespace {
+
+constexpr size_t kBodyBytesMax = 4096;
+
+void reply_text(proxy::Exchange& exchange, int status, std::string_view text) {
+  auto headers = base_headers();
+  headers.add("Content-Type", "text/plain; charset=utf-8");
+  exchange.reply(status, std::move(headers), std::string(text) + "\n");
+}
+
+void reply_words(proxy::Exchange& exchange, const Result<std::string>& words) {
+  if (words) return reply_text(exchange, 200, *words);
+  reply_text(exchange, oci_status_of(words.error(), OciSubject::manifest).status, words.error().message);
+}
+
+Result<std::string> lines_of(const Result<std::vector<std::string>>& lines) {
+  if (!lines) return failure(lines.error());
+  std::string text;
+  for (const std::string& line : *lines) text += (text.empty() ? "" : "\n") + line;
+  return text;
+}
+
+proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
+  std::string body;
+  for (;;) {
+    auto piece = co_await exchange.read();
+    if (!piece || piece->empty()) break;
+    body += *piece;
+    if (body.size() > kBodyBytesMax) co_return failure(Error::Kind::invalid, "more than 4096 bytes");
+  }
+  co_return body;
+}
+
+// Work goes on no longer than whoever asked for it waits.
+struct Stop {
+  std::stop_source source;
+  ~Stop() { source.request_stop(); }
+};
+
+}  // namespace
+
+std::string words_of(const store::Store::BackedUp& done) {
+  return "backed up " + std::to_string(done.blobs) + " blobs of " + std::to_string(done.bytes) + " bytes, and the catalog";
+}
+
+proxy::Route Control::route() {
+  return [this](proxy::Exchange& exchange) { return serve(exchange); };
+}
+
+Result<std::string> words_of_why(store::Store& store, const std::string& of) {
+  const auto digest = store::Digest::parse(of);
+  if (digest) return lines_of(store.why(*digest));
+  const size_t colon = of.rfind(':');
+  const std::string name = of.substr(0, colon);
+  if (colon == std::string::npos || !is_oci_name(name) || !is_oci_tag(of.substr(colon + 1))) {
+    return failure(Error::Kind::invalid, "expected a digest or <repository>:<tag>, not \"" + of + "\"");
+  }
+  const auto lines = store.why(name, of.substr(colon + 1));
+  // A repository may be called so; but then it is there.
+  const bool is_digest = name == "sha256" || name == "sha512";
+  if (!lines && is_digest && lines.error().kind == Error::Kind::not_found) return failure(digest.error());
+  return lines_of(lines);
+}
+
+Result<std::string> words_of_plan(store::Store& store) { return lines_of(store.plan()); }
+
+proxy::Task<> Control::serve(proxy::Exchange& exchange) {
+  const auto& request = exchange.request();
+  const bool is_plan = request.target == "/plan";
+  if (!is_plan && request.target != "/backup" && request.target != "/why") co_return reply_text(exchange, 404, "here are /backup, /why and /plan");
+  if (request.method != (is_plan ? "GET" : "POST")) co_return reply_not_allowed(exchange, is_plan ? "GET" : "POST", "", "");
+  if (is_plan) co_return co_await plan(exchange);
+  auto body = co_await read_body(exchange);
+  if (!body) co_return reply_text(exchange, 400, body.error().message);
+  if (request.target == "/why") co_return co_await explain(exchange, std::move(*body));
+  co_await back_up(exchange, std::move(*body));
+}
+
+proxy::Task<> Control::back_up(proxy::Exchange& exchange, std::string path) {
+  if (!path.starts_with('/')) co_return reply_text(exchange, 400, "the path must begin with a slash");
+  Stop stop;
+  auto job = [&store = store_, path, token = stop.source.get_token()] { return store.back_up(path, token); };
+  exchange.at("backing up");
+  auto done = co_await workers_.run(std::move(job));
+  if (done) co_return reply_text(exchange, 200, words_of(*done));
+  reply_text(exchange, oci_status_of(done.error(), OciSubject::blob).status, done.error().message);
+}
+
+proxy::Task<> Control::explain(proxy::Exchange& exchange, std::string of) {
+  auto job = [&store = store_, of] { return words_of_why(store, of); };
+  reply_words(exchange, co_await workers_.run(std::move(job)));
+}
+
+proxy::Task<> Control::plan(proxy::Exchange& exchange) {
+  auto job = [&store = store_] { return words_of_plan(store); };
+  reply_words(exchange, co_await workers_.run(std::move(job)));
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,54 @@
+#include "routes/ops/health.h"
+
+#include <utility>
+
+#include "routes/oci/oci_error.h"
+#include "routes/oci/request_context.h"
+
+namespace breakwater::routes {
+namespace {
+
+void reply_text(proxy::Exchange& exchange, int status, std::string_view body) {
+  auto headers = base_headers();
+  headers.add("Content-Type", "text/plain; charset=utf-8");
+  headers.add("Cache-Control", "no-store");
+  exchange.reply(status, std::move(headers), body);
+}
+
+std::string_view words_of(Readiness readiness) {
+  switch (readiness) {
+    case Readiness::starting: return "starting\n";
+    case Readiness::ready: return "ready\n";
+    case Readiness::draining: break;
+  }
+  return "draining\n";
+}
+
+}  // namespace
+
+proxy::Route Health::route() {
+  return [this](proxy::Exchange& exchange) { return serve(exchange); };
+}
+
+proxy::Task<> Health::serve(proxy::Exchange& exchange) {
+  const auto& request = exchange.request();
+  if (!allow_.allows(exchange.peer())) {
+    reply_denied(exchange, "this address is not among those that may read metrics", "");
+  } else if (request.method != "GET" && request.method != "HEAD") {
+    reply_not_allowed(exchange, "GET, HEAD", "", "");
+  } else {
+    answer(exchange, std::string_view(request.target).substr(0, request.target.find('?')));
+  }
+  co_return;
+}
+
+void Health::answer(proxy::Exchange& exchange, std::string_view path) {
+  if (path == "/livez") return reply_text(exchange, 200, "ok\n");
+  if (path == "/readyz") return reply_text(exchange, readiness_ == Readiness::ready ? 200 : 503, words_of(readiness_));
+  if (path != "/metrics") return reply_text(exchange, 404, "here are /metrics, /livez and /readyz\n");
+  auto headers = base_headers();
+  headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  exchange.reply(200, std::move(headers), std::make_shared<const std::string>(metrics_.text()));
+}
+
+}  // namespace breakwater::routes

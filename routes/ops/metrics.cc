@@ -1,0 +1,154 @@
+#include "routes/ops/metrics.h"
+
+#include <array>
+#include <unordered_map>
+#include <utility>
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+namespace breakwater::routes {
+namespace {
+
+using Buckets = prometheus::Histogram::BucketBoundaries;
+
+// From a warm manifest to a layer of some GiB on a slow line.
+const Buckets& request_buckets() {
+  static const Buckets buckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
+  return buckets;
+}
+const Buckets& upstream_buckets() {
+  static const Buckets buckets = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+  return buckets;
+}
+
+constexpr std::array<std::string_view, 7> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "other"};
+
+size_t index_of_method(std::string_view method) {
+  size_t index = 0;
+  while (index + 1 < kMethods.size() && kMethods[index] != method) ++index;
+  return index;
+}
+
+int bounded_status(int status) { return status >= 100 && status <= 599 ? status : 0; }
+
+// Values given at a scrape, as prometheus-cpp's serializer takes them.
+class Scraped final : public MetricsSink {
+ public:
+  void gauge(std::string_view name, std::string_view help, MetricLabels labels, double value) override {
+    add(prometheus::MetricType::Gauge, name, help, std::move(labels)).gauge.value = value;
+  }
+  void counter(std::string_view name, std::string_view help, MetricLabels labels, double value) override {
+    add(prometheus::MetricType::Counter, name, help, std::move(labels)).counter.value = value;
+  }
+  std::vector<prometheus::MetricFamily> take() {
+    std::vector<prometheus::MetricFamily> list;
+    list.reserve(families_.size());
+    for (auto& [name, family] : families_) list.push_back(std::move(family));
+    return list;
+  }
+
+ private:
+  prometheus::ClientMetric& add(prometheus::MetricType type, std::string_view name, std::string_view help, MetricLabels labels) {
+    auto [found, is_new] = families_.try_emplace(std::string(name));
+    auto& family = found->second;
+    if (is_new) {
+      family.name = name;
+      family.help = help;
+      family.type = type;
+    }
+    auto& metric = family.metric.emplace_back();
+    for (auto& [key, value] : labels) metric.label.push_back({std::move(key), std::move(value)});
+    return metric;
+  }
+
+  std::map<std::string, prometheus::MetricFamily> families_;
+};
+
+}  // namespace
+
+// Looking a counter up by its labels costs allocations and a lock; so each is looked up once and its address kept.
+struct RouteMetrics::Impl {
+  Impl(prometheus::Family<prometheus::Counter>& requests_family, std::string route_name, prometheus::Histogram& request_seconds_of_route,
+       prometheus::Histogram& upstream_seconds_of_route, prometheus::Counter& served_of_route, prometheus::Counter& stale_of_route)
+      : requests(requests_family),
+        route(std::move(route_name)),
+        request_seconds(request_seconds_of_route),
+        upstream_seconds(upstream_seconds_of_route),
+        served_bytes(served_of_route),
+        stale_answers(stale_of_route) {}
+
+  prometheus::Counter& counter_of(size_t method, int status, CacheResult cache) {
+    const size_t key = (method * 600 + static_cast<size_t>(status)) * 16 + static_cast<size_t>(cache);
+    auto& counter = counters[key];
+    if (!counter) {
+      const prometheus::Labels labels = {
+          {"route", route}, {"method", std::string(kMethods[method])}, {"code", std::to_string(status)}, {"cache", std::string(name_of(cache))}};
+      counter = &requests.Add(labels);
+    }
+    return *counter;
+  }
+
+  prometheus::Family<prometheus::Counter>& requests;
+  std::string route;
+  prometheus::Histogram& request_seconds;
+  prometheus::Histogram& upstream_seconds;
+  prometheus::Counter& served_bytes;
+  prometheus::Counter& stale_answers;
+  std::unordered_map<size_t, prometheus::Counter*> counters;
+};
+
+RouteMetrics::RouteMetrics(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RouteMetrics::~RouteMetrics() = default;
+
+void RouteMetrics::count_request(std::string_view method, int status, CacheResult cache, double seconds, uint64_t bytes) {
+  impl_->counter_of(index_of_method(method), bounded_status(status), cache).Increment();
+  impl_->request_seconds.Observe(seconds);
+  impl_->served_bytes.Increment(static_cast<double>(bytes));
+  if (cache == CacheResult::stale) impl_->stale_answers.Increment();
+}
+
+void RouteMetrics::observe_upstream(double seconds) { impl_->upstream_seconds.Observe(seconds); }
+
+struct Metrics::Impl {
+  prometheus::Registry registry;
+  prometheus::Family<prometheus::Counter>& requests =
+      prometheus::BuildCounter().Name("breakwater_requests_total").Help("Requests answered, by what their answer came from.").Register(registry);
+  prometheus::Family<prometheus::Histogram>& request_seconds =
+      prometheus::BuildHistogram().Name("breakwater_request_seconds").Help("Seconds from a request's head to the end of its answer.").Register(registry);
+  prometheus::Family<prometheus::Histogram>& upstream_seconds =
+      prometheus::BuildHistogram().Name("breakwater_upstream_seconds").Help("Seconds until the head of an upstream's answer.").Register(registry);
+  prometheus::Family<prometheus::Counter>& served =
+      prometheus::BuildCounter().Name("breakwater_served_bytes_total").Help("Bytes of bodies sent to clients.").Register(registry);
+  prometheus::Family<prometheus::Counter>& stale =
+      prometheus::BuildCounter().Name("breakwater_stale_answers_total").Help("Answers that upstream could not confirm.").Register(registry);
+  std::map<std::string, RouteMetrics> routes;
+  std::vector<std::function<void(MetricsSink&)>> sources;
+};
+
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::~Metrics() = default;
+
+RouteMetrics& Metrics::of(const std::string& route) {
+  if (const auto found = impl_->routes.find(route); found != impl_->routes.end()) return found->second;
+  const prometheus::Labels labels = {{"route", route}};
+  auto counts =
+      std::make_unique<RouteMetrics::Impl>(impl_->requests, route, impl_->request_seconds.Add(labels, request_buckets()),
+                                           impl_->upstream_seconds.Add(labels, upstream_buckets()), impl_->served.Add(labels), impl_->stale.Add(labels));
+  return impl_->routes.try_emplace(route, std::move(counts)).first->second;
+}
+
+void Metrics::add_source(std::function<void(MetricsSink&)> source) { impl_->sources.push_back(std::move(source)); }
+
+std::string Metrics::text() {
+  Scraped scraped;
+  for (const auto& source : impl_->sources) source(scraped);
+  auto families = impl_->registry.Collect();
+  for (auto& family : scraped.take()) families.push_back(std::move(family));
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,36 @@
+// The names of the metrics that are read off at a scrape, one report() for each thing that keeps such numbers. Belongs to the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proxy/loop/buffers.h"
+#include "proxy/fill/fill.h"
+#include "proxy/server/http_server.h"
+#include "proxy/upstream/origin.h"
+#include "routes/ops/metrics.h"
+#include "routes/registry/registry_pushes.h"
+#include "store/upkeep/broken.h"
+#include "store/capacity/budget.h"
+#include "store/upkeep/scrub.h"
+#include "store/store.h"
+
+namespace breakwater::routes {
+
+void report(MetricsSink& sink, const proxy::FillStats& stats);
+void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats);
+void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
+void report(MetricsSink& sink, const std::string& route, const PushStats& stats);
+void report(MetricsSink& sink, const store::Budget& budget);
+void report(MetricsSink& sink, const proxy::Buffers& buffers);
+void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy);
+void report(MetricsSink& sink, const store::Store::Collected& collected);
+void report_evicted(MetricsSink& sink, uint64_t blobs_total);
+// What is broken now, of each of `routes`.
+void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken);
+void report(MetricsSink& sink, const store::Scrub::Stats& stats);
+// Of this process, from /proc: CPU seconds, memory, open files, start time.
+void report_process(MetricsSink& sink);
+
+}  // namespace breakwater::routes

@@ -1,0 +1,95 @@
+#include "routes/registry/private_registry.h"
+
+#include "routes/oci/oci_error.h"
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Task;
+using Kind = OciPath::Kind;
+
+namespace {
+
+bool is_read(const std::string& method) { return method == "GET" || method == "HEAD"; }
+bool is_upload(Kind kind) { return kind == Kind::upload || kind == Kind::upload_start; }
+
+// The methods that mean something.
+std::string_view methods_of(Kind kind, bool removal) {
+  switch (kind) {
+    case Kind::manifest: return removal ? "GET, HEAD, PUT, DELETE" : "GET, HEAD, PUT";
+    case Kind::blob: return removal ? "GET, HEAD, DELETE" : "GET, HEAD";
+    case Kind::upload_start: return "POST";
+    case Kind::upload: return "GET, HEAD, PATCH, PUT, DELETE";
+    case Kind::base:
+    case Kind::tags:
+    case Kind::referrers:
+    case Kind::catalog:
+    case Kind::unknown: break;
+  }
+  return "GET, HEAD";
+}
+
+}  // namespace
+
+PrivateRegistry::PrivateRegistry(const RegistryParts& parts, const PrivateRegistrySettings& settings)
+    : parts_(parts), settings_(settings), reads_(parts, settings.route), pushes_(parts, settings.route, settings.uploads) {}
+
+Task<> PrivateRegistry::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  auto answered = co_await answer(exchange, path, context);
+  if (!answered) reply_error(exchange, answered.error(), subject_of(path.kind), context.trace);
+}
+
+Task<Result<>> PrivateRegistry::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  const bool reads = is_read(exchange.request().method);
+  if (reads && !is_upload(path.kind)) co_return co_await read(exchange, path, context);
+  if (!settings_.allow_push.allows(exchange.peer())) {
+    reply_denied(exchange, "the address " + exchange.peer().text + " is not among those that may push to this route", context.trace);
+    co_return Result<>();
+  }
+  co_return co_await push(exchange, path, context);
+}
+
+Task<Result<>> PrivateRegistry::read(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  switch (path.kind) {
+    case Kind::manifest: co_return co_await reads_.manifest(exchange, path, context);
+    case Kind::blob: co_return co_await reads_.blob(exchange, path, context);
+    case Kind::tags: co_return co_await reads_.tags(exchange, path, context);
+    case Kind::catalog: co_return co_await reads_.catalog(exchange, path, context);
+    case Kind::referrers: co_return co_await reads_.referrers(exchange, path, context);
+    default: reply_no_such_path(exchange, context.trace);
+  }
+  co_return Result<>();
+}
+
+Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  const auto& method = exchange.request().method;
+  const bool removable = path.kind == Kind::manifest || path.kind == Kind::blob;
+  if (removable && settings_.removal && method == "DELETE") co_return co_await remove(exchange, path, context);
+  if (path.kind == Kind::manifest && method == "PUT") co_return co_await pushes_.put_manifest(exchange, path, context);
+  if (path.kind == Kind::upload_start && method == "POST") co_return co_await pushes_.start_upload(exchange, path, context);
+  if (path.kind == Kind::upload) {
+    if (is_read(method)) co_return co_await pushes_.upload_status(exchange, path, context);
+    if (method == "PATCH") co_return co_await pushes_.append(exchange, path, context);
+    if (method == "PUT") co_return co_await pushes_.finish(exchange, path, context);
+    if (method == "DELETE") co_return co_await pushes_.cancel(exchange, path, context);
+  }
+  reply_not_allowed(exchange, methods_of(path.kind, settings_.removal), method + " means nothing here", context.trace);
+  co_return Result<>();
+}
+
+// 202 when it is gone. What is alive through others stays: 405, and the reason says through what.
+Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  exchange.at("removing");
+  const store::RepositoryKey key(settings_.route, path.name);
+  auto job = [&store = parts_.store, key, kind = path.kind, digest = path.digest, tag = path.tag]() -> Result<> {
+    if (kind == Kind::blob) return store.remove_blob(key, *digest);
+    return digest ? store.remove_manifest(key, *digest) : store.remove_tag(key, tag);
+  };
+  auto removed = co_await parts_.workers.run(std::move(job));
+  if (!removed) co_return removed;
+  if (path.digest) parts_.manifests.forget(key, *path.digest);
+  exchange.reply(202, base_headers(context), "");
+  co_return Result<>();
+}
+
+}  // namespace breakwater::routes

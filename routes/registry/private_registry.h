@@ -1,0 +1,47 @@
+// The private registry: an OCI distribution 1.1 registry over the local store, for BuildKit cache and images.
+//
+//   reads    routes/registry/registry_reads.h: manifests, blobs, tag lists, the catalog, referrers, from the store alone
+//   pushes   routes/registry/registry_pushes.h: upload sessions, mounts, manifests
+//   removal  tags, manifests and blobs; what is alive through others is refused with 405 that says by what
+//
+// Everything is synced before it is acknowledged. Belongs to the loop's thread; destroy it after the server that it is given to.
+#pragma once
+
+#include <string>
+
+#include "routes/access/access.h"
+#include "routes/registry/registry_parts.h"
+#include "routes/registry/registry_pushes.h"
+#include "routes/registry/registry_reads.h"
+#include "routes/router.h"
+
+namespace breakwater::routes {
+
+struct PrivateRegistrySettings {
+  std::string route;  // "private"
+  Networks allow_push = Networks::internal();
+  bool removal = true;  // DELETE of tags, manifests and blobs; an upload can always be cancelled
+  UploadSettings uploads;
+};
+
+class PrivateRegistry final : public Registry {
+ public:
+  PrivateRegistry(const RegistryParts& parts, const PrivateRegistrySettings& settings);
+
+  proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override;
+  proxy::Task<Result<>> sweep() { return pushes_.sweep(); }  // now and then, for the upkeep
+  PushStats push_stats() const { return pushes_.stats(); }
+
+ private:
+  proxy::Task<Result<>> answer(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
+  proxy::Task<Result<>> read(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
+  proxy::Task<Result<>> push(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
+  proxy::Task<Result<>> remove(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
+
+  RegistryParts parts_;
+  PrivateRegistrySettings settings_;
+  RegistryReads reads_;
+  RegistryPushes pushes_;
+};
+
+}  // namespace breakwater::routes

@@ -1,0 +1,24 @@
+// What the parts of the private registry share: the machinery they borrow. All of it outlives the registry.
+#pragma once
+
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/loop.h"
+#include "proxy/loop/workers.h"
+#include "routes/oci/manifest_cache.h"
+#include "store/base/clock.h"
+#include "store/base/log.h"
+#include "store/store.h"
+
+namespace breakwater::routes {
+
+struct RegistryParts {
+  proxy::Loop& loop;
+  proxy::Workers& workers;
+  proxy::Buffers& buffers;
+  store::Store& store;
+  ManifestCache& manifests;
+  const store::Clock& clock;
+  store::Log& log;
+};
+
+}  // namespace breakwater::routes

@@ -1,0 +1,192 @@
+#include "routes/registry/registry_reads.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "routes/oci/blob_reply.h"
+#include "routes/oci/manifest_reply.h"
+#include "routes/oci/media_type.h"
+#include "routes/oci/oci_error.h"
+#include "routes/oci/referrers_filter.h"
+#include "routes/oci/tag_list.h"
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Task;
+using store::Digest;
+using store::RepositoryKey;
+using store::Store;
+
+namespace {
+
+constexpr size_t kPageMax = 10'000;             // names of one page, also if the client asks for more
+constexpr size_t kReferrersAtOnce = 8;          // read: each may be as long as a manifest
+constexpr size_t kReferrersBytesMax = 3 << 20;  // descriptors of one page: clients read manifests of at most 4 MiB
+
+size_t page_size(const OciQuery& query) { return static_cast<size_t>(std::min<uint64_t>(query.n.value_or(kPageMax), kPageMax)); }
+
+bool would_block(const Error& error) { return error.kind == Error::Kind::would_block; }
+
+// What is damaged here nobody else can bring: it is our fault, and nothing that another try would mend.
+Error as_ours(Error error) {
+  if (error.kind == Error::Kind::corrupt) error.kind = Error::Kind::internal;
+  return error;
+}
+
+// The link to the next page, if there is one: `names` holds one more than `limit` then.
+std::string take_next_link(std::vector<std::string>& names, size_t limit, const std::string& path) {
+  if (names.size() <= limit) return {};
+  names.resize(limit);
+  return limit == 0 ? std::string() : next_page_link(path, limit, names.back(), "");
+}
+
+void reply_list(Exchange& exchange, proxy::Headers headers, std::string_view type, std::string link, std::string body) {
+  headers.add("Content-Type", std::string(type));
+  if (!link.empty()) headers.add("Link", std::move(link));
+  exchange.reply(200, std::move(headers), std::make_shared<const std::string>(std::move(body)));
+}
+
+struct ReferrersQuery {
+  RepositoryKey key;
+  Digest subject;
+  std::optional<Digest> last;
+  std::string artifact_type;
+};
+struct ReferrersPage {
+  std::vector<store::NamedReferrer> referrers;
+  bool more = false;
+};
+
+// The descriptors that fit into one page, at least one. It scans, and so may block.
+Result<ReferrersPage> referrers_page(const store::Catalog& catalog, const ReferrersQuery& query) {
+  ReferrersPage page;
+  size_t bytes = 0;
+  for (auto last = query.last;;) {
+    auto some = catalog.referrers(query.key, query.subject, last, kReferrersAtOnce);
+    if (!some) return failure(some.error());
+    for (auto& referrer : *some) {
+      if (!query.artifact_type.empty() && referrer.record.artifact_type != query.artifact_type) continue;
+      bytes += referrer.record.descriptor.size();
+      page.more = bytes > kReferrersBytesMax && !page.referrers.empty();
+      if (page.more) return page;
+      page.referrers.push_back(std::move(referrer));
+    }
+    if (some->size() < kReferrersAtOnce) return page;
+    last = some->back().digest;
+  }
+}
+
+}  // namespace
+
+// --- manifests
+
+Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  exchange.at("manifest");
+  auto held = co_await hold(exchange, path);
+  if (!held) co_return failure(as_ours(held.error()));
+  auto bytes = co_await bytes_of(key_of(path), *held);
+  if (!bytes) co_return failure(as_ours(bytes.error()));
+  const ServedManifest served(held->digest, held->record.media_type, std::move(*bytes), CacheResult::hit, std::nullopt, std::string());
+  reply_manifest(exchange, context, served, parts_.clock.now());
+  co_return Result<>();
+}
+
+Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, const OciPath& path) {
+  const bool is_glance = exchange.request().method == "HEAD" && !path.digest;
+  const auto lease = is_glance ? store::Leases::Kind::glance : store::Leases::Kind::told;
+  auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag, lease](store::Reach reach) {
+    return digest ? store.hold_manifest(key, *digest, reach, lease) : store.hold_tag(key, tag, reach, lease);
+  };
+  auto held = ask(store::Reach::memory);
+  if (held || !would_block(held.error())) co_return held;
+  auto job = [ask] { return ask(store::Reach::disk); };
+  co_return co_await parts_.workers.run(std::move(job));
+}
+
+// Only of what is held: the memory may know manifests that were removed since.
+Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(RepositoryKey key, Store::HeldManifest held) {
+  if (auto entry = parts_.manifests.find(key, held.digest)) co_return entry->bytes;
+  auto job = [&store = parts_.store, key, digest = held.digest] { return store.manifest_bytes(key, digest); };
+  auto read = co_await parts_.workers.run(std::move(job));
+  if (!read) co_return failure(read.error());
+  auto bytes = std::make_shared<const std::string>(std::move(*read));
+  parts_.manifests.put(key, held.digest, ManifestCache::Entry(held.record.media_type, bytes));
+  co_return bytes;
+}
+
+// --- blobs
+
+Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  const auto key = key_of(path);
+  const auto digest = *path.digest;
+  // A pull has the file open; a push that looks relies on what it is told until its manifest comes.
+  const auto lease = exchange.request().method == "HEAD" ? store::Leases::Kind::told : store::Leases::Kind::glance;
+  auto blob = parts_.store.hold_blob(key, digest, store::Reach::memory, lease);
+  if (!blob && would_block(blob.error())) {
+    exchange.at("blob");
+    auto job = [&store = parts_.store, key, digest, lease] { return store.hold_blob(key, digest, store::Reach::disk, lease); };
+    blob = co_await parts_.workers.run(std::move(job));
+  }
+  if (!blob) co_return failure(as_ours(blob.error()));
+  context.cache = CacheResult::hit;
+  exchange.at("sending");
+  StoredBlob source(*blob);
+  co_return co_await send_blob(exchange, context, digest, blob->size, source);
+}
+
+// --- lists
+
+Task<Result<>> RegistryReads::tags(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  const auto limit = page_size(path.query);
+  auto job = [&catalog = parts_.store.catalog(), key = key_of(path), last = path.query.last, limit]() -> Result<std::vector<std::string>> {
+    auto exists = catalog.has_manifests(key);
+    if (!exists) return failure(exists.error());
+    if (!*exists) return failure(Error::Kind::not_found, "no repository " + key.repository);
+    auto found = catalog.tags(key, last, limit + 1);
+    if (!found) return failure(found.error());
+    std::vector<std::string> names;
+    names.reserve(found->size());
+    for (auto& tag : *found) names.push_back(std::move(tag.tag));
+    return names;
+  };
+  auto names = co_await parts_.workers.run(std::move(job));
+  if (!names) co_return failure(names.error());
+  auto link = take_next_link(*names, limit, "/v2/" + path.name + "/tags/list");
+  reply_list(exchange, base_headers(context), kJson, std::move(link), tag_list_json(path.name, *names));
+  co_return Result<>();
+}
+
+Task<Result<>> RegistryReads::catalog(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  const auto limit = page_size(path.query);
+  auto job = [&catalog = parts_.store.catalog(), route = route_, last = path.query.last, limit] { return catalog.repositories(route, last, limit + 1); };
+  auto names = co_await parts_.workers.run(std::move(job));
+  if (!names) co_return failure(names.error());
+  auto link = take_next_link(*names, limit, "/v2/_catalog");
+  reply_list(exchange, base_headers(context), kJson, std::move(link), repository_list_json(*names));
+  co_return Result<>();
+}
+
+Task<Result<>> RegistryReads::referrers(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  ReferrersQuery query(key_of(path), *path.digest, std::nullopt, path.query.artifact_type);
+  if (!path.query.last.empty()) {
+    auto last = Digest::parse(path.query.last);
+    if (!last) {
+      reply_path_error(exchange, OciPathError(OciPathError::Kind::digest_invalid, last.error().message), context.trace);
+      co_return Result<>();
+    }
+    query.last = *last;
+  }
+  auto job = [&catalog = parts_.store.catalog(), query] { return referrers_page(catalog, query); };
+  auto page = co_await parts_.workers.run(std::move(job));
+  if (!page) co_return failure(page.error());
+  std::string link;
+  if (page->more) link = next_referrers_link("/v2/" + path.name + "/referrers/" + path.digest->text(), page->referrers.back().digest, query.artifact_type);
+  auto headers = base_headers(context);
+  if (!query.artifact_type.empty()) headers.add("OCI-Filters-Applied", "artifactType");
+  reply_list(exchange, std::move(headers), kOciIndex, std::move(link), referrers_index(page->referrers));
+  co_return Result<>();
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,214 @@
+#include "routes/transfer/exports.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "routes/transfer/image_layout.h"
+#include "routes/oci/manifest.h"
+#include "routes/transfer/small_file.h"
+#include "store/references/retention.h"
+
+namespace breakwater::routes {
+
+using store::Digest;
+using store::Reach;
+
+namespace {
+
+constexpr size_t kPage = 1000;
+constexpr int kDepthMax = 16;  // of indexes in indexes
+constexpr size_t kPieceBytes = size_t{256} * 1024;
+
+// Whether an image is to be left out for it, and the others go on.
+bool is_of_image(const Error& error) {
+  return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found || error.kind == Error::Kind::unavailable ||
+         error.kind == Error::Kind::invalid;
+}
+
+// One repository on its way out.
+class Layout {
+ public:
+  Layout(store::Store& store, store::Disk& disk, const store::RepositoryKey& repository, std::filesystem::path folder)
+      : store_(store), disk_(disk), repository_(repository), folder_(std::move(folder)) {}
+
+  // Before anything is written: what the layout has already.
+  Result<> begin(const std::function<void(const std::string&)>& say) {
+    const auto layout = ImageLayout::read(disk_, folder_);
+    if (!layout && layout.error().kind != Error::Kind::not_found) {
+      return failure(layout.error().kind, "nothing is exported to " + folder_.string() + ": " + layout.error().message);
+    }
+    if (layout) before_ = layout->entries();
+    for (const std::string& entry : layout ? layout->unreadable() : std::vector<std::string>()) {
+      say("left out: " + repository_.repository + ": " + entry + ", an entry of the layout's index.json that names no digest");
+    }
+    return ImageLayout::prepare(disk_, folder_);
+  }
+
+  Result<> give_tags(Exported& exported, const std::function<void(const std::string&)>& say) {
+    for (std::string last;;) {
+      const auto tags = store_.catalog().tags(repository_, last, kPage);
+      if (!tags) return failure(tags.error());
+      for (const auto& tag : *tags) {
+        const auto given = give_image(tag.record.digest, tag.tag, tag.record.set_at);
+        if (!given && !is_of_image(given.error())) return given;
+        ++(given ? exported.tags : exported.tags_skipped);
+        (given ? given_tags_ : skipped_tags_).insert(tag.tag);
+        if (!given) say("skipped: " + repository_.repository + ":" + tag.tag + ": " + given.error().message);
+      }
+      if (tags->size() < kPage) return {};
+      last = tags->back().tag;
+    }
+  }
+
+  // Of everything that was given, and of what was given for that.
+  Result<> give_referrers(Exported& exported, const std::function<void(const std::string&)>& say) {
+    for (size_t i = 0; i < manifests_.size(); ++i) {
+      const Digest subject = manifests_[i];
+      for (std::optional<Digest> last;;) {
+        const auto referrers = store_.catalog().referrers(repository_, subject, last, kPage);
+        if (!referrers) return failure(referrers.error());
+        for (const auto& referrer : *referrers) {
+          if (given_.contains(referrer.digest)) continue;
+          const auto given = give_image(referrer.digest, "", std::nullopt);
+          if (!given && !is_of_image(given.error())) return given;
+          if (given) ++exported.referrers;
+          if (!given) say("skipped: " + repository_.repository + "@" + referrer.digest.text() + ": " + given.error().message);
+        }
+        if (referrers->size() < kPage) break;
+        last = referrers->back().digest;
+      }
+    }
+    return {};
+  }
+
+  // What the layout had beside that stays in it: other names, and those of tags that could not be given.
+  Result<> write(const std::function<void(const std::string&)>& say) {
+    for (const auto& entry : before_) {
+      const bool is_replaced = given_tags_.contains(entry.name) || (entry.name.empty() && given_.contains(entry.digest));
+      if (is_replaced || !is_whole(entry.digest, 0)) continue;
+      entries_.push_back(entry);
+      if (!skipped_tags_.contains(entry.name)) continue;
+      say("kept: " + repository_.repository + ":" + entry.name + ": the layout had it already, as " + entry.digest.text());
+    }
+    return ImageLayout::write(disk_, folder_, entries_);
+  }
+
+ private:
+  // As far as sizes tell, but for what the store could not give: the layout's file may be the same one. What no manifest is whole by itself.
+  bool is_whole(const Digest& digest, int depth) {
+    if (given_.contains(digest)) return true;
+    const auto bytes = read_small_file(disk_, ImageLayout::blob_file(folder_, digest), kManifestBytesMax);
+    if (!bytes || store::digest_of(digest.algorithm(), *bytes) != digest || depth > kDepthMax) return false;
+    const auto manifest = read_manifest(*bytes, "", digest);
+    if (!manifest) return true;
+    return std::all_of(manifest->content.children.begin(), manifest->content.children.end(), [&](const store::ManifestContent::Child& child) {
+      if (child.edge.is_manifest) return is_whole(child.digest, depth + 1);
+      const auto found = disk_.stat_target(ImageLayout::blob_file(folder_, child.digest));
+      return found && found->size == child.edge.size && (!not_given_.contains(child.digest) || is_content(child.digest));
+    });
+  }
+
+  // Whether the layout's file has the bytes of that digest.
+  bool is_content(const Digest& digest) {
+    const auto file = disk_.open(ImageLayout::blob_file(folder_, digest));
+    if (!file) return false;
+    store::Hasher hasher(digest.algorithm());
+    std::vector<char> piece(kPieceBytes);
+    for (uint64_t offset = 0;;) {
+      const auto got = disk_.read(**file, offset, piece);
+      if (!got) return false;
+      hasher.update(std::span<const char>(piece.data(), *got));
+      if (*got < piece.size()) return hasher.finish() == digest;
+      offset += *got;
+    }
+  }
+
+  Result<> give_image(const Digest& digest, const std::string& name, std::optional<store::Time> set_at) {
+    const auto record = store_.catalog().manifest(repository_, digest, Reach::disk);
+    if (!record) return failure(record.error());
+    if (!*record) return failure(Error::Kind::not_found, digest.text() + " is not here");
+    if (auto given = give_manifest(digest, (*record)->media_type); !given) return given;
+    entries_.push_back({digest, (*record)->media_type, (*record)->size, name, (*record)->subject ? (*record)->artifact_type : std::string(), set_at});
+    return {};
+  }
+
+  // Children first: the manifest is there only if all of it is.
+  Result<> give_manifest(const Digest& digest, const std::string& media_type) {
+    if (given_.contains(digest)) return {};
+    const auto bytes = store_.manifest_bytes(repository_, digest);
+    if (!bytes) return failure(bytes.error());
+    const auto manifest = read_manifest(*bytes, media_type, digest);
+    if (!manifest) return failure(manifest.error());
+    for (const auto& child : manifest->content.children) {
+      const auto given = child.edge.is_manifest ? give_manifest(child.digest, child.edge.media_type) : give_blob(child.digest);
+      if (!given) return given;
+    }
+    for (const auto& child : manifest->content.welcome) {
+      if (auto given = give_welcome(child); !given) return given;
+    }
+    if (auto given = give_blob(digest); !given) return given;
+    manifests_.push_back(digest);
+    return {};
+  }
+
+  // What need not be there goes along if it is.
+  Result<> give_welcome(const store::ManifestContent::Child& child) {
+    const auto here = store_.catalog().parent_in(child.digest, repository_, Reach::disk);
+    if (!here) return failure(here.error());
+    auto given = *here ? give_blob(child.digest) : Result<>();
+    if (!given && given.error().kind == Error::Kind::not_found) return {};
+    return given;
+  }
+
+  Result<> give_blob(const Digest& digest) {
+    if (given_.contains(digest)) return {};
+    auto given = store_.give_blob(digest, ImageLayout::blob_file(folder_, digest));
+    (given ? given_ : not_given_).insert(digest);
+    return given;
+  }
+
+  store::Store& store_;
+  store::Disk& disk_;
+  const store::RepositoryKey repository_;
+  const std::filesystem::path folder_;
+  std::vector<ImageLayout::Entry> before_;  // what the layout had
+  std::set<std::string> given_tags_;
+  std::set<std::string> skipped_tags_;
+  std::set<Digest> not_given_;  // the store's bytes are gone or wrong
+  std::set<Digest> given_;
+  std::vector<Digest> manifests_;  // of those
+  std::vector<ImageLayout::Entry> entries_;
+};
+
+}  // namespace
+
+Result<Exported> export_images(store::Store& store, store::Disk& disk, const ExportSettings& settings, const std::function<void(const std::string&)>& say) {
+  Exported exported;
+  for (std::string last;;) {
+    const auto names = store.catalog().repositories(settings.route, last, kPage);
+    if (!names) return failure(names.error());
+    for (const std::string& name : *names) {
+      if (!store::matches_any(std::span(&settings.repositories, 1), name)) continue;
+      const auto folder = settings.to / name;
+      Layout layout(store, disk, {settings.route, name}, folder);
+      if (auto begun = layout.begin(say); !begun) return failure(begun.error());
+      if (auto given = layout.give_tags(exported, say); !given) return failure(given.error());
+      if (auto given = layout.give_referrers(exported, say); !given) return failure(given.error());
+      if (auto written = layout.write(say); !written) return failure(written.error());
+      ++exported.repositories;
+    }
+    if (names->size() < kPage) break;
+    last = names->back();
+  }
+  // Whoever asks for what is not there has most likely mistyped.
+  if (settings.repositories != "*" && exported.repositories == 0) {
+    return failure(Error::Kind::not_found, settings.route + " has no repository called " + settings.repositories);
+  }
+  return exported;
+}
+
+}  // namespace breakwater::routes

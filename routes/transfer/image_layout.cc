@@ -1,0 +1,168 @@
+#include "routes/transfer/image_layout.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "routes/oci/json_bounds.h"
+#include "routes/oci/media_type.h"
+#include "routes/transfer/small_file.h"
+
+namespace breakwater::routes {
+
+using nlohmann::json;
+using store::Digest;
+using store::Time;
+
+namespace {
+
+constexpr size_t kIndexBytesMax = 64 << 20;
+constexpr size_t kToldBytesMax = 300;  // of an entry that is not understood
+constexpr char kRefName[] = "org.opencontainers.image.ref.name";
+constexpr char kSetAt[] = "io.breakwater.tag.set-at";  // org.opencontainers.image.created is the image's age, not the tag's
+constexpr std::string_view kMarker = R"({"imageLayoutVersion":"1.0.0"})";
+
+std::string text_of(const json& object, const char* field) {
+  const auto found = object.find(field);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string annotation_of(const json& descriptor, const char* name) {
+  const auto annotations = descriptor.find("annotations");
+  return annotations != descriptor.end() && annotations->is_object() ? text_of(*annotations, name) : std::string();
+}
+
+std::string date_time_text(Time time) {
+  const auto midnight = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day day(midnight);
+  const std::chrono::hh_mm_ss since(time - midnight);
+  std::array<char, 80> text{};
+  (void)std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(day.year()), static_cast<unsigned>(day.month()),
+                      static_cast<unsigned>(day.day()), static_cast<int>(since.hours().count()), static_cast<int>(since.minutes().count()),
+                      static_cast<int>(since.seconds().count()), static_cast<int>(since.subseconds().count()));
+  return text.data();
+}
+
+// Whether it begins with a digit for each 0 of `shape`, and else with what that has.
+bool begins_as(std::string_view text, std::string_view shape) {
+  const auto is_as = [](char wanted, char found) { return wanted == '0' ? found >= '0' && found <= '9' : found == wanted; };
+  return text.size() >= shape.size() && std::equal(shape.begin(), shape.end(), text.begin(), is_as);
+}
+
+int number_in(std::string_view digits) {
+  int number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
+// "Z" or "+02:30": what the clock there is ahead.
+std::optional<std::chrono::minutes> offset_of(std::string_view text) {
+  if (text == "Z") return std::chrono::minutes(0);
+  if (text.size() != 6 || !(begins_as(text, "+00:00") || begins_as(text, "-00:00"))) return std::nullopt;
+  const int hours = number_in(text.substr(1, 2)), minutes = number_in(text.substr(4, 2));
+  if (hours > 23 || minutes > 59) return std::nullopt;
+  return (text[0] == '-' ? -1 : 1) * std::chrono::minutes(60 * hours + minutes);
+}
+
+// A date-time of RFC 3339; what it says beyond milliseconds is cut off.
+std::optional<Time> time_of(std::string_view text) {
+  namespace chrono = std::chrono;
+  constexpr std::string_view kShape = "0000-00-00T00:00:00";
+  if (!begins_as(text, kShape)) return std::nullopt;
+  const auto part = [&](size_t from) { return number_in(text.substr(from, 2)); };
+  const chrono::year_month_day day(chrono::year(number_in(text.substr(0, 4))), chrono::month(static_cast<unsigned>(part(5))),
+                                   chrono::day(static_cast<unsigned>(part(8))));
+  const int hours = part(11), minutes = part(14), seconds = part(17);
+  if (!day.ok() || hours > 23 || minutes > 59 || seconds > 60) return std::nullopt;  // 60: a leap second
+  Time time = chrono::sys_days(day) + chrono::hours(hours) + chrono::minutes(minutes) + chrono::seconds(seconds);
+  std::string_view rest = text.substr(kShape.size());
+  if (begins_as(rest, ".0")) {
+    const size_t digits = std::min(rest.find_first_not_of("0123456789", 1), rest.size()) - 1;
+    std::string thousandths(rest.substr(1, std::min<size_t>(digits, 3)));
+    thousandths.resize(3, '0');
+    time += chrono::milliseconds(number_in(thousandths));
+    rest.remove_prefix(1 + digits);
+  }
+  const auto offset = offset_of(rest);
+  return offset ? std::optional(time - *offset) : std::nullopt;
+}
+
+std::optional<uint64_t> size_of(const json& descriptor) {
+  const auto found = descriptor.find("size");
+  return found != descriptor.end() && found->is_number_unsigned() ? std::optional(found->get<uint64_t>()) : std::nullopt;
+}
+
+nlohmann::ordered_json descriptor_of(const ImageLayout::Entry& entry) {
+  if (!entry.descriptor.empty()) return nlohmann::ordered_json::parse(entry.descriptor);
+  nlohmann::ordered_json descriptor;
+  descriptor["mediaType"] = entry.media_type;
+  descriptor["digest"] = entry.digest.text();
+  descriptor["size"] = entry.size.value_or(0);
+  if (!entry.artifact_type.empty()) descriptor["artifactType"] = entry.artifact_type;
+  if (!entry.name.empty()) descriptor["annotations"][kRefName] = entry.name;
+  if (entry.set_at) descriptor["annotations"][kSetAt] = date_time_text(*entry.set_at);
+  return descriptor;
+}
+
+}  // namespace
+
+bool ImageLayout::is_there(store::Disk& disk, const std::filesystem::path& folder) { return disk.stat_target(folder / "oci-layout").has_value(); }
+
+Result<ImageLayout> ImageLayout::read(store::Disk& disk, const std::filesystem::path& folder) {
+  const auto path = folder / "index.json";
+  const auto found = disk.stat_target(path);
+  if (!found) return failure(found.error());
+  const auto text = read_small_file(disk, path, kIndexBytesMax);
+  if (!text) return failure(text.error());
+  const auto body = json_within_bounds(*text) ? json::parse(*text, nullptr, false) : json();
+  if (!body.is_object() || !body.contains("manifests") || !body["manifests"].is_array()) return failure(Error::Kind::invalid, path.string() + " is no index");
+  ImageLayout layout(disk, folder);
+  layout.modified_ = found->modified;
+  for (const json& descriptor : body["manifests"]) {
+    const auto digest = Digest::parse(descriptor.is_object() ? text_of(descriptor, "digest") : std::string());
+    if (digest) {
+      layout.entries_.push_back({*digest, text_of(descriptor, "mediaType"), size_of(descriptor), annotation_of(descriptor, kRefName),
+                                 text_of(descriptor, "artifactType"), time_of(annotation_of(descriptor, kSetAt)), descriptor.dump()});
+    } else {
+      layout.unreadable_.push_back(descriptor.dump().substr(0, kToldBytesMax));
+    }
+  }
+  return layout;
+}
+
+// There are no links: what is in the folder is the repository's.
+bool ImageLayout::has(const Digest& digest) {
+  (void)digest;
+  return true;
+}
+
+std::filesystem::path ImageLayout::blob_file(const std::filesystem::path& folder, const Digest& digest) {
+  return folder / "blobs" / store::name_of(digest.algorithm()) / digest.hex();
+}
+
+Result<> ImageLayout::prepare(store::Disk& disk, const std::filesystem::path& folder) {
+  for (const char* algorithm : {"sha256", "sha512"}) {
+    if (auto made = disk.make_directories(folder / "blobs" / algorithm); !made) return made;
+  }
+  return {};
+}
+
+Result<> ImageLayout::write(store::Disk& disk, const std::filesystem::path& folder, const std::vector<Entry>& entries) {
+  for (const char* below : {"blobs/sha256", "blobs/sha512", "blobs", "."}) {
+    if (auto synced = disk.sync_directory(folder / below); !synced) return synced;
+  }
+  if (auto written = write_small_file(disk, folder / "oci-layout", kMarker); !written) return written;
+  nlohmann::ordered_json index;
+  index["schemaVersion"] = 2;
+  index["mediaType"] = kOciIndex;
+  index["manifests"] = nlohmann::ordered_json::array();
+  for (const Entry& entry : entries) index["manifests"].push_back(descriptor_of(entry));
+  return write_small_file(disk, folder / "index.json", index.dump());
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,77 @@
+// A data folder as docker-registry (distribution, "registry:2") writes it, read only:
+//
+//   docker/registry/v2/blobs/sha256/ab/abcd…/data                                       the bytes
+//   docker/registry/v2/repositories/<name>/_layers/sha256/<hex>/link                    the repository may serve this blob
+//                                         /_manifests/revisions/sha256/<hex>/link       and this manifest
+//                                         /_manifests/tags/<tag>/current/link           the tag names this digest
+//                                         /_uploads/<id>/…                              a push that did not end
+//
+// What the disk does not give is an error, or told; what is not as above is left out, or told as what it is. Symbolic links are followed.
+// May block; any thread.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "routes/transfer/importer.h"
+#include "store/base/disk.h"
+
+namespace breakwater::routes {
+
+class RegistryFolder {
+ public:
+  // `from` is the folder v2 or one above it. `not_found` if there is none.
+  [[nodiscard]] static Result<RegistryFolder> find(store::Disk& disk, const std::filesystem::path& from);
+
+  // A folder that cannot be read is told, and the others go on.
+  using Unreadable = std::function<void(const std::string& where, const Error& error)>;
+
+  // In the order of their names; also such as no repository can have.
+  std::vector<std::string> repositories(const Unreadable& unreadable) const;
+  struct Tag {
+    std::string name;
+    std::optional<store::Digest> digest;  // nothing: its link is missing or says nothing
+    store::Time set_at{};
+  };
+  [[nodiscard]] Result<std::vector<Tag>> tags(const std::string& repository) const;
+  // With and without their links.
+  struct Link {
+    store::Digest digest;
+    bool is_there = false;
+  };
+  [[nodiscard]] Result<std::vector<Link>> manifests(const std::string& repository) const;
+  [[nodiscard]] Result<std::vector<Link>> layers(const std::string& repository) const;
+  [[nodiscard]] Result<std::vector<std::string>> uploads(const std::string& repository) const;  // ids
+  void each_blob(const std::function<void(const store::Digest&)>& each, const Unreadable& unreadable) const;
+
+  bool has(const std::string& repository, const store::Digest& digest) const;
+  std::filesystem::path file_of(const store::Digest& digest) const;
+
+ private:
+  RegistryFolder(store::Disk& disk, std::filesystem::path root) : disk_(disk), root_(std::move(root)) {}
+  std::filesystem::path folder_of(const std::string& repository) const { return root_ / "repositories" / repository; }
+  struct Walk;
+  void add_repositories(const std::string& name, Walk& walk) const;
+  Result<std::vector<Link>> links_in(const std::filesystem::path& folder) const;
+  std::optional<store::Digest> read_link(const std::filesystem::path& file) const;
+
+  store::Disk& disk_;
+  std::filesystem::path root_;
+};
+
+// One repository of it.
+class RegistryFolderSource final : public ImportSource {
+ public:
+  RegistryFolderSource(const RegistryFolder& folder, std::string repository) : folder_(folder), repository_(std::move(repository)) {}
+  bool has(const store::Digest& digest) override { return folder_.has(repository_, digest); }
+  std::filesystem::path file_of(const store::Digest& digest) const override { return folder_.file_of(digest); }
+
+ private:
+  const RegistryFolder& folder_;
+  const std::string repository_;
+};
+
+}  // namespace breakwater::routes

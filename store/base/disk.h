@@ -1,0 +1,98 @@
+// The dozen file operations that the store uses, behind one interface, so that a FaultyDisk can cut, fail, slow down or
+// forget what was not synced at each of them. Every call may block and may be made from any thread.
+//
+// A File is an open descriptor. It is shared by all who still read it (the loop's sendfile, a worker that reads ahead,
+// the store's table of open blobs) and closed by the last; its file may have been removed meanwhile.
+//
+// Errors: `not_found` for ENOENT, `full` for ENOSPC and EDQUOT, else `internal`; the message names the path.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/base/clock.h"
+#include "store/base/result.h"
+
+namespace breakwater::store {
+
+class File {
+ public:
+  File(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
+  ~File();
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  int fd() const { return fd_; }
+  const std::filesystem::path& path() const { return path_; }  // where it was opened; it may have moved since
+
+ private:
+  int fd_;
+  std::filesystem::path path_;
+};
+using SharedFile = std::shared_ptr<const File>;
+
+struct DirectoryEntry {
+  std::string name;
+  bool is_directory = false;
+  bool is_link = false;  // symbolic: what it leads to is stat_target()'s to say
+};
+
+struct DiskSpace {
+  uint64_t total = 0;      // bytes of the file system
+  uint64_t available = 0;  // bytes that we may still write
+};
+
+struct FileStat {
+  uint64_t size = 0;     // bytes
+  uint64_t on_disk = 0;  // bytes that it takes, in whole blocks, as `du` counts
+  Time modified{};
+  bool is_directory = false;
+  std::pair<uint64_t, uint64_t> id{};  // of the file, whatever its names: device and inode
+  uint64_t names = 1;                  // that it has: with more than one nothing is freed when one goes
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  [[nodiscard]] virtual Result<SharedFile> open(const std::filesystem::path& path) = 0;              // to read
+  [[nodiscard]] virtual Result<SharedFile> open_for_writing(const std::filesystem::path& path) = 0;  // made if absent
+
+  // Everything or an error; a short write is continued.
+  [[nodiscard]] virtual Result<> write(const File& file, uint64_t offset, std::span<const char> data) = 0;
+  // The number of bytes read, less than asked only at the end of the file.
+  [[nodiscard]] virtual Result<size_t> read(const File& file, uint64_t offset, std::span<char> into) = 0;
+  [[nodiscard]] virtual Result<> truncate(const File& file, uint64_t size) = 0;
+  [[nodiscard]] virtual Result<> sync(const File& file) = 0;  // fdatasync
+  [[nodiscard]] virtual Result<> sync_directory(const std::filesystem::path& path) = 0;
+
+  // Whether these bytes can be read without waiting for the device. It does not block, so the loop may ask. A file system that
+  // cannot tell answers false.
+  virtual bool resident(const File& file, uint64_t offset, uint64_t length) = 0;
+  // Makes them resident; blocks until they are.
+  [[nodiscard]] virtual Result<> read_ahead(const File& file, uint64_t offset, uint64_t length) = 0;
+  // Lets go of them: nobody is expected to read them soon.
+  virtual void drop_resident(const File& file, uint64_t offset, uint64_t length) = 0;
+  // Whether the file has a name still, and this size. Does not block: the loop may ask.
+  virtual bool is_whole(const File& file, uint64_t size) = 0;
+
+  [[nodiscard]] virtual Result<FileStat> stat(const std::filesystem::path& path) = 0;
+  // Of what a symbolic link leads to. We make no such links: this is for folders that others have written.
+  [[nodiscard]] virtual Result<FileStat> stat_target(const std::filesystem::path& path) = 0;
+  [[nodiscard]] virtual Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  // A second name for a file. `conflict` if there is one of that name, `invalid` if this file cannot have one there: another file system.
+  [[nodiscard]] virtual Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  [[nodiscard]] virtual Result<> remove(const std::filesystem::path& path) = 0;  // a file; `not_found` if absent
+  [[nodiscard]] virtual Result<> make_directories(const std::filesystem::path& path) = 0;
+  [[nodiscard]] virtual Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& path) = 0;
+  [[nodiscard]] virtual Result<DiskSpace> space(const std::filesystem::path& path) = 0;
+};
+
+std::unique_ptr<Disk> make_posix_disk();
+
+}  // namespace breakwater::store

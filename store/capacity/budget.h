@@ -1,0 +1,111 @@
+// Who may take how many bytes. Bytes are reserved before they are received, so that no bound is passed at any instant,
+// not even by many at once; a Reservation gives back what was not committed when it ends.
+//
+//   reserve() --grow()--> … --commit()--> stored bytes  --release()--> free
+//        `-- ~Reservation(): free
+//
+// Each route and the whole store have a bound. Sizes are counted as the disk does, in whole blocks: see on_disk().
+// The catalog's own files count towards the whole, as last measured (set_overhead), and what the file system has left is a bound
+// of the whole too (set_disk_bound). May be called from any thread; never blocks for longer than a mutex. Reservations must end
+// before the Budget does.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "store/base/result.h"
+
+namespace breakwater::store {
+
+// What a file of `size` bytes takes of the disk: whole blocks of 4 KiB.
+constexpr uint64_t on_disk(uint64_t size) { return (size + 4095) / 4096 * 4096; }
+
+class Budget;
+
+class Reservation {
+ public:
+  Reservation() = default;
+  Reservation(Reservation&& other) noexcept;
+  Reservation& operator=(Reservation&& other) noexcept;
+  ~Reservation();
+
+  // Makes the reservation at least `size` bytes (of content; rounded to blocks). `full` if there is no room: what was held stays held.
+  [[nodiscard]] Result<> grow(uint64_t size);
+  // `size` bytes of content are stored now; what was reserved beyond is given back.
+  void commit(uint64_t size);
+  uint64_t held() const { return held_; }  // bytes on disk
+  const std::string& route() const { return route_; }
+  bool is_open() const { return budget_ != nullptr; }  // neither committed nor moved from
+
+ private:
+  friend class Budget;
+  Reservation(Budget& budget, std::string route) : budget_(&budget), route_(std::move(route)) {}
+  Budget* budget_ = nullptr;
+  std::string route_;
+  uint64_t held_ = 0;
+};
+
+class Budget {
+ public:
+  static constexpr uint64_t kUnbounded = UINT64_MAX;
+
+  explicit Budget(uint64_t bytes_max) : whole_{bytes_max, 0, 0} {}
+  void set_bound(const std::string& route, uint64_t bytes_max);
+
+  // `full` names the bound that is reached and how full it is.
+  [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
+
+  // For recovery: bytes that are on the disk already, whatever the bound says. And for eviction: bytes that are there no more.
+  void add_stored(const std::string& route, uint64_t size);
+  void release(const std::string& route, uint64_t size);
+  void set_overhead(uint64_t bytes);
+  // What the overhead may grow by until it is measured again: kept free of the configured bound.
+  void set_headroom(uint64_t bytes);
+  uint64_t overhead() const;
+  // What all our files together may take before the file system is full, whatever the configured bound says.
+  void set_disk_bound(uint64_t bytes_max);
+
+  // Turns `size` bytes that are stored on account of `from` into a reservation of `to`: a partial is being received again. `full` if
+  // they do not fit into the bound of `to`; nothing has changed then.
+  [[nodiscard]] Result<Reservation> reclaim(const std::string& from, const std::string& to, uint64_t size);
+
+  struct Use {
+    uint64_t bytes_max = kUnbounded;
+    uint64_t stored = 0;    // bytes on disk, committed
+    uint64_t reserved = 0;  // bytes on disk, promised to what is being received
+    uint64_t taken() const { return stored + reserved; }
+  };
+  Use whole() const;
+  Use of(const std::string& route) const;
+  std::map<std::string, Use> routes() const;
+
+  // How many bytes must go from `route` (first) and from the whole (second) before `size` more fit; 0 and 0 if they fit now.
+  struct Shortage {
+    uint64_t route = 0;
+    uint64_t whole = 0;
+  };
+  Shortage shortage(const std::string& route, uint64_t size) const;
+
+ private:
+  friend class Reservation;
+  Result<> take(const std::string& route, uint64_t bytes);
+  void give_back(const std::string& route, uint64_t bytes);
+  void settle(const std::string& route, uint64_t held, uint64_t stored);
+  // These want mutex_ held.
+  uint64_t whole_bound() const;
+  uint64_t whole_taken() const;
+  Result<> check_route(const std::string& route, uint64_t bytes) const;
+  Result<> check_whole(uint64_t bytes) const;
+
+  mutable std::mutex mutex_;
+  Use whole_;
+  uint64_t overhead_ = 0;
+  uint64_t headroom_ = 0;
+  uint64_t disk_bound_ = kUnbounded;
+  std::map<std::string, Use> routes_;
+};
+
+}  // namespace breakwater::store

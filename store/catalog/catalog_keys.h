@@ -1,0 +1,83 @@
+// The keys under which the catalog keeps its records: a letter, then the parts. A name ends with a NUL, which no name holds and which sorts
+// before every byte that one does, so that keys are in byte order of the names. A digest says its own length. `*_prefix` are what a scan begins with.
+//
+//   t route repository tag             T route repository digest tag   (t, by digest)
+//   m route repository digest          M digest route repository       (m, by digest)
+//   e child route repository parent    E route repository parent child (e, by parent)
+//   r route repository subject digest  l digest route repository       u id
+//   b digest                           o route used-at digest          (b, in the order of use)
+//   q due-at digest                    (looks)      L digest
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "store/base/clock.h"
+#include "store/base/digest.h"
+#include "store/catalog/records.h"
+
+namespace breakwater::store {
+
+// All of one letter.
+inline constexpr char kTags[] = "t";
+inline constexpr char kManifests[] = "m";
+inline constexpr char kChildren[] = "E";
+inline constexpr char kUploads[] = "u";
+inline constexpr char kBlobs[] = "b";
+inline constexpr char kLooks[] = "q";
+inline constexpr char kLeases[] = "L";
+
+inline constexpr char kCleanKey[] = "!clean";
+inline constexpr char kScrubKey[] = "!scrub";
+inline constexpr char kMirrorKey[] = "!mirror:";  // and a route's name
+inline constexpr char kLeasesKey[] = "!leases";   // told: until when those not named are leased
+
+std::string repository_prefix(const std::string& route);  // of manifests
+std::string tag_prefix(const RepositoryKey& r);
+std::string tag_key(const RepositoryKey& r, const std::string& tag);
+std::string tag_of_prefix(const RepositoryKey& r, const Digest& d);
+std::string tag_of_key(const RepositoryKey& r, const Digest& d, const std::string& tag);
+std::string manifest_prefix(const RepositoryKey& r);
+std::string manifest_key(const RepositoryKey& r, const Digest& d);
+std::string manifest_of_prefix(const Digest& d);
+std::string manifest_of_key(const Digest& d, const RepositoryKey& r);
+std::string edge_prefix(const Digest& child);
+std::string edge_prefix(const Digest& child, const RepositoryKey& r);
+std::string edge_key(const Digest& child, const RepositoryKey& r, const Digest& parent);
+std::string child_prefix(const RepositoryKey& r, const Digest& parent);
+std::string child_key(const RepositoryKey& r, const Digest& parent, const Digest& child);
+std::string referrer_prefix(const RepositoryKey& r, const Digest& subject);
+std::string referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d);
+std::string link_prefix(const Digest& blob);
+std::string link_key(const Digest& blob, const RepositoryKey& r);
+std::string upload_key(const std::string& id);
+std::string blob_key(const Digest& d);
+std::string use_prefix(const std::string& route);
+std::string look_key(Time due, const Digest& d);
+std::string lease_key(const Digest& d);
+std::string use_key(const Digest& d, const BlobRecord& record);
+
+// Takes a key apart again. Like the records' decoder it fails once and for all, and is asked at the end.
+class KeyReader {
+ public:
+  // Behind the first `skip` bytes, a prefix.
+  KeyReader(std::string_view key, size_t skip) : rest_(key) { rest_.remove_prefix(std::min(skip, rest_.size())); }
+
+  bool failed() const { return failed_; }
+  std::string name();
+  RepositoryKey repository();
+  Time time();
+  Digest digest();
+  std::string rest();
+
+ private:
+  std::string fail();
+  void skip(size_t size);
+
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+}  // namespace breakwater::store

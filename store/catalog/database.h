@@ -1,0 +1,176 @@
+// The RocksDB below the catalog: keys and values, whatever they mean. It belongs to catalog.cc; all calls from any thread.
+//
+// A full disk leaves RocksDB closed for writes, and sometimes with a log that could not be written: to write to that once more, or to sync it,
+// ends the process, where RocksDB was built with its assertions, as Debian's is. Then it is opened anew, or to be read until there is room. Not
+// by DB::Resume(): that waits for compactions, of which one may want more room than there will be.
+//
+// What a scan calls must not come back here: it holds the database as it is meanwhile.
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/iterator.h>
+#include <rocksdb/options.h>
+#include <rocksdb/slice.h>
+#include <rocksdb/status.h>
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "store/catalog/catalog.h"
+#include "store/base/log.h"
+#include "store/catalog/records.h"
+#include "store/base/result.h"
+
+namespace breakwater::store {
+
+class Database {
+ public:
+  // As Catalog::open() and Catalog::open_to_read().
+  [[nodiscard]] static Result<std::unique_ptr<Database>> open(const std::filesystem::path& path, uint64_t cache_bytes, Log* log);
+  [[nodiscard]] static Result<std::unique_ptr<Database>> open_to_read(const std::filesystem::path& path, uint64_t cache_bytes);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // --- reading
+  template <class Record>
+  [[nodiscard]] Result<std::optional<Record>> get(const std::string& key, Reach reach) const;
+  [[nodiscard]] Result<bool> has(const std::string& key) const;
+
+  // Calls `each(key, value)` for the keys that begin with `prefix`, from `from` on, until it returns false. `each` may fail.
+  template <class Each>
+  [[nodiscard]] Result<> scan(const std::string& prefix, const std::string& from, Reach reach, Each each) const;
+  template <class Each>
+  [[nodiscard]] Result<> scan(const std::string& prefix, Each each) const {
+    return scan(prefix, prefix, Reach::disk, each);
+  }
+  // The same, but `next(key)` says from which key to go on: an empty one ends it.
+  template <class Next>
+  [[nodiscard]] Result<> leap(const std::string& prefix, std::string from, Next next) const;
+  // Rows behind `position`, at most `limit`, of those whose keys begin with `prefix`. `parse(key, value)` makes a row.
+  template <class Row, class Parse>
+  [[nodiscard]] Result<std::vector<Row>> walk(const std::string& prefix, std::string& position, size_t limit, const Catalog::Malformed& malformed,
+                                              Parse parse) const;
+
+  // --- writing
+  [[nodiscard]] Result<> apply(rocksdb::WriteBatch& batch, Durability durability);
+  [[nodiscard]] Result<> flush();
+
+  // --- the whole
+  [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
+  [[nodiscard]] uint64_t disk_bytes() const;
+
+ private:
+  Database(std::filesystem::path path, uint64_t cache_bytes, Log* log) : path_(std::move(path)), cache_bytes_(cache_bytes), log_(log) {}
+
+  Result<> open_to_write();
+  Result<> open_to_read();
+  std::shared_lock<std::shared_mutex> use(Reach reach) const;
+  template <class Write>
+  rocksdb::Status write(Write write_it) const;
+  bool mend(uint64_t known, const rocksdb::Status& cause);
+  void note_try();
+  bool resume();
+  bool open_anew();
+  uint64_t room_now() const;
+
+  const std::filesystem::path path_;
+  const uint64_t cache_bytes_;
+  Log* const log_;  // null: nobody is told
+  std::unique_ptr<rocksdb::DB> db_;
+  mutable std::shared_mutex replacing_;  // db_; shared by all that use it
+  std::atomic<bool> is_broken_ = false;  // nobody writes until it is mended
+  std::atomic<uint64_t> mended_ = 0;     // how often
+  std::mutex mending_;                   // who does that, and all below
+  uint64_t room_when_tried_ = 0;         // bytes that the disk had left
+  std::chrono::steady_clock::time_point tried_at_{};
+};
+
+// --- RocksDB's words in ours
+
+Error error_of(const rocksdb::Status& status, const std::string& what);
+rocksdb::ReadOptions reading(Reach reach);
+inline std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// --- the templates
+
+template <class Record>
+Result<std::optional<Record>> Database::get(const std::string& key, Reach reach) const {
+  const auto used = use(reach);
+  if (!used) return failure(Error::Kind::would_block, "read the catalog: it is being opened anew");
+  rocksdb::PinnableSlice value;
+  const auto status = db_->Get(reading(reach), db_->DefaultColumnFamily(), key, &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return failure(error_of(status, "read the catalog"));
+  // RocksDB 7.8 answers OK and no bytes, rather than Incomplete, where the table's reader is not in memory. No record is empty.
+  if (reach == Reach::memory && value.empty()) return failure(Error::Kind::would_block, "read the catalog: its table is not open");
+  auto record = decode<Record>(view(value));
+  if (!record) return failure(record.error());
+  return *std::move(record);
+}
+
+template <class Each>
+Result<> Database::scan(const std::string& prefix, const std::string& from, Reach reach, Each each) const {
+  const auto used = use(reach);
+  if (!used) return failure(Error::Kind::would_block, "scan the catalog: it is being opened anew");
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(reading(reach)));
+  for (at->Seek(from); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+    const Result<bool> more = each(view(at->key()), view(at->value()));
+    if (!more) return failure(more.error());
+    if (!*more) return {};
+  }
+  if (!at->status().ok()) return failure(error_of(at->status(), "scan the catalog"));
+  return {};
+}
+
+template <class Next>
+Result<> Database::leap(const std::string& prefix, std::string from, Next next) const {
+  const auto used = use(Reach::disk);
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(reading(Reach::disk)));
+  for (at->Seek(from); at->Valid() && at->key().starts_with(prefix); at->Seek(from)) {
+    Result<std::string> to = next(view(at->key()));
+    if (!to) return failure(to.error());
+    if (to->empty()) return {};
+    from = *std::move(to);
+  }
+  if (!at->status().ok()) return failure(error_of(at->status(), "scan the catalog"));
+  return {};
+}
+
+template <class Row, class Parse>
+Result<std::vector<Row>> Database::walk(const std::string& prefix, std::string& position, size_t limit, const Catalog::Malformed& malformed,
+                                        Parse parse) const {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.total_order_seek = true;  // it goes on in the middle, past one digest to the next
+  const auto used = use(Reach::disk);
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
+  std::vector<Row> rows;
+  // Behind a key comes whatever begins with it, or a greater one; '\0' is the least that follows.
+  at->Seek(position.empty() ? prefix : position + '\0');
+  for (; rows.size() < limit && at->Valid() && at->key().starts_with(prefix); at->Next()) {
+    position = at->key().ToString();
+    Result<Row> row = parse(view(at->key()), view(at->value()));
+    if (row) {
+      rows.push_back(*std::move(row));
+    } else {
+      malformed(row.error());
+    }
+  }
+  if (!at->status().ok()) return failure(error_of(at->status(), "scan the catalog"));
+  return rows;
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,125 @@
+// What the catalog remembers, as values, and how a value is written: a version byte, then the fields in order. Fields are only ever
+// added at the end; a reader ignores bytes behind the fields it knows and takes defaults for those that an older writer did not have.
+// decode() takes bytes from the disk: anything malformed is `corrupt`, never a crash.
+//
+// Times are milliseconds since the epoch (store::Time). Names: route "dockerhub", repository "library/alpine".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/base/clock.h"
+#include "store/base/digest.h"
+#include "store/base/result.h"
+
+namespace breakwater::store {
+
+struct RepositoryKey {
+  std::string route;
+  std::string repository;
+  auto operator<=>(const RepositoryKey&) const = default;
+};
+
+// tag: route, repository, tag
+struct TagRecord {
+  Digest digest;
+  std::string media_type;
+  Time set_at{};      // when it was last pushed; mirrors: when it was first seen to name this digest
+  Time checked_at{};  // mirrors: when upstream last said that it is so
+  Time pulled_at{};
+};
+
+// manifest: route, repository, digest
+struct ManifestRecord {
+  std::string media_type;
+  uint64_t size = 0;
+  std::optional<Digest> subject;
+  std::string artifact_type;
+  Time pushed_at{};
+  Time pulled_at{};
+  Time kept_until{};  // as untagged_after promised when it was last left without a tag
+};
+
+// edge: child digest, route, repository, parent digest. The parent needs the child, and this is what it says of it.
+struct EdgeRecord {
+  std::string media_type;
+  uint64_t size = 0;         // of the child
+  bool is_manifest = false;  // child of an index
+};
+
+// referrer: route, repository, subject, digest
+struct ReferrerRecord {
+  std::string descriptor;     // the JSON that the referrers API lists
+  std::string artifact_type;  // to filter by
+};
+
+// link: blob digest, route, repository. This repository may serve this blob.
+struct LinkRecord {
+  Time used_at{};  // the lease: uploaded, mounted or asked for
+};
+
+// upload: id
+struct UploadRecord {
+  std::string route;
+  std::string repository;
+  Algorithm algorithm = Algorithm::sha256;
+  uint64_t received = 0;  // bytes
+  Time touched_at{};
+};
+
+// blob: digest. The index of what is in blobs/; recover() rebuilds it.
+struct BlobRecord {
+  uint64_t size = 0;
+  std::string route;  // whose bound it counts against: who stored it first
+  Time stored_at{};
+  Time used_at{};  // also the key of the order in which blobs are evicted
+};
+
+// lease: digest. Until when clients rely on it: see Leases.
+struct LeaseRecord {
+  Time told{};
+  Time delivered{};
+  uint64_t deliveries = 0;
+  Time until() const { return told > delivered ? told : delivered; }
+};
+
+// The one of the scrub.
+struct ScrubRecord {
+  Time passed_at{};      // when it was last through with everything
+  std::string position;  // in the pass that is under way: see Inspection
+};
+
+std::string encode(const TagRecord&);
+std::string encode(const ManifestRecord&);
+std::string encode(const EdgeRecord&);
+std::string encode(const ReferrerRecord&);
+std::string encode(const LinkRecord&);
+std::string encode(const UploadRecord&);
+std::string encode(const BlobRecord&);
+std::string encode(const LeaseRecord&);
+std::string encode(const ScrubRecord&);
+
+template <class Record>
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the nine
+template <>
+Result<TagRecord> decode<TagRecord>(std::string_view bytes);
+template <>
+Result<ManifestRecord> decode<ManifestRecord>(std::string_view bytes);
+template <>
+Result<EdgeRecord> decode<EdgeRecord>(std::string_view bytes);
+template <>
+Result<ReferrerRecord> decode<ReferrerRecord>(std::string_view bytes);
+template <>
+Result<LinkRecord> decode<LinkRecord>(std::string_view bytes);
+template <>
+Result<UploadRecord> decode<UploadRecord>(std::string_view bytes);
+template <>
+Result<BlobRecord> decode<BlobRecord>(std::string_view bytes);
+template <>
+Result<LeaseRecord> decode<LeaseRecord>(std::string_view bytes);
+template <>
+Result<ScrubRecord> decode<ScrubRecord>(std::string_view bytes);
+
+}  // namespace breakwater::store

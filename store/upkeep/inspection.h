@@ -1,0 +1,111 @@
+// A walk through everything that is kept, in small steps, that tells of what is not as it should be. It changes nothing.
+//
+//   Inspection walk(parts, findings, "");
+//   while (!walk.ended()) auto worth = walk.step();
+//
+// First the references, from the catalog alone: each tag of a registry names a manifest that is there, each edge belongs to a manifest, and what a
+// registry's manifests are and name is stored. (A mirror fetches what it lacks.) Then the contents, in the order of their digests: each file
+// is there, has its size, and is its digest; what a registry's manifest says that it needs, the catalog knows.
+//
+// Beside a running store each finding is a suspicion: what was read first may have changed before the second was. Whoever
+// acts on one looks again under the store's locks. One thread at a time; step() blocks. No lock is held meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/files/blobs.h"
+#include "store/catalog/catalog.h"
+#include "store/base/disk.h"
+
+namespace breakwater::store {
+
+class Findings {
+ public:
+  virtual ~Findings() = default;
+  // The file is gone, has another size, or is not its digest. Read twice, so that it was not the memory.
+  virtual void corrupt(const UsedBlob& blob, const Error& error) = 0;
+  // The disk fails to read it. Tried twice.
+  virtual void unreadable(const UsedBlob& blob, const Error& error) = 0;
+  virtual void readable(const UsedBlob& blob) = 0;  // neither
+  // A manifest of a registry, or something that one needs, of which there is no record.
+  virtual void missing(const Digest& blob) = 0;
+  // A registry's tag names a manifest that its repository does not have.
+  virtual void unnamed(const TagOf& tag) = 0;
+  // A manifest of a registry needs what its edges do not say.
+  virtual void edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) = 0;
+  // The parent is not there.
+  virtual void edge_stray(const Edge& edge) = 0;
+  // A record that cannot be understood.
+  virtual void malformed(const Error& error) = 0;
+};
+
+// What a manifest's bytes say that it needs. store/ cannot read manifests: whoever can hands this in.
+struct NeededChild {
+  Digest digest;
+  EdgeRecord edge;
+};
+using ReadManifest = std::function<Result<std::vector<NeededChild>>(const NamedManifest& manifest, std::string_view bytes)>;
+
+class Inspection {
+ public:
+  // What they refer to outlives the walk.
+  struct Parts {
+    const Catalog& catalog;
+    const Blobs& blobs;
+    Disk& disk;
+    std::function<bool(const std::string& route)> is_mirror;
+    ReadManifest read_manifest;
+  };
+  // The contents are begun behind `position`, where an earlier walk was.
+  Inspection(Parts parts, Findings& findings, std::string position);
+
+  // Reads at most a mebibyte. What it was worth in bytes: also what takes time and reads few of them, such as opening a file. After an error
+  // the same step is done again.
+  [[nodiscard]] Result<uint64_t> step();
+  bool ended() const { return stage_ == Stage::ended; }
+  // For the next walk to go on from.
+  const std::string& position() const { return page_begin_; }
+
+ private:
+  enum class Stage { tags, manifests, edges, contents, ended };
+  struct Reading {
+    SharedFile file;
+    Hasher hasher;
+    uint64_t offset = 0;
+    std::string kept;  // of what is small enough to be a manifest
+  };
+
+  Result<uint64_t> look_at_tags();
+  Result<uint64_t> look_at_manifests();
+  Result<uint64_t> look_at_edges();
+  Result<> look_at_edge(const Edge& edge);
+  Result<> look_for_blob(const Digest& digest);
+  uint64_t done_with(size_t rows, Stage next);
+
+  Result<uint64_t> next_blob();
+  uint64_t open(const UsedBlob& blob);
+  Result<uint64_t> read_on(const UsedBlob& blob);
+  Result<> judge(const UsedBlob& blob);
+  void fail(const UsedBlob& blob, const Error& error);
+  Result<> look_into(const UsedBlob& blob);
+  Result<> look_into(const NamedManifest& manifest);
+  void leave_blob();
+
+  const Parts parts_;
+  Findings& findings_;
+  Stage stage_ = Stage::tags;
+  std::string position_;    // in the stage
+  std::string page_begin_;  // where the contents' page begins
+  std::vector<UsedBlob> page_;
+  size_t at_ = 0;  // of the page
+  std::optional<Reading> reading_;
+  bool is_second_look_ = false;
+  std::optional<Edge> known_parent_;  // the last edge whose parent was looked for and found
+  std::vector<char> buffer_;
+};
+
+}  // namespace breakwater::store
