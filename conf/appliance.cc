@@ -6,26 +6,26 @@
 #include <optional>
 #include <utility>
 
-#include "proxy/loop/buffers.h"
 #include "proxy/fill/fill.h"
-#include "proxy/server/http_server.h"
-#include "proxy/loop/loop.h"
-#include "proxy/upstream/origin.h"
 #include "proxy/fill/passage.h"
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/loop.h"
 #include "proxy/loop/unix_signals.h"
-#include "proxy/upstream/upstream.h"
 #include "proxy/loop/workers.h"
-#include "routes/ops/control.h"
-#include "routes/ops/health.h"
+#include "proxy/server/http_server.h"
+#include "proxy/upstream/origin.h"
+#include "proxy/upstream/upstream.h"
+#include "routes/mirror/mirror.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/manifest_cache.h"
+#include "routes/ops/control.h"
+#include "routes/ops/health.h"
 #include "routes/ops/metrics.h"
 #include "routes/ops/metrics_sources.h"
-#include "routes/mirror/mirror.h"
 #include "routes/registry/private_registry.h"
 #include "routes/router.h"
-#include "store/upkeep/scrub.h"
 #include "store/store.h"
+#include "store/upkeep/scrub.h"
 
 namespace breakwater::conf {
 namespace {
@@ -34,7 +34,8 @@ constexpr uint64_t kManifestCacheBytes = 16 << 20;
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
 constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
-constexpr size_t kLooksMax = 32;  // of the collector at a time; then it rests as long as that took, so that requests hardly feel it
+// Of the collector at a time; then it rests as long as that took, so that requests hardly feel it.
+constexpr size_t kLooksMax = 32;
 
 // A blob may be in several registries, so one lease holds for all of them.
 std::optional<int64_t> longest_lease_ms(const Config& config) {
@@ -112,12 +113,14 @@ struct Appliance::Parts {
     proxy::HttpServer server;
   };
 
-  Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log, std::unique_ptr<store::Store> opened);
+  Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log,
+        std::unique_ptr<store::Store> opened);
 
   routes::Registry& add_mirror(const RouteConfig& route);
   routes::Registry& add_registry(const RouteConfig& route);
   Result<> listen();
-  Result<> listen(proxy::HttpServer& server, const std::string& route, const std::vector<std::string>& addresses);
+  Result<> listen(proxy::HttpServer& server, const std::string& route,
+                  const std::vector<std::string>& addresses);
   void add_metric_sources();
   void terminate();
   proxy::Task<> drain();
@@ -138,10 +141,12 @@ struct Appliance::Parts {
   proxy::Upstream upstream;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  std::map<std::string, std::unique_ptr<proxy::Origin>> origins;  // by route; fills in progress use them to their end
+  // By route; fills in progress use them to their end.
+  std::map<std::string, std::unique_ptr<proxy::Origin>> origins;
   proxy::Passage passage;
   proxy::Fills fills;
-  std::vector<std::unique_ptr<routes::Mirror>> mirrors;  // requests to any of them may use any other, by ?ns=
+  // Requests to any of them may use any other, by ?ns=.
+  std::vector<std::unique_ptr<routes::Mirror>> mirrors;
   routes::Namespaces::Targets targets;
   std::vector<std::unique_ptr<routes::Namespaces>> namespaces;
   std::map<std::string, std::unique_ptr<routes::PrivateRegistry>> registries;  // by route
@@ -160,9 +165,11 @@ struct Appliance::Parts {
 
 Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
     : router(router_settings(config), registry, parts.metrics, parts.log),
-      server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server, router.route()) {}
+      server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server,
+             router.route()) {}
 
-Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log, std::unique_ptr<store::Store> opened)
+Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock,
+                        store::Log& the_log, std::unique_ptr<store::Store> opened)
     : config(settings),
       disk(the_disk),
       clock(the_clock),
@@ -184,7 +191,8 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       signals(loop, {SIGTERM, SIGINT}, [this](int) { terminate(); }),
       tasks(loop) {
   for (const auto& route : config.routes) {
-    served.push_back(std::make_unique<Served>(*this, route.registry ? add_registry(route) : add_mirror(route), route));
+    served.push_back(
+        std::make_unique<Served>(*this, route.registry ? add_registry(route) : add_mirror(route), route));
   }
   add_metric_sources();
 }
@@ -213,11 +221,15 @@ Result<> Appliance::Parts::listen() {
     auto bound = listen(served[i]->server, config.routes[i].name, config.routes[i].listen);
     if (!bound) return bound;
   }
-  if (auto bound = control_server.listen_local(std::filesystem::absolute(config.data) / routes::kControlSocket); !bound) return bound;
+  if (auto bound =
+          control_server.listen_local(std::filesystem::absolute(config.data) / routes::kControlSocket);
+      !bound)
+    return bound;
   return listen(metrics_server, "metrics", config.metrics.listen);
 }
 
-Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& route, const std::vector<std::string>& addresses) {
+Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& route,
+                                  const std::vector<std::string>& addresses) {
   for (const auto& address : addresses) {
     auto bound = server.listen(address);
     if (!bound) return failure(bound.error().kind, "route " + route + ": " + bound.error().message);
@@ -228,7 +240,8 @@ Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& 
 
 void Appliance::Parts::add_metric_sources() {
   metrics.add_source([this](routes::MetricsSink& sink) {
-    for (size_t i = 0; i < served.size(); ++i) routes::report(sink, config.routes[i].name, served[i]->server.stats());
+    for (size_t i = 0; i < served.size(); ++i)
+      routes::report(sink, config.routes[i].name, served[i]->server.stats());
     for (const auto& [route, origin] : origins) routes::report(sink, route, origin->stats());
     for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());
@@ -261,7 +274,8 @@ proxy::Task<> Appliance::Parts::drain() {
   for (auto& one : served) one->server.drain();
   const auto deadline = loop.now() + proxy::Millis(config.drain_timeout_ms);
   for (auto& one : served) {
-    while (!one->server.idle() && loop.now() < deadline) co_await one->server.became_idle().wait_until(deadline);
+    while (!one->server.idle() && loop.now() < deadline)
+      co_await one->server.became_idle().wait_until(deadline);
   }
   if (!idle()) log.warning("drain timed out", {{"timeout_ms", config.drain_timeout_ms}});
   metrics_server.drain();
@@ -282,12 +296,14 @@ proxy::Task<> Appliance::Parts::upkeep() {
     if (!flushed) log.warning("upkeep failed", {{"reason", flushed.error().message}});
     for (auto& [route, registry] : registries) {
       auto swept = co_await registry->sweep();
-      if (!swept) log.warning("uploads not looked through", {{"route", route}, {"reason", swept.error().message}});
+      if (!swept)
+        log.warning("uploads not looked through", {{"route", route}, {"reason", swept.error().message}});
     }
   }
 }
 
-// What nothing refers to any more, and nobody was told of lately; and now and then the tags that their policy lets go.
+// What nothing refers to any more, and nobody was told of lately; and now and then the tags that their policy
+// lets go.
 proxy::Task<> Appliance::Parts::collect() {
   auto retention_due = loop.now();
   for (;;) {
@@ -326,7 +342,8 @@ proxy::Task<> Appliance::Parts::scrub_on() {
 Appliance::Appliance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Appliance::~Appliance() = default;
 
-Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, store::Disk& disk, const store::Clock& clock, store::Log& log) {
+Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, store::Disk& disk,
+                                                    const store::Clock& clock, store::Log& log) {
   auto opened = store::Store::open(store_settings(config), disk, clock, log);
   if (!opened) return failure(opened.error());
   auto parts = std::make_unique<Parts>(config, disk, clock, log, std::move(*opened));
@@ -338,7 +355,8 @@ Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, store:
 const std::vector<Appliance::Listening>& Appliance::listening() const { return parts_->listening; }
 
 void Appliance::run() {
-  for (const auto& one : parts_->listening) parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
+  for (const auto& one : parts_->listening)
+    parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
   parts_->health.set(routes::Readiness::ready);
   parts_->tasks.spawn(parts_->upkeep());
   parts_->tasks.spawn(parts_->collect());

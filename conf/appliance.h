@@ -1,7 +1,9 @@
-// The whole of Breakwater in one process: everything is built here, in this order, and handed to what needs it.
+// The whole of Breakwater in one process: everything is built here, in this order, and handed to what needs
+// it.
 //
-//   build()  opens the store (and recovers it), makes every mirror and registry, binds every address: all of it or an error, never half
-//   run()    until SIGTERM or SIGINT; then drains: no new connections, requests that run are finished (drain_timeout), partial
+//   build()  opens the store (and recovers it), makes every mirror and registry, binds every address: all of
+//   it or an error, never half run()    until SIGTERM or SIGINT; then drains: no new connections, requests
+//   that run are finished (drain_timeout), partial
 //            files are kept for the next start. A second signal ends it at once.
 #pragma once
 
@@ -24,7 +26,8 @@ store::StoreSettings store_settings(const Config& config);
 class Appliance {
  public:
   // What it borrows outlives it.
-  [[nodiscard]] static Result<std::unique_ptr<Appliance>> build(const Config& config, store::Disk& disk, const store::Clock& clock, store::Log& log);
+  [[nodiscard]] static Result<std::unique_ptr<Appliance>> build(const Config& config, store::Disk& disk,
+                                                                const store::Clock& clock, store::Log& log);
   ~Appliance();
 
   void run();

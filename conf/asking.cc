@@ -37,8 +37,10 @@ Result<> open_to_ask(const Config& config, OpenFolder& folder) {
 
 enum class As { owner, self };  // whom root opens the folder as
 
-// What the process that serves the folder answers, or `words` of the folder itself if none does. One that is not there is not made.
-int tell(Config config, const Result<LocalReply>& asked, As as, const std::function<Result<std::string>(store::Store&)>& words) {
+// What the process that serves the folder answers, or `words` of the folder itself if none does. One that is
+// not there is not made.
+int tell(Config config, const Result<LocalReply>& asked, As as,
+         const std::function<Result<std::string>(store::Store&)>& words) {
   if (asked) {
     (asked->status == 200 ? std::cout : std::cerr) << asked->text;
     return asked->status == 200 ? 0 : 1;
@@ -61,16 +63,19 @@ int why(const Config& config, const Options& options) {
               [&](store::Store& store) { return routes::words_of_why(store, options.of); });
 }
 
-int plan_collection(const Config& config) { return tell(config, ask_server(config.data, "GET", "/plan", ""), As::owner, routes::words_of_plan); }
+int plan_collection(const Config& config) {
+  return tell(config, ask_server(config.data, "GET", "/plan", ""), As::owner, routes::words_of_plan);
+}
 
 int back_up(const Config& config, const Options& options) {
   const auto to = std::filesystem::absolute(options.to);
   // He may write where the owner may not.
-  return tell(config, ask_server(config.data, "POST", "/backup", to.string()), As::self, [&](store::Store& store) -> Result<std::string> {
-    const auto done = store.back_up(to, std::stop_token());
-    if (!done) return failure(done.error());
-    return routes::words_of(*done);
-  });
+  return tell(config, ask_server(config.data, "POST", "/backup", to.string()), As::self,
+              [&](store::Store& store) -> Result<std::string> {
+                const auto done = store.back_up(to, std::stop_token());
+                if (!done) return failure(done.error());
+                return routes::words_of(*done);
+              });
 }
 
 }  // namespace breakwater::conf

@@ -35,14 +35,17 @@ bool is_listen_address(const std::string& text) {
   const auto port = text.substr(colon + 1);
   const bool bracketed = host.front() == '[' && host.back() == ']';
   if (!bracketed && host.find(':') != std::string::npos) return false;
-  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos && std::stoul(port) <= 65535;
+  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos &&
+         std::stoul(port) <= 65535;
 }
 
 void read_listen(JsonObject& object, std::vector<std::string>& listen) {
   object.texts("listen", listen);
-  if (listen.empty()) object.wrong("listen", object.has("listen") ? "must name at least one address" : "is missing");
+  if (listen.empty())
+    object.wrong("listen", object.has("listen") ? "must name at least one address" : "is missing");
   for (const auto& address : listen) {
-    if (!is_listen_address(address)) object.wrong("listen", "expected <address>:<port>, such as \"0.0.0.0:5000\", not \"" + address + "\"");
+    if (!is_listen_address(address))
+      object.wrong("listen", "expected <address>:<port>, such as \"0.0.0.0:5000\", not \"" + address + "\"");
   }
 }
 
@@ -58,15 +61,18 @@ void read_networks(JsonObject& object, std::string_view key, routes::Networks& n
 Result<std::string> secret_of_file(const std::string& path) {
   std::ifstream file(path);
   std::string secret;
-  if (!file || !std::getline(file, secret)) return failure(Error::Kind::invalid, "cannot read a secret from " + path);
+  if (!file || !std::getline(file, secret))
+    return failure(Error::Kind::invalid, "cannot read a secret from " + path);
   while (!secret.empty() && (secret.back() == '\r' || secret.back() == ' ')) secret.pop_back();
   if (secret.empty()) return failure(Error::Kind::invalid, path + " is empty");
   return secret;
 }
 
 Result<std::string> secret_of_environment(const std::string& name) {
-  const char* secret = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables here
-  if (secret == nullptr || *secret == '\0') return failure(Error::Kind::invalid, "the environment has no " + name);
+  const char* secret =
+      std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables here
+  if (secret == nullptr || *secret == '\0')
+    return failure(Error::Kind::invalid, "the environment has no " + name);
   return std::string(secret);
 }
 
@@ -75,21 +81,25 @@ void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
   object.text("username", username);
   object.text("password_file", file);
   object.text("password_env", variable);
-  if (object.has("password")) return object.wrong("password", "secrets do not belong here: use password_file or password_env");
-  if (!file.empty() && !variable.empty()) return object.wrong("password_env", "give password_file or password_env, not both");
+  if (object.has("password"))
+    return object.wrong("password", "secrets do not belong here: use password_file or password_env");
+  if (!file.empty() && !variable.empty())
+    return object.wrong("password_env", "give password_file or password_env, not both");
   const bool has_secret = !file.empty() || !variable.empty();
   if (username.empty() && has_secret) return object.wrong("username", "is missing, but a password is given");
   if (username.empty()) return;
   if (!has_secret) return object.wrong("username", "needs password_file or password_env");
   auto password = file.empty() ? secret_of_environment(variable) : secret_of_file(file);
-  if (!password) return object.wrong(file.empty() ? "password_env" : "password_file", password.error().message);
+  if (!password)
+    return object.wrong(file.empty() ? "password_env" : "password_file", password.error().message);
   origin.credentials = proxy::Credentials(username, *password);
 }
 
 void read_upstream_url(JsonObject& object, std::string& url) {
   object.required_text("upstream", url);
   if (url.empty()) return;
-  if (!url.starts_with("https://") && !url.starts_with("http://")) return object.wrong("upstream", "must begin with https:// or http://, not \"" + url + "\"");
+  if (!url.starts_with("https://") && !url.starts_with("http://"))
+    return object.wrong("upstream", "must begin with https:// or http://, not \"" + url + "\"");
   while (url.ends_with('/')) url.pop_back();
   const auto authority = std::string_view(url).substr(url.find("://") + 3);
   if (authority.empty() || authority.find_first_of("/?#@ ") != std::string_view::npos) {
@@ -111,7 +121,8 @@ void read_mirror(JsonObject& object, MirrorConfig& mirror) {
 
 // Text with `*` for any characters, of those that tags are made of.
 bool is_tag_pattern(const std::string& text) {
-  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-*";
+  static constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-*";
   return !text.empty() && text.size() <= 128 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
@@ -124,7 +135,9 @@ bool is_name_pattern(const std::string& text) {
 void read_tag_patterns(JsonObject& object, std::string_view key, std::vector<std::string>& patterns) {
   object.texts(key, patterns);
   for (const auto& pattern : patterns) {
-    if (!is_tag_pattern(pattern)) object.wrong(key, "expected the characters of tags and *, such as \"*cache*\", not \"" + pattern + "\"");
+    if (!is_tag_pattern(pattern))
+      object.wrong(key,
+                   "expected the characters of tags and *, such as \"*cache*\", not \"" + pattern + "\"");
   }
 }
 
@@ -152,7 +165,9 @@ void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
   object.texts("repositories", policy.repositories);
   for (const auto& pattern : policy.repositories) {
     if (!is_name_pattern(pattern))
-      object.wrong("repositories", "expected the characters of repositories' names and *, such as \"ci/*\", not \"" + pattern + "\"");
+      object.wrong(
+          "repositories",
+          "expected the characters of repositories' names and *, such as \"ci/*\", not \"" + pattern + "\"");
   }
   read_policy(object, policy);
 }
@@ -163,23 +178,28 @@ void read_registry(JsonObject& object, RegistryConfig& registry) {
   object.duration("upload_expiry", registry.upload_expiry_ms, kUploadExpiryMinMs);
   read_policy(object, registry.policy);
   if (!object.has("retention")) return;
-  object.objects("retention", [&registry](JsonObject& entry) { read_retention(entry, registry.retention.emplace_back(registry.policy)); });
+  object.objects("retention", [&registry](JsonObject& entry) {
+    read_retention(entry, registry.retention.emplace_back(registry.policy));
+  });
 }
 
 void read_kind(JsonObject& object, RouteConfig& route) {
   object.object("mirror", [&route](JsonObject& mirror) { read_mirror(mirror, route.mirror.emplace()); });
-  object.object("registry", [&route](JsonObject& registry) { read_registry(registry, route.registry.emplace()); });
+  object.object("registry",
+                [&route](JsonObject& registry) { read_registry(registry, route.registry.emplace()); });
   if (route.mirror) route.mirror->origin.name = route.name;
   const bool is_mirror = object.has("mirror"), is_registry = object.has("registry");
   if (is_mirror && is_registry) object.wrong("registry", "a route is a mirror or a registry, not both");
   if (!is_mirror && !is_registry) object.wrong("mirror", "is missing: a route is a mirror or a registry");
-  if (object.has("allow_push") && !is_registry) object.wrong("allow_push", "belongs to a registry: nobody pushes to a mirror");
+  if (object.has("allow_push") && !is_registry)
+    object.wrong("allow_push", "belongs to a registry: nobody pushes to a mirror");
   if (route.registry) read_networks(object, "allow_push", route.registry->allow_push);
 }
 
 void read_route(JsonObject& object, RouteConfig& route) {
   object.required_text("name", route.name);
-  if (!route.name.empty() && !is_name(route.name)) object.wrong("name", "may have lower-case letters, digits, - and _ only");
+  if (!route.name.empty() && !is_name(route.name))
+    object.wrong("name", "may have lower-case letters, digits, - and _ only");
   if (route.name == "metrics") object.wrong("name", "metrics is the name of the metrics' own listener");
   read_listen(object, route.listen);
   uint64_t bytes = 0;
@@ -204,7 +224,8 @@ void read_upstream(JsonObject& object, proxy::UpstreamSettings& upstream) {
   object.duration("connect_timeout", upstream.connect_timeout_ms, 1);
   object.duration("stall_timeout", upstream.stall_timeout_ms, 1);
   object.text("ca_file", upstream.ca_file);
-  if (!upstream.ca_file.empty() && !std::ifstream(upstream.ca_file)) object.wrong("ca_file", "cannot be read: " + upstream.ca_file);
+  if (!upstream.ca_file.empty() && !std::ifstream(upstream.ca_file))
+    object.wrong("ca_file", "cannot be read: " + upstream.ca_file);
   object.number("connections_per_host_max", upstream.connections_per_host_max, 1, 10'000);
 }
 
@@ -217,8 +238,10 @@ void read_log(JsonObject& object, store::LogSettings& log) {
   object.text("level", log.level);
   object.text("format", log.format);
   static const std::set<std::string> kLevels = {"debug", "info", "warning", "error"};
-  if (!kLevels.contains(log.level)) object.wrong("level", "must be debug, info, warning or error, not \"" + log.level + "\"");
-  if (log.format != "text" && log.format != "json") object.wrong("format", "must be text or json, not \"" + log.format + "\"");
+  if (!kLevels.contains(log.level))
+    object.wrong("level", "must be debug, info, warning or error, not \"" + log.level + "\"");
+  if (log.format != "text" && log.format != "json")
+    object.wrong("format", "must be text or json, not \"" + log.format + "\"");
 }
 
 // Two routes must not want one thing: each such pair is a mistake of the second one.
@@ -251,7 +274,9 @@ void check_wildcards(const Config& config, std::vector<std::string>& errors) {
       const auto port = address.substr(address.rfind(':') + 1);
       if (port == "0") continue;
       auto [at, is_new] = first.emplace(port, std::pair(address, path));
-      const auto wildcard = [](const std::string& text) { return text.starts_with("0.0.0.0:") || text.starts_with("[::]:"); };
+      const auto wildcard = [](const std::string& text) {
+        return text.starts_with("0.0.0.0:") || text.starts_with("[::]:");
+      };
       if (!is_new && at->second.first != address && (wildcard(address) || wildcard(at->second.first))) {
         auto& error = errors.emplace_back(path);
         error.append(".listen: port ").append(port).append(" is taken by ").append(at->second.second);
@@ -259,7 +284,8 @@ void check_wildcards(const Config& config, std::vector<std::string>& errors) {
       }
     }
   };
-  for (size_t i = 0; i < config.routes.size(); ++i) check(config.routes[i].listen, "routes[" + std::to_string(i) + "]");
+  for (size_t i = 0; i < config.routes.size(); ++i)
+    check(config.routes[i].listen, "routes[" + std::to_string(i) + "]");
   check(config.metrics.listen, "metrics");
 }
 
@@ -269,7 +295,8 @@ void check_together(const Config& config, std::vector<std::string>& errors) {
     const auto& route = config.routes[i];
     const auto path = "routes[" + std::to_string(i) + "]";
     if (!route.name.empty()) claims.claim("name", route.name, path + ".name");
-    if (route.mirror && !route.mirror->registry.empty()) claims.claim("registry", route.mirror->registry, path + ".mirror.registry");
+    if (route.mirror && !route.mirror->registry.empty())
+      claims.claim("registry", route.mirror->registry, path + ".mirror.registry");
     claim_addresses(claims, route.listen, path);
   }
   claim_addresses(claims, config.metrics.listen, "metrics");
@@ -300,7 +327,8 @@ void read_whole(JsonObject& object, Config& config) {
   object.finish();
 }
 
-RouteConfig default_mirror(const std::string& name, int port, const std::string& registry, const std::string& url) {
+RouteConfig default_mirror(const std::string& name, int port, const std::string& registry,
+                           const std::string& url) {
   RouteConfig route;
   route.name = name;
   route.listen.push_back("127.0.0.1:" + std::to_string(port));
@@ -352,7 +380,8 @@ tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
   JsonObject whole(parsed, "", errors.lines);
   if (parsed.is_object()) read_whole(whole, config);
   // Only if each route was an object is config.routes[2] what the file calls so.
-  const bool routes_are_whole = parsed.is_object() && config.routes.size() == parsed.value("routes", json::array()).size();
+  const bool routes_are_whole =
+      parsed.is_object() && config.routes.size() == parsed.value("routes", json::array()).size();
   if (routes_are_whole) check_together(config, errors.lines);
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
   return config;
@@ -387,13 +416,15 @@ void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
   if (policy.keep_last) out << " the last " << *policy.keep_last << " tags stay,";
   if (policy.keep_for) out << " tags of the last " << duration_text(policy.keep_for->count()) << " stay,";
   if (!policy.protect.empty()) out << " protected are " << joined(policy.protect) << ",";
-  if (policy.untagged_after) out << " untagged manifests go after " << duration_text(policy.untagged_after->count()) << ",";
+  if (policy.untagged_after)
+    out << " untagged manifests go after " << duration_text(policy.untagged_after->count()) << ",";
   out << " cache tags " << joined(policy.cache_tags);
 }
 
 void describe_registry(std::ostream& out, const RegistryConfig& registry) {
-  out << "registry " << (registry.removal ? "with" : "without") << " delete, leases of " << duration_text(registry.lease_ms) << ", uploads kept for "
-      << duration_text(registry.upload_expiry_ms) << ",";
+  out << "registry " << (registry.removal ? "with" : "without") << " delete, leases of "
+      << duration_text(registry.lease_ms) << ", uploads kept for " << duration_text(registry.upload_expiry_ms)
+      << ",";
   describe_policy(out, registry.policy);
   for (const auto& policy : registry.retention) {
     out << "; in " << joined(policy.repositories) << ":";
@@ -420,12 +451,13 @@ std::string describe(const Config& config) {
   }
   if (!config.metrics.listen.empty()) out << "metrics on " << joined(config.metrics.listen) << "\n";
   if (config.scrub.bytes_per_second > 0) {
-    out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of " << duration_text(config.scrub.pause_ms) << "\n";
+    out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "
+        << duration_text(config.scrub.pause_ms) << "\n";
   } else {
     out << "no scrub\n";
   }
-  out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log " << config.log.level << " as " << config.log.format
-      << "\n";
+  out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log "
+      << config.log.level << " as " << config.log.format << "\n";
   return out.str();
 }
 

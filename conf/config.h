@@ -1,7 +1,9 @@
-// What was decided: the whole configuration, as read from one JSON file (with comments) or as it is without one.
+// What was decided: the whole configuration, as read from one JSON file (with comments) or as it is without
+// one.
 //
-// Nothing starts half: every mistake is found before anything is opened, and each is one line with the path of its key
-// (`routes[2].mirror.upstream: …`). Settings structs live beside the code that they configure; this only composes them.
+// Nothing starts half: every mistake is found before anything is opened, and each is one line with the path
+// of its key (`routes[2].mirror.upstream: …`). Settings structs live beside the code that they configure;
+// this only composes them.
 #pragma once
 
 #include <cstdint>

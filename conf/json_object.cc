@@ -9,13 +9,19 @@ namespace breakwater::conf {
 
 using nlohmann::json;
 
-JsonObject::JsonObject(const json& value, std::string path, std::vector<std::string>& errors) : value_(value), path_(std::move(path)), errors_(errors) {
-  if (!value_.is_object()) errors_.push_back((path_.empty() ? "the configuration" : path_) + ": must be an object");
+JsonObject::JsonObject(const json& value, std::string path, std::vector<std::string>& errors)
+    : value_(value), path_(std::move(path)), errors_(errors) {
+  if (!value_.is_object())
+    errors_.push_back((path_.empty() ? "the configuration" : path_) + ": must be an object");
 }
 
-std::string JsonObject::path_of(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
+std::string JsonObject::path_of(std::string_view key) const {
+  return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+}
 
-void JsonObject::wrong(std::string_view key, const std::string& what) { errors_.push_back(path_of(key) + ": " + what); }
+void JsonObject::wrong(std::string_view key, const std::string& what) {
+  errors_.push_back(path_of(key) + ": " + what);
+}
 
 const json* JsonObject::find(std::string_view key) {
   asked_.emplace(key);

@@ -1,5 +1,5 @@
-// One object of the configuration, read key by key. Every mistake is noted with the path of its key and reading goes on, so that
-// all are told at once; a key that nobody asked for is a mistake too.
+// One object of the configuration, read key by key. Every mistake is noted with the path of its key and
+// reading goes on, so that all are told at once; a key that nobody asked for is a mistake too.
 #pragma once
 
 #include <cstdint>

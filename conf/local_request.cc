@@ -24,7 +24,8 @@ struct Connection {
 };
 
 tl::unexpected<Error> broken(const char* what) {
-  return failure(Error::Kind::internal, std::string(what) + " the server: " + std::generic_category().message(errno));
+  return failure(Error::Kind::internal,
+                 std::string(what) + " the server: " + std::generic_category().message(errno));
 }
 
 Result<> send_all(int fd, std::string_view text) {
@@ -55,7 +56,8 @@ Result<LocalReply> reply_of(const std::string& text) {
   LocalReply reply;
   const size_t body = text.find("\r\n\r\n");
   const bool is_reply = body != std::string::npos && text.starts_with(kVersion);
-  if (!is_reply || std::from_chars(text.data() + kVersion.size(), text.data() + body, reply.status).ec != std::errc()) {
+  if (!is_reply ||
+      std::from_chars(text.data() + kVersion.size(), text.data() + body, reply.status).ec != std::errc()) {
     return failure(Error::Kind::internal, "the server ended before it answered");
   }
   reply.text = text.substr(body + 4);
@@ -64,12 +66,15 @@ Result<LocalReply> reply_of(const std::string& text) {
 
 }  // namespace
 
-Result<LocalReply> ask_server(const std::filesystem::path& data, const std::string& method, const std::string& target, const std::string& body) {
+Result<LocalReply> ask_server(const std::filesystem::path& data, const std::string& method,
+                              const std::string& target, const std::string& body) {
   const auto connected = proxy::connect_local(std::filesystem::absolute(data) / routes::kControlSocket);
   if (!connected) return failure(connected.error());
   const Connection connection(*connected);
   const std::string head =
-      method + " " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+      method + " " + target +
+      " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+      "\r\n\r\n";
   if (auto sent = send_all(connection.fd, head + body); !sent) return failure(sent.error());
   const auto text = receive_all(connection.fd);
   if (!text) return failure(text.error());

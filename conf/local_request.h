@@ -1,5 +1,5 @@
-// One request to the process that serves a data folder, over the socket in that folder: for verbs that only it can do. Blocks until it is
-// answered, however long that takes.
+// One request to the process that serves a data folder, over the socket in that folder: for verbs that only
+// it can do. Blocks until it is answered, however long that takes.
 #pragma once
 
 #include <filesystem>
@@ -14,6 +14,7 @@ struct LocalReply {
   std::string text;  // for the operator
 };
 // `unavailable` if no process serves there.
-[[nodiscard]] Result<LocalReply> ask_server(const std::filesystem::path& data, const std::string& method, const std::string& target, const std::string& body);
+[[nodiscard]] Result<LocalReply> ask_server(const std::filesystem::path& data, const std::string& method,
+                                            const std::string& target, const std::string& body);
 
 }  // namespace breakwater::conf

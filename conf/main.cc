@@ -17,7 +17,8 @@ namespace breakwater::conf {
 namespace {
 
 tl::expected<Config, ConfigErrors> config_of(const Options& options) {
-  auto config = options.config ? read_config(*options.config) : tl::expected<Config, ConfigErrors>(default_config());
+  auto config =
+      options.config ? read_config(*options.config) : tl::expected<Config, ConfigErrors>(default_config());
   if (config && options.data) config->data = *options.data;
   return config;
 }
@@ -30,8 +31,9 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Memory is bounded: an arena for each thread would keep what the others could use, and what is freed goes back but for a few MiB. The
-// pieces of bodies are used again: mapped anew each time, their page faults cost as much as their hashes.
+// Memory is bounded: an arena for each thread would keep what the others could use, and what is freed goes
+// back but for a few MiB. The pieces of bodies are used again: mapped anew each time, their page faults cost
+// as much as their hashes.
 void keep_memory_together() {
   // NOLINTBEGIN(concurrency-mt-unsafe): no other thread runs yet
   mallopt(M_ARENA_MAX, 2);

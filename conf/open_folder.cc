@@ -22,12 +22,15 @@ Result<> check_folder(const Config& config) {
 
 Result<> become_owner(Config& config) {
   struct stat found {};
-  if (::geteuid() != 0 || ::stat((config.data / "catalog").c_str(), &found) != 0 || found.st_uid == 0) return {};
-  if (::chdir(config.data.c_str()) == 0 && ::setgroups(0, nullptr) == 0 && ::setgid(found.st_gid) == 0 && ::setuid(found.st_uid) == 0) {
+  if (::geteuid() != 0 || ::stat((config.data / "catalog").c_str(), &found) != 0 || found.st_uid == 0)
+    return {};
+  if (::chdir(config.data.c_str()) == 0 && ::setgroups(0, nullptr) == 0 && ::setgid(found.st_gid) == 0 &&
+      ::setuid(found.st_uid) == 0) {
     config.data = ".";
     return {};
   }
-  return failure(Error::Kind::internal, "become the owner of " + config.data.string() + ": " + std::generic_category().message(errno));
+  return failure(Error::Kind::internal, "become the owner of " + config.data.string() + ": " +
+                                            std::generic_category().message(errno));
 }
 
 Result<> open_folder(const Config& config, OpenFolder& folder) {

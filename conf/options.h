@@ -2,13 +2,11 @@
 //
 //   breakwater serve        [--config FILE] [--data DIR]
 //   breakwater check-config [--config FILE] [--data DIR]
-//   breakwater import       (--from DIR | --layout DIR) --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
-//   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
-//   breakwater backup DIR   [--config FILE] [--data DIR]
-//   breakwater gc --dry-run [--config FILE] [--data DIR]
-//   breakwater why WHAT     [--config FILE] [--data DIR]
-//   breakwater verify       [--config FILE] [--data DIR]
-//   breakwater version
+//   breakwater import       (--from DIR | --layout DIR) --route NAME [--repository PATTERN] [--config FILE]
+//   [--data DIR] breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data
+//   DIR] breakwater backup DIR   [--config FILE] [--data DIR] breakwater gc --dry-run [--config FILE] [--data
+//   DIR] breakwater why WHAT     [--config FILE] [--data DIR] breakwater verify       [--config FILE] [--data
+//   DIR] breakwater version
 #pragma once
 
 #include <filesystem>
@@ -33,7 +31,8 @@ struct Options {
   std::string repository = "*";                 // import, export: a pattern of names
 };
 
-// Nothing is to be run: `text` is to be printed (to stdout if `code` is 0, else to stderr) and the process ends with `code`.
+// Nothing is to be run: `text` is to be printed (to stdout if `code` is 0, else to stderr) and the process
+// ends with `code`.
 struct Exit {
   int code = 0;
   std::string text;

@@ -21,7 +21,8 @@ int fail(const Error& error) {
 void say(const std::string& line) { std::cout << line << "\n"; }
 
 const RouteConfig* route_called(const Config& config, const std::string& name) {
-  const auto found = std::find_if(config.routes.begin(), config.routes.end(), [&](const RouteConfig& route) { return route.name == name; });
+  const auto found = std::find_if(config.routes.begin(), config.routes.end(),
+                                  [&](const RouteConfig& route) { return route.name == name; });
   return found == config.routes.end() ? nullptr : &*found;
 }
 
@@ -29,7 +30,8 @@ const RouteConfig* route_called(const Config& config, const std::string& name) {
 
 int import_images(const Config& config, const Options& options) {
   const RouteConfig* route = route_called(config, options.route);
-  if (route == nullptr || !route->registry) return fail({Error::Kind::invalid, "no registry of the configuration is called " + options.route, 0});
+  if (route == nullptr || !route->registry)
+    return fail({Error::Kind::invalid, "no registry of the configuration is called " + options.route, 0});
   OpenFolder folder;
   if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
   routes::ImportReport report(say);
@@ -47,14 +49,18 @@ int import_images(const Config& config, const Options& options) {
 }
 
 int export_images(const Config& config, const Options& options) {
-  if (route_called(config, options.route) == nullptr) return fail({Error::Kind::invalid, "no route of the configuration is called " + options.route, 0});
+  if (route_called(config, options.route) == nullptr)
+    return fail({Error::Kind::invalid, "no route of the configuration is called " + options.route, 0});
   if (auto there = check_folder(config); !there) return fail(there.error());
   OpenFolder folder;
   if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
-  const auto done = routes::export_images(*folder.store, *folder.disk, {options.route, options.repository, std::filesystem::absolute(options.to)}, say);
+  const auto done =
+      routes::export_images(*folder.store, *folder.disk,
+                            {options.route, options.repository, std::filesystem::absolute(options.to)}, say);
   if (!done) return fail(done.error());
-  std::cout << "exported: " << done->tags << " tags of " << done->repositories << " repositories, " << done->referrers
-            << " referrers; left out: " << done->tags_skipped << " tags that are not whole\n";
+  std::cout << "exported: " << done->tags << " tags of " << done->repositories << " repositories, "
+            << done->referrers << " referrers; left out: " << done->tags_skipped
+            << " tags that are not whole\n";
   return 0;
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kSizes = {
     {{"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}, {"B", 1}}};
-constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kDurations = {{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+constexpr std::array<std::pair<std::string_view, uint64_t>, 5> kDurations = {
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 
 template <class Units>
 Result<uint64_t> parse(std::string_view text, const Units& units, uint64_t max, const std::string& expected) {
@@ -19,7 +20,8 @@ Result<uint64_t> parse(std::string_view text, const Units& units, uint64_t max, 
   const auto unit = text.substr(static_cast<size_t>(end - text.data()));
   for (const auto& [name, factor] : units) {
     if (error != std::errc() || unit != name) continue;
-    if (number > max / factor) return failure(Error::Kind::invalid, "too large: \"" + std::string(text) + "\"");
+    if (number > max / factor)
+      return failure(Error::Kind::invalid, "too large: \"" + std::string(text) + "\"");
     return number * factor;
   }
   return failure(Error::Kind::invalid, "expected " + expected + ", not \"" + std::string(text) + "\"");
@@ -42,7 +44,8 @@ Result<uint64_t> parse_size(std::string_view text) {
 
 Result<int64_t> parse_duration_ms(std::string_view text) {
   if (text == "0") return 0;
-  auto ms = parse(text, kDurations, 100ULL * 365 * 86'400'000, "a time such as \"500ms\", \"60s\" or \"168h\"");
+  auto ms =
+      parse(text, kDurations, 100ULL * 365 * 86'400'000, "a time such as \"500ms\", \"60s\" or \"168h\"");
   if (!ms) return failure(ms.error());
   return static_cast<int64_t>(*ms);
 }

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "routes/oci/manifest.h"
-#include "store/files/blobs.h"
-#include "store/upkeep/broken.h"
 #include "store/catalog/catalog.h"
+#include "store/files/blobs.h"
 #include "store/files/folder_lock.h"
+#include "store/upkeep/broken.h"
 #include "store/upkeep/inspection.h"
 
 namespace breakwater::conf {
@@ -22,7 +22,8 @@ using store::UsedBlob;
 constexpr uint64_t kCatalogCacheBytes = 8ULL << 20;
 constexpr size_t kTagsNamedMax = 1000;  // of one broken thing
 
-// Those whose content can be fetched again, also if they are not configured any more. Of no route is what a start found without an owner.
+// Those whose content can be fetched again, also if they are not configured any more. Of no route is what a
+// start found without an owner.
 std::set<std::string> mirrors_of(const Config& config, const std::vector<std::string>& before) {
   std::set<std::string> mirrors(before.begin(), before.end());
   mirrors.emplace();
@@ -36,7 +37,8 @@ std::set<std::string> mirrors_of(const Config& config, const std::vector<std::st
 // Prints the findings as they come, each thing once.
 class Report final : public store::Findings {
  public:
-  Report(const std::set<std::string>& mirrors, const store::Catalog& catalog, std::ostream& out) : mirrors_(mirrors), catalog_(catalog), out_(out) {}
+  Report(const std::set<std::string>& mirrors, const store::Catalog& catalog, std::ostream& out)
+      : mirrors_(mirrors), catalog_(catalog), out_(out) {}
 
   uint64_t broken() const { return broken_; }
   uint64_t blobs() const { return blobs_; }
@@ -51,27 +53,34 @@ class Report final : public store::Findings {
   }
   void missing(const Digest& blob) override { print(blob, "a registry needs it, and it is not stored"); }
   void unnamed(const store::TagOf& tag) override {
-    line() << tag.repository.route << "/" << tag.repository.repository << ":" << tag.tag << ": it names the manifest " << tag.record.digest.text()
-           << ", which is not there\n";
+    line() << tag.repository.route << "/" << tag.repository.repository << ":" << tag.tag
+           << ": it names the manifest " << tag.record.digest.text() << ", which is not there\n";
   }
-  void edge_missing(const store::NamedManifest& manifest, const Digest& child, const store::EdgeRecord&) override {
-    line() << "the catalog does not know that " << manifest.digest.text() << " of " << manifest.repository.route << "/" << manifest.repository.repository
-           << " needs " << child.text() << "; a running server mends that\n";
+  void edge_missing(const store::NamedManifest& manifest, const Digest& child,
+                    const store::EdgeRecord&) override {
+    line() << "the catalog does not know that " << manifest.digest.text() << " of "
+           << manifest.repository.route << "/" << manifest.repository.repository << " needs " << child.text()
+           << "; a running server mends that\n";
   }
   void edge_stray(const store::Edge& edge) override {
-    line() << "the catalog has " << edge.child.text() << " needed by " << edge.parent.text() << ", which " << edge.repository.route << "/"
-           << edge.repository.repository << " does not have; a running server mends that\n";
+    line() << "the catalog has " << edge.child.text() << " needed by " << edge.parent.text() << ", which "
+           << edge.repository.route << "/" << edge.repository.repository
+           << " does not have; a running server mends that\n";
   }
-  void malformed(const Error& error) override { line() << "a record of the catalog: " << error.message << "\n"; }
+  void malformed(const Error& error) override {
+    line() << "a record of the catalog: " << error.message << "\n";
+  }
 
   void print(const UsedBlob& blob, const Error& error) {
     const bool comes_again = mirrors_.contains(blob.record.route);
-    print(blob.digest, error.message + " (route " + blob.record.route + (comes_again ? "; a running server drops it and fetches it again)" : ")"));
+    print(blob.digest, error.message + " (route " + blob.record.route +
+                           (comes_again ? "; a running server drops it and fetches it again)" : ")"));
   }
   void print(const Digest& digest, const std::string& what) {
     if (!named_.insert(digest).second) return;
     const auto affected = store::affected_by(catalog_, digest, kTagsNamedMax);
-    line() << digest.text() << ": " << what << "; breaks " << (affected ? affected->text() : affected.error().message) << "\n";
+    line() << digest.text() << ": " << what << "; breaks "
+           << (affected ? affected->text() : affected.error().message) << "\n";
   }
   std::ostream& line() {
     ++broken_;
@@ -91,7 +100,10 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
   if (auto found = disk.stat(config.data / "catalog"); !found) return failure(found.error());
   const auto lock = store::FolderLock::take(config.data);
   if (!lock && lock.error().kind == Error::Kind::conflict) {
-    return failure(lock.error().kind, lock.error().message + ": it looks at everything by itself, and says what is broken as breakwater_integrity_broken");
+    return failure(
+        lock.error().kind,
+        lock.error().message +
+            ": it looks at everything by itself, and says what is broken as breakwater_integrity_broken");
   }
   if (!lock) return failure(lock.error());
   const auto catalog = store::Catalog::open_to_read(config.data / "catalog", kCatalogCacheBytes);

@@ -22,7 +22,9 @@ constexpr int kClientLeft = 499;
 
 bool is_read(std::string_view method) { return method == "GET" || method == "HEAD"; }
 
-bool is_lower_hex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
+bool is_lower_hex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
 
 // The trace id of "00-<32 hex>-<16 hex>-<2 hex>" (W3C Trace Context), or "".
 std::string_view trace_of_parent(std::string_view value) {
@@ -34,7 +36,8 @@ std::string_view trace_of_parent(std::string_view value) {
 
 bool is_trace(std::string_view text) {
   if (text.empty() || text.size() > kTraceBytesMax) return false;
-  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == std::string_view::npos;
+  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+         std::string_view::npos;
 }
 
 std::string hex_of(uint64_t value) {
@@ -48,7 +51,8 @@ bool is_logged_parameter(std::string_view key) { return key == "ns" || key == "n
 void append_printable(std::string& text, std::string_view more) {
   for (const char c : more) {
     if (text.size() == kLoggedTargetBytesMax) return;
-    const bool printable = static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7f && c != '"' && c != '\\';
+    const bool printable =
+        static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7f && c != '"' && c != '\\';
     text += printable ? c : '?';
   }
 }
@@ -78,14 +82,17 @@ std::string loggable(std::string_view target) {
     const auto parameter = rest.substr(1, end == std::string_view::npos ? end : end - 1);
     const size_t equals = parameter.find('=');
     append_printable(text, rest.substr(0, 1));
-    append_printable(text, is_logged_parameter(parameter.substr(0, equals)) ? parameter : parameter.substr(0, equals));
-    if (equals != std::string_view::npos && !is_logged_parameter(parameter.substr(0, equals))) append_printable(text, "=-");
+    append_printable(
+        text, is_logged_parameter(parameter.substr(0, equals)) ? parameter : parameter.substr(0, equals));
+    if (equals != std::string_view::npos && !is_logged_parameter(parameter.substr(0, equals)))
+      append_printable(text, "=-");
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end);
   }
   return text;
 }
 
-// The access line and the count of one request, written when it ends, however it ends: its Task's frame holds this.
+// The access line and the count of one request, written when it ends, however it ends: its Task's frame holds
+// this.
 class Router::Access {
  public:
   Access(Router& router, const proxy::Exchange& exchange, const RequestContext& context)
@@ -98,7 +105,8 @@ class Router::Access {
     --router_.requests_running_;
     const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun_).count();
     const auto& request = exchange_.request();
-    auto& counts = context_.route == router_.settings_.route ? router_.counts_ : router_.metrics_.of(context_.route);
+    auto& counts =
+        context_.route == router_.settings_.route ? router_.counts_ : router_.metrics_.of(context_.route);
     counts.count_request(request.method, status(), context_.cache, seconds, exchange_.bytes_sent());
     log(request, seconds);
   }
@@ -106,7 +114,8 @@ class Router::Access {
   void ended() { ended_ = true; }
 
  private:
-  // A route that ends without a reply is answered 500 by the server; one that is destroyed had nobody to answer any more.
+  // A route that ends without a reply is answered 500 by the server; one that is destroyed had nobody to
+  // answer any more.
   int status() const {
     if (exchange_.started()) return exchange_.status();
     return ended_ || std::uncaught_exceptions() > exceptions_ ? 500 : kClientLeft;
@@ -157,9 +166,12 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   context.route = settings_.route;
   Access access(*this, exchange, context);
   if (requests_running_ > settings_.requests_max) {
-    reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name, context.trace);
+    reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name,
+                context.trace);
   } else if (!settings_.allow.allows(exchange.peer())) {
-    reply_denied(exchange, "the address " + exchange.peer().text + " is not among those that may use this route", context.trace);
+    reply_denied(exchange,
+                 "the address " + exchange.peer().text + " is not among those that may use this route",
+                 context.trace);
   } else {
     co_await dispatch(exchange, context);
   }

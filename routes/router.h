@@ -1,13 +1,16 @@
-// One listener's requests, from the first byte to the access line: each passes these, in order, and then goes to the registry.
+// One listener's requests, from the first byte to the access line: each passes these, in order, and then goes
+// to the registry.
 //
 //   trace   an id for the logs: of `traceparent` or `X-Request-Id` if valid, else random
 //   log     one access line at the end, also when the client left
 //   count   the same, in the metrics
 //   limit   requests_max at once; one more is answered 503
 //   allow   by address; 403 DENIED
-//   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown paths 404, malformed ones 400
+//   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown paths 404,
+//   malformed ones 400
 //
-// Belongs to the loop's thread. The Router, and all that it borrows, must outlive the server that it is given to.
+// Belongs to the loop's thread. The Router, and all that it borrows, must outlive the server that it is given
+// to.
 #pragma once
 
 #include <cstdint>
@@ -18,20 +21,12 @@
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
 #include "routes/access/access.h"
-#include "routes/ops/metrics.h"
-#include "routes/oci/oci_path.h"
+#include "routes/oci/registry.h"
 #include "routes/oci/request_context.h"
+#include "routes/ops/metrics.h"
 #include "store/base/log.h"
 
 namespace breakwater::routes {
-
-// What answers when the path means something: a mirror, or the registry of our own.
-class Registry {
- public:
-  virtual ~Registry() = default;
-  // Never called with the kinds base and unknown; with writes only if RouterSettings::writable. `path` and `context` outlive the Task.
-  virtual proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) = 0;
-};
 
 struct RouterSettings {
   std::string route;  // its name: "dockerhub"
@@ -66,7 +61,8 @@ class Router {
 
 // The id that a request brings along, or "".
 std::string_view given_trace(const proxy::Headers& headers);
-// A target for the log: without the values of parameters other than ns, n and last, and of at most 512 printable characters.
+// A target for the log: without the values of parameters other than ns, n and last, and of at most 512
+// printable characters.
 std::string loggable(std::string_view target);
 
 }  // namespace breakwater::routes

@@ -1,6 +1,6 @@
-// The part of Store that backs it up while it is used: first every blob, however long that takes, and those that came meanwhile, until they are
-// few; then, while nothing is removed, the catalog and the last of them. So each blob that the backup's catalog names is in the backup, and removals wait for a
-// moment only.
+// The part of Store that backs it up while it is used: first every blob, however long that takes, and those
+// that came meanwhile, until they are few; then, while nothing is removed, the catalog and the last of them.
+// So each blob that the backup's catalog names is in the backup, and removals wait for a moment only.
 #include <set>
 #include <utility>
 
@@ -32,7 +32,9 @@ Result<Store::BackedUp> Store::back_up(const std::filesystem::path& to, const st
   std::filesystem::path part = whole;
   part += ".incomplete";
   if (disk_.stat(whole)) return failure(Error::Kind::conflict, whole.string() + " is there already");
-  if (disk_.stat(part)) return failure(Error::Kind::conflict, part.string() + " is there, of a backup that did not end: remove it first");
+  if (disk_.stat(part))
+    return failure(Error::Kind::conflict,
+                   part.string() + " is there, of a backup that did not end: remove it first");
 
   Backup backup{Blobs(disk_, part), stop};
   if (auto made = backup.blobs.prepare(); !made) return failure(made.error());
@@ -52,13 +54,17 @@ Result<Store::BackedUp> Store::back_up(const std::filesystem::path& to, const st
   }
   if (auto renamed = disk_.rename(part, whole); !renamed) return failure(renamed.error());
   if (auto synced = disk_.sync_directory(whole.parent_path()); !synced) return failure(synced.error());
-  log_.info("backed_up", {{"to", whole.string()}, {"blobs", static_cast<int64_t>(backup.done.blobs)}, {"bytes", static_cast<int64_t>(backup.done.bytes)}});
+  log_.info("backed_up", {{"to", whole.string()},
+                          {"blobs", static_cast<int64_t>(backup.done.blobs)},
+                          {"bytes", static_cast<int64_t>(backup.done.bytes)}});
   return backup.done;
 }
 
 // Those that are not there yet.
 Result<> Store::give_blobs(Backup& backup) {
-  const auto skip = [this](const Error& error) { log_.error("record_malformed", {{"error", error.message}}); };
+  const auto skip = [this](const Error& error) {
+    log_.error("record_malformed", {{"error", error.message}});
+  };
   for (std::string position;;) {
     const auto some = catalog_->next_blobs(position, kRecordsAtOnce, skip);
     if (!some) return failure(some.error());

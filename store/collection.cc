@@ -1,8 +1,9 @@
 // The part of Store that collects: what nothing refers to any more, and no client relies on, goes.
 //
-// There is no mark phase. Whatever takes a reference away queues a look at what it referred to; a look decides under the locks that those who
-// add references take, so that nothing comes between. What is removed may leave others without reference: they are queued in the same batch.
-// A look stays in the catalog until it has been done, so a stop at any moment loses none.
+// There is no mark phase. Whatever takes a reference away queues a look at what it referred to; a look
+// decides under the locks that those who add references take, so that nothing comes between. What is removed
+// may leave others without reference: they are queued in the same batch. A look stays in the catalog until it
+// has been done, so a stop at any moment loses none.
 #include <algorithm>
 #include <set>
 #include <span>
@@ -19,7 +20,8 @@ constexpr size_t kTagsAtOnce = 2000;
 // While this lives nobody can be told that the digest exists.
 class Removal {
  public:
-  Removal(Leases& leases, const Digest& digest) : leases_(leases), digest_(digest), is_begun_(leases.begin_removal(digest)) {}
+  Removal(Leases& leases, const Digest& digest)
+      : leases_(leases), digest_(digest), is_begun_(leases.begin_removal(digest)) {}
   Removal(const Removal&) = delete;
   Removal& operator=(const Removal&) = delete;
   ~Removal() {
@@ -39,7 +41,8 @@ Result<size_t> Store::collect(size_t looks_max) {
   const std::unique_lock collecting(collecting_, std::try_to_lock);
   if (!collecting) return 0;
   leases_.prune();
-  // What has been done leaves its key behind for a while: a pass walks over those once, not in each of its steps.
+  // What has been done leaves its key behind for a while: a pass walks over those once, not in each of its
+  // steps.
   const auto queued = catalog_->looks(clock_.now(), looks_max, looked_to_);
   if (!queued) return failure(queued.error());
   looked_to_ = queued->size() < looks_max ? std::nullopt : std::optional(queued->back());
@@ -50,7 +53,8 @@ Result<size_t> Store::collect(size_t looks_max) {
     if (!dead) {
       // One that cannot be decided now must not keep the others waiting.
       log_.error("look_failed", {{"digest", look.digest.text()}, {"error", dead.error().message}});
-      if (auto postponed = postpone(look, clock_.now() + settings_.lease); !postponed) return failure(postponed.error());
+      if (auto postponed = postpone(look, clock_.now() + settings_.lease); !postponed)
+        return failure(postponed.error());
     } else if (*dead) {
       trash_.push_back(**std::move(dead));
     }
@@ -59,7 +63,8 @@ Result<size_t> Store::collect(size_t looks_max) {
   return queued->size();
 }
 
-// The first of each digest: it does for all that are due. The others leave the queue before it is done, so that one queued meanwhile stays.
+// The first of each digest: it does for all that are due. The others leave the queue before it is done, so
+// that one queued meanwhile stays.
 Result<std::vector<Look>> Store::drop_repeated(const std::vector<Look>& looks) {
   std::set<Digest> seen;
   std::vector<Look> first;
@@ -72,7 +77,8 @@ Result<std::vector<Look>> Store::drop_repeated(const std::vector<Look>& looks) {
     }
   }
   if (batch.empty()) return first;
-  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written)
+    return failure(written.error());
   return first;
 }
 
@@ -93,7 +99,8 @@ Result<std::optional<Store::Trashed>> Store::look_at(const Look& look, bool room
   if (uses->empty()) leases_.release(look.digest);
   const Removal removal(leases_, look.digest);
   if (!removal.is_begun()) {
-    if (auto postponed = postpone(look, std::max(look.due, leases_.until(look.digest))); !postponed) return failure(postponed.error());
+    if (auto postponed = postpone(look, std::max(look.due, leases_.until(look.digest))); !postponed)
+      return failure(postponed.error());
     return std::nullopt;
   }
   Catalog::Batch batch;
@@ -102,7 +109,8 @@ Result<std::optional<Store::Trashed>> Store::look_at(const Look& look, bool room
   if (!manifests) return failure(manifests.error());
   if (*manifests > 0) {
     // Its next look, which this has queued, finds what is left: links and the file.
-    if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
+    if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written)
+      return failure(written.error());
     collected_manifests_ += *manifests;
     return std::nullopt;
   }
@@ -117,7 +125,8 @@ Result<Store::Uses> Store::uses_of(const Digest& digest) const {
   return Uses{*std::move(links), *std::move(needing)};
 }
 
-// Takes it out of the registries' repositories where it is dead and its time has come by `now`; out of how many.
+// Takes it out of the registries' repositories where it is dead and its time has come by `now`; out of how
+// many.
 Result<size_t> Store::collect_manifests(Catalog::Batch& batch, const Digest& digest, Time now) {
   const auto manifests = catalog_->manifests_of(digest);
   if (!manifests) return failure(manifests.error());
@@ -133,7 +142,8 @@ Result<size_t> Store::collect_manifests(Catalog::Batch& batch, const Digest& dig
     }
     if (auto removed = unrefer(batch, manifest); !removed) return failure(removed.error());
     ++dead;
-    log_.debug("manifest_collected", {{"repository", manifest.repository.repository}, {"digest", digest.text()}});
+    log_.debug("manifest_collected",
+               {{"repository", manifest.repository.repository}, {"digest", digest.text()}});
   }
   return dead;
 }
@@ -152,19 +162,22 @@ Result<bool> Store::is_alive(const NamedManifest& manifest) {
   return subject->has_value();
 }
 
-Result<std::optional<Store::Trashed>> Store::collect_blob(const Digest& digest, const Uses& uses, Catalog::Batch batch) {
+Result<std::optional<Store::Trashed>> Store::collect_blob(const Digest& digest, const Uses& uses,
+                                                          Catalog::Batch batch) {
   const auto users = collect_links(batch, digest, uses);
   if (!users) return failure(users.error());
   const auto record = catalog_->blob(digest, Reach::disk);
   if (!record) return failure(record.error());
   const bool is_ours = *record && (!is_mirror((*record)->route) || (*record)->route.empty());
   if (users->registry || !is_ours) {
-    if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
+    if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written)
+      return failure(written.error());
     return std::nullopt;
   }
   const bool has_room = users->mirror && budget_.shortage(*users->mirror, (*record)->size).route == 0;
   if (has_room) {
-    if (auto given = give_to_mirror(*users->mirror, digest, **record, std::move(batch)); !given) return failure(given.error());
+    if (auto given = give_to_mirror(*users->mirror, digest, **record, std::move(batch)); !given)
+      return failure(given.error());
     return std::nullopt;
   }
   if (auto forgotten = forget_in_mirrors(batch, digest); !forgotten) return failure(forgotten.error());
@@ -205,7 +218,8 @@ Result<Store::Users> Store::collect_links(Catalog::Batch& batch, const Digest& d
 }
 
 // A mirror that may serve it as well takes it over, on its own account.
-Result<> Store::give_to_mirror(const std::string& route, const Digest& digest, const BlobRecord& record, Catalog::Batch batch) {
+Result<> Store::give_to_mirror(const std::string& route, const Digest& digest, const BlobRecord& record,
+                               Catalog::Batch batch) {
   BlobRecord given = record;
   given.route = route;
   batch.put_blob(digest, given, record);
@@ -238,15 +252,19 @@ Result<> Store::empty(const Trashed& trashed) {
 
 const RetentionPolicy& Store::policy_for(const RepositoryKey& repository) const {
   const auto policies = settings_.retention.find(repository.route);
-  return policy_of(policies == settings_.retention.end() ? std::span<const RetentionPolicy>() : policies->second, repository.repository);
+  return policy_of(
+      policies == settings_.retention.end() ? std::span<const RetentionPolicy>() : policies->second,
+      repository.repository);
 }
 
 // Until when a manifest stays that nothing names any more, unless room is needed.
 Time Store::untagged_until(const RepositoryKey& repository, const Digest& digest) const {
-  return std::max(clock_.now() + policy_for(repository).untagged_after.value_or(settings_.lease), leases_.until(digest));
+  return std::max(clock_.now() + policy_for(repository).untagged_after.value_or(settings_.lease),
+                  leases_.until(digest));
 }
 
-// Queues the look at what has no tag from now on. Looks are anybody's, so a promise is noted in the manifest too.
+// Queues the look at what has no tag from now on. Looks are anybody's, so a promise is noted in the manifest
+// too.
 Result<> Store::leave_untagged(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest) {
   const Time until = untagged_until(repository, digest);
   batch.put_look(until, digest);
@@ -296,13 +314,18 @@ Result<size_t> Store::expire_tags(const RepositoryKey& repository, const std::ve
     const auto gone = remove_unchanged(repository, tag.tag);
     if (!gone) return failure(gone.error());
     if (!*gone) continue;
-    log_.info("tag_expired", {{"route", repository.route}, {"repository", repository.repository}, {"tag", tag.tag.tag}, {"reason", tag.reason}});
+    log_.info("tag_expired", {{"route", repository.route},
+                              {"repository", repository.repository},
+                              {"tag", tag.tag.tag},
+                              {"reason", tag.reason}});
     ++collected_tags_;
     ++removed;
   }
   return removed;
 }
 
-Store::Collected Store::collected() const { return {collected_manifests_, collected_blobs_, collected_bytes_, collected_tags_}; }
+Store::Collected Store::collected() const {
+  return {collected_manifests_, collected_blobs_, collected_bytes_, collected_tags_};
+}
 
 }  // namespace breakwater::store

@@ -1,5 +1,5 @@
-// The part of Store that tells the operator why something is kept, and what would go. It changes nothing; beside pushes and collection what it
-// says is true of one moment or the next.
+// The part of Store that tells the operator why something is kept, and what would go. It changes nothing;
+// beside pushes and collection what it says is true of one moment or the next.
 #include <algorithm>
 #include <chrono>
 #include <ctime>
@@ -49,10 +49,13 @@ Result<bool> is_there(const Catalog& catalog, const Digest& digest) {
   return !links->empty() || !manifests->empty();
 }
 
-std::string name_text(const RepositoryKey& repository) { return repository.route + "/" + repository.repository; }
+std::string name_text(const RepositoryKey& repository) {
+  return repository.route + "/" + repository.repository;
+}
 
 // Of these manifests those that the repository has.
-Result<std::set<Digest>> held_of(const Catalog& catalog, const RepositoryKey& repository, const std::set<Digest>& digests) {
+Result<std::set<Digest>> held_of(const Catalog& catalog, const RepositoryKey& repository,
+                                 const std::set<Digest>& digests) {
   std::set<Digest> held;
   for (const Digest& digest : digests) {
     const auto manifest = catalog.manifest(repository, digest, Reach::disk);
@@ -94,12 +97,13 @@ Result<std::vector<std::string>> Store::why(const Digest& digest) {
   Explanation explanation;
   if (*record) {
     const std::string owner = (*record)->route.empty() ? "nobody" : (*record)->route;
-    explanation.add(
-        0, digest.text() + ": " + std::to_string((*record)->size) + " bytes, on the account of " + owner + ", last used " + time_text((*record)->used_at));
+    explanation.add(0, digest.text() + ": " + std::to_string((*record)->size) + " bytes, on the account of " +
+                           owner + ", last used " + time_text((*record)->used_at));
   } else {
     explanation.add(0, digest.text() + ": not stored");
   }
-  if (leases_.until(digest) > clock_.now()) explanation.add(1, "leased until " + time_text(leases_.until(digest)));
+  if (leases_.until(digest) > clock_.now())
+    explanation.add(1, "leased until " + time_text(leases_.until(digest)));
   const auto parents = catalog_->parents(digest);
   if (!parents) return failure(parents.error());
   const auto links = catalog_->links(digest);
@@ -120,8 +124,8 @@ Result<std::vector<std::string>> Store::why(const std::string& name, const std::
     const auto record = catalog_->tag(repository, tag, Reach::disk);
     if (!record) return failure(record.error());
     if (!*record) continue;
-    lines.push_back(name_text(repository) + ":" + tag + " names " + (*record)->digest.text() + ", set " + time_text((*record)->set_at) +
-                    policy_text(repository, tag));
+    lines.push_back(name_text(repository) + ":" + tag + " names " + (*record)->digest.text() + ", set " +
+                    time_text((*record)->set_at) + policy_text(repository, tag));
     auto more = why((*record)->digest);
     if (!more) return more;
     lines.insert(lines.end(), more->begin(), more->end());
@@ -142,7 +146,8 @@ std::string Store::policy_text(const RepositoryKey& repository, const std::strin
 }
 
 // Tags, parents up to their tags, the subject.
-Result<> Store::tell_what_keeps(Explanation& explanation, size_t depth, const RepositoryKey& repository, const Digest& digest) {
+Result<> Store::tell_what_keeps(Explanation& explanation, size_t depth, const RepositoryKey& repository,
+                                const Digest& digest) {
   if (explanation.is_full() || !explanation.told.emplace(repository, digest).second) return {};
   const size_t begun = explanation.lines.size();
   const auto tags = catalog_->tags_of(repository, digest);
@@ -159,9 +164,11 @@ Result<> Store::tell_what_keeps(Explanation& explanation, size_t depth, const Re
   if (!manifest) return failure(manifest.error());
   if (*manifest && (*manifest)->subject) {
     explanation.add(depth, "refers to " + (*manifest)->subject->text());
-    if (auto told = tell_what_keeps(explanation, depth + 1, repository, *(*manifest)->subject); !told) return told;
+    if (auto told = tell_what_keeps(explanation, depth + 1, repository, *(*manifest)->subject); !told)
+      return told;
   }
-  if (leases_.until(digest) > clock_.now() && depth > 2) explanation.add(depth, "leased until " + time_text(leases_.until(digest)));
+  if (leases_.until(digest) > clock_.now() && depth > 2)
+    explanation.add(depth, "leased until " + time_text(leases_.until(digest)));
   if (explanation.lines.size() > begun) return {};
   if (is_mirror(repository.route)) {
     explanation.add(depth, "pulled through the mirror: goes when it is the least recently used");
@@ -170,14 +177,16 @@ Result<> Store::tell_what_keeps(Explanation& explanation, size_t depth, const Re
   const auto due = last_look(*catalog_, digest);
   if (!due) return failure(due.error());
   const Time promised = *manifest ? (*manifest)->kept_until : Time();
-  const Time now = clock_.now(), until = std::max(due->value_or(Time()), promised), leased = leases_.until(digest);
+  const Time now = clock_.now(), until = std::max(due->value_or(Time()), promised),
+             leased = leases_.until(digest);
   const bool is_kept = *manifest && policy_for(repository).untagged_after && until > std::max(now, leased);
   if (is_kept) {
     explanation.add(depth, "nothing names it: untagged_after keeps it until " + time_text(until));
   } else if (leased > now) {
     explanation.add(depth, "nothing but a lease keeps it");
   } else {
-    explanation.add(depth, "nothing keeps it: it goes " + (until > now ? "after " + time_text(until) : std::string("now")));
+    explanation.add(depth, "nothing keeps it: it goes " +
+                               (until > now ? "after " + time_text(until) : std::string("now")));
   }
   return {};
 }
@@ -189,12 +198,15 @@ Result<std::vector<std::string>> Store::plan() {
   for (std::string& line : explanation.later) explanation.add(0, std::move(line));
   for (const auto& [route, use] : budget_.routes()) {
     const uint64_t over = is_mirror(route) ? budget_.shortage(route, 0).route : 0;
-    if (over > 0) explanation.add(0, "if room is needed: " + std::to_string(over) + " bytes of the mirror " + route + ", which is over its bound");
+    if (over > 0)
+      explanation.add(0, "if room is needed: " + std::to_string(over) + " bytes of the mirror " + route +
+                             ", which is over its bound");
     if (is_mirror(route)) continue;
     const auto tags = cache_tags(route);
     if (!tags) return failure(tags.error());
     for (const CacheTag& tag : *tags) {
-      explanation.add(0, "if room is needed: " + name_text(tag.repository) + ":" + tag.tag + " (cache, last used " + time_text(tag.used_at) + ")");
+      explanation.add(0, "if room is needed: " + name_text(tag.repository) + ":" + tag.tag +
+                             " (cache, last used " + time_text(tag.used_at) + ")");
     }
   }
   if (explanation.lines.empty()) explanation.add(0, "nothing would go");
@@ -215,14 +227,16 @@ Result<> Store::tell_expired(Explanation& explanation) {
         const auto subjects = held_of(*catalog_, {route, name}, subjects_of(policy, *tags));
         if (!subjects) return failure(subjects.error());
         for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, clock_.now())) {
-          explanation.add(0, "now: " + name_text({route, name}) + ":" + tag.tag.tag + " (" + tag.reason + ") and what only it needs");
+          explanation.add(0, "now: " + name_text({route, name}) + ":" + tag.tag.tag + " (" + tag.reason +
+                                 ") and what only it needs");
         }
         // If no push comes before that.
         for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, Time::max())) {
           const Time when = tag.tag.record.set_at + policy.keep_for.value_or(Time::duration());
           if (when <= clock_.now()) continue;
-          explanation.add_later("after " + time_text(when) + ": " + name_text({route, name}) + ":" + tag.tag.tag + " (keep_for, pushed " +
-                                time_text(tag.tag.record.set_at) + ") and what only it needs");
+          explanation.add_later("after " + time_text(when) + ": " + name_text({route, name}) + ":" +
+                                tag.tag.tag + " (keep_for, pushed " + time_text(tag.tag.record.set_at) +
+                                ") and what only it needs");
         }
       }
       last = names->back();

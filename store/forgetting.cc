@@ -46,7 +46,8 @@ Result<> Store::forget_record(const Digest& digest, const std::optional<BlobReco
   return catalog_->write(std::move(batch), Durability::buffered);
 }
 
-// A mirror asks upstream again; a registry's manifest or link is a promise. Left behind, links would outnumber what is stored.
+// A mirror asks upstream again; a registry's manifest or link is a promise. Left behind, links would
+// outnumber what is stored.
 Result<> Store::forget_in_mirrors(Catalog::Batch& batch, const Digest& digest) {
   const auto manifests = catalog_->manifests_of(digest);
   if (!manifests) return failure(manifests.error());
@@ -62,7 +63,8 @@ Result<> Store::forget_in_mirrors(Catalog::Batch& batch, const Digest& digest) {
   return {};
 }
 
-// Takes a manifest out of its repository, with its tags. What it has needed may be dead now, and what refers to it, and it itself.
+// Takes a manifest out of its repository, with its tags. What it has needed may be dead now, and what refers
+// to it, and it itself.
 Result<> Store::unrefer(Catalog::Batch& batch, const NamedManifest& manifest) {
   const RepositoryKey& repository = manifest.repository;
   batch.remove_manifest(repository, manifest.digest);

@@ -1,4 +1,5 @@
-// The part of Store that tells clients of a registry what it has, and keeps it for as long as they may rely on that.
+// The part of Store that tells clients of a registry what it has, and keeps it for as long as they may rely
+// on that.
 #include <algorithm>
 #include <utility>
 
@@ -7,7 +8,8 @@
 namespace breakwater::store {
 
 // Empty if it is just being collected, and waiting for that would block.
-std::optional<Leases::Ticket> Store::take_lease(const RepositoryKey& repository, const Digest& digest, Leases::Kind kind, Reach reach) {
+std::optional<Leases::Ticket> Store::take_lease(const RepositoryKey& repository, const Digest& digest,
+                                                Leases::Kind kind, Reach reach) {
   auto ticket = leases_.take(digest, kind, repository);
   while (!ticket && reach == Reach::disk) {
     // Whoever removes it holds this.
@@ -17,13 +19,15 @@ std::optional<Leases::Ticket> Store::take_lease(const RepositoryKey& repository,
   return ticket;
 }
 
-Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach, Leases::Kind lease) {
+Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& digest, Reach reach,
+                              Leases::Kind lease) {
   const auto ticket = take_lease(repository, digest, lease, reach);
   if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
   const auto find = [&]() -> Result<Blob> {
     const auto served = may_serve(repository, digest, reach);
     if (!served) return failure(served.error());
-    if (!*served) return failure(Error::Kind::not_found, repository.repository + " has no blob " + digest.text());
+    if (!*served)
+      return failure(Error::Kind::not_found, repository.repository + " has no blob " + digest.text());
     return reach == Reach::memory ? open_blob_if_warm(digest) : open_blob(digest);
   };
   auto blob = find();
@@ -32,11 +36,13 @@ Result<Blob> Store::hold_blob(const RepositoryKey& repository, const Digest& dig
   return blob;
 }
 
-Result<Store::HeldManifest> Store::hold_manifest(const RepositoryKey& repository, const Digest& digest, Reach reach, Leases::Kind lease) {
+Result<Store::HeldManifest> Store::hold_manifest(const RepositoryKey& repository, const Digest& digest,
+                                                 Reach reach, Leases::Kind lease) {
   const auto ticket = take_lease(repository, digest, lease, reach);
   if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
   const auto record = catalog_->manifest(repository, digest, reach);
-  // Its bytes may be lost, and then nobody must be told that it is there: a client that has it pushes it anew.
+  // Its bytes may be lost, and then nobody must be told that it is there: a client that has it pushes it
+  // anew.
   const auto blob = record && *record ? catalog_->blob(digest, reach) : Result<std::optional<BlobRecord>>();
   if (record && *record && blob && *blob) {
     note_use(digest);
@@ -48,7 +54,8 @@ Result<Store::HeldManifest> Store::hold_manifest(const RepositoryKey& repository
   return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
 }
 
-Result<Store::HeldManifest> Store::hold_tag(const RepositoryKey& repository, const std::string& tag, Reach reach, Leases::Kind lease) {
+Result<Store::HeldManifest> Store::hold_tag(const RepositoryKey& repository, const std::string& tag,
+                                            Reach reach, Leases::Kind lease) {
   std::optional<Digest> looked_for;
   for (;;) {
     const auto record = catalog_->tag(repository, tag, reach);
@@ -87,7 +94,8 @@ Result<bool> Store::link_from(const RepositoryKey& to, const std::string& from, 
   Catalog::Batch batch;
   batch.put_link(digest, to, {now});
   batch.put_look(now + settings_.lease, digest);
-  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written)
+    return failure(written.error());
   return true;
 }
 
@@ -96,7 +104,8 @@ Result<bool> Store::may_serve_any(const std::string& route, const std::string& n
   if (!name.empty()) return may_serve({route, name}, digest, Reach::disk);
   const auto links = catalog_->links(digest);
   if (!links) return failure(links.error());
-  return std::any_of(links->begin(), links->end(), [&](const RepositoryKey& repository) { return repository.route == route; });
+  return std::any_of(links->begin(), links->end(),
+                     [&](const RepositoryKey& repository) { return repository.route == route; });
 }
 
 }  // namespace breakwater::store

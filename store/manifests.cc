@@ -1,4 +1,5 @@
-// The part of Store that takes manifests in: first their bytes, then in one batch what they refer to and what refers to them.
+// The part of Store that takes manifests in: first their bytes, then in one batch what they refer to and what
+// refers to them.
 #include <algorithm>
 #include <utility>
 
@@ -18,17 +19,19 @@ struct Store::Put {
   std::vector<Digest> missing = {};   // those
 };
 
-Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
-                             const std::string& tag, Durability durability) {
+Result<> Store::put_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes,
+                             const ManifestContent& content, const std::string& tag, Durability durability) {
   std::vector<std::string> tags;
   if (!tag.empty()) tags.push_back(tag);
   Put one{repository, digest, bytes, content, tags};
   return put(one, durability);
 }
 
-Result<std::vector<Digest>> Store::push_manifest(const RepositoryKey& repository, const Digest& digest, std::string_view bytes, const ManifestContent& content,
+Result<std::vector<Digest>> Store::push_manifest(const RepositoryKey& repository, const Digest& digest,
+                                                 std::string_view bytes, const ManifestContent& content,
                                                  const std::vector<std::string>& tags) {
-  // Asked before anything is stored, and so that the answer under the lock comes from memory. What has lost its file is not there.
+  // Asked before anything is stored, and so that the answer under the lock comes from memory. What has lost
+  // its file is not there.
   for (const ManifestContent::Child& child : content.children) {
     const auto blob = open_blob(child.digest);
     if (!blob && blob.error().kind != Error::Kind::not_found) return failure(blob.error());
@@ -42,7 +45,8 @@ Result<std::vector<Digest>> Store::push_manifest(const RepositoryKey& repository
 
 Result<> Store::put(Put& put, Durability durability) {
   if (digest_of(put.digest.algorithm(), put.bytes) != put.digest) {
-    return failure(Error::Kind::corrupt, "a manifest of " + std::to_string(put.bytes.size()) + " bytes is not " + put.digest.text());
+    return failure(Error::Kind::corrupt, "a manifest of " + std::to_string(put.bytes.size()) +
+                                             " bytes is not " + put.digest.text());
   }
   {
     std::unique_lock lock(change_of(put.digest));
@@ -115,9 +119,11 @@ Result<> Store::refer(Put& put) {
   Catalog::Batch batch;
   batch.put_manifest(repository, put.digest, record);
   batch.put_link(put.digest, repository, {now});
-  for (const ManifestContent::Child& child : put.content.children) batch.put_edge(child.digest, repository, put.digest, child.edge);
+  for (const ManifestContent::Child& child : put.content.children)
+    batch.put_edge(child.digest, repository, put.digest, child.edge);
   std::vector<Digest> welcome;
-  for (const ManifestContent::Child& child : is_pushed ? put.content.welcome : std::vector<ManifestContent::Child>()) {
+  for (const ManifestContent::Child& child :
+       is_pushed ? put.content.welcome : std::vector<ManifestContent::Child>()) {
     const auto held = has(repository, child.digest);
     if (!held) return failure(held.error());
     if (!*held) continue;
@@ -127,15 +133,18 @@ Result<> Store::refer(Put& put) {
   // Of the same bytes a type of another kind may have another subject, or none.
   if (*known && (*known)->subject) batch.remove_referrer(repository, *(*known)->subject, put.digest);
   if (record.subject && !put.content.referrer_descriptor.empty()) {
-    batch.put_referrer(repository, *record.subject, put.digest, {put.content.referrer_descriptor, record.artifact_type});
+    batch.put_referrer(repository, *record.subject, put.digest,
+                       {put.content.referrer_descriptor, record.artifact_type});
   }
   for (const std::string& tag : put.tags) {
     if (auto added = add_tag(batch, repository, tag, put.digest, record.media_type); !added) return added;
   }
-  // That was for the case that it does not come so far. Whatever takes a tag from it, or has none for it now, queues one that is due in its time.
+  // That was for the case that it does not come so far. Whatever takes a tag from it, or has none for it now,
+  // queues one that is due in its time.
   if (put.look_due) batch.remove_look(*put.look_due, put.digest);
   if (is_untagged) batch.put_look(kept_until, put.digest);
-  // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its subject.
+  // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its
+  // subject.
   if (is_untagged) (void)leases_.take(put.digest, Leases::Kind::delivered, repository);
   if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return written;
   // One that was here has had its deliveries: those of now are for others.
@@ -145,8 +154,10 @@ Result<> Store::refer(Put& put) {
   return {};
 }
 
-// What the tag named before may be dead now. A push sets a tag anew, also to what it named: it is the newest then.
-Result<> Store::add_tag(Catalog::Batch& batch, const RepositoryKey& repository, const std::string& tag, const Digest& digest, const std::string& media_type) {
+// What the tag named before may be dead now. A push sets a tag anew, also to what it named: it is the newest
+// then.
+Result<> Store::add_tag(Catalog::Batch& batch, const RepositoryKey& repository, const std::string& tag,
+                        const Digest& digest, const std::string& media_type) {
   const auto before = catalog_->tag(repository, tag, Reach::disk);
   if (!before) return failure(before.error());
   const Time now = clock_.now();
@@ -161,7 +172,8 @@ Result<> Store::add_tag(Catalog::Batch& batch, const RepositoryKey& repository, 
   return {};
 }
 
-Result<std::vector<Digest>> Store::missing_children(const RepositoryKey& repository, const ManifestContent& content) {
+Result<std::vector<Digest>> Store::missing_children(const RepositoryKey& repository,
+                                                    const ManifestContent& content) {
   std::vector<Digest> missing;
   for (const ManifestContent::Child& child : content.children) {
     const auto held = has(repository, child.digest);
@@ -180,11 +192,14 @@ Result<bool> Store::has(const RepositoryKey& repository, const Digest& child) {
   return record->has_value();
 }
 
-Result<> Store::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record, Durability durability) {
+Result<> Store::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record,
+                        Durability durability) {
   const std::lock_guard references(references_);
   const auto manifest = catalog_->manifest(repository, record.digest, Reach::disk);
   if (!manifest) return failure(manifest.error());
-  if (!*manifest) return failure(Error::Kind::not_found, repository.repository + " has no manifest " + record.digest.text());
+  if (!*manifest)
+    return failure(Error::Kind::not_found,
+                   repository.repository + " has no manifest " + record.digest.text());
   const auto before = catalog_->tag(repository, tag, Reach::disk);
   if (!before) return failure(before.error());
   Catalog::Batch batch;
@@ -195,7 +210,8 @@ Result<> Store::put_tag(const RepositoryKey& repository, const std::string& tag,
 Result<std::string> Store::manifest_bytes(const RepositoryKey& repository, const Digest& digest) {
   const auto record = catalog_->manifest(repository, digest, Reach::disk);
   if (!record) return failure(record.error());
-  if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
+  if (!*record)
+    return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
   const auto blob = open_blob(digest);
   if (!blob) return failure(blob.error());
   auto bytes = read_blob(*blob);
@@ -208,7 +224,8 @@ Result<std::string> Store::manifest_bytes(const RepositoryKey& repository, const
     if (again && bytes && digest_of(digest.algorithm(), *bytes) == digest) return bytes;
     log_.error("blob_corrupt", {{"digest", digest.text()}});
     if (auto forgotten = forget_locked(digest); !forgotten) return failure(forgotten.error());
-    return failure(Error::Kind::corrupt, "the stored manifest " + digest.text() + " does not match its digest any more");
+    return failure(Error::Kind::corrupt,
+                   "the stored manifest " + digest.text() + " does not match its digest any more");
   }
   note_use(digest);
   return bytes;

@@ -45,7 +45,8 @@ Result<bool> Store::note_unnamed(const TagOf& tag) {
   return note_broken({Broken::Thing::Kind::unnamed, tag.record.digest, tag, {}});
 }
 
-Result<bool> Store::mend_edge(const RepositoryKey& repository, const Digest& parent, const Digest& child, const EdgeRecord& edge) {
+Result<bool> Store::mend_edge(const RepositoryKey& repository, const Digest& parent, const Digest& child,
+                              const EdgeRecord& edge) {
   const std::lock_guard references(references_);
   const auto manifest = catalog_->manifest(repository, parent, Reach::disk);
   if (!manifest) return failure(manifest.error());
@@ -55,8 +56,12 @@ Result<bool> Store::mend_edge(const RepositoryKey& repository, const Digest& par
   if (std::find(known->begin(), known->end(), child) != known->end()) return false;
   Catalog::Batch batch;
   batch.put_edge(child, repository, parent, edge);
-  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
-  log_.error("edge_mended", {{"route", repository.route}, {"repository", repository.repository}, {"parent", parent.text()}, {"child", child.text()}});
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written)
+    return failure(written.error());
+  log_.error("edge_mended", {{"route", repository.route},
+                             {"repository", repository.repository},
+                             {"parent", parent.text()},
+                             {"child", child.text()}});
   return true;
 }
 
@@ -68,9 +73,12 @@ Result<bool> Store::drop_stray(const Edge& edge) {
   Catalog::Batch batch;
   batch.remove_edge(edge.child, edge.repository, edge.parent);
   look_soon(batch, edge.repository, edge.child);
-  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written) return failure(written.error());
-  log_.error("edge_dropped",
-             {{"route", edge.repository.route}, {"repository", edge.repository.repository}, {"parent", edge.parent.text()}, {"child", edge.child.text()}});
+  if (auto written = catalog_->write(std::move(batch), Durability::buffered); !written)
+    return failure(written.error());
+  log_.error("edge_dropped", {{"route", edge.repository.route},
+                              {"repository", edge.repository.repository},
+                              {"parent", edge.parent.text()},
+                              {"child", edge.child.text()}});
   return true;
 }
 
@@ -93,8 +101,10 @@ Result<bool> Store::is_missed(const Digest& digest) {
   if (!manifests) return failure(manifests.error());
   const auto parents = catalog_->parents(digest);
   if (!parents) return failure(parents.error());
-  return std::any_of(manifests->begin(), manifests->end(), [&](const NamedManifest& manifest) { return !is_mirror(manifest.repository.route); }) ||
-         std::any_of(parents->begin(), parents->end(), [&](const Parent& parent) { return !is_mirror(parent.repository.route); });
+  return std::any_of(manifests->begin(), manifests->end(),
+                     [&](const NamedManifest& manifest) { return !is_mirror(manifest.repository.route); }) ||
+         std::any_of(parents->begin(), parents->end(),
+                     [&](const Parent& parent) { return !is_mirror(parent.repository.route); });
 }
 
 Result<bool> Store::is_unnamed(const TagOf& tag) {
@@ -125,15 +135,19 @@ Result<bool> Store::note_broken(Broken::Thing thing) {
   std::erase_if(affected->routes, [this](const std::string& route) { return is_mirror(route); });
   thing.routes = std::move(affected->routes);
   if (!broken_.add(thing)) return false;
-  const char* what = thing.kind == Broken::Thing::Kind::unreadable ? "the disk cannot read it" : "it is not there any more";
+  const char* what =
+      thing.kind == Broken::Thing::Kind::unreadable ? "the disk cannot read it" : "it is not there any more";
   log_.error("broken", {{"digest", thing.digest.text()}, {"what", what}, {"breaks", affected->text()}});
   return true;
 }
 
-void Store::note_readable(const Digest& digest) { broken_.remove({Broken::Thing::Kind::unreadable, digest, std::nullopt, {}}); }
+void Store::note_readable(const Digest& digest) {
+  broken_.remove({Broken::Thing::Kind::unreadable, digest, std::nullopt, {}});
+}
 
 void Store::note_malformed(const std::set<std::string>& records) {
-  for (const std::string& record : broken_.set_malformed(records)) log_.error("broken", {{"what", "a record of the catalog"}, {"error", record}});
+  for (const std::string& record : broken_.set_malformed(records))
+    log_.error("broken", {{"what", "a record of the catalog"}, {"error", record}});
 }
 
 }  // namespace breakwater::store

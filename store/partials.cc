@@ -1,17 +1,23 @@
-// The part of Store that knows partial files: who is at work on them, and on whose account they are while nobody is.
+// The part of Store that knows partial files: who is at work on them, and on whose account they are while
+// nobody is.
 #include <utility>
 
 #include "store/store.h"
 
 namespace breakwater::store {
 
-std::string Store::fill_id(const Digest& digest) { return "fill-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
-
-Store::ReceivedPartial::~ReceivedPartial() {
-  if (writer) store_.keep_partial(route_, std::move(writer), reservation, is_spare ? PartialEnd::spare : PartialEnd::keep);
+std::string Store::fill_id(const Digest& digest) {
+  return "fill-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex();
 }
 
-Result<Store::ReceivedPartial> Store::receive(const std::string& route, const std::string& id, Algorithm algorithm) {
+Store::ReceivedPartial::~ReceivedPartial() {
+  if (writer)
+    store_.keep_partial(route_, std::move(writer), reservation,
+                        is_spare ? PartialEnd::spare : PartialEnd::keep);
+}
+
+Result<Store::ReceivedPartial> Store::receive(const std::string& route, const std::string& id,
+                                              Algorithm algorithm) {
   if (auto noted = note_fill(route, id, algorithm); !noted) return failure(noted.error());
   bool is_spare = false;
   auto reservation = claim(route, id, is_spare);
@@ -47,7 +53,8 @@ Result<Reservation> Store::claim(const std::string& route, const std::string& id
     is_spare = idle.is_spare;
     idle_partials_.erase(found);
   }
-  if (idle.route != route && budget_.shortage(route, idle.bytes).route > 0) (void)make_room(route, idle.bytes);
+  if (idle.route != route && budget_.shortage(route, idle.bytes).route > 0)
+    (void)make_room(route, idle.bytes);
   auto reservation = budget_.reclaim(idle.route, route, idle.bytes);
   if (!reservation) {
     const std::lock_guard lock(partials_mutex_);
@@ -70,7 +77,8 @@ Result<> Store::note_fill(const std::string& route, const std::string& id, Algor
 void Store::end_partial(ReceivedPartial partial, PartialEnd end) {
   if (!partial.writer) return;
   const std::string id = partial.writer->id();
-  if (end != PartialEnd::discard) return keep_partial(partial.route_, std::move(partial.writer), partial.reservation, end);
+  if (end != PartialEnd::discard)
+    return keep_partial(partial.route_, std::move(partial.writer), partial.reservation, end);
   partial.writer->discard();
   forget_upload(id);
 }
@@ -89,7 +97,8 @@ Result<> Store::drop_partial(const std::string& id) {
   return {};
 }
 
-void Store::keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation, PartialEnd end) {
+void Store::keep_partial(const std::string& route, std::unique_ptr<BlobWriter> writer,
+                         Reservation& reservation, PartialEnd end) {
   if (!writer->is_partial()) return;
   const uint64_t written = writer->written();
   if (written == 0 || writer->is_lost()) {

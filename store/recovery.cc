@@ -1,10 +1,12 @@
 // The part of Store that runs once, in open(): it brings catalog, budget and files into step.
 //
-// After a clean stop the catalog is believed. After any other the names of the files are held against it: a record without its file goes; a
-// file without a record was renamed into place, so it had been verified and synced, and is adopted. Only a small file is hashed again for
-// that, which costs nothing beside the seek. Half a million names are a second's work and one folder of them is in memory at a time; to ask each
-// file for its size would take a spinning disk an hour, and whoever opens a blob asks (Blobs::open). Whether everything that is referred to
-// is there is for the scrub to find out, which begins with that after such a stop (scrub.h): nobody waits for it.
+// After a clean stop the catalog is believed. After any other the names of the files are held against it: a
+// record without its file goes; a file without a record was renamed into place, so it had been verified and
+// synced, and is adopted. Only a small file is hashed again for that, which costs nothing beside the seek.
+// Half a million names are a second's work and one folder of them is in memory at a time; to ask each file
+// for its size would take a spinning disk an hour, and whoever opens a blob asks (Blobs::open). Whether
+// everything that is referred to is there is for the scrub to find out, which begins with that after such a
+// stop (scrub.h): nobody waits for it.
 #include <utility>
 
 #include "store/store.h"
@@ -36,8 +38,10 @@ Result<> Store::recover() {
   const auto marked = take_clean_mark();
   if (!marked) return failure(marked.error());
   recovered_.was_clean = *clean && *marked;
-  // From here on the catalog may be ahead of its marks, so they went first; of the second a full disk may not take that.
-  if (auto unmarked = catalog_->set_clean(false); !unmarked && unmarked.error().kind != Error::Kind::full) return unmarked;
+  // From here on the catalog may be ahead of its marks, so they went first; of the second a full disk may not
+  // take that.
+  if (auto unmarked = catalog_->set_clean(false); !unmarked && unmarked.error().kind != Error::Kind::full)
+    return unmarked;
   recover_leases();
   if (auto emptied = recover_trash(); !emptied) return emptied;
   if (auto counted = recovered_.was_clean ? count_blobs() : reconcile_blobs(); !counted) return counted;
@@ -81,7 +85,8 @@ void Store::count_blob(const BlobRecord& record) {
 Result<> Store::reconcile_blobs() {
   for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
     for (unsigned first = 0; first < 256; ++first) {
-      if (auto reconciled = reconcile_folder(algorithm, static_cast<uint8_t>(first)); !reconciled) return reconciled;
+      if (auto reconciled = reconcile_folder(algorithm, static_cast<uint8_t>(first)); !reconciled)
+        return reconciled;
     }
   }
   return {};
@@ -89,7 +94,9 @@ Result<> Store::reconcile_blobs() {
 
 Result<> Store::reconcile_folder(Algorithm algorithm, uint8_t first) {
   // A record that cannot be understood is none: its file is adopted.
-  const auto skip = [this](const Error& error) { log_.error("record_malformed", {{"error", error.message}}); };
+  const auto skip = [this](const Error& error) {
+    log_.error("record_malformed", {{"error", error.message}});
+  };
   const auto records = catalog_->blobs_in(algorithm, first, skip);
   if (!records) return failure(records.error());
   const auto files = blobs_.list(algorithm, first);
@@ -111,7 +118,9 @@ Result<> Store::reconcile_folder(Algorithm algorithm, uint8_t first) {
 
 // It was counted before it was known to be lost, because forgetting gives back what was counted.
 Result<> Store::drop_lost(const UsedBlob& blob) {
-  log_.error("blob_lost", {{"digest", blob.digest.text()}, {"route", blob.record.route}, {"bytes", number(blob.record.size)}});
+  log_.error(
+      "blob_lost",
+      {{"digest", blob.digest.text()}, {"route", blob.record.route}, {"bytes", number(blob.record.size)}});
   --recovered_.blobs;
   recovered_.bytes -= blob.record.size;
   ++recovered_.records_dropped;

@@ -1,6 +1,7 @@
-// The part of Store that makes room with what registries can spare: first what is dead, though its time has not come; then uploads that were
-// refused for want of room, or that nobody has gone on with for the length of a lease; in the end tags that the policy calls cache, least recently used first.
-// What a client was told exists stays for its lease, whatever is needed.
+// The part of Store that makes room with what registries can spare: first what is dead, though its time has
+// not come; then uploads that were refused for want of room, or that nobody has gone on with for the length
+// of a lease; in the end tags that the policy calls cache, least recently used first. What a client was told
+// exists stays for its lease, whatever is needed.
 #include <algorithm>
 #include <utility>
 
@@ -15,7 +16,9 @@ constexpr size_t kPageOfNames = 1000;
 // A lease that ends within this is worth waiting for.
 constexpr auto kWorthWaitingFor = std::chrono::seconds(10);
 
-int64_t seconds_until(Time when, Time now) { return std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(when - now).count()); }
+int64_t seconds_until(Time when, Time now) {
+  return std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(when - now).count());
+}
 
 }  // namespace
 
@@ -33,13 +36,16 @@ Result<> Store::collect_for_room(const std::string& route, uint64_t size) {
     if (done->removed_any) continue;
     const Time now = clock_.now();
     if (!done->soon || *done->soon - now > kWorthWaitingFor) return {};
-    Error error{Error::Kind::full, "no room in " + route + " for " + std::to_string(size) + " bytes before a lease ends", seconds_until(*done->soon, now)};
+    Error error{Error::Kind::full,
+                "no room in " + route + " for " + std::to_string(size) + " bytes before a lease ends",
+                seconds_until(*done->soon, now)};
     return failure(std::move(error));
   }
   return {};
 }
 
-// Of what a look is at. One that is due in spite of its lease has left a repository: if that was the last, the lease keeps nothing.
+// Of what a look is at. One that is due in spite of its lease has left a repository: if that was the last,
+// the lease keeps nothing.
 Result<Time> Store::leased_until(const Look& look) const {
   const Time now = clock_.now();
   const Time until = leases_.until(look.digest);
@@ -67,7 +73,8 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
       }
       auto dead = until ? look_at(look, true) : failure(until.error());
       if (!dead) {
-        // One that cannot be decided must not keep the others from making room. It stays for collect(), which postpones it.
+        // One that cannot be decided must not keep the others from making room. It stays for collect(), which
+        // postpones it.
         log_.error("look_failed", {{"digest", look.digest.text()}, {"error", dead.error().message}});
         continue;
       }
@@ -85,7 +92,8 @@ Result<Store::LooksDone> Store::look_at_all(const std::string& route, uint64_t s
   return done;
 }
 
-// What pushes have left that found no room themselves, then that broke off a while ago, oldest first: whoever comes back for one begins anew.
+// What pushes have left that found no room themselves, then that broke off a while ago, oldest first: whoever
+// comes back for one begins anew.
 Result<> Store::evict_stale_uploads(const std::string& route, uint64_t size) {
   const Time::duration kept = std::max<Time::duration>(settings_.lease, kUploadKeptAtLeast);
   std::vector<std::pair<Time, std::string>> stale;
@@ -94,7 +102,8 @@ Result<> Store::evict_stale_uploads(const std::string& route, uint64_t size) {
     for (const auto& [id, partial] : idle_partials_) {
       if (partial.route != route) continue;
       if (partial.is_spare) stale.emplace_back(Time(), id);
-      if (!partial.is_spare && clock_.now() - partial.modified >= kept) stale.emplace_back(partial.modified, id);
+      if (!partial.is_spare && clock_.now() - partial.modified >= kept)
+        stale.emplace_back(partial.modified, id);
     }
   }
   std::sort(stale.begin(), stale.end());
@@ -118,7 +127,8 @@ Result<> Store::evict_cache_tags(const std::string& route, uint64_t size) {
     const auto removed = remove_unchanged(tag.repository, {tag.tag, tag.record});
     if (!removed) return failure(removed.error());
     if (!*removed) continue;
-    log_.info("cache_tag_evicted", {{"route", route}, {"repository", tag.repository.repository}, {"tag", tag.tag}});
+    log_.info("cache_tag_evicted",
+              {{"route", route}, {"repository", tag.repository.repository}, {"tag", tag.tag}});
     ++collected_tags_;
     const auto collected = collect_for_room(route, wanted);
     if (!collected && !has_room(route, size)) return collected;
@@ -147,7 +157,8 @@ Result<std::vector<Store::CacheTag>> Store::cache_tags(const std::string& route)
       }
     }
   }
-  std::stable_sort(found.begin(), found.end(), [](const CacheTag& a, const CacheTag& b) { return a.used_at < b.used_at; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const CacheTag& a, const CacheTag& b) { return a.used_at < b.used_at; });
   return found;
 }
 

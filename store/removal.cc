@@ -22,12 +22,14 @@ Result<> Store::remove_tag(const RepositoryKey& repository, const std::string& t
   return catalog_->sync();
 }
 
-// False if it was pushed again since it was read as `tag`: then it is another promise. Not synced: if the power goes, it is decided again.
+// False if it was pushed again since it was read as `tag`: then it is another promise. Not synced: if the
+// power goes, it is decided again.
 Result<bool> Store::remove_unchanged(const RepositoryKey& repository, const NamedTag& tag) {
   const std::lock_guard references(references_);
   const auto record = catalog_->tag(repository, tag.tag, Reach::disk);
   if (!record) return failure(record.error());
-  if (!*record || (*record)->digest != tag.record.digest || (*record)->set_at != tag.record.set_at) return false;
+  if (!*record || (*record)->digest != tag.record.digest || (*record)->set_at != tag.record.set_at)
+    return false;
   if (auto removed = drop_tag(repository, tag); !removed) return failure(removed.error());
   return true;
 }
@@ -47,7 +49,8 @@ Result<> Store::remove_manifest(const RepositoryKey& repository, const Digest& d
     const std::lock_guard references(references_);
     const auto record = catalog_->manifest(repository, digest, Reach::disk);
     if (!record) return failure(record.error());
-    if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
+    if (!*record)
+      return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
     if (auto free = check_unneeded(repository, digest); !free) return free;
     Catalog::Batch batch;
     if (auto removed = unrefer(batch, {repository, digest, **record}); !removed) return removed;
@@ -61,10 +64,12 @@ Result<> Store::remove_blob(const RepositoryKey& repository, const Digest& diges
     const std::lock_guard references(references_);
     const auto link = catalog_->link(digest, repository, Reach::disk);
     if (!link) return failure(link.error());
-    if (!*link) return failure(Error::Kind::not_found, repository.repository + " has no blob " + digest.text());
+    if (!*link)
+      return failure(Error::Kind::not_found, repository.repository + " has no blob " + digest.text());
     const auto manifest = catalog_->manifest(repository, digest, Reach::disk);
     if (!manifest) return failure(manifest.error());
-    if (*manifest) return failure(Error::Kind::conflict, digest.text() + " is a manifest of " + repository.repository);
+    if (*manifest)
+      return failure(Error::Kind::conflict, digest.text() + " is a manifest of " + repository.repository);
     if (auto free = check_unneeded(repository, digest); !free) return free;
     Catalog::Batch batch;
     batch.remove_link(digest, repository);
@@ -82,11 +87,13 @@ Result<> Store::check_unneeded(const RepositoryKey& repository, const Digest& di
   const auto tags = catalog_->tags_of(repository, (*parent)->parent);
   if (!tags) return failure(tags.error());
   std::string message = digest.text() + " is needed by the manifest " + (*parent)->parent.text();
-  for (size_t i = 0; i < std::min(tags->size(), kTagsNamedMax); ++i) message += (i == 0 ? ", tagged " : ", ") + (*tags)[i];
+  for (size_t i = 0; i < std::min(tags->size(), kTagsNamedMax); ++i)
+    message += (i == 0 ? ", tagged " : ", ") + (*tags)[i];
   return failure(Error::Kind::conflict, message);
 }
 
-// Queues a look at something that has lost a reference: a registry's may be dead now. Mirrors lose what is least recently used instead.
+// Queues a look at something that has lost a reference: a registry's may be dead now. Mirrors lose what is
+// least recently used instead.
 void Store::look_soon(Catalog::Batch& batch, const RepositoryKey& repository, const Digest& digest) {
   if (!is_mirror(repository.route)) batch.put_look(clock_.now(), digest);
 }

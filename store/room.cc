@@ -8,7 +8,8 @@
 namespace breakwater::store {
 namespace {
 
-// Kept free for what no budget counts: the file system's own blocks and the catalog's growth between two measurements. At least:
+// Kept free for what no budget counts: the file system's own blocks and the catalog's growth between two
+// measurements. At least:
 constexpr uint64_t kMarginBytes = 16ULL << 20;
 constexpr uint64_t kMarginOfTotal = 8;  // but never more than this part of a small file system
 
@@ -21,8 +22,8 @@ constexpr size_t kCandidatesMax = kCandidatesAtFirst * 8 * 8 * 8;  // of each ro
 // Each round decides anew, because somebody may have begun to read what was chosen.
 constexpr int kRoundsMax = 12;
 
-// A file that has another name, of a backup maybe, frees nothing when it goes. After so many in a row nothing goes for the disk's own bound
-// until the disk has got back what they held, or a while has passed.
+// A file that has another name, of a backup maybe, frees nothing when it goes. After so many in a row nothing
+// goes for the disk's own bound until the disk has got back what they held, or a while has passed.
 constexpr size_t kInVainMax = 4;
 constexpr auto kInVainPause = std::chrono::hours(1);
 
@@ -32,7 +33,8 @@ Result<Reservation> Store::reserve(const std::string& route, uint64_t size) {
   const std::lock_guard lock(room_);
   measure_disk_bound();
   auto reservation = budget_.reserve(route, size);
-  if (reservation || reservation.error().kind != Error::Kind::full || !can_ever_fit(route, size, 0)) return reservation;
+  if (reservation || reservation.error().kind != Error::Kind::full || !can_ever_fit(route, size, 0))
+    return reservation;
   if (auto made = make_room(route, size); !made) return failure(made.error());
   return budget_.reserve(route, size);
 }
@@ -42,21 +44,23 @@ Result<> Store::grow(Reservation& reservation, const std::string& route, uint64_
   const std::lock_guard lock(room_);
   measure_disk_bound();
   auto grown = reservation.grow(size);
-  if (grown || grown.error().kind != Error::Kind::full || !can_ever_fit(route, size, reservation.held())) return grown;
+  if (grown || grown.error().kind != Error::Kind::full || !can_ever_fit(route, size, reservation.held()))
+    return grown;
   if (auto made = make_room(route, on_disk(size) - reservation.held()); !made) return made;
   return reservation.grow(size);
 }
 
-// Whether it would fit if all else were gone. `held` bytes of it are taken already. If not, nothing need go for it.
+// Whether it would fit if all else were gone. `held` bytes of it are taken already. If not, nothing need go
+// for it.
 bool Store::can_ever_fit(const std::string& route, uint64_t size, uint64_t held) const {
   if (size > kSizeMax || on_disk(size) > budget_.of(route).bytes_max) return false;
   const uint64_t taken = budget_.whole().taken();  // asked first: others may give back some at any moment
   return budget_.shortage(route, on_disk(size) - held).whole <= taken - held;
 }
 
-// What all our files may take before the file system is full is what they take now and what it has left. What they take is asked before
-// what is left, so that bytes written in between only make the bound smaller; and asked again if something was committed or removed in
-// between, which would be counted twice.
+// What all our files may take before the file system is full is what they take now and what it has left. What
+// they take is asked before what is left, so that bytes written in between only make the bound smaller; and
+// asked again if something was committed or removed in between, which would be counted twice.
 void Store::measure_disk_bound() {
   for (int round = 0; round < kRoundsMax; ++round) {
     const uint64_t stored = budget_.whole().stored;
@@ -81,20 +85,23 @@ void Store::enforce_bounds() {
   std::vector<std::string> routes = settings_.mirror_routes;
   routes.emplace_back();
   for (const std::string& route : routes) {
-    if (auto made = make_room(route, 0); !made) log_.warning("bound_not_kept", {{"route", route}, {"error", made.error().message}});
+    if (auto made = make_room(route, 0); !made)
+      log_.warning("bound_not_kept", {{"route", route}, {"error", made.error().message}});
   }
 }
 
 Result<> Store::make_room(const std::string& route, uint64_t size) {
   // A catalog that cannot be written must not keep room from being made.
-  if (auto flushed = flush_uses(); !flushed) log_.warning("uses_not_written", {{"error", flushed.error().message}});
+  if (auto flushed = flush_uses(); !flushed)
+    log_.warning("uses_not_written", {{"error", flushed.error().message}});
   if (has_room(route, size)) return {};
   // What goes for another bound makes no room on the disk either.
   if (size > 0 && frees_nothing() && is_short_of_disk(size)) return is_reached(route, size);
   // Within a mirror's own bound only its own can make room.
   if (auto evicted = evict_mirrored(route, size, Bound::route); !evicted) return evicted;
   if (is_mirror(route) && budget_.shortage(route, size).route > 0) return is_reached(route, size);
-  // What nobody needs goes first. If there is such a thing, and only a short lease keeps it, it is worth waiting for.
+  // What nobody needs goes first. If there is such a thing, and only a short lease keeps it, it is worth
+  // waiting for.
   auto collected = collect_for_room(route, size);
   if (auto evicted = evict_mirrored(route, size, Bound::each); !evicted) return evicted;
   if (!collected && !has_room(route, size)) return collected;
@@ -121,13 +128,16 @@ uint64_t Store::low_water(const std::string& route) const {
 Result<> Store::evict_mirrored(const std::string& route, uint64_t size, Bound bound) {
   // A little more than is needed, so that the next one need not look for room again.
   if (size > 0) {
-    if (auto evicted = evict_until(route, size + low_water(route), bound, EvictionCandidate::Kind::blob); !evicted) return evicted;
+    if (auto evicted = evict_until(route, size + low_water(route), bound, EvictionCandidate::Kind::blob);
+        !evicted)
+      return evicted;
   }
   return evict_until(route, size, bound, EvictionCandidate::Kind::manifest);
 }
 
 // Nothing that goes later than `last`.
-Result<> Store::evict_until(const std::string& route, uint64_t size, Bound bound, EvictionCandidate::Kind last) {
+Result<> Store::evict_until(const std::string& route, uint64_t size, Bound bound,
+                            EvictionCandidate::Kind last) {
   size_t blobs_max = kCandidatesAtFirst;
   std::set<std::string> stuck;  // what could not be removed in this call
   uint64_t unaccounted = 0;     // bytes of those whose files are gone nevertheless
@@ -139,14 +149,16 @@ Result<> Store::evict_until(const std::string& route, uint64_t size, Bound bound
     auto found = evictables(blobs_max);
     if (!found) return failure(found.error());
     for (size_t i = 0; i < found->things.size(); ++i) {
-      if (found->candidates[i].kind > last || stuck.contains(found->things[i].name())) found->candidates[i].pinned = true;
+      if (found->candidates[i].kind > last || stuck.contains(found->things[i].name()))
+        found->candidates[i].pinned = true;
     }
     const auto chosen = choose_evictions(found->candidates, route, needed);
     const bool is_widest = found->complete || blobs_max >= kCandidatesMax;
     if (chosen.empty() && is_widest) break;
     // A manifest goes only when no blob is left that could go instead.
-    const bool has_manifest =
-        std::any_of(chosen.begin(), chosen.end(), [&](size_t index) { return found->candidates[index].kind == EvictionCandidate::Kind::manifest; });
+    const bool has_manifest = std::any_of(chosen.begin(), chosen.end(), [&](size_t index) {
+      return found->candidates[index].kind == EvictionCandidate::Kind::manifest;
+    });
     if (!is_widest && (chosen.empty() || has_manifest)) {
       blobs_max *= kCandidatesGrowth;
       continue;
@@ -173,7 +185,9 @@ Result<> Store::evict_until(const std::string& route, uint64_t size, Bound bound
 // --- the disk's own bound, and what goes for it in vain
 
 // Whether what the file system has left is the nearer bound of the whole, and too near for `size`.
-bool Store::is_short_of_disk(uint64_t size) const { return budget_.shortage({}, size).whole > missing_of_store(size); }
+bool Store::is_short_of_disk(uint64_t size) const {
+  return budget_.shortage({}, size).whole > missing_of_store(size);
+}
 
 // As Budget::shortage() would say of the whole, were the disk endless.
 uint64_t Store::missing_of_store(uint64_t size) const {
@@ -214,7 +228,8 @@ void Store::note_gone(uint64_t bytes, bool has_other_name) {
 
 // --- what may go
 
-// Whether as much as is needed is on the accounts of those who can give it up; saves a look at every blob when it is not.
+// Whether as much as is needed is on the accounts of those who can give it up; saves a look at every blob
+// when it is not.
 bool Store::can_leave(const std::string& route, const Budget::Shortage& needed) const {
   if (needed.route > (is_mirror(route) ? budget_.of(route).stored : 0)) return false;
   uint64_t evictable = 0;
@@ -231,7 +246,8 @@ Result<Store::Evictables> Store::evictables(size_t blobs_max) {
     for (const auto& [id, partial] : idle_partials_) {
       if (!is_mirror(partial.route)) continue;
       found.things.push_back({id, std::nullopt});
-      found.candidates.push_back({EvictionCandidate::Kind::partial, partial.route, on_disk(partial.bytes), partial.modified, false});
+      found.candidates.push_back(
+          {EvictionCandidate::Kind::partial, partial.route, on_disk(partial.bytes), partial.modified, false});
     }
   }
   std::vector<std::string> routes = settings_.mirror_routes;
@@ -244,7 +260,9 @@ Result<Store::Evictables> Store::evictables(size_t blobs_max) {
 
 Result<> Store::add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found) {
   // One record that cannot be read must not keep all the others in the store.
-  const auto skip = [&](const Digest& digest, const Error& error) { log_.error("blob_not_evictable", {{"digest", digest.text()}, {"error", error.message}}); };
+  const auto skip = [&](const Digest& digest, const Error& error) {
+    log_.error("blob_not_evictable", {{"digest", digest.text()}, {"error", error.message}});
+  };
   auto blobs = catalog_->least_recently_used(route, blobs_max, skip);
   if (!blobs) return failure(blobs.error());
   if (blobs->size() == blobs_max) found.complete = false;
@@ -260,7 +278,8 @@ Result<> Store::add_blobs_of(const std::string& route, size_t blobs_max, Evictab
       continue;
     }
     const auto kind = manifests->empty() ? EvictionCandidate::Kind::blob : EvictionCandidate::Kind::manifest;
-    found.candidates.push_back({kind, route, on_disk(blob.record.size), blob.record.used_at, *needed || blobs_.is_read(blob.digest)});
+    found.candidates.push_back({kind, route, on_disk(blob.record.size), blob.record.used_at,
+                                *needed || blobs_.is_read(blob.digest)});
     found.things.push_back({{}, std::move(blob)});
   }
   return {};
@@ -270,10 +289,13 @@ Result<> Store::add_blobs_of(const std::string& route, size_t blobs_max, Evictab
 Result<bool> Store::is_needed_elsewhere(const Digest& digest) {
   const auto routes = catalog_->routes_of(digest);
   if (!routes) return failure(routes.error());
-  return !std::all_of(routes->begin(), routes->end(), [&](const std::string& route) { return is_mirror(route); });
+  return !std::all_of(routes->begin(), routes->end(),
+                      [&](const std::string& route) { return is_mirror(route); });
 }
 
-Result<> Store::evict(const Evictable& thing) { return thing.blob ? evict_blob(*thing.blob) : evict_partial(thing.id); }
+Result<> Store::evict(const Evictable& thing) {
+  return thing.blob ? evict_blob(*thing.blob) : evict_partial(thing.id);
+}
 
 Result<> Store::evict_partial(const std::string& id) {
   IdlePartial partial;
@@ -313,7 +335,8 @@ Result<> Store::evict_blob(const UsedBlob& blob) {
     trashed = Trashed{blob.digest, (*record)->route, (*record)->size};
     auto forgotten = forget_record(blob.digest, *record);
     if (!forgotten && forgotten.error().kind == Error::Kind::full && removed) {
-      // The room that the catalog lacks may be this blob's. Should it not do, whoever opens the blob finds it gone.
+      // The room that the catalog lacks may be this blob's. Should it not do, whoever opens the blob finds it
+      // gone.
       if (auto emptied = blobs_.remove_trashed(blob.digest); !emptied) return emptied;
       forgotten = forget_record(blob.digest, *record);
       if (!forgotten) return forgotten;
@@ -323,7 +346,9 @@ Result<> Store::evict_blob(const UsedBlob& blob) {
     }
   }
   ++evicted_;
-  log_.debug("blob_evicted", {{"digest", blob.digest.text()}, {"route", trashed->route}, {"bytes", static_cast<int64_t>(trashed->bytes)}});
+  log_.debug("blob_evicted", {{"digest", blob.digest.text()},
+                              {"route", trashed->route},
+                              {"bytes", static_cast<int64_t>(trashed->bytes)}});
   auto emptied = empty(*trashed);
   if (emptied) return {};
   // Collection tries again: what has left the catalog must not stay on the disk.

@@ -7,7 +7,8 @@
 namespace breakwater::store {
 namespace {
 
-// What the catalog's files may grow by between two measurements: a compaction writes anew what it reads, and the log fills up.
+// What the catalog's files may grow by between two measurements: a compaction writes anew what it reads, and
+// the log fills up.
 constexpr uint64_t kCompactionBytesMax = 32ULL << 20;
 constexpr uint64_t kCatalogLogBytesMax = 8ULL << 20;
 constexpr char kCleanMark[] = "clean";
@@ -16,11 +17,18 @@ constexpr uint64_t kHeadroomOfBound = 16;  // but never more than this part of a
 }  // namespace
 
 Store::Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log)
-    : settings_(settings), disk_(disk), clock_(clock), log_(log), budget_(settings.bytes_max), blobs_(disk, settings.data), leases_(clock, settings.lease) {
+    : settings_(settings),
+      disk_(disk),
+      clock_(clock),
+      log_(log),
+      budget_(settings.bytes_max),
+      blobs_(disk, settings.data),
+      leases_(clock, settings.lease) {
   for (const auto& [route, bytes_max] : settings_.route_bytes_max) budget_.set_bound(route, bytes_max);
 }
 
-Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log) {
+Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& disk, const Clock& clock,
+                                           Log& log) {
   std::unique_ptr<Store> store(new Store(settings, disk, clock, log));
   if (auto made = disk.make_directories(settings.data); !made) return failure(made.error());
   // It may have been made just now. Where we may not open the folder above, whoever made ours has seen to it.
@@ -40,7 +48,8 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   return store;
 }
 
-// What a route has left that is not configured any more would be nobody's for ever, if it were not known that it can be fetched again.
+// What a route has left that is not configured any more would be nobody's for ever, if it were not known that
+// it can be fetched again.
 Result<> Store::remember_mirrors() {
   const auto before = catalog_->mirrors();
   if (!before) return failure(before.error());
@@ -48,9 +57,11 @@ Result<> Store::remember_mirrors() {
     return std::find(routes.begin(), routes.end(), route) != routes.end();
   };
   for (const std::string& route : *before) {
-    if (!has(settings_.mirror_routes, route) && !has(settings_.registry_routes, route)) settings_.mirror_routes.push_back(route);
+    if (!has(settings_.mirror_routes, route) && !has(settings_.registry_routes, route))
+      settings_.mirror_routes.push_back(route);
   }
-  const bool is_known = std::is_permutation(before->begin(), before->end(), settings_.mirror_routes.begin(), settings_.mirror_routes.end());
+  const bool is_known = std::is_permutation(before->begin(), before->end(), settings_.mirror_routes.begin(),
+                                            settings_.mirror_routes.end());
   auto remembered = is_known ? Result<>() : catalog_->set_mirrors(settings_.mirror_routes);
   // Without room for that another start will do it.
   if (!remembered && remembered.error().kind == Error::Kind::full) return {};
@@ -83,10 +94,13 @@ Result<bool> Store::take_clean_mark() {
 
 bool Store::is_mirror(const std::string& route) const {
   // What recovery found without an owner has no route; nobody was told that it exists.
-  return route.empty() || std::find(settings_.mirror_routes.begin(), settings_.mirror_routes.end(), route) != settings_.mirror_routes.end();
+  return route.empty() || std::find(settings_.mirror_routes.begin(), settings_.mirror_routes.end(), route) !=
+                              settings_.mirror_routes.end();
 }
 
-std::mutex& Store::change_of(const Digest& digest) { return changes_[DigestHash()(digest) % changes_.size()]; }
+std::mutex& Store::change_of(const Digest& digest) {
+  return changes_[DigestHash()(digest) % changes_.size()];
+}
 
 // --- blobs
 
@@ -120,9 +134,11 @@ void Store::note_use(const Digest& digest) {
   uses_.insert_or_assign(digest, now);
 }
 
-Result<Blob> Store::commit_blob(BlobWriter& writer, Reservation&& reservation, const RepositoryKey& repository, Durability durability) {
+Result<Blob> Store::commit_blob(BlobWriter& writer, Reservation&& reservation,
+                                const RepositoryKey& repository, Durability durability) {
   assert(writer.verified() && reservation.is_open());
-  if (auto grown = grow(reservation, reservation.route(), writer.written()); !grown) return failure(grown.error());
+  if (auto grown = grow(reservation, reservation.route(), writer.written()); !grown)
+    return failure(grown.error());
   if (auto synced = writer.sync(); !synced) return failure(synced.error());
   const Digest digest = *writer.verified();
   const std::lock_guard lock(change_of(digest));
@@ -140,7 +156,8 @@ Result<Blob> Store::commit_blob(BlobWriter& writer, Reservation&& reservation, c
 }
 
 // `batch` holds what else becomes true with the blob.
-Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation, const std::optional<BlobRecord>& previous, Catalog::Batch batch,
+Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation,
+                                  const std::optional<BlobRecord>& previous, Catalog::Batch batch,
                                   Durability durability) {
   const Time now = clock_.now();
   const Digest digest = *writer.verified();

@@ -1,5 +1,5 @@
-// The part of Store through which blobs come from another folder and go to one: by a second name for their file where the file system allows
-// that, else by copying.
+// The part of Store through which blobs come from another folder and go to one: by a second name for their
+// file where the file system allows that, else by copying.
 #include <algorithm>
 #include <utility>
 
@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t kPieceBytes = size_t{256} * 1024;
 
-std::string import_id(const Digest& digest) { return "import-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
+std::string import_id(const Digest& digest) {
+  return "import-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex();
+}
 
 // What the disk does not give of somebody else's folder is that folder's damage, and no end of ours.
 tl::unexpected<Error> not_given(const Error& error) {
@@ -45,7 +47,8 @@ Result<Digest> hash_file(Disk& disk, const File& file, const Blob& blob) {
 }
 
 // Whether `path` is the blob, whose own file is `own`.
-Result<bool> holds(Disk& disk, const std::filesystem::path& path, const std::filesystem::path& own, const Blob& blob) {
+Result<bool> holds(Disk& disk, const std::filesystem::path& path, const std::filesystem::path& own,
+                   const Blob& blob) {
   const auto found = disk.stat_target(path);
   if (!found && found.error().kind != Error::Kind::not_found) return failure(found.error());
   if (!found || found->size != blob.size) return false;
@@ -56,7 +59,8 @@ Result<bool> holds(Disk& disk, const std::filesystem::path& path, const std::fil
 
 }  // namespace
 
-Result<Store::Taken> Store::take_blob(const RepositoryKey& repository, const Digest& digest, const std::filesystem::path& file) {
+Result<Store::Taken> Store::take_blob(const RepositoryKey& repository, const Digest& digest,
+                                      const std::filesystem::path& file) {
   const auto held = has_taken(repository, digest);
   if (!held) return failure(held.error());
   if (*held) return Taken::held;
@@ -66,7 +70,8 @@ Result<Store::Taken> Store::take_blob(const RepositoryKey& repository, const Dig
   if (!reservation) return failure(reservation.error());
   auto writer = take_by_link(digest, file);
   const bool is_linked = writer.has_value();
-  if (!writer && writer.error().kind == Error::Kind::invalid) writer = take_by_copy(digest, file, found->size);
+  if (!writer && writer.error().kind == Error::Kind::invalid)
+    writer = take_by_copy(digest, file, found->size);
   if (!writer) return failure(writer.error());
   const auto commit = [&]() -> Result<> {
     if (auto verified = (*writer)->verify(digest); !verified) return verified;
@@ -92,7 +97,8 @@ Result<bool> Store::has_taken(const RepositoryKey& repository, const Digest& dig
 }
 
 // `invalid` if the file cannot have a name here, or not one through which it can be made durable.
-Result<std::unique_ptr<BlobWriter>> Store::take_by_link(const Digest& digest, const std::filesystem::path& file) {
+Result<std::unique_ptr<BlobWriter>> Store::take_by_link(const Digest& digest,
+                                                        const std::filesystem::path& file) {
   const std::string id = import_id(digest);
   if (auto linked = disk_.link(file, blobs_.path_of_partial(id)); !linked) return failure(linked.error());
   // What is there is hashed, as of a partial that is resumed.
@@ -102,7 +108,8 @@ Result<std::unique_ptr<BlobWriter>> Store::take_by_link(const Digest& digest, co
   return failure(Error::Kind::invalid, writer.error().message);
 }
 
-Result<std::unique_ptr<BlobWriter>> Store::take_by_copy(const Digest& digest, const std::filesystem::path& file, uint64_t size) {
+Result<std::unique_ptr<BlobWriter>> Store::take_by_copy(const Digest& digest,
+                                                        const std::filesystem::path& file, uint64_t size) {
   const auto from = disk_.open(file);
   if (!from) return not_given(from.error());
   auto writer = blobs_.receive(import_id(digest), digest.algorithm());
@@ -120,7 +127,9 @@ Result<> Store::give_blob(const Digest& digest, const std::filesystem::path& to)
   if (!blob) return failure(blob.error());
   const auto found = hash_file(disk_, *blob->file, *blob);
   if (!found) return failure(found.error());
-  if (*found != digest) return failure(Error::Kind::corrupt, "the stored blob " + digest.text() + " does not match its digest any more");
+  if (*found != digest)
+    return failure(Error::Kind::corrupt,
+                   "the stored blob " + digest.text() + " does not match its digest any more");
   const auto from = blobs_.path_of(digest);
   const auto given = give_file(from, blob->size, to);
   if (!given) return failure(given.error());
@@ -131,13 +140,15 @@ Result<> Store::give_blob(const Digest& digest, const std::filesystem::path& to)
   // Beside it, so that what is there is replaced at once or not at all.
   std::filesystem::path beside = to;
   beside += ".new";
-  if (auto removed = disk_.remove(beside); !removed && removed.error().kind != Error::Kind::not_found) return removed;
+  if (auto removed = disk_.remove(beside); !removed && removed.error().kind != Error::Kind::not_found)
+    return removed;
   if (auto again = give_file(from, blob->size, beside); !again) return failure(again.error());
   return disk_.rename(beside, to);
 }
 
 // False if `to` is there already.
-Result<bool> Store::give_file(const std::filesystem::path& from, uint64_t size, const std::filesystem::path& to) {
+Result<bool> Store::give_file(const std::filesystem::path& from, uint64_t size,
+                              const std::filesystem::path& to) {
   const auto linked = disk_.link(from, to);
   if (linked) return true;
   if (linked.error().kind == Error::Kind::conflict) return false;
@@ -150,7 +161,9 @@ Result<bool> Store::give_file(const std::filesystem::path& from, uint64_t size, 
   part += ".incomplete";
   const auto copy = disk_.open_for_writing(part);
   if (!copy) return failure(copy.error());
-  const auto write = [&](uint64_t offset, std::span<const char> piece) { return disk_.write(**copy, offset, piece); };
+  const auto write = [&](uint64_t offset, std::span<const char> piece) {
+    return disk_.write(**copy, offset, piece);
+  };
   if (auto cut = disk_.truncate(**copy, 0); !cut) return failure(cut.error());
   if (auto copied = read_pieces(disk_, **file, size, write); !copied) return failure(copied.error());
   if (auto synced = disk_.sync(**copy); !synced) return failure(synced.error());

@@ -1,4 +1,5 @@
-// Catch2 of either generation: version 2 on Debian 12, version 3 on Debian 13. Test files include this and nothing of Catch's own.
+// Catch2 of either generation: version 2 on Debian 12, version 3 on Debian 13. Test files include this and
+// nothing of Catch's own.
 #pragma once
 
 #if __has_include(<catch2/catch_test_macros.hpp>)

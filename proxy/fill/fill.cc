@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/http/continuation.h"
+#include "proxy/fill/continuation.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -16,11 +16,14 @@ tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
 
 }  // namespace
 
-// Takes one attempt's body from libcurl into the fill's pending bytes, no more of them than there is room for on the disk, in the fill
-// and among the buffers. Lives in the frame of attempt().
+// Takes one attempt's body from libcurl into the fill's pending bytes, no more of them than there is room for
+// on the disk, in the fill and among the buffers. Lives in the frame of attempt().
 class FillSink final : public Sink {
  public:
-  FillSink(Fills& fills, std::shared_ptr<Fill> fill) : fills_(fills), fill_(std::move(fill)), waits_(fills.loop_) { fill_->sink_ = this; }
+  FillSink(Fills& fills, std::shared_ptr<Fill> fill)
+      : fills_(fills), fill_(std::move(fill)), waits_(fills.loop_) {
+    fill_->sink_ = this;
+  }
   ~FillSink() override { fill_->sink_ = nullptr; }
   FillSink(const FillSink&) = delete;
   FillSink& operator=(const FillSink&) = delete;
@@ -41,7 +44,8 @@ class FillSink final : public Sink {
     const auto skipped = std::min<uint64_t>(skip_, data.size());
     const auto fresh = data.subspan(skipped);
     const auto have = fill_->written_ + fill_->unwritten_;
-    if (fill_->size_ && have + fresh.size() > *fill_->size_) return wrong(*fill_, "is longer than its " + std::to_string(*fill_->size_) + " bytes");
+    if (fill_->size_ && have + fresh.size() > *fill_->size_)
+      return wrong(*fill_, "is longer than its " + std::to_string(*fill_->size_) + " bytes");
     if (!fresh.empty() && !room_for(have, fresh.size())) return false;
     skip_ -= skipped;
     fill_->pending_.append(fresh.data(), fresh.size());
@@ -110,7 +114,8 @@ class Fills::Slot {
   const Origin& origin_;
 };
 
-Fills::Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log, const FillSettings& settings)
+Fills::Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log,
+             const FillSettings& settings)
     : loop_(loop),
       workers_(workers),
       buffers_(buffers),
@@ -173,10 +178,12 @@ Task<Result<>> Fills::carry_out(Shared fill, Origin& origin) {
 
 // Whoever asked for this fill may have looked into the store before the fill of another ended.
 Task<bool> Fills::find_stored(Shared fill) {
-  auto job = [&store = store_, digest = fill->request_.digest, repository = fill->request_.repository]() -> Result<store::Blob> {
+  auto job = [&store = store_, digest = fill->request_.digest,
+              repository = fill->request_.repository]() -> Result<store::Blob> {
     auto permitted = store.may_serve(repository, digest, store::Reach::disk);
     if (!permitted) return failure(permitted.error());
-    // What another repository brought is this one's only by upstream's word, which this fill is about to ask for.
+    // What another repository brought is this one's only by upstream's word, which this fill is about to ask
+    // for.
     if (!*permitted) return failure(Error::Kind::not_found, "not this repository's yet");
     return store.open_blob(digest);
   };
@@ -190,7 +197,8 @@ Task<bool> Fills::find_stored(Shared fill) {
   co_return true;
 }
 
-// Finds the partial file that an earlier attempt left, or begins one; and reserves room if the size is known already.
+// Finds the partial file that an earlier attempt left, or begins one; and reserves room if the size is known
+// already.
 Task<Result<>> Fills::open(Shared fill) {
   auto job = [&store = store_, route = fill->request_.repository.route, digest = fill->request_.digest] {
     return store.receive(route, store::Store::fill_id(digest), digest.algorithm());
@@ -240,7 +248,9 @@ Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
     if (fill->written_ > before) progress_at = loop_.now();
     int64_t delay_ms = 0;
     if (!worth_another(*fill, ended.error(), attempts, loop_.now() - progress_at, delay_ms)) co_return ended;
-    log_.info("fill resumes", {{"digest", fill->request_.digest.text()}, {"offset", int64_t(fill->written_)}, {"reason", ended.error().message}});
+    log_.info("fill resumes", {{"digest", fill->request_.digest.text()},
+                               {"offset", int64_t(fill->written_)},
+                               {"reason", ended.error().message}});
     if (fill->written_ > 0) ++stats_.resumes_total;
     fill->setback_ = ended.error();
     co_await loop_.sleep(Millis(delay_ms));
@@ -248,18 +258,23 @@ Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
   co_return Result<>();
 }
 
-// A head that makes no sense is one bad answer of one edge as long as good bytes are in hand; at the start it is the upstream's answer.
-bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence, int64_t& delay_ms) {
+// A head that makes no sense is one bad answer of one edge as long as good bytes are in hand; at the start it
+// is the upstream's answer.
+bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence,
+                          int64_t& delay_ms) {
   auto judged = error;
-  if (error.kind == Error::Kind::corrupt && fill.written_ > 0 && attempts <= 2) judged.kind = Error::Kind::unavailable;
+  if (error.kind == Error::Kind::corrupt && fill.written_ > 0 && attempts <= 2)
+    judged.kind = Error::Kind::unavailable;
   const double random = std::uniform_real_distribution<double>(0, 1)(random_);
   const auto silence_ms = std::chrono::duration_cast<Millis>(silence).count();
-  auto delay = retry_delay_ms(settings_.retry, judged, attempts, random, fill.begun_ ? std::optional(silence_ms) : std::nullopt);
+  auto delay = retry_delay_ms(settings_.retry, judged, attempts, random,
+                              fill.begun_ ? std::optional(silence_ms) : std::nullopt);
   delay_ms = delay.value_or(0);
   return delay.has_value();
 }
 
-// One request, from where the file ends. Success means that the body ended as it should, or that nothing was missing.
+// One request, from where the file ends. Success means that the body ended as it should, or that nothing was
+// missing.
 Task<Result<>> Fills::attempt(Shared fill, Origin& origin) {
   auto request = fill->request_.request;
   if (fill->written_ > 0) request.headers.set("Range", "bytes=" + std::to_string(fill->written_) + "-");
@@ -275,7 +290,8 @@ Task<Result<>> Fills::attempt(Shared fill, Origin& origin) {
     if (!range || range->total != fill->written_ || fill->size_.value_or(fill->written_) != fill->written_)
       co_return wrong(*fill, "is shorter than what was received of it");
   } else if (fill->size_.value_or(fill->written_) > fill->written_) {
-    co_return failure(Error::Kind::unavailable, "upstream's " + fill->request_.digest.text() + " ended early");
+    co_return failure(Error::Kind::unavailable,
+                      "upstream's " + fill->request_.digest.text() + " ended early");
   }
   fill->size_ = fill->written_;
   co_return Result<>();
@@ -288,7 +304,9 @@ Task<> Fills::pump(Shared fill) {
     if (fill->pending_.empty()) co_return;
     const auto held = std::exchange(fill->held_, std::vector<Held>());
     const auto count = fill->pending_.size();
-    auto job = [partial = fill->partial_, bytes = std::exchange(fill->pending_, std::string())] { return partial->writer->append(bytes); };
+    auto job = [partial = fill->partial_, bytes = std::exchange(fill->pending_, std::string())] {
+      return partial->writer->append(bytes);
+    };
     if (fill->sink_) fill->sink_->resume();
     auto appended = co_await workers_.run(fill->strand_, std::move(job));
     fill->unwritten_ -= count;
@@ -307,7 +325,9 @@ Task<> Fills::pump(Shared fill) {
 }
 
 Task<Result<>> Fills::verify(Shared fill) {
-  auto job = [partial = fill->partial_, digest = fill->request_.digest] { return partial->writer->verify(digest); };
+  auto job = [partial = fill->partial_, digest = fill->request_.digest] {
+    return partial->writer->verify(digest);
+  };
   auto verified = co_await workers_.run(fill->strand_, std::move(job));
   if (!verified) co_return verified;
   fill->verified_ = true;
@@ -318,14 +338,16 @@ Task<Result<>> Fills::verify(Shared fill) {
 // The readers have all they need; what remains is that the next ones find it in the store.
 Task<> Fills::keep(Shared fill) {
   auto job = [&store = store_, partial = fill->partial_, repository = fill->request_.repository] {
-    return store.commit_blob(*partial->writer, std::move(partial->reservation), repository, store::Durability::buffered);
+    return store.commit_blob(*partial->writer, std::move(partial->reservation), repository,
+                             store::Durability::buffered);
   };
   auto stored = co_await workers_.run(fill->strand_, std::move(job));
   if (stored) {
     ++stats_.stored_total;
     co_return;
   }
-  log_.warning("fill not stored", {{"digest", fill->request_.digest.text()}, {"reason", stored.error().message}});
+  log_.warning("fill not stored",
+               {{"digest", fill->request_.digest.text()}, {"reason", stored.error().message}});
   co_await end_partial(fill, store::Store::PartialEnd::discard);
 }
 
@@ -341,7 +363,8 @@ Task<> Fills::end_partial(Shared fill, store::Store::PartialEnd end) {
 // Tells the readers; what is to be done with the partial file is the result.
 store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
-  const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full || error.kind == Kind::internal || fill.written_ == 0;
+  const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
+                       error.kind == Kind::internal || fill.written_ == 0;
   if (error.kind == Kind::corrupt) ++stats_.discarded_total;
   log_.warning("fill failed", {{"route", fill.request_.repository.route},
                                {"repository", fill.request_.repository.repository},
@@ -359,7 +382,8 @@ void Fills::forget(const Fill& fill) {
   if (found != fills_.end() && found->second.get() == &fill) fills_.erase(found);
 }
 
-// What an earlier fill left may have been another repository's: it is nobody's before upstream has answered this one.
+// What an earlier fill left may have been another repository's: it is nobody's before upstream has answered
+// this one.
 void Fills::publish(Fill& fill) {
   const auto held_back = settings_.hold_back_bytes;
   const auto end = fill.size_.value_or(fill.written_);

@@ -2,19 +2,21 @@
 //
 //   Origin --body--> pending bytes --worker--> BlobWriter --(the file)--> reader 1, reader 2, ...
 //
-// The disk is the buffer: readers follow the file, not the socket, so a slow client neither slows the download nor holds memory, and one
-// that leaves wastes nothing. The phases of a Fill:
+// The disk is the buffer: readers follow the file, not the socket, so a slow client neither slows the
+// download nor holds memory, and one that leaves wastes nothing. The phases of a Fill:
 //
 //   queued --> opening --> receiving <--> resuming --> verified --> stored
 //                 |            |                          `-------> (the disk refused it: served, not stored)
 //                 `------------`--> failed (error() says why)
 //
-// available() grows while receiving, but the last 64 KiB are withheld until the digest matches, so that no client can complete a corrupt blob.
-// A broken transfer goes on where it broke, by Range, through the registry again (a presigned URL may have expired). A partial file outlives
-// the process: the same digest asked for later resumes it. A fill whose digest does not match is thrown away, and the next request starts anew.
+// available() grows while receiving, but the last 64 KiB are withheld until the digest matches, so that no
+// client can complete a corrupt blob. A broken transfer goes on where it broke, by Range, through the
+// registry again (a presigned URL may have expired). A partial file outlives the process: the same digest
+// asked for later resumes it. A fill whose digest does not match is thrown away, and the next request starts
+// anew.
 //
-// When there is no room the fill fails with `full`, and its readers go on straight from upstream (proxy/fill/passage.h).
-// Belongs to the loop's thread.
+// When there is no room the fill fails with `full`, and its readers go on straight from upstream
+// (proxy/fill/passage.h). Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -28,16 +30,17 @@
 
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
-#include "proxy/upstream/origin.h"
-#include "proxy/upstream/retry.h"
 #include "proxy/loop/task.h"
 #include "proxy/loop/workers.h"
+#include "proxy/upstream/origin.h"
+#include "proxy/upstream/retry.h"
 #include "store/store.h"
 
 namespace breakwater::proxy {
 
 struct FillSettings {
-  uint32_t fills_max = 64;                 // more wait in line, but for an upstream that has less than an eighth of them
+  // More wait in line, but for an upstream that has less than an eighth of them.
+  uint32_t fills_max = 64;
   uint64_t hold_back_bytes = 64 << 10;     // withheld until the digest matches
   uint64_t pending_bytes_max = 512 << 10;  // of one fill, received and not yet with a worker
   uint64_t growth_bytes = 16 << 20;        // step of the reservation when nobody tells a length
@@ -54,7 +57,8 @@ struct FillStats {
 
 // What to fetch, and for whom it will be stored.
 struct FillRequest {
-  FillRequest(const store::Digest& d, store::RepositoryKey r, OriginRequest o) : digest(d), repository(std::move(r)), request(std::move(o)) {}
+  FillRequest(const store::Digest& d, store::RepositoryKey r, OriginRequest o)
+      : digest(d), repository(std::move(r)), request(std::move(o)) {}
   store::Digest digest;
   store::RepositoryKey repository;
   OriginRequest request;
@@ -63,7 +67,8 @@ struct FillRequest {
 
 class Fill {
  public:
-  Fill(Loop& loop, FillRequest request) : request_(std::move(request)), size_(request_.size), progress_(loop), arrived_(loop) {}
+  Fill(Loop& loop, FillRequest request)
+      : request_(std::move(request)), size_(request_.size), progress_(loop), arrived_(loop) {}
   Fill(const Fill&) = delete;
   Fill& operator=(const Fill&) = delete;
 
@@ -72,18 +77,22 @@ class Fill {
   // Rings whenever anything below has changed.
   Signal& progress() { return progress_; }
   std::optional<uint64_t> size() const { return size_; }
-  uint64_t available() const { return available_; }             // bytes from the start that readers may be sent
+  // Bytes from the start that readers may be sent.
+  uint64_t available() const { return available_; }
   bool begun() const { return begun_; }                         // upstream has begun to send
   bool verified() const { return verified_; }                   // then available() == size()
   const std::optional<Error>& error() const { return error_; }  // it will give no more bytes
-  // Why the last attempt failed, from then until upstream sends again: the fill waits before the next, or makes it.
+  // Why the last attempt failed, from then until upstream sends again: the fill waits before the next, or
+  // makes it.
   const std::optional<Error>& setback() const { return setback_; }
   const store::SharedFile& file() const { return file_; }  // null before available() > 0
 
   // Counts a reader while it lives.
   class Follower {
    public:
-    Follower(std::shared_ptr<Fill> fill, FillStats& stats) : fill_(std::move(fill)), stats_(stats) { ++stats_.followers; }
+    Follower(std::shared_ptr<Fill> fill, FillStats& stats) : fill_(std::move(fill)), stats_(stats) {
+      ++stats_.followers;
+    }
     ~Follower() { --stats_.followers; }
     Follower(const Follower&) = delete;
     Follower& operator=(const Follower&) = delete;
@@ -125,14 +134,16 @@ class Fill {
 
 class Fills {
  public:
-  Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log, const FillSettings& settings);
+  Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log,
+        const FillSettings& settings);
   ~Fills();  // partial files stay for the next start
   Fills(const Fills&) = delete;
   Fills& operator=(const Fills&) = delete;
 
   // The fill in progress, or null.
   std::shared_ptr<Fill> find(const store::Digest& digest) const;
-  // The fill for the request's digest, begun from `origin` if there was none. `origin` must outlive this object.
+  // The fill for the request's digest, begun from `origin` if there was none. `origin` must outlive this
+  // object.
   std::shared_ptr<Fill> join(Origin& origin, FillRequest request);
 
   const FillSettings& settings() const { return settings_; }
@@ -158,7 +169,8 @@ class Fills {
   Task<Result<>> verify(Shared fill);
   Task<> keep(Shared fill);
   Task<> pump(Shared fill);
-  bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence, int64_t& delay_ms);
+  bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence,
+                     int64_t& delay_ms);
   Task<> end_partial(Shared fill, store::Store::PartialEnd end);
   store::Store::PartialEnd fail(Fill& fill, Error error);
   void publish(Fill& fill);

@@ -6,21 +6,29 @@
 #include <memory>
 #include <utility>
 
-#include "proxy/http/continuation.h"
+#include "proxy/fill/continuation.h"
 
 namespace breakwater::proxy {
 namespace {
 
 constexpr uint64_t kSkippedMax = 64 << 20;  // before a range, of an upstream that sends all
 
-// What has come from upstream and not yet gone to the client: from libcurl's callback to the Task that writes.
+// What has come from upstream and not yet gone to the client: from libcurl's callback to the Task that
+// writes.
 class PassageSink final : public Sink {
  public:
   using Check = std::function<Result<Continuation>(const Head&)>;
 
-  // What `check` makes of the head is what is due. A body that is longer is corrupt, but where only a `part` of it is wanted.
+  // What `check` makes of the head is what is due. A body that is longer is corrupt, but where only a `part`
+  // of it is wanted.
   PassageSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part, Check check)
-      : buffers_(buffers), queue_bytes_max_(queue_bytes_max), have_(have), part_(part), check_(std::move(check)), changed_(loop), waits_(loop) {}
+      : buffers_(buffers),
+        queue_bytes_max_(queue_bytes_max),
+        have_(have),
+        part_(part),
+        check_(std::move(check)),
+        changed_(loop),
+        waits_(loop) {}
 
   Result<> head(const Head& head) override {
     auto continuation = check_(head);
@@ -35,7 +43,8 @@ class PassageSink final : public Sink {
     auto fresh = data.subspan(skipped);
     if (part_ && fresh.size() > *size_ - have_) fresh = fresh.first(*size_ - have_);
     if (part_ && have_ == *size_) return failure(Error::Kind::not_found, "the rest is not wanted");
-    if (size_ && have_ + fresh.size() > *size_) return failure(Error::Kind::corrupt, "upstream's body is longer than it should be");
+    if (size_ && have_ + fresh.size() > *size_)
+      return failure(Error::Kind::corrupt, "upstream's body is longer than it should be");
     if (!fresh.empty() && !room_for(fresh.size())) return false;
     skip_ -= skipped;
     if (fresh.empty()) return true;
@@ -95,7 +104,8 @@ class PassageSink final : public Sink {
 
 // One transfer in progress beside the Task that writes what it brings.
 struct Transfer {
-  Transfer(Loop& on, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part, PassageSink::Check check)
+  Transfer(Loop& on, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part,
+           PassageSink::Check check)
       : loop(on), sink(on, buffers, queue_bytes_max, have, part, std::move(check)), running(on) {}
 
   void begin(Origin& origin, OriginRequest request) { running.spawn(run(origin, std::move(request))); }
@@ -117,7 +127,9 @@ struct Transfer {
     co_return sink.take();
   }
 
-  bool is_worth_waiting() const { return (!first_byte_by || loop.now() < *first_byte_by) && (!overtaken || !overtaken()); }
+  bool is_worth_waiting() const {
+    return (!first_byte_by || loop.now() < *first_byte_by) && (!overtaken || !overtaken());
+  }
 
   Result<> ended() const {
     if (!outcome) return failure(Error::Kind::unavailable, "upstream is slow to send");
@@ -168,23 +180,28 @@ class HoldBack {
   std::string withheld_;
 };
 
-// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then. What is behind the piece is not taken; nor, where upstream ignores
-// Range and `may_skip` says that it is worth it, what is before.
-Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size, bool may_skip) {
+// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then. What is behind the piece is not
+// taken; nor, where upstream ignores Range and `may_skip` says that it is worth it, what is before.
+Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last,
+                                 std::optional<uint64_t> size, bool may_skip) {
   Continuation piece;
   piece.size = last - first + 1;
-  if (head.status == 200 && may_skip && first <= kSkippedMax && size && head.length.value_or(*size) == *size) {
+  if (head.status == 200 && may_skip && first <= kSkippedMax && size &&
+      head.length.value_or(*size) == *size) {
     piece.skip = first;
     return piece;
   }
   auto range = parse_content_range(head.headers.get("Content-Range"));
-  const bool right = head.status == 206 && range && range->first == first && range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
-  if (!right) return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
+  const bool right = head.status == 206 && range && range->first == first &&
+                     range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
+  if (!right)
+    return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
   piece.size = std::min(*range->last, last) - first + 1;
   return piece;
 }
 
-// An answer with another range, or with all, is one bad answer of one edge; when it comes again it is the upstream's.
+// An answer with another range, or with all, is one bad answer of one edge; when it comes again it is the
+// upstream's.
 Error judged_of_piece(Error error, uint32_t attempts) {
   if (error.kind == Error::Kind::corrupt && attempts < 2) error.kind = Error::Kind::unavailable;
   return error;
@@ -208,14 +225,16 @@ Result<> give_up(Exchange& exchange, Error error) {
 
 // How far the body of whole() has come.
 struct Passage::Body {
-  Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> total) : hold_back(algorithm, hold_back_bytes), size(total) {}
+  Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> total)
+      : hold_back(algorithm, hold_back_bytes), size(total) {}
   HoldBack hold_back;
   uint64_t have = 0;
   std::optional<uint64_t> size;
 };
 
 struct Passage::Piece {
-  Piece(uint64_t from, uint64_t bytes, Moment by, const Alternative* beside) : first(from), length(bytes), first_byte_by(by), other(beside) {}
+  Piece(uint64_t from, uint64_t bytes, Moment by, const Alternative* beside)
+      : first(from), length(bytes), first_byte_by(by), other(beside) {}
   bool is_overtaken(uint64_t sent) const { return other != nullptr && other->has(first + sent); }
 
   uint64_t first;
@@ -224,12 +243,14 @@ struct Passage::Piece {
   const Alternative* other;
 };
 
-Passage::Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings)
+Passage::Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk,
+                 const PassageSettings& settings)
     : loop_(loop), workers_(workers), buffers_(buffers), disk_(disk), settings_(settings) {}
 
 Task<Result<>> Passage::hash_file(store::Hasher& hasher, SentBefore before) {
   for (uint64_t offset = 0; offset < before.bytes;) {
-    auto job = [&disk = disk_, file = before.file, offset, length = std::min<uint64_t>(before.bytes - offset, 256 << 10)]() -> Result<std::string> {
+    auto job = [&disk = disk_, file = before.file, offset,
+                length = std::min<uint64_t>(before.bytes - offset, 256 << 10)]() -> Result<std::string> {
       std::string bytes(length, '\0');
       auto count = disk.read(*file, offset, bytes);
       if (!count) return failure(count.error());
@@ -245,10 +266,13 @@ Task<Result<>> Passage::hash_file(store::Hasher& hasher, SentBefore before) {
 }
 
 // One transfer, from `body.have` on, as far as it goes. The error says why it ended early.
-Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, Body& body, Moment first_byte_by) {
+Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRequest& request,
+                                const Headers& headers, Body& body, Moment first_byte_by) {
   auto wanted = request.request;
   if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
-  auto check = [have = body.have, size = body.size](const Head& head) { return check_continuation(head, have, size); };
+  auto check = [have = body.have, size = body.size](const Head& head) {
+    return check_continuation(head, have, size);
+  };
   Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, body.have, false, check);
   if (body.have == 0) transfer.first_byte_by = first_byte_by;
   transfer.begin(origin, std::move(wanted));
@@ -264,12 +288,14 @@ Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRe
   }
   auto ended = transfer.ended();
   if (!ended) co_return ended;
-  if (body.have < body.size.value_or(body.have)) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
+  if (body.have < body.size.value_or(body.have))
+    co_return failure(Error::Kind::unavailable, "upstream's body ended early");
   body.size = body.have;
   co_return Result<>();
 }
 
-Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, std::optional<SentBefore> before) {
+Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers,
+                              std::optional<SentBefore> before) {
   Body body(request.digest.algorithm(), settings_.hold_back_bytes, request.size);
   if (before) {
     auto hashed = co_await hash_file(body.hold_back.hasher(), *before);
@@ -284,7 +310,8 @@ Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest re
     if (ended) break;
     attempts = body.have > begun_at ? 1 : attempts + 1;
     if (body.have > begun_at) progress_at = loop_.now();
-    auto delay = retry_delay_ms(settings_.retry, ended.error(), attempts, 0.5, silence_ms(exchange, loop_.now() - progress_at));
+    auto delay = retry_delay_ms(settings_.retry, ended.error(), attempts, 0.5,
+                                silence_ms(exchange, loop_.now() - progress_at));
     const bool too_late = body.have == 0 && loop_.now() + Millis(delay.value_or(0)) >= first_byte_by;
     if (!delay || too_late) co_return give_up(exchange, ended.error());
     co_await loop_.sleep(Millis(*delay));
@@ -301,14 +328,16 @@ Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest re
 }
 
 // One transfer of what is missing of the piece, as far as it goes.
-Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const FillRequest& request, const Headers& headers, const Piece& piece,
-                                      uint64_t& sent) {
+Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const FillRequest& request,
+                                      const Headers& headers, const Piece& piece, uint64_t& sent) {
   auto wanted = request.request;
   const auto first = piece.first + sent;
   const auto last = piece.first + piece.length - 1;
   wanted.headers.set("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
   const bool may_skip = piece.other == nullptr;
-  auto check = [first, last, size = request.size, may_skip](const Head& head) { return check_piece(head, first, last, size, may_skip); };
+  auto check = [first, last, size = request.size, may_skip](const Head& head) {
+    return check_piece(head, first, last, size, may_skip);
+  };
   Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, true, check);
   if (!exchange.started()) transfer.first_byte_by = piece.first_byte_by;
   auto overtaken = [&piece, &sent] { return piece.is_overtaken(sent); };
@@ -327,8 +356,8 @@ Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const 
   co_return Result<>();
 }
 
-Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers, uint64_t first, uint64_t length,
-                               const Alternative* other) {
+Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers,
+                               uint64_t first, uint64_t length, const Alternative* other) {
   const Piece piece(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
   PieceSent sent;
   auto progress_at = loop_.now();
@@ -342,10 +371,13 @@ Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest r
     if (ended || sent.bytes == length) break;
     attempts = sent.bytes > before ? 1 : attempts + 1;
     if (sent.bytes > before) progress_at = loop_.now();
-    auto delay = retry_delay_ms(settings_.retry, judged_of_piece(ended.error(), attempts), attempts, 0.5, silence_ms(exchange, loop_.now() - progress_at));
+    auto delay = retry_delay_ms(settings_.retry, judged_of_piece(ended.error(), attempts), attempts, 0.5,
+                                silence_ms(exchange, loop_.now() - progress_at));
     const auto again_at = loop_.now() + Millis(delay.value_or(0));
     const bool too_late = !exchange.started() && again_at >= piece.first_byte_by;
-    while (delay && !too_late && other != nullptr && !piece.is_overtaken(sent.bytes) && loop_.now() < again_at) co_await other->progress.wait_until(again_at);
+    while (delay && !too_late && other != nullptr && !piece.is_overtaken(sent.bytes) &&
+           loop_.now() < again_at)
+      co_await other->progress.wait_until(again_at);
     if (!delay || too_late) {
       sent.error = ended.error();
       break;

@@ -1,15 +1,18 @@
 // One request and its reply, as a route sees them.
 //
 //   received --reply()----------------------------------------> complete
-//       |----start()--> replying --write()/send_file()…--> complete, when `length` bytes went or finish() ended a reply without length
+//       |----start()--> replying --write()/send_file()…--> complete, when `length` bytes went or finish()
+//       ended a reply without length
 //       `----abort()--> cut
 //
-// A route is a Task that takes an Exchange. If the client leaves, the Task is destroyed at its current co_await; locals'
-// destructors are the only clean-up. A route that returns before its reply is complete is cut off: the client sees a body
-// shorter than Content-Length, never a wrong one that looks whole. A route that returns before start() answers 500.
+// A route is a Task that takes an Exchange. If the client leaves, the Task is destroyed at its current
+// co_await; locals' destructors are the only clean-up. A route that returns before its reply is complete is
+// cut off: the client sees a body shorter than Content-Length, never a wrong one that looks whole. A route
+// that returns before start() answers 500.
 //
-// What the route does not read of the request's body is drained (up to a limit) or the connection closes after the reply.
-// HEAD: start() and reply() send the head alone, with the length that GET would have; write() and send_file() are then not needed and do nothing.
+// What the route does not read of the request's body is drained (up to a limit) or the connection closes
+// after the reply. HEAD: start() and reply() send the head alone, with the length that GET would have;
+// write() and send_file() are then not needed and do nothing.
 #pragma once
 
 #include <array>
@@ -39,8 +42,8 @@ class Exchange {
 
   // --- the request's body
   virtual std::optional<uint64_t> body_length() const = 0;  // nothing: chunked. 0: there is none
-  // The next piece, at most 256 KiB; empty at the end. Sends `100 Continue` first if the client waits for it. `invalid` if the framing is broken
-  // or the body ended early, `unavailable` if nothing came for too long.
+  // The next piece, at most 256 KiB; empty at the end. Sends `100 Continue` first if the client waits for it.
+  // `invalid` if the framing is broken or the body ended early, `unavailable` if nothing came for too long.
   virtual Task<Result<std::string>> read() = 0;
 
   // --- the reply, all at once (bodies of a few KiB; the shared form for what is kept anyway, up to some MiB)
@@ -50,7 +53,8 @@ class Exchange {
   // --- or in pieces. Without `length` it is chunked (HTTP/1.0: ended by close).
   virtual void start(int status, Headers headers, std::optional<uint64_t> length) = 0;
   virtual Task<> write(std::string piece) = 0;  // returns when the socket is ready for more
-  // Sends part of a file without copying it and without blocking the loop. If the file cannot be read, the connection is cut.
+  // Sends part of a file without copying it and without blocking the loop. If the file cannot be read, the
+  // connection is cut.
   virtual Task<> send_file(store::SharedFile file, uint64_t offset, uint64_t length) = 0;
   virtual void finish() = 0;
   virtual void abort() = 0;        // cut the connection: a broken promise

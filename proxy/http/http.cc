@@ -12,8 +12,10 @@ namespace {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-constexpr std::array<std::string_view, 7> kLongDays = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::array<std::string_view, 7> kLongDays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                       "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 // Reads a date from its front; once something does not fit, nothing does any more.
 class DateText {
@@ -75,9 +77,11 @@ struct Date {
 
 std::optional<int64_t> epoch_of(const Date& date) {
   namespace chrono = std::chrono;
-  const chrono::year_month_day day = chrono::year(date.year) / chrono::month(date.month + 1) / chrono::day(static_cast<unsigned>(date.day));
+  const chrono::year_month_day day =
+      chrono::year(date.year) / chrono::month(date.month + 1) / chrono::day(static_cast<unsigned>(date.day));
   if (!day.ok()) return std::nullopt;
-  return chrono::duration_cast<chrono::seconds>(chrono::sys_days(day).time_since_epoch()).count() + date.time.count();
+  return chrono::duration_cast<chrono::seconds>(chrono::sys_days(day).time_since_epoch()).count() +
+         date.time.count();
 }
 
 // Sun, 06 Nov 1994 08:49:37 GMT
@@ -143,12 +147,16 @@ int hex_value(char c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool is_unreserved(char c) { return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.' || c == '_' || c == '~'; }
+bool is_unreserved(char c) {
+  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.' || c == '_' ||
+         c == '~';
+}
 
 }  // namespace
 
 bool same_token(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 void Headers::set(std::string_view name, std::string value) {

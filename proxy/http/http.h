@@ -23,7 +23,9 @@ class Headers {
   Headers() = default;
   Headers(std::initializer_list<Header> headers) : list_(headers) {}
 
-  void add(std::string name, std::string value) { list_.push_back(Header(std::move(name), std::move(value))); }
+  void add(std::string name, std::string value) {
+    list_.push_back(Header(std::move(name), std::move(value)));
+  }
   void set(std::string_view name, std::string value);  // in the place of all of that name
   void remove(std::string_view name);
   // The first one's value, or null.
@@ -51,7 +53,8 @@ struct Request {
 // "OK" for 200; "" for what is not registered.
 std::string_view reason_of(int status);
 
-// "Sun, 06 Nov 1994 08:49:37 GMT" to seconds since the epoch; nothing if it is no IMF-fixdate, RFC 850 or asctime date.
+// "Sun, 06 Nov 1994 08:49:37 GMT" to seconds since the epoch; nothing if it is no IMF-fixdate, RFC 850 or
+// asctime date.
 std::optional<int64_t> parse_http_date(std::string_view text);
 std::string http_date(int64_t epoch_s);
 

@@ -18,7 +18,8 @@ using Progress = RequestParser::Progress;
 
 // The line of a chunk's size with its extensions, and all trailers together.
 constexpr size_t kChunkHeadBytesMax = size_t{8} * 1024;
-// "0\r\n\r\n". Beast asserts that it is never asked about less of a last chunk, and no valid body is shorter at a chunk's boundary.
+// "0\r\n\r\n". Beast asserts that it is never asked about less of a last chunk, and no valid body is shorter
+// at a chunk's boundary.
 constexpr size_t kChunkHeadBytesMin = 5;
 constexpr char kTlsHandshake = 0x16;
 
@@ -43,31 +44,38 @@ bool is_valid_target(std::string_view target) {
   return std::all_of(target.begin(), target.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
 
-// "http://host/path" to "/path": servers must accept the absolute form (RFC 9112, 3.2.2). Empty if it is neither.
+// "http://host/path" to "/path": servers must accept the absolute form (RFC 9112, 3.2.2). Empty if it is
+// neither.
 std::string origin_form(std::string_view target) {
   if (target.starts_with('/') || target == "*") return std::string(target);
   auto scheme = target.find("://");
-  if (scheme == std::string_view::npos || !(same_token(target.substr(0, scheme), "http") || same_token(target.substr(0, scheme), "https"))) return {};
+  if (scheme == std::string_view::npos ||
+      !(same_token(target.substr(0, scheme), "http") || same_token(target.substr(0, scheme), "https")))
+    return {};
   auto end = std::min(target.find_first_of("/?", scheme + 3), target.size());  // of the authority
   auto rest = std::string(target.substr(end));
   return rest.starts_with('/') ? rest : "/" + rest;
 }
 
-// "GET / HTTP/2.0" is a version that we do not have; "GET / FOO" and "GET / / HTTP/1.1" are no requests at all.
+// "GET / HTTP/2.0" is a version that we do not have; "GET / FOO" and "GET / / HTTP/1.1" are no requests at
+// all.
 bool names_other_version(std::string_view line) {
   auto space = line.rfind(' ');
   if (space == std::string_view::npos) return false;
   auto version = line.substr(space + 1);
-  return version.size() == 8 && version != "HTTP/1.1" && version != "HTTP/1.0" && version.starts_with("HTTP/") &&
-         std::isdigit(static_cast<unsigned char>(version[5])) && version[6] == '.' && std::isdigit(static_cast<unsigned char>(version[7]));
+  return version.size() == 8 && version != "HTTP/1.1" && version != "HTTP/1.0" &&
+         version.starts_with("HTTP/") && std::isdigit(static_cast<unsigned char>(version[5])) &&
+         version[6] == '.' && std::isdigit(static_cast<unsigned char>(version[7]));
 }
 
 // Beast's parser, filling our Request. Given a whole head at once; bodies only when they are chunked.
 class Reader final : public beast::basic_parser<true> {
  public:
-  Reader(Request& request, const RequestParser::Limits& limits, Malformed& malformed) : request_(request), limits_(limits), malformed_(malformed) {
+  Reader(Request& request, const RequestParser::Limits& limits, Malformed& malformed)
+      : request_(request), limits_(limits), malformed_(malformed) {
     header_limit(std::numeric_limits<uint32_t>::max());  // the caller has looked
-    body_limit(std::numeric_limits<uint64_t>::max());    // with boost::none Beast 1.74 refuses every Content-Length
+    // With boost::none Beast 1.74 refuses every Content-Length.
+    body_limit(std::numeric_limits<uint64_t>::max());
   }
 
   bool expects_continue() const { return expects_continue_; }
@@ -87,7 +95,8 @@ class Reader final : public beast::basic_parser<true> {
     code = beast::error::bad_value;
   }
 
-  void on_request_impl(beast::verb, boost::beast::string_view method, boost::beast::string_view target, int version, Code& code) override {
+  void on_request_impl(beast::verb, boost::beast::string_view method, boost::beast::string_view target,
+                       int version, Code& code) override {
     if (target.size() > limits_.target_bytes_max) return refuse(code, 414, "the target is too long");
     auto origin = origin_form(view(target));
     if (origin.empty() || !is_valid_target(origin)) return refuse(code, 400, "the target is malformed");
@@ -96,7 +105,8 @@ class Reader final : public beast::basic_parser<true> {
     request_.minor_version = version % 10;
   }
 
-  void on_field_impl(beast::field field, boost::beast::string_view name, boost::beast::string_view value, Code& code) override {
+  void on_field_impl(beast::field field, boost::beast::string_view name, boost::beast::string_view value,
+                     Code& code) override {
     if (head_ended_) return;  // trailers are read and dropped
     request_.headers.add(std::string(name), std::string(value));
     if (field == beast::field::host) {
@@ -148,7 +158,8 @@ struct RequestParser::Impl {
     return Progress::failed;
   }
 
-  // `done` when `bytes` hold a whole head, up to its empty line: `scanned` is then its length. Looks at each byte once.
+  // `done` when `bytes` hold a whole head, up to its empty line: `scanned` is then its length. Looks at each
+  // byte once.
   Progress find_end(std::string_view bytes);
   Progress skip_empty_lines(evbuffer* input);
   Progress read_head(std::string_view head);
@@ -196,17 +207,22 @@ Progress RequestParser::Impl::find_end(std::string_view bytes) {
 Progress RequestParser::Impl::explain(std::string_view head, const boost::beast::error_code& code) {
   if (malformed.why[0] != '\0') return Progress::failed;
   auto first_line = head.substr(0, head.find("\r\n"));
-  if (code == beast::error::bad_version && names_other_version(first_line)) return refuse(505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
-  if (code == beast::error::bad_content_length) return refuse(400, "the Content-Length is malformed or contradicts another");
-  if (code == beast::error::bad_transfer_encoding) return refuse(400, "the Transfer-Encoding contradicts another header");
-  if (code == beast::error::bad_field || code == beast::error::bad_value) return refuse(400, "a header is malformed");
+  if (code == beast::error::bad_version && names_other_version(first_line))
+    return refuse(505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+  if (code == beast::error::bad_content_length)
+    return refuse(400, "the Content-Length is malformed or contradicts another");
+  if (code == beast::error::bad_transfer_encoding)
+    return refuse(400, "the Transfer-Encoding contradicts another header");
+  if (code == beast::error::bad_field || code == beast::error::bad_value)
+    return refuse(400, "a header is malformed");
   return refuse(400, "the request line is malformed");
 }
 
 Progress RequestParser::Impl::check_head() {
   if (reader->hosts() > 1) return refuse(400, "there is more than one Host");
   if (reader->hosts() == 0 && request.minor_version == 1) return refuse(400, "there is no Host");
-  if (reader->has_transfer_encoding() && request.minor_version == 0) return refuse(400, "HTTP/1.0 has no Transfer-Encoding");
+  if (reader->has_transfer_encoding() && request.minor_version == 0)
+    return refuse(400, "HTTP/1.0 has no Transfer-Encoding");
   length = reader->chunked() ? std::nullopt : std::optional<uint64_t>(reader->content_length().value_or(0));
   left = length.value_or(0);
   return Progress::done;
@@ -227,7 +243,9 @@ Progress RequestParser::Impl::read_chunks(evbuffer* input) {
   if (!reader->in_chunk()) contiguous = std::min(contiguous, kChunkHeadBytesMax);
   for (;;) {
     boost::beast::error_code code;
-    size_t used = reader->put(boost::asio::const_buffer(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous)), contiguous), code);
+    size_t used = reader->put(
+        boost::asio::const_buffer(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous)), contiguous),
+        code);
     evbuffer_drain(input, used);
     if (!code) return Progress::done;
     if (code != beast::error::need_more) return refuse(400, "the chunked body is malformed");
@@ -245,14 +263,16 @@ Progress RequestParser::parse_head(evbuffer* input) {
   if (self.skip_empty_lines(input) == Progress::failed) return Progress::failed;
   size_t length = std::min<size_t>(evbuffer_get_length(input), self.limits.header_bytes_max);
   if (length == 0) return Progress::more;
-  auto bytes = std::string_view(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(length))), length);
+  auto bytes = std::string_view(
+      reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(length))), length);
   if (bytes == "\r") return Progress::more;  // maybe an empty line
   if (bytes[0] == kTlsHandshake) return self.refuse(400, "this is plain HTTP, but the client speaks TLS");
   auto found = self.find_end(bytes);
   if (found == Progress::more && length == self.limits.header_bytes_max) {
     if (self.line_began == 0) return self.refuse(414, "the request line is too long");
     // Those who ask for a thousand ranges of a layer take 400 for "fewer, please", and nothing else.
-    return has_ranges(bytes) ? self.refuse(400, "the head is too long: ask for fewer ranges") : self.refuse(431, "the head is too long");
+    return has_ranges(bytes) ? self.refuse(400, "the head is too long: ask for fewer ranges")
+                             : self.refuse(431, "the head is too long");
   }
   if (found != Progress::done) return found;
   size_t head_bytes = self.scanned;
@@ -264,12 +284,14 @@ Progress RequestParser::parse_head(evbuffer* input) {
 Progress RequestParser::parse_body(evbuffer* input, std::string& into, size_t bytes_max) {
   Impl& self = *impl_;
   if (self.length) {
-    size_t taken = std::min({evbuffer_get_length(input), bytes_max - into.size(), static_cast<size_t>(std::min<uint64_t>(self.left, bytes_max))});
+    size_t taken = std::min({evbuffer_get_length(input), bytes_max - into.size(),
+                             static_cast<size_t>(std::min<uint64_t>(self.left, bytes_max))});
     self.left -= taken;
     into.reserve(into.size() + taken);  // and appended to, because resize() would write each byte twice
     while (taken > 0) {
       size_t contiguous = std::min(taken, evbuffer_get_contiguous_space(input));
-      into.append(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous))), contiguous);
+      into.append(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous))),
+                  contiguous);
       evbuffer_drain(input, contiguous);
       taken -= contiguous;
     }
@@ -278,7 +300,8 @@ Progress RequestParser::parse_body(evbuffer* input, std::string& into, size_t by
   into.reserve(std::min(evbuffer_get_length(input), bytes_max));
   self.reader->append_body_to(into, bytes_max);
   while (!self.reader->is_done()) {
-    if (evbuffer_get_length(input) == 0 || (into.size() == bytes_max && self.reader->in_chunk())) return Progress::more;
+    if (evbuffer_get_length(input) == 0 || (into.size() == bytes_max && self.reader->in_chunk()))
+      return Progress::more;
     auto read = self.read_chunks(input);
     if (read != Progress::done) return read;
   }
@@ -299,6 +322,8 @@ const Request& RequestParser::request() const { return impl_->request; }
 std::optional<uint64_t> RequestParser::body_length() const { return impl_->length; }
 bool RequestParser::body_ended() const { return impl_->length ? impl_->left == 0 : impl_->reader->is_done(); }
 bool RequestParser::keep_alive() const { return impl_->reader->keep_alive(); }
-bool RequestParser::expects_continue() const { return impl_->reader->expects_continue() && impl_->request.minor_version == 1; }
+bool RequestParser::expects_continue() const {
+  return impl_->reader->expects_continue() && impl_->request.minor_version == 1;
+}
 
 }  // namespace breakwater::proxy

@@ -1,14 +1,17 @@
-// Reads requests out of a connection's bytes: strictly, because what two parsers read differently can smuggle a request (RFC 9112, 11.2).
+// Reads requests out of a connection's bytes: strictly, because what two parsers read differently can smuggle
+// a request (RFC 9112, 11.2).
 //
 //   RequestParser parser(limits);
 //   parse_head(input) until it is not `more`  ->  request(), body_length(), keep_alive(), expects_continue()
 //   parse_body(input, piece, bytes_max) until `done`
 //   next()                                    ->  ready for the next request of the connection
 //
-// After `failed`, malformed() says what to answer, and the connection can only be closed: nobody knows where the next request would begin.
-// The bytes are those of an evbuffer; what was understood is drained from it, nothing else is.
+// After `failed`, malformed() says what to answer, and the connection can only be closed: nobody knows where
+// the next request would begin. The bytes are those of an evbuffer; what was understood is drained from it,
+// nothing else is.
 //
-// Stricter than the RFC demands: no line ending but CRLF, no folded lines, no repeated Host, no Transfer-Encoding but exactly "chunked".
+// Stricter than the RFC demands: no line ending but CRLF, no folded lines, no repeated Host, no
+// Transfer-Encoding but exactly "chunked".
 #pragma once
 
 #include <cstdint>
@@ -41,7 +44,8 @@ class RequestParser {
   RequestParser& operator=(const RequestParser&) = delete;
 
   Progress parse_head(evbuffer* input);
-  // Appends at most `bytes_max` bytes of the body to `into`. `done` at its end; `more` when `input` has no more of it, or `into` is full.
+  // Appends at most `bytes_max` bytes of the body to `into`. `done` at its end; `more` when `input` has no
+  // more of it, or `into` is full.
   Progress parse_body(evbuffer* input, std::string& into, size_t bytes_max);
   void next();
 

@@ -18,7 +18,8 @@ struct FreeUrl {
 };
 using CurlUrl = std::unique_ptr<CURLU, FreeUrl>;
 
-constexpr unsigned kLenient = CURLU_URLENCODE | CURLU_ALLOW_SPACE;  // as browsers and curl treat Location headers
+// As browsers and curl treat Location headers.
+constexpr unsigned kLenient = CURLU_URLENCODE | CURLU_ALLOW_SPACE;
 
 std::optional<std::string> part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
   char* text = nullptr;
@@ -69,7 +70,8 @@ bool is_private_ipv6(const Bytes& a) {
   if (std::equal(a.begin(), a.begin() + 12, kMappedIpv4.begin())) return is_private_ipv4(a.data() + 12);
   constexpr std::array<uint8_t, 12> kNat64{0, 0x64, 0xff, 0x9b};  // 64:ff9b::/96 reaches IPv4
   if (std::equal(kNat64.begin(), kNat64.end(), a.begin())) return is_private_ipv4(a.data() + 12);
-  return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0x80) == 0x80) || a[0] == 0xff;  // ULA; link- and site-local; multicast
+  // ULA; link- and site-local; multicast.
+  return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0x80) == 0x80) || a[0] == 0xff;
 }
 
 std::vector<std::string_view> labels_of(std::string_view name) {
@@ -108,15 +110,20 @@ std::string Endpoint::text() const { return scheme + "://" + authority(); }
 Result<Url> Url::parse(std::string_view text) {
   CurlUrl url(curl_url());
   CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, std::string(text).c_str(), kLenient);
-  if (code != CURLUE_OK) return failure(Error::Kind::invalid, "not a URL: " + without_query(text) + ": " + curl_url_strerror(code));
+  if (code != CURLUE_OK)
+    return failure(Error::Kind::invalid,
+                   "not a URL: " + without_query(text) + ": " + curl_url_strerror(code));
   return take_apart(url.get());
 }
 
 Result<Url> Url::resolve(std::string_view reference) const {
   CurlUrl url(curl_url());
   CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, text().c_str(), kLenient);
-  if (code == CURLUE_OK) code = curl_url_set(url.get(), CURLUPART_URL, std::string(reference).c_str(), kLenient);
-  if (code != CURLUE_OK) return failure(Error::Kind::invalid, place() + " names no URL: " + without_query(reference) + ": " + curl_url_strerror(code));
+  if (code == CURLUE_OK)
+    code = curl_url_set(url.get(), CURLUPART_URL, std::string(reference).c_str(), kLenient);
+  if (code != CURLUE_OK)
+    return failure(Error::Kind::invalid,
+                   place() + " names no URL: " + without_query(reference) + ": " + curl_url_strerror(code));
   return take_apart(url.get());
 }
 
@@ -134,7 +141,8 @@ Result<Url> Url::take_apart(void* curl_url) {
 
   if (url.endpoint_.scheme != "http" && url.endpoint_.scheme != "https")
     return failure(Error::Kind::invalid, "neither http nor https: " + url.endpoint_.scheme);
-  if (host.empty() || url.endpoint_.port == 0) return failure(Error::Kind::invalid, "a URL without host: " + url.place());
+  if (host.empty() || url.endpoint_.port == 0)
+    return failure(Error::Kind::invalid, "a URL without host: " + url.place());
   if (part_of(parts, CURLUPART_USER) || part_of(parts, CURLUPART_PASSWORD))
     return failure(Error::Kind::invalid, "a URL with a user name or password in it: " + url.place());
   return url;
@@ -161,7 +169,8 @@ bool same_registrable_domain(std::string_view a, std::string_view b) {
 }
 
 bool is_listed(const std::vector<std::string>& list, const Endpoint& endpoint) {
-  std::string bracketed = endpoint.host.find(':') == std::string::npos ? endpoint.host : "[" + endpoint.host + "]";
+  std::string bracketed =
+      endpoint.host.find(':') == std::string::npos ? endpoint.host : "[" + endpoint.host + "]";
   std::string with_port = bracketed + ":" + std::to_string(endpoint.port);
   return std::any_of(list.begin(), list.end(), [&](const std::string& raw) {
     std::string entry = lower(raw);

@@ -1,9 +1,9 @@
-// A Url is an http or https address, taken apart once and kept in a normal form: scheme and host in lower case, the port always
-// known, no fragment. One that holds a user name or password is refused: secrets come from the settings alone, never from
-// somebody else's redirect. Values; any thread.
+// A Url is an http or https address, taken apart once and kept in a normal form: scheme and host in lower
+// case, the port always known, no fragment. One that holds a user name or password is refused: secrets come
+// from the settings alone, never from somebody else's redirect. Values; any thread.
 //
-// The query of a redirect may be a signature that opens a private blob. So there are two ways to print a Url: text() is for the
-// wire, place() is for logs and errors.
+// The query of a redirect may be a signature that opens a private blob. So there are two ways to print a Url:
+// text() is for the wire, place() is for logs and errors.
 #pragma once
 
 #include <compare>
@@ -50,15 +50,16 @@ class Url {
   std::string query_;
 };
 
-// Loopback, private, link-local, carrier-grade NAT, unspecified and multicast addresses: "10.0.0.7", "fd00::1", "::ffff:127.0.0.1".
-// False for what is no IP address.
+// Loopback, private, link-local, carrier-grade NAT, unspecified and multicast addresses: "10.0.0.7",
+// "fd00::1", "::ffff:127.0.0.1". False for what is no IP address.
 bool is_private_address(std::string_view host);
 bool is_ip_address(std::string_view host);
-// is_private_address(), or a name that means this machine by definition (RFC 6761): "localhost", "x.localhost".
+// is_private_address(), or a name that means this machine by definition (RFC 6761): "localhost",
+// "x.localhost".
 bool names_private_network(std::string_view host);
 
-// Whether one owner stands behind both names: the last two labels agree, or the last three under something like "co.uk".
-// Addresses and single labels are their own domain.
+// Whether one owner stands behind both names: the last two labels agree, or the last three under something
+// like "co.uk". Addresses and single labels are their own domain.
 bool same_registrable_domain(std::string_view a, std::string_view b);
 
 // Whether `list` holds "host" or "host:port" of that endpoint.

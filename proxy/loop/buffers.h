@@ -1,5 +1,6 @@
-// One limit for all bytes that wait in memory, whatever the load: request bodies, fills, replies not from files. Who wants to hold bytes
-// takes them here first; when there are none left, reading pauses and senders wait. Belongs to the loop's thread.
+// One limit for all bytes that wait in memory, whatever the load: request bodies, fills, replies not from
+// files. Who wants to hold bytes takes them here first; when there are none left, reading pauses and senders
+// wait. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ class Buffers;
 class Held {
  public:
   Held() = default;
-  Held(Held&& other) noexcept : buffers_(std::exchange(other.buffers_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  Held(Held&& other) noexcept
+      : buffers_(std::exchange(other.buffers_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   Held& operator=(Held&& other) noexcept;
   ~Held();
   uint64_t bytes() const { return bytes_; }
@@ -36,7 +38,8 @@ class Buffers {
   // Empty (bytes() == 0) if they are not to be had now.
   Held try_take(uint64_t bytes);
   Task<Held> take(uint64_t bytes);  // waits
-  // Even past the limit: for bytes that are in memory already, so that others wait for them. Who waits for room while holding some may wait for ever.
+  // Even past the limit: for bytes that are in memory already, so that others wait for them. Who waits for
+  // room while holding some may wait for ever.
   Held take_anyway(uint64_t bytes);
   Signal& freed() { return freed_; }
 

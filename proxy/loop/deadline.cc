@@ -11,7 +11,8 @@ Deadline::Deadline(Loop& loop, std::function<void()> on_passed)
     : loop_(loop),
       on_passed_(std::move(on_passed)),
       timer_(evtimer_new(
-          loop.base(), [](evutil_socket_t, short, void* self) { static_cast<Deadline*>(self)->fired(); }, this)) {
+          loop.base(), [](evutil_socket_t, short, void* self) { static_cast<Deadline*>(self)->fired(); },
+          this)) {
   if (timer_ == nullptr) throw std::bad_alloc();
 }
 

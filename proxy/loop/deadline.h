@@ -1,5 +1,6 @@
-// A moment that something must not pass. Setting and clearing it is cheap, as it is done for each request: the timer behind it is only touched
-// when it would fire too late, and fires early sometimes, for nothing. Belongs to the loop's thread.
+// A moment that something must not pass. Setting and clearing it is cheap, as it is done for each request:
+// the timer behind it is only touched when it would fire too late, and fires early sometimes, for nothing.
+// Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>

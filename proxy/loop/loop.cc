@@ -16,7 +16,8 @@ namespace {
 
 timeval to_timeval(std::chrono::nanoseconds duration) {
   // Rounded up: a timer must not fire before its moment.
-  auto micros = std::chrono::ceil<std::chrono::microseconds>(std::max(duration, std::chrono::nanoseconds(0))).count();
+  auto micros =
+      std::chrono::ceil<std::chrono::microseconds>(std::max(duration, std::chrono::nanoseconds(0))).count();
   timeval result{};
   result.tv_sec = static_cast<time_t>(micros / 1'000'000);
   result.tv_usec = static_cast<suseconds_t>(micros % 1'000'000);
@@ -34,7 +35,8 @@ event_base* make_base() {
   return base;
 }
 
-event* start_timer(event_base* base, std::chrono::nanoseconds duration, event_callback_fn fired, void* argument) {
+event* start_timer(event_base* base, std::chrono::nanoseconds duration, event_callback_fn fired,
+                   void* argument) {
   event* timer = evtimer_new(base, fired, argument);
   if (timer == nullptr) throw std::bad_alloc();
   timeval after = to_timeval(duration);
@@ -70,11 +72,14 @@ struct Loop::Lag {
   }
 };
 
-Loop::Loop() : base_(make_base()), posted_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), lag_(std::make_unique<Lag>()) {
+Loop::Loop()
+    : base_(make_base()), posted_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), lag_(std::make_unique<Lag>()) {
   wake_ = event_new(
-      base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->resume_ready(); }, this);
+      base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->resume_ready(); },
+      this);
   posted_event_ = event_new(
-      base_, posted_fd_, EV_READ | EV_PERSIST, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->run_posted(); }, this);
+      base_, posted_fd_, EV_READ | EV_PERSIST,
+      [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->run_posted(); }, this);
   if (wake_ == nullptr || posted_event_ == nullptr || posted_fd_ < 0) throw std::bad_alloc();
   event_add(posted_event_, nullptr);
 }
@@ -141,7 +146,9 @@ void Loop::run_posted() {
   for (auto& job : jobs) job();
 }
 
-double Loop::take_lag_seconds() { return std::chrono::duration<double>(std::exchange(lag_->longest, {})).count(); }
+double Loop::take_lag_seconds() {
+  return std::chrono::duration<double>(std::exchange(lag_->longest, {})).count();
+}
 
 Loop::Sleep Loop::sleep(Millis duration) { return Sleep(*this, duration); }
 

@@ -1,7 +1,8 @@
 // The event loop, and what a Task can wait for on it: a moment (sleep) and a Signal.
 //
-// Tasks are only ever resumed from run(), never from inside another call. So code that rings a Signal, or that libevent or
-// libcurl called, cannot be re-entered or destroyed under its own feet. All of it belongs to the loop's thread, except post().
+// Tasks are only ever resumed from run(), never from inside another call. So code that rings a Signal, or
+// that libevent or libcurl called, cannot be re-entered or destroyed under its own feet. All of it belongs to
+// the loop's thread, except post().
 #pragma once
 
 #include <chrono>
@@ -60,8 +61,9 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   event_base* base() { return base_; }
-  void run();   // until stop(); at once if that was called before
-  void stop();  // run() returns when the current callback has; what is ready then stays so for the next run()
+  void run();  // until stop(); at once if that was called before
+  // run() returns when the current callback has; what is ready then stays so for the next run().
+  void stop();
   Moment now() const { return std::chrono::steady_clock::now(); }
 
   // Everyone in `ring` is resumed from the top of the loop, in order.
@@ -156,8 +158,8 @@ class Signal::WaitUntil : public Waiter {
   event* timer_ = nullptr;
 };
 
-// Tasks that nobody awaits: each runs until it ends or until this object does. Spawning starts it at once. One that ends by an
-// exception ends the process: there is nobody to tell.
+// Tasks that nobody awaits: each runs until it ends or until this object does. Spawning starts it at once.
+// One that ends by an exception ends the process: there is nobody to tell.
 class Tasks {
  public:
   explicit Tasks(Loop& loop);

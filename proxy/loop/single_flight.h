@@ -1,5 +1,5 @@
-// Single flight: many who ask the same thing at once cause one piece of work, and all get its result. The work belongs to nobody
-// who waits: it goes on when they leave, so that what was begun is not wasted.
+// Single flight: many who ask the same thing at once cause one piece of work, and all get its result. The
+// work belongs to nobody who waits: it goes on when they leave, so that what was begun is not wasted.
 //
 //   auto begin = [this, name] { return fetch_tags(name); };   // Task<Result<TagList>>
 //   auto tags = co_await flights.join(name, begin);

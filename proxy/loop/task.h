@@ -1,14 +1,16 @@
-// A Task<T> is a function that may wait. It starts when awaited or start()ed, runs on the loop's thread, and is cancelled
-// by destroying it: every awaitable leaves whatever it waits in from its destructor, and nothing may *need* to run after a co_await but destructors.
+// A Task<T> is a function that may wait. It starts when awaited or start()ed, runs on the loop's thread, and
+// is cancelled by destroying it: every awaitable leaves whatever it waits in from its destructor, and nothing
+// may *need* to run after a co_await but destructors.
 //
 //   Task<int> twice(Signal& rung) {
 //     co_await rung.wait();
 //     co_return 2;
 //   }
 //
-// Only the loop resumes a waiting Task; a Task that finishes then resumes the one awaiting it. Only the owner destroys a
-// Task, from the top of the loop, never from within itself. No brace, lambda or conditional inside a co_await expression: g++ 12 may
-// free such a temporary twice; name it on the line above and move it in (test/tidy checks this).
+// Only the loop resumes a waiting Task; a Task that finishes then resumes the one awaiting it. Only the owner
+// destroys a Task, from the top of the loop, never from within itself. No brace, lambda or conditional inside
+// a co_await expression: g++ 12 may free such a temporary twice; name it on the line above and move it in
+// (test/tidy checks this).
 #pragma once
 
 #include <coroutine>
@@ -24,7 +26,8 @@ class Task;
 namespace detail {
 
 struct PromiseBase {
-  std::coroutine_handle<> waiter;  // whom to resume at the end; null while the child runs inside await_suspend
+  // Whom to resume at the end; null while the child runs inside await_suspend.
+  std::coroutine_handle<> waiter;
   std::exception_ptr error;
 
   std::suspend_always initial_suspend() noexcept { return {}; }
@@ -85,8 +88,8 @@ class [[nodiscard]] Task {
     if (handle_) handle_.destroy();
   }
 
-  // The child runs inside await_suspend, and its awaiter is not suspended if it finished at once: a loop over ready
-  // children uses constant stack without relying on tail calls.
+  // The child runs inside await_suspend, and its awaiter is not suspended if it finished at once: a loop over
+  // ready children uses constant stack without relying on tail calls.
   auto operator co_await() && noexcept {
     struct Awaiter {
       Handle child;
@@ -114,6 +117,8 @@ template <class T>
 Task<T> detail::Promise<T>::get_return_object() {
   return Task<T>(Task<T>::Handle::from_promise(*this));
 }
-inline Task<void> detail::Promise<void>::get_return_object() { return Task<void>(Task<void>::Handle::from_promise(*this)); }
+inline Task<void> detail::Promise<void>::get_return_object() {
+  return Task<void>(Task<void>::Handle::from_promise(*this));
+}
 
 }  // namespace breakwater::proxy

@@ -10,7 +10,11 @@ struct UnixSignals::Watch {
   Watch(UnixSignals& signals, event_base* base, int number)
       : owner(signals),
         event(evsignal_new(
-            base, number, [](evutil_socket_t arrived, short, void* self) { static_cast<Watch*>(self)->owner.received_(static_cast<int>(arrived)); }, this)) {
+            base, number,
+            [](evutil_socket_t arrived, short, void* self) {
+              static_cast<Watch*>(self)->owner.received_(static_cast<int>(arrived));
+            },
+            this)) {
     evsignal_add(event, nullptr);
   }
   ~Watch() { event_free(event); }
@@ -21,7 +25,8 @@ struct UnixSignals::Watch {
   struct event* event;
 };
 
-UnixSignals::UnixSignals(Loop& loop, const std::vector<int>& numbers, std::function<void(int)> received) : received_(std::move(received)) {
+UnixSignals::UnixSignals(Loop& loop, const std::vector<int>& numbers, std::function<void(int)> received)
+    : received_(std::move(received)) {
   for (const int number : numbers) watches_.push_back(std::make_unique<Watch>(*this, loop.base(), number));
 }
 UnixSignals::~UnixSignals() = default;

@@ -9,7 +9,8 @@
 
 namespace breakwater::proxy {
 
-// `received` is called from the top of the loop each time one of `numbers` arrives, until this object is destroyed.
+// `received` is called from the top of the loop each time one of `numbers` arrives, until this object is
+// destroyed.
 class UnixSignals {
  public:
   UnixSignals(Loop& loop, const std::vector<int>& numbers, std::function<void(int)> received);

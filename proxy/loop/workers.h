@@ -3,9 +3,10 @@
 //   auto job = [blob] { return blob.read(0); };
 //   auto bytes = co_await workers.run(std::move(job));
 //
-// A job owns what it uses (captured by value): it goes on when the Task that waits for it is destroyed, and its result is then dropped.
-// Jobs of one Strand run one at a time, in the order in which they were given; others in any order.
-// Everything here belongs to the loop's thread, but for the jobs. The destructor finishes all jobs given.
+// A job owns what it uses (captured by value): it goes on when the Task that waits for it is destroyed, and
+// its result is then dropped. Jobs of one Strand run one at a time, in the order in which they were given;
+// others in any order. Everything here belongs to the loop's thread, but for the jobs. The destructor
+// finishes all jobs given.
 #pragma once
 
 #include <condition_variable>
@@ -26,7 +27,8 @@ namespace breakwater::proxy {
 
 class Workers {
  public:
-  enum class Priority { normal, low };  // low: gives way to everything else on this machine, on the disk as well
+  // low: gives way to everything else on this machine, on the disk as well.
+  enum class Priority { normal, low };
 
   Workers(Loop& loop, unsigned threads, Priority priority = Priority::normal);
   ~Workers();
@@ -60,7 +62,8 @@ class Workers {
 
  private:
   struct Job {
-    Job(std::function<void()> r, std::shared_ptr<Strand::Queue> s) : run(std::move(r)), strand(std::move(s)) {}
+    Job(std::function<void()> r, std::shared_ptr<Strand::Queue> s)
+        : run(std::move(r)), strand(std::move(s)) {}
     std::function<void()> run;
     std::shared_ptr<Strand::Queue> strand;  // null: of none
   };

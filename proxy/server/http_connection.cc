@@ -90,7 +90,8 @@ Task<> Connection::serve_requests() {
     socket_.consumed();
   }
   exchange_.end();
-  const auto silence_ms = has_unread_body ? context_.settings.unread_silence_ms : context_.settings.goodbye_silence_ms;
+  const auto silence_ms =
+      has_unread_body ? context_.settings.unread_silence_ms : context_.settings.goodbye_silence_ms;
   co_await goodbye(silence_ms);
 }
 

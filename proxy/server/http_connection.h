@@ -1,21 +1,22 @@
-// One client's connection to the HttpServer: reads a head, runs the route's Task, sends what is left of the reply, reads what is left of the
-// request's body, and so on with the next request.
+// One client's connection to the HttpServer: reads a head, runs the route's Task, sends what is left of the
+// reply, reads what is left of the request's body, and so on with the next request.
 //
 //   idle -> reading head -> route -> (reply sent, body skipped) -> idle …
 //     |          `-- malformed: 4xx/5xx --.          | reply cut, client gone, write timeout
 //     `-- end, idle timeout, drain -------+-> goodbye --+-> gone
 //
-// Goodbye is a lingering close: our FIN, then what the client still sends is dropped as long as it keeps coming, up to a limit, or the reset
-// that answers it could overtake the reply: who is refused while he sends 2 GiB reads why. When it is gone, the connection tells its owner, who destroys it,
-// and the route's Task with it, from the top of the loop.
+// Goodbye is a lingering close: our FIN, then what the client still sends is dropped as long as it keeps
+// coming, up to a limit, or the reset that answers it could overtake the reply: who is refused while he sends
+// 2 GiB reads why. When it is gone, the connection tells its owner, who destroys it, and the route's Task
+// with it, from the top of the loop.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 
-#include "proxy/server/http_exchange.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "proxy/server/http_exchange.h"
 
 namespace breakwater::proxy {
 

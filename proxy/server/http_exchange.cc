@@ -11,18 +11,25 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kPieceBytes = size_t{256} << 10;     // of a body that is read; of a file that is in memory or not
-constexpr size_t kSmallFileBytes = size_t{16} << 10;  // read and sent with the head: one call instead of two
-constexpr size_t kSendFileBytes = size_t{1} << 20;    // of a file, given to the kernel at once
-constexpr size_t kReadAheadBytes = size_t{1} << 20;   // of a cold file at a time
-constexpr size_t kTurnBytes = size_t{4} << 20;        // sent without a pause, if the client is that fast; then others have a turn
+// Of a body that is read; of a file that is in memory or not.
+constexpr size_t kPieceBytes = size_t{256} << 10;
+// Read and sent with the head: one call instead of two.
+constexpr size_t kSmallFileBytes = size_t{16} << 10;
+constexpr size_t kSendFileBytes = size_t{1} << 20;   // of a file, given to the kernel at once
+constexpr size_t kReadAheadBytes = size_t{1} << 20;  // of a cold file at a time
+// Sent without a pause, if the client is that fast; then others have a turn.
+constexpr size_t kTurnBytes = size_t{4} << 20;
 constexpr std::string_view kCrlf = "\r\n";
 
 // A number as text, on the stack.
 class Digits {
  public:
-  explicit Digits(uint64_t value, int base = 10) { end_ = std::to_chars(text_.data(), text_.data() + text_.size(), value, base).ptr; }
-  std::string_view view() const { return std::string_view(text_.data(), static_cast<size_t>(end_ - text_.data())); }
+  explicit Digits(uint64_t value, int base = 10) {
+    end_ = std::to_chars(text_.data(), text_.data() + text_.size(), value, base).ptr;
+  }
+  std::string_view view() const {
+    return std::string_view(text_.data(), static_cast<size_t>(end_ - text_.data()));
+  }
 
  private:
   std::array<char, 24> text_;
@@ -39,18 +46,28 @@ bool is_framing(std::string_view name) {
   }
 }
 
-// A line break in a value would be the end of the header, or of the head: none gets out, wherever the value came from.
+// A line break in a value would be the end of the header, or of the head: none gets out, wherever the value
+// came from.
 void append_value(std::string& head, std::string_view value) {
   size_t from = head.size();
   head += value;
   std::replace_if(
-      head.begin() + static_cast<std::ptrdiff_t>(from), head.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+      head.begin() + static_cast<std::ptrdiff_t>(from), head.end(),
+      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
 }
 
 }  // namespace
 
-ServerContext::ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, store::Log& g, const ServerSettings& s, Route r)
-    : loop(l), workers(w), buffers(b), disk(d), log(g), settings(s), route(std::move(r)), scratch(kSmallFileBytes) {}
+ServerContext::ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, store::Log& g,
+                             const ServerSettings& s, Route r)
+    : loop(l),
+      workers(w),
+      buffers(b),
+      disk(d),
+      log(g),
+      settings(s),
+      route(std::move(r)),
+      scratch(kSmallFileBytes) {}
 
 std::string_view ServerContext::date() {
   timespec now{};
@@ -62,8 +79,14 @@ std::string_view ServerContext::date() {
   return date_text_;
 }
 
-ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline, const Peer& peer)
-    : context_(context), socket_(socket), parser_(parser), deadline_(deadline), peer_(peer), head_waits_(context.loop) {}
+ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser,
+                               Deadline& deadline, const Peer& peer)
+    : context_(context),
+      socket_(socket),
+      parser_(parser),
+      deadline_(deadline),
+      peer_(peer),
+      head_waits_(context.loop) {}
 
 void ServedExchange::begin() {
   status_ = 0;
@@ -86,7 +109,9 @@ ServedExchange::Framing ServedExchange::framing_of(int status, std::optional<uin
 }
 
 bool ServedExchange::must_close() const {
-  if (context_.draining || !parser_.keep_alive() || framing_ == Framing::until_close || body_broken_ != nullptr) return true;
+  if (context_.draining || !parser_.keep_alive() || framing_ == Framing::until_close ||
+      body_broken_ != nullptr)
+    return true;
   if (parser_.body_ended()) return false;
   // A client that was not told to continue may send its body or not: nobody knows what the next byte is.
   if (parser_.expects_continue() && !continue_said_ && body_read_ == 0) return true;
@@ -131,7 +156,9 @@ void ServedExchange::compose_head(int status, const Headers& headers, std::optio
   head_ += "\r\n\r\n";
 }
 
-std::string_view ServedExchange::take_head() { return std::exchange(head_waiting_, false) ? std::string_view(head_) : std::string_view(); }
+std::string_view ServedExchange::take_head() {
+  return std::exchange(head_waiting_, false) ? std::string_view(head_) : std::string_view();
+}
 
 void ServedExchange::send_head() {
   if (head_waiting_) socket_.send({take_head()});
@@ -151,7 +178,8 @@ Task<Result<>> ServedExchange::until_received(size_t more_than) {
     socket_.send({"HTTP/1.1 100 Continue\r\n\r\n"});
   }
   deadline_.set(context_.settings.body_timeout_ms);
-  while (socket_.received() <= more_than && !socket_.ended() && !deadline_.passed()) co_await socket_.changed().wait();
+  while (socket_.received() <= more_than && !socket_.ended() && !deadline_.passed())
+    co_await socket_.changed().wait();
   bool timed_out = deadline_.passed();
   deadline_.clear();
   if (socket_.received() > more_than) co_return Result<>();
@@ -184,13 +212,15 @@ Task<Result<std::string>> ServedExchange::read() {
   co_return piece;
 }
 
-// Nobody knows how long a chunked body is that the route does not want: the connection can go on only if its end is here already.
+// Nobody knows how long a chunked body is that the route does not want: the connection can go on only if its
+// end is here already.
 void ServedExchange::skip_received() {
   if (body_length()) return;
   socket_.receive_now(kPieceBytes);
   std::string unread;
   for (size_t left = socket_.received(); left > 0 && !parser_.body_ended() && body_broken_ == nullptr;) {
-    if (parser_.parse_body(socket_.input(), unread, kPieceBytes) == RequestParser::Progress::failed) (void)broken_body(parser_.malformed().why);
+    if (parser_.parse_body(socket_.input(), unread, kPieceBytes) == RequestParser::Progress::failed)
+      (void)broken_body(parser_.malformed().why);
     body_read_ += unread.size();
     unread.clear();
     if (socket_.received() == left) break;
@@ -312,7 +342,8 @@ Task<> ServedExchange::send_file(store::SharedFile file, uint64_t offset, uint64
     head_ += kCrlf;
     head_waiting_ = true;
   }
-  bool small = length <= kSmallFileBytes && context_.disk.resident(*file, offset, length) && send_small_file(*file, offset, static_cast<size_t>(length));
+  bool small = length <= kSmallFileBytes && context_.disk.resident(*file, offset, length) &&
+               send_small_file(*file, offset, static_cast<size_t>(length));
   if (!small) co_await send_large_file(file, offset, length);
   if (framing_ == Framing::chunked) socket_.send({kCrlf});
   if (socket_.unsent() > 0 || socket_.failed()) co_await until_sent();
@@ -402,13 +433,15 @@ void ServedExchange::finish() {
 void ServedExchange::abort() {
   head_waiting_ = false;
   // Where the connection's end is the body's end, only a reset says that the body is not whole.
-  socket_.cut(started() && framing_ == Framing::until_close ? Socket::Farewell::reset : Socket::Farewell::end);
+  socket_.cut(started() && framing_ == Framing::until_close ? Socket::Farewell::reset
+                                                            : Socket::Farewell::end);
 }
 
 void ServedExchange::fail(std::string_view why) {
   if (complete_ || socket_.failed()) return;
   if (started()) return cut_off(why);
-  context_.log.error("route_failed", {{"why", why}, {"method", request().method}, {"path", path()}, {"step", step_}});
+  context_.log.error("route_failed",
+                     {{"why", why}, {"method", request().method}, {"path", path()}, {"step", step_}});
   Headers headers;
   headers.add("Content-Type", "text/plain; charset=utf-8");
   headers.add("X-Content-Type-Options", "nosniff");
@@ -417,9 +450,12 @@ void ServedExchange::fail(std::string_view why) {
 
 void ServedExchange::cut_off(std::string_view why) {
   if (socket_.failed()) return;
-  context_.log.warning(
-      "reply_cut",
-      {{"why", why}, {"client", peer_.text}, {"method", request().method}, {"path", path()}, {"sent", static_cast<int64_t>(bytes_sent_)}, {"step", step_}});
+  context_.log.warning("reply_cut", {{"why", why},
+                                     {"client", peer_.text},
+                                     {"method", request().method},
+                                     {"path", path()},
+                                     {"sent", static_cast<int64_t>(bytes_sent_)},
+                                     {"step", step_}});
   abort();
 }
 

@@ -1,11 +1,13 @@
-// The Exchange that routes of the HttpServer get: the requests of one connection, one after the other. What it promises is in
-// proxy/http/exchange.h; this is how it looks from the connection's side:
+// The Exchange that routes of the HttpServer get: the requests of one connection, one after the other. What
+// it promises is in proxy/http/exchange.h; this is how it looks from the connection's side:
 //
-//   begin() when the parser has a head -> the route's Task -> fail() unless whole() -> until_sent() -> skip_body() -> end() -> begin() …
+//   begin() when the parser has a head -> the route's Task -> fail() unless whole() -> until_sent() ->
+//   skip_body() -> end() -> begin() …
 //
-// A head is not sent by start() but with the first bytes of the body, in one call; if the route first waits for something, head_waits()
-// rings and the connection calls send_head() in the same turn of the loop. A reply that cannot be completed is cut off: the connection then
-// destroys the Task on the next turn, so what waits for the client may simply go on waiting.
+// A head is not sent by start() but with the first bytes of the body, in one call; if the route first waits
+// for something, head_waits() rings and the connection calls send_head() in the same turn of the loop. A
+// reply that cannot be completed is cut off: the connection then destroys the Task on the next turn, so what
+// waits for the client may simply go on waiting.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +17,12 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/loop/buffers.h"
-#include "proxy/loop/deadline.h"
 #include "proxy/http/exchange.h"
 #include "proxy/http/http_parser.h"
-#include "proxy/server/http_server.h"
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
+#include "proxy/server/http_server.h"
 #include "proxy/server/socket.h"
 
 namespace breakwater::proxy {
@@ -30,7 +32,8 @@ class Workers;
 // What all connections of a server share.
 class ServerContext {
  public:
-  ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, store::Log& g, const ServerSettings& s, Route r);
+  ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, store::Log& g, const ServerSettings& s,
+                Route r);
 
   std::string_view date();  // of now, for the Date header; made once a second
 
@@ -53,7 +56,8 @@ class ServerContext {
 class ServedExchange final : public Exchange {
  public:
   // All are the connection's and outlive this. The deadline rings socket.changed() when it passes.
-  ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline, const Peer& peer);
+  ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline,
+                 const Peer& peer);
 
   // --- for the connection
   void begin();
@@ -61,10 +65,11 @@ class ServedExchange final : public Exchange {
   bool whole() const { return complete_; }  // the reply is, as declared
   bool closes() const { return closes_; }   // it is the connection's last
   Signal& head_waits() { return head_waits_; }
-  void send_head();                 // if it waits
-  void fail(std::string_view why);  // the route ended before its reply did: 500 if nothing was sent, else cut off
-  Task<bool> skip_body();           // the next request is next; false: the connection must close
-  Task<> until_sent();              // never returns once the socket has failed
+  void send_head();  // if it waits
+  // The route ended before its reply did: 500 if nothing was sent, else cut off.
+  void fail(std::string_view why);
+  Task<bool> skip_body();  // the next request is next; false: the connection must close
+  Task<> until_sent();     // never returns once the socket has failed
 
   // --- for the route
   const Request& request() const override { return parser_.request(); }

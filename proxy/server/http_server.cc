@@ -24,8 +24,9 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr int kBacklog = 4096;           // the kernel lowers it to net.core.somaxconn
-constexpr size_t kRefusedMax = 64;       // connections over the limit that are told so; the rest is closed at once
+constexpr int kBacklog = 4096;  // the kernel lowers it to net.core.somaxconn
+// Connections over the limit that are told so; the rest is closed at once.
+constexpr size_t kRefusedMax = 64;
 constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
 
 struct FreeListener {
@@ -104,7 +105,10 @@ std::optional<sockaddr_storage> parse_address(const std::string& address, sockle
 Result<int> bind_to(const std::string& address) {
   socklen_t length = 0;
   auto parsed = parse_address(address, length);
-  if (!parsed) return failure(Error::Kind::invalid, "listen on \"" + address + "\": that is no address with a port, as 127.0.0.1:5000 or [::1]:5000");
+  if (!parsed)
+    return failure(
+        Error::Kind::invalid,
+        "listen on \"" + address + "\": that is no address with a port, as 127.0.0.1:5000 or [::1]:5000");
   int fd = socket(parsed->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure(bind_error(address, errno));
   evutil_make_listen_socket_reuseable(fd);
@@ -123,7 +127,8 @@ Result<int> bind_to(const std::string& address) {
 }  // namespace
 
 struct HttpServer::Impl {
-  Impl(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log, const ServerSettings& settings, Route route)
+  Impl(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
+       const ServerSettings& settings, Route route)
       : context(loop, workers, buffers, disk, log, settings, std::move(route)),
         one_gone(loop),
         became_idle(loop),
@@ -161,7 +166,9 @@ Result<std::string> HttpServer::Impl::listen(const std::string& address) {
 
 // Takes `fd`.
 Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
-  auto on_accept = [](evconnlistener*, evutil_socket_t client, sockaddr* from, int, void* self) { static_cast<Impl*>(self)->accepted(client, from); };
+  auto on_accept = [](evconnlistener*, evutil_socket_t client, sockaddr* from, int, void* self) {
+    static_cast<Impl*>(self)->accepted(client, from);
+  };
   auto flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
   Listener listener(evconnlistener_new(context.loop.base(), on_accept, this, flags, kBacklog, fd));
   if (!listener) {
@@ -169,7 +176,8 @@ Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
     close(fd);
     return failure(bind_error(address, error));
   }
-  evconnlistener_set_error_cb(listener.get(), [](evconnlistener*, void* self) { static_cast<Impl*>(self)->accept_failed(errno); });
+  evconnlistener_set_error_cb(
+      listener.get(), [](evconnlistener*, void* self) { static_cast<Impl*>(self)->accept_failed(errno); });
   listeners.push_back(std::move(listener));
   return {};
 }
@@ -181,7 +189,8 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
     close(fd);
     return;
   }
-  auto connection = std::make_unique<Connection>(context, fd, peer_of(address), [this](Connection& which) { forget(which); });
+  auto connection = std::make_unique<Connection>(context, fd, peer_of(address),
+                                                 [this](Connection& which) { forget(which); });
   Connection& fresh = *connection;
   if (!within) {
     refused.emplace(&fresh, std::move(connection));
@@ -194,9 +203,11 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
   fresh.serve();
 }
 
-// Out of descriptors or memory, the listener would fail again at once and for ever: the client waits in the backlog meanwhile.
+// Out of descriptors or memory, the listener would fail again at once and for ever: the client waits in the
+// backlog meanwhile.
 void HttpServer::Impl::accept_failed(int error) {
-  context.log.warning("accept_failed", {{"why", std::generic_category().message(error)}, {"connections", static_cast<int64_t>(connections.size())}});
+  context.log.warning("accept_failed", {{"why", std::generic_category().message(error)},
+                                        {"connections", static_cast<int64_t>(connections.size())}});
   set_accepting(false);
   accept_again.set(kAcceptRetryMs);
 }
@@ -233,7 +244,8 @@ Task<> HttpServer::Impl::reap() {
   }
 }
 
-HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log, const ServerSettings& settings, Route route)
+HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
+                       const ServerSettings& settings, Route route)
     : impl_(std::make_unique<Impl>(loop, workers, buffers, disk, log, settings, std::move(route))) {}
 
 HttpServer::~HttpServer() = default;

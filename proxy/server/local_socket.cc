@@ -32,8 +32,10 @@ class Descriptor {
 };
 
 tl::unexpected<Error> failed(const char* what, const std::filesystem::path& path, int error) {
-  const auto kind = error == ECONNREFUSED || error == ENOENT ? Error::Kind::unavailable : Error::Kind::internal;
-  return failure(kind, std::string(what) + " " + path.string() + ": " + std::generic_category().message(error));
+  const auto kind =
+      error == ECONNREFUSED || error == ENOENT ? Error::Kind::unavailable : Error::Kind::internal;
+  return failure(kind,
+                 std::string(what) + " " + path.string() + ": " + std::generic_category().message(error));
 }
 
 // A socket's address holds a hundred bytes of path: the folder is named by a descriptor of it instead.
@@ -53,7 +55,8 @@ Result<int> join(const std::filesystem::path& path, int flags, Join how, const c
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (socket.fd() < 0) return failed(what, path, errno);
   const sockaddr_un address = address_of(folder.fd(), path.filename().string());
-  if (how(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failed(what, path, errno);
+  if (how(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return failed(what, path, errno);
   return socket.take();
 }
 
@@ -70,6 +73,8 @@ Result<int> bind_local(const std::filesystem::path& path) {
   return failed("protect", path, error);
 }
 
-Result<int> connect_local(const std::filesystem::path& path) { return join(path, 0, ::connect, "connect to"); }
+Result<int> connect_local(const std::filesystem::path& path) {
+  return join(path, 0, ::connect, "connect to");
+}
 
 }  // namespace breakwater::proxy

@@ -22,7 +22,10 @@ constexpr size_t kParts = 4;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 // Errors of sendfile() that say something of the socket, not of the file.
-bool is_of_peer(int error) { return error == EPIPE || error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH; }
+bool is_of_peer(int error) {
+  return error == EPIPE || error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH ||
+         error == ENETUNREACH;
+}
 
 }  // namespace
 
@@ -32,12 +35,15 @@ Socket::Socket(Loop& loop, int fd, size_t input_bytes_max, std::function<void()>
       on_failure_(std::move(on_failure)),
       changed_(loop),
       read_event_(event_new(
-          loop.base(), fd, EV_READ | EV_PERSIST, [](evutil_socket_t, short, void* self) { static_cast<Socket*>(self)->readable(); }, this)),
+          loop.base(), fd, EV_READ | EV_PERSIST,
+          [](evutil_socket_t, short, void* self) { static_cast<Socket*>(self)->readable(); }, this)),
       write_event_(event_new(
-          loop.base(), fd, EV_WRITE, [](evutil_socket_t, short, void* self) { static_cast<Socket*>(self)->writable(); }, this)),
+          loop.base(), fd, EV_WRITE,
+          [](evutil_socket_t, short, void* self) { static_cast<Socket*>(self)->writable(); }, this)),
       input_(evbuffer_new()),
       output_(evbuffer_new()) {
-  if (read_event_ == nullptr || write_event_ == nullptr || input_ == nullptr || output_ == nullptr) throw std::bad_alloc();
+  if (read_event_ == nullptr || write_event_ == nullptr || input_ == nullptr || output_ == nullptr)
+    throw std::bad_alloc();
   pause_or_resume_reading();
 }
 

@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kTokenSymbols = "!#$%&'*+-.^_`|~";
 
 bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kTokenSymbols.find(c) != std::string_view::npos;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kTokenSymbols.find(c) != std::string_view::npos;
 }
 
 std::string lower(std::string_view text) {
@@ -58,7 +59,8 @@ class Scanner {
     std::string_view name = token();
     skip_spaces();
     // token68 ends in '=' signs and has no value behind them: `Negotiate YII=`.
-    bool is_parameter = !name.empty() && take('=') && !rest_.empty() && rest_.front() != '=' && rest_.front() != ',';
+    bool is_parameter =
+        !name.empty() && take('=') && !rest_.empty() && rest_.front() != '=' && rest_.front() != ',';
     if (is_parameter) return name;
     rest_ = before;
     return std::nullopt;
@@ -67,7 +69,9 @@ class Scanner {
   void skip_item() { rest_.remove_prefix(std::min(rest_.find(','), rest_.size())); }
 
  private:
-  void skip_all_of(std::string_view set) { rest_.remove_prefix(std::min(rest_.find_first_not_of(set), rest_.size())); }
+  void skip_all_of(std::string_view set) {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(set), rest_.size()));
+  }
 
   std::optional<std::string> quoted() {
     std::string text;
@@ -103,7 +107,8 @@ bool parse_parameters(Scanner& scanner, Challenge& challenge) {
 }  // namespace
 
 std::string_view Challenge::get(std::string_view name) const {
-  auto found = std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& parameter) { return parameter.name == name; });
+  auto found = std::find_if(parameters.begin(), parameters.end(),
+                            [&](const Parameter& parameter) { return parameter.name == name; });
   return found == parameters.end() ? std::string_view() : found->value;
 }
 
@@ -126,7 +131,8 @@ std::vector<Challenge> parse_challenges(std::string_view header) {
 }
 
 const Challenge* find_challenge(const std::vector<Challenge>& challenges, std::string_view scheme) {
-  auto found = std::find_if(challenges.begin(), challenges.end(), [&](const Challenge& challenge) { return challenge.scheme == scheme; });
+  auto found = std::find_if(challenges.begin(), challenges.end(),
+                            [&](const Challenge& challenge) { return challenge.scheme == scheme; });
   return found == challenges.end() ? nullptr : &*found;
 }
 

@@ -1,6 +1,8 @@
-// What a WWW-Authenticate header asks for (RFC 9110, section 11.6.1), and what a registry means by it. Pure; any thread.
+// What a WWW-Authenticate header asks for (RFC 9110, section 11.6.1), and what a registry means by it. Pure;
+// any thread.
 //
-//   for (const Challenge& challenge : parse_challenges(R"(Bearer realm="https://auth.docker.io/token",service="registry.docker.io")"))
+//   for (const Challenge& challenge : parse_challenges(R"(Bearer
+//   realm="https://auth.docker.io/token",service="registry.docker.io")"))
 #pragma once
 
 #include <string>
@@ -20,7 +22,8 @@ struct Challenge {
   std::string_view get(std::string_view name) const;  // "" if absent
 };
 
-// All challenges of a header, several of which may be joined by commas. What is malformed is left out, what came before it is kept.
+// All challenges of a header, several of which may be joined by commas. What is malformed is left out, what
+// came before it is kept.
 std::vector<Challenge> parse_challenges(std::string_view header);
 
 // The first of that scheme, or null.

@@ -11,7 +11,9 @@ using std::chrono::seconds;
 
 constexpr seconds kThrottledMax(15 * 60);
 
-int64_t seconds_up(store::Time::duration wait) { return std::max<int64_t>(1, std::chrono::ceil<seconds>(wait).count()); }
+int64_t seconds_up(store::Time::duration wait) {
+  return std::max<int64_t>(1, std::chrono::ceil<seconds>(wait).count());
+}
 
 Error refusal(Error::Kind kind, std::string message, int64_t retry_after_s) {
   Error error;
@@ -29,10 +31,15 @@ Result<Circuit::Pass> Circuit::admit(store::Time now, std::string_view host) {
   if (silent_until_ - now > milliseconds(settings_.silence_max_ms)) silent_until_ = now;
 
   std::string name(host);
-  if (now < throttled_until_) return failure(refusal(Error::Kind::throttled, name + " said 429, too many requests", seconds_up(throttled_until_ - now)));
+  if (now < throttled_until_)
+    return failure(refusal(Error::Kind::throttled, name + " said 429, too many requests",
+                           seconds_up(throttled_until_ - now)));
   if (silences_ == 0) return Pass::normal;
-  if (now < silent_until_) return failure(refusal(Error::Kind::unavailable, name + " does not answer", seconds_up(silent_until_ - now)));
-  if (probing_) return failure(refusal(Error::Kind::unavailable, name + " did not answer, and is being asked again", 1));
+  if (now < silent_until_)
+    return failure(
+        refusal(Error::Kind::unavailable, name + " does not answer", seconds_up(silent_until_ - now)));
+  if (probing_)
+    return failure(refusal(Error::Kind::unavailable, name + " did not answer, and is being asked again", 1));
   probing_ = true;
   return Pass::probe;
 }
@@ -78,7 +85,9 @@ int64_t Circuit::throttled(Pass pass, store::Time now, std::optional<int64_t> wa
 void Circuit::abandoned(Pass pass) { end(pass); }
 
 // One that is long ago says nothing of now. (Nor one that is yet to come: the clock was put back.)
-bool Circuit::is_broken(store::Time now) const { return broken_at_ && now >= *broken_at_ && now - *broken_at_ <= milliseconds(settings_.silence_max_ms); }
+bool Circuit::is_broken(store::Time now) const {
+  return broken_at_ && now >= *broken_at_ && now - *broken_at_ <= milliseconds(settings_.silence_max_ms);
+}
 
 void Circuit::end(Pass pass) {
   if (pass == Pass::probe) probing_ = false;

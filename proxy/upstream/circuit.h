@@ -1,5 +1,5 @@
-// Whether a host may be asked just now: the state that keeps a storm of requests away from one that refuses or is down. Pure: time is
-// an argument. One Circuit for each host; belongs to whoever owns it.
+// Whether a host may be asked just now: the state that keeps a storm of requests away from one that refuses
+// or is down. Pure: time is an argument. One Circuit for each host; belongs to whoever owns it.
 //
 //   open        requests pass
 //     --429--------------------------> throttled until Retry-After is over: all fail at once with `throttled`
@@ -8,8 +8,9 @@
 //     --any answer-------------------> open
 //     --no answer, 5xx---------------> silent, twice as long
 //
-// An answer is any status but 429 and 5xx. A request that fails at once may be asked again at once: the second in a row is no answer. A probe that ends without
-// a word about it (its Task was destroyed) is given up by abandoned().
+// An answer is any status but 429 and 5xx. A request that fails at once may be asked again at once: the
+// second in a row is no answer. A probe that ends without a word about it (its Task was destroyed) is given
+// up by abandoned().
 #pragma once
 
 #include <cstdint>
@@ -39,8 +40,8 @@ class Circuit {
 
   void answered(Pass pass);
   void unreached(Pass pass, store::Time now);
-  // Unreached, and at once: nobody has waited for it, and one reset connection says little. Only the second in a row is a silence.
-  // `began` is when the request was admitted.
+  // Unreached, and at once: nobody has waited for it, and one reset connection says little. Only the second
+  // in a row is a silence. `began` is when the request was admitted.
   void broken(Pass pass, store::Time began, store::Time now);
   void server_error(Pass pass, store::Time now);
   // `wait_s` from Retry-After. The time that was chosen, in seconds.
@@ -50,7 +51,9 @@ class Circuit {
   store::Time throttled_until() const { return throttled_until_; }
   bool silent() const { return silences_ > 0; }  // since the last answer
   // Nothing is remembered that a new Circuit would not say as well.
-  bool forgettable(store::Time now) const { return silences_ == 0 && server_errors_ == 0 && !is_broken(now) && throttled_until_ <= now; }
+  bool forgettable(store::Time now) const {
+    return silences_ == 0 && server_errors_ == 0 && !is_broken(now) && throttled_until_ <= now;
+  }
 
  private:
   bool is_broken(store::Time now) const;

@@ -15,7 +15,9 @@ class Collector final : public Sink {
 
   Result<> head(const Head&) override { return {}; }  // its length says nothing: it may be a HEAD
   Result<bool> body(std::span<const char> data) override {
-    if (data.size() > bytes_max_ - bytes_.size()) return failure(Error::Kind::corrupt, "the answer is longer than " + std::to_string(bytes_max_) + " bytes");
+    if (data.size() > bytes_max_ - bytes_.size())
+      return failure(Error::Kind::corrupt,
+                     "the answer is longer than " + std::to_string(bytes_max_) + " bytes");
     bytes_.append(data.data(), data.size());
     return true;
   }

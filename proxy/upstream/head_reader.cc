@@ -11,7 +11,8 @@ namespace {
 
 std::string_view trimmed(std::string_view text) {
   size_t begin = text.find_first_not_of(" \t\r\n");
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+  return begin == std::string_view::npos ? std::string_view()
+                                         : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
 template <class Number>
@@ -47,7 +48,8 @@ void HeadReader::take_field(std::string_view line) {
   size_t colon = line.find(':');
   // A continuation line (obsolete) or nonsense: neither changes what we look at.
   if (line.front() == ' ' || line.front() == '\t' || colon == std::string_view::npos) return;
-  head_.headers.add(std::string(trimmed(line.substr(0, colon))), std::string(trimmed(line.substr(colon + 1))));
+  head_.headers.add(std::string(trimmed(line.substr(0, colon))),
+                    std::string(trimmed(line.substr(colon + 1))));
 }
 
 HeadReader::Taken HeadReader::finish() {

@@ -6,31 +6,35 @@
 #include <stdexcept>
 #include <utility>
 
+#include "proxy/http/url.h"
 #include "proxy/upstream/challenge.h"
 #include "proxy/upstream/circuit.h"
 #include "proxy/upstream/collector.h"
 #include "proxy/upstream/origin_rules.h"
 #include "proxy/upstream/retry.h"
 #include "proxy/upstream/tokens.h"
-#include "proxy/http/url.h"
 
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kErrorBytesKept = size_t{16} * 1024;   // of an error's body: enough for a Retry-After in its text
+// Of an error's body: enough for a Retry-After in its text.
+constexpr size_t kErrorBytesKept = size_t{16} * 1024;
 constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer one is not read to its end
 constexpr size_t kTokenAnswerBytesMax = size_t{128} * 1024;
 constexpr int64_t kTokenTimeout_ms = 30'000;
 constexpr size_t kCircuitsMax = 64;
 constexpr Millis kFailedSoon(3'000);  // a client can still wait for another attempt
 
-int64_t epoch_s(store::Time time) { return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count(); }
+int64_t epoch_s(store::Time time) {
+  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
+}
 
 // "76;w=21600" as Docker Hub says it.
 std::optional<int64_t> leading_number(std::string_view text) {
   int64_t number = 0;
   size_t digits = 0;
-  while (digits < std::min(text.size(), size_t{18}) && text[digits] >= '0' && text[digits] <= '9') number = number * 10 + (text[digits++] - '0');
+  while (digits < std::min(text.size(), size_t{18}) && text[digits] >= '0' && text[digits] <= '9')
+    number = number * 10 + (text[digits++] - '0');
   return digits == 0 ? std::nullopt : std::optional(number);
 }
 
@@ -44,7 +48,8 @@ CircuitSettings circuit_settings(const OriginSettings& settings) {
 // A request that a circuit has let pass; told by end(), or given up with the Task that made it.
 class Passing {
  public:
-  Passing(std::shared_ptr<Circuit> circuit, Circuit::Pass pass, store::Time began) : circuit_(std::move(circuit)), pass_(pass), began_(began) {}
+  Passing(std::shared_ptr<Circuit> circuit, Circuit::Pass pass, store::Time began)
+      : circuit_(std::move(circuit)), pass_(pass), began_(began) {}
   ~Passing() {
     if (!told_) circuit_->abandoned(pass_);
   }
@@ -77,13 +82,15 @@ class Passing {
   bool told_ = false;
 };
 
-// How a request came to have no answer. `hasty`: whoever asked had little patience, and was connected; that says nothing about the host.
+// How a request came to have no answer. `hasty`: whoever asked had little patience, and was connected; that
+// says nothing about the host.
 enum class Failed { soon, late, hasty };
 
 }  // namespace
 
 struct Origin::Impl {
-  Impl(Loop& event_loop, Upstream& up, const store::Clock& time, store::Log& events, const OriginSettings& origin_settings);
+  Impl(Loop& event_loop, Upstream& up, const store::Clock& time, store::Log& events,
+       const OriginSettings& origin_settings);
 
   class Reception;
   struct Answer {
@@ -94,7 +101,8 @@ struct Origin::Impl {
   Task<Result<Head>> send(OriginRequest request, Sink& sink);
   Task<Result<Head>> ask(Url url, const OriginRequest& request, Sink& sink);
   Task<Result<Answer>> once(Url url, UpstreamRequest request, Sink& sink);
-  UpstreamRequest request_for(const Url& url, const OriginRequest& request, const std::string& authorization) const;
+  UpstreamRequest request_for(const Url& url, const OriginRequest& request,
+                              const std::string& authorization) const;
 
   std::string authorization_for(const Endpoint& endpoint, const std::string& scope) const;
   Task<Result<bool>> meet_challenge(Url url, std::string scope, std::string challenges, std::string rejected);
@@ -117,12 +125,14 @@ struct Origin::Impl {
   OriginStats stats;
   Observe observe;
   Reach reach;
-  bool basic_asked = false;                               // the registry's challenge is Basic: send the password at once
+  // The registry's challenge is Basic: send the password at once.
+  bool basic_asked = false;
   std::map<Endpoint, std::shared_ptr<Circuit>> circuits;  // shared with the requests that it let pass
   Tokens tokens;                                          // last: its requests use what stands above
 };
 
-// Stands between libcurl and the caller's sink for one request: the caller sees only 200 and 206, an error's text is kept for us.
+// Stands between libcurl and the caller's sink for one request: the caller sees only 200 and 206, an error's
+// text is kept for us.
 class Origin::Impl::Reception final : public Sink {
  public:
   Reception(Impl& origin, const Url& url, const UpstreamRequest& request, Passing& passing, Sink& caller)
@@ -144,9 +154,12 @@ class Origin::Impl::Reception final : public Sink {
     origin_.note_head(url_, head);
     // The text of these two is waited for.
     if (head.status != 429 && !is_server_error(head.status)) passing_.answered();
-    if (is_unasked_html(asked_, head)) return failure(Error::Kind::corrupt, url_.place() + " answered with a web page");
-    // Its head says all, and its body may never come: docker-registry 2.8 announces the blob's length there and sends 33 bytes.
-    if (head.status == 416) return failure(Error::Kind::not_found, url_.place() + " has nothing in that range");
+    if (is_unasked_html(asked_, head))
+      return failure(Error::Kind::corrupt, url_.place() + " answered with a web page");
+    // Its head says all, and its body may never come: docker-registry 2.8 announces the blob's length there
+    // and sends 33 bytes.
+    if (head.status == 416)
+      return failure(Error::Kind::not_found, url_.place() + " has nothing in that range");
     for_caller_ = head.status == 200 || head.status == 206;
     if (for_caller_) return caller_.head(head);
     return {};
@@ -162,7 +175,8 @@ class Origin::Impl::Reception final : public Sink {
  private:
   Result<bool> keep_error_text(std::span<const char> data) {
     error_bytes_ += data.size();
-    if (error_bytes_ > kErrorBytesMax) return failure(Error::Kind::corrupt, url_.place() + ": the text of its error does not end");
+    if (error_bytes_ > kErrorBytesMax)
+      return failure(Error::Kind::corrupt, url_.place() + ": the text of its error does not end");
     error_text_.append(data.data(), std::min(data.size(), kErrorBytesKept - error_text_.size()));
     return true;
   }
@@ -179,7 +193,8 @@ class Origin::Impl::Reception final : public Sink {
   std::string error_text_;
 };
 
-Origin::Impl::Impl(Loop& event_loop, Upstream& up, const store::Clock& time, store::Log& events, const OriginSettings& origin_settings)
+Origin::Impl::Impl(Loop& event_loop, Upstream& up, const store::Clock& time, store::Log& events,
+                   const OriginSettings& origin_settings)
     : upstream(up), clock(time), log(events), settings(origin_settings), tokens(event_loop, time) {
   auto url = Url::parse(settings.url);
   if (!url) throw std::invalid_argument(url.error().message);  // the configuration was checked before
@@ -199,7 +214,8 @@ Task<Result<Head>> Origin::Impl::send(OriginRequest request, Sink& sink) {
     auto target = redirect_target(*url, *head, reach);
     if (request.redirect_is_answer && (!target || !is_registry(*target))) co_return head;
     if (!target) co_return failure(std::move(target).error());
-    if (redirects == settings.redirects_max) co_return failure(Error::Kind::corrupt, reach.origin.text() + request.path + ": too many redirects");
+    if (redirects == settings.redirects_max)
+      co_return failure(Error::Kind::corrupt, reach.origin.text() + request.path + ": too many redirects");
     url = std::move(*target);
   }
 }
@@ -211,7 +227,8 @@ Task<Result<Head>> Origin::Impl::ask(Url url, const OriginRequest& request, Sink
     auto answer = co_await once(url, request_for(url, request, authorization), sink);
     if (!answer) co_return failure(std::move(answer).error());
     if (answer->head.status == 401 && !met) {
-      auto again = co_await meet_challenge(url, request.scope, answer->head.headers.all("WWW-Authenticate"), authorization);
+      auto again = co_await meet_challenge(url, request.scope, answer->head.headers.all("WWW-Authenticate"),
+                                           authorization);
       if (!again) co_return failure(std::move(again).error());
       if (*again) continue;
     }
@@ -221,7 +238,8 @@ Task<Result<Head>> Origin::Impl::ask(Url url, const OriginRequest& request, Sink
   }
 }
 
-UpstreamRequest Origin::Impl::request_for(const Url& url, const OriginRequest& request, const std::string& authorization) const {
+UpstreamRequest Origin::Impl::request_for(const Url& url, const OriginRequest& request,
+                                          const std::string& authorization) const {
   UpstreamRequest sent(request.method, url.text());
   sent.headers = request.headers;
   sent.headers.remove("Authorization");
@@ -231,7 +249,8 @@ UpstreamRequest Origin::Impl::request_for(const Url& url, const OriginRequest& r
   return sent;
 }
 
-// One request and its answer, whatever it says; told to the host's circuit. The errors are those of the transfer.
+// One request and its answer, whatever it says; told to the host's circuit. The errors are those of the
+// transfer.
 Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, UpstreamRequest request, Sink& sink) {
   auto circuit = circuit_of(url.endpoint());
   auto pass = circuit->admit(now(), url.endpoint().text());
@@ -246,7 +265,8 @@ Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, UpstreamRequest r
   bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
 
   if (!reception.answered()) {
-    auto error = ended ? Error(Error::Kind::unavailable, url.place() + " ended without an answer", 0) : std::move(ended).error();
+    auto error = ended ? Error(Error::Kind::unavailable, url.place() + " ended without an answer", 0)
+                       : std::move(ended).error();
     auto failed = out_of_time || took >= kFailedSoon ? Failed::late : Failed::soon;
     if (out_of_time && reception.is_connected()) failed = Failed::hasty;
     tell_failure(passing, url, error, failed);
@@ -274,47 +294,59 @@ std::string Origin::Impl::authorization_for(const Endpoint& endpoint, const std:
 }
 
 // True: ask again, authorization_for() has what was asked for. False: nothing more can be done.
-Task<Result<bool>> Origin::Impl::meet_challenge(Url url, std::string scope, std::string header, std::string rejected) {
+Task<Result<bool>> Origin::Impl::meet_challenge(Url url, std::string scope, std::string header,
+                                                std::string rejected) {
   auto challenges = parse_challenges(header);
   const Challenge* bearer = find_challenge(challenges, "bearer");
-  if (bearer != nullptr && !bearer->get("realm").empty()) co_return co_await meet_bearer(url, scope, *bearer, rejected);
+  if (bearer != nullptr && !bearer->get("realm").empty())
+    co_return co_await meet_bearer(url, scope, *bearer, rejected);
 
   bool ours = url.endpoint() == reach.origin && settings.credentials;
-  if (!ours || find_challenge(challenges, "basic") == nullptr || rejected.starts_with("Basic ")) co_return false;
+  if (!ours || find_challenge(challenges, "basic") == nullptr || rejected.starts_with("Basic "))
+    co_return false;
   basic_asked = true;
   co_return true;
 }
 
-Task<Result<bool>> Origin::Impl::meet_bearer(Url url, std::string scope, Challenge challenge, std::string rejected) {
+Task<Result<bool>> Origin::Impl::meet_bearer(Url url, std::string scope, Challenge challenge,
+                                             std::string rejected) {
   bool own_host = url.endpoint() == reach.origin;
   std::string asked_scope = scope_to_ask(own_host, scope, challenge.get("scope"));
   auto realm = url.resolve(token_address(challenge.get("realm"), challenge.get("service"), asked_scope));
-  if (!realm) co_return failure(Error::Kind::corrupt, url.place() + " names no usable realm: " + realm.error().message);
+  if (!realm)
+    co_return failure(Error::Kind::corrupt, url.place() + " names no usable realm: " + realm.error().message);
   if (auto checked = reach.check(*realm); !checked) co_return failure(std::move(checked).error());
 
-  bool with_credentials = own_host && settings.credentials && is_trusted_realm(reach.origin, realm->endpoint(), settings.token_realms);
+  bool with_credentials = own_host && settings.credentials &&
+                          is_trusted_realm(reach.origin, realm->endpoint(), settings.token_realms);
   TokenKey key;
   key.endpoint = url.endpoint();
   key.scope = scope;
   std::string rejected_token = rejected.starts_with("Bearer ") ? rejected.substr(7) : "";
-  Tokens::Fetch fetch = [this, address = *realm, with_credentials, own_host] { return ask_realm(address, with_credentials, own_host); };
+  Tokens::Fetch fetch = [this, address = *realm, with_credentials, own_host] {
+    return ask_realm(address, with_credentials, own_host);
+  };
   auto token = co_await tokens.get(key, rejected_token, std::move(fetch));
   if (!token) co_return failure(std::move(token).error());
   co_return true;
 }
 
-// The answer of a realm that may send us elsewhere; then `realm` is where it came from. The password goes nowhere else.
+// The answer of a realm that may send us elsewhere; then `realm` is where it came from. The password goes
+// nowhere else.
 Task<Result<Origin::Impl::Answer>> Origin::Impl::follow_realm(Url& realm, bool with_credentials, Sink& sink) {
   for (uint32_t redirects = 0;; ++redirects) {
     UpstreamRequest request("GET", realm.text());
     request.timeout_ms = kTokenTimeout_ms;
     request.private_allowed = reach.private_allowed(realm.endpoint());
-    if (with_credentials) request.headers.add("Authorization", basic_authorization(settings.credentials->username, settings.credentials->password));
+    if (with_credentials)
+      request.headers.add("Authorization", basic_authorization(settings.credentials->username,
+                                                               settings.credentials->password));
     auto answer = co_await once(realm, std::move(request), sink);
     if (!answer || !is_redirect(answer->head.status)) co_return answer;
     auto target = redirect_target(realm, answer->head, reach);
     if (!target) co_return failure(std::move(target).error());
-    if (redirects == settings.redirects_max) co_return failure(Error::Kind::corrupt, realm.place() + ": too many redirects where a token was due");
+    if (redirects == settings.redirects_max)
+      co_return failure(Error::Kind::corrupt, realm.place() + ": too many redirects where a token was due");
     with_credentials = with_credentials && target->endpoint() == realm.endpoint();
     realm = std::move(*target);
   }
@@ -333,10 +365,14 @@ Task<Result<Token>> Origin::Impl::ask_realm(Url realm, bool with_credentials, bo
     throttle(passing, realm, answer->head, answer->error_text);
   }
   auto usable = verdict("GET", realm, answer->head, answer->error_text, epoch_s(now()));
-  bool transient = !usable && (usable.error().kind == Error::Kind::throttled || is_server_error(status) || status == 408 || status == 425);
+  bool transient = !usable && (usable.error().kind == Error::Kind::throttled || is_server_error(status) ||
+                               status == 408 || status == 425);
   if (transient) co_return failure(std::move(usable).error());
-  if (status < 400) co_return failure(Error::Kind::corrupt, "GET " + realm.place() + ": " + std::to_string(status) + " where a token was due");
-  co_return failure(Error::Kind::denied, "GET " + realm.place() + ": " + std::to_string(status) + ", no token for us");
+  if (status < 400)
+    co_return failure(Error::Kind::corrupt,
+                      "GET " + realm.place() + ": " + std::to_string(status) + " where a token was due");
+  co_return failure(Error::Kind::denied,
+                    "GET " + realm.place() + ": " + std::to_string(status) + ", no token for us");
 }
 
 // ---- what is known of each host
@@ -355,12 +391,17 @@ std::shared_ptr<Circuit> Origin::Impl::circuit_of(const Endpoint& endpoint) {
 
 void Origin::Impl::note_head(const Url& url, const Head& head) {
   if (observe) observe(head.seconds);
-  log.debug("upstream answered", {{"route", settings.name}, {"url", url.place()}, {"status", int64_t{head.status}}, {"seconds", head.seconds}});
+  log.debug("upstream answered", {{"route", settings.name},
+                                  {"url", url.place()},
+                                  {"status", int64_t{head.status}},
+                                  {"seconds", head.seconds}});
   if (url.endpoint() != reach.origin) return;
-  if (stats.unwell) log.info("upstream answers again", {{"route", settings.name}, {"upstream", reach.origin.text()}});
+  if (stats.unwell)
+    log.info("upstream answers again", {{"route", settings.name}, {"upstream", reach.origin.text()}});
   stats.unwell = false;
   if (is_private_address(head.address)) reach.origin_is_private = true;
-  if (auto remaining = leading_number(head.headers.get("ratelimit-remaining"))) stats.ratelimit_remaining = remaining;
+  if (auto remaining = leading_number(head.headers.get("ratelimit-remaining")))
+    stats.ratelimit_remaining = remaining;
 }
 
 void Origin::Impl::tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed) {
@@ -381,7 +422,8 @@ void Origin::Impl::tell_failure(Passing& passing, const Url& url, const Error& e
   if (url.endpoint() == reach.origin) stats.unwell = true;
 }
 
-void Origin::Impl::tell_answer(Passing& passing, const Url& url, const Head& head, std::string_view error_text) {
+void Origin::Impl::tell_answer(Passing& passing, const Url& url, const Head& head,
+                               std::string_view error_text) {
   bool failed = head.status == 429 || is_server_error(head.status);
   if (!failed) return;  // told when the head came
   ++stats.failures_total;
@@ -389,18 +431,24 @@ void Origin::Impl::tell_answer(Passing& passing, const Url& url, const Head& hea
   bool was_silent = passing.circuit().silent();
   passing.server_error(now());
   bool news = !was_silent && passing.circuit().silent();
-  if (news) log.warning("upstream fails", {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"status", int64_t{head.status}}});
+  if (news)
+    log.warning(
+        "upstream fails",
+        {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"status", int64_t{head.status}}});
 }
 
 void Origin::Impl::throttle(Passing& passing, const Url& url, const Head& head, std::string_view error_text) {
-  int64_t wait_s = passing.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(now())));
-  log.warning("upstream throttles", {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
+  int64_t wait_s =
+      passing.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(now())));
+  log.warning("upstream throttles",
+              {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
   stats.throttled_until = circuit_of(reach.origin)->throttled_until();
 }
 
 // ---- Origin
 
-Origin::Origin(Loop& loop, Upstream& upstream, const store::Clock& clock, store::Log& log, const OriginSettings& settings)
+Origin::Origin(Loop& loop, Upstream& upstream, const store::Clock& clock, store::Log& log,
+               const OriginSettings& settings)
     : impl_(std::make_unique<Impl>(loop, upstream, clock, log, settings)) {}
 Origin::~Origin() = default;
 
@@ -414,7 +462,9 @@ Task<Result<Reply>> Origin::fetch(OriginRequest request, size_t bytes_max) {
   co_return std::move(reply);
 }
 
-Task<Result<Head>> Origin::download(OriginRequest request, Sink& sink) { return impl_->send(std::move(request), sink); }
+Task<Result<Head>> Origin::download(OriginRequest request, Sink& sink) {
+  return impl_->send(std::move(request), sink);
+}
 
 const OriginSettings& Origin::settings() const { return impl_->settings; }
 const OriginStats& Origin::stats() const { return impl_->stats; }

@@ -2,21 +2,26 @@
 //
 //   get() -> throttled or known to be down? -> the error, at once, no request
 //         -> token at hand for (scheme, host, port, scope)? sent along
-//         -> 401: the challenge is answered (Basic, or a token from the realm, one request per key at a time), asked again once
-//         -> 3xx: followed, at most five, Authorization dropped across hosts; a redirected host that answers 401 with a Bearer
+//         -> 401: the challenge is answered (Basic, or a token from the realm, one request per key at a
+//         time), asked again once
+//         -> 3xx: followed, at most five, Authorization dropped across hosts; a redirected host that answers
+//         401 with a Bearer
 //            challenge gets a token of its own, anonymous unless credentials are configured for it
 //         -> the final answer, or an Error
 //
-// Answers become errors so (proxy/upstream/origin_rules.h): 404/410 not_found; 401/403 denied, or unavailable if it is a CDN that refuses (its URL may have
-// expired: asking the registry again gives another); 429 throttled (Retry-After from the header in seconds, as a date or an epoch, or from the
-// body; 1 s to 15 min); 408 and 5xx but 501 unavailable; 400 invalid; what the caller cannot use (HTML, a redirect without Location, more than
-// five, a forbidden target) corrupt. 200, 206, 304 and 416 are answers.
+// Answers become errors so (proxy/upstream/origin_rules.h): 404/410 not_found; 401/403 denied, or unavailable
+// if it is a CDN that refuses (its URL may have expired: asking the registry again gives another); 429
+// throttled (Retry-After from the header in seconds, as a date or an epoch, or from the body; 1 s to 15 min);
+// 408 and 5xx but 501 unavailable; 400 invalid; what the caller cannot use (HTML, a redirect without
+// Location, more than five, a forbidden target) corrupt. 200, 206, 304 and 416 are answers.
 //
-// Each host has a Circuit (proxy/upstream/circuit.h): after a 429, and for a short, growing while after failures to reach it, every request to it fails at once
-// with the same error, so no storm goes upstream. A CDN's failures do not count for the registry; a 429 of the token endpoint does.
+// Each host has a Circuit (proxy/upstream/circuit.h): after a 429, and for a short, growing while after
+// failures to reach it, every request to it fails at once with the same error, so no storm goes upstream. A
+// CDN's failures do not count for the registry; a 429 of the token endpoint does.
 //
-// Credentials go to the upstream's own scheme, host and port, and to its token realms; nowhere else. Presigned URLs are neither kept
-// nor logged. Belongs to the loop's thread; the Origin must outlive its Tasks.
+// Credentials go to the upstream's own scheme, host and port, and to its token realms; nowhere else.
+// Presigned URLs are neither kept nor logged. Belongs to the loop's thread; the Origin must outlive its
+// Tasks.
 #pragma once
 
 #include <cstdint>
@@ -41,10 +46,11 @@ struct OriginSettings {
   std::string name;                        // of the route, for logs and metrics
   std::string url;                         // "https://registry-1.docker.io": scheme and host, maybe a port
   std::optional<Credentials> credentials;  // for that host
-  // Hosts that may be sent those credentials when they are named as the realm of a challenge, beside the same host and the same registrable domain.
+  // Hosts that may be sent those credentials when they are named as the realm of a challenge, beside the same
+  // host and the same registrable domain.
   std::vector<std::string> token_realms;
-  // Targets of redirects and realms in loopback, private and link-local networks are refused unless the upstream itself is there, or
-  // they are listed ("host" or "host:port").
+  // Targets of redirects and realms in loopback, private and link-local networks are refused unless the
+  // upstream itself is there, or they are listed ("host" or "host:port").
   std::vector<std::string> allow_private;
   uint32_t redirects_max = 5;
   int64_t backoff_max_ms = 30'000;  // longest silence after failures to connect
@@ -54,11 +60,13 @@ struct OriginRequest {
   OriginRequest(std::string m, std::string p) : method(std::move(m)), path(std::move(p)) {}
   std::string method;  // GET or HEAD
   std::string path;    // and query: "/v2/library/alpine/manifests/3.20"
-  std::string scope;   // "repository:library/alpine:pull"; keys the token, and is asked for instead of the challenge's own on the origin's host
-  Headers headers;     // Accept, Range, If-None-Match
+  // "repository:library/alpine:pull"; keys the token, and is asked for instead of the challenge's own on the
+  // origin's host.
+  std::string scope;
+  Headers headers;  // Accept, Range, If-None-Match
   int64_t timeout_ms = 0;
-  // A HEAD is answered by the registry itself: a redirect says that the thing is there. Then 3xx is an answer too, unless it leads to
-  // another registry (a path below /v2/), which has not been asked yet.
+  // A HEAD is answered by the registry itself: a redirect says that the thing is there. Then 3xx is an answer
+  // too, unless it leads to another registry (a path below /v2/), which has not been asked yet.
   bool redirect_is_answer = false;
 };
 
@@ -76,13 +84,14 @@ class Origin {
   // What latency observers get: called for each answered request.
   using Observe = std::function<void(double seconds)>;
 
-  Origin(Loop& loop, Upstream& upstream, const store::Clock& clock, store::Log& log, const OriginSettings& settings);
+  Origin(Loop& loop, Upstream& upstream, const store::Clock& clock, store::Log& log,
+         const OriginSettings& settings);
   ~Origin();
 
   // The whole answer; `corrupt` if longer than `bytes_max`.
   Task<Result<Reply>> fetch(OriginRequest request, size_t bytes_max);
-  // The answer's body into `sink` (which must outlive the Task): its head() sees only 200 and 206. One attempt: a broken
-  // transfer is an error, and the caller asks again from where it is.
+  // The answer's body into `sink` (which must outlive the Task): its head() sees only 200 and 206. One
+  // attempt: a broken transfer is an error, and the caller asks again from where it is.
   Task<Result<Head>> download(OriginRequest request, Sink& sink);
 
   const OriginSettings& settings() const;

@@ -14,17 +14,26 @@ namespace {
 
 std::string said(std::string_view method, const Url& url, int status) {
   std::string text(method);
-  return text.append(" ").append(url.place()).append(": ").append(std::to_string(status)).append(" ").append(reason_of(status));
+  return text.append(" ")
+      .append(url.place())
+      .append(": ")
+      .append(std::to_string(status))
+      .append(" ")
+      .append(reason_of(status));
 }
 
-// A URL of storage, that a registry signed for one download. Some registries sign URLs of their own API's form; we never put a query on a blob.
-bool is_signed(const Url& url) { return !is_registry(url) || (url.path().find("/blobs/") != std::string::npos && url.has_query()); }
+// A URL of storage, that a registry signed for one download. Some registries sign URLs of their own API's
+// form; we never put a query on a blob.
+bool is_signed(const Url& url) {
+  return !is_registry(url) || (url.path().find("/blobs/") != std::string::npos && url.has_query());
+}
 
 Error::Kind kind_of(const Url& url, int status) {
   if (status == 404 || status == 410) return Error::Kind::not_found;
   if (status == 429) return Error::Kind::throttled;
   if (status == 408 || status == 425 || is_server_error(status)) return Error::Kind::unavailable;
-  // Storage that refuses a signed URL: it has expired, or the clock is wrong, or one edge is. The registry hands out another.
+  // Storage that refuses a signed URL: it has expired, or the clock is wrong, or one edge is. The registry
+  // hands out another.
   bool refused = status == 400 || status == 401 || status == 403;
   if (refused && is_signed(url)) return Error::Kind::unavailable;
   if (status == 401 || status == 403) return Error::Kind::denied;
@@ -34,7 +43,8 @@ Error::Kind kind_of(const Url& url, int status) {
 std::string base64(std::string_view data) {
   std::string text((data.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock writes a final NUL
   const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(data.data()), static_cast<int>(data.size()));
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<const unsigned char*>(data.data()), static_cast<int>(data.size()));
   text.resize(static_cast<size_t>(length));
   return text;
 }
@@ -48,22 +58,28 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 bool is_server_error(int status) { return status >= 500 && status != 501; }
 
 bool is_registry(const Url& url) { return url.path().starts_with("/v2/"); }
 
-Result<> verdict(std::string_view method, const Url& url, const Head& head, std::string_view body, int64_t now_epoch_s) {
+Result<> verdict(std::string_view method, const Url& url, const Head& head, std::string_view body,
+                 int64_t now_epoch_s) {
   constexpr std::array kAnswers{200, 206, 304, 416};
-  if (std::find(kAnswers.begin(), kAnswers.end(), head.status) != kAnswers.end() || is_redirect(head.status)) return {};
+  if (std::find(kAnswers.begin(), kAnswers.end(), head.status) != kAnswers.end() || is_redirect(head.status))
+    return {};
   Error error;
   error.kind = kind_of(url, head.status);
   error.message = said(method, url, head.status);
   bool transient = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable;
   // A 429 always says how long: its circuit is closed for that time.
   int64_t unsaid_s = error.kind == Error::Kind::throttled ? CircuitSettings().throttled_default_s : 0;
-  if (transient) error.retry_after_s = retry_after_s(head.headers.get("Retry-After"), body, now_epoch_s).value_or(unsaid_s);
+  if (transient)
+    error.retry_after_s =
+        retry_after_s(head.headers.get("Retry-After"), body, now_epoch_s).value_or(unsaid_s);
   return failure(std::move(error));
 }
 
@@ -73,10 +89,13 @@ bool is_unasked_html(const Headers& asked, const Head& head) {
   return html && asked.all("Accept").find("text/html") == std::string::npos;
 }
 
-bool Reach::private_allowed(const Endpoint& endpoint) const { return origin_is_private || endpoint == origin || is_listed(allow_private, endpoint); }
+bool Reach::private_allowed(const Endpoint& endpoint) const {
+  return origin_is_private || endpoint == origin || is_listed(allow_private, endpoint);
+}
 
 Result<> Reach::check(const Url& target) const {
-  if (!target.secure() && origin.scheme == "https") return failure(Error::Kind::corrupt, origin.text() + " leads from https to " + target.place());
+  if (!target.secure() && origin.scheme == "https")
+    return failure(Error::Kind::corrupt, origin.text() + " leads from https to " + target.place());
   if (names_private_network(target.host()) && !private_allowed(target.endpoint()))
     return failure(Error::Kind::corrupt, origin.text() + " leads into a private network: " + target.place());
   return {};
@@ -84,17 +103,22 @@ Result<> Reach::check(const Url& target) const {
 
 Result<Url> redirect_target(const Url& from, const Head& head, const Reach& reach) {
   const std::string* location = head.headers.find("Location");
-  if (location == nullptr || location->empty()) return failure(Error::Kind::corrupt, from.place() + " redirects without a Location");
+  if (location == nullptr || location->empty())
+    return failure(Error::Kind::corrupt, from.place() + " redirects without a Location");
   auto target = from.resolve(*location);
-  if (!target) return failure(Error::Kind::corrupt, from.place() + " redirects to what is no address: " + target.error().message);
+  if (!target)
+    return failure(Error::Kind::corrupt,
+                   from.place() + " redirects to what is no address: " + target.error().message);
   if (auto checked = reach.check(*target); !checked) return failure(std::move(checked).error());
   return target;
 }
 
-bool is_trusted_realm(const Endpoint& origin, const Endpoint& realm, const std::vector<std::string>& token_realms) {
+bool is_trusted_realm(const Endpoint& origin, const Endpoint& realm,
+                      const std::vector<std::string>& token_realms) {
   if (realm.scheme != "https" && origin.scheme == "https") return false;
   bool docker = origin.host == "registry-1.docker.io" && realm.host == "auth.docker.io";
-  return realm.host == origin.host || same_registrable_domain(realm.host, origin.host) || docker || is_listed(token_realms, realm);
+  return realm.host == origin.host || same_registrable_domain(realm.host, origin.host) || docker ||
+         is_listed(token_realms, realm);
 }
 
 std::string scope_to_ask(bool own_host, std::string_view requested, std::string_view challenged) {

@@ -52,7 +52,8 @@ bool in_network(const std::string& host, std::string_view network) {
   unsigned prefix = 0;
   std::string_view length = network.substr(slash + 1);
   auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), prefix);
-  bool valid = error == std::errc() && end == length.data() + length.size() && base.bits != 0 && prefix <= base.bits;
+  bool valid =
+      error == std::errc() && end == length.data() + length.size() && base.bits != 0 && prefix <= base.bits;
   if (!valid || base.bits != address.bits) return false;
   for (unsigned bit = 0; bit < prefix; ++bit) {
     auto mask = static_cast<uint8_t>(0x80u >> (bit % 8));
@@ -64,7 +65,8 @@ bool in_network(const std::string& host, std::string_view network) {
 bool is_below(std::string_view host, std::string_view domain) {
   if (domain.starts_with('.')) domain.remove_prefix(1);
   if (domain.empty() || !host.ends_with(domain)) return false;
-  return host.size() == domain.size() || (host[host.size() - domain.size() - 1] == '.' && !is_ip_address(host));
+  return host.size() == domain.size() ||
+         (host[host.size() - domain.size() - 1] == '.' && !is_ip_address(host));
 }
 
 }  // namespace

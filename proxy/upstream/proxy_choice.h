@@ -1,9 +1,10 @@
-// Which HTTP proxy a request goes through, from the environment, as curl and most daemons read it: HTTPS_PROXY or https_proxy for https,
-// HTTP_PROXY or http_proxy for http, ALL_PROXY or all_proxy for either; NO_PROXY or no_proxy lists exceptions. The
-// lower-case name wins. Pure once made; any thread.
+// Which HTTP proxy a request goes through, from the environment, as curl and most daemons read it:
+// HTTPS_PROXY or https_proxy for https, HTTP_PROXY or http_proxy for http, ALL_PROXY or all_proxy for either;
+// NO_PROXY or no_proxy lists exceptions. The lower-case name wins. Pure once made; any thread.
 //
-// It is decided here, not inside libcurl, because libcurl ignores HTTP_PROXY in upper case (a rule meant for CGI programs), and because it does not say
-// whether it used a proxy: then the peer's address is the proxy's and says nothing about the target.
+// It is decided here, not inside libcurl, because libcurl ignores HTTP_PROXY in upper case (a rule meant for
+// CGI programs), and because it does not say whether it used a proxy: then the peer's address is the proxy's
+// and says nothing about the target.
 #pragma once
 
 #include <functional>
@@ -29,7 +30,8 @@ class ProxyChoice {
   bool is_exception(const Endpoint& endpoint) const;
   std::string http_;
   std::string https_;
-  std::vector<std::string> exceptions_;  // "*", "example.com" (and all below it), "10.0.0.7", "10.0.0.0/8", each maybe with a port
+  // "*", "example.com" (and all below it), "10.0.0.7", "10.0.0.0/8", each maybe with a port.
+  std::vector<std::string> exceptions_;
 };
 
 // The process's own environment.

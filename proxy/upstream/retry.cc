@@ -13,17 +13,21 @@ constexpr int64_t kWaitMin_s = 1;
 constexpr int64_t kWaitMax_s = int64_t{15} * 60;
 constexpr double kEpochMin_s = 1e9;  // a "number of seconds" past this is a date: 2001 or later
 
-int64_t clamped(double seconds) { return static_cast<int64_t>(std::clamp(std::ceil(seconds), double{kWaitMin_s}, double{kWaitMax_s})); }
+int64_t clamped(double seconds) {
+  return static_cast<int64_t>(std::clamp(std::ceil(seconds), double{kWaitMin_s}, double{kWaitMax_s}));
+}
 
 std::string_view trimmed(std::string_view text) {
   size_t begin = text.find_first_not_of(" \t\"");
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(" \t\r\n\"") - begin + 1);
+  return begin == std::string_view::npos ? std::string_view()
+                                         : text.substr(begin, text.find_last_not_of(" \t\r\n\"") - begin + 1);
 }
 
 // Takes a decimal number from the front.
 std::optional<double> take_number(std::string_view& text) {
   double number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   return number;
@@ -36,7 +40,8 @@ std::optional<double> take_unit(std::string_view& text) {
     double seconds;
   };
   // "ms" before "m".
-  constexpr Unit kUnits[] = {{"ns", 1e-9}, {"us", 1e-6}, {"µs", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
+  constexpr Unit kUnits[] = {{"ns", 1e-9}, {"us", 1e-6}, {"µs", 1e-6}, {"ms", 1e-3},
+                             {"s", 1},     {"m", 60},    {"h", 3600}};
   for (const Unit& unit : kUnits) {
     if (!text.starts_with(unit.name)) continue;
     text.remove_prefix(unit.name.size());
@@ -81,13 +86,15 @@ std::optional<double> from_body(std::string_view body, int64_t now_epoch_s) {
 
 }  // namespace
 
-std::optional<int64_t> retry_delay_ms(const RetrySettings& settings, const Error& error, uint32_t attempts, double random, std::optional<int64_t> silence_ms) {
+std::optional<int64_t> retry_delay_ms(const RetrySettings& settings, const Error& error, uint32_t attempts,
+                                      double random, std::optional<int64_t> silence_ms) {
   bool worth_another = error.kind == Error::Kind::unavailable || error.kind == Error::Kind::throttled;
   bool is_patient = silence_ms && *silence_ms < settings.patience_ms;
   if (!worth_another || (attempts >= settings.attempts_max && !is_patient)) return std::nullopt;
   if (error.retry_after_s * 1000 > settings.throttled_wait_max_ms) return std::nullopt;
 
-  double full = static_cast<double>(settings.delay_first_ms) * std::pow(2.0, attempts == 0 ? 0 : attempts - 1);
+  double full =
+      static_cast<double>(settings.delay_first_ms) * std::pow(2.0, attempts == 0 ? 0 : attempts - 1);
   full = std::min(full, static_cast<double>(settings.delay_max_ms));
   auto delay_ms = static_cast<int64_t>(full / 2 + full / 2 * random);
   return std::max(delay_ms, error.retry_after_s * 1000);

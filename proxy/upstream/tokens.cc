@@ -14,7 +14,8 @@ constexpr size_t kTokenBytesMax = size_t{32} * 1024;
 
 // RFC 6750's b64token is stricter; what matters is that it cannot end the header or the line.
 bool fits_header(std::string_view text) {
-  return !text.empty() && text.size() <= kTokenBytesMax && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  return !text.empty() && text.size() <= kTokenBytesMax &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 std::string text_of(const json& answer, const char* name) {
@@ -26,18 +27,21 @@ int64_t expires_in_of(const json& answer) {
   auto found = answer.find("expires_in");
   if (found == answer.end() || !found->is_number()) return kExpiresInDefault_s;
   double seconds = found->get<double>();
-  return seconds > 0 ? static_cast<int64_t>(std::clamp(seconds, 1.0, double{kExpiresInMax_s})) : kExpiresInDefault_s;
+  return seconds > 0 ? static_cast<int64_t>(std::clamp(seconds, 1.0, double{kExpiresInMax_s}))
+                     : kExpiresInDefault_s;
 }
 
 }  // namespace
 
 Result<Token> parse_token(std::string_view text) {
   json answer = json::parse(text, nullptr, false);
-  if (!answer.is_object()) return failure(Error::Kind::corrupt, "the token endpoint's answer is no JSON object");
+  if (!answer.is_object())
+    return failure(Error::Kind::corrupt, "the token endpoint's answer is no JSON object");
   Token token;
   token.text = text_of(answer, "token");
   if (token.text.empty()) token.text = text_of(answer, "access_token");
-  if (!fits_header(token.text)) return failure(Error::Kind::corrupt, "the token endpoint's answer holds no usable token");
+  if (!fits_header(token.text))
+    return failure(Error::Kind::corrupt, "the token endpoint's answer holds no usable token");
   token.expires_in_s = expires_in_of(answer);
   return token;
 }

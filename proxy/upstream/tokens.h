@@ -1,6 +1,7 @@
-// Bearer tokens that are at hand, each for one host and one scope (field notes 4.2, rules 1 and 5). A token is used for 80 % of
-// its life. Who needs one that is not there gets it through here: one request a key is in flight, and everybody who
-// asks meanwhile waits for that one; it goes on when whoever began it is gone. Belongs to the loop's thread.
+// Bearer tokens that are at hand, each for one host and one scope (field notes 4.2, rules 1 and 5). A token
+// is used for 80 % of its life. Who needs one that is not there gets it through here: one request a key is in
+// flight, and everybody who asks meanwhile waits for that one; it goes on when whoever began it is gone.
+// Belongs to the loop's thread.
 //
 //   auto fetch = [this, key] { return ask_realm(key); };
 //   auto token = co_await tokens.get(key, rejected, std::move(fetch));
@@ -14,9 +15,9 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http/url.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
-#include "proxy/http/url.h"
 #include "store/base/clock.h"
 #include "store/base/result.h"
 
@@ -34,14 +35,16 @@ struct Token {
   int64_t expires_in_s = 60;
 };
 
-// The answer of a token endpoint: `token` or `access_token`, and `expires_in`. `corrupt` if it holds none that can stand in a header.
+// The answer of a token endpoint: `token` or `access_token`, and `expires_in`. `corrupt` if it holds none
+// that can stand in a header.
 [[nodiscard]] Result<Token> parse_token(std::string_view json);
 
 class Tokens {
  public:
   using Fetch = std::function<Task<Result<Token>>()>;
 
-  Tokens(Loop& loop, const store::Clock& clock, size_t tokens_max = 4096) : loop_(loop), clock_(clock), tokens_max_(tokens_max), fetches_(loop) {}
+  Tokens(Loop& loop, const store::Clock& clock, size_t tokens_max = 4096)
+      : loop_(loop), clock_(clock), tokens_max_(tokens_max), fetches_(loop) {}
 
   std::optional<std::string> find(const TokenKey& key) const;
   // A token other than `rejected`, which the registry has just refused ("" if none was sent).

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/http/url.h"
 #include "proxy/upstream/collector.h"
 #include "proxy/upstream/head_reader.h"
 #include "proxy/upstream/proxy_choice.h"
-#include "proxy/http/url.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -45,9 +45,11 @@ using List = std::unique_ptr<curl_slist, FreeList>;
 class CurlGlobal {
  public:
   CurlGlobal() {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::runtime_error("libcurl cannot be initialised");
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+      throw std::runtime_error("libcurl cannot be initialised");
     // Without it every look-up would block the loop.
-    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0) throw std::runtime_error("this libcurl resolves names synchronously");
+    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0)
+      throw std::runtime_error("this libcurl resolves names synchronously");
   }
   ~CurlGlobal() { curl_global_cleanup(); }
   CurlGlobal(const CurlGlobal&) = delete;
@@ -55,7 +57,10 @@ class CurlGlobal {
 };
 
 // Pausing an HTTP/2 transfer may stall it for ever before libcurl 8.6 (curl issues 11982, 12520).
-long http_version_gate_curl_8_6() { return curl_version_info(CURLVERSION_NOW)->version_num < 0x080600 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS; }
+long http_version_gate_curl_8_6() {
+  return curl_version_info(CURLVERSION_NOW)->version_num < 0x080600 ? CURL_HTTP_VERSION_1_1
+                                                                    : CURL_HTTP_VERSION_2TLS;
+}
 
 // What the answer is called that libcurl could not make sense of; everything else is a failure to get one.
 bool is_malformed(CURLcode code) {
@@ -64,7 +69,8 @@ bool is_malformed(CURLcode code) {
 #endif
   // What it says of a line of the head that is longer than it takes, 100 KB.
   if (code == CURLE_OUT_OF_MEMORY) return true;
-  return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_HTTP_RETURNED_ERROR || code == CURLE_URL_MALFORMAT;
+  return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
+         code == CURLE_HTTP_RETURNED_ERROR || code == CURLE_URL_MALFORMAT;
 }
 
 std::string numeric_host(const sockaddr* address, socklen_t length) {
@@ -72,11 +78,14 @@ std::string numeric_host(const sockaddr* address, socklen_t length) {
   return getnameinfo(address, length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0 ? text : "";
 }
 
-double seconds_since(Moment moment) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - moment).count(); }
+double seconds_since(Moment moment) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - moment).count();
+}
 
 }  // namespace
 
-// The multi handle on the loop. libcurl says which sockets and which moment it waits for; libevent calls drive().
+// The multi handle on the loop. libcurl says which sockets and which moment it waits for; libevent calls
+// drive().
 struct Upstream::Impl {
   Impl(Loop& event_loop, const UpstreamSettings& upstream_settings);
 
@@ -127,7 +136,9 @@ class Upstream::Transfer {
 
   bool take_header_line(std::string_view line);
   bool fail(Error error);
-  bool is_forbidden(std::string_view peer) const { return proxy_.empty() && !private_allowed_ && is_private_address(peer); }
+  bool is_forbidden(std::string_view peer) const {
+    return proxy_.empty() && !private_allowed_ && is_private_address(peer);
+  }
   std::string attempted() const { return method_ + " " + place_ + ": "; }
 
   template <class Value>
@@ -167,16 +178,20 @@ Upstream::Impl::Impl(Loop& event_loop, const UpstreamSettings& upstream_settings
     : loop(event_loop),
       settings(upstream_settings),
       timer(evtimer_new(
-          loop.base(), [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->drive(CURL_SOCKET_TIMEOUT, 0); }, this)),
+          loop.base(),
+          [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->drive(CURL_SOCKET_TIMEOUT, 0); },
+          this)),
       resume_event(event_new(
-          loop.base(), -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->resume_paused(); }, this)),
+          loop.base(), -1, 0,
+          [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->resume_paused(); }, this)),
       multi(curl_multi_init()) {
   if (!timer || !resume_event || !multi) throw std::bad_alloc();
   curl_multi_setopt(multi.get(), CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
   curl_multi_setopt(multi.get(), CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi.get(), CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
   curl_multi_setopt(multi.get(), CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(settings.connections_per_host_max));
+  curl_multi_setopt(multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
+                    static_cast<long>(settings.connections_per_host_max));
 }
 
 void Upstream::Impl::add(Transfer& transfer) {
@@ -189,7 +204,8 @@ void Upstream::Impl::remove(Transfer& transfer) {
   curl_multi_remove_handle(multi.get(), transfer.easy());
 }
 
-// curl_easy_pause() may deliver bytes before it returns, so it is called from the loop and not from whoever has room again.
+// curl_easy_pause() may deliver bytes before it returns, so it is called from the loop and not from whoever
+// has room again.
 void Upstream::Impl::resume(Transfer& transfer) {
   if (std::find(resuming.begin(), resuming.end(), &transfer) == resuming.end()) resuming.push_back(&transfer);
   event_active(resume_event.get(), 0, 0);
@@ -206,9 +222,11 @@ int Upstream::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self,
   Event before(static_cast<event*>(watched));
   Event now;
   if (what != CURL_POLL_REMOVE) {
-    auto kinds = static_cast<short>(EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
+    auto kinds = static_cast<short>(EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0) |
+                                    ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
     auto ready = [](evutil_socket_t fd, short kind, void* argument) {
-      static_cast<Impl*>(argument)->drive(fd, ((kind & EV_READ) ? CURL_CSELECT_IN : 0) | ((kind & EV_WRITE) ? CURL_CSELECT_OUT : 0));
+      static_cast<Impl*>(argument)->drive(
+          fd, ((kind & EV_READ) ? CURL_CSELECT_IN : 0) | ((kind & EV_WRITE) ? CURL_CSELECT_OUT : 0));
     };
     before.reset();  // epoll has one entry for a descriptor
     now.reset(event_new(impl->loop.base(), socket, kinds, ready, impl));
@@ -302,7 +320,8 @@ void Upstream::Transfer::set_headers(const Headers& headers) {
   for (const Header& header : headers) {
     assert(header.value.find_first_of("\r\n") == std::string::npos);
     std::string line = header.name + ": " + header.value;
-    if (curl_slist* longer = curl_slist_append(list.get(), line.c_str()); longer == nullptr) throw std::bad_alloc();
+    if (curl_slist* longer = curl_slist_append(list.get(), line.c_str()); longer == nullptr)
+      throw std::bad_alloc();
   }
   headers_ = std::move(list);
   set(CURLOPT_HTTPHEADER, headers_.get());
@@ -315,7 +334,8 @@ void Upstream::Transfer::set_up_network() {
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms));
   set(CURLOPT_DNS_CACHE_TIMEOUT, kDnsCacheSeconds);
 #if LIBCURL_VERSION_NUM >= 0x075700
-  // Removing a handle whose name is still being looked up joins the resolver's thread otherwise: a dead DNS server would stop the loop.
+  // Removing a handle whose name is still being looked up joins the resolver's thread otherwise: a dead DNS
+  // server would stop the loop.
   set(CURLOPT_QUICK_EXIT, 1L);
 #endif
   // Both are set, so that libcurl does not read the environment on its own.
@@ -367,8 +387,10 @@ size_t Upstream::Transfer::on_header(char* data, size_t, size_t size, void* self
 bool Upstream::Transfer::take_header_line(std::string_view line) {
   last_byte_ = upstream_.loop.now();
   auto taken = head_.take(line);
-  if (taken == HeadReader::Taken::too_long) return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0});
-  if (taken == HeadReader::Taken::switching) return fail(Error{Error::Kind::corrupt, attempted() + "the answer switches protocols, unasked", 0});
+  if (taken == HeadReader::Taken::too_long)
+    return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0});
+  if (taken == HeadReader::Taken::switching)
+    return fail(Error{Error::Kind::corrupt, attempted() + "the answer switches protocols, unasked", 0});
   if (taken == HeadReader::Taken::more) return true;
   head_.head().seconds = seconds_since(began_);
   if (auto welcome = sink_.head(head_.head()); !welcome) return fail(std::move(welcome).error());
@@ -378,7 +400,10 @@ bool Upstream::Transfer::take_header_line(std::string_view line) {
 size_t Upstream::Transfer::on_body(char* data, size_t, size_t size, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
   if (transfer->error_) return 0;  // nothing reaches a sink after it has failed
-  if (!transfer->head_.complete()) return transfer->fail(Error{Error::Kind::corrupt, transfer->attempted() + "the answer has no head", 0}) ? size : 0;
+  if (!transfer->head_.complete())
+    return transfer->fail(Error{Error::Kind::corrupt, transfer->attempted() + "the answer has no head", 0})
+               ? size
+               : 0;
   transfer->last_byte_ = transfer->upstream_.loop.now();
   auto taken = transfer->sink_.body({data, size});
   if (!taken) return transfer->fail(std::move(taken).error()) ? size : 0;
@@ -410,7 +435,8 @@ void Upstream::Transfer::resume() {
   if (code != CURLE_OK) end(code);
 }
 
-// The stall timeout runs while we are willing to read. (libcurl's own CURLOPT_LOW_SPEED_TIME would count the pauses.)
+// The stall timeout runs while we are willing to read. (libcurl's own CURLOPT_LOW_SPEED_TIME would count the
+// pauses.)
 Moment Upstream::Transfer::deadline() const {
   Moment since = paused_ ? upstream_.loop.now() : last_byte_;
   return std::min(since + Millis(upstream_.settings.stall_timeout_ms), time_limit_);
@@ -429,7 +455,8 @@ void Upstream::Transfer::check_time() {
 Result<Head> Upstream::Transfer::result() {
   if (error_) return failure(std::move(*error_));
   // libcurl is content with a connection that ends inside the head.
-  if (*code_ == CURLE_OK && !head_.complete()) return failure(Error::Kind::unavailable, attempted() + "the connection ended inside the answer's head");
+  if (*code_ == CURLE_OK && !head_.complete())
+    return failure(Error::Kind::unavailable, attempted() + "the connection ended inside the answer's head");
   if (*code_ == CURLE_OK) return std::move(head_.head());
   if (private_refused_) return failure(Error::Kind::corrupt, attempted() + "it leads into a private network");
   auto kind = is_malformed(*code_) ? Error::Kind::corrupt : Error::Kind::unavailable;
@@ -439,7 +466,8 @@ Result<Head> Upstream::Transfer::result() {
 
 // ---- Upstream
 
-Upstream::Upstream(Loop& loop, const UpstreamSettings& settings) : impl_(std::make_unique<Impl>(loop, settings)) {}
+Upstream::Upstream(Loop& loop, const UpstreamSettings& settings)
+    : impl_(std::make_unique<Impl>(loop, settings)) {}
 Upstream::~Upstream() = default;
 
 Task<Result<Head>> Upstream::send(UpstreamRequest request, Sink& sink) {

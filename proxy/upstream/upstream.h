@@ -1,17 +1,18 @@
-// HTTP requests to other servers: one libcurl multi handle on the Loop. One request, one answer: no redirect is followed, no
-// challenge answered, nothing retried here; that is Origin's business.
+// HTTP requests to other servers: one libcurl multi handle on the Loop. One request, one answer: no redirect
+// is followed, no challenge answered, nothing retried here; that is Origin's business.
 //
-// Connections are reused; DNS answers are not kept past 60 s, and are waited for on libcurl's own threads; the proxy is chosen
-// as proxy_choice.h says. HTTP/1.1 only while libcurl is older than 8.6, where pausing HTTP/2 stalls (one named gate in the .cc). No
-// cookies, no content decoding: the bytes are those that were sent, `Accept-Encoding: identity` asks for them.
+// Connections are reused; DNS answers are not kept past 60 s, and are waited for on libcurl's own threads;
+// the proxy is chosen as proxy_choice.h says. HTTP/1.1 only while libcurl is older than 8.6, where pausing
+// HTTP/2 stalls (one named gate in the .cc). No cookies, no content decoding: the bytes are those that were
+// sent, `Accept-Encoding: identity` asks for them.
 //
 // Belongs to the loop's thread. Destroying the Task aborts the transfer; the Upstream must outlive its Tasks.
 //
-// Errors: `unavailable` when there is no answer or it broke off: DNS, connect, TLS, reset, stall, timeout, a body short of its
-// Content-Length (the caller may go on from where it is); `corrupt` when the answer is no HTTP, its head is too long, or the address is
-// one that is forbidden; and whatever the sink returned. The message names scheme, host, port and path, never the query.
-// More bytes than Content-Length says are cut off by libcurl and not seen; a body without length ends when it ends. Who knows
-// the size checks it.
+// Errors: `unavailable` when there is no answer or it broke off: DNS, connect, TLS, reset, stall, timeout, a
+// body short of its Content-Length (the caller may go on from where it is); `corrupt` when the answer is no
+// HTTP, its head is too long, or the address is one that is forbidden; and whatever the sink returned. The
+// message names scheme, host, port and path, never the query. More bytes than Content-Length says are cut off
+// by libcurl and not seen; a body without length ends when it ends. Who knows the size checks it.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,8 @@ struct UpstreamSettings {
   int64_t stall_timeout_ms = 30'000;  // without one byte arriving while we are willing to read
   std::string ca_file;                // "" = the system's
   std::string user_agent = "breakwater";
-  uint32_t connections_per_host_max = 512;  // well above fills_max: what waits for a connection looks like a stall
+  // Well above fills_max: what waits for a connection looks like a stall.
+  uint32_t connections_per_host_max = 512;
   uint32_t header_bytes_max = 64 * 1024;
 };
 
@@ -43,8 +45,8 @@ struct UpstreamRequest {
   std::string url;
   Headers headers;
   int64_t timeout_ms = 0;  // for all of it, pauses too; 0 = only connect and stall bound it
-  // Whether it may go to loopback, private and link-local addresses. Looked at when connecting, so a name that leads there is caught
-  // too; not when a proxy connects for us, which has rules of its own.
+  // Whether it may go to loopback, private and link-local addresses. Looked at when connecting, so a name
+  // that leads there is caught too; not when a proxy connects for us, which has rules of its own.
   bool private_allowed = true;
 };
 
@@ -90,7 +92,8 @@ class Upstream {
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  // Streams the body into `sink`, which must outlive the Task. Ends when the body has; a success means that the sink was given the head.
+  // Streams the body into `sink`, which must outlive the Task. Ends when the body has; a success means that
+  // the sink was given the head.
   Task<Result<Head>> send(UpstreamRequest request, Sink& sink);
   // The whole reply in memory; `corrupt` if the body is longer than `bytes_max`.
   Task<Result<Reply>> fetch(UpstreamRequest request, size_t bytes_max);

@@ -27,7 +27,9 @@ bool has_bits_behind(const std::array<uint8_t, 16>& address, unsigned prefix) {
 }  // namespace
 
 Result<Networks::Network> Networks::parse_one(const std::string& entry) {
-  const auto bad = [&entry](const char* why) { return failure(Error::Kind::invalid, "'" + entry + "' " + why); };
+  const auto bad = [&entry](const char* why) {
+    return failure(Error::Kind::invalid, "'" + entry + "' " + why);
+  };
   const size_t slash = entry.find('/');
   const std::string address = entry.substr(0, slash);
   Network network;
@@ -42,7 +44,8 @@ Result<Networks::Network> Networks::parse_one(const std::string& entry) {
     const char* const end = entry.data() + entry.size();
     unsigned bits = 0;
     const auto [stop, error] = std::from_chars(entry.data() + slash + 1, end, bits);
-    if (error != std::errc() || stop != end || bits > (v4 ? 32U : 128U)) return bad("has no valid prefix length");
+    if (error != std::errc() || stop != end || bits > (v4 ? 32U : 128U))
+      return bad("has no valid prefix length");
     network.prefix = v4 ? bits + kMappedBits : bits;
   }
   if (has_bits_behind(network.address, network.prefix)) return bad("has bits set behind its prefix");
@@ -60,11 +63,14 @@ Result<Networks> Networks::parse(const std::vector<std::string>& entries) {
   return networks;
 }
 
-Networks Networks::internal() { return *parse({"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"}); }
+Networks Networks::internal() {
+  return *parse({"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"});
+}
 
 bool Networks::allows(const proxy::Peer& peer) const {
-  return std::any_of(networks_.begin(), networks_.end(),
-                     [&peer](const Network& network) { return same_prefix(network.address, peer.address, network.prefix); });
+  return std::any_of(networks_.begin(), networks_.end(), [&peer](const Network& network) {
+    return same_prefix(network.address, peer.address, network.prefix);
+  });
 }
 
 }  // namespace breakwater::routes

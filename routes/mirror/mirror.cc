@@ -8,7 +8,11 @@ using proxy::Exchange;
 using proxy::Task;
 
 Mirror::Mirror(const MirrorParts& parts, const MirrorSettings& settings)
-    : parts_(parts), settings_(settings), manifests_(parts, settings), blobs_(parts, settings), lists_(parts, settings, manifests_) {}
+    : parts_(parts),
+      settings_(settings),
+      manifests_(parts, settings),
+      blobs_(parts, settings),
+      lists_(parts, settings, manifests_) {}
 
 Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
@@ -18,16 +22,21 @@ Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& co
 Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto repository = repository_of(path);
   switch (path.kind) {
-    case OciPath::Kind::manifest: co_return co_await serve_manifest(exchange, std::move(repository), path, context);
-    case OciPath::Kind::blob: co_return co_await blobs_.serve(exchange, std::move(repository), *path.digest, context);
-    case OciPath::Kind::tags: co_return co_await lists_.serve_tags(exchange, std::move(repository), path, context);
-    case OciPath::Kind::referrers: co_return co_await lists_.serve_referrers(exchange, std::move(repository), path, context);
+    case OciPath::Kind::manifest:
+      co_return co_await serve_manifest(exchange, std::move(repository), path, context);
+    case OciPath::Kind::blob:
+      co_return co_await blobs_.serve(exchange, std::move(repository), *path.digest, context);
+    case OciPath::Kind::tags:
+      co_return co_await lists_.serve_tags(exchange, std::move(repository), path, context);
+    case OciPath::Kind::referrers:
+      co_return co_await lists_.serve_referrers(exchange, std::move(repository), path, context);
     default: reply_no_such_path(exchange, context.trace);
   }
   co_return Result<>();
 }
 
-Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository, const OciPath& path, RequestContext& context) {
+Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository, const OciPath& path,
+                                      RequestContext& context) {
   exchange.at("manifest");
   Result<ServedManifest> manifest = failure(Error::Kind::internal, "not asked");
   if (path.digest) {
@@ -40,9 +49,11 @@ Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository
   co_return Result<>();
 }
 
-// Docker Hub's official images live under library/; clients that know Docker Hub say so, others name them plainly.
+// Docker Hub's official images live under library/; clients that know Docker Hub say so, others name them
+// plainly.
 std::string Mirror::repository_of(const OciPath& path) const {
-  if (settings_.registry == "docker.io" && path.name.find('/') == std::string::npos) return "library/" + path.name;
+  if (settings_.registry == "docker.io" && path.name.find('/') == std::string::npos)
+    return "library/" + path.name;
   return path.name;
 }
 
@@ -55,7 +66,9 @@ Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext
     co_return reply_error(exchange, error, OciSubject::name, context.trace);
   }
   const auto& [mirror, allow] = found->second;
-  if (!allow.allows(exchange.peer())) co_return reply_denied(exchange, exchange.peer().text + " may not use the mirror of " + ns, context.trace);
+  if (!allow.allows(exchange.peer()))
+    co_return reply_denied(exchange, exchange.peer().text + " may not use the mirror of " + ns,
+                           context.trace);
   context.oci_namespace = ns;
   context.route = mirror->settings().route;
   co_await mirror->serve(exchange, path, context);

@@ -1,5 +1,6 @@
-// A read-only mirror of one upstream registry: manifests, blobs, tag lists and referrers, each in a file of its own (mirror_*.h);
-// and the choice among mirrors by `?ns=`. Belongs to the loop's thread; destroy it after the servers that it is given to.
+// A read-only mirror of one upstream registry: manifests, blobs, tag lists and referrers, each in a file of
+// its own (mirror_*.h); and the choice among mirrors by `?ns=`. Belongs to the loop's thread; destroy it
+// after the servers that it is given to.
 #pragma once
 
 #include <map>
@@ -10,7 +11,7 @@
 #include "routes/mirror/mirror_lists.h"
 #include "routes/mirror/mirror_manifests.h"
 #include "routes/mirror/mirror_parts.h"
-#include "routes/router.h"
+#include "routes/oci/registry.h"
 
 namespace breakwater::routes {
 
@@ -23,7 +24,8 @@ class Mirror final : public Registry {
 
  private:
   proxy::Task<Result<>> answer(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
-  proxy::Task<Result<>> serve_manifest(proxy::Exchange& exchange, std::string repository, const OciPath& path, RequestContext& context);
+  proxy::Task<Result<>> serve_manifest(proxy::Exchange& exchange, std::string repository, const OciPath& path,
+                                       RequestContext& context);
   std::string repository_of(const OciPath& path) const;
 
   MirrorParts parts_;
@@ -33,9 +35,10 @@ class Mirror final : public Registry {
   MirrorLists lists_;
 };
 
-// A listener's registry as clients with `?ns=` see it: the mirror of the registry that they name, wherever they knock. A name that no mirror
-// has is not found here: the client goes on to its next host, and never gets another registry's image under that name.
-// Whoever comes this way must be allowed on the route that he is led to, as well as on the one where he knocked.
+// A listener's registry as clients with `?ns=` see it: the mirror of the registry that they name, wherever
+// they knock. A name that no mirror has is not found here: the client goes on to its next host, and never
+// gets another registry's image under that name. Whoever comes this way must be allowed on the route that he
+// is led to, as well as on the one where he knocked.
 class Namespaces final : public Registry {
  public:
   struct Target {

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "proxy/http/continuation.h"
+#include "proxy/fill/continuation.h"
 #include "routes/oci/range.h"
 
 namespace breakwater::routes {
@@ -22,13 +22,19 @@ namespace {
 
 constexpr Millis kMissingBlob(10'000);
 
-std::string question_key(const RepositoryKey& key, const Digest& digest) { return key.repository + "@" + digest.text(); }
+std::string question_key(const RepositoryKey& key, const Digest& digest) {
+  return key.repository + "@" + digest.text();
+}
 
 // Of a fill that has sent nothing in time: what it waits out, if it does.
-Error cause_of_silence(const Fill& fill) { return fill.setback().value_or(Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0)); }
+Error cause_of_silence(const Fill& fill) {
+  return fill.setback().value_or(Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0));
+}
 
 // A failure of our own to store: upstream can still be passed on.
-bool can_pass(const Error& error) { return error.kind == Error::Kind::full || error.kind == Error::Kind::internal; }
+bool can_pass(const Error& error) {
+  return error.kind == Error::Kind::full || error.kind == Error::Kind::internal;
+}
 
 // Wants only the head of an answer: its body may be the whole blob, from an upstream that ignores Range.
 class SizeSink final : public proxy::Sink {
@@ -47,11 +53,16 @@ class SizeSink final : public proxy::Sink {
 };
 
 // Whether a GET may be answered all the same: it is not a word about the blob, or not about reading it.
-bool may_be_heads_alone(Error::Kind kind) { return kind == Error::Kind::corrupt || kind == Error::Kind::invalid || kind == Error::Kind::denied; }
+bool may_be_heads_alone(Error::Kind kind) {
+  return kind == Error::Kind::corrupt || kind == Error::Kind::invalid || kind == Error::Kind::denied;
+}
 
-bool is_of_nothing(const Digest& digest) { return digest == store::digest_of(digest.algorithm(), std::string_view()); }
+bool is_of_nothing(const Digest& digest) {
+  return digest == store::digest_of(digest.algorithm(), std::string_view());
+}
 
-// `bytes=5-`, of which containerd opens many at once on one blob and hangs up when its share is read. Such readers wait for the one fill.
+// `bytes=5-`, of which containerd opens many at once on one blob and hangs up when its share is read. Such
+// readers wait for the one fill.
 bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 
 }  // namespace
@@ -59,8 +70,10 @@ bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 // A reader of a fill that is in progress.
 class MirrorBlobs::Following final : public ByteSource {
  public:
-  // `request` is this reader's own: the fill may be another repository's. The first byte is waited for until `deadline`.
-  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, FillRequest request, RequestContext& context, bool open_ended, Moment deadline)
+  // `request` is this reader's own: the fill may be another repository's. The first byte is waited for until
+  // `deadline`.
+  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, FillRequest request, RequestContext& context,
+            bool open_ended, Moment deadline)
       : blobs_(blobs),
         fill_(fill),
         follower_(std::move(fill), blobs.parts_.fills.stats()),
@@ -71,10 +84,12 @@ class MirrorBlobs::Following final : public ByteSource {
 
   Task<Result<>> ready(ByteRange range) override {
     auto& loop = blobs_.parts_.loop;
-    while (!fill_->begun() && !ended() && loop.now() < deadline_) co_await fill_->progress().wait_until(deadline_);
+    while (!fill_->begun() && !ended() && loop.now() < deadline_)
+      co_await fill_->progress().wait_until(deadline_);
     if (!fill_->begun() && !ended()) co_return failure(cause_of_silence(*fill_));
     straight_ = is_far_ahead(range);
-    while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_) co_await fill_->progress().wait_until(deadline_);
+    while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_)
+      co_await fill_->progress().wait_until(deadline_);
     if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
     // A reply without a body would be a whole one.
     if (range.length == 0 && !fill_->verified()) co_return failure(cause_of_silence(*fill_));
@@ -102,8 +117,9 @@ class MirrorBlobs::Following final : public ByteSource {
   bool ended() const { return fill_->verified() || fill_->error(); }
 
   bool is_far_ahead(const ByteRange& range) const {
-    return !open_ended_ && !fill_->error() && range.first > fill_->available() + blobs_.settings_.far_ahead_bytes && range.length < *fill_->size() &&
-           !fill_->verified();
+    return !open_ended_ && !fill_->error() &&
+           range.first > fill_->available() + blobs_.settings_.far_ahead_bytes &&
+           range.length < *fill_->size() && !fill_->verified();
   }
 
   // What upstream sends of a range so far ahead; what it does not, the fill will bring.
@@ -114,7 +130,8 @@ class MirrorBlobs::Following final : public ByteSource {
     auto& parts = blobs_.parts_;
     auto has = [&fill = *fill_](uint64_t position) { return fill.available() > position; };
     const proxy::Alternative filled(fill_->progress(), has);
-    auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(), range.first, range.length, &filled);
+    auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(),
+                                              range.first, range.length, &filled);
     straight_ = !piece.error;
     if (piece.error) context_.cache = CacheResult::follow;
     co_return piece.bytes;
@@ -128,11 +145,12 @@ class MirrorBlobs::Following final : public ByteSource {
     auto& passage = blobs_.parts_.passage;
     if (range.length == *fill_->size()) {
       auto before = std::optional<proxy::SentBefore>(proxy::SentBefore(fill_->file(), sent));
-      auto passed = co_await passage.whole(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), std::move(before));
+      auto passed = co_await passage.whole(exchange, blobs_.parts_.origin, std::move(request),
+                                           proxy::Headers(), std::move(before));
       if (!passed) exchange.abort();
     } else {
-      auto piece =
-          co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request), proxy::Headers(), range.first + sent, range.length - sent, nullptr);
+      auto piece = co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request),
+                                          proxy::Headers(), range.first + sent, range.length - sent, nullptr);
       if (piece.error) exchange.abort();
     }
   }
@@ -150,12 +168,14 @@ class MirrorBlobs::Following final : public ByteSource {
 MirrorBlobs::MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings)
     : parts_(parts), settings_(settings), questions_(parts.loop), sizes_(parts.loop) {}
 
-Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Digest digest, RequestContext& context) {
+Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Digest digest,
+                                  RequestContext& context) {
   const RepositoryKey key(settings_.route, repository);
   auto known = co_await look_up(key, digest);
   if (!known) co_return failure(known.error());
   auto blob = co_await open(digest);
-  // A fill of this very repository is upstream's word already; one of another repository, or a held blob, is not.
+  // A fill of this very repository is upstream's word already; one of another repository, or a held blob, is
+  // not.
   const auto fill = parts_.fills.find(digest);
   if (!known->permitted && (blob || (fill && fill->request().repository != key))) {
     exchange.at("asking upstream");
@@ -171,7 +191,8 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
     StoredBlob source(*blob);
     co_return co_await send_blob(exchange, context, digest, blob->size, source);
   }
-  if (exchange.request().method == "HEAD") co_return co_await serve_head(exchange, key, digest, context, *known);
+  if (exchange.request().method == "HEAD")
+    co_return co_await serve_head(exchange, key, digest, context, *known);
   co_return co_await serve_fill(exchange, key, digest, context, *known);
 }
 
@@ -191,7 +212,8 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-// Whether the repository's manifests give it different sizes: one of them is wrong, and must not spoil the others.
+// Whether the repository's manifests give it different sizes: one of them is wrong, and must not spoil the
+// others.
 Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
   auto job = [&catalog = parts_.store.catalog(), key, digest] {
     const auto parents = catalog.parents(digest);
@@ -211,7 +233,8 @@ Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& digest, std::optional<uint64_t> size) const {
+FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& digest,
+                                      std::optional<uint64_t> size) const {
   FillRequest request(digest, key, registry_request("GET", key.repository, "/blobs/" + digest.text()));
   request.size = size;
   return request;
@@ -261,7 +284,8 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_head(RepositoryKey key, D
   co_return length;
 }
 
-// The size alone, by asking for one byte: for upstreams whose answer to HEAD is a redirect that HEAD may not follow, or that know no HEAD.
+// The size alone, by asking for one byte: for upstreams whose answer to HEAD is a redirect that HEAD may not
+// follow, or that know no HEAD.
 Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
   auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
   request.headers.add("Range", "bytes=0-0");
@@ -273,7 +297,8 @@ Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
   co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
 }
 
-Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Digest digest, RequestContext& context, Known known) {
+Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Digest digest,
+                                       RequestContext& context, Known known) {
   auto size = known.size;
   if (auto fill = parts_.fills.find(digest); fill && fill->size()) size = fill->size();
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
@@ -297,7 +322,8 @@ Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Di
   co_return Result<>();
 }
 
-Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Digest digest, RequestContext& context, Known known) {
+Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Digest digest,
+                                       RequestContext& context, Known known) {
   if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
   context.cache = parts_.fills.find(digest) ? CacheResult::follow : CacheResult::miss;
   auto request = fill_request(key, digest, known.size);
@@ -310,7 +336,8 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   auto served = Result<>();
   if (fill->size()) {
     exchange.at("following the fill");
-    Following source(*this, fill, request, context, is_open_ended(exchange.request().headers.get("Range")), deadline);
+    Following source(*this, fill, request, context, is_open_ended(exchange.request().headers.get("Range")),
+                     deadline);
     served = co_await send_blob(exchange, context, digest, *fill->size(), source);
   } else if (fill->error()) {
     served = failure(*fill->error());
@@ -328,7 +355,8 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   if (fill->size()) request.size = fill->size();
   if (can_pass(served.error())) co_return co_await pass(exchange, std::move(request), context);
   // Another repository's fill may fail for reasons of its own: its upstream, its credentials.
-  if (fill->error() && fill->request().repository != key) co_return co_await serve_fill(exchange, key, digest, context, known);
+  if (fill->error() && fill->request().repository != key)
+    co_return co_await serve_fill(exchange, key, digest, context, known);
   const auto kind = served.error().kind;
   const bool is_missing = kind == Error::Kind::not_found || kind == Error::Kind::denied;
   if (is_missing) missing_.put(question_key(key, digest), served.error(), parts_.clock.now(), kMissingBlob);
@@ -336,7 +364,8 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
 }
 
 // Nobody tells how long it is: chunked, and only the end of the fill is the end.
-Task<Result<>> MirrorBlobs::serve_unsized(Exchange& exchange, std::shared_ptr<Fill> fill, RequestContext& context) {
+Task<Result<>> MirrorBlobs::serve_unsized(Exchange& exchange, std::shared_ptr<Fill> fill,
+                                          RequestContext& context) {
   Fill::Follower follower(fill, parts_.fills.stats());
   exchange.start(200, blob_headers(context, fill->request().digest), std::nullopt);
   for (uint64_t sent = 0; !fill->verified() || sent < fill->available();) {
@@ -358,16 +387,20 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   context.cache = CacheResult::pass;
   exchange.at("passing from upstream");
   auto headers = blob_headers(context, request.digest);
-  auto asked = request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
+  auto asked =
+      request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
   if (asked.kind != RequestedRange::Kind::single) {
-    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers), std::nullopt);
+    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers),
+                                            std::nullopt);
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
   if (range.length == *request.size) {
-    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers), std::nullopt);
+    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers),
+                                            std::nullopt);
   }
-  auto piece = co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers), range.first, range.length, nullptr);
+  auto piece = co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers),
+                                             range.first, range.length, nullptr);
   if (piece.error && !exchange.started()) co_return failure(*piece.error);
   if (piece.error) exchange.abort();
   co_return Result<>();

@@ -1,7 +1,8 @@
-// The blobs of a mirror: from the store, else from the fill that is bringing them, else - when there is no room - straight from upstream.
+// The blobs of a mirror: from the store, else from the fill that is bringing them, else - when there is no
+// room - straight from upstream.
 //
-// A blob is served to a repository if a stored manifest of it names the blob or upstream says so; one that is held for
-// another repository is not downloaded again, only asked for. Belongs to the loop's thread.
+// A blob is served to a repository if a stored manifest of it names the blob or upstream says so; one that is
+// held for another repository is not downloaded again, only asked for. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +12,9 @@
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/single_flight.h"
-#include "routes/oci/blob_reply.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/missing.h"
+#include "routes/oci/blob_reply.h"
 #include "routes/oci/request_context.h"
 
 namespace breakwater::routes {
@@ -23,7 +24,8 @@ class MirrorBlobs {
   MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings);
 
   // The whole reply to GET or HEAD. An error is returned only while nothing was sent.
-  proxy::Task<Result<>> serve(proxy::Exchange& exchange, std::string repository, store::Digest digest, RequestContext& context);
+  proxy::Task<Result<>> serve(proxy::Exchange& exchange, std::string repository, store::Digest digest,
+                              RequestContext& context);
 
  private:
   class Following;
@@ -35,15 +37,20 @@ class MirrorBlobs {
   proxy::Task<Result<Known>> look_up(store::RepositoryKey key, store::Digest digest);
   proxy::Task<bool> is_size_disputed(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<store::Blob>> open(store::Digest digest);
-  proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline);
+  proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest,
+                                                   proxy::Moment deadline);
   proxy::Task<Result<std::optional<uint64_t>>> ask_upstream(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<std::optional<uint64_t>>> ask_head(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<uint64_t>> ask_size(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<>> serve_head(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest, RequestContext& context, Known known);
-  proxy::Task<Result<>> serve_fill(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest, RequestContext& context, Known known);
-  proxy::Task<Result<>> serve_unsized(proxy::Exchange& exchange, std::shared_ptr<proxy::Fill> fill, RequestContext& context);
+  proxy::Task<Result<>> serve_head(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest,
+                                   RequestContext& context, Known known);
+  proxy::Task<Result<>> serve_fill(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest,
+                                   RequestContext& context, Known known);
+  proxy::Task<Result<>> serve_unsized(proxy::Exchange& exchange, std::shared_ptr<proxy::Fill> fill,
+                                      RequestContext& context);
   proxy::Task<Result<>> pass(proxy::Exchange& exchange, proxy::FillRequest request, RequestContext& context);
-  proxy::FillRequest fill_request(const store::RepositoryKey& key, const store::Digest& digest, std::optional<uint64_t> size) const;
+  proxy::FillRequest fill_request(const store::RepositoryKey& key, const store::Digest& digest,
+                                  std::optional<uint64_t> size) const;
 
   MirrorParts parts_;
   MirrorSettings settings_;

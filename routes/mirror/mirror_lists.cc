@@ -26,9 +26,12 @@ constexpr uint64_t kStoredTagsMax = 10'000;    // of a list made from the store
 constexpr size_t kStoredReferrersMax = 1'000;  // likewise
 
 // Whether the error is upstream's answer to the question.
-bool is_answer(const Error& error) { return error.kind == Error::Kind::not_found || error.kind == Error::Kind::invalid; }
+bool is_answer(const Error& error) {
+  return error.kind == Error::Kind::not_found || error.kind == Error::Kind::invalid;
+}
 
-// Upstream had the list a moment ago: that a page of it is missing, refused or cut off says nothing about the repository.
+// Upstream had the list a moment ago: that a page of it is missing, refused or cut off says nothing about the
+// repository.
 Error error_between_pages(Error error) {
   if (error.kind != Error::Kind::throttled) error.kind = Error::Kind::unavailable;
   error.message = "upstream's list of referrers broke off: " + error.message;
@@ -53,11 +56,17 @@ class ReferrersSink final : public proxy::Sink {
 };
 
 // With a guess at what the container takes beside the bytes.
-uint64_t cost_of(const std::string& key, const std::shared_ptr<const std::string>& body) { return key.size() + body->size() + 256; }
+uint64_t cost_of(const std::string& key, const std::shared_ptr<const std::string>& body) {
+  return key.size() + body->size() + 256;
+}
 
-std::shared_ptr<const std::string> shared(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
+std::shared_ptr<const std::string> shared(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
 
-std::string fallback_tag(const Digest& digest) { return std::string(store::name_of(digest.algorithm())) + "-" + digest.hex(); }
+std::string fallback_tag(const Digest& digest) {
+  return std::string(store::name_of(digest.algorithm())) + "-" + digest.hex();
+}
 
 }  // namespace
 
@@ -105,7 +114,8 @@ void MirrorLists::keep(const std::string& key, const List& list) {
   kept_[key] = list;
 }
 
-Task<Result<>> MirrorLists::serve_tags(Exchange& exchange, std::string repository, const OciPath& path, RequestContext& context) {
+Task<Result<>> MirrorLists::serve_tags(Exchange& exchange, std::string repository, const OciPath& path,
+                                       RequestContext& context) {
   const auto query = path.query.handed_on;
   auto begin = [this, repository, query] { return fetch_tags(repository, query); };
   auto tags = co_await list("tags " + repository + "?" + query, begin);
@@ -125,7 +135,8 @@ Task<Result<>> MirrorLists::serve_tags(Exchange& exchange, std::string repositor
 }
 
 Task<MirrorLists::Answer> MirrorLists::fetch_tags(std::string repository, std::string query) {
-  auto request = registry_request("GET", repository, "/tags/list" + (query.empty() ? std::string() : "?" + query));
+  auto request =
+      registry_request("GET", repository, "/tags/list" + (query.empty() ? std::string() : "?" + query));
   request.headers.add("Accept", std::string(kJson));
   request.timeout_ms = settings_.manifest_timeout_ms;
   auto reply = co_await parts_.origin.fetch(std::move(request), kListBytesMax);
@@ -139,10 +150,13 @@ Task<MirrorLists::Answer> MirrorLists::fetch_tags(std::string repository, std::s
   co_return list;
 }
 
-// Upstream cannot say which tags there are: the ones that were pulled can still be pulled, and these are they.
-Task<MirrorLists::Answer> MirrorLists::stored_tags(std::string repository, std::string last, uint64_t n, Error reason) {
+// Upstream cannot say which tags there are: the ones that were pulled can still be pulled, and these are
+// they.
+Task<MirrorLists::Answer> MirrorLists::stored_tags(std::string repository, std::string last, uint64_t n,
+                                                   Error reason) {
   const RepositoryKey key(settings_.route, repository);
-  auto job = [&catalog = parts_.store.catalog(), key, last, n] { return catalog.tags(key, last, n + 1); };  // one more tells whether there is more
+  // One more tells whether there is more.
+  auto job = [&catalog = parts_.store.catalog(), key, last, n] { return catalog.tags(key, last, n + 1); };
   auto tags = co_await parts_.workers.run(std::move(job));
   if (!tags || tags->empty()) co_return failure(reason);
   std::vector<std::string> names;
@@ -156,7 +170,8 @@ Task<MirrorLists::Answer> MirrorLists::stored_tags(std::string repository, std::
   co_return list;
 }
 
-Task<Result<>> MirrorLists::serve_referrers(Exchange& exchange, std::string repository, const OciPath& path, RequestContext& context) {
+Task<Result<>> MirrorLists::serve_referrers(Exchange& exchange, std::string repository, const OciPath& path,
+                                            RequestContext& context) {
   const auto digest = *path.digest;
   auto begin = [this, repository, digest] { return fetch_referrers(repository, digest); };
   auto referrers = co_await list("referrers " + repository + "@" + digest.text(), begin);
@@ -185,16 +200,22 @@ Task<MirrorLists::Answer> MirrorLists::fetch_referrers(std::string repository, D
     if (kind == Error::Kind::unavailable || kind == Error::Kind::throttled) co_return failure(first.error());
     co_return co_await fetch_fallback(repository, digest);
   }
-  const bool is_index = first->head.status == 200 && proxy::same_token(without_parameters(first->head.headers.get("Content-Type")), kOciIndex);
-  if (!is_index && (first->head.status != 200 || !filter_referrers(first->body, ""))) co_return co_await fetch_fallback(repository, digest);
+  const bool is_index =
+      first->head.status == 200 &&
+      proxy::same_token(without_parameters(first->head.headers.get("Content-Type")), kOciIndex);
+  if (!is_index && (first->head.status != 200 || !filter_referrers(first->body, "")))
+    co_return co_await fetch_fallback(repository, digest);
   co_return co_await fetch_further_referrers(repository, digest, std::move(*first));
 }
 
-Task<Result<proxy::Reply>> MirrorLists::fetch_referrers_page(std::string repository, Digest digest, std::string query) {
-  auto request = registry_request("GET", repository, "/referrers/" + digest.text() + (query.empty() ? std::string() : "?" + query));
+Task<Result<proxy::Reply>> MirrorLists::fetch_referrers_page(std::string repository, Digest digest,
+                                                             std::string query) {
+  auto request = registry_request(
+      "GET", repository, "/referrers/" + digest.text() + (query.empty() ? std::string() : "?" + query));
   request.headers.add("Accept", std::string(kOciIndex));
   request.timeout_ms = settings_.manifest_timeout_ms;
-  request.redirect_is_answer = true;  // out of the registry, to a web page: it has no referrers API, and that other host is not asked
+  // Out of the registry, to a web page: it has no referrers API, and that other host is not asked.
+  request.redirect_is_answer = true;
   ReferrersSink page;
   auto head = co_await parts_.origin.download(std::move(request), page);
   if (!head && page.is_index()) co_return failure(error_between_pages(head.error()));
@@ -205,18 +226,22 @@ Task<Result<proxy::Reply>> MirrorLists::fetch_referrers_page(std::string reposit
   co_return std::move(reply);
 }
 
-// The pages behind the first. A part of the list must not look like all of it: to a client an absent signature is an answer.
-Task<MirrorLists::Answer> MirrorLists::fetch_further_referrers(std::string repository, Digest digest, proxy::Reply first) {
+// The pages behind the first. A part of the list must not look like all of it: to a client an absent
+// signature is an answer.
+Task<MirrorLists::Answer> MirrorLists::fetch_further_referrers(std::string repository, Digest digest,
+                                                               proxy::Reply first) {
   std::vector<std::string> pages;
   size_t bytes = 0;
   for (auto page = std::move(first);;) {
     bytes += page.body.size();
     pages.push_back(std::move(page.body));
-    if (bytes > kListBytesMax) co_return failure(Error::Kind::corrupt, "upstream's list of referrers is too long");
+    if (bytes > kListBytesMax)
+      co_return failure(Error::Kind::corrupt, "upstream's list of referrers is too long");
     const auto query = next_page_query(page.head.headers.all("Link"));
     if (!query) co_return failure(query.error());
     if (query->empty()) break;
-    if (pages.size() == kReferrersPagesMax) co_return failure(Error::Kind::corrupt, "upstream's list of referrers has too many pages");
+    if (pages.size() == kReferrersPagesMax)
+      co_return failure(Error::Kind::corrupt, "upstream's list of referrers has too many pages");
     auto next = co_await fetch_referrers_page(repository, digest, *query);
     if (!next) co_return failure(error_between_pages(next.error()));
     page = std::move(*next);
@@ -247,7 +272,9 @@ Task<MirrorLists::Answer> MirrorLists::fetch_fallback(std::string repository, Di
 
 Task<MirrorLists::Answer> MirrorLists::stored_referrers(std::string repository, Digest digest, Error reason) {
   const RepositoryKey key(settings_.route, repository);
-  auto job = [&catalog = parts_.store.catalog(), key, digest] { return catalog.referrers(key, digest, std::nullopt, kStoredReferrersMax); };
+  auto job = [&catalog = parts_.store.catalog(), key, digest] {
+    return catalog.referrers(key, digest, std::nullopt, kStoredReferrersMax);
+  };
   auto referrers = co_await parts_.workers.run(std::move(job));
   if (!referrers || referrers->empty()) co_return failure(reason);
   List list;

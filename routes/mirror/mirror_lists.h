@@ -1,8 +1,9 @@
-// The lists of a mirror: a repository's tags, and the referrers of a manifest. Upstream's answers are kept in memory for a short while; when it
-// is unwell an old one is served, with a Warning, and when there is none, what the store knows.
+// The lists of a mirror: a repository's tags, and the referrers of a manifest. Upstream's answers are kept in
+// memory for a short while; when it is unwell an old one is served, with a Warning, and when there is none,
+// what the store knows.
 //
-// An upstream without the referrers API (404, or ghcr.io's redirect to a web page) is asked for the fallback tag sha256-<hex>, as
-// the distribution specification has clients do. Belongs to the loop's thread.
+// An upstream without the referrers API (404, or ghcr.io's redirect to a web page) is asked for the fallback
+// tag sha256-<hex>, as the distribution specification has clients do. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,10 @@ class MirrorLists {
   MirrorLists(const MirrorParts& parts, const MirrorSettings& settings, MirrorManifests& manifests);
 
   // The whole reply. An error is returned only while nothing was sent.
-  proxy::Task<Result<>> serve_tags(proxy::Exchange& exchange, std::string repository, const OciPath& path, RequestContext& context);
-  proxy::Task<Result<>> serve_referrers(proxy::Exchange& exchange, std::string repository, const OciPath& path, RequestContext& context);
+  proxy::Task<Result<>> serve_tags(proxy::Exchange& exchange, std::string repository, const OciPath& path,
+                                   RequestContext& context);
+  proxy::Task<Result<>> serve_referrers(proxy::Exchange& exchange, std::string repository,
+                                        const OciPath& path, RequestContext& context);
 
  private:
   struct List {
@@ -41,8 +44,10 @@ class MirrorLists {
   proxy::Task<Answer> renew(std::string key, proxy::SingleFlight<Answer>::Begin fetch);
   proxy::Task<Answer> fetch_tags(std::string repository, std::string query);
   proxy::Task<Answer> fetch_referrers(std::string repository, store::Digest digest);
-  proxy::Task<Result<proxy::Reply>> fetch_referrers_page(std::string repository, store::Digest digest, std::string query);
-  proxy::Task<Answer> fetch_further_referrers(std::string repository, store::Digest digest, proxy::Reply first);
+  proxy::Task<Result<proxy::Reply>> fetch_referrers_page(std::string repository, store::Digest digest,
+                                                         std::string query);
+  proxy::Task<Answer> fetch_further_referrers(std::string repository, store::Digest digest,
+                                              proxy::Reply first);
   proxy::Task<Answer> fetch_fallback(std::string repository, store::Digest digest);
   proxy::Task<Answer> stored_tags(std::string repository, std::string last, uint64_t n, Error reason);
   proxy::Task<Answer> stored_referrers(std::string repository, store::Digest digest, Error reason);

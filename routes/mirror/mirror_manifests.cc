@@ -17,16 +17,21 @@ using store::TagRecord;
 namespace {
 
 constexpr proxy::RetrySettings kManifestRetry = {3, 200, 1'000, 0};
-constexpr int64_t kSlowRetryAfter_s = 1;  // the question goes on, and whoever comes again waits for the same one
+// The question goes on, and whoever comes again waits for the same one.
+constexpr int64_t kSlowRetryAfter_s = 1;
 
-std::string flight_key(const RepositoryKey& key, const std::string& reference) { return key.repository + "@" + reference; }
+std::string flight_key(const RepositoryKey& key, const std::string& reference) {
+  return key.repository + "@" + reference;
+}
 
 // The digest that upstream's answer claims, if it claims one.
 Result<std::optional<Digest>> claimed_digest(const proxy::Headers& headers) {
   const auto* text = headers.find("Docker-Content-Digest");
   if (!text) return std::optional<Digest>();
   auto digest = Digest::parse(*text);
-  if (!digest) return failure(Error::Kind::corrupt, "upstream's Docker-Content-Digest is none: " + digest.error().message);
+  if (!digest)
+    return failure(Error::Kind::corrupt,
+                   "upstream's Docker-Content-Digest is none: " + digest.error().message);
   return std::optional<Digest>(*digest);
 }
 
@@ -34,11 +39,15 @@ Result<std::optional<Digest>> claimed_digest(const proxy::Headers& headers) {
 Result<Digest> checked_digest(const proxy::Reply& reply, const std::optional<Digest>& asked) {
   auto claimed = claimed_digest(reply.head.headers);
   if (!claimed) return failure(claimed.error());
-  const auto algorithm = asked ? asked->algorithm() : *claimed ? (*claimed)->algorithm() : store::Algorithm::sha256;
+  const auto algorithm = asked      ? asked->algorithm()
+                         : *claimed ? (*claimed)->algorithm()
+                                    : store::Algorithm::sha256;
   auto digest = store::digest_of(algorithm, reply.body);
-  if (asked && digest != *asked) return failure(Error::Kind::corrupt, "upstream's manifest is not " + asked->text());
+  if (asked && digest != *asked)
+    return failure(Error::Kind::corrupt, "upstream's manifest is not " + asked->text());
   if (*claimed && (*claimed)->algorithm() == algorithm && digest != **claimed) {
-    return failure(Error::Kind::corrupt, "upstream's manifest is not the " + (*claimed)->text() + " that its answer claims");
+    return failure(Error::Kind::corrupt,
+                   "upstream's manifest is not the " + (*claimed)->text() + " that its answer claims");
   }
   return digest;
 }
@@ -50,15 +59,19 @@ ServedManifest served(const Digest& digest, const ManifestCache::Entry& entry, C
 
 }  // namespace
 
-proxy::OriginRequest registry_request(const char* method, const std::string& repository, const std::string& rest) {
+proxy::OriginRequest registry_request(const char* method, const std::string& repository,
+                                      const std::string& rest) {
   proxy::OriginRequest request(method, "/v2/" + repository + rest);
   request.scope = "repository:" + repository + ":pull";
   return request;
 }
 
-MirrorManifests::MirrorManifests(const MirrorParts& parts, const MirrorSettings& settings) : parts_(parts), settings_(settings), flights_(parts.loop) {}
+MirrorManifests::MirrorManifests(const MirrorParts& parts, const MirrorSettings& settings)
+    : parts_(parts), settings_(settings), flights_(parts.loop) {}
 
-RepositoryKey MirrorManifests::key_of(const std::string& repository) const { return RepositoryKey(settings_.route, repository); }
+RepositoryKey MirrorManifests::key_of(const std::string& repository) const {
+  return RepositoryKey(settings_.route, repository);
+}
 
 Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, Digest digest) {
   const auto key = key_of(repository);
@@ -90,8 +103,10 @@ Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std
   co_return co_await answer_by(deadline, flight_key(key, tag), begin);
 }
 
-// What the flight brings, or that it takes too long: a client that gives up by itself does not hear when to come again.
-Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, std::string flight, proxy::SingleFlight<Answer>::Begin begin) {
+// What the flight brings, or that it takes too long: a client that gives up by itself does not hear when to
+// come again.
+Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, std::string flight,
+                                                        proxy::SingleFlight<Answer>::Begin begin) {
   auto answer = co_await flights_.join_until(std::move(flight), std::move(begin), deadline);
   if (answer) co_return *answer;
   co_return failure(Error(Error::Kind::unavailable, "upstream is slow to answer", kSlowRetryAfter_s));
@@ -99,10 +114,12 @@ Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, 
 
 // Asks upstream whether a tag that we hold is still so, and falls back on what we hold.
 Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::string tag, TagRecord record) {
-  if (auto error = missing_.find(flight_key(key, tag), parts_.clock.now())) co_return co_await stale(key, record, *error);
+  if (auto error = missing_.find(flight_key(key, tag), parts_.clock.now()))
+    co_return co_await stale(key, record, *error);
   auto begin = [this, key, tag, record] { return confirm(key, tag, record); };
   const auto asked_at = parts_.loop.now();
-  auto answer = co_await flights_.join_until(flight_key(key, tag), begin, asked_at + Millis(settings_.revalidate_wait_ms));
+  auto answer = co_await flights_.join_until(flight_key(key, tag), begin,
+                                             asked_at + Millis(settings_.revalidate_wait_ms));
   if (answer && *answer) co_return *answer;
   auto reason = answer ? answer->error() : Error(Error::Kind::unavailable, "upstream is slow to answer", 0);
   auto instead = co_await stale(key, record, reason);
@@ -113,7 +130,8 @@ Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::stri
 
 // What we hold, if it may be served though upstream did not confirm it; else `reason`.
 Task<Result<ServedManifest>> MirrorManifests::stale(RepositoryKey key, TagRecord record, Error reason) {
-  const auto after = after_asking(settings_.freshness, parts_.clock.now(), record.checked_at, said_by(reason));
+  const auto after =
+      after_asking(settings_.freshness, parts_.clock.now(), record.checked_at, said_by(reason));
   if (after != AfterAsking::serve_stale) co_return failure(reason);
   auto here = co_await held(key, record.digest);
   if (!here) co_return failure(reason);
@@ -126,7 +144,9 @@ Task<Result<ServedManifest>> MirrorManifests::stale(RepositoryKey key, TagRecord
 Task<Result<std::optional<TagRecord>>> MirrorManifests::tag_record(RepositoryKey key, std::string tag) {
   auto record = parts_.store.catalog().tag(key, tag, store::Reach::memory);
   if (record || record.error().kind != Error::Kind::would_block) co_return record;
-  auto job = [&catalog = parts_.store.catalog(), key, tag] { return catalog.tag(key, tag, store::Reach::disk); };
+  auto job = [&catalog = parts_.store.catalog(), key, tag] {
+    return catalog.tag(key, tag, store::Reach::disk);
+  };
   co_return co_await parts_.workers.run(std::move(job));
 }
 
@@ -136,15 +156,18 @@ Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest dig
   auto job = [&store = parts_.store, key, digest]() -> Result<ManifestCache::Entry> {
     auto record = store.catalog().manifest(key, digest, store::Reach::disk);
     if (!record) return failure(record.error());
-    if (!*record) return failure(Error::Kind::not_found, "no manifest " + digest.text() + " in " + key.repository);
+    if (!*record)
+      return failure(Error::Kind::not_found, "no manifest " + digest.text() + " in " + key.repository);
     auto bytes = store.manifest_bytes(key, digest);
     if (!bytes) return failure(bytes.error());
-    return ManifestCache::Entry((*record)->media_type, std::make_shared<const std::string>(std::move(*bytes)));
+    return ManifestCache::Entry((*record)->media_type,
+                                std::make_shared<const std::string>(std::move(*bytes)));
   };
   auto entry = co_await parts_.workers.run(std::move(job));
   if (!entry) {
     // Whatever is wrong with our copy, upstream has another.
-    if (entry.error().kind != Error::Kind::not_found) parts_.log.error("manifest unreadable", {{"digest", digest.text()}, {"reason", entry.error().message}});
+    if (entry.error().kind != Error::Kind::not_found)
+      parts_.log.error("manifest unreadable", {{"digest", digest.text()}, {"reason", entry.error().message}});
     co_return failure(Error::Kind::not_found, entry.error().message);
   }
   parts_.manifests.put(key, digest, *entry);
@@ -155,7 +178,8 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   auto digest = co_await ask_digest(key.repository, tag);
   if (!digest) {
     if (digest.error().kind == Error::Kind::not_found) {
-      missing_.put(flight_key(key, tag), digest.error(), parts_.clock.now(), Millis(missing_fresh_ms(settings_.freshness, tag)));
+      missing_.put(flight_key(key, tag), digest.error(), parts_.clock.now(),
+                   Millis(missing_fresh_ms(settings_.freshness, tag)));
     }
     co_return failure(digest.error());
   }
@@ -163,7 +187,8 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   auto here = co_await held(key, record.digest);
   if (!here) co_return co_await fetch(key, tag, std::nullopt);
   auto marked = co_await mark_checked(key, tag, record);
-  if (!marked) parts_.log.warning("tag not marked as checked", {{"tag", tag}, {"reason", marked.error().message}});
+  if (!marked)
+    parts_.log.warning("tag not marked as checked", {{"tag", tag}, {"reason", marked.error().message}});
   here->cache = CacheResult::revalidated;
   co_return here;
 }
@@ -178,7 +203,8 @@ Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repo
     auto claimed = claimed_digest(reply->head.headers);
     co_return claimed.value_or(std::nullopt);
   }
-  if (reply.error().kind == Error::Kind::corrupt || reply.error().kind == Error::Kind::invalid) co_return std::optional<Digest>();
+  if (reply.error().kind == Error::Kind::corrupt || reply.error().kind == Error::Kind::invalid)
+    co_return std::optional<Digest>();
   co_return failure(reply.error());
 }
 
@@ -206,37 +232,48 @@ Task<Result<proxy::Reply>> MirrorManifests::get(std::string repository, std::str
   }
 }
 
-Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::string reference, std::optional<Digest> asked) {
+Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::string reference,
+                                                    std::optional<Digest> asked) {
   auto reply = co_await get(key.repository, reference);
   if (!reply) {
     const auto kind = reply.error().kind;
     if (kind == Error::Kind::not_found || kind == Error::Kind::denied) {
-      missing_.put(flight_key(key, reference), reply.error(), parts_.clock.now(), Millis(missing_fresh_ms(settings_.freshness, reference)));
+      missing_.put(flight_key(key, reference), reply.error(), parts_.clock.now(),
+                   Millis(missing_fresh_ms(settings_.freshness, reference)));
     }
     co_return failure(reply.error());
   }
   if (reply->head.status != 200)
-    co_return failure(Error::Kind::corrupt, "upstream answered " + std::to_string(reply->head.status) + " where a manifest was due");
+    co_return failure(Error::Kind::corrupt, "upstream answered " + std::to_string(reply->head.status) +
+                                                " where a manifest was due");
   auto digest = checked_digest(*reply, asked);
   if (!digest) co_return failure(digest.error());
   missing_.forget(flight_key(key, reference));
-  auto tag = asked ? std::string() : reference;  // named: g++ 12 frees a conditional's temporary twice inside co_await
+  // named: g++ 12 frees a conditional's temporary twice inside co_await.
+  auto tag = asked ? std::string() : reference;
   co_return co_await keep(key, std::move(tag), *digest, std::move(*reply));
 }
 
 // Stores what upstream sent, then serves it. When the store has no room it is served all the same.
-Task<Result<ServedManifest>> MirrorManifests::keep(RepositoryKey key, std::string tag, Digest digest, proxy::Reply reply) {
+Task<Result<ServedManifest>> MirrorManifests::keep(RepositoryKey key, std::string tag, Digest digest,
+                                                   proxy::Reply reply) {
   auto manifest = read_manifest(reply.body, reply.head.headers.get("Content-Type"), digest);
   if (!manifest) co_return failure(Error::Kind::corrupt, "upstream's manifest: " + manifest.error().message);
-  if (!manifest->is_readable) co_return failure(Error::Kind::corrupt, "upstream's manifest is no JSON object: " + manifest->content.record.media_type);
-  ManifestCache::Entry entry(manifest->content.record.media_type, std::make_shared<const std::string>(std::move(reply.body)));
+  if (!manifest->is_readable)
+    co_return failure(Error::Kind::corrupt,
+                      "upstream's manifest is no JSON object: " + manifest->content.record.media_type);
+  ManifestCache::Entry entry(manifest->content.record.media_type,
+                             std::make_shared<const std::string>(std::move(reply.body)));
   auto job = [&store = parts_.store, key, digest, bytes = entry.bytes, content = manifest->content, tag] {
     return store.put_manifest(key, digest, *bytes, content, tag, store::Durability::buffered);
   };
   auto stored = co_await parts_.workers.run(std::move(job));
-  parts_.manifests.put(key, digest, entry);  // also when it is not stored: the GET by digest that follows finds it here
+  // Also when it is not stored: the GET by digest that follows finds it here.
+  parts_.manifests.put(key, digest, entry);
   if (stored) co_return served(digest, entry, CacheResult::miss);
-  parts_.log.warning("manifest not stored", {{"repository", key.repository}, {"digest", digest.text()}, {"reason", stored.error().message}});
+  parts_.log.warning(
+      "manifest not stored",
+      {{"repository", key.repository}, {"digest", digest.text()}, {"reason", stored.error().message}});
   co_return served(digest, entry, CacheResult::pass);
 }
 

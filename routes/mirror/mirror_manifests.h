@@ -7,18 +7,19 @@
 //                unknown: GET, store, serve
 //   by_digest()  held, else GET, store, serve
 //
-// Nobody waits for longer than first_byte_wait_ms: it is `unavailable` then, while the question goes on.
-// A tag that was answered was stored before, so the GET by its digest that follows works even if upstream dies in between. Many
-// who ask the same cause one question upstream, which goes on when they leave. Belongs to the loop's thread.
+// Nobody waits for longer than first_byte_wait_ms: it is `unavailable` then, while the question goes on. A
+// tag that was answered was stored before, so the GET by its digest that follows works even if upstream dies
+// in between. Many who ask the same cause one question upstream, which goes on when they leave. Belongs to
+// the loop's thread.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "proxy/loop/single_flight.h"
-#include "routes/oci/manifest_reply.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/missing.h"
+#include "routes/oci/manifest_reply.h"
 
 namespace breakwater::routes {
 
@@ -38,16 +39,19 @@ class MirrorManifests {
   proxy::Task<Answer> renew(store::RepositoryKey key, std::string tag, store::TagRecord record);
   proxy::Task<Answer> stale(store::RepositoryKey key, store::TagRecord record, Error reason);
 
-  proxy::Task<Answer> answer_by(proxy::Moment deadline, std::string flight, proxy::SingleFlight<Answer>::Begin begin);
+  proxy::Task<Answer> answer_by(proxy::Moment deadline, std::string flight,
+                                proxy::SingleFlight<Answer>::Begin begin);
 
   // These run in a flight.
   proxy::Task<Answer> confirm(store::RepositoryKey key, std::string tag, store::TagRecord record);
-  proxy::Task<Answer> fetch(store::RepositoryKey key, std::string reference, std::optional<store::Digest> digest);
+  proxy::Task<Answer> fetch(store::RepositoryKey key, std::string reference,
+                            std::optional<store::Digest> digest);
 
   proxy::Task<Result<std::optional<store::Digest>>> ask_digest(std::string repository, std::string tag);
   proxy::Task<Result<proxy::Reply>> get(std::string repository, std::string reference);
   proxy::Task<Result<>> mark_checked(store::RepositoryKey key, std::string tag, store::TagRecord record);
-  proxy::Task<Answer> keep(store::RepositoryKey key, std::string tag, store::Digest digest, proxy::Reply reply);
+  proxy::Task<Answer> keep(store::RepositoryKey key, std::string tag, store::Digest digest,
+                           proxy::Reply reply);
 
   MirrorParts parts_;
   MirrorSettings settings_;

@@ -1,14 +1,15 @@
-// What the parts of a Mirror share: the machinery they borrow, and how they are set. All of it outlives the Mirror.
+// What the parts of a Mirror share: the machinery they borrow, and how they are set. All of it outlives the
+// Mirror.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "proxy/fill/fill.h"
-#include "proxy/loop/loop.h"
-#include "proxy/upstream/origin.h"
 #include "proxy/fill/passage.h"
+#include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
+#include "proxy/upstream/origin.h"
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest_cache.h"
 #include "store/store.h"
@@ -19,12 +20,15 @@ struct MirrorSettings {
   std::string route;     // "dockerhub"
   std::string registry;  // the name that clients know it by: "docker.io"
   FreshnessSettings freshness;
-  int64_t revalidate_wait_ms = 1'500;    // how long a client waits for upstream when there is something to serve (P5: at most 2 s)
+  // How long a client waits for upstream when there is something to serve (P5: at most 2 s).
+  int64_t revalidate_wait_ms = 1'500;
   int64_t manifest_timeout_ms = 30'000;  // for one small request upstream
-  // How long a reply's head waits for the first byte, so that an error can still be a status (containerd 2.3 gives up after 30 s)
+  // How long a reply's head waits for the first byte, so that an error can still be a status (containerd 2.3
+  // gives up after 30 s)
   int64_t first_byte_wait_ms = 20'000;
-  uint64_t far_ahead_bytes = 16 << 20;  // a closed range that begins so far ahead of its fill is fetched by itself
-  int64_t list_fresh_ms = 10'000;       // tag lists and referrers
+  // A closed range that begins so far ahead of its fill is fetched by itself.
+  uint64_t far_ahead_bytes = 16 << 20;
+  int64_t list_fresh_ms = 10'000;  // tag lists and referrers
 };
 
 struct MirrorParts {
@@ -39,7 +43,9 @@ struct MirrorParts {
   store::Log& log;
 };
 
-// A request upstream about `repository`, with the scope that its token needs. `rest` follows the name: "/manifests/3.20".
-proxy::OriginRequest registry_request(const char* method, const std::string& repository, const std::string& rest);
+// A request upstream about `repository`, with the scope that its token needs. `rest` follows the name:
+// "/manifests/3.20".
+proxy::OriginRequest registry_request(const char* method, const std::string& repository,
+                                      const std::string& rest);
 
 }  // namespace breakwater::routes

@@ -13,7 +13,8 @@ std::optional<Error> Missing::find(const std::string& key, store::Time now) {
 }
 
 void Missing::put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime) {
-  if (entries_.size() >= entries_max_) entries_.clear();  // to forget costs a question; no order is worth keeping
+  // To forget costs a question; no order is worth keeping.
+  if (entries_.size() >= entries_max_) entries_.clear();
   Entry entry;
   entry.error = std::move(error);
   entry.from = now;

@@ -9,7 +9,9 @@ using proxy::Task;
 
 Task<Result<>> StoredBlob::ready(ByteRange) { co_return Result<>(); }
 
-Task<> StoredBlob::send(Exchange& exchange, ByteRange range) { co_await exchange.send_file(blob_.file, range.first, range.length); }
+Task<> StoredBlob::send(Exchange& exchange, ByteRange range) {
+  co_await exchange.send_file(blob_.file, range.first, range.length);
+}
 
 proxy::Headers blob_headers(const RequestContext& context, const store::Digest& digest) {
   auto headers = base_headers(context);
@@ -22,10 +24,12 @@ proxy::Headers blob_headers(const RequestContext& context, const store::Digest& 
 
 RequestedRange requested_of(const proxy::Request& request, const store::Digest& digest, uint64_t size) {
   if (request.method != "GET") return RequestedRange();
-  return requested_range(request.headers.get("Range"), request.headers.get("If-Range"), etag_of(digest), size);
+  return requested_range(request.headers.get("Range"), request.headers.get("If-Range"), etag_of(digest),
+                         size);
 }
 
-void reply_blob_head(Exchange& exchange, const RequestContext& context, const store::Digest& digest, uint64_t size) {
+void reply_blob_head(Exchange& exchange, const RequestContext& context, const store::Digest& digest,
+                     uint64_t size) {
   exchange.start(200, blob_headers(context, digest), size);
 }
 
@@ -41,7 +45,8 @@ Task<Result<>> send_whole(Exchange& exchange, proxy::Headers headers, uint64_t s
   co_return Result<>();
 }
 
-Task<Result<>> send_one(Exchange& exchange, proxy::Headers headers, uint64_t size, ByteRange range, ByteSource& source) {
+Task<Result<>> send_one(Exchange& exchange, proxy::Headers headers, uint64_t size, ByteRange range,
+                        ByteSource& source) {
   auto ready = co_await source.ready(range);
   if (!ready) co_return ready;
   headers.add("Content-Range", content_range(range, size));
@@ -65,7 +70,8 @@ Task<Result<>> send_several(Exchange& exchange, proxy::Headers headers, Multipar
 
 }  // namespace
 
-Task<Result<>> send_blob(Exchange& exchange, const RequestContext& context, store::Digest digest, uint64_t size, ByteSource& source) {
+Task<Result<>> send_blob(Exchange& exchange, const RequestContext& context, store::Digest digest,
+                         uint64_t size, ByteSource& source) {
   const auto& request = exchange.request();
   auto headers = blob_headers(context, digest);
   if (none_match_names(request.headers.get("If-None-Match"), etag_of(digest))) {
@@ -78,8 +84,10 @@ Task<Result<>> send_blob(Exchange& exchange, const RequestContext& context, stor
   }
   auto asked = requested_of(request, digest, size);
   switch (asked.kind) {
-    case RequestedRange::Kind::whole: co_return co_await send_whole(exchange, std::move(headers), size, source);
-    case RequestedRange::Kind::single: co_return co_await send_one(exchange, std::move(headers), size, asked.ranges.front(), source);
+    case RequestedRange::Kind::whole:
+      co_return co_await send_whole(exchange, std::move(headers), size, source);
+    case RequestedRange::Kind::single:
+      co_return co_await send_one(exchange, std::move(headers), size, asked.ranges.front(), source);
     case RequestedRange::Kind::several: {
       Multipart parts(std::move(asked.ranges), size, "application/octet-stream", context.trace);
       co_return co_await send_several(exchange, std::move(headers), std::move(parts), source);

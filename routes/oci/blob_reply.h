@@ -1,5 +1,5 @@
-// The one way to answer with a blob's bytes: whole, a range, several ranges, or 304, from wherever they come (ByteSource): a stored
-// file, or a fill that is still running. Belongs to the loop's thread.
+// The one way to answer with a blob's bytes: whole, a range, several ranges, or 304, from wherever they come
+// (ByteSource): a stored file, or a fill that is still running. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 #include "proxy/loop/task.h"
 #include "routes/oci/range.h"
 #include "routes/oci/request_context.h"
-#include "store/files/blobs.h"
 #include "store/base/result.h"
+#include "store/files/blobs.h"
 
 namespace breakwater::routes {
 
@@ -39,9 +39,11 @@ proxy::Headers blob_headers(const RequestContext& context, const store::Digest& 
 RequestedRange requested_of(const proxy::Request& request, const store::Digest& digest, uint64_t size);
 
 // The whole reply. An error is returned only while nothing was sent.
-proxy::Task<Result<>> send_blob(proxy::Exchange& exchange, const RequestContext& context, store::Digest digest, uint64_t size, ByteSource& source);
+proxy::Task<Result<>> send_blob(proxy::Exchange& exchange, const RequestContext& context,
+                                store::Digest digest, uint64_t size, ByteSource& source);
 
 // Only the head, as GET would have it.
-void reply_blob_head(proxy::Exchange& exchange, const RequestContext& context, const store::Digest& digest, uint64_t size);
+void reply_blob_head(proxy::Exchange& exchange, const RequestContext& context, const store::Digest& digest,
+                     uint64_t size);
 
 }  // namespace breakwater::routes

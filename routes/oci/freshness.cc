@@ -13,7 +13,8 @@ int64_t age_ms(store::Time now, store::Time checked_at) { return (now - checked_
 }  // namespace
 
 BeforeAsking before_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at) {
-  // A check that lies in the future was made before the clock was set back. It is trusted for no longer than any other.
+  // A check that lies in the future was made before the clock was set back. It is trusted for no longer than
+  // any other.
   const int64_t age = std::abs(age_ms(now, checked_at));
   return age < settings.fresh_ms ? BeforeAsking::serve : BeforeAsking::ask;
 }
@@ -26,8 +27,11 @@ UpstreamSaid said_by(const Error& error) {
   }
 }
 
-AfterAsking after_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at, UpstreamSaid said) {
-  const auto within = [age = age_ms(now, checked_at)](int64_t window_ms) { return age < window_ms ? AfterAsking::serve_stale : AfterAsking::fail; };
+AfterAsking after_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at,
+                         UpstreamSaid said) {
+  const auto within = [age = age_ms(now, checked_at)](int64_t window_ms) {
+    return age < window_ms ? AfterAsking::serve_stale : AfterAsking::fail;
+  };
   switch (said) {
     case UpstreamSaid::same: return AfterAsking::serve;
     case UpstreamSaid::changed: return AfterAsking::fetch;
@@ -44,7 +48,9 @@ int64_t missing_fresh_ms(const FreshnessSettings& settings, std::string_view ref
   return is_referrer_tag(reference) ? settings.missing_referrer_fresh_ms : settings.missing_fresh_ms;
 }
 
-std::string age_header(store::Time now, store::Time checked_at) { return std::to_string(std::max<int64_t>(0, age_ms(now, checked_at) / 1000)); }
+std::string age_header(store::Time now, store::Time checked_at) {
+  return std::to_string(std::max<int64_t>(0, age_ms(now, checked_at) / 1000));
+}
 
 std::string stale_warning(std::string_view reason) {
   std::string value = "299 - \"";

@@ -1,10 +1,11 @@
-// How old an answer may be: pure functions of the clock, of when upstream last said that a tag is so, and of what it says now.
-// Only tags (and lists) have an age; what is asked for by digest is right for ever.
+// How old an answer may be: pure functions of the clock, of when upstream last said that a tag is so, and of
+// what it says now. Only tags (and lists) have an age; what is asked for by digest is right for ever.
 //
 //   before_asking()  serve ----------------------------------------> from the store
 //        `-- ask --> HEAD upstream --> after_asking()  serve ------> from the store, checked now
 //                                          |-- fetch --------------> the new manifest
-//                                          |-- serve_stale --------> from the store, with `Age` and `Warning: 299`
+//                                          |-- serve_stale --------> from the store, with `Age` and `Warning:
+//                                          299`
 //                                          `-- fail ---------------> upstream's error is the answer
 //
 // Any thread.
@@ -20,11 +21,14 @@
 namespace breakwater::routes {
 
 struct FreshnessSettings {
-  int64_t fresh_ms = 60'000;                      // no question within this; 0 = ask every time
-  int64_t stale_ms = 30LL * 24 * 3600 * 1000;     // how long a tag outlives an upstream that is unwell or refuses
-  int64_t missing_stale_ms = 24LL * 3600 * 1000;  // how long it outlives an upstream that says 404; 0 = not at all
-  int64_t missing_fresh_ms = 30'000;              // how long a 404 is believed without asking again
-  int64_t missing_referrer_fresh_ms = 10'000;     // the same for signatures and referrers, which appear soon after their image
+  int64_t fresh_ms = 60'000;  // no question within this; 0 = ask every time
+  // How long a tag outlives an upstream that is unwell or refuses.
+  int64_t stale_ms = 30LL * 24 * 3600 * 1000;
+  // How long it outlives an upstream that says 404; 0 = not at all.
+  int64_t missing_stale_ms = 24LL * 3600 * 1000;
+  int64_t missing_fresh_ms = 30'000;  // how long a 404 is believed without asking again
+  // The same for signatures and referrers, which appear soon after their image.
+  int64_t missing_referrer_fresh_ms = 10'000;
 };
 
 enum class BeforeAsking { serve, ask };
@@ -36,16 +40,19 @@ UpstreamSaid said_by(const Error& error);
 
 enum class AfterAsking { serve, fetch, serve_stale, fail };
 // `checked_at` is when upstream last said that the tag is what we hold.
-AfterAsking after_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at, UpstreamSaid said);
+AfterAsking after_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at,
+                         UpstreamSaid said);
 
-// Whether a tag is one that cosign and the referrers fallback probe for: sha256-<hex>, with .sig, .att, .sbom or nothing behind it.
+// Whether a tag is one that cosign and the referrers fallback probe for: sha256-<hex>, with .sig, .att, .sbom
+// or nothing behind it.
 bool is_referrer_tag(std::string_view tag);
 // For how long a 404 for `reference` (a tag or a digest) is believed.
 int64_t missing_fresh_ms(const FreshnessSettings& settings, std::string_view reference);
 
 // The value of `Age`: whole seconds, 0 if the clock went back.
 std::string age_header(store::Time now, store::Time checked_at);
-// The value of `Warning` of a stale answer: `299 - "…"`. The reason may be any text: it is made safe for a header.
+// The value of `Warning` of a stale answer: `299 - "…"`. The reason may be any text: it is made safe for a
+// header.
 std::string stale_warning(std::string_view reason);
 
 }  // namespace breakwater::routes

@@ -1,5 +1,6 @@
-// A look at JSON text before it is parsed: hostile text of a few MiB ("[[[[…", or a million empty objects) would take a hundred times
-// its size in memory. Says nothing about whether the text is JSON at all. Pure; any thread.
+// A look at JSON text before it is parsed: hostile text of a few MiB ("[[[[…", or a million empty objects)
+// would take a hundred times its size in memory. Says nothing about whether the text is JSON at all. Pure;
+// any thread.
 #pragma once
 
 #include <cstddef>

@@ -11,7 +11,8 @@ namespace {
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kAround = " \t\"'";
   const size_t first = text.find_first_not_of(kAround);
-  return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(kAround) - first + 1);
+  return first == std::string_view::npos ? std::string_view()
+                                         : text.substr(first, text.find_last_not_of(kAround) - first + 1);
 }
 
 // Takes what is before `separator` off `text`.
@@ -44,7 +45,8 @@ size_t end_of_link(std::string_view text, size_t from) {
   return std::string_view::npos;
 }
 
-// The target of the first link in `text` whose relation is "next"; null if there is none, and empty if there is no telling.
+// The target of the first link in `text` whose relation is "next"; null if there is none, and empty if there
+// is no telling.
 std::optional<std::string_view> next_target(std::string_view text) {
   while (true) {
     const size_t open = text.find('<');
@@ -52,7 +54,8 @@ std::optional<std::string_view> next_target(std::string_view text) {
     const size_t close = text.find('>', open);
     if (close == std::string_view::npos) return std::string_view();
     const size_t following = end_of_link(text, close);
-    if (name_next(text.substr(close + 1, following == std::string_view::npos ? following : following - close - 1))) {
+    if (name_next(text.substr(close + 1,
+                              following == std::string_view::npos ? following : following - close - 1))) {
       return text.substr(open + 1, close - open - 1);
     }
     if (following == std::string_view::npos) return std::nullopt;
@@ -62,7 +65,9 @@ std::optional<std::string_view> next_target(std::string_view text) {
 
 bool is_query_text(std::string_view text) {
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '"' || c == '<') return false;
+    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '"' ||
+        c == '<')
+      return false;
   }
   return true;
 }
@@ -73,8 +78,11 @@ Result<std::string> next_page_query(std::string_view upstream_link) {
   const auto target = next_target(upstream_link);
   if (!target) return std::string();
   const size_t question = target->find('?');
-  const auto query = question == std::string_view::npos ? std::string_view() : target->substr(question + 1, target->find('#') - question - 1);
-  if (query.empty() || !is_query_text(query)) return failure(Error::Kind::corrupt, "upstream's link to its next page is of no use");
+  const auto query = question == std::string_view::npos
+                         ? std::string_view()
+                         : target->substr(question + 1, target->find('#') - question - 1);
+  if (query.empty() || !is_query_text(query))
+    return failure(Error::Kind::corrupt, "upstream's link to its next page is of no use");
   return std::string(query);
 }
 

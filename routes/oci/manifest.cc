@@ -19,7 +19,9 @@ using nlohmann::json;
 // How a manifest is laid out; several media types share a shape.
 enum class Shape { image, index, artifact, opaque };
 
-tl::unexpected<Error> bad(std::string why) { return failure(Error::Kind::invalid, "manifest: " + std::move(why)); }
+tl::unexpected<Error> bad(std::string why) {
+  return failure(Error::Kind::invalid, "manifest: " + std::move(why));
+}
 
 // The field's text, "" if it is absent or no string.
 std::string text_of(const json& object, const char* field) {
@@ -38,24 +40,29 @@ bool has_object(const json& object, const char* field) {
 }
 
 // An empty list of Go's is null.
-bool may_list(const json& object, const char* field) { return has_array(object, field) || !object.contains(field) || object[field].is_null(); }
+bool may_list(const json& object, const char* field) {
+  return has_array(object, field) || !object.contains(field) || object[field].is_null();
+}
 
 // --- which type it is
 
 std::string_view type_by_look(const json& body) {
   if (has_array(body, "manifests")) return kOciIndex;
   if (has_object(body, "config") && has_array(body, "layers")) return kOciManifest;
-  if (has_array(body, "fsLayers")) return has_array(body, "signatures") ? kDockerSchema1Signed : kDockerSchema1;
+  if (has_array(body, "fsLayers"))
+    return has_array(body, "signatures") ? kDockerSchema1Signed : kDockerSchema1;
   return {};
 }
 
 bool says_nothing(std::string_view type) {
-  return type.empty() || proxy::same_token(type, kJson) || proxy::same_token(type, kOctetStream) || proxy::same_token(type, "text/plain");
+  return type.empty() || proxy::same_token(type, kJson) || proxy::same_token(type, kOctetStream) ||
+         proxy::same_token(type, "text/plain");
 }
 
 std::string lower(std::string_view text) {
   std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return result;
 }
 
@@ -65,7 +72,8 @@ Shape shape_of(std::string_view type) {
   return type == kOciArtifact ? Shape::artifact : Shape::opaque;
 }
 
-// A body with the fields of two shapes means one thing to one client and another to the next (CVE-2021-41190).
+// A body with the fields of two shapes means one thing to one client and another to the next
+// (CVE-2021-41190).
 bool has_shape(const json& body, Shape shape) {
   const bool layers = body.contains("layers") || body.contains("config") || body.contains("fsLayers");
   const bool manifests = body.contains("manifests");
@@ -88,9 +96,11 @@ Result<std::string> type_of(const json& body, std::string_view content_type) {
     return type;
   }
   if (told.starts_with("text/html")) return bad("it came as " + told);
-  // The body's own word is under the digest. Between types of one shape it counts (registries mix up the OCI and Docker names).
+  // The body's own word is under the digest. Between types of one shape it counts (registries mix up the OCI
+  // and Docker names).
   if (is_manifest_type(own) && own != told) {
-    if (is_manifest_type(told) && shape_of(told) != shape_of(own)) return bad("it came as " + told + " and calls itself " + own);
+    if (is_manifest_type(told) && shape_of(told) != shape_of(own))
+      return bad("it came as " + told + " and calls itself " + own);
     return own;
   }
   return is_manifest_type(told) ? told : std::string(as_told);
@@ -114,7 +124,8 @@ Result<Descriptor> descriptor_of(const json& value) {
   auto digest = store::Digest::parse(text_of(value, "digest"));
   if (!digest) return bad("a descriptor's digest: " + digest.error().message);
   const auto size = value.find("size");
-  const bool is_size = size != value.end() && size->is_number_integer() && (size->is_number_unsigned() || size->get<int64_t>() >= 0);
+  const bool is_size = size != value.end() && size->is_number_integer() &&
+                       (size->is_number_unsigned() || size->get<int64_t>() >= 0);
   if (!is_size) return bad("a descriptor has no size");
   Descriptor descriptor{*digest, {}};
   descriptor.edge.media_type = text_of(value, "mediaType");
@@ -146,7 +157,8 @@ class Children {
   Result<> add_of_index(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
-    descriptor->edge.is_manifest = descriptor->edge.media_type.empty() || is_manifest_type(descriptor->edge.media_type);
+    descriptor->edge.is_manifest =
+        descriptor->edge.media_type.empty() || is_manifest_type(descriptor->edge.media_type);
     add(std::move(*descriptor));
     return {};
   }
@@ -154,7 +166,8 @@ class Children {
   // Of a manifest whose type we do not know: what looks like a digest there is one, and nothing is wrong.
   void guess_one(const json& value) {
     if (!value.is_object()) return;
-    const std::string text = text_of(value, value.contains("blobSum") ? "blobSum" : "digest");  // schema 1 has the former
+    // Schema 1 has the former.
+    const std::string text = text_of(value, value.contains("blobSum") ? "blobSum" : "digest");
     const auto digest = store::Digest::parse(text);
     if (!digest) return;
     Descriptor descriptor{*digest, {}};
@@ -191,7 +204,9 @@ class Children {
   void add_needed(Descriptor descriptor) {
     if (!needed_.insert(descriptor.digest).second) return;
     if (welcome_.erase(descriptor.digest) > 0) {
-      std::erase_if(content_.welcome, [&](const store::ManifestContent::Child& child) { return child.digest == descriptor.digest; });
+      std::erase_if(content_.welcome, [&](const store::ManifestContent::Child& child) {
+        return child.digest == descriptor.digest;
+      });
     }
     content_.children.push_back({descriptor.digest, std::move(descriptor.edge)});
   }
@@ -236,7 +251,8 @@ std::string artifact_type_of(const json& body, Shape shape) {
   return type;
 }
 
-std::string referrer_descriptor(const json& body, const store::ManifestRecord& record, const store::Digest& digest) {
+std::string referrer_descriptor(const json& body, const store::ManifestRecord& record,
+                                const store::Digest& digest) {
   nlohmann::ordered_json descriptor;
   descriptor["mediaType"] = record.media_type;
   descriptor["digest"] = digest.text();
@@ -248,7 +264,8 @@ std::string referrer_descriptor(const json& body, const store::ManifestRecord& r
 
 }  // namespace
 
-Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type, const store::Digest& digest) {
+Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type,
+                               const store::Digest& digest) {
   if (bytes.size() > kManifestBytesMax) return bad("longer than 4 MiB");
   Manifest manifest;
   store::ManifestRecord& record = manifest.content.record;
@@ -256,7 +273,8 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   const bool is_bounded = json_within_bounds(bytes);
   const auto body = is_bounded ? json::parse(bytes, nullptr, false) : json(json::value_t::discarded);
   if (!body.is_object()) {
-    if (!is_own_type(content_type)) return bad(is_bounded ? "no JSON object" : "nested too deep, or of too many values");
+    if (!is_own_type(content_type))
+      return bad(is_bounded ? "no JSON object" : "nested too deep, or of too many values");
     record.media_type = without_parameters(content_type);
     manifest.is_readable = false;
     return manifest;
@@ -267,7 +285,8 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   if (!has_shape(body, shape)) return bad("the body is not of the shape of " + *type);
 
   record.media_type = std::move(*type);
-  if (auto read = read_children(body, shape, manifest.content); !read) return failure(std::move(read.error()));
+  if (auto read = read_children(body, shape, manifest.content); !read)
+    return failure(std::move(read.error()));
   if (shape == Shape::opaque) return manifest;
   if (auto read = read_subject(body, record); !read) return failure(std::move(read.error()));
   record.artifact_type = artifact_type_of(body, shape);
@@ -275,7 +294,8 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   return manifest;
 }
 
-Result<std::vector<store::NeededChild>> needed_children(const store::NamedManifest& manifest, std::string_view bytes) {
+Result<std::vector<store::NeededChild>> needed_children(const store::NamedManifest& manifest,
+                                                        std::string_view bytes) {
   auto read = read_manifest(bytes, manifest.record.media_type, manifest.digest);
   if (!read) return failure(std::move(read.error()));
   std::vector<store::NeededChild> needed;

@@ -13,11 +13,14 @@ std::string key_of(const store::RepositoryKey& repository, const store::Digest& 
 }
 
 // With a guess at what the two containers take beside the bytes.
-uint64_t cost_of(const std::string& key, const ManifestCache::Entry& entry) { return entry.bytes->size() + 2 * key.size() + 256; }
+uint64_t cost_of(const std::string& key, const ManifestCache::Entry& entry) {
+  return entry.bytes->size() + 2 * key.size() + 256;
+}
 
 }  // namespace
 
-std::optional<ManifestCache::Entry> ManifestCache::find(const store::RepositoryKey& repository, const store::Digest& digest) {
+std::optional<ManifestCache::Entry> ManifestCache::find(const store::RepositoryKey& repository,
+                                                        const store::Digest& digest) {
   auto found = kept_.find(key_of(repository, digest));
   if (found == kept_.end()) return std::nullopt;
   uses_.splice(uses_.begin(), uses_, found->second.use);

@@ -12,14 +12,16 @@ void add_age(proxy::Headers& headers, const ServedManifest& manifest, store::Tim
   if (!manifest.stale_reason.empty()) headers.add("Warning", stale_warning(manifest.stale_reason));
 }
 
-void reply_part(proxy::Exchange& exchange, proxy::Headers headers, const std::string& bytes, const ByteRange& range) {
+void reply_part(proxy::Exchange& exchange, proxy::Headers headers, const std::string& bytes,
+                const ByteRange& range) {
   headers.add("Content-Range", content_range(range, bytes.size()));
   exchange.reply(206, std::move(headers), std::string_view(bytes).substr(range.first, range.length));
 }
 
 }  // namespace
 
-void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const ServedManifest& manifest, store::Time now) {
+void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const ServedManifest& manifest,
+                    store::Time now) {
   context.cache = manifest.cache;
   const auto& request = exchange.request();
   const auto etag = etag_of(manifest.digest);
@@ -27,13 +29,17 @@ void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const Se
   headers.add("Docker-Content-Digest", manifest.digest.text());
   headers.add("ETag", etag);
   add_age(headers, manifest, now);
-  if (none_match_names(request.headers.get("If-None-Match"), etag)) return exchange.reply(304, std::move(headers), "");
+  if (none_match_names(request.headers.get("If-None-Match"), etag))
+    return exchange.reply(304, std::move(headers), "");
 
   headers.add("Content-Type", manifest.media_type);
   const bool ranged = request.method == "GET";
-  const auto asked = requested_range(ranged ? request.headers.get("Range") : "", request.headers.get("If-Range"), etag, manifest.bytes->size());
-  if (asked.kind == RequestedRange::Kind::unsatisfiable) return reply_unsatisfiable(exchange, manifest.bytes->size(), context.trace);
-  if (asked.kind == RequestedRange::Kind::single) return reply_part(exchange, std::move(headers), *manifest.bytes, asked.ranges.front());
+  const auto asked = requested_range(ranged ? request.headers.get("Range") : "",
+                                     request.headers.get("If-Range"), etag, manifest.bytes->size());
+  if (asked.kind == RequestedRange::Kind::unsatisfiable)
+    return reply_unsatisfiable(exchange, manifest.bytes->size(), context.trace);
+  if (asked.kind == RequestedRange::Kind::single)
+    return reply_part(exchange, std::move(headers), *manifest.bytes, asked.ranges.front());
   exchange.reply(200, std::move(headers), manifest.bytes);
 }
 

@@ -21,7 +21,9 @@ struct ServedManifest {
   std::string stale_reason;               // "" unless the answer is known to be old
 };
 
-// 200, 304 for If-None-Match, 206 or 416 for Range (containerd asks manifests with `bytes=0-` too). HEAD sends the head alone.
-void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const ServedManifest& manifest, store::Time now);
+// 200, 304 for If-None-Match, 206 or 416 for Range (containerd asks manifests with `bytes=0-` too). HEAD
+// sends the head alone.
+void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const ServedManifest& manifest,
+                    store::Time now);
 
 }  // namespace breakwater::routes

@@ -18,12 +18,15 @@ bool is_image_type(std::string_view type) { return type == kOciManifest || type 
 bool is_index_type(std::string_view type) { return type == kOciIndex || type == kDockerList; }
 
 bool is_manifest_type(std::string_view type) {
-  return is_image_type(type) || is_index_type(type) || type == kOciArtifact || type == kDockerSchema1 || type == kDockerSchema1Signed;
+  return is_image_type(type) || is_index_type(type) || type == kOciArtifact || type == kDockerSchema1 ||
+         type == kDockerSchema1Signed;
 }
 
 bool is_foreign_layer_type(std::string_view type) {
-  constexpr std::array<std::string_view, 2> kPrefixes = {"application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign."};
-  return std::any_of(kPrefixes.begin(), kPrefixes.end(), [type](std::string_view prefix) { return type.starts_with(prefix); });
+  constexpr std::array<std::string_view, 2> kPrefixes = {"application/vnd.oci.image.layer.nondistributable.",
+                                                         "application/vnd.docker.image.rootfs.foreign."};
+  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [type](std::string_view prefix) { return type.starts_with(prefix); });
 }
 
 }  // namespace breakwater::routes

@@ -1,5 +1,5 @@
-// The media types of manifests and layers that Breakwater knows by name, and what every manifest request upstream accepts.
-// Pure values and functions; any thread.
+// The media types of manifests and layers that Breakwater knows by name, and what every manifest request
+// upstream accepts. Pure values and functions; any thread.
 #pragma once
 
 #include <string_view>
@@ -8,20 +8,25 @@ namespace breakwater::routes {
 
 inline constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
 inline constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
-inline constexpr std::string_view kOciArtifact = "application/vnd.oci.artifact.manifest.v1+json";  // of the 1.1 release candidates; still found
+// Of the 1.1 release candidates; still found.
+inline constexpr std::string_view kOciArtifact = "application/vnd.oci.artifact.manifest.v1+json";
 inline constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr std::string_view kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr std::string_view kDockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
-inline constexpr std::string_view kDockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+inline constexpr std::string_view kDockerSchema1Signed =
+    "application/vnd.docker.distribution.manifest.v1+prettyjws";
 inline constexpr std::string_view kOctetStream = "application/octet-stream";
 inline constexpr std::string_view kJson = "application/json";
 
-// Sent with every manifest request upstream, whatever the client accepts: a manifest fetched for one client is served to all, so
-// a narrow Accept must not choose its form (a registry answers 404 or converts when the stored type is not accepted).
+// Sent with every manifest request upstream, whatever the client accepts: a manifest fetched for one client
+// is served to all, so a narrow Accept must not choose its form (a registry answers 404 or converts when the
+// stored type is not accepted).
 inline constexpr std::string_view kAcceptManifests =
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, "
-    "application/vnd.oci.artifact.manifest.v1+json, application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.oci.artifact.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5, "
     "application/vnd.docker.distribution.manifest.v1+json;q=0.5, */*;q=0.1";
 
 // The type alone: "text/html" of "text/html; charset=utf-8". Case is kept; compare with proxy::same_token.

@@ -35,7 +35,8 @@ OciStatus invalid(OciSubject subject) {
   return {400, "NAME_INVALID", "invalid repository name"};
 }
 
-// An upload out of order is told where to go on (416); a delete of something alive is refused (405, distribution specification).
+// An upload out of order is told where to go on (416); a delete of something alive is refused (405,
+// distribution specification).
 OciStatus conflict(OciSubject subject) {
   if (subject == OciSubject::upload) return {416, "BLOB_UPLOAD_INVALID", "blob upload invalid"};
   return {405, "UNSUPPORTED", "the operation is unsupported"};
@@ -52,7 +53,8 @@ ordered_json error_json(const OciStatus& status, std::string_view trace) {
 std::string errors_json(ordered_json errors) {
   ordered_json body;
   body["errors"] = std::move(errors);
-  // A reason may quote what a client or an upstream sent: bytes that are no UTF-8 are replaced, not thrown at us.
+  // A reason may quote what a client or an upstream sent: bytes that are no UTF-8 are replaced, not thrown at
+  // us.
   return body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
@@ -82,14 +84,18 @@ OciSubject subject_of(OciPath::Kind kind) {
 OciStatus oci_status_of(const Error& error, OciSubject subject) {
   switch (error.kind) {
     case Error::Kind::not_found: return unknown(subject);
-    // Upstream's 401 and 403 become 404: a client must not start to authenticate itself against us, nor stop trying other mirrors.
+    // Upstream's 401 and 403 become 404: a client must not start to authenticate itself against us, nor stop
+    // trying other mirrors.
     case Error::Kind::denied: return {404, "NAME_UNKNOWN", "repository name not known to registry"};
     case Error::Kind::throttled: return {429, "TOOMANYREQUESTS", "too many requests"};
     case Error::Kind::unavailable: return {503, "UNAVAILABLE", "unavailable for now"};
-    case Error::Kind::corrupt: return {502, "UPSTREAM_INVALID", "upstream's answer is not what was asked for"};
+    case Error::Kind::corrupt:
+      return {502, "UPSTREAM_INVALID", "upstream's answer is not what was asked for"};
     case Error::Kind::full: return {507, "STORE_FULL", "no room left in the store"};
     case Error::Kind::invalid: return invalid(subject);
-    case Error::Kind::too_large: return {413, subject == OciSubject::manifest ? "MANIFEST_INVALID" : "SIZE_INVALID", "more than is accepted"};
+    case Error::Kind::too_large:
+      return {413, subject == OciSubject::manifest ? "MANIFEST_INVALID" : "SIZE_INVALID",
+              "more than is accepted"};
     case Error::Kind::conflict: return conflict(subject);
     case Error::Kind::would_block:
     case Error::Kind::internal: break;
@@ -101,9 +107,13 @@ OciStatus oci_status_of(OciPathError::Kind kind, std::string_view method) {
   switch (kind) {
     case OciPathError::Kind::name_invalid: break;
     case OciPathError::Kind::digest_invalid: return {400, "DIGEST_INVALID", "invalid digest"};
-    // The conformance suite of the distribution specification reads the tag `.INVALID_MANIFEST_NAME` and wants 404.
-    case OciPathError::Kind::tag_invalid: return method == "PUT" ? OciStatus{400, "MANIFEST_INVALID", "invalid tag"} : unknown(OciSubject::manifest);
-    case OciPathError::Kind::page_invalid: return {400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested"};
+    // The conformance suite of the distribution specification reads the tag `.INVALID_MANIFEST_NAME` and
+    // wants 404.
+    case OciPathError::Kind::tag_invalid:
+      return method == "PUT" ? OciStatus{400, "MANIFEST_INVALID", "invalid tag"}
+                             : unknown(OciSubject::manifest);
+    case OciPathError::Kind::page_invalid:
+      return {400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested"};
     case OciPathError::Kind::target_invalid: return {400, "NAME_INVALID", "invalid path"};
   }
   return {400, "NAME_INVALID", "invalid repository name"};
@@ -115,7 +125,8 @@ std::string oci_error_body(const OciStatus& status, std::string_view reason, std
   return errors_json(ordered_json::array({std::move(error)}));
 }
 
-void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Headers headers, std::string_view reason, std::string_view trace) {
+void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Headers headers,
+               std::string_view reason, std::string_view trace) {
   reply_json(exchange, status.status, std::move(headers), oci_error_body(status, reason, trace));
 }
 
@@ -129,17 +140,21 @@ void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subje
 }
 
 void reply_path_error(proxy::Exchange& exchange, const OciPathError& error, std::string_view trace) {
-  reply_oci(exchange, oci_status_of(error.kind, exchange.request().method), base_headers(), error.message, trace);
+  reply_oci(exchange, oci_status_of(error.kind, exchange.request().method), base_headers(), error.message,
+            trace);
 }
 
-void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::string_view reason, std::string_view trace) {
+void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::string_view reason,
+                       std::string_view trace) {
   auto headers = base_headers();
   headers.add("Allow", std::string(allow));
-  reply_oci(exchange, {405, "UNSUPPORTED", "the operation is unsupported"}, std::move(headers), reason, trace);
+  reply_oci(exchange, {405, "UNSUPPORTED", "the operation is unsupported"}, std::move(headers), reason,
+            trace);
 }
 
 void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::string_view trace) {
-  reply_oci(exchange, {403, "DENIED", "requested access to the resource is denied"}, base_headers(), reason, trace);
+  reply_oci(exchange, {403, "DENIED", "requested access to the resource is denied"}, base_headers(), reason,
+            trace);
 }
 
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace) {
@@ -148,8 +163,10 @@ void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_v
   reply_oci(exchange, {416, "RANGE_INVALID", "range not satisfiable"}, std::move(headers), "", trace);
 }
 
-void reply_missing_children(proxy::Exchange& exchange, const std::vector<store::Digest>& missing, std::string_view trace) {
-  constexpr OciStatus kUnknown = {404, "MANIFEST_BLOB_UNKNOWN", "manifest references a manifest or blob unknown to registry"};
+void reply_missing_children(proxy::Exchange& exchange, const std::vector<store::Digest>& missing,
+                            std::string_view trace) {
+  constexpr OciStatus kUnknown = {404, "MANIFEST_BLOB_UNKNOWN",
+                                  "manifest references a manifest or blob unknown to registry"};
   auto errors = ordered_json::array();
   for (const auto& digest : missing) {
     if (errors.size() == kMissingMax) break;

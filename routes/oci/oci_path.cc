@@ -12,18 +12,23 @@ namespace {
 using Kind = OciPath::Kind;
 using Fault = tl::unexpected<OciPathError>;
 
-Fault fault(OciPathError::Kind kind, std::string message) { return Fault(OciPathError{kind, std::move(message)}); }
+Fault fault(OciPathError::Kind kind, std::string message) {
+  return Fault(OciPathError{kind, std::move(message)});
+}
 
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 bool is_tag_start(char c) { return is_alphanumeric(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_upload_id(std::string_view text) {
   if (text.empty() || text.size() > 256) return false;
-  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.=") == std::string_view::npos;
+  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.=") ==
+         std::string_view::npos;
 }
 
-// The separators between two runs of letters and digits: one dot, one or two underscores, any number of dashes.
+// The separators between two runs of letters and digits: one dot, one or two underscores, any number of
+// dashes.
 bool is_separator(std::string_view text) {
-  return text == "." || text == "_" || text == "__" || (!text.empty() && text.find_first_not_of('-') == std::string_view::npos);
+  return text == "." || text == "_" || text == "__" ||
+         (!text.empty() && text.find_first_not_of('-') == std::string_view::npos);
 }
 
 bool is_name_component(std::string_view text) {
@@ -85,7 +90,9 @@ struct Shape {
 
 Shape shape_of(const std::vector<std::string_view>& parts) {
   const size_t count = parts.size();
-  const auto from_right = [&parts, count](size_t n) { return n < count ? parts[count - 1 - n] : std::string_view(); };
+  const auto from_right = [&parts, count](size_t n) {
+    return n < count ? parts[count - 1 - n] : std::string_view();
+  };
   if (count == 1 && parts[0] == "_catalog") return {Kind::catalog, 0, {}};
   if (count < 3) return {};
   const std::string_view last = from_right(0), verb = from_right(1);
@@ -100,12 +107,14 @@ Shape shape_of(const std::vector<std::string_view>& parts) {
 
 tl::expected<void, OciPathError> read_reference(OciPath& path, std::string_view last) {
   if (path.kind == Kind::upload) {
-    if (!is_upload_id(last)) return fault(OciPathError::Kind::target_invalid, "not an upload's id: '" + std::string(last) + "'");
+    if (!is_upload_id(last))
+      return fault(OciPathError::Kind::target_invalid, "not an upload's id: '" + std::string(last) + "'");
     path.upload_id = last;
     return {};
   }
   if (path.kind == Kind::manifest && last.find(':') == std::string_view::npos) {
-    if (!is_oci_tag(last)) return fault(OciPathError::Kind::tag_invalid, "not a tag: '" + std::string(last) + "'");
+    if (!is_oci_tag(last))
+      return fault(OciPathError::Kind::tag_invalid, "not a tag: '" + std::string(last) + "'");
     path.tag = last;
     return {};
   }
@@ -122,14 +131,16 @@ tl::expected<void, OciPathError> read_components(OciPath& path, std::string_view
   // The one form that ends in a slash: where an upload starts.
   if (parts.size() > 2 && parts.back().empty() && parts[parts.size() - 2] == "uploads") parts.pop_back();
   for (const auto part : parts) {
-    if (part.empty() || is_dotted(part)) return fault(OciPathError::Kind::target_invalid, "empty or dotted path component");
+    if (part.empty() || is_dotted(part))
+      return fault(OciPathError::Kind::target_invalid, "empty or dotted path component");
   }
   const Shape shape = shape_of(parts);
   path.kind = shape.kind;
   if (shape.name_parts == 0) return {};
   const auto& end = parts[shape.name_parts - 1];
   path.name = text.substr(0, static_cast<size_t>(end.end() - text.begin()));
-  if (!is_oci_name(path.name)) return fault(OciPathError::Kind::name_invalid, "not a repository's name: '" + path.name + "'");
+  if (!is_oci_name(path.name))
+    return fault(OciPathError::Kind::name_invalid, "not a repository's name: '" + path.name + "'");
   return read_reference(path, shape.last);
 }
 
@@ -140,7 +151,8 @@ tl::expected<void, OciPathError> read_path(OciPath& path, std::string_view encod
     if (!decoded) return fault(OciPathError::Kind::target_invalid, "broken %-escape in the path");
   }
   const std::string_view text = decoded ? std::string_view(*decoded) : encoded;
-  if (has_control_character(text)) return fault(OciPathError::Kind::target_invalid, "control character in the path");
+  if (has_control_character(text))
+    return fault(OciPathError::Kind::target_invalid, "control character in the path");
   constexpr std::string_view kPrefix = "/v2/";
   if (text == "/v2" || text == kPrefix) {
     path.kind = Kind::base;
@@ -159,7 +171,8 @@ tl::expected<void, OciPathError> read_number(OciPath& path, std::string_view val
     path.query.n = UINT64_MAX;
     return {};
   }
-  if (error != std::errc() || end != value.data() + value.size()) return fault(OciPathError::Kind::page_invalid, "n= is not a number");
+  if (error != std::errc() || end != value.data() + value.size())
+    return fault(OciPathError::Kind::page_invalid, "n= is not a number");
   path.query.n = n;
   return {};
 }
@@ -187,7 +200,8 @@ tl::expected<void, OciPathError> read_parameter(OciPath& path, std::string_view 
   } else if (key == "from") {
     set_once(query.from, std::move(value));
   } else if (key == "artifactType") {
-    std::replace(value.begin(), value.end(), ' ', '+');  // no media type has a space; whoever writes "image+json" means the plus
+    // No media type has a space; whoever writes "image+json" means the plus.
+    std::replace(value.begin(), value.end(), ' ', '+');
     set_once(query.artifact_type, std::move(value));
   } else if (key == "digest-algorithm") {
     set_once(query.digest_algorithm, std::move(value));
@@ -198,7 +212,8 @@ tl::expected<void, OciPathError> read_parameter(OciPath& path, std::string_view 
   } else if (key == "mount" && uploads && !query.mount) {
     return read_digest(query.mount, value);
   } else if (key == "tag" && path.kind == Kind::manifest) {
-    if (!is_oci_tag(value) || query.tags.size() == kTagParametersMax) return fault(OciPathError::Kind::tag_invalid, "not a tag, or too many: '" + value + "'");
+    if (!is_oci_tag(value) || query.tags.size() == kTagParametersMax)
+      return fault(OciPathError::Kind::tag_invalid, "not a tag, or too many: '" + value + "'");
     query.tags.push_back(std::move(value));
   }
   return {};
@@ -209,8 +224,11 @@ tl::expected<void, OciPathError> read_query(OciPath& path, std::string_view text
     if (parameter.empty()) continue;
     const size_t equals = parameter.find('=');
     const auto key = proxy::percent_decode(parameter.substr(0, equals), proxy::Plus::space);
-    auto value = proxy::percent_decode(equals == std::string_view::npos ? std::string_view() : parameter.substr(equals + 1), proxy::Plus::space);
-    if (!key || !value || has_control_character(*value)) return fault(OciPathError::Kind::target_invalid, "broken %-escape or control character in the query");
+    auto value = proxy::percent_decode(
+        equals == std::string_view::npos ? std::string_view() : parameter.substr(equals + 1),
+        proxy::Plus::space);
+    if (!key || !value || has_control_character(*value))
+      return fault(OciPathError::Kind::target_invalid, "broken %-escape or control character in the query");
     if (*key != "ns") path.query.handed_on.append(path.query.handed_on.empty() ? "" : "&").append(parameter);
     if (auto read = read_parameter(path, *key, std::move(*value)); !read) return read;
   }

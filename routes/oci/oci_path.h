@@ -3,9 +3,9 @@
 //   auto path = parse_oci_path("/v2/library/alpine/manifests/3.20?ns=docker.io");
 //   // kind manifest, name "library/alpine", tag "3.20", query.ns "docker.io"
 //
-// It reads from the right, since a repository's name may itself hold the words manifests, blobs, tags, referrers and uploads.
-// %-escapes are decoded first (`sha256%3Aabc…`); empty and dotted components and control characters are refused, never cleaned up.
-// Any thread.
+// It reads from the right, since a repository's name may itself hold the words manifests, blobs, tags,
+// referrers and uploads. %-escapes are decoded first (`sha256%3Aabc…`); empty and dotted components and
+// control characters are refused, never cleaned up. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ inline constexpr size_t kNameBytesMax = 255;
 inline constexpr size_t kTagBytesMax = 128;
 inline constexpr size_t kTagParametersMax = 64;  // of one request
 
-// The parameters that the API knows, decoded. A parameter that is given twice counts the first time, except tag.
+// The parameters that the API knows, decoded. A parameter that is given twice counts the first time, except
+// tag.
 struct OciQuery {
   std::string ns;
   std::optional<uint64_t> n;
@@ -35,7 +36,8 @@ struct OciQuery {
   std::vector<std::string> tags;  // every tag=
   std::string artifact_type;
   std::string digest_algorithm;
-  // The query as it was sent, without `ns`: what a mirror hands on to a list upstream, whose paging may have parameters of its own.
+  // The query as it was sent, without `ns`: what a mirror hands on to a list upstream, whose paging may have
+  // parameters of its own.
   std::string handed_on;
 };
 

@@ -47,7 +47,8 @@ std::optional<Asked> parse_one(std::string_view text) {
 // Nothing if the header is to be ignored.
 std::optional<std::vector<Asked>> parse_ranges(std::string_view header) {
   const size_t equals = header.find('=');
-  if (equals == std::string_view::npos || !proxy::same_token(trim(header.substr(0, equals)), "bytes")) return std::nullopt;
+  if (equals == std::string_view::npos || !proxy::same_token(trim(header.substr(0, equals)), "bytes"))
+    return std::nullopt;
   std::vector<Asked> list;
   std::string_view rest = header.substr(equals + 1);
   while (true) {
@@ -77,7 +78,8 @@ std::optional<ByteRange> satisfy(const Asked& asked, uint64_t size) {
 
 std::vector<ByteRange> merge_overlapping(const std::vector<ByteRange>& ranges) {
   auto sorted = ranges;
-  std::sort(sorted.begin(), sorted.end(), [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
   std::vector<ByteRange> merged;
   for (const auto& range : sorted) {
     if (merged.empty() || range.first > merged.back().last()) {
@@ -91,7 +93,8 @@ std::vector<ByteRange> merge_overlapping(const std::vector<ByteRange>& ranges) {
 
 }  // namespace
 
-RequestedRange requested_range(std::string_view range, std::string_view if_range, std::string_view etag, uint64_t size) {
+RequestedRange requested_range(std::string_view range, std::string_view if_range, std::string_view etag,
+                               uint64_t size) {
   using Kind = RequestedRange::Kind;
   if (range.empty() || size == 0) return {};
   // If-Range compares strongly. We send no Last-Modified, so a date never matches; nor does a weak tag.
@@ -123,13 +126,18 @@ bool none_match_names(std::string_view if_none_match, std::string_view etag) {
 }
 
 std::string content_range(const ByteRange& range, uint64_t size) {
-  return "bytes " + std::to_string(range.first) + '-' + std::to_string(range.last()) + '/' + std::to_string(size);
+  return "bytes " + std::to_string(range.first) + '-' + std::to_string(range.last()) + '/' +
+         std::to_string(size);
 }
 
 std::string unsatisfied_content_range(uint64_t size) { return "bytes */" + std::to_string(size); }
 
-Multipart::Multipart(std::vector<ByteRange> ranges, uint64_t size, std::string content_type, std::string boundary)
-    : ranges_(std::move(ranges)), size_(size), part_type_(std::move(content_type)), boundary_(std::move(boundary)) {}
+Multipart::Multipart(std::vector<ByteRange> ranges, uint64_t size, std::string content_type,
+                     std::string boundary)
+    : ranges_(std::move(ranges)),
+      size_(size),
+      part_type_(std::move(content_type)),
+      boundary_(std::move(boundary)) {}
 
 std::string Multipart::content_type() const { return "multipart/byteranges; boundary=" + boundary_; }
 
@@ -140,8 +148,8 @@ uint64_t Multipart::length() const {
 }
 
 std::string Multipart::head(size_t part) const {
-  return (part == 0 ? "--" : "\r\n--") + boundary_ + "\r\nContent-Type: " + part_type_ + "\r\nContent-Range: " + content_range(ranges_[part], size_) +
-         "\r\n\r\n";
+  return (part == 0 ? "--" : "\r\n--") + boundary_ + "\r\nContent-Type: " + part_type_ +
+         "\r\nContent-Range: " + content_range(ranges_[part], size_) + "\r\n\r\n";
 }
 
 std::string Multipart::tail() const { return "\r\n--" + boundary_ + "--\r\n"; }

@@ -1,13 +1,16 @@
-// Which bytes of a blob a request asks for: `Range`, `If-Range` and `If-None-Match` (RFC 9110, sections 13 and 14), and the parts of a
-// multipart/byteranges reply, with their lengths, so that its Content-Length is exact. Pure; any thread.
+// Which bytes of a blob a request asks for: `Range`, `If-Range` and `If-None-Match` (RFC 9110, sections 13
+// and 14), and the parts of a multipart/byteranges reply, with their lengths, so that its Content-Length is
+// exact. Pure; any thread.
 //
 //   auto asked = requested_range(headers.get("Range"), headers.get("If-Range"), etag, size);
-//   whole: 200.  single: 206 with content_range(asked.ranges[0], size).  several: 206, Multipart.  unsatisfiable: 416.
+//   whole: 200.  single: 206 with content_range(asked.ranges[0], size).  several: 206, Multipart.
+//   unsatisfiable: 416.
 //
-// A Range that is malformed or of another unit is ignored, as the RFC has it: the answer is the whole. So is one of more than
-// kRangesMax parts. A range that ends before it begins selects nothing: the RFC leaves it to us to reject it, as other registries do.
-// Ranges that overlap are sorted and merged, so that no request can ask for more bytes than there are; others keep their
-// order and are not merged even if adjacent, because containers/image matches the parts one by one with what it asked for.
+// A Range that is malformed or of another unit is ignored, as the RFC has it: the answer is the whole. So is
+// one of more than kRangesMax parts. A range that ends before it begins selects nothing: the RFC leaves it to
+// us to reject it, as other registries do. Ranges that overlap are sorted and merged, so that no request can
+// ask for more bytes than there are; others keep their order and are not merged even if adjacent, because
+// containers/image matches the parts one by one with what it asked for.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +37,10 @@ struct RequestedRange {
   std::vector<ByteRange> ranges;  // one for single, two or more for several
 };
 
-// `range` and `if_range` are the headers' values, "" if absent; `etag` is ours, with its quotes. An empty blob has no ranges:
-// then the answer is the whole, since some clients send `bytes=0-` with everything.
-RequestedRange requested_range(std::string_view range, std::string_view if_range, std::string_view etag, uint64_t size);
+// `range` and `if_range` are the headers' values, "" if absent; `etag` is ours, with its quotes. An empty
+// blob has no ranges: then the answer is the whole, since some clients send `bytes=0-` with everything.
+RequestedRange requested_range(std::string_view range, std::string_view if_range, std::string_view etag,
+                               uint64_t size);
 
 // Our strong entity tag: the digest in quotes.
 std::string etag_of(const store::Digest& digest);

@@ -24,13 +24,15 @@ std::string index_of(ordered_json descriptors) {
 // Puts the descriptors of `artifact_type`, or all, behind those that are there.
 Result<> collect(std::string_view index, std::string_view artifact_type, ordered_json& descriptors) {
   auto parsed = json_within_bounds(index) ? ordered_json::parse(index, nullptr, false) : ordered_json();
-  if (!parsed.is_object() || !parsed.contains("manifests") || !(parsed["manifests"].is_array() || parsed["manifests"].is_null())) {
+  if (!parsed.is_object() || !parsed.contains("manifests") ||
+      !(parsed["manifests"].is_array() || parsed["manifests"].is_null())) {
     return failure(Error::Kind::corrupt, "upstream's list of referrers is no image index");
   }
   for (auto& descriptor : parsed["manifests"]) {
     if (!descriptor.is_object()) continue;
     const auto type = descriptor.find("artifactType");
-    const bool matches = type != descriptor.end() && type->is_string() && type->get_ref<const std::string&>() == artifact_type;
+    const bool matches =
+        type != descriptor.end() && type->is_string() && type->get_ref<const std::string&>() == artifact_type;
     if (artifact_type.empty() || matches) descriptors.push_back(std::move(descriptor));
   }
   return {};
@@ -47,7 +49,8 @@ std::string referrers_index(const std::vector<store::NamedReferrer>& referrers) 
   return index_of(std::move(descriptors));
 }
 
-std::string next_referrers_link(std::string_view path, const store::Digest& last, std::string_view artifact_type) {
+std::string next_referrers_link(std::string_view path, const store::Digest& last,
+                                std::string_view artifact_type) {
   std::string link = "<" + std::string(path) + "?last=" + proxy::percent_encode(last.text());
   if (!artifact_type.empty()) link += "&artifactType=" + proxy::percent_encode(artifact_type);
   return link + ">; rel=\"next\"";
@@ -55,7 +58,8 @@ std::string next_referrers_link(std::string_view path, const store::Digest& last
 
 Result<std::string> filter_referrers(std::string_view index, std::string_view artifact_type) {
   auto descriptors = ordered_json::array();
-  if (auto collected = collect(index, artifact_type, descriptors); !collected) return failure(collected.error());
+  if (auto collected = collect(index, artifact_type, descriptors); !collected)
+    return failure(collected.error());
   return index_of(std::move(descriptors));
 }
 

@@ -15,7 +15,9 @@ std::string_view name_of(CacheResult result) {
   return "none";
 }
 
-proxy::Headers base_headers() { return {{"X-Content-Type-Options", "nosniff"}, {"Docker-Distribution-Api-Version", "registry/2.0"}}; }
+proxy::Headers base_headers() {
+  return {{"X-Content-Type-Options", "nosniff"}, {"Docker-Distribution-Api-Version", "registry/2.0"}};
+}
 
 proxy::Headers base_headers(const RequestContext& context) {
   auto headers = base_headers();

@@ -1,5 +1,6 @@
-// What is known of a request beside its Exchange: who it is in the logs, and how its answer came about. It lives in the frame of the
-// Router's Task, so it outlives the registry's Task that borrows it. Belongs to the loop's thread.
+// What is known of a request beside its Exchange: who it is in the logs, and how its answer came about. It
+// lives in the frame of the Router's Task, so it outlives the registry's Task that borrows it. Belongs to the
+// loop's thread.
 #pragma once
 
 #include <cstdint>

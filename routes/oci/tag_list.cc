@@ -14,7 +14,9 @@ namespace breakwater::routes {
 using nlohmann::json;
 
 Result<std::vector<std::string>> parse_tag_list(std::string_view text) {
-  const auto bad = [](const char* why) { return failure(Error::Kind::corrupt, std::string("upstream's tag list ") + why); };
+  const auto bad = [](const char* why) {
+    return failure(Error::Kind::corrupt, std::string("upstream's tag list ") + why);
+  };
   if (!json_within_bounds(text)) return bad("is too deep or too long");
   const auto list = json::parse(text, nullptr, false);
   if (!list.is_object() || !list.contains("tags")) return bad("is no tag list");
@@ -23,7 +25,8 @@ Result<std::vector<std::string>> parse_tag_list(std::string_view text) {
   if (tags.is_null()) return result;
   if (!tags.is_array()) return bad("has no array of tags");
   for (const auto& tag : tags) {
-    if (!tag.is_string() || !is_oci_tag(tag.get_ref<const std::string&>())) return bad("names a tag that is none");
+    if (!tag.is_string() || !is_oci_tag(tag.get_ref<const std::string&>()))
+      return bad("names a tag that is none");
     result.push_back(tag.get<std::string>());
   }
   return result;
@@ -48,11 +51,13 @@ Page page_of(std::vector<std::string> items, std::string_view last, std::optiona
   const auto behind = static_cast<uint64_t>(items.end() - start);
   const uint64_t count = std::min(n.value_or(behind), behind);
   const auto stop = start + static_cast<std::ptrdiff_t>(count);
-  return {std::vector<std::string>(std::make_move_iterator(start), std::make_move_iterator(stop)), count > 0 && count < behind};
+  return {std::vector<std::string>(std::make_move_iterator(start), std::make_move_iterator(stop)),
+          count > 0 && count < behind};
 }
 
 std::string next_page_link(std::string_view path, uint64_t n, std::string_view last, std::string_view ns) {
-  std::string link = "<" + std::string(path) + "?n=" + std::to_string(n) + "&last=" + proxy::percent_encode(last);
+  std::string link =
+      "<" + std::string(path) + "?n=" + std::to_string(n) + "&last=" + proxy::percent_encode(last);
   if (!ns.empty()) link += "&ns=" + proxy::percent_encode(ns);
   return link + ">; rel=\"next\"";
 }

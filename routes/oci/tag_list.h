@@ -1,5 +1,5 @@
-// The tag list of a repository, `{"name":"library/alpine","tags":["3.19","3.20"]}`: reading upstream's, making ours, and its pages.
-// Pure; any thread.
+// The tag list of a repository, `{"name":"library/alpine","tags":["3.19","3.20"]}`: reading upstream's,
+// making ours, and its pages. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace breakwater::routes {
 
-// Upstream's list. `null` for no tags is understood; what is no tag list is `corrupt`, and so is a list with a tag that is none.
+// Upstream's list. `null` for no tags is understood; what is no tag list is `corrupt`, and so is a list with
+// a tag that is none.
 [[nodiscard]] Result<std::vector<std::string>> parse_tag_list(std::string_view json);
 
 std::string tag_list_json(std::string_view name, const std::vector<std::string>& tags);
@@ -23,11 +24,13 @@ struct Page {
   std::vector<std::string> items;
   bool more = false;  // there are items behind the last of these
 };
-// What `?n=&last=` selects: the items behind `last`, in byte order, at most `n`. None for n = 0, and then there is no next page.
+// What `?n=&last=` selects: the items behind `last`, in byte order, at most `n`. None for n = 0, and then
+// there is no next page.
 Page page_of(std::vector<std::string> items, std::string_view last, std::optional<uint64_t> n);
 
-// The value of `Link` to the page behind `last`: `</v2/library/alpine/tags/list?n=100&last=3.20>; rel="next"`. Relative, so that
-// it is right under whatever name the client knows us by. `path` is as in the request; `ns` is kept if it is not empty.
+// The value of `Link` to the page behind `last`: `</v2/library/alpine/tags/list?n=100&last=3.20>;
+// rel="next"`. Relative, so that it is right under whatever name the client knows us by. `path` is as in the
+// request; `ns` is kept if it is not empty.
 std::string next_page_link(std::string_view path, uint64_t n, std::string_view last, std::string_view ns);
 
 }  // namespace breakwater::routes

@@ -51,7 +51,8 @@ struct Stop {
 }  // namespace
 
 std::string words_of(const store::Store::BackedUp& done) {
-  return "backed up " + std::to_string(done.blobs) + " blobs of " + std::to_string(done.bytes) + " bytes, and the catalog";
+  return "backed up " + std::to_string(done.blobs) + " blobs of " + std::to_string(done.bytes) +
+         " bytes, and the catalog";
 }
 
 proxy::Route Control::route() {
@@ -78,8 +79,10 @@ Result<std::string> words_of_plan(store::Store& store) { return lines_of(store.p
 proxy::Task<> Control::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
   const bool is_plan = request.target == "/plan";
-  if (!is_plan && request.target != "/backup" && request.target != "/why") co_return reply_text(exchange, 404, "here are /backup, /why and /plan");
-  if (request.method != (is_plan ? "GET" : "POST")) co_return reply_not_allowed(exchange, is_plan ? "GET" : "POST", "", "");
+  if (!is_plan && request.target != "/backup" && request.target != "/why")
+    co_return reply_text(exchange, 404, "here are /backup, /why and /plan");
+  if (request.method != (is_plan ? "GET" : "POST"))
+    co_return reply_not_allowed(exchange, is_plan ? "GET" : "POST", "", "");
   if (is_plan) co_return co_await plan(exchange);
   auto body = co_await read_body(exchange);
   if (!body) co_return reply_text(exchange, 400, body.error().message);

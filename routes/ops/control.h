@@ -1,10 +1,13 @@
-// What the verbs of the command line ask of the process that serves the data folder, over the socket in that folder (kControlSocket):
+// What the verbs of the command line ask of the process that serves the data folder, over the socket in that
+// folder (kControlSocket):
 //
-//   POST /backup    the body is the path of the folder that is to become the backup; answered when it is whole, in a line for the operator
-//   POST /why       the body is a digest or <repository>:<tag>; answered with what keeps it, a line each
-//   GET /plan       what collection and retention would remove, and why, a line each
+//   POST /backup    the body is the path of the folder that is to become the backup; answered when it is
+//   whole, in a line for the operator POST /why       the body is a digest or <repository>:<tag>; answered
+//   with what keeps it, a line each GET /plan       what collection and retention would remove, and why, a
+//   line each
 //
-// Who may connect may do all of it. Belongs to the loop's thread. Must outlive the server that it is given to.
+// Who may connect may do all of it. Belongs to the loop's thread. Must outlive the server that it is given
+// to.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// The metrics listener: /metrics, /livez (200 as long as the loop turns) and /readyz (503 while starting or draining).
-// Belongs to the loop's thread. Must outlive the server that it is given to.
+// The metrics listener: /metrics, /livez (200 as long as the loop turns) and /readyz (503 while starting or
+// draining). Belongs to the loop's thread. Must outlive the server that it is given to.
 #pragma once
 
 #include "proxy/http/exchange.h"

@@ -17,7 +17,8 @@ using Buckets = prometheus::Histogram::BucketBoundaries;
 
 // From a warm manifest to a layer of some GiB on a slow line.
 const Buckets& request_buckets() {
-  static const Buckets buckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
+  static const Buckets buckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                  0.5,    1,     2.5,    5,     10,   30,    60,   300};
   return buckets;
 }
 const Buckets& upstream_buckets() {
@@ -25,7 +26,8 @@ const Buckets& upstream_buckets() {
   return buckets;
 }
 
-constexpr std::array<std::string_view, 7> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "other"};
+constexpr std::array<std::string_view, 7> kMethods = {"GET",   "HEAD",   "POST", "PUT",
+                                                      "PATCH", "DELETE", "other"};
 
 size_t index_of_method(std::string_view method) {
   size_t index = 0;
@@ -52,7 +54,8 @@ class Scraped final : public MetricsSink {
   }
 
  private:
-  prometheus::ClientMetric& add(prometheus::MetricType type, std::string_view name, std::string_view help, MetricLabels labels) {
+  prometheus::ClientMetric& add(prometheus::MetricType type, std::string_view name, std::string_view help,
+                                MetricLabels labels) {
     auto [found, is_new] = families_.try_emplace(std::string(name));
     auto& family = found->second;
     if (is_new) {
@@ -70,10 +73,12 @@ class Scraped final : public MetricsSink {
 
 }  // namespace
 
-// Looking a counter up by its labels costs allocations and a lock; so each is looked up once and its address kept.
+// Looking a counter up by its labels costs allocations and a lock; so each is looked up once and its address
+// kept.
 struct RouteMetrics::Impl {
-  Impl(prometheus::Family<prometheus::Counter>& requests_family, std::string route_name, prometheus::Histogram& request_seconds_of_route,
-       prometheus::Histogram& upstream_seconds_of_route, prometheus::Counter& served_of_route, prometheus::Counter& stale_of_route)
+  Impl(prometheus::Family<prometheus::Counter>& requests_family, std::string route_name,
+       prometheus::Histogram& request_seconds_of_route, prometheus::Histogram& upstream_seconds_of_route,
+       prometheus::Counter& served_of_route, prometheus::Counter& stale_of_route)
       : requests(requests_family),
         route(std::move(route_name)),
         request_seconds(request_seconds_of_route),
@@ -85,8 +90,10 @@ struct RouteMetrics::Impl {
     const size_t key = (method * 600 + static_cast<size_t>(status)) * 16 + static_cast<size_t>(cache);
     auto& counter = counters[key];
     if (!counter) {
-      const prometheus::Labels labels = {
-          {"route", route}, {"method", std::string(kMethods[method])}, {"code", std::to_string(status)}, {"cache", std::string(name_of(cache))}};
+      const prometheus::Labels labels = {{"route", route},
+                                         {"method", std::string(kMethods[method])},
+                                         {"code", std::to_string(status)},
+                                         {"cache", std::string(name_of(cache))}};
       counter = &requests.Add(labels);
     }
     return *counter;
@@ -104,7 +111,8 @@ struct RouteMetrics::Impl {
 RouteMetrics::RouteMetrics(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RouteMetrics::~RouteMetrics() = default;
 
-void RouteMetrics::count_request(std::string_view method, int status, CacheResult cache, double seconds, uint64_t bytes) {
+void RouteMetrics::count_request(std::string_view method, int status, CacheResult cache, double seconds,
+                                 uint64_t bytes) {
   impl_->counter_of(index_of_method(method), bounded_status(status), cache).Increment();
   impl_->request_seconds.Observe(seconds);
   impl_->served_bytes.Increment(static_cast<double>(bytes));
@@ -116,15 +124,28 @@ void RouteMetrics::observe_upstream(double seconds) { impl_->upstream_seconds.Ob
 struct Metrics::Impl {
   prometheus::Registry registry;
   prometheus::Family<prometheus::Counter>& requests =
-      prometheus::BuildCounter().Name("breakwater_requests_total").Help("Requests answered, by what their answer came from.").Register(registry);
+      prometheus::BuildCounter()
+          .Name("breakwater_requests_total")
+          .Help("Requests answered, by what their answer came from.")
+          .Register(registry);
   prometheus::Family<prometheus::Histogram>& request_seconds =
-      prometheus::BuildHistogram().Name("breakwater_request_seconds").Help("Seconds from a request's head to the end of its answer.").Register(registry);
+      prometheus::BuildHistogram()
+          .Name("breakwater_request_seconds")
+          .Help("Seconds from a request's head to the end of its answer.")
+          .Register(registry);
   prometheus::Family<prometheus::Histogram>& upstream_seconds =
-      prometheus::BuildHistogram().Name("breakwater_upstream_seconds").Help("Seconds until the head of an upstream's answer.").Register(registry);
-  prometheus::Family<prometheus::Counter>& served =
-      prometheus::BuildCounter().Name("breakwater_served_bytes_total").Help("Bytes of bodies sent to clients.").Register(registry);
-  prometheus::Family<prometheus::Counter>& stale =
-      prometheus::BuildCounter().Name("breakwater_stale_answers_total").Help("Answers that upstream could not confirm.").Register(registry);
+      prometheus::BuildHistogram()
+          .Name("breakwater_upstream_seconds")
+          .Help("Seconds until the head of an upstream's answer.")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& served = prometheus::BuildCounter()
+                                                        .Name("breakwater_served_bytes_total")
+                                                        .Help("Bytes of bodies sent to clients.")
+                                                        .Register(registry);
+  prometheus::Family<prometheus::Counter>& stale = prometheus::BuildCounter()
+                                                       .Name("breakwater_stale_answers_total")
+                                                       .Help("Answers that upstream could not confirm.")
+                                                       .Register(registry);
   std::map<std::string, RouteMetrics> routes;
   std::vector<std::function<void(MetricsSink&)>> sources;
 };
@@ -135,13 +156,16 @@ Metrics::~Metrics() = default;
 RouteMetrics& Metrics::of(const std::string& route) {
   if (const auto found = impl_->routes.find(route); found != impl_->routes.end()) return found->second;
   const prometheus::Labels labels = {{"route", route}};
-  auto counts =
-      std::make_unique<RouteMetrics::Impl>(impl_->requests, route, impl_->request_seconds.Add(labels, request_buckets()),
-                                           impl_->upstream_seconds.Add(labels, upstream_buckets()), impl_->served.Add(labels), impl_->stale.Add(labels));
+  auto counts = std::make_unique<RouteMetrics::Impl>(impl_->requests, route,
+                                                     impl_->request_seconds.Add(labels, request_buckets()),
+                                                     impl_->upstream_seconds.Add(labels, upstream_buckets()),
+                                                     impl_->served.Add(labels), impl_->stale.Add(labels));
   return impl_->routes.try_emplace(route, std::move(counts)).first->second;
 }
 
-void Metrics::add_source(std::function<void(MetricsSink&)> source) { impl_->sources.push_back(std::move(source)); }
+void Metrics::add_source(std::function<void(MetricsSink&)> source) {
+  impl_->sources.push_back(std::move(source));
+}
 
 std::string Metrics::text() {
   Scraped scraped;

@@ -1,11 +1,13 @@
-// What Prometheus is told. Requests and upstream answers are counted as they happen; everything that somebody counts already is asked
-// for when the page is made (add_source; routes/ops/metrics_sources.h knows the names of those).
+// What Prometheus is told. Requests and upstream answers are counted as they happen; everything that somebody
+// counts already is asked for when the page is made (add_source; routes/ops/metrics_sources.h knows the names
+// of those).
 //
 //   RouteMetrics& counts = metrics.of("dockerhub");    // once
 //   counts.count_request("GET", 200, CacheResult::hit, 0.0004, 1638);
 //   metrics.add_source([&origin](MetricsSink& sink) { report(sink, "dockerhub", origin.stats()); });
 //
-// Labels are bounded: routes come from the configuration, methods are the known ones or "other". Belongs to the loop's thread.
+// Labels are bounded: routes come from the configuration, methods are the known ones or "other". Belongs to
+// the loop's thread.
 #pragma once
 
 #include <cstdint>

@@ -16,7 +16,8 @@ namespace {
 
 double number(uint64_t value) { return static_cast<double>(value); }
 
-// /proc/self/stat behind the command's name in parentheses, which may hold anything: field 3 of proc(5) is the first here.
+// /proc/self/stat behind the command's name in parentheses, which may hold anything: field 3 of proc(5) is
+// the first here.
 std::vector<std::string> stat_fields() {
   std::ifstream file("/proc/self/stat");
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -43,15 +44,19 @@ uint64_t open_files() {
   };
   const std::unique_ptr<DIR, Close> directory(opendir("/proc/self/fd"));
   uint64_t entries = 0;
-  while (directory && readdir(directory.get())) ++entries;  // NOLINT(concurrency-mt-unsafe): this DIR is ours alone
-  return entries > 3 ? entries - 3 : 0;                     // ".", ".." and the directory itself
+  while (directory && readdir(directory.get()))
+    ++entries;                           // NOLINT(concurrency-mt-unsafe): this DIR is ours alone
+  return entries > 3 ? entries - 3 : 0;  // ".", ".." and the directory itself
 }
 
-void report_bound(MetricsSink& sink, const std::string& prefix, const std::string& what, MetricLabels labels, const store::Budget::Use& use) {
+void report_bound(MetricsSink& sink, const std::string& prefix, const std::string& what, MetricLabels labels,
+                  const store::Budget::Use& use) {
   sink.gauge(prefix + "_bytes", "Bytes on disk of what " + what + " has stored.", labels, number(use.stored));
-  sink.gauge(prefix + "_reserved_bytes", "Bytes on disk promised to what " + what + " is receiving.", labels, number(use.reserved));
+  sink.gauge(prefix + "_reserved_bytes", "Bytes on disk promised to what " + what + " is receiving.", labels,
+             number(use.reserved));
   if (use.bytes_max == store::Budget::kUnbounded) return;
-  sink.gauge(prefix + "_bytes_max", "The bound of both for " + what + ".", std::move(labels), number(use.bytes_max));
+  sink.gauge(prefix + "_bytes_max", "The bound of both for " + what + ".", std::move(labels),
+             number(use.bytes_max));
 }
 
 }  // namespace
@@ -59,42 +64,58 @@ void report_bound(MetricsSink& sink, const std::string& prefix, const std::strin
 void report(MetricsSink& sink, const proxy::FillStats& stats) {
   sink.gauge("breakwater_fills_running", "Downloads in progress.", {}, number(stats.running));
   sink.gauge("breakwater_fill_followers", "Readers of downloads in progress.", {}, number(stats.followers));
-  sink.counter("breakwater_fill_resumes_total", "Broken downloads that went on where they were.", {}, number(stats.resumes_total));
-  sink.counter("breakwater_fills_discarded_total", "Downloads thrown away because their content was not its digest.", {}, number(stats.discarded_total));
-  sink.counter("breakwater_fills_stored_total", "Downloads that were stored.", {}, number(stats.stored_total));
+  sink.counter("breakwater_fill_resumes_total", "Broken downloads that went on where they were.", {},
+               number(stats.resumes_total));
+  sink.counter("breakwater_fills_discarded_total",
+               "Downloads thrown away because their content was not its digest.", {},
+               number(stats.discarded_total));
+  sink.counter("breakwater_fills_stored_total", "Downloads that were stored.", {},
+               number(stats.stored_total));
 }
 
 void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats) {
   const MetricLabels labels = {{"route", route}};
   const auto throttled_s = std::chrono::duration<double>(stats.throttled_until.time_since_epoch()).count();
-  sink.counter("breakwater_upstream_requests_total", "Requests sent upstream.", labels, number(stats.requests_total));
-  sink.counter("breakwater_upstream_failures_total", "Requests that upstream did not answer as it should.", labels, number(stats.failures_total));
-  sink.counter("breakwater_fetched_bytes_total", "Bytes of bodies received from upstream.", labels, number(stats.fetched_bytes));
-  sink.gauge("breakwater_upstream_throttled_until_timestamp_seconds", "Until when upstream asked not to be asked; 0 if it never did.", labels, throttled_s);
-  sink.gauge("breakwater_upstream_unwell", "1 if the last attempt did not reach upstream.", labels, stats.unwell ? 1 : 0);
+  sink.counter("breakwater_upstream_requests_total", "Requests sent upstream.", labels,
+               number(stats.requests_total));
+  sink.counter("breakwater_upstream_failures_total", "Requests that upstream did not answer as it should.",
+               labels, number(stats.failures_total));
+  sink.counter("breakwater_fetched_bytes_total", "Bytes of bodies received from upstream.", labels,
+               number(stats.fetched_bytes));
+  sink.gauge("breakwater_upstream_throttled_until_timestamp_seconds",
+             "Until when upstream asked not to be asked; 0 if it never did.", labels, throttled_s);
+  sink.gauge("breakwater_upstream_unwell", "1 if the last attempt did not reach upstream.", labels,
+             stats.unwell ? 1 : 0);
   if (!stats.ratelimit_remaining) return;
-  sink.gauge("breakwater_upstream_ratelimit_remaining", "Pulls that upstream still allows, as it last said.", labels,
-             static_cast<double>(*stats.ratelimit_remaining));
+  sink.gauge("breakwater_upstream_ratelimit_remaining", "Pulls that upstream still allows, as it last said.",
+             labels, static_cast<double>(*stats.ratelimit_remaining));
 }
 
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats) {
   const MetricLabels labels = {{"route", route}};
   sink.gauge("breakwater_connections", "Connections open now.", labels, number(stats.connections));
-  sink.gauge("breakwater_requests_running", "Requests being answered now.", labels, number(stats.requests_running));
-  sink.counter("breakwater_connections_total", "Connections accepted.", labels, number(stats.connections_total));
-  sink.counter("breakwater_connections_refused_total", "Connections refused because there were too many.", labels, number(stats.refused_total));
-  sink.counter("breakwater_malformed_requests_total", "Requests that were no HTTP.", labels, number(stats.malformed_total));
+  sink.gauge("breakwater_requests_running", "Requests being answered now.", labels,
+             number(stats.requests_running));
+  sink.counter("breakwater_connections_total", "Connections accepted.", labels,
+               number(stats.connections_total));
+  sink.counter("breakwater_connections_refused_total", "Connections refused because there were too many.",
+               labels, number(stats.refused_total));
+  sink.counter("breakwater_malformed_requests_total", "Requests that were no HTTP.", labels,
+               number(stats.malformed_total));
 }
 
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats) {
   const MetricLabels labels = {{"route", route}};
-  sink.gauge("breakwater_uploads_open", "Upload sessions whose file is open.", labels, number(stats.uploads_open));
-  sink.counter("breakwater_buildkit_cache_unusable_total", "Pushed caches whose config is longer than BuildKit's importers read.", labels,
+  sink.gauge("breakwater_uploads_open", "Upload sessions whose file is open.", labels,
+             number(stats.uploads_open));
+  sink.counter("breakwater_buildkit_cache_unusable_total",
+               "Pushed caches whose config is longer than BuildKit's importers read.", labels,
                number(stats.unusable_caches_total));
 }
 
 void report(MetricsSink& sink, const store::Budget& budget) {
-  for (const auto& [route, use] : budget.routes()) report_bound(sink, "breakwater_store", "a route", {{"route", route}}, use);
+  for (const auto& [route, use] : budget.routes())
+    report_bound(sink, "breakwater_store", "a route", {{"route", route}}, use);
   report_bound(sink, "breakwater_store_whole", "the whole store", {}, budget.whole());
 }
 
@@ -104,14 +125,18 @@ void report(MetricsSink& sink, const proxy::Buffers& buffers) {
 }
 
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy) {
-  sink.gauge("breakwater_loop_lag_seconds", "The longest that one turn of the event loop took since the last scrape.", {}, lag_seconds);
+  sink.gauge("breakwater_loop_lag_seconds",
+             "The longest that one turn of the event loop took since the last scrape.", {}, lag_seconds);
   sink.gauge("breakwater_worker_queue", "Jobs that wait for a worker.", {}, number(worker_queue));
   sink.gauge("breakwater_workers_busy", "Workers that have a job.", {}, number(workers_busy));
 }
 
 void report(MetricsSink& sink, const store::Store::Collected& collected) {
-  sink.counter("breakwater_collected_manifests_total", "Manifests removed because nothing referred to them any more.", {}, number(collected.manifests));
-  sink.counter("breakwater_collected_blobs_total", "Blobs removed because nothing referred to them any more.", {}, number(collected.blobs));
+  sink.counter("breakwater_collected_manifests_total",
+               "Manifests removed because nothing referred to them any more.", {},
+               number(collected.manifests));
+  sink.counter("breakwater_collected_blobs_total", "Blobs removed because nothing referred to them any more.",
+               {}, number(collected.blobs));
   sink.counter("breakwater_collected_bytes_total", "Bytes of these.", {}, number(collected.bytes));
 }
 
@@ -123,17 +148,24 @@ void report(MetricsSink& sink, const std::vector<std::string>& routes, const sto
   const auto counts = broken.by_route();
   for (const auto& route : routes) {
     const auto found = counts.find(route);
-    sink.gauge("breakwater_integrity_broken", "Things that clients were told are there and that cannot be served; the log names them and their tags.",
+    sink.gauge("breakwater_integrity_broken",
+               "Things that clients were told are there and that cannot be served; the log names them and "
+               "their tags.",
                {{"route", route}}, found == counts.end() ? 0 : number(found->second));
   }
-  sink.gauge("breakwater_integrity_malformed_records", "Records of the catalog that cannot be understood.", {}, number(broken.malformed()));
+  sink.gauge("breakwater_integrity_malformed_records", "Records of the catalog that cannot be understood.",
+             {}, number(broken.malformed()));
 }
 
 void report(MetricsSink& sink, const store::Scrub::Stats& stats) {
   const auto passed_s = std::chrono::duration<double>(stats.passed_at.time_since_epoch()).count();
-  sink.gauge("breakwater_integrity_last_full_pass_timestamp_seconds", "When the scrub had last looked at everything; 0 if it never has.", {}, passed_s);
-  sink.counter("breakwater_integrity_scrubbed_bytes_total", "Bytes of blobs that were read again and are right.", {}, number(stats.bytes_total));
-  sink.counter("breakwater_integrity_found_total", "Things that the scrub found wrong, and dropped, mended or named.", {}, number(stats.found_total));
+  sink.gauge("breakwater_integrity_last_full_pass_timestamp_seconds",
+             "When the scrub had last looked at everything; 0 if it never has.", {}, passed_s);
+  sink.counter("breakwater_integrity_scrubbed_bytes_total",
+               "Bytes of blobs that were read again and are right.", {}, number(stats.bytes_total));
+  sink.counter("breakwater_integrity_found_total",
+               "Things that the scrub found wrong, and dropped, mended or named.", {},
+               number(stats.found_total));
 }
 
 void report_process(MetricsSink& sink) {
@@ -146,9 +178,11 @@ void report_process(MetricsSink& sink) {
   };
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
-  sink.counter("process_cpu_seconds_total", "User and system CPU seconds.", {}, (field(14) + field(15)) / ticks);
+  sink.counter("process_cpu_seconds_total", "User and system CPU seconds.", {},
+               (field(14) + field(15)) / ticks);
   sink.gauge("process_threads", "Threads.", {}, field(20));
-  sink.gauge("process_start_time_seconds", "When the process started, in seconds since the epoch.", {}, boot_time_s() + field(22) / ticks);
+  sink.gauge("process_start_time_seconds", "When the process started, in seconds since the epoch.", {},
+             boot_time_s() + field(22) / ticks);
   sink.gauge("process_virtual_memory_bytes", "Virtual memory.", {}, field(23));
   sink.gauge("process_resident_memory_bytes", "Resident memory.", {}, field(24) * page);
   sink.gauge("process_open_fds", "Open file descriptors.", {}, number(open_files()));

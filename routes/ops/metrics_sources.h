@@ -1,20 +1,21 @@
-// The names of the metrics that are read off at a scrape, one report() for each thing that keeps such numbers. Belongs to the loop's thread.
+// The names of the metrics that are read off at a scrape, one report() for each thing that keeps such
+// numbers. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "proxy/loop/buffers.h"
 #include "proxy/fill/fill.h"
+#include "proxy/loop/buffers.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/origin.h"
 #include "routes/ops/metrics.h"
 #include "routes/registry/registry_pushes.h"
-#include "store/upkeep/broken.h"
 #include "store/capacity/budget.h"
-#include "store/upkeep/scrub.h"
 #include "store/store.h"
+#include "store/upkeep/broken.h"
+#include "store/upkeep/scrub.h"
 
 namespace breakwater::routes {
 

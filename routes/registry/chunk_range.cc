@@ -34,9 +34,11 @@ Result<ChunkRange> parse_chunk_range(std::string_view value) {
   std::string_view rest = value;
   const bool has_unit = take(rest, "bytes ");
   ChunkRange range;
-  const bool has_positions = take_position(rest, range.first) && take(rest, "-") && take_position(rest, range.last);
+  const bool has_positions =
+      take_position(rest, range.first) && take(rest, "-") && take_position(rest, range.last);
   if (has_positions && range.first <= range.last && (has_unit ? is_size(rest) : rest.empty())) return range;
-  return failure(Error::Kind::invalid, "Content-Range of a chunk must be <first>-<last>, not " + std::string(value.substr(0, 64)));
+  return failure(Error::Kind::invalid,
+                 "Content-Range of a chunk must be <first>-<last>, not " + std::string(value.substr(0, 64)));
 }
 
 }  // namespace breakwater::routes

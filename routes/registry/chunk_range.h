@@ -1,5 +1,5 @@
-// `Content-Range` of a chunk of an upload: "<first>-<last>", both included, without a unit (distribution specification, "Pushing a blob in
-// chunks"). Pure; any thread.
+// `Content-Range` of a chunk of an upload: "<first>-<last>", both included, without a unit (distribution
+// specification, "Pushing a blob in chunks"). Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ struct ChunkRange {
   uint64_t length() const { return last - first + 1; }
 };
 
-// Also "bytes <first>-<last>/<size or *>" as HTTP writes it, which some clients send. `invalid` for anything else.
+// Also "bytes <first>-<last>/<size or *>" as HTTP writes it, which some clients send. `invalid` for anything
+// else.
 [[nodiscard]] Result<ChunkRange> parse_chunk_range(std::string_view value);
 
 }  // namespace breakwater::routes

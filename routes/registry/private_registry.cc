@@ -32,7 +32,10 @@ std::string_view methods_of(Kind kind, bool removal) {
 }  // namespace
 
 PrivateRegistry::PrivateRegistry(const RegistryParts& parts, const PrivateRegistrySettings& settings)
-    : parts_(parts), settings_(settings), reads_(parts, settings.route), pushes_(parts, settings.route, settings.uploads) {}
+    : parts_(parts),
+      settings_(settings),
+      reads_(parts, settings.route),
+      pushes_(parts, settings.route, settings.uploads) {}
 
 Task<> PrivateRegistry::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
@@ -43,7 +46,9 @@ Task<Result<>> PrivateRegistry::answer(Exchange& exchange, const OciPath& path, 
   const bool reads = is_read(exchange.request().method);
   if (reads && !is_upload(path.kind)) co_return co_await read(exchange, path, context);
   if (!settings_.allow_push.allows(exchange.peer())) {
-    reply_denied(exchange, "the address " + exchange.peer().text + " is not among those that may push to this route", context.trace);
+    reply_denied(exchange,
+                 "the address " + exchange.peer().text + " is not among those that may push to this route",
+                 context.trace);
     co_return Result<>();
   }
   co_return co_await push(exchange, path, context);
@@ -64,16 +69,20 @@ Task<Result<>> PrivateRegistry::read(Exchange& exchange, const OciPath& path, Re
 Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto& method = exchange.request().method;
   const bool removable = path.kind == Kind::manifest || path.kind == Kind::blob;
-  if (removable && settings_.removal && method == "DELETE") co_return co_await remove(exchange, path, context);
-  if (path.kind == Kind::manifest && method == "PUT") co_return co_await pushes_.put_manifest(exchange, path, context);
-  if (path.kind == Kind::upload_start && method == "POST") co_return co_await pushes_.start_upload(exchange, path, context);
+  if (removable && settings_.removal && method == "DELETE")
+    co_return co_await remove(exchange, path, context);
+  if (path.kind == Kind::manifest && method == "PUT")
+    co_return co_await pushes_.put_manifest(exchange, path, context);
+  if (path.kind == Kind::upload_start && method == "POST")
+    co_return co_await pushes_.start_upload(exchange, path, context);
   if (path.kind == Kind::upload) {
     if (is_read(method)) co_return co_await pushes_.upload_status(exchange, path, context);
     if (method == "PATCH") co_return co_await pushes_.append(exchange, path, context);
     if (method == "PUT") co_return co_await pushes_.finish(exchange, path, context);
     if (method == "DELETE") co_return co_await pushes_.cancel(exchange, path, context);
   }
-  reply_not_allowed(exchange, methods_of(path.kind, settings_.removal), method + " means nothing here", context.trace);
+  reply_not_allowed(exchange, methods_of(path.kind, settings_.removal), method + " means nothing here",
+                    context.trace);
   co_return Result<>();
 }
 
@@ -81,7 +90,8 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
 Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, RequestContext& context) {
   exchange.at("removing");
   const store::RepositoryKey key(settings_.route, path.name);
-  auto job = [&store = parts_.store, key, kind = path.kind, digest = path.digest, tag = path.tag]() -> Result<> {
+  auto job = [&store = parts_.store, key, kind = path.kind, digest = path.digest,
+              tag = path.tag]() -> Result<> {
     if (kind == Kind::blob) return store.remove_blob(key, *digest);
     return digest ? store.remove_manifest(key, *digest) : store.remove_tag(key, tag);
   };

@@ -1,19 +1,20 @@
 // The private registry: an OCI distribution 1.1 registry over the local store, for BuildKit cache and images.
 //
-//   reads    routes/registry/registry_reads.h: manifests, blobs, tag lists, the catalog, referrers, from the store alone
-//   pushes   routes/registry/registry_pushes.h: upload sessions, mounts, manifests
-//   removal  tags, manifests and blobs; what is alive through others is refused with 405 that says by what
+//   reads    routes/registry/registry_reads.h: manifests, blobs, tag lists, the catalog, referrers, from the
+//   store alone pushes   routes/registry/registry_pushes.h: upload sessions, mounts, manifests removal  tags,
+//   manifests and blobs; what is alive through others is refused with 405 that says by what
 //
-// Everything is synced before it is acknowledged. Belongs to the loop's thread; destroy it after the server that it is given to.
+// Everything is synced before it is acknowledged. Belongs to the loop's thread; destroy it after the server
+// that it is given to.
 #pragma once
 
 #include <string>
 
 #include "routes/access/access.h"
+#include "routes/oci/registry.h"
 #include "routes/registry/registry_parts.h"
 #include "routes/registry/registry_pushes.h"
 #include "routes/registry/registry_reads.h"
-#include "routes/router.h"
 
 namespace breakwater::routes {
 

@@ -17,19 +17,23 @@ using store::Digest;
 namespace {
 
 constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cacheconfig.v0";
-constexpr uint64_t kBuildkitCacheConfigMax = 1 << 20;  // what BuildKit's importers read of it (cache/remotecache/import.go)
-constexpr uint64_t kBodiesBytesMax = 24 << 20;         // of manifests that are being pushed
-constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;     // of those of them that are
-constexpr uint64_t kSmallBodyBytesMax = 64 << 10;      // at most so long
+// What BuildKit's importers read of it (cache/remotecache/import.go).
+constexpr uint64_t kBuildkitCacheConfigMax = 1 << 20;
+constexpr uint64_t kBodiesBytesMax = 24 << 20;      // of manifests that are being pushed
+constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;  // of those of them that are
+constexpr uint64_t kSmallBodyBytesMax = 64 << 10;   // at most so long
 
 constexpr OciStatus kWrongDigest = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
 constexpr OciStatus kWrongSize = {400, "SIZE_INVALID", "provided length did not match content length"};
 constexpr OciStatus kOutOfOrder = {416, "BLOB_UPLOAD_INVALID", "blob upload invalid"};
 constexpr OciStatus kWrongAlgorithm = {400, "DIGEST_INVALID", "digest algorithm not supported"};
 
-std::string blob_location(const OciPath& path, const Digest& digest) { return "/v2/" + path.name + "/blobs/" + digest.text(); }
+std::string blob_location(const OciPath& path, const Digest& digest) {
+  return "/v2/" + path.name + "/blobs/" + digest.text();
+}
 
-proxy::Headers upload_headers(const RequestContext& context, const OciPath& path, const std::string& id, uint64_t received) {
+proxy::Headers upload_headers(const RequestContext& context, const OciPath& path, const std::string& id,
+                              uint64_t received) {
   auto headers = base_headers(context);
   headers.add("Location", "/v2/" + path.name + "/blobs/uploads/" + id);
   // "0-0" for an empty session, as distribution answers: clients parse two numbers.
@@ -38,7 +42,8 @@ proxy::Headers upload_headers(const RequestContext& context, const OciPath& path
   return headers;
 }
 
-void reply_created(Exchange& exchange, const RequestContext& context, const OciPath& path, const Digest& digest) {
+void reply_created(Exchange& exchange, const RequestContext& context, const OciPath& path,
+                   const Digest& digest) {
   auto headers = base_headers(context);
   headers.add("Location", blob_location(path, digest));
   headers.add("Docker-Content-Digest", digest.text());
@@ -54,7 +59,8 @@ Result<std::optional<ChunkRange>> chunk_of(const Exchange& exchange) {
 }
 
 // Replies, unless it is an error that the table knows.
-Result<> reply_committed(Exchange& exchange, const OciPath& path, const Result<store::Blob>& blob, const RequestContext& context) {
+Result<> reply_committed(Exchange& exchange, const OciPath& path, const Result<store::Blob>& blob,
+                         const RequestContext& context) {
   if (blob) {
     reply_created(exchange, context, path, blob->digest);
   } else if (blob.error().kind == Error::Kind::corrupt) {
@@ -69,39 +75,49 @@ Result<> reply_committed(Exchange& exchange, const OciPath& path, const Result<s
 Result<store::Algorithm> algorithm_of(const OciQuery& query) {
   if (query.digest_algorithm == "sha256") return store::Algorithm::sha256;
   if (query.digest_algorithm == "sha512") return store::Algorithm::sha512;
-  if (!query.digest_algorithm.empty()) return failure(Error::Kind::invalid, "digest-algorithm must be sha256 or sha512, not " + query.digest_algorithm);
+  if (!query.digest_algorithm.empty())
+    return failure(Error::Kind::invalid,
+                   "digest-algorithm must be sha256 or sha512, not " + query.digest_algorithm);
   const auto& told = query.digest ? query.digest : query.mount;
   return told ? told->algorithm() : store::Algorithm::sha256;
 }
 
-// Whether POST ?digest= brings the blob along. Some clients name the digest here and send the bytes later: they are answered as the
-// specification has it for a registry that does not take a blob in one request.
+// Whether POST ?digest= brings the blob along. Some clients name the digest here and send the bytes later:
+// they are answered as the specification has it for a registry that does not take a blob in one request.
 bool brings_blob(const Exchange& exchange, const OciQuery& query) {
   if (!query.digest) return false;
-  return exchange.body_length() != 0 || *query.digest == store::digest_of(query.digest->algorithm(), std::string_view());
+  return exchange.body_length() != 0 ||
+         *query.digest == store::digest_of(query.digest->algorithm(), std::string_view());
 }
 
 // The session lives on: the client is told where to go on. False if the error is another.
-bool reply_misplaced(Exchange& exchange, const OciPath& path, const Uploads::Turn& turn, const Error& error, const RequestContext& context) {
+bool reply_misplaced(Exchange& exchange, const OciPath& path, const Uploads::Turn& turn, const Error& error,
+                     const RequestContext& context) {
   const bool is_order = error.kind == Error::Kind::conflict;
   if (!is_order && error.kind != Error::Kind::corrupt) return false;
-  reply_oci(exchange, is_order ? kOutOfOrder : kWrongSize, upload_headers(context, path, turn.id(), turn.received()), error.message, context.trace);
+  reply_oci(exchange, is_order ? kOutOfOrder : kWrongSize,
+            upload_headers(context, path, turn.id(), turn.received()), error.message, context.trace);
   return true;
 }
 
-Error manifest_too_large() { return Error(Error::Kind::too_large, "manifests of at most " + std::to_string(kManifestBytesMax) + " bytes are accepted", 0); }
+Error manifest_too_large() {
+  return Error(Error::Kind::too_large,
+               "manifests of at most " + std::to_string(kManifestBytesMax) + " bytes are accepted", 0);
+}
 
 // Whether BuildKit's importers would refuse this cache, and why.
 std::string unusable_cache(const store::ManifestContent& content) {
   for (const auto& child : content.children) {
     if (child.edge.media_type == kBuildkitCacheConfig && child.edge.size > kBuildkitCacheConfigMax) {
-      return "BuildKit imports cache configs of at most 1 MiB, and this one has " + std::to_string(child.edge.size) + " bytes";
+      return "BuildKit imports cache configs of at most 1 MiB, and this one has " +
+             std::to_string(child.edge.size) + " bytes";
     }
   }
   return {};
 }
 
-// An upload whose id no client knows: of no use unless it becomes a blob. If nobody ends it, because the client has left, this does.
+// An upload whose id no client knows: of no use unless it becomes a blob. If nobody ends it, because the
+// client has left, this does.
 class UnnamedUpload {
  public:
   UnnamedUpload(Uploads& uploads, Uploads::Turn turn) : uploads_(uploads), turn_(std::move(turn)) {}
@@ -129,11 +145,14 @@ RegistryPushes::RegistryPushes(const RegistryParts& parts, std::string route, co
       bodies_(parts.loop, kBodiesBytesMax),
       small_bodies_(parts.loop, kSmallBodiesBytesMax) {}
 
-PushStats RegistryPushes::stats() const { return PushStats(uploads_.open_sessions(), unusable_caches_total_); }
+PushStats RegistryPushes::stats() const {
+  return PushStats(uploads_.open_sessions(), unusable_caches_total_);
+}
 
 // --- blobs
 
-Task<Result<>> RegistryPushes::start_upload(Exchange& exchange, const OciPath& path, RequestContext& context) {
+Task<Result<>> RegistryPushes::start_upload(Exchange& exchange, const OciPath& path,
+                                            RequestContext& context) {
   auto algorithm = algorithm_of(path.query);
   if (!algorithm) {
     reply_oci(exchange, kWrongAlgorithm, base_headers(context), algorithm.error().message, context.trace);
@@ -155,15 +174,19 @@ Task<Result<>> RegistryPushes::start_upload(Exchange& exchange, const OciPath& p
   co_return Result<>();
 }
 
-// From the repository that is named, or from any. A miss is not an error, nor is a name that no repository can have: the client uploads then.
+// From the repository that is named, or from any. A miss is not an error, nor is a name that no repository
+// can have: the client uploads then.
 Task<Result<bool>> RegistryPushes::mount(const OciPath& path) {
   const auto& from = path.query.from;
   if (!from.empty() && !is_oci_name(from)) co_return false;
-  auto job = [&store = parts_.store, to = key_of(path), from, digest = *path.query.mount] { return store.mount_blob(to, from, digest); };
+  auto job = [&store = parts_.store, to = key_of(path), from, digest = *path.query.mount] {
+    return store.mount_blob(to, from, digest);
+  };
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-Task<Result<>> RegistryPushes::upload_whole(Exchange& exchange, const OciPath& path, RequestContext& context) {
+Task<Result<>> RegistryPushes::upload_whole(Exchange& exchange, const OciPath& path,
+                                            RequestContext& context) {
   const auto digest = *path.query.digest;
   UnnamedUpload upload(uploads_, uploads_.begin_unnamed(path.name, digest.algorithm()));
   exchange.at("receiving");
@@ -177,13 +200,16 @@ Task<Result<>> RegistryPushes::upload_whole(Exchange& exchange, const OciPath& p
   }
   if (!blob) {
     auto cancelled = co_await uploads_.cancel(upload.turn());
-    if (!cancelled) parts_.log.warning("upload not removed", {{"upload", upload.turn().id()}, {"reason", cancelled.error().message}});
+    if (!cancelled)
+      parts_.log.warning("upload not removed",
+                         {{"upload", upload.turn().id()}, {"reason", cancelled.error().message}});
   }
   upload.ended();
   co_return reply_committed(exchange, path, blob, context);
 }
 
-Task<Result<>> RegistryPushes::upload_status(Exchange& exchange, const OciPath& path, RequestContext& context) {
+Task<Result<>> RegistryPushes::upload_status(Exchange& exchange, const OciPath& path,
+                                             RequestContext& context) {
   auto received = co_await uploads_.received(path.name, path.upload_id);
   if (!received) co_return failure(received.error());
   exchange.reply(204, upload_headers(context, path, path.upload_id, *received), "");
@@ -207,7 +233,8 @@ Task<Result<>> RegistryPushes::append(Exchange& exchange, const OciPath& path, R
 
 Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, RequestContext& context) {
   if (!path.query.digest) {
-    reply_oci(exchange, kWrongDigest, base_headers(context), "the end of an upload needs ?digest=", context.trace);
+    reply_oci(exchange, kWrongDigest, base_headers(context),
+              "the end of an upload needs ?digest=", context.trace);
     co_return Result<>();
   }
   auto chunk = chunk_of(exchange);
@@ -230,10 +257,14 @@ Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, R
   co_return reply_committed(exchange, path, blob, context);
 }
 
-// The end of an upload that ended before: its client has not seen the answer, maybe because a proxy lost it, and sends the same once more.
-Task<Result<>> RegistryPushes::answer_again(Exchange& exchange, const OciPath& path, Error error, RequestContext& context) {
+// The end of an upload that ended before: its client has not seen the answer, maybe because a proxy lost it,
+// and sends the same once more.
+Task<Result<>> RegistryPushes::answer_again(Exchange& exchange, const OciPath& path, Error error,
+                                            RequestContext& context) {
   if (!uploads_.has_become(path.name, path.upload_id, *path.query.digest)) co_return failure(error);
-  auto job = [&store = parts_.store, key = key_of(path), digest = *path.query.digest] { return store.mount_blob(key, key.repository, digest); };
+  auto job = [&store = parts_.store, key = key_of(path), digest = *path.query.digest] {
+    return store.mount_blob(key, key.repository, digest);
+  };
   auto held = co_await parts_.workers.run(std::move(job));
   if (!held) co_return failure(held.error());
   if (!*held) co_return failure(error);
@@ -271,10 +302,12 @@ Task<Result<std::string>> RegistryPushes::read_manifest_body(Exchange& exchange)
 }
 
 // Hashing and parsing some MiB takes so long that it is a worker's. `corrupt` if the bytes are not `asked`.
-Task<Result<RegistryPushes::Pushed>> RegistryPushes::understand(Bytes bytes, std::string content_type, std::optional<Digest> asked) {
+Task<Result<RegistryPushes::Pushed>> RegistryPushes::understand(Bytes bytes, std::string content_type,
+                                                                std::optional<Digest> asked) {
   auto job = [bytes, content_type, asked]() -> Result<Pushed> {
     const auto digest = store::digest_of(asked ? asked->algorithm() : store::Algorithm::sha256, *bytes);
-    if (asked && digest != *asked) return failure(Error::Kind::corrupt, "the manifest is " + digest.text() + ", not " + asked->text());
+    if (asked && digest != *asked)
+      return failure(Error::Kind::corrupt, "the manifest is " + digest.text() + ", not " + asked->text());
     auto manifest = read_manifest(*bytes, content_type, digest);
     if (!manifest) return failure(manifest.error());
     return Pushed(digest, bytes, std::move(manifest->content));
@@ -282,7 +315,8 @@ Task<Result<RegistryPushes::Pushed>> RegistryPushes::understand(Bytes bytes, std
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-Task<Result<>> RegistryPushes::put_manifest(Exchange& exchange, const OciPath& path, RequestContext& context) {
+Task<Result<>> RegistryPushes::put_manifest(Exchange& exchange, const OciPath& path,
+                                            RequestContext& context) {
   const auto length = exchange.body_length();
   if (length && *length > kManifestBytesMax) co_return failure(manifest_too_large());
   const auto expected = length.value_or(kManifestBytesMax);
@@ -292,7 +326,8 @@ Task<Result<>> RegistryPushes::put_manifest(Exchange& exchange, const OciPath& p
   auto body = co_await read_manifest_body(exchange);
   if (!body) co_return failure(body.error());
   auto bytes = std::make_shared<const std::string>(std::move(*body));
-  auto pushed = co_await understand(std::move(bytes), std::string(exchange.request().headers.get("Content-Type")), path.digest);
+  auto pushed = co_await understand(std::move(bytes),
+                                    std::string(exchange.request().headers.get("Content-Type")), path.digest);
   if (!pushed && pushed.error().kind == Error::Kind::corrupt) {
     reply_oci(exchange, kWrongDigest, base_headers(context), pushed.error().message, context.trace);
     co_return Result<>();
@@ -302,10 +337,13 @@ Task<Result<>> RegistryPushes::put_manifest(Exchange& exchange, const OciPath& p
   co_return co_await store_manifest(exchange, path, std::move(*pushed), context);
 }
 
-Task<Result<>> RegistryPushes::store_manifest(Exchange& exchange, const OciPath& path, Pushed pushed, RequestContext& context) {
+Task<Result<>> RegistryPushes::store_manifest(Exchange& exchange, const OciPath& path, Pushed pushed,
+                                              RequestContext& context) {
   // tag= belongs to a push by digest (distribution specification, "Pushing Manifests").
   const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
-  auto job = [&store = parts_.store, key = key_of(path), pushed, tags] { return store.push_manifest(key, pushed.digest, *pushed.bytes, pushed.content, tags); };
+  auto job = [&store = parts_.store, key = key_of(path), pushed, tags] {
+    return store.push_manifest(key, pushed.digest, *pushed.bytes, pushed.content, tags);
+  };
   auto missing = co_await parts_.workers.run(job);
   const auto deadline = parts_.loop.now() + kRoomWaitMax;
   while (!missing) {
@@ -317,12 +355,14 @@ Task<Result<>> RegistryPushes::store_manifest(Exchange& exchange, const OciPath&
     reply_missing_children(exchange, *missing, context.trace);
     co_return Result<>();
   }
-  parts_.manifests.put(key_of(path), pushed.digest, ManifestCache::Entry(pushed.content.record.media_type, pushed.bytes));
+  parts_.manifests.put(key_of(path), pushed.digest,
+                       ManifestCache::Entry(pushed.content.record.media_type, pushed.bytes));
   reply_pushed(exchange, path, pushed, context);
   co_return Result<>();
 }
 
-void RegistryPushes::reply_pushed(Exchange& exchange, const OciPath& path, const Pushed& pushed, const RequestContext& context) {
+void RegistryPushes::reply_pushed(Exchange& exchange, const OciPath& path, const Pushed& pushed,
+                                  const RequestContext& context) {
   auto headers = base_headers(context);
   headers.add("Location", "/v2/" + path.name + "/manifests/" + pushed.digest.text());
   headers.add("Docker-Content-Digest", pushed.digest.text());
@@ -333,7 +373,9 @@ void RegistryPushes::reply_pushed(Exchange& exchange, const OciPath& path, const
   if (const auto reason = unusable_cache(pushed.content); !reason.empty()) {
     ++unusable_caches_total_;
     headers.add("Warning", stale_warning(reason));
-    parts_.log.warning("cache cannot be imported", {{"route", route_}, {"repository", path.name}, {"reference", path.reference()}, {"reason", reason}});
+    parts_.log.warning(
+        "cache cannot be imported",
+        {{"route", route_}, {"repository", path.name}, {"reference", path.reference()}, {"reason", reason}});
   }
   exchange.reply(201, std::move(headers), "");
 }

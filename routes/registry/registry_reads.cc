@@ -21,11 +21,14 @@ using store::Store;
 
 namespace {
 
-constexpr size_t kPageMax = 10'000;             // names of one page, also if the client asks for more
-constexpr size_t kReferrersAtOnce = 8;          // read: each may be as long as a manifest
-constexpr size_t kReferrersBytesMax = 3 << 20;  // descriptors of one page: clients read manifests of at most 4 MiB
+constexpr size_t kPageMax = 10'000;     // names of one page, also if the client asks for more
+constexpr size_t kReferrersAtOnce = 8;  // read: each may be as long as a manifest
+// Descriptors of one page: clients read manifests of at most 4 MiB.
+constexpr size_t kReferrersBytesMax = 3 << 20;
 
-size_t page_size(const OciQuery& query) { return static_cast<size_t>(std::min<uint64_t>(query.n.value_or(kPageMax), kPageMax)); }
+size_t page_size(const OciQuery& query) {
+  return static_cast<size_t>(std::min<uint64_t>(query.n.value_or(kPageMax), kPageMax));
+}
 
 bool would_block(const Error& error) { return error.kind == Error::Kind::would_block; }
 
@@ -42,7 +45,8 @@ std::string take_next_link(std::vector<std::string>& names, size_t limit, const 
   return limit == 0 ? std::string() : next_page_link(path, limit, names.back(), "");
 }
 
-void reply_list(Exchange& exchange, proxy::Headers headers, std::string_view type, std::string link, std::string body) {
+void reply_list(Exchange& exchange, proxy::Headers headers, std::string_view type, std::string link,
+                std::string body) {
   headers.add("Content-Type", std::string(type));
   if (!link.empty()) headers.add("Link", std::move(link));
   exchange.reply(200, std::move(headers), std::make_shared<const std::string>(std::move(body)));
@@ -88,7 +92,8 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
   if (!held) co_return failure(as_ours(held.error()));
   auto bytes = co_await bytes_of(key_of(path), *held);
   if (!bytes) co_return failure(as_ours(bytes.error()));
-  const ServedManifest served(held->digest, held->record.media_type, std::move(*bytes), CacheResult::hit, std::nullopt, std::string());
+  const ServedManifest served(held->digest, held->record.media_type, std::move(*bytes), CacheResult::hit,
+                              std::nullopt, std::string());
   reply_manifest(exchange, context, served, parts_.clock.now());
   co_return Result<>();
 }
@@ -96,7 +101,8 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
 Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, const OciPath& path) {
   const bool is_glance = exchange.request().method == "HEAD" && !path.digest;
   const auto lease = is_glance ? store::Leases::Kind::glance : store::Leases::Kind::told;
-  auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag, lease](store::Reach reach) {
+  auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag,
+              lease](store::Reach reach) {
     return digest ? store.hold_manifest(key, *digest, reach, lease) : store.hold_tag(key, tag, reach, lease);
   };
   auto held = ask(store::Reach::memory);
@@ -106,7 +112,8 @@ Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, 
 }
 
 // Only of what is held: the memory may know manifests that were removed since.
-Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(RepositoryKey key, Store::HeldManifest held) {
+Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(RepositoryKey key,
+                                                                         Store::HeldManifest held) {
   if (auto entry = parts_.manifests.find(key, held.digest)) co_return entry->bytes;
   auto job = [&store = parts_.store, key, digest = held.digest] { return store.manifest_bytes(key, digest); };
   auto read = co_await parts_.workers.run(std::move(job));
@@ -122,11 +129,14 @@ Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, Requ
   const auto key = key_of(path);
   const auto digest = *path.digest;
   // A pull has the file open; a push that looks relies on what it is told until its manifest comes.
-  const auto lease = exchange.request().method == "HEAD" ? store::Leases::Kind::told : store::Leases::Kind::glance;
+  const auto lease =
+      exchange.request().method == "HEAD" ? store::Leases::Kind::told : store::Leases::Kind::glance;
   auto blob = parts_.store.hold_blob(key, digest, store::Reach::memory, lease);
   if (!blob && would_block(blob.error())) {
     exchange.at("blob");
-    auto job = [&store = parts_.store, key, digest, lease] { return store.hold_blob(key, digest, store::Reach::disk, lease); };
+    auto job = [&store = parts_.store, key, digest, lease] {
+      return store.hold_blob(key, digest, store::Reach::disk, lease);
+    };
     blob = co_await parts_.workers.run(std::move(job));
   }
   if (!blob) co_return failure(as_ours(blob.error()));
@@ -140,7 +150,8 @@ Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, Requ
 
 Task<Result<>> RegistryReads::tags(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto limit = page_size(path.query);
-  auto job = [&catalog = parts_.store.catalog(), key = key_of(path), last = path.query.last, limit]() -> Result<std::vector<std::string>> {
+  auto job = [&catalog = parts_.store.catalog(), key = key_of(path), last = path.query.last,
+              limit]() -> Result<std::vector<std::string>> {
     auto exists = catalog.has_manifests(key);
     if (!exists) return failure(exists.error());
     if (!*exists) return failure(Error::Kind::not_found, "no repository " + key.repository);
@@ -160,7 +171,9 @@ Task<Result<>> RegistryReads::tags(Exchange& exchange, const OciPath& path, Requ
 
 Task<Result<>> RegistryReads::catalog(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto limit = page_size(path.query);
-  auto job = [&catalog = parts_.store.catalog(), route = route_, last = path.query.last, limit] { return catalog.repositories(route, last, limit + 1); };
+  auto job = [&catalog = parts_.store.catalog(), route = route_, last = path.query.last, limit] {
+    return catalog.repositories(route, last, limit + 1);
+  };
   auto names = co_await parts_.workers.run(std::move(job));
   if (!names) co_return failure(names.error());
   auto link = take_next_link(*names, limit, "/v2/_catalog");
@@ -173,7 +186,8 @@ Task<Result<>> RegistryReads::referrers(Exchange& exchange, const OciPath& path,
   if (!path.query.last.empty()) {
     auto last = Digest::parse(path.query.last);
     if (!last) {
-      reply_path_error(exchange, OciPathError(OciPathError::Kind::digest_invalid, last.error().message), context.trace);
+      reply_path_error(exchange, OciPathError(OciPathError::Kind::digest_invalid, last.error().message),
+                       context.trace);
       co_return Result<>();
     }
     query.last = *last;
@@ -182,7 +196,9 @@ Task<Result<>> RegistryReads::referrers(Exchange& exchange, const OciPath& path,
   auto page = co_await parts_.workers.run(std::move(job));
   if (!page) co_return failure(page.error());
   std::string link;
-  if (page->more) link = next_referrers_link("/v2/" + path.name + "/referrers/" + path.digest->text(), page->referrers.back().digest, query.artifact_type);
+  if (page->more)
+    link = next_referrers_link("/v2/" + path.name + "/referrers/" + path.digest->text(),
+                               page->referrers.back().digest, query.artifact_type);
   auto headers = base_headers(context);
   if (!query.artifact_type.empty()) headers.add("OCI-Filters-Applied", "artifactType");
   reply_list(exchange, std::move(headers), kOciIndex, std::move(link), referrers_index(page->referrers));

@@ -1,5 +1,6 @@
-// The reads of the private registry, from the store alone. What they answer is leased: a manifest that was read keeps what it names for a
-// while, so that a client that was told what there is finds it. Belongs to the loop's thread.
+// The reads of the private registry, from the store alone. What they answer is leased: a manifest that was
+// read keeps what it names for a while, so that a client that was told what there is finds it. Belongs to the
+// loop's thread.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,8 @@
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
 #include "routes/oci/oci_path.h"
-#include "routes/registry/registry_parts.h"
 #include "routes/oci/request_context.h"
+#include "routes/registry/registry_parts.h"
 
 namespace breakwater::routes {
 
@@ -28,7 +29,8 @@ class RegistryReads {
  private:
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
   proxy::Task<Result<store::Store::HeldManifest>> hold(const proxy::Exchange& exchange, const OciPath& path);
-  proxy::Task<Result<std::shared_ptr<const std::string>>> bytes_of(store::RepositoryKey key, store::Store::HeldManifest held);
+  proxy::Task<Result<std::shared_ptr<const std::string>>> bytes_of(store::RepositoryKey key,
+                                                                   store::Store::HeldManifest held);
 
   RegistryParts parts_;
   std::string route_;

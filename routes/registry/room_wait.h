@@ -1,5 +1,5 @@
-// Room that is about to be there: what is dead and kept by a short lease only. A push waits for it rather than fail, because
-// some clients do not push again. Belongs to the loop's thread.
+// Room that is about to be there: what is dead and kept by a short lease only. A push waits for it rather
+// than fail, because some clients do not push again. Belongs to the loop's thread.
 #pragma once
 
 #include "proxy/loop/loop.h"

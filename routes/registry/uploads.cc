@@ -16,8 +16,9 @@ using store::Store;
 
 namespace {
 
-constexpr std::string_view kRecordPrefix = "upload-";  // the name of a session in the store: of its record and of its partial file
-constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;     // a client may claim any length
+// The name of a session in the store: of its record and of its partial file.
+constexpr std::string_view kRecordPrefix = "upload-";
+constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;  // a client may claim any length
 constexpr int64_t kRetryAfterS = 1;
 constexpr size_t kEndsMax = 1'000;           // of sessions, as remembered
 constexpr uint64_t kCatchUpBytes = 8 << 20;  // of one job: the disk has others to serve
@@ -31,10 +32,12 @@ struct UploadFile {
   bool has_record = true;
 };
 
-Result<> touch(Store& store, const UploadFile& file, const RepositoryKey& key, const std::string& id, store::Time now) {
+Result<> touch(Store& store, const UploadFile& file, const RepositoryKey& key, const std::string& id,
+               store::Time now) {
   if (!file.has_record) return {};
   store::Catalog::Batch batch;
-  batch.put_upload(record_id(id), store::UploadRecord(key.route, key.repository, file.algorithm, file.partial->writer->written(), now));
+  batch.put_upload(record_id(id), store::UploadRecord(key.route, key.repository, file.algorithm,
+                                                      file.partial->writer->written(), now));
   return store.catalog().write(std::move(batch), store::Durability::buffered);
 }
 
@@ -60,15 +63,18 @@ Result<> open_file(Store& store, UploadFile& file, const RepositoryKey& key, con
   return {};
 }
 
-// Whatever comes of it, the file is closed: what was verified cannot be added to. It is opened, and hashed, again if the session lives on.
-Result<store::Blob> commit_file(Store& store, UploadFile& file, const RepositoryKey& key, const Digest& digest) {
+// Whatever comes of it, the file is closed: what was verified cannot be added to. It is opened, and hashed,
+// again if the session lives on.
+Result<store::Blob> commit_file(Store& store, UploadFile& file, const RepositoryKey& key,
+                                const Digest& digest) {
   auto& partial = *file.partial;
   const auto verified = partial.writer->verify(digest);
   Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
   if (verified) {
     blob = store.commit_blob(*partial.writer, std::move(partial.reservation), key, store::Durability::synced);
   } else {
-    if (verified.error().kind == Error::Kind::corrupt) store.end_partial(std::move(partial), Store::PartialEnd::discard);
+    if (verified.error().kind == Error::Kind::corrupt)
+      store.end_partial(std::move(partial), Store::PartialEnd::discard);
     blob = failure(verified.error());
   }
   file.partial.reset();
@@ -85,7 +91,9 @@ Result<> discard_file(Store& store, UploadFile& file, const std::string& id) {
 bool has_passed(int64_t ms, store::Time since, store::Time now) { return now - since >= Millis(ms); }
 
 // The sessions of `route` that nobody touched for so long.
-Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& store, store::Log& log, const std::string& route, store::Time now, int64_t age_ms) {
+Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& store, store::Log& log,
+                                                                     const std::string& route,
+                                                                     store::Time now, int64_t age_ms) {
   auto ids = store.catalog().upload_ids();
   if (!ids) return failure(ids.error());
   std::vector<std::pair<RepositoryKey, std::string>> found;
@@ -177,7 +185,9 @@ Uploads::Turn Uploads::begin_unnamed(const std::string& repository, store::Algor
 
 Uploads::Shared Uploads::session_of(const std::string& repository, const std::string& id) {
   auto& session = open_[std::pair(repository, id)];
-  if (!session) session = std::make_shared<Session>(parts_.loop, RepositoryKey(route_, repository), id, parts_.clock.now());
+  if (!session)
+    session =
+        std::make_shared<Session>(parts_.loop, RepositoryKey(route_, repository), id, parts_.clock.now());
   return session;
 }
 
@@ -191,7 +201,8 @@ Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::stri
   auto session = session_of(repository, id);
   while (session->busy) {
     if (parts_.loop.now() >= deadline) {
-      co_return failure(Error(Error::Kind::unavailable, "another request is at work on upload " + id, kRetryAfterS));
+      co_return failure(
+          Error(Error::Kind::unavailable, "another request is at work on upload " + id, kRetryAfterS));
     }
     co_await session->freed.wait_until(deadline);
     session = session_of(repository, id);
@@ -219,7 +230,8 @@ Task<Result<>> Uploads::resume(Shared session) {
 
 Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id) {
   auto session = session_of(repository, id);
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, id]() -> Result<std::optional<uint64_t>> {
+  auto job = [&store = parts_.store, file = session->file, key = session->repository,
+              id]() -> Result<std::optional<uint64_t>> {
     if (file->partial) return std::optional<uint64_t>();
     auto known = recorded_algorithm(store, key, id);
     if (!known) return failure(known.error());
@@ -239,7 +251,8 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
 // Behind what a request before may have left with a worker.
 Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
   session->touched_at = parts_.clock.now();
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id, now = session->touched_at]() -> Result<Progress> {
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
+              now = session->touched_at]() -> Result<Progress> {
     if (auto opened = open_file(store, *file, key, id); !opened) return failure(opened.error());
     if (auto touched = touch(store, *file, key, id, now); !touched) return failure(touched.error());
     return Progress(file->partial->writer->written(), file->partial->reservation.held());
@@ -249,7 +262,9 @@ Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
 
 // Hashes what the file held when it was opened.
 Task<Result<>> Uploads::catch_up(Shared session) {
-  auto job = [file = session->file]() -> Result<bool> { return !file->partial || file->partial->writer->catch_up(kCatchUpBytes); };
+  auto job = [file = session->file]() -> Result<bool> {
+    return !file->partial || file->partial->writer->catch_up(kCatchUpBytes);
+  };
   for (;;) {
     auto done = co_await parts_.workers.run(session->strand, job);
     if (!done) co_return failure(done.error());
@@ -281,7 +296,8 @@ Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<Chu
   auto received = co_await receive(session, exchange, chunk);
   if (!received && received.error().kind == Error::Kind::full) {
     auto spared = co_await spare(session);
-    if (!spared) parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", spared.error().message}});
+    if (!spared)
+      parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", spared.error().message}});
   }
   co_return received;
 }
@@ -289,7 +305,8 @@ Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<Chu
 // A client that was refused may never come back, and nobody else knows of its session.
 Task<Result<>> Uploads::spare(Shared session) {
   session->is_open = false;
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id, at = session->touched_at]() -> Result<> {
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
+              at = session->touched_at]() -> Result<> {
     if (!file->partial) return {};
     auto touched = touch(store, *file, key, id, at);
     store.end_partial(std::move(*file->partial), Store::PartialEnd::spare);
@@ -306,11 +323,13 @@ Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optiona
   }
   const auto length = exchange.body_length();
   if (chunk && chunk->first != session->received) {
-    co_return failure(Error::Kind::conflict,
-                      "the chunk begins at " + std::to_string(chunk->first) + ", and " + std::to_string(session->received) + " bytes were received");
+    co_return failure(Error::Kind::conflict, "the chunk begins at " + std::to_string(chunk->first) +
+                                                 ", and " + std::to_string(session->received) +
+                                                 " bytes were received");
   }
   if (chunk && length && *length != chunk->length()) {
-    co_return failure(Error::Kind::corrupt, "Content-Range tells " + std::to_string(chunk->length()) + " bytes, Content-Length " + std::to_string(*length));
+    co_return failure(Error::Kind::corrupt, "Content-Range tells " + std::to_string(chunk->length()) +
+                                                " bytes, Content-Length " + std::to_string(*length));
   }
   if (length || chunk) {
     const auto needed = session->received + std::min(length ? *length : chunk->length(), kBodyBytesMax);
@@ -320,7 +339,8 @@ Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optiona
   const auto end = chunk ? chunk->last + 1 : UINT64_MAX;
   auto poured = co_await pour(session, exchange, end);
   if (poured && chunk && session->received != end) {
-    co_return failure(Error::Kind::corrupt, "the chunk ended before its Content-Range, at " + std::to_string(session->received));
+    co_return failure(Error::Kind::corrupt,
+                      "the chunk ended before its Content-Range, at " + std::to_string(session->received));
   }
   co_return poured;
 }
@@ -367,10 +387,12 @@ Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
 // For `needed` bytes of content in all, or better for `wanted`.
 Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t wanted) {
   if (needed <= session->granted) co_return Result<>();
-  auto job = [&store = parts_.store, file = session->file, route = route_, needed, wanted]() -> Result<uint64_t> {
+  auto job = [&store = parts_.store, file = session->file, route = route_, needed,
+              wanted]() -> Result<uint64_t> {
     auto& reservation = file->partial->reservation;
     auto grown = store.grow(reservation, route, wanted);
-    if (!grown && grown.error().kind == Error::Kind::full && needed < wanted) grown = store.grow(reservation, route, needed);
+    if (!grown && grown.error().kind == Error::Kind::full && needed < wanted)
+      grown = store.grow(reservation, route, needed);
     if (!grown) return failure(grown.error());
     return reservation.held();
   };
@@ -389,7 +411,8 @@ Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t want
 Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   auto session = turn.session_;
   // Becomes true with the blob, also when nobody waits for it any more.
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, digest, done = end_of(*session, digest).done] {
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, digest,
+              done = end_of(*session, digest).done] {
     auto blob = commit_file(store, *file, key, digest);
     if (blob) *done = true;
     return blob;
@@ -400,7 +423,9 @@ Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
 }
 
 Uploads::End& Uploads::end_of(const Session& session, const Digest& digest) {
-  const auto found = std::find_if(ends_.begin(), ends_.end(), [&](const End& end) { return end.is(session.repository.repository, session.id, digest); });
+  const auto found = std::find_if(ends_.begin(), ends_.end(), [&](const End& end) {
+    return end.is(session.repository.repository, session.id, digest);
+  });
   if (found != ends_.end()) return *found;
   ends_.push_back(End(session.repository.repository, session.id, digest));
   if (ends_.size() > kEndsMax) ends_.pop_front();
@@ -408,12 +433,15 @@ Uploads::End& Uploads::end_of(const Session& session, const Digest& digest) {
 }
 
 bool Uploads::has_become(const std::string& repository, const std::string& id, const Digest& digest) const {
-  return std::any_of(ends_.begin(), ends_.end(), [&](const End& end) { return *end.done && end.is(repository, id, digest); });
+  return std::any_of(ends_.begin(), ends_.end(),
+                     [&](const End& end) { return *end.done && end.is(repository, id, digest); });
 }
 
 Task<Result<>> Uploads::cancel(Turn& turn) {
   auto session = turn.session_;
-  auto job = [&store = parts_.store, file = session->file, id = session->id] { return discard_file(store, *file, id); };
+  auto job = [&store = parts_.store, file = session->file, id = session->id] {
+    return discard_file(store, *file, id);
+  };
   auto discarded = co_await parts_.workers.run(session->strand, std::move(job));
   forget(session);
   co_return discarded;
@@ -422,7 +450,8 @@ Task<Result<>> Uploads::cancel(Turn& turn) {
 void Uploads::abandon(const Turn& turn) {
   auto job = [&store = parts_.store, &log = parts_.log, file = turn.session_->file, id = turn.session_->id] {
     auto discarded = discard_file(store, *file, id);
-    if (!discarded) log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
+    if (!discarded)
+      log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
   };
   parts_.workers.give(turn.session_->strand, std::move(job));
   forget(turn.session_);
@@ -439,27 +468,29 @@ Task<> Uploads::close_idle() {
   const auto now = parts_.clock.now();
   std::vector<Shared> idle;
   for (const auto& [key, session] : open_) {
-    if (!session->busy && has_passed(settings_.idle_close_ms, session->touched_at, now)) idle.push_back(session);
+    if (!session->busy && has_passed(settings_.idle_close_ms, session->touched_at, now))
+      idle.push_back(session);
   }
   for (const auto& session : idle) {
     if (session->busy) continue;  // since
     const Turn turn(session);
-    auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id, at = session->touched_at]() -> Result<> {
+    auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
+                at = session->touched_at]() -> Result<> {
       if (!file->partial) return {};
       auto touched = touch(store, *file, key, id, at);
       file->partial.reset();
       return touched;
     };
     auto closed = co_await parts_.workers.run(session->strand, std::move(job));
-    if (!closed) parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
+    if (!closed)
+      parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
     forget(session);
   }
 }
 
 Task<Result<>> Uploads::end_expired() {
-  auto list = [&store = parts_.store, &log = parts_.log, route = route_, now = parts_.clock.now(), age = settings_.expiry_ms] {
-    return untouched(store, log, route, now, age);
-  };
+  auto list = [&store = parts_.store, &log = parts_.log, route = route_, now = parts_.clock.now(),
+               age = settings_.expiry_ms] { return untouched(store, log, route, now, age); };
   auto expired = co_await parts_.workers.run(std::move(list));
   if (!expired) co_return failure(expired.error());
   for (const auto& [key, id] : *expired) {

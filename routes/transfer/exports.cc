@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "routes/transfer/image_layout.h"
 #include "routes/oci/manifest.h"
+#include "routes/transfer/image_layout.h"
 #include "routes/transfer/small_file.h"
 #include "store/references/retention.h"
 
@@ -25,25 +25,28 @@ constexpr size_t kPieceBytes = size_t{256} * 1024;
 
 // Whether an image is to be left out for it, and the others go on.
 bool is_of_image(const Error& error) {
-  return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found || error.kind == Error::Kind::unavailable ||
-         error.kind == Error::Kind::invalid;
+  return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found ||
+         error.kind == Error::Kind::unavailable || error.kind == Error::Kind::invalid;
 }
 
 // One repository on its way out.
 class Layout {
  public:
-  Layout(store::Store& store, store::Disk& disk, const store::RepositoryKey& repository, std::filesystem::path folder)
+  Layout(store::Store& store, store::Disk& disk, const store::RepositoryKey& repository,
+         std::filesystem::path folder)
       : store_(store), disk_(disk), repository_(repository), folder_(std::move(folder)) {}
 
   // Before anything is written: what the layout has already.
   Result<> begin(const std::function<void(const std::string&)>& say) {
     const auto layout = ImageLayout::read(disk_, folder_);
     if (!layout && layout.error().kind != Error::Kind::not_found) {
-      return failure(layout.error().kind, "nothing is exported to " + folder_.string() + ": " + layout.error().message);
+      return failure(layout.error().kind,
+                     "nothing is exported to " + folder_.string() + ": " + layout.error().message);
     }
     if (layout) before_ = layout->entries();
     for (const std::string& entry : layout ? layout->unreadable() : std::vector<std::string>()) {
-      say("left out: " + repository_.repository + ": " + entry + ", an entry of the layout's index.json that names no digest");
+      say("left out: " + repository_.repository + ": " + entry +
+          ", an entry of the layout's index.json that names no digest");
     }
     return ImageLayout::prepare(disk_, folder_);
   }
@@ -76,7 +79,9 @@ class Layout {
           const auto given = give_image(referrer.digest, "", std::nullopt);
           if (!given && !is_of_image(given.error())) return given;
           if (given) ++exported.referrers;
-          if (!given) say("skipped: " + repository_.repository + "@" + referrer.digest.text() + ": " + given.error().message);
+          if (!given)
+            say("skipped: " + repository_.repository + "@" + referrer.digest.text() + ": " +
+                given.error().message);
         }
         if (referrers->size() < kPage) break;
         last = referrers->back().digest;
@@ -88,28 +93,33 @@ class Layout {
   // What the layout had beside that stays in it: other names, and those of tags that could not be given.
   Result<> write(const std::function<void(const std::string&)>& say) {
     for (const auto& entry : before_) {
-      const bool is_replaced = given_tags_.contains(entry.name) || (entry.name.empty() && given_.contains(entry.digest));
+      const bool is_replaced =
+          given_tags_.contains(entry.name) || (entry.name.empty() && given_.contains(entry.digest));
       if (is_replaced || !is_whole(entry.digest, 0)) continue;
       entries_.push_back(entry);
       if (!skipped_tags_.contains(entry.name)) continue;
-      say("kept: " + repository_.repository + ":" + entry.name + ": the layout had it already, as " + entry.digest.text());
+      say("kept: " + repository_.repository + ":" + entry.name + ": the layout had it already, as " +
+          entry.digest.text());
     }
     return ImageLayout::write(disk_, folder_, entries_);
   }
 
  private:
-  // As far as sizes tell, but for what the store could not give: the layout's file may be the same one. What no manifest is whole by itself.
+  // As far as sizes tell, but for what the store could not give: the layout's file may be the same one. What
+  // no manifest is whole by itself.
   bool is_whole(const Digest& digest, int depth) {
     if (given_.contains(digest)) return true;
     const auto bytes = read_small_file(disk_, ImageLayout::blob_file(folder_, digest), kManifestBytesMax);
     if (!bytes || store::digest_of(digest.algorithm(), *bytes) != digest || depth > kDepthMax) return false;
     const auto manifest = read_manifest(*bytes, "", digest);
     if (!manifest) return true;
-    return std::all_of(manifest->content.children.begin(), manifest->content.children.end(), [&](const store::ManifestContent::Child& child) {
-      if (child.edge.is_manifest) return is_whole(child.digest, depth + 1);
-      const auto found = disk_.stat_target(ImageLayout::blob_file(folder_, child.digest));
-      return found && found->size == child.edge.size && (!not_given_.contains(child.digest) || is_content(child.digest));
-    });
+    return std::all_of(manifest->content.children.begin(), manifest->content.children.end(),
+                       [&](const store::ManifestContent::Child& child) {
+                         if (child.edge.is_manifest) return is_whole(child.digest, depth + 1);
+                         const auto found = disk_.stat_target(ImageLayout::blob_file(folder_, child.digest));
+                         return found && found->size == child.edge.size &&
+                                (!not_given_.contains(child.digest) || is_content(child.digest));
+                       });
   }
 
   // Whether the layout's file has the bytes of that digest.
@@ -132,7 +142,8 @@ class Layout {
     if (!record) return failure(record.error());
     if (!*record) return failure(Error::Kind::not_found, digest.text() + " is not here");
     if (auto given = give_manifest(digest, (*record)->media_type); !given) return given;
-    entries_.push_back({digest, (*record)->media_type, (*record)->size, name, (*record)->subject ? (*record)->artifact_type : std::string(), set_at});
+    entries_.push_back({digest, (*record)->media_type, (*record)->size, name,
+                        (*record)->subject ? (*record)->artifact_type : std::string(), set_at});
     return {};
   }
 
@@ -144,7 +155,8 @@ class Layout {
     const auto manifest = read_manifest(*bytes, media_type, digest);
     if (!manifest) return failure(manifest.error());
     for (const auto& child : manifest->content.children) {
-      const auto given = child.edge.is_manifest ? give_manifest(child.digest, child.edge.media_type) : give_blob(child.digest);
+      const auto given = child.edge.is_manifest ? give_manifest(child.digest, child.edge.media_type)
+                                                : give_blob(child.digest);
       if (!given) return given;
     }
     for (const auto& child : manifest->content.welcome) {
@@ -186,7 +198,8 @@ class Layout {
 
 }  // namespace
 
-Result<Exported> export_images(store::Store& store, store::Disk& disk, const ExportSettings& settings, const std::function<void(const std::string&)>& say) {
+Result<Exported> export_images(store::Store& store, store::Disk& disk, const ExportSettings& settings,
+                               const std::function<void(const std::string&)>& say) {
   Exported exported;
   for (std::string last;;) {
     const auto names = store.catalog().repositories(settings.route, last, kPage);
@@ -206,7 +219,8 @@ Result<Exported> export_images(store::Store& store, store::Disk& disk, const Exp
   }
   // Whoever asks for what is not there has most likely mistyped.
   if (settings.repositories != "*" && exported.repositories == 0) {
-    return failure(Error::Kind::not_found, settings.route + " has no repository called " + settings.repositories);
+    return failure(Error::Kind::not_found,
+                   settings.route + " has no repository called " + settings.repositories);
   }
   return exported;
 }

@@ -30,7 +30,8 @@ Result<> WayDown::enter(store::Disk& disk, const std::filesystem::path& folder) 
   const auto found = disk.stat_target(folder);
   if (!found) return failure(found.error());
   if (std::find(above_.begin(), above_.end(), found->id) != above_.end()) {
-    return failure(Error::Kind::conflict, folder.string() + " is a symbolic link to a folder above it, and not followed");
+    return failure(Error::Kind::conflict,
+                   folder.string() + " is a symbolic link to a folder above it, and not followed");
   }
   above_.push_back(found->id);
   return {};

@@ -1,4 +1,5 @@
-// Folders that others have written: a name in one may be a symbolic link, and is followed. May block; any thread.
+// Folders that others have written: a name in one may be a symbolic link, and is followed. May block; any
+// thread.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +12,8 @@
 namespace breakwater::routes {
 
 // The names of the folders in it, sorted; none if it is not there.
-[[nodiscard]] Result<std::vector<std::string>> folders_in(store::Disk& disk, const std::filesystem::path& folder);
+[[nodiscard]] Result<std::vector<std::string>> folders_in(store::Disk& disk,
+                                                          const std::filesystem::path& folder);
 
 // The folders from the top down to where a walk is, because links may lead round.
 class WayDown {

@@ -24,7 +24,8 @@ namespace {
 constexpr size_t kIndexBytesMax = 64 << 20;
 constexpr size_t kToldBytesMax = 300;  // of an entry that is not understood
 constexpr char kRefName[] = "org.opencontainers.image.ref.name";
-constexpr char kSetAt[] = "io.breakwater.tag.set-at";  // org.opencontainers.image.created is the image's age, not the tag's
+// org.opencontainers.image.created is the image's age, not the tag's.
+constexpr char kSetAt[] = "io.breakwater.tag.set-at";
 constexpr std::string_view kMarker = R"({"imageLayoutVersion":"1.0.0"})";
 
 std::string text_of(const json& object, const char* field) {
@@ -34,7 +35,8 @@ std::string text_of(const json& object, const char* field) {
 
 std::string annotation_of(const json& descriptor, const char* name) {
   const auto annotations = descriptor.find("annotations");
-  return annotations != descriptor.end() && annotations->is_object() ? text_of(*annotations, name) : std::string();
+  return annotations != descriptor.end() && annotations->is_object() ? text_of(*annotations, name)
+                                                                     : std::string();
 }
 
 std::string date_time_text(Time time) {
@@ -42,15 +44,19 @@ std::string date_time_text(Time time) {
   const std::chrono::year_month_day day(midnight);
   const std::chrono::hh_mm_ss since(time - midnight);
   std::array<char, 80> text{};
-  (void)std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(day.year()), static_cast<unsigned>(day.month()),
-                      static_cast<unsigned>(day.day()), static_cast<int>(since.hours().count()), static_cast<int>(since.minutes().count()),
-                      static_cast<int>(since.seconds().count()), static_cast<int>(since.subseconds().count()));
+  (void)std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+                      static_cast<int>(day.year()), static_cast<unsigned>(day.month()),
+                      static_cast<unsigned>(day.day()), static_cast<int>(since.hours().count()),
+                      static_cast<int>(since.minutes().count()), static_cast<int>(since.seconds().count()),
+                      static_cast<int>(since.subseconds().count()));
   return text.data();
 }
 
 // Whether it begins with a digit for each 0 of `shape`, and else with what that has.
 bool begins_as(std::string_view text, std::string_view shape) {
-  const auto is_as = [](char wanted, char found) { return wanted == '0' ? found >= '0' && found <= '9' : found == wanted; };
+  const auto is_as = [](char wanted, char found) {
+    return wanted == '0' ? found >= '0' && found <= '9' : found == wanted;
+  };
   return text.size() >= shape.size() && std::equal(shape.begin(), shape.end(), text.begin(), is_as);
 }
 
@@ -75,11 +81,13 @@ std::optional<Time> time_of(std::string_view text) {
   constexpr std::string_view kShape = "0000-00-00T00:00:00";
   if (!begins_as(text, kShape)) return std::nullopt;
   const auto part = [&](size_t from) { return number_in(text.substr(from, 2)); };
-  const chrono::year_month_day day(chrono::year(number_in(text.substr(0, 4))), chrono::month(static_cast<unsigned>(part(5))),
+  const chrono::year_month_day day(chrono::year(number_in(text.substr(0, 4))),
+                                   chrono::month(static_cast<unsigned>(part(5))),
                                    chrono::day(static_cast<unsigned>(part(8))));
   const int hours = part(11), minutes = part(14), seconds = part(17);
   if (!day.ok() || hours > 23 || minutes > 59 || seconds > 60) return std::nullopt;  // 60: a leap second
-  Time time = chrono::sys_days(day) + chrono::hours(hours) + chrono::minutes(minutes) + chrono::seconds(seconds);
+  Time time =
+      chrono::sys_days(day) + chrono::hours(hours) + chrono::minutes(minutes) + chrono::seconds(seconds);
   std::string_view rest = text.substr(kShape.size());
   if (begins_as(rest, ".0")) {
     const size_t digits = std::min(rest.find_first_not_of("0123456789", 1), rest.size()) - 1;
@@ -94,7 +102,8 @@ std::optional<Time> time_of(std::string_view text) {
 
 std::optional<uint64_t> size_of(const json& descriptor) {
   const auto found = descriptor.find("size");
-  return found != descriptor.end() && found->is_number_unsigned() ? std::optional(found->get<uint64_t>()) : std::nullopt;
+  return found != descriptor.end() && found->is_number_unsigned() ? std::optional(found->get<uint64_t>())
+                                                                  : std::nullopt;
 }
 
 nlohmann::ordered_json descriptor_of(const ImageLayout::Entry& entry) {
@@ -111,7 +120,9 @@ nlohmann::ordered_json descriptor_of(const ImageLayout::Entry& entry) {
 
 }  // namespace
 
-bool ImageLayout::is_there(store::Disk& disk, const std::filesystem::path& folder) { return disk.stat_target(folder / "oci-layout").has_value(); }
+bool ImageLayout::is_there(store::Disk& disk, const std::filesystem::path& folder) {
+  return disk.stat_target(folder / "oci-layout").has_value();
+}
 
 Result<ImageLayout> ImageLayout::read(store::Disk& disk, const std::filesystem::path& folder) {
   const auto path = folder / "index.json";
@@ -120,14 +131,16 @@ Result<ImageLayout> ImageLayout::read(store::Disk& disk, const std::filesystem::
   const auto text = read_small_file(disk, path, kIndexBytesMax);
   if (!text) return failure(text.error());
   const auto body = json_within_bounds(*text) ? json::parse(*text, nullptr, false) : json();
-  if (!body.is_object() || !body.contains("manifests") || !body["manifests"].is_array()) return failure(Error::Kind::invalid, path.string() + " is no index");
+  if (!body.is_object() || !body.contains("manifests") || !body["manifests"].is_array())
+    return failure(Error::Kind::invalid, path.string() + " is no index");
   ImageLayout layout(disk, folder);
   layout.modified_ = found->modified;
   for (const json& descriptor : body["manifests"]) {
     const auto digest = Digest::parse(descriptor.is_object() ? text_of(descriptor, "digest") : std::string());
     if (digest) {
-      layout.entries_.push_back({*digest, text_of(descriptor, "mediaType"), size_of(descriptor), annotation_of(descriptor, kRefName),
-                                 text_of(descriptor, "artifactType"), time_of(annotation_of(descriptor, kSetAt)), descriptor.dump()});
+      layout.entries_.push_back({*digest, text_of(descriptor, "mediaType"), size_of(descriptor),
+                                 annotation_of(descriptor, kRefName), text_of(descriptor, "artifactType"),
+                                 time_of(annotation_of(descriptor, kSetAt)), descriptor.dump()});
     } else {
       layout.unreadable_.push_back(descriptor.dump().substr(0, kToldBytesMax));
     }
@@ -152,7 +165,8 @@ Result<> ImageLayout::prepare(store::Disk& disk, const std::filesystem::path& fo
   return {};
 }
 
-Result<> ImageLayout::write(store::Disk& disk, const std::filesystem::path& folder, const std::vector<Entry>& entries) {
+Result<> ImageLayout::write(store::Disk& disk, const std::filesystem::path& folder,
+                            const std::vector<Entry>& entries) {
   for (const char* below : {"blobs/sha256", "blobs/sha512", "blobs", "."}) {
     if (auto synced = disk.sync_directory(folder / below); !synced) return synced;
   }

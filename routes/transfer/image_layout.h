@@ -1,5 +1,6 @@
-// An OCI image layout: a folder with `oci-layout`, `index.json` and `blobs/<algorithm>/<hex>`, as skopeo (oci:), buildx and others write and
-// read it. The image specification says it all (image-layout.md). May block; any thread.
+// An OCI image layout: a folder with `oci-layout`, `index.json` and `blobs/<algorithm>/<hex>`, as skopeo
+// (oci:), buildx and others write and read it. The image specification says it all (image-layout.md). May
+// block; any thread.
 #pragma once
 
 #include <filesystem>
@@ -17,11 +18,13 @@ class ImageLayout final : public ImportSource {
   struct Entry {
     store::Digest digest;
     std::string media_type;
-    std::optional<uint64_t> size;            // of its manifest, as the index says
-    std::string name;                        // org.opencontainers.image.ref.name; "" if it has none
-    std::string artifact_type;               // ""
-    std::optional<store::Time> set_at = {};  // when its tag was, by io.breakwater.tag.set-at; nothing if that is not there, or malformed
-    std::string descriptor = {};             // JSON: all that the index says of it; "" of one that is not read from an index
+    std::optional<uint64_t> size;  // of its manifest, as the index says
+    std::string name;              // org.opencontainers.image.ref.name; "" if it has none
+    std::string artifact_type;     // ""
+    // When its tag was, by io.breakwater.tag.set-at; nothing if that is not there, or malformed.
+    std::optional<store::Time> set_at = {};
+    // JSON: all that the index says of it; "" of one that is not read from an index.
+    std::string descriptor = {};
   };
 
   static bool is_there(store::Disk& disk, const std::filesystem::path& folder);
@@ -33,12 +36,15 @@ class ImageLayout final : public ImportSource {
   store::Time modified() const { return modified_; }
 
   bool has(const store::Digest& digest) override;
-  std::filesystem::path file_of(const store::Digest& digest) const override { return blob_file(folder_, digest); }
+  std::filesystem::path file_of(const store::Digest& digest) const override {
+    return blob_file(folder_, digest);
+  }
 
   // --- writing: the folder first, then blobs, then what names them
   [[nodiscard]] static Result<> prepare(store::Disk& disk, const std::filesystem::path& folder);
   static std::filesystem::path blob_file(const std::filesystem::path& folder, const store::Digest& digest);
-  [[nodiscard]] static Result<> write(store::Disk& disk, const std::filesystem::path& folder, const std::vector<Entry>& entries);
+  [[nodiscard]] static Result<> write(store::Disk& disk, const std::filesystem::path& folder,
+                                      const std::vector<Entry>& entries);
 
  private:
   ImageLayout(store::Disk& disk, std::filesystem::path folder) : disk_(disk), folder_(std::move(folder)) {}

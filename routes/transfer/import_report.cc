@@ -35,7 +35,9 @@ void ImportReport::damaged(Damage damage, const std::string& where, const std::s
   say_(std::string(name_of(damage)) + ": " + where + (why.empty() ? "" : ": " + why));
 }
 
-void ImportReport::skipped(const std::string& image, const std::string& why) { say_("skipped: " + image + ": " + why); }
+void ImportReport::skipped(const std::string& image, const std::string& why) {
+  say_("skipped: " + image + ": " + why);
+}
 
 void ImportReport::kept(const std::string& image) {
   ++counts.tags_kept;
@@ -49,15 +51,23 @@ uint64_t ImportReport::count(Damage damage) const {
 
 std::string ImportReport::summary() const {
   const Counts& c = counts;
-  std::string text =
-      line("taken over",
-           {{c.tags, "tags"}, {c.manifests, "manifests"}, {c.referrers, "referrers"}, {c.blobs_linked, "blobs linked"}, {c.blobs_copied, "blobs copied"}});
-  text += line("here already", {{c.tags_here, "tags"}, {c.blobs_here, "blobs"}, {c.tags_kept, "tags that were set later here"}});
-  if (c.tags_mended > 0) text += line("mended", {{c.tags_mended, "tags of whose images something was gone here"}});
-  text += line("left behind",
-               {{c.tags_skipped, "tags that are not whole"}, {c.untagged, "untagged manifests"}, {c.blobs_unnamed, "blobs that nothing taken over needs"}});
-  if (c.tags_ageless > 0) text += line("not moved", {{c.tags_ageless, "tags of unknown age, whose names are other images' here"}});
-  if (c.by_digest > 0) text += line("without a tag", {{c.by_digest, "manifests, which stay for as long as untagged ones do"}});
+  std::string text = line("taken over", {{c.tags, "tags"},
+                                         {c.manifests, "manifests"},
+                                         {c.referrers, "referrers"},
+                                         {c.blobs_linked, "blobs linked"},
+                                         {c.blobs_copied, "blobs copied"}});
+  text +=
+      line("here already",
+           {{c.tags_here, "tags"}, {c.blobs_here, "blobs"}, {c.tags_kept, "tags that were set later here"}});
+  if (c.tags_mended > 0)
+    text += line("mended", {{c.tags_mended, "tags of whose images something was gone here"}});
+  text += line("left behind", {{c.tags_skipped, "tags that are not whole"},
+                               {c.untagged, "untagged manifests"},
+                               {c.blobs_unnamed, "blobs that nothing taken over needs"}});
+  if (c.tags_ageless > 0)
+    text += line("not moved", {{c.tags_ageless, "tags of unknown age, whose names are other images' here"}});
+  if (c.by_digest > 0)
+    text += line("without a tag", {{c.by_digest, "manifests, which stay for as long as untagged ones do"}});
   if (damages_.empty()) return text + "damaged: nothing\n";
   const char* separator = "damaged: ";
   for (const auto& [damage, count] : damages_) {

@@ -1,5 +1,6 @@
-// What an import found and did. Each thing that is not as it should be is one line, told when it is found and counted once, however many
-// images need it; each image that is left out for it is one line too. summary() counts it all.
+// What an import found and did. Each thing that is not as it should be is one line, told when it is found and
+// counted once, however many images need it; each image that is left out for it is one line too. summary()
+// counts it all.
 //
 // One thread.
 #pragma once
@@ -20,7 +21,8 @@ enum class Damage {
   short_blob,
   corrupt_blob,  // its bytes are not its digest's
   missing_blob,
-  missing_link,   // the bytes may be there, but its repository has no (readable) link to them: that registry answered 404
+  // The bytes may be there, but its repository has no (readable) link to them: that registry answered 404.
+  missing_link,
   missing_child,  // an index names a manifest that its repository has not
   unreadable,     // no manifest, no name, or the disk does not give it
   orphan_upload,
@@ -45,8 +47,9 @@ class ImportReport {
     uint64_t tags_mended = 0;   // of whose image something was gone here
     uint64_t tags_ageless = 0;  // left out, because the tag here may be younger
     uint64_t manifests = 0, referrers = 0;
-    uint64_t by_digest = 0;  // of the manifests: whole parts of an index that is not, and untagged ones that were asked for
-    uint64_t untagged = 0;   // left behind
+    // Of the manifests: whole parts of an index that is not, and untagged ones that were asked for.
+    uint64_t by_digest = 0;
+    uint64_t untagged = 0;  // left behind
     uint64_t blobs_linked = 0, blobs_copied = 0, blobs_here = 0;
     uint64_t blobs_unnamed = 0;  // left behind
     bool operator==(const Counts&) const = default;

@@ -19,14 +19,17 @@ constexpr size_t kTakenPerMeasurement = 256;
 
 // Errors that say something of what is taken over, not of us.
 bool is_of_source(const Error& error) {
-  return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found || error.kind == Error::Kind::unavailable;
+  return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found ||
+         error.kind == Error::Kind::unavailable;
 }
 
-Result<Manifest> manifest_of(store::Disk& disk, const ImportSource& source, const Digest& digest, std::string& bytes) {
+Result<Manifest> manifest_of(store::Disk& disk, const ImportSource& source, const Digest& digest,
+                             std::string& bytes) {
   auto read = read_small_file(disk, source.file_of(digest), kManifestBytesMax);
   if (!read) return failure(read.error());
   bytes = *std::move(read);
-  if (store::digest_of(digest.algorithm(), bytes) != digest) return failure(Error::Kind::corrupt, "its bytes are not of that digest");
+  if (store::digest_of(digest.algorithm(), bytes) != digest)
+    return failure(Error::Kind::corrupt, "its bytes are not of that digest");
   auto manifest = read_manifest(bytes, "", digest);
   if (!manifest) return manifest;
   const std::string& type = manifest->content.record.media_type;
@@ -41,14 +44,16 @@ Result<Manifest> manifest_of(store::Disk& disk, const ImportSource& source, cons
 // Looks, before anything is taken, whether all that an image needs is there.
 class Importer::Survey {
  public:
-  Survey(Importer& importer, ImportSource& source, const Repository& repository) : importer_(importer), source_(source), repository_(repository) {}
+  Survey(Importer& importer, ImportSource& source, const Repository& repository)
+      : importer_(importer), source_(source), repository_(repository) {}
 
   void look_at(const Digest& digest) { look_at_manifest(digest, std::nullopt, 0); }
 
   bool is_whole() const { return why_.empty(); }
   const std::string& why() const { return why_; }
   const std::vector<Digest>& manifests() const { return manifests_; }  // children first
-  const std::vector<Digest>& parts() const { return parts_; }          // those below the top one of which nothing is missing, as far as is seen
+  // Those below the top one of which nothing is missing, as far as is seen.
+  const std::vector<Digest>& parts() const { return parts_; }
 
  private:
   void bad(Damage damage, const std::string& where, const std::string& what) {
@@ -64,8 +69,11 @@ class Importer::Survey {
     importer_.met_.insert(digest);
     const bool is_child = needed == Needed::by_index;
     if (!source_.has(digest)) {
-      const char* why = is_child ? "an index needs it" : needed == Needed::by_tag ? "a tag names it" : "a manifest needs it";
-      bad(is_child ? Damage::missing_child : Damage::missing_link, repository_.repository + "@" + digest.text(), why);
+      const char* why = is_child                   ? "an index needs it"
+                        : needed == Needed::by_tag ? "a tag names it"
+                                                   : "a manifest needs it";
+      bad(is_child ? Damage::missing_child : Damage::missing_link,
+          repository_.repository + "@" + digest.text(), why);
       return false;
     }
     const auto found = importer_.disk_.stat_target(source_.file_of(digest));
@@ -94,11 +102,13 @@ class Importer::Survey {
     const auto manifest = manifest_of(importer_.disk_, source_, digest, bytes);
     if (!manifest) {
       const bool is_corrupt = manifest.error().kind == Error::Kind::corrupt;
-      return bad(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(), manifest.error().message);
+      return bad(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
+                 manifest.error().message);
     }
     for (const auto& child : manifest->content.children) {
       if (!child.edge.is_manifest) {
-        if (seen_.insert(child.digest).second) (void)has_bytes(child.digest, child.edge.size, Needed::by_manifest);
+        if (seen_.insert(child.digest).second)
+          (void)has_bytes(child.digest, child.edge.size, Needed::by_manifest);
         continue;
       }
       const size_t before = damages_;
@@ -121,7 +131,8 @@ class Importer::Survey {
 
 // --- tags
 
-Result<> Importer::take_tag(ImportSource& source, const Repository& repository, const std::string& tag, const Digest& digest, store::Time set_at, Age age) {
+Result<> Importer::take_tag(ImportSource& source, const Repository& repository, const std::string& tag,
+                            const Digest& digest, store::Time set_at, Age age) {
   const std::string image = repository.repository + ":" + tag;
   met_.insert(digest);
   const auto known = store_.catalog().tag(repository, tag, Reach::disk);
@@ -143,7 +154,8 @@ Result<> Importer::take_tag(ImportSource& source, const Repository& repository, 
     return {};
   }
   auto taken = take(source, repository, digest);
-  if (taken && *taken && !is_set) taken = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
+  if (taken && *taken && !is_set)
+    taken = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
   if (!taken) return failure(taken.error());
   if (*taken) {
     ++(is_set ? report_.counts.tags_mended : report_.counts.tags);
@@ -155,19 +167,23 @@ Result<> Importer::take_tag(ImportSource& source, const Repository& repository, 
 }
 
 // As of when it was pushed there, because retention goes by that.
-Result<bool> Importer::set_tag(const Repository& repository, const std::string& tag, const Digest& digest, store::Time set_at) {
+Result<bool> Importer::set_tag(const Repository& repository, const std::string& tag, const Digest& digest,
+                               store::Time set_at) {
   const auto manifest = store_.catalog().manifest(repository, digest, Reach::disk);
   if (!manifest) return failure(manifest.error());
-  if (!*manifest) return failure(Error::Kind::internal, "the manifest " + digest.text() + " went while its tag was set");
+  if (!*manifest)
+    return failure(Error::Kind::internal, "the manifest " + digest.text() + " went while its tag was set");
   const store::Time when = std::min(set_at, clock_.now());
-  auto set = store_.put_tag(repository, tag, {digest, (*manifest)->media_type, when, when, when}, store::Durability::buffered);
+  auto set = store_.put_tag(repository, tag, {digest, (*manifest)->media_type, when, when, when},
+                            store::Durability::buffered);
   if (!set) return failure(set.error());
   return true;
 }
 
-// What it named before may be dead then, and a push sees to that; but to a push the tag is of now. Nobody else has the folder, so nothing comes
-// between the two.
-Result<bool> Importer::move_tag(const Repository& repository, const std::string& tag, const Digest& digest, store::Time set_at) {
+// What it named before may be dead then, and a push sees to that; but to a push the tag is of now. Nobody
+// else has the folder, so nothing comes between the two.
+Result<bool> Importer::move_tag(const Repository& repository, const std::string& tag, const Digest& digest,
+                                store::Time set_at) {
   const auto bytes = store_.manifest_bytes(repository, digest);
   if (!bytes) return failure(bytes.error());
   const auto manifest = read_manifest(*bytes, "", digest);
@@ -210,7 +226,8 @@ Result<bool> Importer::is_whole_here(const Repository& repository, const Digest&
 Result<bool> Importer::has_file(const Digest& digest) {
   const auto blob = store_.open_blob(digest);
   if (blob) return true;
-  const bool is_gone = blob.error().kind == Error::Kind::not_found || blob.error().kind == Error::Kind::corrupt;
+  const bool is_gone =
+      blob.error().kind == Error::Kind::not_found || blob.error().kind == Error::Kind::corrupt;
   if (is_gone) return false;
   return failure(blob.error());
 }
@@ -223,7 +240,8 @@ Result<bool> Importer::take(ImportSource& source, const Repository& repository, 
   survey.look_at(digest);
   bool is_whole = survey.is_whole();
   if (!is_whole) why_ = survey.why();
-  for (auto manifest = survey.manifests().begin(); is_whole && manifest != survey.manifests().end(); ++manifest) {
+  for (auto manifest = survey.manifests().begin(); is_whole && manifest != survey.manifests().end();
+       ++manifest) {
     const auto taken = take_manifest(source, repository, *manifest);
     if (!taken) return taken;
     is_whole = *taken;
@@ -235,7 +253,8 @@ Result<bool> Importer::take(ImportSource& source, const Repository& repository, 
   return false;
 }
 
-Result<> Importer::take_parts(ImportSource& source, const Repository& repository, const std::vector<Digest>& parts) {
+Result<> Importer::take_parts(ImportSource& source, const Repository& repository,
+                              const std::vector<Digest>& parts) {
   for (const Digest& part : parts) {
     const auto here = is_whole_here(repository, part);
     if (!here) return failure(here.error());
@@ -247,7 +266,8 @@ Result<> Importer::take_parts(ImportSource& source, const Repository& repository
   return {};
 }
 
-Result<bool> Importer::take_manifest(ImportSource& source, const Repository& repository, const Digest& digest) {
+Result<bool> Importer::take_manifest(ImportSource& source, const Repository& repository,
+                                     const Digest& digest) {
   met_.insert(digest);
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
@@ -268,7 +288,9 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
   }
   const auto missing = store_.push_manifest(repository, digest, bytes, manifest->content, {});
   if (!missing) return failure(missing.error());
-  if (!missing->empty()) return failure(Error::Kind::internal, missing->front().text() + " went while " + digest.text() + " was taken over");
+  if (!missing->empty())
+    return failure(Error::Kind::internal,
+                   missing->front().text() + " went while " + digest.text() + " was taken over");
   ++report_.counts.manifests;
   count_taken();
   if (manifest->content.record.subject) ++report_.counts.referrers;
@@ -281,17 +303,21 @@ Result<bool> Importer::take_blob(ImportSource& source, const Repository& reposit
   if (!taken) {
     why_ = digest.text() + ": " + taken.error().message;
     const bool is_corrupt = taken.error().kind == Error::Kind::corrupt;
-    report_.damaged(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(), taken.error().message);
+    report_.damaged(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
+                    taken.error().message);
     bad_.emplace(digest, taken.error().message);
     return false;
   }
   using Taken = store::Store::Taken;
-  ++(*taken == Taken::held ? report_.counts.blobs_here : *taken == Taken::linked ? report_.counts.blobs_linked : report_.counts.blobs_copied);
+  ++(*taken == Taken::held     ? report_.counts.blobs_here
+     : *taken == Taken::linked ? report_.counts.blobs_linked
+                               : report_.counts.blobs_copied);
   count_taken();
   return true;
 }
 
-// The catalog grows with each, and no upkeep runs beside an import: the bound must not go by what it was at the start.
+// The catalog grows with each, and no upkeep runs beside an import: the bound must not go by what it was at
+// the start.
 void Importer::count_taken() {
   if (++taken_ < kTakenPerMeasurement) return;
   taken_ = 0;
@@ -300,7 +326,8 @@ void Importer::count_taken() {
 
 // --- what no tag names
 
-Result<> Importer::take_untagged(ImportSource& source, const Repository& repository, const std::vector<Digest>& digests, Untagged untagged) {
+Result<> Importer::take_untagged(ImportSource& source, const Repository& repository,
+                                 const std::vector<Digest>& digests, Untagged untagged) {
   auto referrers = take_or_leave(source, repository, digests, untagged);
   if (!referrers) return failure(referrers.error());
   // A subject may itself be one of them.
@@ -328,7 +355,9 @@ Result<> Importer::take_untagged(ImportSource& source, const Repository& reposit
 }
 
 // What refers to something comes later: that may not be here yet.
-Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& source, const Repository& repository, const std::vector<Digest>& digests,
+Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& source,
+                                                                const Repository& repository,
+                                                                const std::vector<Digest>& digests,
                                                                 Untagged untagged) {
   std::vector<Referrer> referrers;
   for (const Digest& digest : digests) {
@@ -347,7 +376,8 @@ Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& so
   return referrers;
 }
 
-Result<> Importer::leave_or_take(ImportSource& source, const Repository& repository, const Digest& digest, Untagged untagged) {
+Result<> Importer::leave_or_take(ImportSource& source, const Repository& repository, const Digest& digest,
+                                 Untagged untagged) {
   if (untagged == Untagged::left) {
     ++report_.counts.untagged;
     return {};

@@ -1,11 +1,13 @@
 // Takes images over from a folder that another registry, or another tool, has written.
 //
-// Nothing is believed: an image is surveyed first (is all there that it needs, of the right size?), then each blob is hashed on its way in,
-// children go before parents, and a manifest is pushed as a client's would be. So what is damaged is left out, and every tag that there is
-// afterwards can be pulled whole. What the other registry would have answered 404 for is not there.
+// Nothing is believed: an image is surveyed first (is all there that it needs, of the right size?), then each
+// blob is hashed on its way in, children go before parents, and a manifest is pushed as a client's would be.
+// So what is damaged is left out, and every tag that there is afterwards can be pulled whole. What the other
+// registry would have answered 404 for is not there.
 //
-// An index of which a child is gone is not whole, so its tags are left out; those of its children that are whole are taken over all the same,
-// untagged: what pulls them by digest goes on for as long as untagged manifests stay.
+// An index of which a child is gone is not whole, so its tags are left out; those of its children that are
+// whole are taken over all the same, untagged: what pulls them by digest goes on for as long as untagged
+// manifests stay.
 //
 // May block; one thread.
 #pragma once
@@ -27,7 +29,8 @@ namespace breakwater::routes {
 class ImportSource {
  public:
   virtual ~ImportSource() = default;
-  virtual bool has(const store::Digest& digest) = 0;                             // its bytes may be damaged nevertheless
+  // Its bytes may be damaged nevertheless.
+  virtual bool has(const store::Digest& digest) = 0;
   virtual std::filesystem::path file_of(const store::Digest& digest) const = 0;  // where its bytes are
 };
 
@@ -39,15 +42,18 @@ class Importer {
 
   // An error ends the import: no room is left, or our own disk fails. What was taken over until then stays.
   //
-  // A tag that was set here later than `set_at` stays as it is; with Age::unknown, where `set_at` is only what a new tag gets, any that is here
-  // does. One that names `digest` here already stays too, and what is gone of its image is taken again.
+  // A tag that was set here later than `set_at` stays as it is; with Age::unknown, where `set_at` is only
+  // what a new tag gets, any that is here does. One that names `digest` here already stays too, and what is
+  // gone of its image is taken again.
   enum class Age { known, unknown };
-  [[nodiscard]] Result<> take_tag(ImportSource& source, const store::RepositoryKey& repository, const std::string& tag, const store::Digest& digest,
-                                  store::Time set_at, Age age);
-  // After the tags: of these manifests those that refer to one that is here, and with Untagged::taken the others too.
+  [[nodiscard]] Result<> take_tag(ImportSource& source, const store::RepositoryKey& repository,
+                                  const std::string& tag, const store::Digest& digest, store::Time set_at,
+                                  Age age);
+  // After the tags: of these manifests those that refer to one that is here, and with Untagged::taken the
+  // others too.
   enum class Untagged { left, taken };
-  [[nodiscard]] Result<> take_untagged(ImportSource& source, const store::RepositoryKey& repository, const std::vector<store::Digest>& digests,
-                                       Untagged untagged);
+  [[nodiscard]] Result<> take_untagged(ImportSource& source, const store::RepositoryKey& repository,
+                                       const std::vector<store::Digest>& digests, Untagged untagged);
   // Whether anything needed it: taken over, here already, or damaged.
   bool has_met(const store::Digest& digest) const { return met_.contains(digest); }
 
@@ -61,15 +67,20 @@ class Importer {
   Result<bool> is_here(const Repository& repository, const store::Digest& digest);
   Result<bool> is_whole_here(const Repository& repository, const store::Digest& digest);
   Result<bool> has_file(const store::Digest& digest);
-  Result<bool> set_tag(const Repository& repository, const std::string& tag, const store::Digest& digest, store::Time set_at);
-  Result<bool> move_tag(const Repository& repository, const std::string& tag, const store::Digest& digest, store::Time set_at);
+  Result<bool> set_tag(const Repository& repository, const std::string& tag, const store::Digest& digest,
+                       store::Time set_at);
+  Result<bool> move_tag(const Repository& repository, const std::string& tag, const store::Digest& digest,
+                        store::Time set_at);
   Result<bool> take(ImportSource& source, const Repository& repository, const store::Digest& digest);
   Result<bool> take_manifest(ImportSource& source, const Repository& repository, const store::Digest& digest);
   Result<bool> take_blob(ImportSource& source, const Repository& repository, const store::Digest& digest);
-  Result<> take_parts(ImportSource& source, const Repository& repository, const std::vector<store::Digest>& parts);
-  Result<std::vector<Referrer>> take_or_leave(ImportSource& source, const Repository& repository, const std::vector<store::Digest>& digests, Untagged untagged);
+  Result<> take_parts(ImportSource& source, const Repository& repository,
+                      const std::vector<store::Digest>& parts);
+  Result<std::vector<Referrer>> take_or_leave(ImportSource& source, const Repository& repository,
+                                              const std::vector<store::Digest>& digests, Untagged untagged);
   void count_taken();
-  Result<> leave_or_take(ImportSource& source, const Repository& repository, const store::Digest& digest, Untagged untagged);
+  Result<> leave_or_take(ImportSource& source, const Repository& repository, const store::Digest& digest,
+                         Untagged untagged);
 
   store::Store& store_;
   store::Disk& disk_;

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <span>
 
+#include "routes/oci/oci_path.h"
 #include "routes/transfer/foreign_folder.h"
 #include "routes/transfer/image_layout.h"
 #include "routes/transfer/importer.h"
-#include "routes/oci/oci_path.h"
 #include "routes/transfer/registry_folder.h"
 
 namespace breakwater::routes {
@@ -18,7 +18,10 @@ namespace {
 // One import.
 struct Work {
   Work(const ImportParts& the_parts, const ImportSettings& the_settings, ImportReport& the_report)
-      : parts(the_parts), settings(the_settings), report(the_report), importer(parts.store, parts.disk, parts.clock, report) {}
+      : parts(the_parts),
+        settings(the_settings),
+        report(the_report),
+        importer(parts.store, parts.disk, parts.clock, report) {}
 
   const ImportParts& parts;
   const ImportSettings& settings;
@@ -27,18 +30,24 @@ struct Work {
   WayDown way = {};           // to the layout
   uint64_t repositories = 0;  // found, of those that are wanted
 
-  bool is_wanted(const std::string& repository) const { return store::matches_any(std::span(&settings.repositories, 1), repository); }
-  void tell_unreadable(const std::string& where, const Error& error) const { report.damaged(Damage::unreadable, where, error.message); }
+  bool is_wanted(const std::string& repository) const {
+    return store::matches_any(std::span(&settings.repositories, 1), repository);
+  }
+  void tell_unreadable(const std::string& where, const Error& error) const {
+    report.damaged(Damage::unreadable, where, error.message);
+  }
   Importer::Untagged untagged_of(const std::string& repository) const {
-    return store::policy_of(settings.retention, repository).untagged_after ? Importer::Untagged::taken : Importer::Untagged::left;
+    return store::policy_of(settings.retention, repository).untagged_after ? Importer::Untagged::taken
+                                                                           : Importer::Untagged::left;
   }
 };
 
 // Whoever asks for what is not there has most likely mistyped.
 Result<> nothing_wanted(const Work& work, const std::string& what) {
   const bool is_any = work.settings.repositories == "*";
-  return failure(Error::Kind::not_found,
-                 "there is no " + what + (is_any ? "" : " called " + work.settings.repositories) + " below " + work.settings.from.string());
+  return failure(Error::Kind::not_found, "there is no " + what +
+                                             (is_any ? "" : " called " + work.settings.repositories) +
+                                             " below " + work.settings.from.string());
 }
 
 // --- docker-registry
@@ -61,7 +70,9 @@ Result<> import_tags(Work& work, const RegistryFolder& folder, const std::string
       work.report.damaged(Damage::missing_link, image, "nothing says what the tag names");
       work.report.skipped(image, "nothing says what it names");
       ++work.report.counts.tags_skipped;
-    } else if (auto taken = work.importer.take_tag(source, {work.settings.route, name}, tag.name, *tag.digest, tag.set_at, Importer::Age::known); !taken) {
+    } else if (auto taken = work.importer.take_tag(source, {work.settings.route, name}, tag.name, *tag.digest,
+                                                   tag.set_at, Importer::Age::known);
+               !taken) {
       return taken;
     }
   }
@@ -75,7 +86,8 @@ Result<> import_untagged(Work& work, const RegistryFolder& folder, const std::st
     if (link.is_there) {
       manifests.push_back(link.digest);
     } else if (!work.importer.has_met(link.digest)) {
-      work.report.damaged(Damage::missing_link, name + "@" + link.digest.text(), "a manifest without its link");
+      work.report.damaged(Damage::missing_link, name + "@" + link.digest.text(),
+                          "a manifest without its link");
     }
   }
   return work.importer.take_untagged(source, {work.settings.route, name}, manifests, work.untagged_of(name));
@@ -84,7 +96,8 @@ Result<> import_untagged(Work& work, const RegistryFolder& folder, const std::st
 // What no image needs, but ought not to be there as it is.
 void tell_of_leftovers(Work& work, const RegistryFolder& folder, const std::string& name) {
   for (const auto& link : list_of(work.report, name + "/_layers", folder.layers(name))) {
-    if (!link.is_there) work.report.damaged(Damage::missing_link, name + "@" + link.digest.text(), "a blob without its link");
+    if (!link.is_there)
+      work.report.damaged(Damage::missing_link, name + "@" + link.digest.text(), "a blob without its link");
   }
   const std::string uploads = name + "/_uploads/";
   for (const auto& id : list_of(work.report, uploads, folder.uploads(name))) {
@@ -109,10 +122,13 @@ void count_unnamed(Work& work, const RegistryFolder& folder) {
     if (work.importer.has_met(digest)) return;
     ++work.report.counts.blobs_unnamed;
     const auto found = work.parts.disk.stat_target(folder.file_of(digest));
-    if (!found) work.report.damaged(Damage::missing_blob, digest.text(), "its folder is there, its bytes are not");
-    if (found && found->size == 0 && digest != kNothing) work.report.damaged(Damage::empty_blob, digest.text(), "0 bytes");
+    if (!found)
+      work.report.damaged(Damage::missing_blob, digest.text(), "its folder is there, its bytes are not");
+    if (found && found->size == 0 && digest != kNothing)
+      work.report.damaged(Damage::empty_blob, digest.text(), "0 bytes");
   };
-  folder.each_blob(each, [&](const std::string& where, const Error& error) { work.tell_unreadable(where, error); });
+  folder.each_blob(each,
+                   [&](const std::string& where, const Error& error) { work.tell_unreadable(where, error); });
 }
 
 // --- layouts
@@ -122,7 +138,8 @@ bool has_its_size(Work& work, const ImageLayout& layout, const ImageLayout::Entr
   const auto found = work.parts.disk.stat_target(layout.file_of(entry.digest));
   if (!found || !entry.size || found->size == *entry.size) return true;
   const std::string sizes = std::to_string(found->size) + " of " + std::to_string(*entry.size) + " bytes";
-  work.report.damaged(found->size < *entry.size ? Damage::short_blob : Damage::corrupt_blob, entry.digest.text(), sizes);
+  work.report.damaged(found->size < *entry.size ? Damage::short_blob : Damage::corrupt_blob,
+                      entry.digest.text(), sizes);
   return false;
 }
 
@@ -140,9 +157,11 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
   }
   std::vector<Digest> untagged;
   for (const auto& entry : layout->entries()) {
-    if (!entry.name.empty() && !is_oci_tag(entry.name)) work.report.damaged(Damage::unreadable, name + ":" + entry.name, "no tag can have that name");
+    if (!entry.name.empty() && !is_oci_tag(entry.name))
+      work.report.damaged(Damage::unreadable, name + ":" + entry.name, "no tag can have that name");
     if (!has_its_size(work, *layout, entry)) {
-      work.report.skipped(name + (entry.name.empty() ? "@" + entry.digest.text() : ":" + entry.name), "index.json says another size of its manifest");
+      work.report.skipped(name + (entry.name.empty() ? "@" + entry.digest.text() : ":" + entry.name),
+                          "index.json says another size of its manifest");
       if (is_oci_tag(entry.name)) ++work.report.counts.tags_skipped;
       continue;
     }
@@ -150,7 +169,8 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
       untagged.push_back(entry.digest);
     } else {
       const auto age = entry.set_at ? Importer::Age::known : Importer::Age::unknown;
-      auto taken = work.importer.take_tag(*layout, repository, entry.name, entry.digest, entry.set_at.value_or(layout->modified()), age);
+      auto taken = work.importer.take_tag(*layout, repository, entry.name, entry.digest,
+                                          entry.set_at.value_or(layout->modified()), age);
       if (!taken) return taken;
     }
   }
@@ -158,13 +178,16 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
 }
 
 Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, const std::string& name) {
-  const bool is_wanted = !name.empty() && work.is_wanted(name) && ImageLayout::is_there(work.parts.disk, folder);
-  if (is_wanted && !is_oci_name(name)) work.report.damaged(Damage::unreadable, name, "no repository can have that name");
+  const bool is_wanted =
+      !name.empty() && work.is_wanted(name) && ImageLayout::is_there(work.parts.disk, folder);
+  if (is_wanted && !is_oci_name(name))
+    work.report.damaged(Damage::unreadable, name, "no repository can have that name");
   if (is_wanted && is_oci_name(name)) {
     ++work.repositories;
     if (auto taken = import_layout(work, folder, name); !taken) return taken;
   }
-  for (const std::string& entry : list_of(work.report, folder.string(), folders_in(work.parts.disk, folder))) {
+  for (const std::string& entry :
+       list_of(work.report, folder.string(), folders_in(work.parts.disk, folder))) {
     std::string below = name;
     below += (name.empty() ? "" : "/") + entry;
     if (below.size() > kNameBytesMax) continue;  // no repository's
@@ -184,7 +207,9 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
   const auto folder = RegistryFolder::find(parts.disk, settings.from);
   if (!folder) return failure(folder.error());
   Work work(parts, settings, report);
-  const auto unreadable = [&](const std::string& where, const Error& error) { work.tell_unreadable(where, error); };
+  const auto unreadable = [&](const std::string& where, const Error& error) {
+    work.tell_unreadable(where, error);
+  };
   for (const std::string& name : folder->repositories(unreadable)) {
     if (!work.is_wanted(name)) continue;
     ++work.repositories;
@@ -204,7 +229,8 @@ Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings
     if (auto taken = import_layouts_below(work, settings.from, ""); !taken) return taken;
     if (work.repositories == 0) return nothing_wanted(work, "image layout");
   } else if (!is_oci_name(settings.repositories)) {
-    return failure(Error::Kind::invalid, settings.from.string() + " is one image layout: say which repository it becomes");
+    return failure(Error::Kind::invalid,
+                   settings.from.string() + " is one image layout: say which repository it becomes");
   } else if (auto taken = import_layout(work, settings.from, settings.repositories); !taken) {
     return taken;
   }

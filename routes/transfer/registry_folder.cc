@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "routes/transfer/foreign_folder.h"
 #include "routes/oci/oci_path.h"
+#include "routes/transfer/foreign_folder.h"
 #include "routes/transfer/small_file.h"
 
 namespace breakwater::routes {
@@ -33,7 +33,10 @@ Result<RegistryFolder> RegistryFolder::find(store::Disk& disk, const std::filesy
     // One that is there and cannot be read is not looked for elsewhere.
     if (listed.error().kind != Error::Kind::not_found) return failure(listed.error());
   }
-  return failure(Error::Kind::not_found, from.string() + " is no data folder of a registry: there is no docker/registry/v2/repositories below it");
+  return failure(
+      Error::Kind::not_found,
+      from.string() +
+          " is no data folder of a registry: there is no docker/registry/v2/repositories below it");
 }
 
 struct RegistryFolder::Walk {
@@ -51,11 +54,13 @@ std::vector<std::string> RegistryFolder::repositories(const Unreadable& unreadab
 // Repositories may lie in one another: team and team/app.
 void RegistryFolder::add_repositories(const std::string& name, Walk& walk) const {
   const std::string where = name.empty() ? "repositories" : name;
-  if (auto entered = walk.way.enter(disk_, folder_of(name)); !entered) return walk.unreadable(where, entered.error());
+  if (auto entered = walk.way.enter(disk_, folder_of(name)); !entered)
+    return walk.unreadable(where, entered.error());
   const auto folders = folders_in(disk_, folder_of(name));
   if (!folders) walk.unreadable(where, folders.error());
   const std::vector<std::string> below = folders ? *folders : std::vector<std::string>();
-  const bool is_repository = std::any_of(below.begin(), below.end(), [](const std::string& one) { return one.starts_with('_'); });
+  const bool is_repository =
+      std::any_of(below.begin(), below.end(), [](const std::string& one) { return one.starts_with('_'); });
   if (is_repository && !name.empty()) walk.found.push_back(name);
   for (const std::string& folder : below) {
     if (folder.starts_with('_')) continue;
@@ -83,9 +88,12 @@ Result<std::vector<RegistryFolder::Link>> RegistryFolder::manifests(const std::s
   return links_in(folder_of(repository) / "_manifests" / "revisions");
 }
 
-Result<std::vector<RegistryFolder::Link>> RegistryFolder::layers(const std::string& repository) const { return links_in(folder_of(repository) / "_layers"); }
+Result<std::vector<RegistryFolder::Link>> RegistryFolder::layers(const std::string& repository) const {
+  return links_in(folder_of(repository) / "_layers");
+}
 
-Result<std::vector<RegistryFolder::Link>> RegistryFolder::links_in(const std::filesystem::path& folder) const {
+Result<std::vector<RegistryFolder::Link>> RegistryFolder::links_in(
+    const std::filesystem::path& folder) const {
   std::vector<Link> links;
   for (const std::string algorithm : {"sha256", "sha512"}) {
     const auto names = folders_in(disk_, folder / algorithm);
@@ -98,9 +106,12 @@ Result<std::vector<RegistryFolder::Link>> RegistryFolder::links_in(const std::fi
   return links;
 }
 
-Result<std::vector<std::string>> RegistryFolder::uploads(const std::string& repository) const { return folders_in(disk_, folder_of(repository) / "_uploads"); }
+Result<std::vector<std::string>> RegistryFolder::uploads(const std::string& repository) const {
+  return folders_in(disk_, folder_of(repository) / "_uploads");
+}
 
-void RegistryFolder::each_blob(const std::function<void(const Digest&)>& each, const Unreadable& unreadable) const {
+void RegistryFolder::each_blob(const std::function<void(const Digest&)>& each,
+                               const Unreadable& unreadable) const {
   const auto list = [&](const std::string& below) {
     auto names = folders_in(disk_, root_ / below);
     if (!names) unreadable(below, names.error());
@@ -122,7 +133,8 @@ void RegistryFolder::each_blob(const std::function<void(const Digest&)>& each, c
 bool RegistryFolder::has(const std::string& repository, const Digest& digest) const {
   const std::filesystem::path link = std::filesystem::path(algorithm_of(digest)) / digest.hex() / "link";
   const auto folder = folder_of(repository);
-  return read_link(folder / "_layers" / link) == digest || read_link(folder / "_manifests" / "revisions" / link) == digest;
+  return read_link(folder / "_layers" / link) == digest ||
+         read_link(folder / "_manifests" / "revisions" / link) == digest;
 }
 
 std::filesystem::path RegistryFolder::file_of(const Digest& digest) const {

@@ -1,13 +1,16 @@
 // A data folder as docker-registry (distribution, "registry:2") writes it, read only:
 //
 //   docker/registry/v2/blobs/sha256/ab/abcd…/data                                       the bytes
-//   docker/registry/v2/repositories/<name>/_layers/sha256/<hex>/link                    the repository may serve this blob
+//   docker/registry/v2/repositories/<name>/_layers/sha256/<hex>/link                    the repository may
+//   serve this blob
 //                                         /_manifests/revisions/sha256/<hex>/link       and this manifest
-//                                         /_manifests/tags/<tag>/current/link           the tag names this digest
-//                                         /_uploads/<id>/…                              a push that did not end
+//                                         /_manifests/tags/<tag>/current/link           the tag names this
+//                                         digest
+//                                         /_uploads/<id>/…                              a push that did not
+//                                         end
 //
-// What the disk does not give is an error, or told; what is not as above is left out, or told as what it is. Symbolic links are followed.
-// May block; any thread.
+// What the disk does not give is an error, or told; what is not as above is left out, or told as what it is.
+// Symbolic links are followed. May block; any thread.
 #pragma once
 
 #include <filesystem>
@@ -52,7 +55,9 @@ class RegistryFolder {
 
  private:
   RegistryFolder(store::Disk& disk, std::filesystem::path root) : disk_(disk), root_(std::move(root)) {}
-  std::filesystem::path folder_of(const std::string& repository) const { return root_ / "repositories" / repository; }
+  std::filesystem::path folder_of(const std::string& repository) const {
+    return root_ / "repositories" / repository;
+  }
   struct Walk;
   void add_repositories(const std::string& name, Walk& walk) const;
   Result<std::vector<Link>> links_in(const std::filesystem::path& folder) const;
@@ -65,9 +70,12 @@ class RegistryFolder {
 // One repository of it.
 class RegistryFolderSource final : public ImportSource {
  public:
-  RegistryFolderSource(const RegistryFolder& folder, std::string repository) : folder_(folder), repository_(std::move(repository)) {}
+  RegistryFolderSource(const RegistryFolder& folder, std::string repository)
+      : folder_(folder), repository_(std::move(repository)) {}
   bool has(const store::Digest& digest) override { return folder_.has(repository_, digest); }
-  std::filesystem::path file_of(const store::Digest& digest) const override { return folder_.file_of(digest); }
+  std::filesystem::path file_of(const store::Digest& digest) const override {
+    return folder_.file_of(digest);
+  }
 
  private:
   const RegistryFolder& folder_;

@@ -15,7 +15,9 @@ Result<std::string> read_small_file(store::Disk& disk, const std::filesystem::pa
     const auto got = disk.read(**file, filled, std::span<char>(text).subspan(filled));
     if (!got) return failure(got.error());
     filled += *got;
-    if (filled > bytes_max) return failure(Error::Kind::too_large, path.string() + " is longer than " + std::to_string(bytes_max) + " bytes");
+    if (filled > bytes_max)
+      return failure(Error::Kind::too_large,
+                     path.string() + " is longer than " + std::to_string(bytes_max) + " bytes");
     if (filled < text.size()) {
       text.resize(filled);
       return text;

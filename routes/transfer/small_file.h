@@ -1,4 +1,5 @@
-// A file that is read whole, or written whole under its name: manifests, links, an index. May block; any thread.
+// A file that is read whole, or written whole under its name: manifests, links, an index. May block; any
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +12,10 @@
 namespace breakwater::routes {
 
 // `too_large` if it holds more than `bytes_max`.
-[[nodiscard]] Result<std::string> read_small_file(store::Disk& disk, const std::filesystem::path& path, size_t bytes_max);
+[[nodiscard]] Result<std::string> read_small_file(store::Disk& disk, const std::filesystem::path& path,
+                                                  size_t bytes_max);
 // Replaces what is there, durably.
-[[nodiscard]] Result<> write_small_file(store::Disk& disk, const std::filesystem::path& path, std::string_view text);
+[[nodiscard]] Result<> write_small_file(store::Disk& disk, const std::filesystem::path& path,
+                                        std::string_view text);
 
 }  // namespace breakwater::routes

@@ -1,5 +1,5 @@
-// What time it is, for ages and expiries. Waiting is not its business: proxy::Loop has timers for that. Tests hand in a
-// FakeClock, so that every age is the test's choice.
+// What time it is, for ages and expiries. Waiting is not its business: proxy::Loop has timers for that. Tests
+// hand in a FakeClock, so that every age is the test's choice.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,9 @@ class Clock {
 
 class SystemClock final : public Clock {
  public:
-  Time now() const override { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
+  Time now() const override {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  }
 };
 
 }  // namespace breakwater::store

@@ -87,14 +87,17 @@ void Hasher::Free::operator()(void* context) const { EVP_MD_CTX_free(static_cast
 
 Hasher::Hasher(Algorithm algorithm) : algorithm_(algorithm), context_(EVP_MD_CTX_new()) {
   const EVP_MD* type = algorithm == Algorithm::sha256 ? EVP_sha256() : EVP_sha512();
-  if (!context_ || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), type, nullptr) != 1) throw std::bad_alloc();
+  if (!context_ || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), type, nullptr) != 1)
+    throw std::bad_alloc();
 }
 
 Hasher::~Hasher() = default;
 Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 
-void Hasher::update(std::span<const char> data) { EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), data.data(), data.size()); }
+void Hasher::update(std::span<const char> data) {
+  EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), data.data(), data.size());
+}
 
 Digest Hasher::finish() {
   std::array<uint8_t, EVP_MAX_MD_SIZE> bytes{};

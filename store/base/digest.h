@@ -1,5 +1,6 @@
-// A Digest names content by its hash: `sha256:` and 64, or `sha512:` and 128, lower-case hex digits (OCI image
-// specification, "Digests"). It is a value: compared, copied, hashed and printed. A Hasher computes one piece by piece.
+// A Digest names content by its hash: `sha256:` and 64, or `sha512:` and 128, lower-case hex digits (OCI
+// image specification, "Digests"). It is a value: compared, copied, hashed and printed. A Hasher computes one
+// piece by piece.
 #pragma once
 
 #include <array>

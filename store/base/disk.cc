@@ -30,7 +30,8 @@ Error::Kind kind_of(int error) {
 }
 
 tl::unexpected<Error> failed(const char* what, const Path& path, int error) {
-  return failure(kind_of(error), std::string(what) + " " + path.string() + ": " + std::generic_category().message(error));
+  return failure(kind_of(error),
+                 std::string(what) + " " + path.string() + ": " + std::generic_category().message(error));
 }
 
 Result<SharedFile> open_file(const Path& path, int flags) {
@@ -59,7 +60,8 @@ DirectoryEntry entry_of(DIR& folder, const dirent& entry) {
 }
 
 FileStat facts_of(const struct stat& found) {
-  const auto modified = std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec);
+  const auto modified =
+      std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec);
   return {static_cast<uint64_t>(found.st_size),
           static_cast<uint64_t>(found.st_blocks) * 512,
           Time(std::chrono::duration_cast<std::chrono::milliseconds>(modified)),
@@ -87,7 +89,8 @@ class PosixDisk final : public Disk {
   Result<size_t> read(const File& file, uint64_t offset, std::span<char> into) override {
     size_t done = 0;
     while (done < into.size()) {
-      const ssize_t got = ::pread(file.fd(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+      const ssize_t got =
+          ::pread(file.fd(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return failed("read", file.path(), errno);
       if (got == 0) break;
@@ -114,8 +117,8 @@ class PosixDisk final : public Disk {
   }
 
   bool resident(const File& file, uint64_t offset, uint64_t length) override {
-    // The kernel reads a file ahead in runs of pages: when the end of a piece is there, so is what lies before it, but for rare
-    // reclaim, which costs one short wait.
+    // The kernel reads a file ahead in runs of pages: when the end of a piece is there, so is what lies
+    // before it, but for rare reclaim, which costs one short wait.
     return length == 0 || byte_is_resident(file.fd(), offset + length - 1);
   }
 
@@ -139,7 +142,8 @@ class PosixDisk final : public Disk {
 
   bool is_whole(const File& file, uint64_t size) override {
     struct stat found {};
-    return ::fstat(file.fd(), &found) == 0 && found.st_nlink > 0 && static_cast<uint64_t>(found.st_size) == size;
+    return ::fstat(file.fd(), &found) == 0 && found.st_nlink > 0 &&
+           static_cast<uint64_t>(found.st_size) == size;
   }
 
   Result<FileStat> stat(const Path& path) override {
@@ -164,7 +168,8 @@ class PosixDisk final : public Disk {
     const int code = errno;
     Error error = failed("link", from, code).value();
     if (code == EEXIST) error.kind = Error::Kind::conflict;
-    if (code == EXDEV || code == EPERM || code == EACCES || code == EMLINK || code == EOPNOTSUPP) error.kind = Error::Kind::invalid;
+    if (code == EXDEV || code == EPERM || code == EACCES || code == EMLINK || code == EOPNOTSUPP)
+      error.kind = Error::Kind::invalid;
     return failure(std::move(error));
   }
 
@@ -199,7 +204,8 @@ class PosixDisk final : public Disk {
   Result<DiskSpace> space(const Path& path) override {
     struct statvfs found {};
     if (::statvfs(path.c_str(), &found) != 0) return failed("ask for the free space of", path, errno);
-    return DiskSpace{static_cast<uint64_t>(found.f_blocks) * found.f_frsize, static_cast<uint64_t>(found.f_bavail) * found.f_frsize};
+    return DiskSpace{static_cast<uint64_t>(found.f_blocks) * found.f_frsize,
+                     static_cast<uint64_t>(found.f_bavail) * found.f_frsize};
   }
 };
 

@@ -1,8 +1,10 @@
-// The dozen file operations that the store uses, behind one interface, so that a FaultyDisk can cut, fail, slow down or
-// forget what was not synced at each of them. Every call may block and may be made from any thread.
+// The dozen file operations that the store uses, behind one interface, so that a FaultyDisk can cut, fail,
+// slow down or forget what was not synced at each of them. Every call may block and may be made from any
+// thread.
 //
-// A File is an open descriptor. It is shared by all who still read it (the loop's sendfile, a worker that reads ahead,
-// the store's table of open blobs) and closed by the last; its file may have been removed meanwhile.
+// A File is an open descriptor. It is shared by all who still read it (the loop's sendfile, a worker that
+// reads ahead, the store's table of open blobs) and closed by the last; its file may have been removed
+// meanwhile.
 //
 // Errors: `not_found` for ENOENT, `full` for ENOSPC and EDQUOT, else `internal`; the message names the path.
 #pragma once
@@ -20,6 +22,9 @@
 
 namespace breakwater::store {
 
+// What a file of `size` bytes takes of the disk: whole blocks of 4 KiB.
+constexpr uint64_t on_disk(uint64_t size) { return (size + 4095) / 4096 * 4096; }
+
 class File {
  public:
   File(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
@@ -28,7 +33,8 @@ class File {
   File& operator=(const File&) = delete;
 
   int fd() const { return fd_; }
-  const std::filesystem::path& path() const { return path_; }  // where it was opened; it may have moved since
+  // Where it was opened; it may have moved since.
+  const std::filesystem::path& path() const { return path_; }
 
  private:
   int fd_;
@@ -60,8 +66,9 @@ class Disk {
  public:
   virtual ~Disk() = default;
 
-  [[nodiscard]] virtual Result<SharedFile> open(const std::filesystem::path& path) = 0;              // to read
-  [[nodiscard]] virtual Result<SharedFile> open_for_writing(const std::filesystem::path& path) = 0;  // made if absent
+  [[nodiscard]] virtual Result<SharedFile> open(const std::filesystem::path& path) = 0;  // to read
+  [[nodiscard]] virtual Result<SharedFile> open_for_writing(
+      const std::filesystem::path& path) = 0;  // made if absent
 
   // Everything or an error; a short write is continued.
   [[nodiscard]] virtual Result<> write(const File& file, uint64_t offset, std::span<const char> data) = 0;
@@ -71,8 +78,8 @@ class Disk {
   [[nodiscard]] virtual Result<> sync(const File& file) = 0;  // fdatasync
   [[nodiscard]] virtual Result<> sync_directory(const std::filesystem::path& path) = 0;
 
-  // Whether these bytes can be read without waiting for the device. It does not block, so the loop may ask. A file system that
-  // cannot tell answers false.
+  // Whether these bytes can be read without waiting for the device. It does not block, so the loop may ask. A
+  // file system that cannot tell answers false.
   virtual bool resident(const File& file, uint64_t offset, uint64_t length) = 0;
   // Makes them resident; blocks until they are.
   [[nodiscard]] virtual Result<> read_ahead(const File& file, uint64_t offset, uint64_t length) = 0;
@@ -84,10 +91,13 @@ class Disk {
   [[nodiscard]] virtual Result<FileStat> stat(const std::filesystem::path& path) = 0;
   // Of what a symbolic link leads to. We make no such links: this is for folders that others have written.
   [[nodiscard]] virtual Result<FileStat> stat_target(const std::filesystem::path& path) = 0;
-  [[nodiscard]] virtual Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
-  // A second name for a file. `conflict` if there is one of that name, `invalid` if this file cannot have one there: another file system.
+  [[nodiscard]] virtual Result<> rename(const std::filesystem::path& from,
+                                        const std::filesystem::path& to) = 0;
+  // A second name for a file. `conflict` if there is one of that name, `invalid` if this file cannot have one
+  // there: another file system.
   [[nodiscard]] virtual Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
-  [[nodiscard]] virtual Result<> remove(const std::filesystem::path& path) = 0;  // a file; `not_found` if absent
+  [[nodiscard]] virtual Result<> remove(
+      const std::filesystem::path& path) = 0;  // a file; `not_found` if absent
   [[nodiscard]] virtual Result<> make_directories(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<DiskSpace> space(const std::filesystem::path& path) = 0;

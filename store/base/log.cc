@@ -36,14 +36,16 @@ void append_quoted(std::string& line, std::string_view value) {
 
 // key=value, quoted where a reader could not tell where the value ends.
 void append_bare(std::string& line, std::string_view value) {
-  bool bare = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return is_plain(c) && c != '='; });
+  bool bare = !value.empty() &&
+              std::all_of(value.begin(), value.end(), [](char c) { return is_plain(c) && c != '='; });
   if (bare)
     line += value;
   else
     append_quoted(line, value);
 }
 
-void append_value(std::string& line, const std::variant<std::string_view, int64_t, double>& value, Format format) {
+void append_value(std::string& line, const std::variant<std::string_view, int64_t, double>& value,
+                  Format format) {
   if (const auto* text = std::get_if<std::string_view>(&value)) {
     format == Format::json ? append_quoted(line, *text) : append_bare(line, *text);
   } else if (const auto* whole = std::get_if<int64_t>(&value)) {
@@ -87,12 +89,14 @@ spdlog::level::level_enum level_of(Log::Level level) {
 }
 
 std::unique_ptr<spdlog::formatter> formatter_of(Format format) {
-  const char* pattern = format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
+  const char* pattern = format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
+                                               : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
   return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc);
 }
 
-// Where lines gather for a moment, to go out together with one write by a thread of its own: a wake-up and a write for each line would
-// cost more than serving a small reply. Bounded: when stderr falls behind, what has gathered is dropped and counted.
+// Where lines gather for a moment, to go out together with one write by a thread of its own: a wake-up and a
+// write for each line would cost more than serving a small reply. Bounded: when stderr falls behind, what has
+// gathered is dropped and counted.
 class GatheringSink final : public spdlog::sinks::sink {
  public:
   GatheringSink() : writer_([this] { write_gathered(); }) {}
@@ -117,7 +121,9 @@ class GatheringSink final : public spdlog::sinks::sink {
     lines_.append(line_.data(), line_.size());
   }
   void flush() override {}
-  void set_pattern(const std::string& pattern) override { set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern)); }
+  void set_pattern(const std::string& pattern) override {
+    set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern));
+  }
   void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
     std::lock_guard lock(mutex_);
     formatter_ = std::move(formatter);
@@ -163,7 +169,9 @@ class GatheringSink final : public spdlog::sinks::sink {
 class SpdlogLog final : public Log {
  public:
   SpdlogLog(Level least, Format format)
-      : format_(format), sink_(std::make_shared<GatheringSink>()), logger_(std::make_shared<spdlog::logger>("breakwater", sink_)) {
+      : format_(format),
+        sink_(std::make_shared<GatheringSink>()),
+        logger_(std::make_shared<spdlog::logger>("breakwater", sink_)) {
     logger_->set_formatter(formatter_of(format));
     logger_->set_level(level_of(least));
   }
@@ -178,7 +186,9 @@ class SpdlogLog final : public Log {
   }
 
  private:
-  void hand_over(Level level, const std::string& line) { logger_->log(level_of(level), spdlog::string_view_t(line)); }
+  void hand_over(Level level, const std::string& line) {
+    logger_->log(level_of(level), spdlog::string_view_t(line));
+  }
 
   Format format_;
   std::shared_ptr<GatheringSink> sink_;
@@ -203,9 +213,12 @@ std::optional<Format> format_named(std::string_view name) {
 
 Result<std::unique_ptr<Log>> make_log(const LogSettings& settings) {
   auto level = level_named(settings.level);
-  if (!level) return failure(Error::Kind::invalid, "log level \"" + settings.level + "\" is none of debug, info, warning, error");
+  if (!level)
+    return failure(Error::Kind::invalid,
+                   "log level \"" + settings.level + "\" is none of debug, info, warning, error");
   auto format = format_named(settings.format);
-  if (!format) return failure(Error::Kind::invalid, "log format \"" + settings.format + "\" is neither text nor json");
+  if (!format)
+    return failure(Error::Kind::invalid, "log format \"" + settings.format + "\" is neither text nor json");
   return std::make_unique<SpdlogLog>(*level, *format);
 }
 

@@ -1,5 +1,6 @@
-// Where events are told to the operator: one line each, an event name and named fields. Never blocks its caller: lines
-// gather for some milliseconds and are written together by a thread of their own; when that falls behind the oldest are dropped and counted.
+// Where events are told to the operator: one line each, an event name and named fields. Never blocks its
+// caller: lines gather for some milliseconds and are written together by a thread of their own; when that
+// falls behind the oldest are dropped and counted.
 //
 // What must never be in a line: secrets, tokens, the query of a redirect's or a presigned URL.
 #pragma once
@@ -32,10 +33,18 @@ class Log {
   virtual ~Log() = default;
   virtual void write(Level level, std::string_view event, std::span<const Field> fields) = 0;
 
-  void info(std::string_view event, std::initializer_list<Field> fields) { write(Level::info, event, {fields.begin(), fields.size()}); }
-  void warning(std::string_view event, std::initializer_list<Field> fields) { write(Level::warning, event, {fields.begin(), fields.size()}); }
-  void error(std::string_view event, std::initializer_list<Field> fields) { write(Level::error, event, {fields.begin(), fields.size()}); }
-  void debug(std::string_view event, std::initializer_list<Field> fields) { write(Level::debug, event, {fields.begin(), fields.size()}); }
+  void info(std::string_view event, std::initializer_list<Field> fields) {
+    write(Level::info, event, {fields.begin(), fields.size()});
+  }
+  void warning(std::string_view event, std::initializer_list<Field> fields) {
+    write(Level::warning, event, {fields.begin(), fields.size()});
+  }
+  void error(std::string_view event, std::initializer_list<Field> fields) {
+    write(Level::error, event, {fields.begin(), fields.size()});
+  }
+  void debug(std::string_view event, std::initializer_list<Field> fields) {
+    write(Level::debug, event, {fields.begin(), fields.size()});
+  }
 };
 
 // To stderr. `invalid` for a level or format that is none.

@@ -1,7 +1,9 @@
-// What can go wrong, in one vocabulary. Every layer returns these; only routes/oci/oci_error.cc turns them into HTTP.
+// What can go wrong, in one vocabulary. Every layer returns these; only routes/oci/oci_error.cc turns them
+// into HTTP.
 //
-// A kind says what the caller can do about the failure; the message says what was attempted, on what. It is written for
-// the log and for the operator and is never parsed. It must not hold a secret or the query of a presigned URL.
+// A kind says what the caller can do about the failure; the message says what was attempted, on what. It is
+// written for the log and for the operator and is never parsed. It must not hold a secret or the query of a
+// presigned URL.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +24,8 @@ struct Error {
     full,         // no room left after eviction, or the disk says ENOSPC
     invalid,      // the caller asked for something malformed
     too_large,    // the caller sent more than is accepted
-    conflict,     // it is legal, but not in this state (an upload out of order, a delete of something alive)
+    // It is legal, but not in this state (an upload out of order, a delete of something alive).
+    conflict,
     would_block,  // the answer is not in memory: ask again from a worker
     internal,     // our fault, or the disk's
   };
@@ -34,7 +37,9 @@ struct Error {
 template <class T = void>
 using Result = tl::expected<T, Error>;
 
-inline tl::unexpected<Error> failure(Error::Kind kind, std::string message) { return tl::unexpected<Error>(Error{kind, std::move(message), 0}); }
+inline tl::unexpected<Error> failure(Error::Kind kind, std::string message) {
+  return tl::unexpected<Error>(Error{kind, std::move(message), 0});
+}
 inline tl::unexpected<Error> failure(Error error) { return tl::unexpected<Error>(std::move(error)); }
 
 }  // namespace breakwater

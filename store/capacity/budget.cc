@@ -8,7 +8,9 @@ namespace breakwater::store {
 namespace {
 
 // Whether `more` goes in on top of `taken`; written so that no sum can overflow.
-bool fits(uint64_t taken, uint64_t more, uint64_t bytes_max) { return taken <= bytes_max && more <= bytes_max - taken; }
+bool fits(uint64_t taken, uint64_t more, uint64_t bytes_max) {
+  return taken <= bytes_max && more <= bytes_max - taken;
+}
 
 uint64_t missing(uint64_t taken, uint64_t more, uint64_t bytes_max) {
   if (fits(taken, more, bytes_max)) return 0;
@@ -17,9 +19,11 @@ uint64_t missing(uint64_t taken, uint64_t more, uint64_t bytes_max) {
   return over + (more - std::min(more, room));
 }
 
-tl::unexpected<Error> reached(const std::string& bound, uint64_t bytes_max, uint64_t stored, uint64_t reserved, uint64_t asked) {
-  return failure(Error::Kind::full, bound + " of " + std::to_string(bytes_max) + " bytes is reached: " + std::to_string(stored) + " stored, " +
-                                        std::to_string(reserved) + " reserved, " + std::to_string(asked) + " asked for");
+tl::unexpected<Error> reached(const std::string& bound, uint64_t bytes_max, uint64_t stored,
+                              uint64_t reserved, uint64_t asked) {
+  return failure(Error::Kind::full, bound + " of " + std::to_string(bytes_max) + " bytes is reached: " +
+                                        std::to_string(stored) + " stored, " + std::to_string(reserved) +
+                                        " reserved, " + std::to_string(asked) + " asked for");
 }
 
 // An account that were wrong would, were it to wrap, refuse every byte from then on.
@@ -36,7 +40,9 @@ bool countable(uint64_t size) { return size <= UINT64_MAX - 4095; }
 // --- Reservation
 
 Reservation::Reservation(Reservation&& other) noexcept
-    : budget_(std::exchange(other.budget_, nullptr)), route_(std::move(other.route_)), held_(std::exchange(other.held_, 0)) {}
+    : budget_(std::exchange(other.budget_, nullptr)),
+      route_(std::move(other.route_)),
+      held_(std::exchange(other.held_, 0)) {}
 
 Reservation& Reservation::operator=(Reservation&& other) noexcept {
   if (this == &other) return *this;
@@ -53,7 +59,8 @@ Reservation::~Reservation() {
 
 Result<> Reservation::grow(uint64_t size) {
   if (!budget_) return failure(Error::Kind::internal, "an empty reservation cannot grow");
-  if (!countable(size)) return failure(Error::Kind::full, "no store has room for " + std::to_string(size) + " bytes");
+  if (!countable(size))
+    return failure(Error::Kind::full, "no store has room for " + std::to_string(size) + " bytes");
   const uint64_t wanted = on_disk(size);
   if (wanted <= held_) return {};
   if (auto taken = budget_->take(route_, wanted - held_); !taken) return taken;
@@ -174,7 +181,8 @@ Result<> Budget::check_route(const std::string& route, uint64_t bytes) const {
 
 Result<> Budget::check_whole(uint64_t bytes) const {
   if (fits(whole_taken(), bytes, whole_bound())) return {};
-  const char* bound = disk_bound_ < whole_.bytes_max ? "what the file system has room for" : "the bound of the store";
+  const char* bound =
+      disk_bound_ < whole_.bytes_max ? "what the file system has room for" : "the bound of the store";
   return reached(bound, whole_bound(), whole_.stored + overhead_, whole_.reserved, bytes);
 }
 

@@ -1,13 +1,13 @@
-// Who may take how many bytes. Bytes are reserved before they are received, so that no bound is passed at any instant,
-// not even by many at once; a Reservation gives back what was not committed when it ends.
+// Who may take how many bytes. Bytes are reserved before they are received, so that no bound is passed at any
+// instant, not even by many at once; a Reservation gives back what was not committed when it ends.
 //
 //   reserve() --grow()--> … --commit()--> stored bytes  --release()--> free
 //        `-- ~Reservation(): free
 //
-// Each route and the whole store have a bound. Sizes are counted as the disk does, in whole blocks: see on_disk().
-// The catalog's own files count towards the whole, as last measured (set_overhead), and what the file system has left is a bound
-// of the whole too (set_disk_bound). May be called from any thread; never blocks for longer than a mutex. Reservations must end
-// before the Budget does.
+// Each route and the whole store have a bound. Sizes are counted as the disk does, in whole blocks: see
+// on_disk(). The catalog's own files count towards the whole, as last measured (set_overhead), and what the
+// file system has left is a bound of the whole too (set_disk_bound). May be called from any thread; never
+// blocks for longer than a mutex. Reservations must end before the Budget does.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,10 @@
 #include <mutex>
 #include <string>
 
+#include "store/base/disk.h"
 #include "store/base/result.h"
 
 namespace breakwater::store {
-
-// What a file of `size` bytes takes of the disk: whole blocks of 4 KiB.
-constexpr uint64_t on_disk(uint64_t size) { return (size + 4095) / 4096 * 4096; }
 
 class Budget;
 
@@ -32,7 +30,8 @@ class Reservation {
   Reservation& operator=(Reservation&& other) noexcept;
   ~Reservation();
 
-  // Makes the reservation at least `size` bytes (of content; rounded to blocks). `full` if there is no room: what was held stays held.
+  // Makes the reservation at least `size` bytes (of content; rounded to blocks). `full` if there is no room:
+  // what was held stays held.
   [[nodiscard]] Result<> grow(uint64_t size);
   // `size` bytes of content are stored now; what was reserved beyond is given back.
   void commit(uint64_t size);
@@ -58,7 +57,8 @@ class Budget {
   // `full` names the bound that is reached and how full it is.
   [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
 
-  // For recovery: bytes that are on the disk already, whatever the bound says. And for eviction: bytes that are there no more.
+  // For recovery: bytes that are on the disk already, whatever the bound says. And for eviction: bytes that
+  // are there no more.
   void add_stored(const std::string& route, uint64_t size);
   void release(const std::string& route, uint64_t size);
   void set_overhead(uint64_t bytes);
@@ -68,8 +68,8 @@ class Budget {
   // What all our files together may take before the file system is full, whatever the configured bound says.
   void set_disk_bound(uint64_t bytes_max);
 
-  // Turns `size` bytes that are stored on account of `from` into a reservation of `to`: a partial is being received again. `full` if
-  // they do not fit into the bound of `to`; nothing has changed then.
+  // Turns `size` bytes that are stored on account of `from` into a reservation of `to`: a partial is being
+  // received again. `full` if they do not fit into the bound of `to`; nothing has changed then.
   [[nodiscard]] Result<Reservation> reclaim(const std::string& from, const std::string& to, uint64_t size);
 
   struct Use {
@@ -82,7 +82,8 @@ class Budget {
   Use of(const std::string& route) const;
   std::map<std::string, Use> routes() const;
 
-  // How many bytes must go from `route` (first) and from the whole (second) before `size` more fit; 0 and 0 if they fit now.
+  // How many bytes must go from `route` (first) and from the whole (second) before `size` more fit; 0 and 0
+  // if they fit now.
   struct Shortage {
     uint64_t route = 0;
     uint64_t whole = 0;

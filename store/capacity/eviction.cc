@@ -13,14 +13,16 @@ std::vector<size_t> in_order_of_leaving(std::span<const EvictionCandidate> candi
   std::vector<size_t> order(candidates.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return std::tie(candidates[a].kind, candidates[a].used_at) < std::tie(candidates[b].kind, candidates[b].used_at);
+    return std::tie(candidates[a].kind, candidates[a].used_at) <
+           std::tie(candidates[b].kind, candidates[b].used_at);
   });
   return order;
 }
 
 }  // namespace
 
-std::vector<size_t> choose_evictions(std::span<const EvictionCandidate> candidates, const std::string& route, Budget::Shortage needed) {
+std::vector<size_t> choose_evictions(std::span<const EvictionCandidate> candidates, const std::string& route,
+                                     Budget::Shortage needed) {
   const std::vector<size_t> order = in_order_of_leaving(candidates);
   std::vector<size_t> chosen;
   std::vector<bool> taken(candidates.size());

@@ -1,8 +1,10 @@
-// Which stored things go when room is needed: a pure decision over sizes, ages and pins. It deletes nothing; Store does.
+// Which stored things go when room is needed: a pure decision over sizes, ages and pins. It deletes nothing;
+// Store does.
 //
-// First to go are partials that nobody receives, then blobs, last manifests, because a manifest is small and without it the blobs it
-// names are of no use; within each kind the least recently used first. Nothing that is pinned goes. It is all or nothing: when what may go
-// does not make enough room, nothing goes, for an emptied cache would help nobody.
+// First to go are partials that nobody receives, then blobs, last manifests, because a manifest is small and
+// without it the blobs it names are of no use; within each kind the least recently used first. Nothing that
+// is pinned goes. It is all or nothing: when what may go does not make enough room, nothing goes, for an
+// emptied cache would help nobody.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "store/capacity/budget.h"
 #include "store/base/clock.h"
+#include "store/capacity/budget.h"
 
 namespace breakwater::store {
 
@@ -25,8 +27,9 @@ struct EvictionCandidate {
   bool pinned = false;  // read, or needed by a route that is no mirror
 };
 
-// The indices of what goes, in order, so that `needed.route` bytes leave `route` and `needed.whole` bytes leave the store; empty if that
-// cannot be done (or if nothing is needed).
-std::vector<size_t> choose_evictions(std::span<const EvictionCandidate> candidates, const std::string& route, Budget::Shortage needed);
+// The indices of what goes, in order, so that `needed.route` bytes leave `route` and `needed.whole` bytes
+// leave the store; empty if that cannot be done (or if nothing is needed).
+std::vector<size_t> choose_evictions(std::span<const EvictionCandidate> candidates, const std::string& route,
+                                     Budget::Shortage needed);
 
 }  // namespace breakwater::store

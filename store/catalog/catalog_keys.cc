@@ -43,28 +43,54 @@ class Key {
 
 std::string repository_prefix(const std::string& route) { return Key('m').name(route).take(); }
 std::string tag_prefix(const RepositoryKey& r) { return Key('t').repository(r).take(); }
-std::string tag_key(const RepositoryKey& r, const std::string& tag) { return Key('t').repository(r).raw(tag).take(); }
-std::string tag_of_prefix(const RepositoryKey& r, const Digest& d) { return Key('T').repository(r).digest(d).take(); }
-std::string tag_of_key(const RepositoryKey& r, const Digest& d, const std::string& tag) { return Key('T').repository(r).digest(d).raw(tag).take(); }
+std::string tag_key(const RepositoryKey& r, const std::string& tag) {
+  return Key('t').repository(r).raw(tag).take();
+}
+std::string tag_of_prefix(const RepositoryKey& r, const Digest& d) {
+  return Key('T').repository(r).digest(d).take();
+}
+std::string tag_of_key(const RepositoryKey& r, const Digest& d, const std::string& tag) {
+  return Key('T').repository(r).digest(d).raw(tag).take();
+}
 std::string manifest_prefix(const RepositoryKey& r) { return Key('m').repository(r).take(); }
-std::string manifest_key(const RepositoryKey& r, const Digest& d) { return Key('m').repository(r).digest(d).take(); }
+std::string manifest_key(const RepositoryKey& r, const Digest& d) {
+  return Key('m').repository(r).digest(d).take();
+}
 std::string manifest_of_prefix(const Digest& d) { return Key('M').digest(d).take(); }
-std::string manifest_of_key(const Digest& d, const RepositoryKey& r) { return Key('M').digest(d).repository(r).take(); }
+std::string manifest_of_key(const Digest& d, const RepositoryKey& r) {
+  return Key('M').digest(d).repository(r).take();
+}
 std::string edge_prefix(const Digest& child) { return Key('e').digest(child).take(); }
-std::string edge_prefix(const Digest& child, const RepositoryKey& r) { return Key('e').digest(child).repository(r).take(); }
-std::string edge_key(const Digest& child, const RepositoryKey& r, const Digest& parent) { return Key('e').digest(child).repository(r).digest(parent).take(); }
-std::string child_prefix(const RepositoryKey& r, const Digest& parent) { return Key('E').repository(r).digest(parent).take(); }
-std::string child_key(const RepositoryKey& r, const Digest& parent, const Digest& child) { return Key('E').repository(r).digest(parent).digest(child).take(); }
-std::string referrer_prefix(const RepositoryKey& r, const Digest& subject) { return Key('r').repository(r).digest(subject).take(); }
-std::string referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d) { return Key('r').repository(r).digest(subject).digest(d).take(); }
+std::string edge_prefix(const Digest& child, const RepositoryKey& r) {
+  return Key('e').digest(child).repository(r).take();
+}
+std::string edge_key(const Digest& child, const RepositoryKey& r, const Digest& parent) {
+  return Key('e').digest(child).repository(r).digest(parent).take();
+}
+std::string child_prefix(const RepositoryKey& r, const Digest& parent) {
+  return Key('E').repository(r).digest(parent).take();
+}
+std::string child_key(const RepositoryKey& r, const Digest& parent, const Digest& child) {
+  return Key('E').repository(r).digest(parent).digest(child).take();
+}
+std::string referrer_prefix(const RepositoryKey& r, const Digest& subject) {
+  return Key('r').repository(r).digest(subject).take();
+}
+std::string referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d) {
+  return Key('r').repository(r).digest(subject).digest(d).take();
+}
 std::string link_prefix(const Digest& blob) { return Key('l').digest(blob).take(); }
-std::string link_key(const Digest& blob, const RepositoryKey& r) { return Key('l').digest(blob).repository(r).take(); }
+std::string link_key(const Digest& blob, const RepositoryKey& r) {
+  return Key('l').digest(blob).repository(r).take();
+}
 std::string upload_key(const std::string& id) { return Key('u').raw(id).take(); }
 std::string blob_key(const Digest& d) { return Key('b').digest(d).take(); }
 std::string use_prefix(const std::string& route) { return Key('o').name(route).take(); }
 std::string look_key(Time due, const Digest& d) { return Key('q').time(due).digest(d).take(); }
 std::string lease_key(const Digest& d) { return Key('L').digest(d).take(); }
-std::string use_key(const Digest& d, const BlobRecord& record) { return Key('o').name(record.route).time(record.used_at).digest(d).take(); }
+std::string use_key(const Digest& d, const BlobRecord& record) {
+  return Key('o').name(record.route).time(record.used_at).digest(d).take();
+}
 
 std::string KeyReader::name() {
   const size_t end = rest_.find('\0');
@@ -81,7 +107,8 @@ RepositoryKey KeyReader::repository() {
 
 Time KeyReader::time() {
   uint64_t count = 0;
-  for (size_t i = 0; i < std::min<size_t>(8, rest_.size()); ++i) count = count << 8 | static_cast<uint8_t>(rest_[i]);
+  for (size_t i = 0; i < std::min<size_t>(8, rest_.size()); ++i)
+    count = count << 8 | static_cast<uint8_t>(rest_[i]);
   skip(8);
   return Time(Time::duration(static_cast<int64_t>(count)));
 }

@@ -1,5 +1,6 @@
-// The keys under which the catalog keeps its records: a letter, then the parts. A name ends with a NUL, which no name holds and which sorts
-// before every byte that one does, so that keys are in byte order of the names. A digest says its own length. `*_prefix` are what a scan begins with.
+// The keys under which the catalog keeps its records: a letter, then the parts. A name ends with a NUL, which
+// no name holds and which sorts before every byte that one does, so that keys are in byte order of the names.
+// A digest says its own length. `*_prefix` are what a scan begins with.
 //
 //   t route repository tag             T route repository digest tag   (t, by digest)
 //   m route repository digest          M digest route repository       (m, by digest)
@@ -63,7 +64,9 @@ std::string use_key(const Digest& d, const BlobRecord& record);
 class KeyReader {
  public:
   // Behind the first `skip` bytes, a prefix.
-  KeyReader(std::string_view key, size_t skip) : rest_(key) { rest_.remove_prefix(std::min(skip, rest_.size())); }
+  KeyReader(std::string_view key, size_t skip) : rest_(key) {
+    rest_.remove_prefix(std::min(skip, rest_.size()));
+  }
 
   bool failed() const { return failed_; }
   std::string name();

@@ -18,24 +18,30 @@
 namespace breakwater::store {
 namespace {
 
-// How long a database that was opened anew, or could not be, is left alone while the disk has no more room than it had then.
+// How long a database that was opened anew, or could not be, is left alone while the disk has no more room
+// than it had then.
 constexpr auto kMendingPause = std::chrono::seconds(2);
 
-// Of the keys that begin with a digest, the part up to its end: a scan for one digest opens no block of a table whose filter knows that it is not there.
+// Of the keys that begin with a digest, the part up to its end: a scan for one digest opens no block of a
+// table whose filter knows that it is not there.
 class DigestPrefix final : public rocksdb::SliceTransform {
  public:
   const char* Name() const override { return "breakwater.digest"; }
   bool InDomain(const rocksdb::Slice& key) const override {
-    return key.size() >= 2 && std::string_view("Mel").find(key[0]) != std::string_view::npos && key.size() >= size_of(key);
+    return key.size() >= 2 && std::string_view("Mel").find(key[0]) != std::string_view::npos &&
+           key.size() >= size_of(key);
   }
   rocksdb::Slice Transform(const rocksdb::Slice& key) const override { return {key.data(), size_of(key)}; }
 
  private:
-  static size_t size_of(const rocksdb::Slice& key) { return 2 + (key[1] == static_cast<char>(Algorithm::sha512) ? 64 : 32); }
+  static size_t size_of(const rocksdb::Slice& key) {
+    return 2 + (key[1] == static_cast<char>(Algorithm::sha512) ? 64 : 32);
+  }
 };
 
-// RocksDB's warnings and errors, in our log. A file of its own would be one more that a full disk breaks: Debian's RocksDB, built with its
-// assertions, ends the process at the next line behind one that could not be written.
+// RocksDB's warnings and errors, in our log. A file of its own would be one more that a full disk breaks:
+// Debian's RocksDB, built with its assertions, ends the process at the next line behind one that could not be
+// written.
 class RocksdbLog final : public rocksdb::Logger {
  public:
   explicit RocksdbLog(Log* log) : rocksdb::Logger(rocksdb::WARN_LEVEL), log_(log) {}
@@ -78,12 +84,14 @@ rocksdb::Options options_for(uint64_t cache_bytes, Log* log) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.prefix_extractor = std::make_shared<DigestPrefix>();
   // Memtables are charged to the block cache, so that one figure bounds both.
-  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(2 * kMemtableBytes, table.block_cache);
+  options.write_buffer_manager =
+      std::make_shared<rocksdb::WriteBufferManager>(2 * kMemtableBytes, table.block_cache);
   options.write_buffer_size = kMemtableBytes;
   options.max_total_wal_size = 4 * kMemtableBytes;
   options.target_file_size_base = 8U << 20;
   options.max_bytes_for_level_base = 16U << 20;
-  options.max_compaction_bytes = 32U << 20;       // what a compaction takes twice while it runs: see Store::measure()
+  // What a compaction takes twice while it runs: see Store::measure().
+  options.max_compaction_bytes = 32U << 20;
   options.compression = rocksdb::kNoCompression;  // what is big in it are hashes
   options.max_background_jobs = 2;
   options.max_open_files = -1;  // a table that is not open cannot answer from memory
@@ -115,7 +123,8 @@ rocksdb::ReadOptions reading(Reach reach) {
 
 // --- opening
 
-Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& path, uint64_t cache_bytes, Log* log) {
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& path, uint64_t cache_bytes,
+                                                 Log* log) {
   std::error_code ignored;  // whatever is wrong with the folder, RocksDB says it
   std::filesystem::create_directories(path, ignored);
   std::unique_ptr<Database> database(new Database(path, cache_bytes, log));
@@ -128,14 +137,16 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& pa
   return database;
 }
 
-Result<std::unique_ptr<Database>> Database::open_to_read(const std::filesystem::path& path, uint64_t cache_bytes) {
+Result<std::unique_ptr<Database>> Database::open_to_read(const std::filesystem::path& path,
+                                                         uint64_t cache_bytes) {
   std::unique_ptr<Database> database(new Database(path, cache_bytes, nullptr));
   if (auto opened = database->open_to_read(); !opened) return failure(opened.error());
   return database;
 }
 
 Database::~Database() {
-  // Not closed by its destructor alone, because that would hide an error; there is nobody to tell, but the log file has it.
+  // Not closed by its destructor alone, because that would hide an error; there is nobody to tell, but the
+  // log file has it.
   if (db_) (void)db_->Close();
 }
 
@@ -159,7 +170,8 @@ Result<> Database::open_to_read() {
 
 // --- using
 
-// The database stays as it is while this is held. Not held if somebody is about to open it anew and nobody must wait for that.
+// The database stays as it is while this is held. Not held if somebody is about to open it anew and nobody
+// must wait for that.
 std::shared_lock<std::shared_mutex> Database::use(Reach reach) const {
   if (reach == Reach::memory) return {replacing_, std::try_to_lock};
   return std::shared_lock(replacing_);
@@ -223,14 +235,16 @@ uint64_t Database::disk_bytes() const {
 
 // --- mending
 
-// Whether it can be written again. `known`: how often it had been mended when the caller found that it could not, because of `cause`.
+// Whether it can be written again. `known`: how often it had been mended when the caller found that it could
+// not, because of `cause`.
 bool Database::mend(uint64_t known, const rocksdb::Status& cause) {
   const std::lock_guard alone(mending_);
   if (mended_ != known) return true;
   // What else may be wrong with a disk is not mended by closing what can be read still.
   if (!cause.IsNoSpace()) return resume();
   is_broken_ = true;
-  if (room_now() <= room_when_tried_ && std::chrono::steady_clock::now() - tried_at_ < kMendingPause) return false;
+  if (room_now() <= room_when_tried_ && std::chrono::steady_clock::now() - tried_at_ < kMendingPause)
+    return false;
   const bool is_open = open_anew();
   note_try();
   if (!is_open) return false;

@@ -1,8 +1,10 @@
-// The RocksDB below the catalog: keys and values, whatever they mean. It belongs to catalog.cc; all calls from any thread.
+// The RocksDB below the catalog: keys and values, whatever they mean. It belongs to catalog.cc; all calls
+// from any thread.
 //
-// A full disk leaves RocksDB closed for writes, and sometimes with a log that could not be written: to write to that once more, or to sync it,
-// ends the process, where RocksDB was built with its assertions, as Debian's is. Then it is opened anew, or to be read until there is room. Not
-// by DB::Resume(): that waits for compactions, of which one may want more room than there will be.
+// A full disk leaves RocksDB closed for writes, and sometimes with a log that could not be written: to write
+// to that once more, or to sync it, ends the process, where RocksDB was built with its assertions, as
+// Debian's is. Then it is opened anew, or to be read until there is room. Not by DB::Resume(): that waits for
+// compactions, of which one may want more room than there will be.
 //
 // What a scan calls must not come back here: it holds the database as it is meanwhile.
 #pragma once
@@ -28,18 +30,20 @@
 #include <utility>
 #include <vector>
 
-#include "store/catalog/catalog.h"
 #include "store/base/log.h"
-#include "store/catalog/records.h"
 #include "store/base/result.h"
+#include "store/catalog/catalog.h"
+#include "store/catalog/records.h"
 
 namespace breakwater::store {
 
 class Database {
  public:
   // As Catalog::open() and Catalog::open_to_read().
-  [[nodiscard]] static Result<std::unique_ptr<Database>> open(const std::filesystem::path& path, uint64_t cache_bytes, Log* log);
-  [[nodiscard]] static Result<std::unique_ptr<Database>> open_to_read(const std::filesystem::path& path, uint64_t cache_bytes);
+  [[nodiscard]] static Result<std::unique_ptr<Database>> open(const std::filesystem::path& path,
+                                                              uint64_t cache_bytes, Log* log);
+  [[nodiscard]] static Result<std::unique_ptr<Database>> open_to_read(const std::filesystem::path& path,
+                                                                      uint64_t cache_bytes);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -49,9 +53,11 @@ class Database {
   [[nodiscard]] Result<std::optional<Record>> get(const std::string& key, Reach reach) const;
   [[nodiscard]] Result<bool> has(const std::string& key) const;
 
-  // Calls `each(key, value)` for the keys that begin with `prefix`, from `from` on, until it returns false. `each` may fail.
+  // Calls `each(key, value)` for the keys that begin with `prefix`, from `from` on, until it returns false.
+  // `each` may fail.
   template <class Each>
-  [[nodiscard]] Result<> scan(const std::string& prefix, const std::string& from, Reach reach, Each each) const;
+  [[nodiscard]] Result<> scan(const std::string& prefix, const std::string& from, Reach reach,
+                              Each each) const;
   template <class Each>
   [[nodiscard]] Result<> scan(const std::string& prefix, Each each) const {
     return scan(prefix, prefix, Reach::disk, each);
@@ -59,10 +65,11 @@ class Database {
   // The same, but `next(key)` says from which key to go on: an empty one ends it.
   template <class Next>
   [[nodiscard]] Result<> leap(const std::string& prefix, std::string from, Next next) const;
-  // Rows behind `position`, at most `limit`, of those whose keys begin with `prefix`. `parse(key, value)` makes a row.
+  // Rows behind `position`, at most `limit`, of those whose keys begin with `prefix`. `parse(key, value)`
+  // makes a row.
   template <class Row, class Parse>
-  [[nodiscard]] Result<std::vector<Row>> walk(const std::string& prefix, std::string& position, size_t limit, const Catalog::Malformed& malformed,
-                                              Parse parse) const;
+  [[nodiscard]] Result<std::vector<Row>> walk(const std::string& prefix, std::string& position, size_t limit,
+                                              const Catalog::Malformed& malformed, Parse parse) const;
 
   // --- writing
   [[nodiscard]] Result<> apply(rocksdb::WriteBatch& batch, Durability durability);
@@ -73,7 +80,8 @@ class Database {
   [[nodiscard]] uint64_t disk_bytes() const;
 
  private:
-  Database(std::filesystem::path path, uint64_t cache_bytes, Log* log) : path_(std::move(path)), cache_bytes_(cache_bytes), log_(log) {}
+  Database(std::filesystem::path path, uint64_t cache_bytes, Log* log)
+      : path_(std::move(path)), cache_bytes_(cache_bytes), log_(log) {}
 
   Result<> open_to_write();
   Result<> open_to_read();
@@ -114,8 +122,10 @@ Result<std::optional<Record>> Database::get(const std::string& key, Reach reach)
   const auto status = db_->Get(reading(reach), db_->DefaultColumnFamily(), key, &value);
   if (status.IsNotFound()) return std::nullopt;
   if (!status.ok()) return failure(error_of(status, "read the catalog"));
-  // RocksDB 7.8 answers OK and no bytes, rather than Incomplete, where the table's reader is not in memory. No record is empty.
-  if (reach == Reach::memory && value.empty()) return failure(Error::Kind::would_block, "read the catalog: its table is not open");
+  // RocksDB 7.8 answers OK and no bytes, rather than Incomplete, where the table's reader is not in memory.
+  // No record is empty.
+  if (reach == Reach::memory && value.empty())
+    return failure(Error::Kind::would_block, "read the catalog: its table is not open");
   auto record = decode<Record>(view(value));
   if (!record) return failure(record.error());
   return *std::move(record);
@@ -150,8 +160,8 @@ Result<> Database::leap(const std::string& prefix, std::string from, Next next) 
 }
 
 template <class Row, class Parse>
-Result<std::vector<Row>> Database::walk(const std::string& prefix, std::string& position, size_t limit, const Catalog::Malformed& malformed,
-                                        Parse parse) const {
+Result<std::vector<Row>> Database::walk(const std::string& prefix, std::string& position, size_t limit,
+                                        const Catalog::Malformed& malformed, Parse parse) const {
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   options.total_order_seek = true;  // it goes on in the middle, past one digest to the next

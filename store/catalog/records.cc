@@ -40,8 +40,8 @@ class Encoder {
 
 // --- reading
 
-// Reads the fields in the order in which they were written. The first malformed one makes everything behind it malformed
-// too, so that a record is checked once, at its end.
+// Reads the fields in the order in which they were written. The first malformed one makes everything behind
+// it malformed too, so that a record is checked once, at its end.
 class Decoder {
  public:
   explicit Decoder(std::string_view bytes) : rest_(bytes) {
@@ -121,26 +121,41 @@ class Decoder {
 
 template <class Record>
 Result<Record> checked(const Decoder& decoder, Record record, const char* name) {
-  if (decoder.failed()) return failure(Error::Kind::corrupt, std::string("a malformed ") + name + " record in the catalog");
+  if (decoder.failed())
+    return failure(Error::Kind::corrupt, std::string("a malformed ") + name + " record in the catalog");
   return record;
 }
 
 }  // namespace
 
 std::string encode(const TagRecord& record) {
-  return Encoder().digest(record.digest).text(record.media_type).time(record.set_at).time(record.checked_at).time(record.pulled_at).take();
+  return Encoder()
+      .digest(record.digest)
+      .text(record.media_type)
+      .time(record.set_at)
+      .time(record.checked_at)
+      .time(record.pulled_at)
+      .take();
 }
 
 std::string encode(const ManifestRecord& record) {
   Encoder encoder;
   encoder.text(record.media_type).number(record.size).flag(record.subject.has_value());
   if (record.subject) encoder.digest(*record.subject);
-  return encoder.text(record.artifact_type).time(record.pushed_at).time(record.pulled_at).time(record.kept_until).take();
+  return encoder.text(record.artifact_type)
+      .time(record.pushed_at)
+      .time(record.pulled_at)
+      .time(record.kept_until)
+      .take();
 }
 
-std::string encode(const EdgeRecord& record) { return Encoder().text(record.media_type).number(record.size).flag(record.is_manifest).take(); }
+std::string encode(const EdgeRecord& record) {
+  return Encoder().text(record.media_type).number(record.size).flag(record.is_manifest).take();
+}
 
-std::string encode(const ReferrerRecord& record) { return Encoder().text(record.descriptor).text(record.artifact_type).take(); }
+std::string encode(const ReferrerRecord& record) {
+  return Encoder().text(record.descriptor).text(record.artifact_type).take();
+}
 
 std::string encode(const LinkRecord& record) { return Encoder().time(record.used_at).take(); }
 
@@ -154,11 +169,17 @@ std::string encode(const UploadRecord& record) {
       .take();
 }
 
-std::string encode(const BlobRecord& record) { return Encoder().number(record.size).text(record.route).time(record.stored_at).time(record.used_at).take(); }
+std::string encode(const BlobRecord& record) {
+  return Encoder().number(record.size).text(record.route).time(record.stored_at).time(record.used_at).take();
+}
 
-std::string encode(const LeaseRecord& record) { return Encoder().time(record.told).time(record.delivered).number(record.deliveries).take(); }
+std::string encode(const LeaseRecord& record) {
+  return Encoder().time(record.told).time(record.delivered).number(record.deliveries).take();
+}
 
-std::string encode(const ScrubRecord& record) { return Encoder().time(record.passed_at).text(record.position).take(); }
+std::string encode(const ScrubRecord& record) {
+  return Encoder().time(record.passed_at).text(record.position).take();
+}
 
 // The initialisers below run in the order in which they are written, which is the order of the fields.
 

@@ -1,14 +1,17 @@
-// What the catalog remembers, as values, and how a value is written: a version byte, then the fields in order. Fields are only ever
-// added at the end; a reader ignores bytes behind the fields it knows and takes defaults for those that an older writer did not have.
-// decode() takes bytes from the disk: anything malformed is `corrupt`, never a crash.
+// What the catalog remembers, as values, and how a value is written: a version byte, then the fields in
+// order. Fields are only ever added at the end; a reader ignores bytes behind the fields it knows and takes
+// defaults for those that an older writer did not have. decode() takes bytes from the disk: anything
+// malformed is `corrupt`, never a crash.
 //
-// Times are milliseconds since the epoch (store::Time). Names: route "dockerhub", repository "library/alpine".
+// Times are milliseconds since the epoch (store::Time). Names: route "dockerhub", repository
+// "library/alpine".
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/base/clock.h"
 #include "store/base/digest.h"
@@ -42,7 +45,8 @@ struct ManifestRecord {
   Time kept_until{};  // as untagged_after promised when it was last left without a tag
 };
 
-// edge: child digest, route, repository, parent digest. The parent needs the child, and this is what it says of it.
+// edge: child digest, route, repository, parent digest. The parent needs the child, and this is what it says
+// of it.
 struct EdgeRecord {
   std::string media_type;
   uint64_t size = 0;         // of the child
@@ -83,6 +87,16 @@ struct LeaseRecord {
   Time delivered{};
   uint64_t deliveries = 0;
   Time until() const { return told > delivered ? told : delivered; }
+};
+
+// What a clean stop saves for the next start.
+struct NamedLease {
+  Digest digest;
+  LeaseRecord record;
+};
+struct SavedLeases {
+  Time others_until;  // what has no lease here, and was there, is leased until then
+  std::vector<NamedLease> leases;
 };
 
 // The one of the scrub.

@@ -4,8 +4,6 @@
 #include <cassert>
 #include <utility>
 
-#include "store/capacity/budget.h"
-
 namespace breakwater::store {
 namespace {
 
@@ -43,8 +41,8 @@ Result<> BlobWriter::append(std::span<const char> data) {
   assert(is_partial_ && !verified_);
   if (auto caught_up = catch_up(UINT64_MAX); !caught_up) return failure(caught_up.error());
   if (auto wrote = blobs_.disk_.write(*file_, written_, data); !wrote) {
-    // What did arrive is cut off again, so that the file takes no more than what is counted. If that fails too, the next append
-    // overwrites it.
+    // What did arrive is cut off again, so that the file takes no more than what is counted. If that fails
+    // too, the next append overwrites it.
     (void)blobs_.disk_.truncate(*file_, written_);
     return wrote;
   }
@@ -72,11 +70,13 @@ Result<> BlobWriter::verify(const Digest& digest) {
     hasher = Hasher(digest.algorithm());
     const auto hashed = hash_file(hasher, 0, written_);
     if (!hashed) return failure(hashed.error());
-    if (*hashed != written_) return failure(Error::Kind::corrupt, "the partial " + id_ + " has become shorter");
+    if (*hashed != written_)
+      return failure(Error::Kind::corrupt, "the partial " + id_ + " has become shorter");
   }
   const Digest found = hasher.finish();
   if (found != digest) {
-    return failure(Error::Kind::corrupt, "content of " + std::to_string(written_) + " bytes is " + found.text() + ", not " + digest.text());
+    return failure(Error::Kind::corrupt, "content of " + std::to_string(written_) + " bytes is " +
+                                             found.text() + ", not " + digest.text());
   }
   verified_ = digest;
   return {};
@@ -86,7 +86,8 @@ Result<> BlobWriter::sync() {
   assert(verified_);
   if (synced_) return {};
   // The kernel tells of lost pages once: a second sync would succeed without them.
-  if (sync_failed_) return failure(Error::Kind::internal, "the partial " + id_ + " could not be synced, so it is of no use");
+  if (sync_failed_)
+    return failure(Error::Kind::internal, "the partial " + id_ + " could not be synced, so it is of no use");
   auto synced = blobs_.disk_.sync(*file_);
   (synced ? synced_ : sync_failed_) = true;
   return synced;
@@ -142,7 +143,8 @@ void BlobWriter::leave_incoming() {
 
 // --- Blobs
 
-Blobs::Blobs(Disk& disk, std::filesystem::path root, size_t open_files_max) : disk_(disk), root_(std::move(root)), open_files_max_(open_files_max) {}
+Blobs::Blobs(Disk& disk, std::filesystem::path root, size_t open_files_max)
+    : disk_(disk), root_(std::move(root)), open_files_max_(open_files_max) {}
 
 Result<> Blobs::prepare() {
   for (const char* folder : {"blobs/sha256", "blobs/sha512", "incoming", "trash"}) {
@@ -190,8 +192,8 @@ Result<Blob> Blobs::open_file(const Digest& digest, uint64_t size) {
   if (!found) return failure(found.error());
   if (found->size != size) {
     (void)remove(digest);
-    return failure(Error::Kind::corrupt,
-                   "blob " + digest.text() + " had " + std::to_string(found->size) + " of " + std::to_string(size) + " bytes and is removed");
+    return failure(Error::Kind::corrupt, "blob " + digest.text() + " had " + std::to_string(found->size) +
+                                             " of " + std::to_string(size) + " bytes and is removed");
   }
   auto file = disk_.open(path);
   if (!file) return failure(file.error());
@@ -202,7 +204,8 @@ Result<std::unique_ptr<BlobWriter>> Blobs::receive(const std::string& id, Algori
   assert(!id.empty() && id[0] != '.' && id.find('/') == std::string::npos);
   {
     const std::lock_guard lock(mutex_);
-    if (!receiving_.insert(id).second) return failure(Error::Kind::conflict, id + " is being received already");
+    if (!receiving_.insert(id).second)
+      return failure(Error::Kind::conflict, id + " is being received already");
   }
   auto file = disk_.open_for_writing(path_of_partial(id));
   const auto found = file ? disk_.stat(path_of_partial(id)) : failure(file.error());
@@ -316,7 +319,11 @@ Result<std::vector<Blobs::Partial>> Blobs::partials() {
 Result<> Blobs::remove_partial(const std::string& id) { return disk_.remove(path_of_partial(id)); }
 
 uint64_t Blobs::directory_bytes() {
-  std::vector<std::filesystem::path> folders = {root_,          root_ / "blobs", root_ / "blobs" / "sha256", root_ / "blobs" / "sha512", root_ / "incoming",
+  std::vector<std::filesystem::path> folders = {root_,
+                                                root_ / "blobs",
+                                                root_ / "blobs" / "sha256",
+                                                root_ / "blobs" / "sha512",
+                                                root_ / "incoming",
                                                 root_ / "trash"};
   {
     const std::lock_guard lock(mutex_);
@@ -329,7 +336,9 @@ uint64_t Blobs::directory_bytes() {
   return bytes;
 }
 
-std::filesystem::path Blobs::path_of(const Digest& digest) const { return root_ / "blobs" / name_of(digest.algorithm()) / folder_of(digest) / digest.hex(); }
+std::filesystem::path Blobs::path_of(const Digest& digest) const {
+  return root_ / "blobs" / name_of(digest.algorithm()) / folder_of(digest) / digest.hex();
+}
 
 std::filesystem::path Blobs::path_of_partial(const std::string& id) const { return root_ / "incoming" / id; }
 
@@ -368,8 +377,8 @@ Result<> Blobs::make_directory_of(const Digest& digest) {
   return {};
 }
 
-// --- the table of open blobs. Files leave it through return values, because closing a removed file can take the disk a while
-// and must not happen under the mutex that the loop takes.
+// --- the table of open blobs. Files leave it through return values, because closing a removed file can take
+// the disk a while and must not happen under the mutex that the loop takes.
 
 uint64_t Blobs::removals() const {
   const std::lock_guard lock(mutex_);

@@ -1,18 +1,21 @@
-// Content-addressed files: one immutable file per digest. A blob exists if and only if its file exists under its digest.
+// Content-addressed files: one immutable file per digest. A blob exists if and only if its file exists under
+// its digest.
 //
-//   absent -- receive() --> incoming -- verify() --> verified -- [sync()] commit() --> stored -- remove() --> absent
-//                           append(), file()                                          open() -- trash() --> trash -- remove_trashed() --> absent
+//   absent -- receive() --> incoming -- verify() --> verified -- [sync()] commit() --> stored -- remove() -->
+//   absent
+//                           append(), file()                                          open() -- trash() -->
+//                           trash -- remove_trashed() --> absent
 //                                                                                            `- restore() <-'
-//                           ~BlobWriter(): the partial file stays and receive() resumes it, also after a restart
-//                           discard(): absent
+//                           ~BlobWriter(): the partial file stays and receive() resumes it, also after a
+//                           restart discard(): absent
 //
-// A Blob is an open file: it stays readable until its last copy is gone, even if remove() runs meanwhile; what somebody
-// reads is pinned, and trash_if_unread() leaves it alone. The trash is for whoever holds a lock: to rename a file takes no time, to free
-// its bytes may. Files that were opened stay open for a while (the most recently used few
-// hundred), so that a hot blob costs no path look-up.
+// A Blob is an open file: it stays readable until its last copy is gone, even if remove() runs meanwhile;
+// what somebody reads is pinned, and trash_if_unread() leaves it alone. The trash is for whoever holds a
+// lock: to rename a file takes no time, to free its bytes may. Files that were opened stay open for a while
+// (the most recently used few hundred), so that a hot blob costs no path look-up.
 //
-// Everything here may block unless it says otherwise: the loop gives it to proxy::Workers. All of Blobs may be called from any
-// thread; a BlobWriter from one thread at a time, and it must end before its Blobs does.
+// Everything here may block unless it says otherwise: the loop gives it to proxy::Workers. All of Blobs may
+// be called from any thread; a BlobWriter from one thread at a time, and it must end before its Blobs does.
 #pragma once
 
 #include <atomic>
@@ -46,7 +49,8 @@ class BlobWriter {
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
 
-  // Hashes what a partial file held when it was opened, some bytes at a time; true when that is done. append() and verify() do what is left of it.
+  // Hashes what a partial file held when it was opened, some bytes at a time; true when that is done.
+  // append() and verify() do what is left of it.
   [[nodiscard]] Result<bool> catch_up(uint64_t bytes_max);
   // After an error nothing of `data` counts as written, and the same piece may be appended again.
   [[nodiscard]] Result<> append(std::span<const char> data);
@@ -59,11 +63,12 @@ class BlobWriter {
   // Whether the partial file is there: neither committed nor discarded.
   bool is_partial() const { return is_partial_; }
 
-  // Ends the hash. `corrupt` if the content is not `digest`; nothing but discard() is legal then. A digest of another algorithm than
-  // receive() was told costs reading the file once more.
+  // Ends the hash. `corrupt` if the content is not `digest`; nothing but discard() is legal then. A digest of
+  // another algorithm than receive() was told costs reading the file once more.
   [[nodiscard]] Result<> verify(const Digest& digest);
   const std::optional<Digest>& verified() const { return verified_; }
-  // After verify(): makes the content durable. commit() does it too; whoever commits under a lock calls this before taking it.
+  // After verify(): makes the content durable. commit() does it too; whoever commits under a lock calls this
+  // before taking it.
   [[nodiscard]] Result<> sync();
   // After verify(): sync, rename into place, sync the directory. Returns the stored blob.
   [[nodiscard]] Result<Blob> commit();
@@ -71,8 +76,8 @@ class BlobWriter {
   void discard();
   // Whether a sync failed: what the file holds is then not known, and commit() fails for ever.
   bool is_lost() const { return sync_failed_; }
-  // Takes what was written out of receiving_bytes(), at most once: its bytes are about to be counted as stored. Nothing may be appended
-  // after that. Else the destructor does it.
+  // Takes what was written out of receiving_bytes(), at most once: its bytes are about to be counted as
+  // stored. Nothing may be appended after that. Else the destructor does it.
   void leave_account();
 
  private:
@@ -105,11 +110,12 @@ class Blobs {
 
   // An already open blob whose file is there and whole still, or nothing: never blocks.
   std::optional<Blob> open_if_warm(const Digest& digest);
-  // `not_found` if absent. `corrupt` if the file has not `size` bytes: it is then removed, because a short blob is no blob.
+  // `not_found` if absent. `corrupt` if the file has not `size` bytes: it is then removed, because a short
+  // blob is no blob.
   [[nodiscard]] Result<Blob> open(const Digest& digest, uint64_t size);
 
-  // Begins to receive into incoming/<id>, or goes on where a partial of that id ended: what is there is hashed again, by catch_up().
-  // One writer per id at a time: `conflict` for a second one.
+  // Begins to receive into incoming/<id>, or goes on where a partial of that id ended: what is there is
+  // hashed again, by catch_up(). One writer per id at a time: `conflict` for a second one.
   [[nodiscard]] Result<std::unique_ptr<BlobWriter>> receive(const std::string& id, Algorithm algorithm);
 
   // Removes the file; readers keep what they have open. `not_found` if absent.
@@ -132,8 +138,8 @@ class Blobs {
   // What the folders themselves take of the disk.
   uint64_t directory_bytes();
 
-  // For recovery. Names that are no digest are left alone and not listed. Blobs are listed folder by folder, in the order of their digests:
-  // those whose digest begins with `first`.
+  // For recovery. Names that are no digest are left alone and not listed. Blobs are listed folder by folder,
+  // in the order of their digests: those whose digest begins with `first`.
   [[nodiscard]] Result<std::vector<Digest>> list(Algorithm algorithm, uint8_t first);
   [[nodiscard]] Result<FileStat> stat(const Digest& digest);
   [[nodiscard]] Result<FileStat> stat_trashed(const Digest& digest);

@@ -13,10 +13,13 @@ namespace breakwater::store {
 Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::filesystem::path& data) {
   const auto path = data / "lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-  if (fd < 0) return failure(Error::Kind::internal, "open " + path.string() + ": " + std::generic_category().message(errno));
+  if (fd < 0)
+    return failure(Error::Kind::internal,
+                   "open " + path.string() + ": " + std::generic_category().message(errno));
   auto lock = std::make_unique<FolderLock>(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    return failure(Error::Kind::conflict, "another process serves " + data.string() + " (its lock file is held)");
+    return failure(Error::Kind::conflict,
+                   "another process serves " + data.string() + " (its lock file is held)");
   }
   return lock;
 }

@@ -1,5 +1,5 @@
-// The folder is one process's: two would delete each other's files. Held from take() to the end of the process at the latest, however
-// that ends.
+// The folder is one process's: two would delete each other's files. Held from take() to the end of the
+// process at the latest, however that ends.
 #pragma once
 
 #include <filesystem>

@@ -23,7 +23,8 @@ void Leases::Lease::deliver(const RepositoryKey& repository) {
 void Leases::Lease::fulfil(const RepositoryKey& repository) {
   uint64_t known = 0;
   for (const auto& [to, times] : delivered_to) known += times;
-  const auto mine = std::find_if(delivered_to.begin(), delivered_to.end(), [&](const auto& one) { return one.first == repository; });
+  const auto mine = std::find_if(delivered_to.begin(), delivered_to.end(),
+                                 [&](const auto& one) { return one.first == repository; });
   if (mine == delivered_to.end() && deliveries <= known) return;  // each was another's
   if (mine != delivered_to.end() && --mine->second == 0) delivered_to.erase(mine);
   if (--deliveries == 0) delivered = {};

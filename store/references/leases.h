@@ -1,11 +1,13 @@
-// What clients have been told exists, and until when they may rely on it. The collector asks here before it removes anything:
+// What clients have been told exists, and until when they may rely on it. The collector asks here before it
+// removes anything:
 //
 //   take() ... its time passes            begin_removal() --> being removed --> end_removal()
 //     `-- until then begin_removal() is refused     `-- until then take() is refused
 //
-// So the one who tells and the one who removes never cross: whoever comes second knows. They are in memory; a clean stop saves them for the
-// next start. After any other those of the process before are not known, so nothing that was there before may be removed until one lease has
-// passed. May be called from any thread; never blocks.
+// So the one who tells and the one who removes never cross: whoever comes second knows. They are in memory; a
+// clean stop saves them for the next start. After any other those of the process before are not known, so
+// nothing that was there before may be removed until one lease has passed. May be called from any thread;
+// never blocks.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +24,10 @@
 
 namespace breakwater::store {
 
-struct NamedLease {
-  Digest digest;
-  LeaseRecord record;
-};
-struct SavedLeases {
-  Time others_until;  // what has no lease here, and was there, is leased until then
-  std::vector<NamedLease> leases;
-};
-
 class Leases {
  public:
-  Leases(const Clock& clock, Time::duration length) : clock_(clock), length_(length), others_until_(clock.now() + length) {}
+  Leases(const Clock& clock, Time::duration length)
+      : clock_(clock), length_(length), others_until_(clock.now() + length) {}
 
   // Before anything is asked. What was saved is all that the process before had granted.
   void resume(const SavedLeases& saved);
@@ -41,15 +35,20 @@ class Leases {
   SavedLeases saved() const;
 
   enum class Kind {
-    told,      // a HEAD of a digest, a manifest that was read: for the whole length
-    glance,    // a HEAD of a tag: its GET follows at once, or it was a push that looked at what it is about to replace
-    delivered  // an upload or a mount: for the whole length, or until a manifest has come to that repository that needs it, one for each: see fulfil()
+    told,  // a HEAD of a digest, a manifest that was read: for the whole length
+    // A HEAD of a tag: its GET follows at once, or it was a push that looked at what it is about to.
+    glance,
+    // replace
+    // An upload or a mount: for the whole length, or until a manifest has come to that repository.
+    delivered
+    // that needs it, one for each: see fulfil()
   };
   static constexpr Time::duration kGlance = std::chrono::seconds(5);
 
   // Names one take(), to undo it.
   using Ticket = uint64_t;
-  // Empty while it is being removed: wait for that, and look again whether it is there. `repository` is where it was delivered to.
+  // Empty while it is being removed: wait for that, and look again whether it is there. `repository` is where
+  // it was delivered to.
   std::optional<Ticket> take(const Digest& digest, Kind kind, const RepositoryKey& repository = {});
   // Nobody was told after all. Nothing happens if it was taken again meanwhile.
   void undo(const Digest& digest, Ticket ticket);
@@ -68,7 +67,8 @@ class Leases {
   [[nodiscard]] bool begin_removal(const Digest& digest);
   void end_removal(const Digest& digest);
 
-  // Forgets some of the leases that have passed, in steps that the loop does not feel: for every now and then.
+  // Forgets some of the leases that have passed, in steps that the loop does not feel: for every now and
+  // then.
   void prune();
   size_t size() const;
 
@@ -77,7 +77,8 @@ class Leases {
     void deliver(const RepositoryKey& repository);
     void fulfil(const RepositoryKey& repository);
 
-    std::vector<std::pair<RepositoryKey, uint64_t>> delivered_to;  // how often; of those from before a restart it is not known
+    std::vector<std::pair<RepositoryKey, uint64_t>>
+        delivered_to;  // how often; of those from before a restart it is not known
     Ticket ticket = 0;
     bool is_first = false;  // there was none when it was taken last
   };

@@ -22,28 +22,37 @@ bool lets_any_go(const RetentionPolicy& policy) { return policy.keep_last || pol
 }  // namespace
 
 bool matches_any(std::span<const std::string> patterns, const std::string& name) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+  });
 }
 
 const RetentionPolicy& policy_of(std::span<const RetentionPolicy> policies, const std::string& repository) {
   static const RetentionPolicy kKeepsAll;
-  const auto found =
-      std::find_if(policies.begin(), policies.end(), [&](const RetentionPolicy& policy) { return matches_any(policy.repositories, repository); });
+  const auto found = std::find_if(policies.begin(), policies.end(), [&](const RetentionPolicy& policy) {
+    return matches_any(policy.repositories, repository);
+  });
   return found == policies.end() ? kKeepsAll : *found;
 }
 
-bool is_protected(const RetentionPolicy& policy, const std::string& tag) { return matches_any(policy.protect, tag); }
+bool is_protected(const RetentionPolicy& policy, const std::string& tag) {
+  return matches_any(policy.protect, tag);
+}
 
-bool is_cache(const RetentionPolicy& policy, const std::string& tag) { return !is_protected(policy, tag) && matches_any(policy.cache_tags, tag); }
+bool is_cache(const RetentionPolicy& policy, const std::string& tag) {
+  return !is_protected(policy, tag) && matches_any(policy.cache_tags, tag);
+}
 
-std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags, const std::set<Digest>& subjects, Time now) {
+std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags,
+                                     const std::set<Digest>& subjects, Time now) {
   std::vector<ExpiredTag> expired;
   if (!lets_any_go(policy)) return expired;
   std::erase_if(tags, [&](const NamedTag& tag) {
     const auto subject = subject_of_tag(tag.tag);
     return is_protected(policy, tag.tag) || (subject && subjects.contains(*subject));
   });
-  std::stable_sort(tags.begin(), tags.end(), [](const NamedTag& a, const NamedTag& b) { return a.record.set_at > b.record.set_at; });
+  std::stable_sort(tags.begin(), tags.end(),
+                   [](const NamedTag& a, const NamedTag& b) { return a.record.set_at > b.record.set_at; });
   // Of those that are as old as the last that is kept none is older than the other: they stay with it.
   const size_t last = std::min<size_t>(policy.keep_last.value_or(0), tags.size());
   const auto kept_since = last > 0 ? tags[last - 1].record.set_at : Time::max();

@@ -1,15 +1,16 @@
-// Which tags of a registry may go, and why: pure decisions over names and ages. Nothing is removed here; Store does that.
+// Which tags of a registry may go, and why: pure decisions over names and ages. Nothing is removed here;
+// Store does that.
 //
 //   policy: protect    never goes, whatever else is said of it
-//           keep_last  the newest so many stay, by their last push, and those as old as the last of these; protected ones do not count
-//           keep_for   what was pushed within this time stays
-//           cache_tags may go when room is needed, least recently used first
+//           keep_last  the newest so many stay, by their last push, and those as old as the last of these;
+//           protected ones do not count keep_for   what was pushed within this time stays cache_tags may go
+//           when room is needed, least recently used first
 //
-// A tag of signatures (subject_of_tag) goes with what they are about: it neither counts nor goes while its repository has that manifest, and is
-// a tag as any other afterwards. As a cache it may go all the same.
+// A tag of signatures (subject_of_tag) goes with what they are about: it neither counts nor goes while its
+// repository has that manifest, and is a tag as any other afterwards. As a cache it may go all the same.
 //
-// With keep_last and keep_for together a tag stays if either keeps it. With neither all tags stay. Patterns are those of fnmatch(3): `*`
-// stands for any characters, a `/` too. Any thread.
+// With keep_last and keep_for together a tag stays if either keeps it. With neither all tags stay. Patterns
+// are those of fnmatch(3): `*` stands for any characters, a `/` too. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,8 @@
 #include <string_view>
 #include <vector>
 
-#include "store/catalog/catalog.h"
 #include "store/base/clock.h"
+#include "store/catalog/catalog.h"
 
 namespace breakwater::store {
 
@@ -31,7 +32,8 @@ struct RetentionPolicy {
   std::optional<Time::duration> keep_for;
   std::vector<std::string> protect;
   std::vector<std::string> cache_tags = {"*cache*"};
-  // How long a manifest stays that no tag and no other manifest names any more, unless room is needed; absent: the lease.
+  // How long a manifest stays that no tag and no other manifest names any more, unless room is needed;
+  // absent: the lease.
   std::optional<Time::duration> untagged_after;
 };
 
@@ -44,13 +46,15 @@ struct ExpiredTag {
   NamedTag tag;        // as it was when this was decided
   std::string reason;  // "not among the last 3, pushed 12 days ago"
 };
-// Of all tags of a repository those that go at `now`. `subjects`: those of subjects_of() that the repository has.
-std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags, const std::set<Digest>& subjects, Time now);
+// Of all tags of a repository those that go at `now`. `subjects`: those of subjects_of() that the repository
+// has.
+std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags,
+                                     const std::set<Digest>& subjects, Time now);
 // Of which manifests it must be known whether they are there.
 std::set<Digest> subjects_of(const RetentionPolicy& policy, std::span<const NamedTag> tags);
 
-// The manifest that a tag has signatures and the like of, as cosign and the fallback of the referrers API name it: sha256-<hex>, with .sig, .att,
-// .sbom or nothing behind it. Nothing for any other tag.
+// The manifest that a tag has signatures and the like of, as cosign and the fallback of the referrers API
+// name it: sha256-<hex>, with .sig, .att, .sbom or nothing behind it. Nothing for any other tag.
 std::optional<Digest> subject_of_tag(std::string_view tag);
 
 bool is_protected(const RetentionPolicy& policy, const std::string& tag);

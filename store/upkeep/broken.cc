@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t kManifestsMax = 10'000;  // that one look goes through
 
-std::string name_of(const TagOf& tag) { return tag.repository.route + "/" + tag.repository.repository + ":" + tag.tag; }
+std::string name_of(const TagOf& tag) {
+  return tag.repository.route + "/" + tag.repository.repository + ":" + tag.tag;
+}
 
 // Goes from what is broken up to the tags.
 class Search {
@@ -82,7 +84,9 @@ std::string Affected::text() const {
   return more_tags ? line + " and more" : line;
 }
 
-Result<Affected> affected_by(const Catalog& catalog, const Digest& digest, size_t tags_max) { return Search(catalog, tags_max).from(digest); }
+Result<Affected> affected_by(const Catalog& catalog, const Digest& digest, size_t tags_max) {
+  return Search(catalog, tags_max).from(digest);
+}
 
 std::string Broken::Thing::name() const { return kind == Kind::unnamed ? name_of(*tag) : digest.text(); }
 
@@ -106,7 +110,8 @@ void Broken::heal(const Digest& digest) {
 std::vector<std::string> Broken::set_malformed(const std::set<std::string>& records) {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> fresh;
-  std::set_difference(records.begin(), records.end(), malformed_.begin(), malformed_.end(), std::back_inserter(fresh));
+  std::set_difference(records.begin(), records.end(), malformed_.begin(), malformed_.end(),
+                      std::back_inserter(fresh));
   malformed_ = records;
   return fresh;
 }

@@ -1,7 +1,9 @@
-// What is known to be broken: things that a registry's clients were told are there, and that cannot be given to them as they were. Whatever
-// heals one (a push of the same bytes, the removal of what needed it) takes it out again.
+// What is known to be broken: things that a registry's clients were told are there, and that cannot be given
+// to them as they were. Whatever heals one (a push of the same bytes, the removal of what needed it) takes it
+// out again.
 //
-// May be called from any thread; never blocks for longer than a mutex. Of more than `things_max` the rest is only counted by the log.
+// May be called from any thread; never blocks for longer than a mutex. Of more than `things_max` the rest is
+// only counted by the log.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +51,8 @@ class Broken {
   // The blob is there again.
   void heal(const Digest& digest);
 
-  // Records of the catalog that cannot be understood, in words; they take the place of those that were. Returns the new ones.
+  // Records of the catalog that cannot be understood, in words; they take the place of those that were.
+  // Returns the new ones.
   std::vector<std::string> set_malformed(const std::set<std::string>& records);
 
   std::vector<Thing> things() const;

@@ -11,7 +11,8 @@ constexpr size_t kBlobsAtOnce = 8;  // a walk that goes on from a position looks
 constexpr size_t kPieceBytes = 1U << 20;
 constexpr uint64_t kManifestBytesMax = 4U << 20;  // as the distribution specification has it
 constexpr uint64_t kRowWorth = 4096;              // a catalog's row, and what is looked up for it
-constexpr uint64_t kOpenWorth = 256U << 10;       // what a spinning disk reads in the time of the seeks that opening a file takes
+// What a spinning disk reads in the time of the seeks that opening a file takes.
+constexpr uint64_t kOpenWorth = 256U << 10;
 
 }  // namespace
 
@@ -33,7 +34,8 @@ Result<uint64_t> Inspection::step() {
 
 Result<uint64_t> Inspection::look_at_tags() {
   std::string behind = position_;
-  const auto tags = parts_.catalog.next_tags(behind, kRowsAtOnce, [this](const Error& error) { findings_.malformed(error); });
+  const auto tags = parts_.catalog.next_tags(behind, kRowsAtOnce,
+                                             [this](const Error& error) { findings_.malformed(error); });
   if (!tags) return failure(tags.error());
   for (const TagOf& tag : *tags) {
     if (parts_.is_mirror(tag.repository.route)) continue;
@@ -48,7 +50,8 @@ Result<uint64_t> Inspection::look_at_tags() {
 
 Result<uint64_t> Inspection::look_at_manifests() {
   std::string behind = position_;
-  const auto manifests = parts_.catalog.next_manifests(behind, kRowsAtOnce, [this](const Error& error) { findings_.malformed(error); });
+  const auto manifests = parts_.catalog.next_manifests(
+      behind, kRowsAtOnce, [this](const Error& error) { findings_.malformed(error); });
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {
     if (parts_.is_mirror(manifest.repository.route)) continue;
@@ -60,7 +63,8 @@ Result<uint64_t> Inspection::look_at_manifests() {
 
 Result<uint64_t> Inspection::look_at_edges() {
   std::string behind = position_;
-  const auto edges = parts_.catalog.next_edges(behind, kRowsAtOnce, [this](const Error& error) { findings_.malformed(error); });
+  const auto edges = parts_.catalog.next_edges(behind, kRowsAtOnce,
+                                               [this](const Error& error) { findings_.malformed(error); });
   if (!edges) return failure(edges.error());
   for (const Edge& edge : *edges) {
     if (auto looked = look_at_edge(edge); !looked) return failure(looked.error());
@@ -70,7 +74,8 @@ Result<uint64_t> Inspection::look_at_edges() {
 }
 
 Result<> Inspection::look_at_edge(const Edge& edge) {
-  const bool is_known = known_parent_ && known_parent_->repository == edge.repository && known_parent_->parent == edge.parent;
+  const bool is_known =
+      known_parent_ && known_parent_->repository == edge.repository && known_parent_->parent == edge.parent;
   if (!is_known) {
     const auto manifest = parts_.catalog.manifest(edge.repository, edge.parent, Reach::disk);
     if (!manifest && manifest.error().kind != Error::Kind::corrupt) return failure(manifest.error());
@@ -103,7 +108,8 @@ uint64_t Inspection::done_with(size_t rows, Stage next) {
 
 Result<uint64_t> Inspection::next_blob() {
   std::string behind = position_;
-  auto page = parts_.catalog.next_blobs(behind, kBlobsAtOnce, [this](const Error& error) { findings_.malformed(error); });
+  auto page = parts_.catalog.next_blobs(behind, kBlobsAtOnce,
+                                        [this](const Error& error) { findings_.malformed(error); });
   if (!page) return failure(page.error());
   page_begin_ = std::exchange(position_, std::move(behind));
   page_ = *std::move(page);
@@ -127,7 +133,9 @@ uint64_t Inspection::open(const UsedBlob& blob) {
   } else if (!file) {
     fail(blob, file.error());
   } else if (!parts_.disk.is_whole(**file, blob.record.size)) {
-    findings_.corrupt(blob, {Error::Kind::corrupt, "its file has not the " + std::to_string(blob.record.size) + " bytes of its record", 0});
+    findings_.corrupt(
+        blob, {Error::Kind::corrupt,
+               "its file has not the " + std::to_string(blob.record.size) + " bytes of its record", 0});
     leave_blob();
   } else {
     reading_.emplace(Reading{*std::move(file), Hasher(blob.digest.algorithm()), 0, {}});
@@ -139,9 +147,10 @@ Result<uint64_t> Inspection::read_on(const UsedBlob& blob) {
   if (!reading_) return open(blob);
   Reading& reading = *reading_;
   buffer_.resize(kPieceBytes);
-  const size_t wanted = static_cast<size_t>(std::min<uint64_t>(kPieceBytes, blob.record.size - reading.offset));
-  // What is in memory is in use: to let go of it would slow down others, and it will be somewhere else at another time. The second look is
-  // at what the disk has.
+  const size_t wanted =
+      static_cast<size_t>(std::min<uint64_t>(kPieceBytes, blob.record.size - reading.offset));
+  // What is in memory is in use: to let go of it would slow down others, and it will be somewhere else at
+  // another time. The second look is at what the disk has.
   if (is_second_look_) parts_.disk.drop_resident(*reading.file, reading.offset, wanted);
   const bool was_resident = !is_second_look_ && parts_.disk.resident(*reading.file, reading.offset, wanted);
   const auto got = parts_.disk.read(*reading.file, reading.offset, {buffer_.data(), wanted});

@@ -1,14 +1,17 @@
-// A walk through everything that is kept, in small steps, that tells of what is not as it should be. It changes nothing.
+// A walk through everything that is kept, in small steps, that tells of what is not as it should be. It
+// changes nothing.
 //
 //   Inspection walk(parts, findings, "");
 //   while (!walk.ended()) auto worth = walk.step();
 //
-// First the references, from the catalog alone: each tag of a registry names a manifest that is there, each edge belongs to a manifest, and what a
-// registry's manifests are and name is stored. (A mirror fetches what it lacks.) Then the contents, in the order of their digests: each file
-// is there, has its size, and is its digest; what a registry's manifest says that it needs, the catalog knows.
+// First the references, from the catalog alone: each tag of a registry names a manifest that is there, each
+// edge belongs to a manifest, and what a registry's manifests are and name is stored. (A mirror fetches what
+// it lacks.) Then the contents, in the order of their digests: each file is there, has its size, and is its
+// digest; what a registry's manifest says that it needs, the catalog knows.
 //
-// Beside a running store each finding is a suspicion: what was read first may have changed before the second was. Whoever
-// acts on one looks again under the store's locks. One thread at a time; step() blocks. No lock is held meanwhile.
+// Beside a running store each finding is a suspicion: what was read first may have changed before the second
+// was. Whoever acts on one looks again under the store's locks. One thread at a time; step() blocks. No lock
+// is held meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +20,9 @@
 #include <string>
 #include <vector>
 
-#include "store/files/blobs.h"
-#include "store/catalog/catalog.h"
 #include "store/base/disk.h"
+#include "store/catalog/catalog.h"
+#include "store/files/blobs.h"
 
 namespace breakwater::store {
 
@@ -48,7 +51,8 @@ struct NeededChild {
   Digest digest;
   EdgeRecord edge;
 };
-using ReadManifest = std::function<Result<std::vector<NeededChild>>(const NamedManifest& manifest, std::string_view bytes)>;
+using ReadManifest =
+    std::function<Result<std::vector<NeededChild>>(const NamedManifest& manifest, std::string_view bytes)>;
 
 class Inspection {
  public:
@@ -63,8 +67,8 @@ class Inspection {
   // The contents are begun behind `position`, where an earlier walk was.
   Inspection(Parts parts, Findings& findings, std::string position);
 
-  // Reads at most a mebibyte. What it was worth in bytes: also what takes time and reads few of them, such as opening a file. After an error
-  // the same step is done again.
+  // Reads at most a mebibyte. What it was worth in bytes: also what takes time and reads few of them, such as
+  // opening a file. After an error the same step is done again.
   [[nodiscard]] Result<uint64_t> step();
   bool ended() const { return stage_ == Stage::ended; }
   // For the next walk to go on from.

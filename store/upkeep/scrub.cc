@@ -15,7 +15,9 @@ Scrub::Scrub(Store& store, Disk& disk, const Clock& clock, Log& log, ReadManifes
     : store_(store),
       clock_(clock),
       log_(log),
-      parts_{store.catalog(), store.blobs(), disk, [&store](const std::string& route) { return store.is_mirror(route); }, std::move(read_manifest)} {
+      parts_{store.catalog(), store.blobs(), disk,
+             [&store](const std::string& route) { return store.is_mirror(route); },
+             std::move(read_manifest)} {
   const auto saved = store_.catalog().scrub();
   if (!saved) log_.warning("scrub_begins_anew", {{"error", saved.error().message}});
   if (!saved || !*saved) return;
@@ -40,7 +42,9 @@ Result<uint64_t> Scrub::step() {
     walk_.reset();
     store_.note_malformed(malformed_);
     passed_at_ = clock_.now().time_since_epoch().count();
-    log_.info("scrubbed", {{"bytes", number(bytes_)}, {"found", number(found_)}, {"broken", number(store_.broken().size())}});
+    log_.info(
+        "scrubbed",
+        {{"bytes", number(bytes_)}, {"found", number(found_)}, {"broken", number(store_.broken().size())}});
   }
   if (is_through || unsaved_ >= kSavedEvery) {
     unsaved_ = 0;
@@ -55,16 +59,22 @@ Scrub::Stats Scrub::stats() const { return {bytes_, found_, Time(Time::duration(
 // --- findings
 
 // `real` is what the store says about it, under its locks.
-void Scrub::found(const Result<bool>& real, std::string_view what, const Digest& digest, std::string_view why) {
-  if (!real) log_.error("not_mended", {{"what", what}, {"digest", digest.text()}, {"error", real.error().message}});
+void Scrub::found(const Result<bool>& real, std::string_view what, const Digest& digest,
+                  std::string_view why) {
+  if (!real)
+    log_.error("not_mended", {{"what", what}, {"digest", digest.text()}, {"error", real.error().message}});
   if (real && !*real) return;
   ++found_;
   if (!why.empty()) log_.error(what, {{"digest", digest.text()}, {"error", why}});
 }
 
-void Scrub::corrupt(const UsedBlob& blob, const Error& error) { found(store_.mend_corrupt(blob), "blob_corrupt", blob.digest, error.message); }
+void Scrub::corrupt(const UsedBlob& blob, const Error& error) {
+  found(store_.mend_corrupt(blob), "blob_corrupt", blob.digest, error.message);
+}
 
-void Scrub::unreadable(const UsedBlob& blob, const Error& error) { found(store_.mend_unreadable(blob), "blob_unreadable", blob.digest, error.message); }
+void Scrub::unreadable(const UsedBlob& blob, const Error& error) {
+  found(store_.mend_unreadable(blob), "blob_unreadable", blob.digest, error.message);
+}
 
 void Scrub::readable(const UsedBlob& blob) {
   bytes_ += blob.record.size;
@@ -73,7 +83,9 @@ void Scrub::readable(const UsedBlob& blob) {
 
 void Scrub::missing(const Digest& blob) { found(store_.note_missing(blob), "blob_missing", blob, {}); }
 
-void Scrub::unnamed(const TagOf& tag) { found(store_.note_unnamed(tag), "tag_unnamed", tag.record.digest, {}); }
+void Scrub::unnamed(const TagOf& tag) {
+  found(store_.note_unnamed(tag), "tag_unnamed", tag.record.digest, {});
+}
 
 void Scrub::edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) {
   found(store_.mend_edge(manifest.repository, manifest.digest, child, edge), "edge_missing", child, {});

@@ -1,10 +1,11 @@
-// The scrub: a walk through the whole store (inspection.h) that never ends, in steps so small and so far apart that nobody notices, and that
-// mends what it finds or names it. A wrong blob of a mirror is dropped, and fetched again at its next use. One of a registry is dropped
-// too, because a wrong byte must not be served and because only so does a client that has the blob push it anew; it is named with the tags
-// that cannot be pulled until then.
+// The scrub: a walk through the whole store (inspection.h) that never ends, in steps so small and so far
+// apart that nobody notices, and that mends what it finds or names it. A wrong blob of a mirror is dropped,
+// and fetched again at its next use. One of a registry is dropped too, because a wrong byte must not be
+// served and because only so does a client that has the blob push it anew; it is named with the tags that
+// cannot be pulled until then.
 //
-// A start begins with the references, which takes little, and goes on with the contents where the last run was. So after an unclean stop
-// the references are looked at first, while clients are served.
+// A start begins with the references, which takes little, and goes on with the contents where the last run
+// was. So after an unclean stop the references are looked at first, while clients are served.
 //
 // step() blocks, and belongs to one thread at a time; stats() may be called from any.
 #pragma once
@@ -16,8 +17,8 @@
 #include <string>
 #include <string_view>
 
-#include "store/upkeep/inspection.h"
 #include "store/store.h"
+#include "store/upkeep/inspection.h"
 
 namespace breakwater::store {
 

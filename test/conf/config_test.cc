@@ -20,8 +20,10 @@ const std::string kRoute = R"("name": "one", "listen": ["127.0.0.1:5000"])";
 const std::string kMirror = R"("registry": "one.example", "upstream": "https://one.example")";
 
 // A whole configuration of one route, with more in its mirror, in the route, and beside it.
-std::string config_with(const std::string& in_mirror, const std::string& in_route = "", const std::string& beside = "") {
-  return R"({"routes": [{)" + kRoute + R"(, "mirror": {)" + kMirror + in_mirror + "}" + in_route + "}]" + beside + "}";
+std::string config_with(const std::string& in_mirror, const std::string& in_route = "",
+                        const std::string& beside = "") {
+  return R"({"routes": [{)" + kRoute + R"(, "mirror": {)" + kMirror + in_mirror + "}" + in_route + "}]" +
+         beside + "}";
 }
 
 // The same of a registry.
@@ -36,7 +38,8 @@ std::vector<std::string> errors_of(const std::string& json) {
 }
 
 bool has_line(const std::vector<std::string>& lines, const std::string& beginning) {
-  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(beginning); });
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return line.starts_with(beginning); });
 }
 
 // A file that is gone with its owner.
@@ -123,8 +126,9 @@ TEST_CASE("every key reaches the setting that it names") {
 }
 
 TEST_CASE("a registry of our own says who may push, and how long things stay") {
-  auto config = parse_config(registry_with(R"("delete": false, "lease": "30m", "upload_expiry": "24h", "cache_tags": ["*cache*", "pr-*"])",
-                                           R"(, "bytes_max": "100GiB", "allow_push": ["10.0.20.0/24"])"));
+  auto config = parse_config(registry_with(
+      R"("delete": false, "lease": "30m", "upload_expiry": "24h", "cache_tags": ["*cache*", "pr-*"])",
+      R"(, "bytes_max": "100GiB", "allow_push": ["10.0.20.0/24"])"));
   REQUIRE(config);
   const auto& route = config->routes[0];
   CHECK_FALSE(route.mirror);
@@ -146,7 +150,9 @@ TEST_CASE("a registry of our own says who may push, and how long things stay") {
   CHECK(registry.allow_push.text() == breakwater::routes::Networks::internal().text());
 }
 
-TEST_CASE("a registry's policy holds for all repositories, and entries of its own for some, with what they do not say taken from it") {
+TEST_CASE(
+    "a registry's policy holds for all repositories, and entries of its own for some, with what they do not "
+    "say taken from it") {
   auto config = parse_config(registry_with(
       R"("protect": "latest", "untagged_after": "2h", "retention": [{"repositories": ["ci/*"], "keep_last": 50, "keep_for": "720h", "cache_tags": []}])"));
   REQUIRE(config);
@@ -171,19 +177,24 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
   const std::vector<std::pair<std::string, std::string>> kMistakes = {
       {config_with("", "", R"(, "colour": 1)"), "colour: unknown key"},
       {config_with(R"(, "frsh": "1s")"), "routes[0].mirror.frsh: unknown key"},
-      {config_with("", R"(, "registry": {})"), "routes[0].registry: a route is a mirror or a registry, not both"},
+      {config_with("", R"(, "registry": {})"),
+       "routes[0].registry: a route is a mirror or a registry, not both"},
       {config_with("", R"(, "allow_push": ["10.0.0.0/8"])"), "routes[0].allow_push: belongs to a registry"},
       {registry_with("", R"(, "allow_push": ["10.0.0.0/99"])"), "routes[0].allow_push: "},
       {registry_with(R"("delete": "yes")"), "routes[0].registry.delete: must be true or false"},
       {registry_with(R"("lease": "soon")"), "routes[0].registry.lease: expected a time"},
       {registry_with(R"("lease": "0")"), "routes[0].registry.lease: must be at least 1s"},
       {registry_with(R"("upload_expiry": "1ms")"), "routes[0].registry.upload_expiry: must be at least 1s"},
-      {registry_with(R"("cache_tags": ["*cache*", "a/b"])"), "routes[0].registry.cache_tags: expected the characters of tags and *"},
-      {registry_with(R"("protect": ["a/b"])"), "routes[0].registry.protect: expected the characters of tags and *"},
-      {registry_with(R"("retention": [{"keep_last": 3}])"), "routes[0].registry.retention[0].repositories: is missing"},
+      {registry_with(R"("cache_tags": ["*cache*", "a/b"])"),
+       "routes[0].registry.cache_tags: expected the characters of tags and *"},
+      {registry_with(R"("protect": ["a/b"])"),
+       "routes[0].registry.protect: expected the characters of tags and *"},
+      {registry_with(R"("retention": [{"keep_last": 3}])"),
+       "routes[0].registry.retention[0].repositories: is missing"},
       {registry_with(R"("retention": [{"repositories": ["CI"]}])"),
        "routes[0].registry.retention[0].repositories: expected the characters of repositories' names"},
-      {registry_with(R"("retention": [{"repositories": "*", "keep": 3}])"), "routes[0].registry.retention[0].keep: unknown key"},
+      {registry_with(R"("retention": [{"repositories": "*", "keep": 3}])"),
+       "routes[0].registry.retention[0].keep: unknown key"},
       {registry_with(R"("cache_tags": [1])"), "routes[0].registry.cache_tags: must be an array of strings"},
       {registry_with(R"("keep": 3)"), "routes[0].registry.keep: unknown key"},
       {config_with("", "", R"(, "bytes_max": "55 bananas")"), "bytes_max: expected a size"},
@@ -191,25 +202,34 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("", R"(, "bytes_max": "1KiB")"), "routes[0].bytes_max: must be at least 1MiB"},
       {config_with(R"(, "fresh": "soon")"), "routes[0].mirror.fresh: expected a time"},
       {config_with(R"(, "fresh": 60)"), "routes[0].mirror.fresh: must be a time in quotes"},
-      {config_with(R"(, "username": "me")"), "routes[0].mirror.username: needs password_file or password_env"},
-      {config_with(R"(, "username": "me", "password": "x")"), "routes[0].mirror.password: secrets do not belong here"},
-      {config_with(R"(, "username": "me", "password_file": "/nowhere/secret")"), "routes[0].mirror.password_file: cannot read a secret from /nowhere/secret"},
-      {config_with(R"(, "username": "me", "password_env": "BREAKWATER_NO_SUCH")"), "routes[0].mirror.password_env: the environment has no BREAKWATER_NO_SUCH"},
+      {config_with(R"(, "username": "me")"),
+       "routes[0].mirror.username: needs password_file or password_env"},
+      {config_with(R"(, "username": "me", "password": "x")"),
+       "routes[0].mirror.password: secrets do not belong here"},
+      {config_with(R"(, "username": "me", "password_file": "/nowhere/secret")"),
+       "routes[0].mirror.password_file: cannot read a secret from /nowhere/secret"},
+      {config_with(R"(, "username": "me", "password_env": "BREAKWATER_NO_SUCH")"),
+       "routes[0].mirror.password_env: the environment has no BREAKWATER_NO_SUCH"},
       {config_with(R"(, "password_file": "/nowhere/secret")"), "routes[0].mirror.username: is missing"},
       {config_with("", R"(, "allow": ["10.0.0.0/99"])"), "routes[0].allow: "},
       {config_with("", "", R"(, "workers": 0)"), "workers: must be a whole number from 1 to 64"},
       {config_with("", "", R"(, "workers": -1)"), "workers: must be a whole number"},
       {config_with("", "", R"(, "workers": 1.5)"), "workers: must be a whole number"},
-      {config_with("", "", R"(, "scrub": {"bytes_per_second": "fast"})"), "scrub.bytes_per_second: expected a size"},
+      {config_with("", "", R"(, "scrub": {"bytes_per_second": "fast"})"),
+       "scrub.bytes_per_second: expected a size"},
       {config_with("", "", R"(, "scrub": {"pause": "0"})"), "scrub.pause: must be at least 100ms"},
       {config_with("", "", R"(, "log": {"level": "loud"})"), "log.level: must be debug"},
       {config_with("", "", R"(, "log": {"format": "xml"})"), "log.format: must be text or json"},
       {config_with("", "", R"(, "log": "loud")"), "log: must be an object"},
       {config_with("", "", R"(, "metrics": {})"), "metrics.listen: is missing"},
-      {config_with("", "", R"(, "metrics": {"listen": ["127.0.0.1:5000"]})"), "metrics.listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"},
-      {config_with("", "", R"(, "metrics": {"listen": ["0.0.0.0:5000"]})"), "metrics.listen: port 5000 is taken by routes[0]"},
-      {config_with("", "", R"(, "upstream": {"ca_file": "/nowhere/ca.pem"})"), "upstream.ca_file: cannot be read"},
-      {config_with("", "", R"(, "server": {"header_bytes_max": "5GiB"})"), "server.header_bytes_max: must be less than 4GiB"},
+      {config_with("", "", R"(, "metrics": {"listen": ["127.0.0.1:5000"]})"),
+       "metrics.listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"},
+      {config_with("", "", R"(, "metrics": {"listen": ["0.0.0.0:5000"]})"),
+       "metrics.listen: port 5000 is taken by routes[0]"},
+      {config_with("", "", R"(, "upstream": {"ca_file": "/nowhere/ca.pem"})"),
+       "upstream.ca_file: cannot be read"},
+      {config_with("", "", R"(, "server": {"header_bytes_max": "5GiB"})"),
+       "server.header_bytes_max: must be less than 4GiB"},
       {R"({"routes": [7]})", "routes[0]: must be an object"},
       {R"({"routes": []})", "routes: must hold at least one"},
       {R"({"routes": {}})", "routes: must be an array"},
@@ -217,13 +237,20 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {R"([])", "the configuration: must be an object"},
       {R"({"routes": )", "the configuration is no JSON: "},
       {"{\"routes\": [{" + kRoute + "}]}", "routes[0].mirror: is missing"},
-      {R"({"routes": [{"listen": ["127.0.0.1:1"], "mirror": {)" + kMirror + "}}]}", "routes[0].name: is missing"},
-      {R"({"routes": [{"name": "a b", "listen": ["127.0.0.1:1"], "mirror": {)" + kMirror + "}}]}", "routes[0].name: may have lower-case letters"},
-      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "one.example"}}]})", "routes[0].mirror.upstream: must begin with https://"},
-      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "ftp://one.example"}}]})", "routes[0].mirror.upstream: must begin with"},
-      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "https://one.example/v2"}}]})",
+      {R"({"routes": [{"listen": ["127.0.0.1:1"], "mirror": {)" + kMirror + "}}]}",
+       "routes[0].name: is missing"},
+      {R"({"routes": [{"name": "a b", "listen": ["127.0.0.1:1"], "mirror": {)" + kMirror + "}}]}",
+       "routes[0].name: may have lower-case letters"},
+      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "one.example"}}]})",
+       "routes[0].mirror.upstream: must begin with https://"},
+      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "ftp://one.example"}}]})",
+       "routes[0].mirror.upstream: must begin with"},
+      {R"({"routes": [{)" + kRoute +
+           R"(, "mirror": {"registry": "x", "upstream": "https://one.example/v2"}}]})",
        "routes[0].mirror.upstream: must be a scheme and a host"},
-      {R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": "https://me:x@one.example"}}]})", "routes[0].mirror.upstream: must be"},
+      {R"({"routes": [{)" + kRoute +
+           R"(, "mirror": {"registry": "x", "upstream": "https://me:x@one.example"}}]})",
+       "routes[0].mirror.upstream: must be"},
   };
   for (const auto& [json, beginning] : kMistakes) {
     INFO(json);
@@ -238,29 +265,41 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
 TEST_CASE("an address to listen on is a host and a port") {
   for (const std::string address : {"127.0.0.1:0", "0.0.0.0:65535", "[::1]:5000", "[::]:1"}) {
     INFO(address);
-    CHECK(parse_config(R"({"routes": [{"name": "one", "listen": [")" + address + R"("], "mirror": {)" + kMirror + "}}]}"));
+    CHECK(parse_config(R"({"routes": [{"name": "one", "listen": [")" + address + R"("], "mirror": {)" +
+                       kMirror + "}}]}"));
   }
-  for (const std::string address : {"127.0.0.1", ":5000", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:http", "::1:5000", "127.0.0.1:-1", ""}) {
+  for (const std::string address : {"127.0.0.1", ":5000", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:http",
+                                    "::1:5000", "127.0.0.1:-1", ""}) {
     INFO(address);
-    CHECK(has_line(errors_of(R"({"routes": [{"name": "one", "listen": [")" + address + R"("], "mirror": {)" + kMirror + "}}]}"), "routes[0].listen: expected"));
+    CHECK(has_line(errors_of(R"({"routes": [{"name": "one", "listen": [")" + address + R"("], "mirror": {)" +
+                             kMirror + "}}]}"),
+                   "routes[0].listen: expected"));
   }
 }
 
 TEST_CASE("two routes may not have one name, one address or one registry") {
   const auto route = [](const std::string& name, const std::string& port, const std::string& registry) {
-    return R"({"name": ")" + name + R"(", "listen": ["127.0.0.1:)" + port + R"("], "mirror": {"registry": ")" + registry +
-           R"(", "upstream": "https://one.example"}})";
+    return R"({"name": ")" + name + R"(", "listen": ["127.0.0.1:)" + port +
+           R"("], "mirror": {"registry": ")" + registry + R"(", "upstream": "https://one.example"}})";
   };
-  const auto two = [&](const std::string& other) { return errors_of(R"({"routes": [)" + route("one", "5000", "one.example") + "," + other + "]}"); };
+  const auto two = [&](const std::string& other) {
+    return errors_of(R"({"routes": [)" + route("one", "5000", "one.example") + "," + other + "]}");
+  };
   CHECK(two(route("two", "5001", "two.example")).empty());
-  CHECK(two(route("one", "5001", "two.example")) == std::vector<std::string>{"routes[1].name: name \"one\" is taken by routes[0].name"});
-  CHECK(two(route("two", "5000", "two.example")) == std::vector<std::string>{"routes[1].listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"});
+  CHECK(two(route("one", "5001", "two.example")) ==
+        std::vector<std::string>{"routes[1].name: name \"one\" is taken by routes[0].name"});
+  CHECK(
+      two(route("two", "5000", "two.example")) ==
+      std::vector<std::string>{"routes[1].listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"});
   CHECK(two(route("two", "5001", "one.example")) ==
-        std::vector<std::string>{"routes[1].mirror.registry: registry \"one.example\" is taken by routes[0].mirror.registry"});
+        std::vector<std::string>{
+            "routes[1].mirror.registry: registry \"one.example\" is taken by routes[0].mirror.registry"});
 }
 
 TEST_CASE("port 0 may be asked for many times") {
-  CHECK(errors_of(R"({"routes": [{"name": "one", "listen": ["127.0.0.1:0", "127.0.0.1:0"], "mirror": {)" + kMirror + "}}]}").empty());
+  CHECK(errors_of(R"({"routes": [{"name": "one", "listen": ["127.0.0.1:0", "127.0.0.1:0"], "mirror": {)" +
+                  kMirror + "}}]}")
+            .empty());
 }
 
 TEST_CASE("all mistakes are told at once, those of two keys together too") {
@@ -272,8 +311,8 @@ TEST_CASE("all mistakes are told at once, those of two keys together too") {
     "colour": "blue"
   })");
   CHECK(lines.size() == 6);
-  for (const char* beginning :
-       {"routes[0].mirror.fresh:", "routes[1].mirror.upstream:", "routes[1].bytes_max:", "colour:", "routes[1].name:", "routes[1].listen:"}) {
+  for (const char* beginning : {"routes[0].mirror.fresh:", "routes[1].mirror.upstream:",
+                                "routes[1].bytes_max:", "colour:", "routes[1].name:", "routes[1].listen:"}) {
     INFO(beginning);
     CHECK(has_line(lines, beginning));
   }
@@ -295,8 +334,10 @@ TEST_CASE("a secret comes from a file's first line or from the environment") {
 
 TEST_CASE("an empty secret is a mistake, and two sources of one are too") {
   const SecretFile empty("");
-  CHECK(has_line(errors_of(config_with(R"(, "username": "me", "password_file": ")" + empty.path() + "\"")), "routes[0].mirror.password_file:"));
-  CHECK(has_line(errors_of(config_with(R"(, "username": "me", "password_file": "/a", "password_env": "B")")), "routes[0].mirror.password_env:"));
+  CHECK(has_line(errors_of(config_with(R"(, "username": "me", "password_file": ")" + empty.path() + "\"")),
+                 "routes[0].mirror.password_file:"));
+  CHECK(has_line(errors_of(config_with(R"(, "username": "me", "password_file": "/a", "password_env": "B")")),
+                 "routes[0].mirror.password_env:"));
 }
 
 TEST_CASE("a secret is in no error") {

@@ -44,9 +44,10 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
   config.routes[0].mirror->origin.credentials = breakwater::proxy::Credentials("me", "s3cret");
   const auto text = describe(config);
   CHECK(text.find("the whole store at most 55GiB") != std::string::npos);
-  CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as me, at most 20GiB") != std::string::npos);
-  CHECK(text.find("route private on 127.0.0.1:5050: registry with delete, leases of 1h, uploads kept for 7d, cache tags *cache*, at most 100GiB") !=
-        std::string::npos);
+  CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as "
+                  "me, at most 20GiB") != std::string::npos);
+  CHECK(text.find("route private on 127.0.0.1:5050: registry with delete, leases of 1h, uploads kept for 7d, "
+                  "cache tags *cache*, at most 100GiB") != std::string::npos);
   CHECK(text.find("metrics on 127.0.0.1:5001") != std::string::npos);
   CHECK(text.find("scrub of 8MiB a second, pauses of 10m") != std::string::npos);
   CHECK(text.find("s3cret") == std::string::npos);

@@ -52,5 +52,6 @@ TEST_CASE("what is not understood ends with 2 and says why") {
 TEST_CASE("asking for help is no mistake") {
   const auto help = exit_of({"--help"});
   CHECK(help.code == 0);
-  for (const char* verb : {"serve", "check-config", "version"}) CHECK(help.text.find(verb) != std::string::npos);
+  for (const char* verb : {"serve", "check-config", "version"})
+    CHECK(help.text.find(verb) != std::string::npos);
 }

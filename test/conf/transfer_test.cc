@@ -25,10 +25,12 @@ TEST_CASE("what images come from and go to is understood") {
   CHECK(import.from == "/old");
   CHECK_FALSE(import.layout);
   CHECK(import.repository == "*");
-  const auto layout = std::get<Options>(parsed({"import", "--layout", "/images", "--route", "private", "--repository", "team/app"}));
+  const auto layout = std::get<Options>(
+      parsed({"import", "--layout", "/images", "--route", "private", "--repository", "team/app"}));
   CHECK(layout.layout == "/images");
   CHECK(layout.repository == "team/app");
-  const auto give = std::get<Options>(parsed({"export", "--to", "/images", "--route", "private", "--data", "there"}));
+  const auto give =
+      std::get<Options>(parsed({"export", "--to", "/images", "--route", "private", "--data", "there"}));
   CHECK(give.verb == Verb::export_images);
   CHECK(give.to == "/images");
   CHECK(give.data == "there");
@@ -36,22 +38,24 @@ TEST_CASE("what images come from and go to is understood") {
 }
 
 TEST_CASE("what an import or a backup needs cannot be left out") {
-  for (const auto& arguments : std::initializer_list<std::initializer_list<const char*>>{{"import", "--from", "/old"},
-                                                                                         {"import", "--route", "private"},
-                                                                                         {"import", "--from", "/a", "--layout", "/b", "--route", "private"},
-                                                                                         {"export", "--route", "private"},
-                                                                                         {"backup"}}) {
+  for (const auto& arguments : std::initializer_list<std::initializer_list<const char*>>{
+           {"import", "--from", "/old"},
+           {"import", "--route", "private"},
+           {"import", "--from", "/a", "--layout", "/b", "--route", "private"},
+           {"export", "--route", "private"},
+           {"backup"}}) {
     CHECK(std::get<Exit>(parsed(arguments)).code == 2);
   }
 }
 
 TEST_CASE("an empty path is a mistake") {
-  for (const auto& arguments : std::initializer_list<std::initializer_list<const char*>>{{"backup", ""},
-                                                                                         {"export", "--to", "", "--route", "private"},
-                                                                                         {"import", "--from", "", "--route", "private"},
-                                                                                         {"import", "--layout", "", "--route", "private"},
-                                                                                         {"serve", "--data", ""},
-                                                                                         {"serve", "--config", ""}}) {
+  for (const auto& arguments : std::initializer_list<std::initializer_list<const char*>>{
+           {"backup", ""},
+           {"export", "--to", "", "--route", "private"},
+           {"import", "--from", "", "--route", "private"},
+           {"import", "--layout", "", "--route", "private"},
+           {"serve", "--data", ""},
+           {"serve", "--config", ""}}) {
     const auto exit = std::get<Exit>(parsed(arguments));
     CHECK(exit.code == 2);
     CHECK(exit.text.find("it is empty") != std::string::npos);

@@ -10,14 +10,16 @@ using namespace breakwater::conf;
 
 TEST_CASE("a size is a whole number and a binary unit") {
   const std::vector<std::pair<std::string, uint64_t>> kGood = {
-      {"0B", 0}, {"1B", 1}, {"16KiB", 16 << 10}, {"128MiB", 128 << 20}, {"100GiB", 100ULL << 30}, {"2TiB", 2ULL << 40}};
+      {"0B", 0},           {"1B", 1}, {"16KiB", 16 << 10}, {"128MiB", 128 << 20}, {"100GiB", 100ULL << 30},
+      {"2TiB", 2ULL << 40}};
   for (const auto& [text, bytes] : kGood) {
     INFO(text);
     auto parsed = parse_size(text);
     REQUIRE(parsed);
     CHECK(*parsed == bytes);
   }
-  for (const std::string text : {"", "1", "GiB", "1GB", "1 GiB", "-1GiB", "+1GiB", "1.5GiB", "1gib", "1GiB ", "0x1GiB"}) {
+  for (const std::string text :
+       {"", "1", "GiB", "1GB", "1 GiB", "-1GiB", "+1GiB", "1.5GiB", "1gib", "1GiB ", "0x1GiB"}) {
     INFO(text);
     auto parsed = parse_size(text);
     REQUIRE(!parsed);
@@ -34,8 +36,13 @@ TEST_CASE("a size that no disk has is too large, not wrapped around") {
 }
 
 TEST_CASE("a time is a whole number and a unit from milliseconds to days") {
-  const std::vector<std::pair<std::string, int64_t>> kGood = {
-      {"0", 0}, {"0s", 0}, {"500ms", 500}, {"60s", 60'000}, {"5m", 300'000}, {"168h", 604'800'000}, {"30d", 2'592'000'000}};
+  const std::vector<std::pair<std::string, int64_t>> kGood = {{"0", 0},
+                                                              {"0s", 0},
+                                                              {"500ms", 500},
+                                                              {"60s", 60'000},
+                                                              {"5m", 300'000},
+                                                              {"168h", 604'800'000},
+                                                              {"30d", 2'592'000'000}};
   for (const auto& [text, ms] : kGood) {
     INFO(text);
     auto parsed = parse_duration_ms(text);

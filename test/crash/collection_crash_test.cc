@@ -1,5 +1,6 @@
-// Collection, and eviction for a registry's room and for a mirror's, cut at every step of the disk, or failing once at it: nothing that is
-// alive is lost, and nothing that is dead stays for ever. When all leases are over, the files are what is alive and what the accounts say.
+// Collection, and eviction for a registry's room and for a mirror's, cut at every step of the disk, or
+// failing once at it: nothing that is alive is lost, and nothing that is dead stays for ever. When all leases
+// are over, the files are what is alive and what the accounts say.
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -24,7 +25,9 @@ constexpr uint64_t kGenerations = 6;      // for which a bounded registry has ro
 constexpr int kStepsMax = 400;
 const RepositoryKey kMirrored{"dockerhub", "library/alpine"};
 
-std::string layer_of(const std::string& name) { return name + std::string(kGeneration - 4096 - name.size(), 'x'); }
+std::string layer_of(const std::string& name) {
+  return name + std::string(kGeneration - 4096 - name.size(), 'x');
+}
 std::string manifest_of(const std::string& name) { return "manifest of " + name; }
 
 struct CollectionWorld : PushedWorld {
@@ -118,7 +121,8 @@ void prepare(CollectionWorld& world, const Removal& removal) {
   world.keep_catalog();
   if (!removal.is_synced_first) return;
   const auto keep = [&world](FaultyDisk::Operation operation, const std::filesystem::path& path) {
-    if (operation == FaultyDisk::Operation::remove && path.parent_path().filename() == "trash") world.keep_catalog();
+    if (operation == FaultyDisk::Operation::remove && path.parent_path().filename() == "trash")
+      world.keep_catalog();
   };
   world.disk.watch_by(keep);
 }
@@ -181,8 +185,8 @@ void fail_everywhere(const Removal& removal, uint64_t steps_min) {
   CHECK(step < kStepsMax);
 }
 
-// An overwritten image that shares a layer with one that lives, an index that was deleted with a child and a referrer, an upload that
-// nobody needed, and a layer of which one of two repositories has no more use.
+// An overwritten image that shares a layer with one that lives, an index that was deleted with a child and a
+// referrer, an upload that nobody needed, and a layer of which one of two repositories has no more use.
 void leave_dead_things(CollectionWorld& world) {
   world.image_that_lives("shared", {"latest"});
   const Digest shared = digest_of(layer_of("shared"));
@@ -224,14 +228,16 @@ TEST_CASE("an eviction for a registry's room is cut at every step, and only dead
     world.pass(std::chrono::hours(2));
   };
   removal.run = [](CollectionWorld& world) {
-    const bool done = world.try_image("next", {"v2"}) && world.try_image("last", {"v3"}) && world.try_image("very last", {"v4"});
+    const bool done = world.try_image("next", {"v2"}) && world.try_image("last", {"v3"}) &&
+                      world.try_image("very last", {"v4"});
     CHECK(world.store->budget().of("private").taken() <= kGenerations * kGeneration);
     return done;
   };
   fail_everywhere(removal, 30);
 }
 
-TEST_CASE("an eviction for a mirror's room is cut at every step, and the registry keeps what it shares with it") {
+TEST_CASE(
+    "an eviction for a mirror's room is cut at every step, and the registry keeps what it shares with it") {
   Removal removal;
   removal.is_synced_first = false;
   removal.prepare = [](CollectionWorld& world) {
@@ -240,14 +246,17 @@ TEST_CASE("an eviction for a mirror's room is cut at every step, and the registr
     world.pass(std::chrono::hours(2));
     REQUIRE(world.put(kMirrored, layer_of("shared"), Durability::synced));
     world.image_that_lives("shared", {"latest"});
-    for (const char* name : {"one", "two", "three", "four", "five"}) world.loose.insert({layer_of(name), manifest_of(name)});
+    for (const char* name : {"one", "two", "three", "four", "five"})
+      world.loose.insert({layer_of(name), manifest_of(name)});
     world.loose.insert("mirrored manifest");
     for (const char* name : {"one", "two"}) {
       REQUIRE(world.put(kMirrored, layer_of(name), Durability::synced));
       world.clock.advance(std::chrono::seconds(1));
     }
     const std::string text = "mirrored manifest";
-    REQUIRE(world.store->put_manifest(kMirrored, digest_of(text), text, PushedWorld::content_of(text, {digest_of(layer_of("one"))}), "3", Durability::synced));
+    REQUIRE(world.store->put_manifest(kMirrored, digest_of(text), text,
+                                      PushedWorld::content_of(text, {digest_of(layer_of("one"))}), "3",
+                                      Durability::synced));
     world.pass(std::chrono::hours(2));
   };
   removal.run = [](CollectionWorld& world) {

@@ -16,7 +16,8 @@ enum class End {
   power_lost_and_names_kept,   // the names are there, the bytes are not
   power_lost_with_the_catalog  // and the catalog goes back to its last acknowledged sync
 };
-inline constexpr std::array kEnds = {End::process_killed, End::power_lost, End::power_lost_and_names_kept, End::power_lost_with_the_catalog};
+inline constexpr std::array kEnds = {End::process_killed, End::power_lost, End::power_lost_and_names_kept,
+                                     End::power_lost_with_the_catalog};
 
 // The test called keep_catalog() when the last sync was acknowledged. The next thing to do is open().
 inline void die(StoreWorld& world, End end) {
@@ -25,7 +26,8 @@ inline void die(StoreWorld& world, End end) {
   if (end == End::process_killed) {
     world.disk.heal();
   } else {
-    world.disk.power_cut(end == End::power_lost_and_names_kept ? FaultyDisk::Names::kept : FaultyDisk::Names::lost);
+    world.disk.power_cut(end == End::power_lost_and_names_kept ? FaultyDisk::Names::kept
+                                                               : FaultyDisk::Names::lost);
   }
 }
 
@@ -39,7 +41,8 @@ inline void check_all_is_whole(StoreWorld& world) {
     CHECK(digest_of(bytes) == digest);
   }
   std::string position;
-  const auto records = world.store->catalog().next_blobs(position, SIZE_MAX, [](const Error& error) { FAIL(error.message); });
+  const auto records =
+      world.store->catalog().next_blobs(position, SIZE_MAX, [](const Error& error) { FAIL(error.message); });
   CHECK(records->size() == files.size());
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
   CHECK(world.store->budget().whole().reserved == 0);

@@ -1,5 +1,6 @@
-// The disk is cut at each of its operations in turn, the machine loses power, and the store is opened again. Whatever the instant: no
-// blob is served that is not whole, nothing that was acknowledged is lost, and the accounts are what the disk says.
+// The disk is cut at each of its operations in turn, the machine loses power, and the store is opened again.
+// Whatever the instant: no blob is served that is not whole, nothing that was acknowledged is lost, and the
+// accounts are what the disk says.
 #include <functional>
 
 #include "store/store.h"
@@ -31,9 +32,10 @@ void check_tags_lead_to_manifests(StoreWorld& world, const RepositoryKey& reposi
   }
 }
 
-// `change` is what is under way when the disk is cut at its operation `step`; it says whether it was acknowledged. False when the change
-// has fewer steps than that.
-bool cut_once(uint64_t step, End end, const std::function<bool(StoreWorld&)>& change, const std::function<bool(StoreWorld&)>& is_done) {
+// `change` is what is under way when the disk is cut at its operation `step`; it says whether it was
+// acknowledged. False when the change has fewer steps than that.
+bool cut_once(uint64_t step, End end, const std::function<bool(StoreWorld&)>& change,
+              const std::function<bool(StoreWorld&)>& is_done) {
   StoreWorld world;
   REQUIRE(world.open());
   REQUIRE(world.put(kPrivate, kBefore, Durability::synced));
@@ -57,7 +59,8 @@ bool cut_once(uint64_t step, End end, const std::function<bool(StoreWorld&)>& ch
   return was_cut;
 }
 
-void cut_everywhere(const std::function<bool(StoreWorld&)>& change, const std::function<bool(StoreWorld&)>& is_done) {
+void cut_everywhere(const std::function<bool(StoreWorld&)>& change,
+                    const std::function<bool(StoreWorld&)>& is_done) {
   constexpr uint64_t kStepsMax = 100;
   for (const End end : test::kEnds) {
     uint64_t step = 1;
@@ -68,15 +71,18 @@ void cut_everywhere(const std::function<bool(StoreWorld&)>& change, const std::f
 }
 
 TEST_CASE("a blob's commit is cut at every step") {
-  cut_everywhere([](StoreWorld& world) { return world.put(kPrivate, kDuring, Durability::synced).has_value(); },
-                 [](StoreWorld& world) { return world.holds(kDuring); });
+  cut_everywhere(
+      [](StoreWorld& world) { return world.put(kPrivate, kDuring, Durability::synced).has_value(); },
+      [](StoreWorld& world) { return world.holds(kDuring); });
 }
 
 TEST_CASE("a manifest's put is cut at every step") {
   const auto put = [](StoreWorld& world) {
     ManifestContent content;
     content.children.push_back({digest_of(kBefore), {"layer", kBefore.size(), false}});
-    return world.store->put_manifest(kPrivate, digest_of(kManifest), kManifest, content, "latest", Durability::synced).has_value();
+    return world.store
+        ->put_manifest(kPrivate, digest_of(kManifest), kManifest, content, "latest", Durability::synced)
+        .has_value();
   };
   const auto is_there = [](StoreWorld& world) {
     const auto tag = world.store->catalog().tag(kPrivate, "latest", Reach::disk);
@@ -89,10 +95,15 @@ TEST_CASE("a manifest's put is cut at every step") {
 TEST_CASE("an eviction is cut at every step") {
   // What goes is a mirror's blob and manifest; what must stay is the registry's.
   const auto change = [](StoreWorld& world) {
-    return world.put(kAlpine, kDuring).has_value() && world.store->forget_blob(digest_of(kDuring)).has_value() &&
-           world.store->put_manifest(kAlpine, digest_of(kManifest), kManifest, {}, "latest", Durability::synced).has_value();
+    return world.put(kAlpine, kDuring).has_value() &&
+           world.store->forget_blob(digest_of(kDuring)).has_value() &&
+           world.store
+               ->put_manifest(kAlpine, digest_of(kManifest), kManifest, {}, "latest", Durability::synced)
+               .has_value();
   };
-  const auto is_done = [](StoreWorld& world) { return world.store->manifest_bytes(kAlpine, digest_of(kManifest)).has_value(); };
+  const auto is_done = [](StoreWorld& world) {
+    return world.store->manifest_bytes(kAlpine, digest_of(kManifest)).has_value();
+  };
   cut_everywhere(change, is_done);
 }
 
@@ -103,13 +114,15 @@ TEST_CASE("a fill that is killed at any piece is resumed, not restarted") {
     {
       auto partial = world.store->receive("dockerhub", Store::fill_id(digest_of(kDuring)), Algorithm::sha256);
       REQUIRE(world.store->grow(partial->reservation, "dockerhub", kDuring.size()));
-      for (size_t piece = 0; piece < pieces; ++piece) REQUIRE(partial->writer->append(std::span<const char>(kDuring).subspan(piece * 5000, 5000)));
+      for (size_t piece = 0; piece < pieces; ++piece)
+        REQUIRE(partial->writer->append(std::span<const char>(kDuring).subspan(piece * 5000, 5000)));
       world.keep_catalog();
     }
     world.crash_to_kept_catalog();
     REQUIRE(world.open());
     CHECK(world.store->budget().of("dockerhub").stored == on_disk(pieces * 5000));
-    CHECK(world.store->receive("dockerhub", Store::fill_id(digest_of(kDuring)), Algorithm::sha256)->writer->written() == pieces * 5000);
+    CHECK(world.store->receive("dockerhub", Store::fill_id(digest_of(kDuring)), Algorithm::sha256)
+              ->writer->written() == pieces * 5000);
     REQUIRE(world.put(kAlpine, kDuring));
     CHECK(world.holds(kDuring));
     check_all_is_whole(world);

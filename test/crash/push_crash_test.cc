@@ -1,5 +1,5 @@
-// A push, cut at every step of the disk: what was acknowledged is there after the next start, under its tag; the rest is absent or can go on;
-// nothing is half.
+// A push, cut at every step of the disk: what was acknowledged is there after the next start, under its tag;
+// the rest is absent or can go on; nothing is half.
 #include <algorithm>
 #include <optional>
 #include <span>
@@ -28,11 +28,15 @@ struct Image {
   std::string config;
   std::string manifest;
 
-  explicit Image(uint32_t seed) : layer(content_of(45'000, seed)), config(content_of(700, seed + 1)), manifest(content_of(1'500, seed + 2)) {}
+  explicit Image(uint32_t seed)
+      : layer(content_of(45'000, seed)),
+        config(content_of(700, seed + 1)),
+        manifest(content_of(1'500, seed + 2)) {}
   ManifestContent content() const {
     ManifestContent content;
     content.record = {"application/vnd.oci.image.manifest.v1+json", manifest.size(), {}, {}, {}, {}};
-    content.children = {{digest_of(config), {"config", config.size(), false}}, {digest_of(layer), {"layer", layer.size(), false}}};
+    content.children = {{digest_of(config), {"config", config.size(), false}},
+                        {digest_of(layer), {"layer", layer.size(), false}}};
     return content;
   }
 };
@@ -46,7 +50,8 @@ struct Acknowledged {
   bool manifest = false;
 };
 
-// POST, PATCHes and PUT of one blob, or what is left of them after a crash. A session that is not known begins anew.
+// POST, PATCHes and PUT of one blob, or what is left of them after a crash. A session that is not known
+// begins anew.
 bool upload(StoreWorld& world, const std::string& id, const std::string& bytes) {
   Store& store = *world.store;
   const auto known = store.catalog().upload(id, Reach::disk);
@@ -63,11 +68,13 @@ bool upload(StoreWorld& world, const std::string& id, const std::string& bytes) 
     if (!partial->writer->append(rest.first(std::min(rest.size(), kPieceBytes)))) return false;
   }
   if (!partial->writer->verify(digest_of(bytes))) return false;
-  return store.commit_blob(*partial->writer, std::move(partial->reservation), kApp, Durability::synced).has_value();
+  return store.commit_blob(*partial->writer, std::move(partial->reservation), kApp, Durability::synced)
+      .has_value();
 }
 
 bool push_manifest(StoreWorld& world, const Image& image, const std::vector<std::string>& tags) {
-  const auto missing = world.store->push_manifest(kApp, digest_of(image.manifest), image.manifest, image.content(), tags);
+  const auto missing =
+      world.store->push_manifest(kApp, digest_of(image.manifest), image.manifest, image.content(), tags);
   return missing && missing->empty();
 }
 
@@ -81,7 +88,9 @@ Acknowledged push(StoreWorld& world, const Image& image) {
   Acknowledged acknowledged;
   acknowledged.layer = told(world, upload(world, kUpload, image.layer));
   acknowledged.config = acknowledged.layer && told(world, upload(world, kUpload + "c", image.config));
-  acknowledged.manifest = acknowledged.config && told(world, push_manifest(world, image, {"latest", "v" + std::to_string(image.layer.size())}));
+  acknowledged.manifest =
+      acknowledged.config &&
+      told(world, push_manifest(world, image, {"latest", "v" + std::to_string(image.layer.size())}));
   return acknowledged;
 }
 
@@ -90,7 +99,8 @@ bool is_served(StoreWorld& world, const std::string& bytes) {
 }
 
 bool is_whole(StoreWorld& world, const Image& image) {
-  return world.store->manifest_bytes(kApp, digest_of(image.manifest)) == image.manifest && is_served(world, image.config) && is_served(world, image.layer);
+  return world.store->manifest_bytes(kApp, digest_of(image.manifest)) == image.manifest &&
+         is_served(world, image.config) && is_served(world, image.layer);
 }
 
 std::optional<Digest> tagged(StoreWorld& world, const std::string& tag) {
@@ -174,7 +184,8 @@ TEST_CASE("an upload that loses power between two pieces goes on from what was k
         REQUIRE(partial);
         REQUIRE(world.store->grow(partial->reservation, kApp.route, kDuring.layer.size()));
         const auto bytes = std::span<const char>(kDuring.layer);
-        for (size_t piece = 0; piece < pieces; ++piece) REQUIRE(partial->writer->append(bytes.subspan(piece * kPieceBytes, kPieceBytes)));
+        for (size_t piece = 0; piece < pieces; ++piece)
+          REQUIRE(partial->writer->append(bytes.subspan(piece * kPieceBytes, kPieceBytes)));
       }
       test::die(world, end);
       REQUIRE(world.open());

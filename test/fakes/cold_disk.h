@@ -53,21 +53,39 @@ class ColdDisk final : public store::Disk {
   }
 
   Result<store::SharedFile> open(const std::filesystem::path& path) override { return real_->open(path); }
-  Result<store::SharedFile> open_for_writing(const std::filesystem::path& path) override { return real_->open_for_writing(path); }
-  Result<> write(const store::File& file, uint64_t offset, std::span<const char> data) override { return real_->write(file, offset, data); }
-  Result<size_t> read(const store::File& file, uint64_t offset, std::span<char> into) override { return real_->read(file, offset, into); }
+  Result<store::SharedFile> open_for_writing(const std::filesystem::path& path) override {
+    return real_->open_for_writing(path);
+  }
+  Result<> write(const store::File& file, uint64_t offset, std::span<const char> data) override {
+    return real_->write(file, offset, data);
+  }
+  Result<size_t> read(const store::File& file, uint64_t offset, std::span<char> into) override {
+    return real_->read(file, offset, into);
+  }
   Result<> truncate(const store::File& file, uint64_t size) override { return real_->truncate(file, size); }
   Result<> sync(const store::File& file) override { return real_->sync(file); }
   Result<> sync_directory(const std::filesystem::path& path) override { return real_->sync_directory(path); }
-  void drop_resident(const store::File& file, uint64_t offset, uint64_t length) override { real_->drop_resident(file, offset, length); }
+  void drop_resident(const store::File& file, uint64_t offset, uint64_t length) override {
+    real_->drop_resident(file, offset, length);
+  }
   bool is_whole(const store::File& file, uint64_t size) override { return real_->is_whole(file, size); }
   Result<store::FileStat> stat(const std::filesystem::path& path) override { return real_->stat(path); }
-  Result<store::FileStat> stat_target(const std::filesystem::path& path) override { return real_->stat_target(path); }
-  Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override { return real_->rename(from, to); }
-  Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) override { return real_->link(from, to); }
+  Result<store::FileStat> stat_target(const std::filesystem::path& path) override {
+    return real_->stat_target(path);
+  }
+  Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+    return real_->rename(from, to);
+  }
+  Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) override {
+    return real_->link(from, to);
+  }
   Result<> remove(const std::filesystem::path& path) override { return real_->remove(path); }
-  Result<> make_directories(const std::filesystem::path& path) override { return real_->make_directories(path); }
-  Result<std::vector<store::DirectoryEntry>> list(const std::filesystem::path& path) override { return real_->list(path); }
+  Result<> make_directories(const std::filesystem::path& path) override {
+    return real_->make_directories(path);
+  }
+  Result<std::vector<store::DirectoryEntry>> list(const std::filesystem::path& path) override {
+    return real_->list(path);
+  }
   Result<store::DiskSpace> space(const std::filesystem::path& path) override { return real_->space(path); }
 
  private:

@@ -27,7 +27,8 @@ struct Text {
 void FakeLog::write(Level level, std::string_view event, std::span<const Field> fields) {
   std::string line(name_of(level));
   line.append(" ").append(event);
-  for (const Field& field : fields) line.append(" ").append(field.key).append("=").append(std::visit(Text(), field.value));
+  for (const Field& field : fields)
+    line.append(" ").append(field.key).append("=").append(std::visit(Text(), field.value));
   {
     const std::lock_guard lock(mutex_);
     lines_.push_back(std::move(line));
@@ -42,7 +43,9 @@ std::vector<std::string> FakeLog::lines() const {
 
 size_t FakeLog::count(std::string_view text) const {
   const std::lock_guard lock(mutex_);
-  return static_cast<size_t>(std::count_if(lines_.begin(), lines_.end(), [&](const std::string& line) { return line.find(text) != std::string::npos; }));
+  return static_cast<size_t>(std::count_if(lines_.begin(), lines_.end(), [&](const std::string& line) {
+    return line.find(text) != std::string::npos;
+  }));
 }
 
 void FakeLog::clear() {

@@ -21,7 +21,9 @@ class FakeLog final : public store::Log {
   bool contains(std::string_view text) const { return count(text) > 0; }
   void clear();
   // Called once, behind the next line of `event`: what happens beside the one who wrote it.
-  void at_next(std::string event, std::function<void()> happens) { awaited_ = std::move(event), happens_ = std::move(happens); }
+  void at_next(std::string event, std::function<void()> happens) {
+    awaited_ = std::move(event), happens_ = std::move(happens);
+  }
 
  private:
   mutable std::mutex mutex_;

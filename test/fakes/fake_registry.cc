@@ -23,7 +23,9 @@ using store::Digest;
 
 constexpr size_t kPieceBytes = 64 * 1024;
 
-std::string json_error(std::string_view code) { return "{\"errors\":[{\"code\":\"" + std::string(code) + "\",\"message\":\"as scripted\"}]}"; }
+std::string json_error(std::string_view code) {
+  return "{\"errors\":[{\"code\":\"" + std::string(code) + "\",\"message\":\"as scripted\"}]}";
+}
 
 Canned refuse(int status, std::string_view code) {
   Canned canned;
@@ -65,7 +67,8 @@ std::string query_value(const std::string& target, const std::string& name) {
     ++at;
     size_t end = std::min(target.find('&', at), target.size());
     std::string pair = target.substr(at, end - at);
-    if (pair.starts_with(name + "=")) return proxy::percent_decode(pair.substr(name.size() + 1), proxy::Plus::space).value_or("");
+    if (pair.starts_with(name + "="))
+      return proxy::percent_decode(pair.substr(name.size() + 1), proxy::Plus::space).value_or("");
     at = target.find('&', at);
   }
   return "";
@@ -175,7 +178,10 @@ struct FakeRegistry::Connection {
   bool is_head = false;  // of a HEAD: without body
 };
 
-FakeRegistry::FakeRegistry(proxy::Loop& loop, const std::string& address) : loop_(loop), address_(address), changed_(loop) { listen(); }
+FakeRegistry::FakeRegistry(proxy::Loop& loop, const std::string& address)
+    : loop_(loop), address_(address), changed_(loop) {
+  listen();
+}
 
 FakeRegistry::FakeRegistry(proxy::Loop& loop, const TlsIdentity& identity, const std::string& address)
     : loop_(loop), identity_(&identity), address_(address), changed_(loop) {
@@ -185,16 +191,21 @@ FakeRegistry::FakeRegistry(proxy::Loop& loop, const TlsIdentity& identity, const
 FakeRegistry::~FakeRegistry() { shut(); }
 
 std::string FakeRegistry::authority() const { return address_ + ":" + std::to_string(port_); }
-std::string FakeRegistry::url() const { return (identity_ == nullptr ? "http://" : "https://") + authority(); }
+std::string FakeRegistry::url() const {
+  return (identity_ == nullptr ? "http://" : "https://") + authority();
+}
 
 void FakeRegistry::listen() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port_);
   inet_pton(AF_INET, address_.c_str(), &address.sin_addr);
-  auto accepted = [](evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* self) { static_cast<FakeRegistry*>(self)->accept(fd); };
-  evconnlistener* listener = evconnlistener_new_bind(loop_.base(), accepted, this, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC, 128,
-                                                     reinterpret_cast<sockaddr*>(&address), sizeof address);
+  auto accepted = [](evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* self) {
+    static_cast<FakeRegistry*>(self)->accept(fd);
+  };
+  evconnlistener* listener = evconnlistener_new_bind(
+      loop_.base(), accepted, this, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC, 128,
+      reinterpret_cast<sockaddr*>(&address), sizeof address);
   if (listener == nullptr) throw std::runtime_error("cannot listen on " + authority());
   socklen_t length = sizeof address;
   getsockname(evconnlistener_get_fd(listener), reinterpret_cast<sockaddr*>(&address), &length);
@@ -203,14 +214,20 @@ void FakeRegistry::listen() {
 }
 
 void FakeRegistry::accept(int fd) {
-  bufferevent* socket = identity_ == nullptr
-                            ? bufferevent_socket_new(loop_.base(), fd, BEV_OPT_CLOSE_ON_FREE)
-                            : bufferevent_openssl_socket_new(loop_.base(), fd, SSL_new(identity_->context()), BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+  bufferevent* socket =
+      identity_ == nullptr ? bufferevent_socket_new(loop_.base(), fd, BEV_OPT_CLOSE_ON_FREE)
+                           : bufferevent_openssl_socket_new(loop_.base(), fd, SSL_new(identity_->context()),
+                                                            BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
   auto connection = std::make_unique<Connection>(*this, socket);
-  auto readable = [](bufferevent*, void* c) { static_cast<Connection*>(c)->owner.received(*static_cast<Connection*>(c)); };
-  auto writable = [](bufferevent*, void* c) { static_cast<Connection*>(c)->owner.pump(*static_cast<Connection*>(c)); };
+  auto readable = [](bufferevent*, void* c) {
+    static_cast<Connection*>(c)->owner.received(*static_cast<Connection*>(c));
+  };
+  auto writable = [](bufferevent*, void* c) {
+    static_cast<Connection*>(c)->owner.pump(*static_cast<Connection*>(c));
+  };
   auto ended = [](bufferevent*, short what, void* c) {
-    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) static_cast<Connection*>(c)->owner.close(*static_cast<Connection*>(c));
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
+      static_cast<Connection*>(c)->owner.close(*static_cast<Connection*>(c));
   };
   bufferevent_setcb(socket, readable, writable, ended, connection.get());
   bufferevent_enable(socket, EV_READ | EV_WRITE);
@@ -230,17 +247,23 @@ void FakeRegistry::open() {
 
 // ---- content
 
-std::string FakeRegistry::blob_path(const std::string& repository, const Digest& digest) { return "/v2/" + repository + "/blobs/" + digest.text(); }
-std::string FakeRegistry::manifest_path(const std::string& repository, const std::string& reference) { return "/v2/" + repository + "/manifests/" + reference; }
+std::string FakeRegistry::blob_path(const std::string& repository, const Digest& digest) {
+  return "/v2/" + repository + "/blobs/" + digest.text();
+}
+std::string FakeRegistry::manifest_path(const std::string& repository, const std::string& reference) {
+  return "/v2/" + repository + "/manifests/" + reference;
+}
 std::string FakeRegistry::signed_path(const Digest& digest) { return "/signed/" + digest.text(); }
 
 Digest FakeRegistry::blob(const std::string& repository, std::string bytes) {
   Digest digest = digest_of(store::Algorithm::sha256, bytes);
-  contents_[blob_path(repository, digest)] = Content{"application/octet-stream", digest.text(), std::make_shared<const std::string>(std::move(bytes))};
+  contents_[blob_path(repository, digest)] = Content{"application/octet-stream", digest.text(),
+                                                     std::make_shared<const std::string>(std::move(bytes))};
   return digest;
 }
 
-Digest FakeRegistry::manifest(const std::string& repository, const std::string& tag, const std::string& media_type, std::string bytes) {
+Digest FakeRegistry::manifest(const std::string& repository, const std::string& tag,
+                              const std::string& media_type, std::string bytes) {
   Digest digest = digest_of(store::Algorithm::sha256, bytes);
   Content content{media_type, digest.text(), std::make_shared<const std::string>(std::move(bytes))};
   contents_[manifest_path(repository, digest.text())] = content;
@@ -248,7 +271,9 @@ Digest FakeRegistry::manifest(const std::string& repository, const std::string& 
   return digest;
 }
 
-void FakeRegistry::untag(const std::string& repository, const std::string& tag) { contents_.erase(manifest_path(repository, tag)); }
+void FakeRegistry::untag(const std::string& repository, const std::string& tag) {
+  contents_.erase(manifest_path(repository, tag));
+}
 void FakeRegistry::answer(const std::string& path, Canned canned) { canned_[path] = std::move(canned); }
 
 // ---- script
@@ -259,7 +284,9 @@ void FakeRegistry::ask_for_token(FakeRegistry& auth, const std::string& service)
   service_ = service;
 }
 
-void FakeRegistry::ask_for_password(const std::string& username, const std::string& password) { password_ = username + ":" + password; }
+void FakeRegistry::ask_for_password(const std::string& username, const std::string& password) {
+  password_ = username + ":" + password;
+}
 
 void FakeRegistry::redirect_blobs_to(FakeRegistry& cdn, int status) {
   cdn_ = &cdn;
@@ -273,7 +300,9 @@ void FakeRegistry::redirect_all_to(FakeRegistry& other, int status) {
 }
 
 void FakeRegistry::next(const std::string& path, Fault fault) { next_[path].push_back(std::move(fault)); }
-void FakeRegistry::always(const std::string& path, Fault fault) { always_.insert_or_assign(path, std::move(fault)); }
+void FakeRegistry::always(const std::string& path, Fault fault) {
+  always_.insert_or_assign(path, std::move(fault));
+}
 
 void FakeRegistry::release() {
   for (const auto& connection : connections_) {
@@ -293,7 +322,9 @@ void FakeRegistry::let(uint64_t bytes) {
 }
 
 size_t FakeRegistry::count(std::string_view method, std::string_view path) const {
-  return static_cast<size_t>(std::count_if(seen_.begin(), seen_.end(), [&](const Seen& seen) { return seen.method == method && seen.path() == path; }));
+  return static_cast<size_t>(std::count_if(seen_.begin(), seen_.end(), [&](const Seen& seen) {
+    return seen.method == method && seen.path() == path;
+  }));
 }
 
 // ---- one request
@@ -347,7 +378,8 @@ FakeRegistry::Plan FakeRegistry::plan_for(const Seen& request) {
   else if (path == "/v2/")
     plan.headers.add("Content-Type", "application/json");
   else
-    plan = Plan::of(refuse(404, path.find("/manifests/") != std::string::npos ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN"));
+    plan = Plan::of(
+        refuse(404, path.find("/manifests/") != std::string::npos ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN"));
   plan.silent = fault && fault->kind == Fault::Kind::silent;
   return plan;
 }
@@ -363,7 +395,8 @@ std::optional<Fault> FakeRegistry::take_fault(const std::string& path) {
   return lasting == always_.end() ? std::nullopt : std::optional(lasting->second);
 }
 
-FakeRegistry::Plan FakeRegistry::content_plan(const Seen& request, const Content& content, const Fault* fault) const {
+FakeRegistry::Plan FakeRegistry::content_plan(const Seen& request, const Content& content,
+                                              const Fault* fault) const {
   using Kind = Fault::Kind;
   auto is = [fault](Kind kind) { return fault != nullptr && fault->kind == kind; };
   if (is(Kind::html)) {
@@ -389,8 +422,9 @@ FakeRegistry::Plan FakeRegistry::content_plan(const Seen& request, const Content
   uint64_t shift = is(Kind::wrong_content_range) ? 1 : 0;
   plan.status = !range.satisfiable ? 416 : partial ? 206 : 200;
   if (plan.status == 206)
-    plan.headers.add("Content-Range",
-                     "bytes " + std::to_string(plan.at + shift) + "-" + std::to_string(plan.end - 1 + shift) + "/" + std::to_string(bytes.size() + shift));
+    plan.headers.add("Content-Range", "bytes " + std::to_string(plan.at + shift) + "-" +
+                                          std::to_string(plan.end - 1 + shift) + "/" +
+                                          std::to_string(bytes.size() + shift));
   if (plan.status == 416) {
     plan.headers.add("Content-Range", "bytes */" + std::to_string(bytes.size()));
     plan.end = plan.at = 0;
@@ -411,7 +445,8 @@ std::optional<Canned> FakeRegistry::refusal(const Seen& request) {
   }
   if (auth_ != nullptr) {
     std::string scope = "repository:" + repository_of(request.path()) + ":pull";
-    auto token = authorization.starts_with("Bearer ") ? tokens_.find(std::string(authorization.substr(7))) : tokens_.end();
+    auto token = authorization.starts_with("Bearer ") ? tokens_.find(std::string(authorization.substr(7)))
+                                                      : tokens_.end();
     if (token != tokens_.end() && (token->second == scope || request.path() == "/v2/")) return std::nullopt;
     std::string challenge = "Bearer realm=\"" + auth_->url() + "/token\",service=\"" + service_ + "\"";
     std::string asked = challenge_scope_.value_or(scope);
@@ -421,7 +456,8 @@ std::optional<Canned> FakeRegistry::refusal(const Seen& request) {
     return refused;
   }
   if (password_.empty()) return std::nullopt;
-  if (authorization.starts_with("Basic ") && base64_decoded(authorization.substr(6)) == password_) return std::nullopt;
+  if (authorization.starts_with("Basic ") && base64_decoded(authorization.substr(6)) == password_)
+    return std::nullopt;
   Canned refused = refuse(401, "UNAUTHORIZED");
   refused.headers.add("WWW-Authenticate", "Basic realm=\"Registry\"");
   return refused;
@@ -429,7 +465,8 @@ std::optional<Canned> FakeRegistry::refusal(const Seen& request) {
 
 Canned FakeRegistry::issue_token(const Seen& request) {
   std::string_view authorization = request.headers.get("Authorization");
-  bool wrong_password = !password_.empty() && (!authorization.starts_with("Basic ") || base64_decoded(authorization.substr(6)) != password_);
+  bool wrong_password = !password_.empty() && (!authorization.starts_with("Basic ") ||
+                                               base64_decoded(authorization.substr(6)) != password_);
   if (wrong_password) return refuse(401, "UNAUTHORIZED");
   std::string token = "token-" + std::to_string(++tokens_issued_);
   customer_->tokens_[token] = query_value(request.target, "scope");
@@ -453,7 +490,8 @@ std::optional<Canned> FakeRegistry::redirect(const Seen& request) {
   auto content = contents_.find(request.path());
   bool is_blob = request.path().find("/blobs/") != std::string::npos;
   if (cdn_ == nullptr || !is_blob || content == contents_.end()) return std::nullopt;
-  redirected.headers.add("Location", cdn_->sign(*Digest::parse(content->second.digest), content->second.bytes));
+  redirected.headers.add("Location",
+                         cdn_->sign(*Digest::parse(content->second.digest), content->second.bytes));
   return redirected;
 }
 
@@ -471,7 +509,8 @@ void FakeRegistry::pump(Connection& connection) {
   Plan& plan = *connection.plan;
   if (plan.silent) return;
   if (!std::exchange(connection.head_sent, true)) {
-    std::string head = "HTTP/1.1 " + std::to_string(plan.status) + " " + std::string(proxy::reason_of(plan.status)) + "\r\n";
+    std::string head =
+        "HTTP/1.1 " + std::to_string(plan.status) + " " + std::string(proxy::reason_of(plan.status)) + "\r\n";
     for (const proxy::Header& header : plan.headers) head += header.name + ": " + header.value + "\r\n";
     if (plan.headers.find("Content-Length") == nullptr && plan.headers.find("Transfer-Encoding") == nullptr)
       head += "Content-Length: " + std::to_string(plan.end - plan.at) + "\r\n";
@@ -499,7 +538,8 @@ void FakeRegistry::pump(Connection& connection) {
 }
 
 void FakeRegistry::close(Connection& connection) {
-  auto found = std::find_if(connections_.begin(), connections_.end(), [&](const auto& entry) { return entry.get() == &connection; });
+  auto found = std::find_if(connections_.begin(), connections_.end(),
+                            [&](const auto& entry) { return entry.get() == &connection; });
   if (found != connections_.end()) connections_.erase(found);
 }
 

@@ -1,17 +1,17 @@
-// A registry, its token endpoint or its CDN, as the test scripts it: raw HTTP/1.1 on a loopback port, on the test's own Loop. What it does
-// is recorded. Several of them are several hosts: they differ by port, and by address if one is given (all of 127/8 is loopback).
+// A registry, its token endpoint or its CDN, as the test scripts it: raw HTTP/1.1 on a loopback port, on the
+// test's own Loop. What it does is recorded. Several of them are several hosts: they differ by port, and by
+// address if one is given (all of 127/8 is loopback).
 //
 //   FakeRegistry registry(loop), cdn(loop), auth(loop);
 //   Digest layer = registry.blob("library/alpine", bytes);
 //   registry.manifest("library/alpine", "3.20", type, json);
 //   registry.ask_for_token(auth, "registry.docker.io");
 //   registry.redirect_blobs_to(cdn);
-//   registry.next(FakeRegistry::blob_path("library/alpine", layer), Fault::cut(1000));   // once; always() for good
-//   …
-//   CHECK(registry.count("GET", path) == 2);
+//   registry.next(FakeRegistry::blob_path("library/alpine", layer), Fault::cut(1000));   // once; always()
+//   for good … CHECK(registry.count("GET", path) == 2);
 //
-// A request is judged in this order: recorded, canned answer, token or password, fault, redirect, content, 404. Belongs to
-// the loop's thread; it must go before the Loop does.
+// A request is judged in this order: recorded, canned answer, token or password, fault, redirect, content,
+// 404. Belongs to the loop's thread; it must go before the Loop does.
 #pragma once
 
 #include <cstdint>
@@ -43,25 +43,48 @@ struct Canned {
   int status = 200;
   proxy::Headers headers;
   std::string body;
-  std::string raw = {};  // all that is sent, as it is, before the connection ends; "" = an answer made of the above
+  // All that is sent, as it is, before the connection ends; "" = an answer made of the above.
+  std::string raw = {};
 };
 
-// What goes wrong with one answer. Of a body's bytes, those of this answer count: a resumed one begins at 0 again.
+// What goes wrong with one answer. Of a body's bytes, those of this answer count: a resumed one begins at 0
+// again.
 struct Fault {
-  enum class Kind { cut, stall, wrong_last_byte, too_few, too_many, html, partial_unasked, wrong_content_range, ignore_range, canned, silent, hang_up };
+  enum class Kind {
+    cut,
+    stall,
+    wrong_last_byte,
+    too_few,
+    too_many,
+    html,
+    partial_unasked,
+    wrong_content_range,
+    ignore_range,
+    canned,
+    silent,
+    hang_up
+  };
 
-  static Fault cut(uint64_t after_bytes) { return Fault(Kind::cut, after_bytes); }      // short of Content-Length
+  // Short of Content-Length.
+  static Fault cut(uint64_t after_bytes) { return Fault(Kind::cut, after_bytes); }
   static Fault stall(uint64_t after_bytes) { return Fault(Kind::stall, after_bytes); }  // until release()
   static Fault wrong_last_byte() { return Fault(Kind::wrong_last_byte, 0); }
-  static Fault too_few(uint64_t missing) { return Fault(Kind::too_few, missing); }    // and Content-Length agrees
-  static Fault too_many(uint64_t extra) { return Fault(Kind::too_many, extra); }      // and Content-Length agrees
-  static Fault html() { return Fault(Kind::html, 0); }                                // a web page with 200
-  static Fault partial_unasked() { return Fault(Kind::partial_unasked, 0); }          // 206 where 200 is due
-  static Fault wrong_content_range() { return Fault(Kind::wrong_content_range, 0); }  // the right bytes under another range
-  static Fault ignore_range() { return Fault(Kind::ignore_range, 0); }                // 200 and all of it
-  static Fault silent() { return Fault(Kind::silent, 0); }                            // no answer, until release() (then 404 or what is due)
-  static Fault hang_up() { return Fault(Kind::hang_up, 0); }                          // closes instead of answering
-  static Fault raw(std::string text);                                                 // these bytes, and then hangs up
+  // And Content-Length agrees.
+  static Fault too_few(uint64_t missing) { return Fault(Kind::too_few, missing); }
+  // And Content-Length agrees.
+  static Fault too_many(uint64_t extra) { return Fault(Kind::too_many, extra); }
+  static Fault html() { return Fault(Kind::html, 0); }  // a web page with 200
+  // 206 where 200 is due.
+  static Fault partial_unasked() { return Fault(Kind::partial_unasked, 0); }
+  // The right bytes under another range.
+  static Fault wrong_content_range() { return Fault(Kind::wrong_content_range, 0); }
+  static Fault ignore_range() { return Fault(Kind::ignore_range, 0); }  // 200 and all of it
+  // No answer, until release() (then 404 or what is due).
+  static Fault silent() { return Fault(Kind::silent, 0); }
+  // Closes instead of answering.
+  static Fault hang_up() { return Fault(Kind::hang_up, 0); }
+  // These bytes, and then hangs up.
+  static Fault raw(std::string text);
   static Fault reply(int status, proxy::Headers headers = {}, std::string body = "");
 
   Fault(Kind k, uint64_t n) : kind(k), bytes(n) {}
@@ -85,24 +108,29 @@ class FakeRegistry {
   // --- content
   store::Digest blob(const std::string& repository, std::string bytes);
   // Also under its digest. An empty tag: by digest only.
-  store::Digest manifest(const std::string& repository, const std::string& tag, const std::string& media_type, std::string bytes);
+  store::Digest manifest(const std::string& repository, const std::string& tag, const std::string& media_type,
+                         std::string bytes);
   void untag(const std::string& repository, const std::string& tag);
   void answer(const std::string& path, Canned canned);  // whatever the method and the query
   static std::string blob_path(const std::string& repository, const store::Digest& digest);
   static std::string manifest_path(const std::string& repository, const std::string& reference);
   static std::string signed_path(const store::Digest& digest);  // at a CDN
 
-  // --- who may ask
-  // Answers 401 with a Bearer challenge whose realm is `auth`'s /token, but to those with a token that it issued for the repository.
+  // --- who may ask Answers 401 with a Bearer challenge whose realm is `auth`'s /token, but to those with a
+  // token that it issued for the repository.
   void ask_for_token(FakeRegistry& auth, const std::string& service);
-  void challenge_scope(std::string scope) { challenge_scope_ = std::move(scope); }  // instead of the repository's own; "" for none
+  // Instead of the repository's own; "" for none.
+  void challenge_scope(std::string scope) { challenge_scope_ = std::move(scope); }
   void revoke_tokens() { tokens_.clear(); }
-  void tokens_expire_in(std::optional<int64_t> seconds) { token_expires_in_s_ = seconds; }  // at the auth host; nothing: it does not say
-  void call_it_access_token() { token_member_ = "access_token"; }                           // at the auth host
-  void ask_for_password(const std::string& username, const std::string& password);          // Basic; at an auth host: for tokens
+  // At the auth host; nothing: it does not say.
+  void tokens_expire_in(std::optional<int64_t> seconds) { token_expires_in_s_ = seconds; }
+  // At the auth host.
+  void call_it_access_token() { token_member_ = "access_token"; }
+  // Basic; at an auth host: for tokens.
+  void ask_for_password(const std::string& username, const std::string& password);
 
-  // --- where things are
-  // Blobs are answered 307 with a signed URL there; the CDN answers 400 if it sees Authorization, and 403 to a signature that is not valid any more.
+  // --- where things are Blobs are answered 307 with a signed URL there; the CDN answers 400 if it sees
+  // Authorization, and 403 to a signature that is not valid any more.
   void redirect_blobs_to(FakeRegistry& cdn, int status = 307);
   void expire_signatures() { signatures_.clear(); }             // at the CDN
   void redirect_all_to(FakeRegistry& other, int status = 307);  // same target

@@ -33,7 +33,9 @@ tl::unexpected<Error> staged(Error::Kind kind, FaultyDisk::Operation operation, 
 }  // namespace
 
 FaultyDisk::FaultyDisk(Path graves, std::unique_ptr<store::Disk> real)
-    : graves_(std::move(graves)), real_(std::move(real)), wait_([](std::chrono::microseconds time) { std::this_thread::sleep_for(time); }) {
+    : graves_(std::move(graves)),
+      real_(std::move(real)),
+      wait_([](std::chrono::microseconds time) { std::this_thread::sleep_for(time); }) {
   if (!graves_.empty()) std::filesystem::create_directories(graves_);
 }
 
@@ -103,7 +105,8 @@ Result<> FaultyDisk::fault(Operation operation, const Path& path) {
   if (cut_at_ && operations_ >= *cut_at_) return staged(Error::Kind::internal, operation, path);
   if (const auto fault = fail_at_.extract(operations_)) return staged(fault.mapped(), operation, path);
   if (const auto fault = fail_each_[index_of(operation)]) return staged(*fault, operation, path);
-  if (const auto fault = fail_on_.find({operation, path}); fault != fail_on_.end()) return staged(fault->second, operation, path);
+  if (const auto fault = fail_on_.find({operation, path}); fault != fail_on_.end())
+    return staged(fault->second, operation, path);
   return {};
 }
 
@@ -167,9 +170,11 @@ void FaultyDisk::power_cut(Names names) {
   const std::lock_guard lock(mutex_);
   for (const auto& [inode, file] : unsynced_) {
     std::error_code gone;
-    if (std::filesystem::file_size(file.path, gone) > file.durable_size && !gone) std::filesystem::resize_file(file.path, file.durable_size, gone);
+    if (std::filesystem::file_size(file.path, gone) > file.durable_size && !gone)
+      std::filesystem::resize_file(file.path, file.durable_size, gone);
   }
-  if (names == Names::lost) std::for_each(changes_.rbegin(), changes_.rend(), [this](const Change& change) { undo(change); });
+  if (names == Names::lost)
+    std::for_each(changes_.rbegin(), changes_.rend(), [this](const Change& change) { undo(change); });
   unsynced_.clear();
   changes_.clear();
 }
@@ -222,13 +227,15 @@ Result<> FaultyDisk::write(const File& file, uint64_t offset, std::span<const ch
   {
     const std::lock_guard lock(mutex_);
     const struct stat facts = facts_of(file);
-    // What was there before is durable, unless it is known not to be. A file opened again after its rename has its new path.
+    // What was there before is durable, unless it is known not to be. A file opened again after its rename
+    // has its new path.
     unsynced_.try_emplace(facts.st_ino, Unsynced{file.path(), static_cast<uint64_t>(facts.st_size)});
     if (room_) {
       fitting = data.first(static_cast<size_t>(std::min<uint64_t>(*room_, data.size())));
       *room_ -= fitting.size();
     }
-    if (write_bytes_per_s_ > 0) slowness = std::chrono::microseconds(fitting.size() * 1'000'000 / write_bytes_per_s_);
+    if (write_bytes_per_s_ > 0)
+      slowness = std::chrono::microseconds(fitting.size() * 1'000'000 / write_bytes_per_s_);
   }
   wait(slowness);
   if (auto written = real_->write(file, offset, fitting); !written) return written;
@@ -263,7 +270,9 @@ Result<> FaultyDisk::sync_directory(const Path& path) {
   if (auto stepped = step(Operation::sync_directory, path); !stepped) return stepped;
   if (auto synced = real_->sync_directory(path); !synced) return synced;
   const std::lock_guard lock(mutex_);
-  std::erase_if(changes_, [&](const Change& change) { return std::filesystem::equivalent(change.path.parent_path(), path); });
+  std::erase_if(changes_, [&](const Change& change) {
+    return std::filesystem::equivalent(change.path.parent_path(), path);
+  });
   return {};
 }
 
@@ -345,7 +354,8 @@ Result<> FaultyDisk::make_directories(const Path& path) {
   if (auto stepped = step(Operation::make_directories, path); !stepped) return stepped;
   const std::lock_guard lock(mutex_);
   std::vector<Change> made;
-  for (Path folder = path; !folder.empty() && !std::filesystem::exists(folder); folder = folder.parent_path()) {
+  for (Path folder = path; !folder.empty() && !std::filesystem::exists(folder);
+       folder = folder.parent_path()) {
     made.push_back({Change::Kind::created, folder, {}, {}});
   }
   if (auto done = real_->make_directories(path); !done) return done;

@@ -1,13 +1,15 @@
-// A Disk that fails when it is told to. It works on real files (sendfile needs real descriptors) and remembers what has not been synced,
-// so that power_cut() can leave the folder as a dead machine would: without the bytes, the names and the removals that were not synced.
+// A Disk that fails when it is told to. It works on real files (sendfile needs real descriptors) and
+// remembers what has not been synced, so that power_cut() can leave the folder as a dead machine would:
+// without the bytes, the names and the removals that were not synced.
 //
 //   FaultyDisk disk;
 //   disk.cut_at(7);            // the seventh operation from now fails, and so does every later one
 //   ... use the store, let it end ...
 //   disk.power_cut();          // what was not synced is undone, and the disk works again
 //
-// Operations are counted as the Disk interface has them; what cannot fail is none. May be called from any thread. The files that are read and
-// written must lie on one file system with the temporary folder where removed files are kept for power_cut().
+// Operations are counted as the Disk interface has them; what cannot fail is none. May be called from any
+// thread. The files that are read and written must lie on one file system with the temporary folder where
+// removed files are kept for power_cut().
 #pragma once
 
 #include <array>
@@ -48,8 +50,10 @@ class FaultyDisk final : public store::Disk {
   };
   static constexpr size_t kOperations = 15;
 
-  // `graves` is a folder of the same file system for removed files; without it, removals and replacements outlive a power cut.
-  explicit FaultyDisk(std::filesystem::path graves = {}, std::unique_ptr<store::Disk> real = store::make_posix_disk());
+  // `graves` is a folder of the same file system for removed files; without it, removals and replacements
+  // outlive a power cut.
+  explicit FaultyDisk(std::filesystem::path graves = {},
+                      std::unique_ptr<store::Disk> real = store::make_posix_disk());
 
   // --- faults
 
@@ -58,17 +62,20 @@ class FaultyDisk final : public store::Disk {
   // Each operation of this kind fails, until heal().
   void fail_each(Operation operation, Error::Kind kind = Error::Kind::internal);
   // Each operation of this kind on this path fails, until heal().
-  void fail_on(Operation operation, const std::filesystem::path& path, Error::Kind kind = Error::Kind::internal);
+  void fail_on(Operation operation, const std::filesystem::path& path,
+               Error::Kind kind = Error::Kind::internal);
   // The nth operation from now and all later ones fail, until heal() or power_cut().
   void cut_at(uint64_t nth);
-  // `bytes` more can be written, then the disk is full: the part of a write that fits is written, the rest fails with `full`.
+  // `bytes` more can be written, then the disk is full: the part of a write that fits is written, the rest
+  // fails with `full`.
   void full_after(uint64_t bytes);
   // What space() says from now on.
   void set_space(store::DiskSpace space);
   // Ends all of the above, not the slowness.
   void heal();
 
-  // --- slowness. Each wait is one call of the waiting function, which sleeps by default; a test hands in one that only adds up.
+  // --- slowness. Each wait is one call of the waiting function, which sleeps by default; a test hands in one
+  // that only adds up.
 
   using Wait = std::function<void(std::chrono::microseconds)>;
   void wait_by(Wait wait);

@@ -6,8 +6,8 @@ namespace {
 std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
 
 std::string text_of(const Descriptor& descriptor) {
-  return R"({"mediaType":)" + quoted(descriptor.media_type) + R"(,"digest":)" + quoted(descriptor.digest.text()) + R"(,"size":)" +
-         std::to_string(descriptor.size) + "}";
+  return R"({"mediaType":)" + quoted(descriptor.media_type) + R"(,"digest":)" +
+         quoted(descriptor.digest.text()) + R"(,"size":)" + std::to_string(descriptor.size) + "}";
 }
 
 std::string text_of(const std::vector<Descriptor>& descriptors) {

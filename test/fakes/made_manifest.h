@@ -20,7 +20,8 @@
 namespace breakwater::test {
 
 struct Descriptor {
-  Descriptor(std::string_view type, const store::Digest& named, uint64_t bytes) : media_type(type), digest(named), size(bytes) {}
+  Descriptor(std::string_view type, const store::Digest& named, uint64_t bytes)
+      : media_type(type), digest(named), size(bytes) {}
   std::string media_type;
   store::Digest digest;
   uint64_t size;
@@ -28,8 +29,10 @@ struct Descriptor {
 
 inline constexpr std::string_view kConfigType = "application/vnd.oci.image.config.v1+json";
 inline constexpr std::string_view kLayerType = "application/vnd.oci.image.layer.v1.tar+gzip";
-inline constexpr std::string_view kForeignLayerType = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
-inline constexpr std::string_view kNondistributableLayerType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+inline constexpr std::string_view kForeignLayerType =
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+inline constexpr std::string_view kNondistributableLayerType =
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
 inline constexpr std::string_view kCacheConfigType = "application/vnd.buildkit.cacheconfig.v0";
 inline constexpr std::string_view kEmptyType = "application/vnd.oci.empty.v1+json";
 
@@ -46,6 +49,7 @@ struct MadeManifest {
 };
 
 // An index that names these.
-std::string index_text(const std::vector<Descriptor>& manifests, std::string_view media_type = routes::kOciIndex);
+std::string index_text(const std::vector<Descriptor>& manifests,
+                       std::string_view media_type = routes::kOciIndex);
 
 }  // namespace breakwater::test

@@ -22,10 +22,13 @@ inline void write_file(const std::filesystem::path& path, const std::string& tex
 
 class MadeRegistryFolder {
  public:
-  explicit MadeRegistryFolder(std::filesystem::path folder) : folder_(std::move(folder)), root_(folder_ / "docker/registry/v2") {}
+  explicit MadeRegistryFolder(std::filesystem::path folder)
+      : folder_(std::move(folder)), root_(folder_ / "docker/registry/v2") {}
 
   const std::filesystem::path& folder() const { return folder_; }
-  std::filesystem::path data(const store::Digest& digest) const { return root_ / "blobs/sha256" / digest.hex().substr(0, 2) / digest.hex() / "data"; }
+  std::filesystem::path data(const store::Digest& digest) const {
+    return root_ / "blobs/sha256" / digest.hex().substr(0, 2) / digest.hex() / "data";
+  }
   std::filesystem::path layer_link(const std::string& repository, const store::Digest& digest) const {
     return repository_folder(repository) / "_layers/sha256" / digest.hex() / "link";
   }
@@ -36,13 +39,15 @@ class MadeRegistryFolder {
     return repository_folder(repository) / "_manifests/tags" / tag / "current/link";
   }
 
-  Descriptor add_blob(const std::string& repository, const std::string& content, std::string_view type = kLayerType) {
+  Descriptor add_blob(const std::string& repository, const std::string& content,
+                      std::string_view type = kLayerType) {
     const store::Digest digest = digest_of(content);
     write_file(data(digest), content);
     write_file(layer_link(repository, digest), digest.text());
     return Descriptor(type, digest, content.size());
   }
-  Descriptor add_manifest(const std::string& repository, const MadeManifest& manifest, const std::string& tag = "") {
+  Descriptor add_manifest(const std::string& repository, const MadeManifest& manifest,
+                          const std::string& tag = "") {
     const std::string text = manifest.text();
     const store::Digest digest = digest_of(text);
     write_file(data(digest), text);
@@ -60,10 +65,14 @@ class MadeRegistryFolder {
   Descriptor add_image(const std::string& repository, uint32_t seed, const std::string& tag) {
     return add_manifest(repository, made_image(repository, seed), tag);
   }
-  void add_upload(const std::string& repository, const std::string& id) { write_file(repository_folder(repository) / "_uploads" / id / "data", "half of it"); }
+  void add_upload(const std::string& repository, const std::string& id) {
+    write_file(repository_folder(repository) / "_uploads" / id / "data", "half of it");
+  }
 
  private:
-  std::filesystem::path repository_folder(const std::string& repository) const { return root_ / "repositories" / repository; }
+  std::filesystem::path repository_folder(const std::string& repository) const {
+    return root_ / "repositories" / repository;
+  }
 
   std::filesystem::path folder_;
   std::filesystem::path root_;

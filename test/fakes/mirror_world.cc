@@ -9,7 +9,8 @@ namespace breakwater::test {
 using proxy::Task;
 
 struct MirrorWorld::Served {
-  Served(Running& world, MirrorWorld& settings, proxy::Origin& origin, const std::string& route, const std::string& registry);
+  Served(Running& world, MirrorWorld& settings, proxy::Origin& origin, const std::string& route,
+         const std::string& registry);
   routes::Mirror mirror;
   routes::Namespaces namespaces;
   routes::Router router;
@@ -46,19 +47,23 @@ struct MirrorWorld::Running {
   Served ghcr;
 };
 
-MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin& origin, const std::string& route, const std::string& registry)
-    : mirror(routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills, running.passage, origin, running.manifests, world.files.clock,
-                                 world.files.log),
-             [&] {
-               auto settings = world.mirror_settings;
-               settings.route = route;
-               settings.registry = registry;
-               return settings;
-             }()),
+MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin& origin,
+                            const std::string& route, const std::string& registry)
+    : mirror(
+          routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills, running.passage,
+                              origin, running.manifests, world.files.clock, world.files.log),
+          [&] {
+            auto settings = world.mirror_settings;
+            settings.route = route;
+            settings.registry = registry;
+            return settings;
+          }()),
       namespaces(mirror, running.mirrors),
       router(routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
-      server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log, proxy::ServerSettings(), router.route()) {
-  running.mirrors[registry] = routes::Namespaces::Target(&mirror, registry == "ghcr.io" ? world.ghcr_allow : routes::Networks::internal());
+      server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
+             proxy::ServerSettings(), router.route()) {
+  running.mirrors[registry] = routes::Namespaces::Target(
+      &mirror, registry == "ghcr.io" ? world.ghcr_allow : routes::Networks::internal());
   auto bound = server.listen("127.0.0.1:0");
   assert(bound);
   address = *bound;
@@ -97,7 +102,8 @@ Task<> MirrorWorld::ask_into(proxy::UpstreamRequest request, Answer& answer) {
   answer.body = std::move(reply->body);
 }
 
-Answer MirrorWorld::ask(const std::string& method, const std::string& address, const std::string& target, const proxy::Headers& headers) {
+Answer MirrorWorld::ask(const std::string& method, const std::string& address, const std::string& target,
+                        const proxy::Headers& headers) {
   proxy::UpstreamRequest request(method, "http://" + address + target);
   request.headers = headers;
   Answer answer;
@@ -125,7 +131,8 @@ std::vector<Answer> MirrorWorld::get_at_once(const std::vector<std::string>& tar
   std::vector<Answer> answers(targets.size());
   proxy::Tasks tasks(loop);
   for (size_t i = 0; i < targets.size(); ++i) {
-    tasks.spawn(ask_into(proxy::UpstreamRequest("GET", "http://" + running_->hub.address + targets[i]), answers[i]));
+    tasks.spawn(
+        ask_into(proxy::UpstreamRequest("GET", "http://" + running_->hub.address + targets[i]), answers[i]));
   }
   run_until(loop, [&tasks] { return tasks.size() == 0; });
   return answers;
@@ -142,24 +149,31 @@ void MirrorWorld::finish_fills() {
 
 proxy::Fills& MirrorWorld::fills() { return running_->fills; }
 
-bool MirrorWorld::holds(const store::Digest& digest) { return std::filesystem::exists(store().blobs().path_of(digest)); }
+bool MirrorWorld::holds(const store::Digest& digest) {
+  return std::filesystem::exists(store().blobs().path_of(digest));
+}
 
-std::string image_of(const store::Digest& config, size_t config_size, const std::vector<std::pair<store::Digest, size_t>>& layers) {
+std::string image_of(const store::Digest& config, size_t config_size,
+                     const std::vector<std::pair<store::Digest, size_t>>& layers) {
   std::string json =
       R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" +
       config.text() + R"(","size":)" + std::to_string(config_size) + R"(},"layers":[)";
   for (size_t i = 0; i < layers.size(); ++i) {
-    json += std::string(i > 0 ? "," : "") + R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")" + layers[i].first.text() +
-            R"(","size":)" + std::to_string(layers[i].second) + "}";
+    json += std::string(i > 0 ? "," : "") +
+            R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")" +
+            layers[i].first.text() + R"(","size":)" + std::to_string(layers[i].second) + "}";
   }
   return json + "]}";
 }
 
 std::string index_of(const std::vector<std::pair<store::Digest, size_t>>& manifests) {
-  std::string json = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
+  std::string json =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
   for (size_t i = 0; i < manifests.size(); ++i) {
-    json += std::string(i > 0 ? "," : "") + R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + manifests[i].first.text() +
-            R"(","size":)" + std::to_string(manifests[i].second) + R"(,"platform":{"os":"linux","architecture":"a)" + std::to_string(i) + R"("}})";
+    json += std::string(i > 0 ? "," : "") +
+            R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+            manifests[i].first.text() + R"(","size":)" + std::to_string(manifests[i].second) +
+            R"(,"platform":{"os":"linux","architecture":"a)" + std::to_string(i) + R"("}})";
   }
   return json + "]}";
 }

@@ -1,27 +1,28 @@
-// Mirrors in front of scripted registries, in one process and on one Loop: everything that serves a request is real but the disk's faults, the
-// clock and the log.
+// Mirrors in front of scripted registries, in one process and on one Loop: everything that serves a request
+// is real but the disk's faults, the clock and the log.
 //
 //   MirrorWorld world;
 //   auto layer = world.hub.blob("library/alpine", content_of(1 << 20, 7));
 //   auto answer = world.get("/v2/library/alpine/blobs/" + layer.text());
 //
-// stop() and start() are a restart on the same data. At its end the world checks that nothing is left: no task, no reservation.
+// stop() and start() are a restart on the same data. At its end the world checks that nothing is left: no
+// task, no reservation.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "proxy/loop/buffers.h"
 #include "proxy/fill/fill.h"
+#include "proxy/fill/passage.h"
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/origin.h"
-#include "proxy/fill/passage.h"
 #include "proxy/upstream/upstream.h"
-#include "proxy/loop/workers.h"
+#include "routes/mirror/mirror.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/metrics.h"
-#include "routes/mirror/mirror.h"
 #include "routes/router.h"
 #include "test/fakes/fake_registry.h"
 #include "test/fakes/raw_client.h"
@@ -79,14 +80,16 @@ class MirrorWorld {
  private:
   struct Served;
   struct Running;
-  Answer ask(const std::string& method, const std::string& address, const std::string& target, const proxy::Headers& headers);
+  Answer ask(const std::string& method, const std::string& address, const std::string& target,
+             const proxy::Headers& headers);
   proxy::Task<> ask_into(proxy::UpstreamRequest request, Answer& answer);
 
   std::unique_ptr<Running> running_;
 };
 
 // An image manifest that names these, and a list of such.
-std::string image_of(const store::Digest& config, size_t config_size, const std::vector<std::pair<store::Digest, size_t>>& layers);
+std::string image_of(const store::Digest& config, size_t config_size,
+                     const std::vector<std::pair<store::Digest, size_t>>& layers);
 std::string index_of(const std::vector<std::pair<store::Digest, size_t>>& manifests);
 
 }  // namespace breakwater::test

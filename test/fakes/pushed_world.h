@@ -28,13 +28,16 @@ struct PushedWorld : StoreWorld {
   // An upload session of its own, begun and ended.
   Result<store::Blob> try_upload(const std::string& content, const store::RepositoryKey& repository) {
     const store::Digest digest = digest_of(content);
-    auto partial = store->receive(repository.route, "upload-" + std::to_string(uploads++), store::Algorithm::sha256);
+    auto partial =
+        store->receive(repository.route, "upload-" + std::to_string(uploads++), store::Algorithm::sha256);
     if (!partial) return failure(partial.error());
     const auto end = [&]() -> Result<store::Blob> {
-      if (auto grown = store->grow(partial->reservation, repository.route, content.size()); !grown) return failure(grown.error());
+      if (auto grown = store->grow(partial->reservation, repository.route, content.size()); !grown)
+        return failure(grown.error());
       if (auto appended = partial->writer->append(content); !appended) return failure(appended.error());
       if (auto verified = partial->writer->verify(digest); !verified) return failure(verified.error());
-      return store->commit_blob(*partial->writer, std::move(partial->reservation), repository, store::Durability::synced);
+      return store->commit_blob(*partial->writer, std::move(partial->reservation), repository,
+                                store::Durability::synced);
     };
     auto blob = end();
     if (!blob) store->end_partial(*std::move(partial), store::Store::PartialEnd::discard);
@@ -47,17 +50,22 @@ struct PushedWorld : StoreWorld {
   }
 
   // A manifest whose bytes are `text`, and that needs these.
-  static store::ManifestContent content_of(const std::string& text, const std::vector<store::Digest>& children) {
+  static store::ManifestContent content_of(const std::string& text,
+                                           const std::vector<store::Digest>& children) {
     store::ManifestContent content;
     content.record.media_type = "application/vnd.oci.image.manifest.v1+json";
     content.record.size = text.size();
-    for (const store::Digest& child : children) content.children.push_back({child, {"application/octet-stream", 1, false}});
+    for (const store::Digest& child : children)
+      content.children.push_back({child, {"application/octet-stream", 1, false}});
     return content;
   }
-  Result<std::vector<store::Digest>> try_push(const std::string& text, const std::vector<store::Digest>& children, const std::vector<std::string>& tags) {
+  Result<std::vector<store::Digest>> try_push(const std::string& text,
+                                              const std::vector<store::Digest>& children,
+                                              const std::vector<std::string>& tags) {
     return store->push_manifest(app, digest_of(text), text, content_of(text, children), tags);
   }
-  store::Digest push(const std::string& text, const std::vector<store::Digest>& children, const std::vector<std::string>& tags) {
+  store::Digest push(const std::string& text, const std::vector<store::Digest>& children,
+                     const std::vector<std::string>& tags) {
     const auto missing = try_push(text, children, tags);
     REQUIRE(missing);
     REQUIRE(missing->empty());
@@ -81,7 +89,9 @@ struct PushedWorld : StoreWorld {
   }
   void pass(std::chrono::milliseconds time) { clock.advance(time); }
 
-  bool has_blob(const store::Digest& digest) { return store->hold_blob(app, digest, store::Reach::disk).has_value(); }
+  bool has_blob(const store::Digest& digest) {
+    return store->hold_blob(app, digest, store::Reach::disk).has_value();
+  }
   // Looks without taking a lease.
   bool is_stored(const store::Digest& digest) { return store->open_blob(digest).has_value(); }
   bool has_manifest(const store::Digest& digest) {

@@ -26,13 +26,15 @@ int connect_to(const std::string& address, size_t receive_window) {
   sockaddr_storage parsed{};
   int length = sizeof parsed;
   auto* generic = reinterpret_cast<sockaddr*>(&parsed);
-  if (evutil_parse_sockaddr_port(address.c_str(), generic, &length) != 0) throw std::runtime_error("no address: " + address);
+  if (evutil_parse_sockaddr_port(address.c_str(), generic, &length) != 0)
+    throw std::runtime_error("no address: " + address);
   int fd = socket(parsed.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (receive_window > 0) {
     int window = static_cast<int>(receive_window);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
   }
-  if (connect(fd, generic, static_cast<socklen_t>(length)) != 0) throw std::runtime_error("cannot connect to " + address);
+  if (connect(fd, generic, static_cast<socklen_t>(length)) != 0)
+    throw std::runtime_error("cannot connect to " + address);
   fcntl(fd, F_SETFL, O_NONBLOCK);
   return fd;
 }
@@ -66,7 +68,9 @@ std::string without_date(std::string head) {
 
 }  // namespace
 
-void run_until(proxy::Loop& loop, const std::function<bool()>& condition) { run(loop, poll_until(loop, condition)); }
+void run_until(proxy::Loop& loop, const std::function<bool()>& condition) {
+  run(loop, poll_until(loop, condition));
+}
 
 void run_some_turns(proxy::Loop& loop) {
   int turns = 0;
@@ -76,7 +80,8 @@ void run_some_turns(proxy::Loop& loop) {
 RawClient::RawClient(proxy::Loop& loop, const std::string& address, size_t receive_window)
     : loop_(loop),
       fd_(connect_to(address, receive_window)),
-      socket_(std::make_unique<proxy::Socket>(loop, fd_, receive_window > 0 ? receive_window : kInputBytesMax, [this] { failed_ = true; })) {}
+      socket_(std::make_unique<proxy::Socket>(loop, fd_, receive_window > 0 ? receive_window : kInputBytesMax,
+                                              [this] { failed_ = true; })) {}
 
 void RawClient::run_until(const std::function<bool()>& condition) { test::run_until(loop_, condition); }
 

@@ -1,5 +1,6 @@
-// An HTTP client that knows no HTTP: a test says what is sent, to the byte, and sees what comes back. One connection to a server on the
-// test's own Loop; every call that waits runs the Loop until it has what it waits for, and fails the test after a while.
+// An HTTP client that knows no HTTP: a test says what is sent, to the byte, and sees what comes back. One
+// connection to a server on the test's own Loop; every call that waits runs the Loop until it has what it
+// waits for, and fails the test after a while.
 //
 //   RawClient client(loop, address);
 //   client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -15,27 +16,30 @@
 #include <string_view>
 
 #include "proxy/loop/loop.h"
-#include "proxy/server/socket.h"
 #include "proxy/loop/task.h"
+#include "proxy/server/socket.h"
 
 namespace breakwater::test {
 
 class RawClient {
  public:
-  // Connects to "127.0.0.1:5000". With a small `receive_window` the kernel soon stops the server: a slow client.
+  // Connects to "127.0.0.1:5000". With a small `receive_window` the kernel soon stops the server: a slow
+  // client.
   RawClient(proxy::Loop& loop, const std::string& address, size_t receive_window = 0);
 
   // --- sending
   void send(std::string_view text);
   void send_byte_by_byte(std::string_view text);          // each in a turn of its own
   void send_in_two(std::string_view text, size_t first);  // the first bytes, delivered, then the rest
-  // Until the server's kernel has all that was sent, or the connection is over; and a few turns, for what the server makes of it.
+  // Until the server's kernel has all that was sent, or the connection is over; and a few turns, for what the
+  // server makes of it.
   void deliver();
 
   // --- receiving; less than asked for if the server ends before
   std::string receive(size_t bytes);
-  std::string receive_head();           // through its empty line
-  std::string receive_reply();          // head and body, as Content-Length, chunks (left as they are) or the end say
+  std::string receive_head();  // through its empty line
+  // Head and body, as Content-Length, chunks (left as they are) or the end say.
+  std::string receive_reply();
   std::string receive_reply_to_head();  // the reply to a HEAD: no body, whatever its headers say
   std::string receive_to_end();
   bool ends();   // waits until the server has closed: was all received before?
@@ -61,7 +65,8 @@ class RawClient {
   std::unique_ptr<proxy::Socket> socket_;
 };
 
-// Lets what is ready happen: the Loop runs until `condition` holds. Fails the test when it does not for too long.
+// Lets what is ready happen: the Loop runs until `condition` holds. Fails the test when it does not for too
+// long.
 void run_until(proxy::Loop& loop, const std::function<bool()>& condition);
 // A few turns of the Loop: what was going to happen at once has happened.
 void run_some_turns(proxy::Loop& loop);

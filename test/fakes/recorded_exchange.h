@@ -1,4 +1,5 @@
-// An Exchange without a connection: the request is the test's, and the reply is remembered. Writes end at once.
+// An Exchange without a connection: the request is the test's, and the reply is remembered. Writes end at
+// once.
 #pragma once
 
 #include <memory>
@@ -21,7 +22,8 @@ class RecordedExchange final : public proxy::Exchange {
 
   void set_peer(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
     peer_.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d};
-    peer_.text = std::to_string(a) + '.' + std::to_string(b) + '.' + std::to_string(c) + '.' + std::to_string(d);
+    peer_.text =
+        std::to_string(a) + '.' + std::to_string(b) + '.' + std::to_string(c) + '.' + std::to_string(d);
   }
 
   const proxy::Request& request() const override { return request_; }

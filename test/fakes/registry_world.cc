@@ -22,9 +22,12 @@ struct RegistryWorld::Running {
       : workers(world.loop, 2),
         buffers(world.loop, world.buffer_bytes_max),
         manifests(16 << 20),
-        registry(routes::RegistryParts(world.loop, workers, buffers, *world.files.store, manifests, world.files.clock, world.files.log), world.settings),
+        registry(routes::RegistryParts(world.loop, workers, buffers, *world.files.store, manifests,
+                                       world.files.clock, world.files.log),
+                 world.settings),
         router(router_settings(world), registry, metrics, world.files.log),
-        server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk, world.files.log, world.server_settings, router.route())) {
+        server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,
+                                                   world.files.log, world.server_settings, router.route())) {
     address = server->listen("127.0.0.1:0").value();
   }
 
@@ -93,7 +96,8 @@ void RegistryWorld::check_partials() {
 
 // --- asking
 
-std::string request_text(std::string_view method, std::string_view target, const proxy::Headers& headers, std::string_view body) {
+std::string request_text(std::string_view method, std::string_view target, const proxy::Headers& headers,
+                         std::string_view body) {
   std::string text = std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: registry\r\n";
   for (const auto& header : headers) text += header.name + ": " + header.value + "\r\n";
   const bool may_have_body = method == "POST" || method == "PUT" || method == "PATCH";
@@ -121,17 +125,20 @@ Reply reply_of(const std::string& text) {
   reply.status = std::atoi(text.c_str() + 9);
   for (size_t at = text.find("\r\n") + 2; at < end; at = text.find("\r\n", at) + 2) {
     const size_t colon = text.find(": ", at);
-    reply.headers.add(text.substr(at, colon - at), text.substr(colon + 2, text.find("\r\n", colon) - colon - 2));
+    reply.headers.add(text.substr(at, colon - at),
+                      text.substr(colon + 2, text.find("\r\n", colon) - colon - 2));
   }
   reply.body = text.substr(end + 4);
   return reply;
 }
 
 bool Reply::says(std::string_view code) const {
-  return (*this)["Content-Type"] == routes::kJson && body.starts_with(R"({"errors":[{"code":")" + std::string(code) + R"(","message":)");
+  return (*this)["Content-Type"] == routes::kJson &&
+         body.starts_with(R"({"errors":[{"code":")" + std::string(code) + R"(","message":)");
 }
 
-Reply RegistryWorld::ask(std::string_view method, std::string_view target, const proxy::Headers& headers, std::string_view body) {
+Reply RegistryWorld::ask(std::string_view method, std::string_view target, const proxy::Headers& headers,
+                         std::string_view body) {
   start();
   if (!line_ || line_->ended()) line_ = connect();
   line_->send(request_text(method, target, headers, body));
@@ -141,7 +148,9 @@ Reply RegistryWorld::ask(std::string_view method, std::string_view target, const
   return reply;
 }
 
-Reply RegistryWorld::patch_streamed(std::string_view target, std::string_view body) { return patch(target, chunked(body), {{"Transfer-Encoding", "chunked"}}); }
+Reply RegistryWorld::patch_streamed(std::string_view target, std::string_view body) {
+  return patch(target, chunked(body), {{"Transfer-Encoding", "chunked"}});
+}
 
 std::unique_ptr<RawClient> RegistryWorld::connect(size_t receive_window) {
   start();
@@ -156,19 +165,22 @@ std::string RegistryWorld::begin_upload(std::string_view repository, std::string
   return std::string(begun["Location"]);
 }
 
-Descriptor RegistryWorld::push_blob(std::string_view repository, const std::string& content, std::string_view media_type, store::Algorithm algorithm) {
+Descriptor RegistryWorld::push_blob(std::string_view repository, const std::string& content,
+                                    std::string_view media_type, store::Algorithm algorithm) {
   const auto digest = store::digest_of(algorithm, content);
   CHECK(put(with_digest(begin_upload(repository), digest), content).status == 201);
   return Descriptor(media_type, digest, content.size());
 }
 
-Reply RegistryWorld::put_manifest(std::string_view repository, std::string_view reference, const std::string& text, std::string_view media_type) {
+Reply RegistryWorld::put_manifest(std::string_view repository, std::string_view reference,
+                                  const std::string& text, std::string_view media_type) {
   proxy::Headers headers;
   if (!media_type.empty()) headers.add("Content-Type", std::string(media_type));
   return put(manifest_path(repository, reference), text, headers);
 }
 
-Descriptor RegistryWorld::push_manifest(std::string_view repository, std::string_view reference, const MadeManifest& manifest) {
+Descriptor RegistryWorld::push_manifest(std::string_view repository, std::string_view reference,
+                                        const MadeManifest& manifest) {
   const auto text = manifest.text();
   const auto pushed = put_manifest(repository, reference, text, manifest.media_type);
   CHECK(pushed.status == 201);
@@ -177,7 +189,8 @@ Descriptor RegistryWorld::push_manifest(std::string_view repository, std::string
   return Descriptor(manifest.media_type, *digest, text.size());
 }
 
-MadeManifest RegistryWorld::made_image(std::string_view repository, uint32_t seed, store::Algorithm algorithm) {
+MadeManifest RegistryWorld::made_image(std::string_view repository, uint32_t seed,
+                                       store::Algorithm algorithm) {
   MadeManifest image;
   image.config = push_blob(repository, R"({"made":)" + std::to_string(seed) + "}", kConfigType, algorithm);
   image.layers.push_back(push_blob(repository, content_of(5000, seed), kLayerType, algorithm));
@@ -196,14 +209,18 @@ routes::PrivateRegistry& RegistryWorld::registry() {
 }
 
 std::string RegistryWorld::metrics() { return running_->metrics.text(); }
-bool RegistryWorld::has_file(const store::Digest& digest) { return std::filesystem::exists(store().blobs().path_of(digest)); }
+bool RegistryWorld::has_file(const store::Digest& digest) {
+  return std::filesystem::exists(store().blobs().path_of(digest));
+}
 uint64_t RegistryWorld::buffered_bytes() const { return running_->buffers.bytes(); }
 size_t RegistryWorld::requests_running() const { return running_->router.requests_running(); }
 
 void RegistryWorld::settle() {
   run_some_turns(loop);
   const auto& workers = running_->workers;  // they may still be at what nobody waits for any more
-  run_until(loop, [&] { return running_->router.requests_running() == 0 && workers.queued() == 0 && workers.running() == 0; });
+  run_until(loop, [&] {
+    return running_->router.requests_running() == 0 && workers.queued() == 0 && workers.running() == 0;
+  });
   run_some_turns(loop);
 }
 
@@ -214,11 +231,15 @@ void RegistryWorld::sweep() {
 
 // --- paths
 
-std::string blob_path(std::string_view repository, const store::Digest& digest) { return "/v2/" + std::string(repository) + "/blobs/" + digest.text(); }
+std::string blob_path(std::string_view repository, const store::Digest& digest) {
+  return "/v2/" + std::string(repository) + "/blobs/" + digest.text();
+}
 std::string manifest_path(std::string_view repository, std::string_view reference) {
   return "/v2/" + std::string(repository) + "/manifests/" + std::string(reference);
 }
-std::string uploads_path(std::string_view repository) { return "/v2/" + std::string(repository) + "/blobs/uploads/"; }
+std::string uploads_path(std::string_view repository) {
+  return "/v2/" + std::string(repository) + "/blobs/uploads/";
+}
 
 std::string with_digest(std::string_view location, const store::Digest& digest) {
   const char separator = location.find('?') == std::string_view::npos ? '?' : '&';

@@ -1,13 +1,13 @@
-// The private registry, in one process with the test and on one Loop: everything that serves a request is real but the disk's faults, the
-// clock and the log.
+// The private registry, in one process with the test and on one Loop: everything that serves a request is
+// real but the disk's faults, the clock and the log.
 //
 //   RegistryWorld world;
 //   auto layer = world.push_blob("app", content_of(1 << 20, 7));
 //   CHECK(world.get("/v2/app/blobs/" + layer.digest.text()).status == 200);
 //
-// Requests go over one connection, one after the other, so that a reply that leaves it out of step is seen by the next. stop() and
-// start() are a restart on the same data. Each stop checks that nothing is left: no Task, no reservation, no buffered byte, and in
-// incoming/ only what a living session has received.
+// Requests go over one connection, one after the other, so that a reply that leaves it out of step is seen by
+// the next. stop() and start() are a restart on the same data. Each stop checks that nothing is left: no
+// Task, no reservation, no buffered byte, and in incoming/ only what a living session has received.
 #pragma once
 
 #include <memory>
@@ -54,25 +54,40 @@ class RegistryWorld {
   void crash();  // and nothing is orderly
 
   // --- asking
-  Reply ask(std::string_view method, std::string_view target, const proxy::Headers& headers = {}, std::string_view body = {});
-  Reply get(std::string_view target, const proxy::Headers& headers = {}) { return ask("GET", target, headers); }
-  Reply head(std::string_view target, const proxy::Headers& headers = {}) { return ask("HEAD", target, headers); }
+  Reply ask(std::string_view method, std::string_view target, const proxy::Headers& headers = {},
+            std::string_view body = {});
+  Reply get(std::string_view target, const proxy::Headers& headers = {}) {
+    return ask("GET", target, headers);
+  }
+  Reply head(std::string_view target, const proxy::Headers& headers = {}) {
+    return ask("HEAD", target, headers);
+  }
   Reply remove(std::string_view target) { return ask("DELETE", target); }
-  Reply post(std::string_view target, std::string_view body = {}, const proxy::Headers& headers = {}) { return ask("POST", target, headers, body); }
-  Reply put(std::string_view target, std::string_view body = {}, const proxy::Headers& headers = {}) { return ask("PUT", target, headers, body); }
-  Reply patch(std::string_view target, std::string_view body, const proxy::Headers& headers = {}) { return ask("PATCH", target, headers, body); }
+  Reply post(std::string_view target, std::string_view body = {}, const proxy::Headers& headers = {}) {
+    return ask("POST", target, headers, body);
+  }
+  Reply put(std::string_view target, std::string_view body = {}, const proxy::Headers& headers = {}) {
+    return ask("PUT", target, headers, body);
+  }
+  Reply patch(std::string_view target, std::string_view body, const proxy::Headers& headers = {}) {
+    return ask("PATCH", target, headers, body);
+  }
   // Without a length, in chunks of HTTP, as dockerd's classic store does.
   Reply patch_streamed(std::string_view target, std::string_view body);
   std::unique_ptr<RawClient> connect(size_t receive_window = 0);
 
   // --- pushing; each checks that it is answered 201
   std::string begin_upload(std::string_view repository, std::string_view query = {});  // its Location
-  Descriptor push_blob(std::string_view repository, const std::string& content, std::string_view media_type = kLayerType,
+  Descriptor push_blob(std::string_view repository, const std::string& content,
+                       std::string_view media_type = kLayerType,
                        store::Algorithm algorithm = store::Algorithm::sha256);
-  Reply put_manifest(std::string_view repository, std::string_view reference, const std::string& text, std::string_view media_type = routes::kOciManifest);
-  Descriptor push_manifest(std::string_view repository, std::string_view reference, const MadeManifest& manifest);
+  Reply put_manifest(std::string_view repository, std::string_view reference, const std::string& text,
+                     std::string_view media_type = routes::kOciManifest);
+  Descriptor push_manifest(std::string_view repository, std::string_view reference,
+                           const MadeManifest& manifest);
   // An image of one config and one layer, made from `seed`.
-  MadeManifest made_image(std::string_view repository, uint32_t seed, store::Algorithm algorithm = store::Algorithm::sha256);
+  MadeManifest made_image(std::string_view repository, uint32_t seed,
+                          store::Algorithm algorithm = store::Algorithm::sha256);
   Descriptor push_image(std::string_view repository, std::string_view reference, uint32_t seed);
 
   // --- looking
@@ -104,7 +119,8 @@ std::string uploads_path(std::string_view repository);
 // A Location with one more parameter, as clients write it.
 std::string with_digest(std::string_view location, const store::Digest& digest);
 // The text of one request, with Content-Length if there is a body.
-std::string request_text(std::string_view method, std::string_view target, const proxy::Headers& headers = {}, std::string_view body = {});
+std::string request_text(std::string_view method, std::string_view target, const proxy::Headers& headers = {},
+                         std::string_view body = {});
 // `body` in HTTP's chunks.
 std::string chunked(std::string_view body, size_t piece = 32768);
 

@@ -1,4 +1,5 @@
-// A store in a folder of its own, on a FaultyDisk, at a time that the test chooses; and content made from a size and a seed.
+// A store in a folder of its own, on a FaultyDisk, at a time that the test chooses; and content made from a
+// size and a seed.
 #pragma once
 
 #include <unistd.h>
@@ -18,7 +19,8 @@
 
 namespace breakwater::test {
 
-// A folder that is gone when the test is. In memory if the machine has room there: a thousand fsyncs take a real disk minutes.
+// A folder that is gone when the test is. In memory if the machine has room there: a thousand fsyncs take a
+// real disk minutes.
 class Folder {
  public:
   Folder() {
@@ -55,7 +57,9 @@ inline std::string content_of(size_t size, uint32_t seed) {
   return content;
 }
 
-inline store::Digest digest_of(const std::string& content) { return store::digest_of(store::Algorithm::sha256, content); }
+inline store::Digest digest_of(const std::string& content) {
+  return store::digest_of(store::Algorithm::sha256, content);
+}
 
 // Of every file in blobs/.
 inline std::vector<store::Digest> stored_digests(store::Blobs& blobs) {
@@ -90,8 +94,8 @@ struct StoreWorld {
     return {};
   }
 
-  // As a crash leaves it: the catalog is what it was at this moment, and no clean end is marked. What the disk has not synced is the
-  // test's choice: disk.power_cut() after this.
+  // As a crash leaves it: the catalog is what it was at this moment, and no clean end is marked. What the
+  // disk has not synced is the test's choice: disk.power_cut() after this.
   void crash() {
     keep_catalog();
     crash_to_kept_catalog();
@@ -111,11 +115,13 @@ struct StoreWorld {
   }
 
   // What a fill does. Its time of use is now.
-  Result<store::Blob> put(const store::RepositoryKey& repository, const std::string& content, store::Durability durability = store::Durability::buffered) {
+  Result<store::Blob> put(const store::RepositoryKey& repository, const std::string& content,
+                          store::Durability durability = store::Durability::buffered) {
     const store::Digest digest = digest_of(content);
     auto partial = store->receive(repository.route, store::Store::fill_id(digest), store::Algorithm::sha256);
     if (!partial) return failure(partial.error());
-    if (auto grown = store->grow(partial->reservation, repository.route, content.size()); !grown) return failure(grown.error());
+    if (auto grown = store->grow(partial->reservation, repository.route, content.size()); !grown)
+      return failure(grown.error());
     if (partial->writer->written() < content.size()) {
       const auto rest = std::span<const char>(content).subspan(partial->writer->written());
       if (auto appended = partial->writer->append(rest); !appended) return failure(appended.error());
@@ -144,7 +150,8 @@ struct StoreWorld {
   }
   size_t files_in(const char* part) const {
     size_t files = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(settings.data / part)) files += entry.is_regular_file();
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(settings.data / part))
+      files += entry.is_regular_file();
     return files;
   }
 

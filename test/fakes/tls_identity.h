@@ -1,4 +1,5 @@
-// A key and a certificate of its own making for the addresses 127.0.0.1 and 127.0.0.2, and a file by which a client can trust it. Gone with the object.
+// A key and a certificate of its own making for the addresses 127.0.0.1 and 127.0.0.2, and a file by which a
+// client can trust it. Gone with the object.
 #pragma once
 
 #include <memory>

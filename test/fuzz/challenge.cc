@@ -1,4 +1,5 @@
-// Whatever a WWW-Authenticate header holds, it is read to its end: no value is longer than the header, names and schemes are tokens in lower case.
+// Whatever a WWW-Authenticate header holds, it is read to its end: no value is longer than the header, names
+// and schemes are tokens in lower case.
 #include "proxy/upstream/challenge.h"
 
 #include <cstddef>
@@ -14,7 +15,8 @@ void require(bool condition) {
 
 void require_token(std::string_view text) {
   require(!text.empty());
-  for (char c : text) require(c > ' ' && c < 0x7f && c != '"' && c != ',' && c != '=' && !(c >= 'A' && c <= 'Z'));
+  for (char c : text)
+    require(c > ' ' && c < 0x7f && c != '"' && c != ',' && c != '=' && !(c >= 'A' && c <= 'Z'));
 }
 
 }  // namespace
@@ -28,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       require_token(parameter.name);
       require(parameter.value.size() <= size);
     }
-    const std::string address = token_address(challenge.get("realm"), challenge.get("service"), challenge.get("scope"));
+    const std::string address =
+        token_address(challenge.get("realm"), challenge.get("service"), challenge.get("scope"));
     require(address.starts_with(challenge.get("realm")));
   }
   return 0;

@@ -1,5 +1,5 @@
-// Whatever a client sends as Content-Range of a chunk is refused as invalid or is a range whose arithmetic cannot overflow, and that reads
-// the same when it is written again.
+// Whatever a client sends as Content-Range of a chunk is refused as invalid or is a range whose arithmetic
+// cannot overflow, and that reads the same when it is written again.
 #include "routes/registry/chunk_range.h"
 
 #include <cstddef>

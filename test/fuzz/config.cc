@@ -1,4 +1,5 @@
-// Whatever text a configuration holds: a whole Config that can be described, or at least one error, each on one line.
+// Whatever text a configuration holds: a whole Config that can be described, or at least one error, each on
+// one line.
 #include "conf/config.h"
 
 #include <cstddef>
@@ -22,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   require(!config->routes.empty());
-  for (const auto& route : config->routes) require(!route.name.empty() && !route.listen.empty() && route.mirror.has_value());
+  for (const auto& route : config->routes)
+    require(!route.name.empty() && !route.listen.empty() && route.mirror.has_value());
   require(!describe(*config).empty());
   return 0;
 }

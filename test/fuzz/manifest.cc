@@ -1,4 +1,5 @@
-// Any bytes are read as a manifest or refused as invalid. The input's first byte chooses the Content-Type that they come with.
+// Any bytes are read as a manifest or refused as invalid. The input's first byte chooses the Content-Type
+// that they come with.
 #include "routes/oci/manifest.h"
 
 #include <array>
@@ -30,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace breakwater::routes;
   if (size == 0) return 0;
   const auto self = *breakwater::store::Digest::parse("sha256:" + std::string(64, '0'));
-  const auto read = read_manifest({reinterpret_cast<const char*>(data) + 1, size - 1}, kTypes[data[0] % kTypes.size()], self);
+  const auto read = read_manifest({reinterpret_cast<const char*>(data) + 1, size - 1},
+                                  kTypes[data[0] % kTypes.size()], self);
   if (!read) {
     require(read.error().kind == breakwater::Error::Kind::invalid);
     return 0;

@@ -24,6 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (path->kind != OciPath::Kind::manifest) return 0;
   require(path->tag.empty() == path->digest.has_value());
   const auto again = parse_oci_path("/v2/" + path->name + "/manifests/" + path->reference());
-  require(again && again->kind == path->kind && again->name == path->name && again->reference() == path->reference());
+  require(again && again->kind == path->kind && again->name == path->name &&
+          again->reference() == path->reference());
   return 0;
 }

@@ -1,4 +1,5 @@
-// Whatever is asked for lies within the blob, and never comes to more bytes than it has. The input's first two bytes are the blob's size.
+// Whatever is asked for lies within the blob, and never comes to more bytes than it has. The input's first
+// two bytes are the blob's size.
 #include "routes/oci/range.h"
 
 #include <cstddef>
@@ -18,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace breakwater::routes;
   if (size < 2) return 0;
   const uint64_t blob = static_cast<uint64_t>(data[0]) << 8 | data[1];
-  const auto asked = requested_range({reinterpret_cast<const char*>(data) + 2, size - 2}, "", "\"tag\"", blob);
+  const auto asked =
+      requested_range({reinterpret_cast<const char*>(data) + 2, size - 2}, "", "\"tag\"", blob);
   uint64_t total = 0;
   for (const auto& range : asked.ranges) {
     require(range.length > 0 && range.first < blob && range.length <= blob - range.first);

@@ -1,4 +1,5 @@
-// Any bytes are a record or corrupt; what is read, written and read again is the same. The input's first byte chooses the kind of record.
+// Any bytes are a record or corrupt; what is read, written and read again is the same. The input's first byte
+// chooses the kind of record.
 #include "store/catalog/records.h"
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// main() of a fuzzer that is built without libFuzzer: it is given each file of the folders named, once. A crash is the failure.
+// main() of a fuzzer that is built without libFuzzer: it is given each file of the folders named, once. A
+// crash is the failure.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -1,5 +1,5 @@
-// Where the network cuts a request changes nothing: the same head, the same body, the same bytes left for the next request, or the same refusal.
-// The input's first two bytes say where it is cut.
+// Where the network cuts a request changes nothing: the same head, the same body, the same bytes left for the
+// next request, or the same refusal. The input's first two bytes say where it is cut.
 #include "proxy/http/http_parser.h"
 
 #include <event2/buffer.h>

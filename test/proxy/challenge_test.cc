@@ -6,7 +6,8 @@ namespace breakwater::proxy {
 namespace {
 
 TEST_CASE("a Bearer challenge names realm, service and scope") {
-  auto challenges = parse_challenges(R"(Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/alpine:pull,push")");
+  auto challenges = parse_challenges(
+      R"(Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/alpine:pull,push")");
   REQUIRE(challenges.size() == 1);
   CHECK(challenges[0].scheme == "bearer");
   CHECK(challenges[0].get("realm") == "https://auth.docker.io/token");
@@ -16,7 +17,8 @@ TEST_CASE("a Bearer challenge names realm, service and scope") {
 }
 
 TEST_CASE("several challenges in one header are told apart") {
-  auto challenges = parse_challenges(R"(Negotiate, Basic realm="a, b", charset="UTF-8", BEARER Realm = "https://x/t" , scope=repository:a/b:pull)");
+  auto challenges = parse_challenges(
+      R"(Negotiate, Basic realm="a, b", charset="UTF-8", BEARER Realm = "https://x/t" , scope=repository:a/b:pull)");
   REQUIRE(challenges.size() == 3);
   CHECK(challenges[0].scheme == "negotiate");
   CHECK(find_challenge(challenges, "basic")->get("realm") == "a, b");
@@ -39,16 +41,17 @@ TEST_CASE("quoted characters in a challenge lose their backslash") {
 }
 
 TEST_CASE("broken challenges yield what can be read of them and never hang") {
-  for (const char* header :
-       {"", ",", ",,,", "\"", "=", "Bearer realm=\"unclosed", "Bearer realm=", "Bearer =x", "\x01\x02", "Bearer realm=\"a\\", "==,==", "a=b=c"})
+  for (const char* header : {"", ",", ",,,", "\"", "=", "Bearer realm=\"unclosed", "Bearer realm=",
+                             "Bearer =x", "\x01\x02", "Bearer realm=\"a\\", "==,==", "a=b=c"})
     CHECK_NOTHROW(parse_challenges(header));
   CHECK(parse_challenges("Bearer realm=\"unclosed").empty());
   CHECK(parse_challenges(R"(Basic realm="r", Bearer realm="unclosed)").size() == 1);
 }
 
 TEST_CASE("the address for a token holds service and scope, encoded, beside the realm's own query") {
-  CHECK(token_address("https://auth.docker.io/token", "registry.docker.io", "repository:library/alpine:pull") ==
-        "https://auth.docker.io/token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull");
+  CHECK(
+      token_address("https://auth.docker.io/token", "registry.docker.io", "repository:library/alpine:pull") ==
+      "https://auth.docker.io/token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull");
   CHECK(token_address("https://x/t?a=b", "s p", "") == "https://x/t?a=b&service=s%20p");
   CHECK(token_address("https://x/t", "", "") == "https://x/t");
 }

@@ -15,7 +15,8 @@ Taken take_all(HeadReader& reader, std::initializer_list<const char*> lines) {
 
 TEST_CASE("a head ends at the empty line and tells status, fields and length") {
   HeadReader reader(1000);
-  CHECK(take_all(reader, {"HTTP/1.1 206 Partial Content\r\n", "Content-Length: 12\r\n", "X-Empty:\r\n"}) == Taken::more);
+  CHECK(take_all(reader, {"HTTP/1.1 206 Partial Content\r\n", "Content-Length: 12\r\n", "X-Empty:\r\n"}) ==
+        Taken::more);
   CHECK(reader.take("\r\n") == Taken::complete);
   CHECK(reader.head().status == 206);
   CHECK(reader.head().length == 12);

@@ -39,7 +39,8 @@ std::string bytes_of(size_t count) {
 // A file of its own, gone with the test.
 class TestFile {
  public:
-  explicit TestFile(const std::string& bytes) : path_(std::filesystem::temp_directory_path() / ("breakwater-http-" + std::to_string(getpid()))) {
+  explicit TestFile(const std::string& bytes)
+      : path_(std::filesystem::temp_directory_path() / ("breakwater-http-" + std::to_string(getpid()))) {
     int fd = open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     for (size_t at = 0; at < bytes.size();) {
       ssize_t written = pwrite(fd, bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
@@ -127,7 +128,8 @@ std::string get(const std::string& target) { return "GET " + target + " HTTP/1.1
 
 std::string hello_to(const std::string& target, const std::string& more = "") {
   auto body = "hello " + target;
-  return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + more + "\r\n" + body;
+  return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + more + "\r\n" + body;
 }
 
 // --- connections
@@ -150,7 +152,8 @@ TEST_CASE("a reply has a Date") {
   world.serve(hello_route(world));
   auto client = world.client();
   client.send(get("/a"));
-  auto text = client.receive(hello_to("/a").size() + std::string("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n").size());
+  auto text =
+      client.receive(hello_to("/a").size() + std::string("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n").size());
   auto at = text.find("\r\nDate: ");
   REQUIRE(at != std::string::npos);
   CHECK(parse_http_date(text.substr(at + 8, 29)).has_value());
@@ -220,7 +223,8 @@ TEST_CASE("malformed requests are answered in plain words and the connection clo
   auto client = world.client();
   client.send("GET / HTTP/1.1\r\n\r\n" + get("/never"));
   CHECK(client.receive_to_end() ==
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 17\r\nConnection: "
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: "
+        "nosniff\r\nContent-Length: 17\r\nConnection: "
         "close\r\n\r\nthere is no Host\n");
   CHECK(world.server->stats().malformed_total == 1);
   CHECK(world.seen.empty());
@@ -309,7 +313,8 @@ TEST_CASE("many connections are served at once") {
     clients.push_back(std::make_unique<RawClient>(world.loop, world.address));
     clients.back()->send(get("/" + std::to_string(i)));
   }
-  for (int i = 0; i < 200; ++i) CHECK(clients[static_cast<size_t>(i)]->receive_reply() == hello_to("/" + std::to_string(i)));
+  for (int i = 0; i < 200; ++i)
+    CHECK(clients[static_cast<size_t>(i)]->receive_reply() == hello_to("/" + std::to_string(i)));
   CHECK(world.server->stats().connections == 200);
   clients.clear();
   world.run_until_idle();
@@ -338,8 +343,8 @@ TEST_CASE("out of descriptors, clients wait and are served once there are some a
 TEST_CASE("an address that is none, or is taken, cannot be listened on") {
   World world;
   world.serve(hello_route(world));
-  for (const char* bad :
-       {"", "localhost", "127.0.0.1", "[::1]", "127.0.0.1:x", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1: 1", "[]:1", "[::1:5000", "::1:5000"}) {
+  for (const char* bad : {"", "localhost", "127.0.0.1", "[::1]", "127.0.0.1:x", "127.0.0.1:99999",
+                          "127.0.0.1:-1", "127.0.0.1: 1", "[]:1", "[::1:5000", "::1:5000"}) {
     INFO(bad);
     auto bound = world.server->listen(bad);
     REQUIRE_FALSE(bound);
@@ -456,10 +461,13 @@ TEST_CASE("a reply has a length or chunks, and none where there is no body") {
     const char* target;
     const char* reply;
   };
-  for (const Row& row : {Row{"/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"},
-                         Row{"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n10\r\nxxxxxxxxxxxxxxxx\r\n0\r\n\r\n"},
-                         Row{"/204", "HTTP/1.1 204 No Content\r\n\r\n"}, Row{"/304", "HTTP/1.1 304 Not Modified\r\n\r\n"},
-                         Row{"/injected", "HTTP/1.1 200 OK\r\nX: a  Set-Cookie: b\r\nContent-Length: 0\r\n\r\n"}}) {
+  for (const Row& row :
+       {Row{"/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"},
+        Row{"/chunked",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n5\r\nhello\r\n10\r\nxxxxxxxxxxxxxxxx\r\n0\r\n\r\n"},
+        Row{"/204", "HTTP/1.1 204 No Content\r\n\r\n"}, Row{"/304", "HTTP/1.1 304 Not Modified\r\n\r\n"},
+        Row{"/injected", "HTTP/1.1 200 OK\r\nX: a  Set-Cookie: b\r\nContent-Length: 0\r\n\r\n"}}) {
     client.send(get(row.target));
     CHECK(client.receive_reply() == row.reply);
   }
@@ -475,9 +483,9 @@ TEST_CASE("HEAD has the head that GET would have, and no body") {
     const char* target;
     const char* reply;
   };
-  for (const Row& row :
-       {Row{"/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"}, Row{"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"},
-        Row{"/shared", "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n"}}) {
+  for (const Row& row : {Row{"/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"},
+                         Row{"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"},
+                         Row{"/shared", "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n"}}) {
     client.send("HEAD " + std::string(row.target) + " HTTP/1.1\r\n" + kHost);
     CHECK(client.receive_reply_to_head() == row.reply);
   }
@@ -507,7 +515,8 @@ TEST_CASE("a route that fails before its reply answers 500, and the connection g
   for (const char* target : {"/nothing", "/throws", "/nothing"}) {
     client.send(get(target));
     CHECK(client.receive_reply() ==
-          "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: "
+          "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; "
+          "charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: "
           "15\r\n\r\ninternal error\n");
   }
   CHECK(world.log.contains("a bug"));
@@ -519,10 +528,12 @@ TEST_CASE("a reply that is not what was declared is cut, and never looks whole")
     const char* target;
     const char* received;
   };
-  auto row = GENERATE(Row{"/late", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"}, Row{"/short", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"},
-                      Row{"/abort", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"}, Row{"/long", ""},
-                      Row{"/unfinished", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n"},
-                      Row{"/after", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"});
+  auto row =
+      GENERATE(Row{"/late", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"},
+               Row{"/short", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"},
+               Row{"/abort", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"}, Row{"/long", ""},
+               Row{"/unfinished", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n"},
+               Row{"/after", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"});
   World world;
   world.serve(by_path(world));
   auto client = world.client();
@@ -668,7 +679,9 @@ Task<> wait_then_read(World& world, Exchange& x) {
   co_await echo(world, x);
 }
 
-std::string post(const std::string& headers, const std::string& body) { return "POST / HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n" + body; }
+std::string post(const std::string& headers, const std::string& body) {
+  return "POST / HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n" + body;
+}
 std::string sized(const std::string& body, const std::string& headers = "") {
   return post(headers + "Content-Length: " + std::to_string(body.size()) + "\r\n", body);
 }
@@ -680,7 +693,8 @@ TEST_CASE("a body is read by length or by chunks, however it arrives, and the ne
   World world;
   world.serve([&world](Exchange& x) { return echo(world, x); });
   auto client = world.client();
-  const std::string chunked = post("Transfer-Encoding: chunked\r\n", "2;ext=\"x\"\r\nhe\r\n3\r\nllo\r\n0\r\nTrailer: x\r\n\r\n");
+  const std::string chunked =
+      post("Transfer-Encoding: chunked\r\n", "2;ext=\"x\"\r\nhe\r\n3\r\nllo\r\n0\r\nTrailer: x\r\n\r\n");
   for (const auto& text : {sized("hello"), chunked}) {
     client.send(text + text);
     CHECK(client.receive_reply() == ok("hello"));
@@ -704,7 +718,8 @@ TEST_CASE("a large body is read in pieces that count against the buffers") {
   client.send(sized(body));
   CHECK(client.receive_reply() == ok(body));
   std::string chunked;
-  for (size_t at = 0; at < body.size(); at += 1 << 19) chunked += "80000\r\n" + body.substr(at, 1 << 19) + "\r\n";
+  for (size_t at = 0; at < body.size(); at += 1 << 19)
+    chunked += "80000\r\n" + body.substr(at, 1 << 19) + "\r\n";
   client.send(post("Transfer-Encoding: chunked\r\n", chunked + "0\r\n\r\n"));
   CHECK(client.receive_reply() == ok(body));
   client.leave();
@@ -769,12 +784,14 @@ TEST_CASE("what a route does not read of a body is skipped, if it is not too muc
   world.settings.drain_bytes_max = 1 << 20;
   world.serve([&world](Exchange& x) { return ignore_body(world, x); });
   auto client = world.client();
-  for (const auto& text : {sized(bytes_of(1 << 20)), post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n")}) {
+  for (const auto& text :
+       {sized(bytes_of(1 << 20)), post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n")}) {
     client.send(text + get("/"));
     CHECK(client.receive_reply() == ok("ok"));
     CHECK(client.receive_reply() == ok("ok"));
   }
-  client.send("POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + bytes_of(1 << 20) + get("/"));
+  client.send("POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + bytes_of(1 << 20) +
+              get("/"));
   CHECK(client.receive_reply() == ok("ok"));
   CHECK(client.receive_reply() == ok("ok"));
   client.send(sized(bytes_of(8 << 20)));
@@ -827,7 +844,9 @@ TEST_CASE("a refused client that falls silent, or never stops, is left") {
   world.run_until_idle();
 }
 
-TEST_CASE("a body that breaks off, stalls or is malformed is an error to its reader, and the connection closes after the reply") {
+TEST_CASE(
+    "a body that breaks off, stalls or is malformed is an error to its reader, and the connection closes "
+    "after the reply") {
   World world;
   world.settings.body_timeout_ms = 20;
   world.serve([&world](Exchange& x) { return echo(world, x); });
@@ -882,7 +901,8 @@ Task<> send_range(World& world, Exchange& x, store::SharedFile file, FileRange r
 TEST_CASE("a file is sent whole or in part, small or large, to fast clients and slow ones") {
   auto bytes = bytes_of(3'000'000);
   TestFile file(bytes);
-  auto range = GENERATE(FileRange{0, 3'000'000}, FileRange{1, 2'999'999}, FileRange{0, 0}, FileRange{2'999'999, 1}, FileRange{7, 16'384}, FileRange{7, 16'385},
+  auto range = GENERATE(FileRange{0, 3'000'000}, FileRange{1, 2'999'999}, FileRange{0, 0},
+                        FileRange{2'999'999, 1}, FileRange{7, 16'384}, FileRange{7, 16'385},
                         FileRange{100, 262'144}, FileRange{5, 100, true}, FileRange{0, 1'000'000, true});
   auto window = GENERATE(size_t{0}, size_t{4096});
   World world;
@@ -908,7 +928,9 @@ TEST_CASE("the loop does not wait for a cold file: a worker reads it first, a pi
   TestFile file(bytes);
   World world;
   world.disk.cool();
-  world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, bytes.size(), false}); });
+  world.serve([&](Exchange& x) {
+    return send_range(world, x, file.file(), FileRange{0, bytes.size(), false});
+  });
   auto client = world.client();
   client.send(get("/"));
   client.receive_head();
@@ -941,7 +963,8 @@ TEST_CASE("a file that is too short cuts the reply, and is logged") {
   world.serve([&](Exchange& x) { return send_range(world, x, file.file(), FileRange{0, length, false}); });
   auto client = world.client();
   client.send(get("/"));
-  CHECK(client.receive_head().ends_with("\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n") == (length > 16 * 1024));
+  CHECK(client.receive_head().ends_with("\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n") ==
+        (length > 16 * 1024));
   CHECK(client.receive_to_end().size() < length);
   CHECK(world.log.count("reply_cut") == 1);
   world.run_until_idle();

@@ -37,7 +37,8 @@ UpstreamSettings impatient() {
 
 // An upstream registry, hosts that it may send us to, and our Origin for it.
 struct World {
-  explicit World(std::optional<Credentials> credentials = std::nullopt, const UpstreamSettings& upstream_settings = UpstreamSettings())
+  explicit World(std::optional<Credentials> credentials = std::nullopt,
+                 const UpstreamSettings& upstream_settings = UpstreamSettings())
       : upstream(loop, upstream_settings) {
     settings.name = "hub";
     settings.url = registry.url();
@@ -86,7 +87,9 @@ const std::string kBasicMe = "Basic bWU6czNjcmV0";
 
 // ---- the five upstreams
 
-TEST_CASE("docker.io: the token host elsewhere gets the password, the registry the token, the CDN neither, and the log no signature") {
+TEST_CASE(
+    "docker.io: the token host elsewhere gets the password, the registry the token, the CDN neither, and the "
+    "log no signature") {
   World world(me());
   world.settings.token_realms = {"127.0.0.2"};
   world.begin();
@@ -99,11 +102,13 @@ TEST_CASE("docker.io: the token host elsewhere gets the password, the registry t
   CHECK(world.get(path)->body == "layer");
   CHECK(world.get(FakeRegistry::manifest_path(kAlpine, "3.20"))->body == "{}");
   CHECK(authorizations(world.auth) == std::vector<std::string>{kBasicMe});
-  CHECK(world.auth.seen()[0].target == "/token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull");
+  CHECK(world.auth.seen()[0].target ==
+        "/token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull");
   CHECK(authorizations(world.registry) == std::vector<std::string>{"", "Bearer token-1", "Bearer token-1"});
   CHECK(authorizations(world.cdn) == std::vector<std::string>{""});
   CHECK(world.log.contains("/signed/sha256:"));
-  for (const char* secret : {"secret", "s3cret", "Signature", "token-1", "bWU6"}) CHECK_FALSE(world.log.contains(secret));
+  for (const char* secret : {"secret", "s3cret", "Signature", "token-1", "bWU6"})
+    CHECK_FALSE(world.log.contains(secret));
 }
 
 TEST_CASE("ghcr.io: its placeholder scope is ignored, and what has no token for us is denied") {
@@ -131,14 +136,16 @@ TEST_CASE("registry.k8s.io: everything is elsewhere, and there a relative Locati
   World world;
   FakeRegistry regional(world.loop, "127.0.0.4");
   world.registry.redirect_all_to(regional);
-  regional.answer("/v2/pause/blobs/sha256:1", status_of(302, {{"Location", "/artifacts-downloads/x?sig=secret"}}));
+  regional.answer("/v2/pause/blobs/sha256:1",
+                  status_of(302, {{"Location", "/artifacts-downloads/x?sig=secret"}}));
   regional.answer("/artifacts-downloads/x", status_of(200, {}, "layer"));
   CHECK(world.get("/v2/pause/blobs/sha256:1")->body == "layer");
   CHECK(regional.seen()[1].target == "/artifacts-downloads/x?sig=secret");
   CHECK_FALSE(world.log.contains("secret"));
 }
 
-TEST_CASE("reg.kyverno.io: another registry's challenge is answered for that registry, without our password") {
+TEST_CASE(
+    "reg.kyverno.io: another registry's challenge is answered for that registry, without our password") {
   World world(me());
   FakeRegistry ghcr(world.loop, "127.0.0.4");
   world.registry.redirect_all_to(ghcr);
@@ -200,7 +207,9 @@ TEST_CASE("fifty requests at once need one token") {
   world.registry.manifest(kAlpine, "1", kImageType, "{}");
   Tasks tasks(world.loop);
   int answers = 0;
-  for (int i = 0; i < 50; ++i) tasks.spawn(count_answers(*world.origin, world.request("GET", FakeRegistry::manifest_path(kAlpine, "1")), answers));
+  for (int i = 0; i < 50; ++i)
+    tasks.spawn(count_answers(*world.origin, world.request("GET", FakeRegistry::manifest_path(kAlpine, "1")),
+                              answers));
   run(world.loop, all_done(tasks));
   CHECK(answers == 50);
   CHECK(world.auth.count() == 1);
@@ -214,7 +223,8 @@ TEST_CASE("a token that is refused is replaced once; one that is old is not sent
   CHECK(world.get(path));
   world.registry.revoke_tokens();
   CHECK(world.get(path));
-  CHECK(authorizations(world.registry) == std::vector<std::string>{"", "Bearer token-1", "Bearer token-1", "Bearer token-2"});
+  CHECK(authorizations(world.registry) ==
+        std::vector<std::string>{"", "Bearer token-1", "Bearer token-1", "Bearer token-2"});
   world.clock.advance(seconds(241));  // 80 % of 300 s and a bit
   CHECK(world.get(path));
   CHECK(authorizations(world.registry)[4] == "");
@@ -243,7 +253,9 @@ TEST_CASE("a token endpoint that fails is told apart from one that refuses") {
   CHECK(world.get(path).error().kind == Kind::corrupt);
 }
 
-TEST_CASE("a registry, a redirect's target or a token endpoint that breaks off inside the head is unavailable, and asked again") {
+TEST_CASE(
+    "a registry, a redirect's target or a token endpoint that breaks off inside the head is unavailable, and "
+    "asked again") {
   const Fault broken = Fault::raw("HTTP/1.1 200 OK\r\nContent-Le");
   World world;
   world.registry.ask_for_token(world.auth, "x");
@@ -272,7 +284,9 @@ TEST_CASE("a token endpoint that has moved is followed, with the password on its
     world.registry.manifest(kAlpine, "1", kImageType, "{}");
     world.auth.next("/token", Fault::reply(status, {{"Location", "/moved"}}));
     world.auth.answer("/moved", status_of(status, {{"Location", world.cdn.url() + "/moved"}}));
-    world.cdn.answer("/moved", status_of(status, {{"Location", world.auth.url() + "/token?scope=repository%3Alibrary%2Falpine%3Apull"}}));
+    world.cdn.answer(
+        "/moved", status_of(status, {{"Location", world.auth.url() +
+                                                      "/token?scope=repository%3Alibrary%2Falpine%3Apull"}}));
     CHECK(world.get(FakeRegistry::manifest_path(kAlpine, "1")));
     CHECK(authorizations(world.auth) == std::vector<std::string>{kBasicMe, kBasicMe, ""});
     CHECK(authorizations(world.cdn) == std::vector<std::string>{""});
@@ -297,15 +311,19 @@ TEST_CASE("answers become errors by what the caller can do about them") {
     int status;
     std::optional<Kind> kind;
   };
-  for (const Case& c : {Case{200, {}}, Case{206, {}}, Case{304, {}}, Case{416, {}}, Case{404, Kind::not_found}, Case{410, Kind::not_found},
-                        Case{401, Kind::denied}, Case{403, Kind::denied}, Case{400, Kind::invalid}, Case{405, Kind::corrupt}, Case{204, Kind::corrupt},
-                        Case{408, Kind::unavailable}, Case{500, Kind::unavailable}, Case{503, Kind::unavailable}, Case{501, Kind::corrupt}}) {
+  for (const Case& c : {Case{200, {}}, Case{206, {}}, Case{304, {}}, Case{416, {}},
+                        Case{404, Kind::not_found}, Case{410, Kind::not_found}, Case{401, Kind::denied},
+                        Case{403, Kind::denied}, Case{400, Kind::invalid}, Case{405, Kind::corrupt},
+                        Case{204, Kind::corrupt}, Case{408, Kind::unavailable}, Case{500, Kind::unavailable},
+                        Case{503, Kind::unavailable}, Case{501, Kind::corrupt}}) {
     INFO(c.status);
     world.registry.answer("/v2/x/manifests/1", status_of(c.status));
     auto reply = world.get("/v2/x/manifests/1");
     CHECK(reply.has_value() == !c.kind);
     if (!reply) CHECK(reply.error().kind == *c.kind);
-    if (!reply) CHECK(reply.error().message.find("/v2/x/manifests/1: " + std::to_string(c.status)) != std::string::npos);
+    if (!reply)
+      CHECK(reply.error().message.find("/v2/x/manifests/1: " + std::to_string(c.status)) !=
+            std::string::npos);
   }
 }
 
@@ -353,7 +371,8 @@ TEST_CASE("an https registry leads neither to http storage nor to an http realm,
   CHECK(world.cdn.count() + world.auth.count() == 0);
 }
 
-TEST_CASE("for a HEAD a redirect to storage can be the answer, a redirect to another registry is asked there") {
+TEST_CASE(
+    "for a HEAD a redirect to storage can be the answer, a redirect to another registry is asked there") {
   World world;
   world.registry.redirect_blobs_to(world.cdn);
   auto path = FakeRegistry::blob_path(kAlpine, world.registry.blob(kAlpine, "layer"));
@@ -411,7 +430,9 @@ Task<> make_room(FollowingSink& sink) {
   sink.resume();
 }
 
-TEST_CASE("a download's sink sees neither challenges nor redirects, may pause, and gets a range if one is asked for") {
+TEST_CASE(
+    "a download's sink sees neither challenges nor redirects, may pause, and gets a range if one is asked "
+    "for") {
   World world;
   world.registry.ask_for_token(world.auth, "x");
   world.registry.redirect_blobs_to(world.cdn);
@@ -441,7 +462,8 @@ TEST_CASE("a download that breaks is an error, and the sink has what came before
   auto path = FakeRegistry::blob_path(kAlpine, world.registry.blob(kAlpine, std::string(100'000, 'b')));
   world.registry.next(path, Fault::cut(30'000));
   FollowingSink sink(world.loop);
-  CHECK(run(world.loop, world.origin->download(world.request("GET", path), sink)).error().kind == Kind::unavailable);
+  CHECK(run(world.loop, world.origin->download(world.request("GET", path), sink)).error().kind ==
+        Kind::unavailable);
   CHECK(sink.bytes.size() == 30'000);
   CHECK_FALSE(world.origin->stats().unwell);  // it answered
   CHECK(world.get(path));
@@ -475,8 +497,12 @@ TEST_CASE("after a 429 in any form nothing goes upstream until its time is over"
     int64_t wait_s;
   };
   const Case cases[] = {
-      {{{"Retry-After", "30"}, {"Content-Type", "application/json"}}, R"({"errors":[{"code":"TOOMANYREQUESTS"}]})", 30},
-      {{{"Retry-After", "Tue, 14 Nov 2023 22:14:20 GMT"}, {"Content-Type", "text/html"}}, "<html>Too Many Requests (HAP429)</html>", 60},
+      {{{"Retry-After", "30"}, {"Content-Type", "application/json"}},
+       R"({"errors":[{"code":"TOOMANYREQUESTS"}]})",
+       30},
+      {{{"Retry-After", "Tue, 14 Nov 2023 22:14:20 GMT"}, {"Content-Type", "text/html"}},
+       "<html>Too Many Requests (HAP429)</html>",
+       60},
       {{{"Retry-After", "1700000040"}}, "", 40},
       {{{"Content-Type", "text/plain"}}, "toomanyrequests: retry-after: 1.16676ms, allowed: 44000/minute", 1},
       {{}, "Too Many Requests", 5},
@@ -524,7 +550,9 @@ TEST_CASE("a 429 of the token endpoint throttles the registry, a 429 of the CDN 
   CHECK(world.registry.count() == before);
 }
 
-TEST_CASE("a registry that is down is asked by one probe after each of a growing number of silences, and is welcome back") {
+TEST_CASE(
+    "a registry that is down is asked by one probe after each of a growing number of silences, and is "
+    "welcome back") {
   World world;
   world.registry.manifest(kAlpine, "1", kImageType, "{}");
   auto path = FakeRegistry::manifest_path(kAlpine, "1");
@@ -552,7 +580,8 @@ TEST_CASE("one connection that breaks off keeps nobody from asking again") {
   world.registry.manifest(kAlpine, "1", kImageType, "{}");
   auto path = FakeRegistry::manifest_path(kAlpine, "1");
   for (int i = 0; i < 3; ++i) {
-    world.registry.next(path, Fault::raw("HTTP/1.1 200 OK\r\n"));  // libcurl itself asks again when it has seen nothing
+    // Libcurl itself asks again when it has seen nothing.
+    world.registry.next(path, Fault::raw("HTTP/1.1 200 OK\r\n"));
     CHECK(world.get(path).error().kind == Kind::unavailable);
     CHECK(world.get(path));
   }
@@ -573,7 +602,8 @@ TEST_CASE("5xx answers in a row silence the registry too") {
 
 TEST_CASE("names without address and TLS failures are unavailable and start no storm") {
   World world(std::nullopt, impatient());
-  for (const std::string& url : {std::string("http://registry.invalid"), "https://" + world.registry.authority()}) {
+  for (const std::string& url :
+       {std::string("http://registry.invalid"), "https://" + world.registry.authority()}) {
     world.settings.url = url;
     world.begin();
     for (int i = 0; i < 20; ++i) CHECK(world.get("/v2/").error().kind == Kind::unavailable);
@@ -610,7 +640,8 @@ TEST_CASE("the rate limit that is left is remembered, and latency is observed") 
   World world;
   int observed = 0;
   world.origin->observe_latency([&](double took_seconds) { observed += took_seconds >= 0 ? 1 : 100; });
-  world.registry.answer("/v2/x", status_of(200, {{"ratelimit-limit", "100;w=21600"}, {"ratelimit-remaining", "76;w=21600"}}));
+  world.registry.answer(
+      "/v2/x", status_of(200, {{"ratelimit-limit", "100;w=21600"}, {"ratelimit-remaining", "76;w=21600"}}));
   CHECK_FALSE(world.origin->stats().ratelimit_remaining);
   CHECK(world.get("/v2/x"));
   CHECK(world.origin->stats().ratelimit_remaining == 76);
@@ -631,7 +662,8 @@ TEST_CASE("a public registry may lead neither into private networks nor from htt
   CHECK_FALSE(refused("https://cdn.example.com/x"));
   CHECK(refused("http://cdn.example.com/x"));
   for (const char* url :
-       {"https://127.0.0.1/", "https://169.254.169.254/latest/meta-data", "https://10.1.1.1/", "https://[::1]/", "https://localhost/", "https://2130706433/"}) {
+       {"https://127.0.0.1/", "https://169.254.169.254/latest/meta-data", "https://10.1.1.1/",
+        "https://[::1]/", "https://localhost/", "https://2130706433/"}) {
     INFO(url);
     CHECK(refused(url));
   }

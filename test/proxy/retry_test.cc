@@ -22,7 +22,8 @@ TEST_CASE("delays double up to their limit and are spread over their upper half"
 
 TEST_CASE("an attempt is worth another only if time may cure it") {
   RetrySettings settings;
-  for (auto kind : {Error::Kind::not_found, Error::Kind::denied, Error::Kind::corrupt, Error::Kind::full, Error::Kind::invalid, Error::Kind::internal})
+  for (auto kind : {Error::Kind::not_found, Error::Kind::denied, Error::Kind::corrupt, Error::Kind::full,
+                    Error::Kind::invalid, Error::Kind::internal})
     CHECK_FALSE(retry_delay_ms(settings, error_of(kind), 1, 0));
   CHECK(retry_delay_ms(settings, error_of(Error::Kind::unavailable), 4, 0));
   CHECK_FALSE(retry_delay_ms(settings, error_of(Error::Kind::unavailable), 5, 0));

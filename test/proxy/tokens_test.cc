@@ -48,7 +48,8 @@ TEST_CASE("a token answer is read by either name, with its life or without") {
   CHECK(parse_token(R"({"access_token":"xyz"})")->text == "xyz");
   CHECK(parse_token(R"({"access_token":"xyz"})")->expires_in_s == 60);
   CHECK(parse_token(R"({"token":"","access_token":"xyz","expires_in":-3})")->expires_in_s == 60);
-  for (const char* bad : {"", "[]", "null", "{}", "{\"token\":3}", "{\"token\":\"a\\r\\nX-Evil: 1\"}", "{\"token\":\"a b\"}", "<html>"}) {
+  for (const char* bad : {"", "[]", "null", "{}", "{\"token\":3}", "{\"token\":\"a\\r\\nX-Evil: 1\"}",
+                          "{\"token\":\"a b\"}", "<html>"}) {
     INFO(bad);
     CHECK(parse_token(bad).error().kind == Error::Kind::corrupt);
   }

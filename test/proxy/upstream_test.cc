@@ -59,7 +59,8 @@ class SlowSink final : public Sink {
 
 struct World {
   World() : world_settings(), upstream(loop, world_settings), server(loop) {}
-  explicit World(const UpstreamSettings& settings) : world_settings(settings), upstream(loop, world_settings), server(loop) {}
+  explicit World(const UpstreamSettings& settings)
+      : world_settings(settings), upstream(loop, world_settings), server(loop) {}
 
   Result<Reply> get(const std::string& path, size_t bytes_max = 1 << 20) {
     UpstreamRequest request("GET", server.url() + path);
@@ -195,7 +196,8 @@ TEST_CASE("a connection that ends inside the head is unavailable, and a switch o
       {"HTTP/1.0 307 OK\r\nLocation: /v2/x\r\n", Error::Kind::unavailable},
       {"HTTP/1.1 103 E\r\n\r\n", Error::Kind::unavailable},
       {"HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\n", Error::Kind::unavailable},
-      {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhello", Error::Kind::corrupt},
+      {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhello",
+       Error::Kind::corrupt},
       {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", Error::Kind::corrupt},
       {"HTTP/1.1 099 X\r\n\r\nhello", Error::Kind::corrupt},
   };
@@ -376,11 +378,14 @@ TEST_CASE("a proxy of the environment is told the whole address, and may be in a
   CHECK(reply->head.address.empty());
 }
 
-TEST_CASE("private addresses are refused where they are forbidden, on new connections and old ones, by any name") {
+TEST_CASE(
+    "private addresses are refused where they are forbidden, on new connections and old ones, by any name") {
   World world;
   world.server.answer("/hello", text_of("hello"));
   CHECK(world.get("/hello"));  // there is a connection now that could be used again
-  std::string by_name = "http://localhost:" + world.server.authority().substr(world.server.authority().find(':') + 1) + "/hello";
+  std::string by_name =
+      "http://localhost:" + world.server.authority().substr(world.server.authority().find(':') + 1) +
+      "/hello";
   for (const std::string& url : {world.server.url() + "/hello", by_name}) {
     UpstreamRequest request("GET", url);
     request.private_allowed = false;

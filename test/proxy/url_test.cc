@@ -25,7 +25,8 @@ TEST_CASE("a URL is kept in one form") {
 }
 
 TEST_CASE("what is no http address, or holds a password, is refused without quoting its query") {
-  for (const char* bad : {"", "/relative", "ftp://h/x", "file:///etc/passwd", "https://user:pw@h/x", "https://h:99999/x", "https://", "http://[::1"}) {
+  for (const char* bad : {"", "/relative", "ftp://h/x", "file:///etc/passwd", "https://user:pw@h/x",
+                          "https://h:99999/x", "https://", "http://[::1"}) {
     INFO(bad);
     CHECK_FALSE(Url::parse(bad));
   }
@@ -44,14 +45,31 @@ TEST_CASE("a Location is resolved as browsers do, its signature untouched") {
 }
 
 TEST_CASE("private addresses are known in every spelling") {
-  for (const char* host :
-       {"127.0.0.1",       "127.9.9.9",       "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1",  "169.254.169.254", "0.0.0.0", "100.64.0.1",
-        "224.0.0.1",       "255.255.255.255", "::1",      "::",         "fe80::1",        "fe80::1%eth0", "fd00::1",         "fc12::",  "ff02::1",
-        "::ffff:10.0.0.1", "64:ff9b::7f00:1"}) {
+  for (const char* host : {"127.0.0.1",
+                           "127.9.9.9",
+                           "10.1.2.3",
+                           "172.16.0.1",
+                           "172.31.255.255",
+                           "192.168.1.1",
+                           "169.254.169.254",
+                           "0.0.0.0",
+                           "100.64.0.1",
+                           "224.0.0.1",
+                           "255.255.255.255",
+                           "::1",
+                           "::",
+                           "fe80::1",
+                           "fe80::1%eth0",
+                           "fd00::1",
+                           "fc12::",
+                           "ff02::1",
+                           "::ffff:10.0.0.1",
+                           "64:ff9b::7f00:1"}) {
     INFO(host);
     CHECK(is_private_address(host));
   }
-  for (const char* host : {"8.8.8.8", "172.32.0.1", "100.128.0.1", "192.169.0.1", "2001:db8::1", "::ffff:8.8.8.8", "example.com", "localhost", ""}) {
+  for (const char* host : {"8.8.8.8", "172.32.0.1", "100.128.0.1", "192.169.0.1", "2001:db8::1",
+                           "::ffff:8.8.8.8", "example.com", "localhost", ""}) {
     INFO(host);
     CHECK_FALSE(is_private_address(host));
   }
@@ -82,7 +100,9 @@ TEST_CASE("lists name hosts with a port or without") {
 }
 
 std::string proxy_of(std::map<std::string, std::string> environment, Endpoint endpoint) {
-  ProxyChoice choice([&](const char* name) { return environment.contains(name) ? std::optional(environment[name]) : std::nullopt; });
+  ProxyChoice choice([&](const char* name) {
+    return environment.contains(name) ? std::optional(environment[name]) : std::nullopt;
+  });
   return choice.proxy_for(endpoint);
 }
 

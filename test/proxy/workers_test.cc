@@ -96,7 +96,8 @@ Task<> run_forever(Workers& workers, std::shared_future<void> released, std::wea
   co_await workers.run(std::move(job));
 }
 
-TEST_CASE("a job goes on when the Task that waits for it is destroyed, and what it owns is let go of in the end") {
+TEST_CASE(
+    "a job goes on when the Task that waits for it is destroyed, and what it owns is let go of in the end") {
   Loop loop;
   std::weak_ptr<int> owned;
   {

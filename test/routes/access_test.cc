@@ -49,8 +49,9 @@ TEST_CASE("a network allows the addresses that share its prefix") {
 }
 
 TEST_CASE("what is no network is refused and quoted") {
-  for (const std::string entry : {"", "10.0.0", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0.256", "10.0.20.7/24", "::1/129", "fd00::1/8",
-                                  "localhost", "10.0.0.0 /8"}) {
+  for (const std::string entry :
+       {"", "10.0.0", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0.256", "10.0.20.7/24",
+        "::1/129", "fd00::1/8", "localhost", "10.0.0.0 /8"}) {
     CAPTURE(entry);
     const auto networks = Networks::parse({"127.0.0.1", entry});
     REQUIRE_FALSE(networks);
@@ -61,9 +62,11 @@ TEST_CASE("what is no network is refused and quoted") {
 
 TEST_CASE("by default loopback and private networks are allowed and nobody else") {
   const auto internal = Networks::internal();
-  for (const auto* address : {"127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1", "::1", "fd12::1"})
+  for (const auto* address :
+       {"127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1", "::1", "fd12::1"})
     CHECK(internal.allows(peer_of(address)));
-  for (const auto* address : {"8.8.8.8", "172.32.0.1", "192.169.0.1", "2001:db8::1", "fe80::1", "::2"}) CHECK_FALSE(internal.allows(peer_of(address)));
+  for (const auto* address : {"8.8.8.8", "172.32.0.1", "192.169.0.1", "2001:db8::1", "fe80::1", "::2"})
+    CHECK_FALSE(internal.allows(peer_of(address)));
 }
 
 TEST_CASE("an empty list allows nobody") { CHECK_FALSE(Networks::parse({})->allows(peer_of("127.0.0.1"))); }

@@ -49,19 +49,26 @@ struct ExportWorld : StoreWorld {
 
   std::filesystem::path to() const { return folder.path() / "out"; }
   Result<routes::Exported> give(const std::string& pattern) {
-    return routes::export_images(*store, disk, {"private", pattern, to()}, [this](const std::string& line) { lines.push_back(line); });
+    return routes::export_images(*store, disk, {"private", pattern, to()},
+                                 [this](const std::string& line) { lines.push_back(line); });
   }
   bool said(const std::string& begin) const {
-    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(begin); });
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](const std::string& line) { return line.starts_with(begin); });
   }
   store::TagRecord tag_of(const RepositoryKey& repository, const std::string& tag) const {
     return store->catalog().tag(repository, tag, store::Reach::disk).value().value();
   }
   // As if it had been pushed at that time.
-  void set_tag(const RepositoryKey& repository, const std::string& tag, const Digest& digest, Time set_at) const {
-    REQUIRE(store->put_tag(repository, tag, {digest, std::string(routes::kOciManifest), set_at, set_at, set_at}, store::Durability::synced));
+  void set_tag(const RepositoryKey& repository, const std::string& tag, const Digest& digest,
+               Time set_at) const {
+    REQUIRE(store->put_tag(repository, tag,
+                           {digest, std::string(routes::kOciManifest), set_at, set_at, set_at},
+                           store::Durability::synced));
   }
-  static void set_modified(const std::filesystem::path& file, Time time) { std::filesystem::last_write_time(file, std::chrono::file_clock::from_sys(time)); }
+  static void set_modified(const std::filesystem::path& file, Time time) {
+    std::filesystem::last_write_time(file, std::chrono::file_clock::from_sys(time));
+  }
   // Why nothing could be taken over.
   std::string refused(const std::string& pattern, const std::filesystem::path& from) {
     routes::ImportSettings wanted;
@@ -73,7 +80,8 @@ struct ExportWorld : StoreWorld {
     REQUIRE_FALSE(done);
     return done.error().message;
   }
-  routes::ImportReport take(const std::string& route, const std::string& pattern, const std::filesystem::path& from) {
+  routes::ImportReport take(const std::string& route, const std::string& pattern,
+                            const std::filesystem::path& from) {
     routes::ImportSettings wanted;
     wanted.from = from;
     wanted.route = route;
@@ -102,8 +110,10 @@ TEST_CASE("what is exported comes back the same, with what refers to it") {
   CHECK(report.counts.tags == 2);
   CHECK(report.counts.referrers == 1);
   const RepositoryKey back{"other", "team/app"};
-  CHECK(world.store->manifest_bytes(back, world.index).value() == world.store->manifest_bytes({"private", "team/app"}, world.index).value());
-  CHECK(world.store->catalog().referrers(back, world.index, std::nullopt, 10).value().at(0).digest == world.signature);
+  CHECK(world.store->manifest_bytes(back, world.index).value() ==
+        world.store->manifest_bytes({"private", "team/app"}, world.index).value());
+  CHECK(world.store->catalog().referrers(back, world.index, std::nullopt, 10).value().at(0).digest ==
+        world.signature);
 }
 
 TEST_CASE("repositories are chosen by pattern, and one layout becomes the repository that is named") {
@@ -120,7 +130,8 @@ TEST_CASE("what is not there to be exported or taken over is a mistake") {
   REQUIRE_FALSE(given);
   CHECK(given.error().message == "private has no repository called zzz*");
   REQUIRE(world.give("*"));
-  CHECK(world.refused("nothing/*", world.to()).starts_with("there is no image layout called nothing/* below "));
+  CHECK(
+      world.refused("nothing/*", world.to()).starts_with("there is no image layout called nothing/* below "));
   std::filesystem::create_directories(world.folder.path() / "empty");
   CHECK(world.refused("*", world.folder.path() / "empty").starts_with("there is no image layout below "));
   CHECK(world.refused("*", world.folder.path() / "nowhere").starts_with("there is no image layout below "));
@@ -146,18 +157,21 @@ TEST_CASE("an export into a layout that is there keeps what that has of other na
   ExportWorld world;
   REQUIRE(world.give("team/tool"));
   const auto folder = world.to() / "team/tool";
-  // Another tool's image, with an annotation of its own; one of which nothing is there; and one of a name that is ours.
+  // Another tool's image, with an annotation of its own; one of which nothing is there; and one of a name
+  // that is ours.
   MadeManifest image;
   image.config = Descriptor(kConfigType, digest_of(std::string("{}")), 2);
   const std::string text = image.text();
   write_file(routes::ImageLayout::blob_file(folder, digest_of(text)), text);
   write_file(routes::ImageLayout::blob_file(folder, digest_of(std::string("{}"))), "{}");
   const auto entry = [&](const Digest& digest, const std::string& name) {
-    return R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest.text() + R"(","size":)" + std::to_string(text.size()) +
+    return R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest.text() +
+           R"(","size":)" + std::to_string(text.size()) +
            R"(,"annotations":{"their.own":"word","org.opencontainers.image.ref.name":")" + name + R"("}})";
   };
-  write_file(folder / "index.json", R"({"schemaVersion":2,"manifests":[)" + entry(digest_of(text), "theirs") + "," +
-                                        entry(digest_of(std::string("gone")), "gone") + "," + entry(digest_of(text), "2") + "]}");
+  write_file(folder / "index.json", R"({"schemaVersion":2,"manifests":[)" + entry(digest_of(text), "theirs") +
+                                        "," + entry(digest_of(std::string("gone")), "gone") + "," +
+                                        entry(digest_of(text), "2") + "]}");
   REQUIRE(world.give("team/tool"));
   const auto layout = routes::ImageLayout::read(world.disk, folder);
   REQUIRE(layout);
@@ -200,7 +214,8 @@ TEST_CASE("entries of a layout that say nothing, or another size than the manife
   CHECK(report.counts.tags_skipped == 1);
   CHECK(report.count(routes::Damage::unreadable) == 2);
   CHECK(report.count(routes::Damage::short_blob) == 1);
-  CHECK(std::any_of(world.lines.begin(), world.lines.end(), [](const std::string& line) { return line.find("sha256:zz") != std::string::npos; }));
+  CHECK(std::any_of(world.lines.begin(), world.lines.end(),
+                    [](const std::string& line) { return line.find("sha256:zz") != std::string::npos; }));
 }
 
 TEST_CASE("a tag of which a blob has rotted is not exported, and is named") {
@@ -221,7 +236,8 @@ TEST_CASE("a tag is as old as it was when it comes back from a layout") {
   const Time set_at = world.clock.now() - std::chrono::hours(48) - std::chrono::milliseconds(123);
   world.set_tag(tool, "2", world.tag_of(tool, "2").digest, set_at);
   REQUIRE(world.give("team/tool"));
-  CHECK(text_in(world.to() / "team/tool/index.json").find(R"("io.breakwater.tag.set-at":"2023-11-12T22:13:19.877Z")") != std::string::npos);
+  CHECK(text_in(world.to() / "team/tool/index.json")
+            .find(R"("io.breakwater.tag.set-at":"2023-11-12T22:13:19.877Z")") != std::string::npos);
   CHECK(world.take("other", "*", world.to()).counts.tags == 1);
   CHECK(world.tag_of(back, "2").set_at == set_at);
 }
@@ -258,7 +274,8 @@ TEST_CASE("a layout's tag of unknown age becomes a new one, and moves none that 
   const auto name = index.find("io.breakwater.tag.set-at");
   if (name != std::string::npos) index.replace(is_malformed ? index.find("2023", name) : name, 4, "last");
   write_file(file, index);
-  const auto modified = std::chrono::floor<std::chrono::milliseconds>(world.clock.now()) - std::chrono::hours(24);
+  const auto modified =
+      std::chrono::floor<std::chrono::milliseconds>(world.clock.now()) - std::chrono::hours(24);
   world.set_modified(file, modified);
 
   world.take("other", "team/tool", world.to() / "team/app");
@@ -309,15 +326,19 @@ TEST_CASE("a tag's age is read from any time of RFC 3339, and from nothing else"
   };
   for (const Case& one : cases) {
     INFO(one.text);
-    write_file(folder / "index.json", R"({"schemaVersion":2,"manifests":[{"digest":")" + digest +
-                                          R"(","annotations":{"org.opencontainers.image.ref.name":"2","io.breakwater.tag.set-at":")" + one.text + R"("}}]})");
+    write_file(
+        folder / "index.json",
+        R"({"schemaVersion":2,"manifests":[{"digest":")" + digest +
+            R"(","annotations":{"org.opencontainers.image.ref.name":"2","io.breakwater.tag.set-at":")" +
+            one.text + R"("}}]})");
     const auto layout = routes::ImageLayout::read(world.disk, folder);
     REQUIRE(layout);
     CHECK(layout->entries().at(0).set_at == one.time);
   }
 }
 
-TEST_CASE("a tag that cannot be given stays in the layout as it was there, if that is whole, and it is said") {
+TEST_CASE(
+    "a tag that cannot be given stays in the layout as it was there, if that is whole, and it is said") {
   // Of two names of one file both rot.
   const bool is_linked = GENERATE(false, true);
   ExportWorld world;

@@ -65,13 +65,16 @@ TEST_CASE("only 404 means missing and only 401 and 403 mean refused") {
   using Kind = Error::Kind;
   CHECK(said_by({Kind::not_found, "", 0}) == UpstreamSaid::missing);
   CHECK(said_by({Kind::denied, "", 0}) == UpstreamSaid::refused);
-  for (const auto kind : {Kind::throttled, Kind::unavailable, Kind::corrupt, Kind::full, Kind::internal}) CHECK(said_by({kind, "", 0}) == UpstreamSaid::unwell);
+  for (const auto kind : {Kind::throttled, Kind::unavailable, Kind::corrupt, Kind::full, Kind::internal})
+    CHECK(said_by({kind, "", 0}) == UpstreamSaid::unwell);
 }
 
 TEST_CASE("a 404 is believed for a shorter time where signatures may appear any moment") {
   const std::string digest = "sha256-" + std::string(64, 'a');
-  for (const auto* suffix : {"", ".sig", ".att", ".sbom"}) CHECK(missing_fresh_ms({}, digest + suffix) == 10'000);
-  for (const std::string& tag : {std::string("latest"), std::string("v1.sig"), digest + ".tar", digest.substr(0, 50) + ".sig"}) {
+  for (const auto* suffix : {"", ".sig", ".att", ".sbom"})
+    CHECK(missing_fresh_ms({}, digest + suffix) == 10'000);
+  for (const std::string& tag :
+       {std::string("latest"), std::string("v1.sig"), digest + ".tar", digest.substr(0, 50) + ".sig"}) {
     CAPTURE(tag);
     CHECK(missing_fresh_ms({}, tag) == 30'000);
   }

@@ -23,13 +23,16 @@ struct ImportWorld : StoreWorld {
   std::vector<std::string> lines;
 
   ImportWorld() {
-    clock.advance(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()));
+    clock.advance(std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now().time_since_epoch()));
     wanted.from = old.folder();
     wanted.route = "private";
     REQUIRE(open());
   }
 
-  Result<> try_import(routes::ImportReport& report) { return routes::import_registry({*store, disk, clock}, wanted, report); }
+  Result<> try_import(routes::ImportReport& report) {
+    return routes::import_registry({*store, disk, clock}, wanted, report);
+  }
   routes::ImportReport import() {
     lines.clear();
     routes::ImportReport report([this](const std::string& line) { lines.push_back(line); });
@@ -39,14 +42,20 @@ struct ImportWorld : StoreWorld {
   }
 
   bool said(const std::string& begin, const std::string& part) const {
-    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(begin) && line.find(part) != std::string::npos; });
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.starts_with(begin) && line.find(part) != std::string::npos;
+    });
   }
-  bool has_manifest(const RepositoryKey& repository, const Digest& digest) const { return store->manifest_bytes(repository, digest).has_value(); }
+  bool has_manifest(const RepositoryKey& repository, const Digest& digest) const {
+    return store->manifest_bytes(repository, digest).has_value();
+  }
   bool has_tag(const RepositoryKey& repository, const std::string& tag) const {
     const auto record = store->catalog().tag(repository, tag, Reach::disk);
     return record && *record;
   }
-  Digest tag_of(const std::string& tag) const { return store->catalog().tag(kApp, tag, Reach::disk).value()->digest; }
+  Digest tag_of(const std::string& tag) const {
+    return store->catalog().tag(kApp, tag, Reach::disk).value()->digest;
+  }
 };
 
 size_t names_of(const std::filesystem::path& file) { return std::filesystem::hard_link_count(file); }
@@ -57,7 +66,8 @@ TEST_CASE("what is whole is taken over by hard link, and a second run takes noth
   ImportWorld world;
   world.wanted.from = world.old.folder() / GENERATE("", "docker", "docker/registry", "docker/registry/v2");
   const auto image = world.old.made_image(kApp.repository, 1);
-  const auto amd64 = world.old.add_manifest(kApp.repository, image), arm64 = world.old.add_image(kApp.repository, 2, "");
+  const auto amd64 = world.old.add_manifest(kApp.repository, image),
+             arm64 = world.old.add_image(kApp.repository, 2, "");
   MadeManifest index;
   index.media_type = routes::kOciIndex;
   index.manifests = {amd64, arm64};
@@ -87,8 +97,9 @@ TEST_CASE("five kinds of damage are named and left behind, and the rest is taken
   ImportWorld world;
   const std::string name = kApp.repository;
   world.old.add_image(name, 1, "whole");
-  const auto emptied = world.old.made_image(name, 2), cut = world.old.made_image(name, 3), rotten = world.old.made_image(name, 4),
-             unlinked = world.old.made_image(name, 5), gone = world.old.made_image(name, 6);
+  const auto emptied = world.old.made_image(name, 2), cut = world.old.made_image(name, 3),
+             rotten = world.old.made_image(name, 4), unlinked = world.old.made_image(name, 5),
+             gone = world.old.made_image(name, 6);
   world.old.add_manifest(name, emptied, "emptied");
   world.old.add_manifest(name, cut, "cut");
   world.old.add_manifest(name, rotten, "rotten");
@@ -138,7 +149,8 @@ TEST_CASE("five kinds of damage are named and left behind, and the rest is taken
   CHECK(world.files_in("incoming") == 0);
 }
 
-TEST_CASE("what refers to an image comes with it; other untagged manifests only where the policy keeps such") {
+TEST_CASE(
+    "what refers to an image comes with it; other untagged manifests only where the policy keeps such") {
   const bool kept = GENERATE(false, true);
   ImportWorld world;
   if (kept) {
@@ -178,11 +190,14 @@ TEST_CASE("a tag that was set later here stays, and one that was set later there
   CHECK(world.tag_of("1") == second.digest);
 }
 
-TEST_CASE("an import into too small a store ends with the bound's name, and what was taken over stays and is counted") {
+TEST_CASE(
+    "an import into too small a store ends with the bound's name, and what was taken over stays and is "
+    "counted") {
   ImportWorld world;
   world.settings.route_bytes_max["private"] = 120 << 10;
   REQUIRE(world.open());
-  for (uint32_t seed = 0; seed < 10; ++seed) world.old.add_image(kApp.repository, seed, "tag-" + std::to_string(seed));
+  for (uint32_t seed = 0; seed < 10; ++seed)
+    world.old.add_image(kApp.repository, seed, "tag-" + std::to_string(seed));
   routes::ImportReport report([](const std::string&) {});
   const auto done = world.try_import(report);
   REQUIRE_FALSE(done);
@@ -198,9 +213,11 @@ TEST_CASE("an import into too small a store ends with the bound's name, and what
 
 TEST_CASE("an import measures what the catalog takes while it goes on") {
   ImportWorld world;
-  for (uint32_t seed = 0; seed < 100; ++seed) world.old.add_image(kApp.repository, seed, "tag-" + std::to_string(seed));
+  for (uint32_t seed = 0; seed < 100; ++seed)
+    world.old.add_image(kApp.repository, seed, "tag-" + std::to_string(seed));
   const uint64_t before = world.store->budget().overhead();
-  write_file(world.settings.data / "catalog" / "grown", content_of(4 << 20, 1));  // a catalog's own files grow in leaps
+  // A catalog's own files grow in leaps.
+  write_file(world.settings.data / "catalog" / "grown", content_of(4 << 20, 1));
   (void)world.import();
   CHECK(world.store->budget().overhead() >= before + (4 << 20));
 }
@@ -216,7 +233,8 @@ TEST_CASE("what cannot be linked is copied") {
   CHECK(names_of(world.old.data(image.layers[0].digest)) == 1);
 }
 
-TEST_CASE("an import that is cut at any step leaves a store whose tags are whole, and the next run finishes it") {
+TEST_CASE(
+    "an import that is cut at any step leaves a store whose tags are whole, and the next run finishes it") {
   uint64_t steps = 1;
   for (uint64_t step = 1; step <= steps; step += 7) {
     ImportWorld world;
@@ -246,13 +264,15 @@ TEST_CASE("what is gone here of an image that a tag names is taken again, and th
   index.media_type = routes::kOciIndex;
   index.manifests = {world.old.add_manifest(kApp.repository, image)};
   world.old.add_manifest(kApp.repository, index, "1");
-  world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);  // so that the two do not share a file
+  // So that the two do not share a file.
+  world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);
   (void)world.import();
   const auto set_at = world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at;
   const auto& layer = image.layers[0].digest;
   const auto& child = index.manifests[0].digest;
   for (const Digest& lost : {layer, child}) {
-    // A file that is short has no record any more once somebody has asked for it; one may not have been asked for.
+    // A file that is short has no record any more once somebody has asked for it; one may not have been asked
+    // for.
     const bool is_noticed = GENERATE(false, true);
     std::filesystem::resize_file(world.store->blobs().path_of(lost), 10);
     REQUIRE(world.open());
@@ -321,7 +341,8 @@ TEST_CASE("symbolic links in another's folder are followed, and do not lead roun
   CHECK(report.counts.tags == 2);
   CHECK(world.has_tag({"private", "team/also"}, "1"));
   CHECK(world.holds(content_of(20'001, 1)));
-  CHECK(std::filesystem::is_regular_file(std::filesystem::symlink_status(world.store->blobs().path_of(image.layers[0].digest))));
+  CHECK(std::filesystem::is_regular_file(
+      std::filesystem::symlink_status(world.store->blobs().path_of(image.layers[0].digest))));
   CHECK(world.lines.size() == 1);
   CHECK(world.said("unreadable: team/round: ", "not followed"));
 }
@@ -354,7 +375,8 @@ TEST_CASE("a tag that an import moves keeps its age") {
   std::filesystem::last_write_time(link, written - std::chrono::hours(24));
   CHECK(world.import().counts.tags == 1);
   CHECK(world.tag_of("1") == second.digest);
-  CHECK(world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at - before == std::chrono::hours(24));
+  CHECK(world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at - before ==
+        std::chrono::hours(24));
 }
 
 TEST_CASE("a pattern that no repository matches is a mistake") {

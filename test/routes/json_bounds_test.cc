@@ -10,7 +10,8 @@ namespace {
 TEST_CASE("JSON is bounded in depth and in number of values") {
   CHECK(json_within_bounds(std::string(kJsonDepthMax, '[')));
   CHECK_FALSE(json_within_bounds(std::string(kJsonDepthMax + 1, '[')));
-  CHECK_FALSE(json_within_bounds(std::string(kJsonDepthMax / 2 + 1, '[') + std::string(kJsonDepthMax / 2, '{')));
+  CHECK_FALSE(
+      json_within_bounds(std::string(kJsonDepthMax / 2 + 1, '[') + std::string(kJsonDepthMax / 2, '{')));
   CHECK_FALSE(json_within_bounds(std::string(kJsonValuesMax, ',')));
   CHECK(json_within_bounds(std::string(kJsonValuesMax - 1, ',')));
 }

@@ -13,20 +13,25 @@ const store::Digest kSelf = *store::Digest::parse("sha256:" + std::string(64, '0
 std::string digest_text(char fill) { return "sha256:" + std::string(64, fill); }
 
 std::string descriptor(std::string_view type, char fill, int size = 10) {
-  return R"({"mediaType":")" + std::string(type) + R"(","digest":")" + digest_text(fill) + R"(","size":)" + std::to_string(size) + "}";
+  return R"({"mediaType":")" + std::string(type) + R"(","digest":")" + digest_text(fill) + R"(","size":)" +
+         std::to_string(size) + "}";
 }
 
 constexpr std::string_view kConfig = "application/vnd.oci.image.config.v1+json";
 constexpr std::string_view kLayer = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 std::string image(const std::string& layers, const std::string& more = "") {
-  return R"({"schemaVersion":2,"config":)" + descriptor(kConfig, 'c', 7) + R"(,"layers":[)" + layers + "]" + more + "}";
+  return R"({"schemaVersion":2,"config":)" + descriptor(kConfig, 'c', 7) + R"(,"layers":[)" + layers + "]" +
+         more + "}";
 }
-std::string index(const std::string& manifests, const std::string& more = "") { return R"({"schemaVersion":2,"manifests":[)" + manifests + "]" + more + "}"; }
+std::string index(const std::string& manifests, const std::string& more = "") {
+  return R"({"schemaVersion":2,"manifests":[)" + manifests + "]" + more + "}";
+}
 
 TEST_CASE("an image needs its config and each of its layers once") {
-  const auto read =
-      read_manifest(image(descriptor(kLayer, '1', 11) + "," + descriptor(kLayer, '2', 12) + "," + descriptor(kLayer, '1', 11)), kOciManifest, kSelf);
+  const auto read = read_manifest(image(descriptor(kLayer, '1', 11) + "," + descriptor(kLayer, '2', 12) +
+                                        "," + descriptor(kLayer, '1', 11)),
+                                  kOciManifest, kSelf);
   REQUIRE(read);
   const auto& children = read->content.children;
   REQUIRE(children.size() == 3);
@@ -43,8 +48,9 @@ TEST_CASE("an image needs its config and each of its layers once") {
 }
 
 TEST_CASE("an index needs its manifests, and layers where BuildKit's older cache lists them") {
-  const auto text = index(descriptor(kOciManifest, '1') + "," + descriptor(kDockerList, '2') + "," + descriptor(kLayer, '3') + "," +
-                          descriptor("application/vnd.buildkit.cacheconfig.v0", '4'));
+  const auto text =
+      index(descriptor(kOciManifest, '1') + "," + descriptor(kDockerList, '2') + "," +
+            descriptor(kLayer, '3') + "," + descriptor("application/vnd.buildkit.cacheconfig.v0", '4'));
   const auto read = read_manifest(text, "application/vnd.oci.image.index.v1+json; charset=utf-8", kSelf);
   REQUIRE(read);
   const auto& children = read->content.children;
@@ -115,24 +121,30 @@ TEST_CASE("what is no manifest is invalid") {
 }
 
 TEST_CASE("a manifest with a subject has the descriptor that the referrers API lists") {
-  const auto text = image("", R"(,"artifactType":"application/x","subject":)" + descriptor(kOciManifest, 'b') + R"(,"annotations":{"k":"v"})");
+  const auto text = image("", R"(,"artifactType":"application/x","subject":)" +
+                                  descriptor(kOciManifest, 'b') + R"(,"annotations":{"k":"v"})");
   const auto read = read_manifest(text, kOciManifest, kSelf);
   REQUIRE(read);
   CHECK(read->content.record.subject->text() == digest_text('b'));
   CHECK(read->content.record.artifact_type == "application/x");
-  CHECK(read->content.referrer_descriptor == R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + kSelf.text() + R"(","size":)" +
-                                                 std::to_string(text.size()) + R"(,"artifactType":"application/x","annotations":{"k":"v"}})");
+  CHECK(read->content.referrer_descriptor ==
+        R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + kSelf.text() +
+            R"(","size":)" + std::to_string(text.size()) +
+            R"(,"artifactType":"application/x","annotations":{"k":"v"}})");
 }
 
 TEST_CASE("layers that a registry need not have are welcome and not needed") {
   const auto text = image(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", '1') + "," +
-                          descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", '2') + "," + descriptor(kLayer, '3'));
+                          descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", '2') +
+                          "," + descriptor(kLayer, '3'));
   const auto read = read_manifest(text, kDockerManifest, kSelf);
   REQUIRE(read);
   CHECK(read->content.welcome.size() == 2);
   CHECK(read->content.children.size() == 2);
   const auto both =
-      read_manifest(image(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", '1') + "," + descriptor(kLayer, '1')), kOciManifest, kSelf);
+      read_manifest(image(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", '1') + "," +
+                          descriptor(kLayer, '1')),
+                    kOciManifest, kSelf);
   REQUIRE(both);
   CHECK(both->content.welcome.empty());
   CHECK(both->content.children.size() == 2);
@@ -146,10 +158,15 @@ TEST_CASE("what a manifest of an unknown type seems to name is welcome") {
   };
   const std::string two = descriptor(kLayer, '1') + "," + descriptor(kLayer, '2');
   const auto row = GENERATE_COPY(values<Row>({
-      {"application/vnd.example+json", R"({"config":)" + descriptor(kConfig, 'c') + R"(,"layers":[)" + two + "]}", 3},
+      {"application/vnd.example+json",
+       R"({"config":)" + descriptor(kConfig, 'c') + R"(,"layers":[)" + two + "]}", 3},
       {"application/vnd.cncf.oras.artifact.manifest.v1+json", R"({"blobs":[)" + two + "]}", 2},
-      {kDockerSchema1Signed, R"({"fsLayers":[{"blobSum":")" + digest_text('1') + R"("},{"blobSum":")" + digest_text('1') + R"("}]})", 1},
-      {"application/vnd.example+json", R"({"config":7,"layers":[7,{"digest":7},{"digest":"none"},null],"manifests":{}})", 0},
+      {kDockerSchema1Signed,
+       R"({"fsLayers":[{"blobSum":")" + digest_text('1') + R"("},{"blobSum":")" + digest_text('1') +
+           R"("}]})",
+       1},
+      {"application/vnd.example+json",
+       R"({"config":7,"layers":[7,{"digest":7},{"digest":"none"},null],"manifests":{}})", 0},
   }));
   CAPTURE(row.content_type, row.body);
   const auto read = read_manifest(row.body, row.content_type, kSelf);
@@ -159,7 +176,8 @@ TEST_CASE("what a manifest of an unknown type seems to name is welcome") {
 }
 
 TEST_CASE("bytes of a type of their own need not be JSON, and keep their type as it was told") {
-  const auto bytes = GENERATE(std::string("\x01\x02"), std::string(), std::string("[1]"), std::string(4 << 20, '['));
+  const auto bytes =
+      GENERATE(std::string("\x01\x02"), std::string(), std::string("[1]"), std::string(4 << 20, '['));
   const auto read = read_manifest(bytes, "application/vnd.Example.Thing; v=1", kSelf);
   REQUIRE(read);
   CHECK_FALSE(read->is_readable);
@@ -171,13 +189,16 @@ TEST_CASE("bytes of a type of their own need not be JSON, and keep their type as
 }
 
 TEST_CASE("an image's list of layers may be null, as Go writes an empty one") {
-  const auto read = read_manifest(R"({"config":)" + descriptor(kConfig, 'c') + R"(,"layers":null})", kOciManifest, kSelf);
+  const auto read =
+      read_manifest(R"({"config":)" + descriptor(kConfig, 'c') + R"(,"layers":null})", kOciManifest, kSelf);
   REQUIRE(read);
   CHECK(read->content.children.size() == 1);
 }
 
 TEST_CASE("an artifact needs its blobs") {
-  const auto read = read_manifest(R"({"artifactType":"application/x","blobs":[)" + descriptor("application/y", '1') + "]}", kOciArtifact, kSelf);
+  const auto read =
+      read_manifest(R"({"artifactType":"application/x","blobs":[)" + descriptor("application/y", '1') + "]}",
+                    kOciArtifact, kSelf);
   REQUIRE(read);
   CHECK(read->content.children.size() == 1);
   CHECK(read->content.record.artifact_type == "application/x");

@@ -16,7 +16,8 @@ TEST_CASE("a media type's parameters are not part of it") {
 }
 
 TEST_CASE("every type that we read is asked for upstream") {
-  for (const auto type : {kOciManifest, kOciIndex, kOciArtifact, kDockerManifest, kDockerList, kDockerSchema1, kDockerSchema1Signed}) {
+  for (const auto type : {kOciManifest, kOciIndex, kOciArtifact, kDockerManifest, kDockerList, kDockerSchema1,
+                          kDockerSchema1Signed}) {
     CAPTURE(type);
     CHECK(kAcceptManifests.find(type) != std::string_view::npos);
     CHECK(is_manifest_type(type));

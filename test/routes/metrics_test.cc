@@ -8,7 +8,9 @@
 namespace breakwater::routes {
 namespace {
 
-bool says(Metrics& metrics, const std::string& line) { return ("\n" + metrics.text()).find("\n" + line + "\n") != std::string::npos; }
+bool says(Metrics& metrics, const std::string& line) {
+  return ("\n" + metrics.text()).find("\n" + line + "\n") != std::string::npos;
+}
 
 TEST_CASE("requests are counted by route, method, code and cache result") {
   Metrics metrics;
@@ -17,7 +19,8 @@ TEST_CASE("requests are counted by route, method, code and cache result") {
   counts.count_request("GET", 200, CacheResult::hit, 0.2, 100);
   counts.count_request("HEAD", 200, CacheResult::stale, 0.2, 0);
   metrics.of("quay").count_request("GET", 404, CacheResult::none, 0.2, 7);
-  CHECK(says(metrics, R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 2)"));
+  CHECK(
+      says(metrics, R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 2)"));
   CHECK(says(metrics, R"(breakwater_requests_total{cache="none",code="404",method="GET",route="quay"} 1)"));
   CHECK(says(metrics, R"(breakwater_request_seconds_count{route="dockerhub"} 3)"));
   CHECK(says(metrics, R"(breakwater_request_seconds_bucket{route="dockerhub",le="0.0005"} 1)"));
@@ -28,7 +31,8 @@ TEST_CASE("requests are counted by route, method, code and cache result") {
 
 TEST_CASE("a client cannot make up labels") {
   Metrics metrics;
-  for (int i = 0; i < 100; ++i) metrics.of("r").count_request("M" + std::to_string(i), 200, CacheResult::none, 0, 0);
+  for (int i = 0; i < 100; ++i)
+    metrics.of("r").count_request("M" + std::to_string(i), 200, CacheResult::none, 0, 0);
   CHECK(says(metrics, R"(breakwater_requests_total{cache="none",code="200",method="other",route="r"} 100)"));
 }
 
@@ -41,7 +45,9 @@ TEST_CASE("upstream answers are a histogram for each route") {
 TEST_CASE("sources are asked at every scrape, and one name is one family") {
   Metrics metrics;
   uint64_t scrapes = 0;
-  metrics.add_source([&scrapes](MetricsSink& sink) { sink.gauge("test_gauge", "Help.", {{"route", "a"}}, static_cast<double>(++scrapes)); });
+  metrics.add_source([&scrapes](MetricsSink& sink) {
+    sink.gauge("test_gauge", "Help.", {{"route", "a"}}, static_cast<double>(++scrapes));
+  });
   metrics.add_source([](MetricsSink& sink) { sink.gauge("test_gauge", "Help.", {{"route", "b"}}, 7); });
   CHECK(says(metrics, R"(test_gauge{route="a"} 1)"));
   CHECK(says(metrics, R"(test_gauge{route="a"} 2)"));
@@ -69,7 +75,9 @@ TEST_CASE("what others count is reported under its documented name") {
   CHECK(says(metrics, "breakwater_fills_running 2"));
   CHECK(says(metrics, "breakwater_fill_resumes_total 5"));
   CHECK(says(metrics, R"(breakwater_fetched_bytes_total{route="ghcr"} 12)"));
-  CHECK(metrics.text().find(R"(breakwater_upstream_throttled_until_timestamp_seconds{route="ghcr"} 1800000000.5)") != std::string::npos);
+  CHECK(metrics.text().find(
+            R"(breakwater_upstream_throttled_until_timestamp_seconds{route="ghcr"} 1800000000.5)") !=
+        std::string::npos);
   CHECK(metrics.text().find("ratelimit_remaining") == std::string::npos);
   CHECK(says(metrics, R"(breakwater_connections{route="ghcr"} 3)"));
   CHECK(says(metrics, "breakwater_loop_lag_seconds 0.25"));
@@ -95,7 +103,9 @@ TEST_CASE("the process reports what it uses") {
   Metrics metrics;
   metrics.add_source([](MetricsSink& sink) { report_process(sink); });
   const auto text = metrics.text();
-  const auto value_of = [&text](const std::string& name) { return std::stod(text.substr(text.find("\n" + name + " ") + name.size() + 2)); };
+  const auto value_of = [&text](const std::string& name) {
+    return std::stod(text.substr(text.find("\n" + name + " ") + name.size() + 2));
+  };
   CHECK(value_of("process_resident_memory_bytes") > 1e6);
   CHECK(value_of("process_start_time_seconds") > 1.6e9);
   CHECK(value_of("process_open_fds") >= 3);

@@ -9,10 +9,14 @@ namespace {
 
 constexpr const char* kRepository = "library/alpine";
 
-std::string blob_target(const store::Digest& digest, const std::string& repository = kRepository) { return "/v2/" + repository + "/blobs/" + digest.text(); }
+std::string blob_target(const store::Digest& digest, const std::string& repository = kRepository) {
+  return "/v2/" + repository + "/blobs/" + digest.text();
+}
 std::string hub_path(const store::Digest& digest) { return FakeRegistry::blob_path(kRepository, digest); }
 
-size_t downloads(const MirrorWorld& world, const store::Digest& digest) { return world.hub.count("GET", hub_path(digest)); }
+size_t downloads(const MirrorWorld& world, const store::Digest& digest) {
+  return world.hub.count("GET", hub_path(digest));
+}
 
 // What clients see of an answer that must not be believed: an error, or a body cut short.
 bool is_whole(const Answer& answer) { return answer.status == 200; }
@@ -227,7 +231,9 @@ TEST_CASE("a blob that upstream does not have is not found, and upstream is not 
   CHECK(world.hub.count() == 2);
 }
 
-TEST_CASE("a blob held for one repository is served to another only when upstream says so, and is not downloaded again") {
+TEST_CASE(
+    "a blob held for one repository is served to another only when upstream says so, and is not downloaded "
+    "again") {
   MirrorWorld world;
   const auto content = content_of(200'000, 12);
   const auto layer = world.hub.blob(kRepository, content);
@@ -253,12 +259,14 @@ TEST_CASE("twenty open ranges on a cold blob, each left after its share, cause o
   std::vector<std::unique_ptr<RawClient>> clients;
   for (size_t i = 0; i < 20; ++i) {
     clients.push_back(world.connect());
-    clients.back()->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\nRange: bytes=" + std::to_string(i * kShare) + "-\r\n\r\n");
+    clients.back()->send("GET " + blob_target(layer) +
+                         " HTTP/1.1\r\nHost: x\r\nRange: bytes=" + std::to_string(i * kShare) + "-\r\n\r\n");
   }
   for (size_t i = 0; i < 20; ++i) {
     const auto head = clients[i]->receive_head();
     CHECK(head.starts_with("HTTP/1.1 206 "));
-    const auto range = "bytes " + std::to_string(i * kShare) + "-" + std::to_string(content.size() - 1) + "/" + std::to_string(content.size());
+    const auto range = "bytes " + std::to_string(i * kShare) + "-" + std::to_string(content.size() - 1) +
+                       "/" + std::to_string(content.size());
     CHECK(head.find("Content-Range: " + range + "\r\n") != std::string::npos);
     CHECK(clients[i]->receive(kShare) == content.substr(i * kShare, kShare));
     clients[i]->reset();
@@ -321,7 +329,8 @@ TEST_CASE("HEAD learns the size although upstream's HEAD is no help") {
     int status;
     std::string what;
   };
-  const auto row = GENERATE(values<Row>({{405, "no HEAD"}, {501, "no HEAD"}, {403, "signed for GET alone"}, {200, "no length"}}));
+  const auto row = GENERATE(
+      values<Row>({{405, "no HEAD"}, {501, "no HEAD"}, {403, "signed for GET alone"}, {200, "no length"}}));
   CAPTURE(row.status, row.what);
   MirrorWorld world;
   const auto content = content_of(50'000, 17);
@@ -384,7 +393,8 @@ TEST_CASE("a wrong body that passes through is not completed either, and a broke
   world.files.settings.bytes_max = 2 << 20;
   const auto content = content_of(4 << 20, 19);
   const auto layer = world.hub.blob(kRepository, content);
-  world.hub.next(hub_path(layer), Fault(Fault::Kind::too_few, 0));  // the fill's own attempt, which finds no room
+  // The fill's own attempt, which finds no room.
+  world.hub.next(hub_path(layer), Fault(Fault::Kind::too_few, 0));
   world.hub.next(hub_path(layer), Fault::wrong_last_byte());
   CHECK_FALSE(is_whole(world.get(blob_target(layer))));
   world.hub.heal();
@@ -424,12 +434,17 @@ TEST_CASE("a closed range far ahead of its fill comes straight from upstream") {
   CHECK(reader->receive(content.size()) == content);
 }
 
-TEST_CASE("a closed range far ahead of its fill is whole whatever upstream answers to it: asked again, then brought by the fill") {
+TEST_CASE(
+    "a closed range far ahead of its fill is whole whatever upstream answers to it: asked again, then "
+    "brought by the fill") {
   const std::vector<std::tuple<std::string, Fault, size_t>> faults = {
       {"503", Fault::reply(503), 3},
       {"429", Fault::reply(429, {{"Retry-After", "60"}}), 2},
       {"a cut", Fault::cut(100'000), 3},
-      {"a shorter range", Fault::reply(206, {{"Content-Range", "bytes 5000000-5000009/6291456"}}, content_of(6 << 20, 21).substr(5'000'000, 10)), 3},
+      {"a shorter range",
+       Fault::reply(206, {{"Content-Range", "bytes 5000000-5000009/6291456"}},
+                    content_of(6 << 20, 21).substr(5'000'000, 10)),
+       3},
       {"all of it", Fault::ignore_range(), 3},
       {"403", Fault::reply(403), 2},
   };
@@ -474,16 +489,20 @@ TEST_CASE("a signed URL that has expired under a range far ahead is asked for ag
   CHECK(ahead->receive_head().starts_with("HTTP/1.1 206 "));
   CHECK(ahead->receive(1000) == content.substr(5'000'000, 1000));
   const auto& seen = world.hub.seen();
-  CHECK(std::count_if(seen.begin(), seen.end(), [](const Seen& request) { return request.headers.get("Range") == "bytes=5000000-5000999"; }) == 2);
+  CHECK(std::count_if(seen.begin(), seen.end(), [](const Seen& request) {
+          return request.headers.get("Range") == "bytes=5000000-5000999";
+        }) == 2);
 }
 
-TEST_CASE("a range that passes through is resumed where it broke, and an error before its first byte is a status") {
+TEST_CASE(
+    "a range that passes through is resumed where it broke, and an error before its first byte is a status") {
   MirrorWorld world;
   world.files.settings.bytes_max = 2 << 20;
   const auto content = content_of(4 << 20, 31);
   const auto layer = world.hub.blob(kRepository, content);
   const proxy::Headers range = {{"Range", "bytes=1000-800999"}};
-  world.hub.next(hub_path(layer), Fault(Fault::Kind::too_few, 0));  // the fill's own attempt, which finds no room
+  // The fill's own attempt, which finds no room.
+  world.hub.next(hub_path(layer), Fault(Fault::Kind::too_few, 0));
   world.hub.next(hub_path(layer), Fault::cut(300'000));
   world.hub.next(hub_path(layer), Fault::reply(503));
   CHECK(world.get(blob_target(layer), range).body == content.substr(1000, 800'000));
@@ -493,13 +512,15 @@ TEST_CASE("a range that passes through is resumed where it broke, and an error b
   CHECK(world.get(blob_target(layer), range).status == 502);
 }
 
-TEST_CASE("a range that passes through is taken out of what upstream sends, be it all or more than was asked for") {
+TEST_CASE(
+    "a range that passes through is taken out of what upstream sends, be it all or more than was asked for") {
   MirrorWorld world;
   world.files.settings.bytes_max = 2 << 20;
   const auto content = content_of(4 << 20, 34);
   const auto layer = world.hub.blob(kRepository, content);
   const auto asked = [&](const char* range, const Fault& fault) {
-    world.hub.next(hub_path(layer), Fault(Fault::Kind::too_few, 0));  // the fill's own attempt, which finds no room
+    // The fill's own attempt, which finds no room.
+    world.hub.next(hub_path(layer), Fault(Fault::Kind::too_few, 0));
     world.hub.next(hub_path(layer), fault);
     return world.get(blob_target(layer), {{"Range", range}});
   };
@@ -510,7 +531,8 @@ TEST_CASE("a range that passes through is taken out of what upstream sends, be i
   CHECK(middle.status == 206);
   CHECK(middle.headers.get("Content-Range") == "bytes 100-2000000/4194304");
   CHECK(middle.body == content.substr(100, 1'999'901));
-  const auto longer = Fault::reply(206, {{"Content-Range", "bytes 100-4194303/4194304"}}, content.substr(100));
+  const auto longer =
+      Fault::reply(206, {{"Content-Range", "bytes 100-4194303/4194304"}}, content.substr(100));
   CHECK(asked("bytes=100-2000000", longer).body == content.substr(100, 1'999'901));
 }
 
@@ -569,7 +591,8 @@ TEST_CASE("a manifest that gives a blob a wrong size does not spoil it for the o
     world.hub.manifest(kRepository, "bad", type, image_of(config, 2, {{layer, wrong}}));
     world.hub.manifest(kRepository, "good", type, image_of(config, 2, {{layer, content.size()}}));
     world.hub.manifest(kRepository, "bad-too", type, image_of(config, 2, {{layer, wrong + 1}}));
-    for (const char* tag : {"bad", "good", "bad-too"}) CHECK(world.get("/v2/library/alpine/manifests/" + std::string(tag)).status == 200);
+    for (const char* tag : {"bad", "good", "bad-too"})
+      CHECK(world.get("/v2/library/alpine/manifests/" + std::string(tag)).status == 200);
     CHECK(world.head(blob_target(layer)).headers.get("Content-Length") == "300000");
     CHECK(world.get(blob_target(layer)).body == content);
     world.finish_fills();
@@ -591,7 +614,9 @@ TEST_CASE("an upstream that does not begin to send is an error in time, not a he
   world.finish_fills();
 }
 
-TEST_CASE("an upstream that does not begin to send is an error in time although nobody knows the size, for two repositories as for one") {
+TEST_CASE(
+    "an upstream that does not begin to send is an error in time although nobody knows the size, for two "
+    "repositories as for one") {
   MirrorWorld world;
   world.mirror_settings.first_byte_wait_ms = 50;
   const auto content = content_of(300'000, 32);
@@ -652,7 +677,8 @@ TEST_CASE("a blob whose fill ends while upstream is asked for another repository
   world.hub.next(FakeRegistry::blob_path("other/image", layer), Fault::silent());
   auto second = world.connect();
   second->send("GET " + blob_target(layer, "other/image") + " HTTP/1.1\r\nHost: x\r\n\r\n");
-  run_until(world.loop, [&] { return world.hub.count("HEAD", FakeRegistry::blob_path("other/image", layer)) == 1; });
+  run_until(world.loop,
+            [&] { return world.hub.count("HEAD", FakeRegistry::blob_path("other/image", layer)) == 1; });
   world.hub.let(content.size());
   world.finish_fills();
   world.hub.release();
@@ -681,14 +707,17 @@ TEST_CASE("after a restart a fill goes on where it was") {
   CHECK(std::stoul(range.substr(6)) >= 500'000);
 }
 
-TEST_CASE("a partial file that was complete when the process died is verified and served, whatever body the 416 announces") {
+TEST_CASE(
+    "a partial file that was complete when the process died is verified and served, whatever body the 416 "
+    "announces") {
   MirrorWorld world;
   const auto content = content_of(200'000, 25);
   const auto layer = world.hub.blob(kRepository, content);
   const auto incoming = world.files.folder.path() / "data" / "incoming";
   std::filesystem::create_directories(incoming);
   std::ofstream(incoming / ("fill-sha256-" + layer.hex()), std::ios::binary) << content;
-  world.hub.next(hub_path(layer), Fault::reply(416, {{"Content-Range", "bytes */200000"}}, std::string(200'000, 'x')));
+  world.hub.next(hub_path(layer),
+                 Fault::reply(416, {{"Content-Range", "bytes */200000"}}, std::string(200'000, 'x')));
   CHECK(world.get(blob_target(layer)).body == content);
   world.finish_fills();
   CHECK(world.holds(layer));
@@ -759,7 +788,8 @@ TEST_CASE("a signed URL of the registry's own form that has expired is asked for
   const auto content = content_of(300'000, 27);
   const auto layer = world.hub.blob(kRepository, content);
   world.ghcr.blob(kRepository, content);
-  const auto redirect = Fault::reply(307, {{"Location", world.ghcr.url() + hub_path(layer) + "?signature=s3cret"}});
+  const auto redirect =
+      Fault::reply(307, {{"Location", world.ghcr.url() + hub_path(layer) + "?signature=s3cret"}});
   world.hub.always(hub_path(layer), redirect);
   world.ghcr.next(hub_path(layer), Fault::reply(403, {}, "expired"));
   CHECK(world.get(blob_target(layer)).body == content);
@@ -789,7 +819,9 @@ TEST_CASE("a truncated or emptied blob file is fetched again, never served short
     world.get(blob_target(layer));
     world.finish_fills();
     world.stop();
-    std::filesystem::resize_file(world.files.folder.path() / "data" / "blobs" / "sha256" / layer.hex().substr(0, 2) / layer.hex(), size);
+    std::filesystem::resize_file(
+        world.files.folder.path() / "data" / "blobs" / "sha256" / layer.hex().substr(0, 2) / layer.hex(),
+        size);
     CHECK(world.get(blob_target(layer)).body == content);
     world.finish_fills();
   }

@@ -12,10 +12,17 @@ constexpr const char* kRepository = "library/alpine";
 constexpr const char* kTagTarget = "/v2/library/alpine/manifests/3.20";
 
 std::string type() { return std::string(routes::kOciManifest); }
-std::string target_of(const std::string& reference) { return std::string("/v2/") + kRepository + "/manifests/" + reference; }
-std::string path_of(const std::string& reference) { return FakeRegistry::manifest_path(kRepository, reference); }
+std::string target_of(const std::string& reference) {
+  return std::string("/v2/") + kRepository + "/manifests/" + reference;
+}
+std::string path_of(const std::string& reference) {
+  return FakeRegistry::manifest_path(kRepository, reference);
+}
 
-std::string image(uint32_t seed) { return image_of(digest_of("config" + std::to_string(seed)), 100, {{digest_of("layer" + std::to_string(seed)), 1000}}); }
+std::string image(uint32_t seed) {
+  return image_of(digest_of("config" + std::to_string(seed)), 100,
+                  {{digest_of("layer" + std::to_string(seed)), 1000}});
+}
 
 size_t questions(const MirrorWorld& world, const std::string& reference = "3.20") {
   return world.hub.count("HEAD", path_of(reference)) + world.hub.count("GET", path_of(reference));
@@ -52,7 +59,8 @@ TEST_CASE("a tag that is no longer fresh costs one HEAD, and no manifest is move
 }
 
 TEST_CASE("a tag is asked for by GET when HEAD is not answered, or without a digest") {
-  const std::vector<Fault> useless = {Fault::reply(400), Fault::reply(405), Fault::reply(501), Fault::reply(200),
+  const std::vector<Fault> useless = {Fault::reply(400), Fault::reply(405), Fault::reply(501),
+                                      Fault::reply(200),
                                       Fault::reply(200, {{"Docker-Content-Digest", "sha256:garbage"}})};
   for (const auto& fault : useless) {
     INFO(fault.canned.status);
@@ -86,7 +94,8 @@ TEST_CASE("with fresh 0 every answer is confirmed, and many who ask at once ask 
   world.hub.manifest(kRepository, "3.20", type(), image(5));
   world.get(kTagTarget);
   world.clock().advance(seconds(1));
-  for (const auto& answer : world.get_at_once(std::vector<std::string>(20, kTagTarget))) CHECK(answer.body == image(5));
+  for (const auto& answer : world.get_at_once(std::vector<std::string>(20, kTagTarget)))
+    CHECK(answer.body == image(5));
   CHECK(world.hub.count("HEAD", path_of("3.20")) == 1);
   world.get(kTagTarget);
   CHECK(world.hub.count("HEAD", path_of("3.20")) == 2);
@@ -95,24 +104,28 @@ TEST_CASE("with fresh 0 every answer is confirmed, and many who ask at once ask 
 TEST_CASE("fifty cold requests for one tag are one request upstream") {
   MirrorWorld world;
   world.hub.manifest(kRepository, "3.20", type(), image(6));
-  for (const auto& answer : world.get_at_once(std::vector<std::string>(50, kTagTarget))) CHECK(answer.body == image(6));
+  for (const auto& answer : world.get_at_once(std::vector<std::string>(50, kTagTarget)))
+    CHECK(answer.body == image(6));
   CHECK(world.hub.count() == 1);
 }
 
 TEST_CASE("a clock that was put back keeps nothing missing, and no list fresh") {
   MirrorWorld world;
   const std::string list = "/v2/library/alpine/tags/list";
-  world.hub.answer(list, Canned(200, {{"Content-Type", "application/json"}}, R"({"name":"library/alpine","tags":["3.19"]})"));
+  world.hub.answer(list, Canned(200, {{"Content-Type", "application/json"}},
+                                R"({"name":"library/alpine","tags":["3.19"]})"));
   CHECK(world.get(kTagTarget).status == 404);
   CHECK(world.get(list).body.find("3.20") == std::string::npos);
   world.hub.manifest(kRepository, "3.20", type(), image(6));
-  world.hub.answer(list, Canned(200, {{"Content-Type", "application/json"}}, R"({"name":"library/alpine","tags":["3.19","3.20"]})"));
+  world.hub.answer(list, Canned(200, {{"Content-Type", "application/json"}},
+                                R"({"name":"library/alpine","tags":["3.19","3.20"]})"));
   world.clock().advance(-hours(2));
   CHECK(world.get(kTagTarget).body == image(6));
   CHECK(world.get(list).body.find("3.20") != std::string::npos);
 }
 
-TEST_CASE("an upstream that finds the question wrong is believed: the tags that were pulled are no answer to it") {
+TEST_CASE(
+    "an upstream that finds the question wrong is believed: the tags that were pulled are no answer to it") {
   MirrorWorld world;
   world.hub.manifest(kRepository, "3.20", type(), image(6));
   world.get(kTagTarget);
@@ -171,7 +184,9 @@ TEST_CASE("an upstream that does not answer costs a cached tag less than its wai
   run_some_turns(world.loop);
 }
 
-TEST_CASE("an upstream that does not answer a cold tag or digest costs the client less than its own patience, and the question goes on") {
+TEST_CASE(
+    "an upstream that does not answer a cold tag or digest costs the client less than its own patience, and "
+    "the question goes on") {
   MirrorWorld world;
   world.mirror_settings.revalidate_wait_ms = 5;
   world.mirror_settings.first_byte_wait_ms = 20;
@@ -230,7 +245,9 @@ TEST_CASE("a manifest with the wrong digest is an error, is not stored and is fe
   world.hub.next(path_of(digest.text()), Fault::reply(200, {{"Content-Type", type()}}, image(14)));
   CHECK(world.get(target_of(digest.text())).status == 502);
   CHECK(world.get(target_of(digest.text())).body == right);
-  world.hub.next(path_of("other"), Fault::reply(200, {{"Content-Type", type()}, {"Docker-Content-Digest", digest.text()}}, image(15)));
+  world.hub.next(
+      path_of("other"),
+      Fault::reply(200, {{"Content-Type", type()}, {"Docker-Content-Digest", digest.text()}}, image(15)));
   CHECK(world.get(target_of("other")).status == 502);
   world.hub.manifest(kRepository, "page", type(), right);
   world.hub.next(path_of("page"), Fault::html());
@@ -247,10 +264,17 @@ TEST_CASE("what upstream answers becomes what clients understand, in OCI JSON, a
   const std::vector<Case> cases = {
       {"401", Fault::reply(401), 404, "NAME_UNKNOWN"},
       {"403", Fault::reply(403, {}, "denied"), 404, "NAME_UNKNOWN"},
-      {"429 JSON, seconds", Fault::reply(429, {{"Retry-After", "7"}}, R"({"errors":[{"code":"TOOMANYREQUESTS"}]})"), 429, "TOOMANYREQUESTS"},
-      {"429 text, date", Fault::reply(429, {{"Retry-After", "Tue, 14 Nov 2023 22:14:20 GMT"}}, "Too Many Requests (HAP429)"), 429, "TOOMANYREQUESTS"},
-      {"429 HTML, epoch", Fault::reply(429, {{"Retry-After", "1700000060"}, {"Content-Type", "text/html"}}, "<html>"), 429, "TOOMANYREQUESTS"},
-      {"429 in the body", Fault::reply(429, {}, "retry-after: 1.16676ms, allowed: 44000/minute"), 429, "TOOMANYREQUESTS"},
+      {"429 JSON, seconds",
+       Fault::reply(429, {{"Retry-After", "7"}}, R"({"errors":[{"code":"TOOMANYREQUESTS"}]})"), 429,
+       "TOOMANYREQUESTS"},
+      {"429 text, date",
+       Fault::reply(429, {{"Retry-After", "Tue, 14 Nov 2023 22:14:20 GMT"}}, "Too Many Requests (HAP429)"),
+       429, "TOOMANYREQUESTS"},
+      {"429 HTML, epoch",
+       Fault::reply(429, {{"Retry-After", "1700000060"}, {"Content-Type", "text/html"}}, "<html>"), 429,
+       "TOOMANYREQUESTS"},
+      {"429 in the body", Fault::reply(429, {}, "retry-after: 1.16676ms, allowed: 44000/minute"), 429,
+       "TOOMANYREQUESTS"},
       {"500", Fault::reply(500, {}, "oops"), 503, "UNAVAILABLE"},
       {"503", Fault::reply(503), 503, "UNAVAILABLE"},
       {"HTML", Fault::html(), 502, ""},
@@ -305,18 +329,21 @@ TEST_CASE("manifests are answered in parts too, and 304 to who has them") {
   const auto part = world.get(kTagTarget, {{"Range", "bytes=0-"}});
   CHECK(part.status == 206);
   CHECK(part.body == image(18));
-  CHECK(part.headers.get("Content-Range") == "bytes 0-" + std::to_string(image(18).size() - 1) + "/" + std::to_string(image(18).size()));
+  CHECK(part.headers.get("Content-Range") ==
+        "bytes 0-" + std::to_string(image(18).size() - 1) + "/" + std::to_string(image(18).size()));
   CHECK(world.get(kTagTarget, {{"If-None-Match", '"' + digest.text() + '"'}}).status == 304);
 }
 
-TEST_CASE("an index lets its repository serve what it names without asking, and the sizes it tells are believed") {
+TEST_CASE(
+    "an index lets its repository serve what it names without asking, and the sizes it tells are believed") {
   MirrorWorld world;
   const auto layer_bytes = content_of(100'000, 1);
   const auto layer = world.hub.blob(kRepository, layer_bytes);
   const auto config = world.hub.blob(kRepository, "{}");
   const auto child_bytes = image_of(config, 2, {{layer, layer_bytes.size()}});
   const auto child = world.hub.manifest(kRepository, "", type(), child_bytes);
-  world.hub.manifest(kRepository, "3.20", std::string(routes::kOciIndex), index_of({{child, child_bytes.size()}}));
+  world.hub.manifest(kRepository, "3.20", std::string(routes::kOciIndex),
+                     index_of({{child, child_bytes.size()}}));
   CHECK(world.get(kTagTarget).status == 200);
   CHECK(world.get(target_of(child.text())).body == child_bytes);
   CHECK(world.get("/v2/library/alpine/blobs/" + layer.text()).body == layer_bytes);
@@ -379,9 +406,11 @@ TEST_CASE("bad names, digests and tags are refused before upstream hears of them
 TEST_CASE("tag lists come from upstream with a relative Link, are kept a while, and outlive it") {
   MirrorWorld world;
   const std::string path = "/v2/library/alpine/tags/list";
-  world.hub.answer(path,
-                   Canned(200, {{"Content-Type", "application/json"}, {"Link", "<https://elsewhere/v2/library/alpine/tags/list?n=2&last=b>; rel=\"next\""}},
-                          R"({"name":"library/alpine","tags":["a","b"]})"));
+  world.hub.answer(
+      path, Canned(200,
+                   {{"Content-Type", "application/json"},
+                    {"Link", "<https://elsewhere/v2/library/alpine/tags/list?n=2&last=b>; rel=\"next\""}},
+                   R"({"name":"library/alpine","tags":["a","b"]})"));
   const auto answer = world.get(path + "?n=2");
   CHECK(answer.status == 200);
   CHECK(answer.body == R"({"name":"library/alpine","tags":["a","b"]})");
@@ -426,11 +455,14 @@ TEST_CASE("without upstream the tag list holds what was pulled") {
 TEST_CASE("referrers come from upstream's API, filtered when it did not filter") {
   MirrorWorld world;
   const auto subject = digest_of("subject");
-  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
-                            R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
-                            digest_of("a").text() + R"(","size":1,"artifactType":"a/a"},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
-                            digest_of("b").text() + R"(","size":1,"artifactType":"b/b"}]})";
-  world.hub.answer("/v2/library/alpine/referrers/" + subject.text(), Canned(200, {{"Content-Type", std::string(routes::kOciIndex)}}, index));
+  const std::string index =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
+      R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+      digest_of("a").text() +
+      R"(","size":1,"artifactType":"a/a"},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+      digest_of("b").text() + R"(","size":1,"artifactType":"b/b"}]})";
+  world.hub.answer("/v2/library/alpine/referrers/" + subject.text(),
+                   Canned(200, {{"Content-Type", std::string(routes::kOciIndex)}}, index));
   const auto all = world.get("/v2/library/alpine/referrers/" + subject.text());
   CHECK(all.status == 200);
   CHECK(all.headers.get("Content-Type") == routes::kOciIndex);
@@ -445,10 +477,12 @@ TEST_CASE("an upstream without the referrers API is asked for the tag in its pla
   const auto subject = digest_of("subject");
   const auto path = "/v2/library/alpine/referrers/" + subject.text();
   const auto tag = "sha256-" + subject.hex();
-  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"digest":")" + digest_of("a").text() +
-                            R"(","size":1,"artifactType":"a/a"}]})";
-  for (const auto& fault : {Fault::reply(404), Fault::reply(405), Fault::reply(406), Fault::reply(501), Fault::html(),
-                            Fault::reply(200, {{"Content-Type", "application/json"}}, "{\"page\":1")}) {
+  const std::string index =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"digest":")" +
+      digest_of("a").text() + R"(","size":1,"artifactType":"a/a"}]})";
+  for (const auto& fault :
+       {Fault::reply(404), Fault::reply(405), Fault::reply(406), Fault::reply(501), Fault::html(),
+        Fault::reply(200, {{"Content-Type", "application/json"}}, "{\"page\":1")}) {
     INFO(fault.canned.status);
     MirrorWorld world;
     world.hub.manifest(kRepository, tag, std::string(routes::kOciIndex), index);
@@ -459,8 +493,11 @@ TEST_CASE("an upstream without the referrers API is asked for the tag in its pla
   }
 }
 
-TEST_CASE("a list of referrers that is not whole is an error, and not taken for that of an upstream without the API") {
-  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
+TEST_CASE(
+    "a list of referrers that is not whole is an error, and not taken for that of an upstream without the "
+    "API") {
+  const std::string index =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
   const std::string type(routes::kOciIndex);
   const std::vector<Fault> faults = {
       Fault::reply(200, {{"Content-Type", type}, {"Link", "</page/2>; rel=\"next\""}}, index + "]}"),
@@ -482,7 +519,8 @@ TEST_CASE("an upstream that refuses us does not say that there are no referrers"
   MirrorWorld world;
   const auto subject = digest_of("subject");
   const auto path = "/v2/library/alpine/referrers/" + subject.text();
-  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";
+  const std::string index =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";
   const auto tag_path = path_of("sha256-" + subject.hex());
   const auto refuse = [&] {
     world.hub.answer(path, Canned(401, {}, ""));
@@ -505,8 +543,9 @@ TEST_CASE("referrers that upstream pages are served whole, or not at all when a 
   const auto subject = digest_of("subject");
   const auto path = "/v2/library/alpine/referrers/" + subject.text();
   const auto page_of = [&](const char* referrer, const std::string& next) {
-    const auto index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"digest":")" + digest_of(referrer).text() +
-                       R"(","size":1,"artifactType":")" + referrer + R"("}]})";
+    const auto index =
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"digest":")" +
+        digest_of(referrer).text() + R"(","size":1,"artifactType":")" + referrer + R"("}]})";
     proxy::Headers headers = {{"Content-Type", std::string(routes::kOciIndex)}};
     if (!next.empty()) headers.add("Link", "<https://elsewhere" + path + "?" + next + ">; rel=\"next\"");
     return Fault::reply(200, headers, index);
@@ -519,7 +558,8 @@ TEST_CASE("referrers that upstream pages are served whole, or not at all when a 
   world.hub.next(path, page_of("c", ""));
   const auto all = world.get(path);
   CHECK(all.status == 200);
-  for (const char* referrer : {"a", "b", "c"}) CHECK(all.body.find(digest_of(referrer).text()) != std::string::npos);
+  for (const char* referrer : {"a", "b", "c"})
+    CHECK(all.body.find(digest_of(referrer).text()) != std::string::npos);
   CHECK(world.hub.seen()[3].target == path + "?page=2");
   CHECK(world.hub.seen()[4].target == path + "?page=3&x");
   CHECK(world.get(path + "?artifactType=c").body.find(digest_of("c").text()) != std::string::npos);
@@ -530,21 +570,25 @@ TEST_CASE("referrers that upstream pages are served whole, or not at all when a 
   CHECK(world.hub.count() <= 5 + 100);
 }
 
-TEST_CASE("an upstream without referrers, or with a web page there, is asked for the fallback tag; none is an empty index") {
+TEST_CASE(
+    "an upstream without referrers, or with a web page there, is asked for the fallback tag; none is an "
+    "empty index") {
   for (const bool web : {false, true}) {
     MirrorWorld world;
     FakeRegistry pages(world.loop);
     const auto subject = digest_of("subject");
     const auto path = "/v2/library/alpine/referrers/" + subject.text();
     if (web) world.hub.answer(path, Canned(303, {{"Location", pages.url() + "/ui"}}, ""));
-    if (web) pages.answer("/ui", Canned(429, {{"Content-Type", "text/html"}, {"Retry-After", "60"}}, "<html>"));
+    if (web)
+      pages.answer("/ui", Canned(429, {{"Content-Type", "text/html"}, {"Retry-After", "60"}}, "<html>"));
     const auto none = world.get(path);
     CHECK(none.status == 200);
     CHECK(none.body.find("\"manifests\":[]") != std::string::npos);
     world.clock().advance(seconds(11));
-    const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
-                              R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
-                              digest_of("s").text() + R"(","size":1}]})";
+    const std::string index =
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
+        R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+        digest_of("s").text() + R"(","size":1}]})";
     world.hub.manifest(kRepository, "sha256-" + subject.hex(), std::string(routes::kOciIndex), index);
     CHECK(world.get(path).body.find(digest_of("s").text()) != std::string::npos);
     CHECK(pages.count() == 0);

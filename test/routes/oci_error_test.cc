@@ -58,7 +58,9 @@ TEST_CASE("an error's reply is OCI JSON with the trace id and the reason in its 
   RecordedExchange exchange("GET", "/v2/a/manifests/x");
   reply_error(exchange, Error{Kind::throttled, "docker.io said 429", 17}, OciSubject::manifest, "4f00");
   CHECK(exchange.status() == 429);
-  CHECK(exchange.body() == R"({"errors":[{"code":"TOOMANYREQUESTS","message":"too many requests","detail":{"trace":"4f00","reason":"docker.io said 429"}}]})");
+  CHECK(
+      exchange.body() ==
+      R"({"errors":[{"code":"TOOMANYREQUESTS","message":"too many requests","detail":{"trace":"4f00","reason":"docker.io said 429"}}]})");
   CHECK(exchange.reply_headers().get("Retry-After") == "17");
   CHECK(exchange.reply_headers().get("Content-Type") == "application/json");
   CHECK(exchange.reply_headers().get("X-Content-Type-Options") == "nosniff");
@@ -73,7 +75,8 @@ TEST_CASE("Retry-After is sent only when it is known") {
 
 TEST_CASE("a reason that is no UTF-8 does no harm") {
   CHECK(oci_error_body({400, "X", "x"}, "\xff\"", "t") ==
-        "{\"errors\":[{\"code\":\"X\",\"message\":\"x\",\"detail\":{\"trace\":\"t\",\"reason\":\"\xef\xbf\xbd\\\"\"}}]}");
+        "{\"errors\":[{\"code\":\"X\",\"message\":\"x\",\"detail\":{\"trace\":\"t\",\"reason\":"
+        "\"\xef\xbf\xbd\\\"\"}}]}");
 }
 
 TEST_CASE("an error after the reply has begun cuts the connection") {
@@ -85,7 +88,8 @@ TEST_CASE("an error after the reply has begun cuts the connection") {
 }
 
 TEST_CASE("refusals say what would have been right") {
-  RecordedExchange put("PUT", "/v2/a/manifests/x"), stranger("GET", "/v2/"), range("GET", "/"), nowhere("GET", "/nowhere");
+  RecordedExchange put("PUT", "/v2/a/manifests/x"), stranger("GET", "/v2/"), range("GET", "/"),
+      nowhere("GET", "/nowhere");
   reply_not_allowed(put, "GET, HEAD", "read-only", "t");
   CHECK(put.status() == 405);
   CHECK(put.reply_headers().get("Allow") == "GET, HEAD");

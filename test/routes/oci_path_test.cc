@@ -32,7 +32,8 @@ TEST_CASE("a target is what the specification says it is") {
       {"/v2/library%2Falpine/manifests/3", Kind::manifest, "library/alpine", "3"},
       {"http://bw:5000/v2/alpine/manifests/3", Kind::manifest, "alpine", "3"},
       {"/v2/alpine/blobs/" + kDigest, Kind::blob, "alpine", kDigest},
-      {"/v2/alpine/blobs/sha512:" + std::string(128, '0'), Kind::blob, "alpine", "sha512:" + std::string(128, '0')},
+      {"/v2/alpine/blobs/sha512:" + std::string(128, '0'), Kind::blob, "alpine",
+       "sha512:" + std::string(128, '0')},
       {"/v2/alpine/tags/list?n=5", Kind::tags, "alpine", ""},
       {"/v2/alpine/referrers/" + kDigest, Kind::referrers, "alpine", kDigest},
       {"/v2/alpine/blobs/uploads/", Kind::upload_start, "alpine", ""},
@@ -145,12 +146,16 @@ TEST_CASE("parameters are decoded where they belong and ignored elsewhere") {
 
   const auto put = parse_oci_path("/v2/a/manifests/" + kDigest + "?tag=one&tag=two");
   CHECK(put->query.tags == std::vector<std::string>{"one", "two"});
-  const auto mount = parse_oci_path("/v2/a/blobs/uploads/?mount=" + kDigest + "&from=b/c&digest-algorithm=sha512");
+  const auto mount =
+      parse_oci_path("/v2/a/blobs/uploads/?mount=" + kDigest + "&from=b/c&digest-algorithm=sha512");
   CHECK(mount->query.mount->text() == kDigest);
   CHECK(mount->query.from == "b/c");
   CHECK(mount->query.digest_algorithm == "sha512");
-  CHECK(parse_oci_path("/v2/a/referrers/" + kDigest + "?artifactType=application/x%2By")->query.artifact_type == "application/x+y");
-  CHECK(parse_oci_path("/v2/a/referrers/" + kDigest + "?artifactType=application/x+y")->query.artifact_type == "application/x+y");
+  CHECK(
+      parse_oci_path("/v2/a/referrers/" + kDigest + "?artifactType=application/x%2By")->query.artifact_type ==
+      "application/x+y");
+  CHECK(parse_oci_path("/v2/a/referrers/" + kDigest + "?artifactType=application/x+y")->query.artifact_type ==
+        "application/x+y");
   CHECK(parse_oci_path("/v2/a/manifests/x?ns=one&ns=two")->query.ns == "one");
   CHECK(parse_oci_path("/v2/a/manifests/x?&&ns")->query.ns.empty());
 }

@@ -60,12 +60,15 @@ TEST_CASE("a Range header selects the bytes that RFC 9110 says") {
 
 TEST_CASE("a Range of more parts than the limit is answered with the whole") {
   std::string header = "bytes=0-0";
-  for (size_t part = 1; part < kRangesMax; ++part) header += "," + std::to_string(part * 2) + "-" + std::to_string(part * 2);
+  for (size_t part = 1; part < kRangesMax; ++part)
+    header += "," + std::to_string(part * 2) + "-" + std::to_string(part * 2);
   CHECK(requested_range(header, "", kTag, 100'000).ranges.size() == kRangesMax);
   CHECK(requested_range(header + ",9999-9999", "", kTag, 100'000).kind == Kind::whole);
 }
 
-TEST_CASE("an empty blob is answered whole, whatever range is asked for") { CHECK(requested_range("bytes=0-", "", kTag, 0).kind == Kind::whole); }
+TEST_CASE("an empty blob is answered whole, whatever range is asked for") {
+  CHECK(requested_range("bytes=0-", "", kTag, 0).kind == Kind::whole);
+}
 
 TEST_CASE("a range counts only if If-Range names the blob by its strong tag") {
   CHECK(requested_range("bytes=5-", "\"sha256:abc\"", kTag, 10).kind == Kind::single);

@@ -1,4 +1,5 @@
-// Who may do what, which methods mean something where, and that a refusal reaches a client that is still sending.
+// Who may do what, which methods mean something where, and that a refusal reaches a client that is still
+// sending.
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 
@@ -27,7 +28,8 @@ std::vector<std::pair<std::string, std::string>> writes() {
 }
 
 // A client that says it has 2 GiB and sends what the socket takes until it is answered.
-Reply send_two_gib(RegistryWorld& world, std::string_view method, std::string_view target, proxy::Headers headers = {}) {
+Reply send_two_gib(RegistryWorld& world, std::string_view method, std::string_view target,
+                   proxy::Headers headers = {}) {
   auto client = world.connect();
   headers.add("Content-Length", std::to_string(kTwoGiB));
   client->send(request_text(method, target, headers));
@@ -50,7 +52,8 @@ Reply send_two_gib(RegistryWorld& world, std::string_view method, std::string_vi
 TEST_CASE("who is not allowed is denied, whatever he asks for") {
   RegistryWorld world;
   world.allow = elsewhere();
-  for (const auto& target : {std::string("/v2/"), std::string("/v2/_catalog"), manifest_path(kRepository, "latest")}) {
+  for (const auto& target :
+       {std::string("/v2/"), std::string("/v2/_catalog"), manifest_path(kRepository, "latest")}) {
     const auto denied = world.get(target);
     CHECK(denied.status == 403);
     CHECK(denied.says("DENIED"));
@@ -129,17 +132,21 @@ TEST_CASE("a denied client that sends 2 GiB can read the answer") {
 
 TEST_CASE("a client that sends a manifest of 2 GiB can read that it is too large") {
   RegistryWorld world;
-  CHECK(send_two_gib(world, "PUT", manifest_path(kRepository, "latest"), {{"Content-Type", std::string(routes::kOciManifest)}}).status == 413);
+  CHECK(send_two_gib(world, "PUT", manifest_path(kRepository, "latest"),
+                     {{"Content-Type", std::string(routes::kOciManifest)}})
+            .status == 413);
 }
 
-TEST_CASE("a client that sends 2 GiB to a session that is not there, out of order or to a full store can read so") {
+TEST_CASE(
+    "a client that sends 2 GiB to a session that is not there, out of order or to a full store can read so") {
   RegistryWorld world;
   world.files.settings.route_bytes_max["private"] = 16 << 20;
   const auto unknown = uploads_path(kRepository) + kUploadId;
   CHECK(send_two_gib(world, "PATCH", unknown).says("BLOB_UPLOAD_UNKNOWN"));
   CHECK(send_two_gib(world, "PUT", with_digest(unknown, digest_of("x"))).says("BLOB_UPLOAD_UNKNOWN"));
   const auto location = world.begin_upload(kRepository);
-  const auto misplaced = send_two_gib(world, "PATCH", location, {{"Content-Range", "5-" + std::to_string(kTwoGiB + 4)}});
+  const auto misplaced =
+      send_two_gib(world, "PATCH", location, {{"Content-Range", "5-" + std::to_string(kTwoGiB + 4)}});
   CHECK(misplaced.status == 416);
   CHECK(misplaced["Location"] == location);
   CHECK(send_two_gib(world, "PATCH", location).status == 507);
@@ -151,7 +158,8 @@ TEST_CASE("a client that waits for 100 Continue is refused without sending its b
   RegistryWorld world;
   world.settings.allow_push = elsewhere();
   auto client = world.connect();
-  client->send(request_text("PUT", manifest_path(kRepository, "latest"), {{"Expect", "100-continue"}, {"Content-Length", "1000"}}));
+  client->send(request_text("PUT", manifest_path(kRepository, "latest"),
+                            {{"Expect", "100-continue"}, {"Content-Length", "1000"}}));
   CHECK(reply_of(client->receive_reply()).status == 403);
 }
 
@@ -160,18 +168,22 @@ TEST_CASE("a client that waits for 100 Continue gets it when its upload may come
   const auto content = content_of(1000, 1);
   const auto location = world.begin_upload(kRepository);
   auto client = world.connect();
-  client->send(request_text("PUT", with_digest(location, digest_of(content)), {{"Expect", "100-continue"}, {"Content-Length", "1000"}}));
+  client->send(request_text("PUT", with_digest(location, digest_of(content)),
+                            {{"Expect", "100-continue"}, {"Content-Length", "1000"}}));
   CHECK(client->receive_head().starts_with("HTTP/1.1 100 "));
   client->send(content);
   CHECK(reply_of(client->receive_reply()).status == 201);
 }
 
-TEST_CASE("after a refusal that left a small body unread, the next request on the connection is answered as it should be") {
+TEST_CASE(
+    "after a refusal that left a small body unread, the next request on the connection is answered as it "
+    "should be") {
   RegistryWorld world;
   auto client = world.connect();
   const std::string body(100'000, 'x');
   client->send(request_text("PATCH", uploads_path(kRepository) + kUploadId, {}, body) +
-               request_text("PUT", uploads_path(kRepository) + kUploadId, {{"Transfer-Encoding", "chunked"}}, chunked(body)) +
+               request_text("PUT", uploads_path(kRepository) + kUploadId, {{"Transfer-Encoding", "chunked"}},
+                            chunked(body)) +
                request_text("POST", "/v2/_catalog", {}, body) + request_text("GET", "/v2/"));
   CHECK(reply_of(client->receive_reply()).status == 404);
   CHECK(reply_of(client->receive_reply()).status == 400);

@@ -12,7 +12,9 @@ constexpr const char* kSbom = "application/vnd.example.sbom.v1";
 constexpr const char* kSignature = "application/vnd.example.signature.v1";
 
 std::string tags_path(std::string_view repository) { return "/v2/" + std::string(repository) + "/tags/list"; }
-std::string referrers_path(const store::Digest& subject) { return "/v2/team/app/referrers/" + subject.text(); }
+std::string referrers_path(const store::Digest& subject) {
+  return "/v2/team/app/referrers/" + subject.text();
+}
 
 void tag_as(RegistryWorld& world, const std::vector<std::string>& tags) {
   const auto text = world.made_image(kRepository, 1).text();
@@ -29,7 +31,8 @@ std::string next_of(const Reply& page) {
 }
 
 // An artifact of `type` that refers to `subject`; its own digest is of the subject's algorithm.
-Descriptor attach(RegistryWorld& world, const Descriptor& subject, const std::string& type, const std::string& note) {
+Descriptor attach(RegistryWorld& world, const Descriptor& subject, const std::string& type,
+                  const std::string& note) {
   MadeManifest artifact;
   artifact.artifact_type = type;
   artifact.config = world.push_blob(kRepository, "{}", kEmptyType);
@@ -44,8 +47,10 @@ Descriptor attach(RegistryWorld& world, const Descriptor& subject, const std::st
 }
 
 std::string listed(const Descriptor& artifact, const std::string& type, const std::string& note) {
-  return R"({"mediaType":")" + artifact.media_type + R"(","digest":")" + artifact.digest.text() + R"(","size":)" + std::to_string(artifact.size) +
-         (type.empty() ? "" : R"(,"artifactType":")" + type + '"') + (note.empty() ? "" : R"(,"annotations":{"made.for":")" + note + "\"}") + "}";
+  return R"({"mediaType":")" + artifact.media_type + R"(","digest":")" + artifact.digest.text() +
+         R"(","size":)" + std::to_string(artifact.size) +
+         (type.empty() ? "" : R"(,"artifactType":")" + type + '"') +
+         (note.empty() ? "" : R"(,"annotations":{"made.for":")" + note + "\"}") + "}";
 }
 
 void check_index(const Reply& reply) {
@@ -122,7 +127,8 @@ TEST_CASE("an n that is no number is 400, one that is too large is all there is"
   tag_as(world, {"a"});
   CHECK(world.get(tags_path(kRepository) + "?n=x").status == 400);
   CHECK(world.get(tags_path(kRepository) + "?n=-1").status == 400);
-  CHECK(world.get(tags_path(kRepository) + "?n=99999999999999999999999").body == R"({"name":"team/app","tags":["a"]})");
+  CHECK(world.get(tags_path(kRepository) + "?n=99999999999999999999999").body ==
+        R"({"name":"team/app","tags":["a"]})");
 }
 
 TEST_CASE("a repository whose manifests have no tag has an empty list") {
@@ -157,7 +163,9 @@ TEST_CASE("who refers to a manifest is listed with type, size, artifact type and
   RegistryWorld world;
   const auto image = world.made_image(kRepository, 2);
   const Descriptor subject(image.media_type, store::digest_of(algorithm, image.text()), image.text().size());
-  const auto push_subject = [&] { CHECK(world.put_manifest(kRepository, subject.digest.text() + "?tag=latest", image.text()).status == 201); };
+  const auto push_subject = [&] {
+    CHECK(world.put_manifest(kRepository, subject.digest.text() + "?tag=latest", image.text()).status == 201);
+  };
   if (subject_first) push_subject();
   const auto sbom = attach(world, subject, kSbom, "one");
   const auto signature = attach(world, subject, kSignature, "");
@@ -194,7 +202,8 @@ TEST_CASE("referrers are filtered by artifact type, and the answer says so") {
   const auto subject = world.push_image(kRepository, "latest", 5);
   const auto sbom = attach(world, subject, kSbom, "");
   const auto signature = attach(world, subject, kSignature, "");
-  const auto filtered = world.get(referrers_path(subject.digest) + "?artifactType=" + proxy::percent_encode(kSbom));
+  const auto filtered =
+      world.get(referrers_path(subject.digest) + "?artifactType=" + proxy::percent_encode(kSbom));
   check_index(filtered);
   CHECK(filtered["OCI-Filters-Applied"] == "artifactType");
   CHECK(lists(filtered, listed(sbom, kSbom, "")));
@@ -209,9 +218,11 @@ TEST_CASE("more referrers than fit into one manifest come in pages, filtered ali
   RegistryWorld world;
   const auto subject = world.push_image(kRepository, "latest", 6);
   std::vector<Descriptor> sboms;
-  for (int i = 0; i < 9; ++i) sboms.push_back(attach(world, subject, kSbom, std::to_string(i) + std::string(800'000, 'x')));
+  for (int i = 0; i < 9; ++i)
+    sboms.push_back(attach(world, subject, kSbom, std::to_string(i) + std::string(800'000, 'x')));
   const auto signature = attach(world, subject, kSignature, "");
-  std::string target = referrers_path(subject.digest) + (filtered ? "?artifactType=" + proxy::percent_encode(kSbom) : "");
+  std::string target =
+      referrers_path(subject.digest) + (filtered ? "?artifactType=" + proxy::percent_encode(kSbom) : "");
   std::vector<Reply> pages;
   for (; !target.empty(); target = next_of(pages.back())) {
     pages.push_back(world.get(target));
@@ -221,18 +232,20 @@ TEST_CASE("more referrers than fit into one manifest come in pages, filtered ali
   }
   CHECK(pages.size() > 1);
   const auto times_listed = [&pages](const Descriptor& artifact) {
-    return std::count_if(pages.begin(), pages.end(), [&](const Reply& page) { return lists(page, artifact.digest.text()); });
+    return std::count_if(pages.begin(), pages.end(),
+                         [&](const Reply& page) { return lists(page, artifact.digest.text()); });
   };
   for (const auto& sbom : sboms) CHECK(times_listed(sbom) == 1);
   CHECK(times_listed(signature) == (filtered ? 0 : 1));
 }
 
-TEST_CASE("referrers of nothing, of a repository that is not there or of another's manifest are none, never 404") {
+TEST_CASE(
+    "referrers of nothing, of a repository that is not there or of another's manifest are none, never 404") {
   RegistryWorld world;
   const auto subject = world.push_image(kRepository, "latest", 7);
   attach(world, subject, kSbom, "");
-  for (const auto& target :
-       {referrers_path(digest_of("x")), "/v2/none/referrers/" + subject.digest.text(), "/v2/team/app/referrers/sha256:" + std::string(64, '0')}) {
+  for (const auto& target : {referrers_path(digest_of("x")), "/v2/none/referrers/" + subject.digest.text(),
+                             "/v2/team/app/referrers/sha256:" + std::string(64, '0')}) {
     const auto list = world.get(target);
     check_index(list);
     CHECK(lists(list, R"("manifests":[])"));

@@ -11,7 +11,8 @@ constexpr const char* kFrom = "team/base";
 constexpr const char* kTo = "team/app";
 
 Reply mount(RegistryWorld& world, const store::Digest& digest, const std::string& from = {}) {
-  return world.post(uploads_path(kTo) + "?mount=" + proxy::percent_encode(digest.text()) + (from.empty() ? "" : "&from=" + proxy::percent_encode(from)));
+  return world.post(uploads_path(kTo) + "?mount=" + proxy::percent_encode(digest.text()) +
+                    (from.empty() ? "" : "&from=" + proxy::percent_encode(from)));
 }
 
 // What a mount that is a miss is answered: an upload that the client goes on with.

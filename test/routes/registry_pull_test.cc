@@ -8,7 +8,9 @@ using store::Algorithm;
 
 constexpr const char* kRepository = "team/app";
 
-std::string unknown_digest(Algorithm algorithm) { return store::digest_of(algorithm, std::string("nobody pushed this")).text(); }
+std::string unknown_digest(Algorithm algorithm) {
+  return store::digest_of(algorithm, std::string("nobody pushed this")).text();
+}
 
 }  // namespace
 
@@ -61,7 +63,8 @@ TEST_CASE("what is not there is 404, and the body says what is unknown") {
     CHECK(world.get("/v2/" + repository + "/blobs/" + digest).says("BLOB_UNKNOWN"));
     CHECK(world.get(manifest_path(repository, digest)).says("MANIFEST_UNKNOWN"));
     CHECK(world.get(manifest_path(repository, "none")).says("MANIFEST_UNKNOWN"));
-    for (const auto& target : {"/v2/" + repository + "/blobs/" + digest, manifest_path(repository, digest), manifest_path(repository, "none")}) {
+    for (const auto& target : {"/v2/" + repository + "/blobs/" + digest, manifest_path(repository, digest),
+                               manifest_path(repository, "none")}) {
       CHECK(world.get(target).status == 404);
       CHECK(world.head(target).status == 404);
     }
@@ -87,7 +90,8 @@ TEST_CASE("a manifest is served as it was stored, whatever the client accepts") 
     index.manifests = {image};
     return index;
   }());
-  const auto pulled = world.get(manifest_path(kRepository, "index"), {{"Accept", std::string(routes::kDockerManifest)}});
+  const auto pulled =
+      world.get(manifest_path(kRepository, "index"), {{"Accept", std::string(routes::kDockerManifest)}});
   CHECK(pulled.status == 200);
   CHECK(pulled["Content-Type"] == routes::kOciIndex);
 }
@@ -95,7 +99,8 @@ TEST_CASE("a manifest is served as it was stored, whatever the client accepts") 
 TEST_CASE("parameters of a manifest's Content-Type are not served again") {
   RegistryWorld world;
   const auto text = world.made_image(kRepository, 1).text();
-  CHECK(world.put_manifest(kRepository, "latest", text, std::string(routes::kOciManifest) + "; charset=utf-8").status == 201);
+  CHECK(world.put_manifest(kRepository, "latest", text, std::string(routes::kOciManifest) + "; charset=utf-8")
+            .status == 201);
   CHECK(world.get(manifest_path(kRepository, "latest"))["Content-Type"] == routes::kOciManifest);
 }
 
@@ -103,17 +108,20 @@ TEST_CASE("a part of a blob is served with where it lies") {
   const auto algorithm = GENERATE(Algorithm::sha256, Algorithm::sha512);
   RegistryWorld world;
   const auto content = content_of(2048, 5);
-  const auto target = blob_path(kRepository, world.push_blob(kRepository, content, kLayerType, algorithm).digest);
+  const auto target =
+      blob_path(kRepository, world.push_blob(kRepository, content, kLayerType, algorithm).digest);
   struct Row {
     std::string range;
     size_t first, last;
   };
-  for (const Row& row : {Row{"bytes=500-1499", 500, 1499}, Row{"bytes=500-", 500, 2047}, Row{"bytes=-500", 1548, 2047}, Row{"bytes=2000-5000", 2000, 2047}}) {
+  for (const Row& row : {Row{"bytes=500-1499", 500, 1499}, Row{"bytes=500-", 500, 2047},
+                         Row{"bytes=-500", 1548, 2047}, Row{"bytes=2000-5000", 2000, 2047}}) {
     CAPTURE(row.range);
     const auto part = world.get(target, {{"Range", row.range}});
     CHECK(part.status == 206);
     CHECK(part.body == content.substr(row.first, row.last - row.first + 1));
-    CHECK(part["Content-Range"] == "bytes " + std::to_string(row.first) + "-" + std::to_string(row.last) + "/2048");
+    CHECK(part["Content-Range"] ==
+          "bytes " + std::to_string(row.first) + "-" + std::to_string(row.last) + "/2048");
     CHECK(part["Content-Length"] == std::to_string(part.body.size()));
     CHECK(part["Docker-Content-Digest"].starts_with(store::name_of(algorithm)));
   }
@@ -129,8 +137,8 @@ TEST_CASE("who has it already is told so and sent nothing") {
   RegistryWorld world;
   const auto image = world.push_image(kRepository, "latest", 1);
   const auto blob = world.push_blob(kRepository, content_of(100, 9));
-  for (const auto& [target, digest] :
-       {std::pair(blob_path(kRepository, blob.digest), blob.digest), std::pair(manifest_path(kRepository, "latest"), image.digest)}) {
+  for (const auto& [target, digest] : {std::pair(blob_path(kRepository, blob.digest), blob.digest),
+                                       std::pair(manifest_path(kRepository, "latest"), image.digest)}) {
     const auto reply = world.get(target, {{"If-None-Match", '"' + digest.text() + '"'}});
     CHECK(reply.status == 304);
     CHECK(reply.body.empty());
@@ -156,7 +164,8 @@ TEST_CASE("a manifest is served only in the repositories that it was pushed to")
 TEST_CASE("HEAD and GET of a manifest's digest under blobs agree") {
   RegistryWorld world;
   const auto image = world.push_image(kRepository, "latest", 3);
-  CHECK(world.head(blob_path(kRepository, image.digest)).status == world.get(blob_path(kRepository, image.digest)).status);
+  CHECK(world.head(blob_path(kRepository, image.digest)).status ==
+        world.get(blob_path(kRepository, image.digest)).status);
 }
 
 TEST_CASE("a restart loses nothing that was answered 201") {

@@ -1,4 +1,5 @@
-// Blobs are pushed in one request, in two, in chunks and as a stream; whatever the way, what is answered 201 is there and whole.
+// Blobs are pushed in one request, in two, in chunks and as a stream; whatever the way, what is answered 201
+// is there and whole.
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 
@@ -12,10 +13,12 @@ constexpr const char* kRepository = "team/app";
 constexpr const char* kOther = "team/other";
 
 Headers chunk(size_t first, size_t last) {
-  return {{"Content-Range", std::to_string(first) + "-" + std::to_string(last)}, {"Content-Type", "application/octet-stream"}};
+  return {{"Content-Range", std::to_string(first) + "-" + std::to_string(last)},
+          {"Content-Type", "application/octet-stream"}};
 }
 
-void check_stored(RegistryWorld& world, const Reply& created, const store::Digest& digest, const std::string& content) {
+void check_stored(RegistryWorld& world, const Reply& created, const store::Digest& digest,
+                  const std::string& content) {
   CHECK(created.status == 201);
   CHECK(created["Location"] == blob_path(kRepository, digest));
   CHECK(created["Docker-Content-Digest"] == digest.text());
@@ -43,7 +46,10 @@ TEST_CASE("a blob is pushed by a POST and a PUT") {
   const auto begun = world.post(uploads_path(kRepository));
   check_session(begun, 202, "0-0");
   CHECK_FALSE(begun.has("OCI-Chunk-Min-Length"));
-  check_stored(world, world.put(with_digest(begun["Location"], digest), content, {{"Content-Type", "application/octet-stream"}}), digest, content);
+  check_stored(world,
+               world.put(with_digest(begun["Location"], digest), content,
+                         {{"Content-Type", "application/octet-stream"}}),
+               digest, content);
   CHECK(world.partial_files() == 0);
 }
 
@@ -71,7 +77,8 @@ TEST_CASE("a blob is pushed in chunks, the last one by PATCH or with the closing
   check_session(second, 202, "0-1999");
   location = second["Location"];
   if (last_by_put) {
-    check_stored(world, world.put(with_digest(location, digest), content.substr(2000), chunk(2000, 2499)), digest, content);
+    check_stored(world, world.put(with_digest(location, digest), content.substr(2000), chunk(2000, 2499)),
+                 digest, content);
     return;
   }
   const auto third = world.patch(location, content.substr(2000), chunk(2000, 2499));
@@ -103,7 +110,8 @@ TEST_CASE("chunks need no Content-Range") {
 }
 
 TEST_CASE("a session that was begun for one algorithm ends with a digest of the other") {
-  const std::string query = GENERATE(values<std::string>({"", "?digest-algorithm=sha256", "?digest-algorithm=sha512"}));
+  const std::string query =
+      GENERATE(values<std::string>({"", "?digest-algorithm=sha256", "?digest-algorithm=sha512"}));
   const auto algorithm = GENERATE(Algorithm::sha256, Algorithm::sha512);
   RegistryWorld world;
   const auto content = content_of(5000, 6);
@@ -116,7 +124,8 @@ TEST_CASE("a session that was begun for one algorithm ends with a digest of the 
 TEST_CASE("an algorithm that nobody knows is refused where it is asked for") {
   RegistryWorld world;
   CHECK(world.post(uploads_path(kRepository) + "?digest-algorithm=md5").status == 400);
-  CHECK(world.post(uploads_path(kRepository) + "?digest=md5:d41d8cd98f00b204e9800998ecf8427e").says("DIGEST_INVALID"));
+  CHECK(world.post(uploads_path(kRepository) + "?digest=md5:d41d8cd98f00b204e9800998ecf8427e")
+            .says("DIGEST_INVALID"));
   CHECK(world.store().catalog().upload_ids()->empty());
 }
 
@@ -131,7 +140,9 @@ TEST_CASE("a session tells where it is") {
   CHECK(status.body.empty());
 }
 
-TEST_CASE("a chunk out of order is 416 with where to go on, from PATCH and from PUT alike, and the session lives on") {
+TEST_CASE(
+    "a chunk out of order is 416 with where to go on, from PATCH and from PUT alike, and the session lives "
+    "on") {
   const auto algorithm = GENERATE(Algorithm::sha256, Algorithm::sha512);
   RegistryWorld world;
   const auto content = content_of(3000, 8);
@@ -145,12 +156,14 @@ TEST_CASE("a chunk out of order is 416 with where to go on, from PATCH and from 
   check_refused(world.patch(location, content.substr(1000, 1000), chunk(1000, 1999)), "0-0");
   check_refused(world.put(with_digest(location, digest), content.substr(2000), chunk(2000, 2999)), "0-0");
   CHECK(world.patch(location, content.substr(0, 1000), chunk(0, 999)).status == 202);
-  check_refused(world.patch(location, content.substr(0, 1000), chunk(0, 999)), "0-999");       // once more
-  check_refused(world.patch(location, content.substr(500, 1000), chunk(500, 1499)), "0-999");  // overlapping
-  check_refused(world.patch(location, content.substr(2000), chunk(2000, 2999)), "0-999");      // skipping
+  check_refused(world.patch(location, content.substr(0, 1000), chunk(0, 999)), "0-999");  // once more
+  // overlapping.
+  check_refused(world.patch(location, content.substr(500, 1000), chunk(500, 1499)), "0-999");
+  check_refused(world.patch(location, content.substr(2000), chunk(2000, 2999)), "0-999");  // skipping
   check_refused(world.put(with_digest(location, digest), content.substr(0, 1000), chunk(0, 999)), "0-999");
   CHECK(world.patch(location, content.substr(1000, 1000), chunk(1000, 1999)).status == 202);
-  check_stored(world, world.put(with_digest(location, digest), content.substr(2000), chunk(2000, 2999)), digest, content);
+  check_stored(world, world.put(with_digest(location, digest), content.substr(2000), chunk(2000, 2999)),
+               digest, content);
 }
 
 TEST_CASE("a Content-Range that is none is refused, and the session lives on") {
@@ -159,9 +172,11 @@ TEST_CASE("a Content-Range that is none is refused, and the session lives on") {
   const auto content = content_of(10, 9);
   const auto location = world.begin_upload(kRepository);
   CHECK(world.patch(location, content, {{"Content-Range", range}}).says("BLOB_UPLOAD_INVALID"));
-  CHECK(world.put(with_digest(location, digest_of(content)), content, {{"Content-Range", range}}).status == 400);
+  CHECK(world.put(with_digest(location, digest_of(content)), content, {{"Content-Range", range}}).status ==
+        400);
   check_session(world.get(location), 204, "0-0");
-  CHECK(world.put(with_digest(location, digest_of(content)), content, {{"Content-Range", "bytes 0-9/10"}}).status == 201);
+  CHECK(world.put(with_digest(location, digest_of(content)), content, {{"Content-Range", "bytes 0-9/10"}})
+            .status == 201);
 }
 
 TEST_CASE("a body of another length than its Content-Range is SIZE_INVALID, and the session lives on") {
@@ -175,7 +190,8 @@ TEST_CASE("a body of another length than its Content-Range is SIZE_INVALID, and 
   CHECK(world.put(with_digest(location, digest), content, chunk(0, 999)).status == 201);
 }
 
-TEST_CASE("a stream of another length than its Content-Range is SIZE_INVALID, and the session tells where it is") {
+TEST_CASE(
+    "a stream of another length than its Content-Range is SIZE_INVALID, and the session tells where it is") {
   const auto last = GENERATE(size_t{499}, size_t{1999});
   RegistryWorld world;
   const auto content = content_of(1000, 11);
@@ -218,7 +234,8 @@ TEST_CASE("a digest that does not match is DIGEST_INVALID, the session is gone a
 }
 
 TEST_CASE("a PUT without a digest, or with none that we know, is refused and the session lives on") {
-  const std::string query = GENERATE(values<std::string>({"", "?digest=", "?digest=sha256:short", "?digest=md5:d41d8cd98f00b204e9800998ecf8427e"}));
+  const std::string query = GENERATE(values<std::string>(
+      {"", "?digest=", "?digest=sha256:short", "?digest=md5:d41d8cd98f00b204e9800998ecf8427e"}));
   RegistryWorld world;
   const auto content = content_of(100, 13);
   const auto location = world.begin_upload(kRepository);
@@ -250,7 +267,8 @@ TEST_CASE("a session that is not there, or not of this repository, is BLOB_UPLOA
   const auto finished = world.begin_upload(kRepository);
   const auto other = content_of(10, 16);
   CHECK(world.put(with_digest(finished, digest_of(content)), content).status == 201);
-  for (const auto& target : {uploads_path(kRepository) + "0123456789abcdef", uploads_path(kRepository) + id, finished}) {
+  for (const auto& target :
+       {uploads_path(kRepository) + "0123456789abcdef", uploads_path(kRepository) + id, finished}) {
     CAPTURE(target);
     CHECK(world.get(target).says("BLOB_UPLOAD_UNKNOWN"));
     CHECK(world.patch(target, content).says("BLOB_UPLOAD_UNKNOWN"));
@@ -258,18 +276,21 @@ TEST_CASE("a session that is not there, or not of this repository, is BLOB_UPLOA
     CHECK(world.remove(target).says("BLOB_UPLOAD_UNKNOWN"));
     CHECK(world.remove(target).status == 404);
   }
-  for (const auto& target : {uploads_path(kRepository) + "0123456789abcdef", uploads_path(kRepository) + id}) {
+  for (const auto& target :
+       {uploads_path(kRepository) + "0123456789abcdef", uploads_path(kRepository) + id}) {
     CHECK(world.put(with_digest(target, digest_of(content)), content).says("BLOB_UPLOAD_UNKNOWN"));
   }
   CHECK(world.get(foreign).status == 204);
 }
 
 // BuildKit sends the same once more when a proxy answers 502 or 504 in our place, and a 4xx ends its build.
-TEST_CASE("the end of an upload that comes a second time is answered as the first, as long as the blob is there") {
+TEST_CASE(
+    "the end of an upload that comes a second time is answered as the first, as long as the blob is there") {
   RegistryWorld world;
   const auto content = content_of(70'000, 17);
   const auto location = world.begin_upload(kRepository);
-  for (int i = 0; i < 3; ++i) CHECK(world.put(with_digest(location, digest_of(content)), content).status == 201);
+  for (int i = 0; i < 3; ++i)
+    CHECK(world.put(with_digest(location, digest_of(content)), content).status == 201);
   CHECK(world.remove(blob_path(kRepository, digest_of(content))).status == 202);
   CHECK(world.put(with_digest(location, digest_of(content)), content).says("BLOB_UPLOAD_UNKNOWN"));
 }

@@ -31,7 +31,8 @@ std::string padded(const MadeManifest& manifest, size_t size) {
 
 TEST_CASE("a manifest is pushed by tag, and the tag can be moved") {
   RegistryWorld world;
-  const auto first = world.made_image(kRepository, 1).text(), second = world.made_image(kRepository, 2).text();
+  const auto first = world.made_image(kRepository, 1).text(),
+             second = world.made_image(kRepository, 2).text();
   const auto pushed = world.put_manifest(kRepository, "latest", first);
   CHECK(pushed.status == 201);
   CHECK(pushed["Location"] == manifest_path(kRepository, digest_of(first).text()));
@@ -60,7 +61,9 @@ TEST_CASE("a manifest is pushed by digest, with as many tags as the request name
   CHECK(pushed["Docker-Content-Digest"] == digest.text());
   CHECK(pushed["Location"] == manifest_path(kRepository, digest.text()));
   CHECK(pushed.headers.all("OCI-Tag") == names);
-  for (size_t i = 0; i < tags; ++i) CHECK(world.head(manifest_path(kRepository, "1." + std::to_string(i)))["Docker-Content-Digest"] == digest.text());
+  for (size_t i = 0; i < tags; ++i)
+    CHECK(world.head(manifest_path(kRepository, "1." + std::to_string(i)))["Docker-Content-Digest"] ==
+          digest.text());
   CHECK(world.get(pushed["Location"]).body == text);
 }
 
@@ -77,7 +80,9 @@ TEST_CASE("a manifest whose digest is not that of its URL is DIGEST_INVALID, and
   CHECK(world.get(manifest_path(kRepository, "latest")).status == 404);
 }
 
-TEST_CASE("a manifest that names what is not there is MANIFEST_BLOB_UNKNOWN with the digests, and nothing is stored") {
+TEST_CASE(
+    "a manifest that names what is not there is MANIFEST_BLOB_UNKNOWN with the digests, and nothing is "
+    "stored") {
   const auto algorithm = GENERATE(Algorithm::sha256, Algorithm::sha512);
   RegistryWorld world;
   const auto whole = world.made_image(kRepository, 5, algorithm);
@@ -108,7 +113,8 @@ TEST_CASE("what another repository has is not there until it is mounted") {
   const auto image = world.made_image("other", 6);
   CHECK(world.put_manifest(kRepository, "latest", image.text()).says("MANIFEST_BLOB_UNKNOWN"));
   for (const auto& part : {*image.config, image.layers[0]}) {
-    CHECK(world.post(uploads_path(kRepository) + "?mount=" + part.digest.text() + "&from=other").status == 201);
+    CHECK(world.post(uploads_path(kRepository) + "?mount=" + part.digest.text() + "&from=other").status ==
+          201);
   }
   CHECK(world.put_manifest(kRepository, "latest", image.text()).status == 201);
 }
@@ -127,7 +133,8 @@ TEST_CASE("a layer that a registry need not have, and a subject, may be missing"
 
 TEST_CASE("a layer that a registry need not have may be missing in an index too") {
   RegistryWorld world;
-  const auto index = index_of({world.push_image(kRepository, "image", 9), missing(kNondistributableLayerType, 3)});
+  const auto index =
+      index_of({world.push_image(kRepository, "image", 9), missing(kNondistributableLayerType, 3)});
   CHECK(world.put_manifest(kRepository, "latest", index.text(), index.media_type).status == 201);
 }
 
@@ -145,7 +152,8 @@ TEST_CASE("an index with a subject is answered with OCI-Subject too") {
   RegistryWorld world;
   auto index = index_of({world.push_image(kRepository, "image", 8)});
   index.subject = missing(routes::kOciIndex, 1);
-  CHECK(world.put_manifest(kRepository, "latest", index.text(), index.media_type)["OCI-Subject"] == index.subject->digest.text());
+  CHECK(world.put_manifest(kRepository, "latest", index.text(), index.media_type)["OCI-Subject"] ==
+        index.subject->digest.text());
 }
 
 TEST_CASE("an index may name blobs: BuildKit's old caches are such") {
@@ -162,7 +170,8 @@ TEST_CASE("an index may name indexes, and what is named may be a manifest where 
   RegistryWorld world;
   const auto image = world.push_image(kRepository, "image", 10);
   const auto inner = world.push_manifest(kRepository, "inner", index_of({image}));
-  CHECK(world.put_manifest(kRepository, "outer", index_of({inner, image}).text(), routes::kOciIndex).status == 201);
+  CHECK(world.put_manifest(kRepository, "outer", index_of({inner, image}).text(), routes::kOciIndex).status ==
+        201);
   auto of_manifests = world.made_image(kRepository, 10);
   of_manifests.layers.push_back(image);
   CHECK(world.put_manifest(kRepository, "artifact", of_manifests.text()).status == 201);
@@ -184,7 +193,8 @@ TEST_CASE("manifests of every kind are kept byte for byte with their type") {
   artifact.artifact_type = "application/vnd.example.sbom.v1";
   const auto child = world.push_manifest(kRepository, "child", image);
   const std::string opaque = R"(  {"layers":"not those of an image","config":["sha256:short"]} )";
-  const std::string oci_artifact = R"({"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"a/b","blobs":[]})";
+  const std::string oci_artifact =
+      R"({"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"a/b","blobs":[]})";
   const std::vector<std::pair<std::string, std::string>> kinds = {
       {std::string(routes::kOciManifest), image.text()},
       {std::string(routes::kDockerManifest), docker.text()},
@@ -231,14 +241,19 @@ TEST_CASE("a body that is no manifest is MANIFEST_INVALID") {
 TEST_CASE("a tag that is none is refused, 64 hex digits and 128 characters are one") {
   RegistryWorld world;
   const auto text = world.made_image(kRepository, 14).text();
-  for (const auto& tag : {std::string(64, 'a'), std::string(128, 'x'), std::string("_1.0-rc.1"), std::string("A")}) {
+  for (const auto& tag :
+       {std::string(64, 'a'), std::string(128, 'x'), std::string("_1.0-rc.1"), std::string("A")}) {
     CHECK(world.put_manifest(kRepository, tag, text).status == 201);
     CHECK(world.get(manifest_path(kRepository, tag)).body == text);
   }
-  for (const auto& tag : {std::string(129, 'x'), std::string(".hidden"), std::string("-x"), std::string("a+b"), std::string("a%20b")}) {
+  for (const auto& tag : {std::string(129, 'x'), std::string(".hidden"), std::string("-x"),
+                          std::string("a+b"), std::string("a%20b")}) {
     CAPTURE(tag);
     CHECK(world.put_manifest(kRepository, tag, text).status == 400);
-    CHECK(world.put_manifest(kRepository, digest_of(text).text() + "?tag=ok&tag=" + proxy::percent_encode(tag), text).status == 400);
+    CHECK(world
+              .put_manifest(kRepository, digest_of(text).text() + "?tag=ok&tag=" + proxy::percent_encode(tag),
+                            text)
+              .status == 400);
   }
   CHECK(world.get(manifest_path(kRepository, "ok")).status == 404);
 }
@@ -249,10 +264,11 @@ TEST_CASE("a manifest of 4 MiB is stored, one byte more is 413") {
   const auto largest = padded(image, 4 << 20), too_large = padded(image, (4 << 20) + 1);
   CHECK(world.put_manifest(kRepository, "largest", largest).status == 201);
   CHECK((world.get(manifest_path(kRepository, "largest")).body == largest));
-  const Headers streamed = {{"Content-Type", std::string(routes::kOciManifest)}, {"Transfer-Encoding", "chunked"}};
+  const Headers streamed = {{"Content-Type", std::string(routes::kOciManifest)},
+                            {"Transfer-Encoding", "chunked"}};
   CHECK(world.put(manifest_path(kRepository, "streamed"), chunked(largest), streamed).status == 201);
-  for (const auto& refused :
-       {world.put_manifest(kRepository, "more", too_large), world.put(manifest_path(kRepository, "more"), chunked(too_large), streamed)}) {
+  for (const auto& refused : {world.put_manifest(kRepository, "more", too_large),
+                              world.put(manifest_path(kRepository, "more"), chunked(too_large), streamed)}) {
     CHECK(refused.status == 413);
     CHECK(refused["Content-Type"] == routes::kJson);
   }
@@ -265,7 +281,8 @@ TEST_CASE("many large manifests that are pushed at once wait for room in memory,
   std::vector<std::unique_ptr<RawClient>> clients;
   for (size_t i = 0; i < 20; ++i) {
     clients.push_back(world.connect());
-    clients.back()->send(request_text("PUT", manifest_path(kRepository, "tag" + std::to_string(i)), {{"Content-Type", std::string(routes::kOciManifest)}},
+    clients.back()->send(request_text("PUT", manifest_path(kRepository, "tag" + std::to_string(i)),
+                                      {{"Content-Type", std::string(routes::kOciManifest)}},
                                       padded(image, (4 << 20) - i)));
   }
   for (const auto& client : clients) CHECK(reply_of(client->receive_reply()).status == 201);
@@ -289,7 +306,9 @@ TEST_CASE("fields that nobody knows are kept") {
   CHECK(world.get(manifest_path(kRepository, "latest")).body == text);
 }
 
-TEST_CASE("a cache that BuildKit's importers cannot use is stored, and the answer, the log and the statistics say so") {
+TEST_CASE(
+    "a cache that BuildKit's importers cannot use is stored, and the answer, the log and the statistics say "
+    "so") {
   const bool as_image = GENERATE(true, false);
   RegistryWorld world;
   const auto layer = world.push_blob(kRepository, content_of(1000, 19));
@@ -316,9 +335,12 @@ TEST_CASE("a cache that BuildKit's importers cannot use is stored, and the answe
   CHECK(world.registry().push_stats().unusable_caches_total == 1);
 }
 
-TEST_CASE("a push that fails on the disk is 500 or 503, leaves the tag where it was, and works when the disk does") {
+TEST_CASE(
+    "a push that fails on the disk is 500 or 503, leaves the tag where it was, and works when the disk "
+    "does") {
   RegistryWorld world;
-  const auto before = world.made_image(kRepository, 20).text(), after = world.made_image(kRepository, 21).text();
+  const auto before = world.made_image(kRepository, 20).text(),
+             after = world.made_image(kRepository, 21).text();
   CHECK(world.put_manifest(kRepository, "latest", before).status == 201);
   world.files.disk.fail_each(FaultyDisk::Operation::sync);
   CHECK(world.put_manifest(kRepository, "latest", after).status >= 500);

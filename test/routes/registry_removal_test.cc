@@ -17,7 +17,9 @@ MadeManifest index_of(std::vector<Descriptor> manifests) {
   return index;
 }
 
-bool mentions(const Reply& reply, std::string_view text) { return reply.body.find(text) != std::string::npos; }
+bool mentions(const Reply& reply, std::string_view text) {
+  return reply.body.find(text) != std::string::npos;
+}
 
 // Refused because something needs it, which the answer names.
 void check_needed(const Reply& refused, std::string_view by) {
@@ -102,7 +104,8 @@ TEST_CASE("a blob that a manifest needs is not removed, and the answer says whic
   CHECK(world.remove(manifest_path(kRepository, "1.0")).status == 202);
   check_needed(world.remove(blob_path(kRepository, image.layers[0].digest)), pushed.digest.text());
   CHECK(world.remove(manifest_path(kRepository, pushed.digest.text())).status == 202);
-  for (const auto& part : {*image.config, image.layers[0]}) CHECK(world.remove(blob_path(kRepository, part.digest)).status == 202);
+  for (const auto& part : {*image.config, image.layers[0]})
+    CHECK(world.remove(blob_path(kRepository, part.digest)).status == 202);
 }
 
 TEST_CASE("the children of an index that a tag names are not removed, not even by their own tag's removal") {
@@ -118,7 +121,8 @@ TEST_CASE("the children of an index that a tag names are not removed, not even b
   collect(world);
   CHECK(world.get(manifest_path(kRepository, child.digest.text())).status == 200);
   CHECK(world.get(manifest_path(kRepository, inner.digest.text())).status == 200);
-  for (const auto& manifest : {outer, inner, child}) CHECK(world.remove(manifest_path(kRepository, manifest.digest.text())).status == 202);
+  for (const auto& manifest : {outer, inner, child})
+    CHECK(world.remove(manifest_path(kRepository, manifest.digest.text())).status == 202);
 }
 
 TEST_CASE("a manifest that is asked for as a blob is not removed as one") {
@@ -145,7 +149,9 @@ TEST_CASE("a registry that removes nothing says 405, and still cancels uploads")
   world.settings.removal = false;
   const auto image = world.push_image(kRepository, "latest", 10);
   const auto blob = world.push_blob(kRepository, content_of(10, 1));
-  for (const auto& target : {manifest_path(kRepository, "latest"), manifest_path(kRepository, image.digest.text()), blob_path(kRepository, blob.digest)}) {
+  for (const auto& target :
+       {manifest_path(kRepository, "latest"), manifest_path(kRepository, image.digest.text()),
+        blob_path(kRepository, blob.digest)}) {
     const auto refused = world.remove(target);
     CHECK(refused.status == 405);
     CHECK(refused.says("UNSUPPORTED"));
@@ -157,7 +163,9 @@ TEST_CASE("a registry that removes nothing says 405, and still cancels uploads")
 
 // --- the collector beside it
 
-TEST_CASE("a manifest whose tag was moved is collected when its lease has passed, and not before, with what only it needs") {
+TEST_CASE(
+    "a manifest whose tag was moved is collected when its lease has passed, and not before, with what only "
+    "it needs") {
   RegistryWorld world;
   const auto old_image = world.made_image(kRepository, 11);
   const auto old_pushed = world.push_manifest(kRepository, "cache", old_image);
@@ -165,7 +173,8 @@ TEST_CASE("a manifest whose tag was moved is collected when its lease has passed
   new_image.config = old_image.config;  // shared
   world.push_manifest(kRepository, "cache", new_image);
   collect(world);
-  CHECK(world.get(manifest_path(kRepository, old_pushed.digest.text())).status == 200);  // leased again by this
+  // Leased again by this.
+  CHECK(world.get(manifest_path(kRepository, old_pushed.digest.text())).status == 200);
   world.clock().advance(minutes(59));
   collect(world);
   CHECK(world.has_file(old_image.layers[0].digest));
@@ -177,10 +186,12 @@ TEST_CASE("a manifest whose tag was moved is collected when its lease has passed
   CHECK_FALSE(world.has_file(old_image.layers[0].digest));
   CHECK(world.get(manifest_path(kRepository, old_pushed.digest.text())).status == 404);
   CHECK(world.get(manifest_path(kRepository, "cache")).status == 200);
-  for (const auto& part : {*new_image.config, new_image.layers[0]}) CHECK(world.head(blob_path(kRepository, part.digest)).status == 200);
+  for (const auto& part : {*new_image.config, new_image.layers[0]})
+    CHECK(world.head(blob_path(kRepository, part.digest)).status == 200);
 }
 
-TEST_CASE("a blob that no manifest needs is collected when its lease has passed: uploaded, mounted or asked for") {
+TEST_CASE(
+    "a blob that no manifest needs is collected when its lease has passed: uploaded, mounted or asked for") {
   RegistryWorld world;
   const auto uploaded = world.push_blob(kRepository, content_of(1000, 2));
   world.clock().advance(minutes(40));
@@ -200,12 +211,14 @@ TEST_CASE("a blob that no manifest needs is collected when its lease has passed:
   CHECK(world.store().budget().of("private").taken() == 0);
 }
 
-TEST_CASE("who was told that a blob is there can push a manifest that names it, whatever is removed meanwhile") {
+TEST_CASE(
+    "who was told that a blob is there can push a manifest that names it, whatever is removed meanwhile") {
   RegistryWorld world;
   const auto image = world.made_image(kRepository, 13);
   const auto pushed = world.push_manifest(kRepository, "latest", image);
   let_lease_pass(world);
-  for (const auto& part : {*image.config, image.layers[0]}) CHECK(world.head(blob_path(kRepository, part.digest)).status == 200);
+  for (const auto& part : {*image.config, image.layers[0]})
+    CHECK(world.head(blob_path(kRepository, part.digest)).status == 200);
   CHECK(world.remove(manifest_path(kRepository, pushed.digest.text())).status == 202);
   world.clock().advance(minutes(50));
   collect(world);
@@ -219,13 +232,16 @@ TEST_CASE("a layer that need not be there is kept by the manifest that names it,
   RegistryWorld world;
   auto image = world.made_image(kRepository, 16);
   auto foreign = world.push_blob(kRepository, content_of(3000, 17));
-  foreign.media_type = GENERATE(as<std::string>(), std::string(kForeignLayerType), std::string(kNondistributableLayerType));
+  foreign.media_type =
+      GENERATE(as<std::string>(), std::string(kForeignLayerType), std::string(kNondistributableLayerType));
   image.layers.push_back(foreign);
   world.push_manifest(kRepository, "windows", image);
   const auto opaque = world.push_blob(kRepository, content_of(3000, 18));
-  const auto names_it = R"({"blobs":[{"mediaType":"a/b","size":3000,"digest":")" + opaque.digest.text() + R"("}]})";
+  const auto names_it =
+      R"({"blobs":[{"mediaType":"a/b","size":3000,"digest":")" + opaque.digest.text() + R"("}]})";
   CHECK(world.put_manifest(kRepository, "artifact", names_it, "application/vnd.example+json").status == 201);
-  for (const auto& digest : {foreign.digest, opaque.digest}) CHECK(world.remove(blob_path(kRepository, digest)).status == 405);
+  for (const auto& digest : {foreign.digest, opaque.digest})
+    CHECK(world.remove(blob_path(kRepository, digest)).status == 405);
   let_lease_pass(world);
   collect(world);
   CHECK(world.get(blob_path(kRepository, foreign.digest)).status == 200);
@@ -237,7 +253,8 @@ TEST_CASE("a layer that need not be there is kept by the manifest that names it,
   CHECK(world.has_file(opaque.digest));
 }
 
-TEST_CASE("what refers to a subject is not listed any more when it was pushed as a type without one, and removed") {
+TEST_CASE(
+    "what refers to a subject is not listed any more when it was pushed as a type without one, and removed") {
   RegistryWorld world;
   auto image = world.made_image(kRepository, 19);
   image.subject = world.push_image(kRepository, "subject", 20);
@@ -247,7 +264,8 @@ TEST_CASE("what refers to a subject is not listed any more when it was pushed as
   const auto digest = store::digest_of(store::Algorithm::sha256, text).text();
   CHECK(world.put_manifest(kRepository, digest, text).status == 201);
   const auto listed = [&] {
-    return world.get("/v2/" + std::string(kRepository) + "/referrers/" + image.subject->digest.text()).body.find(digest) != std::string::npos;
+    return world.get("/v2/" + std::string(kRepository) + "/referrers/" + image.subject->digest.text())
+               .body.find(digest) != std::string::npos;
   };
   CHECK(listed());
   CHECK(world.put_manifest(kRepository, digest, text, "application/vnd.example+json").status == 201);
@@ -256,7 +274,8 @@ TEST_CASE("what refers to a subject is not listed any more when it was pushed as
   CHECK_FALSE(listed());
 }
 
-TEST_CASE("who has read a manifest finds all that it names for as long as the lease, though the tag was moved") {
+TEST_CASE(
+    "who has read a manifest finds all that it names for as long as the lease, though the tag was moved") {
   RegistryWorld world;
   const auto cache = world.made_image(kRepository, 14);
   const auto pushed = world.push_manifest(kRepository, "cache", cache);
@@ -266,7 +285,8 @@ TEST_CASE("who has read a manifest finds all that it names for as long as the le
   world.clock().advance(minutes(55));
   collect(world);
   CHECK(world.get(manifest_path(kRepository, pushed.digest.text())).status == 200);
-  for (const auto& part : {*cache.config, cache.layers[0]}) CHECK(world.get(blob_path(kRepository, part.digest)).status == 200);
+  for (const auto& part : {*cache.config, cache.layers[0]})
+    CHECK(world.get(blob_path(kRepository, part.digest)).status == 200);
 }
 
 TEST_CASE("nothing is collected before one lease has passed since a start after a crash") {

@@ -1,4 +1,5 @@
-// A full store refuses new bytes, says which bound is reached and how full it is, keeps what it has and goes on when there is room.
+// A full store refuses new bytes, says which bound is reached and how full it is, keeps what it has and goes
+// on when there is room.
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 
@@ -35,7 +36,9 @@ TEST_CASE("a push that does not fit into its route's bound is 507, and succeeds 
   world.files.settings.route_bytes_max["private"] = kBound;
   const auto first = world.push_blob(kRepository, content_of(600'000, 1));
   const auto content = content_of(600'000, 2);
-  const auto push = [&] { return world.post(with_digest(uploads_path(kRepository), digest_of(content)), content); };
+  const auto push = [&] {
+    return world.post(with_digest(uploads_path(kRepository), digest_of(content)), content);
+  };
   const auto refused = push();
   check_full(refused, "private");
   CHECK(refused.body.find(std::to_string(kBound)) != std::string::npos);
@@ -67,7 +70,8 @@ TEST_CASE("an upload that meets a full store lives on: when there is room it goe
   check_full(streamed ? world.patch_streamed(location, content) : world.patch(location, content), "private");
   const auto status = world.get(location);
   CHECK(status.status == 204);
-  const size_t received = status["Range"] == "0-0" ? 0 : std::stoul(std::string(status["Range"].substr(2))) + 1;
+  const size_t received =
+      status["Range"] == "0-0" ? 0 : std::stoul(std::string(status["Range"].substr(2))) + 1;
   CHECK((received > 0) == streamed);
   CHECK(world.head(blob_path(kRepository, first.digest)).status == 200);
   make_room(world, first.digest);
@@ -75,7 +79,9 @@ TEST_CASE("an upload that meets a full store lives on: when there is room it goe
   CHECK((world.get(blob_path(kRepository, digest_of(content))).body == content));
 }
 
-TEST_CASE("what an upload has received that met a full store makes room for others at once, also when its client has asked how far it came") {
+TEST_CASE(
+    "what an upload has received that met a full store makes room for others at once, also when its client "
+    "has asked how far it came") {
   const bool asked = GENERATE(false, true);
   RegistryWorld world;
   world.settings.uploads.growth_bytes = 64 << 10;
@@ -119,7 +125,8 @@ TEST_CASE("many pushes at once never pass the bound: those that fit are 201, the
   for (uint32_t i = 0; i < 12; ++i) {
     const auto content = content_of(200'000, 20 + i);
     clients.push_back(world.connect());
-    clients.back()->send(request_text("POST", with_digest(uploads_path(kRepository), digest_of(content)), {}, content));
+    clients.back()->send(
+        request_text("POST", with_digest(uploads_path(kRepository), digest_of(content)), {}, content));
   }
   size_t stored = 0;
   uint64_t taken_max = 0;

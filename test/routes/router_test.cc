@@ -46,7 +46,8 @@ class ScriptedRegistry final : public Registry {
 };
 
 struct World {
-  explicit World(RouterSettings settings = {}) : router(with_name(std::move(settings)), registry, metrics, log) {}
+  explicit World(RouterSettings settings = {})
+      : router(with_name(std::move(settings)), registry, metrics, log) {}
   static RouterSettings with_name(RouterSettings settings) {
     settings.route = "dockerhub";
     return settings;
@@ -101,13 +102,16 @@ TEST_CASE("the router answers what needs no registry") {
 
 TEST_CASE("what means something goes to the registry, is logged once and counted once") {
   World world;
-  RecordedExchange exchange("GET", "/v2/library/alpine/manifests/3.20?ns=docker.io", {{"X-Request-Id", "req-1"}});
+  RecordedExchange exchange("GET", "/v2/library/alpine/manifests/3.20?ns=docker.io",
+                            {{"X-Request-Id", "req-1"}});
   world.run(exchange);
   CHECK(exchange.status() == 200);
   CHECK(world.registry.served == std::vector<std::string>{"manifest library/alpine"});
-  CHECK(world.log.lines == std::vector<std::string>{"request route=dockerhub client=127.0.0.1 method=GET path=/v2/library/alpine/manifests/3.20?ns=docker.io "
+  CHECK(world.log.lines == std::vector<std::string>{"request route=dockerhub client=127.0.0.1 method=GET "
+                                                    "path=/v2/library/alpine/manifests/3.20?ns=docker.io "
                                                     "status=200 bytes=4 cache=hit trace=req-1"});
-  CHECK(world.counted(R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 1)"));
+  CHECK(
+      world.counted(R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 1)"));
   CHECK(world.counted(R"(breakwater_served_bytes_total{route="dockerhub"} 4)"));
   CHECK(world.router.requests_running() == 0);
 }
@@ -144,8 +148,9 @@ TEST_CASE("a client that leaves is logged with what its request waited for") {
     CHECK(world.log.lines.empty());
     CHECK(world.router.requests_running() == 1);
   }
-  CHECK(world.log.lines == std::vector<std::string>{
-                               "request route=dockerhub client=127.0.0.1 method=GET path=/v2/a/manifests/x status=499 bytes=0 cache=hit trace=t end=scripted"});
+  CHECK(world.log.lines ==
+        std::vector<std::string>{"request route=dockerhub client=127.0.0.1 method=GET path=/v2/a/manifests/x "
+                                 "status=499 bytes=0 cache=hit trace=t end=scripted"});
   CHECK(world.router.requests_running() == 0);
 }
 

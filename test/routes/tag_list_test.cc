@@ -17,7 +17,8 @@ TEST_CASE("a tag list is read as upstreams write it") {
 }
 
 TEST_CASE("what is no tag list is corrupt") {
-  for (const std::string text : {"", "<html>", "[]", "{}", R"({"tags":"x"})", R"({"tags":[1]})", R"({"tags":["-bad"]})", R"({"tags":["a b"]})"}) {
+  for (const std::string text : {"", "<html>", "[]", "{}", R"({"tags":"x"})", R"({"tags":[1]})",
+                                 R"({"tags":["-bad"]})", R"({"tags":["a b"]})"}) {
     CAPTURE(text);
     const auto tags = parse_tag_list(text);
     REQUIRE_FALSE(tags);
@@ -56,8 +57,10 @@ TEST_CASE("a page begins behind last, is sorted, and says whether there is more"
 }
 
 TEST_CASE("the link to the next page is relative and keeps ns") {
-  CHECK(next_page_link("/v2/a/tags/list", 2, "v1+x", "") == R"(</v2/a/tags/list?n=2&last=v1%2Bx>; rel="next")");
-  CHECK(next_page_link("/v2/a/tags/list", 2, "b", "docker.io") == R"(</v2/a/tags/list?n=2&last=b&ns=docker.io>; rel="next")");
+  CHECK(next_page_link("/v2/a/tags/list", 2, "v1+x", "") ==
+        R"(</v2/a/tags/list?n=2&last=v1%2Bx>; rel="next")");
+  CHECK(next_page_link("/v2/a/tags/list", 2, "b", "docker.io") ==
+        R"(</v2/a/tags/list?n=2&last=b&ns=docker.io>; rel="next")");
 }
 
 }  // namespace

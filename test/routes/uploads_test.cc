@@ -1,4 +1,5 @@
-// Upload sessions outlive the connections and the processes that work on them, and end when nobody wants them any more.
+// Upload sessions outlive the connections and the processes that work on them, and end when nobody wants them
+// any more.
 #include <array>
 
 #include "test/catch.h"
@@ -13,7 +14,9 @@ using std::chrono::seconds;
 
 constexpr const char* kRepository = "team/app";
 
-proxy::Headers chunk(size_t first, size_t last) { return {{"Content-Range", std::to_string(first) + "-" + std::to_string(last)}}; }
+proxy::Headers chunk(size_t first, size_t last) {
+  return {{"Content-Range", std::to_string(first) + "-" + std::to_string(last)}};
+}
 
 // Bytes that a session says it has.
 size_t received(RegistryWorld& world, const std::string& location) {
@@ -34,7 +37,8 @@ void go_on(RegistryWorld& world, const std::string& location, const std::string&
 constexpr size_t kCuts = 7;
 std::array<size_t, kCuts> cuts_of(const std::string& request) {
   const size_t body = request.find("\r\n\r\n") + 4;
-  return {10, body - 1, body, body + 2, body + (request.size() - body) / 2, request.size() - 1, request.size()};
+  return {
+      10, body - 1, body, body + 2, body + (request.size() - body) / 2, request.size() - 1, request.size()};
 }
 
 enum class Farewell { leave, reset };
@@ -57,7 +61,8 @@ TEST_CASE("an upload goes on after a restart where it was") {
   RegistryWorld world;
   const auto content = content_of(300'000, 1);
   const auto digest = store::digest_of(algorithm, content);
-  const auto location = world.begin_upload(kRepository, algorithm == store::Algorithm::sha512 ? "?digest-algorithm=sha512" : "");
+  const auto location = world.begin_upload(
+      kRepository, algorithm == store::Algorithm::sha512 ? "?digest-algorithm=sha512" : "");
   world.stop();
   CHECK(received(world, location) == 0);
   CHECK(world.patch(location, content.substr(0, 100'000), chunk(0, 99'999)).status == 202);
@@ -103,7 +108,8 @@ TEST_CASE("a client that is gone leaves a session that goes on, whenever it goes
   for (size_t place = 0; place < kCuts; ++place) {
     const auto location = world.begin_upload(kRepository);
     const auto request =
-        streamed ? request_text("PATCH", location, {{"Transfer-Encoding", "chunked"}}, chunked(content)) : request_text("PATCH", location, {}, content);
+        streamed ? request_text("PATCH", location, {{"Transfer-Encoding", "chunked"}}, chunked(content))
+                 : request_text("PATCH", location, {}, content);
     CAPTURE(place, streamed);
     send_and_go(world, request, cuts_of(request)[place], farewell);
     go_on(world, location, content);
@@ -151,7 +157,8 @@ TEST_CASE("a client that is gone from a push in one request leaves nothing, or t
   RegistryWorld world;
   for (size_t place = 0; place < kCuts; ++place) {
     const auto content = content_of(300'000, static_cast<uint32_t>(60 + place));
-    const auto request = request_text("POST", with_digest(uploads_path(kRepository), digest_of(content)), {}, content);
+    const auto request =
+        request_text("POST", with_digest(uploads_path(kRepository), digest_of(content)), {}, content);
     CAPTURE(place);
     send_and_go(world, request, cuts_of(request)[place], farewell);
     const auto pulled = world.get(blob_path(kRepository, digest_of(content)));
@@ -166,7 +173,8 @@ TEST_CASE("a client that is gone from a manifest leaves nothing, or the manifest
   const auto farewell = GENERATE(Farewell::leave, Farewell::reset);
   RegistryWorld world;
   const auto text = world.made_image(kRepository, 5).text();
-  const auto request = request_text("PUT", manifest_path(kRepository, "latest"), {{"Content-Type", std::string(routes::kOciManifest)}}, text);
+  const auto request = request_text("PUT", manifest_path(kRepository, "latest"),
+                                    {{"Content-Type", std::string(routes::kOciManifest)}}, text);
   for (const size_t cut : cuts_of(request)) {
     CAPTURE(cut);
     send_and_go(world, request, cut, farewell);
@@ -286,7 +294,9 @@ TEST_CASE("who waits too long for a session that another works on is told to com
   const auto request = request_text("PUT", with_digest(location, digest_of(content)), {}, content);
   first->send(std::string_view(request).substr(0, request.size() - 500));
   first->deliver();
-  for (const auto& reply : {world.patch(location, "x"), world.put(with_digest(location, digest_of(content)), content), world.remove(location)}) {
+  for (const auto& reply :
+       {world.patch(location, "x"), world.put(with_digest(location, digest_of(content)), content),
+        world.remove(location)}) {
     CHECK(reply.status == 503);
     CHECK(reply.has("Retry-After"));
   }
@@ -295,7 +305,8 @@ TEST_CASE("who waits too long for a session that another works on is told to com
   CHECK(reply_of(first->receive_reply()).status == 201);
 }
 
-TEST_CASE("reading a body pauses while the disk is behind, and no more than a few pieces of it are in memory") {
+TEST_CASE(
+    "reading a body pauses while the disk is behind, and no more than a few pieces of it are in memory") {
   RegistryWorld world;
   const auto content = content_of(8 << 20, 14);
   const auto location = world.begin_upload(kRepository);
@@ -317,12 +328,14 @@ TEST_CASE("uploads share the limit of buffered bytes: with room for one piece, m
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; i < 6; ++i) {
     clients.push_back(world.connect());
-    clients.back()->send(request_text("PUT", with_digest(world.begin_upload(kRepository), digest_of(content)), {}, content));
+    clients.back()->send(
+        request_text("PUT", with_digest(world.begin_upload(kRepository), digest_of(content)), {}, content));
   }
   for (const auto& client : clients) CHECK(reply_of(client->receive_reply()).status == 201);
 }
 
-TEST_CASE("a disk that fails while an upload is written is 500, and the session goes on when it works again") {
+TEST_CASE(
+    "a disk that fails while an upload is written is 500, and the session goes on when it works again") {
   RegistryWorld world;
   const auto content = content_of(100'000, 16);
   const auto location = world.begin_upload(kRepository);

@@ -45,7 +45,8 @@ TEST_CASE("a backup holds what was acknowledged, by hard link or by copy, and go
   const auto done = world.store->back_up(to, std::stop_token());
   REQUIRE(done);
   CHECK(done->blobs == 2);
-  CHECK(std::filesystem::hard_link_count(to / "blobs/sha256" / layer.hex().substr(0, 2) / layer.hex()) == (is_linked ? 2 : 1));
+  CHECK(std::filesystem::hard_link_count(to / "blobs/sha256" / layer.hex().substr(0, 2) / layer.hex()) ==
+        (is_linked ? 2 : 1));
   CHECK_FALSE(std::filesystem::exists(world.folder.path() / "backups" / "one.incomplete"));
 
   // The original changes; its copy does not.
@@ -86,7 +87,8 @@ TEST_CASE("a backup beside pushes and collection names no blob that it has not")
   PushedWorld world;
   std::atomic<bool> is_ending = false;
   std::atomic<int> failures = 0;
-  // One tag, overwritten all the time; what it named is collected at once. Checked in the end, because Catch knows one thread.
+  // One tag, overwritten all the time; what it named is collected at once. Checked in the end, because Catch
+  // knows one thread.
   std::thread pushing([&] {
     for (int i = 0; !is_ending; ++i) {
       const std::string layer = content_of(5000, static_cast<uint32_t>(i));

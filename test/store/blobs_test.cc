@@ -174,7 +174,8 @@ TEST_CASE("a file of the wrong size is removed and never served") {
   }
 }
 
-TEST_CASE("an open file that was cut off, grown or removed behind our back is warm no more, and opened anew") {
+TEST_CASE(
+    "an open file that was cut off, grown or removed behind our back is warm no more, and opened anew") {
   World world;
   const std::string content = content_of(5000, 5);
   for (const uint64_t size : {uint64_t{0}, uint64_t{4999}, uint64_t{5001}}) {
@@ -236,7 +237,8 @@ TEST_CASE("foreign files among the blobs are left alone and not listed") {
   World world;
   const Digest digest = world.put(content_of(10, 9)).digest;
   std::filesystem::copy(world.blobs.path_of(digest), world.folder.path() / "data/blobs/sha256/README");
-  std::filesystem::copy(world.blobs.path_of(digest), world.blobs.path_of(digest).parent_path() / "lost+found");
+  std::filesystem::copy(world.blobs.path_of(digest),
+                        world.blobs.path_of(digest).parent_path() / "lost+found");
   REQUIRE(test::stored_digests(world.blobs).size() == 1);
   CHECK(test::stored_digests(world.blobs).at(0) == digest);
 }

@@ -88,7 +88,8 @@ TEST_CASE("what was removed is gone from every index") {
 TEST_CASE("tags come in byte order, from after the last one, at most as many as asked") {
   World world;
   world.write([](Catalog::Batch& batch) {
-    for (const char* tag : {"b", "a", "C", "a-1", "a.1", "latest"}) batch.put_tag(kAlpine, tag, {digest(tag), "", {}, {}, {}}, std::nullopt);
+    for (const char* tag : {"b", "a", "C", "a-1", "a.1", "latest"})
+      batch.put_tag(kAlpine, tag, {digest(tag), "", {}, {}, {}}, std::nullopt);
     batch.put_tag(kAlpineSlim, "other", {digest("o"), "", {}, {}, {}}, std::nullopt);
   });
   const auto names = [&](const std::string& last, size_t limit) {
@@ -113,16 +114,20 @@ TEST_CASE("repositories are listed once each, in byte order") {
     }
     batch.put_manifest({"ghcr", "b"}, digest("m"), {});
   });
-  CHECK(*world.catalog->repositories("dockerhub", "", 10) == std::vector<std::string>{"a", "library/alpine", "library/alpine-slim", "library/alpine/extra"});
-  CHECK(*world.catalog->repositories("dockerhub", "library/alpine", 1) == std::vector<std::string>{"library/alpine-slim"});
+  CHECK(*world.catalog->repositories("dockerhub", "", 10) ==
+        std::vector<std::string>{"a", "library/alpine", "library/alpine-slim", "library/alpine/extra"});
+  CHECK(*world.catalog->repositories("dockerhub", "library/alpine", 1) ==
+        std::vector<std::string>{"library/alpine-slim"});
 }
 
-TEST_CASE("who names a digest is told once each: repositories, and routes with those that have a link to it") {
+TEST_CASE(
+    "who names a digest is told once each: repositories, and routes with those that have a link to it") {
   World world;
   const Digest longer = store::digest_of(Algorithm::sha512, std::string("layer"));
   world.write([&](Catalog::Batch& batch) {
     for (const Digest& child : {digest("layer"), longer}) {
-      for (const RepositoryKey& repository : {kAlpine, kAlpineSlim, RepositoryKey{"ghcr", "b"}, RepositoryKey{"", "nobody's"}}) {
+      for (const RepositoryKey& repository :
+           {kAlpine, kAlpineSlim, RepositoryKey{"ghcr", "b"}, RepositoryKey{"", "nobody's"}}) {
         for (const char* parent : {"m", "n"}) batch.put_edge(child, repository, digest(parent), {});
       }
       batch.put_link(child, kAlpine, {});
@@ -133,7 +138,8 @@ TEST_CASE("who names a digest is told once each: repositories, and routes with t
   });
   for (int i = 0; i < 2; ++i) {
     for (const Digest& child : {digest("layer"), longer}) {
-      CHECK(*world.catalog->repositories_naming(child) == std::vector<RepositoryKey>{{"", "nobody's"}, kAlpine, kAlpineSlim, {"ghcr", "b"}});
+      CHECK(*world.catalog->repositories_naming(child) ==
+            std::vector<RepositoryKey>{{"", "nobody's"}, kAlpine, kAlpineSlim, {"ghcr", "b"}});
       CHECK(*world.catalog->routes_of(child) == std::set<std::string>{"", "dockerhub", "ghcr", "private"});
     }
     CHECK(world.catalog->repositories_naming(digest("unknown"))->empty());
@@ -152,16 +158,21 @@ TEST_CASE("blobs come in the order of their use, which a new use changes") {
     batch.put_blob(digest("elsewhere"), {2, "ghcr", at(0), at(0)}, std::nullopt);
   });
   CHECK(world.catalog->least_recently_used("dockerhub", 1)->at(0).digest == digest("first"));
-  world.write([&](Catalog::Batch& batch) { batch.put_blob(digest("first"), {1, "dockerhub", at(1), at(300)}, first); });
+  world.write([&](Catalog::Batch& batch) {
+    batch.put_blob(digest("first"), {1, "dockerhub", at(1), at(300)}, first);
+  });
   const auto used = *world.catalog->least_recently_used("dockerhub", 10);
   REQUIRE(used.size() == 2);
   CHECK(used[0].digest == digest("second"));
   CHECK(used[1].record.used_at == at(300));
 }
 
-TEST_CASE("a read from memory says would_block rather than read the disk, and answers once the disk was read") {
+TEST_CASE(
+    "a read from memory says would_block rather than read the disk, and answers once the disk was read") {
   World world;
-  world.write([](Catalog::Batch& batch) { batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}, {}}, std::nullopt); });
+  world.write([](Catalog::Batch& batch) {
+    batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}, {}}, std::nullopt);
+  });
   CHECK(world.catalog->tag(kAlpine, "3.20", Reach::memory)->has_value());  // still in the memtable
   REQUIRE(world.catalog->flush());
   world.reopen();

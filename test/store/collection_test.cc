@@ -49,7 +49,8 @@ TEST_CASE("an upload that no manifest came for goes when its lease is over, and 
   CHECK(world.files_in("trash") == 0);
 }
 
-TEST_CASE("a blob that is deleted from the only repository that had it goes at once, whoever was told of it") {
+TEST_CASE(
+    "a blob that is deleted from the only repository that had it goes at once, whoever was told of it") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
   REQUIRE(world.has_blob(layer));
@@ -102,7 +103,8 @@ TEST_CASE("an upload to one repository is not used up by the manifests of anothe
   REQUIRE(world.store->remove_manifest(world.app, one));
   world.collect();
   const std::string text = "the other's";
-  const auto missing = world.store->push_manifest(world.other, digest_of(text), text, PushedWorld::content_of(text, {layer}), {"latest"});
+  const auto missing = world.store->push_manifest(world.other, digest_of(text), text,
+                                                  PushedWorld::content_of(text, {layer}), {"latest"});
   REQUIRE(missing);
   CHECK(missing->empty());
 }
@@ -223,7 +225,8 @@ TEST_CASE("what has no tag stays as long as its policy says, whatever else had i
   SECTION("another repository that lost its tag and promises less") {
     const Digest image = world.push("image", {layer}, {"latest"});
     world.upload("layer", world.other);
-    REQUIRE(world.store->push_manifest(world.other, image, "image", PushedWorld::content_of("image", {layer}), {"ci"}));
+    REQUIRE(world.store->push_manifest(world.other, image, "image", PushedWorld::content_of("image", {layer}),
+                                       {"ci"}));
     world.pass(hours(2));
     REQUIRE(world.store->remove_tag(world.app, "latest"));
     REQUIRE(world.store->remove_tag(world.other, "ci"));
@@ -363,7 +366,8 @@ TEST_CASE("what is deleted and pushed again at once is there") {
   CHECK(world.is_stored(layer));
 }
 
-TEST_CASE("nothing is collected within one lease after a crash, and what was dead before it is not forgotten") {
+TEST_CASE(
+    "nothing is collected within one lease after a crash, and what was dead before it is not forgotten") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
   world.pass(minutes(59));
@@ -432,7 +436,8 @@ TEST_CASE("a look that fails is postponed, and does not keep the others waiting"
   CHECK_FALSE(world.is_stored(other));
 }
 
-TEST_CASE("what was on its way out when the process was killed comes back if it is known still, and goes then") {
+TEST_CASE(
+    "what was on its way out when the process was killed comes back if it is known still, and goes then") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
   world.keep_catalog();

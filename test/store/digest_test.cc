@@ -9,7 +9,9 @@ namespace {
 
 const std::string kEmptySha256 = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const std::string kAbcSha512 =
-    "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+    "sha512:"
+    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423"
+    "643ce80e2a9ac94fa54ca49f";
 
 TEST_CASE("a digest is printed as it was parsed") {
   for (const std::string& text : {kEmptySha256, kAbcSha512}) {
@@ -22,9 +24,11 @@ TEST_CASE("a digest is printed as it was parsed") {
 
 TEST_CASE("what is no digest is refused as invalid") {
   const std::string hex64(64, 'a');
-  for (const std::string& text : {std::string(), std::string("sha256"), std::string("sha256:"), "sha256:" + hex64.substr(1), "sha256:" + hex64 + "a",
-                                  "sha256:" + std::string(64, 'A'), "sha256:" + hex64.substr(1) + "g", "sha512:" + hex64, "md5:" + hex64, "SHA256:" + hex64,
-                                  " sha256:" + hex64, "sha256:" + hex64 + "\n", "sha256:" + hex64.substr(1) + std::string(1, '\0')}) {
+  for (const std::string& text :
+       {std::string(), std::string("sha256"), std::string("sha256:"), "sha256:" + hex64.substr(1),
+        "sha256:" + hex64 + "a", "sha256:" + std::string(64, 'A'), "sha256:" + hex64.substr(1) + "g",
+        "sha512:" + hex64, "md5:" + hex64, "SHA256:" + hex64, " sha256:" + hex64, "sha256:" + hex64 + "\n",
+        "sha256:" + hex64.substr(1) + std::string(1, '\0')}) {
     const auto digest = Digest::parse(text);
     REQUIRE_FALSE(digest);
     CHECK(digest.error().kind == Error::Kind::invalid);

@@ -13,7 +13,8 @@ using test::digest_of;
 using test::PushedWorld;
 
 bool has_line(const std::vector<std::string>& lines, const std::string& wanted) {
-  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(wanted) != std::string::npos; });
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return line.find(wanted) != std::string::npos; });
 }
 
 }  // namespace
@@ -77,7 +78,9 @@ TEST_CASE("the plan tells what goes and why, and nothing of it happens") {
   world.pass(minutes(61));
   const auto lines = world.store->plan();
   REQUIRE(lines);
-  CHECK(has_line(*lines, "now: private/team/app:v1 (not among the last 1, pushed 62 minutes ago) and what only it needs"));
+  CHECK(has_line(
+      *lines,
+      "now: private/team/app:v1 (not among the last 1, pushed 62 minutes ago) and what only it needs"));
   CHECK(has_line(*lines, "now: " + left.text() + " (no tag and no manifest needs it)"));
   CHECK(has_line(*lines, "if room is needed: private/team/app:buildcache (cache, last used "));
   CHECK(world.has_tag("v1"));
@@ -136,7 +139,8 @@ TEST_CASE("a signature's tag stays with the image that it names, and the plan an
   CHECK(has_line(*lines, "now: private/team/app:old (not among the last 1, "));
   CHECK_FALSE(has_line(*lines, signature_of(release)));
   CHECK_FALSE(has_line(*lines, signature_of(old)));
-  CHECK(has_line(world.store->why("team/app", signature_of(old)).value(), ", stays as long as " + old.text() + " is here"));
+  CHECK(has_line(world.store->why("team/app", signature_of(old)).value(),
+                 ", stays as long as " + old.text() + " is here"));
   CHECK(*world.store->apply_retention() == 1);
   CHECK_FALSE(world.has_tag("old"));
   CHECK(world.has_tag("new"));
@@ -145,7 +149,8 @@ TEST_CASE("a signature's tag stays with the image that it names, and the plan an
 
   // Without its image it is a tag as any other.
   REQUIRE(world.store->remove_manifest(world.app, old));
-  CHECK(has_line(*world.store->plan(), "now: private/team/app:" + signature_of(old) + " (not among the last 1, "));
+  CHECK(has_line(*world.store->plan(),
+                 "now: private/team/app:" + signature_of(old) + " (not among the last 1, "));
   CHECK_FALSE(has_line(world.store->why("team/app", signature_of(old)).value(), "stays as long as"));
   CHECK(*world.store->apply_retention() == 1);
   CHECK_FALSE(world.has_tag(signature_of(old)));
@@ -164,7 +169,8 @@ TEST_CASE("why something stays that nothing names: untagged_after, or nothing an
   const auto lines = world.store->why(image);
   REQUIRE(lines);
   CHECK_FALSE(has_line(*lines, "lease"));
-  CHECK(has_line(*lines, policy.untagged_after ? "nothing names it: untagged_after keeps it until " : "nothing keeps it: it goes "));
+  CHECK(has_line(*lines, policy.untagged_after ? "nothing names it: untagged_after keeps it until "
+                                               : "nothing keeps it: it goes "));
 }
 
 }  // namespace breakwater::store

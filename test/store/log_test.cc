@@ -41,7 +41,8 @@ class CapturedStderr {
   std::string drain() const {
     std::string text;
     std::array<char, 65536> piece{};
-    for (ssize_t got = 0; (got = ::read(pipe_[0], piece.data(), piece.size())) > 0;) text.append(piece.data(), static_cast<size_t>(got));
+    for (ssize_t got = 0; (got = ::read(pipe_[0], piece.data(), piece.size())) > 0;)
+      text.append(piece.data(), static_cast<size_t>(got));
     return text;
   }
 
@@ -66,15 +67,22 @@ std::string logged(const std::string& format, const std::function<void(Log&)>& w
 
 TEST_CASE("a text line has time, level, event and key=value fields, quoted where they need it") {
   auto text = logged("text", [](Log& log) {
-    log.warning("request", {{"path", "/v2/"}, {"agent", "a \"b\" c"}, {"empty", ""}, {"bytes", int64_t{12}}, {"seconds", 0.25}});
+    log.warning(
+        "request",
+        {{"path", "/v2/"}, {"agent", "a \"b\" c"}, {"empty", ""}, {"bytes", int64_t{12}}, {"seconds", 0.25}});
   });
-  CHECK_THAT(text, Catch::Matchers::EndsWith("Z warning request path=/v2/ agent=\"a \\\"b\\\" c\" empty=\"\" bytes=12 seconds=0.250000\n"));
+  CHECK_THAT(
+      text,
+      Catch::Matchers::EndsWith(
+          "Z warning request path=/v2/ agent=\"a \\\"b\\\" c\" empty=\"\" bytes=12 seconds=0.250000\n"));
   CHECK(text.size() > 25);
   CHECK(text[10] == 'T');
 }
 
 TEST_CASE("a json line is one JSON object, whatever bytes a client sent") {
-  auto text = logged("json", [](Log& log) { log.info("request", {{"path", "/v2/\n\xff\""}, {"bytes", int64_t{-1}}}); });
+  auto text = logged("json", [](Log& log) {
+    log.info("request", {{"path", "/v2/\n\xff\""}, {"bytes", int64_t{-1}}});
+  });
   REQUIRE(!text.empty());
   CHECK(text.find('\n') == text.size() - 1);
   auto line = nlohmann::json::parse(text, nullptr, false);
@@ -107,7 +115,9 @@ TEST_CASE("a stderr that nobody reads blocks no caller, and what was dropped is 
   auto log = make_log({});
   REQUIRE(log);
   constexpr int64_t kLines = 20'000;  // more than pipe and queue can hold
-  for (int64_t i = 0; i < kLines; ++i) (*log)->info("line", {{"i", i}, {"filler", std::string_view("0123456789012345678901234567890123456789")}});
+  for (int64_t i = 0; i < kLines; ++i)
+    (*log)->info("line",
+                 {{"i", i}, {"filler", std::string_view("0123456789012345678901234567890123456789")}});
   std::string text;
   std::thread reader([&] { text = captured.drain(); });
   log->reset();

@@ -14,7 +14,9 @@ using test::PushedWorld;
 
 }  // namespace
 
-TEST_CASE("a manifest is stored only when all that it needs is in its repository, and the answer names what is not") {
+TEST_CASE(
+    "a manifest is stored only when all that it needs is in its repository, and the answer names what is "
+    "not") {
   PushedWorld world;
   const Digest here = world.upload("here");
   const Digest elsewhere = world.upload("elsewhere", world.other);
@@ -48,12 +50,14 @@ TEST_CASE("an index may name what the repository has as a manifest or as a blob"
 TEST_CASE("one push may set several tags") {
   PushedWorld world;
   const Digest image = world.push("image", {}, {"1", "1.2", "latest"});
-  for (const char* tag : {"1", "1.2", "latest"}) CHECK(world.store->hold_tag(world.app, tag, Reach::disk)->digest == image);
+  for (const char* tag : {"1", "1.2", "latest"})
+    CHECK(world.store->hold_tag(world.app, tag, Reach::disk)->digest == image);
   auto tags = world.store->catalog().tags_of(world.app, image);
   CHECK(tags->size() == 3);
 }
 
-TEST_CASE("a mount lets another repository serve a blob, from the one that is named or from any of the route") {
+TEST_CASE(
+    "a mount lets another repository serve a blob, from the one that is named or from any of the route") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
   CHECK_FALSE(*world.store->mount_blob(world.other, "no/such", layer));
@@ -72,7 +76,8 @@ TEST_CASE("what a mirror holds is not a registry's to tell of or to mount") {
   CHECK_FALSE(*world.store->mount_blob(world.app, "library/alpine", digest_of("layer")));
 }
 
-TEST_CASE("a blob that a mirror holds and that is pushed counts against the registry, and no fill takes it back") {
+TEST_CASE(
+    "a blob that a mirror holds and that is pushed counts against the registry, and no fill takes it back") {
   PushedWorld world;
   const std::string layer(9000, 'x');
   REQUIRE(world.put({"dockerhub", "library/alpine"}, layer));
@@ -100,7 +105,8 @@ TEST_CASE("a manifest goes with its tags, and not while another needs it") {
   const auto refused = world.store->remove_manifest(world.app, image);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Error::Kind::conflict);
-  CHECK(refused.error().message == image.text() + " is needed by the manifest " + index.text() + ", tagged latest");
+  CHECK(refused.error().message ==
+        image.text() + " is needed by the manifest " + index.text() + ", tagged latest");
   CHECK(world.has_tag("child"));
 
   REQUIRE(world.store->remove_manifest(world.app, index));

@@ -11,7 +11,8 @@ const Digest kLong = digest_of(Algorithm::sha512, std::string("long"));
 Time at(int64_t ms) { return Time(std::chrono::milliseconds(ms)); }
 
 TEST_CASE("each record is decoded as it was encoded") {
-  const auto tag = decode<TagRecord>(encode(TagRecord{kLong, "application/json", at(1), at(1'700'000'000'000), at(-5)}));
+  const auto tag =
+      decode<TagRecord>(encode(TagRecord{kLong, "application/json", at(1), at(1'700'000'000'000), at(-5)}));
   REQUIRE(tag);
   CHECK(tag->digest == kLong);
   CHECK(tag->media_type == "application/json");
@@ -19,7 +20,8 @@ TEST_CASE("each record is decoded as it was encoded") {
   CHECK(tag->checked_at == at(1'700'000'000'000));
   CHECK(tag->pulled_at == at(-5));
 
-  const auto manifest = decode<ManifestRecord>(encode(ManifestRecord{"type", UINT64_MAX, kShort, std::string("a\0b", 3), at(3), at(4)}));
+  const auto manifest = decode<ManifestRecord>(
+      encode(ManifestRecord{"type", UINT64_MAX, kShort, std::string("a\0b", 3), at(3), at(4)}));
   REQUIRE(manifest);
   CHECK(manifest->size == UINT64_MAX);
   CHECK(manifest->subject == kShort);
@@ -40,7 +42,8 @@ TEST_CASE("each record is decoded as it was encoded") {
 
   CHECK(decode<LinkRecord>(encode(LinkRecord{at(7)}))->used_at == at(7));
 
-  const auto upload = decode<UploadRecord>(encode(UploadRecord{"private", "a/b", Algorithm::sha512, 128, at(9)}));
+  const auto upload =
+      decode<UploadRecord>(encode(UploadRecord{"private", "a/b", Algorithm::sha512, 128, at(9)}));
   REQUIRE(upload);
   CHECK(upload->route == "private");
   CHECK(upload->repository == "a/b");

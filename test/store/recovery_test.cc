@@ -34,7 +34,8 @@ TEST_CASE("after a clean stop the catalog is believed and no file is looked at")
   CHECK(world.store->recovered().was_clean);
   CHECK(world.store->recovered().blobs == 1);
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000));
-  CHECK(world.disk.count(test::FaultyDisk::Operation::list) - stats <= 4);  // the two folders of blobs, incoming/ and trash/
+  // The two folders of blobs, incoming/ and trash/.
+  CHECK(world.disk.count(test::FaultyDisk::Operation::list) - stats <= 4);
   CHECK(world.holds(world.content));
 }
 
@@ -121,7 +122,9 @@ TEST_CASE("an unknown file that is empty or not its digest is removed; the empty
   CHECK(world.store->open_blob(digest_of("")));
 }
 
-TEST_CASE("what a mirror has left that is not configured any more can be evicted, unless it has become a registry") {
+TEST_CASE(
+    "what a mirror has left that is not configured any more can be evicted, unless it has become a "
+    "registry") {
   const bool has_become_registry = GENERATE(false, true);
   StoredWorld world;
   world.settings.mirror_routes = {"ghcr"};
@@ -131,7 +134,8 @@ TEST_CASE("what a mirror has left that is not configured any more can be evicted
   REQUIRE(world.open());  // remembered from start to start
   CHECK(world.store->is_mirror("dockerhub") != has_become_registry);
   const auto& budget = world.store->budget();
-  const uint64_t all = world.settings.bytes_max / 16 * 15 - budget.overhead();  // a sixteenth is kept for the catalog
+  // A sixteenth is kept for the catalog.
+  const uint64_t all = world.settings.bytes_max / 16 * 15 - budget.overhead();
   CHECK(world.store->reserve("ghcr", all / 4096 * 4096).has_value() != has_become_registry);
   CHECK(world.holds(world.content) == has_become_registry);
 }
@@ -146,12 +150,14 @@ TEST_CASE("a blob that nobody is known to own can be evicted") {
   world.settings.bytes_max = 64 << 20;
   REQUIRE(world.open());
   const auto& budget = world.store->budget();
-  const uint64_t all = world.settings.bytes_max / 16 * 15 - budget.overhead();  // a sixteenth is kept for the catalog
+  // A sixteenth is kept for the catalog.
+  const uint64_t all = world.settings.bytes_max / 16 * 15 - budget.overhead();
   REQUIRE(world.store->reserve("dockerhub", all / 4096 * 4096));
   CHECK_FALSE(world.holds(orphan));
 }
 
-TEST_CASE("partials of fills and known uploads are kept over a crash; whatever else lies in incoming is removed") {
+TEST_CASE(
+    "partials of fills and known uploads are kept over a crash; whatever else lies in incoming is removed") {
   StoredWorld world;
   const std::string fill = Store::fill_id(digest_of("x"));
   {

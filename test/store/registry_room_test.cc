@@ -25,7 +25,9 @@ struct BoundedWorld : PushedWorld {
     REQUIRE(open());
     clock.advance(settings.lease);
   }
-  static std::string layer_of(const std::string& generation) { return generation + std::string(kGeneration - 4096 - generation.size(), 'x'); }
+  static std::string layer_of(const std::string& generation) {
+    return generation + std::string(kGeneration - 4096 - generation.size(), 'x');
+  }
 
   // An upload and the manifest that needs it, as an exporter does.
   Result<> try_generation(const std::string& name, const std::string& tag) {
@@ -39,7 +41,9 @@ struct BoundedWorld : PushedWorld {
     return {};
   }
   void generation(const std::string& name, const std::string& tag) { REQUIRE(try_generation(name, tag)); }
-  bool is_whole(const std::string& name) { return is_stored(digest_of(layer_of(name))) && is_stored(digest_of("manifest of " + name)); }
+  bool is_whole(const std::string& name) {
+    return is_stored(digest_of(layer_of(name))) && is_stored(digest_of("manifest of " + name));
+  }
   // The first half of an upload whose client went away.
   void leave_upload() {
     auto partial = store->receive("private", "upload-left", Algorithm::sha256);
@@ -54,7 +58,9 @@ struct BoundedWorld : PushedWorld {
 
 }  // namespace
 
-TEST_CASE("one cache tag that is overwritten for ever stays within the bound, and its newest generation is always whole") {
+TEST_CASE(
+    "one cache tag that is overwritten for ever stays within the bound, and its newest generation is always "
+    "whole") {
   BoundedWorld world(5);
   for (int i = 0; i < 60; ++i) {
     const std::string name = "generation " + std::to_string(i);
@@ -85,7 +91,8 @@ TEST_CASE("right after a clean stop any overwritten generation makes room") {
   CHECK(world.is_whole("third"));
 }
 
-TEST_CASE("an overwritten generation goes before a cache that is still tagged, and that before any other tag") {
+TEST_CASE(
+    "an overwritten generation goes before a cache that is still tagged, and that before any other tag") {
   BoundedWorld world(4);
   world.generation("image", "v1");
   world.generation("cache a", "buildcache-a");
@@ -177,7 +184,8 @@ TEST_CASE("what can never fit is refused, and nothing goes for it") {
     const auto refused = world.try_upload(std::string(6 * kGeneration, 'x'), world.app);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == Error::Kind::full);
-    CHECK(refused.error().message.find("the bound of route private of " + std::to_string(5 * kGeneration) + " bytes") == 0);
+    CHECK(refused.error().message.find("the bound of route private of " + std::to_string(5 * kGeneration) +
+                                       " bytes") == 0);
     CHECK_FALSE(world.store->reserve("private", 5 * kGeneration + 1));
   }
   SECTION("with what is there of it already") {
@@ -186,7 +194,8 @@ TEST_CASE("what can never fit is refused, and nothing goes for it") {
     auto partial = world.store->receive("private", "upload-big", Algorithm::sha256);
     REQUIRE(partial);
     REQUIRE(world.store->grow(partial->reservation, "private", kGeneration));
-    CHECK(world.store->grow(partial->reservation, "private", 5 * kGeneration + 1).error().kind == Error::Kind::full);
+    CHECK(world.store->grow(partial->reservation, "private", 5 * kGeneration + 1).error().kind ==
+          Error::Kind::full);
   }
   SECTION("into the whole store, beside the catalog") {
     world.settings.route_bytes_max.clear();
@@ -209,11 +218,14 @@ TEST_CASE("a mirror's room is no reason to collect what a registry's clients lef
   world.pass(hours(1));
   world.generation("old", "buildcache");
   world.generation("new", "buildcache");
-  for (int i = 0; i < 5; ++i) REQUIRE(world.put({"dockerhub", "library/alpine"}, std::string(kGeneration, static_cast<char>('a' + i))));
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(world.put({"dockerhub", "library/alpine"}, std::string(kGeneration, static_cast<char>('a' + i))));
   CHECK(world.is_whole("old"));
 }
 
-TEST_CASE("a mirror at its own bound gives up its own, and nothing dead of a registry as long as that is room enough in the whole store") {
+TEST_CASE(
+    "a mirror at its own bound gives up its own, and nothing dead of a registry as long as that is room "
+    "enough in the whole store") {
   RetentionPolicy policy;
   policy.untagged_after = hours(24);
   BoundedWorld world(8, {policy});
@@ -265,7 +277,8 @@ TEST_CASE("a push that the whole store has no room for takes what mirrors can fe
 
 TEST_CASE("where what is collected frees nothing on the disk, the caches are not emptied for it") {
   BoundedWorld world(20);
-  for (int i = 0; i < 10; ++i) world.generation("cache " + std::to_string(i), "buildcache-" + std::to_string(i));
+  for (int i = 0; i < 10; ++i)
+    world.generation("cache " + std::to_string(i), "buildcache-" + std::to_string(i));
   world.pass(hours(2));
   REQUIRE(world.store->back_up(world.folder.path() / "backup", std::stop_token()));
   world.disk.set_space({64ULL << 30, 16ULL << 20});
@@ -298,13 +311,16 @@ TEST_CASE("a cache that is pushed again while room is made stays") {
   world.generation("a", "buildcache-a");
   world.generation("b", "buildcache-b");
   world.pass(seconds(10));
-  world.log.at_next("cache_tag_evicted", [&] { REQUIRE(world.try_push("manifest of b", {digest_of(world.layer_of("b"))}, {"buildcache-b"})); });
+  world.log.at_next("cache_tag_evicted", [&] {
+    REQUIRE(world.try_push("manifest of b", {digest_of(world.layer_of("b"))}, {"buildcache-b"}));
+  });
   (void)world.try_upload(std::string(2 * kGeneration - 8192, 'x'), world.app);
   CHECK_FALSE(world.has_tag("buildcache-a"));
   CHECK(world.has_tag("buildcache-b"));
 }
 
-TEST_CASE("retention removes what its policy says, and what the tags named goes after the time for untagged ones") {
+TEST_CASE(
+    "retention removes what its policy says, and what the tags named goes after the time for untagged ones") {
   RetentionPolicy policy;
   policy.keep_last = 1;
   policy.untagged_after = minutes(10);

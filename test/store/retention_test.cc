@@ -12,7 +12,9 @@ using std::chrono::hours;
 
 const Time kNow{std::chrono::hours(1'000'000)};
 
-NamedTag pushed(const std::string& tag, hours ago) { return {tag, {test::digest_of(tag), "", kNow - ago, {}, {}}}; }
+NamedTag pushed(const std::string& tag, hours ago) {
+  return {tag, {test::digest_of(tag), "", kNow - ago, {}, {}}};
+}
 
 std::vector<std::string> names_of(const std::vector<ExpiredTag>& expired) {
   std::vector<std::string> names;
@@ -25,7 +27,8 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("retention keeps the newest tags, the young ones, and the protected ones") {
-  const std::vector<NamedTag> tags = {pushed("a", hours(1)), pushed("b", hours(50)), pushed("release-1", hours(900)), pushed("c", hours(100))};
+  const std::vector<NamedTag> tags = {pushed("a", hours(1)), pushed("b", hours(50)),
+                                      pushed("release-1", hours(900)), pushed("c", hours(100))};
   struct Case {
     std::string name;
     std::optional<uint64_t> keep_last;
@@ -53,8 +56,8 @@ TEST_CASE("retention keeps the newest tags, the young ones, and the protected on
 }
 
 TEST_CASE("tags as old as the last one that keep_last keeps stay with it") {
-  const std::vector<NamedTag> tags = {pushed("a", hours(50)), pushed("b", hours(50)), pushed("c", hours(50)), pushed("new", hours(1)),
-                                      pushed("old", hours(51))};
+  const std::vector<NamedTag> tags = {pushed("a", hours(50)), pushed("b", hours(50)), pushed("c", hours(50)),
+                                      pushed("new", hours(1)), pushed("old", hours(51))};
   RetentionPolicy policy;
   policy.keep_last = 2;
   CHECK(names_of(expired_tags(policy, tags, {}, kNow)) == Names{"old"});
@@ -66,22 +69,26 @@ TEST_CASE("tags as old as the last one that keep_last keeps stay with it") {
 
 TEST_CASE("tags of signatures neither count nor go while the image that they name is there") {
   const Digest here = test::digest_of("here"), gone = test::digest_of("gone");
-  const std::vector<NamedTag> tags = {pushed("new", hours(1)), pushed("sha256-" + here.hex() + ".sig", hours(2)), pushed("sha256-" + here.hex(), hours(900)),
-                                      pushed("sha256-" + gone.hex() + ".sig", hours(3)), pushed("old", hours(4))};
+  const std::vector<NamedTag> tags = {
+      pushed("new", hours(1)), pushed("sha256-" + here.hex() + ".sig", hours(2)),
+      pushed("sha256-" + here.hex(), hours(900)), pushed("sha256-" + gone.hex() + ".sig", hours(3)),
+      pushed("old", hours(4))};
   RetentionPolicy policy;
   CHECK(subjects_of(policy, tags).empty());
   policy.keep_last = 2;
   CHECK(subjects_of(policy, tags) == std::set{here, gone});
   CHECK(names_of(expired_tags(policy, tags, {here}, kNow)) == Names{"old"});
   CHECK(names_of(expired_tags(policy, tags, {here, gone}, kNow)).empty());
-  CHECK(names_of(expired_tags(policy, tags, {}, kNow)) == Names{"sha256-" + gone.hex() + ".sig", "old", "sha256-" + here.hex()});
+  CHECK(names_of(expired_tags(policy, tags, {}, kNow)) ==
+        Names{"sha256-" + gone.hex() + ".sig", "old", "sha256-" + here.hex()});
   policy = {};
   policy.keep_for = hours(2);
   CHECK(names_of(expired_tags(policy, tags, {here}, kNow)) == Names{"sha256-" + gone.hex() + ".sig", "old"});
 }
 
 TEST_CASE("a tag of signatures is told by its name") {
-  const Digest image = test::digest_of("image"), longer = digest_of(Algorithm::sha512, std::string_view("image"));
+  const Digest image = test::digest_of("image"),
+               longer = digest_of(Algorithm::sha512, std::string_view("image"));
   for (const char* kind : {"", ".sig", ".att", ".sbom"}) {
     CHECK(subject_of_tag("sha256-" + image.hex() + kind) == image);
     CHECK(subject_of_tag("sha512-" + longer.hex() + kind) == longer);

@@ -22,7 +22,8 @@ const std::string kIndex = content_of(700, 4);
 ManifestContent naming(const std::vector<std::string>& children) {
   ManifestContent content;
   content.record.media_type = "made";
-  for (const std::string& child : children) content.children.push_back({digest_of(child), {"layer", child.size(), false}});
+  for (const std::string& child : children)
+    content.children.push_back({digest_of(child), {"layer", child.size(), false}});
   return content;
 }
 
@@ -32,7 +33,8 @@ Result<std::vector<NeededChild>> needed(const NamedManifest& manifest, std::stri
   if (manifest.digest == digest_of(kImage)) children = {kConfig, kLayer};
   if (manifest.digest == digest_of(kIndex)) children = {kImage};
   std::vector<NeededChild> found;
-  for (const std::string& child : children) found.push_back({digest_of(child), {"layer", child.size(), false}});
+  for (const std::string& child : children)
+    found.push_back({digest_of(child), {"layer", child.size(), false}});
   return found;
 }
 
@@ -44,7 +46,8 @@ void flip(const std::filesystem::path& path, std::streamoff at) {
   file.put(static_cast<char>(byte ^ 1));
 }
 
-// A registry with one image behind two tags, in an index of its own; and a mirror's image of the same shape of other bytes.
+// A registry with one image behind two tags, in an index of its own; and a mirror's image of the same shape
+// of other bytes.
 struct World : StoreWorld {
   std::unique_ptr<Scrub> scrub;
   const std::string mirrored = content_of(2'500'000, 7);
@@ -60,10 +63,12 @@ struct World : StoreWorld {
     REQUIRE(put(kApp, kConfig, Durability::synced));
     push();
     REQUIRE(put(kAlpine, mirrored));
-    REQUIRE(store->put_manifest(kAlpine, digest_of("mirrored"), "mirrored", naming({mirrored, "not fetched yet"}), "3.20", Durability::buffered));
+    REQUIRE(store->put_manifest(kAlpine, digest_of("mirrored"), "mirrored",
+                                naming({mirrored, "not fetched yet"}), "3.20", Durability::buffered));
   }
   void push() {
-    REQUIRE(store->push_manifest(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"v1", "latest"})->empty());
+    REQUIRE(store->push_manifest(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"v1", "latest"})
+                ->empty());
     REQUIRE(store->push_manifest(kApp, digest_of(kIndex), kIndex, naming({kImage}), {"multi"})->empty());
   }
   // A pass; how many steps it took.
@@ -72,7 +77,9 @@ struct World : StoreWorld {
     for (auto worth = scrub->step(); *worth > 0; worth = scrub->step()) ++steps;
     return steps;
   }
-  std::filesystem::path path_of(const std::string& content) { return store->blobs().path_of(digest_of(content)); }
+  std::filesystem::path path_of(const std::string& content) {
+    return store->blobs().path_of(digest_of(content));
+  }
   uint64_t broken() const {
     const auto counts = store->broken().by_route();
     CHECK_FALSE(counts.contains("dockerhub"));
@@ -131,7 +138,9 @@ TEST_CASE("a mirror's manifest that has rotted goes with its tag") {
   CHECK(world.broken() == 0);
 }
 
-TEST_CASE("a flipped byte in a registry's blob is found, named with its tags, and served no more, until it is pushed again") {
+TEST_CASE(
+    "a flipped byte in a registry's blob is found, named with its tags, and served no more, until it is "
+    "pushed again") {
   World world;
   world.fill();
   flip(world.path_of(kLayer), 1'500'000);
@@ -140,7 +149,8 @@ TEST_CASE("a flipped byte in a registry's blob is found, named with its tags, an
   CHECK(world.log.contains("broken digest=" + digest_of(kLayer).text()));
   CHECK(world.log.contains("private/app:latest, private/app:v1, private/app:multi"));
   CHECK(world.store->hold_blob(kApp, digest_of(kLayer), Reach::disk).error().kind == Error::Kind::not_found);
-  CHECK(*world.store->push_manifest(kApp, digest_of("other"), "other", naming({kLayer}), {"v2"}) == std::vector{digest_of(kLayer)});
+  CHECK(*world.store->push_manifest(kApp, digest_of("other"), "other", naming({kLayer}), {"v2"}) ==
+        std::vector{digest_of(kLayer)});
   CHECK(world.store->catalog().tag(kApp, "latest", Reach::disk)->has_value());
 
   world.pass();
@@ -156,14 +166,16 @@ TEST_CASE("a flipped byte in a registry's blob is found, named with its tags, an
   CHECK(world.store->hold_blob(kApp, digest_of(kLayer), Reach::disk));
 }
 
-TEST_CASE("a registry's manifest that has rotted is absent for HEAD, and healed by the push of the same bytes") {
+TEST_CASE(
+    "a registry's manifest that has rotted is absent for HEAD, and healed by the push of the same bytes") {
   World world;
   world.fill();
   flip(world.path_of(kImage), 3);
   world.pass();
   CHECK(world.broken() == 1);
   CHECK(world.store->hold_tag(kApp, "v1", Reach::disk).error().kind == Error::Kind::not_found);
-  CHECK(world.store->hold_manifest(kApp, digest_of(kImage), Reach::disk).error().kind == Error::Kind::not_found);
+  CHECK(world.store->hold_manifest(kApp, digest_of(kImage), Reach::disk).error().kind ==
+        Error::Kind::not_found);
   CHECK(world.store->hold_tag(kApp, "multi", Reach::disk));
   world.push();
   CHECK(world.broken() == 0);
@@ -184,7 +196,8 @@ TEST_CASE("what is broken and no longer needed is not broken any more") {
   CHECK(world.broken() == 0);
 }
 
-TEST_CASE("a file that is gone, short, long or empty is found, cold and warm, of a registry and of a mirror") {
+TEST_CASE(
+    "a file that is gone, short, long or empty is found, cold and warm, of a registry and of a mirror") {
   for (const bool is_warm : {false, true}) {
     for (const int64_t size : {-1, 0, 100, 4'000'000}) {
       World world;
@@ -212,7 +225,9 @@ TEST_CASE("what is found short when it is opened is named at once") {
   CHECK(world.broken() == 1);
 }
 
-TEST_CASE("a blob that the disk cannot read stays and is named if it is a registry's, and goes if it is a mirror's") {
+TEST_CASE(
+    "a blob that the disk cannot read stays and is named if it is a registry's, and goes if it is a "
+    "mirror's") {
   World world;
   world.fill();
   world.disk.fail_each(test::FaultyDisk::Operation::read);
@@ -238,7 +253,9 @@ TEST_CASE("a disk that fails once is asked again before anything is said") {
   CHECK(world.holds(world.mirrored));
 }
 
-TEST_CASE("after an unclean stop the references are looked at before any content, and the contents where the last run was") {
+TEST_CASE(
+    "after an unclean stop the references are looked at before any content, and the contents where the last "
+    "run was") {
   World world;
   world.fill();
   for (int step = 0; step < 6; ++step) REQUIRE(world.scrub->step());
@@ -296,7 +313,8 @@ TEST_CASE("a tag that names a manifest which is not there is named, until it nam
   world.pass();
   CHECK(world.broken() == 1);
   CHECK(world.log.contains("private/app:lost"));
-  REQUIRE(world.store->push_manifest(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"lost"})->empty());
+  REQUIRE(world.store->push_manifest(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"lost"})
+              ->empty());
   REQUIRE(world.store->look_at_broken());
   CHECK(world.broken() == 0);
 }

@@ -18,7 +18,8 @@ const RepositoryKey kTool{"ghcr", "tool"};
 const RepositoryKey kPrivate{"private", "app"};
 constexpr size_t kBlobBytes = 1'000'000;
 
-// A world whose store is bounded to `blobs` blobs of kBlobBytes beside its catalog, and half a blob for what the catalog grows by.
+// A world whose store is bounded to `blobs` blobs of kBlobBytes beside its catalog, and half a blob for what
+// the catalog grows by.
 struct BoundedWorld : StoreWorld {
   explicit BoundedWorld(uint64_t blobs) {
     REQUIRE(open());
@@ -175,7 +176,8 @@ TEST_CASE("a partial that nobody receives goes before any blob") {
     auto partial = world.store->receive("dockerhub", Store::fill_id(digest_of("x")), Algorithm::sha256);
     REQUIRE(world.store->grow(partial->reservation, "dockerhub", kBlobBytes));
     REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
-    CHECK(world.store->reserve("dockerhub", kBlobBytes));  // takes the blob's place: the partial is being received
+    // Takes the blob's place: the partial is being received.
+    CHECK(world.store->reserve("dockerhub", kBlobBytes));
     CHECK_FALSE(world.holds(content_of(kBlobBytes, 0)));
   }
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
@@ -231,7 +233,8 @@ struct ShortWorld : StoreWorld {
   void back_up() {
     std::filesystem::create_directories(backup());
     for (const auto& entry : std::filesystem::recursive_directory_iterator(settings.data / "blobs")) {
-      if (entry.is_regular_file()) std::filesystem::create_hard_link(entry.path(), backup() / entry.path().filename());
+      if (entry.is_regular_file())
+        std::filesystem::create_hard_link(entry.path(), backup() / entry.path().filename());
     }
   }
   void give(uint64_t bytes) {
@@ -241,7 +244,8 @@ struct ShortWorld : StoreWorld {
   // What is removed for good gives the disk its bytes back, as where no backup has another name for it.
   void free_on_removal() {
     disk.watch_by([this](test::FaultyDisk::Operation operation, const std::filesystem::path& path) {
-      if (operation == test::FaultyDisk::Operation::remove && path.parent_path().filename() == "trash") give(available + on_disk(kBlobBytes));
+      if (operation == test::FaultyDisk::Operation::remove && path.parent_path().filename() == "trash")
+        give(available + on_disk(kBlobBytes));
     });
   }
 };
@@ -256,7 +260,8 @@ TEST_CASE("a mirror gives the disk what it lacks") {
   CHECK_FALSE(world.log.contains("eviction_frees_nothing"));
 }
 
-TEST_CASE("where what goes frees nothing, because a backup has another name for it, the mirrors are not emptied") {
+TEST_CASE(
+    "where what goes frees nothing, because a backup has another name for it, the mirrors are not emptied") {
   const uint64_t missing = GENERATE(on_disk(kBlobBytes) / 2, 9 * on_disk(kBlobBytes));
   ShortWorld world(missing);
   world.back_up();
@@ -322,7 +327,8 @@ TEST_CASE("no manifest goes while a blob is left, however many manifests are old
   REQUIRE(world.open());
   for (int i = 0; i < 70; ++i) {
     const std::string bytes = "manifest " + std::to_string(i);
-    REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, {}, std::to_string(i), Durability::buffered));
+    REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, {}, std::to_string(i),
+                                      Durability::buffered));
   }
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(4096, 1)));
@@ -358,7 +364,8 @@ TEST_CASE("who opens a store to ask keeps what is over a bound, and is told that
   CHECK(world.files_in("blobs") == 3);
   const auto plan = *world.store->plan();
   REQUIRE(plan.size() == 1);
-  CHECK(plan[0] == "if room is needed: " + std::to_string(2 * on_disk(kBlobBytes)) + " bytes of the mirror dockerhub, which is over its bound");
+  CHECK(plan[0] == "if room is needed: " + std::to_string(2 * on_disk(kBlobBytes)) +
+                       " bytes of the mirror dockerhub, which is over its bound");
 }
 
 TEST_CASE("a partial whose sync failed is thrown away, not committed at the second try") {
@@ -379,7 +386,9 @@ TEST_CASE("a use is written to the catalog at most once a minute") {
   REQUIRE(world.open());
   const std::string content = content_of(10, 0);
   REQUIRE(world.put(kAlpine, content));
-  const auto used_at = [&] { return (*world.store->catalog().blob(digest_of(content), Reach::disk))->used_at; };
+  const auto used_at = [&] {
+    return (*world.store->catalog().blob(digest_of(content), Reach::disk))->used_at;
+  };
   const Time stored_at = used_at();
   world.clock.advance(30s);
   world.store->note_use(digest_of(content));
@@ -474,11 +483,14 @@ TEST_CASE("a manifest that is held already takes no more room, and keeps the tim
   StoreWorld world;
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest", Durability::buffered));
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
+                                    Durability::buffered));
   const Time first = world.clock.now();
   world.clock.advance(1h);
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest", Durability::buffered));
-  REQUIRE(world.store->put_manifest(kTool, digest_of(bytes), bytes, manifest_naming({}), "", Durability::buffered));
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
+                                    Durability::buffered));
+  REQUIRE(world.store->put_manifest(kTool, digest_of(bytes), bytes, manifest_naming({}), "",
+                                    Durability::buffered));
   const auto tag = *world.store->catalog().tag(kAlpine, "latest", Reach::disk);
   CHECK(tag->set_at == first);
   CHECK(tag->checked_at == world.clock.now());
@@ -489,7 +501,9 @@ TEST_CASE("a manifest that is held already takes no more room, and keeps the tim
 TEST_CASE("bytes that are not the digest are refused as a manifest") {
   StoreWorld world;
   REQUIRE(world.open());
-  CHECK(world.store->put_manifest(kAlpine, digest_of("a"), "b", {}, "latest", Durability::buffered).error().kind == Error::Kind::corrupt);
+  CHECK(world.store->put_manifest(kAlpine, digest_of("a"), "b", {}, "latest", Durability::buffered)
+            .error()
+            .kind == Error::Kind::corrupt);
   CHECK(world.files_in("incoming") + world.files_in("blobs") == 0);
   CHECK(world.store->budget().whole().taken() == 0);
 }
@@ -498,7 +512,8 @@ TEST_CASE("a manifest whose stored bytes have rotted is not served but forgotten
   StoreWorld world;
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest", Durability::buffered));
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
+                                    Durability::buffered));
   const auto file = *world.disk.open_for_writing(world.store->blobs().path_of(digest_of(bytes)));
   REQUIRE(world.disk.write(*file, 3, std::string("X")));
   CHECK(world.store->manifest_bytes(kAlpine, digest_of(bytes)).error().kind == Error::Kind::corrupt);
@@ -507,11 +522,14 @@ TEST_CASE("a manifest whose stored bytes have rotted is not served but forgotten
   CHECK(world.store->budget().whole().stored == 0);
 }
 
-TEST_CASE("an evicted blob may still be served, once it is fetched again, if a manifest names it; a mirror's link goes with it") {
+TEST_CASE(
+    "an evicted blob may still be served, once it is fetched again, if a manifest names it; a mirror's link "
+    "goes with it") {
   BoundedWorld world(1);
   const std::string content = content_of(kBlobBytes, 0);
   const std::string unnamed = content_of(5, 7);
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of("m"), "m", manifest_naming({digest_of(content)}), "", Durability::buffered));
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of("m"), "m", manifest_naming({digest_of(content)}), "",
+                                    Durability::buffered));
   REQUIRE(world.put(kAlpine, content));
   REQUIRE(world.put(kAlpine, unnamed));
   world.clock.advance(2min);
@@ -560,12 +578,17 @@ TEST_CASE("a tag is put only on a manifest that the repository has") {
   StoreWorld world;
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
-  CHECK(world.store->put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}, {}}, Durability::buffered).error().kind == Error::Kind::not_found);
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "", Durability::buffered));
+  CHECK(world.store->put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}, {}}, Durability::buffered)
+            .error()
+            .kind == Error::Kind::not_found);
+  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "",
+                                    Durability::buffered));
   CHECK(world.store->put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}, {}}, Durability::buffered));
 }
 
-TEST_CASE("threads that fill a store which is too small never pass its bound, and the accounts are right in the end") {
+TEST_CASE(
+    "threads that fill a store which is too small never pass its bound, and the accounts are right in the "
+    "end") {
   BoundedWorld world(4);
   const uint64_t bound = world.settings.bytes_max;
   std::atomic<int> wrong = 0;
@@ -575,11 +598,13 @@ TEST_CASE("threads that fill a store which is too small never pass its bound, an
       const std::string content = content_of(kBlobBytes, (offset * 7 + i) % 11);
       const auto blob = world.put(i % 2 ? kAlpine : kTool, content);
       if (blob) ++stored;
-      if (!blob && blob.error().kind != Error::Kind::full && blob.error().kind != Error::Kind::conflict) ++wrong;
+      if (!blob && blob.error().kind != Error::Kind::full && blob.error().kind != Error::Kind::conflict)
+        ++wrong;
       if (world.store->budget().whole().taken() > bound) ++wrong;
       world.store->note_use(digest_of(content));
       if (i % 5 == 0) wrong += !world.store->flush_uses().has_value();
-      const auto put = world.store->put_manifest(kTool, digest_of("m"), "m", manifest_naming({digest_of(content)}), "t", Durability::buffered);
+      const auto put = world.store->put_manifest(
+          kTool, digest_of("m"), "m", manifest_naming({digest_of(content)}), "t", Durability::buffered);
       if (!put && put.error().kind != Error::Kind::full) ++wrong;
     }
   };

@@ -21,6 +21,14 @@ LAYERS = {
     "test": {"test", "conf", "routes", "proxy", "store"},
 }
 
+# The rooms of each layer, from the lowest up: a room includes itself and those below it, none that shares
+# its step. What lies in no room stands above all of its layer's.
+ROOMS = {
+    "store": [{"base"}, {"files"}, {"catalog"}, {"references", "capacity"}, {"upkeep"}],
+    "proxy": [{"loop"}, {"http"}, {"server", "upstream"}, {"fill"}],
+    "routes": [{"oci"}, {"access"}, {"mirror", "registry", "transfer"}, {"ops"}],
+}
+
 # Who may include each library's headers, beside test/.
 LIBRARIES = {
     "event2": {"proxy/loop/deadline.cc", "proxy/http/http_parser.cc", "proxy/server/http_server.cc", "proxy/loop/loop.cc", "proxy/server/socket.cc", "proxy/loop/unix_signals.cc", "proxy/upstream/upstream.cc"},
@@ -82,6 +90,31 @@ def includes_point_down():
                 yield f"{name_of(path)}:{number}: {header} is no path from the top"
             elif not quoted and folder in LAYERS and "/" in header:
                 yield f"{name_of(path)}:{number}: our own {header} belongs in quotes"
+
+
+def room_of(layer, path):
+    """The step of its room in its layer, and the room; above all of them if it lies in none."""
+    parts = path.split("/")
+    for step, rooms in enumerate(ROOMS.get(layer, [])):
+        if len(parts) > 2 and parts[1] in rooms:
+            return step, parts[1]
+    return len(ROOMS.get(layer, [])), None
+
+
+def rooms_point_down():
+    """a room includes only itself and what stands below it"""
+    for path in sources(*ROOMS):
+        name = name_of(path)
+        layer = name.split("/")[0]
+        step, room = room_of(layer, name)
+        if room is None and name.count("/") > 1:
+            yield f"{name}:1: {name.split('/')[1]} is no room of {layer}/"
+        for number, header, quoted in includes(path):
+            if not quoted or header.split("/")[0] != layer:
+                continue
+            its_step, its_room = room_of(layer, header)
+            if its_step > step or (its_step == step and its_room != room):
+                yield f"{name}:{number}: may not include {header}"
 
 
 def libraries_stay_wrapped():
@@ -157,6 +190,7 @@ RULES = {
     rule.__name__: rule
     for rule in (
         includes_point_down,
+        rooms_point_down,
         libraries_stay_wrapped,
         no_brace_in_co_await,
         the_scanner_knows_braces,

@@ -1,17 +1,20 @@
-// Many clients that push an image each, at once, in one thread and from memory: what is measured is the registry, not the client.
+// Many clients that push an image each, at once, in one thread and from memory: what is measured is the
+// registry, not the client.
 //
 //   pusher --to HOST:PORT [options]
 //
 //   --clients N         connections, all opened at once, one image each (default 1)
 //   --bytes B           of the layer of each image (default 64 MiB); no two layers are alike
 //   --dialogue NAME     put    as BuildKit and containerd: POST, then PUT with the whole body
-//                       patch  as dockerd and skopeo: POST, then PATCH in chunked encoding without a length, then an empty PUT (default put)
+//                       patch  as dockerd and skopeo: POST, then PATCH in chunked encoding without a length,
+//                       then an empty PUT (default put)
 //   --repository NAME   client n pushes NAME/n:latest (default storm)
 //   --seed S            makes the layers differ from those of another run (default 1)
 //   --timeout S         gives up after S seconds (default 300)
 //
-// Each client asks for the layer (HEAD), pushes it, does the same with a config, puts the manifest under its tag and asks for that, all on one
-// connection. It ends at the first answer that its dialogue does not expect. Prints one JSON object; times are seconds since all were started.
+// Each client asks for the layer (HEAD), pushes it, does the same with a config, puts the manifest under its
+// tag and asks for that, all on one connection. It ends at the first answer that its dialogue does not
+// expect. Prints one JSON object; times are seconds since all were started.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -199,7 +202,8 @@ class Pusher {
 
  private:
   void prepare(Client& client) const;
-  void push_blob(Client& client, const std::string& repository, const std::string& digest, Step::Body body, std::string text) const;
+  void push_blob(Client& client, const std::string& repository, const std::string& digest, Step::Body body,
+                 std::string text) const;
   void start(Client& client);
   void ask(Client& client);
   std::vector<std::string_view> body_of(const Client& client, const Step& step) const;
@@ -239,25 +243,34 @@ void Pusher::prepare(Client& client) const {
   client.tail = std::to_string(options_.seed) + " " + std::to_string(client.number) + " ";
   client.tail.resize(kTailBytes, '.');
   client.layer = common_.digest_with(client.tail);
-  push_blob(client, repository, client.layer, options_.patch ? Step::Body::layer_in_chunks : Step::Body::layer, {});
+  push_blob(client, repository, client.layer,
+            options_.patch ? Step::Body::layer_in_chunks : Step::Body::layer, {});
 
-  const std::string config =
-      Json{{"architecture", "amd64"}, {"os", "linux"}, {"author", client.tail}, {"rootfs", {{"type", "layers"}, {"diff_ids", {client.layer}}}}}.dump();
+  const std::string config = Json{{"architecture", "amd64"},
+                                  {"os", "linux"},
+                                  {"author", client.tail},
+                                  {"rootfs", {{"type", "layers"}, {"diff_ids", {client.layer}}}}}
+                                 .dump();
   push_blob(client, repository, digest_of(config), Step::Body::text, config);
 
   const char* type = "application/vnd.oci.image.manifest.v1+json";
-  const Json manifest = {
-      {"schemaVersion", 2},
-      {"mediaType", type},
-      {"config", {{"mediaType", "application/vnd.oci.image.config.v1+json"}, {"digest", digest_of(config)}, {"size", config.size()}}},
-      {"layers", Json::array({{{"mediaType", "application/vnd.oci.image.layer.v1.tar"}, {"digest", client.layer}, {"size", options_.bytes}}})}};
+  const Json manifest = {{"schemaVersion", 2},
+                         {"mediaType", type},
+                         {"config",
+                          {{"mediaType", "application/vnd.oci.image.config.v1+json"},
+                           {"digest", digest_of(config)},
+                           {"size", config.size()}}},
+                         {"layers", Json::array({{{"mediaType", "application/vnd.oci.image.layer.v1.tar"},
+                                                  {"digest", client.layer},
+                                                  {"size", options_.bytes}}})}};
   client.manifest = digest_of(manifest.dump());
   const std::string path = "/v2/" + repository + "/manifests/latest";
   client.steps.push_back({"PUT", path, "", type, Step::Body::text, manifest.dump(), {201}});
   client.steps.push_back({"HEAD", path, "", "", Step::Body::none, "", {200}});
 }
 
-void Pusher::push_blob(Client& client, const std::string& repository, const std::string& digest, Step::Body body, std::string text) const {
+void Pusher::push_blob(Client& client, const std::string& repository, const std::string& digest,
+                       Step::Body body, std::string text) const {
   const std::string path = "/v2/" + repository + "/blobs/";
   const char* type = "application/octet-stream";
   client.steps.push_back({"HEAD", path + digest, "", "", Step::Body::none, "", {404}});
@@ -279,7 +292,9 @@ void Pusher::start(Client& client) {
   epoll_event event{};
   event.events = EPOLLOUT;
   event.data.ptr = &client;
-  if (connect(client.socket, reinterpret_cast<sockaddr*>(&options_.to), sizeof options_.to) != 0 && errno != EINPROGRESS) return finish(client, "refused");
+  if (connect(client.socket, reinterpret_cast<sockaddr*>(&options_.to), sizeof options_.to) != 0 &&
+      errno != EINPROGRESS)
+    return finish(client, "refused");
   epoll_ctl(epoll_, EPOLL_CTL_ADD, client.socket, &event);
   ask(client);
 }
@@ -287,14 +302,18 @@ void Pusher::start(Client& client) {
 void Pusher::ask(Client& client) {
   const Step& step = client.steps.front();
   std::string target = step.path.empty() ? client.location : step.path;
-  if (!step.digest.empty()) target += (target.find('?') == std::string::npos ? "?digest=sha256%3A" : "&digest=sha256%3A") + step.digest.substr(7);
+  if (!step.digest.empty())
+    target += (target.find('?') == std::string::npos ? "?digest=sha256%3A" : "&digest=sha256%3A") +
+              step.digest.substr(7);
   std::string head = step.method + " " + target + " HTTP/1.1\r\nHost: " + options_.host + "\r\n";
   if (!step.media_type.empty()) head += "Content-Type: " + step.media_type + "\r\n";
-  if (step.path.ends_with("/manifests/latest")) head += "Accept: application/vnd.oci.image.manifest.v1+json\r\n";
+  if (step.path.ends_with("/manifests/latest"))
+    head += "Accept: application/vnd.oci.image.manifest.v1+json\r\n";
   if (step.body == Step::Body::layer_in_chunks)
     head += "Transfer-Encoding: chunked\r\n";
   else if (step.method != "HEAD")
-    head += "Content-Length: " + std::to_string(step.body == Step::Body::layer ? options_.bytes : step.text.size()) + "\r\n";
+    head += "Content-Length: " +
+            std::to_string(step.body == Step::Body::layer ? options_.bytes : step.text.size()) + "\r\n";
   client.outgoing.begin(head + "\r\n", body_of(client, step));
 }
 
@@ -328,7 +347,8 @@ void Pusher::read(Client& client) {
   client.reply.append(buffer_.data(), static_cast<size_t>(count));
   if (!client.in_body) {
     const size_t end = client.reply.find("\r\n\r\n");
-    if (end == std::string::npos) return client.reply.size() > kHeadBytesMax ? finish(client, "malformed") : void();
+    if (end == std::string::npos)
+      return client.reply.size() > kHeadBytesMax ? finish(client, "malformed") : void();
     if (!head_complete(client, end + 4)) return;
     client.reply.erase(0, end + 4);
     client.in_body = true;
@@ -348,16 +368,19 @@ bool Pusher::head_complete(Client& client, size_t head_bytes) {
   client.body_left = 0;
   for (size_t at = head.find("\r\n"); at + 2 < head.size(); at = head.find("\r\n", at + 2)) {
     const std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
-    if (strncasecmp(line.data(), "content-length:", 15) == 0 && step.method != "HEAD") client.body_left = std::strtoull(line.data() + 15, nullptr, 10);
+    if (strncasecmp(line.data(), "content-length:", 15) == 0 && step.method != "HEAD")
+      client.body_left = std::strtoull(line.data() + 15, nullptr, 10);
     if (strncasecmp(line.data(), "location: ", 10) == 0) {
       client.location = line.substr(10);
       const size_t host = client.location.find("://");
       if (host != std::string::npos) client.location.erase(0, client.location.find('/', host + 3));
     }
   }
-  const bool is_expected = std::find(step.expected.begin(), step.expected.end(), status) != step.expected.end();
+  const bool is_expected =
+      std::find(step.expected.begin(), step.expected.end(), status) != step.expected.end();
   if (!is_expected || !client.outgoing.done()) {
-    finish(client, step.method + " was answered with " + std::to_string(status) + (client.outgoing.done() ? "" : " before it was sent"));
+    finish(client, step.method + " was answered with " + std::to_string(status) +
+                       (client.outgoing.done() ? "" : " before it was sent"));
     return false;
   }
   return true;
@@ -407,10 +430,15 @@ Json Pusher::report() const {
   getrusage(RUSAGE_SELF, &use);
   Json clients = Json::array();
   for (const Client& client : clients_) {
-    clients.push_back({{"end", client.end}, {"statuses", client.statuses}, {"end_s", client.end_s}, {"layer", client.layer}, {"manifest", client.manifest}});
+    clients.push_back({{"end", client.end},
+                       {"statuses", client.statuses},
+                       {"end_s", client.end_s},
+                       {"layer", client.layer},
+                       {"manifest", client.manifest}});
   }
   return {{"seconds", now_s()},
-          {"cpu_s", static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6},
+          {"cpu_s", static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+                        static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6},
           {"clients", clients}};
 }
 

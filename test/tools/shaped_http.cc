@@ -8,8 +8,9 @@ namespace breakwater::test {
 namespace {
 
 bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y)); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+  });
 }
 
 std::string_view next_line(std::string_view& text) {
@@ -32,7 +33,8 @@ std::string field_of(std::string_view head, std::string_view name) {
   while (!head.empty()) {
     std::string_view line = next_line(head);
     size_t colon = line.find(':');
-    if (colon != std::string_view::npos && same_name(line.substr(0, colon), name)) return std::string(trimmed(line.substr(colon + 1)));
+    if (colon != std::string_view::npos && same_name(line.substr(0, colon), name))
+      return std::string(trimmed(line.substr(colon + 1)));
   }
   return "";
 }

@@ -1,7 +1,9 @@
-// Reads along as HTTP/1.1 passes by: the requests of one connection and the replies to them, one after the other, without
-// changing a byte. Pipelined requests are not understood; the upstream side of a mirror sends none.
+// Reads along as HTTP/1.1 passes by: the requests of one connection and the replies to them, one after the
+// other, without changing a byte. Pipelined requests are not understood; the upstream side of a mirror sends
+// none.
 //
-// Whoever moves the bytes asks the RequestReader for each head, and the ReplyReader how far the reply has come.
+// Whoever moves the bytes asks the RequestReader for each head, and the ReplyReader how far the reply has
+// come.
 #pragma once
 
 #include <cstddef>

@@ -1,21 +1,26 @@
-// A TCP proxy in front of a registry that is as slow and as bad as a scenario wants it, and that knows what passed.
+// A TCP proxy in front of a registry that is as slow and as bad as a scenario wants it, and that knows what
+// passed.
 //
 //   shaper --to HOST:PORT [--listen HOST:PORT] [--rate BYTES_PER_SECOND]
 //
-// Prints `listening HOST:PORT`, then takes commands from stdin, one a line, and answers each with one line of JSON on stdout:
+// Prints `listening HOST:PORT`, then takes commands from stdin, one a line, and answers each with one line of
+// JSON on stdout:
 //
-//   rate N                 all connections together get N bytes/s from upstream from now on; 0 = as fast as they can
-//   refuse | accept        close new and open connections at once (upstream is down) | be up again
+//   rate N                 all connections together get N bytes/s from upstream from now on; 0 = as fast as
+//   they can refuse | accept        close new and open connections at once (upstream is down) | be up again
 //   blackhole | accept     take connections and never answer | answer again
-//   rule ACTION key=value  what to do with requests to come; the first rule that matches and is not used up is taken:
+//   rule ACTION key=value  what to do with requests to come; the first rule that matches and is not used up
+//   is taken:
 //        cut, reset, stall   after at=N bytes of body: close; close with RST; send nothing more
-//        status              answer with status=N and, if given, header=NAME:VALUE and body=TEXT, without asking upstream
-//        redirect            answer 307 with Location: to=URL plus the request's path, plus query=TEXT
-//      keys: match=TEXT (in the target; default all), method=GET, times=N (default 1, 0 = always), after=N (skip the first N matches)
-//      values are percent-decoded, so that they can hold spaces.
+//        status              answer with status=N and, if given, header=NAME:VALUE and body=TEXT, without
+//        asking upstream redirect            answer 307 with Location: to=URL plus the request's path, plus
+//        query=TEXT
+//      keys: match=TEXT (in the target; default all), method=GET, times=N (default 1, 0 = always), after=N
+//      (skip the first N matches) values are percent-decoded, so that they can hold spaces.
 //   clear                  forget the rules
 //   reset                  forget what was counted
-//   stats                  what was counted: connections, and each request with status and bytes of body sent on
+//   stats                  what was counted: connections, and each request with status and bytes of body sent
+//   on
 //
 // One thread, one loop. It ends when stdin does.
 #include <event2/buffer.h>
@@ -167,7 +172,9 @@ class Shaper {
  private:
   static void accepted(evconnlistener*, evutil_socket_t socket, sockaddr*, int, void* shaper);
   static void command_readable(bufferevent*, void* shaper);
-  static void commands_ended(bufferevent*, short, void* shaper) { event_base_loopbreak(static_cast<Shaper*>(shaper)->base_); }
+  static void commands_ended(bufferevent*, short, void* shaper) {
+    event_base_loopbreak(static_cast<Shaper*>(shaper)->base_);
+  }
   Json obey(const std::string& line);
   Json add_rule(std::istringstream& words);
   void set_rate(uint64_t bytes_per_second);
@@ -187,7 +194,9 @@ class Shaper {
 };
 
 Pipe::Pipe(Shaper& shaper, uint64_t number, evutil_socket_t socket)
-    : shaper_(shaper), number_(number), client_(bufferevent_socket_new(shaper.base(), socket, BEV_OPT_CLOSE_ON_FREE)) {
+    : shaper_(shaper),
+      number_(number),
+      client_(bufferevent_socket_new(shaper.base(), socket, BEV_OPT_CLOSE_ON_FREE)) {
   int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   bufferevent_set_max_single_write(client_, kPieceBytesMax);
@@ -256,7 +265,8 @@ void Pipe::answer(const std::string& head) {
 void Pipe::answer_ourselves(const Rule& rule, const RequestHead& request) {
   std::string body = rule.value("body");
   int status = rule.action == "redirect" ? 307 : static_cast<int>(rule.number("status"));
-  std::string head = "HTTP/1.1 " + std::to_string(status) + " Shaped\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+  std::string head = "HTTP/1.1 " + std::to_string(status) +
+                     " Shaped\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   if (rule.action == "redirect") {
     std::string query = rule.value("query");
     head += "Location: " + rule.value("to") + request.target + (query.empty() ? "" : "?" + query) + "\r\n";
@@ -292,7 +302,8 @@ void Pipe::pass_reply() {
 bool Pipe::pass_piece() {
   if (!upstream_ || !reply_ || closing_ || stalled_) return false;
   evbuffer* output = bufferevent_get_output(client_);
-  if (evbuffer_get_length(output) > 8 * kPieceBytesMax) {  // the client is slower: wait for client_drained()
+  // The client is slower: wait for client_drained().
+  if (evbuffer_get_length(output) > 8 * kPieceBytesMax) {
     bufferevent_disable(upstream_, EV_READ);
     return false;
   }
@@ -332,15 +343,16 @@ void Pipe::misbehave() {
     setsockopt(bufferevent_getfd(client_), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
   }
   bufferevent_disable(upstream_, EV_READ);
-  closing_ = true;  // client_drained() ends it; there is always something to drain, for a piece was just moved or a head sent
+  // client_drained() ends it; there is always something to drain, for a piece was just moved or a head sent.
+  closing_ = true;
   bufferevent_trigger(client_, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
 }
 
 Shaper::Shaper(Address to, Address listen, uint64_t rate) : to_(std::move(to)) {
   set_rate(rate);
   sockaddr_in address = listen.socket_address();
-  listener_ =
-      evconnlistener_new_bind(base_, accepted, this, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 1024, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  listener_ = evconnlistener_new_bind(base_, accepted, this, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 1024,
+                                      reinterpret_cast<sockaddr*>(&address), sizeof address);
   if (!listener_) {
     std::perror("shaper: listen");
     std::exit(1);
@@ -381,7 +393,8 @@ void Shaper::accepted(evconnlistener*, evutil_socket_t socket, sockaddr*, int, v
 void Shaper::set_rate(uint64_t bytes_per_second) {
   uint64_t per_tick = bytes_per_second == 0 ? EV_RATE_LIMIT_MAX : bytes_per_second / kTicksPerSecond;
   timeval tick{0, 1000000 / static_cast<long>(kTicksPerSecond)};
-  ev_token_bucket_cfg* limit = ev_token_bucket_cfg_new(per_tick, per_tick, EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, &tick);
+  ev_token_bucket_cfg* limit =
+      ev_token_bucket_cfg_new(per_tick, per_tick, EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, &tick);
   if (group_) {
     bufferevent_rate_limit_group_set_cfg(group_, limit);
   } else {
@@ -493,7 +506,10 @@ Json Shaper::stats() const {
                         {"complete", one.complete},
                         {"at_s", one.at_s}});
   }
-  return {{"connections", connections_}, {"open", pipes_.size()}, {"body_bytes", body_bytes}, {"requests", requests}};
+  return {{"connections", connections_},
+          {"open", pipes_.size()},
+          {"body_bytes", body_bytes},
+          {"requests", requests}};
 }
 
 int run_shaper(int count, char** arguments) {

@@ -1,7 +1,8 @@
-// Makes a data folder as a big registry's: manifests with a tag each, four small layers each and a base layer that all have, on account of the
-// route "private".
+// Makes a data folder as a big registry's: manifests with a tag each, four small layers each and a base layer
+// that all have, on account of the route "private".
 //
-//   store_maker FOLDER MANIFESTS        # 100000: 400 000 layers beside them and one below, and a catalog of 3 million records
+//   store_maker FOLDER MANIFESTS        # 100000: 400 000 layers beside them and one below, and a catalog of
+//   3 million records
 //
 // Written past the Store, because a push syncs; the files are right, and the end is a clean one.
 #include <fcntl.h>
@@ -17,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include "store/files/blobs.h"
-#include "store/catalog/catalog.h"
 #include "store/base/disk.h"
+#include "store/catalog/catalog.h"
+#include "store/files/blobs.h"
 
 namespace {
 
@@ -33,7 +34,8 @@ constexpr char kMediaType[] = "application/vnd.oci.image.manifest.v1+json";
 
 class Maker {
  public:
-  explicit Maker(std::filesystem::path data) : data_(std::move(data)), disk_(make_posix_disk()), blobs_(*disk_, data_) {}
+  explicit Maker(std::filesystem::path data)
+      : data_(std::move(data)), disk_(make_posix_disk()), blobs_(*disk_, data_) {}
 
   bool make(size_t manifests) {
     if (!blobs_.prepare()) return false;
@@ -49,7 +51,8 @@ class Maker {
 
  private:
   void add_image(Catalog::Batch& batch, size_t i) {
-    const RepositoryKey repository{"private", "team-" + std::to_string(i / kTags / 10) + "/app-" + std::to_string(i / kTags)};
+    const RepositoryKey repository{
+        "private", "team-" + std::to_string(i / kTags / 10) + "/app-" + std::to_string(i / kTags)};
     std::vector<std::pair<Digest, uint64_t>> children;
     std::string text = "{\"schemaVersion\":2,\"mediaType\":\"" + std::string(kMediaType) + "\",\"config\":";
     for (size_t layer = 0; layer < kLayers; ++layer) {  // the first is the config
@@ -68,12 +71,15 @@ class Maker {
     record.size = text.size();
     record.pushed_at = now_;
     batch.put_manifest(repository, digest, record);
-    for (const auto& [child, size] : children) batch.put_edge(child, repository, digest, {"application/octet-stream", size, false});
-    batch.put_tag(repository, "v" + std::to_string(i % kTags), {digest, kMediaType, now_, now_, now_}, std::nullopt);
+    for (const auto& [child, size] : children)
+      batch.put_edge(child, repository, digest, {"application/octet-stream", size, false});
+    batch.put_tag(repository, "v" + std::to_string(i % kTags), {digest, kMediaType, now_, now_, now_},
+                  std::nullopt);
   }
 
   static std::string descriptor(const std::string& kind, const Digest& digest, size_t size) {
-    return "{\"mediaType\":\"application/vnd.oci.image." + kind + "\",\"digest\":\"" + digest.text() + "\",\"size\":" + std::to_string(size) + "}";
+    return "{\"mediaType\":\"application/vnd.oci.image." + kind + "\",\"digest\":\"" + digest.text() +
+           "\",\"size\":" + std::to_string(size) + "}";
   }
 
   // The layer that all have, in one more repository.

@@ -1,4 +1,5 @@
-// Many HTTP/1.1 clients in one thread, as cheap as the kernel allows: bodies are thrown away unread (MSG_TRUNC) unless they are hashed.
+// Many HTTP/1.1 clients in one thread, as cheap as the kernel allows: bodies are thrown away unread
+// (MSG_TRUNC) unless they are hashed.
 //
 //   swarm --to HOST:PORT --path PATH [--path PATH ...] [options]
 //
@@ -7,11 +8,12 @@
 //   --hash-every N         every Nth client hashes what it gets and reports sha256 (default 0: none)
 //   --slow N --slow-rate B the first N clients read B bytes/s
 //   --leave N --leave-at F the N clients after those go away at fraction F of the body of their last path
-//   --seconds S            instead: every client asks for the paths over and over on its connection for S seconds; prints requests/s
+//   --seconds S            instead: every client asks for the paths over and over on its connection for S
+//   seconds; prints requests/s
 //   --timeout S            gives up after S seconds (default 300)
 //
-// Without --seconds each client asks for the paths one after the other on one connection and ends. Times are seconds since all clients were started. Replies
-// need a Content-Length. Prints one JSON object.
+// Without --seconds each client asks for the paths one after the other on one connection and ends. Times are
+// seconds since all clients were started. Replies need a Content-Length. Prints one JSON object.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -136,7 +138,8 @@ class Swarm {
 
 Swarm::Swarm(Options options) : options_(std::move(options)), clients_(options_.clients) {
   for (const std::string& path : options_.paths)
-    requests_.push_back("GET " + path + " HTTP/1.1\r\nHost: " + options_.host + "\r\n" + options_.headers + "\r\n");
+    requests_.push_back("GET " + path + " HTTP/1.1\r\nHost: " + options_.host + "\r\n" + options_.headers +
+                        "\r\n");
 }
 
 void Swarm::start(Client& client) {
@@ -148,7 +151,8 @@ void Swarm::start(Client& client) {
     setsockopt(client.socket, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   }
   ++running_;
-  if (connect(client.socket, reinterpret_cast<sockaddr*>(&options_.to), sizeof options_.to) != 0 && errno != EINPROGRESS) {
+  if (connect(client.socket, reinterpret_cast<sockaddr*>(&options_.to), sizeof options_.to) != 0 &&
+      errno != EINPROGRESS) {
     finish(client, Client::End::refused);
     return;
   }
@@ -161,7 +165,9 @@ void Swarm::start(Client& client) {
 void Swarm::ask(Client& client) {
   const std::string& request = requests_[client.path];
   client.asked_s = now_s();
-  if (send(client.socket, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) finish(client, Client::End::cut);
+  if (send(client.socket, request.data(), request.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(request.size()))
+    finish(client, Client::End::cut);
 }
 
 void Swarm::readable(Client& client) {
@@ -179,10 +185,12 @@ void Swarm::readable(Client& client) {
 
 bool Swarm::read_head(Client& client) {
   // The head and, for small replies, the body behind it.
-  ssize_t count = recv(client.socket, buffer_.data(), client.hash || options_.seconds > 0 ? kReadBytesMax : 4096, 0);
+  ssize_t count =
+      recv(client.socket, buffer_.data(), client.hash || options_.seconds > 0 ? kReadBytesMax : 4096, 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (count <= 0) {
-    finish(client, count < 0 && client.statuses.empty() && errno == ECONNREFUSED ? Client::End::refused : Client::End::cut);
+    finish(client, count < 0 && client.statuses.empty() && errno == ECONNREFUSED ? Client::End::refused
+                                                                                 : Client::End::cut);
     return false;
   }
   size_t before = client.head.size();
@@ -234,9 +242,13 @@ void Swarm::took(Client& client, const char* bytes, size_t count) {
   if (client.hash) EVP_DigestUpdate(client.hash.get(), bytes, count);
   client.bytes += count;
   client.body_left -= std::min<uint64_t>(count, client.body_left);
-  if (client.slow) client.may_read_at_s = std::max(client.may_read_at_s, now_s() - 0.1) + static_cast<double>(count) / options_.slow_rate;
+  if (client.slow)
+    client.may_read_at_s =
+        std::max(client.may_read_at_s, now_s() - 0.1) + static_cast<double>(count) / options_.slow_rate;
   bool last = client.path + 1 == requests_.size();
-  if (client.leaves && last && static_cast<double>(client.body_length - client.body_left) >= options_.leave_at * static_cast<double>(client.body_length)) {
+  if (client.leaves && last &&
+      static_cast<double>(client.body_length - client.body_left) >=
+          options_.leave_at * static_cast<double>(client.body_length)) {
     finish(client, Client::End::left);
   } else if (client.body_left == 0) {
     reply_complete(client);
@@ -301,7 +313,8 @@ Json Swarm::run() {
   for (Client& client : clients_) start(client);
   std::array<epoll_event, 256> events{};
   while (running_ > 0 && now_s() < options_.timeout_s) {
-    int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), options_.slow > 0 ? 5 : 1000);
+    int count =
+        epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), options_.slow > 0 ? 5 : 1000);
     for (int i = 0; i < count; ++i) {
       Client& client = *static_cast<Client*>(events[static_cast<size_t>(i)].data.ptr);
       if (client.end != Client::End::running) continue;
@@ -324,7 +337,10 @@ Json Swarm::rates() const {
   std::vector<float> sorted = latencies_s_;
   std::sort(sorted.begin(), sorted.end());
   auto at = [&](double fraction) {
-    return sorted.empty() ? 0.0 : static_cast<double>(sorted[static_cast<size_t>(fraction * static_cast<double>(sorted.size() - 1))]);
+    return sorted.empty()
+               ? 0.0
+               : static_cast<double>(
+                     sorted[static_cast<size_t>(fraction * static_cast<double>(sorted.size() - 1))]);
   };
   uint64_t bad = 0;
   uint64_t cut = 0;
@@ -341,9 +357,9 @@ Json Swarm::rates() const {
 Json Swarm::report() const {
   rusage use{};
   getrusage(RUSAGE_SELF, &use);
-  Json report = {
-      {"seconds", now_s()},
-      {"cpu_s", static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6}};
+  Json report = {{"seconds", now_s()},
+                 {"cpu_s", static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+                               static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6}};
   if (options_.seconds > 0) {
     report.update(rates());
     return report;

@@ -1,4 +1,5 @@
-// Whether an answer continues a transfer where it broke off: pure checks of its head, shared by a Fill and a Passage.
+// Whether an answer continues a transfer where it broke off: pure checks of its head, shared by a Fill and a
+// Passage.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,13 @@ struct Continuation {
   std::optional<uint64_t> size;  // of the whole, if anybody says
 };
 
-// `have` bytes are there; when more than 0 they were left out of the request with `Range: bytes=<have>-`. `size` is what is known of the whole.
-// 200 sends all again, 206 must begin at `have`. `corrupt` for anything else: a 206 that nobody asked for, another start, another size.
+// `have` bytes are there; when more than 0 they were left out of the request with `Range: bytes=<have>-`.
+// `size` is what is known of the whole. 200 sends all again, 206 must begin at `have`. `corrupt` for anything
+// else: a 206 that nobody asked for, another start, another size.
 Result<Continuation> check_continuation(const Head& head, uint64_t have, std::optional<uint64_t> size);
 
-// "bytes 5-9/10"; `total` is nothing for "*". Nothing if malformed. An unsatisfied range, "bytes */10", has no first and last.
+// "bytes 5-9/10"; `total` is nothing for "*". Nothing if malformed. An unsatisfied range, "bytes */10", has
+// no first and last.
 struct ContentRange {
   std::optional<uint64_t> first, last, total;
 };
