@@ -35,7 +35,7 @@ constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
 constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
 // Of the collector at a time; then it rests as long as that took, so that requests hardly feel it.
-constexpr size_t kLooksMax = 32;
+constexpr size_t kReviewsMax = 32;
 
 // A blob may be in several registries, so one lease holds for all of them.
 std::optional<int64_t> longest_lease_ms(const Config& config) {
@@ -175,7 +175,7 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       clock(the_clock),
       log(the_log),
       store(std::move(opened)),
-      scrub(*store, disk, clock, log, routes::needed_children),
+      scrub(store->parts(), store->blobs(), routes::needed_children),
       workers(loop, config.workers),
       buffers(loop, config.buffer_bytes_max),
       upstream(loop, config.upstream),
@@ -248,8 +248,8 @@ void Appliance::Parts::add_metric_sources() {
     routes::report(sink, store->budget());
     routes::report(sink, buffers);
     routes::report_loop(sink, loop.take_lag_seconds(), workers.queued(), workers.running());
-    routes::report_evicted(sink, store->evicted_total());
-    routes::report(sink, store->collected());
+    routes::report_evicted(sink, store->blobs().evicted_total());
+    routes::report(sink, store->collector().collected());
     routes::report(sink, route_names(config), store->broken());
     routes::report(sink, scrub.stats());
     routes::report_process(sink);
@@ -286,12 +286,7 @@ proxy::Task<> Appliance::Parts::drain() {
 proxy::Task<> Appliance::Parts::upkeep() {
   for (;;) {
     co_await loop.sleep(kUpkeepInterval);
-    auto job = [&kept = *store] {
-      kept.measure();
-      auto looked = kept.look_at_broken();
-      auto flushed = kept.flush_uses();
-      return looked ? flushed : looked;
-    };
+    auto job = [&kept = *store] { return kept.tick(); };
     auto flushed = co_await workers.run(std::move(job));
     if (!flushed) log.warning("upkeep failed", {{"reason", flushed.error().message}});
     for (auto& [route, registry] : registries) {
@@ -311,14 +306,14 @@ proxy::Task<> Appliance::Parts::collect() {
     if (is_due) retention_due = loop.now() + kRetentionInterval;
     auto job = [&kept = *store, is_due]() -> Result<size_t> {
       if (is_due) {
-        if (auto removed = kept.apply_retention(); !removed) return removed;
+        if (auto removed = kept.collector().apply_retention(); !removed) return removed;
       }
-      return kept.collect(kLooksMax);
+      return kept.collector().collect(kReviewsMax);
     };
     const auto begun_at = loop.now();
-    auto looked = co_await background.run(std::move(job));
-    if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
-    const bool is_more = looked && *looked == kLooksMax;
+    auto reviewed = co_await background.run(std::move(job));
+    if (!reviewed) log.warning("not collected", {{"reason", reviewed.error().message}});
+    const bool is_more = reviewed && *reviewed == kReviewsMax;
     const auto worked = std::chrono::duration_cast<proxy::Millis>(loop.now() - begun_at);
     const auto rest = is_more ? std::clamp(worked, proxy::Millis(1), kCollectInterval) : kCollectInterval;
     co_await loop.sleep(rest);

@@ -72,7 +72,7 @@ int back_up(const Config& config, const Options& options) {
   // He may write where the owner may not.
   return tell(config, ask_server(config.data, "POST", "/backup", to.string()), As::self,
               [&](store::Store& store) -> Result<std::string> {
-                const auto done = store.back_up(to, std::stop_token());
+                const auto done = store.backup().back_up(to, std::stop_token());
                 if (!done) return failure(done.error());
                 return routes::words_of(*done);
               });

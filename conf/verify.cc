@@ -8,9 +8,10 @@
 
 #include "routes/oci/manifest.h"
 #include "store/catalog/catalog.h"
-#include "store/files/blobs.h"
+#include "store/catalog/catalog_state.h"
+#include "store/files/files.h"
 #include "store/files/folder_lock.h"
-#include "store/upkeep/broken.h"
+#include "store/references/broken.h"
 #include "store/upkeep/inspection.h"
 
 namespace breakwater::conf {
@@ -52,7 +53,7 @@ class Report final : public store::Findings {
     bytes_ += blob.record.size;
   }
   void missing(const Digest& blob) override { print(blob, "a registry needs it, and it is not stored"); }
-  void unnamed(const store::TagOf& tag) override {
+  void dangling(const store::TagOf& tag) override {
     line() << tag.repository.route << "/" << tag.repository.repository << ":" << tag.tag
            << ": it names the manifest " << tag.record.digest.text() << ", which is not there\n";
   }
@@ -108,13 +109,13 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
   if (!lock) return failure(lock.error());
   const auto catalog = store::Catalog::open_to_read(config.data / "catalog", kCatalogCacheBytes);
   if (!catalog) return failure(catalog.error());
-  const store::Blobs blobs(disk, config.data);
-  const auto before = (*catalog)->mirrors();
+  const store::Files files(disk, config.data);
+  const auto before = (*catalog)->state().mirrors();
   if (!before) return failure(before.error());
   const auto mirrors = mirrors_of(config, *before);
   Report report(mirrors, **catalog, out);
   const auto mirrored = [&mirrors](const std::string& route) { return mirrors.contains(route); };
-  store::Inspection walk({**catalog, blobs, disk, mirrored, routes::needed_children}, report, "");
+  store::Inspection walk({**catalog, files, disk, mirrored, routes::needed_children}, report, "");
   while (!walk.ended()) {
     if (auto worth = walk.step(); !worth) return failure(worth.error());
   }

@@ -180,12 +180,12 @@ Task<Result<>> Fills::carry_out(Shared fill, Origin& origin) {
 Task<bool> Fills::find_stored(Shared fill) {
   auto job = [&store = store_, digest = fill->request_.digest,
               repository = fill->request_.repository]() -> Result<store::Blob> {
-    auto permitted = store.may_serve(repository, digest, store::Reach::disk);
+    auto permitted = store::may_serve(store.catalog(), repository, digest, store::Reach::disk);
     if (!permitted) return failure(permitted.error());
     // What another repository brought is this one's only by upstream's word, which this fill is about to ask
     // for.
     if (!*permitted) return failure(Error::Kind::not_found, "not this repository's yet");
-    return store.open_blob(digest);
+    return store.blobs().open(digest);
   };
   auto blob = co_await workers_.run(std::move(job));
   if (!blob) co_return false;
@@ -201,11 +201,11 @@ Task<bool> Fills::find_stored(Shared fill) {
 // already.
 Task<Result<>> Fills::open(Shared fill) {
   auto job = [&store = store_, route = fill->request_.repository.route, digest = fill->request_.digest] {
-    return store.receive(route, store::Store::fill_id(digest), digest.algorithm());
+    return store.partials().receive(route, store::Partials::fill_id(digest), digest.algorithm());
   };
   auto partial = co_await workers_.run(fill->strand_, std::move(job));
   if (!partial) co_return failure(partial.error());
-  fill->partial_ = std::make_shared<store::Store::ReceivedPartial>(std::move(*partial));
+  fill->partial_ = std::make_shared<store::ReceivedPartial>(std::move(*partial));
   fill->file_ = fill->partial_->writer->file();
   fill->written_ = fill->partial_->writer->written();
   fill->granted_ = fill->written_;
@@ -230,7 +230,7 @@ Task<Result<>> Fills::catch_up(Shared fill) {
 
 Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
   auto job = [&store = store_, partial = fill->partial_, route = fill->request_.repository.route, bytes] {
-    return store.grow(partial->reservation, route, bytes);
+    return store.capacity().grow(partial->reservation, bytes);
   };
   auto grown = co_await workers_.run(fill->strand_, std::move(job));
   if (grown) fill->granted_ = std::max(fill->granted_, bytes);
@@ -338,7 +338,7 @@ Task<Result<>> Fills::verify(Shared fill) {
 // The readers have all they need; what remains is that the next ones find it in the store.
 Task<> Fills::keep(Shared fill) {
   auto job = [&store = store_, partial = fill->partial_, repository = fill->request_.repository] {
-    return store.commit_blob(*partial->writer, std::move(partial->reservation), repository,
+    return store.commit_blob(*partial, repository,
                              store::Durability::buffered);
   };
   auto stored = co_await workers_.run(fill->strand_, std::move(job));
@@ -348,20 +348,20 @@ Task<> Fills::keep(Shared fill) {
   }
   log_.warning("fill not stored",
                {{"digest", fill->request_.digest.text()}, {"reason", stored.error().message}});
-  co_await end_partial(fill, store::Store::PartialEnd::discard);
+  co_await end_partial(fill, store::Partials::End::deleted);
 }
 
-Task<> Fills::end_partial(Shared fill, store::Store::PartialEnd end) {
+Task<> Fills::end_partial(Shared fill, store::Partials::End end) {
   if (!fill->partial_) co_return;
   auto job = [&store = store_, partial = fill->partial_, end] {
-    store.end_partial(std::move(*partial), end);
+    store.partials().end(std::move(*partial), end);
     return true;
   };
   co_await workers_.run(fill->strand_, std::move(job));
 }
 
 // Tells the readers; what is to be done with the partial file is the result.
-store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
+store::Partials::End Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
                        error.kind == Kind::internal || fill.written_ == 0;
@@ -374,7 +374,7 @@ store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
   fill.error_ = std::move(error);
   forget(fill);
   fill.progress_.ring();
-  return useless ? store::Store::PartialEnd::discard : store::Store::PartialEnd::keep;
+  return useless ? store::Partials::End::deleted : store::Partials::End::kept;
 }
 
 void Fills::forget(const Fill& fill) {

@@ -106,7 +106,7 @@ class Fill {
  private:
   friend class Fills;
   friend class FillSink;
-  using Partial = std::shared_ptr<store::Store::ReceivedPartial>;
+  using Partial = std::shared_ptr<store::ReceivedPartial>;
 
   FillRequest request_;
   std::optional<uint64_t> size_;
@@ -171,8 +171,8 @@ class Fills {
   Task<> pump(Shared fill);
   bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence,
                      int64_t& delay_ms);
-  Task<> end_partial(Shared fill, store::Store::PartialEnd end);
-  store::Store::PartialEnd fail(Fill& fill, Error error);
+  Task<> end_partial(Shared fill, store::Partials::End end);
+  store::Partials::End fail(Fill& fill, Error error);
   void publish(Fill& fill);
   void forget(const Fill& fill);
 

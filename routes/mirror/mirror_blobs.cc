@@ -187,7 +187,7 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   }
   if (blob) {
     context.cache = CacheResult::hit;
-    parts_.store.note_use(digest);
+    parts_.store.blobs().note_use(digest);
     StoredBlob source(*blob);
     co_return co_await send_blob(exchange, context, digest, blob->size, source);
   }
@@ -202,7 +202,7 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
     auto parent = store.catalog().parent_in(digest, key, reach);
     if (!parent) return failure(parent.error());
     if (*parent) return Known(true, (*parent)->edge.size);
-    auto permitted = store.may_serve(key, digest, reach);
+    auto permitted = store::may_serve(store.catalog(), key, digest, reach);
     if (!permitted) return failure(permitted.error());
     return Known(*permitted, std::nullopt);
   };
@@ -227,9 +227,9 @@ Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
 }
 
 Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
-  auto warm = parts_.store.open_blob_if_warm(digest);
+  auto warm = parts_.store.blobs().open_if_warm(digest);
   if (warm || warm.error().kind != Error::Kind::would_block) co_return warm;
-  auto job = [&store = parts_.store, digest] { return store.open_blob(digest); };
+  auto job = [&store = parts_.store, digest] { return store.blobs().open(digest); };
   co_return co_await parts_.workers.run(std::move(job));
 }
 
@@ -262,11 +262,7 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_upstream(RepositoryKey ke
     if (is_missing) missing_.put(question_key(key, digest), size.error(), parts_.clock.now(), kMissingBlob);
     co_return failure(size.error());
   }
-  auto job = [&catalog = parts_.store.catalog(), key, digest, now = parts_.clock.now()] {
-    store::Catalog::Batch batch;
-    batch.put_link(digest, key, store::LinkRecord(now));
-    return catalog.write(std::move(batch), store::Durability::buffered);
-  };
+  auto job = [&store = parts_.store, key, digest] { return store.references().link(key, digest); };
   auto linked = co_await parts_.workers.run(std::move(job));
   if (!linked) co_return failure(linked.error());
   co_return size;

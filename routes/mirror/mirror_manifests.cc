@@ -151,14 +151,14 @@ Task<Result<std::optional<TagRecord>>> MirrorManifests::tag_record(RepositoryKey
 }
 
 Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest digest) {
-  parts_.store.note_use(digest);
+  parts_.store.blobs().note_use(digest);
   if (auto entry = parts_.manifests.find(key, digest)) co_return served(digest, *entry, CacheResult::hit);
   auto job = [&store = parts_.store, key, digest]() -> Result<ManifestCache::Entry> {
     auto record = store.catalog().manifest(key, digest, store::Reach::disk);
     if (!record) return failure(record.error());
     if (!*record)
       return failure(Error::Kind::not_found, "no manifest " + digest.text() + " in " + key.repository);
-    auto bytes = store.manifest_bytes(key, digest);
+    auto bytes = store.manifests().bytes(key, digest);
     if (!bytes) return failure(bytes.error());
     return ManifestCache::Entry((*record)->media_type,
                                 std::make_shared<const std::string>(std::move(*bytes)));
@@ -211,7 +211,7 @@ Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repo
 Task<Result<>> MirrorManifests::mark_checked(RepositoryKey key, std::string tag, TagRecord record) {
   record.checked_at = parts_.clock.now();
   auto job = [&store = parts_.store, key, tag, record]() -> Result<> {
-    auto put = store.put_tag(key, tag, record, store::Durability::buffered);
+    auto put = store.references().put_tag(key, tag, record, store::Durability::buffered);
     // Evicted meanwhile, and its tag with it: there is nothing to mark.
     if (!put && put.error().kind == Error::Kind::not_found) return {};
     return put;
@@ -265,7 +265,7 @@ Task<Result<ServedManifest>> MirrorManifests::keep(RepositoryKey key, std::strin
   ManifestCache::Entry entry(manifest->content.record.media_type,
                              std::make_shared<const std::string>(std::move(reply.body)));
   auto job = [&store = parts_.store, key, digest, bytes = entry.bytes, content = manifest->content, tag] {
-    return store.put_manifest(key, digest, *bytes, content, tag, store::Durability::buffered);
+    return store.manifests().put(key, digest, *bytes, content, tag, store::Durability::buffered);
   };
   auto stored = co_await parts_.workers.run(std::move(job));
   // Also when it is not stored: the GET by digest that follows finds it here.

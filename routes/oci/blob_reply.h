@@ -9,7 +9,7 @@
 #include "routes/oci/range.h"
 #include "routes/oci/request_context.h"
 #include "store/base/result.h"
-#include "store/files/blobs.h"
+#include "store/files/files.h"
 
 namespace breakwater::routes {
 

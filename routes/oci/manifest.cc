@@ -204,7 +204,7 @@ class Children {
   void add_needed(Descriptor descriptor) {
     if (!needed_.insert(descriptor.digest).second) return;
     if (welcome_.erase(descriptor.digest) > 0) {
-      std::erase_if(content_.welcome, [&](const store::ManifestContent::Child& child) {
+      std::erase_if(content_.foreign, [&](const store::ManifestContent::Child& child) {
         return child.digest == descriptor.digest;
       });
     }
@@ -212,7 +212,7 @@ class Children {
   }
   void add_welcome(Descriptor descriptor) {
     if (needed_.contains(descriptor.digest) || !welcome_.insert(descriptor.digest).second) return;
-    content_.welcome.push_back({descriptor.digest, std::move(descriptor.edge)});
+    content_.foreign.push_back({descriptor.digest, std::move(descriptor.edge)});
   }
 
   store::ManifestContent& content_;

@@ -7,6 +7,7 @@
 #include "routes/oci/oci_error.h"
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
+#include "routes/ops/explanations.h"
 
 namespace breakwater::routes {
 namespace {
@@ -24,10 +25,11 @@ void reply_words(proxy::Exchange& exchange, const Result<std::string>& words) {
   reply_text(exchange, oci_status_of(words.error(), OciSubject::manifest).status, words.error().message);
 }
 
-Result<std::string> lines_of(const Result<std::vector<std::string>>& lines) {
-  if (!lines) return failure(lines.error());
+template <class Explained>
+Result<std::string> text_of(const Result<Explained>& explained) {
+  if (!explained) return failure(explained.error());
   std::string text;
-  for (const std::string& line : *lines) text += (text.empty() ? "" : "\n") + line;
+  for (const std::string& line : lines_of(*explained)) text += (text.empty() ? "" : "\n") + line;
   return text;
 }
 
@@ -50,7 +52,7 @@ struct Stop {
 
 }  // namespace
 
-std::string words_of(const store::Store::BackedUp& done) {
+std::string words_of(const store::BackedUp& done) {
   return "backed up " + std::to_string(done.blobs) + " blobs of " + std::to_string(done.bytes) +
          " bytes, and the catalog";
 }
@@ -61,20 +63,20 @@ proxy::Route Control::route() {
 
 Result<std::string> words_of_why(store::Store& store, const std::string& of) {
   const auto digest = store::Digest::parse(of);
-  if (digest) return lines_of(store.why(*digest));
+  if (digest) return text_of(store::why(store.parts(), *digest));
   const size_t colon = of.rfind(':');
   const std::string name = of.substr(0, colon);
   if (colon == std::string::npos || !is_oci_name(name) || !is_oci_tag(of.substr(colon + 1))) {
     return failure(Error::Kind::invalid, "expected a digest or <repository>:<tag>, not \"" + of + "\"");
   }
-  const auto lines = store.why(name, of.substr(colon + 1));
+  const auto tags = store::why(store.parts(), name, of.substr(colon + 1));
   // A repository may be called so; but then it is there.
   const bool is_digest = name == "sha256" || name == "sha512";
-  if (!lines && is_digest && lines.error().kind == Error::Kind::not_found) return failure(digest.error());
-  return lines_of(lines);
+  if (!tags && is_digest && tags.error().kind == Error::Kind::not_found) return failure(digest.error());
+  return text_of(tags);
 }
 
-Result<std::string> words_of_plan(store::Store& store) { return lines_of(store.plan()); }
+Result<std::string> words_of_plan(store::Store& store) { return text_of(store::plan(store.parts())); }
 
 proxy::Task<> Control::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
@@ -93,7 +95,9 @@ proxy::Task<> Control::serve(proxy::Exchange& exchange) {
 proxy::Task<> Control::back_up(proxy::Exchange& exchange, std::string path) {
   if (!path.starts_with('/')) co_return reply_text(exchange, 400, "the path must begin with a slash");
   Stop stop;
-  auto job = [&store = store_, path, token = stop.source.get_token()] { return store.back_up(path, token); };
+  auto job = [&store = store_, path, token = stop.source.get_token()] {
+    return store.backup().back_up(path, token);
+  };
   exchange.at("backing up");
   auto done = co_await workers_.run(std::move(job));
   if (done) co_return reply_text(exchange, 200, words_of(*done));

@@ -1,13 +1,12 @@
 // What the verbs of the command line ask of the process that serves the data folder, over the socket in that
 // folder (kControlSocket):
 //
-//   POST /backup    the body is the path of the folder that is to become the backup; answered when it is
-//   whole, in a line for the operator POST /why       the body is a digest or <repository>:<tag>; answered
-//   with what keeps it, a line each GET /plan       what collection and retention would remove, and why, a
-//   line each
+//   POST /backup   the body is the path of the folder that is to become the backup; answered, in a line, when
+//   it is whole POST /why      the body is a digest or <repository>:<tag>; answered with what keeps it, a
+//   line each GET /plan      what collection and retention would take away, and why, a line each
 //
-// Who may connect may do all of it. Belongs to the loop's thread. Must outlive the server that it is given
-// to.
+// Whoever may connect may do all of it. Belongs to the loop's thread. Must outlive the server that it is
+// given to.
 #pragma once
 
 #include <string>
@@ -22,9 +21,10 @@ namespace breakwater::routes {
 inline constexpr char kControlSocket[] = "control";  // in the data folder
 
 // What `backup` tells the operator in the end.
-std::string words_of(const store::Store::BackedUp& done);
+std::string words_of(const store::BackedUp& done);
 
-// What `why` and `gc --dry-run` tell him. `of` is a digest or <repository>:<tag>; `invalid` if it is neither.
+// What `why` and `gc --dry-run` tell the operator. `of` is a digest or <repository>:<tag>; `invalid` if it is
+// neither.
 [[nodiscard]] Result<std::string> words_of_why(store::Store& store, const std::string& of);
 [[nodiscard]] Result<std::string> words_of_plan(store::Store& store);
 

@@ -131,7 +131,7 @@ void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, u
   sink.gauge("breakwater_workers_busy", "Workers that have a job.", {}, number(workers_busy));
 }
 
-void report(MetricsSink& sink, const store::Store::Collected& collected) {
+void report(MetricsSink& sink, const store::Collector::Collected& collected) {
   sink.counter("breakwater_collected_manifests_total",
                "Manifests removed because nothing referred to them any more.", {},
                number(collected.manifests));

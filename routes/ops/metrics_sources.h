@@ -13,8 +13,8 @@
 #include "routes/ops/metrics.h"
 #include "routes/registry/registry_pushes.h"
 #include "store/capacity/budget.h"
+#include "store/references/broken.h"
 #include "store/store.h"
-#include "store/upkeep/broken.h"
 #include "store/upkeep/scrub.h"
 
 namespace breakwater::routes {
@@ -26,7 +26,7 @@ void report(MetricsSink& sink, const std::string& route, const PushStats& stats)
 void report(MetricsSink& sink, const store::Budget& budget);
 void report(MetricsSink& sink, const proxy::Buffers& buffers);
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy);
-void report(MetricsSink& sink, const store::Store::Collected& collected);
+void report(MetricsSink& sink, const store::Collector::Collected& collected);
 void report_evicted(MetricsSink& sink, uint64_t blobs_total);
 // What is broken now, of each of `routes`.
 void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken);

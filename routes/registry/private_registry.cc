@@ -92,8 +92,8 @@ Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, 
   const store::RepositoryKey key(settings_.route, path.name);
   auto job = [&store = parts_.store, key, kind = path.kind, digest = path.digest,
               tag = path.tag]() -> Result<> {
-    if (kind == Kind::blob) return store.remove_blob(key, *digest);
-    return digest ? store.remove_manifest(key, *digest) : store.remove_tag(key, tag);
+    if (kind == Kind::blob) return store.references().delete_link(key, *digest);
+    return digest ? store.references().delete_manifest(key, *digest) : store.references().delete_tag(key, tag);
   };
   auto removed = co_await parts_.workers.run(std::move(job));
   if (!removed) co_return removed;

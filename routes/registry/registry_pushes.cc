@@ -180,7 +180,7 @@ Task<Result<bool>> RegistryPushes::mount(const OciPath& path) {
   const auto& from = path.query.from;
   if (!from.empty() && !is_oci_name(from)) co_return false;
   auto job = [&store = parts_.store, to = key_of(path), from, digest = *path.query.mount] {
-    return store.mount_blob(to, from, digest);
+    return store.blobs().mount(to, from, digest);
   };
   co_return co_await parts_.workers.run(std::move(job));
 }
@@ -263,7 +263,7 @@ Task<Result<>> RegistryPushes::answer_again(Exchange& exchange, const OciPath& p
                                             RequestContext& context) {
   if (!uploads_.has_become(path.name, path.upload_id, *path.query.digest)) co_return failure(error);
   auto job = [&store = parts_.store, key = key_of(path), digest = *path.query.digest] {
-    return store.mount_blob(key, key.repository, digest);
+    return store.blobs().mount(key, key.repository, digest);
   };
   auto held = co_await parts_.workers.run(std::move(job));
   if (!held) co_return failure(held.error());
@@ -342,7 +342,7 @@ Task<Result<>> RegistryPushes::store_manifest(Exchange& exchange, const OciPath&
   // tag= belongs to a push by digest (distribution specification, "Pushing Manifests").
   const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
   auto job = [&store = parts_.store, key = key_of(path), pushed, tags] {
-    return store.push_manifest(key, pushed.digest, *pushed.bytes, pushed.content, tags);
+    return store.manifests().push(key, pushed.digest, *pushed.bytes, pushed.content, tags);
   };
   auto missing = co_await parts_.workers.run(job);
   const auto deadline = parts_.loop.now() + kRoomWaitMax;

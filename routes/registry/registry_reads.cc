@@ -98,12 +98,12 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
   co_return Result<>();
 }
 
-Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, const OciPath& path) {
+Task<Result<store::References::LeasedManifest>> RegistryReads::hold(const Exchange& exchange, const OciPath& path) {
   const bool is_glance = exchange.request().method == "HEAD" && !path.digest;
-  const auto lease = is_glance ? store::Leases::Kind::glance : store::Leases::Kind::told;
+  const auto lease = is_glance ? store::Leases::Kind::probe : store::Leases::Kind::read;
   auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag,
               lease](store::Reach reach) {
-    return digest ? store.hold_manifest(key, *digest, reach, lease) : store.hold_tag(key, tag, reach, lease);
+    return digest ? store.references().lease_manifest(key, *digest, reach, lease) : store.references().lease_tag(key, tag, reach, lease);
   };
   auto held = ask(store::Reach::memory);
   if (held || !would_block(held.error())) co_return held;
@@ -113,9 +113,9 @@ Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, 
 
 // Only of what is held: the memory may know manifests that were removed since.
 Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(RepositoryKey key,
-                                                                         Store::HeldManifest held) {
+                                                                         store::References::LeasedManifest held) {
   if (auto entry = parts_.manifests.find(key, held.digest)) co_return entry->bytes;
-  auto job = [&store = parts_.store, key, digest = held.digest] { return store.manifest_bytes(key, digest); };
+  auto job = [&store = parts_.store, key, digest = held.digest] { return store.manifests().bytes(key, digest); };
   auto read = co_await parts_.workers.run(std::move(job));
   if (!read) co_return failure(read.error());
   auto bytes = std::make_shared<const std::string>(std::move(*read));
@@ -130,12 +130,12 @@ Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, Requ
   const auto digest = *path.digest;
   // A pull has the file open; a push that looks relies on what it is told until its manifest comes.
   const auto lease =
-      exchange.request().method == "HEAD" ? store::Leases::Kind::told : store::Leases::Kind::glance;
-  auto blob = parts_.store.hold_blob(key, digest, store::Reach::memory, lease);
+      exchange.request().method == "HEAD" ? store::Leases::Kind::read : store::Leases::Kind::probe;
+  auto blob = parts_.store.blobs().lease(key, digest, store::Reach::memory, lease);
   if (!blob && would_block(blob.error())) {
     exchange.at("blob");
     auto job = [&store = parts_.store, key, digest, lease] {
-      return store.hold_blob(key, digest, store::Reach::disk, lease);
+      return store.blobs().lease(key, digest, store::Reach::disk, lease);
     };
     blob = co_await parts_.workers.run(std::move(job));
   }

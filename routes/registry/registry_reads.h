@@ -28,9 +28,9 @@ class RegistryReads {
 
  private:
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
-  proxy::Task<Result<store::Store::HeldManifest>> hold(const proxy::Exchange& exchange, const OciPath& path);
+  proxy::Task<Result<store::References::LeasedManifest>> hold(const proxy::Exchange& exchange, const OciPath& path);
   proxy::Task<Result<std::shared_ptr<const std::string>>> bytes_of(store::RepositoryKey key,
-                                                                   store::Store::HeldManifest held);
+                                                                   store::References::LeasedManifest held);
 
   RegistryParts parts_;
   std::string route_;

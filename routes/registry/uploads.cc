@@ -27,7 +27,7 @@ std::string record_id(const std::string& id) { return std::string(kRecordPrefix)
 
 // The partial file of a session. Only the session's jobs touch it, one after the other on its strand.
 struct UploadFile {
-  std::optional<Store::ReceivedPartial> partial;  // empty: closed, or ended
+  std::optional<store::ReceivedPartial> partial;  // empty: closed, or ended
   store::Algorithm algorithm = store::Algorithm::sha256;
   bool has_record = true;
 };
@@ -35,10 +35,8 @@ struct UploadFile {
 Result<> touch(Store& store, const UploadFile& file, const RepositoryKey& key, const std::string& id,
                store::Time now) {
   if (!file.has_record) return {};
-  store::Catalog::Batch batch;
-  batch.put_upload(record_id(id), store::UploadRecord(key.route, key.repository, file.algorithm,
-                                                      file.partial->writer->written(), now));
-  return store.catalog().write(std::move(batch), store::Durability::buffered);
+  return store.partials().put_upload(record_id(id),
+                                     store::UploadRecord(key.route, key.repository, file.algorithm, now));
 }
 
 Result<store::Algorithm> recorded_algorithm(Store& store, const RepositoryKey& key, const std::string& id) {
@@ -57,7 +55,7 @@ Result<> open_file(Store& store, UploadFile& file, const RepositoryKey& key, con
     if (!algorithm) return failure(algorithm.error());
     file.algorithm = *algorithm;
   }
-  auto partial = store.receive(key.route, record_id(id), file.algorithm);
+  auto partial = store.partials().receive(key.route, record_id(id), file.algorithm);
   if (!partial) return failure(partial.error());
   file.partial.emplace(std::move(*partial));
   return {};
@@ -71,10 +69,10 @@ Result<store::Blob> commit_file(Store& store, UploadFile& file, const Repository
   const auto verified = partial.writer->verify(digest);
   Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
   if (verified) {
-    blob = store.commit_blob(*partial.writer, std::move(partial.reservation), key, store::Durability::synced);
+    blob = store.commit_blob(partial, key, store::Durability::synced);
   } else {
     if (verified.error().kind == Error::Kind::corrupt)
-      store.end_partial(std::move(partial), Store::PartialEnd::discard);
+      store.partials().end(std::move(partial), store::Partials::End::deleted);
     blob = failure(verified.error());
   }
   file.partial.reset();
@@ -82,8 +80,8 @@ Result<store::Blob> commit_file(Store& store, UploadFile& file, const Repository
 }
 
 Result<> discard_file(Store& store, UploadFile& file, const std::string& id) {
-  if (!file.partial) return store.drop_partial(record_id(id));
-  store.end_partial(std::move(*file.partial), Store::PartialEnd::discard);
+  if (!file.partial) return store.partials().delete_partial(record_id(id));
+  store.partials().end(std::move(*file.partial), store::Partials::End::deleted);
   file.partial.reset();
   return {};
 }
@@ -102,7 +100,7 @@ Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& stor
     auto record = store.catalog().upload(id, store::Reach::disk);
     if (!record && record.error().kind == Error::Kind::corrupt) {
       log.error("upload_lost", {{"upload", id}, {"error", record.error().message}});
-      if (auto dropped = store.drop_partial(id); !dropped) return failure(dropped.error());
+      if (auto dropped = store.partials().delete_partial(id); !dropped) return failure(dropped.error());
       continue;
     }
     if (!record) return failure(record.error());
@@ -163,12 +161,8 @@ std::string Uploads::new_id() {
 
 Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorithm algorithm) {
   const auto id = new_id();
-  const store::UploadRecord record(route_, std::move(repository), algorithm, 0, parts_.clock.now());
-  auto job = [&catalog = parts_.store.catalog(), id, record] {
-    store::Catalog::Batch batch;
-    batch.put_upload(record_id(id), record);
-    return catalog.write(std::move(batch), store::Durability::buffered);
-  };
+  const store::UploadRecord record(route_, std::move(repository), algorithm, parts_.clock.now());
+  auto job = [&store = parts_.store, id, record] { return store.partials().put_upload(record_id(id), record); };
   auto begun = co_await parts_.workers.run(std::move(job));
   if (!begun) co_return failure(begun.error());
   co_return id;
@@ -235,7 +229,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
     if (file->partial) return std::optional<uint64_t>();
     auto known = recorded_algorithm(store, key, id);
     if (!known) return failure(known.error());
-    return store.spare_bytes(record_id(id));
+    return store.partials().abandoned_bytes(record_id(id));
   };
   // To be asked about is not to be needed: what was refused goes on making room.
   auto spare = co_await parts_.workers.run(session->strand, std::move(job));
@@ -309,7 +303,7 @@ Task<Result<>> Uploads::spare(Shared session) {
               at = session->touched_at]() -> Result<> {
     if (!file->partial) return {};
     auto touched = touch(store, *file, key, id, at);
-    store.end_partial(std::move(*file->partial), Store::PartialEnd::spare);
+    store.partials().end(std::move(*file->partial), store::Partials::End::abandoned);
     file->partial.reset();
     return touched;
   };
@@ -370,7 +364,7 @@ Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
   const auto held = parts_.buffers.take_anyway(piece.size());
   const auto size = piece.size();
   auto job = [file = session->file, bytes = std::move(piece)] {
-    file->partial->is_spare = false;
+    file->partial->is_abandoned = false;
     return file->partial->writer->append(bytes);
   };
   auto appended = co_await parts_.workers.run(session->strand, std::move(job));
@@ -390,9 +384,9 @@ Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t want
   auto job = [&store = parts_.store, file = session->file, route = route_, needed,
               wanted]() -> Result<uint64_t> {
     auto& reservation = file->partial->reservation;
-    auto grown = store.grow(reservation, route, wanted);
+    auto grown = store.capacity().grow(reservation, wanted);
     if (!grown && grown.error().kind == Error::Kind::full && needed < wanted)
-      grown = store.grow(reservation, route, needed);
+      grown = store.capacity().grow(reservation, needed);
     if (!grown) return failure(grown.error());
     return reservation.held();
   };

@@ -150,7 +150,7 @@ class Layout {
   // Children first: the manifest is there only if all of it is.
   Result<> give_manifest(const Digest& digest, const std::string& media_type) {
     if (given_.contains(digest)) return {};
-    const auto bytes = store_.manifest_bytes(repository_, digest);
+    const auto bytes = store_.manifests().bytes(repository_, digest);
     if (!bytes) return failure(bytes.error());
     const auto manifest = read_manifest(*bytes, media_type, digest);
     if (!manifest) return failure(manifest.error());
@@ -159,7 +159,7 @@ class Layout {
                                                 : give_blob(child.digest);
       if (!given) return given;
     }
-    for (const auto& child : manifest->content.welcome) {
+    for (const auto& child : manifest->content.foreign) {
       if (auto given = give_welcome(child); !given) return given;
     }
     if (auto given = give_blob(digest); !given) return given;
@@ -178,7 +178,7 @@ class Layout {
 
   Result<> give_blob(const Digest& digest) {
     if (given_.contains(digest)) return {};
-    auto given = store_.give_blob(digest, ImageLayout::blob_file(folder_, digest));
+    auto given = store_.export_blob(digest, ImageLayout::blob_file(folder_, digest));
     (given ? given_ : not_given_).insert(digest);
     return given;
   }

@@ -115,7 +115,7 @@ class Importer::Survey {
       look_at_manifest(child.digest, child.edge.size, depth + 1);
       if (damages_ == before) parts_.push_back(child.digest);
     }
-    for (const auto& child : manifest->content.welcome) importer_.met_.insert(child.digest);
+    for (const auto& child : manifest->content.foreign) importer_.met_.insert(child.digest);
     manifests_.push_back(digest);
   }
 
@@ -174,7 +174,7 @@ Result<bool> Importer::set_tag(const Repository& repository, const std::string& 
   if (!*manifest)
     return failure(Error::Kind::internal, "the manifest " + digest.text() + " went while its tag was set");
   const store::Time when = std::min(set_at, clock_.now());
-  auto set = store_.put_tag(repository, tag, {digest, (*manifest)->media_type, when, when, when},
+  auto set = store_.references().put_tag(repository, tag, {digest, (*manifest)->media_type, when, when},
                             store::Durability::buffered);
   if (!set) return failure(set.error());
   return true;
@@ -184,11 +184,11 @@ Result<bool> Importer::set_tag(const Repository& repository, const std::string& 
 // else has the folder, so nothing comes between the two.
 Result<bool> Importer::move_tag(const Repository& repository, const std::string& tag, const Digest& digest,
                                 store::Time set_at) {
-  const auto bytes = store_.manifest_bytes(repository, digest);
+  const auto bytes = store_.manifests().bytes(repository, digest);
   if (!bytes) return failure(bytes.error());
   const auto manifest = read_manifest(*bytes, "", digest);
   if (!manifest) return failure(manifest.error());
-  const auto missing = store_.push_manifest(repository, digest, *bytes, manifest->content, {tag});
+  const auto missing = store_.manifests().push(repository, digest, *bytes, manifest->content, {tag});
   if (!missing) return failure(missing.error());
   if (!missing->empty()) return false;
   return set_tag(repository, tag, digest, set_at);
@@ -224,7 +224,7 @@ Result<bool> Importer::is_whole_here(const Repository& repository, const Digest&
 
 // Opened, because one that was cut off is found out so.
 Result<bool> Importer::has_file(const Digest& digest) {
-  const auto blob = store_.open_blob(digest);
+  const auto blob = store_.blobs().open(digest);
   if (blob) return true;
   const bool is_gone =
       blob.error().kind == Error::Kind::not_found || blob.error().kind == Error::Kind::corrupt;
@@ -279,14 +279,14 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
     const auto taken = take_blob(source, repository, child.digest);
     if (!taken || !*taken) return taken;
   }
-  for (const auto& child : manifest->content.welcome) {
+  for (const auto& child : manifest->content.foreign) {
     if (!source.has(child.digest)) continue;
     // Its image is whole without it: that it is damaged is told, and no more.
     const std::string why = why_;
     if (auto taken = take_blob(source, repository, child.digest); !taken) return taken;
     why_ = why;
   }
-  const auto missing = store_.push_manifest(repository, digest, bytes, manifest->content, {});
+  const auto missing = store_.manifests().push(repository, digest, bytes, manifest->content, {});
   if (!missing) return failure(missing.error());
   if (!missing->empty())
     return failure(Error::Kind::internal,
@@ -298,7 +298,7 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
 }
 
 Result<bool> Importer::take_blob(ImportSource& source, const Repository& repository, const Digest& digest) {
-  const auto taken = store_.take_blob(repository, digest, source.file_of(digest));
+  const auto taken = store_.import_blob(repository, digest, source.file_of(digest));
   if (!taken && !is_of_source(taken.error())) return failure(taken.error());
   if (!taken) {
     why_ = digest.text() + ": " + taken.error().message;
@@ -308,7 +308,7 @@ Result<bool> Importer::take_blob(ImportSource& source, const Repository& reposit
     bad_.emplace(digest, taken.error().message);
     return false;
   }
-  using Taken = store::Store::Taken;
+  using Taken = store::Imported;
   ++(*taken == Taken::held     ? report_.counts.blobs_here
      : *taken == Taken::linked ? report_.counts.blobs_linked
                                : report_.counts.blobs_copied);

@@ -217,7 +217,7 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
   }
   if (settings.repositories != "*" && work.repositories == 0) return nothing_wanted(work, "repository");
   if (settings.repositories == "*") count_unnamed(work, *folder);
-  return parts.store.catalog().sync();
+  return parts.store.sync();
 }
 
 Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings, ImportReport& report) {
@@ -234,7 +234,7 @@ Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings
   } else if (auto taken = import_layout(work, settings.from, settings.repositories); !taken) {
     return taken;
   }
-  return parts.store.catalog().sync();
+  return parts.store.sync();
 }
 
 }  // namespace breakwater::routes

@@ -32,8 +32,8 @@
 
 #include "store/base/log.h"
 #include "store/base/result.h"
-#include "store/catalog/catalog.h"
 #include "store/catalog/records.h"
+#include "store/catalog/rows.h"
 
 namespace breakwater::store {
 
@@ -69,7 +69,7 @@ class Database {
   // makes a row.
   template <class Row, class Parse>
   [[nodiscard]] Result<std::vector<Row>> walk(const std::string& prefix, std::string& position, size_t limit,
-                                              const Catalog::Malformed& malformed, Parse parse) const;
+                                              const Malformed& malformed, Parse parse) const;
 
   // --- writing
   [[nodiscard]] Result<> apply(rocksdb::WriteBatch& batch, Durability durability);
@@ -161,7 +161,7 @@ Result<> Database::leap(const std::string& prefix, std::string from, Next next) 
 
 template <class Row, class Parse>
 Result<std::vector<Row>> Database::walk(const std::string& prefix, std::string& position, size_t limit,
-                                        const Catalog::Malformed& malformed, Parse parse) const {
+                                        const Malformed& malformed, Parse parse) const {
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   options.total_order_seek = true;  // it goes on in the middle, past one digest to the next

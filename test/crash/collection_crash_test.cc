@@ -54,7 +54,7 @@ struct CollectionWorld : PushedWorld {
   // As PushedWorld::collect(), on a disk that may fail. Whether it came to an end.
   bool try_collect() {
     for (int rounds = 0; rounds < kStepsMax; ++rounds) {
-      const auto looked = store->collect(3);
+      const auto looked = store->collector().collect(3);
       if (!looked) return false;
       if (*looked == 0) return true;
     }
@@ -79,7 +79,7 @@ void check_alive(CollectionWorld& world) {
 
 // Every manifest that the registry has is whole.
 void check_manifests_are_whole(CollectionWorld& world) {
-  for (const Digest& digest : test::stored_digests(world.store->blobs())) {
+  for (const Digest& digest : test::stored_digests(*world.store)) {
     const auto parents = world.store->catalog().parents(digest);
     REQUIRE(parents);
     for (const Parent& parent : *parents) {
@@ -90,7 +90,7 @@ void check_manifests_are_whole(CollectionWorld& world) {
   REQUIRE(tags);
   for (const NamedTag& tag : *tags) {
     INFO(tag.tag);
-    CHECK(world.store->manifest_bytes(world.app, tag.record.digest));
+    CHECK(world.store->manifests().bytes(world.app, tag.record.digest));
   }
 }
 
@@ -107,13 +107,13 @@ void check_settled(CollectionWorld& world) {
   test::check_all_is_whole(world);
   std::set<Digest> expected, found;
   for (const std::string& content : world.alive) expected.insert(digest_of(content));
-  for (const Digest& digest : test::stored_digests(world.store->blobs())) found.insert(digest);
+  for (const Digest& digest : test::stored_digests(*world.store)) found.insert(digest);
   for (const std::string& content : world.loose) {
     if (found.contains(digest_of(content))) expected.insert(digest_of(content));
   }
   CHECK(found == expected);
   CHECK(world.files_in("trash") == 0);
-  CHECK(world.store->catalog().looks(Time::max(), 10)->empty());
+  CHECK(world.store->catalog().reviews(Time::max(), 10)->empty());
 }
 
 void prepare(CollectionWorld& world, const Removal& removal) {
@@ -196,7 +196,7 @@ void leave_dead_things(CollectionWorld& world) {
   const Digest child = world.push("child of the dead", {world.upload("dead child's layer"), shared}, {});
   const Digest index = world.push("dead index", {child}, {"v1"});
   world.push_referrer("signature of the dead", index);
-  REQUIRE(world.store->remove_manifest(world.app, index));
+  REQUIRE(world.store->references().delete_manifest(world.app, index));
   world.upload("nobody came for it");
   world.upload(layer_of("shared"), world.other);
   world.pass(std::chrono::hours(2));
@@ -254,7 +254,7 @@ TEST_CASE(
       world.clock.advance(std::chrono::seconds(1));
     }
     const std::string text = "mirrored manifest";
-    REQUIRE(world.store->put_manifest(kMirrored, digest_of(text), text,
+    REQUIRE(world.store->manifests().put(kMirrored, digest_of(text), text,
                                       PushedWorld::content_of(text, {digest_of(layer_of("one"))}), "3",
                                       Durability::synced));
     world.pass(std::chrono::hours(2));

@@ -32,9 +32,9 @@ inline void die(StoreWorld& world, End end) {
 }
 
 inline void check_all_is_whole(StoreWorld& world) {
-  const auto files = stored_digests(world.store->blobs());
+  const auto files = stored_digests(*world.store);
   for (const store::Digest& digest : files) {
-    const auto blob = world.store->open_blob(digest);
+    const auto blob = world.store->blobs().open(digest);
     REQUIRE(blob);
     std::string bytes(blob->size + 1, '\0');
     bytes.resize(*world.disk.read(*blob->file, 0, bytes));
@@ -42,7 +42,7 @@ inline void check_all_is_whole(StoreWorld& world) {
   }
   std::string position;
   const auto records =
-      world.store->catalog().next_blobs(position, SIZE_MAX, [](const Error& error) { FAIL(error.message); });
+      world.store->catalog().walk().next_blobs(position, SIZE_MAX, [](const Error& error) { FAIL(error.message); });
   CHECK(records->size() == files.size());
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
   CHECK(world.store->budget().whole().reserved == 0);

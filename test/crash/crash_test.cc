@@ -28,7 +28,7 @@ void check_tags_lead_to_manifests(StoreWorld& world, const RepositoryKey& reposi
   const auto tags = world.store->catalog().tags(repository, "", 10);
   REQUIRE(tags);
   for (const NamedTag& tag : *tags) {
-    CHECK(world.store->manifest_bytes(repository, tag.record.digest));
+    CHECK(world.store->manifests().bytes(repository, tag.record.digest));
   }
 }
 
@@ -86,8 +86,8 @@ TEST_CASE("a manifest's put is cut at every step") {
   };
   const auto is_there = [](StoreWorld& world) {
     const auto tag = world.store->catalog().tag(kPrivate, "latest", Reach::disk);
-    return tag && *tag && world.store->manifest_bytes(kPrivate, (*tag)->digest) == kManifest &&
-           *world.store->may_serve(kPrivate, digest_of(kBefore), Reach::disk);
+    return tag && *tag && world.store->manifests().bytes(kPrivate, (*tag)->digest) == kManifest &&
+           store::may_serve(world.store->catalog(), kPrivate, digest_of(kBefore), Reach::disk);
   };
   cut_everywhere(put, is_there);
 }
@@ -96,13 +96,13 @@ TEST_CASE("an eviction is cut at every step") {
   // What goes is a mirror's blob and manifest; what must stay is the registry's.
   const auto change = [](StoreWorld& world) {
     return world.put(kAlpine, kDuring).has_value() &&
-           world.store->forget_blob(digest_of(kDuring)).has_value() &&
+           world.store->blobs().delete_damaged(digest_of(kDuring)).has_value() &&
            world.store
                ->put_manifest(kAlpine, digest_of(kManifest), kManifest, {}, "latest", Durability::synced)
                .has_value();
   };
   const auto is_done = [](StoreWorld& world) {
-    return world.store->manifest_bytes(kAlpine, digest_of(kManifest)).has_value();
+    return world.store->manifests().bytes(kAlpine, digest_of(kManifest)).has_value();
   };
   cut_everywhere(change, is_done);
 }
@@ -112,8 +112,8 @@ TEST_CASE("a fill that is killed at any piece is resumed, not restarted") {
     StoreWorld world;
     REQUIRE(world.open());
     {
-      auto partial = world.store->receive("dockerhub", Store::fill_id(digest_of(kDuring)), Algorithm::sha256);
-      REQUIRE(world.store->grow(partial->reservation, "dockerhub", kDuring.size()));
+      auto partial = world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of(kDuring)), Algorithm::sha256);
+      REQUIRE(world.store->capacity().grow(partial->reservation, kDuring.size()));
       for (size_t piece = 0; piece < pieces; ++piece)
         REQUIRE(partial->writer->append(std::span<const char>(kDuring).subspan(piece * 5000, 5000)));
       world.keep_catalog();
@@ -121,7 +121,7 @@ TEST_CASE("a fill that is killed at any piece is resumed, not restarted") {
     world.crash_to_kept_catalog();
     REQUIRE(world.open());
     CHECK(world.store->budget().of("dockerhub").stored == on_disk(pieces * 5000));
-    CHECK(world.store->receive("dockerhub", Store::fill_id(digest_of(kDuring)), Algorithm::sha256)
+    CHECK(world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of(kDuring)), Algorithm::sha256)
               ->writer->written() == pieces * 5000);
     REQUIRE(world.put(kAlpine, kDuring));
     CHECK(world.holds(kDuring));

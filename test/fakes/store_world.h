@@ -62,11 +62,11 @@ inline store::Digest digest_of(const std::string& content) {
 }
 
 // Of every file in blobs/.
-inline std::vector<store::Digest> stored_digests(store::Blobs& blobs) {
+inline std::vector<store::Digest> stored_digests(store::Store& store) {
   std::vector<store::Digest> digests;
   for (const store::Algorithm algorithm : {store::Algorithm::sha256, store::Algorithm::sha512}) {
     for (unsigned first = 0; first < 256; ++first) {
-      const auto some = *blobs.list(algorithm, static_cast<uint8_t>(first));
+      const auto some = *store.parts().files.list(algorithm, static_cast<uint8_t>(first));
       digests.insert(digests.end(), some.begin(), some.end());
     }
   }
@@ -118,20 +118,20 @@ struct StoreWorld {
   Result<store::Blob> put(const store::RepositoryKey& repository, const std::string& content,
                           store::Durability durability = store::Durability::buffered) {
     const store::Digest digest = digest_of(content);
-    auto partial = store->receive(repository.route, store::Store::fill_id(digest), store::Algorithm::sha256);
+    auto partial = store->partials().receive(repository.route, store::Partials::fill_id(digest), store::Algorithm::sha256);
     if (!partial) return failure(partial.error());
-    if (auto grown = store->grow(partial->reservation, repository.route, content.size()); !grown)
+    if (auto grown = store->capacity().grow(partial->reservation, content.size()); !grown)
       return failure(grown.error());
     if (partial->writer->written() < content.size()) {
       const auto rest = std::span<const char>(content).subspan(partial->writer->written());
       if (auto appended = partial->writer->append(rest); !appended) return failure(appended.error());
     }
     if (auto verified = partial->writer->verify(digest); !verified) return failure(verified.error());
-    return store->commit_blob(*partial->writer, std::move(partial->reservation), repository, durability);
+    return store->commit_blob(*partial, repository, durability);
   }
 
   bool holds(const std::string& content) {
-    const auto blob = store->open_blob(digest_of(content));
+    const auto blob = store->blobs().open(digest_of(content));
     if (!blob) return false;
     std::string found(content.size() + 1, '\0');
     const auto got = disk.read(*blob->file, 0, found);

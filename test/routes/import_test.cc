@@ -47,7 +47,7 @@ struct ImportWorld : StoreWorld {
     });
   }
   bool has_manifest(const RepositoryKey& repository, const Digest& digest) const {
-    return store->manifest_bytes(repository, digest).has_value();
+    return store->manifests().bytes(repository, digest).has_value();
   }
   bool has_tag(const RepositoryKey& repository, const std::string& tag) const {
     const auto record = store->catalog().tag(repository, tag, Reach::disk);
@@ -82,7 +82,7 @@ TEST_CASE("what is whole is taken over by hard link, and a second run takes noth
   CHECK(report.counts.blobs_copied == 0);
   CHECK(report.counts.blobs_unnamed == 0);
   CHECK(world.tag_of("1") == both.digest);
-  CHECK(world.store->manifest_bytes(kApp, amd64.digest).value() == image.text());
+  CHECK(world.store->manifests().bytes(kApp, amd64.digest).value() == image.text());
   CHECK(world.holds(content_of(20'001, 1)));
   CHECK(world.has_tag({"private", "library/deep/er"}, "latest"));
   CHECK(names_of(world.old.data(image.layers[0].digest)) == 2);
@@ -144,7 +144,7 @@ TEST_CASE("five kinds of damage are named and left behind, and the rest is taken
   CHECK(report.counts.by_digest == 1);
   CHECK(report.summary().find("1 empty blob") != std::string::npos);
   // The rotten layer is not ours, and is as it was.
-  CHECK_FALSE(world.store->open_blob(rotten.layers[0].digest));
+  CHECK_FALSE(world.store->blobs().open(rotten.layers[0].digest));
   CHECK(std::filesystem::file_size(world.old.data(rotten.layers[0].digest)) == rotten.layers[0].size);
   CHECK(world.files_in("incoming") == 0);
 }
@@ -274,14 +274,14 @@ TEST_CASE("what is gone here of an image that a tag names is taken again, and th
     // A file that is short has no record any more once somebody has asked for it; one may not have been asked
     // for.
     const bool is_noticed = GENERATE(false, true);
-    std::filesystem::resize_file(world.store->blobs().path_of(lost), 10);
+    std::filesystem::resize_file(world.store->parts().files.path_of(lost), 10);
     REQUIRE(world.open());
-    if (is_noticed) CHECK_FALSE(world.store->open_blob(lost));
+    if (is_noticed) CHECK_FALSE(world.store->blobs().open(lost));
     const auto report = world.import();
     CHECK(report.counts.tags_mended == 1);
     CHECK(report.counts.tags_here == 0);
     CHECK(report.summary().find("mended: 1 tags") != std::string::npos);
-    CHECK(world.store->open_blob(lost));
+    CHECK(world.store->blobs().open(lost));
     CHECK(world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at == set_at);
   }
   CHECK(world.holds(content_of(20'001, 1)));
@@ -342,7 +342,7 @@ TEST_CASE("symbolic links in another's folder are followed, and do not lead roun
   CHECK(world.has_tag({"private", "team/also"}, "1"));
   CHECK(world.holds(content_of(20'001, 1)));
   CHECK(std::filesystem::is_regular_file(
-      std::filesystem::symlink_status(world.store->blobs().path_of(image.layers[0].digest))));
+      std::filesystem::symlink_status(world.store->parts().files.path_of(image.layers[0].digest))));
   CHECK(world.lines.size() == 1);
   CHECK(world.said("unreadable: team/round: ", "not followed"));
 }

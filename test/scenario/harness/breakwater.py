@@ -30,9 +30,10 @@ def private_route(name="private", **settings):
 class Breakwater:
     """`breakwater serve` on free ports. `upstream` alone gives one route, `dockerhub`, with `mirror` as its settings; `routes` gives any.
 
-    `settings` are more keys of the config. `prefix` is a command that runs the binary, such as one that puts it in a cgroup."""
+    `settings` are more keys of the config. `prefix` is a command that runs the binary, such as one that puts it in a cgroup.
+    `binary` is another than that of this build: a version before, say."""
 
-    def __init__(self, world, upstream=None, routes=None, data=None, mirror=None, settings=None, prefix=()):
+    def __init__(self, world, upstream=None, routes=None, data=None, mirror=None, settings=None, prefix=(), binary=BINARY):
         self.world = world
         self.data = data or world.fresh_folder("data") / "data"
         routes = routes or [mirror_route("dockerhub", "docker.io", upstream, **(mirror or {}))]
@@ -40,11 +41,12 @@ class Breakwater:
                        "log": {"level": "info", "format": "json"}, **(settings or {})}
         self.config_file = world.fresh_folder("config") / "breakwater.json"
         self._prefix = prefix
+        self._binary = binary
         self.start()
 
     def start(self):
         self.config_file.write_text(json.dumps(self.config, indent=2))
-        arguments = [*self._prefix, BINARY, "serve", "--config", self.config_file, "--data", self.data]
+        arguments = [*self._prefix, self._binary, "serve", "--config", self.config_file, "--data", self.data]
         self.process = self.world.start("breakwater", arguments)
         wanted = {route["name"] for route in self.config["routes"]} | {"metrics"}
         self.addresses = {}

@@ -1,0 +1,71 @@
+#include "store/blobs/idle_partials.h"
+
+namespace breakwater::store {
+
+void IdlePartials::add(const std::string& id, const IdlePartial& partial) {
+  const Lock lock(mutex_);
+  partials_[id] = Entry{partial, false};
+}
+
+std::optional<IdlePartial> IdlePartials::claim(const std::string& id) {
+  const Lock lock(mutex_);
+  for (;;) {
+    const auto found = partials_.find(id);
+    if (found == partials_.end()) return std::nullopt;
+    if (!found->second.is_going) {
+      IdlePartial claimed = found->second;
+      partials_.erase(found);
+      return claimed;
+    }
+    evicted_.wait(mutex_);
+  }
+}
+
+std::optional<IdlePartial> IdlePartials::find(const std::string& id) const {
+  const Lock lock(mutex_);
+  const auto found = partials_.find(id);
+  if (found == partials_.end() || found->second.is_going) return std::nullopt;
+  return found->second;
+}
+
+std::vector<std::pair<std::string, IdlePartial>> IdlePartials::list() const {
+  const Lock lock(mutex_);
+  std::vector<std::pair<std::string, IdlePartial>> all;
+  for (const auto& [id, partial] : partials_) {
+    if (!partial.is_going) all.emplace_back(id, partial);
+  }
+  return all;
+}
+
+Result<> IdlePartials::evict(const std::string& id) {
+  IdlePartial partial;
+  {
+    const Lock lock(mutex_);
+    const auto found = partials_.find(id);
+    if (found == partials_.end() || found->second.is_going) return {};
+    found->second.is_going = true;
+    partial = found->second;
+  }
+  auto deleted = parts_.files.delete_partial(id);
+  const bool is_gone = deleted || deleted.error().kind == Error::Kind::not_found;
+  {
+    const Lock lock(mutex_);
+    if (is_gone) partials_.erase(id);
+    if (!is_gone) partials_[id].is_going = false;
+    evicted_.notify_all();
+  }
+  if (!is_gone) return deleted;
+  parts_.budget.release(partial.route, partial.bytes);
+  delete_record(id);
+  return {};
+}
+
+void IdlePartials::delete_record(const std::string& id) {
+  Batch batch;
+  batch.delete_upload(id);
+  if (auto written = parts_.catalog.write(std::move(batch), Durability::buffered); !written) {
+    parts_.log.warning("catalog_write_failed", {{"error", written.error().message}});
+  }
+}
+
+}  // namespace breakwater::store
