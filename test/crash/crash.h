@@ -41,8 +41,8 @@ inline void check_all_is_whole(StoreWorld& world) {
     CHECK(digest_of(bytes) == digest);
   }
   std::string position;
-  const auto records =
-      world.store->catalog().walk().next_blobs(position, SIZE_MAX, [](const Error& error) { FAIL(error.message); });
+  const auto records = world.store->catalog().walk().next_blobs(
+      position, SIZE_MAX, [](const Error& error) { FAIL(error.message); });
   CHECK(records->size() == files.size());
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
   CHECK(world.store->budget().whole().reserved == 0);

@@ -80,8 +80,8 @@ TEST_CASE("a manifest's put is cut at every step") {
   const auto put = [](StoreWorld& world) {
     ManifestContent content;
     content.children.push_back({digest_of(kBefore), {"layer", kBefore.size(), false}});
-    return world.store
-        ->put_manifest(kPrivate, digest_of(kManifest), kManifest, content, "latest", Durability::synced)
+    return world.store->manifests()
+        .put(kPrivate, digest_of(kManifest), kManifest, content, "latest", Durability::synced)
         .has_value();
   };
   const auto is_there = [](StoreWorld& world) {
@@ -97,8 +97,8 @@ TEST_CASE("an eviction is cut at every step") {
   const auto change = [](StoreWorld& world) {
     return world.put(kAlpine, kDuring).has_value() &&
            world.store->blobs().delete_damaged(digest_of(kDuring)).has_value() &&
-           world.store
-               ->put_manifest(kAlpine, digest_of(kManifest), kManifest, {}, "latest", Durability::synced)
+           world.store->manifests()
+               .put(kAlpine, digest_of(kManifest), kManifest, {}, "latest", Durability::synced)
                .has_value();
   };
   const auto is_done = [](StoreWorld& world) {
@@ -112,7 +112,8 @@ TEST_CASE("a fill that is killed at any piece is resumed, not restarted") {
     StoreWorld world;
     REQUIRE(world.open());
     {
-      auto partial = world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of(kDuring)), Algorithm::sha256);
+      auto partial = world.store->partials().receive(
+          "dockerhub", store::Partials::fill_id(digest_of(kDuring)), Algorithm::sha256);
       REQUIRE(world.store->capacity().grow(partial->reservation, kDuring.size()));
       for (size_t piece = 0; piece < pieces; ++piece)
         REQUIRE(partial->writer->append(std::span<const char>(kDuring).subspan(piece * 5000, 5000)));
@@ -121,7 +122,8 @@ TEST_CASE("a fill that is killed at any piece is resumed, not restarted") {
     world.crash_to_kept_catalog();
     REQUIRE(world.open());
     CHECK(world.store->budget().of("dockerhub").stored == on_disk(pieces * 5000));
-    CHECK(world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of(kDuring)), Algorithm::sha256)
+    CHECK(world.store->partials()
+              .receive("dockerhub", store::Partials::fill_id(digest_of(kDuring)), Algorithm::sha256)
               ->writer->written() == pieces * 5000);
     REQUIRE(world.put(kAlpine, kDuring));
     CHECK(world.holds(kDuring));

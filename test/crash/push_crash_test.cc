@@ -68,8 +68,7 @@ bool upload(StoreWorld& world, const std::string& id, const std::string& bytes) 
     if (!partial->writer->append(rest.first(std::min(rest.size(), kPieceBytes)))) return false;
   }
   if (!partial->writer->verify(digest_of(bytes))) return false;
-  return store.commit_blob(*partial, kApp, Durability::synced)
-      .has_value();
+  return store.commit_blob(*partial, kApp, Durability::synced).has_value();
 }
 
 bool push_manifest(StoreWorld& world, const Image& image, const std::vector<std::string>& tags) {

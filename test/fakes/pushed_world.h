@@ -28,16 +28,15 @@ struct PushedWorld : StoreWorld {
   // An upload session of its own, begun and ended.
   Result<store::Blob> try_upload(const std::string& content, const store::RepositoryKey& repository) {
     const store::Digest digest = digest_of(content);
-    auto partial =
-        store->partials().receive(repository.route, "upload-" + std::to_string(uploads++), store::Algorithm::sha256);
+    auto partial = store->partials().receive(repository.route, "upload-" + std::to_string(uploads++),
+                                             store::Algorithm::sha256);
     if (!partial) return failure(partial.error());
     const auto end = [&]() -> Result<store::Blob> {
       if (auto grown = store->capacity().grow(partial->reservation, content.size()); !grown)
         return failure(grown.error());
       if (auto appended = partial->writer->append(content); !appended) return failure(appended.error());
       if (auto verified = partial->writer->verify(digest); !verified) return failure(verified.error());
-      return store->commit_blob(*partial, repository,
-                                store::Durability::synced);
+      return store->commit_blob(*partial, repository, store::Durability::synced);
     };
     auto blob = end();
     if (!blob) store->partials().end(*std::move(partial), store::Partials::End::deleted);

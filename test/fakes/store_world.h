@@ -12,6 +12,8 @@
 #include <system_error>
 #include <vector>
 
+#include "store/catalog/catalog_state.h"
+#include "store/catalog/catalog_walk.h"
 #include "store/store.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/fake_log.h"
@@ -62,15 +64,19 @@ inline store::Digest digest_of(const std::string& content) {
 }
 
 // Of every file in blobs/.
-inline std::vector<store::Digest> stored_digests(store::Store& store) {
+inline std::vector<store::Digest> stored_digests(store::Files& files) {
   std::vector<store::Digest> digests;
   for (const store::Algorithm algorithm : {store::Algorithm::sha256, store::Algorithm::sha512}) {
     for (unsigned first = 0; first < 256; ++first) {
-      const auto some = *store.parts().files.list(algorithm, static_cast<uint8_t>(first));
+      const auto some = *files.list(algorithm, static_cast<uint8_t>(first));
       digests.insert(digests.end(), some.begin(), some.end());
     }
   }
   return digests;
+}
+
+inline std::vector<store::Digest> stored_digests(store::Store& store) {
+  return stored_digests(store.parts().files);
 }
 
 struct StoreWorld {
@@ -118,7 +124,8 @@ struct StoreWorld {
   Result<store::Blob> put(const store::RepositoryKey& repository, const std::string& content,
                           store::Durability durability = store::Durability::buffered) {
     const store::Digest digest = digest_of(content);
-    auto partial = store->partials().receive(repository.route, store::Partials::fill_id(digest), store::Algorithm::sha256);
+    auto partial = store->partials().receive(repository.route, store::Partials::fill_id(digest),
+                                             store::Algorithm::sha256);
     if (!partial) return failure(partial.error());
     if (auto grown = store->capacity().grow(partial->reservation, content.size()); !grown)
       return failure(grown.error());

@@ -170,9 +170,7 @@ TEST_CASE("blobs come in the order of their use, which a new use changes") {
 TEST_CASE(
     "a read from memory says would_block rather than read the disk, and answers once the disk was read") {
   World world;
-  world.write([](Batch& batch) {
-    batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}}, std::nullopt);
-  });
+  world.write([](Batch& batch) { batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}}, std::nullopt); });
   CHECK(world.catalog->tag(kAlpine, "3.20", Reach::memory)->has_value());  // still in the memtable
   REQUIRE(world.catalog->flush());
   world.reopen();
@@ -185,12 +183,12 @@ TEST_CASE(
 
 TEST_CASE("the mark of a clean stop is there only when it was set") {
   World world;
-  CHECK_FALSE(*world.catalog->clean());
-  REQUIRE(world.catalog->set_clean(true));
+  CHECK_FALSE(*world.catalog->state().clean());
+  REQUIRE(world.catalog->state().set_clean(true));
   world.reopen();
-  CHECK(*world.catalog->clean());
-  REQUIRE(world.catalog->set_clean(false));
-  CHECK_FALSE(*world.catalog->clean());
+  CHECK(*world.catalog->state().clean());
+  REQUIRE(world.catalog->state().set_clean(false));
+  CHECK_FALSE(*world.catalog->state().clean());
   CHECK(world.catalog->disk_bytes() > 0);
 }
 

@@ -18,7 +18,8 @@ Result<std::vector<std::string>> why(const PushedWorld& world, const Digest& dig
   if (!found) return failure(found.error());
   return routes::lines_of(*found);
 }
-Result<std::vector<std::string>> why(const PushedWorld& world, const std::string& repository, const std::string& tag) {
+Result<std::vector<std::string>> why(const PushedWorld& world, const std::string& repository,
+                                     const std::string& tag) {
   const auto found = store::why(world.store->parts(), repository, tag);
   if (!found) return failure(found.error());
   return routes::lines_of(*found);
@@ -166,8 +167,7 @@ TEST_CASE("a signature's tag stays with the image that it names, and the plan an
 
   // Without its image it is a tag as any other.
   REQUIRE(world.store->references().delete_manifest(world.app, old));
-  CHECK(has_line(*plan(world),
-                 "now: private/team/app:" + signature_of(old) + " (not among the last 1, "));
+  CHECK(has_line(*plan(world), "now: private/team/app:" + signature_of(old) + " (not among the last 1, "));
   CHECK_FALSE(has_line(why(world, "team/app", signature_of(old)).value(), "stays as long as"));
   CHECK(*world.store->collector().apply_retention() == 1);
   CHECK_FALSE(world.has_tag(signature_of(old)));

@@ -98,7 +98,7 @@ TEST_CASE("a probe at a manifest holds it for moments") {
   LeasedWorld world;
   REQUIRE(world.leases.take(world.thing, Kind::probe, {}, Reach::memory));
   CHECK_FALSE(world.may_go());
-  world.clock.advance(Leases::kGlance);
+  world.clock.advance(Leases::kProbe);
   CHECK(world.may_go());
 }
 

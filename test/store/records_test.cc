@@ -42,8 +42,7 @@ TEST_CASE("each record is decoded as it was encoded") {
 
   CHECK(decode<LinkRecord>(encode(LinkRecord())));
 
-  const auto upload =
-      decode<UploadRecord>(encode(UploadRecord{"private", "a/b", Algorithm::sha512, at(9)}));
+  const auto upload = decode<UploadRecord>(encode(UploadRecord{"private", "a/b", Algorithm::sha512, at(9)}));
   REQUIRE(upload);
   CHECK(upload->route == "private");
   CHECK(upload->repository == "a/b");

@@ -64,10 +64,11 @@ struct World : StoreWorld {
     push();
     REQUIRE(put(kAlpine, mirrored));
     REQUIRE(store->manifests().put(kAlpine, digest_of("mirrored"), "mirrored",
-                                naming({mirrored, "not fetched yet"}), "3.20", Durability::buffered));
+                                   naming({mirrored, "not fetched yet"}), "3.20", Durability::buffered));
   }
   void push() {
-    REQUIRE(store->manifests().push(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"v1", "latest"})
+    REQUIRE(store->manifests()
+                .push(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"v1", "latest"})
                 ->empty());
     REQUIRE(store->manifests().push(kApp, digest_of(kIndex), kIndex, naming({kImage}), {"multi"})->empty());
   }
@@ -148,7 +149,8 @@ TEST_CASE(
   CHECK(world.broken() == 1);
   CHECK(world.log.contains("broken digest=" + digest_of(kLayer).text()));
   CHECK(world.log.contains("private/app:latest, private/app:v1, private/app:multi"));
-  CHECK(world.store->blobs().lease(kApp, digest_of(kLayer), Reach::disk).error().kind == Error::Kind::not_found);
+  CHECK(world.store->blobs().lease(kApp, digest_of(kLayer), Reach::disk).error().kind ==
+        Error::Kind::not_found);
   CHECK(*world.store->manifests().push(kApp, digest_of("other"), "other", naming({kLayer}), {"v2"}) ==
         std::vector{digest_of(kLayer)});
   CHECK(world.store->catalog().tag(kApp, "latest", Reach::disk)->has_value());
@@ -221,7 +223,8 @@ TEST_CASE("what is found short when it is opened is named at once") {
   World world;
   world.fill();
   std::filesystem::resize_file(world.path_of(kLayer), 100);
-  CHECK(world.store->blobs().lease(kApp, digest_of(kLayer), Reach::disk).error().kind == Error::Kind::not_found);
+  CHECK(world.store->blobs().lease(kApp, digest_of(kLayer), Reach::disk).error().kind ==
+        Error::Kind::not_found);
   CHECK(world.broken() == 1);
 }
 
@@ -313,7 +316,8 @@ TEST_CASE("a tag that names a manifest which is not there is named, until it nam
   world.pass();
   CHECK(world.broken() == 1);
   CHECK(world.log.contains("private/app:lost"));
-  REQUIRE(world.store->manifests().push(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"lost"})
+  REQUIRE(world.store->manifests()
+              .push(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"lost"})
               ->empty());
   REQUIRE(world.store->references().review_broken());
   CHECK(world.broken() == 0);
@@ -325,13 +329,13 @@ TEST_CASE("a suspicion that is out of date is dropped") {
   const auto record = world.store->catalog().blob(digest_of(world.mirrored), Reach::disk);
   world.clock.advance(std::chrono::seconds(1));
   REQUIRE(world.store->blobs().delete_damaged(digest_of(world.mirrored)));
-  CHECK(world.store->mend_corrupt({digest_of(world.mirrored), **record}) == false);
+  CHECK(world.store->blobs().delete_damaged_if_unchanged({digest_of(world.mirrored), **record}) == false);
   REQUIRE(world.put(kAlpine, world.mirrored));
-  CHECK(world.store->mend_corrupt({digest_of(world.mirrored), **record}) == false);
+  CHECK(world.store->blobs().delete_damaged_if_unchanged({digest_of(world.mirrored), **record}) == false);
   CHECK(world.holds(world.mirrored));
-  CHECK(world.store->note_missing(digest_of(kLayer)) == false);
-  CHECK(world.store->drop_stray({kApp, digest_of(kImage), digest_of(kLayer)}) == false);
-  CHECK(world.store->mend_edge(kApp, digest_of(kImage), digest_of(kLayer), {}) == false);
+  CHECK(world.store->references().note_missing(digest_of(kLayer)) == false);
+  CHECK(world.store->references().delete_stray_edge({kApp, digest_of(kImage), digest_of(kLayer)}) == false);
+  CHECK(world.store->references().add_edge(kApp, digest_of(kImage), digest_of(kLayer), {}) == false);
 }
 
 }  // namespace

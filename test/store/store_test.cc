@@ -1,4 +1,5 @@
 #include "store/store.h"
+#include "store/upkeep/explaining.h"
 
 #include <thread>
 
@@ -173,7 +174,8 @@ TEST_CASE("a partial that nobody receives goes before any blob") {
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
   world.clock.advance(1h);
   {
-    auto partial = world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of("x")), Algorithm::sha256);
+    auto partial = world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of("x")),
+                                                   Algorithm::sha256);
     REQUIRE(world.store->capacity().grow(partial->reservation, kBlobBytes));
     REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
     // Takes the blob's place: the partial is being received.
@@ -196,7 +198,8 @@ TEST_CASE("a partial of a registry's upload is not evicted") {
     REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
   }
   CHECK(world.store->capacity().reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
-  CHECK(world.store->partials().receive("private", "upload-1", Algorithm::sha256)->writer->written() == kBlobBytes);
+  CHECK(world.store->partials().receive("private", "upload-1", Algorithm::sha256)->writer->written() ==
+        kBlobBytes);
 }
 
 TEST_CASE("what the file system has left is a bound") {
@@ -297,7 +300,8 @@ TEST_CASE("bytes of a fill that are written already are not promised a second ti
   REQUIRE(world.open());
   const uint64_t margin = 16ULL << 20;
   world.disk.set_space({64ULL << 30, margin + 2 * on_disk(kBlobBytes)});
-  auto partial = world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of("x")), Algorithm::sha256);
+  auto partial = world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of("x")),
+                                                 Algorithm::sha256);
   REQUIRE(world.store->capacity().grow(partial->reservation, kBlobBytes));
   REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
   world.disk.set_space({64ULL << 30, margin + on_disk(kBlobBytes)});
@@ -328,7 +332,7 @@ TEST_CASE("no manifest goes while a blob is left, however many manifests are old
   for (int i = 0; i < 70; ++i) {
     const std::string bytes = "manifest " + std::to_string(i);
     REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, {}, std::to_string(i),
-                                      Durability::buffered));
+                                         Durability::buffered));
   }
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(4096, 1)));
@@ -362,10 +366,12 @@ TEST_CASE("who opens a store to ask keeps what is over a bound, and is told that
   world.disk.set_space({64ULL << 30, (16ULL << 20) - on_disk(kBlobBytes)});
   REQUIRE(world.open());
   CHECK(world.files_in("blobs") == 3);
-  const auto plan = *world.store->plan();
-  REQUIRE(plan.size() == 1);
-  CHECK(plan[0] == "if room is needed: " + std::to_string(2 * on_disk(kBlobBytes)) +
-                       " bytes of the mirror dockerhub, which is over its bound");
+  const auto plan = store::plan(world.store->parts());
+  REQUIRE(plan);
+  REQUIRE(plan->items.size() == 1);
+  CHECK(plan->items[0].kind == Planned::Kind::mirror);
+  CHECK(plan->items[0].route == "dockerhub");
+  CHECK(plan->items[0].bytes == 2 * on_disk(kBlobBytes));
 }
 
 TEST_CASE("a partial whose sync failed is thrown away, not committed at the second try") {
@@ -412,7 +418,8 @@ TEST_CASE("a dropped partial stays, is accounted for, and is resumed") {
     auto partial = world.store->partials().receive("dockerhub", id, Algorithm::sha256);
     REQUIRE(world.store->capacity().grow(partial->reservation, content.size()));
     REQUIRE(partial->writer->append(std::span<const char>(content).first(10'000)));
-    CHECK(world.store->partials().receive("dockerhub", id, Algorithm::sha256).error().kind == Error::Kind::conflict);
+    CHECK(world.store->partials().receive("dockerhub", id, Algorithm::sha256).error().kind ==
+          Error::Kind::conflict);
   }
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(10'000));
   CHECK(world.store->budget().whole().reserved == 0);
@@ -469,7 +476,8 @@ TEST_CASE("a manifest, its tag and what it names appear together") {
   content.record.subject = digest_of("subject");
   content.record.artifact_type = "sbom";
   content.referrer_descriptor = "{}";
-  REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
+  REQUIRE(
+      world.store->manifests().put(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
   CHECK(*world.store->manifests().bytes(kAlpine, digest_of(bytes)) == bytes);
   CHECK((*world.store->catalog().tag(kAlpine, "3.20", Reach::memory))->digest == digest_of(bytes));
   CHECK(store::may_serve(world.store->catalog(), kAlpine, layer, Reach::memory));
@@ -484,13 +492,13 @@ TEST_CASE("a manifest that is held already takes no more room, and keeps the tim
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
   REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
-                                    Durability::buffered));
+                                       Durability::buffered));
   const Time first = world.clock.now();
   world.clock.advance(1h);
   REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
-                                    Durability::buffered));
+                                       Durability::buffered));
   REQUIRE(world.store->manifests().put(kTool, digest_of(bytes), bytes, manifest_naming({}), "",
-                                    Durability::buffered));
+                                       Durability::buffered));
   const auto tag = *world.store->catalog().tag(kAlpine, "latest", Reach::disk);
   CHECK(tag->set_at == first);
   CHECK(tag->checked_at == world.clock.now());
@@ -501,7 +509,8 @@ TEST_CASE("a manifest that is held already takes no more room, and keeps the tim
 TEST_CASE("bytes that are not the digest are refused as a manifest") {
   StoreWorld world;
   REQUIRE(world.open());
-  CHECK(world.store->manifests().put(kAlpine, digest_of("a"), "b", {}, "latest", Durability::buffered)
+  CHECK(world.store->manifests()
+            .put(kAlpine, digest_of("a"), "b", {}, "latest", Durability::buffered)
             .error()
             .kind == Error::Kind::corrupt);
   CHECK(world.files_in("incoming") + world.files_in("blobs") == 0);
@@ -513,7 +522,7 @@ TEST_CASE("a manifest whose stored bytes have rotted is not served but forgotten
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
   REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
-                                    Durability::buffered));
+                                       Durability::buffered));
   const auto file = *world.disk.open_for_writing(world.store->parts().files.path_of(digest_of(bytes)));
   REQUIRE(world.disk.write(*file, 3, std::string("X")));
   CHECK(world.store->manifests().bytes(kAlpine, digest_of(bytes)).error().kind == Error::Kind::corrupt);
@@ -528,8 +537,8 @@ TEST_CASE(
   BoundedWorld world(1);
   const std::string content = content_of(kBlobBytes, 0);
   const std::string unnamed = content_of(5, 7);
-  REQUIRE(world.store->manifests().put(kAlpine, digest_of("m"), "m", manifest_naming({digest_of(content)}), "",
-                                    Durability::buffered));
+  REQUIRE(world.store->manifests().put(kAlpine, digest_of("m"), "m", manifest_naming({digest_of(content)}),
+                                       "", Durability::buffered));
   REQUIRE(world.put(kAlpine, content));
   REQUIRE(world.put(kAlpine, unnamed));
   world.clock.advance(2min);
@@ -547,7 +556,8 @@ TEST_CASE("manifests go last, and with them their tags, edges and referrers") {
   ManifestContent content = manifest_naming({digest_of("layer")});
   content.record.subject = digest_of("subject");
   content.referrer_descriptor = "{}";
-  REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
+  REQUIRE(
+      world.store->manifests().put(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 2)));  // the younger blob went, not the manifest
@@ -578,12 +588,14 @@ TEST_CASE("a tag is put only on a manifest that the repository has") {
   StoreWorld world;
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
-  CHECK(world.store->references().put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}}, Durability::buffered)
+  CHECK(world.store->references()
+            .put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}}, Durability::buffered)
             .error()
             .kind == Error::Kind::not_found);
   REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "",
-                                    Durability::buffered));
-  CHECK(world.store->references().put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}}, Durability::buffered));
+                                       Durability::buffered));
+  CHECK(world.store->references().put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}},
+                                          Durability::buffered));
 }
 
 TEST_CASE(
