@@ -13,8 +13,8 @@
 #include "proxy/loop/unix_signals.h"
 #include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
+#include "proxy/upstream/http_client.h"
 #include "proxy/upstream/origin.h"
-#include "proxy/upstream/upstream.h"
 #include "routes/mirror/mirror.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/manifest_cache.h"
@@ -138,7 +138,7 @@ struct Appliance::Parts {
   proxy::Loop loop;
   proxy::Workers workers;
   proxy::Buffers buffers;
-  proxy::Upstream upstream;
+  proxy::HttpClient http_client;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
   // By route; fills in progress use them to their end.
@@ -178,7 +178,7 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       scrub(*store, disk, clock, log, routes::needed_children),
       workers(loop, config.workers),
       buffers(loop, config.buffer_bytes_max),
-      upstream(loop, config.upstream),
+      http_client(loop, config.http_client),
       manifests(kManifestCacheBytes),
       passage(loop, workers, buffers, disk, passage_settings(config)),
       fills(loop, workers, buffers, *store, log, config.fills),
@@ -199,7 +199,7 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
 
 routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
   auto& origin = origins[route.name];
-  origin = std::make_unique<proxy::Origin>(loop, upstream, clock, log, route.mirror->origin);
+  origin = std::make_unique<proxy::Origin>(loop, http_client, clock, log, route.mirror->origin);
   auto& counts = metrics.of(route.name);
   origin->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
   const routes::MirrorParts shared(loop, workers, *store, fills, passage, *origin, manifests, clock, log);

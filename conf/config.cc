@@ -220,13 +220,13 @@ void read_server(JsonObject& object, proxy::ServerSettings& server) {
   object.duration("write_timeout", server.write_timeout_ms, 1);
 }
 
-void read_upstream(JsonObject& object, proxy::UpstreamSettings& upstream) {
-  object.duration("connect_timeout", upstream.connect_timeout_ms, 1);
-  object.duration("stall_timeout", upstream.stall_timeout_ms, 1);
-  object.text("ca_file", upstream.ca_file);
-  if (!upstream.ca_file.empty() && !std::ifstream(upstream.ca_file))
-    object.wrong("ca_file", "cannot be read: " + upstream.ca_file);
-  object.number("connections_per_host_max", upstream.connections_per_host_max, 1, 10'000);
+void read_upstream(JsonObject& object, proxy::HttpClientSettings& settings) {
+  object.duration("connect_timeout", settings.connect_timeout_ms, 1);
+  object.duration("stall_timeout", settings.stall_timeout_ms, 1);
+  object.text("ca_file", settings.ca_file);
+  if (!settings.ca_file.empty() && !std::ifstream(settings.ca_file))
+    object.wrong("ca_file", "cannot be read: " + settings.ca_file);
+  object.number("connections_per_host_max", settings.connections_per_host_max, 1, 10'000);
 }
 
 void read_scrub(JsonObject& object, store::ScrubSettings& scrub) {
@@ -321,7 +321,7 @@ void read_whole(JsonObject& object, Config& config) {
   object.number("fills_max", config.fills.fills_max, 1, 10'000);
   object.duration("drain_timeout", config.drain_timeout_ms, 0);
   object.object("server", [&config](JsonObject& server) { read_server(server, config.server); });
-  object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.upstream); });
+  object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.http_client); });
   object.object("scrub", [&config](JsonObject& scrub) { read_scrub(scrub, config.scrub); });
   object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });
   object.finish();

@@ -15,8 +15,8 @@
 
 #include "proxy/fill/fill.h"
 #include "proxy/server/http_server.h"
+#include "proxy/upstream/http_client.h"
 #include "proxy/upstream/origin.h"
-#include "proxy/upstream/upstream.h"
 #include "routes/access/access.h"
 #include "routes/oci/freshness.h"
 #include "store/base/log.h"
@@ -64,7 +64,7 @@ struct Config {
   uint32_t workers = 2;
   int64_t drain_timeout_ms = 30'000;
   proxy::ServerSettings server;
-  proxy::UpstreamSettings upstream;
+  proxy::HttpClientSettings http_client;
   proxy::FillSettings fills;
   store::ScrubSettings scrub;
   store::LogSettings log;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 
 namespace breakwater::proxy {
 

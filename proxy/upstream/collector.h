@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 
 namespace breakwater::proxy {
 

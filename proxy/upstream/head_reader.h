@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 
 namespace breakwater::proxy {
 

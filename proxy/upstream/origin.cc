@@ -89,7 +89,7 @@ enum class Failed { soon, late, hasty };
 }  // namespace
 
 struct Origin::Impl {
-  Impl(Loop& event_loop, Upstream& up, const store::Clock& time, store::Log& events,
+  Impl(Loop& event_loop, HttpClient& client, const store::Clock& time, store::Log& events,
        const OriginSettings& origin_settings);
 
   class Reception;
@@ -100,9 +100,9 @@ struct Origin::Impl {
 
   Task<Result<Head>> send(OriginRequest request, Sink& sink);
   Task<Result<Head>> ask(Url url, const OriginRequest& request, Sink& sink);
-  Task<Result<Answer>> once(Url url, UpstreamRequest request, Sink& sink);
-  UpstreamRequest request_for(const Url& url, const OriginRequest& request,
-                              const std::string& authorization) const;
+  Task<Result<Answer>> once(Url url, HttpClientRequest request, Sink& sink);
+  HttpClientRequest request_for(const Url& url, const OriginRequest& request,
+                                const std::string& authorization) const;
 
   std::string authorization_for(const Endpoint& endpoint, const std::string& scope) const;
   Task<Result<bool>> meet_challenge(Url url, std::string scope, std::string challenges, std::string rejected);
@@ -118,7 +118,7 @@ struct Origin::Impl {
 
   store::Time now() const { return clock.now(); }
 
-  Upstream& upstream;
+  HttpClient& http_client;
   const store::Clock& clock;
   store::Log& log;
   OriginSettings settings;
@@ -135,7 +135,7 @@ struct Origin::Impl {
 // text is kept for us.
 class Origin::Impl::Reception final : public Sink {
  public:
-  Reception(Impl& origin, const Url& url, const UpstreamRequest& request, Passing& passing, Sink& caller)
+  Reception(Impl& origin, const Url& url, const HttpClientRequest& request, Passing& passing, Sink& caller)
       : origin_(origin), url_(url), asked_(request.headers), passing_(passing), caller_(caller) {
     caller_.resume_ = [this] { resume(); };
   }
@@ -193,9 +193,9 @@ class Origin::Impl::Reception final : public Sink {
   std::string error_text_;
 };
 
-Origin::Impl::Impl(Loop& event_loop, Upstream& up, const store::Clock& time, store::Log& events,
+Origin::Impl::Impl(Loop& event_loop, HttpClient& client, const store::Clock& time, store::Log& events,
                    const OriginSettings& origin_settings)
-    : upstream(up), clock(time), log(events), settings(origin_settings), tokens(event_loop, time) {
+    : http_client(client), clock(time), log(events), settings(origin_settings), tokens(event_loop, time) {
   auto url = Url::parse(settings.url);
   if (!url) throw std::invalid_argument(url.error().message);  // the configuration was checked before
   reach.origin = url->endpoint();
@@ -238,9 +238,9 @@ Task<Result<Head>> Origin::Impl::ask(Url url, const OriginRequest& request, Sink
   }
 }
 
-UpstreamRequest Origin::Impl::request_for(const Url& url, const OriginRequest& request,
-                                          const std::string& authorization) const {
-  UpstreamRequest sent(request.method, url.text());
+HttpClientRequest Origin::Impl::request_for(const Url& url, const OriginRequest& request,
+                                            const std::string& authorization) const {
+  HttpClientRequest sent(request.method, url.text());
   sent.headers = request.headers;
   sent.headers.remove("Authorization");
   if (!authorization.empty()) sent.headers.add("Authorization", authorization);
@@ -251,7 +251,7 @@ UpstreamRequest Origin::Impl::request_for(const Url& url, const OriginRequest& r
 
 // One request and its answer, whatever it says; told to the host's circuit. The errors are those of the
 // transfer.
-Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, UpstreamRequest request, Sink& sink) {
+Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, HttpClientRequest request, Sink& sink) {
   auto circuit = circuit_of(url.endpoint());
   auto pass = circuit->admit(now(), url.endpoint().text());
   if (!pass) co_return failure(std::move(pass).error());
@@ -260,7 +260,7 @@ Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, UpstreamRequest r
   Passing passing(std::move(circuit), *pass, now());
   Reception reception(*this, url, request, passing, sink);
   auto began = std::chrono::steady_clock::now();
-  auto ended = co_await upstream.send(request, reception);
+  auto ended = co_await http_client.send(request, reception);
   auto took = std::chrono::steady_clock::now() - began;
   bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
 
@@ -335,7 +335,7 @@ Task<Result<bool>> Origin::Impl::meet_bearer(Url url, std::string scope, Challen
 // nowhere else.
 Task<Result<Origin::Impl::Answer>> Origin::Impl::follow_realm(Url& realm, bool with_credentials, Sink& sink) {
   for (uint32_t redirects = 0;; ++redirects) {
-    UpstreamRequest request("GET", realm.text());
+    HttpClientRequest request("GET", realm.text());
     request.timeout_ms = kTokenTimeout_ms;
     request.private_allowed = reach.private_allowed(realm.endpoint());
     if (with_credentials)
@@ -447,9 +447,9 @@ void Origin::Impl::throttle(Passing& passing, const Url& url, const Head& head, 
 
 // ---- Origin
 
-Origin::Origin(Loop& loop, Upstream& upstream, const store::Clock& clock, store::Log& log,
+Origin::Origin(Loop& loop, HttpClient& http_client, const store::Clock& clock, store::Log& log,
                const OriginSettings& settings)
-    : impl_(std::make_unique<Impl>(loop, upstream, clock, log, settings)) {}
+    : impl_(std::make_unique<Impl>(loop, http_client, clock, log, settings)) {}
 Origin::~Origin() = default;
 
 Task<Result<Reply>> Origin::fetch(OriginRequest request, size_t bytes_max) {

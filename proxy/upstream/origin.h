@@ -31,7 +31,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 #include "store/base/clock.h"
 #include "store/base/log.h"
 
@@ -84,7 +84,7 @@ class Origin {
   // What latency observers get: called for each answered request.
   using Observe = std::function<void(double seconds)>;
 
-  Origin(Loop& loop, Upstream& upstream, const store::Clock& clock, store::Log& log,
+  Origin(Loop& loop, HttpClient& http_client, const store::Clock& clock, store::Log& log,
          const OriginSettings& settings);
   ~Origin();
 

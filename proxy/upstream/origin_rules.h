@@ -9,7 +9,7 @@
 
 #include "proxy/http/url.h"
 #include "proxy/upstream/challenge.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 #include "store/base/result.h"
 
 namespace breakwater::proxy {

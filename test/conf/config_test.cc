@@ -116,9 +116,9 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->server.header_timeout_ms == 2'000);
   CHECK(config->server.body_timeout_ms == 3'000);
   CHECK(config->server.write_timeout_ms == 4'000);
-  CHECK(config->upstream.connect_timeout_ms == 6'000);
-  CHECK(config->upstream.stall_timeout_ms == 8'000);
-  CHECK(config->upstream.connections_per_host_max == 10);
+  CHECK(config->http_client.connect_timeout_ms == 6'000);
+  CHECK(config->http_client.stall_timeout_ms == 8'000);
+  CHECK(config->http_client.connections_per_host_max == 10);
   CHECK(config->scrub.bytes_per_second == 1 << 20);
   CHECK(config->scrub.pause_ms == 9'000);
   CHECK(config->log.level == "debug");

@@ -22,11 +22,11 @@ struct MirrorWorld::Running {
   explicit Running(MirrorWorld& world)
       : workers(world.loop, 2),
         buffers(world.loop, world.buffer_bytes_max),
-        upstream(world.loop, world.upstream_settings),
-        client(world.loop, proxy::UpstreamSettings()),
+        http_client(world.loop, world.http_client_settings),
+        client(world.loop, proxy::HttpClientSettings()),
         manifests(16 << 20),
-        hub_origin(world.loop, upstream, world.files.clock, world.files.log, world.hub_origin),
-        ghcr_origin(world.loop, upstream, world.files.clock, world.files.log, world.ghcr_origin),
+        hub_origin(world.loop, http_client, world.files.clock, world.files.log, world.hub_origin),
+        ghcr_origin(world.loop, http_client, world.files.clock, world.files.log, world.ghcr_origin),
         passage(world.loop, workers, buffers, world.files.disk, world.passage_settings),
         fills(world.loop, workers, buffers, *world.files.store, world.files.log, world.fill_settings),
         hub(*this, world, hub_origin, "dockerhub", "docker.io"),
@@ -34,8 +34,8 @@ struct MirrorWorld::Running {
 
   proxy::Workers workers;
   proxy::Buffers buffers;
-  proxy::Upstream upstream;
-  proxy::Upstream client;
+  proxy::HttpClient http_client;
+  proxy::HttpClient client;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
   proxy::Origin hub_origin;
@@ -94,7 +94,7 @@ void MirrorWorld::stop() {
   files.store.reset();
 }
 
-Task<> MirrorWorld::ask_into(proxy::UpstreamRequest request, Answer& answer) {
+Task<> MirrorWorld::ask_into(proxy::HttpClientRequest request, Answer& answer) {
   auto reply = co_await running_->client.fetch(std::move(request), 1 << 30);
   if (!reply) co_return;
   answer.status = reply->head.status;
@@ -104,7 +104,7 @@ Task<> MirrorWorld::ask_into(proxy::UpstreamRequest request, Answer& answer) {
 
 Answer MirrorWorld::ask(const std::string& method, const std::string& address, const std::string& target,
                         const proxy::Headers& headers) {
-  proxy::UpstreamRequest request(method, "http://" + address + target);
+  proxy::HttpClientRequest request(method, "http://" + address + target);
   request.headers = headers;
   Answer answer;
   run(loop, ask_into(std::move(request), answer));
@@ -131,8 +131,8 @@ std::vector<Answer> MirrorWorld::get_at_once(const std::vector<std::string>& tar
   std::vector<Answer> answers(targets.size());
   proxy::Tasks tasks(loop);
   for (size_t i = 0; i < targets.size(); ++i) {
-    tasks.spawn(
-        ask_into(proxy::UpstreamRequest("GET", "http://" + running_->hub.address + targets[i]), answers[i]));
+    tasks.spawn(ask_into(proxy::HttpClientRequest("GET", "http://" + running_->hub.address + targets[i]),
+                         answers[i]));
   }
   run_until(loop, [&tasks] { return tasks.size() == 0; });
   return answers;

@@ -29,8 +29,8 @@ constexpr const char* kScope = "repository:library/alpine:pull";
 constexpr const char* kImageType = "application/vnd.oci.image.manifest.v1+json";
 
 // For hosts that cannot be reached; the others may take the time that a busy machine needs.
-UpstreamSettings impatient() {
-  UpstreamSettings settings;
+HttpClientSettings impatient() {
+  HttpClientSettings settings;
   settings.connect_timeout_ms = 300;
   return settings;
 }
@@ -38,14 +38,14 @@ UpstreamSettings impatient() {
 // An upstream registry, hosts that it may send us to, and our Origin for it.
 struct World {
   explicit World(std::optional<Credentials> credentials = std::nullopt,
-                 const UpstreamSettings& upstream_settings = UpstreamSettings())
-      : upstream(loop, upstream_settings) {
+                 const HttpClientSettings& http_client_settings = HttpClientSettings())
+      : http_client(loop, http_client_settings) {
     settings.name = "hub";
     settings.url = registry.url();
     settings.credentials = std::move(credentials);
     begin();
   }
-  void begin() { origin = std::make_unique<Origin>(loop, upstream, clock, log, settings); }
+  void begin() { origin = std::make_unique<Origin>(loop, http_client, clock, log, settings); }
 
   OriginRequest request(const std::string& method, const std::string& path) const {
     OriginRequest made(method, path);
@@ -59,7 +59,7 @@ struct World {
   Loop loop;
   test::FakeClock clock;
   test::FakeLog log;
-  Upstream upstream;
+  HttpClient http_client;
   FakeRegistry registry{loop};
   FakeRegistry auth{loop, "127.0.0.2"};
   FakeRegistry cdn{loop, "127.0.0.3"};
@@ -353,13 +353,13 @@ TEST_CASE("redirects without target, without end or to another protocol are corr
 TEST_CASE("an https registry leads neither to http storage nor to an http realm, and is followed to https") {
   test::TlsIdentity identity;
   World world(me());
-  UpstreamSettings trusting;
+  HttpClientSettings trusting;
   trusting.ca_file = identity.ca_file();
-  Upstream upstream(world.loop, trusting);
+  HttpClient http_client(world.loop, trusting);
   FakeRegistry registry(world.loop, identity);
   FakeRegistry cdn(world.loop, identity, "127.0.0.2");
   world.settings.url = registry.url();
-  Origin origin(world.loop, upstream, world.clock, world.log, world.settings);
+  Origin origin(world.loop, http_client, world.clock, world.log, world.settings);
   auto path = FakeRegistry::blob_path(kAlpine, registry.blob(kAlpine, "layer"));
 
   registry.redirect_blobs_to(world.cdn);

@@ -169,7 +169,7 @@ TEST_CASE("a presigned URL that expired and a token that was revoked do not end 
 
 TEST_CASE("a stalled upstream is given up after the stall timeout and the fill goes on") {
   MirrorWorld world;
-  world.upstream_settings.stall_timeout_ms = 100;
+  world.http_client_settings.stall_timeout_ms = 100;
   const auto content = content_of(1 << 20, 9);
   const auto layer = world.hub.blob(kRepository, content);
   world.hub.next(hub_path(layer), Fault::stall(400'000));

@@ -1,4 +1,4 @@
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 
 #include <curl/curl.h>
 #include <event2/event.h>
@@ -86,8 +86,8 @@ double seconds_since(Moment moment) {
 
 // The multi handle on the loop. libcurl says which sockets and which moment it waits for; libevent calls
 // drive().
-struct Upstream::Impl {
-  Impl(Loop& event_loop, const UpstreamSettings& upstream_settings);
+struct HttpClient::Impl {
+  Impl(Loop& event_loop, const HttpClientSettings& http_client_settings);
 
   void add(Transfer& transfer);
   void remove(Transfer& transfer);
@@ -99,7 +99,7 @@ struct Upstream::Impl {
   static int on_timer(CURLM*, long timeout_ms, void* self);
 
   Loop& loop;
-  UpstreamSettings settings;
+  HttpClientSettings settings;
   CurlGlobal global;
   ProxyChoice proxies{process_environment};
   long http_version = http_version_gate_curl_8_6();
@@ -111,9 +111,9 @@ struct Upstream::Impl {
 };
 
 // One request, from curl_multi_add_handle() to the end of its answer. Lives in the frame of send().
-class Upstream::Transfer {
+class HttpClient::Transfer {
  public:
-  Transfer(Impl& upstream, const UpstreamRequest& request, Sink& sink);
+  Transfer(Impl& client, const HttpClientRequest& request, Sink& sink);
   ~Transfer();
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -129,7 +129,7 @@ class Upstream::Transfer {
   Result<Head> result();
 
  private:
-  void set_up(const UpstreamRequest& request);
+  void set_up(const HttpClientRequest& request);
   void set_up_network();
   void set_up_callbacks();
   void set_headers(const Headers& headers);
@@ -152,7 +152,7 @@ class Upstream::Transfer {
   static curl_socket_t on_open_socket(void* self, curlsocktype, curl_sockaddr* address);
   static int on_request(void* self, char* peer, char*, int, int);
 
-  Impl& upstream_;
+  Impl& client_;
   Sink& sink_;
   std::string method_;
   std::string place_;  // the URL without its query
@@ -174,9 +174,9 @@ class Upstream::Transfer {
 
 // ---- Impl
 
-Upstream::Impl::Impl(Loop& event_loop, const UpstreamSettings& upstream_settings)
+HttpClient::Impl::Impl(Loop& event_loop, const HttpClientSettings& http_client_settings)
     : loop(event_loop),
-      settings(upstream_settings),
+      settings(http_client_settings),
       timer(evtimer_new(
           loop.base(),
           [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->drive(CURL_SOCKET_TIMEOUT, 0); },
@@ -194,30 +194,30 @@ Upstream::Impl::Impl(Loop& event_loop, const UpstreamSettings& upstream_settings
                     static_cast<long>(settings.connections_per_host_max));
 }
 
-void Upstream::Impl::add(Transfer& transfer) {
+void HttpClient::Impl::add(Transfer& transfer) {
   CURLMcode code = curl_multi_add_handle(multi.get(), transfer.easy());
   if (code != CURLM_OK) transfer.end(CURLE_FAILED_INIT);
 }
 
-void Upstream::Impl::remove(Transfer& transfer) {
+void HttpClient::Impl::remove(Transfer& transfer) {
   std::erase(resuming, &transfer);
   curl_multi_remove_handle(multi.get(), transfer.easy());
 }
 
 // curl_easy_pause() may deliver bytes before it returns, so it is called from the loop and not from whoever
 // has room again.
-void Upstream::Impl::resume(Transfer& transfer) {
+void HttpClient::Impl::resume(Transfer& transfer) {
   if (std::find(resuming.begin(), resuming.end(), &transfer) == resuming.end()) resuming.push_back(&transfer);
   event_active(resume_event.get(), 0, 0);
 }
 
-void Upstream::Impl::resume_paused() {
+void HttpClient::Impl::resume_paused() {
   std::vector<Transfer*> batch = std::exchange(resuming, {});
   // No Task runs meanwhile, so none of them can go.
   for (Transfer* transfer : batch) transfer->resume();
 }
 
-int Upstream::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self, void* watched) {
+int HttpClient::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self, void* watched) {
   auto* impl = static_cast<Impl*>(self);
   Event before(static_cast<event*>(watched));
   Event now;
@@ -237,7 +237,7 @@ int Upstream::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self,
   return 0;
 }
 
-int Upstream::Impl::on_timer(CURLM*, long timeout_ms, void* self) {
+int HttpClient::Impl::on_timer(CURLM*, long timeout_ms, void* self) {
   event* timer = static_cast<Impl*>(self)->timer.get();
   if (timeout_ms < 0) {
     evtimer_del(timer);
@@ -250,13 +250,13 @@ int Upstream::Impl::on_timer(CURLM*, long timeout_ms, void* self) {
   return 0;
 }
 
-void Upstream::Impl::drive(curl_socket_t socket, int action) {
+void HttpClient::Impl::drive(curl_socket_t socket, int action) {
   int running = 0;
   curl_multi_socket_action(multi.get(), socket, action, &running);
   finish_ended();
 }
 
-void Upstream::Impl::finish_ended() {
+void HttpClient::Impl::finish_ended() {
   int left = 0;
   while (CURLMsg* message = curl_multi_info_read(multi.get(), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
@@ -269,41 +269,41 @@ void Upstream::Impl::finish_ended() {
 
 // ---- Transfer
 
-Upstream::Transfer::Transfer(Impl& upstream, const UpstreamRequest& request, Sink& sink)
-    : upstream_(upstream),
+HttpClient::Transfer::Transfer(Impl& client, const HttpClientRequest& request, Sink& sink)
+    : client_(client),
       sink_(sink),
       method_(request.method),
       place_(request.url.substr(0, request.url.find_first_of("?#"))),
       private_allowed_(request.private_allowed),
-      began_(upstream.loop.now()),
+      began_(client.loop.now()),
       last_byte_(began_),
       time_limit_(request.timeout_ms > 0 ? began_ + Millis(request.timeout_ms) : Moment::max()),
-      head_(upstream.settings.header_bytes_max),
-      changed_(upstream.loop),
+      head_(client.settings.header_bytes_max),
+      changed_(client.loop),
       easy_(curl_easy_init()) {
   if (!easy_) throw std::bad_alloc();
-  if (auto url = Url::parse(request.url)) proxy_ = upstream.proxies.proxy_for(url->endpoint());
+  if (auto url = Url::parse(request.url)) proxy_ = client.proxies.proxy_for(url->endpoint());
   set_up(request);
   set_up_network();
   set_up_callbacks();
-  sink_.resume_ = [this] { upstream_.resume(*this); };
-  upstream_.add(*this);
+  sink_.resume_ = [this] { client_.resume(*this); };
+  client_.add(*this);
 }
 
-Upstream::Transfer::~Transfer() {
+HttpClient::Transfer::~Transfer() {
   sink_.resume_ = nullptr;
-  upstream_.remove(*this);
+  client_.remove(*this);
 }
 
-void Upstream::Transfer::set_up(const UpstreamRequest& request) {
+void HttpClient::Transfer::set_up(const HttpClientRequest& request) {
   set(CURLOPT_URL, request.url.c_str());
   if (method_ == "HEAD")
     set(CURLOPT_NOBODY, 1L);
   else
     set(CURLOPT_HTTPGET, 1L);
   set_headers(request.headers);
-  set(CURLOPT_USERAGENT, upstream_.settings.user_agent.c_str());
-  set(CURLOPT_HTTP_VERSION, upstream_.http_version);
+  set(CURLOPT_USERAGENT, client_.settings.user_agent.c_str());
+  set(CURLOPT_HTTP_VERSION, client_.http_version);
   set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_AUTOREFERER, 0L);
@@ -315,7 +315,7 @@ void Upstream::Transfer::set_up(const UpstreamRequest& request) {
   set(CURLOPT_BUFFERSIZE, kReceiveBytes);
 }
 
-void Upstream::Transfer::set_headers(const Headers& headers) {
+void HttpClient::Transfer::set_headers(const Headers& headers) {
   List list(curl_slist_append(nullptr, "Accept-Encoding: identity"));
   for (const Header& header : headers) {
     assert(header.value.find_first_of("\r\n") == std::string::npos);
@@ -327,8 +327,8 @@ void Upstream::Transfer::set_headers(const Headers& headers) {
   set(CURLOPT_HTTPHEADER, headers_.get());
 }
 
-void Upstream::Transfer::set_up_network() {
-  const UpstreamSettings& settings = upstream_.settings;
+void HttpClient::Transfer::set_up_network() {
+  const HttpClientSettings& settings = client_.settings;
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms));
@@ -345,7 +345,7 @@ void Upstream::Transfer::set_up_network() {
   if (!settings.ca_file.empty()) set(CURLOPT_CAINFO, settings.ca_file.c_str());
 }
 
-void Upstream::Transfer::set_up_callbacks() {
+void HttpClient::Transfer::set_up_callbacks() {
   set(CURLOPT_PRIVATE, this);
   set(CURLOPT_ERRORBUFFER, curl_message_);
   set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
@@ -358,7 +358,7 @@ void Upstream::Transfer::set_up_callbacks() {
   set(CURLOPT_OPENSOCKETDATA, this);
 }
 
-curl_socket_t Upstream::Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+curl_socket_t HttpClient::Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto* transfer = static_cast<Transfer*>(self);
   if (transfer->is_forbidden(numeric_host(&address->addr, address->addrlen))) {
     transfer->private_refused_ = true;
@@ -368,9 +368,9 @@ curl_socket_t Upstream::Transfer::on_open_socket(void* self, curlsocktype, curl_
 }
 
 // Connected, maybe long ago for somebody else, and about to send the request.
-int Upstream::Transfer::on_request(void* self, char* peer, char*, int, int) {
+int HttpClient::Transfer::on_request(void* self, char* peer, char*, int, int) {
   auto* transfer = static_cast<Transfer*>(self);
-  transfer->last_byte_ = transfer->upstream_.loop.now();
+  transfer->last_byte_ = transfer->client_.loop.now();
   if (transfer->proxy_.empty()) transfer->head_.head().address = peer;
   if (transfer->is_forbidden(peer)) {
     transfer->private_refused_ = true;
@@ -380,12 +380,12 @@ int Upstream::Transfer::on_request(void* self, char* peer, char*, int, int) {
   return CURL_PREREQFUNC_OK;
 }
 
-size_t Upstream::Transfer::on_header(char* data, size_t, size_t size, void* self) {
+size_t HttpClient::Transfer::on_header(char* data, size_t, size_t size, void* self) {
   return static_cast<Transfer*>(self)->take_header_line({data, size}) ? size : 0;
 }
 
-bool Upstream::Transfer::take_header_line(std::string_view line) {
-  last_byte_ = upstream_.loop.now();
+bool HttpClient::Transfer::take_header_line(std::string_view line) {
+  last_byte_ = client_.loop.now();
   auto taken = head_.take(line);
   if (taken == HeadReader::Taken::too_long)
     return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0});
@@ -397,39 +397,39 @@ bool Upstream::Transfer::take_header_line(std::string_view line) {
   return true;
 }
 
-size_t Upstream::Transfer::on_body(char* data, size_t, size_t size, void* self) {
+size_t HttpClient::Transfer::on_body(char* data, size_t, size_t size, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
   if (transfer->error_) return 0;  // nothing reaches a sink after it has failed
   if (!transfer->head_.complete())
     return transfer->fail(Error{Error::Kind::corrupt, transfer->attempted() + "the answer has no head", 0})
                ? size
                : 0;
-  transfer->last_byte_ = transfer->upstream_.loop.now();
+  transfer->last_byte_ = transfer->client_.loop.now();
   auto taken = transfer->sink_.body({data, size});
   if (!taken) return transfer->fail(std::move(taken).error()) ? size : 0;
   if (!*taken) {
     transfer->paused_ = true;
     return CURL_WRITEFUNC_PAUSE;
   }
-  transfer->upstream_.bytes_received += size;
+  transfer->client_.bytes_received += size;
   return size;
 }
 
-bool Upstream::Transfer::fail(Error error) {
+bool HttpClient::Transfer::fail(Error error) {
   if (!error_) error_ = std::move(error);
   return false;
 }
 
-void Upstream::Transfer::end(CURLcode code) {
+void HttpClient::Transfer::end(CURLcode code) {
   if (ended()) return;
   code_ = code;
   changed_.ring();
 }
 
-void Upstream::Transfer::resume() {
+void HttpClient::Transfer::resume() {
   if (!paused_ || ended()) return;
   paused_ = false;
-  last_byte_ = upstream_.loop.now();
+  last_byte_ = client_.loop.now();
   // A sink that fails in here has lost those bytes, and libcurl 7.88 does not end the transfer by itself.
   const CURLcode code = curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
   if (code != CURLE_OK) end(code);
@@ -437,13 +437,13 @@ void Upstream::Transfer::resume() {
 
 // The stall timeout runs while we are willing to read. (libcurl's own CURLOPT_LOW_SPEED_TIME would count the
 // pauses.)
-Moment Upstream::Transfer::deadline() const {
-  Moment since = paused_ ? upstream_.loop.now() : last_byte_;
-  return std::min(since + Millis(upstream_.settings.stall_timeout_ms), time_limit_);
+Moment HttpClient::Transfer::deadline() const {
+  Moment since = paused_ ? client_.loop.now() : last_byte_;
+  return std::min(since + Millis(client_.settings.stall_timeout_ms), time_limit_);
 }
 
-void Upstream::Transfer::check_time() {
-  Moment now = upstream_.loop.now();
+void HttpClient::Transfer::check_time() {
+  Moment now = client_.loop.now();
   if (ended() || now < deadline()) return;
   bool stalled = now < time_limit_;
   auto waited = std::chrono::duration_cast<Millis>(stalled ? now - last_byte_ : now - began_).count();
@@ -452,7 +452,7 @@ void Upstream::Transfer::check_time() {
   end(CURLE_OPERATION_TIMEDOUT);
 }
 
-Result<Head> Upstream::Transfer::result() {
+Result<Head> HttpClient::Transfer::result() {
   if (error_) return failure(std::move(*error_));
   // libcurl is content with a connection that ends inside the head.
   if (*code_ == CURLE_OK && !head_.complete())
@@ -464,13 +464,13 @@ Result<Head> Upstream::Transfer::result() {
   return failure(kind, attempted() + reason);
 }
 
-// ---- Upstream
+// ---- HttpClient
 
-Upstream::Upstream(Loop& loop, const UpstreamSettings& settings)
+HttpClient::HttpClient(Loop& loop, const HttpClientSettings& settings)
     : impl_(std::make_unique<Impl>(loop, settings)) {}
-Upstream::~Upstream() = default;
+HttpClient::~HttpClient() = default;
 
-Task<Result<Head>> Upstream::send(UpstreamRequest request, Sink& sink) {
+Task<Result<Head>> HttpClient::send(HttpClientRequest request, Sink& sink) {
   assert(request.method == "GET" || request.method == "HEAD");
   Transfer transfer(*impl_, request, sink);
   while (!transfer.ended()) {
@@ -480,13 +480,13 @@ Task<Result<Head>> Upstream::send(UpstreamRequest request, Sink& sink) {
   co_return transfer.result();
 }
 
-Task<Result<Reply>> Upstream::fetch(UpstreamRequest request, size_t bytes_max) {
+Task<Result<Reply>> HttpClient::fetch(HttpClientRequest request, size_t bytes_max) {
   Collector collector(bytes_max);
   auto head = co_await send(std::move(request), collector);
   if (!head) co_return failure(std::move(head).error());
   co_return Reply{std::move(*head), collector.take()};
 }
 
-uint64_t Upstream::bytes_received() const { return impl_->bytes_received; }
+uint64_t HttpClient::bytes_received() const { return impl_->bytes_received; }
 
 }  // namespace breakwater::proxy

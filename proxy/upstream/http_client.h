@@ -6,7 +6,8 @@
 // HTTP/2 stalls (one named gate in the .cc). No cookies, no content decoding: the bytes are those that were
 // sent, `Accept-Encoding: identity` asks for them.
 //
-// Belongs to the loop's thread. Destroying the Task aborts the transfer; the Upstream must outlive its Tasks.
+// Belongs to the loop's thread. Destroying the Task aborts the transfer; the HttpClient must outlive its
+// Tasks.
 //
 // Errors: `unavailable` when there is no answer or it broke off: DNS, connect, TLS, reset, stall, timeout, a
 // body short of its Content-Length (the caller may go on from where it is); `corrupt` when the answer is no
@@ -29,7 +30,7 @@
 
 namespace breakwater::proxy {
 
-struct UpstreamSettings {
+struct HttpClientSettings {
   int64_t connect_timeout_ms = 5'000;
   int64_t stall_timeout_ms = 30'000;  // without one byte arriving while we are willing to read
   std::string ca_file;                // "" = the system's
@@ -39,8 +40,8 @@ struct UpstreamSettings {
   uint32_t header_bytes_max = 64 * 1024;
 };
 
-struct UpstreamRequest {
-  UpstreamRequest(std::string m, std::string u) : method(std::move(m)), url(std::move(u)) {}
+struct HttpClientRequest {
+  HttpClientRequest(std::string m, std::string u) : method(std::move(m)), url(std::move(u)) {}
   std::string method;  // GET or HEAD
   std::string url;
   Headers headers;
@@ -75,7 +76,7 @@ class Sink {
   }
 
  private:
-  friend class Upstream;
+  friend class HttpClient;
   friend class Origin;  // puts a Sink of its own before the caller's, and hands resume() on
   std::function<void()> resume_;
 };
@@ -85,18 +86,18 @@ struct Reply {
   std::string body;
 };
 
-class Upstream {
+class HttpClient {
  public:
-  Upstream(Loop& loop, const UpstreamSettings& settings);
-  ~Upstream();
-  Upstream(const Upstream&) = delete;
-  Upstream& operator=(const Upstream&) = delete;
+  HttpClient(Loop& loop, const HttpClientSettings& settings);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
 
   // Streams the body into `sink`, which must outlive the Task. Ends when the body has; a success means that
   // the sink was given the head.
-  Task<Result<Head>> send(UpstreamRequest request, Sink& sink);
+  Task<Result<Head>> send(HttpClientRequest request, Sink& sink);
   // The whole reply in memory; `corrupt` if the body is longer than `bytes_max`.
-  Task<Result<Reply>> fetch(UpstreamRequest request, size_t bytes_max);
+  Task<Result<Reply>> fetch(HttpClientRequest request, size_t bytes_max);
 
   uint64_t bytes_received() const;  // of bodies, in all
 
