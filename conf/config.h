@@ -16,7 +16,7 @@
 #include "proxy/fill/fill.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/http_client.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/access/access.h"
 #include "routes/oci/freshness.h"
 #include "store/base/log.h"
@@ -26,8 +26,8 @@
 namespace breakwater::conf {
 
 struct MirrorConfig {
-  std::string registry;          // the name that clients know it by: "docker.io"
-  proxy::OriginSettings origin;  // its name is the route's
+  std::string registry;                           // the name that clients know it by: "docker.io"
+  proxy::RegistryClientSettings registry_client;  // its name is the route's
   routes::FreshnessSettings freshness;
 };
 

@@ -97,13 +97,13 @@ class FillSink final : public Sink {
 // One of the fills_max that run at a time.
 class Fills::Slot {
  public:
-  Slot(Fills& fills, const Origin& origin) : fills_(fills), origin_(origin) {
+  Slot(Fills& fills, const RegistryClient& registry) : fills_(fills), registry_(registry) {
     ++fills_.stats_.running;
-    ++fills_.slots_[&origin_];
+    ++fills_.slots_[&registry_];
   }
   ~Slot() {
     --fills_.stats_.running;
-    if (--fills_.slots_[&origin_] == 0) fills_.slots_.erase(&origin_);
+    if (--fills_.slots_[&registry_] == 0) fills_.slots_.erase(&registry_);
     fills_.slot_freed_.ring();
   }
   Slot(const Slot&) = delete;
@@ -111,7 +111,7 @@ class Fills::Slot {
 
  private:
   Fills& fills_;
-  const Origin& origin_;
+  const RegistryClient& registry_;
 };
 
 Fills::Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log,
@@ -132,19 +132,19 @@ std::shared_ptr<Fill> Fills::find(const store::Digest& digest) const {
   return found == fills_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<Fill> Fills::join(Origin& origin, FillRequest request) {
+std::shared_ptr<Fill> Fills::join(RegistryClient& registry, FillRequest request) {
   if (auto running = find(request.digest)) return running;
   auto fill = std::make_shared<Fill>(loop_, std::move(request));
   fills_[fill->request_.digest] = fill;
-  running_.spawn(run(fill, origin));
+  running_.spawn(run(fill, registry));
   return fill;
 }
 
-Task<> Fills::run(Shared fill, Origin& origin) {
-  while (!has_slot(origin) || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
-  Slot slot(*this, origin);
+Task<> Fills::run(Shared fill, RegistryClient& registry) {
+  while (!has_slot(registry) || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
+  Slot slot(*this, registry);
   if (co_await find_stored(fill)) co_return;
-  auto done = co_await carry_out(fill, origin);
+  auto done = co_await carry_out(fill, registry);
   fill->ending_ = true;
   fill->arrived_.ring();
   if (!done) {
@@ -161,17 +161,17 @@ Task<> Fills::run(Shared fill, Origin& origin) {
 }
 
 // An upstream that hangs may hold as many as there are: the others get some all the same.
-bool Fills::has_slot(const Origin& origin) const {
+bool Fills::has_slot(const RegistryClient& registry) const {
   if (stats_.running < settings_.fills_max) return true;
-  const auto taken = slots_.find(&origin);
+  const auto taken = slots_.find(&registry);
   return (taken == slots_.end() ? 0 : taken->second) < std::max<uint32_t>(settings_.fills_max / 8, 1);
 }
 
-Task<Result<>> Fills::carry_out(Shared fill, Origin& origin) {
+Task<Result<>> Fills::carry_out(Shared fill, RegistryClient& registry) {
   auto opened = co_await open(fill);
   if (!opened) co_return opened;
   running_.spawn(pump(fill));
-  auto received = co_await receive(fill, origin);
+  auto received = co_await receive(fill, registry);
   if (!received) co_return received;
   co_return co_await verify(fill);
 }
@@ -237,11 +237,11 @@ Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
   co_return grown;
 }
 
-Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
+Task<Result<>> Fills::receive(Shared fill, RegistryClient& registry) {
   auto progress_at = loop_.now();
   for (uint32_t attempts = 0; fill->size_ != fill->written_;) {
     const auto before = fill->written_;
-    auto ended = co_await attempt(fill, origin);
+    auto ended = co_await attempt(fill, registry);
     if (fill->disk_error_) co_return failure(*fill->disk_error_);
     if (ended) continue;
     attempts = fill->written_ > before ? 1 : attempts + 1;
@@ -275,13 +275,13 @@ bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempt
 
 // One request, from where the file ends. Success means that the body ended as it should, or that nothing was
 // missing.
-Task<Result<>> Fills::attempt(Shared fill, Origin& origin) {
+Task<Result<>> Fills::attempt(Shared fill, RegistryClient& registry) {
   auto request = fill->request_.request;
   if (fill->written_ > 0) request.headers.set("Range", "bytes=" + std::to_string(fill->written_) + "-");
   Result<Head> answer;
   {
     FillSink sink(*this, fill);
-    answer = co_await origin.download(std::move(request), sink);
+    answer = co_await registry.download(std::move(request), sink);
   }
   while (fill->unwritten_ > 0 && !fill->disk_error_) co_await fill->progress_.wait();
   if (!answer) co_return failure(answer.error());

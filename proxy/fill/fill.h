@@ -1,6 +1,6 @@
 // Fills: the downloads in progress, each shared by everyone who asked for the same digest.
 //
-//   Origin --body--> pending bytes --worker--> BlobWriter --(the file)--> reader 1, reader 2, ...
+//   RegistryClient --body--> pending bytes --worker--> BlobWriter --(the file)--> reader 1, reader 2, ...
 //
 // The disk is the buffer: readers follow the file, not the socket, so a slow client neither slows the
 // download nor holds memory, and one that leaves wastes nothing. The phases of a Fill:
@@ -32,7 +32,7 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "proxy/loop/workers.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "proxy/upstream/retry.h"
 #include "store/store.h"
 
@@ -57,11 +57,11 @@ struct FillStats {
 
 // What to fetch, and for whom it will be stored.
 struct FillRequest {
-  FillRequest(const store::Digest& d, store::RepositoryKey r, OriginRequest o)
+  FillRequest(const store::Digest& d, store::RepositoryKey r, RegistryClientRequest o)
       : digest(d), repository(std::move(r)), request(std::move(o)) {}
   store::Digest digest;
   store::RepositoryKey repository;
-  OriginRequest request;
+  RegistryClientRequest request;
   std::optional<uint64_t> size;  // as the descriptor in a manifest says, if one does
 };
 
@@ -142,9 +142,9 @@ class Fills {
 
   // The fill in progress, or null.
   std::shared_ptr<Fill> find(const store::Digest& digest) const;
-  // The fill for the request's digest, begun from `origin` if there was none. `origin` must outlive this
-  // object.
-  std::shared_ptr<Fill> join(Origin& origin, FillRequest request);
+  // The fill for the request's digest, begun from `registry` if there was none. `registry` must
+  // outlive this object.
+  std::shared_ptr<Fill> join(RegistryClient& registry, FillRequest request);
 
   const FillSettings& settings() const { return settings_; }
   FillStats& stats() { return stats_; }
@@ -157,13 +157,13 @@ class Fills {
   using Shared = std::shared_ptr<Fill>;
   class Slot;
 
-  Task<> run(Shared fill, Origin& origin);
-  Task<Result<>> carry_out(Shared fill, Origin& origin);
-  bool has_slot(const Origin& origin) const;
+  Task<> run(Shared fill, RegistryClient& registry);
+  Task<Result<>> carry_out(Shared fill, RegistryClient& registry);
+  bool has_slot(const RegistryClient& registry) const;
   Task<bool> find_stored(Shared fill);
   Task<Result<>> open(Shared fill);
-  Task<Result<>> receive(Shared fill, Origin& origin);
-  Task<Result<>> attempt(Shared fill, Origin& origin);
+  Task<Result<>> receive(Shared fill, RegistryClient& registry);
+  Task<Result<>> attempt(Shared fill, RegistryClient& registry);
   Task<Result<>> catch_up(Shared fill);
   Task<Result<>> grow(Shared fill, uint64_t bytes);
   Task<Result<>> verify(Shared fill);
@@ -184,7 +184,7 @@ class Fills {
   FillSettings settings_;
   FillStats stats_;
   Signal slot_freed_;
-  std::map<const Origin*, uint32_t> slots_;  // taken, by upstream
+  std::map<const RegistryClient*, uint32_t> slots_;  // taken, by upstream
   std::minstd_rand random_;
   std::map<store::Digest, Shared> fills_;
   std::set<store::Digest> cleaning_;  // failed, their partial files not yet ended

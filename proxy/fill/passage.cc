@@ -108,7 +108,9 @@ struct Transfer {
            PassageSink::Check check)
       : loop(on), sink(on, buffers, queue_bytes_max, have, part, std::move(check)), running(on) {}
 
-  void begin(Origin& origin, OriginRequest request) { running.spawn(run(origin, std::move(request))); }
+  void begin(RegistryClient& registry, RegistryClientRequest request) {
+    running.spawn(run(registry, std::move(request)));
+  }
 
   // Nobody waits for upstream any more once `has` says so; asked whenever `progress` rings.
   void give_way(Signal& progress, std::function<bool()> has) {
@@ -136,8 +138,8 @@ struct Transfer {
     return *outcome ? Result<>() : failure(outcome->error());
   }
 
-  Task<> run(Origin& origin, OriginRequest request) {
-    outcome = co_await origin.download(std::move(request), sink);
+  Task<> run(RegistryClient& registry, RegistryClientRequest request) {
+    outcome = co_await registry.download(std::move(request), sink);
     sink.changed().ring();
   }
 
@@ -266,7 +268,7 @@ Task<Result<>> Passage::hash_file(store::Hasher& hasher, SentBefore before) {
 }
 
 // One transfer, from `body.have` on, as far as it goes. The error says why it ended early.
-Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRequest& request,
+Task<Result<>> Passage::attempt(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
                                 const Headers& headers, Body& body, Moment first_byte_by) {
   auto wanted = request.request;
   if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
@@ -275,7 +277,7 @@ Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRe
   };
   Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, body.have, false, check);
   if (body.have == 0) transfer.first_byte_by = first_byte_by;
-  transfer.begin(origin, std::move(wanted));
+  transfer.begin(registry, std::move(wanted));
   for (;;) {
     auto piece = co_await transfer.next();
     if (transfer.sink.size()) body.size = transfer.sink.size();
@@ -294,8 +296,8 @@ Task<Result<>> Passage::attempt(Exchange& exchange, Origin& origin, const FillRe
   co_return Result<>();
 }
 
-Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers,
-                              std::optional<SentBefore> before) {
+Task<Result<>> Passage::whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
+                              Headers headers, std::optional<SentBefore> before) {
   Body body(request.digest.algorithm(), settings_.hold_back_bytes, request.size);
   if (before) {
     auto hashed = co_await hash_file(body.hold_back.hasher(), *before);
@@ -306,7 +308,7 @@ Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest re
   auto progress_at = loop_.now();
   for (uint32_t attempts = 0; body.have == 0 || body.size != body.have;) {
     const auto begun_at = body.have;
-    auto ended = co_await attempt(exchange, origin, request, headers, body, first_byte_by);
+    auto ended = co_await attempt(exchange, registry, request, headers, body, first_byte_by);
     if (ended) break;
     attempts = body.have > begun_at ? 1 : attempts + 1;
     if (body.have > begun_at) progress_at = loop_.now();
@@ -328,8 +330,9 @@ Task<Result<>> Passage::whole(Exchange& exchange, Origin& origin, FillRequest re
 }
 
 // One transfer of what is missing of the piece, as far as it goes.
-Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const FillRequest& request,
-                                      const Headers& headers, const Piece& piece, uint64_t& sent) {
+Task<Result<>> Passage::attempt_piece(Exchange& exchange, RegistryClient& registry,
+                                      const FillRequest& request, const Headers& headers, const Piece& piece,
+                                      uint64_t& sent) {
   auto wanted = request.request;
   const auto first = piece.first + sent;
   const auto last = piece.first + piece.length - 1;
@@ -342,7 +345,7 @@ Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const 
   if (!exchange.started()) transfer.first_byte_by = piece.first_byte_by;
   auto overtaken = [&piece, &sent] { return piece.is_overtaken(sent); };
   if (piece.other != nullptr) transfer.give_way(piece.other->progress, overtaken);
-  transfer.begin(origin, std::move(wanted));
+  transfer.begin(registry, std::move(wanted));
   for (;;) {
     auto bytes = co_await transfer.next();
     if (bytes.empty()) break;
@@ -356,8 +359,8 @@ Task<Result<>> Passage::attempt_piece(Exchange& exchange, Origin& origin, const 
   co_return Result<>();
 }
 
-Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers,
-                               uint64_t first, uint64_t length, const Alternative* other) {
+Task<PieceSent> Passage::piece(Exchange& exchange, RegistryClient& registry, FillRequest request,
+                               Headers headers, uint64_t first, uint64_t length, const Alternative* other) {
   const Piece piece(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
   PieceSent sent;
   auto progress_at = loop_.now();
@@ -367,7 +370,7 @@ Task<PieceSent> Passage::piece(Exchange& exchange, Origin& origin, FillRequest r
       break;
     }
     const auto before = sent.bytes;
-    auto ended = co_await attempt_piece(exchange, origin, request, headers, piece, sent.bytes);
+    auto ended = co_await attempt_piece(exchange, registry, request, headers, piece, sent.bytes);
     if (ended || sent.bytes == length) break;
     attempts = sent.bytes > before ? 1 : attempts + 1;
     if (sent.bytes > before) progress_at = loop_.now();

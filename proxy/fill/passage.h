@@ -19,7 +19,7 @@
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "store/base/disk.h"
 
 namespace breakwater::proxy {
@@ -57,19 +57,19 @@ class Passage {
 
   // All of the blob. `headers` are the reply's: of a 206 if there is a Content-Range; unused if `before` says
   // that it is started.
-  Task<Result<>> whole(Exchange& exchange, Origin& origin, FillRequest request, Headers headers,
+  Task<Result<>> whole(Exchange& exchange, RegistryClient& registry, FillRequest request, Headers headers,
                        std::optional<SentBefore> before);
   // `length` bytes from `first`; `headers` hold the Content-Range of a 206. Ends early, with an error, when
   // upstream sends nothing and `other`, if there is one, has what comes next.
-  Task<PieceSent> piece(Exchange& exchange, Origin& origin, FillRequest request, Headers headers,
+  Task<PieceSent> piece(Exchange& exchange, RegistryClient& registry, FillRequest request, Headers headers,
                         uint64_t first, uint64_t length, const Alternative* other);
 
  private:
   struct Body;
   struct Piece;
-  Task<Result<>> attempt(Exchange& exchange, Origin& origin, const FillRequest& request,
+  Task<Result<>> attempt(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
                          const Headers& headers, Body& body, Moment first_byte_by);
-  Task<Result<>> attempt_piece(Exchange& exchange, Origin& origin, const FillRequest& request,
+  Task<Result<>> attempt_piece(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
                                const Headers& headers, const Piece& piece, uint64_t& sent);
   Task<Result<>> hash_file(store::Hasher& hasher, SentBefore before);
 

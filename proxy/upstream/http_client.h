@@ -1,5 +1,5 @@
 // HTTP requests to other servers: one libcurl multi handle on the Loop. One request, one answer: no redirect
-// is followed, no challenge answered, nothing retried here; that is Origin's business.
+// is followed, no challenge answered, nothing retried here; that is RegistryClient's business.
 //
 // Connections are reused; DNS answers are not kept past 60 s, and are waited for on libcurl's own threads;
 // the proxy is chosen as proxy_choice.h says. HTTP/1.1 only while libcurl is older than 8.6, where pausing
@@ -77,7 +77,7 @@ class Sink {
 
  private:
   friend class HttpClient;
-  friend class Origin;  // puts a Sink of its own before the caller's, and hands resume() on
+  friend class RegistryClient;  // puts a Sink of its own before the caller's, and hands resume() on
   std::function<void()> resume_;
 };
 

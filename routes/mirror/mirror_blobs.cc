@@ -130,8 +130,8 @@ class MirrorBlobs::Following final : public ByteSource {
     auto& parts = blobs_.parts_;
     auto has = [&fill = *fill_](uint64_t position) { return fill.available() > position; };
     const proxy::Alternative filled(fill_->progress(), has);
-    auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(),
-                                              range.first, range.length, &filled);
+    auto piece = co_await parts.passage.piece(exchange, parts.registry_client, std::move(request),
+                                              proxy::Headers(), range.first, range.length, &filled);
     straight_ = !piece.error;
     if (piece.error) context_.cache = CacheResult::follow;
     co_return piece.bytes;
@@ -145,11 +145,11 @@ class MirrorBlobs::Following final : public ByteSource {
     auto& passage = blobs_.parts_.passage;
     if (range.length == *fill_->size()) {
       auto before = std::optional<proxy::SentBefore>(proxy::SentBefore(fill_->file(), sent));
-      auto passed = co_await passage.whole(exchange, blobs_.parts_.origin, std::move(request),
+      auto passed = co_await passage.whole(exchange, blobs_.parts_.registry_client, std::move(request),
                                            proxy::Headers(), std::move(before));
       if (!passed) exchange.abort();
     } else {
-      auto piece = co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request),
+      auto piece = co_await passage.piece(exchange, blobs_.parts_.registry_client, std::move(request),
                                           proxy::Headers(), range.first + sent, range.length - sent, nullptr);
       if (piece.error) exchange.abort();
     }
@@ -276,7 +276,7 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_head(RepositoryKey key, D
   auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
   request.timeout_ms = settings_.manifest_timeout_ms;
   request.redirect_is_answer = true;
-  auto reply = co_await parts_.origin.fetch(std::move(request), 0);
+  auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
   if (!reply) co_return failure(reply.error());
   const auto length = reply->head.length;
   const bool is_told = reply->head.status == 200 && length && (*length > 0 || is_of_nothing(digest));
@@ -291,7 +291,7 @@ Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
   request.headers.add("Range", "bytes=0-0");
   request.timeout_ms = settings_.manifest_timeout_ms;
   SizeSink sink;
-  auto answer = co_await parts_.origin.download(std::move(request), sink);
+  auto answer = co_await parts_.registry_client.download(std::move(request), sink);
   if (sink.size && (*sink.size > 0 || is_of_nothing(digest))) co_return *sink.size;
   if (!answer && !sink.answered) co_return failure(answer.error());
   co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
@@ -327,7 +327,7 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
   context.cache = parts_.fills.find(digest) ? CacheResult::follow : CacheResult::miss;
   auto request = fill_request(key, digest, known.size);
-  auto fill = parts_.fills.join(parts_.origin, request);
+  auto fill = parts_.fills.join(parts_.registry_client, request);
   exchange.at("waiting for upstream");
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   const auto nothing = [&fill] { return !fill->size() && !fill->error() && fill->available() == 0; };
@@ -390,17 +390,17 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   auto asked =
       request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
   if (asked.kind != RequestedRange::Kind::single) {
-    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers),
-                                            std::nullopt);
+    co_return co_await parts_.passage.whole(exchange, parts_.registry_client, std::move(request),
+                                            std::move(headers), std::nullopt);
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
   if (range.length == *request.size) {
-    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers),
-                                            std::nullopt);
+    co_return co_await parts_.passage.whole(exchange, parts_.registry_client, std::move(request),
+                                            std::move(headers), std::nullopt);
   }
-  auto piece = co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers),
-                                             range.first, range.length, nullptr);
+  auto piece = co_await parts_.passage.piece(exchange, parts_.registry_client, std::move(request),
+                                             std::move(headers), range.first, range.length, nullptr);
   if (piece.error && !exchange.started()) co_return failure(*piece.error);
   if (piece.error) exchange.abort();
   co_return Result<>();

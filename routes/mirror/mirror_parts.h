@@ -9,7 +9,7 @@
 #include "proxy/fill/passage.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest_cache.h"
 #include "store/store.h"
@@ -37,7 +37,7 @@ struct MirrorParts {
   store::Store& store;
   proxy::Fills& fills;
   proxy::Passage& passage;
-  proxy::Origin& origin;
+  proxy::RegistryClient& registry_client;
   ManifestCache& manifests;
   const store::Clock& clock;
   store::Log& log;
@@ -45,7 +45,7 @@ struct MirrorParts {
 
 // A request upstream about `repository`, with the scope that its token needs. `rest` follows the name:
 // "/manifests/3.20".
-proxy::OriginRequest registry_request(const char* method, const std::string& repository,
-                                      const std::string& rest);
+proxy::RegistryClientRequest registry_request(const char* method, const std::string& repository,
+                                              const std::string& rest);
 
 }  // namespace breakwater::routes

@@ -9,7 +9,7 @@ namespace breakwater::test {
 using proxy::Task;
 
 struct MirrorWorld::Served {
-  Served(Running& world, MirrorWorld& settings, proxy::Origin& origin, const std::string& route,
+  Served(Running& world, MirrorWorld& settings, proxy::RegistryClient& client, const std::string& route,
          const std::string& registry);
   routes::Mirror mirror;
   routes::Namespaces namespaces;
@@ -25,12 +25,14 @@ struct MirrorWorld::Running {
         http_client(world.loop, world.http_client_settings),
         client(world.loop, proxy::HttpClientSettings()),
         manifests(16 << 20),
-        hub_origin(world.loop, http_client, world.files.clock, world.files.log, world.hub_origin),
-        ghcr_origin(world.loop, http_client, world.files.clock, world.files.log, world.ghcr_origin),
+        hub_registry_client(world.loop, http_client, world.files.clock, world.files.log,
+                            world.hub_registry_client),
+        ghcr_registry_client(world.loop, http_client, world.files.clock, world.files.log,
+                             world.ghcr_registry_client),
         passage(world.loop, workers, buffers, world.files.disk, world.passage_settings),
         fills(world.loop, workers, buffers, *world.files.store, world.files.log, world.fill_settings),
-        hub(*this, world, hub_origin, "dockerhub", "docker.io"),
-        ghcr(*this, world, ghcr_origin, "ghcr", "ghcr.io") {}
+        hub(*this, world, hub_registry_client, "dockerhub", "docker.io"),
+        ghcr(*this, world, ghcr_registry_client, "ghcr", "ghcr.io") {}
 
   proxy::Workers workers;
   proxy::Buffers buffers;
@@ -38,8 +40,8 @@ struct MirrorWorld::Running {
   proxy::HttpClient client;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  proxy::Origin hub_origin;
-  proxy::Origin ghcr_origin;
+  proxy::RegistryClient hub_registry_client;
+  proxy::RegistryClient ghcr_registry_client;
   proxy::Passage passage;
   proxy::Fills fills;
   routes::Namespaces::Targets mirrors;
@@ -47,11 +49,11 @@ struct MirrorWorld::Running {
   Served ghcr;
 };
 
-MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin& origin,
+MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::RegistryClient& client,
                             const std::string& route, const std::string& registry)
     : mirror(
           routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills, running.passage,
-                              origin, running.manifests, world.files.clock, world.files.log),
+                              client, running.manifests, world.files.clock, world.files.log),
           [&] {
             auto settings = world.mirror_settings;
             settings.route = route;
@@ -70,10 +72,10 @@ MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin&
 }
 
 MirrorWorld::MirrorWorld() {
-  hub_origin.name = "dockerhub";
-  hub_origin.url = hub.url();
-  ghcr_origin.name = "ghcr";
-  ghcr_origin.url = ghcr.url();
+  hub_registry_client.name = "dockerhub";
+  hub_registry_client.url = hub.url();
+  ghcr_registry_client.name = "ghcr";
+  ghcr_registry_client.url = ghcr.url();
   fill_settings.retry.delay_first_ms = 1;
   fill_settings.retry.delay_max_ms = 2;
   fill_settings.retry.patience_ms = 0;

@@ -19,7 +19,7 @@
 #include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/http_client.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/mirror/mirror.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/metrics.h"
@@ -44,8 +44,8 @@ class MirrorWorld {
   ~MirrorWorld();
 
   // --- before start(); the first request starts the world if nobody did
-  proxy::OriginSettings hub_origin;   // of `hub`, as "docker.io"
-  proxy::OriginSettings ghcr_origin;  // of `ghcr`, as "ghcr.io"
+  proxy::RegistryClientSettings hub_registry_client;   // of `hub`, as "docker.io"
+  proxy::RegistryClientSettings ghcr_registry_client;  // of `ghcr`, as "ghcr.io"
   proxy::PassageSettings passage_settings;
   routes::MirrorSettings mirror_settings;                      // of both, but for their names
   routes::Networks ghcr_allow = routes::Networks::internal();  // for who comes by ns

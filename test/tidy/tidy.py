@@ -35,7 +35,7 @@ LIBRARIES = {
     "curl": {"proxy/upstream/http_client.cc", "proxy/http/url.cc"},
     "boost": {"proxy/http/http_parser.cc"},
     "rocksdb": {"store/catalog/catalog.cc", "store/catalog/database.cc", "store/catalog/database.h"},
-    "openssl": {"store/base/digest.cc", "proxy/upstream/origin_rules.cc"},
+    "openssl": {"store/base/digest.cc", "proxy/upstream/registry_rules.cc"},
     "spdlog": {"store/base/log.cc"},
     "fmt": {"store/base/log.cc"},
     "tl": {"store/base/result.h", "routes/oci/oci_path.h"},

@@ -1,4 +1,4 @@
-#include "proxy/upstream/origin_rules.h"
+#include "proxy/upstream/registry_rules.h"
 
 #include <openssl/evp.h>
 
@@ -90,14 +90,15 @@ bool is_unasked_html(const Headers& asked, const Head& head) {
 }
 
 bool Reach::private_allowed(const Endpoint& endpoint) const {
-  return origin_is_private || endpoint == origin || is_listed(allow_private, endpoint);
+  return registry_is_private || endpoint == registry || is_listed(allow_private, endpoint);
 }
 
 Result<> Reach::check(const Url& target) const {
-  if (!target.secure() && origin.scheme == "https")
-    return failure(Error::Kind::corrupt, origin.text() + " leads from https to " + target.place());
+  if (!target.secure() && registry.scheme == "https")
+    return failure(Error::Kind::corrupt, registry.text() + " leads from https to " + target.place());
   if (names_private_network(target.host()) && !private_allowed(target.endpoint()))
-    return failure(Error::Kind::corrupt, origin.text() + " leads into a private network: " + target.place());
+    return failure(Error::Kind::corrupt,
+                   registry.text() + " leads into a private network: " + target.place());
   return {};
 }
 
@@ -113,11 +114,11 @@ Result<Url> redirect_target(const Url& from, const Head& head, const Reach& reac
   return target;
 }
 
-bool is_trusted_realm(const Endpoint& origin, const Endpoint& realm,
+bool is_trusted_realm(const Endpoint& registry, const Endpoint& realm,
                       const std::vector<std::string>& token_realms) {
-  if (realm.scheme != "https" && origin.scheme == "https") return false;
-  bool docker = origin.host == "registry-1.docker.io" && realm.host == "auth.docker.io";
-  return realm.host == origin.host || same_registrable_domain(realm.host, origin.host) || docker ||
+  if (realm.scheme != "https" && registry.scheme == "https") return false;
+  bool docker = registry.host == "registry-1.docker.io" && realm.host == "auth.docker.io";
+  return realm.host == registry.host || same_registrable_domain(realm.host, registry.host) || docker ||
          is_listed(token_realms, realm);
 }
 

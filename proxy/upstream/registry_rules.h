@@ -1,5 +1,5 @@
-// What Origin decides, as pure functions: which answers are errors, where a redirect may lead, who may see a
-// secret, which scope is asked for. Origin obeys. Any thread.
+// What RegistryClient decides, as pure functions: which answers are errors, where a redirect may lead, who
+// may see a secret, which scope is asked for. RegistryClient obeys. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -32,13 +32,13 @@ bool is_unasked_html(const Headers& asked, const Head& head);
 
 // What limits where requests go.
 struct Reach {
-  Endpoint origin;
-  bool origin_is_private = false;  // then private targets are its neighbours
+  Endpoint registry;
+  bool registry_is_private = false;  // then private targets are its neighbours
   std::vector<std::string> allow_private;
 
   // Whether addresses in private networks are fine for that endpoint.
   bool private_allowed(const Endpoint& endpoint) const;
-  // `corrupt` if the target is plain http though the origin is not, or names a private network that it may
+  // `corrupt` if the target is plain http though the registry is not, or names a private network that it may
   // not.
   [[nodiscard]] Result<> check(const Url& target) const;
 };
@@ -46,12 +46,12 @@ struct Reach {
 // The target of a redirect; `corrupt` if there is none or it is out of reach.
 [[nodiscard]] Result<Url> redirect_target(const Url& from, const Head& head, const Reach& reach);
 
-// Whether the origin's credentials may be sent to this realm of the origin's own challenge. `token_realms`
-// comes from the settings.
-bool is_trusted_realm(const Endpoint& origin, const Endpoint& realm,
+// Whether the registry's credentials may be sent to this realm of the registry's own challenge.
+// `token_realms` comes from the settings.
+bool is_trusted_realm(const Endpoint& registry, const Endpoint& realm,
                       const std::vector<std::string>& token_realms);
 
-// The scope to ask a token for. On the origin's own host the request's; on another registry's the
+// The scope to ask a token for. On the registry's own host the request's; on another registry's the
 // challenge's, unless that is absent or ghcr.io's placeholder.
 std::string scope_to_ask(bool own_host, std::string_view requested, std::string_view challenged);
 

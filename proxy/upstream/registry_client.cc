@@ -1,4 +1,4 @@
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 
 #include <algorithm>
 #include <map>
@@ -10,7 +10,7 @@
 #include "proxy/upstream/challenge.h"
 #include "proxy/upstream/circuit.h"
 #include "proxy/upstream/collector.h"
-#include "proxy/upstream/origin_rules.h"
+#include "proxy/upstream/registry_rules.h"
 #include "proxy/upstream/retry.h"
 #include "proxy/upstream/tokens.h"
 
@@ -38,7 +38,7 @@ std::optional<int64_t> leading_number(std::string_view text) {
   return digits == 0 ? std::nullopt : std::optional(number);
 }
 
-CircuitSettings circuit_settings(const OriginSettings& settings) {
+CircuitSettings circuit_settings(const RegistryClientSettings& settings) {
   CircuitSettings circuit;
   circuit.silence_max_ms = settings.backoff_max_ms;
   circuit.silence_first_ms = std::min(circuit.silence_first_ms, settings.backoff_max_ms);
@@ -88,9 +88,9 @@ enum class Failed { soon, late, hasty };
 
 }  // namespace
 
-struct Origin::Impl {
+struct RegistryClient::Impl {
   Impl(Loop& event_loop, HttpClient& client, const store::Clock& time, store::Log& events,
-       const OriginSettings& origin_settings);
+       const RegistryClientSettings& client_settings);
 
   class Reception;
   struct Answer {
@@ -98,10 +98,10 @@ struct Origin::Impl {
     std::string error_text;
   };
 
-  Task<Result<Head>> send(OriginRequest request, Sink& sink);
-  Task<Result<Head>> ask(Url url, const OriginRequest& request, Sink& sink);
+  Task<Result<Head>> send(RegistryClientRequest request, Sink& sink);
+  Task<Result<Head>> ask(Url url, const RegistryClientRequest& request, Sink& sink);
   Task<Result<Answer>> once(Url url, HttpClientRequest request, Sink& sink);
-  HttpClientRequest request_for(const Url& url, const OriginRequest& request,
+  HttpClientRequest request_for(const Url& url, const RegistryClientRequest& request,
                                 const std::string& authorization) const;
 
   std::string authorization_for(const Endpoint& endpoint, const std::string& scope) const;
@@ -121,8 +121,8 @@ struct Origin::Impl {
   HttpClient& http_client;
   const store::Clock& clock;
   store::Log& log;
-  OriginSettings settings;
-  OriginStats stats;
+  RegistryClientSettings settings;
+  RegistryClientStats stats;
   Observe observe;
   Reach reach;
   // The registry's challenge is Basic: send the password at once.
@@ -133,10 +133,10 @@ struct Origin::Impl {
 
 // Stands between libcurl and the caller's sink for one request: the caller sees only 200 and 206, an error's
 // text is kept for us.
-class Origin::Impl::Reception final : public Sink {
+class RegistryClient::Impl::Reception final : public Sink {
  public:
-  Reception(Impl& origin, const Url& url, const HttpClientRequest& request, Passing& passing, Sink& caller)
-      : origin_(origin), url_(url), asked_(request.headers), passing_(passing), caller_(caller) {
+  Reception(Impl& client, const Url& url, const HttpClientRequest& request, Passing& passing, Sink& caller)
+      : client_(client), url_(url), asked_(request.headers), passing_(passing), caller_(caller) {
     caller_.resume_ = [this] { resume(); };
   }
   ~Reception() override { caller_.resume_ = nullptr; }
@@ -151,7 +151,7 @@ class Origin::Impl::Reception final : public Sink {
 
   Result<> head(const Head& head) override {
     head_ = head;
-    origin_.note_head(url_, head);
+    client_.note_head(url_, head);
     // The text of these two is waited for.
     if (head.status != 429 && !is_server_error(head.status)) passing_.answered();
     if (is_unasked_html(asked_, head))
@@ -168,7 +168,7 @@ class Origin::Impl::Reception final : public Sink {
   Result<bool> body(std::span<const char> data) override {
     if (!for_caller_) return keep_error_text(data);
     auto taken = caller_.body(data);
-    if (taken && *taken) origin_.stats.fetched_bytes += data.size();
+    if (taken && *taken) client_.stats.fetched_bytes += data.size();
     return taken;
   }
 
@@ -181,7 +181,7 @@ class Origin::Impl::Reception final : public Sink {
     return true;
   }
 
-  Impl& origin_;
+  Impl& client_;
   const Url& url_;
   const Headers& asked_;
   Passing& passing_;
@@ -193,20 +193,20 @@ class Origin::Impl::Reception final : public Sink {
   std::string error_text_;
 };
 
-Origin::Impl::Impl(Loop& event_loop, HttpClient& client, const store::Clock& time, store::Log& events,
-                   const OriginSettings& origin_settings)
-    : http_client(client), clock(time), log(events), settings(origin_settings), tokens(event_loop, time) {
+RegistryClient::Impl::Impl(Loop& event_loop, HttpClient& client, const store::Clock& time, store::Log& events,
+                           const RegistryClientSettings& client_settings)
+    : http_client(client), clock(time), log(events), settings(client_settings), tokens(event_loop, time) {
   auto url = Url::parse(settings.url);
   if (!url) throw std::invalid_argument(url.error().message);  // the configuration was checked before
-  reach.origin = url->endpoint();
-  reach.origin_is_private = names_private_network(url->host());
+  reach.registry = url->endpoint();
+  reach.registry_is_private = names_private_network(url->host());
   reach.allow_private = settings.allow_private;
 }
 
 // ---- the story of a request
 
-Task<Result<Head>> Origin::Impl::send(OriginRequest request, Sink& sink) {
-  auto url = Url::parse(reach.origin.text() + request.path);
+Task<Result<Head>> RegistryClient::Impl::send(RegistryClientRequest request, Sink& sink) {
+  auto url = Url::parse(reach.registry.text() + request.path);
   if (!url) co_return failure(std::move(url).error());
   for (uint32_t redirects = 0;; ++redirects) {
     auto head = co_await ask(*url, request, sink);
@@ -215,13 +215,13 @@ Task<Result<Head>> Origin::Impl::send(OriginRequest request, Sink& sink) {
     if (request.redirect_is_answer && (!target || !is_registry(*target))) co_return head;
     if (!target) co_return failure(std::move(target).error());
     if (redirects == settings.redirects_max)
-      co_return failure(Error::Kind::corrupt, reach.origin.text() + request.path + ": too many redirects");
+      co_return failure(Error::Kind::corrupt, reach.registry.text() + request.path + ": too many redirects");
     url = std::move(*target);
   }
 }
 
 // One host's answer, its challenge met if there is one.
-Task<Result<Head>> Origin::Impl::ask(Url url, const OriginRequest& request, Sink& sink) {
+Task<Result<Head>> RegistryClient::Impl::ask(Url url, const RegistryClientRequest& request, Sink& sink) {
   for (bool met = false;; met = true) {
     std::string authorization = authorization_for(url.endpoint(), request.scope);
     auto answer = co_await once(url, request_for(url, request, authorization), sink);
@@ -238,8 +238,8 @@ Task<Result<Head>> Origin::Impl::ask(Url url, const OriginRequest& request, Sink
   }
 }
 
-HttpClientRequest Origin::Impl::request_for(const Url& url, const OriginRequest& request,
-                                            const std::string& authorization) const {
+HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const RegistryClientRequest& request,
+                                                    const std::string& authorization) const {
   HttpClientRequest sent(request.method, url.text());
   sent.headers = request.headers;
   sent.headers.remove("Authorization");
@@ -251,7 +251,8 @@ HttpClientRequest Origin::Impl::request_for(const Url& url, const OriginRequest&
 
 // One request and its answer, whatever it says; told to the host's circuit. The errors are those of the
 // transfer.
-Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, HttpClientRequest request, Sink& sink) {
+Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::once(Url url, HttpClientRequest request,
+                                                                      Sink& sink) {
   auto circuit = circuit_of(url.endpoint());
   auto pass = circuit->admit(now(), url.endpoint().text());
   if (!pass) co_return failure(std::move(pass).error());
@@ -283,34 +284,35 @@ Task<Result<Origin::Impl::Answer>> Origin::Impl::once(Url url, HttpClientRequest
 
 // ---- challenges
 
-std::string Origin::Impl::authorization_for(const Endpoint& endpoint, const std::string& scope) const {
+std::string RegistryClient::Impl::authorization_for(const Endpoint& endpoint,
+                                                    const std::string& scope) const {
   TokenKey key;
   key.endpoint = endpoint;
   key.scope = scope;
   if (auto token = tokens.find(key)) return "Bearer " + *token;
-  if (basic_asked && settings.credentials && endpoint == reach.origin)
+  if (basic_asked && settings.credentials && endpoint == reach.registry)
     return basic_authorization(settings.credentials->username, settings.credentials->password);
   return "";
 }
 
 // True: ask again, authorization_for() has what was asked for. False: nothing more can be done.
-Task<Result<bool>> Origin::Impl::meet_challenge(Url url, std::string scope, std::string header,
-                                                std::string rejected) {
+Task<Result<bool>> RegistryClient::Impl::meet_challenge(Url url, std::string scope, std::string header,
+                                                        std::string rejected) {
   auto challenges = parse_challenges(header);
   const Challenge* bearer = find_challenge(challenges, "bearer");
   if (bearer != nullptr && !bearer->get("realm").empty())
     co_return co_await meet_bearer(url, scope, *bearer, rejected);
 
-  bool ours = url.endpoint() == reach.origin && settings.credentials;
+  bool ours = url.endpoint() == reach.registry && settings.credentials;
   if (!ours || find_challenge(challenges, "basic") == nullptr || rejected.starts_with("Basic "))
     co_return false;
   basic_asked = true;
   co_return true;
 }
 
-Task<Result<bool>> Origin::Impl::meet_bearer(Url url, std::string scope, Challenge challenge,
-                                             std::string rejected) {
-  bool own_host = url.endpoint() == reach.origin;
+Task<Result<bool>> RegistryClient::Impl::meet_bearer(Url url, std::string scope, Challenge challenge,
+                                                     std::string rejected) {
+  bool own_host = url.endpoint() == reach.registry;
   std::string asked_scope = scope_to_ask(own_host, scope, challenge.get("scope"));
   auto realm = url.resolve(token_address(challenge.get("realm"), challenge.get("service"), asked_scope));
   if (!realm)
@@ -318,7 +320,7 @@ Task<Result<bool>> Origin::Impl::meet_bearer(Url url, std::string scope, Challen
   if (auto checked = reach.check(*realm); !checked) co_return failure(std::move(checked).error());
 
   bool with_credentials = own_host && settings.credentials &&
-                          is_trusted_realm(reach.origin, realm->endpoint(), settings.token_realms);
+                          is_trusted_realm(reach.registry, realm->endpoint(), settings.token_realms);
   TokenKey key;
   key.endpoint = url.endpoint();
   key.scope = scope;
@@ -333,7 +335,9 @@ Task<Result<bool>> Origin::Impl::meet_bearer(Url url, std::string scope, Challen
 
 // The answer of a realm that may send us elsewhere; then `realm` is where it came from. The password goes
 // nowhere else.
-Task<Result<Origin::Impl::Answer>> Origin::Impl::follow_realm(Url& realm, bool with_credentials, Sink& sink) {
+Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::follow_realm(Url& realm,
+                                                                              bool with_credentials,
+                                                                              Sink& sink) {
   for (uint32_t redirects = 0;; ++redirects) {
     HttpClientRequest request("GET", realm.text());
     request.timeout_ms = kTokenTimeout_ms;
@@ -352,7 +356,7 @@ Task<Result<Origin::Impl::Answer>> Origin::Impl::follow_realm(Url& realm, bool w
   }
 }
 
-Task<Result<Token>> Origin::Impl::ask_realm(Url realm, bool with_credentials, bool own_host) {
+Task<Result<Token>> RegistryClient::Impl::ask_realm(Url realm, bool with_credentials, bool own_host) {
   Collector collector(kTokenAnswerBytesMax);
   auto answer = co_await follow_realm(realm, with_credentials, collector);
   if (!answer) co_return failure(std::move(answer).error());
@@ -361,7 +365,7 @@ Task<Result<Token>> Origin::Impl::ask_realm(Url realm, bool with_credentials, bo
 
   // Too many requests for tokens are too many requests.
   if (status == 429 && own_host) {
-    Passing passing(circuit_of(reach.origin), Circuit::Pass::normal, now());
+    Passing passing(circuit_of(reach.registry), Circuit::Pass::normal, now());
     throttle(passing, realm, answer->head, answer->error_text);
   }
   auto usable = verdict("GET", realm, answer->head, answer->error_text, epoch_s(now()));
@@ -377,7 +381,7 @@ Task<Result<Token>> Origin::Impl::ask_realm(Url realm, bool with_credentials, bo
 
 // ---- what is known of each host
 
-std::shared_ptr<Circuit> Origin::Impl::circuit_of(const Endpoint& endpoint) {
+std::shared_ptr<Circuit> RegistryClient::Impl::circuit_of(const Endpoint& endpoint) {
   auto found = circuits.find(endpoint);
   if (found != circuits.end()) return found->second;
   if (circuits.size() >= kCircuitsMax) {
@@ -389,22 +393,22 @@ std::shared_ptr<Circuit> Origin::Impl::circuit_of(const Endpoint& endpoint) {
   return circuit;
 }
 
-void Origin::Impl::note_head(const Url& url, const Head& head) {
+void RegistryClient::Impl::note_head(const Url& url, const Head& head) {
   if (observe) observe(head.seconds);
   log.debug("upstream answered", {{"route", settings.name},
                                   {"url", url.place()},
                                   {"status", int64_t{head.status}},
                                   {"seconds", head.seconds}});
-  if (url.endpoint() != reach.origin) return;
+  if (url.endpoint() != reach.registry) return;
   if (stats.unwell)
-    log.info("upstream answers again", {{"route", settings.name}, {"upstream", reach.origin.text()}});
+    log.info("upstream answers again", {{"route", settings.name}, {"upstream", reach.registry.text()}});
   stats.unwell = false;
-  if (is_private_address(head.address)) reach.origin_is_private = true;
+  if (is_private_address(head.address)) reach.registry_is_private = true;
   if (auto remaining = leading_number(head.headers.get("ratelimit-remaining")))
     stats.ratelimit_remaining = remaining;
 }
 
-void Origin::Impl::tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed) {
+void RegistryClient::Impl::tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed) {
   ++stats.failures_total;
   // A refusal of ours says nothing about the host either.
   if (failed == Failed::hasty || error.kind != Error::Kind::unavailable) return;
@@ -419,11 +423,11 @@ void Origin::Impl::tell_failure(Passing& passing, const Url& url, const Error& e
     log.write(store::Log::Level::info, "upstream broke off", what);
   else if (!was_silent)
     log.write(store::Log::Level::warning, "upstream unreachable", what);
-  if (url.endpoint() == reach.origin) stats.unwell = true;
+  if (url.endpoint() == reach.registry) stats.unwell = true;
 }
 
-void Origin::Impl::tell_answer(Passing& passing, const Url& url, const Head& head,
-                               std::string_view error_text) {
+void RegistryClient::Impl::tell_answer(Passing& passing, const Url& url, const Head& head,
+                                       std::string_view error_text) {
   bool failed = head.status == 429 || is_server_error(head.status);
   if (!failed) return;  // told when the head came
   ++stats.failures_total;
@@ -437,22 +441,23 @@ void Origin::Impl::tell_answer(Passing& passing, const Url& url, const Head& hea
         {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"status", int64_t{head.status}}});
 }
 
-void Origin::Impl::throttle(Passing& passing, const Url& url, const Head& head, std::string_view error_text) {
+void RegistryClient::Impl::throttle(Passing& passing, const Url& url, const Head& head,
+                                    std::string_view error_text) {
   int64_t wait_s =
       passing.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(now())));
   log.warning("upstream throttles",
               {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
-  stats.throttled_until = circuit_of(reach.origin)->throttled_until();
+  stats.throttled_until = circuit_of(reach.registry)->throttled_until();
 }
 
-// ---- Origin
+// ---- RegistryClient
 
-Origin::Origin(Loop& loop, HttpClient& http_client, const store::Clock& clock, store::Log& log,
-               const OriginSettings& settings)
+RegistryClient::RegistryClient(Loop& loop, HttpClient& http_client, const store::Clock& clock,
+                               store::Log& log, const RegistryClientSettings& settings)
     : impl_(std::make_unique<Impl>(loop, http_client, clock, log, settings)) {}
-Origin::~Origin() = default;
+RegistryClient::~RegistryClient() = default;
 
-Task<Result<Reply>> Origin::fetch(OriginRequest request, size_t bytes_max) {
+Task<Result<Reply>> RegistryClient::fetch(RegistryClientRequest request, size_t bytes_max) {
   Collector collector(bytes_max);
   auto head = co_await impl_->send(std::move(request), collector);
   if (!head) co_return failure(std::move(head).error());
@@ -462,12 +467,12 @@ Task<Result<Reply>> Origin::fetch(OriginRequest request, size_t bytes_max) {
   co_return std::move(reply);
 }
 
-Task<Result<Head>> Origin::download(OriginRequest request, Sink& sink) {
+Task<Result<Head>> RegistryClient::download(RegistryClientRequest request, Sink& sink) {
   return impl_->send(std::move(request), sink);
 }
 
-const OriginSettings& Origin::settings() const { return impl_->settings; }
-const OriginStats& Origin::stats() const { return impl_->stats; }
-void Origin::observe_latency(Observe observe) { impl_->observe = std::move(observe); }
+const RegistryClientSettings& RegistryClient::settings() const { return impl_->settings; }
+const RegistryClientStats& RegistryClient::stats() const { return impl_->stats; }
+void RegistryClient::observe_latency(Observe observe) { impl_->observe = std::move(observe); }
 
 }  // namespace breakwater::proxy
