@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "proxy/fill/fill.h"
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/unix_signals.h"
@@ -73,8 +73,8 @@ std::vector<std::string> route_names(const Config& config) {
   return names;
 }
 
-proxy::PassageSettings passage_settings(const Config& config) {
-  proxy::PassageSettings settings;
+proxy::PassThroughSettings pass_through_settings(const Config& config) {
+  proxy::PassThroughSettings settings;
   settings.retry = config.fills.retry;
   return settings;
 }
@@ -143,7 +143,7 @@ struct Appliance::Parts {
   routes::ManifestCache manifests;
   // By route; fills in progress use them to their end.
   std::map<std::string, std::unique_ptr<proxy::RegistryClient>> registry_clients;
-  proxy::Passage passage;
+  proxy::PassThrough pass_through;
   proxy::Fills fills;
   // Requests to any of them may use any other, by ?ns=.
   std::vector<std::unique_ptr<routes::Mirror>> mirrors;
@@ -180,7 +180,7 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       buffers(loop, config.buffer_bytes_max),
       http_client(loop, config.http_client),
       manifests(kManifestCacheBytes),
-      passage(loop, workers, buffers, disk, passage_settings(config)),
+      pass_through(loop, workers, buffers, disk, pass_through_settings(config)),
       fills(loop, workers, buffers, *store, log, config.fills),
       health(metrics, config.metrics.allow),
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
@@ -203,8 +203,8 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
       std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, route.mirror->registry_client);
   auto& counts = metrics.of(route.name);
   registry_client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  const routes::MirrorParts shared(loop, workers, *store, fills, passage, *registry_client, manifests, clock,
-                                   log);
+  const routes::MirrorParts shared(loop, workers, *store, fills, pass_through, *registry_client, manifests,
+                                   clock, log);
   mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
   targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
   namespaces.push_back(std::make_unique<routes::Namespaces>(*mirrors.back(), targets));

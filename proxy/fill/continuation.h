@@ -1,5 +1,5 @@
 // Whether an answer continues a transfer where it broke off: pure checks of its head, shared by a Fill and a
-// Passage.
+// PassThrough.
 #pragma once
 
 #include <cstdint>

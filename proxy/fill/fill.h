@@ -16,7 +16,7 @@
 // anew.
 //
 // When there is no room the fill fails with `full`, and its readers go on straight from upstream
-// (proxy/fill/passage.h). Belongs to the loop's thread.
+// (proxy/fill/pass_through.h). Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>

@@ -130,8 +130,8 @@ class MirrorBlobs::Following final : public ByteSource {
     auto& parts = blobs_.parts_;
     auto has = [&fill = *fill_](uint64_t position) { return fill.available() > position; };
     const proxy::Alternative filled(fill_->progress(), has);
-    auto piece = co_await parts.passage.piece(exchange, parts.registry_client, std::move(request),
-                                              proxy::Headers(), range.first, range.length, &filled);
+    auto piece = co_await parts.pass_through.piece(exchange, parts.registry_client, std::move(request),
+                                                   proxy::Headers(), range.first, range.length, &filled);
     straight_ = !piece.error;
     if (piece.error) context_.cache = CacheResult::follow;
     co_return piece.bytes;
@@ -142,15 +142,16 @@ class MirrorBlobs::Following final : public ByteSource {
     context_.cache = CacheResult::pass;
     auto request = request_;
     request.size = fill_->size();
-    auto& passage = blobs_.parts_.passage;
+    auto& pass_through = blobs_.parts_.pass_through;
     if (range.length == *fill_->size()) {
       auto before = std::optional<proxy::SentBefore>(proxy::SentBefore(fill_->file(), sent));
-      auto passed = co_await passage.whole(exchange, blobs_.parts_.registry_client, std::move(request),
-                                           proxy::Headers(), std::move(before));
+      auto passed = co_await pass_through.whole(exchange, blobs_.parts_.registry_client, std::move(request),
+                                                proxy::Headers(), std::move(before));
       if (!passed) exchange.abort();
     } else {
-      auto piece = co_await passage.piece(exchange, blobs_.parts_.registry_client, std::move(request),
-                                          proxy::Headers(), range.first + sent, range.length - sent, nullptr);
+      auto piece =
+          co_await pass_through.piece(exchange, blobs_.parts_.registry_client, std::move(request),
+                                      proxy::Headers(), range.first + sent, range.length - sent, nullptr);
       if (piece.error) exchange.abort();
     }
   }
@@ -390,17 +391,17 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   auto asked =
       request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
   if (asked.kind != RequestedRange::Kind::single) {
-    co_return co_await parts_.passage.whole(exchange, parts_.registry_client, std::move(request),
-                                            std::move(headers), std::nullopt);
+    co_return co_await parts_.pass_through.whole(exchange, parts_.registry_client, std::move(request),
+                                                 std::move(headers), std::nullopt);
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
   if (range.length == *request.size) {
-    co_return co_await parts_.passage.whole(exchange, parts_.registry_client, std::move(request),
-                                            std::move(headers), std::nullopt);
+    co_return co_await parts_.pass_through.whole(exchange, parts_.registry_client, std::move(request),
+                                                 std::move(headers), std::nullopt);
   }
-  auto piece = co_await parts_.passage.piece(exchange, parts_.registry_client, std::move(request),
-                                             std::move(headers), range.first, range.length, nullptr);
+  auto piece = co_await parts_.pass_through.piece(exchange, parts_.registry_client, std::move(request),
+                                                  std::move(headers), range.first, range.length, nullptr);
   if (piece.error && !exchange.started()) co_return failure(*piece.error);
   if (piece.error) exchange.abort();
   co_return Result<>();

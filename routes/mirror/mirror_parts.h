@@ -6,7 +6,7 @@
 #include <string>
 
 #include "proxy/fill/fill.h"
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
 #include "proxy/upstream/registry_client.h"
@@ -36,7 +36,7 @@ struct MirrorParts {
   proxy::Workers& workers;
   store::Store& store;
   proxy::Fills& fills;
-  proxy::Passage& passage;
+  proxy::PassThrough& pass_through;
   proxy::RegistryClient& registry_client;
   ManifestCache& manifests;
   const store::Clock& clock;

@@ -29,7 +29,7 @@ struct MirrorWorld::Running {
                             world.hub_registry_client),
         ghcr_registry_client(world.loop, http_client, world.files.clock, world.files.log,
                              world.ghcr_registry_client),
-        passage(world.loop, workers, buffers, world.files.disk, world.passage_settings),
+        pass_through(world.loop, workers, buffers, world.files.disk, world.pass_through_settings),
         fills(world.loop, workers, buffers, *world.files.store, world.files.log, world.fill_settings),
         hub(*this, world, hub_registry_client, "dockerhub", "docker.io"),
         ghcr(*this, world, ghcr_registry_client, "ghcr", "ghcr.io") {}
@@ -42,7 +42,7 @@ struct MirrorWorld::Running {
   routes::ManifestCache manifests;
   proxy::RegistryClient hub_registry_client;
   proxy::RegistryClient ghcr_registry_client;
-  proxy::Passage passage;
+  proxy::PassThrough pass_through;
   proxy::Fills fills;
   routes::Namespaces::Targets mirrors;
   Served hub;
@@ -51,15 +51,15 @@ struct MirrorWorld::Running {
 
 MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::RegistryClient& client,
                             const std::string& route, const std::string& registry)
-    : mirror(
-          routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills, running.passage,
-                              client, running.manifests, world.files.clock, world.files.log),
-          [&] {
-            auto settings = world.mirror_settings;
-            settings.route = route;
-            settings.registry = registry;
-            return settings;
-          }()),
+    : mirror(routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills,
+                                 running.pass_through, client, running.manifests, world.files.clock,
+                                 world.files.log),
+             [&] {
+               auto settings = world.mirror_settings;
+               settings.route = route;
+               settings.registry = registry;
+               return settings;
+             }()),
       namespaces(mirror, running.mirrors),
       router(routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
@@ -79,7 +79,7 @@ MirrorWorld::MirrorWorld() {
   fill_settings.retry.delay_first_ms = 1;
   fill_settings.retry.delay_max_ms = 2;
   fill_settings.retry.patience_ms = 0;
-  passage_settings.retry.patience_ms = 0;
+  pass_through_settings.retry.patience_ms = 0;
 }
 
 MirrorWorld::~MirrorWorld() { stop(); }

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "proxy/fill/fill.h"
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
@@ -46,7 +46,7 @@ class MirrorWorld {
   // --- before start(); the first request starts the world if nobody did
   proxy::RegistryClientSettings hub_registry_client;   // of `hub`, as "docker.io"
   proxy::RegistryClientSettings ghcr_registry_client;  // of `ghcr`, as "ghcr.io"
-  proxy::PassageSettings passage_settings;
+  proxy::PassThroughSettings pass_through_settings;
   routes::MirrorSettings mirror_settings;                      // of both, but for their names
   routes::Networks ghcr_allow = routes::Networks::internal();  // for who comes by ns
   proxy::FillSettings fill_settings;

@@ -1,4 +1,4 @@
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 
 #include <algorithm>
 #include <deque>
@@ -15,13 +15,14 @@ constexpr uint64_t kSkippedMax = 64 << 20;  // before a range, of an upstream th
 
 // What has come from upstream and not yet gone to the client: from libcurl's callback to the Task that
 // writes.
-class PassageSink final : public Sink {
+class PassThroughSink final : public Sink {
  public:
   using Check = std::function<Result<Continuation>(const Head&)>;
 
   // What `check` makes of the head is what is due. A body that is longer is corrupt, but where only a `part`
   // of it is wanted.
-  PassageSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part, Check check)
+  PassThroughSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part,
+                  Check check)
       : buffers_(buffers),
         queue_bytes_max_(queue_bytes_max),
         have_(have),
@@ -105,7 +106,7 @@ class PassageSink final : public Sink {
 // One transfer in progress beside the Task that writes what it brings.
 struct Transfer {
   Transfer(Loop& on, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part,
-           PassageSink::Check check)
+           PassThroughSink::Check check)
       : loop(on), sink(on, buffers, queue_bytes_max, have, part, std::move(check)), running(on) {}
 
   void begin(RegistryClient& registry, RegistryClientRequest request) {
@@ -151,7 +152,7 @@ struct Transfer {
   }
 
   Loop& loop;
-  PassageSink sink;
+  PassThroughSink sink;
   std::optional<Result<Head>> outcome;
   std::optional<Moment> first_byte_by;  // none: whenever it comes
   std::function<bool()> overtaken;
@@ -226,7 +227,7 @@ Result<> give_up(Exchange& exchange, Error error) {
 }  // namespace
 
 // How far the body of whole() has come.
-struct Passage::Body {
+struct PassThrough::Body {
   Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> total)
       : hold_back(algorithm, hold_back_bytes), size(total) {}
   HoldBack hold_back;
@@ -234,7 +235,7 @@ struct Passage::Body {
   std::optional<uint64_t> size;
 };
 
-struct Passage::Piece {
+struct PassThrough::Piece {
   Piece(uint64_t from, uint64_t bytes, Moment by, const Alternative* beside)
       : first(from), length(bytes), first_byte_by(by), other(beside) {}
   bool is_overtaken(uint64_t sent) const { return other != nullptr && other->has(first + sent); }
@@ -245,11 +246,11 @@ struct Passage::Piece {
   const Alternative* other;
 };
 
-Passage::Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk,
-                 const PassageSettings& settings)
+PassThrough::PassThrough(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk,
+                         const PassThroughSettings& settings)
     : loop_(loop), workers_(workers), buffers_(buffers), disk_(disk), settings_(settings) {}
 
-Task<Result<>> Passage::hash_file(store::Hasher& hasher, SentBefore before) {
+Task<Result<>> PassThrough::hash_file(store::Hasher& hasher, SentBefore before) {
   for (uint64_t offset = 0; offset < before.bytes;) {
     auto job = [&disk = disk_, file = before.file, offset,
                 length = std::min<uint64_t>(before.bytes - offset, 256 << 10)]() -> Result<std::string> {
@@ -268,8 +269,8 @@ Task<Result<>> Passage::hash_file(store::Hasher& hasher, SentBefore before) {
 }
 
 // One transfer, from `body.have` on, as far as it goes. The error says why it ended early.
-Task<Result<>> Passage::attempt(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
-                                const Headers& headers, Body& body, Moment first_byte_by) {
+Task<Result<>> PassThrough::attempt(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
+                                    const Headers& headers, Body& body, Moment first_byte_by) {
   auto wanted = request.request;
   if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
   auto check = [have = body.have, size = body.size](const Head& head) {
@@ -296,8 +297,8 @@ Task<Result<>> Passage::attempt(Exchange& exchange, RegistryClient& registry, co
   co_return Result<>();
 }
 
-Task<Result<>> Passage::whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
-                              Headers headers, std::optional<SentBefore> before) {
+Task<Result<>> PassThrough::whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
+                                  Headers headers, std::optional<SentBefore> before) {
   Body body(request.digest.algorithm(), settings_.hold_back_bytes, request.size);
   if (before) {
     auto hashed = co_await hash_file(body.hold_back.hasher(), *before);
@@ -330,9 +331,9 @@ Task<Result<>> Passage::whole(Exchange& exchange, RegistryClient& registry, Fill
 }
 
 // One transfer of what is missing of the piece, as far as it goes.
-Task<Result<>> Passage::attempt_piece(Exchange& exchange, RegistryClient& registry,
-                                      const FillRequest& request, const Headers& headers, const Piece& piece,
-                                      uint64_t& sent) {
+Task<Result<>> PassThrough::attempt_piece(Exchange& exchange, RegistryClient& registry,
+                                          const FillRequest& request, const Headers& headers,
+                                          const Piece& piece, uint64_t& sent) {
   auto wanted = request.request;
   const auto first = piece.first + sent;
   const auto last = piece.first + piece.length - 1;
@@ -359,8 +360,9 @@ Task<Result<>> Passage::attempt_piece(Exchange& exchange, RegistryClient& regist
   co_return Result<>();
 }
 
-Task<PieceSent> Passage::piece(Exchange& exchange, RegistryClient& registry, FillRequest request,
-                               Headers headers, uint64_t first, uint64_t length, const Alternative* other) {
+Task<PieceSent> PassThrough::piece(Exchange& exchange, RegistryClient& registry, FillRequest request,
+                                   Headers headers, uint64_t first, uint64_t length,
+                                   const Alternative* other) {
   const Piece piece(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
   PieceSent sent;
   auto progress_at = loop_.now();

@@ -1,5 +1,5 @@
-// Passage: a body that goes straight from upstream to one client, because there is no room to store it, or
-// because the client wants a piece so far ahead of the fill that waiting makes no sense.
+// PassThrough: a body that goes straight from upstream to one client, because there is no room to store it,
+// or because the client wants a piece so far ahead of the fill that waiting makes no sense.
 //
 // A whole body is hashed on the way and its last 64 KiB are withheld until the digest matches, so here too no
 // client can complete a corrupt blob. What a fill had sent already is hashed from its file first. A transfer
@@ -24,7 +24,7 @@
 
 namespace breakwater::proxy {
 
-struct PassageSettings {
+struct PassThroughSettings {
   uint64_t hold_back_bytes = 64 << 10;
   uint64_t queue_bytes_max = 512 << 10;  // received, not yet taken by the client's socket
   // How long a reply's head waits for the first byte, so that an error can still be a status
@@ -51,9 +51,10 @@ struct PieceSent {
   std::optional<Error> error;
 };
 
-class Passage {
+class PassThrough {
  public:
-  Passage(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, const PassageSettings& settings);
+  PassThrough(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk,
+              const PassThroughSettings& settings);
 
   // All of the blob. `headers` are the reply's: of a 206 if there is a Content-Range; unused if `before` says
   // that it is started.
@@ -77,7 +78,7 @@ class Passage {
   Workers& workers_;
   Buffers& buffers_;
   store::Disk& disk_;
-  PassageSettings settings_;
+  PassThroughSettings settings_;
 };
 
 }  // namespace breakwater::proxy
