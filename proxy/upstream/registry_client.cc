@@ -8,7 +8,7 @@
 
 #include "proxy/http/url.h"
 #include "proxy/upstream/challenge.h"
-#include "proxy/upstream/circuit.h"
+#include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/collector.h"
 #include "proxy/upstream/registry_rules.h"
 #include "proxy/upstream/retry.h"
@@ -22,7 +22,7 @@ constexpr size_t kErrorBytesKept = size_t{16} * 1024;
 constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer one is not read to its end
 constexpr size_t kTokenAnswerBytesMax = size_t{128} * 1024;
 constexpr int64_t kTokenTimeout_ms = 30'000;
-constexpr size_t kCircuitsMax = 64;
+constexpr size_t kBreakersMax = 64;
 constexpr Millis kFailedSoon(3'000);  // a client can still wait for another attempt
 
 int64_t epoch_s(store::Time time) {
@@ -38,48 +38,48 @@ std::optional<int64_t> leading_number(std::string_view text) {
   return digits == 0 ? std::nullopt : std::optional(number);
 }
 
-CircuitSettings circuit_settings(const RegistryClientSettings& settings) {
-  CircuitSettings circuit;
-  circuit.silence_max_ms = settings.backoff_max_ms;
-  circuit.silence_first_ms = std::min(circuit.silence_first_ms, settings.backoff_max_ms);
-  return circuit;
+CircuitBreakerSettings breaker_settings(const RegistryClientSettings& settings) {
+  CircuitBreakerSettings breaker;
+  breaker.open_max_ms = settings.backoff_max_ms;
+  breaker.open_first_ms = std::min(breaker.open_first_ms, settings.backoff_max_ms);
+  return breaker;
 }
 
-// A request that a circuit has let pass; told by end(), or given up with the Task that made it.
-class Passing {
+// A request that a circuit breaker admitted. What came of it is reported once; if its Task is destroyed
+// before, it counts as abandoned.
+class AdmittedRequest {
  public:
-  Passing(std::shared_ptr<Circuit> circuit, Circuit::Pass pass, store::Time began)
-      : circuit_(std::move(circuit)), pass_(pass), began_(began) {}
-  ~Passing() {
-    if (!told_) circuit_->abandoned(pass_);
+  AdmittedRequest(std::shared_ptr<CircuitBreaker> breaker, CircuitBreaker::Permit permit, store::Time began)
+      : breaker_(std::move(breaker)), permit_(permit), began_(began) {}
+  ~AdmittedRequest() {
+    if (!reported_) breaker_->abandoned(permit_);
   }
-  Passing(const Passing&) = delete;
-  Passing& operator=(const Passing&) = delete;
+  AdmittedRequest(const AdmittedRequest&) = delete;
+  AdmittedRequest& operator=(const AdmittedRequest&) = delete;
 
-  bool told() const { return told_; }
-  Circuit& circuit() { return *circuit_; }
+  CircuitBreaker& breaker() { return *breaker_; }
   void answered() {
-    if (!std::exchange(told_, true)) circuit_->answered(pass_);
+    if (!std::exchange(reported_, true)) breaker_->answered(permit_);
   }
   void unreached(store::Time now) {
-    if (!std::exchange(told_, true)) circuit_->unreached(pass_, now);
+    if (!std::exchange(reported_, true)) breaker_->unreached(permit_, now);
   }
-  void broken(store::Time now) {
-    if (!std::exchange(told_, true)) circuit_->broken(pass_, began_, now);
+  void broken_off(store::Time now) {
+    if (!std::exchange(reported_, true)) breaker_->broken_off(permit_, began_, now);
   }
   void server_error(store::Time now) {
-    if (!std::exchange(told_, true)) circuit_->server_error(pass_, now);
+    if (!std::exchange(reported_, true)) breaker_->server_error(permit_, now);
   }
   int64_t throttled(store::Time now, std::optional<int64_t> wait_s) {
-    told_ = true;
-    return circuit_->throttled(pass_, now, wait_s);
+    reported_ = true;
+    return breaker_->throttled(permit_, now, wait_s);
   }
 
  private:
-  std::shared_ptr<Circuit> circuit_;
-  Circuit::Pass pass_;
+  std::shared_ptr<CircuitBreaker> breaker_;
+  CircuitBreaker::Permit permit_;
   store::Time began_;
-  bool told_ = false;
+  bool reported_ = false;
 };
 
 // How a request came to have no answer. `hasty`: whoever asked had little patience, and was connected; that
@@ -110,10 +110,11 @@ struct RegistryClient::Impl {
   Task<Result<Answer>> follow_realm(Url& realm, bool with_credentials, Sink& sink);
   Task<Result<Token>> ask_realm(Url realm, bool with_credentials, bool own_host);
 
-  std::shared_ptr<Circuit> circuit_of(const Endpoint& endpoint);
-  void tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed);
-  void tell_answer(Passing& passing, const Url& url, const Head& head, std::string_view error_text);
-  void throttle(Passing& passing, const Url& url, const Head& head, std::string_view error_text);
+  std::shared_ptr<CircuitBreaker> breaker_of(const Endpoint& endpoint);
+  void report_failure(AdmittedRequest& admitted, const Url& url, const Error& error, Failed failed);
+  void report_answer(AdmittedRequest& admitted, const Url& url, const Head& head,
+                     std::string_view error_text);
+  void throttle(AdmittedRequest& admitted, const Url& url, const Head& head, std::string_view error_text);
   void note_head(const Url& url, const Head& head);
 
   store::Time now() const { return clock.now(); }
@@ -127,16 +128,17 @@ struct RegistryClient::Impl {
   Reach reach;
   // The registry's challenge is Basic: send the password at once.
   bool basic_asked = false;
-  std::map<Endpoint, std::shared_ptr<Circuit>> circuits;  // shared with the requests that it let pass
-  Tokens tokens;                                          // last: its requests use what stands above
+  std::map<Endpoint, std::shared_ptr<CircuitBreaker>> breakers;  // shared with the requests that it let pass
+  Tokens tokens;                                                 // last: its requests use what stands above
 };
 
 // Stands between libcurl and the caller's sink for one request: the caller sees only 200 and 206, an error's
 // text is kept for us.
 class RegistryClient::Impl::Reception final : public Sink {
  public:
-  Reception(Impl& client, const Url& url, const HttpClientRequest& request, Passing& passing, Sink& caller)
-      : client_(client), url_(url), asked_(request.headers), passing_(passing), caller_(caller) {
+  Reception(Impl& client, const Url& url, const HttpClientRequest& request, AdmittedRequest& admitted,
+            Sink& caller)
+      : client_(client), url_(url), asked_(request.headers), admitted_(admitted), caller_(caller) {
     caller_.resume_ = [this] { resume(); };
   }
   ~Reception() override { caller_.resume_ = nullptr; }
@@ -153,7 +155,7 @@ class RegistryClient::Impl::Reception final : public Sink {
     head_ = head;
     client_.note_head(url_, head);
     // The text of these two is waited for.
-    if (head.status != 429 && !is_server_error(head.status)) passing_.answered();
+    if (head.status != 429 && !is_server_error(head.status)) admitted_.answered();
     if (is_unasked_html(asked_, head))
       return failure(Error::Kind::corrupt, url_.place() + " answered with a web page");
     // Its head says all, and its body may never come: docker-registry 2.8 announces the blob's length there
@@ -184,7 +186,7 @@ class RegistryClient::Impl::Reception final : public Sink {
   Impl& client_;
   const Url& url_;
   const Headers& asked_;
-  Passing& passing_;
+  AdmittedRequest& admitted_;
   Sink& caller_;
   bool connected_ = false;
   bool for_caller_ = false;
@@ -249,17 +251,17 @@ HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const Regist
   return sent;
 }
 
-// One request and its answer, whatever it says; told to the host's circuit. The errors are those of the
-// transfer.
+// One request and its answer, whatever it says; reported to the circuit breaker of the host. The errors are
+// those of the transfer.
 Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::once(Url url, HttpClientRequest request,
                                                                       Sink& sink) {
-  auto circuit = circuit_of(url.endpoint());
-  auto pass = circuit->admit(now(), url.endpoint().text());
-  if (!pass) co_return failure(std::move(pass).error());
+  auto breaker = breaker_of(url.endpoint());
+  auto permit = breaker->admit(now(), url.endpoint().text());
+  if (!permit) co_return failure(std::move(permit).error());
 
   ++stats.requests_total;
-  Passing passing(std::move(circuit), *pass, now());
-  Reception reception(*this, url, request, passing, sink);
+  AdmittedRequest admitted(std::move(breaker), *permit, now());
+  Reception reception(*this, url, request, admitted, sink);
   auto began = std::chrono::steady_clock::now();
   auto ended = co_await http_client.send(request, reception);
   auto took = std::chrono::steady_clock::now() - began;
@@ -270,10 +272,10 @@ Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::once(Url url, H
                        : std::move(ended).error();
     auto failed = out_of_time || took >= kFailedSoon ? Failed::late : Failed::soon;
     if (out_of_time && reception.is_connected()) failed = Failed::hasty;
-    tell_failure(passing, url, error, failed);
+    report_failure(admitted, url, error, failed);
     co_return failure(std::move(error));
   }
-  tell_answer(passing, url, *reception.answered(), reception.error_text());
+  report_answer(admitted, url, *reception.answered(), reception.error_text());
   bool refused = reception.answered()->status >= 400;
   if (!ended && !refused) co_return failure(std::move(ended).error());
   Answer answer;
@@ -365,8 +367,8 @@ Task<Result<Token>> RegistryClient::Impl::ask_realm(Url realm, bool with_credent
 
   // Too many requests for tokens are too many requests.
   if (status == 429 && own_host) {
-    Passing passing(circuit_of(reach.registry), Circuit::Pass::normal, now());
-    throttle(passing, realm, answer->head, answer->error_text);
+    AdmittedRequest admitted(breaker_of(reach.registry), CircuitBreaker::Permit::normal, now());
+    throttle(admitted, realm, answer->head, answer->error_text);
   }
   auto usable = verdict("GET", realm, answer->head, answer->error_text, epoch_s(now()));
   bool transient = !usable && (usable.error().kind == Error::Kind::throttled || is_server_error(status) ||
@@ -381,16 +383,16 @@ Task<Result<Token>> RegistryClient::Impl::ask_realm(Url realm, bool with_credent
 
 // ---- what is known of each host
 
-std::shared_ptr<Circuit> RegistryClient::Impl::circuit_of(const Endpoint& endpoint) {
-  auto found = circuits.find(endpoint);
-  if (found != circuits.end()) return found->second;
-  if (circuits.size() >= kCircuitsMax) {
+std::shared_ptr<CircuitBreaker> RegistryClient::Impl::breaker_of(const Endpoint& endpoint) {
+  auto found = breakers.find(endpoint);
+  if (found != breakers.end()) return found->second;
+  if (breakers.size() >= kBreakersMax) {
     store::Time time = now();
-    std::erase_if(circuits, [time](const auto& entry) { return entry.second->forgettable(time); });
+    std::erase_if(breakers, [time](const auto& entry) { return entry.second->is_forgettable(time); });
   }
-  auto circuit = std::make_shared<Circuit>(circuit_settings(settings));
-  circuits.emplace(endpoint, circuit);
-  return circuit;
+  auto breaker = std::make_shared<CircuitBreaker>(breaker_settings(settings));
+  breakers.emplace(endpoint, breaker);
+  return breaker;
 }
 
 void RegistryClient::Impl::note_head(const Url& url, const Head& head) {
@@ -408,46 +410,47 @@ void RegistryClient::Impl::note_head(const Url& url, const Head& head) {
     stats.ratelimit_remaining = remaining;
 }
 
-void RegistryClient::Impl::tell_failure(Passing& passing, const Url& url, const Error& error, Failed failed) {
+void RegistryClient::Impl::report_failure(AdmittedRequest& admitted, const Url& url, const Error& error,
+                                          Failed failed) {
   ++stats.failures_total;
   // A refusal of ours says nothing about the host either.
   if (failed == Failed::hasty || error.kind != Error::Kind::unavailable) return;
-  bool was_silent = passing.circuit().silent();
+  bool was_tripped = admitted.breaker().is_tripped();
   if (failed == Failed::soon)
-    passing.broken(now());
+    admitted.broken_off(now());
   else
-    passing.unreached(now());
+    admitted.unreached(now());
   const auto host = url.endpoint().text();
   const store::Log::Field what[] = {{"route", settings.name}, {"upstream", host}, {"error", error.message}};
-  if (!passing.circuit().silent())
+  if (!admitted.breaker().is_tripped())
     log.write(store::Log::Level::info, "upstream broke off", what);
-  else if (!was_silent)
+  else if (!was_tripped)
     log.write(store::Log::Level::warning, "upstream unreachable", what);
   if (url.endpoint() == reach.registry) stats.unwell = true;
 }
 
-void RegistryClient::Impl::tell_answer(Passing& passing, const Url& url, const Head& head,
-                                       std::string_view error_text) {
+void RegistryClient::Impl::report_answer(AdmittedRequest& admitted, const Url& url, const Head& head,
+                                         std::string_view error_text) {
   bool failed = head.status == 429 || is_server_error(head.status);
   if (!failed) return;  // told when the head came
   ++stats.failures_total;
-  if (head.status == 429) return throttle(passing, url, head, error_text);
-  bool was_silent = passing.circuit().silent();
-  passing.server_error(now());
-  bool news = !was_silent && passing.circuit().silent();
+  if (head.status == 429) return throttle(admitted, url, head, error_text);
+  bool was_tripped = admitted.breaker().is_tripped();
+  admitted.server_error(now());
+  bool news = !was_tripped && admitted.breaker().is_tripped();
   if (news)
     log.warning(
         "upstream fails",
         {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"status", int64_t{head.status}}});
 }
 
-void RegistryClient::Impl::throttle(Passing& passing, const Url& url, const Head& head,
+void RegistryClient::Impl::throttle(AdmittedRequest& admitted, const Url& url, const Head& head,
                                     std::string_view error_text) {
   int64_t wait_s =
-      passing.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(now())));
+      admitted.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(now())));
   log.warning("upstream throttles",
               {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
-  stats.throttled_until = circuit_of(reach.registry)->throttled_until();
+  stats.throttled_until = breaker_of(reach.registry)->throttled_until();
 }
 
 // ---- RegistryClient

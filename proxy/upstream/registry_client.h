@@ -15,9 +15,9 @@
 // s to 15 min); 408 and 5xx but 501 unavailable; 400 invalid; what the caller cannot use (HTML, a redirect
 // without Location, more than five, a forbidden target) corrupt. 200, 206, 304 and 416 are answers.
 //
-// Each host has a Circuit (proxy/upstream/circuit.h): after a 429, and for a short, growing while after
-// failures to reach it, every request to it fails at once with the same error, so no storm goes upstream. A
-// CDN's failures do not count for the registry; a 429 of the token endpoint does.
+// Each host has a CircuitBreaker (proxy/upstream/circuit_breaker.h): after a 429, and for a short, growing
+// while after failures to reach it, every request to it fails at once with the same error, so no storm goes
+// upstream. A CDN's failures do not count for the registry; a 429 of the token endpoint does.
 //
 // Credentials go to the upstream's own scheme, host and port, and to its token realms; nowhere else.
 // Presigned URLs are neither kept nor logged. Belongs to the loop's thread; the RegistryClient must outlive

@@ -6,7 +6,7 @@
 #include <array>
 #include <optional>
 
-#include "proxy/upstream/circuit.h"
+#include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/retry.h"
 
 namespace breakwater::proxy {
@@ -75,8 +75,8 @@ Result<> verdict(std::string_view method, const Url& url, const Head& head, std:
   error.kind = kind_of(url, head.status);
   error.message = said(method, url, head.status);
   bool transient = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable;
-  // A 429 always says how long: its circuit is closed for that time.
-  int64_t unsaid_s = error.kind == Error::Kind::throttled ? CircuitSettings().throttled_default_s : 0;
+  // A 429 always says how long: the circuit breaker is open for that time.
+  int64_t unsaid_s = error.kind == Error::Kind::throttled ? CircuitBreakerSettings().throttled_default_s : 0;
   if (transient)
     error.retry_after_s =
         retry_after_s(head.headers.get("Retry-After"), body, now_epoch_s).value_or(unsaid_s);
