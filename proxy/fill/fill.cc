@@ -58,9 +58,9 @@ class FillSink final : public Sink {
   bool room_for(uint64_t have, size_t more) {
     if (have + more > fill_->granted_) return wait_for_disk();
     if (fill_->pending_.size() >= fills_.settings_.pending_bytes_max) return false;  // the pump resumes us
-    auto held = fills_.buffers_.try_take(more);
-    if (held.bytes() == 0) return wait_for_buffers();
-    fill_->held_.push_back(std::move(held));
+    auto reserved = fills_.buffers_.try_reserve(more);
+    if (reserved.bytes() == 0) return wait_for_buffers();
+    fill_->reserved_.push_back(std::move(reserved));
     return true;
   }
 
@@ -302,7 +302,7 @@ Task<> Fills::pump(Shared fill) {
   for (;;) {
     while (fill->pending_.empty() && !fill->ending_) co_await fill->arrived_.wait();
     if (fill->pending_.empty()) co_return;
-    const auto held = std::exchange(fill->held_, std::vector<Held>());
+    const auto reserved = std::exchange(fill->reserved_, std::vector<BufferReservation>());
     const auto count = fill->pending_.size();
     auto job = [partial = fill->partial_, bytes = std::exchange(fill->pending_, std::string())] {
       return partial->writer->append(bytes);
@@ -316,7 +316,7 @@ Task<> Fills::pump(Shared fill) {
     } else {
       fill->disk_error_ = appended.error();
       fill->pending_ = std::string();
-      fill->held_.clear();
+      fill->reserved_.clear();
       fill->progress_.ring();
     }
     if (fill->sink_) fill->sink_->resume();

@@ -122,10 +122,10 @@ class Fill {
   // Between the sink, which libcurl calls, and the Tasks that write.
   Partial partial_;
   Workers::Strand strand_;
-  uint64_t granted_ = 0;    // bytes of content that the reservation covers
-  std::string pending_;     // received, not yet with a worker
-  std::vector<Held> held_;  // for pending_
-  uint64_t unwritten_ = 0;  // pending_ and what a worker is writing
+  uint64_t granted_ = 0;                     // bytes of content that the reservation covers
+  std::string pending_;                      // received, not yet with a worker
+  std::vector<BufferReservation> reserved_;  // for pending_
+  uint64_t unwritten_ = 0;                   // pending_ and what a worker is writing
   Signal arrived_;
   bool ending_ = false;  // no more will arrive: the pump ends
   std::optional<Error> disk_error_;

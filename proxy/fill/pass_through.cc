@@ -59,7 +59,7 @@ class PassThroughSink final : public Sink {
   std::string take() {
     auto piece = std::move(queue_.front());
     queue_.pop_front();
-    held_.pop_front();
+    reserved_.pop_front();
     queued_ -= piece.size();
     resume();
     return piece;
@@ -74,12 +74,12 @@ class PassThroughSink final : public Sink {
     if (queued_ >= queue_bytes_max_) return false;
     // Half of the buffers is for those who do not wait for a slow client: fills and request bodies.
     const bool crowded = buffers_.bytes() + more > buffers_.bytes_max() / 2;
-    auto held = crowded ? Held() : buffers_.try_take(more);
-    if (held.bytes() == 0) {
+    auto reserved = crowded ? BufferReservation() : buffers_.try_reserve(more);
+    if (reserved.bytes() == 0) {
       if (!std::exchange(starving_, true)) waits_.spawn(starve());
       return false;
     }
-    held_.push_back(std::move(held));
+    reserved_.push_back(std::move(reserved));
     return true;
   }
   Task<> starve() {
@@ -97,7 +97,7 @@ class PassThroughSink final : public Sink {
   uint64_t skip_ = 0;
   uint64_t queued_ = 0;
   std::deque<std::string> queue_;
-  std::deque<Held> held_;
+  std::deque<BufferReservation> reserved_;
   bool starving_ = false;
   Signal changed_;
   Tasks waits_;

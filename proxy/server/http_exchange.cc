@@ -98,7 +98,7 @@ void ServedExchange::begin() {
   step_ = "";
 }
 
-void ServedExchange::end() { body_held_.shrink(0); }
+void ServedExchange::end() { body_reserved_.shrink(0); }
 
 // --- the head
 
@@ -191,7 +191,7 @@ Task<Result<>> ServedExchange::until_received(size_t more_than) {
 
 // The socket reads no further than its own small limit until the bytes have been taken from the limit of all.
 Task<Result<std::string>> ServedExchange::read() {
-  body_held_.shrink(0);
+  body_reserved_.shrink(0);
   std::string piece;
   size_t not_understood = 0;  // bytes that are too few to be parsed
   while (piece.empty() && !parser_.body_ended()) {
@@ -200,11 +200,11 @@ Task<Result<std::string>> ServedExchange::read() {
       auto received = co_await until_received(not_understood);
       if (!received) co_return failure(received.error());
     }
-    body_held_ = co_await context_.buffers.take(kPieceBytes);
+    body_reserved_ = co_await context_.buffers.reserve(kPieceBytes);
     socket_.receive_now(kPieceBytes);
     auto progress = parser_.parse_body(socket_.input(), piece, kPieceBytes);
     socket_.consumed();
-    body_held_.shrink(piece.size());
+    body_reserved_.shrink(piece.size());
     not_understood = socket_.received();
     if (progress == RequestParser::Progress::failed) co_return failure(broken_body(parser_.malformed().why));
   }
@@ -303,7 +303,7 @@ Task<> ServedExchange::write(std::string piece) {
     // What the kernel did not take was copied: it is in memory, and counted.
     piece = std::string();
   }
-  Held held = context_.buffers.take_anyway(socket_.unsent());
+  BufferReservation reserved = context_.buffers.reserve_over_limit(socket_.unsent());
   if (socket_.unsent() > 0 || socket_.failed()) co_await until_sent();
   if (sent_this_turn_ >= kTurnBytes) co_await let_others_run();
 }

@@ -46,7 +46,7 @@ class ServerContext {
   const Route route;
   ServerStats stats;
   bool draining = false;
-  std::vector<char> scratch;  // for one small file, never held across a wait
+  std::vector<char> scratch;  // for one small file, never used across a wait
 
  private:
   std::time_t date_of_ = -1;
@@ -135,7 +135,7 @@ class ServedExchange final : public Exchange {
   size_t sent_this_turn_ = 0;
 
   uint64_t body_read_ = 0;
-  Held body_held_;
+  BufferReservation body_reserved_;
   bool continue_said_ = false;
   const char* body_broken_ = nullptr;
   const char* step_ = "";

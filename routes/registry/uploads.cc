@@ -367,7 +367,7 @@ Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
 
 // The exchange does not count this piece any more once it reads the next.
 Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
-  const auto held = parts_.buffers.take_anyway(piece.size());
+  const auto held = parts_.buffers.reserve_over_limit(piece.size());
   const auto size = piece.size();
   auto job = [file = session->file, bytes = std::move(piece)] {
     file->partial->is_spare = false;

@@ -743,7 +743,7 @@ TEST_CASE("what nobody reads is left to the kernel") {
 TEST_CASE("with the buffers full a body waits, and goes on when there is room") {
   World world;
   world.serve([&world](Exchange& x) { return echo(world, x); });
-  Held all = world.buffers.try_take(kBuffersMax);
+  BufferReservation all = world.buffers.try_reserve(kBuffersMax);
   auto client = world.client();
   client.send(sized("hello"));
   world.run_until([&] { return world.alive > 0; });
