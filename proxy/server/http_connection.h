@@ -28,14 +28,14 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   void serve();
-  void refuse();      // instead: 503 and goodbye, whatever the client wants
-  void look_again();  // the server drains: goodbye, if idle
+  void refuse();  // instead: 503 and goodbye, whatever the client wants
+  void drain();   // the server drains: goodbye, if idle
 
  private:
   Task<> serve_requests();
   Task<RequestParser::Progress> next_head();  // `more`: there will be none
   Task<> refuse_and_leave();
-  Task<> goodbye(int64_t silence_ms);
+  Task<> close_lingering(int64_t timeout_ms);
   Task<> send_waiting_heads();
   void answer_malformed(const Malformed& malformed);
   void answer(int status, std::string_view why);

@@ -305,7 +305,7 @@ Task<> ServedExchange::write(std::string piece) {
   }
   BufferReservation reserved = context_.buffers.reserve_over_limit(socket_.unsent());
   if (socket_.unsent() > 0 || socket_.failed()) co_await until_sent();
-  if (sent_this_turn_ >= kTurnBytes) co_await let_others_run();
+  if (sent_this_turn_ >= kTurnBytes) co_await yield();
 }
 
 Task<> ServedExchange::until_sent() {
@@ -320,7 +320,7 @@ Task<> ServedExchange::until_sent() {
   sent_this_turn_ = 0;
 }
 
-Task<> ServedExchange::let_others_run() {
+Task<> ServedExchange::yield() {
   sent_this_turn_ = 0;
   deadline_.set(context_.settings.write_timeout_ms);
   socket_.ring_when_writable();
@@ -406,7 +406,7 @@ Task<> ServedExchange::send_resident(store::SharedFile file, uint64_t offset, ui
       length -= *went;
       count_sent(*went);
       sent_this_turn_ += *went;
-      if (sent_this_turn_ >= kTurnBytes) co_await let_others_run();
+      if (sent_this_turn_ >= kTurnBytes) co_await yield();
       continue;
     }
     if (!stalled) deadline_.set(context_.settings.write_timeout_ms);
@@ -433,8 +433,8 @@ void ServedExchange::finish() {
 void ServedExchange::abort() {
   head_waiting_ = false;
   // Where the connection's end is the body's end, only a reset says that the body is not whole.
-  socket_.cut(started() && framing_ == Framing::until_close ? Socket::Farewell::reset
-                                                            : Socket::Farewell::end);
+  socket_.cut(started() && framing_ == Framing::until_close ? Socket::Closing::reset
+                                                            : Socket::Closing::orderly);
 }
 
 void ServedExchange::fail(std::string_view why) {

@@ -1,7 +1,7 @@
 // The Exchange that routes of the HttpServer get: the requests of one connection, one after the other. What
 // it promises is in proxy/http/exchange.h; this is how it looks from the connection's side:
 //
-//   begin() when the parser has a head -> the route's Task -> fail() unless whole() -> until_sent() ->
+//   begin() when the parser has a head -> the route's Task -> fail() unless is_complete() -> until_sent() ->
 //   skip_body() -> end() -> begin() …
 //
 // A head is not sent by start() but with the first bytes of the body, in one call; if the route first waits
@@ -62,8 +62,8 @@ class ServedExchange final : public Exchange {
   // --- for the connection
   void begin();
   void end();
-  bool whole() const { return complete_; }  // the reply is, as declared
-  bool closes() const { return closes_; }   // it is the connection's last
+  bool is_complete() const { return complete_; }  // the reply is, as declared
+  bool closes() const { return closes_; }         // it is the connection's last
   Signal& head_waits() { return head_waits_; }
   void send_head();  // if it waits
   // The route ended before its reply did: 500 if nothing was sent, else cut off.
@@ -113,7 +113,7 @@ class ServedExchange final : public Exchange {
   Task<> send_resident(store::SharedFile file, uint64_t offset, uint64_t length);
   uint64_t resident_bytes(const store::File& file, uint64_t offset, uint64_t length);
   Task<Result<>> make_resident(store::SharedFile file, uint64_t offset, uint64_t length);
-  Task<> let_others_run();
+  Task<> yield();
   void cut_off(std::string_view why);
   std::string_view path() const;
 

@@ -262,7 +262,7 @@ void HttpServer::drain() {
   impl_->context.draining = true;
   impl_->accept_again.clear();
   impl_->listeners.clear();
-  for (auto& [connection, owned] : impl_->connections) connection->look_again();
+  for (auto& [connection, owned] : impl_->connections) connection->drain();
 }
 
 bool HttpServer::idle() const { return impl_->connections.empty() && impl_->refused.empty(); }

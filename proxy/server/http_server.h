@@ -35,9 +35,9 @@ struct ServerSettings {
   int64_t write_timeout_ms = 120'000;  // without the client taking a byte
   // After the last reply what still comes is dropped, so that the client can read that reply: until he
   // closes, or sends nothing for
-  int64_t goodbye_silence_ms = 2'000;
-  int64_t unread_silence_ms = 5'000;  // instead, if he was refused in the middle of a body
-  int64_t goodbye_ms = 30'000;        // in all
+  int64_t lingering_timeout_ms = 2'000;
+  int64_t lingering_unread_timeout_ms = 5'000;  // instead, if he was refused in the middle of a body
+  int64_t lingering_time_ms = 30'000;           // in all
 };
 
 struct ServerStats {

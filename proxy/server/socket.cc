@@ -181,8 +181,8 @@ void Socket::flush() {
 
 void Socket::end_sending() { shutdown(fd_, SHUT_WR); }
 
-void Socket::cut(Farewell farewell) {
-  if (farewell == Farewell::reset) {
+void Socket::cut(Closing closing) {
+  if (closing == Closing::reset) {
     linger now{1, 0};
     setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   }

@@ -68,8 +68,8 @@ class Socket {
 
   // --- the end
   bool failed() const { return failed_; }
-  enum class Farewell { end, reset };  // reset: the peer must not take what it has for a whole
-  void cut(Farewell farewell);
+  enum class Closing { orderly, reset };  // reset: the peer must not take what it has for a whole
+  void cut(Closing closing);
 
  private:
   void readable();
