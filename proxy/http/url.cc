@@ -37,7 +37,7 @@ std::string lower(std::string text) {
 
 // What may be quoted of a text that is no URL.
 // Neither a query nor what stands before the host: both may be secrets.
-std::string without_query(std::string_view text) {
+std::string loggable(std::string_view text) {
   auto place = text.substr(0, std::min(text.find('?'), size_t{200}));
   const auto at = place.rfind('@');
   return std::string(at == std::string_view::npos ? place : place.substr(at + 1));
@@ -111,8 +111,7 @@ Result<Url> Url::parse(std::string_view text) {
   CurlUrl url(curl_url());
   CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, std::string(text).c_str(), kLenient);
   if (code != CURLUE_OK)
-    return failure(Error::Kind::invalid,
-                   "not a URL: " + without_query(text) + ": " + curl_url_strerror(code));
+    return failure(Error::Kind::invalid, "not a URL: " + loggable(text) + ": " + curl_url_strerror(code));
   return take_apart(url.get());
 }
 
@@ -122,8 +121,8 @@ Result<Url> Url::resolve(std::string_view reference) const {
   if (code == CURLUE_OK)
     code = curl_url_set(url.get(), CURLUPART_URL, std::string(reference).c_str(), kLenient);
   if (code != CURLUE_OK)
-    return failure(Error::Kind::invalid,
-                   place() + " names no URL: " + without_query(reference) + ": " + curl_url_strerror(code));
+    return failure(Error::Kind::invalid, without_query() + " names no URL: " + loggable(reference) + ": " +
+                                             curl_url_strerror(code));
   return take_apart(url.get());
 }
 
@@ -142,14 +141,14 @@ Result<Url> Url::take_apart(void* curl_url) {
   if (url.endpoint_.scheme != "http" && url.endpoint_.scheme != "https")
     return failure(Error::Kind::invalid, "neither http nor https: " + url.endpoint_.scheme);
   if (host.empty() || url.endpoint_.port == 0)
-    return failure(Error::Kind::invalid, "a URL without host: " + url.place());
+    return failure(Error::Kind::invalid, "a URL without host: " + url.without_query());
   if (part_of(parts, CURLUPART_USER) || part_of(parts, CURLUPART_PASSWORD))
-    return failure(Error::Kind::invalid, "a URL with a user name or password in it: " + url.place());
+    return failure(Error::Kind::invalid, "a URL with a user name or password in it: " + url.without_query());
   return url;
 }
 
-std::string Url::text() const { return query_.empty() ? place() : place() + "?" + query_; }
-std::string Url::place() const { return endpoint_.text() + path_; }
+std::string Url::text() const { return query_.empty() ? without_query() : without_query() + "?" + query_; }
+std::string Url::without_query() const { return endpoint_.text() + path_; }
 
 bool is_ip_address(std::string_view host) { return address_bytes(host).has_value(); }
 

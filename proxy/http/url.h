@@ -3,7 +3,7 @@
 // from the settings alone, never from somebody else's redirect. Values; any thread.
 //
 // The query of a redirect may be a signature that opens a private blob. So there are two ways to print a Url:
-// text() is for the wire, place() is for logs and errors.
+// text() is for the wire, without_query() is for logs and errors.
 #pragma once
 
 #include <compare>
@@ -40,8 +40,8 @@ class Url {
   const std::string& path() const { return path_; }
   bool has_query() const { return !query_.empty(); }
 
-  std::string text() const;   // for the wire
-  std::string place() const;  // for logs and errors: without the query
+  std::string text() const;           // for the wire
+  std::string without_query() const;  // for logs and errors
 
  private:
   [[nodiscard]] static Result<Url> take_apart(void* curl_url);

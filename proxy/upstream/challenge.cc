@@ -138,7 +138,7 @@ const Challenge* find_challenge(const std::vector<Challenge>& challenges, std::s
 
 bool is_placeholder_scope(std::string_view scope) { return scope == "repository:user/image:pull"; }
 
-std::string token_address(std::string_view realm, std::string_view service, std::string_view scope) {
+std::string token_url(std::string_view realm, std::string_view service, std::string_view scope) {
   std::string address(realm);
   char separator = realm.find('?') == std::string_view::npos ? '?' : '&';
   auto add = [&](std::string_view name, std::string_view value) {

@@ -33,6 +33,6 @@ const Challenge* find_challenge(const std::vector<Challenge>& challenges, std::s
 bool is_placeholder_scope(std::string_view scope);
 
 // The address to ask for a token: `realm` with service and scope added to whatever query it has.
-std::string token_address(std::string_view realm, std::string_view service, std::string_view scope);
+std::string token_url(std::string_view realm, std::string_view service, std::string_view scope);
 
 }  // namespace breakwater::proxy

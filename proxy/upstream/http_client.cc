@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "proxy/http/url.h"
-#include "proxy/upstream/collector.h"
 #include "proxy/upstream/head_reader.h"
+#include "proxy/upstream/memory_sink.h"
 #include "proxy/upstream/proxy_choice.h"
 
 namespace breakwater::proxy {
@@ -139,7 +139,7 @@ class HttpClient::Transfer {
   bool is_forbidden(std::string_view peer) const {
     return proxy_.empty() && !private_allowed_ && is_private_address(peer);
   }
-  std::string attempted() const { return method_ + " " + place_ + ": "; }
+  std::string attempted() const { return method_ + " " + url_without_query_ + ": "; }
 
   template <class Value>
   void set(CURLoption option, Value value) {
@@ -155,7 +155,7 @@ class HttpClient::Transfer {
   Impl& client_;
   Sink& sink_;
   std::string method_;
-  std::string place_;  // the URL without its query
+  std::string url_without_query_;
   std::string proxy_;
   bool private_allowed_;
   bool private_refused_ = false;
@@ -273,7 +273,7 @@ HttpClient::Transfer::Transfer(Impl& client, const HttpClientRequest& request, S
     : client_(client),
       sink_(sink),
       method_(request.method),
-      place_(request.url.substr(0, request.url.find_first_of("?#"))),
+      url_without_query_(request.url.substr(0, request.url.find_first_of("?#"))),
       private_allowed_(request.private_allowed),
       began_(client.loop.now()),
       last_byte_(began_),
@@ -481,10 +481,10 @@ Task<Result<Head>> HttpClient::send(HttpClientRequest request, Sink& sink) {
 }
 
 Task<Result<Reply>> HttpClient::fetch(HttpClientRequest request, size_t bytes_max) {
-  Collector collector(bytes_max);
-  auto head = co_await send(std::move(request), collector);
+  MemorySink body(bytes_max);
+  auto head = co_await send(std::move(request), body);
   if (!head) co_return failure(std::move(head).error());
-  co_return Reply{std::move(*head), collector.take()};
+  co_return Reply{std::move(*head), body.take()};
 }
 
 uint64_t HttpClient::bytes_received() const { return impl_->bytes_received; }

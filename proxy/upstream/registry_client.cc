@@ -9,7 +9,7 @@
 #include "proxy/http/url.h"
 #include "proxy/upstream/challenge.h"
 #include "proxy/upstream/circuit_breaker.h"
-#include "proxy/upstream/collector.h"
+#include "proxy/upstream/memory_sink.h"
 #include "proxy/upstream/registry_rules.h"
 #include "proxy/upstream/retry.h"
 #include "proxy/upstream/tokens.h"
@@ -82,9 +82,9 @@ class AdmittedRequest {
   bool reported_ = false;
 };
 
-// How a request came to have no answer. `hasty`: whoever asked had little patience, and was connected; that
-// says nothing about the host.
-enum class Failed { soon, late, hasty };
+// How a request came to have no answer. `impatient`: whoever asked had little patience, and was connected;
+// that says nothing about the host.
+enum class Failed { soon, late, impatient };
 
 }  // namespace
 
@@ -92,21 +92,22 @@ struct RegistryClient::Impl {
   Impl(Loop& event_loop, HttpClient& client, const store::Clock& time, store::Log& events,
        const RegistryClientSettings& client_settings);
 
-  class Reception;
+  class AnswerSink;
   struct Answer {
     Head head;
     std::string error_text;
   };
 
   Task<Result<Head>> send(RegistryClientRequest request, Sink& sink);
-  Task<Result<Head>> ask(Url url, const RegistryClientRequest& request, Sink& sink);
-  Task<Result<Answer>> once(Url url, HttpClientRequest request, Sink& sink);
+  Task<Result<Head>> ask_host(Url url, const RegistryClientRequest& request, Sink& sink);
+  Task<Result<Answer>> send_once(Url url, HttpClientRequest request, Sink& sink);
   HttpClientRequest request_for(const Url& url, const RegistryClientRequest& request,
                                 const std::string& authorization) const;
 
   std::string authorization_for(const Endpoint& endpoint, const std::string& scope) const;
-  Task<Result<bool>> meet_challenge(Url url, std::string scope, std::string challenges, std::string rejected);
-  Task<Result<bool>> meet_bearer(Url url, std::string scope, Challenge challenge, std::string rejected);
+  Task<Result<bool>> answer_challenge(Url url, std::string scope, std::string challenges,
+                                      std::string rejected);
+  Task<Result<bool>> answer_bearer(Url url, std::string scope, Challenge challenge, std::string rejected);
   Task<Result<Answer>> follow_realm(Url& realm, bool with_credentials, Sink& sink);
   Task<Result<Token>> ask_realm(Url realm, bool with_credentials, bool own_host);
 
@@ -125,7 +126,7 @@ struct RegistryClient::Impl {
   RegistryClientSettings settings;
   RegistryClientStats stats;
   Observe observe;
-  Reach reach;
+  TargetPolicy targets;
   // The registry's challenge is Basic: send the password at once.
   bool basic_asked = false;
   std::map<Endpoint, std::shared_ptr<CircuitBreaker>> breakers;  // shared with the requests that it let pass
@@ -134,16 +135,16 @@ struct RegistryClient::Impl {
 
 // Stands between libcurl and the caller's sink for one request: the caller sees only 200 and 206, an error's
 // text is kept for us.
-class RegistryClient::Impl::Reception final : public Sink {
+class RegistryClient::Impl::AnswerSink final : public Sink {
  public:
-  Reception(Impl& client, const Url& url, const HttpClientRequest& request, AdmittedRequest& admitted,
-            Sink& caller)
+  AnswerSink(Impl& client, const Url& url, const HttpClientRequest& request, AdmittedRequest& admitted,
+             Sink& caller)
       : client_(client), url_(url), asked_(request.headers), admitted_(admitted), caller_(caller) {
     caller_.resume_ = [this] { resume(); };
   }
-  ~Reception() override { caller_.resume_ = nullptr; }
-  Reception(const Reception&) = delete;
-  Reception& operator=(const Reception&) = delete;
+  ~AnswerSink() override { caller_.resume_ = nullptr; }
+  AnswerSink(const AnswerSink&) = delete;
+  AnswerSink& operator=(const AnswerSink&) = delete;
 
   bool is_connected() const { return connected_; }
   const std::optional<Head>& answered() const { return head_; }
@@ -157,11 +158,11 @@ class RegistryClient::Impl::Reception final : public Sink {
     // The text of these two is waited for.
     if (head.status != 429 && !is_server_error(head.status)) admitted_.answered();
     if (is_unasked_html(asked_, head))
-      return failure(Error::Kind::corrupt, url_.place() + " answered with a web page");
+      return failure(Error::Kind::corrupt, url_.without_query() + " answered with a web page");
     // Its head says all, and its body may never come: docker-registry 2.8 announces the blob's length there
     // and sends 33 bytes.
     if (head.status == 416)
-      return failure(Error::Kind::not_found, url_.place() + " has nothing in that range");
+      return failure(Error::Kind::not_found, url_.without_query() + " has nothing in that range");
     for_caller_ = head.status == 200 || head.status == 206;
     if (for_caller_) return caller_.head(head);
     return {};
@@ -178,7 +179,7 @@ class RegistryClient::Impl::Reception final : public Sink {
   Result<bool> keep_error_text(std::span<const char> data) {
     error_bytes_ += data.size();
     if (error_bytes_ > kErrorBytesMax)
-      return failure(Error::Kind::corrupt, url_.place() + ": the text of its error does not end");
+      return failure(Error::Kind::corrupt, url_.without_query() + ": the text of its error does not end");
     error_text_.append(data.data(), std::min(data.size(), kErrorBytesKept - error_text_.size()));
     return true;
   }
@@ -200,41 +201,42 @@ RegistryClient::Impl::Impl(Loop& event_loop, HttpClient& client, const store::Cl
     : http_client(client), clock(time), log(events), settings(client_settings), tokens(event_loop, time) {
   auto url = Url::parse(settings.url);
   if (!url) throw std::invalid_argument(url.error().message);  // the configuration was checked before
-  reach.registry = url->endpoint();
-  reach.registry_is_private = names_private_network(url->host());
-  reach.allow_private = settings.allow_private;
+  targets.registry = url->endpoint();
+  targets.registry_is_private = names_private_network(url->host());
+  targets.allow_private = settings.allow_private;
 }
 
 // ---- the story of a request
 
 Task<Result<Head>> RegistryClient::Impl::send(RegistryClientRequest request, Sink& sink) {
-  auto url = Url::parse(reach.registry.text() + request.path);
+  auto url = Url::parse(targets.registry.text() + request.path);
   if (!url) co_return failure(std::move(url).error());
   for (uint32_t redirects = 0;; ++redirects) {
-    auto head = co_await ask(*url, request, sink);
+    auto head = co_await ask_host(*url, request, sink);
     if (!head || !is_redirect(head->status)) co_return head;
-    auto target = redirect_target(*url, *head, reach);
+    auto target = redirect_target(*url, *head, targets);
     if (request.redirect_is_answer && (!target || !is_registry(*target))) co_return head;
     if (!target) co_return failure(std::move(target).error());
     if (redirects == settings.redirects_max)
-      co_return failure(Error::Kind::corrupt, reach.registry.text() + request.path + ": too many redirects");
+      co_return failure(Error::Kind::corrupt,
+                        targets.registry.text() + request.path + ": too many redirects");
     url = std::move(*target);
   }
 }
 
 // One host's answer, its challenge met if there is one.
-Task<Result<Head>> RegistryClient::Impl::ask(Url url, const RegistryClientRequest& request, Sink& sink) {
+Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientRequest& request, Sink& sink) {
   for (bool met = false;; met = true) {
     std::string authorization = authorization_for(url.endpoint(), request.scope);
-    auto answer = co_await once(url, request_for(url, request, authorization), sink);
+    auto answer = co_await send_once(url, request_for(url, request, authorization), sink);
     if (!answer) co_return failure(std::move(answer).error());
     if (answer->head.status == 401 && !met) {
-      auto again = co_await meet_challenge(url, request.scope, answer->head.headers.all("WWW-Authenticate"),
-                                           authorization);
+      auto again = co_await answer_challenge(url, request.scope, answer->head.headers.all("WWW-Authenticate"),
+                                             authorization);
       if (!again) co_return failure(std::move(again).error());
       if (*again) continue;
     }
-    auto usable = verdict(request.method, url, answer->head, answer->error_text, epoch_s(now()));
+    auto usable = check_answer(request.method, url, answer->head, answer->error_text, epoch_s(now()));
     if (!usable) co_return failure(std::move(usable).error());
     co_return std::move(answer->head);
   }
@@ -247,40 +249,40 @@ HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const Regist
   sent.headers.remove("Authorization");
   if (!authorization.empty()) sent.headers.add("Authorization", authorization);
   sent.timeout_ms = request.timeout_ms;
-  sent.private_allowed = reach.private_allowed(url.endpoint());
+  sent.private_allowed = targets.private_allowed(url.endpoint());
   return sent;
 }
 
 // One request and its answer, whatever it says; reported to the circuit breaker of the host. The errors are
 // those of the transfer.
-Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::once(Url url, HttpClientRequest request,
-                                                                      Sink& sink) {
+Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::send_once(Url url, HttpClientRequest request,
+                                                                           Sink& sink) {
   auto breaker = breaker_of(url.endpoint());
   auto permit = breaker->admit(now(), url.endpoint().text());
   if (!permit) co_return failure(std::move(permit).error());
 
   ++stats.requests_total;
   AdmittedRequest admitted(std::move(breaker), *permit, now());
-  Reception reception(*this, url, request, admitted, sink);
+  AnswerSink answer_sink(*this, url, request, admitted, sink);
   auto began = std::chrono::steady_clock::now();
-  auto ended = co_await http_client.send(request, reception);
+  auto ended = co_await http_client.send(request, answer_sink);
   auto took = std::chrono::steady_clock::now() - began;
   bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
 
-  if (!reception.answered()) {
-    auto error = ended ? Error(Error::Kind::unavailable, url.place() + " ended without an answer", 0)
+  if (!answer_sink.answered()) {
+    auto error = ended ? Error(Error::Kind::unavailable, url.without_query() + " ended without an answer", 0)
                        : std::move(ended).error();
     auto failed = out_of_time || took >= kFailedSoon ? Failed::late : Failed::soon;
-    if (out_of_time && reception.is_connected()) failed = Failed::hasty;
+    if (out_of_time && answer_sink.is_connected()) failed = Failed::impatient;
     report_failure(admitted, url, error, failed);
     co_return failure(std::move(error));
   }
-  report_answer(admitted, url, *reception.answered(), reception.error_text());
-  bool refused = reception.answered()->status >= 400;
+  report_answer(admitted, url, *answer_sink.answered(), answer_sink.error_text());
+  bool refused = answer_sink.answered()->status >= 400;
   if (!ended && !refused) co_return failure(std::move(ended).error());
   Answer answer;
-  answer.head = *reception.answered();
-  answer.error_text = std::move(reception.error_text());
+  answer.head = *answer_sink.answered();
+  answer.error_text = std::move(answer_sink.error_text());
   co_return std::move(answer);
 }
 
@@ -292,37 +294,38 @@ std::string RegistryClient::Impl::authorization_for(const Endpoint& endpoint,
   key.endpoint = endpoint;
   key.scope = scope;
   if (auto token = tokens.find(key)) return "Bearer " + *token;
-  if (basic_asked && settings.credentials && endpoint == reach.registry)
+  if (basic_asked && settings.credentials && endpoint == targets.registry)
     return basic_authorization(settings.credentials->username, settings.credentials->password);
   return "";
 }
 
 // True: ask again, authorization_for() has what was asked for. False: nothing more can be done.
-Task<Result<bool>> RegistryClient::Impl::meet_challenge(Url url, std::string scope, std::string header,
-                                                        std::string rejected) {
+Task<Result<bool>> RegistryClient::Impl::answer_challenge(Url url, std::string scope, std::string header,
+                                                          std::string rejected) {
   auto challenges = parse_challenges(header);
   const Challenge* bearer = find_challenge(challenges, "bearer");
   if (bearer != nullptr && !bearer->get("realm").empty())
-    co_return co_await meet_bearer(url, scope, *bearer, rejected);
+    co_return co_await answer_bearer(url, scope, *bearer, rejected);
 
-  bool ours = url.endpoint() == reach.registry && settings.credentials;
+  bool ours = url.endpoint() == targets.registry && settings.credentials;
   if (!ours || find_challenge(challenges, "basic") == nullptr || rejected.starts_with("Basic "))
     co_return false;
   basic_asked = true;
   co_return true;
 }
 
-Task<Result<bool>> RegistryClient::Impl::meet_bearer(Url url, std::string scope, Challenge challenge,
-                                                     std::string rejected) {
-  bool own_host = url.endpoint() == reach.registry;
+Task<Result<bool>> RegistryClient::Impl::answer_bearer(Url url, std::string scope, Challenge challenge,
+                                                       std::string rejected) {
+  bool own_host = url.endpoint() == targets.registry;
   std::string asked_scope = scope_to_ask(own_host, scope, challenge.get("scope"));
-  auto realm = url.resolve(token_address(challenge.get("realm"), challenge.get("service"), asked_scope));
+  auto realm = url.resolve(token_url(challenge.get("realm"), challenge.get("service"), asked_scope));
   if (!realm)
-    co_return failure(Error::Kind::corrupt, url.place() + " names no usable realm: " + realm.error().message);
-  if (auto checked = reach.check(*realm); !checked) co_return failure(std::move(checked).error());
+    co_return failure(Error::Kind::corrupt,
+                      url.without_query() + " names no usable realm: " + realm.error().message);
+  if (auto checked = targets.check(*realm); !checked) co_return failure(std::move(checked).error());
 
   bool with_credentials = own_host && settings.credentials &&
-                          is_trusted_realm(reach.registry, realm->endpoint(), settings.token_realms);
+                          is_trusted_realm(targets.registry, realm->endpoint(), settings.token_realms);
   TokenKey key;
   key.endpoint = url.endpoint();
   key.scope = scope;
@@ -343,42 +346,43 @@ Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::follow_realm(Ur
   for (uint32_t redirects = 0;; ++redirects) {
     HttpClientRequest request("GET", realm.text());
     request.timeout_ms = kTokenTimeout_ms;
-    request.private_allowed = reach.private_allowed(realm.endpoint());
+    request.private_allowed = targets.private_allowed(realm.endpoint());
     if (with_credentials)
       request.headers.add("Authorization", basic_authorization(settings.credentials->username,
                                                                settings.credentials->password));
-    auto answer = co_await once(realm, std::move(request), sink);
+    auto answer = co_await send_once(realm, std::move(request), sink);
     if (!answer || !is_redirect(answer->head.status)) co_return answer;
-    auto target = redirect_target(realm, answer->head, reach);
+    auto target = redirect_target(realm, answer->head, targets);
     if (!target) co_return failure(std::move(target).error());
     if (redirects == settings.redirects_max)
-      co_return failure(Error::Kind::corrupt, realm.place() + ": too many redirects where a token was due");
+      co_return failure(Error::Kind::corrupt,
+                        realm.without_query() + ": too many redirects where a token was due");
     with_credentials = with_credentials && target->endpoint() == realm.endpoint();
     realm = std::move(*target);
   }
 }
 
 Task<Result<Token>> RegistryClient::Impl::ask_realm(Url realm, bool with_credentials, bool own_host) {
-  Collector collector(kTokenAnswerBytesMax);
-  auto answer = co_await follow_realm(realm, with_credentials, collector);
+  MemorySink body(kTokenAnswerBytesMax);
+  auto answer = co_await follow_realm(realm, with_credentials, body);
   if (!answer) co_return failure(std::move(answer).error());
   int status = answer->head.status;
-  if (status == 200) co_return parse_token(collector.take());
+  if (status == 200) co_return parse_token(body.take());
 
   // Too many requests for tokens are too many requests.
   if (status == 429 && own_host) {
-    AdmittedRequest admitted(breaker_of(reach.registry), CircuitBreaker::Permit::normal, now());
+    AdmittedRequest admitted(breaker_of(targets.registry), CircuitBreaker::Permit::normal, now());
     throttle(admitted, realm, answer->head, answer->error_text);
   }
-  auto usable = verdict("GET", realm, answer->head, answer->error_text, epoch_s(now()));
+  auto usable = check_answer("GET", realm, answer->head, answer->error_text, epoch_s(now()));
   bool transient = !usable && (usable.error().kind == Error::Kind::throttled || is_server_error(status) ||
                                status == 408 || status == 425);
   if (transient) co_return failure(std::move(usable).error());
   if (status < 400)
-    co_return failure(Error::Kind::corrupt,
-                      "GET " + realm.place() + ": " + std::to_string(status) + " where a token was due");
+    co_return failure(Error::Kind::corrupt, "GET " + realm.without_query() + ": " + std::to_string(status) +
+                                                " where a token was due");
   co_return failure(Error::Kind::denied,
-                    "GET " + realm.place() + ": " + std::to_string(status) + ", no token for us");
+                    "GET " + realm.without_query() + ": " + std::to_string(status) + ", no token for us");
 }
 
 // ---- what is known of each host
@@ -398,14 +402,14 @@ std::shared_ptr<CircuitBreaker> RegistryClient::Impl::breaker_of(const Endpoint&
 void RegistryClient::Impl::note_head(const Url& url, const Head& head) {
   if (observe) observe(head.seconds);
   log.debug("upstream answered", {{"route", settings.name},
-                                  {"url", url.place()},
+                                  {"url", url.without_query()},
                                   {"status", int64_t{head.status}},
                                   {"seconds", head.seconds}});
-  if (url.endpoint() != reach.registry) return;
+  if (url.endpoint() != targets.registry) return;
   if (stats.unwell)
-    log.info("upstream answers again", {{"route", settings.name}, {"upstream", reach.registry.text()}});
+    log.info("upstream answers again", {{"route", settings.name}, {"upstream", targets.registry.text()}});
   stats.unwell = false;
-  if (is_private_address(head.address)) reach.registry_is_private = true;
+  if (is_private_address(head.address)) targets.registry_is_private = true;
   if (auto remaining = leading_number(head.headers.get("ratelimit-remaining")))
     stats.ratelimit_remaining = remaining;
 }
@@ -414,7 +418,7 @@ void RegistryClient::Impl::report_failure(AdmittedRequest& admitted, const Url& 
                                           Failed failed) {
   ++stats.failures_total;
   // A refusal of ours says nothing about the host either.
-  if (failed == Failed::hasty || error.kind != Error::Kind::unavailable) return;
+  if (failed == Failed::impatient || error.kind != Error::Kind::unavailable) return;
   bool was_tripped = admitted.breaker().is_tripped();
   if (failed == Failed::soon)
     admitted.broken_off(now());
@@ -426,7 +430,7 @@ void RegistryClient::Impl::report_failure(AdmittedRequest& admitted, const Url& 
     log.write(store::Log::Level::info, "upstream broke off", what);
   else if (!was_tripped)
     log.write(store::Log::Level::warning, "upstream unreachable", what);
-  if (url.endpoint() == reach.registry) stats.unwell = true;
+  if (url.endpoint() == targets.registry) stats.unwell = true;
 }
 
 void RegistryClient::Impl::report_answer(AdmittedRequest& admitted, const Url& url, const Head& head,
@@ -450,7 +454,7 @@ void RegistryClient::Impl::throttle(AdmittedRequest& admitted, const Url& url, c
       admitted.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(now())));
   log.warning("upstream throttles",
               {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
-  stats.throttled_until = breaker_of(reach.registry)->throttled_until();
+  stats.throttled_until = breaker_of(targets.registry)->throttled_until();
 }
 
 // ---- RegistryClient
@@ -461,12 +465,12 @@ RegistryClient::RegistryClient(Loop& loop, HttpClient& http_client, const store:
 RegistryClient::~RegistryClient() = default;
 
 Task<Result<Reply>> RegistryClient::fetch(RegistryClientRequest request, size_t bytes_max) {
-  Collector collector(bytes_max);
-  auto head = co_await impl_->send(std::move(request), collector);
+  MemorySink body(bytes_max);
+  auto head = co_await impl_->send(std::move(request), body);
   if (!head) co_return failure(std::move(head).error());
   Reply reply;
   reply.head = std::move(*head);
-  reply.body = collector.take();
+  reply.body = body.take();
   co_return std::move(reply);
 }
 

@@ -15,7 +15,7 @@ namespace {
 std::string said(std::string_view method, const Url& url, int status) {
   std::string text(method);
   return text.append(" ")
-      .append(url.place())
+      .append(url.without_query())
       .append(": ")
       .append(std::to_string(status))
       .append(" ")
@@ -66,8 +66,8 @@ bool is_server_error(int status) { return status >= 500 && status != 501; }
 
 bool is_registry(const Url& url) { return url.path().starts_with("/v2/"); }
 
-Result<> verdict(std::string_view method, const Url& url, const Head& head, std::string_view body,
-                 int64_t now_epoch_s) {
+Result<> check_answer(std::string_view method, const Url& url, const Head& head, std::string_view body,
+                      int64_t now_epoch_s) {
   constexpr std::array kAnswers{200, 206, 304, 416};
   if (std::find(kAnswers.begin(), kAnswers.end(), head.status) != kAnswers.end() || is_redirect(head.status))
     return {};
@@ -89,28 +89,28 @@ bool is_unasked_html(const Headers& asked, const Head& head) {
   return html && asked.all("Accept").find("text/html") == std::string::npos;
 }
 
-bool Reach::private_allowed(const Endpoint& endpoint) const {
+bool TargetPolicy::private_allowed(const Endpoint& endpoint) const {
   return registry_is_private || endpoint == registry || is_listed(allow_private, endpoint);
 }
 
-Result<> Reach::check(const Url& target) const {
+Result<> TargetPolicy::check(const Url& target) const {
   if (!target.secure() && registry.scheme == "https")
-    return failure(Error::Kind::corrupt, registry.text() + " leads from https to " + target.place());
+    return failure(Error::Kind::corrupt, registry.text() + " leads from https to " + target.without_query());
   if (names_private_network(target.host()) && !private_allowed(target.endpoint()))
     return failure(Error::Kind::corrupt,
-                   registry.text() + " leads into a private network: " + target.place());
+                   registry.text() + " leads into a private network: " + target.without_query());
   return {};
 }
 
-Result<Url> redirect_target(const Url& from, const Head& head, const Reach& reach) {
+Result<Url> redirect_target(const Url& from, const Head& head, const TargetPolicy& targets) {
   const std::string* location = head.headers.find("Location");
   if (location == nullptr || location->empty())
-    return failure(Error::Kind::corrupt, from.place() + " redirects without a Location");
+    return failure(Error::Kind::corrupt, from.without_query() + " redirects without a Location");
   auto target = from.resolve(*location);
   if (!target)
     return failure(Error::Kind::corrupt,
-                   from.place() + " redirects to what is no address: " + target.error().message);
-  if (auto checked = reach.check(*target); !checked) return failure(std::move(checked).error());
+                   from.without_query() + " redirects to what is no address: " + target.error().message);
+  if (auto checked = targets.check(*target); !checked) return failure(std::move(checked).error());
   return target;
 }
 

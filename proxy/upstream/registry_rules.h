@@ -24,14 +24,14 @@ bool is_registry(const Url& url);
 
 // Nothing wrong with 200, 206, 304 and 416 (and 3xx, if the caller takes it); else the error. `body` is the
 // beginning of the error's text.
-[[nodiscard]] Result<> verdict(std::string_view method, const Url& url, const Head& head,
-                               std::string_view body, int64_t now_epoch_s);
+[[nodiscard]] Result<> check_answer(std::string_view method, const Url& url, const Head& head,
+                                    std::string_view body, int64_t now_epoch_s);
 
 // HTML where none was asked for: a login page, a captive portal, a block page.
 bool is_unasked_html(const Headers& asked, const Head& head);
 
 // What limits where requests go.
-struct Reach {
+struct TargetPolicy {
   Endpoint registry;
   bool registry_is_private = false;  // then private targets are its neighbours
   std::vector<std::string> allow_private;
@@ -43,8 +43,8 @@ struct Reach {
   [[nodiscard]] Result<> check(const Url& target) const;
 };
 
-// The target of a redirect; `corrupt` if there is none or it is out of reach.
-[[nodiscard]] Result<Url> redirect_target(const Url& from, const Head& head, const Reach& reach);
+// The target of a redirect; `corrupt` if there is none or it may not be followed.
+[[nodiscard]] Result<Url> redirect_target(const Url& from, const Head& head, const TargetPolicy& targets);
 
 // Whether the registry's credentials may be sent to this realm of the registry's own challenge.
 // `token_realms` comes from the settings.

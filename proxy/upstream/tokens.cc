@@ -82,12 +82,12 @@ Task<> Tokens::run(TokenKey key, std::shared_ptr<Flight> flight, Fetch fetch) {
 }
 
 void Tokens::keep(const TokenKey& key, const Token& token) {
-  if (tokens_.size() >= tokens_max_) make_room();
+  if (tokens_.size() >= tokens_max_) ensure_capacity();
   auto use_for = std::chrono::milliseconds(token.expires_in_s * 800);  // 80 %
-  tokens_[key] = Held{token.text, clock_.now() + use_for};
+  tokens_[key] = CachedToken{token.text, clock_.now() + use_for};
 }
 
-void Tokens::make_room() {
+void Tokens::ensure_capacity() {
   store::Time now = clock_.now();
   std::erase_if(tokens_, [now](const auto& entry) { return entry.second.use_until <= now; });
   if (tokens_.size() < tokens_max_) return;

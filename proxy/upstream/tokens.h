@@ -53,7 +53,7 @@ class Tokens {
   size_t size() const { return tokens_.size(); }
 
  private:
-  struct Held {
+  struct CachedToken {
     std::string text;
     store::Time use_until;
   };
@@ -65,12 +65,12 @@ class Tokens {
 
   Task<> run(TokenKey key, std::shared_ptr<Flight> flight, Fetch fetch);
   void keep(const TokenKey& key, const Token& token);
-  void make_room();
+  void ensure_capacity();
 
   Loop& loop_;
   const store::Clock& clock_;
   size_t tokens_max_;
-  std::map<TokenKey, Held> tokens_;
+  std::map<TokenKey, CachedToken> tokens_;
   std::map<TokenKey, std::shared_ptr<Flight>> flights_;
   Tasks fetches_;  // last: its Tasks use what stands above
 };

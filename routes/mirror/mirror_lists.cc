@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/upstream/collector.h"
+#include "proxy/upstream/memory_sink.h"
 #include "routes/oci/link_header.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/referrers_filter.h"
@@ -51,7 +51,7 @@ class ReferrersSink final : public proxy::Sink {
   std::string take() { return page_.take(); }
 
  private:
-  proxy::Collector page_{kListBytesMax};
+  proxy::MemorySink page_{kListBytesMax};
   bool is_index_ = false;
 };
 

@@ -652,15 +652,15 @@ TEST_CASE("the rate limit that is left is remembered, and latency is observed") 
 
 // ---- the rules
 
-Reach public_reach() {
-  Reach reach;
-  reach.registry = Endpoint{"https", "registry-1.docker.io", 443};
-  return reach;
+TargetPolicy public_targets() {
+  TargetPolicy targets;
+  targets.registry = Endpoint{"https", "registry-1.docker.io", 443};
+  return targets;
 }
 
 TEST_CASE("a public registry may lead neither into private networks nor from https to http") {
-  auto reach = public_reach();
-  auto refused = [&](const char* url) { return !reach.check(*Url::parse(url)).has_value(); };
+  auto targets = public_targets();
+  auto refused = [&](const char* url) { return !targets.check(*Url::parse(url)).has_value(); };
   CHECK_FALSE(refused("https://cdn.example.com/x"));
   CHECK(refused("http://cdn.example.com/x"));
   for (const char* url :
@@ -669,14 +669,14 @@ TEST_CASE("a public registry may lead neither into private networks nor from htt
     INFO(url);
     CHECK(refused(url));
   }
-  reach.allow_private = {"10.1.1.1:8443"};
+  targets.allow_private = {"10.1.1.1:8443"};
   CHECK(refused("https://10.1.1.1/"));
   CHECK_FALSE(refused("https://10.1.1.1:8443/"));
-  CHECK(reach.private_allowed(reach.registry));
-  CHECK_FALSE(reach.private_allowed(Endpoint{"https", "cdn.example.com", 443}));
-  reach.registry_is_private = true;
+  CHECK(targets.private_allowed(targets.registry));
+  CHECK_FALSE(targets.private_allowed(Endpoint{"https", "cdn.example.com", 443}));
+  targets.registry_is_private = true;
   CHECK_FALSE(refused("https://127.0.0.1/"));
-  reach.registry.scheme = "http";
+  targets.registry.scheme = "http";
   CHECK_FALSE(refused("http://cdn.example.com/x"));
 }
 

@@ -9,9 +9,9 @@
 
 namespace breakwater::proxy {
 
-class Collector final : public Sink {
+class MemorySink final : public Sink {
  public:
-  explicit Collector(size_t bytes_max) : bytes_max_(bytes_max) {}
+  explicit MemorySink(size_t bytes_max) : bytes_max_(bytes_max) {}
 
   Result<> head(const Head&) override { return {}; }  // its length says nothing: it may be a HEAD
   Result<bool> body(std::span<const char> data) override {
