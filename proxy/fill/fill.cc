@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/fill/continuation.h"
+#include "proxy/fill/resumption.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -29,12 +29,12 @@ class FillSink final : public Sink {
   FillSink& operator=(const FillSink&) = delete;
 
   Result<> head(const Head& head) override {
-    auto continuation = check_continuation(head, fill_->written_, fill_->size_);
-    if (!continuation) return failure(continuation.error());
-    skip_ = continuation->skip;
-    fill_->size_ = continuation->size;
+    auto resumption = check_resumption(head, fill_->written_, fill_->size_);
+    if (!resumption) return failure(resumption.error());
+    skip_ = resumption->skip;
+    fill_->size_ = resumption->size;
     fill_->begun_ = true;
-    fill_->setback_.reset();
+    fill_->last_failure_.reset();
     fills_.publish(*fill_);
     return {};
   }
@@ -77,12 +77,12 @@ class FillSink final : public Sink {
   }
 
   bool wait_for_buffers() {
-    if (!std::exchange(starving_, true)) waits_.spawn(starve());
+    if (!std::exchange(awaiting_buffers_, true)) waits_.spawn(resume_when_freed());
     return false;
   }
-  Task<> starve() {
+  Task<> resume_when_freed() {
     co_await fills_.buffers_.freed().wait();
-    starving_ = false;
+    awaiting_buffers_ = false;
     resume();
   }
 
@@ -90,7 +90,7 @@ class FillSink final : public Sink {
   std::shared_ptr<Fill> fill_;
   uint64_t skip_ = 0;
   bool growing_ = false;
-  bool starving_ = false;
+  bool awaiting_buffers_ = false;
   Tasks waits_;  // last: ends before what it uses
 };
 
@@ -141,22 +141,22 @@ std::shared_ptr<Fill> Fills::join(RegistryClient& registry, FillRequest request)
 }
 
 Task<> Fills::run(Shared fill, RegistryClient& registry) {
-  while (!has_slot(registry) || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
+  while (!has_slot(registry) || ending_partials_.contains(fill->request_.digest)) co_await slot_freed_.wait();
   Slot slot(*this, registry);
   if (co_await find_stored(fill)) co_return;
-  auto done = co_await carry_out(fill, registry);
+  auto done = co_await download(fill, registry);
   fill->ending_ = true;
   fill->arrived_.ring();
   if (!done) {
     // A fill that begins anew meanwhile waits until this one's file is out of its way.
-    cleaning_.insert(fill->request_.digest);
+    ending_partials_.insert(fill->request_.digest);
     const auto end = fail(*fill, done.error());
     co_await end_partial(fill, end);
-    cleaning_.erase(fill->request_.digest);
+    ending_partials_.erase(fill->request_.digest);
     co_return;
   }
-  co_await keep(fill);
-  forget(*fill);
+  co_await commit(fill);
+  unregister(*fill);
   fill->progress_.ring();
 }
 
@@ -167,7 +167,7 @@ bool Fills::has_slot(const RegistryClient& registry) const {
   return (taken == slots_.end() ? 0 : taken->second) < std::max<uint32_t>(settings_.fills_max / 8, 1);
 }
 
-Task<Result<>> Fills::carry_out(Shared fill, RegistryClient& registry) {
+Task<Result<>> Fills::download(Shared fill, RegistryClient& registry) {
   auto opened = co_await open(fill);
   if (!opened) co_return opened;
   running_.spawn(pump(fill));
@@ -192,7 +192,7 @@ Task<bool> Fills::find_stored(Shared fill) {
   fill->file_ = blob->file;
   fill->size_ = fill->written_ = blob->size;
   fill->verified_ = true;
-  forget(*fill);
+  unregister(*fill);
   publish(*fill);
   co_return true;
 }
@@ -252,7 +252,7 @@ Task<Result<>> Fills::receive(Shared fill, RegistryClient& registry) {
                                {"offset", int64_t(fill->written_)},
                                {"reason", ended.error().message}});
     if (fill->written_ > 0) ++stats_.resumes_total;
-    fill->setback_ = ended.error();
+    fill->last_failure_ = ended.error();
     co_await loop_.sleep(Millis(delay_ms));
   }
   co_return Result<>();
@@ -336,7 +336,7 @@ Task<Result<>> Fills::verify(Shared fill) {
 }
 
 // The readers have all they need; what remains is that the next ones find it in the store.
-Task<> Fills::keep(Shared fill) {
+Task<> Fills::commit(Shared fill) {
   auto job = [&store = store_, partial = fill->partial_, repository = fill->request_.repository] {
     return store.commit_blob(*partial->writer, std::move(partial->reservation), repository,
                              store::Durability::buffered);
@@ -372,12 +372,12 @@ store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
                                {"offset", int64_t(fill.written_)},
                                {"reason", error.message}});
   fill.error_ = std::move(error);
-  forget(fill);
+  unregister(fill);
   fill.progress_.ring();
   return useless ? store::Store::PartialEnd::discard : store::Store::PartialEnd::keep;
 }
 
-void Fills::forget(const Fill& fill) {
+void Fills::unregister(const Fill& fill) {
   auto found = fills_.find(fill.request_.digest);
   if (found != fills_.end() && found->second.get() == &fill) fills_.erase(found);
 }

@@ -84,7 +84,7 @@ class Fill {
   const std::optional<Error>& error() const { return error_; }  // it will give no more bytes
   // Why the last attempt failed, from then until upstream sends again: the fill waits before the next, or
   // makes it.
-  const std::optional<Error>& setback() const { return setback_; }
+  const std::optional<Error>& last_failure() const { return last_failure_; }
   const store::SharedFile& file() const { return file_; }  // null before available() > 0
 
   // Counts a reader while it lives.
@@ -115,7 +115,7 @@ class Fill {
   bool begun_ = false;
   bool verified_ = false;
   std::optional<Error> error_;
-  std::optional<Error> setback_;
+  std::optional<Error> last_failure_;
   store::SharedFile file_;
   Signal progress_;
 
@@ -158,7 +158,7 @@ class Fills {
   class Slot;
 
   Task<> run(Shared fill, RegistryClient& registry);
-  Task<Result<>> carry_out(Shared fill, RegistryClient& registry);
+  Task<Result<>> download(Shared fill, RegistryClient& registry);
   bool has_slot(const RegistryClient& registry) const;
   Task<bool> find_stored(Shared fill);
   Task<Result<>> open(Shared fill);
@@ -167,14 +167,14 @@ class Fills {
   Task<Result<>> catch_up(Shared fill);
   Task<Result<>> grow(Shared fill, uint64_t bytes);
   Task<Result<>> verify(Shared fill);
-  Task<> keep(Shared fill);
+  Task<> commit(Shared fill);
   Task<> pump(Shared fill);
   bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence,
                      int64_t& delay_ms);
   Task<> end_partial(Shared fill, store::Store::PartialEnd end);
   store::Store::PartialEnd fail(Fill& fill, Error error);
   void publish(Fill& fill);
-  void forget(const Fill& fill);
+  void unregister(const Fill& fill);
 
   Loop& loop_;
   Workers& workers_;
@@ -187,8 +187,8 @@ class Fills {
   std::map<const RegistryClient*, uint32_t> slots_;  // taken, by upstream
   std::minstd_rand random_;
   std::map<store::Digest, Shared> fills_;
-  std::set<store::Digest> cleaning_;  // failed, their partial files not yet ended
-  Tasks running_;                     // last: ends before what it uses
+  std::set<store::Digest> ending_partials_;  // failed, their partial files not yet ended
+  Tasks running_;                            // last: ends before what it uses
 };
 
 }  // namespace breakwater::proxy

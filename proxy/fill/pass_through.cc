@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "proxy/fill/continuation.h"
+#include "proxy/fill/resumption.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -17,7 +17,7 @@ constexpr uint64_t kSkippedMax = 64 << 20;  // before a range, of an upstream th
 // writes.
 class PassThroughSink final : public Sink {
  public:
-  using Check = std::function<Result<Continuation>(const Head&)>;
+  using Check = std::function<Result<Resumption>(const Head&)>;
 
   // What `check` makes of the head is what is due. A body that is longer is corrupt, but where only a `part`
   // of it is wanted.
@@ -32,10 +32,10 @@ class PassThroughSink final : public Sink {
         waits_(loop) {}
 
   Result<> head(const Head& head) override {
-    auto continuation = check_(head);
-    if (!continuation) return failure(continuation.error());
-    skip_ = continuation->skip;
-    size_ = continuation->size;
+    auto resumption = check_(head);
+    if (!resumption) return failure(resumption.error());
+    skip_ = resumption->skip;
+    size_ = resumption->size;
     return {};
   }
 
@@ -76,15 +76,15 @@ class PassThroughSink final : public Sink {
     const bool crowded = buffers_.bytes() + more > buffers_.bytes_max() / 2;
     auto reserved = crowded ? BufferReservation() : buffers_.try_reserve(more);
     if (reserved.bytes() == 0) {
-      if (!std::exchange(starving_, true)) waits_.spawn(starve());
+      if (!std::exchange(awaiting_buffers_, true)) waits_.spawn(resume_when_freed());
       return false;
     }
     reserved_.push_back(std::move(reserved));
     return true;
   }
-  Task<> starve() {
+  Task<> resume_when_freed() {
     co_await buffers_.freed().wait();
-    starving_ = false;
+    awaiting_buffers_ = false;
     resume();
   }
 
@@ -98,7 +98,7 @@ class PassThroughSink final : public Sink {
   uint64_t queued_ = 0;
   std::deque<std::string> queue_;
   std::deque<BufferReservation> reserved_;
-  bool starving_ = false;
+  bool awaiting_buffers_ = false;
   Signal changed_;
   Tasks waits_;
 };
@@ -183,29 +183,29 @@ class HoldBack {
   std::string withheld_;
 };
 
-// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then. What is behind the piece is not
+// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then. What is behind the range is not
 // taken; nor, where upstream ignores Range and `may_skip` says that it is worth it, what is before.
-Result<Continuation> check_piece(const Head& head, uint64_t first, uint64_t last,
-                                 std::optional<uint64_t> size, bool may_skip) {
-  Continuation piece;
-  piece.size = last - first + 1;
+Result<Resumption> check_range(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size,
+                               bool may_skip) {
+  Resumption rest;
+  rest.size = last - first + 1;
   if (head.status == 200 && may_skip && first <= kSkippedMax && size &&
       head.length.value_or(*size) == *size) {
-    piece.skip = first;
-    return piece;
+    rest.skip = first;
+    return rest;
   }
   auto range = parse_content_range(head.headers.get("Content-Range"));
   const bool right = head.status == 206 && range && range->first == first &&
                      range->total.value_or(size.value_or(0)) == size.value_or(range->total.value_or(0));
   if (!right)
     return failure(Error::Kind::corrupt, "upstream did not answer with the range that it was asked for");
-  piece.size = std::min(*range->last, last) - first + 1;
-  return piece;
+  rest.size = std::min(*range->last, last) - first + 1;
+  return rest;
 }
 
 // An answer with another range, or with all, is one bad answer of one edge; when it comes again it is the
 // upstream's.
-Error judged_of_piece(Error error, uint32_t attempts) {
+Error judged_of_range(Error error, uint32_t attempts) {
   if (error.kind == Error::Kind::corrupt && attempts < 2) error.kind = Error::Kind::unavailable;
   return error;
 }
@@ -226,7 +226,7 @@ Result<> give_up(Exchange& exchange, Error error) {
 
 }  // namespace
 
-// How far the body of whole() has come.
+// How far the body of send_whole() has come.
 struct PassThrough::Body {
   Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> total)
       : hold_back(algorithm, hold_back_bytes), size(total) {}
@@ -235,8 +235,8 @@ struct PassThrough::Body {
   std::optional<uint64_t> size;
 };
 
-struct PassThrough::Piece {
-  Piece(uint64_t from, uint64_t bytes, Moment by, const Alternative* beside)
+struct PassThrough::Range {
+  Range(uint64_t from, uint64_t bytes, Moment by, const Alternative* beside)
       : first(from), length(bytes), first_byte_by(by), other(beside) {}
   bool is_overtaken(uint64_t sent) const { return other != nullptr && other->has(first + sent); }
 
@@ -274,7 +274,7 @@ Task<Result<>> PassThrough::attempt(Exchange& exchange, RegistryClient& registry
   auto wanted = request.request;
   if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
   auto check = [have = body.have, size = body.size](const Head& head) {
-    return check_continuation(head, have, size);
+    return check_resumption(head, have, size);
   };
   Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, body.have, false, check);
   if (body.have == 0) transfer.first_byte_by = first_byte_by;
@@ -297,8 +297,8 @@ Task<Result<>> PassThrough::attempt(Exchange& exchange, RegistryClient& registry
   co_return Result<>();
 }
 
-Task<Result<>> PassThrough::whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
-                                  Headers headers, std::optional<SentBefore> before) {
+Task<Result<>> PassThrough::send_whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
+                                       Headers headers, std::optional<SentBefore> before) {
   Body body(request.digest.algorithm(), settings_.hold_back_bytes, request.size);
   if (before) {
     auto hashed = co_await hash_file(body.hold_back.hasher(), *before);
@@ -330,57 +330,57 @@ Task<Result<>> PassThrough::whole(Exchange& exchange, RegistryClient& registry, 
   co_return Result<>();
 }
 
-// One transfer of what is missing of the piece, as far as it goes.
-Task<Result<>> PassThrough::attempt_piece(Exchange& exchange, RegistryClient& registry,
+// One transfer of what is missing of the range, as far as it goes.
+Task<Result<>> PassThrough::attempt_range(Exchange& exchange, RegistryClient& registry,
                                           const FillRequest& request, const Headers& headers,
-                                          const Piece& piece, uint64_t& sent) {
+                                          const Range& range, uint64_t& sent) {
   auto wanted = request.request;
-  const auto first = piece.first + sent;
-  const auto last = piece.first + piece.length - 1;
+  const auto first = range.first + sent;
+  const auto last = range.first + range.length - 1;
   wanted.headers.set("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
-  const bool may_skip = piece.other == nullptr;
+  const bool may_skip = range.other == nullptr;
   auto check = [first, last, size = request.size, may_skip](const Head& head) {
-    return check_piece(head, first, last, size, may_skip);
+    return check_range(head, first, last, size, may_skip);
   };
   Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, true, check);
-  if (!exchange.started()) transfer.first_byte_by = piece.first_byte_by;
-  auto overtaken = [&piece, &sent] { return piece.is_overtaken(sent); };
-  if (piece.other != nullptr) transfer.give_way(piece.other->progress, overtaken);
+  if (!exchange.started()) transfer.first_byte_by = range.first_byte_by;
+  auto overtaken = [&range, &sent] { return range.is_overtaken(sent); };
+  if (range.other != nullptr) transfer.give_way(range.other->progress, overtaken);
   transfer.begin(registry, std::move(wanted));
   for (;;) {
     auto bytes = co_await transfer.next();
     if (bytes.empty()) break;
     sent += bytes.size();
-    if (!exchange.started()) exchange.start(206, headers, piece.length);
+    if (!exchange.started()) exchange.start(206, headers, range.length);
     co_await exchange.write(std::move(bytes));
   }
   auto ended = transfer.ended();
   if (!ended) co_return ended;
-  if (sent < piece.length) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
+  if (sent < range.length) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
   co_return Result<>();
 }
 
-Task<PieceSent> PassThrough::piece(Exchange& exchange, RegistryClient& registry, FillRequest request,
-                                   Headers headers, uint64_t first, uint64_t length,
-                                   const Alternative* other) {
-  const Piece piece(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
-  PieceSent sent;
+Task<RangeSent> PassThrough::send_range(Exchange& exchange, RegistryClient& registry, FillRequest request,
+                                        Headers headers, uint64_t first, uint64_t length,
+                                        const Alternative* other) {
+  const Range range(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
+  RangeSent sent;
   auto progress_at = loop_.now();
   for (uint32_t attempts = 0; sent.bytes < length;) {
-    if (piece.is_overtaken(sent.bytes)) {
+    if (range.is_overtaken(sent.bytes)) {
       sent.error = Error(Error::Kind::unavailable, "not asked for", 0);
       break;
     }
     const auto before = sent.bytes;
-    auto ended = co_await attempt_piece(exchange, registry, request, headers, piece, sent.bytes);
+    auto ended = co_await attempt_range(exchange, registry, request, headers, range, sent.bytes);
     if (ended || sent.bytes == length) break;
     attempts = sent.bytes > before ? 1 : attempts + 1;
     if (sent.bytes > before) progress_at = loop_.now();
-    auto delay = retry_delay_ms(settings_.retry, judged_of_piece(ended.error(), attempts), attempts, 0.5,
+    auto delay = retry_delay_ms(settings_.retry, judged_of_range(ended.error(), attempts), attempts, 0.5,
                                 silence_ms(exchange, loop_.now() - progress_at));
     const auto again_at = loop_.now() + Millis(delay.value_or(0));
-    const bool too_late = !exchange.started() && again_at >= piece.first_byte_by;
-    while (delay && !too_late && other != nullptr && !piece.is_overtaken(sent.bytes) &&
+    const bool too_late = !exchange.started() && again_at >= range.first_byte_by;
+    while (delay && !too_late && other != nullptr && !range.is_overtaken(sent.bytes) &&
            loop_.now() < again_at)
       co_await other->progress.wait_until(again_at);
     if (!delay || too_late) {

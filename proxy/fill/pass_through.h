@@ -1,13 +1,13 @@
 // PassThrough: a body that goes straight from upstream to one client, because there is no room to store it,
-// or because the client wants a piece so far ahead of the fill that waiting makes no sense.
+// or because the client wants a range so far ahead of the fill that waiting makes no sense.
 //
 // A whole body is hashed on the way and its last 64 KiB are withheld until the digest matches, so here too no
 // client can complete a corrupt blob. What a fill had sent already is hashed from its file first. A transfer
-// that breaks is resumed by Range, as a fill's is. A piece cannot be checked against the digest; its place
+// that breaks is resumed by Range, as a fill's is. A range cannot be checked against the digest; its place
 // and length are. It is resumed likewise, and what became of it is left to the caller.
 //
-// An error of whole() is returned only while the reply is not started; later the exchange is cut. Belongs to
-// the loop's thread; the Task may be destroyed at any time.
+// An error of send_whole() is returned only while the reply is not started; later the exchange is cut.
+// Belongs to the loop's thread; the Task may be destroyed at any time.
 #pragma once
 
 #include <cstdint>
@@ -38,14 +38,14 @@ struct SentBefore {
   uint64_t bytes = 0;
 };
 
-// Who brings the bytes of a piece as well, maybe sooner: a fill.
+// Who brings the bytes of a range as well, maybe sooner: a fill.
 struct Alternative {
   Signal& progress;
   std::function<bool(uint64_t position)> has;  // may be another answer whenever `progress` rings
 };
 
-// What came of a piece.
-struct PieceSent {
+// What came of a range.
+struct RangeSent {
   uint64_t bytes = 0;  // from its first, and the exchange has them
   // Why the others did not come; the exchange is as it was then, maybe not started.
   std::optional<Error> error;
@@ -58,20 +58,20 @@ class PassThrough {
 
   // All of the blob. `headers` are the reply's: of a 206 if there is a Content-Range; unused if `before` says
   // that it is started.
-  Task<Result<>> whole(Exchange& exchange, RegistryClient& registry, FillRequest request, Headers headers,
-                       std::optional<SentBefore> before);
+  Task<Result<>> send_whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
+                            Headers headers, std::optional<SentBefore> before);
   // `length` bytes from `first`; `headers` hold the Content-Range of a 206. Ends early, with an error, when
   // upstream sends nothing and `other`, if there is one, has what comes next.
-  Task<PieceSent> piece(Exchange& exchange, RegistryClient& registry, FillRequest request, Headers headers,
-                        uint64_t first, uint64_t length, const Alternative* other);
+  Task<RangeSent> send_range(Exchange& exchange, RegistryClient& registry, FillRequest request,
+                             Headers headers, uint64_t first, uint64_t length, const Alternative* other);
 
  private:
   struct Body;
-  struct Piece;
+  struct Range;
   Task<Result<>> attempt(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
                          const Headers& headers, Body& body, Moment first_byte_by);
-  Task<Result<>> attempt_piece(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
-                               const Headers& headers, const Piece& piece, uint64_t& sent);
+  Task<Result<>> attempt_range(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
+                               const Headers& headers, const Range& range, uint64_t& sent);
   Task<Result<>> hash_file(store::Hasher& hasher, SentBefore before);
 
   Loop& loop_;

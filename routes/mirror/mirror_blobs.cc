@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "proxy/fill/continuation.h"
+#include "proxy/fill/resumption.h"
 #include "routes/oci/range.h"
 
 namespace breakwater::routes {
@@ -28,7 +28,8 @@ std::string question_key(const RepositoryKey& key, const Digest& digest) {
 
 // Of a fill that has sent nothing in time: what it waits out, if it does.
 Error cause_of_silence(const Fill& fill) {
-  return fill.setback().value_or(Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0));
+  return fill.last_failure().value_or(
+      Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0));
 }
 
 // A failure of our own to store: upstream can still be passed on.
@@ -130,8 +131,8 @@ class MirrorBlobs::Following final : public ByteSource {
     auto& parts = blobs_.parts_;
     auto has = [&fill = *fill_](uint64_t position) { return fill.available() > position; };
     const proxy::Alternative filled(fill_->progress(), has);
-    auto piece = co_await parts.pass_through.piece(exchange, parts.registry_client, std::move(request),
-                                                   proxy::Headers(), range.first, range.length, &filled);
+    auto piece = co_await parts.pass_through.send_range(exchange, parts.registry_client, std::move(request),
+                                                        proxy::Headers(), range.first, range.length, &filled);
     straight_ = !piece.error;
     if (piece.error) context_.cache = CacheResult::follow;
     co_return piece.bytes;
@@ -145,13 +146,13 @@ class MirrorBlobs::Following final : public ByteSource {
     auto& pass_through = blobs_.parts_.pass_through;
     if (range.length == *fill_->size()) {
       auto before = std::optional<proxy::SentBefore>(proxy::SentBefore(fill_->file(), sent));
-      auto passed = co_await pass_through.whole(exchange, blobs_.parts_.registry_client, std::move(request),
-                                                proxy::Headers(), std::move(before));
+      auto passed = co_await pass_through.send_whole(exchange, blobs_.parts_.registry_client,
+                                                     std::move(request), proxy::Headers(), std::move(before));
       if (!passed) exchange.abort();
     } else {
-      auto piece =
-          co_await pass_through.piece(exchange, blobs_.parts_.registry_client, std::move(request),
-                                      proxy::Headers(), range.first + sent, range.length - sent, nullptr);
+      auto piece = co_await pass_through.send_range(exchange, blobs_.parts_.registry_client,
+                                                    std::move(request), proxy::Headers(), range.first + sent,
+                                                    range.length - sent, nullptr);
       if (piece.error) exchange.abort();
     }
   }
@@ -391,17 +392,18 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   auto asked =
       request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
   if (asked.kind != RequestedRange::Kind::single) {
-    co_return co_await parts_.pass_through.whole(exchange, parts_.registry_client, std::move(request),
-                                                 std::move(headers), std::nullopt);
+    co_return co_await parts_.pass_through.send_whole(exchange, parts_.registry_client, std::move(request),
+                                                      std::move(headers), std::nullopt);
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
   if (range.length == *request.size) {
-    co_return co_await parts_.pass_through.whole(exchange, parts_.registry_client, std::move(request),
-                                                 std::move(headers), std::nullopt);
+    co_return co_await parts_.pass_through.send_whole(exchange, parts_.registry_client, std::move(request),
+                                                      std::move(headers), std::nullopt);
   }
-  auto piece = co_await parts_.pass_through.piece(exchange, parts_.registry_client, std::move(request),
-                                                  std::move(headers), range.first, range.length, nullptr);
+  auto piece =
+      co_await parts_.pass_through.send_range(exchange, parts_.registry_client, std::move(request),
+                                              std::move(headers), range.first, range.length, nullptr);
   if (piece.error && !exchange.started()) co_return failure(*piece.error);
   if (piece.error) exchange.abort();
   co_return Result<>();
