@@ -46,15 +46,15 @@ event* start_timer(event_base* base, std::chrono::nanoseconds duration, event_ca
 
 }  // namespace
 
-void Waiter::move_all_to(Waiter& ring) {
-  if (alone()) return;
+void Waiter::move_all_to(Waiter& list) {
+  if (empty()) return;
   Waiter* first = next_;
   Waiter* last = prev_;
   prev_ = next_ = this;
-  first->prev_ = ring.prev_;
-  ring.prev_->next_ = first;
-  last->next_ = &ring;
-  ring.prev_ = last;
+  first->prev_ = list.prev_;
+  list.prev_->next_ = first;
+  last->next_ = &list;
+  list.prev_ = last;
 }
 
 // A turn begins with the first Task or job that it runs: what libevent does before is a few microseconds.
@@ -104,9 +104,9 @@ void Loop::stop() {
   event_base_loopbreak(base_);
 }
 
-void Loop::resume_soon(Waiter& ring) {
-  if (ring.alone()) return;
-  ring.move_all_to(ready_);
+void Loop::resume_soon(Waiter& list) {
+  if (list.empty()) return;
+  list.move_all_to(ready_);
   event_active(wake_, 0, 0);
 }
 
@@ -114,7 +114,7 @@ void Loop::resume_ready() {
   lag_->begin();
   Waiter batch;
   ready_.move_all_to(batch);
-  while (!batch.alone()) {
+  while (!batch.empty()) {
     Waiter& waiter = batch.next();
     waiter.leave();
     waiter.task.resume();
@@ -170,13 +170,13 @@ Signal::WaitUntil Signal::wait_until(Moment deadline) { return WaitUntil(loop_, 
 
 void Signal::WaitUntil::await_suspend(std::coroutine_handle<> waiting) {
   task = waiting;
-  join(ring_);
+  join(list_);
   auto fired = [](evutil_socket_t, short, void* argument) {
     auto* self = static_cast<WaitUntil*>(argument);
-    Waiter alone;
+    Waiter one;
     self->leave();
-    self->join(alone);
-    self->loop_.resume_soon(alone);
+    self->join(one);
+    self->loop_.resume_soon(one);
   };
   timer_ = start_timer(loop_.base(), deadline_ - loop_.now(), fired, this);
 }

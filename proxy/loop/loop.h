@@ -31,20 +31,20 @@ class Waiter {
   Waiter& operator=(const Waiter&) = delete;
   ~Waiter() { leave(); }
 
-  bool alone() const { return next_ == this; }
+  bool empty() const { return next_ == this; }
   Waiter& next() { return *next_; }
   void leave() {
     prev_->next_ = next_;
     next_->prev_ = prev_;
     prev_ = next_ = this;
   }
-  void join(Waiter& ring) {
-    prev_ = ring.prev_;
-    next_ = &ring;
+  void join(Waiter& list) {
+    prev_ = list.prev_;
+    next_ = &list;
     prev_->next_ = this;
-    ring.prev_ = this;
+    list.prev_ = this;
   }
-  void move_all_to(Waiter& ring);
+  void move_all_to(Waiter& list);
 
   std::coroutine_handle<> task;
 
@@ -66,8 +66,8 @@ class Loop {
   void stop();
   Moment now() const { return std::chrono::steady_clock::now(); }
 
-  // Everyone in `ring` is resumed from the top of the loop, in order.
-  void resume_soon(Waiter& ring);
+  // Everyone in `list` is resumed from the top of the loop, in order.
+  void resume_soon(Waiter& list);
 
   // Runs `job` from the top of the loop. The one call that any thread may make.
   void post(std::function<void()> job);
@@ -118,16 +118,16 @@ class Signal {
   explicit Signal(Loop& loop) : loop_(loop) {}
 
   void ring() { loop_.resume_soon(waiters_); }
-  bool awaited() const { return !waiters_.alone(); }
+  bool awaited() const { return !waiters_.empty(); }
 
   auto wait() {
     struct Wait : Waiter {
-      Waiter& ring;
-      explicit Wait(Waiter& waiters) : ring(waiters) {}
+      Waiter& list;
+      explicit Wait(Waiter& waiters) : list(waiters) {}
       bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> waiting) {
         task = waiting;
-        join(ring);
+        join(list);
       }
       void await_resume() const noexcept {}
     };
@@ -145,7 +145,7 @@ class Signal {
 
 class Signal::WaitUntil : public Waiter {
  public:
-  WaitUntil(Loop& loop, Waiter& ring, Moment deadline) : loop_(loop), ring_(ring), deadline_(deadline) {}
+  WaitUntil(Loop& loop, Waiter& list, Moment deadline) : loop_(loop), list_(list), deadline_(deadline) {}
   ~WaitUntil();
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiting);
@@ -153,7 +153,7 @@ class Signal::WaitUntil : public Waiter {
 
  private:
   Loop& loop_;
-  Waiter& ring_;
+  Waiter& list_;
   Moment deadline_;
   event* timer_ = nullptr;
 };

@@ -10,7 +10,7 @@ namespace {
 constexpr int kLowNice = 10;
 
 // Of the calling thread alone, which on Linux has its own. Where that is not allowed, it goes on as it is.
-void give_way() { (void)setpriority(PRIO_PROCESS, 0, kLowNice); }
+void lower_priority() { (void)setpriority(PRIO_PROCESS, 0, kLowNice); }
 
 }  // namespace
 
@@ -26,7 +26,7 @@ Workers::Workers(Loop& loop, unsigned threads, Priority priority) : loop_(loop) 
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) {
     threads_.emplace_back([this, priority] {
-      if (priority == Priority::low) give_way();
+      if (priority == Priority::low) lower_priority();
       work();
     });
   }
@@ -41,8 +41,8 @@ Workers::~Workers() {
   for (auto& thread : threads_) thread.join();
 }
 
-void Workers::give(std::function<void()> job) { enqueue(std::move(job), nullptr); }
-void Workers::give(Strand& strand, std::function<void()> job) { enqueue(std::move(job), strand.queue_); }
+void Workers::submit(std::function<void()> job) { enqueue(std::move(job), nullptr); }
+void Workers::submit(Strand& strand, std::function<void()> job) { enqueue(std::move(job), strand.queue_); }
 
 size_t Workers::queued() const {
   std::lock_guard lock(mutex_);

@@ -54,8 +54,8 @@ class Workers {
     return wait_for<std::invoke_result_t<Function>>(std::move(job), strand.queue_);
   }
   // Nobody waits for it.
-  void give(std::function<void()> job);
-  void give(Strand& strand, std::function<void()> job);
+  void submit(std::function<void()> job);
+  void submit(Strand& strand, std::function<void()> job);
 
   size_t queued() const;   // jobs given and not begun
   size_t running() const;  // jobs begun and not ended

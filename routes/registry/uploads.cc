@@ -453,7 +453,7 @@ void Uploads::abandon(const Turn& turn) {
     if (!discarded)
       log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
   };
-  parts_.workers.give(turn.session_->strand, std::move(job));
+  parts_.workers.submit(turn.session_->strand, std::move(job));
   forget(turn.session_);
 }
 
