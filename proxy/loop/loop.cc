@@ -127,7 +127,7 @@ void Loop::resume_ready() {
 void Loop::post(std::function<void()> job) {
   bool first;
   {
-    std::lock_guard lock(posted_mutex_);
+    const store::Lock lock(posted_mutex_);
     first = posted_.empty();
     posted_.push_back(std::move(job));
   }
@@ -140,7 +140,7 @@ void Loop::run_posted() {
   eventfd_read(posted_fd_, &rung);
   std::vector<std::function<void()>> jobs;
   {
-    std::lock_guard lock(posted_mutex_);
+    const store::Lock lock(posted_mutex_);
     jobs.swap(posted_);
   }
   for (auto& job : jobs) job();

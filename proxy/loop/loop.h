@@ -10,10 +10,10 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "proxy/loop/task.h"
+#include "store/base/mutex.h"
 
 struct event;
 struct event_base;
@@ -89,8 +89,8 @@ class Loop {
   int posted_fd_;
   Waiter ready_;
   bool stopping_ = false;
-  std::mutex posted_mutex_;
-  std::vector<std::function<void()>> posted_;
+  store::Mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_ GUARDED_BY(posted_mutex_);
   struct Lag;
   std::unique_ptr<Lag> lag_;
 };

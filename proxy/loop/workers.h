@@ -9,11 +9,9 @@
 // finishes all jobs given.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -22,6 +20,7 @@
 
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "store/base/mutex.h"
 
 namespace breakwater::proxy {
 
@@ -41,7 +40,7 @@ class Workers {
 
    private:
     friend class Workers;
-    struct Queue;
+    class Queue;
     std::shared_ptr<Queue> queue_;
   };
 
@@ -79,15 +78,15 @@ class Workers {
   Task<T> wait_for(Function job, std::shared_ptr<Strand::Queue> strand);
   void enqueue(std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand);
   void work();
-  void next_of(const std::shared_ptr<Strand::Queue>& strand);
+  void queue_next_of(const std::shared_ptr<Strand::Queue>& strand) REQUIRES(mutex_);
 
   Loop& loop_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job> jobs_;    // may begin now
-  size_t strand_jobs_ = 0;  // wait for one of their strand
-  size_t running_ = 0;
-  bool stopping_ = false;
+  mutable store::Mutex mutex_;
+  store::Condition wake_;                      // a job may begin, or stopping_
+  std::deque<Job> jobs_ GUARDED_BY(mutex_);    // may begin now
+  size_t strand_jobs_ GUARDED_BY(mutex_) = 0;  // wait for another job of their strand to end
+  size_t running_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
 
