@@ -19,7 +19,8 @@ void BufferReservation::shrink(uint64_t bytes) {
 }
 
 BufferReservation Buffers::try_reserve(uint64_t bytes) {
-  // What is larger than the limit itself goes alone, or it would wait for ever.
+  // A piece that is larger than the whole limit is allowed when nothing else is reserved; otherwise it would
+  // wait for ever.
   bool fits = bytes_ + bytes <= bytes_max_ || bytes_ == 0;
   return fits ? reserve_over_limit(bytes) : BufferReservation();
 }

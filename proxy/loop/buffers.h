@@ -1,6 +1,6 @@
-// One limit for all bytes that wait in memory, whatever the load: request bodies, fills, replies not from
-// files. Who wants to hold bytes takes them here first; when there are none left, reading pauses and senders
-// wait. Belongs to the loop's thread.
+// One limit for all bytes that wait in memory, whatever the load: request bodies, fills, and replies that do
+// not come from a file. Bytes are reserved here before they are read; when the limit is reached, reading
+// pauses and senders wait. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class BufferReservation {
   BufferReservation& operator=(BufferReservation&& other) noexcept;
   ~BufferReservation();
   uint64_t bytes() const { return bytes_; }
-  void shrink(uint64_t bytes);  // to that many, if it holds more
+  void shrink(uint64_t bytes);  // Keeps at most `bytes` and releases the rest.
 
  private:
   friend class Buffers;
@@ -35,11 +35,11 @@ class Buffers {
  public:
   Buffers(Loop& loop, uint64_t bytes_max) : bytes_max_(bytes_max), freed_(loop) {}
 
-  // Empty (bytes() == 0) if they are not to be had now.
+  // An empty reservation (bytes() == 0) if the limit does not allow `bytes` now.
   BufferReservation try_reserve(uint64_t bytes);
-  Task<BufferReservation> reserve(uint64_t bytes);  // waits
-  // Even past the limit: for bytes that are in memory already, so that others wait for them. Who waits for
-  // room while holding some may wait for ever.
+  Task<BufferReservation> reserve(uint64_t bytes);  // Waits until the limit allows it.
+  // Exceeds the limit if need be. This is for bytes that are in memory already: they count, so others wait
+  // until they are gone, but their holder does not. A holder that waited could wait for ever.
   BufferReservation reserve_over_limit(uint64_t bytes);
   Signal& freed() { return freed_; }
 

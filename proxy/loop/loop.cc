@@ -15,7 +15,7 @@ namespace breakwater::proxy {
 namespace {
 
 timeval to_timeval(std::chrono::nanoseconds duration) {
-  // Rounded up: a timer must not fire before its moment.
+  // Rounds up, because a timer must not fire before its moment.
   auto micros =
       std::chrono::ceil<std::chrono::microseconds>(std::max(duration, std::chrono::nanoseconds(0))).count();
   timeval result{};
@@ -27,7 +27,7 @@ timeval to_timeval(std::chrono::nanoseconds duration) {
 event_base* make_base() {
   event_config* config = event_config_new();
   if (config == nullptr) throw std::bad_alloc();
-  // Other threads reach the loop by an eventfd alone.
+  // libevent needs no locks: other threads reach the loop only through the eventfd.
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
   event_base* base = event_base_new_with_config(config);
   event_config_free(config);
@@ -57,7 +57,8 @@ void Waiter::move_all_to(Waiter& list) {
   list.prev_ = last;
 }
 
-// A turn begins with the first Task or job that it runs: what libevent does before is a few microseconds.
+// Measures the turns of the loop. A turn begins with the first Task or job that it runs; what libevent does
+// before takes a few microseconds and is left out.
 struct Loop::Lag {
   std::optional<Moment> turn_began;
   std::chrono::nanoseconds longest{0};
@@ -120,7 +121,7 @@ void Loop::resume_ready() {
     waiter.task.resume();
     if (stopping_) break;
   }
-  // Only after stop(): the rest is for the next run().
+  // The batch is not empty only after stop(): the rest of it is for the next run().
   resume_soon(batch);
 }
 
@@ -216,7 +217,8 @@ Task<> Tasks::run(Task<> task, Running& running) {
   one_ended_.ring();
 }
 
-// Waits outside of the Tasks that it destroys, and is itself resumed from the top of the loop.
+// Destroys the Tasks that have ended. The reaper is a Task of its own and is resumed from the top of the
+// loop, so it never destroys a Task from within that Task.
 Task<> Tasks::reap() {
   for (;;) {
     auto removed = std::erase_if(running_, [](const auto& running) { return running->ended; });

@@ -1,8 +1,8 @@
 // The event loop, and what a Task can wait for on it: a moment (sleep) and a Signal.
 //
 // Tasks are only ever resumed from run(), never from inside another call. So code that rings a Signal, or
-// that libevent or libcurl called, cannot be re-entered or destroyed under its own feet. All of it belongs to
-// the loop's thread, except post().
+// that libevent or libcurl called, is neither re-entered nor destroyed while it runs. Everything here belongs
+// to the loop's thread, except post().
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,8 @@ namespace breakwater::proxy {
 using Millis = std::chrono::milliseconds;
 using Moment = std::chrono::steady_clock::time_point;
 
-// A suspended Task, in the ring that it waits in. Destroying it takes it out of any ring.
+// A suspended Task and its place in a circular list of waiters, whose head is a Waiter too. The destructor
+// takes the Waiter out of the list.
 class Waiter {
  public:
   Waiter() = default;
@@ -61,22 +62,23 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   event_base* base() { return base_; }
-  void run();  // until stop(); at once if that was called before
-  // run() returns when the current callback has; what is ready then stays so for the next run().
+  void run();  // Returns after stop(), at once if stop() was called before.
+  // Makes run() return when the current callback has. Tasks that are ready then are resumed by the next
+  // run().
   void stop();
   Moment now() const { return std::chrono::steady_clock::now(); }
 
-  // Everyone in `list` is resumed from the top of the loop, in order.
+  // Resumes every Task of `list` from the top of the loop, in the list's order.
   void resume_soon(Waiter& list);
 
-  // Runs `job` from the top of the loop. The one call that any thread may make.
+  // Runs `job` from the top of the loop. This is the one call that any thread may make.
   void post(std::function<void()> job);
 
   // co_await loop.sleep(Millis(5));
   class Sleep;
   Sleep sleep(Millis duration);
 
-  // The longest that one turn of the loop has taken since the last call: what everybody else had to wait.
+  // The duration of the longest turn of the loop since the last call: everything else had to wait that long.
   double take_lag_seconds();
 
  private:
@@ -112,7 +114,8 @@ class Loop::Sleep {
   event* timer_ = nullptr;
 };
 
-// Something happened; whoever waited for it looks again:  while (!ready()) co_await signal.wait();
+// Tells Tasks that something happened, so that they check their condition again:
+//   while (!ready()) co_await signal.wait();
 class Signal {
  public:
   explicit Signal(Loop& loop) : loop_(loop) {}
@@ -134,7 +137,8 @@ class Signal {
     return Wait(waiters_);
   }
 
-  // The same, but not past `deadline`; wakes once, for either. Look at the condition and at the clock.
+  // As wait(), but at `deadline` the Task is resumed in any case. The caller checks its condition and the
+  // clock to see which of the two it was.
   class WaitUntil;
   WaitUntil wait_until(Moment deadline);
 
@@ -158,8 +162,8 @@ class Signal::WaitUntil : public Waiter {
   event* timer_ = nullptr;
 };
 
-// Tasks that nobody awaits: each runs until it ends or until this object does. Spawning starts it at once.
-// One that ends by an exception ends the process: there is nobody to tell.
+// Tasks that nobody awaits. Each runs until it ends, or until this object is destroyed; spawn() starts it at
+// once. A Task that ends by an exception ends the process, because nobody is there to handle the exception.
 class Tasks {
  public:
   explicit Tasks(Loop& loop);
@@ -169,7 +173,7 @@ class Tasks {
 
   void spawn(Task<> task);
   size_t size() const { return running_.size(); }
-  Signal& ended() { return ended_; }  // rings whenever one has ended
+  Signal& ended() { return ended_; }  // Rings whenever Tasks have ended.
 
  private:
   struct Running;
@@ -177,7 +181,7 @@ class Tasks {
   Task<> reap();
 
   Signal ended_;
-  Signal one_ended_;  // for the reaper, who rings ended_ when the Task is gone
+  Signal one_ended_;  // wakes the reaper, which rings ended_ once the Task is destroyed
   std::list<std::unique_ptr<Running>> running_;
   Task<> reaper_;
 };
