@@ -18,7 +18,7 @@ struct FreeUrl {
 };
 using CurlUrl = std::unique_ptr<CURLU, FreeUrl>;
 
-// As browsers and curl treat Location headers.
+// Accepts what browsers and curl accept in Location headers.
 constexpr unsigned kLenient = CURLU_URLENCODE | CURLU_ALLOW_SPACE;
 
 std::optional<std::string> part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
@@ -35,8 +35,8 @@ std::string lower(std::string text) {
   return text;
 }
 
-// What may be quoted of a text that is no URL.
-// Neither a query nor what stands before the host: both may be secrets.
+// The part of a malformed URL that may be quoted in an error: neither a query nor what stands before the
+// host, because both may be secrets.
 std::string loggable(std::string_view text) {
   auto place = text.substr(0, std::min(text.find('?'), size_t{200}));
   const auto at = place.rfind('@');
@@ -49,7 +49,7 @@ using Bytes = std::array<uint8_t, 16>;
 
 constexpr Bytes kMappedIpv4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
 
-// IPv4 comes back mapped into IPv6.
+// An IPv4 address is returned mapped into IPv6.
 std::optional<Bytes> address_bytes(std::string_view host) {
   std::string text(host.substr(0, host.find('%')));  // without a zone
   Bytes bytes = kMappedIpv4;
@@ -85,7 +85,7 @@ std::vector<std::string_view> labels_of(std::string_view name) {
   }
 }
 
-// "example.com", "example.co.uk"; "" for what has none.
+// "example.com", "example.co.uk"; "" for IP addresses and names of one label.
 std::string registrable_domain(std::string_view name) {
   auto labels = labels_of(name);
   if (labels.size() < 2 || is_ip_address(name)) return "";

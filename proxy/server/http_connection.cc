@@ -147,7 +147,7 @@ void Connection::answer_malformed(const Malformed& malformed) {
   answer(malformed.status, malformed.why);
 }
 
-// Without an Exchange: there is no request that it could answer.
+// Writes the answer without an Exchange, because there is no request that an Exchange could answer.
 void Connection::answer(int status, std::string_view why) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
   text += reason_of(status);

@@ -11,13 +11,13 @@
 namespace breakwater::proxy {
 namespace {
 
-// Of a body that is read; of a file that is in memory or not.
+// How much of a body is read at a time, and of a file checked for being in memory.
 constexpr size_t kPieceBytes = size_t{256} << 10;
-// Read and sent with the head: one call instead of two.
+// A file of at most this size is read and sent together with the head: one call instead of two.
 constexpr size_t kSmallFileBytes = size_t{16} << 10;
-constexpr size_t kSendFileBytes = size_t{1} << 20;   // of a file, given to the kernel at once
-constexpr size_t kReadAheadBytes = size_t{1} << 20;  // of a cold file at a time
-// Sent without a pause, if the client is that fast; then others have a turn.
+constexpr size_t kSendFileBytes = size_t{1} << 20;   // given to the kernel at a time
+constexpr size_t kReadAheadBytes = size_t{1} << 20;  // read at a time of a file that is not in memory
+// To a fast client this much is sent without a pause; then other connections have a turn.
 constexpr size_t kTurnBytes = size_t{4} << 20;
 constexpr std::string_view kCrlf = "\r\n";
 
@@ -46,8 +46,8 @@ bool is_framing(std::string_view name) {
   }
 }
 
-// A line break in a value would be the end of the header, or of the head: none gets out, wherever the value
-// came from.
+// Appends `value` with each line break replaced by a space, because a line break would end the header, or the
+// head. This holds wherever the value came from.
 void append_value(std::string& head, std::string_view value) {
   size_t from = head.size();
   head += value;
@@ -113,7 +113,8 @@ bool ServedExchange::must_close() const {
       body_broken_ != nullptr)
     return true;
   if (parser_.body_ended()) return false;
-  // A client that was not told to continue may send its body or not: nobody knows what the next byte is.
+  // A client that was not told to continue may or may not send its body, so the next byte may be the
+  // beginning of the body or of the next request.
   if (parser_.expects_continue() && !continue_said_ && body_read_ == 0) return true;
   return !body_length() || *body_length() - body_read_ > context_.settings.drain_bytes_max;
 }
@@ -184,16 +185,17 @@ Task<Result<>> ServedExchange::until_received(size_t more_than) {
   deadline_.clear();
   if (socket_.received() > more_than) co_return Result<>();
   auto broken = broken_body(timed_out ? "the client sent nothing for too long" : "it ended early");
-  // A network that stood still: the same request may well succeed the next time.
+  // A timeout is a network that stood still: the same request may well succeed the next time.
   if (timed_out) broken.kind = Error::Kind::unavailable;
   co_return failure(std::move(broken));
 }
 
-// The socket reads no further than its own small limit until the bytes have been taken from the limit of all.
+// Reads the next piece. The bytes are reserved from the limit of all buffers first; until then the socket
+// reads no further than its own small limit.
 Task<Result<std::string>> ServedExchange::read() {
   body_reserved_.shrink(0);
   std::string piece;
-  size_t not_understood = 0;  // bytes that are too few to be parsed
+  size_t not_understood = 0;  // received bytes that are too few to be parsed
   while (piece.empty() && !parser_.body_ended()) {
     if (body_broken_ != nullptr) co_return failure(broken_body(body_broken_));
     if (socket_.received() <= not_understood) {
@@ -212,8 +214,8 @@ Task<Result<std::string>> ServedExchange::read() {
   co_return piece;
 }
 
-// Nobody knows how long a chunked body is that the route does not want: the connection can go on only if its
-// end is here already.
+// Parses what has come of a chunked body that the route does not want. Nobody knows how long such a body is,
+// so the connection can be kept only if the end of the body has come already.
 void ServedExchange::skip_received() {
   if (body_length()) return;
   socket_.receive_now(kPieceBytes);
@@ -300,7 +302,7 @@ Task<> ServedExchange::write(std::string piece) {
     }
     count_sent(piece.size());
     sent_this_turn_ += piece.size();
-    // What the kernel did not take was copied: it is in memory, and counted.
+    // Frees the piece. The socket has copied what the kernel did not take, and that is counted below.
     piece = std::string();
   }
   BufferReservation reserved = context_.buffers.reserve_over_limit(socket_.unsent());
@@ -376,7 +378,7 @@ Task<> ServedExchange::send_large_file(store::SharedFile file, uint64_t offset, 
   }
 }
 
-// How many of these bytes are in memory, from the first on, looked at by pieces.
+// How many of the bytes from `offset` on are in memory without a gap, to the precision of one piece.
 uint64_t ServedExchange::resident_bytes(const store::File& file, uint64_t offset, uint64_t length) {
   uint64_t ready = 0;
   while (ready < length) {
@@ -387,7 +389,7 @@ uint64_t ServedExchange::resident_bytes(const store::File& file, uint64_t offset
   return ready;
 }
 
-// The job holds the file: it goes on when the client has left.
+// Reads the file ahead on a worker. The job holds the file, because it goes on when the client has left.
 Task<Result<>> ServedExchange::make_resident(store::SharedFile file, uint64_t offset, uint64_t length) {
   auto job = [&disk = context_.disk, file, offset, length] { return disk.read_ahead(*file, offset, length); };
   co_return co_await context_.workers.run(std::move(job));
@@ -432,7 +434,8 @@ void ServedExchange::finish() {
 
 void ServedExchange::abort() {
   head_waiting_ = false;
-  // Where the connection's end is the body's end, only a reset says that the body is not whole.
+  // If the end of the connection is the end of the body, only a reset tells the client that the body is not
+  // whole.
   socket_.cut(started() && framing_ == Framing::until_close ? Socket::Closing::reset
                                                             : Socket::Closing::orderly);
 }
