@@ -41,13 +41,13 @@ using Multi = std::unique_ptr<CURLM, FreeMulti>;
 using Easy = std::unique_ptr<CURL, FreeEasy>;
 using List = std::unique_ptr<curl_slist, FreeList>;
 
-// libcurl keeps a count of these.
+// Initialises libcurl for as long as it lives. libcurl counts the initialisations, so there may be several.
 class CurlGlobal {
  public:
   CurlGlobal() {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
       throw std::runtime_error("libcurl cannot be initialised");
-    // Without it every look-up would block the loop.
+    // Without asynchronous DNS every look-up would block the loop.
     if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0)
       throw std::runtime_error("this libcurl resolves names synchronously");
   }
@@ -62,12 +62,13 @@ long http_version_gate_curl_8_6() {
                                                                     : CURL_HTTP_VERSION_2TLS;
 }
 
-// What the answer is called that libcurl could not make sense of; everything else is a failure to get one.
+// Whether libcurl got an answer but could not make sense of it. Every other code means that there was no
+// whole answer.
 bool is_malformed(CURLcode code) {
 #if LIBCURL_VERSION_NUM >= 0x080600
   if (code == CURLE_TOO_LARGE) return true;
 #endif
-  // What it says of a line of the head that is longer than it takes, 100 KB.
+  // Older versions of libcurl say this of a line of the head that is longer than their limit of 100 KB.
   if (code == CURLE_OUT_OF_MEMORY) return true;
   return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
          code == CURLE_HTTP_RETURNED_ERROR || code == CURLE_URL_MALFORMAT;
@@ -84,8 +85,8 @@ double seconds_since(Moment moment) {
 
 }  // namespace
 
-// The multi handle on the loop. libcurl says which sockets and which moment it waits for; libevent calls
-// drive().
+// The multi handle on the loop. libcurl says which sockets and which moment it waits for; libevent waits for
+// them and calls drive().
 struct HttpClient::Impl {
   Impl(Loop& event_loop, const HttpClientSettings& http_client_settings);
 
@@ -107,7 +108,7 @@ struct HttpClient::Impl {
   Event resume_event;
   std::vector<Transfer*> resuming;
   uint64_t bytes_received = 0;
-  Multi multi;  // last: closing it may still call on_socket and on_timer
+  Multi multi;  // last: its clean-up may still call on_socket and on_timer
 };
 
 // One request, from curl_multi_add_handle() to the end of its answer. Lives in the frame of send().
@@ -164,7 +165,7 @@ class HttpClient::Transfer {
   Moment time_limit_;
   bool paused_ = false;
   HeadReader head_;
-  std::optional<Error> error_;  // ours or the sink's; goes before libcurl's
+  std::optional<Error> error_;  // ours or the sink's; it takes precedence over libcurl's
   std::optional<CURLcode> code_;
   char curl_message_[CURL_ERROR_SIZE] = "";
   Signal changed_;
@@ -228,7 +229,7 @@ int HttpClient::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* sel
       static_cast<Impl*>(argument)->drive(
           fd, ((kind & EV_READ) ? CURL_CSELECT_IN : 0) | ((kind & EV_WRITE) ? CURL_CSELECT_OUT : 0));
     };
-    before.reset();  // epoll has one entry for a descriptor
+    before.reset();  // before the new event is added: epoll has one entry for a descriptor
     now.reset(event_new(impl->loop.base(), socket, kinds, ready, impl));
     if (!now) return -1;
     event_add(now.get(), nullptr);
@@ -334,11 +335,11 @@ void HttpClient::Transfer::set_up_network() {
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms));
   set(CURLOPT_DNS_CACHE_TIMEOUT, kDnsCacheSeconds);
 #if LIBCURL_VERSION_NUM >= 0x075700
-  // Removing a handle whose name is still being looked up joins the resolver's thread otherwise: a dead DNS
-  // server would stop the loop.
+  // Otherwise, removing a handle whose name is still being looked up joins the resolver's thread, and a dead
+  // DNS server stops the loop.
   set(CURLOPT_QUICK_EXIT, 1L);
 #endif
-  // Both are set, so that libcurl does not read the environment on its own.
+  // Both options are set, even to "", so that libcurl does not read the environment on its own.
   set(CURLOPT_PROXY, proxy_.c_str());
   set(CURLOPT_NOPROXY, "");
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -367,7 +368,7 @@ curl_socket_t HttpClient::Transfer::on_open_socket(void* self, curlsocktype, cur
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-// Connected, maybe long ago for somebody else, and about to send the request.
+// libcurl calls this when the request is about to be sent, on a new connection or on one that is reused.
 int HttpClient::Transfer::on_request(void* self, char* peer, char*, int, int) {
   auto* transfer = static_cast<Transfer*>(self);
   transfer->last_byte_ = transfer->client_.loop.now();
@@ -393,7 +394,7 @@ bool HttpClient::Transfer::take_header_line(std::string_view line) {
     return fail(Error{Error::Kind::corrupt, attempted() + "the answer switches protocols, unasked", 0});
   if (taken == HeadReader::Taken::more) return true;
   head_.head().seconds = seconds_since(began_);
-  if (auto welcome = sink_.head(head_.head()); !welcome) return fail(std::move(welcome).error());
+  if (auto accepted = sink_.head(head_.head()); !accepted) return fail(std::move(accepted).error());
   return true;
 }
 
@@ -430,13 +431,13 @@ void HttpClient::Transfer::resume() {
   if (!paused_ || ended()) return;
   paused_ = false;
   last_byte_ = client_.loop.now();
-  // A sink that fails in here has lost those bytes, and libcurl 7.88 does not end the transfer by itself.
+  // If the sink fails inside this call, libcurl 7.88 does not end the transfer by itself, so we do.
   const CURLcode code = curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
   if (code != CURLE_OK) end(code);
 }
 
-// The stall timeout runs while we are willing to read. (libcurl's own CURLOPT_LOW_SPEED_TIME would count the
-// pauses.)
+// The stall timeout runs only while the transfer is not paused. (libcurl's own CURLOPT_LOW_SPEED_TIME would
+// count the pauses.)
 Moment HttpClient::Transfer::deadline() const {
   Moment since = paused_ ? client_.loop.now() : last_byte_;
   return std::min(since + Millis(client_.settings.stall_timeout_ms), time_limit_);
@@ -454,7 +455,7 @@ void HttpClient::Transfer::check_time() {
 
 Result<Head> HttpClient::Transfer::result() {
   if (error_) return failure(std::move(*error_));
-  // libcurl is content with a connection that ends inside the head.
+  // libcurl reports success for a connection that ends inside the head.
   if (*code_ == CURLE_OK && !head_.complete())
     return failure(Error::Kind::unavailable, attempted() + "the connection ended inside the answer's head");
   if (*code_ == CURLE_OK) return std::move(head_.head());

@@ -1,19 +1,23 @@
-// HTTP requests to other servers: one libcurl multi handle on the Loop. One request, one answer: no redirect
-// is followed, no challenge answered, nothing retried here; that is RegistryClient's business.
+// The HTTP client: one libcurl multi handle on the Loop. A request gets one answer: no redirect is followed,
+// no challenge answered, and nothing retried here. That is RegistryClient's business.
 //
-// Connections are reused; DNS answers are not kept past 60 s, and are waited for on libcurl's own threads;
-// the proxy is chosen as proxy_choice.h says. HTTP/1.1 only while libcurl is older than 8.6, where pausing
-// HTTP/2 stalls (one named gate in the .cc). No cookies, no content decoding: the bytes are those that were
-// sent, `Accept-Encoding: identity` asks for them.
+// Connections are reused. DNS answers are kept for 60 s and looked up on libcurl's own threads. The proxy is
+// chosen as proxy_choice.h says. HTTP/1.1 only while libcurl is older than 8.6, where pausing HTTP/2 stalls
+// (one named gate in the .cc). There are no cookies and no content decoding: `Accept-Encoding: identity` asks
+// for the bytes as they are, and the sink gets them as they were sent.
 //
 // Belongs to the loop's thread. Destroying the Task aborts the transfer; the HttpClient must outlive its
 // Tasks.
 //
-// Errors: `unavailable` when there is no answer or it broke off: DNS, connect, TLS, reset, stall, timeout, a
-// body short of its Content-Length (the caller may go on from where it is); `corrupt` when the answer is no
-// HTTP, its head is too long, or the address is one that is forbidden; and whatever the sink returned. The
-// message names scheme, host, port and path, never the query. More bytes than Content-Length says are cut off
-// by libcurl and not seen; a body without length ends when it ends. Who knows the size checks it.
+// Errors:
+//   unavailable   there was no answer, or it broke off: DNS, connect, TLS, reset, stall, timeout, a body
+//                 shorter than its Content-Length. The caller may ask for the rest.
+//   corrupt       the answer is no HTTP, its head is too long, or the address is forbidden
+//   others        whatever the sink returned
+//
+// The message names scheme, host, port and path, but never the query. libcurl drops bytes beyond
+// Content-Length, so nobody sees them. Without Content-Length nothing tells whether a body is whole: a caller
+// that knows the size has to check it.
 #pragma once
 
 #include <cstdint>
@@ -32,10 +36,10 @@ namespace breakwater::proxy {
 
 struct HttpClientSettings {
   int64_t connect_timeout_ms = 5'000;
-  int64_t stall_timeout_ms = 30'000;  // without one byte arriving while we are willing to read
-  std::string ca_file;                // "" = the system's
+  int64_t stall_timeout_ms = 30'000;  // without one byte arriving while the sink takes bytes
+  std::string ca_file;                // "": the system's certificates
   std::string user_agent = "breakwater";
-  // Well above fills_max: what waits for a connection looks like a stall.
+  // Well above fills_max, because a request that waits for a connection looks like a stall.
   uint32_t connections_per_host_max = 512;
   uint32_t header_bytes_max = 64 * 1024;
 };
@@ -45,9 +49,11 @@ struct HttpClientRequest {
   std::string method;  // GET or HEAD
   std::string url;
   Headers headers;
-  int64_t timeout_ms = 0;  // for all of it, pauses too; 0 = only connect and stall bound it
-  // Whether it may go to loopback, private and link-local addresses. Looked at when connecting, so a name
-  // that leads there is caught too; not when a proxy connects for us, which has rules of its own.
+  // For the whole request, pauses included; 0: only the timeouts for connecting and stalling apply.
+  int64_t timeout_ms = 0;
+  // Whether the request may go to loopback, private and link-local addresses. This is checked when
+  // connecting, so a name that resolves to such an address is caught too. It is not checked when a proxy
+  // connects for us, because the proxy has rules of its own.
   bool private_allowed = true;
 };
 
@@ -55,29 +61,31 @@ struct Head {
   int status = 0;
   Headers headers;
   std::optional<uint64_t> length;  // Content-Length
-  double seconds = 0;              // until the head was here
-  std::string address;             // the peer's, "10.0.0.7"; "" behind a proxy
+  double seconds = 0;              // from the request to the end of the head
+  std::string address;             // the address of the peer, "10.0.0.7"; "" behind a proxy
 };
 
-// Where a body goes. Called from inside libcurl: must not wait, must not destroy the transfer.
+// Takes the body of an answer. It is called from inside libcurl, so it must neither wait nor destroy the
+// transfer.
 class Sink {
  public:
   virtual ~Sink() = default;
-  // The connection stands, TLS and all, and the request is about to go.
+  // Called when the connection is made, TLS included, and the request is about to be sent.
   virtual void connected() {}
-  // Once, when the head is there, before any body. An error ends the transfer and is its result.
+  // Called once, when the head is complete and before any body. An error ends the transfer and is its result.
   virtual Result<> head(const Head& head) = 0;
-  // True: taken. False: not now, the same bytes come again after resume(). An error ends the transfer.
+  // Returns true if the bytes were taken. False pauses the transfer, and the same bytes come again after
+  // resume(). An error ends the transfer and is its result.
   virtual Result<bool> body(std::span<const char> data) = 0;
 
-  // The sink has room again. From the loop, not from body().
+  // Resumes a paused transfer, because the sink has room again. Call it from the loop, never from body().
   void resume() {
     if (resume_) resume_();
   }
 
  private:
   friend class HttpClient;
-  friend class RegistryClient;  // puts a Sink of its own before the caller's, and hands resume() on
+  friend class RegistryClient;  // puts a Sink of its own before the caller's and passes resume() on
   std::function<void()> resume_;
 };
 
@@ -93,13 +101,13 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // Streams the body into `sink`, which must outlive the Task. Ends when the body has; a success means that
-  // the sink was given the head.
+  // Streams the body into `sink`, which must outlive the Task. The Task ends when the body does. A success
+  // means that the sink was given the head.
   Task<Result<Head>> send(HttpClientRequest request, Sink& sink);
   // The whole reply in memory; `corrupt` if the body is longer than `bytes_max`.
   Task<Result<Reply>> fetch(HttpClientRequest request, size_t bytes_max);
 
-  uint64_t bytes_received() const;  // of bodies, in all
+  uint64_t bytes_received() const;  // bytes of all bodies so far
 
  private:
   struct Impl;

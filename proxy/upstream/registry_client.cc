@@ -17,19 +17,19 @@
 namespace breakwater::proxy {
 namespace {
 
-// Of an error's body: enough for a Retry-After in its text.
+// How much of an error's body is kept: enough for a Retry-After in its text.
 constexpr size_t kErrorBytesKept = size_t{16} * 1024;
-constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer one is not read to its end
+constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer body of an error is not read to its end
 constexpr size_t kTokenAnswerBytesMax = size_t{128} * 1024;
 constexpr int64_t kTokenTimeout_ms = 30'000;
 constexpr size_t kBreakersMax = 64;
-constexpr Millis kFailedSoon(3'000);  // a client can still wait for another attempt
+constexpr Millis kFailedSoon(3'000);  // within this time a client can still wait for another attempt
 
 int64_t epoch_s(store::Time time) {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-// "76;w=21600" as Docker Hub says it.
+// The number that `text` begins with. Docker Hub's "ratelimit-remaining" reads "76;w=21600".
 std::optional<int64_t> leading_number(std::string_view text) {
   int64_t number = 0;
   size_t digits = 0;
@@ -82,8 +82,8 @@ class AdmittedRequest {
   bool reported_ = false;
 };
 
-// How a request came to have no answer. `impatient`: whoever asked had little patience, and was connected;
-// that says nothing about the host.
+// How a request failed that got no answer: within kFailedSoon, later, or because the caller's own timeout
+// ended it although the host was connected (`impatient`). The last says nothing about the host.
 enum class Failed { soon, late, impatient };
 
 }  // namespace
@@ -127,14 +127,14 @@ struct RegistryClient::Impl {
   RegistryClientStats stats;
   Observe observe;
   TargetPolicy targets;
-  // The registry's challenge is Basic: send the password at once.
+  // The registry's challenge was Basic, so the password is sent with each request.
   bool basic_asked = false;
-  std::map<Endpoint, std::shared_ptr<CircuitBreaker>> breakers;  // shared with the requests that it let pass
-  Tokens tokens;                                                 // last: its requests use what stands above
+  std::map<Endpoint, std::shared_ptr<CircuitBreaker>> breakers;  // shared with admitted requests
+  Tokens tokens;  // last: destroyed before what its requests use
 };
 
-// Stands between libcurl and the caller's sink for one request: the caller sees only 200 and 206, an error's
-// text is kept for us.
+// Stands between libcurl and the caller's sink for one request. The caller's sink sees only 200 and 206; the
+// text of an error is kept here.
 class RegistryClient::Impl::AnswerSink final : public Sink {
  public:
   AnswerSink(Impl& client, const Url& url, const HttpClientRequest& request, AdmittedRequest& admitted,
@@ -155,12 +155,12 @@ class RegistryClient::Impl::AnswerSink final : public Sink {
   Result<> head(const Head& head) override {
     head_ = head;
     client_.note_head(url_, head);
-    // The text of these two is waited for.
+    // A 429 or a server error is reported once its text is here.
     if (head.status != 429 && !is_server_error(head.status)) admitted_.answered();
     if (is_unasked_html(asked_, head))
       return failure(Error::Kind::corrupt, url_.without_query() + " answered with a web page");
-    // Its head says all, and its body may never come: docker-registry 2.8 announces the blob's length there
-    // and sends 33 bytes.
+    // A 416 is complete with its head, and its body may never come: docker-registry 2.8 announces the length
+    // of the blob and sends 33 bytes.
     if (head.status == 416)
       return failure(Error::Kind::not_found, url_.without_query() + " has nothing in that range");
     for_caller_ = head.status == 200 || head.status == 206;
@@ -224,7 +224,7 @@ Task<Result<Head>> RegistryClient::Impl::send(RegistryClientRequest request, Sin
   }
 }
 
-// One host's answer, its challenge met if there is one.
+// The answer of one host. If the host answers with a challenge, that is answered and the host is asked again.
 Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientRequest& request, Sink& sink) {
   for (bool met = false;; met = true) {
     std::string authorization = authorization_for(url.endpoint(), request.scope);
@@ -299,7 +299,8 @@ std::string RegistryClient::Impl::authorization_for(const Endpoint& endpoint,
   return "";
 }
 
-// True: ask again, authorization_for() has what was asked for. False: nothing more can be done.
+// Returns true if the request should be sent again, with what authorization_for() now returns. False means
+// that nothing more can be done.
 Task<Result<bool>> RegistryClient::Impl::answer_challenge(Url url, std::string scope, std::string header,
                                                           std::string rejected) {
   auto challenges = parse_challenges(header);
@@ -338,8 +339,8 @@ Task<Result<bool>> RegistryClient::Impl::answer_bearer(Url url, std::string scop
   co_return true;
 }
 
-// The answer of a realm that may send us elsewhere; then `realm` is where it came from. The password goes
-// nowhere else.
+// The answer of a realm, whose redirects are followed; `realm` is then the URL that answered. The password is
+// not sent to another host.
 Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::follow_realm(Url& realm,
                                                                               bool with_credentials,
                                                                               Sink& sink) {
@@ -369,7 +370,7 @@ Task<Result<Token>> RegistryClient::Impl::ask_realm(Url realm, bool with_credent
   int status = answer->head.status;
   if (status == 200) co_return parse_token(body.take());
 
-  // Too many requests for tokens are too many requests.
+  // A 429 of the token endpoint counts as a 429 of the registry.
   if (status == 429 && own_host) {
     AdmittedRequest admitted(breaker_of(targets.registry), CircuitBreaker::Permit::normal, now());
     throttle(admitted, realm, answer->head, answer->error_text);
@@ -417,7 +418,7 @@ void RegistryClient::Impl::note_head(const Url& url, const Head& head) {
 void RegistryClient::Impl::report_failure(AdmittedRequest& admitted, const Url& url, const Error& error,
                                           Failed failed) {
   ++stats.failures_total;
-  // A refusal of ours says nothing about the host either.
+  // Neither the caller's impatience nor a refusal of our own says anything about the host.
   if (failed == Failed::impatient || error.kind != Error::Kind::unavailable) return;
   bool was_tripped = admitted.breaker().is_tripped();
   if (failed == Failed::soon)
@@ -436,7 +437,7 @@ void RegistryClient::Impl::report_failure(AdmittedRequest& admitted, const Url& 
 void RegistryClient::Impl::report_answer(AdmittedRequest& admitted, const Url& url, const Head& head,
                                          std::string_view error_text) {
   bool failed = head.status == 429 || is_server_error(head.status);
-  if (!failed) return;  // told when the head came
+  if (!failed) return;  // reported when the head came
   ++stats.failures_total;
   if (head.status == 429) return throttle(admitted, url, head, error_text);
   bool was_tripped = admitted.breaker().is_tripped();

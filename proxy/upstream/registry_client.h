@@ -1,27 +1,35 @@
-// One upstream registry: its address, our credentials for it, and the manners it is asked with.
+// The client of one upstream registry: its URL, our credentials for it, and the rules of asking it. A request
+// takes this way:
 //
-//   get() -> throttled or known to be down? -> the error, at once, no request
-//         -> token at hand for (scheme, host, port, scope)? sent along
-//         -> 401: the challenge is answered (Basic, or a token from the realm, one request per key at a
-//         time), asked again once
-//         -> 3xx: followed, at most five, Authorization dropped across hosts; a redirected host that answers
-//         401 with a Bearer
-//            challenge gets a token of its own, anonymous unless credentials are configured for it
-//         -> the final answer, or an Error
+//   circuit breaker open       -> fails at once with its error; no request is sent
+//   token known for (scheme,
+//     host, port, scope)       -> sent along
+//   401                        -> the challenge is answered (Basic, or a token from the realm; one token
+//                                 request for a key at a time), and the registry is asked once more
+//   3xx                        -> followed, at most five times, without Authorization for another host. If
+//                                 that host answers 401 with a Bearer challenge, it gets an anonymous token.
+//   anything else              -> the answer, or an Error
 //
-// Answers become errors so (proxy/upstream/registry_rules.h): 404/410 not_found; 401/403 denied, or
-// unavailable if it is a CDN that refuses (its URL may have expired: asking the registry again gives
-// another); 429 throttled (Retry-After from the header in seconds, as a date or an epoch, or from the body; 1
-// s to 15 min); 408 and 5xx but 501 unavailable; 400 invalid; what the caller cannot use (HTML, a redirect
-// without Location, more than five, a forbidden target) corrupt. 200, 206, 304 and 416 are answers.
+// 200, 206, 304 and 416 are answers. Other statuses become errors (proxy/upstream/registry_rules.h):
 //
-// Each host has a CircuitBreaker (proxy/upstream/circuit_breaker.h): after a 429, and for a short, growing
-// while after failures to reach it, every request to it fails at once with the same error, so no storm goes
-// upstream. A CDN's failures do not count for the registry; a 429 of the token endpoint does.
+//   not_found     404, 410
+//   denied        401, 403 of a registry
+//   unavailable   408, 425, 5xx but 501; and 400, 401, 403 of storage, because its presigned URL may have
+//                 expired: asking the registry again gives another URL
+//   throttled     429. Retry-After is read from the header (seconds, a date or an epoch) or the body; it
+//                 counts for 1 s to 15 min
+//   invalid       400 of a registry
+//   corrupt       what the caller cannot use: HTML, a redirect without Location, too many redirects, a
+//                 forbidden target, any other status
 //
-// Credentials go to the upstream's own scheme, host and port, and to its token realms; nowhere else.
-// Presigned URLs are neither kept nor logged. Belongs to the loop's thread; the RegistryClient must outlive
-// its Tasks.
+// Each host has a CircuitBreaker (proxy/upstream/circuit_breaker.h). After a 429, and for a short, growing
+// time after failures to reach the host, every request to it fails at once with the same error, so no storm
+// goes upstream. Failures of a CDN do not count for the registry. A 429 of the registry's token endpoint
+// does.
+//
+// Credentials are sent to the scheme, host and port of the registry and to its token realms, and nowhere
+// else. Presigned URLs are neither kept nor logged. Belongs to the loop's thread; the RegistryClient must
+// outlive its Tasks.
 #pragma once
 
 #include <cstdint>
@@ -43,55 +51,56 @@ struct Credentials {
 };
 
 struct RegistryClientSettings {
-  std::string name;                        // of the route, for logs and metrics
+  std::string name;                        // the name of the route, for logs and metrics
   std::string url;                         // "https://registry-1.docker.io": scheme and host, maybe a port
-  std::optional<Credentials> credentials;  // for that host
-  // Hosts that may be sent those credentials when they are named as the realm of a challenge, beside the same
-  // host and the same registrable domain.
+  std::optional<Credentials> credentials;  // for the host of `url`
+  // Further hosts that may be sent the credentials if the registry's challenge names them as its realm. The
+  // registry's own host and its registrable domain may be sent them in any case.
   std::vector<std::string> token_realms;
-  // Targets of redirects and realms in loopback, private and link-local networks are refused unless the
-  // upstream itself is there, or they are listed ("host" or "host:port").
+  // Hosts ("host" or "host:port") in loopback, private and link-local networks that redirects and realms may
+  // lead to. Others are refused, unless the registry itself is in such a network.
   std::vector<std::string> allow_private;
   uint32_t redirects_max = 5;
-  int64_t backoff_max_ms = 30'000;  // longest silence after failures to connect
+  int64_t backoff_max_ms = 30'000;  // how long the circuit breaker stays open after failures, at most
 };
 
 struct RegistryClientRequest {
   RegistryClientRequest(std::string m, std::string p) : method(std::move(m)), path(std::move(p)) {}
   std::string method;  // GET or HEAD
   std::string path;    // and query: "/v2/library/alpine/manifests/3.20"
-  // "repository:library/alpine:pull"; keys the token, and is asked for instead of the challenge's own on the
-  // host of the registry itself.
+  // "repository:library/alpine:pull". The token is kept under this scope. On the registry's own host the
+  // token is asked for with this scope, not with that of the challenge.
   std::string scope;
   Headers headers;  // Accept, Range, If-None-Match
   int64_t timeout_ms = 0;
-  // A HEAD is answered by the registry itself: a redirect says that the thing is there. Then 3xx is an answer
-  // too, unless it leads to another registry (a path below /v2/), which has not been asked yet.
+  // Makes 3xx an answer too. This is for HEAD: a redirect to storage says that the registry has the object. A
+  // redirect to another registry (a path below /v2/) is followed all the same, because that registry has not
+  // been asked yet.
   bool redirect_is_answer = false;
 };
 
 struct RegistryClientStats {
   uint64_t requests_total = 0;
   uint64_t failures_total = 0;
-  uint64_t fetched_bytes = 0;  // of bodies that were asked for, tokens among them
+  uint64_t fetched_bytes = 0;  // bytes of the bodies of 200 and 206, tokens included
   store::Time throttled_until{};
-  std::optional<int64_t> ratelimit_remaining;  // as upstream last said
-  bool unwell = false;                         // the last answer was a failure to reach it
+  std::optional<int64_t> ratelimit_remaining;  // as the registry last said
+  bool unwell = false;                         // it could not be reached the last time that it was asked
 };
 
 class RegistryClient {
  public:
-  // What latency observers get: called for each answered request.
+  // Called for each answered request with the seconds until its head was there.
   using Observe = std::function<void(double seconds)>;
 
   RegistryClient(Loop& loop, HttpClient& http_client, const store::Clock& clock, store::Log& log,
                  const RegistryClientSettings& settings);
   ~RegistryClient();
 
-  // The whole answer; `corrupt` if longer than `bytes_max`.
+  // The whole answer in memory; `corrupt` if its body is longer than `bytes_max`.
   Task<Result<Reply>> fetch(RegistryClientRequest request, size_t bytes_max);
-  // The answer's body into `sink` (which must outlive the Task): its head() sees only 200 and 206. One
-  // attempt: a broken transfer is an error, and the caller asks again from where it is.
+  // Streams the body into `sink`, which must outlive the Task and whose head() sees only 200 and 206. This is
+  // one attempt: a transfer that breaks is an error, and the caller asks again from where it is.
   Task<Result<Head>> download(RegistryClientRequest request, Sink& sink);
 
   const RegistryClientSettings& settings() const;

@@ -22,8 +22,8 @@ std::string said(std::string_view method, const Url& url, int status) {
       .append(reason_of(status));
 }
 
-// A URL of storage, that a registry signed for one download. Some registries sign URLs of their own API's
-// form; we never put a query on a blob.
+// Whether a registry has signed this URL for one download from storage. Some registries sign URLs that look
+// like their own API; the query tells them apart, because we never ask for a blob with one.
 bool is_signed(const Url& url) {
   return !is_registry(url) || (url.path().find("/blobs/") != std::string::npos && url.has_query());
 }
@@ -32,8 +32,8 @@ Error::Kind kind_of(const Url& url, int status) {
   if (status == 404 || status == 410) return Error::Kind::not_found;
   if (status == 429) return Error::Kind::throttled;
   if (status == 408 || status == 425 || is_server_error(status)) return Error::Kind::unavailable;
-  // Storage that refuses a signed URL: it has expired, or the clock is wrong, or one edge is. The registry
-  // hands out another.
+  // Storage refuses a signed URL that has expired, or if a clock is wrong, its own or ours. The registry
+  // hands out another URL when it is asked again.
   bool refused = status == 400 || status == 401 || status == 403;
   if (refused && is_signed(url)) return Error::Kind::unavailable;
   if (status == 401 || status == 403) return Error::Kind::denied;

@@ -12,7 +12,8 @@ constexpr int64_t kExpiresInDefault_s = 60;
 constexpr int64_t kExpiresInMax_s = int64_t{24} * 60 * 60;
 constexpr size_t kTokenBytesMax = size_t{32} * 1024;
 
-// RFC 6750's b64token is stricter; what matters is that it cannot end the header or the line.
+// Whether the text can be sent in a header. RFC 6750's b64token is stricter; what matters is that the text
+// cannot end the header or the line.
 bool fits_header(std::string_view text) {
   return !text.empty() && text.size() <= kTokenBytesMax &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
