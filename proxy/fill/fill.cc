@@ -8,7 +8,7 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr uint64_t kCatchUpBytes = 8 << 20;  // of one job: the disk has others to serve
+constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed by one job, so that other jobs get their turn
 
 tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
   return failure(Error::Kind::corrupt, "upstream's " + fill.request().digest.text() + " " + what);
@@ -16,8 +16,8 @@ tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
 
 }  // namespace
 
-// Takes one attempt's body from libcurl into the fill's pending bytes, no more of them than there is room for
-// on the disk, in the fill and among the buffers. Lives in the frame of attempt().
+// Takes the body of one attempt from libcurl into the fill's pending bytes. It takes no more than there is
+// room for in the disk reservation, in the fill and in the buffers. Lives in the frame of attempt().
 class FillSink final : public Sink {
  public:
   FillSink(Fills& fills, std::shared_ptr<Fill> fill)
@@ -57,7 +57,8 @@ class FillSink final : public Sink {
  private:
   bool room_for(uint64_t have, size_t more) {
     if (have + more > fill_->granted_) return wait_for_disk();
-    if (fill_->pending_.size() >= fills_.settings_.pending_bytes_max) return false;  // the pump resumes us
+    if (fill_->pending_.size() >= fills_.settings_.pending_bytes_max)
+      return false;  // pump() resumes the sink
     auto reserved = fills_.buffers_.try_reserve(more);
     if (reserved.bytes() == 0) return wait_for_buffers();
     fill_->reserved_.push_back(std::move(reserved));
@@ -91,10 +92,10 @@ class FillSink final : public Sink {
   uint64_t skip_ = 0;
   bool growing_ = false;
   bool awaiting_buffers_ = false;
-  Tasks waits_;  // last: ends before what it uses
+  Tasks waits_;  // last: destroyed before the members that its Tasks use
 };
 
-// One of the fills_max that run at a time.
+// The right to run, of which has_slot() limits the number. Counted as long as the object lives.
 class Fills::Slot {
  public:
   Slot(Fills& fills, const RegistryClient& registry) : fills_(fills), registry_(registry) {
@@ -148,7 +149,7 @@ Task<> Fills::run(Shared fill, RegistryClient& registry) {
   fill->ending_ = true;
   fill->arrived_.ring();
   if (!done) {
-    // A fill that begins anew meanwhile waits until this one's file is out of its way.
+    // A new fill of this digest waits until the partial file of this one is dealt with.
     ending_partials_.insert(fill->request_.digest);
     const auto end = fail(*fill, done.error());
     co_await end_partial(fill, end);
@@ -160,7 +161,8 @@ Task<> Fills::run(Shared fill, RegistryClient& registry) {
   fill->progress_.ring();
 }
 
-// An upstream that hangs may hold as many as there are: the others get some all the same.
+// Whether a fill from `registry` may run now. An upstream that hangs may take all of fills_max, so the others
+// get a few more.
 bool Fills::has_slot(const RegistryClient& registry) const {
   if (stats_.running < settings_.fills_max) return true;
   const auto taken = slots_.find(&registry);
@@ -176,14 +178,14 @@ Task<Result<>> Fills::download(Shared fill, RegistryClient& registry) {
   co_return co_await verify(fill);
 }
 
-// Whoever asked for this fill may have looked into the store before the fill of another ended.
+// Looks for the blob in the store once more: another fill may have stored it after this one was asked for.
 Task<bool> Fills::find_stored(Shared fill) {
   auto job = [&store = store_, digest = fill->request_.digest,
               repository = fill->request_.repository]() -> Result<store::Blob> {
     auto permitted = store.may_serve(repository, digest, store::Reach::disk);
     if (!permitted) return failure(permitted.error());
-    // What another repository brought is this one's only by upstream's word, which this fill is about to ask
-    // for.
+    // A blob that another repository brought may be served for this one only if upstream says so, and this
+    // fill is about to ask upstream.
     if (!*permitted) return failure(Error::Kind::not_found, "not this repository's yet");
     return store.open_blob(digest);
   };
@@ -197,8 +199,8 @@ Task<bool> Fills::find_stored(Shared fill) {
   co_return true;
 }
 
-// Finds the partial file that an earlier attempt left, or begins one; and reserves room if the size is known
-// already.
+// Opens the partial file that an earlier fill left, or a new one. Reserves room on the disk if the size is
+// known.
 Task<Result<>> Fills::open(Shared fill) {
   auto job = [&store = store_, route = fill->request_.repository.route, digest = fill->request_.digest] {
     return store.receive(route, store::Store::fill_id(digest), digest.algorithm());
@@ -216,7 +218,7 @@ Task<Result<>> Fills::open(Shared fill) {
   co_return co_await grow(fill, *fill->size_);
 }
 
-// Hashes what an earlier fill left.
+// Hashes the bytes that an earlier fill left.
 Task<Result<>> Fills::catch_up(Shared fill) {
   auto job = [partial = fill->partial_] { return partial->writer->catch_up(kCatchUpBytes); };
   for (;;) {
@@ -258,8 +260,9 @@ Task<Result<>> Fills::receive(Shared fill, RegistryClient& registry) {
   co_return Result<>();
 }
 
-// A head that makes no sense is one bad answer of one edge as long as good bytes are in hand; at the start it
-// is the upstream's answer.
+// Whether another attempt should follow, and after which delay. A corrupt answer at the start is final: that
+// is what upstream says. Once good bytes have come, it may be one bad answer of one edge of a CDN, and is
+// retried like a broken transfer.
 bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence,
                           int64_t& delay_ms) {
   auto judged = error;
@@ -273,8 +276,8 @@ bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempt
   return delay.has_value();
 }
 
-// One request, from where the file ends. Success means that the body ended as it should, or that nothing was
-// missing.
+// One request for what follows the end of the file. Success means that the blob is complete: the body ended
+// as it should, or nothing was missing.
 Task<Result<>> Fills::attempt(Shared fill, RegistryClient& registry) {
   auto request = fill->request_.request;
   if (fill->written_ > 0) request.headers.set("Range", "bytes=" + std::to_string(fill->written_) + "-");
@@ -285,7 +288,7 @@ Task<Result<>> Fills::attempt(Shared fill, RegistryClient& registry) {
   }
   while (fill->unwritten_ > 0 && !fill->disk_error_) co_await fill->progress_.wait();
   if (!answer) co_return failure(answer.error());
-  if (answer->status == 416) {  // nothing behind what we have: whether that is all, the digest says
+  if (answer->status == 416) {  // nothing follows what we have; the digest will tell whether that is all
     auto range = parse_content_range(answer->headers.get("Content-Range"));
     if (!range || range->total != fill->written_ || fill->size_.value_or(fill->written_) != fill->written_)
       co_return wrong(*fill, "is shorter than what was received of it");
@@ -297,7 +300,7 @@ Task<Result<>> Fills::attempt(Shared fill, RegistryClient& registry) {
   co_return Result<>();
 }
 
-// Moves pending bytes to the disk, as many at a time as have come meanwhile.
+// Writes pending bytes to the file, each time as many as have come since the last write.
 Task<> Fills::pump(Shared fill) {
   for (;;) {
     while (fill->pending_.empty() && !fill->ending_) co_await fill->arrived_.wait();
@@ -335,7 +338,7 @@ Task<Result<>> Fills::verify(Shared fill) {
   co_return Result<>();
 }
 
-// The readers have all they need; what remains is that the next ones find it in the store.
+// Commits the blob to the store. The readers have all they need by now; this is for later requests.
 Task<> Fills::commit(Shared fill) {
   auto job = [&store = store_, partial = fill->partial_, repository = fill->request_.repository] {
     return store.commit_blob(*partial->writer, std::move(partial->reservation), repository,
@@ -360,7 +363,7 @@ Task<> Fills::end_partial(Shared fill, store::Store::PartialEnd end) {
   co_await workers_.run(fill->strand_, std::move(job));
 }
 
-// Tells the readers; what is to be done with the partial file is the result.
+// Ends the fill with `error`, and tells its readers. Returns what is to be done with the partial file.
 store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
@@ -382,8 +385,8 @@ void Fills::unregister(const Fill& fill) {
   if (found != fills_.end() && found->second.get() == &fill) fills_.erase(found);
 }
 
-// What an earlier fill left may have been another repository's: it is nobody's before upstream has answered
-// this one.
+// Tells the readers how much is available. Bytes that an earlier fill left may have come for another
+// repository, so none are available before upstream has answered this fill.
 void Fills::publish(Fill& fill) {
   const auto held_back = settings_.hold_back_bytes;
   const auto end = fill.size_.value_or(fill.written_);

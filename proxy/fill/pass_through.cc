@@ -11,16 +11,17 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr uint64_t kSkippedMax = 64 << 20;  // before a range, of an upstream that sends all
+// How much is skipped before a range if upstream ignores Range and sends the whole.
+constexpr uint64_t kSkippedMax = 64 << 20;
 
-// What has come from upstream and not yet gone to the client: from libcurl's callback to the Task that
-// writes.
+// The queue of bytes that have come from upstream and not yet gone to the client: libcurl's callback fills
+// it, and the Task that writes to the client empties it.
 class PassThroughSink final : public Sink {
  public:
   using Check = std::function<Result<Resumption>(const Head&)>;
 
-  // What `check` makes of the head is what is due. A body that is longer is corrupt, but where only a `part`
-  // of it is wanted.
+  // `check` says, from the head, which bytes are expected. A longer body is corrupt, unless only a `part` of
+  // it is wanted.
   PassThroughSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part,
                   Check check)
       : buffers_(buffers),
@@ -72,7 +73,8 @@ class PassThroughSink final : public Sink {
  private:
   bool room_for(size_t more) {
     if (queued_ >= queue_bytes_max_) return false;
-    // Half of the buffers is for those who do not wait for a slow client: fills and request bodies.
+    // Pass-throughs wait for slow clients, so they get only half of the buffers. The other half is for fills
+    // and request bodies.
     const bool crowded = buffers_.bytes() + more > buffers_.bytes_max() / 2;
     auto reserved = crowded ? BufferReservation() : buffers_.try_reserve(more);
     if (reserved.bytes() == 0) {
@@ -90,7 +92,7 @@ class PassThroughSink final : public Sink {
 
   Buffers& buffers_;
   uint64_t queue_bytes_max_;
-  uint64_t have_;  // bytes of the whole, sent before and queued
+  uint64_t have_;  // bytes of the whole that were sent or queued
   bool part_;
   Check check_;
   std::optional<uint64_t> size_;
@@ -103,7 +105,7 @@ class PassThroughSink final : public Sink {
   Tasks waits_;
 };
 
-// One transfer in progress beside the Task that writes what it brings.
+// One transfer from upstream, in progress beside the Task that writes its bytes to the client.
 struct Transfer {
   Transfer(Loop& on, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part,
            PassThroughSink::Check check)
@@ -113,13 +115,13 @@ struct Transfer {
     running.spawn(run(registry, std::move(request)));
   }
 
-  // Nobody waits for upstream any more once `has` says so; asked whenever `progress` rings.
-  void give_way(Signal& progress, std::function<bool()> has) {
-    overtaken = std::move(has);
+  // next() stops waiting for upstream once `is_overtaken` says so. It is asked whenever `progress` rings.
+  void stop_when(std::function<bool()> is_overtaken, Signal& progress) {
+    overtaken = std::move(is_overtaken);
     running.spawn(watch(progress));
   }
 
-  // Waits for the next bytes; empty when there are no more, or not soon enough: ended() says why.
+  // Waits for the next bytes. Empty when no more come, or none come soon enough; ended() says which.
   Task<std::string> next() {
     while (sink.empty() && !outcome && is_worth_waiting()) {
       if (first_byte_by) co_await sink.changed().wait_until(*first_byte_by);
@@ -154,18 +156,18 @@ struct Transfer {
   Loop& loop;
   PassThroughSink sink;
   std::optional<Result<Head>> outcome;
-  std::optional<Moment> first_byte_by;  // none: whenever it comes
+  std::optional<Moment> first_byte_by;  // nothing: the first byte may come at any time
   std::function<bool()> overtaken;
-  Tasks running;  // last: ends before the sink
+  Tasks running;  // last: destroyed before the sink
 };
 
-// Hashes what passes and withholds the end of it.
+// Hashes the bytes that pass through and withholds the last of them.
 class HoldBack {
  public:
   HoldBack(store::Algorithm algorithm, uint64_t bytes) : hasher_(algorithm), bytes_(bytes) {}
   store::Hasher& hasher() { return hasher_; }
 
-  // What may be sent now that `piece` has come.
+  // Takes the next piece and returns what may be sent now.
   std::string pass(std::string piece) {
     hasher_.update(piece);
     withheld_ += piece;
@@ -183,8 +185,10 @@ class HoldBack {
   std::string withheld_;
 };
 
-// It may end early, as RFC 9110, 15.3.7 allows: the rest is asked for then. What is behind the range is not
-// taken; nor, where upstream ignores Range and `may_skip` says that it is worth it, what is before.
+// Checks the answer to a request for the range from `first` to `last`. The answer may end early, as RFC 9110,
+// 15.3.7 allows; the caller then asks for the rest. Bytes after the range are not taken. If upstream ignores
+// Range and sends the whole, the bytes before the range are skipped, provided that `may_skip` allows it and
+// they are few.
 Result<Resumption> check_range(const Head& head, uint64_t first, uint64_t last, std::optional<uint64_t> size,
                                bool may_skip) {
   Resumption rest;
@@ -203,14 +207,14 @@ Result<Resumption> check_range(const Head& head, uint64_t first, uint64_t last, 
   return rest;
 }
 
-// An answer with another range, or with all, is one bad answer of one edge; when it comes again it is the
-// upstream's.
+// How to treat an error of a range. The first answer with another range, or with the whole, may be a bad
+// answer of one edge of a CDN, and is retried; the second is final.
 Error judged_of_range(Error error, uint32_t attempts) {
   if (error.kind == Error::Kind::corrupt && attempts < 2) error.kind = Error::Kind::unavailable;
   return error;
 }
 
-// For how long there has been no progress, where a client has a part already.
+// How long there has been no progress, if the client has a part of the reply already; otherwise nothing.
 std::optional<int64_t> silence_ms(const Exchange& exchange, Moment::duration silence) {
   if (!exchange.started()) return std::nullopt;
   return std::chrono::duration_cast<Millis>(silence).count();
@@ -226,7 +230,7 @@ Result<> give_up(Exchange& exchange, Error error) {
 
 }  // namespace
 
-// How far the body of send_whole() has come.
+// The state of the body that send_whole() sends.
 struct PassThrough::Body {
   Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> total)
       : hold_back(algorithm, hold_back_bytes), size(total) {}
@@ -268,7 +272,7 @@ Task<Result<>> PassThrough::hash_file(store::Hasher& hasher, SentBefore before) 
   co_return Result<>();
 }
 
-// One transfer, from `body.have` on, as far as it goes. The error says why it ended early.
+// One transfer of what follows `body.have`, as far as it goes. The error says why it ended early.
 Task<Result<>> PassThrough::attempt(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
                                     const Headers& headers, Body& body, Moment first_byte_by) {
   auto wanted = request.request;
@@ -330,7 +334,7 @@ Task<Result<>> PassThrough::send_whole(Exchange& exchange, RegistryClient& regis
   co_return Result<>();
 }
 
-// One transfer of what is missing of the range, as far as it goes.
+// One transfer of what is missing of the range, as far as it goes. The error says why it ended early.
 Task<Result<>> PassThrough::attempt_range(Exchange& exchange, RegistryClient& registry,
                                           const FillRequest& request, const Headers& headers,
                                           const Range& range, uint64_t& sent) {
@@ -345,7 +349,7 @@ Task<Result<>> PassThrough::attempt_range(Exchange& exchange, RegistryClient& re
   Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, true, check);
   if (!exchange.started()) transfer.first_byte_by = range.first_byte_by;
   auto overtaken = [&range, &sent] { return range.is_overtaken(sent); };
-  if (range.other != nullptr) transfer.give_way(range.other->progress, overtaken);
+  if (range.other != nullptr) transfer.stop_when(overtaken, range.other->progress);
   transfer.begin(registry, std::move(wanted));
   for (;;) {
     auto bytes = co_await transfer.next();

@@ -1,13 +1,14 @@
-// PassThrough: a body that goes straight from upstream to one client, because there is no room to store it,
-// or because the client wants a range so far ahead of the fill that waiting makes no sense.
+// PassThrough sends a body straight from upstream to one client and stores nothing: because there is no room
+// for it, or because the client wants a range so far ahead of the fill that waiting makes no sense.
 //
-// A whole body is hashed on the way and its last 64 KiB are withheld until the digest matches, so here too no
-// client can complete a corrupt blob. What a fill had sent already is hashed from its file first. A transfer
-// that breaks is resumed by Range, as a fill's is. A range cannot be checked against the digest; its place
-// and length are. It is resumed likewise, and what became of it is left to the caller.
+// A whole body is hashed on the way, and its last 64 KiB are withheld until the digest matches, so that no
+// client can complete a corrupt blob. If a fill has sent the beginning already, that is hashed from its file
+// first. A range cannot be checked against the digest; only its position and length are checked. In both
+// cases a transfer that breaks is resumed by Range.
 //
-// An error of send_whole() is returned only while the reply is not started; later the exchange is cut.
-// Belongs to the loop's thread; the Task may be destroyed at any time.
+// send_whole() returns an error only if the reply has not started; later it cuts the exchange instead.
+// send_range() never cuts the exchange and leaves the rest to the caller. Belongs to the loop's thread; the
+// Task may be destroyed at any time.
 #pragma once
 
 #include <cstdint>
@@ -26,28 +27,28 @@ namespace breakwater::proxy {
 
 struct PassThroughSettings {
   uint64_t hold_back_bytes = 64 << 10;
-  uint64_t queue_bytes_max = 512 << 10;  // received, not yet taken by the client's socket
-  // How long a reply's head waits for the first byte, so that an error can still be a status
+  uint64_t queue_bytes_max = 512 << 10;  // received, and not yet taken by the client's socket
+  // How long the head of the reply waits for the first byte, so that an error can still be a status.
   int64_t first_byte_wait_ms = 20'000;
   RetrySettings retry;
 };
 
-// The first `bytes` bytes of the body, which the client has been sent already.
+// The first `bytes` bytes of the body, which the client has been sent already, and the file that holds them.
 struct SentBefore {
   store::SharedFile file;
   uint64_t bytes = 0;
 };
 
-// Who brings the bytes of a range as well, maybe sooner: a fill.
+// Another source of the same bytes that may have them sooner: a fill.
 struct Alternative {
-  Signal& progress;
-  std::function<bool(uint64_t position)> has;  // may be another answer whenever `progress` rings
+  Signal& progress;  // rings whenever `has` may have another result
+  std::function<bool(uint64_t position)> has;
 };
 
-// What came of a range.
+// What was sent of a range.
 struct RangeSent {
-  uint64_t bytes = 0;  // from its first, and the exchange has them
-  // Why the others did not come; the exchange is as it was then, maybe not started.
+  uint64_t bytes = 0;  // from the start of the range, and given to the exchange
+  // Why the rest was not sent. The exchange is left as it was then; it may not have started.
   std::optional<Error> error;
 };
 
@@ -56,12 +57,12 @@ class PassThrough {
   PassThrough(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk,
               const PassThroughSettings& settings);
 
-  // All of the blob. `headers` are the reply's: of a 206 if there is a Content-Range; unused if `before` says
-  // that it is started.
+  // Sends all of the blob. `headers` are those of the reply, which is a 206 if they hold a Content-Range.
+  // They are not used if `before` is set, because then the reply has started.
   Task<Result<>> send_whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
                             Headers headers, std::optional<SentBefore> before);
-  // `length` bytes from `first`; `headers` hold the Content-Range of a 206. Ends early, with an error, when
-  // upstream sends nothing and `other`, if there is one, has what comes next.
+  // Sends `length` bytes from `first`. `headers` hold the Content-Range of a 206. Ends early, with an error,
+  // when upstream sends nothing and `other`, which may be null, has the next bytes.
   Task<RangeSent> send_range(Exchange& exchange, RegistryClient& registry, FillRequest request,
                              Headers headers, uint64_t first, uint64_t length, const Alternative* other);
 

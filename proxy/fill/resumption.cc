@@ -43,7 +43,7 @@ Result<Resumption> check_rest(const Head& head, uint64_t have, std::optional<uin
     return contradiction("with a total of", *range->total, *size);
   Resumption rest;
   rest.size = size ? size : range->total;
-  // It may send less than was asked for (RFC 9110, 15.3.7); the rest is asked for then.
+  // An answer may send less than was asked for (RFC 9110, 15.3.7); the caller then asks for the rest.
   if (rest.size && *range->last >= *rest.size)
     return contradiction("with a range that ends at", *range->last, *rest.size - 1);
   return rest;

@@ -1,5 +1,5 @@
-// Whether an answer continues a transfer where it broke off: pure checks of its head, shared by a Fill and a
-// PassThrough.
+// Whether an answer continues a transfer where it broke off. These are pure checks of the answer's head,
+// which Fill and PassThrough share.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,18 @@ namespace breakwater::proxy {
 
 struct Resumption {
   uint64_t skip = 0;             // bytes at the start of this body that we have already
-  std::optional<uint64_t> size;  // of the whole, if anybody says
+  std::optional<uint64_t> size;  // the size of the whole, if it is known
 };
 
-// `have` bytes are there; when more than 0 they were left out of the request with `Range: bytes=<have>-`.
-// `size` is what is known of the whole. 200 sends all again, 206 must begin at `have`. `corrupt` for anything
-// else: a 206 that nobody asked for, another start, another size.
+// Checks the answer to a request for what follows the first `have` bytes: `Range: bytes=<have>-`, or no Range
+// if `have` is 0. `size` is the size of the whole, if it is known. A 200 sends the whole again; a 206 must
+// begin at `have`. Anything else is `corrupt`: a 206 without a Range in the request, another start, another
+// size.
 Result<Resumption> check_resumption(const Head& head, uint64_t have, std::optional<uint64_t> size);
 
-// "bytes 5-9/10"; `total` is nothing for "*". Nothing if malformed. An unsatisfied range, "bytes */10", has
-// no first and last.
+// The value of a Content-Range header, "bytes 5-9/10". `total` is nothing if the header has "*" in its place.
+// An unsatisfied range, "bytes */10", has no `first` and `last`. parse_content_range() returns nothing for a
+// malformed value.
 struct ContentRange {
   std::optional<uint64_t> first, last, total;
 };

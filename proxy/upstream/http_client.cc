@@ -205,8 +205,8 @@ void HttpClient::Impl::remove(Transfer& transfer) {
   curl_multi_remove_handle(multi.get(), transfer.easy());
 }
 
-// curl_easy_pause() may deliver bytes before it returns, so it is called from the loop and not from whoever
-// has room again.
+// curl_easy_pause() may deliver bytes before it returns, so it is called from the loop and not from
+// Sink::resume().
 void HttpClient::Impl::resume(Transfer& transfer) {
   if (std::find(resuming.begin(), resuming.end(), &transfer) == resuming.end()) resuming.push_back(&transfer);
   event_active(resume_event.get(), 0, 0);
@@ -214,7 +214,7 @@ void HttpClient::Impl::resume(Transfer& transfer) {
 
 void HttpClient::Impl::resume_paused() {
   std::vector<Transfer*> batch = std::exchange(resuming, {});
-  // No Task runs meanwhile, so none of them can go.
+  // No Task runs meanwhile, so no Transfer is destroyed.
   for (Transfer* transfer : batch) transfer->resume();
 }
 
