@@ -1,165 +1,18 @@
 #include "proxy/fill/pass_through.h"
 
 #include <algorithm>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <utility>
 
 #include "proxy/fill/resumption.h"
+#include "proxy/fill/streamed_download.h"
 
 namespace breakwater::proxy {
 namespace {
 
 // How much is skipped before a range if upstream ignores Range and sends the whole.
 constexpr uint64_t kSkippedMax = 64 << 20;
-
-// The queue of bytes that have come from upstream and not yet gone to the client: libcurl's callback fills
-// it, and the Task that writes to the client empties it.
-class PassThroughSink final : public Sink {
- public:
-  using Check = std::function<Result<Resumption>(const Head&)>;
-
-  // `check` says, from the head, which bytes are expected. A longer body is corrupt, unless only a `part` of
-  // it is wanted.
-  PassThroughSink(Loop& loop, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part,
-                  Check check)
-      : buffers_(buffers),
-        queue_bytes_max_(queue_bytes_max),
-        have_(have),
-        part_(part),
-        check_(std::move(check)),
-        changed_(loop),
-        waits_(loop) {}
-
-  Result<> head(const Head& head) override {
-    auto resumption = check_(head);
-    if (!resumption) return failure(resumption.error());
-    skip_ = resumption->skip;
-    size_ = resumption->size;
-    return {};
-  }
-
-  Result<bool> body(std::span<const char> data) override {
-    const auto skipped = std::min<uint64_t>(skip_, data.size());
-    auto fresh = data.subspan(skipped);
-    if (part_ && fresh.size() > *size_ - have_) fresh = fresh.first(*size_ - have_);
-    if (part_ && have_ == *size_) return failure(Error::Kind::not_found, "the rest is not wanted");
-    if (size_ && have_ + fresh.size() > *size_)
-      return failure(Error::Kind::corrupt, "upstream's body is longer than it should be");
-    if (!fresh.empty() && !room_for(fresh.size())) return false;
-    skip_ -= skipped;
-    if (fresh.empty()) return true;
-    queue_.push_back(std::string(fresh.data(), fresh.size()));
-    queued_ += fresh.size();
-    have_ += fresh.size();
-    changed_.ring();
-    return true;
-  }
-
-  std::string take() {
-    auto piece = std::move(queue_.front());
-    queue_.pop_front();
-    reserved_.pop_front();
-    queued_ -= piece.size();
-    resume();
-    return piece;
-  }
-
-  bool empty() const { return queue_.empty(); }
-  std::optional<uint64_t> size() const { return size_; }
-  Signal& changed() { return changed_; }
-
- private:
-  bool room_for(size_t more) {
-    if (queued_ >= queue_bytes_max_) return false;
-    // Pass-throughs wait for slow clients, so they get only half of the buffers. The other half is for fills
-    // and request bodies.
-    const bool crowded = buffers_.bytes() + more > buffers_.bytes_max() / 2;
-    auto reserved = crowded ? BufferReservation() : buffers_.try_reserve(more);
-    if (reserved.bytes() == 0) {
-      if (!std::exchange(awaiting_buffers_, true)) waits_.spawn(resume_when_freed());
-      return false;
-    }
-    reserved_.push_back(std::move(reserved));
-    return true;
-  }
-  Task<> resume_when_freed() {
-    co_await buffers_.freed().wait();
-    awaiting_buffers_ = false;
-    resume();
-  }
-
-  Buffers& buffers_;
-  uint64_t queue_bytes_max_;
-  uint64_t have_;  // bytes of the whole that were sent or queued
-  bool part_;
-  Check check_;
-  std::optional<uint64_t> size_;
-  uint64_t skip_ = 0;
-  uint64_t queued_ = 0;
-  std::deque<std::string> queue_;
-  std::deque<BufferReservation> reserved_;
-  bool awaiting_buffers_ = false;
-  Signal changed_;
-  Tasks waits_;
-};
-
-// One transfer from upstream, in progress beside the Task that writes its bytes to the client.
-struct Transfer {
-  Transfer(Loop& on, Buffers& buffers, uint64_t queue_bytes_max, uint64_t have, bool part,
-           PassThroughSink::Check check)
-      : loop(on), sink(on, buffers, queue_bytes_max, have, part, std::move(check)), running(on) {}
-
-  void begin(RegistryClient& registry, RegistryClientRequest request) {
-    running.spawn(run(registry, std::move(request)));
-  }
-
-  // next() stops waiting for upstream once `is_overtaken` says so. It is asked whenever `progress` rings.
-  void stop_when(std::function<bool()> is_overtaken, Signal& progress) {
-    overtaken = std::move(is_overtaken);
-    running.spawn(watch(progress));
-  }
-
-  // Waits for the next bytes. Empty when no more come, or none come soon enough; ended() says which.
-  Task<std::string> next() {
-    while (sink.empty() && !outcome && is_worth_waiting()) {
-      if (first_byte_by) co_await sink.changed().wait_until(*first_byte_by);
-      if (!first_byte_by) co_await sink.changed().wait();
-    }
-    if (sink.empty()) co_return std::string();
-    first_byte_by.reset();
-    co_return sink.take();
-  }
-
-  bool is_worth_waiting() const {
-    return (!first_byte_by || loop.now() < *first_byte_by) && (!overtaken || !overtaken());
-  }
-
-  Result<> ended() const {
-    if (!outcome) return failure(Error::Kind::unavailable, "upstream is slow to send");
-    return *outcome ? Result<>() : failure(outcome->error());
-  }
-
-  Task<> run(RegistryClient& registry, RegistryClientRequest request) {
-    outcome = co_await registry.download(std::move(request), sink);
-    sink.changed().ring();
-  }
-
-  Task<> watch(Signal& progress) {
-    for (;;) {
-      co_await progress.wait();
-      sink.changed().ring();
-    }
-  }
-
-  Loop& loop;
-  PassThroughSink sink;
-  std::optional<Result<Head>> outcome;
-  std::optional<Moment> first_byte_by;  // nothing: the first byte may come at any time
-  std::function<bool()> overtaken;
-  Tasks running;  // last: destroyed before the sink
-};
 
 // Hashes the bytes that pass through and withholds the last of them.
 class HoldBack {
@@ -280,12 +133,13 @@ Task<Result<>> PassThrough::attempt(Exchange& exchange, RegistryClient& registry
   auto check = [have = body.have, size = body.size](const Head& head) {
     return check_resumption(head, have, size);
   };
-  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, body.have, false, check);
-  if (body.have == 0) transfer.first_byte_by = first_byte_by;
-  transfer.begin(registry, std::move(wanted));
+  StreamedDownload download(loop_, buffers_, settings_.queue_bytes_max, body.have,
+                            StreamedDownload::Wanted::all, check);
+  if (body.have == 0) download.expect_first_byte_by(first_byte_by);
+  download.begin(registry, std::move(wanted));
   for (;;) {
-    auto piece = co_await transfer.next();
-    if (transfer.sink.size()) body.size = transfer.sink.size();
+    auto piece = co_await download.next();
+    if (download.size()) body.size = download.size();
     if (piece.empty()) break;
     body.have += piece.size();
     auto free = body.hold_back.pass(std::move(piece));
@@ -293,7 +147,7 @@ Task<Result<>> PassThrough::attempt(Exchange& exchange, RegistryClient& registry
     if (!exchange.started()) exchange.start(status_of(headers), headers, body.size);
     co_await exchange.write(std::move(free));
   }
-  auto ended = transfer.ended();
+  auto ended = download.ended();
   if (!ended) co_return ended;
   if (body.have < body.size.value_or(body.have))
     co_return failure(Error::Kind::unavailable, "upstream's body ended early");
@@ -346,19 +200,20 @@ Task<Result<>> PassThrough::attempt_range(Exchange& exchange, RegistryClient& re
   auto check = [first, last, size = request.size, may_skip](const Head& head) {
     return check_range(head, first, last, size, may_skip);
   };
-  Transfer transfer(loop_, buffers_, settings_.queue_bytes_max, 0, true, check);
-  if (!exchange.started()) transfer.first_byte_by = range.first_byte_by;
+  StreamedDownload download(loop_, buffers_, settings_.queue_bytes_max, 0, StreamedDownload::Wanted::part,
+                            check);
+  if (!exchange.started()) download.expect_first_byte_by(range.first_byte_by);
   auto overtaken = [&range, &sent] { return range.is_overtaken(sent); };
-  if (range.other != nullptr) transfer.stop_when(overtaken, range.other->progress);
-  transfer.begin(registry, std::move(wanted));
+  if (range.other != nullptr) download.stop_when(overtaken, range.other->progress);
+  download.begin(registry, std::move(wanted));
   for (;;) {
-    auto bytes = co_await transfer.next();
+    auto bytes = co_await download.next();
     if (bytes.empty()) break;
     sent += bytes.size();
     if (!exchange.started()) exchange.start(206, headers, range.length);
     co_await exchange.write(std::move(bytes));
   }
-  auto ended = transfer.ended();
+  auto ended = download.ended();
   if (!ended) co_return ended;
   if (sent < range.length) co_return failure(Error::Kind::unavailable, "upstream's body ended early");
   co_return Result<>();
