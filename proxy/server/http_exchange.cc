@@ -1,9 +1,7 @@
 #include "proxy/server/http_exchange.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
-#include <charconv>
 #include <utility>
 
 #include "proxy/loop/workers.h"
@@ -20,41 +18,6 @@ constexpr size_t kReadAheadBytes = size_t{1} << 20;  // read at a time of a file
 // To a fast client this much is sent without a pause; then other connections have a turn.
 constexpr size_t kTurnBytes = size_t{4} << 20;
 constexpr std::string_view kCrlf = "\r\n";
-
-// A number as text, on the stack.
-class Digits {
- public:
-  explicit Digits(uint64_t value, int base = 10) {
-    end_ = std::to_chars(text_.data(), text_.data() + text_.size(), value, base).ptr;
-  }
-  std::string_view view() const {
-    return std::string_view(text_.data(), static_cast<size_t>(end_ - text_.data()));
-  }
-
- private:
-  std::array<char, 24> text_;
-  char* end_;
-};
-
-bool is_framing(std::string_view name) {
-  switch (name.size()) {
-    case 4: return same_token(name, "Date");
-    case 10: return same_token(name, "Connection");
-    case 14: return same_token(name, "Content-Length");
-    case 17: return same_token(name, "Transfer-Encoding");
-    default: return false;
-  }
-}
-
-// Appends `value` with each line break replaced by a space, because a line break would end the header, or the
-// head. This holds wherever the value came from.
-void append_value(std::string& head, std::string_view value) {
-  size_t from = head.size();
-  head += value;
-  std::replace_if(
-      head.begin() + static_cast<std::ptrdiff_t>(from), head.end(),
-      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
-}
 
 }  // namespace
 
@@ -102,12 +65,6 @@ void ServedExchange::end() { body_reserved_.shrink(0); }
 
 // --- the head
 
-ServedExchange::Framing ServedExchange::framing_of(int status, std::optional<uint64_t> length) const {
-  if (status < 200 || status == 204 || status == 304 || request().method == "HEAD") return Framing::none;
-  if (length) return Framing::length;
-  return request().minor_version == 0 ? Framing::until_close : Framing::chunked;
-}
-
 bool ServedExchange::must_close() const {
   if (context_.draining || !parser_.keep_alive() || framing_ == Framing::until_close ||
       body_broken_ != nullptr)
@@ -119,42 +76,13 @@ bool ServedExchange::must_close() const {
   return !body_length() || *body_length() - body_read_ > context_.settings.drain_bytes_max;
 }
 
-void ServedExchange::append_framing(std::optional<uint64_t> length) {
-  if (status_ < 200 || status_ == 204 || status_ == 304) return;
-  if (length) {
-    head_ += "\r\nContent-Length: ";
-    head_ += Digits(*length).view();
-  } else if (request().minor_version == 1) {
-    head_ += "\r\nTransfer-Encoding: chunked";
-  }
-}
-
-void ServedExchange::compose_head(int status, const Headers& headers, std::optional<uint64_t> length) {
+void ServedExchange::begin_head(int status, const Headers& headers, std::optional<uint64_t> length) {
   assert(status_ == 0 && "a request has one reply");
   status_ = status;
-  framing_ = framing_of(status, length);
+  framing_ = framing_of(request(), status, length);
   unwritten_ = framing_ == Framing::length ? *length : 0;
   closes_ = closes_ || must_close();
-  head_ = "HTTP/1.1 ";
-  head_ += Digits(static_cast<uint64_t>(status)).view();
-  head_ += ' ';
-  head_ += reason_of(status);
-  for (const Header& header : headers) {
-    if (is_framing(header.name)) continue;
-    head_ += kCrlf;
-    append_value(head_, header.name);
-    head_ += ": ";
-    append_value(head_, header.value);
-  }
-  head_ += "\r\nDate: ";
-  head_ += context_.date();
-  append_framing(length);
-  if (closes_) {
-    head_ += "\r\nConnection: close";
-  } else if (request().minor_version == 0) {
-    head_ += "\r\nConnection: keep-alive";
-  }
-  head_ += "\r\n\r\n";
+  compose_head(head_, request(), ReplyHead{status, length, closes_, context_.date()}, headers);
 }
 
 std::string_view ServedExchange::take_head() {
@@ -246,7 +174,7 @@ Task<bool> ServedExchange::skip_body() {
 
 void ServedExchange::reply(int status, Headers headers, std::string_view body) {
   skip_received();
-  compose_head(status, headers, body.size());
+  begin_head(status, headers, body.size());
   if (framing_ == Framing::none) body = std::string_view();
   socket_.send({head_, body});
   count_sent(body.size());
@@ -256,7 +184,7 @@ void ServedExchange::reply(int status, Headers headers, std::string_view body) {
 void ServedExchange::reply(int status, Headers headers, std::shared_ptr<const std::string> body) {
   if (body->size() <= kSmallFileBytes) return reply(status, std::move(headers), std::string_view(*body));
   skip_received();
-  compose_head(status, headers, body->size());
+  begin_head(status, headers, body->size());
   if (framing_ == Framing::none) {
     socket_.send({head_});
   } else {
@@ -267,7 +195,7 @@ void ServedExchange::reply(int status, Headers headers, std::shared_ptr<const st
 }
 
 void ServedExchange::start(int status, Headers headers, std::optional<uint64_t> length) {
-  compose_head(status, headers, length);
+  begin_head(status, headers, length);
   complete_ = framing_ == Framing::none || (framing_ == Framing::length && unwritten_ == 0);
   head_waiting_ = true;
   if (complete_) return send_head();
@@ -292,10 +220,8 @@ void ServedExchange::count_sent(uint64_t bytes) {
 Task<> ServedExchange::write(std::string piece) {
   if (fits(piece.size())) {
     if (framing_ == Framing::chunked) {
-      Digits size(piece.size(), 16);
       head_ = std::string(take_head());
-      head_ += size.view();
-      head_ += kCrlf;
+      append_chunk_head(head_, piece.size());
       socket_.send({head_, piece, kCrlf});
     } else {
       socket_.send({take_head(), piece});
@@ -338,10 +264,8 @@ Task<> ServedExchange::send_file(store::SharedFile file, uint64_t offset, uint64
     co_return;
   }
   if (framing_ == Framing::chunked) {
-    Digits size(length, 16);
     head_ = std::string(take_head());
-    head_ += size.view();
-    head_ += kCrlf;
+    append_chunk_head(head_, length);
     head_waiting_ = true;
   }
   bool small = length <= kSmallFileBytes && context_.disk.resident(*file, offset, length) &&

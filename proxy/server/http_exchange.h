@@ -23,6 +23,7 @@
 #include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
 #include "proxy/server/http_server.h"
+#include "proxy/server/reply_head.h"
 #include "proxy/server/socket.h"
 
 namespace breakwater::proxy {
@@ -91,12 +92,8 @@ class ServedExchange final : public Exchange {
   const char* step() const override { return step_; }
 
  private:
-  enum class Framing { none, length, chunked, until_close };
-
   // The head.
-  void compose_head(int status, const Headers& headers, std::optional<uint64_t> length);
-  void append_framing(std::optional<uint64_t> length);
-  Framing framing_of(int status, std::optional<uint64_t> length) const;
+  void begin_head(int status, const Headers& headers, std::optional<uint64_t> length);
   bool must_close() const;
   std::string_view take_head();  // The head if it still waits, else "". The caller must send it.
 
