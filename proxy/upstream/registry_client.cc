@@ -1,17 +1,15 @@
 #include "proxy/upstream/registry_client.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "proxy/http/url.h"
 #include "proxy/upstream/challenge.h"
-#include "proxy/upstream/circuit_breaker.h"
+#include "proxy/upstream/host_health.h"
 #include "proxy/upstream/memory_sink.h"
 #include "proxy/upstream/registry_rules.h"
-#include "proxy/upstream/retry.h"
 #include "proxy/upstream/tokens.h"
 
 namespace breakwater::proxy {
@@ -22,12 +20,7 @@ constexpr size_t kErrorBytesKept = size_t{16} * 1024;
 constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer body of an error is not read to its end
 constexpr size_t kTokenAnswerBytesMax = size_t{128} * 1024;
 constexpr int64_t kTokenTimeout_ms = 30'000;
-constexpr size_t kBreakersMax = 64;
 constexpr Millis kFailedSoon(3'000);  // within this time a client can still wait for another attempt
-
-int64_t epoch_s(store::Time time) {
-  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
-}
 
 // The number that `text` begins with. Docker Hub's "ratelimit-remaining" reads "76;w=21600".
 std::optional<int64_t> leading_number(std::string_view text) {
@@ -37,54 +30,6 @@ std::optional<int64_t> leading_number(std::string_view text) {
     number = number * 10 + (text[digits++] - '0');
   return digits == 0 ? std::nullopt : std::optional(number);
 }
-
-CircuitBreakerSettings breaker_settings(const RegistryClientSettings& settings) {
-  CircuitBreakerSettings breaker;
-  breaker.open_max_ms = settings.backoff_max_ms;
-  breaker.open_first_ms = std::min(breaker.open_first_ms, settings.backoff_max_ms);
-  return breaker;
-}
-
-// A request that a circuit breaker admitted. What came of it is reported once; if its Task is destroyed
-// before, it counts as abandoned.
-class AdmittedRequest {
- public:
-  AdmittedRequest(std::shared_ptr<CircuitBreaker> breaker, CircuitBreaker::Permit permit, store::Time began)
-      : breaker_(std::move(breaker)), permit_(permit), began_(began) {}
-  ~AdmittedRequest() {
-    if (!reported_) breaker_->abandoned(permit_);
-  }
-  AdmittedRequest(const AdmittedRequest&) = delete;
-  AdmittedRequest& operator=(const AdmittedRequest&) = delete;
-
-  CircuitBreaker& breaker() { return *breaker_; }
-  void answered() {
-    if (!std::exchange(reported_, true)) breaker_->answered(permit_);
-  }
-  void unreached(store::Time now) {
-    if (!std::exchange(reported_, true)) breaker_->unreached(permit_, now);
-  }
-  void broken_off(store::Time now) {
-    if (!std::exchange(reported_, true)) breaker_->broken_off(permit_, began_, now);
-  }
-  void server_error(store::Time now) {
-    if (!std::exchange(reported_, true)) breaker_->server_error(permit_, now);
-  }
-  int64_t throttled(store::Time now, std::optional<int64_t> wait_s) {
-    reported_ = true;
-    return breaker_->throttled(permit_, now, wait_s);
-  }
-
- private:
-  std::shared_ptr<CircuitBreaker> breaker_;
-  CircuitBreaker::Permit permit_;
-  store::Time began_;
-  bool reported_ = false;
-};
-
-// How a request failed that got no answer: within kFailedSoon, later, or because the caller's own timeout
-// ended it although the host was connected (`impatient`). The last says nothing about the host.
-enum class Failed { soon, late, impatient };
 
 }  // namespace
 
@@ -111,11 +56,6 @@ struct RegistryClient::Impl {
   Task<Result<Answer>> follow_realm(Url& realm, bool with_credentials, Sink& sink);
   Task<Result<Token>> ask_realm(Url realm, bool with_credentials, bool own_host);
 
-  std::shared_ptr<CircuitBreaker> breaker_of(const Endpoint& endpoint);
-  void report_failure(AdmittedRequest& admitted, const Url& url, const Error& error, Failed failed);
-  void report_answer(AdmittedRequest& admitted, const Url& url, const Head& head,
-                     std::string_view error_text);
-  void throttle(AdmittedRequest& admitted, const Url& url, const Head& head, std::string_view error_text);
   void note_head(const Url& url, const Head& head);
 
   store::Time now() const { return clock.now(); }
@@ -129,7 +69,7 @@ struct RegistryClient::Impl {
   TargetPolicy targets;
   // The registry's challenge was Basic, so the password is sent with each request.
   bool basic_asked = false;
-  std::map<Endpoint, std::shared_ptr<CircuitBreaker>> breakers;  // shared with admitted requests
+  HostHealth health;
   Tokens tokens;  // last: destroyed before what its requests use
 };
 
@@ -198,7 +138,12 @@ class RegistryClient::Impl::AnswerSink final : public Sink {
 
 RegistryClient::Impl::Impl(Loop& event_loop, HttpClient& client, const store::Clock& time, store::Log& events,
                            const RegistryClientSettings& client_settings)
-    : http_client(client), clock(time), log(events), settings(client_settings), tokens(event_loop, time) {
+    : http_client(client),
+      clock(time),
+      log(events),
+      settings(client_settings),
+      health(clock, log, settings, targets.registry, stats),
+      tokens(event_loop, time) {
   auto url = Url::parse(settings.url);
   if (!url) throw std::invalid_argument(url.error().message);  // the configuration was checked before
   targets.registry = url->endpoint();
@@ -257,7 +202,7 @@ HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const Regist
 // those of the transfer.
 Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::send_once(Url url, HttpClientRequest request,
                                                                            Sink& sink) {
-  auto breaker = breaker_of(url.endpoint());
+  auto breaker = health.breaker_of(url.endpoint());
   auto permit = breaker->admit(now(), url.endpoint().text());
   if (!permit) co_return failure(std::move(permit).error());
 
@@ -272,12 +217,12 @@ Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::send_once(Url u
   if (!answer_sink.answered()) {
     auto error = ended ? Error(Error::Kind::unavailable, url.without_query() + " ended without an answer", 0)
                        : std::move(ended).error();
-    auto failed = out_of_time || took >= kFailedSoon ? Failed::late : Failed::soon;
-    if (out_of_time && answer_sink.is_connected()) failed = Failed::impatient;
-    report_failure(admitted, url, error, failed);
+    auto failed = out_of_time || took >= kFailedSoon ? HostHealth::Failed::late : HostHealth::Failed::soon;
+    if (out_of_time && answer_sink.is_connected()) failed = HostHealth::Failed::impatient;
+    health.report_failure(admitted, url, error, failed);
     co_return failure(std::move(error));
   }
-  report_answer(admitted, url, *answer_sink.answered(), answer_sink.error_text());
+  health.report_answer(admitted, url, *answer_sink.answered(), answer_sink.error_text());
   bool refused = answer_sink.answered()->status >= 400;
   if (!ended && !refused) co_return failure(std::move(ended).error());
   Answer answer;
@@ -372,8 +317,8 @@ Task<Result<Token>> RegistryClient::Impl::ask_realm(Url realm, bool with_credent
 
   // A 429 of the token endpoint counts as a 429 of the registry.
   if (status == 429 && own_host) {
-    AdmittedRequest admitted(breaker_of(targets.registry), CircuitBreaker::Permit::normal, now());
-    throttle(admitted, realm, answer->head, answer->error_text);
+    AdmittedRequest admitted(health.breaker_of(targets.registry), CircuitBreaker::Permit::normal, now());
+    health.report_throttled(admitted, realm, answer->head, answer->error_text);
   }
   auto usable = check_answer("GET", realm, answer->head, answer->error_text, epoch_s(now()));
   bool transient = !usable && (usable.error().kind == Error::Kind::throttled || is_server_error(status) ||
@@ -384,20 +329,6 @@ Task<Result<Token>> RegistryClient::Impl::ask_realm(Url realm, bool with_credent
                                                 " where a token was due");
   co_return failure(Error::Kind::denied,
                     "GET " + realm.without_query() + ": " + std::to_string(status) + ", no token for us");
-}
-
-// ---- what is known of each host
-
-std::shared_ptr<CircuitBreaker> RegistryClient::Impl::breaker_of(const Endpoint& endpoint) {
-  auto found = breakers.find(endpoint);
-  if (found != breakers.end()) return found->second;
-  if (breakers.size() >= kBreakersMax) {
-    store::Time time = now();
-    std::erase_if(breakers, [time](const auto& entry) { return entry.second->is_forgettable(time); });
-  }
-  auto breaker = std::make_shared<CircuitBreaker>(breaker_settings(settings));
-  breakers.emplace(endpoint, breaker);
-  return breaker;
 }
 
 void RegistryClient::Impl::note_head(const Url& url, const Head& head) {
@@ -413,49 +344,6 @@ void RegistryClient::Impl::note_head(const Url& url, const Head& head) {
   if (is_private_address(head.address)) targets.registry_is_private = true;
   if (auto remaining = leading_number(head.headers.get("ratelimit-remaining")))
     stats.ratelimit_remaining = remaining;
-}
-
-void RegistryClient::Impl::report_failure(AdmittedRequest& admitted, const Url& url, const Error& error,
-                                          Failed failed) {
-  ++stats.failures_total;
-  // Neither the caller's impatience nor a refusal of our own says anything about the host.
-  if (failed == Failed::impatient || error.kind != Error::Kind::unavailable) return;
-  bool was_tripped = admitted.breaker().is_tripped();
-  if (failed == Failed::soon)
-    admitted.broken_off(now());
-  else
-    admitted.unreached(now());
-  const auto host = url.endpoint().text();
-  const store::Log::Field what[] = {{"route", settings.name}, {"upstream", host}, {"error", error.message}};
-  if (!admitted.breaker().is_tripped())
-    log.write(store::Log::Level::info, "upstream broke off", what);
-  else if (!was_tripped)
-    log.write(store::Log::Level::warning, "upstream unreachable", what);
-  if (url.endpoint() == targets.registry) stats.unwell = true;
-}
-
-void RegistryClient::Impl::report_answer(AdmittedRequest& admitted, const Url& url, const Head& head,
-                                         std::string_view error_text) {
-  bool failed = head.status == 429 || is_server_error(head.status);
-  if (!failed) return;  // reported when the head came
-  ++stats.failures_total;
-  if (head.status == 429) return throttle(admitted, url, head, error_text);
-  bool was_tripped = admitted.breaker().is_tripped();
-  admitted.server_error(now());
-  bool news = !was_tripped && admitted.breaker().is_tripped();
-  if (news)
-    log.warning(
-        "upstream fails",
-        {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"status", int64_t{head.status}}});
-}
-
-void RegistryClient::Impl::throttle(AdmittedRequest& admitted, const Url& url, const Head& head,
-                                    std::string_view error_text) {
-  int64_t wait_s =
-      admitted.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(now())));
-  log.warning("upstream throttles",
-              {{"route", settings.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
-  stats.throttled_until = breaker_of(targets.registry)->throttled_until();
 }
 
 // ---- RegistryClient

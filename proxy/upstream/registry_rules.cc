@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 
 #include "proxy/upstream/circuit_breaker.h"
@@ -57,6 +58,10 @@ std::string lower(std::string_view text) {
 }
 
 }  // namespace
+
+int64_t epoch_s(store::Time time) {
+  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
+}
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;

@@ -10,9 +10,13 @@
 #include "proxy/http/url.h"
 #include "proxy/upstream/challenge.h"
 #include "proxy/upstream/http_client.h"
+#include "store/base/clock.h"
 #include "store/base/result.h"
 
 namespace breakwater::proxy {
+
+// Seconds since the epoch, as the functions below take the time.
+int64_t epoch_s(store::Time time);
 
 bool is_redirect(int status);
 
