@@ -1,7 +1,6 @@
 #include "proxy/upstream/http_client.h"
 
 #include <curl/curl.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -9,11 +8,10 @@
 #include <algorithm>
 #include <cassert>
 #include <new>
-#include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "proxy/http/url.h"
+#include "proxy/upstream/curl_multi.h"
 #include "proxy/upstream/head_reader.h"
 #include "proxy/upstream/memory_sink.h"
 #include "proxy/upstream/proxy_choice.h"
@@ -24,37 +22,14 @@ namespace {
 constexpr long kReceiveBytes = 256L * 1024;
 constexpr long kDnsCacheSeconds = 60;
 
-struct FreeEvent {
-  void operator()(event* e) const { event_free(e); }
-};
-struct FreeMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
 struct FreeEasy {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
 };
 struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
-using Event = std::unique_ptr<event, FreeEvent>;
-using Multi = std::unique_ptr<CURLM, FreeMulti>;
 using Easy = std::unique_ptr<CURL, FreeEasy>;
 using List = std::unique_ptr<curl_slist, FreeList>;
-
-// Initialises libcurl for as long as it lives. libcurl counts the initialisations, so there may be several.
-class CurlGlobal {
- public:
-  CurlGlobal() {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-      throw std::runtime_error("libcurl cannot be initialised");
-    // Without asynchronous DNS every look-up would block the loop.
-    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0)
-      throw std::runtime_error("this libcurl resolves names synchronously");
-  }
-  ~CurlGlobal() { curl_global_cleanup(); }
-  CurlGlobal(const CurlGlobal&) = delete;
-  CurlGlobal& operator=(const CurlGlobal&) = delete;
-};
 
 // Pausing an HTTP/2 transfer may stall it for ever before libcurl 8.6 (curl issues 11982, 12520).
 long http_version_gate_curl_8_6() {
@@ -85,46 +60,34 @@ double seconds_since(Moment moment) {
 
 }  // namespace
 
-// The multi handle on the loop. libcurl says which sockets and which moment it waits for; libevent waits for
-// them and calls drive().
 struct HttpClient::Impl {
-  Impl(Loop& event_loop, const HttpClientSettings& http_client_settings);
-
-  void add(Transfer& transfer);
-  void remove(Transfer& transfer);
-  void resume(Transfer& transfer);
-  void resume_paused();
-  void drive(curl_socket_t socket, int action);
-  void finish_ended();
-  static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void* watched);
-  static int on_timer(CURLM*, long timeout_ms, void* self);
+  Impl(Loop& event_loop, const HttpClientSettings& http_client_settings)
+      : loop(event_loop),
+        settings(http_client_settings),
+        multi(event_loop, http_client_settings.connections_per_host_max) {}
 
   Loop& loop;
   HttpClientSettings settings;
-  CurlGlobal global;
+  CurlMulti multi;
   ProxyChoice proxies{process_environment};
   long http_version = http_version_gate_curl_8_6();
-  Event timer;
-  Event resume_event;
-  std::vector<Transfer*> resuming;
   uint64_t bytes_received = 0;
-  Multi multi;  // last: its clean-up may still call on_socket and on_timer
 };
 
 // One request, from curl_multi_add_handle() to the end of its answer. Lives in the frame of send().
-class HttpClient::Transfer {
+class HttpClient::Transfer final : public CurlMulti::Transfer {
  public:
   Transfer(Impl& client, const HttpClientRequest& request, Sink& sink);
   ~Transfer();
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
-  CURL* easy() { return easy_.get(); }
+  CURL* easy() override { return easy_.get(); }
   bool ended() const { return code_.has_value(); }
   Signal& changed() { return changed_; }
 
-  void end(CURLcode code);
-  void resume();
+  void end(CURLcode code) override;
+  void resume() override;
   void check_time();
   Moment deadline() const;
   Result<Head> result();
@@ -173,101 +136,6 @@ class HttpClient::Transfer {
   Easy easy_;
 };
 
-// ---- Impl
-
-HttpClient::Impl::Impl(Loop& event_loop, const HttpClientSettings& http_client_settings)
-    : loop(event_loop),
-      settings(http_client_settings),
-      timer(evtimer_new(
-          loop.base(),
-          [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->drive(CURL_SOCKET_TIMEOUT, 0); },
-          this)),
-      resume_event(event_new(
-          loop.base(), -1, 0,
-          [](evutil_socket_t, short, void* self) { static_cast<Impl*>(self)->resume_paused(); }, this)),
-      multi(curl_multi_init()) {
-  if (!timer || !resume_event || !multi) throw std::bad_alloc();
-  curl_multi_setopt(multi.get(), CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
-  curl_multi_setopt(multi.get(), CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi.get(), CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
-  curl_multi_setopt(multi.get(), CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
-                    static_cast<long>(settings.connections_per_host_max));
-}
-
-void HttpClient::Impl::add(Transfer& transfer) {
-  CURLMcode code = curl_multi_add_handle(multi.get(), transfer.easy());
-  if (code != CURLM_OK) transfer.end(CURLE_FAILED_INIT);
-}
-
-void HttpClient::Impl::remove(Transfer& transfer) {
-  std::erase(resuming, &transfer);
-  curl_multi_remove_handle(multi.get(), transfer.easy());
-}
-
-// curl_easy_pause() may deliver bytes before it returns, so it is called from the loop and not from
-// Sink::resume().
-void HttpClient::Impl::resume(Transfer& transfer) {
-  if (std::find(resuming.begin(), resuming.end(), &transfer) == resuming.end()) resuming.push_back(&transfer);
-  event_active(resume_event.get(), 0, 0);
-}
-
-void HttpClient::Impl::resume_paused() {
-  std::vector<Transfer*> batch = std::exchange(resuming, {});
-  // No Task runs meanwhile, so no Transfer is destroyed.
-  for (Transfer* transfer : batch) transfer->resume();
-}
-
-int HttpClient::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self, void* watched) {
-  auto* impl = static_cast<Impl*>(self);
-  Event before(static_cast<event*>(watched));
-  Event now;
-  if (what != CURL_POLL_REMOVE) {
-    auto kinds = static_cast<short>(EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0) |
-                                    ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
-    auto ready = [](evutil_socket_t fd, short kind, void* argument) {
-      static_cast<Impl*>(argument)->drive(
-          fd, ((kind & EV_READ) ? CURL_CSELECT_IN : 0) | ((kind & EV_WRITE) ? CURL_CSELECT_OUT : 0));
-    };
-    before.reset();  // before the new event is added: epoll has one entry for a descriptor
-    now.reset(event_new(impl->loop.base(), socket, kinds, ready, impl));
-    if (!now) return -1;
-    event_add(now.get(), nullptr);
-  }
-  curl_multi_assign(impl->multi.get(), socket, now.release());
-  return 0;
-}
-
-int HttpClient::Impl::on_timer(CURLM*, long timeout_ms, void* self) {
-  event* timer = static_cast<Impl*>(self)->timer.get();
-  if (timeout_ms < 0) {
-    evtimer_del(timer);
-    return 0;
-  }
-  timeval after{};
-  after.tv_sec = timeout_ms / 1000;
-  after.tv_usec = (timeout_ms % 1000) * 1000;
-  evtimer_add(timer, &after);
-  return 0;
-}
-
-void HttpClient::Impl::drive(curl_socket_t socket, int action) {
-  int running = 0;
-  curl_multi_socket_action(multi.get(), socket, action, &running);
-  finish_ended();
-}
-
-void HttpClient::Impl::finish_ended() {
-  int left = 0;
-  while (CURLMsg* message = curl_multi_info_read(multi.get(), &left)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    CURLcode code = message->data.result;
-    void* transfer = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-    static_cast<Transfer*>(transfer)->end(code);
-  }
-}
-
 // ---- Transfer
 
 HttpClient::Transfer::Transfer(Impl& client, const HttpClientRequest& request, Sink& sink)
@@ -287,13 +155,13 @@ HttpClient::Transfer::Transfer(Impl& client, const HttpClientRequest& request, S
   set_up(request);
   set_up_network();
   set_up_callbacks();
-  sink_.resume_ = [this] { client_.resume(*this); };
-  client_.add(*this);
+  sink_.resume_ = [this] { client_.multi.resume_soon(*this); };
+  client_.multi.add(*this);
 }
 
 HttpClient::Transfer::~Transfer() {
   sink_.resume_ = nullptr;
-  client_.remove(*this);
+  client_.multi.remove(*this);
 }
 
 void HttpClient::Transfer::set_up(const HttpClientRequest& request) {
@@ -347,7 +215,6 @@ void HttpClient::Transfer::set_up_network() {
 }
 
 void HttpClient::Transfer::set_up_callbacks() {
-  set(CURLOPT_PRIVATE, this);
   set(CURLOPT_ERRORBUFFER, curl_message_);
   set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   set(CURLOPT_HEADERDATA, this);
