@@ -60,7 +60,7 @@ bool is_ip_address(std::string_view host);
 bool names_private_network(std::string_view host);
 
 // Whether both names belong to the same registered domain: their last two labels agree, or the last three
-// where the ending is like "co.uk". False for IP addresses and names of one label, which have no such domain.
+// where the ending is like "co.uk". False for IP addresses and for names of one label.
 bool same_registrable_domain(std::string_view a, std::string_view b);
 
 // Whether `list` holds "host" or "host:port" of that endpoint.

@@ -121,7 +121,7 @@ void Loop::resume_ready() {
     waiter.task.resume();
     if (stopping_) break;
   }
-  // The batch is not empty only after stop(): the rest of it is for the next run().
+  // After stop() the batch may hold more Tasks: the next run() resumes them.
   resume_soon(batch);
 }
 

@@ -143,7 +143,7 @@ struct HttpServer::Impl {
   void accepted(int fd, const sockaddr* address);
   void accept_failed(int error);
   void set_accepting(bool accepting);
-  void forget(Connection& connection);
+  void reap_later(Connection& connection);
   Task<> reap();
 
   ServerContext context;
@@ -153,7 +153,7 @@ struct HttpServer::Impl {
   std::vector<Listener> listeners;
   std::vector<Connection*> gone;
   // Destroyed before the members above, because the end of a Task may cut its connection, which calls
-  // forget().
+  // reap_later().
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> refused;
   Task<> reaper;
@@ -192,7 +192,7 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
     return;
   }
   auto connection = std::make_unique<Connection>(context, fd, peer_of(address),
-                                                 [this](Connection& which) { forget(which); });
+                                                 [this](Connection& which) { reap_later(which); });
   Connection& fresh = *connection;
   if (!within) {
     refused.emplace(&fresh, std::move(connection));
@@ -224,7 +224,7 @@ void HttpServer::Impl::set_accepting(bool accepting) {
   }
 }
 
-void HttpServer::Impl::forget(Connection& connection) {
+void HttpServer::Impl::reap_later(Connection& connection) {
   gone.push_back(&connection);
   one_gone.ring();
 }

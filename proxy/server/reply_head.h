@@ -21,8 +21,8 @@ struct ReplyHead {
   std::string_view date;
 };
 
-// Makes `text` the head, up to its empty line. Of `headers` those about framing, Connection and Date are left
-// out: they are the server's. Line breaks in names and values become spaces.
+// Makes `text` the head, up to its empty line. Fields of `headers` about framing, Connection and Date are
+// left out, because the server sets them itself. Line breaks in names and values become spaces.
 void compose_head(std::string& text, const Request& request, const ReplyHead& reply, const Headers& headers);
 
 // The line before a chunk of `bytes` bytes.

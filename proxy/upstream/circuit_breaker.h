@@ -1,6 +1,6 @@
-// A circuit breaker: whether a host may be asked just now. An open breaker refuses requests at once, so that
-// a storm of them does not reach a host that throttles us or is down. Pure: time is an argument. Each host
-// has one; it belongs to whoever made it.
+// A circuit breaker says whether a host may be asked just now. An open breaker refuses requests at once, so
+// that no storm of requests reaches a host that throttles us or is down. Each host has a breaker of its own.
+// Pure: time is an argument.
 //
 //   closed      requests pass
 //     --429--------------------------> open until Retry-After is over: requests fail with `throttled`
@@ -43,8 +43,8 @@ class CircuitBreaker {
   void answered(Permit permit);
   void unreached(Permit permit, store::Time now);
   // The host was not reached, and that was known within a moment. `began` is when the request was admitted.
-  // The first such failure is forgiven, because one reset connection says little; the second in a row is
-  // unreached().
+  // The first failure of this kind is forgiven, because one reset connection says little; the second in a row
+  // counts as unreached().
   void broken_off(Permit permit, store::Time began, store::Time now);
   void server_error(Permit permit, store::Time now);
   // `wait_s` is from Retry-After. Returns how long the breaker stays open, in seconds.

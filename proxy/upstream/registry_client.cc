@@ -151,7 +151,7 @@ RegistryClient::Impl::Impl(Loop& event_loop, HttpClient& client, const store::Cl
   targets.allow_private = settings.allow_private;
 }
 
-// ---- the story of a request
+// ---- sending a request
 
 Task<Result<Head>> RegistryClient::Impl::send(RegistryClientRequest request, Sink& sink) {
   auto url = Url::parse(targets.registry.text() + request.path);
@@ -198,8 +198,8 @@ HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const Regist
   return sent;
 }
 
-// One request and its answer, whatever it says; reported to the circuit breaker of the host. The errors are
-// those of the transfer.
+// One request and its answer, whatever its status. What came of it is reported to the circuit breaker of the
+// host. An error means that the transfer failed.
 Task<Result<RegistryClient::Impl::Answer>> RegistryClient::Impl::send_once(Url url, HttpClientRequest request,
                                                                            Sink& sink) {
   auto breaker = health.breaker_of(url.endpoint());

@@ -20,8 +20,8 @@ int64_t epoch_s(store::Time time);
 
 bool is_redirect(int status);
 
-// Whether the status is a failure that may pass with time. 501 is not: a server that works says so that it
-// does not do what it was asked.
+// Whether the status is a failure that may pass with time. 501 is none: by it a server that works says that
+// it does not do what it was asked.
 bool is_server_error(int status);
 
 // Whether the URL belongs to a registry's API, and not to the storage that the registry redirects to.
