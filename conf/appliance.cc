@@ -7,14 +7,14 @@
 #include <utility>
 
 #include "proxy/fill/fill.h"
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/unix_signals.h"
 #include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
-#include "proxy/upstream/origin.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/mirror/mirror.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/manifest_cache.h"
@@ -73,8 +73,8 @@ std::vector<std::string> route_names(const Config& config) {
   return names;
 }
 
-proxy::PassageSettings passage_settings(const Config& config) {
-  proxy::PassageSettings settings;
+proxy::PassThroughSettings pass_through_settings(const Config& config) {
+  proxy::PassThroughSettings settings;
   settings.retry = config.fills.retry;
   return settings;
 }
@@ -138,12 +138,12 @@ struct Appliance::Parts {
   proxy::Loop loop;
   proxy::Workers workers;
   proxy::Buffers buffers;
-  proxy::Upstream upstream;
+  proxy::HttpClient http_client;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
   // By route; fills in progress use them to their end.
-  std::map<std::string, std::unique_ptr<proxy::Origin>> origins;
-  proxy::Passage passage;
+  std::map<std::string, std::unique_ptr<proxy::RegistryClient>> registry_clients;
+  proxy::PassThrough pass_through;
   proxy::Fills fills;
   // Requests to any of them may use any other, by ?ns=.
   std::vector<std::unique_ptr<routes::Mirror>> mirrors;
@@ -178,9 +178,9 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       scrub(store->parts(), store->blobs(), routes::needed_children),
       workers(loop, config.workers),
       buffers(loop, config.buffer_bytes_max),
-      upstream(loop, config.upstream),
+      http_client(loop, config.http_client),
       manifests(kManifestCacheBytes),
-      passage(loop, workers, buffers, disk, passage_settings(config)),
+      pass_through(loop, workers, buffers, disk, pass_through_settings(config)),
       fills(loop, workers, buffers, *store, log, config.fills),
       health(metrics, config.metrics.allow),
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
@@ -198,11 +198,13 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
 }
 
 routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
-  auto& origin = origins[route.name];
-  origin = std::make_unique<proxy::Origin>(loop, upstream, clock, log, route.mirror->origin);
+  auto& registry_client = registry_clients[route.name];
+  registry_client =
+      std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, route.mirror->registry_client);
   auto& counts = metrics.of(route.name);
-  origin->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  const routes::MirrorParts shared(loop, workers, *store, fills, passage, *origin, manifests, clock, log);
+  registry_client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
+  const routes::MirrorParts shared(loop, workers, *store, fills, pass_through, *registry_client, manifests,
+                                   clock, log);
   mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
   targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
   namespaces.push_back(std::make_unique<routes::Namespaces>(*mirrors.back(), targets));
@@ -242,7 +244,8 @@ void Appliance::Parts::add_metric_sources() {
   metrics.add_source([this](routes::MetricsSink& sink) {
     for (size_t i = 0; i < served.size(); ++i)
       routes::report(sink, config.routes[i].name, served[i]->server.stats());
-    for (const auto& [route, origin] : origins) routes::report(sink, route, origin->stats());
+    for (const auto& [route, registry_client] : registry_clients)
+      routes::report(sink, route, registry_client->stats());
     for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());

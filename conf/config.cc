@@ -76,7 +76,7 @@ Result<std::string> secret_of_environment(const std::string& name) {
   return std::string(secret);
 }
 
-void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
+void read_credentials(JsonObject& object, proxy::RegistryClientSettings& settings) {
   std::string username, file, variable;
   object.text("username", username);
   object.text("password_file", file);
@@ -92,7 +92,7 @@ void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
   auto password = file.empty() ? secret_of_environment(variable) : secret_of_file(file);
   if (!password)
     return object.wrong(file.empty() ? "password_env" : "password_file", password.error().message);
-  origin.credentials = proxy::Credentials(username, *password);
+  settings.credentials = proxy::Credentials(username, *password);
 }
 
 void read_upstream_url(JsonObject& object, std::string& url) {
@@ -109,10 +109,10 @@ void read_upstream_url(JsonObject& object, std::string& url) {
 
 void read_mirror(JsonObject& object, MirrorConfig& mirror) {
   object.required_text("registry", mirror.registry);
-  read_upstream_url(object, mirror.origin.url);
-  read_credentials(object, mirror.origin);
-  object.texts("token_realms", mirror.origin.token_realms);
-  object.texts("allow_private", mirror.origin.allow_private);
+  read_upstream_url(object, mirror.registry_client.url);
+  read_credentials(object, mirror.registry_client);
+  object.texts("token_realms", mirror.registry_client.token_realms);
+  object.texts("allow_private", mirror.registry_client.allow_private);
   object.duration("fresh", mirror.freshness.fresh_ms, 0);
   object.duration("stale", mirror.freshness.stale_ms, 0);
   object.duration("stale_when_missing", mirror.freshness.missing_stale_ms, 0);
@@ -187,7 +187,7 @@ void read_kind(JsonObject& object, RouteConfig& route) {
   object.object("mirror", [&route](JsonObject& mirror) { read_mirror(mirror, route.mirror.emplace()); });
   object.object("registry",
                 [&route](JsonObject& registry) { read_registry(registry, route.registry.emplace()); });
-  if (route.mirror) route.mirror->origin.name = route.name;
+  if (route.mirror) route.mirror->registry_client.name = route.name;
   const bool is_mirror = object.has("mirror"), is_registry = object.has("registry");
   if (is_mirror && is_registry) object.wrong("registry", "a route is a mirror or a registry, not both");
   if (!is_mirror && !is_registry) object.wrong("mirror", "is missing: a route is a mirror or a registry");
@@ -220,13 +220,13 @@ void read_server(JsonObject& object, proxy::ServerSettings& server) {
   object.duration("write_timeout", server.write_timeout_ms, 1);
 }
 
-void read_upstream(JsonObject& object, proxy::UpstreamSettings& upstream) {
-  object.duration("connect_timeout", upstream.connect_timeout_ms, 1);
-  object.duration("stall_timeout", upstream.stall_timeout_ms, 1);
-  object.text("ca_file", upstream.ca_file);
-  if (!upstream.ca_file.empty() && !std::ifstream(upstream.ca_file))
-    object.wrong("ca_file", "cannot be read: " + upstream.ca_file);
-  object.number("connections_per_host_max", upstream.connections_per_host_max, 1, 10'000);
+void read_upstream(JsonObject& object, proxy::HttpClientSettings& settings) {
+  object.duration("connect_timeout", settings.connect_timeout_ms, 1);
+  object.duration("stall_timeout", settings.stall_timeout_ms, 1);
+  object.text("ca_file", settings.ca_file);
+  if (!settings.ca_file.empty() && !std::ifstream(settings.ca_file))
+    object.wrong("ca_file", "cannot be read: " + settings.ca_file);
+  object.number("connections_per_host_max", settings.connections_per_host_max, 1, 10'000);
 }
 
 void read_scrub(JsonObject& object, store::ScrubSettings& scrub) {
@@ -321,7 +321,7 @@ void read_whole(JsonObject& object, Config& config) {
   object.number("fills_max", config.fills.fills_max, 1, 10'000);
   object.duration("drain_timeout", config.drain_timeout_ms, 0);
   object.object("server", [&config](JsonObject& server) { read_server(server, config.server); });
-  object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.upstream); });
+  object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.http_client); });
   object.object("scrub", [&config](JsonObject& scrub) { read_scrub(scrub, config.scrub); });
   object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });
   object.finish();
@@ -334,8 +334,8 @@ RouteConfig default_mirror(const std::string& name, int port, const std::string&
   route.listen.push_back("127.0.0.1:" + std::to_string(port));
   route.mirror.emplace();
   route.mirror->registry = registry;
-  route.mirror->origin.name = name;
-  route.mirror->origin.url = url;
+  route.mirror->registry_client.name = name;
+  route.mirror->registry_client.url = url;
   return route;
 }
 
@@ -408,8 +408,8 @@ std::string joined(const std::vector<std::string>& list) {
 }
 
 void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
-  out << "mirror of " << mirror.registry << " at " << mirror.origin.url;
-  if (mirror.origin.credentials) out << " as " << mirror.origin.credentials->username;
+  out << "mirror of " << mirror.registry << " at " << mirror.registry_client.url;
+  if (mirror.registry_client.credentials) out << " as " << mirror.registry_client.credentials->username;
 }
 
 void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {

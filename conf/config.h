@@ -15,8 +15,8 @@
 
 #include "proxy/fill/fill.h"
 #include "proxy/server/http_server.h"
-#include "proxy/upstream/origin.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/access/access.h"
 #include "routes/oci/freshness.h"
 #include "store/base/log.h"
@@ -26,8 +26,8 @@
 namespace breakwater::conf {
 
 struct MirrorConfig {
-  std::string registry;          // the name that clients know it by: "docker.io"
-  proxy::OriginSettings origin;  // its name is the route's
+  std::string registry;                           // the name that clients know it by: "docker.io"
+  proxy::RegistryClientSettings registry_client;  // its name is the route's
   routes::FreshnessSettings freshness;
 };
 
@@ -64,7 +64,7 @@ struct Config {
   uint32_t workers = 2;
   int64_t drain_timeout_ms = 30'000;
   proxy::ServerSettings server;
-  proxy::UpstreamSettings upstream;
+  proxy::HttpClientSettings http_client;
   proxy::FillSettings fills;
   store::ScrubSettings scrub;
   store::LogSettings log;

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "proxy/fill/continuation.h"
+#include "proxy/fill/resumption.h"
 #include "routes/oci/range.h"
 
 namespace breakwater::routes {
@@ -28,7 +28,8 @@ std::string question_key(const RepositoryKey& key, const Digest& digest) {
 
 // Of a fill that has sent nothing in time: what it waits out, if it does.
 Error cause_of_silence(const Fill& fill) {
-  return fill.setback().value_or(Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0));
+  return fill.last_failure().value_or(
+      Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0));
 }
 
 // A failure of our own to store: upstream can still be passed on.
@@ -130,8 +131,8 @@ class MirrorBlobs::Following final : public ByteSource {
     auto& parts = blobs_.parts_;
     auto has = [&fill = *fill_](uint64_t position) { return fill.available() > position; };
     const proxy::Alternative filled(fill_->progress(), has);
-    auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(),
-                                              range.first, range.length, &filled);
+    auto piece = co_await parts.pass_through.send_range(exchange, parts.registry_client, std::move(request),
+                                                        proxy::Headers(), range.first, range.length, &filled);
     straight_ = !piece.error;
     if (piece.error) context_.cache = CacheResult::follow;
     co_return piece.bytes;
@@ -142,15 +143,16 @@ class MirrorBlobs::Following final : public ByteSource {
     context_.cache = CacheResult::pass;
     auto request = request_;
     request.size = fill_->size();
-    auto& passage = blobs_.parts_.passage;
+    auto& pass_through = blobs_.parts_.pass_through;
     if (range.length == *fill_->size()) {
       auto before = std::optional<proxy::SentBefore>(proxy::SentBefore(fill_->file(), sent));
-      auto passed = co_await passage.whole(exchange, blobs_.parts_.origin, std::move(request),
-                                           proxy::Headers(), std::move(before));
+      auto passed = co_await pass_through.send_whole(exchange, blobs_.parts_.registry_client,
+                                                     std::move(request), proxy::Headers(), std::move(before));
       if (!passed) exchange.abort();
     } else {
-      auto piece = co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request),
-                                          proxy::Headers(), range.first + sent, range.length - sent, nullptr);
+      auto piece = co_await pass_through.send_range(exchange, blobs_.parts_.registry_client,
+                                                    std::move(request), proxy::Headers(), range.first + sent,
+                                                    range.length - sent, nullptr);
       if (piece.error) exchange.abort();
     }
   }
@@ -272,7 +274,7 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_head(RepositoryKey key, D
   auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
   request.timeout_ms = settings_.manifest_timeout_ms;
   request.redirect_is_answer = true;
-  auto reply = co_await parts_.origin.fetch(std::move(request), 0);
+  auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
   if (!reply) co_return failure(reply.error());
   const auto length = reply->head.length;
   const bool is_told = reply->head.status == 200 && length && (*length > 0 || is_of_nothing(digest));
@@ -287,7 +289,7 @@ Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
   request.headers.add("Range", "bytes=0-0");
   request.timeout_ms = settings_.manifest_timeout_ms;
   SizeSink sink;
-  auto answer = co_await parts_.origin.download(std::move(request), sink);
+  auto answer = co_await parts_.registry_client.download(std::move(request), sink);
   if (sink.size && (*sink.size > 0 || is_of_nothing(digest))) co_return *sink.size;
   if (!answer && !sink.answered) co_return failure(answer.error());
   co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
@@ -323,7 +325,7 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
   context.cache = parts_.fills.find(digest) ? CacheResult::follow : CacheResult::miss;
   auto request = fill_request(key, digest, known.size);
-  auto fill = parts_.fills.join(parts_.origin, request);
+  auto fill = parts_.fills.join(parts_.registry_client, request);
   exchange.at("waiting for upstream");
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   const auto nothing = [&fill] { return !fill->size() && !fill->error() && fill->available() == 0; };
@@ -386,17 +388,18 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   auto asked =
       request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
   if (asked.kind != RequestedRange::Kind::single) {
-    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers),
-                                            std::nullopt);
+    co_return co_await parts_.pass_through.send_whole(exchange, parts_.registry_client, std::move(request),
+                                                      std::move(headers), std::nullopt);
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
   if (range.length == *request.size) {
-    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers),
-                                            std::nullopt);
+    co_return co_await parts_.pass_through.send_whole(exchange, parts_.registry_client, std::move(request),
+                                                      std::move(headers), std::nullopt);
   }
-  auto piece = co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers),
-                                             range.first, range.length, nullptr);
+  auto piece =
+      co_await parts_.pass_through.send_range(exchange, parts_.registry_client, std::move(request),
+                                              std::move(headers), range.first, range.length, nullptr);
   if (piece.error && !exchange.started()) co_return failure(*piece.error);
   if (piece.error) exchange.abort();
   co_return Result<>();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/upstream/collector.h"
+#include "proxy/upstream/memory_sink.h"
 #include "routes/oci/link_header.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/referrers_filter.h"
@@ -51,7 +51,7 @@ class ReferrersSink final : public proxy::Sink {
   std::string take() { return page_.take(); }
 
  private:
-  proxy::Collector page_{kListBytesMax};
+  proxy::MemorySink page_{kListBytesMax};
   bool is_index_ = false;
 };
 
@@ -139,7 +139,7 @@ Task<MirrorLists::Answer> MirrorLists::fetch_tags(std::string repository, std::s
       registry_request("GET", repository, "/tags/list" + (query.empty() ? std::string() : "?" + query));
   request.headers.add("Accept", std::string(kJson));
   request.timeout_ms = settings_.manifest_timeout_ms;
-  auto reply = co_await parts_.origin.fetch(std::move(request), kListBytesMax);
+  auto reply = co_await parts_.registry_client.fetch(std::move(request), kListBytesMax);
   if (!reply) co_return failure(reply.error());
   auto tags = parse_tag_list(reply->body);
   if (!tags) co_return failure(tags.error());
@@ -217,7 +217,7 @@ Task<Result<proxy::Reply>> MirrorLists::fetch_referrers_page(std::string reposit
   // Out of the registry, to a web page: it has no referrers API, and that other host is not asked.
   request.redirect_is_answer = true;
   ReferrersSink page;
-  auto head = co_await parts_.origin.download(std::move(request), page);
+  auto head = co_await parts_.registry_client.download(std::move(request), page);
   if (!head && page.is_index()) co_return failure(error_between_pages(head.error()));
   if (!head) co_return failure(head.error());
   proxy::Reply reply;

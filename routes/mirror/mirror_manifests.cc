@@ -59,9 +59,9 @@ ServedManifest served(const Digest& digest, const ManifestCache::Entry& entry, C
 
 }  // namespace
 
-proxy::OriginRequest registry_request(const char* method, const std::string& repository,
-                                      const std::string& rest) {
-  proxy::OriginRequest request(method, "/v2/" + repository + rest);
+proxy::RegistryClientRequest registry_request(const char* method, const std::string& repository,
+                                              const std::string& rest) {
+  proxy::RegistryClientRequest request(method, "/v2/" + repository + rest);
   request.scope = "repository:" + repository + ":pull";
   return request;
 }
@@ -198,7 +198,7 @@ Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repo
   auto request = registry_request("HEAD", repository, "/manifests/" + tag);
   request.headers.add("Accept", std::string(kAcceptManifests));
   request.timeout_ms = settings_.manifest_timeout_ms;
-  auto reply = co_await parts_.origin.fetch(std::move(request), 0);
+  auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
   if (reply) {
     auto claimed = claimed_digest(reply->head.headers);
     co_return claimed.value_or(std::nullopt);
@@ -224,7 +224,7 @@ Task<Result<proxy::Reply>> MirrorManifests::get(std::string repository, std::str
     auto request = registry_request("GET", repository, "/manifests/" + reference);
     request.headers.add("Accept", std::string(kAcceptManifests));
     request.timeout_ms = settings_.manifest_timeout_ms;
-    auto reply = co_await parts_.origin.fetch(std::move(request), kManifestBytesMax);
+    auto reply = co_await parts_.registry_client.fetch(std::move(request), kManifestBytesMax);
     if (reply) co_return reply;
     auto delay = proxy::retry_delay_ms(kManifestRetry, reply.error(), attempts, 0.5);
     if (!delay) co_return reply;

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "proxy/fill/fill.h"
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest_cache.h"
 #include "store/store.h"
@@ -36,8 +36,8 @@ struct MirrorParts {
   proxy::Workers& workers;
   store::Store& store;
   proxy::Fills& fills;
-  proxy::Passage& passage;
-  proxy::Origin& origin;
+  proxy::PassThrough& pass_through;
+  proxy::RegistryClient& registry_client;
   ManifestCache& manifests;
   const store::Clock& clock;
   store::Log& log;
@@ -45,7 +45,7 @@ struct MirrorParts {
 
 // A request upstream about `repository`, with the scope that its token needs. `rest` follows the name:
 // "/manifests/3.20".
-proxy::OriginRequest registry_request(const char* method, const std::string& repository,
-                                      const std::string& rest);
+proxy::RegistryClientRequest registry_request(const char* method, const std::string& repository,
+                                              const std::string& rest);
 
 }  // namespace breakwater::routes

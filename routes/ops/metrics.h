@@ -4,7 +4,7 @@
 //
 //   RouteMetrics& counts = metrics.of("dockerhub");    // once
 //   counts.count_request("GET", 200, CacheResult::hit, 0.0004, 1638);
-//   metrics.add_source([&origin](MetricsSink& sink) { report(sink, "dockerhub", origin.stats()); });
+//   metrics.add_source([&registry](MetricsSink& sink) { report(sink, "dockerhub", registry.stats()); });
 //
 // Labels are bounded: routes come from the configuration, methods are the known ones or "other". Belongs to
 // the loop's thread.

@@ -73,7 +73,7 @@ void report(MetricsSink& sink, const proxy::FillStats& stats) {
                number(stats.stored_total));
 }
 
-void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats) {
+void report(MetricsSink& sink, const std::string& route, const proxy::RegistryClientStats& stats) {
   const MetricLabels labels = {{"route", route}};
   const auto throttled_s = std::chrono::duration<double>(stats.throttled_until.time_since_epoch()).count();
   sink.counter("breakwater_upstream_requests_total", "Requests sent upstream.", labels,

@@ -9,7 +9,7 @@
 #include "proxy/fill/fill.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/server/http_server.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/ops/metrics.h"
 #include "routes/registry/registry_pushes.h"
 #include "store/capacity/budget.h"
@@ -20,7 +20,7 @@
 namespace breakwater::routes {
 
 void report(MetricsSink& sink, const proxy::FillStats& stats);
-void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats);
+void report(MetricsSink& sink, const std::string& route, const proxy::RegistryClientStats& stats);
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats);
 void report(MetricsSink& sink, const store::Budget& budget);

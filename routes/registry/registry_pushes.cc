@@ -321,7 +321,7 @@ Task<Result<>> RegistryPushes::put_manifest(Exchange& exchange, const OciPath& p
   if (length && *length > kManifestBytesMax) co_return failure(manifest_too_large());
   const auto expected = length.value_or(kManifestBytesMax);
   proxy::Buffers& bodies = expected <= kSmallBodyBytesMax ? small_bodies_ : bodies_;
-  const auto held = co_await bodies.take(expected);
+  const auto held = co_await bodies.reserve(expected);
   exchange.at("receiving");
   auto body = co_await read_manifest_body(exchange);
   if (!body) co_return failure(body.error());

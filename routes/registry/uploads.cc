@@ -361,7 +361,7 @@ Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
 
 // The exchange does not count this piece any more once it reads the next.
 Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
-  const auto held = parts_.buffers.take_anyway(piece.size());
+  const auto held = parts_.buffers.reserve_over_limit(piece.size());
   const auto size = piece.size();
   auto job = [file = session->file, bytes = std::move(piece)] {
     file->partial->is_abandoned = false;
@@ -447,7 +447,7 @@ void Uploads::abandon(const Turn& turn) {
     if (!discarded)
       log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
   };
-  parts_.workers.give(turn.session_->strand, std::move(job));
+  parts_.workers.submit(turn.session_->strand, std::move(job));
   forget(turn.session_);
 }
 

@@ -25,8 +25,8 @@ TEST_CASE("without a file the five mirrors, the private registry and the metrics
     CHECK(route.listen == std::vector<std::string>{kRoutes[i].listen});
     REQUIRE(route.mirror);
     CHECK(route.mirror->registry == kRoutes[i].registry);
-    CHECK(route.mirror->origin.url == kRoutes[i].upstream);
-    CHECK(route.mirror->origin.name == kRoutes[i].name);
+    CHECK(route.mirror->registry_client.url == kRoutes[i].upstream);
+    CHECK(route.mirror->registry_client.name == kRoutes[i].name);
   }
   const auto& own = config.routes.back();
   CHECK(own.name == "private");
@@ -41,7 +41,7 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
   auto config = default_config();
   config.bytes_max = 55ULL << 30;
   config.routes[0].bytes_max = 20ULL << 30;
-  config.routes[0].mirror->origin.credentials = breakwater::proxy::Credentials("me", "s3cret");
+  config.routes[0].mirror->registry_client.credentials = breakwater::proxy::Credentials("me", "s3cret");
   const auto text = describe(config);
   CHECK(text.find("the whole store at most 55GiB") != std::string::npos);
   CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as "

@@ -1,12 +1,13 @@
-#include "proxy/upstream/origin_rules.h"
+#include "proxy/upstream/registry_rules.h"
 
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 
-#include "proxy/upstream/circuit.h"
+#include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/retry.h"
 
 namespace breakwater::proxy {
@@ -15,15 +16,15 @@ namespace {
 std::string said(std::string_view method, const Url& url, int status) {
   std::string text(method);
   return text.append(" ")
-      .append(url.place())
+      .append(url.without_query())
       .append(": ")
       .append(std::to_string(status))
       .append(" ")
       .append(reason_of(status));
 }
 
-// A URL of storage, that a registry signed for one download. Some registries sign URLs of their own API's
-// form; we never put a query on a blob.
+// Whether a registry has signed this URL for one download from storage. Some registries sign URLs that look
+// like their own API; the query tells them apart, because we never ask for a blob with one.
 bool is_signed(const Url& url) {
   return !is_registry(url) || (url.path().find("/blobs/") != std::string::npos && url.has_query());
 }
@@ -32,8 +33,8 @@ Error::Kind kind_of(const Url& url, int status) {
   if (status == 404 || status == 410) return Error::Kind::not_found;
   if (status == 429) return Error::Kind::throttled;
   if (status == 408 || status == 425 || is_server_error(status)) return Error::Kind::unavailable;
-  // Storage that refuses a signed URL: it has expired, or the clock is wrong, or one edge is. The registry
-  // hands out another.
+  // Storage refuses a signed URL that has expired, or if a clock is wrong, its own or ours. The registry
+  // hands out another URL when it is asked again.
   bool refused = status == 400 || status == 401 || status == 403;
   if (refused && is_signed(url)) return Error::Kind::unavailable;
   if (status == 401 || status == 403) return Error::Kind::denied;
@@ -58,6 +59,10 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
+int64_t epoch_s(store::Time time) {
+  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -66,8 +71,8 @@ bool is_server_error(int status) { return status >= 500 && status != 501; }
 
 bool is_registry(const Url& url) { return url.path().starts_with("/v2/"); }
 
-Result<> verdict(std::string_view method, const Url& url, const Head& head, std::string_view body,
-                 int64_t now_epoch_s) {
+Result<> check_answer(std::string_view method, const Url& url, const Head& head, std::string_view body,
+                      int64_t now_epoch_s) {
   constexpr std::array kAnswers{200, 206, 304, 416};
   if (std::find(kAnswers.begin(), kAnswers.end(), head.status) != kAnswers.end() || is_redirect(head.status))
     return {};
@@ -75,8 +80,8 @@ Result<> verdict(std::string_view method, const Url& url, const Head& head, std:
   error.kind = kind_of(url, head.status);
   error.message = said(method, url, head.status);
   bool transient = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable;
-  // A 429 always says how long: its circuit is closed for that time.
-  int64_t unsaid_s = error.kind == Error::Kind::throttled ? CircuitSettings().throttled_default_s : 0;
+  // A 429 always says how long: the circuit breaker is open for that time.
+  int64_t unsaid_s = error.kind == Error::Kind::throttled ? CircuitBreakerSettings().throttled_default_s : 0;
   if (transient)
     error.retry_after_s =
         retry_after_s(head.headers.get("Retry-After"), body, now_epoch_s).value_or(unsaid_s);
@@ -89,35 +94,36 @@ bool is_unasked_html(const Headers& asked, const Head& head) {
   return html && asked.all("Accept").find("text/html") == std::string::npos;
 }
 
-bool Reach::private_allowed(const Endpoint& endpoint) const {
-  return origin_is_private || endpoint == origin || is_listed(allow_private, endpoint);
+bool TargetPolicy::private_allowed(const Endpoint& endpoint) const {
+  return registry_is_private || endpoint == registry || is_listed(allow_private, endpoint);
 }
 
-Result<> Reach::check(const Url& target) const {
-  if (!target.secure() && origin.scheme == "https")
-    return failure(Error::Kind::corrupt, origin.text() + " leads from https to " + target.place());
+Result<> TargetPolicy::check(const Url& target) const {
+  if (!target.secure() && registry.scheme == "https")
+    return failure(Error::Kind::corrupt, registry.text() + " leads from https to " + target.without_query());
   if (names_private_network(target.host()) && !private_allowed(target.endpoint()))
-    return failure(Error::Kind::corrupt, origin.text() + " leads into a private network: " + target.place());
+    return failure(Error::Kind::corrupt,
+                   registry.text() + " leads into a private network: " + target.without_query());
   return {};
 }
 
-Result<Url> redirect_target(const Url& from, const Head& head, const Reach& reach) {
+Result<Url> redirect_target(const Url& from, const Head& head, const TargetPolicy& targets) {
   const std::string* location = head.headers.find("Location");
   if (location == nullptr || location->empty())
-    return failure(Error::Kind::corrupt, from.place() + " redirects without a Location");
+    return failure(Error::Kind::corrupt, from.without_query() + " redirects without a Location");
   auto target = from.resolve(*location);
   if (!target)
     return failure(Error::Kind::corrupt,
-                   from.place() + " redirects to what is no address: " + target.error().message);
-  if (auto checked = reach.check(*target); !checked) return failure(std::move(checked).error());
+                   from.without_query() + " redirects to what is no address: " + target.error().message);
+  if (auto checked = targets.check(*target); !checked) return failure(std::move(checked).error());
   return target;
 }
 
-bool is_trusted_realm(const Endpoint& origin, const Endpoint& realm,
+bool is_trusted_realm(const Endpoint& registry, const Endpoint& realm,
                       const std::vector<std::string>& token_realms) {
-  if (realm.scheme != "https" && origin.scheme == "https") return false;
-  bool docker = origin.host == "registry-1.docker.io" && realm.host == "auth.docker.io";
-  return realm.host == origin.host || same_registrable_domain(realm.host, origin.host) || docker ||
+  if (realm.scheme != "https" && registry.scheme == "https") return false;
+  bool docker = registry.host == "registry-1.docker.io" && realm.host == "auth.docker.io";
+  return realm.host == registry.host || same_registrable_domain(realm.host, registry.host) || docker ||
          is_listed(token_realms, realm);
 }
 

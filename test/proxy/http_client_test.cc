@@ -1,4 +1,4 @@
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 
 #include <cstdlib>
 #include <memory>
@@ -58,22 +58,22 @@ class SlowSink final : public Sink {
 };
 
 struct World {
-  World() : world_settings(), upstream(loop, world_settings), server(loop) {}
-  explicit World(const UpstreamSettings& settings)
-      : world_settings(settings), upstream(loop, world_settings), server(loop) {}
+  World() : world_settings(), http_client(loop, world_settings), server(loop) {}
+  explicit World(const HttpClientSettings& settings)
+      : world_settings(settings), http_client(loop, world_settings), server(loop) {}
 
   Result<Reply> get(const std::string& path, size_t bytes_max = 1 << 20) {
-    UpstreamRequest request("GET", server.url() + path);
-    return run(loop, upstream.fetch(std::move(request), bytes_max));
+    HttpClientRequest request("GET", server.url() + path);
+    return run(loop, http_client.fetch(std::move(request), bytes_max));
   }
   Result<Reply> get_url(const std::string& url) {
-    UpstreamRequest request("GET", url);
-    return run(loop, upstream.fetch(std::move(request), 1 << 20));
+    HttpClientRequest request("GET", url);
+    return run(loop, http_client.fetch(std::move(request), 1 << 20));
   }
 
   Loop loop;
-  UpstreamSettings world_settings;
-  Upstream upstream;
+  HttpClientSettings world_settings;
+  HttpClient http_client;
   FakeRegistry server;
 };
 
@@ -97,7 +97,7 @@ TEST_CASE("a reply comes with its status, headers, length and body") {
   CHECK(reply->head.length == 5);
   CHECK(reply->head.address == "127.0.0.1");
   CHECK(reply->body == "hello");
-  CHECK(world.upstream.bytes_received() == 5);
+  CHECK(world.http_client.bytes_received() == 5);
   const auto& seen = world.server.seen().at(0);
   CHECK(seen.target == "/hello?q=1");
   CHECK(seen.headers.get("Accept-Encoding") == "identity");
@@ -108,8 +108,8 @@ TEST_CASE("a reply comes with its status, headers, length and body") {
 TEST_CASE("HEAD tells the length that GET would have") {
   World world;
   world.server.answer("/hello", text_of("hello"));
-  UpstreamRequest request("HEAD", world.server.url() + "/hello");
-  auto reply = run(world.loop, world.upstream.fetch(std::move(request), 0));
+  HttpClientRequest request("HEAD", world.server.url() + "/hello");
+  auto reply = run(world.loop, world.http_client.fetch(std::move(request), 0));
   REQUIRE(reply);
   CHECK(reply->head.length == 5);
   CHECK(reply->body.empty());
@@ -157,7 +157,7 @@ TEST_CASE("a body longer than its limit is corrupt") {
 }
 
 TEST_CASE("a head longer than its limit is corrupt") {
-  UpstreamSettings settings;
+  HttpClientSettings settings;
   settings.header_bytes_max = 2000;
   World world(settings);
   Canned canned;
@@ -206,9 +206,9 @@ TEST_CASE("a connection that ends inside the head is unavailable, and a switch o
       INFO(method << " " << c.text);
       World world;
       world.server.always("/x", Fault::raw(c.text));
-      UpstreamRequest request(method, world.server.url() + "/x");
+      HttpClientRequest request(method, world.server.url() + "/x");
       SlowSink sink(world.loop);
-      auto head = run(world.loop, world.upstream.send(std::move(request), sink));
+      auto head = run(world.loop, world.http_client.send(std::move(request), sink));
       REQUIRE_FALSE(head);
       CHECK(head.error().kind == c.kind);
       CHECK(sink.heads == 0);
@@ -227,7 +227,7 @@ TEST_CASE("what is no HTTP is corrupt") {
 }
 
 TEST_CASE("DNS, connect and TLS failures are unavailable and say what happened to whom") {
-  UpstreamSettings settings;
+  HttpClientSettings settings;
   settings.connect_timeout_ms = 300;  // some machines have no DNS server at all
   World world(settings);
   auto unknown = world.get_url("https://registry.invalid/v2/?secret=1");
@@ -248,11 +248,11 @@ TEST_CASE("TLS is spoken with whom the CA file vouches for, and with nobody else
   Loop loop;
   FakeRegistry server(loop, identity);
   server.answer("/hello", text_of("hello"));
-  UpstreamSettings settings;
+  HttpClientSettings settings;
   settings.ca_file = identity.ca_file();
-  Upstream trusting(loop, settings);
-  Upstream strict(loop, UpstreamSettings());
-  UpstreamRequest request("GET", server.url() + "/hello");
+  HttpClient trusting(loop, settings);
+  HttpClient strict(loop, HttpClientSettings());
+  HttpClientRequest request("GET", server.url() + "/hello");
   CHECK(run(loop, trusting.fetch(request, 100))->body == "hello");
   CHECK(run(loop, strict.fetch(request, 100)).error().kind == Error::Kind::unavailable);
   CHECK(server.count() == 1);
@@ -265,7 +265,7 @@ TEST_CASE("other schemes than http and https are not spoken") {
 }
 
 TEST_CASE("a host that swallows SYNs is given up after the connect timeout") {
-  UpstreamSettings settings;
+  HttpClientSettings settings;
   settings.connect_timeout_ms = 100;
   World world(settings);
   Blackhole blackhole;
@@ -275,7 +275,7 @@ TEST_CASE("a host that swallows SYNs is given up after the connect timeout") {
 }
 
 TEST_CASE("a transfer that stalls is given up after the stall timeout") {
-  UpstreamSettings settings;
+  HttpClientSettings settings;
   settings.stall_timeout_ms = 50;
   World world(settings);
   auto digest = world.server.blob("a", bytes_of(100'000));
@@ -291,9 +291,9 @@ TEST_CASE("a request is given up after its own time") {
   auto digest = world.server.blob("a", bytes_of(10));
   auto path = FakeRegistry::blob_path("a", digest);
   world.server.always(path, Fault::silent());
-  UpstreamRequest request("GET", world.server.url() + path);
+  HttpClientRequest request("GET", world.server.url() + path);
   request.timeout_ms = 50;
-  auto reply = run(world.loop, world.upstream.fetch(std::move(request), 100));
+  auto reply = run(world.loop, world.http_client.fetch(std::move(request), 100));
   CHECK(reply.error().kind == Error::Kind::unavailable);
   CHECK(reply.error().message.find("no end after") != std::string::npos);
 }
@@ -306,7 +306,7 @@ Task<> resume_after_stall_time(Loop& loop, SlowSink& sink, Millis pause) {
 }
 
 TEST_CASE("a sink without room pauses the transfer, which does not count as a stall, and loses no byte") {
-  UpstreamSettings settings;
+  HttpClientSettings settings;
   settings.stall_timeout_ms = 500;
   World world(settings);
   auto bytes = bytes_of(3 << 20);
@@ -315,8 +315,8 @@ TEST_CASE("a sink without room pauses the transfer, which does not count as a st
   sink.room = 100'000;
   auto resume = resume_after_stall_time(world.loop, sink, Millis(700));
   resume.start();
-  UpstreamRequest request("GET", world.server.url() + path);
-  auto head = run(world.loop, world.upstream.send(std::move(request), sink));
+  HttpClientRequest request("GET", world.server.url() + path);
+  auto head = run(world.loop, world.http_client.send(std::move(request), sink));
   REQUIRE(head);
   CHECK(sink.pauses == 1);
   CHECK(sink.bytes == bytes);
@@ -327,8 +327,8 @@ TEST_CASE("an error of the sink ends the transfer and is its result") {
   auto path = FakeRegistry::blob_path("a", world.server.blob("a", bytes_of(100'000)));
   SlowSink sink(world.loop);
   sink.refuse = true;
-  UpstreamRequest request("GET", world.server.url() + path);
-  auto head = run(world.loop, world.upstream.send(std::move(request), sink));
+  HttpClientRequest request("GET", world.server.url() + path);
+  auto head = run(world.loop, world.http_client.send(std::move(request), sink));
   CHECK(head.error().kind == Error::Kind::full);
 }
 
@@ -342,8 +342,8 @@ TEST_CASE("destroying the Task aborts the transfer, paused or not, and others go
   for (size_t room : {size_t{20'000}, SIZE_MAX}) {
     SlowSink sink(world.loop);
     sink.room = room;
-    UpstreamRequest request("GET", world.server.url() + path);
-    auto transfer = std::make_unique<Task<Result<Head>>>(world.upstream.send(std::move(request), sink));
+    HttpClientRequest request("GET", world.server.url() + path);
+    auto transfer = std::make_unique<Task<Result<Head>>>(world.http_client.send(std::move(request), sink));
     transfer->start();
     run(world.loop, until_bytes(sink));
     sink.resume();
@@ -354,12 +354,12 @@ TEST_CASE("destroying the Task aborts the transfer, paused or not, and others go
   }
 }
 
-TEST_CASE("an Upstream may go while a name is still being looked up") {
+TEST_CASE("an HttpClient may go while a name is still being looked up") {
   Loop loop;
-  UpstreamSettings settings;
-  Upstream upstream(loop, settings);
-  UpstreamRequest request("GET", "http://registry.invalid/");
-  auto fetch = upstream.fetch(std::move(request), 10);
+  HttpClientSettings settings;
+  HttpClient http_client(loop, settings);
+  HttpClientRequest request("GET", "http://registry.invalid/");
+  auto fetch = http_client.fetch(std::move(request), 10);
   fetch.start();
 }
 
@@ -368,11 +368,11 @@ TEST_CASE("a proxy of the environment is told the whole address, and may be in a
   FakeRegistry proxy(loop);
   proxy.answer("http://registry.example/v2/", text_of("through"));
   setenv("HTTP_PROXY", proxy.url().c_str(), 1);
-  Upstream upstream(loop, UpstreamSettings());
+  HttpClient http_client(loop, HttpClientSettings());
   unsetenv("HTTP_PROXY");
-  UpstreamRequest request("GET", "http://registry.example/v2/");
+  HttpClientRequest request("GET", "http://registry.example/v2/");
   request.private_allowed = false;
-  auto reply = run(loop, upstream.fetch(std::move(request), 100));
+  auto reply = run(loop, http_client.fetch(std::move(request), 100));
   REQUIRE(reply);
   CHECK(reply->body == "through");
   CHECK(reply->head.address.empty());
@@ -387,9 +387,9 @@ TEST_CASE(
       "http://localhost:" + world.server.authority().substr(world.server.authority().find(':') + 1) +
       "/hello";
   for (const std::string& url : {world.server.url() + "/hello", by_name}) {
-    UpstreamRequest request("GET", url);
+    HttpClientRequest request("GET", url);
     request.private_allowed = false;
-    auto reply = run(world.loop, world.upstream.fetch(std::move(request), 100));
+    auto reply = run(world.loop, world.http_client.fetch(std::move(request), 100));
     CHECK(reply.error().kind == Error::Kind::corrupt);
   }
   CHECK(world.server.count() == 1);

@@ -1,4 +1,4 @@
-#include "proxy/fill/continuation.h"
+#include "proxy/fill/resumption.h"
 
 #include <charconv>
 
@@ -24,16 +24,16 @@ tl::unexpected<Error> contradiction(const char* what, uint64_t said, uint64_t ex
                                            " where " + std::to_string(expected) + " was due");
 }
 
-Result<Continuation> check_whole(const Head& head, uint64_t have, std::optional<uint64_t> size) {
+Result<Resumption> check_whole(const Head& head, uint64_t have, std::optional<uint64_t> size) {
   if (size && head.length && *head.length != *size)
     return contradiction("with a body of", *head.length, *size);
-  Continuation whole;
+  Resumption whole;
   whole.skip = have;
   whole.size = size ? size : head.length;
   return whole;
 }
 
-Result<Continuation> check_rest(const Head& head, uint64_t have, std::optional<uint64_t> size) {
+Result<Resumption> check_rest(const Head& head, uint64_t have, std::optional<uint64_t> size) {
   if (have == 0) return failure(Error::Kind::corrupt, "upstream answered 206 to a request without Range");
   auto range = parse_content_range(head.headers.get("Content-Range"));
   if (!range || !range->first)
@@ -41,9 +41,9 @@ Result<Continuation> check_rest(const Head& head, uint64_t have, std::optional<u
   if (*range->first != have) return contradiction("with a range that starts at", *range->first, have);
   if (size && range->total && *range->total != *size)
     return contradiction("with a total of", *range->total, *size);
-  Continuation rest;
+  Resumption rest;
   rest.size = size ? size : range->total;
-  // It may send less than was asked for (RFC 9110, 15.3.7); the rest is asked for then.
+  // An answer may send less than was asked for (RFC 9110, 15.3.7); the caller then asks for the rest.
   if (rest.size && *range->last >= *rest.size)
     return contradiction("with a range that ends at", *range->last, *rest.size - 1);
   return rest;
@@ -71,7 +71,7 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
   return range;
 }
 
-Result<Continuation> check_continuation(const Head& head, uint64_t have, std::optional<uint64_t> size) {
+Result<Resumption> check_resumption(const Head& head, uint64_t have, std::optional<uint64_t> size) {
   if (head.status == 200) return check_whole(head, have, size);
   if (head.status == 206) return check_rest(head, have, size);
   return failure(Error::Kind::corrupt,

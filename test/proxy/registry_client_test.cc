@@ -1,10 +1,10 @@
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "proxy/upstream/origin_rules.h"
+#include "proxy/upstream/registry_rules.h"
 #include "test/catch.h"
 #include "test/fakes/blackhole.h"
 #include "test/fakes/fake_clock.h"
@@ -29,42 +29,44 @@ constexpr const char* kScope = "repository:library/alpine:pull";
 constexpr const char* kImageType = "application/vnd.oci.image.manifest.v1+json";
 
 // For hosts that cannot be reached; the others may take the time that a busy machine needs.
-UpstreamSettings impatient() {
-  UpstreamSettings settings;
+HttpClientSettings impatient() {
+  HttpClientSettings settings;
   settings.connect_timeout_ms = 300;
   return settings;
 }
 
-// An upstream registry, hosts that it may send us to, and our Origin for it.
+// An upstream registry, hosts that it may send us to, and our RegistryClient for it.
 struct World {
   explicit World(std::optional<Credentials> credentials = std::nullopt,
-                 const UpstreamSettings& upstream_settings = UpstreamSettings())
-      : upstream(loop, upstream_settings) {
+                 const HttpClientSettings& http_client_settings = HttpClientSettings())
+      : http_client(loop, http_client_settings) {
     settings.name = "hub";
     settings.url = registry.url();
     settings.credentials = std::move(credentials);
     begin();
   }
-  void begin() { origin = std::make_unique<Origin>(loop, upstream, clock, log, settings); }
+  void begin() { client = std::make_unique<RegistryClient>(loop, http_client, clock, log, settings); }
 
-  OriginRequest request(const std::string& method, const std::string& path) const {
-    OriginRequest made(method, path);
+  RegistryClientRequest request(const std::string& method, const std::string& path) const {
+    RegistryClientRequest made(method, path);
     made.scope = kScope;
     made.headers.add("Accept", kImageType);
     return made;
   }
-  Result<Reply> fetch(OriginRequest asked) { return run(loop, origin->fetch(std::move(asked), 1 << 20)); }
+  Result<Reply> fetch(RegistryClientRequest asked) {
+    return run(loop, client->fetch(std::move(asked), 1 << 20));
+  }
   Result<Reply> get(const std::string& path) { return fetch(request("GET", path)); }
 
   Loop loop;
   test::FakeClock clock;
   test::FakeLog log;
-  Upstream upstream;
+  HttpClient http_client;
   FakeRegistry registry{loop};
   FakeRegistry auth{loop, "127.0.0.2"};
   FakeRegistry cdn{loop, "127.0.0.3"};
-  OriginSettings settings;
-  std::unique_ptr<Origin> origin;
+  RegistryClientSettings settings;
+  std::unique_ptr<RegistryClient> client;
 };
 
 Credentials me() { return Credentials{"me", "s3cret"}; }
@@ -192,8 +194,8 @@ TEST_CASE("a wrong password, or none, is denied after one more try and no more")
   CHECK(none.registry.count() == 1);
 }
 
-Task<> count_answers(Origin& origin, OriginRequest request, int& answers) {
-  auto reply = co_await origin.fetch(std::move(request), 100);
+Task<> count_answers(RegistryClient& client, RegistryClientRequest request, int& answers) {
+  auto reply = co_await client.fetch(std::move(request), 100);
   if (reply && reply->head.status == 200) ++answers;
 }
 
@@ -208,7 +210,7 @@ TEST_CASE("fifty requests at once need one token") {
   Tasks tasks(world.loop);
   int answers = 0;
   for (int i = 0; i < 50; ++i)
-    tasks.spawn(count_answers(*world.origin, world.request("GET", FakeRegistry::manifest_path(kAlpine, "1")),
+    tasks.spawn(count_answers(*world.client, world.request("GET", FakeRegistry::manifest_path(kAlpine, "1")),
                               answers));
   run(world.loop, all_done(tasks));
   CHECK(answers == 50);
@@ -353,21 +355,21 @@ TEST_CASE("redirects without target, without end or to another protocol are corr
 TEST_CASE("an https registry leads neither to http storage nor to an http realm, and is followed to https") {
   test::TlsIdentity identity;
   World world(me());
-  UpstreamSettings trusting;
+  HttpClientSettings trusting;
   trusting.ca_file = identity.ca_file();
-  Upstream upstream(world.loop, trusting);
+  HttpClient http_client(world.loop, trusting);
   FakeRegistry registry(world.loop, identity);
   FakeRegistry cdn(world.loop, identity, "127.0.0.2");
   world.settings.url = registry.url();
-  Origin origin(world.loop, upstream, world.clock, world.log, world.settings);
+  RegistryClient client(world.loop, http_client, world.clock, world.log, world.settings);
   auto path = FakeRegistry::blob_path(kAlpine, registry.blob(kAlpine, "layer"));
 
   registry.redirect_blobs_to(world.cdn);
-  CHECK(run(world.loop, origin.fetch(world.request("GET", path), 100)).error().kind == Kind::corrupt);
+  CHECK(run(world.loop, client.fetch(world.request("GET", path), 100)).error().kind == Kind::corrupt);
   registry.redirect_blobs_to(cdn);
-  CHECK(run(world.loop, origin.fetch(world.request("GET", path), 100))->body == "layer");
+  CHECK(run(world.loop, client.fetch(world.request("GET", path), 100))->body == "layer");
   registry.ask_for_token(world.auth, "x");
-  CHECK(run(world.loop, origin.fetch(world.request("GET", path), 100)).error().kind == Kind::corrupt);
+  CHECK(run(world.loop, client.fetch(world.request("GET", path), 100)).error().kind == Kind::corrupt);
   CHECK(world.cdn.count() + world.auth.count() == 0);
 }
 
@@ -442,19 +444,19 @@ TEST_CASE(
   sink.room = 100'000;
   auto room = make_room(sink);
   room.start();
-  auto head = run(world.loop, world.origin->download(world.request("GET", path), sink));
+  auto head = run(world.loop, world.client->download(world.request("GET", path), sink));
   REQUIRE(head);
   CHECK(sink.statuses == std::vector<int>{200});
   CHECK(sink.bytes == bytes);
-  uint64_t fetched = world.origin->stats().fetched_bytes;
+  uint64_t fetched = world.client->stats().fetched_bytes;
   CHECK(fetched >= bytes.size());
 
   FollowingSink rest(world.loop);
   auto request = world.request("GET", path);
   request.headers.add("Range", "bytes=2097150-");
-  CHECK(run(world.loop, world.origin->download(std::move(request), rest))->status == 206);
+  CHECK(run(world.loop, world.client->download(std::move(request), rest))->status == 206);
   CHECK(rest.bytes == "bb");
-  CHECK(world.origin->stats().fetched_bytes == fetched + 2);
+  CHECK(world.client->stats().fetched_bytes == fetched + 2);
 }
 
 TEST_CASE("a download that breaks is an error, and the sink has what came before") {
@@ -462,10 +464,10 @@ TEST_CASE("a download that breaks is an error, and the sink has what came before
   auto path = FakeRegistry::blob_path(kAlpine, world.registry.blob(kAlpine, std::string(100'000, 'b')));
   world.registry.next(path, Fault::cut(30'000));
   FollowingSink sink(world.loop);
-  CHECK(run(world.loop, world.origin->download(world.request("GET", path), sink)).error().kind ==
+  CHECK(run(world.loop, world.client->download(world.request("GET", path), sink)).error().kind ==
         Kind::unavailable);
   CHECK(sink.bytes.size() == 30'000);
-  CHECK_FALSE(world.origin->stats().unwell);  // it answered
+  CHECK_FALSE(world.client->stats().unwell);  // it answered
   CHECK(world.get(path));
 }
 
@@ -473,14 +475,14 @@ Task<> until_count(FakeRegistry& registry, size_t count) {
   while (registry.count() < count) co_await registry.changed().wait();
 }
 
-TEST_CASE("destroying the Task of a download at any moment leaves the origin usable") {
+TEST_CASE("destroying the Task of a download at any moment leaves the RegistryClient usable") {
   World world;
   world.registry.ask_for_token(world.auth, "x");
   auto path = FakeRegistry::blob_path(kAlpine, world.registry.blob(kAlpine, "layer"));
   world.registry.always(path, Fault::silent());
   for (size_t count = 1; count <= 3; ++count) {
     FollowingSink sink(world.loop);
-    auto download = world.origin->download(world.request("GET", path), sink);
+    auto download = world.client->download(world.request("GET", path), sink);
     download.start();
     run(world.loop, until_count(world.registry, count));
   }
@@ -517,7 +519,7 @@ TEST_CASE("after a 429 in any form nothing goes upstream until its time is over"
     auto first = world.get(path);
     CHECK(first.error().kind == Kind::throttled);
     CHECK(first.error().retry_after_s == c.wait_s);
-    CHECK(world.origin->stats().throttled_until == world.clock.now() + seconds(c.wait_s));
+    CHECK(world.client->stats().throttled_until == world.clock.now() + seconds(c.wait_s));
     for (int i = 0; i < 10; ++i) {
       auto refused = world.get("/v2/other/manifests/1");
       CHECK(refused.error().kind == Kind::throttled);
@@ -539,7 +541,7 @@ TEST_CASE("a 429 of the token endpoint throttles the registry, a 429 of the CDN 
   world.cdn.next(FakeRegistry::signed_path(digest), Fault::reply(429));
   CHECK(world.get(path).error().kind == Kind::throttled);
   CHECK(world.get("/v2/").has_value());
-  CHECK(world.origin->stats().throttled_until <= world.clock.now());
+  CHECK(world.client->stats().throttled_until <= world.clock.now());
 
   auto other = world.request("GET", "/v2/other/manifests/1");
   other.scope = "repository:other:pull";
@@ -558,7 +560,7 @@ TEST_CASE(
   auto path = FakeRegistry::manifest_path(kAlpine, "1");
   world.registry.shut();
   for (int i = 0; i < 2; ++i) CHECK(world.get(path).error().kind == Kind::unavailable);
-  CHECK(world.origin->stats().unwell);
+  CHECK(world.client->stats().unwell);
   world.registry.open();
   for (int i = 0; i < 20; ++i) {
     auto refused = world.get(path);
@@ -569,7 +571,7 @@ TEST_CASE(
   world.clock.advance(milliseconds(500));
   CHECK(world.get(path));
   CHECK(world.get(path));
-  CHECK_FALSE(world.origin->stats().unwell);
+  CHECK_FALSE(world.client->stats().unwell);
   CHECK(world.log.count("upstream broke off") == 1);
   CHECK(world.log.count("upstream unreachable") == 1);
   CHECK(world.log.count("upstream answers again") == 1);
@@ -607,8 +609,8 @@ TEST_CASE("names without address and TLS failures are unavailable and start no s
     world.settings.url = url;
     world.begin();
     for (int i = 0; i < 20; ++i) CHECK(world.get("/v2/").error().kind == Kind::unavailable);
-    CHECK(world.origin->stats().failures_total == 2);
-    CHECK(world.origin->stats().requests_total == 2);
+    CHECK(world.client->stats().failures_total == 2);
+    CHECK(world.client->stats().requests_total == 2);
   }
 }
 
@@ -633,32 +635,32 @@ TEST_CASE("a registry that swallows SYNs costs one caller's patience, and nobody
   hasty.timeout_ms = 30;
   CHECK(world.fetch(hasty).error().kind == Kind::unavailable);
   for (int i = 0; i < 20; ++i) CHECK(world.fetch(hasty).error().kind == Kind::unavailable);
-  CHECK(world.origin->stats().requests_total == 1);
+  CHECK(world.client->stats().requests_total == 1);
 }
 
 TEST_CASE("the rate limit that is left is remembered, and latency is observed") {
   World world;
   int observed = 0;
-  world.origin->observe_latency([&](double took_seconds) { observed += took_seconds >= 0 ? 1 : 100; });
+  world.client->observe_latency([&](double took_seconds) { observed += took_seconds >= 0 ? 1 : 100; });
   world.registry.answer(
       "/v2/x", status_of(200, {{"ratelimit-limit", "100;w=21600"}, {"ratelimit-remaining", "76;w=21600"}}));
-  CHECK_FALSE(world.origin->stats().ratelimit_remaining);
+  CHECK_FALSE(world.client->stats().ratelimit_remaining);
   CHECK(world.get("/v2/x"));
-  CHECK(world.origin->stats().ratelimit_remaining == 76);
+  CHECK(world.client->stats().ratelimit_remaining == 76);
   CHECK(observed == 1);
 }
 
 // ---- the rules
 
-Reach public_reach() {
-  Reach reach;
-  reach.origin = Endpoint{"https", "registry-1.docker.io", 443};
-  return reach;
+TargetPolicy public_targets() {
+  TargetPolicy targets;
+  targets.registry = Endpoint{"https", "registry-1.docker.io", 443};
+  return targets;
 }
 
 TEST_CASE("a public registry may lead neither into private networks nor from https to http") {
-  auto reach = public_reach();
-  auto refused = [&](const char* url) { return !reach.check(*Url::parse(url)).has_value(); };
+  auto targets = public_targets();
+  auto refused = [&](const char* url) { return !targets.check(*Url::parse(url)).has_value(); };
   CHECK_FALSE(refused("https://cdn.example.com/x"));
   CHECK(refused("http://cdn.example.com/x"));
   for (const char* url :
@@ -667,14 +669,14 @@ TEST_CASE("a public registry may lead neither into private networks nor from htt
     INFO(url);
     CHECK(refused(url));
   }
-  reach.allow_private = {"10.1.1.1:8443"};
+  targets.allow_private = {"10.1.1.1:8443"};
   CHECK(refused("https://10.1.1.1/"));
   CHECK_FALSE(refused("https://10.1.1.1:8443/"));
-  CHECK(reach.private_allowed(reach.origin));
-  CHECK_FALSE(reach.private_allowed(Endpoint{"https", "cdn.example.com", 443}));
-  reach.origin_is_private = true;
+  CHECK(targets.private_allowed(targets.registry));
+  CHECK_FALSE(targets.private_allowed(Endpoint{"https", "cdn.example.com", 443}));
+  targets.registry_is_private = true;
   CHECK_FALSE(refused("https://127.0.0.1/"));
-  reach.origin.scheme = "http";
+  targets.registry.scheme = "http";
   CHECK_FALSE(refused("http://cdn.example.com/x"));
 }
 

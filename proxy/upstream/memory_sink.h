@@ -1,19 +1,19 @@
-// A Sink that keeps a whole body in memory, up to a limit; `corrupt` past it.
+// A Sink that keeps a whole body in memory. A body longer than the limit is the error `corrupt`.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <utility>
 
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 
 namespace breakwater::proxy {
 
-class Collector final : public Sink {
+class MemorySink final : public Sink {
  public:
-  explicit Collector(size_t bytes_max) : bytes_max_(bytes_max) {}
+  explicit MemorySink(size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  Result<> head(const Head&) override { return {}; }  // its length says nothing: it may be a HEAD
+  Result<> head(const Head&) override { return {}; }  // the length may be that of a HEAD
   Result<bool> body(std::span<const char> data) override {
     if (data.size() > bytes_max_ - bytes_.size())
       return failure(Error::Kind::corrupt,
