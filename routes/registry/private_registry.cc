@@ -13,7 +13,7 @@ namespace {
 bool is_read(const std::string& method) { return method == "GET" || method == "HEAD"; }
 bool is_upload(Kind kind) { return kind == Kind::upload || kind == Kind::upload_start; }
 
-// The methods that mean something.
+// The methods that this kind of path accepts, for `Allow`.
 std::string_view methods_of(Kind kind, bool removal) {
   switch (kind) {
     case Kind::manifest: return removal ? "GET, HEAD, PUT, DELETE" : "GET, HEAD, PUT";
@@ -86,7 +86,8 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
   co_return Result<>();
 }
 
-// 202 when it is gone. What is alive through others stays: 405, and the reason says through what.
+// Replies 202 after the removal. Removing what something else needs is a conflict (405), whose reason names
+// that.
 Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, RequestContext& context) {
   exchange.at("removing");
   const store::RepositoryKey key(settings_.route, path.name);

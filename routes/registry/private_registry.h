@@ -1,11 +1,11 @@
 // The private registry: an OCI distribution 1.1 registry over the local store, for BuildKit cache and images.
 //
-//   reads    routes/registry/registry_reads.h: manifests, blobs, tag lists, the catalog, referrers, from the
-//   store alone pushes   routes/registry/registry_pushes.h: upload sessions, mounts, manifests removal  tags,
-//   manifests and blobs; what is alive through others is refused with 405 that says by what
+//   reads      registry_reads.h: manifests, blobs, tag lists, the catalog, referrers, from the store alone
+//   pushes     registry_pushes.h: upload sessions, mounts, manifests
+//   removal    here: tags, manifests and blobs. What something else needs is refused with 405, naming that
 //
-// Everything is synced before it is acknowledged. Belongs to the loop's thread; destroy it after the server
-// that it is given to.
+// Blobs and manifests are synced before they are acknowledged. Belongs to the loop's thread; destroy it after
+// the server that uses it.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ namespace breakwater::routes {
 struct PrivateRegistrySettings {
   std::string route;  // "private"
   Networks allow_push = Networks::internal();
-  bool removal = true;  // DELETE of tags, manifests and blobs; an upload can always be cancelled
+  bool removal = true;  // whether DELETE of tags, manifests and blobs is allowed; of uploads it always is
   UploadSettings uploads;
 };
 
@@ -30,7 +30,7 @@ class PrivateRegistry final : public Registry {
   PrivateRegistry(const RegistryParts& parts, const PrivateRegistrySettings& settings);
 
   proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override;
-  proxy::Task<Result<>> sweep() { return pushes_.sweep(); }  // now and then, for the upkeep
+  proxy::Task<Result<>> sweep() { return pushes_.sweep(); }  // called periodically, by the upkeep
   PushStats push_stats() const { return pushes_.stats(); }
 
  private:

@@ -17,11 +17,11 @@ using store::Digest;
 namespace {
 
 constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cacheconfig.v0";
-// What BuildKit's importers read of it (cache/remotecache/import.go).
+// BuildKit's importers read no more of a cache config than this (cache/remotecache/import.go).
 constexpr uint64_t kBuildkitCacheConfigMax = 1 << 20;
-constexpr uint64_t kBodiesBytesMax = 24 << 20;      // of manifests that are being pushed
-constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;  // of those of them that are
-constexpr uint64_t kSmallBodyBytesMax = 64 << 10;   // at most so long
+constexpr uint64_t kBodiesBytesMax = 24 << 20;      // all manifests being received, except small ones
+constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;  // all small manifests being received
+constexpr uint64_t kSmallBodyBytesMax = 64 << 10;   // the longest manifest that counts as small
 
 constexpr OciStatus kWrongDigest = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
 constexpr OciStatus kWrongSize = {400, "SIZE_INVALID", "provided length did not match content length"};
@@ -58,7 +58,7 @@ Result<std::optional<ChunkRange>> chunk_of(const Exchange& exchange) {
   return std::optional<ChunkRange>(*chunk);
 }
 
-// Replies, unless it is an error that the table knows.
+// Replies 201 for a blob and 400 for a wrong digest. Any other error is returned, for the common table.
 Result<> reply_committed(Exchange& exchange, const OciPath& path, const Result<store::Blob>& blob,
                          const RequestContext& context) {
   if (blob) {
@@ -71,7 +71,7 @@ Result<> reply_committed(Exchange& exchange, const OciPath& path, const Result<s
   return {};
 }
 
-// By which the bytes are hashed as they come.
+// The algorithm by which the upload is hashed while its bytes arrive.
 Result<store::Algorithm> algorithm_of(const OciQuery& query) {
   if (query.digest_algorithm == "sha256") return store::Algorithm::sha256;
   if (query.digest_algorithm == "sha512") return store::Algorithm::sha512;
@@ -82,15 +82,16 @@ Result<store::Algorithm> algorithm_of(const OciQuery& query) {
   return told ? told->algorithm() : store::Algorithm::sha256;
 }
 
-// Whether POST ?digest= brings the blob along. Some clients name the digest here and send the bytes later:
-// they are answered as the specification has it for a registry that does not take a blob in one request.
+// Whether this POST with ?digest= carries the blob in its body. Some clients name the digest here and send
+// the bytes later; they get the answer of a registry without monolithic uploads by POST, which is a session.
 bool brings_blob(const Exchange& exchange, const OciQuery& query) {
   if (!query.digest) return false;
   return exchange.body_length() != 0 ||
          *query.digest == store::digest_of(query.digest->algorithm(), std::string_view());
 }
 
-// The session lives on: the client is told where to go on. False if the error is another.
+// Replies to a chunk that does not fit, and tells the client where to continue: the session stays usable.
+// False, and nothing is sent, if the error is another.
 bool reply_misplaced(Exchange& exchange, const OciPath& path, const Uploads::Turn& turn, const Error& error,
                      const RequestContext& context) {
   const bool is_order = error.kind == Error::Kind::conflict;
@@ -116,8 +117,8 @@ std::string unusable_cache(const store::ManifestContent& content) {
   return {};
 }
 
-// An upload whose id no client knows: of no use unless it becomes a blob. If nobody ends it, because the
-// client has left, this does.
+// The session behind a monolithic POST. No client knows its id, so it is useless unless it becomes a blob. If
+// the client leaves before then, the destructor discards the session.
 class UnnamedUpload {
  public:
   UnnamedUpload(Uploads& uploads, Uploads::Turn turn) : uploads_(uploads), turn_(std::move(turn)) {}
@@ -174,8 +175,8 @@ Task<Result<>> RegistryPushes::start_upload(Exchange& exchange, const OciPath& p
   co_return Result<>();
 }
 
-// From the repository that is named, or from any. A miss is not an error, nor is a name that no repository
-// can have: the client uploads then.
+// Mounts the blob from the named repository, or from any if none is named. False, and not an error, if the
+// blob is not found or no repository can have that name: the client uploads the blob then.
 Task<Result<bool>> RegistryPushes::mount(const OciPath& path) {
   const auto& from = path.query.from;
   if (!from.empty() && !is_oci_name(from)) co_return false;
@@ -257,8 +258,8 @@ Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, R
   co_return reply_committed(exchange, path, blob, context);
 }
 
-// The end of an upload that ended before: its client has not seen the answer, maybe because a proxy lost it,
-// and sends the same once more.
+// Answers the closing PUT of an upload that is committed already. The client has not seen the first answer,
+// perhaps because a proxy lost it, and repeats the request.
 Task<Result<>> RegistryPushes::answer_again(Exchange& exchange, const OciPath& path, Error error,
                                             RequestContext& context) {
   if (!uploads_.has_become(path.name, path.upload_id, *path.query.digest)) co_return failure(error);
@@ -268,7 +269,7 @@ Task<Result<>> RegistryPushes::answer_again(Exchange& exchange, const OciPath& p
   auto held = co_await parts_.workers.run(std::move(job));
   if (!held) co_return failure(held.error());
   if (!*held) co_return failure(error);
-  // Some clients take an answer that comes before they have sent all for a failure.
+  // The body is read to its end first: some clients take an earlier answer for a failure.
   for (;;) {
     auto piece = co_await exchange.read();
     if (!piece) co_return failure(piece.error());
@@ -289,7 +290,7 @@ Task<Result<>> RegistryPushes::cancel(Exchange& exchange, const OciPath& path, R
 
 // --- manifests
 
-// Read whole, since only all of it can be understood.
+// The whole body: a manifest can be parsed only when all of it is there.
 Task<Result<std::string>> RegistryPushes::read_manifest_body(Exchange& exchange) {
   std::string body;
   for (;;) {
@@ -301,7 +302,8 @@ Task<Result<std::string>> RegistryPushes::read_manifest_body(Exchange& exchange)
   }
 }
 
-// Hashing and parsing some MiB takes so long that it is a worker's. `corrupt` if the bytes are not `asked`.
+// Runs on a worker, because hashing and parsing some MiB would hold the loop for too long. `corrupt` if the
+// bytes do not have the digest `asked`.
 Task<Result<RegistryPushes::Pushed>> RegistryPushes::understand(Bytes bytes, std::string content_type,
                                                                 std::optional<Digest> asked) {
   auto job = [bytes, content_type, asked]() -> Result<Pushed> {

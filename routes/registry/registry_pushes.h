@@ -1,7 +1,7 @@
 // The pushes of the private registry: upload sessions, mounts and manifests.
 //
-// Everything that a manifest names must be there before it: a 201 for a manifest says that it pulls whole. A
-// 201 is sent when what it acknowledges is synced. Belongs to the loop's thread.
+// A manifest is accepted only after everything that it names: its 201 says that the image can be pulled
+// whole. Each 201 is sent after what it acknowledges is synced. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,15 @@
 namespace breakwater::routes {
 
 struct PushStats {
-  uint64_t uploads_open = 0;           // sessions whose file is open
-  uint64_t unusable_caches_total = 0;  // BuildKit cache configs that its importers refuse
+  uint64_t uploads_open = 0;           // upload sessions whose file is open
+  uint64_t unusable_caches_total = 0;  // cache configs that BuildKit's importers refuse
 };
 
 class RegistryPushes {
  public:
   RegistryPushes(const RegistryParts& parts, std::string route, const UploadSettings& settings);
 
-  // Each is the whole reply; an error is returned only while nothing was sent.
+  // Each of these sends the whole reply, or returns an error before anything was sent.
   // POST.
   proxy::Task<Result<>> start_upload(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
   // GET.
@@ -70,9 +70,10 @@ class RegistryPushes {
   RegistryParts parts_;
   std::string route_;
   Uploads uploads_;
-  // Of manifests, which are read whole. They have a limit of their own: a request that waited for bytes of
-  // the common one while it holds some of it could wait for ever. The small ones have another: they need not
-  // wait for clients that are slow to send large ones.
+  // Limits on the manifests that are being received; each is held whole in memory. They are apart from the
+  // common limit, because a request that waited for bytes of a limit of which it already holds some could
+  // wait for ever. Small manifests have a limit to themselves, so that they do not wait behind large ones
+  // from slow clients.
   proxy::Buffers bodies_;
   proxy::Buffers small_bodies_;
   uint64_t unusable_caches_total_ = 0;

@@ -1,5 +1,6 @@
-// Room that is about to be there: what is dead and kept by a short lease only. A push waits for it rather
-// than fail, because some clients do not push again. Belongs to the loop's thread.
+// Waiting for capacity that will soon be free: bytes of dead content that only a short lease still keeps. A
+// push waits for them instead of failing, because some clients do not push again. Belongs to the loop's
+// thread.
 #pragma once
 
 #include "proxy/loop/loop.h"
@@ -10,7 +11,8 @@ namespace breakwater::routes {
 
 inline constexpr proxy::Millis kRoomWaitMax = proxy::Millis(15'000);
 
-// Whether what failed with `error` should be tried again; then some of the time until `deadline` has passed.
+// True if the operation that failed with `error` should be tried again now; a pause has passed then. False
+// for any other error, for a store that is full for longer, and after `deadline`.
 proxy::Task<bool> room_comes(proxy::Loop& loop, Error error, proxy::Moment deadline);
 
 }  // namespace breakwater::routes

@@ -16,18 +16,18 @@ using store::Store;
 
 namespace {
 
-// The name of a session in the store: of its record and of its partial file.
+// The prefix of a session's name in the store, which its record and its partial file share.
 constexpr std::string_view kRecordPrefix = "upload-";
 constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;  // a client may claim any length
 constexpr int64_t kRetryAfterS = 1;
-constexpr size_t kEndsMax = 1'000;           // of sessions, as remembered
-constexpr uint64_t kCatchUpBytes = 8 << 20;  // of one job: the disk has others to serve
+constexpr size_t kEndsMax = 1'000;           // closing PUTs that are remembered
+constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed in one job, so that other jobs get their turn
 
 std::string record_id(const std::string& id) { return std::string(kRecordPrefix) + id; }
 
 // The partial file of a session. Only the session's jobs touch it, one after the other on its strand.
 struct UploadFile {
-  std::optional<Store::ReceivedPartial> partial;  // empty: closed, or ended
+  std::optional<Store::ReceivedPartial> partial;  // empty if closed or removed
   store::Algorithm algorithm = store::Algorithm::sha256;
   bool has_record = true;
 };
@@ -63,8 +63,8 @@ Result<> open_file(Store& store, UploadFile& file, const RepositoryKey& key, con
   return {};
 }
 
-// Whatever comes of it, the file is closed: what was verified cannot be added to. It is opened, and hashed,
-// again if the session lives on.
+// Closes the file whatever the result, because nothing may be appended to verified content. If the session
+// stays, the file is opened and hashed again.
 Result<store::Blob> commit_file(Store& store, UploadFile& file, const RepositoryKey& key,
                                 const Digest& digest) {
   auto& partial = *file.partial;
@@ -90,7 +90,7 @@ Result<> discard_file(Store& store, UploadFile& file, const std::string& id) {
 
 bool has_passed(int64_t ms, store::Time since, store::Time now) { return now - since >= Millis(ms); }
 
-// The sessions of `route` that nobody touched for so long.
+// The sessions of `route` that were idle for at least `age_ms`.
 Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& store, store::Log& log,
                                                                      const std::string& route,
                                                                      store::Time now, int64_t age_ms) {
@@ -98,7 +98,7 @@ Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& stor
   if (!ids) return failure(ids.error());
   std::vector<std::pair<RepositoryKey, std::string>> found;
   for (const auto& id : *ids) {
-    if (!id.starts_with(kRecordPrefix)) continue;  // a fill's
+    if (!id.starts_with(kRecordPrefix)) continue;  // the partial file of a fill
     auto record = store.catalog().upload(id, store::Reach::disk);
     if (!record && record.error().kind == Error::Kind::corrupt) {
       log.error("upload_lost", {{"upload", id}, {"error", record.error().message}});
@@ -122,11 +122,11 @@ struct Uploads::Session {
   const std::string id;
   const std::shared_ptr<UploadFile> file = std::make_shared<UploadFile>();
   proxy::Workers::Strand strand;
-  uint64_t received = 0;  // bytes that were written, and
-  uint64_t granted = 0;   // that the reservation covers: both as the request whose turn it is knows them
+  uint64_t received = 0;  // bytes written, as the request that holds the Turn knows
+  uint64_t granted = 0;   // bytes that the reservation covers, likewise
   store::Time touched_at;
   bool busy = false;
-  bool is_open = false;  // the request whose turn it is may write
+  bool is_open = false;  // the file is open and caught up: the holder of the Turn may write
   proxy::Signal freed;
 };
 
@@ -139,13 +139,13 @@ Uploads::Turn::~Turn() {
 const std::string& Uploads::Turn::id() const { return session_->id; }
 uint64_t Uploads::Turn::received() const { return session_->received; }
 
-// One body on its way to the disk: a piece is written while the next is read.
+// One body on its way to the disk: a piece is written while the next piece is read.
 struct Uploads::Pour {
   explicit Pour(proxy::Loop& loop) : written(loop), writes(loop) {}
   bool writing = false;
   std::optional<Error> error;
   proxy::Signal written;
-  proxy::Tasks writes;  // last, since they use the rest
+  proxy::Tasks writes;  // last, because these Tasks use the other members
 };
 
 Uploads::Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings)
@@ -210,7 +210,8 @@ Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::stri
   Turn turn(session);
   auto resumed = co_await resume(session);
   if (!resumed) {
-    // Of one that is there the file may be open: it is closed like that of any idle one.
+    // Only a session that does not exist is dropped here. Another may have its file open, which is closed
+    // like that of any idle session.
     if (resumed.error().kind == Error::Kind::not_found) forget(session);
     co_return failure(resumed.error());
   }
@@ -237,7 +238,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
     if (!known) return failure(known.error());
     return store.spare_bytes(record_id(id));
   };
-  // To be asked about is not to be needed: what was refused goes on making room.
+  // A status request does not revive an abandoned session: its bytes may still be evicted.
   auto spare = co_await parts_.workers.run(session->strand, std::move(job));
   if (spare && *spare) co_return **spare;
   auto progress = co_await open(session);
@@ -248,7 +249,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
   co_return progress->received;
 }
 
-// Behind what a request before may have left with a worker.
+// Opens the file. Runs on the session's strand, after any job that an earlier request left behind.
 Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
   session->touched_at = parts_.clock.now();
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
@@ -260,7 +261,7 @@ Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
   co_return co_await parts_.workers.run(session->strand, std::move(job));
 }
 
-// Hashes what the file held when it was opened.
+// Hashes the bytes that the file had when it was opened.
 Task<Result<>> Uploads::catch_up(Shared session) {
   auto job = [file = session->file]() -> Result<bool> {
     return !file->partial || file->partial->writer->catch_up(kCatchUpBytes);
@@ -302,7 +303,8 @@ Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<Chu
   co_return received;
 }
 
-// A client that was refused may never come back, and nobody else knows of its session.
+// Lets the store evict what this session received. A client that was refused for lack of capacity may never
+// return, and nothing else refers to the session.
 Task<Result<>> Uploads::spare(Shared session) {
   session->is_open = false;
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
@@ -345,7 +347,7 @@ Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optiona
   co_return poured;
 }
 
-// Reads to the body's end; what would pass `end` is not written.
+// Reads the body to its end. A body that would pass `end` is an error.
 Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
   Pour pour(parts_.loop);
   for (;;) {
@@ -365,7 +367,7 @@ Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
   }
 }
 
-// The exchange does not count this piece any more once it reads the next.
+// Counts the piece against the buffers by itself, because the exchange stops counting it at the next read.
 Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
   const auto held = parts_.buffers.take_anyway(piece.size());
   const auto size = piece.size();
@@ -384,7 +386,7 @@ Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
   pour.written.ring();
 }
 
-// For `needed` bytes of content in all, or better for `wanted`.
+// Grows the reservation to `wanted` bytes in all, or if there is no capacity for that to `needed`.
 Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t wanted) {
   if (needed <= session->granted) co_return Result<>();
   auto job = [&store = parts_.store, file = session->file, route = route_, needed,
@@ -410,7 +412,7 @@ Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t want
 
 Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   auto session = turn.session_;
-  // Becomes true with the blob, also when nobody waits for it any more.
+  // `done` becomes true when the blob is stored, even if no request waits for it any more.
   auto job = [&store = parts_.store, file = session->file, key = session->repository, digest,
               done = end_of(*session, digest).done] {
     auto blob = commit_file(store, *file, key, digest);
@@ -472,7 +474,7 @@ Task<> Uploads::close_idle() {
       idle.push_back(session);
   }
   for (const auto& session : idle) {
-    if (session->busy) continue;  // since
+    if (session->busy) continue;  // taken while another file was being closed
     const Turn turn(session);
     auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
                 at = session->touched_at]() -> Result<> {
@@ -494,7 +496,7 @@ Task<Result<>> Uploads::end_expired() {
   auto expired = co_await parts_.workers.run(std::move(list));
   if (!expired) co_return failure(expired.error());
   for (const auto& [key, id] : *expired) {
-    if (open_.contains(std::pair(key.repository, id))) continue;  // touched since
+    if (open_.contains(std::pair(key.repository, id))) continue;  // in use again
     Turn turn(session_of(key.repository, id));
     parts_.log.info("upload expired", {{"repository", key.repository}, {"upload", id}});
     auto ended = co_await cancel(turn);
