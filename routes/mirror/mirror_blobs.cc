@@ -26,17 +26,18 @@ std::string question_key(const RepositoryKey& key, const Digest& digest) {
   return key.repository + "@" + digest.text();
 }
 
-// Of a fill that has sent nothing in time: what it waits out, if it does.
+// Why a fill has sent nothing in time: the failure that it is waiting to retry, if there was one.
 Error cause_of_silence(const Fill& fill) {
   return fill.setback().value_or(Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0));
 }
 
-// A failure of our own to store: upstream can still be passed on.
+// Whether only storing the blob failed on our side, so that it can still be passed through from upstream.
 bool can_pass(const Error& error) {
   return error.kind == Error::Kind::full || error.kind == Error::Kind::internal;
 }
 
-// Wants only the head of an answer: its body may be the whole blob, from an upstream that ignores Range.
+// Takes the size from the head of an answer and refuses the body, which is the whole blob if upstream ignores
+// Range.
 class SizeSink final : public proxy::Sink {
  public:
   Result<> head(const proxy::Head& head) override {
@@ -52,7 +53,8 @@ class SizeSink final : public proxy::Sink {
   std::optional<uint64_t> size;
 };
 
-// Whether a GET may be answered all the same: it is not a word about the blob, or not about reading it.
+// Whether a GET may succeed although HEAD got this error: upstream has not said that the blob is missing or
+// that it is down.
 bool may_be_heads_alone(Error::Kind kind) {
   return kind == Error::Kind::corrupt || kind == Error::Kind::invalid || kind == Error::Kind::denied;
 }
@@ -61,17 +63,17 @@ bool is_of_nothing(const Digest& digest) {
   return digest == store::digest_of(digest.algorithm(), std::string_view());
 }
 
-// `bytes=5-`, of which containerd opens many at once on one blob and hangs up when its share is read. Such
-// readers wait for the one fill.
+// Whether the range is like `bytes=5-`. containerd opens many such ranges on one blob at once and hangs up
+// after its share, so these readers wait for the fill.
 bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 
 }  // namespace
 
-// A reader of a fill that is in progress.
+// Sends ranges of a blob from a fill in progress, as the fill receives them.
 class MirrorBlobs::Following final : public ByteSource {
  public:
-  // `request` is this reader's own: the fill may be another repository's. The first byte is waited for until
-  // `deadline`.
+  // `request` is the request of this reader's repository; the fill may have been started for another. ready()
+  // waits for the first byte until `deadline`.
   Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, FillRequest request, RequestContext& context,
             bool open_ended, Moment deadline)
       : blobs_(blobs),
@@ -91,7 +93,7 @@ class MirrorBlobs::Following final : public ByteSource {
     while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_)
       co_await fill_->progress().wait_until(deadline_);
     if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
-    // A reply without a body would be a whole one.
+    // An empty reply is complete as soon as its head is sent, so the content must be verified before.
     if (range.length == 0 && !fill_->verified()) co_return failure(cause_of_silence(*fill_));
     co_return Result<>();
   }
@@ -122,7 +124,8 @@ class MirrorBlobs::Following final : public ByteSource {
            range.length < *fill_->size() && !fill_->verified();
   }
 
-  // What upstream sends of a range so far ahead; what it does not, the fill will bring.
+  // Fetches a range far ahead of the fill from upstream. Returns how many bytes were sent; the fill will
+  // bring the rest.
   Task<uint64_t> go_ahead(Exchange& exchange, ByteRange range) {
     context_.cache = CacheResult::pass;
     auto request = request_;
@@ -137,7 +140,7 @@ class MirrorBlobs::Following final : public ByteSource {
     co_return piece.bytes;
   }
 
-  // The rest of the range, which no fill will bring, from upstream.
+  // Passes the rest of the range through from upstream, because the fill has failed.
   Task<> go_straight(Exchange& exchange, ByteRange range, uint64_t sent) {
     context_.cache = CacheResult::pass;
     auto request = request_;
@@ -174,8 +177,8 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   auto known = co_await look_up(key, digest);
   if (!known) co_return failure(known.error());
   auto blob = co_await open(digest);
-  // A fill of this very repository is upstream's word already; one of another repository, or a held blob, is
-  // not.
+  // A fill for this repository shows that upstream serves the blob to it. A held blob, or a fill for another
+  // repository, does not.
   const auto fill = parts_.fills.find(digest);
   if (!known->permitted && (blob || (fill && fill->request().repository != key))) {
     exchange.at("asking upstream");
@@ -183,7 +186,7 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
     auto asked = co_await ask(key, digest, deadline);
     if (!asked) co_return failure(asked.error());
     known->permitted = true;
-    if (!blob) blob = co_await open(digest);  // its fill may have ended while we asked
+    if (!blob) blob = co_await open(digest);  // the fill may have ended while we asked
   }
   if (blob) {
     context.cache = CacheResult::hit;
@@ -196,7 +199,7 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   co_return co_await serve_fill(exchange, key, digest, context, *known);
 }
 
-// Whether the repository may serve it, and how long a manifest says it is.
+// Whether the repository may serve the blob, and the size that a manifest gives for it.
 Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest digest) {
   auto find = [&store = parts_.store, key, digest](store::Reach reach) -> Result<Known> {
     auto parent = store.catalog().parent_in(digest, key, reach);
@@ -212,8 +215,8 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-// Whether the repository's manifests give it different sizes: one of them is wrong, and must not spoil the
-// others.
+// Whether manifests of this repository give different sizes for the blob. One of them is wrong then, and must
+// not break the pulls of the others.
 Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
   auto job = [&catalog = parts_.store.catalog(), key, digest] {
     const auto parents = catalog.parents(digest);
@@ -240,7 +243,8 @@ FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& di
   return request;
 }
 
-// Upstream's word that this repository has the blob, with its size if the answer tells. Remembered as a link.
+// Asks upstream whether this repository has the blob, and its size if the answer tells. A yes is recorded as
+// a link.
 Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask(RepositoryKey key, Digest digest, Moment deadline) {
   if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
   auto begin = [this, key, digest] { return ask_upstream(key, digest); };
@@ -284,8 +288,8 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_head(RepositoryKey key, D
   co_return length;
 }
 
-// The size alone, by asking for one byte: for upstreams whose answer to HEAD is a redirect that HEAD may not
-// follow, or that know no HEAD.
+// Asks for one byte to learn the size. For upstreams that redirect HEAD to a host that does not accept HEAD,
+// or that do not support HEAD at all.
 Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
   auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
   request.headers.add("Range", "bytes=0-0");
@@ -305,7 +309,7 @@ Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Di
   auto asked = co_await ask(key, digest, deadline);
   if (!asked) co_return failure(asked.error());
   context.cache = CacheResult::miss;
-  // What a manifest says is under a digest; what a HEAD says is not.
+  // The size in a manifest wins over the size in a HEAD answer: the manifest is verified by its digest.
   if (size && *asked && *size != **asked) {
     const bool is_disputed = co_await is_size_disputed(key, digest);
     if (is_disputed) size = *asked;
@@ -354,7 +358,8 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   }
   if (fill->size()) request.size = fill->size();
   if (can_pass(served.error())) co_return co_await pass(exchange, std::move(request), context);
-  // Another repository's fill may fail for reasons of its own: its upstream, its credentials.
+  // A fill for another repository may fail because of that repository's upstream or credentials, so this
+  // repository tries its own.
   if (fill->error() && fill->request().repository != key)
     co_return co_await serve_fill(exchange, key, digest, context, known);
   const auto kind = served.error().kind;
@@ -363,7 +368,7 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   co_return served;
 }
 
-// Nobody tells how long it is: chunked, and only the end of the fill is the end.
+// Serves a fill whose size nobody knows: with chunked encoding, to the end of the fill.
 Task<Result<>> MirrorBlobs::serve_unsized(Exchange& exchange, std::shared_ptr<Fill> fill,
                                           RequestContext& context) {
   Fill::Follower follower(fill, parts_.fills.stats());
@@ -382,7 +387,7 @@ Task<Result<>> MirrorBlobs::serve_unsized(Exchange& exchange, std::shared_ptr<Fi
   co_return Result<>();
 }
 
-// No room to store it: straight from upstream, for this client alone.
+// Passes the blob through from upstream to this client alone, because there is no capacity to store it.
 Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, RequestContext& context) {
   context.cache = CacheResult::pass;
   exchange.at("passing from upstream");

@@ -13,7 +13,7 @@ std::optional<Error> Missing::find(const std::string& key, store::Time now) {
 }
 
 void Missing::put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime) {
-  // To forget costs a question; no order is worth keeping.
+  // Cleared as a whole, because a lost entry costs only one question to upstream.
   if (entries_.size() >= entries_max_) entries_.clear();
   Entry entry;
   entry.error = std::move(error);

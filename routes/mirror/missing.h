@@ -1,6 +1,6 @@
-// What upstream said it does not have, believed for a short while: clients ask for missing things again and
-// again (containerd five times at once, cosign for every image), and upstream need not hear it each time.
-// Bounded. Belongs to the loop's thread.
+// A negative cache: what upstream said that it does not have is believed for a short time. Clients ask for
+// missing things again and again (containerd five times at once, cosign for every image), and upstream is not
+// asked each time. Bounded. Belongs to the loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ class Missing {
  public:
   explicit Missing(size_t entries_max = 4096) : entries_max_(entries_max) {}
 
-  // The error to answer with, if one is remembered and not older than it may be. (Nor from a time to come:
-  // the clock was put back.)
+  // The error to answer with, if one is remembered and has not expired. An error from the future does not
+  // count: the clock was set back since.
   std::optional<Error> find(const std::string& key, store::Time now);
   void put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime);
   void forget(const std::string& key) { entries_.erase(key); }

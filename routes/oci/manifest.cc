@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-// How a manifest is laid out; several media types share a shape.
+// The fields that a manifest has; several media types share a shape.
 enum class Shape { image, index, artifact, opaque };
 
 tl::unexpected<Error> bad(std::string why) {
@@ -39,7 +39,7 @@ bool has_object(const json& object, const char* field) {
   return found != object.end() && found->is_object();
 }
 
-// An empty list of Go's is null.
+// A list may be null, because Go encodes an empty list so.
 bool may_list(const json& object, const char* field) {
   return has_array(object, field) || !object.contains(field) || object[field].is_null();
 }
@@ -72,7 +72,7 @@ Shape shape_of(std::string_view type) {
   return type == kOciArtifact ? Shape::artifact : Shape::opaque;
 }
 
-// A body with the fields of two shapes means one thing to one client and another to the next
+// False also for a body with the fields of two shapes, which means different things to different clients
 // (CVE-2021-41190).
 bool has_shape(const json& body, Shape shape) {
   const bool layers = body.contains("layers") || body.contains("config") || body.contains("fsLayers");
@@ -96,8 +96,8 @@ Result<std::string> type_of(const json& body, std::string_view content_type) {
     return type;
   }
   if (told.starts_with("text/html")) return bad("it came as " + told);
-  // The body's own word is under the digest. Between types of one shape it counts (registries mix up the OCI
-  // and Docker names).
+  // The body's mediaType wins among types of one shape: the digest covers it, and registries mix up the OCI
+  // and the Docker names.
   if (is_manifest_type(own) && own != told) {
     if (is_manifest_type(told) && shape_of(told) != shape_of(own))
       return bad("it came as " + told + " and calls itself " + own);
@@ -106,7 +106,7 @@ Result<std::string> type_of(const json& body, std::string_view content_type) {
   return is_manifest_type(told) ? told : std::string(as_told);
 }
 
-// Whether the type says that the bytes are something of their own, which nobody here has to understand.
+// Whether the type is one that we do not know and need not understand.
 bool is_own_type(std::string_view content_type) {
   const std::string type = lower(without_parameters(content_type));
   return !says_nothing(type) && !is_manifest_type(type) && !type.starts_with("text/html");
@@ -133,12 +133,12 @@ Result<Descriptor> descriptor_of(const json& value) {
   return descriptor;
 }
 
-// Gathers children, each once.
+// Collects the children of a manifest, each once.
 class Children {
  public:
   explicit Children(store::ManifestContent& content) : content_(content) {}
 
-  // Whatever type it claims: only layers can be left out.
+  // A config is always needed, whatever its media type: only layers may be foreign.
   Result<> add_config(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
@@ -153,7 +153,8 @@ class Children {
     return {};
   }
 
-  // An index's child is a manifest by its media type only: BuildKit's older cache exports list layers there.
+  // Whether a child of an index is a manifest is decided by its media type: BuildKit's older cache exports
+  // list layers in an index.
   Result<> add_of_index(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
@@ -163,10 +164,10 @@ class Children {
     return {};
   }
 
-  // Of a manifest whose type we do not know: what looks like a digest there is one, and nothing is wrong.
+  // Adds whatever looks like a descriptor in a manifest of unknown type. Nothing in there is an error.
   void guess_one(const json& value) {
     if (!value.is_object()) return;
-    // Schema 1 has the former.
+    // Docker schema 1 says blobSum.
     const std::string text = text_of(value, value.contains("blobSum") ? "blobSum" : "digest");
     const auto digest = store::Digest::parse(text);
     if (!digest) return;
@@ -244,7 +245,8 @@ Result<> read_subject(const json& body, store::ManifestRecord& record) {
   return {};
 }
 
-// An image without artifactType is of its config's type (distribution specification, "Listing Referrers").
+// Without artifactType, an image has its config's media type (distribution specification, "Listing
+// Referrers").
 std::string artifact_type_of(const json& body, Shape shape) {
   auto type = text_of(body, "artifactType");
   if (type.empty() && shape == Shape::image) type = text_of(body["config"], "mediaType");

@@ -12,7 +12,7 @@ std::string key_of(const store::RepositoryKey& repository, const store::Digest& 
   return key;
 }
 
-// With a guess at what the two containers take beside the bytes.
+// The bytes, the key and an estimate of the overhead of the two containers.
 uint64_t cost_of(const std::string& key, const ManifestCache::Entry& entry) {
   return entry.bytes->size() + 2 * key.size() + 256;
 }

@@ -1,6 +1,7 @@
 // Manifests in memory, so that a warm one costs neither the disk nor a worker. An entry is right for ever,
-// since it is named by its digest; what is least recently used goes when the bound is reached. Keyed by
-// repository too: who may see a manifest is decided before it is put here. Belongs to the loop's thread.
+// because its key holds the digest; the least recently used entry goes when the bound is reached. The key
+// holds the repository too: whether a repository may see a manifest is decided before put(). Belongs to the
+// loop's thread.
 #pragma once
 
 #include <cstdint>
