@@ -42,7 +42,7 @@ proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
   co_return body;
 }
 
-// Work goes on no longer than whoever asked for it waits.
+// Stops a running backup when the client that asked for it disconnects.
 struct Stop {
   std::stop_source source;
   ~Stop() { source.request_stop(); }
@@ -68,7 +68,7 @@ Result<std::string> words_of_why(store::Store& store, const std::string& of) {
     return failure(Error::Kind::invalid, "expected a digest or <repository>:<tag>, not \"" + of + "\"");
   }
   const auto lines = store.why(name, of.substr(colon + 1));
-  // A repository may be called so; but then it is there.
+  // "sha256:…" is most likely a malformed digest, unless a repository of that name exists.
   const bool is_digest = name == "sha256" || name == "sha512";
   if (!lines && is_digest && lines.error().kind == Error::Kind::not_found) return failure(digest.error());
   return lines_of(lines);

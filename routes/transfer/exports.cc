@@ -20,23 +20,23 @@ using store::Reach;
 namespace {
 
 constexpr size_t kPage = 1000;
-constexpr int kDepthMax = 16;  // of indexes in indexes
+constexpr int kDepthMax = 16;  // levels of nested indexes
 constexpr size_t kPieceBytes = size_t{256} * 1024;
 
-// Whether an image is to be left out for it, and the others go on.
+// Whether only this image is left out for the error, and the export goes on with the others.
 bool is_of_image(const Error& error) {
   return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found ||
          error.kind == Error::Kind::unavailable || error.kind == Error::Kind::invalid;
 }
 
-// One repository on its way out.
+// One repository and the layout that it is exported to.
 class Layout {
  public:
   Layout(store::Store& store, store::Disk& disk, const store::RepositoryKey& repository,
          std::filesystem::path folder)
       : store_(store), disk_(disk), repository_(repository), folder_(std::move(folder)) {}
 
-  // Before anything is written: what the layout has already.
+  // Reads what the layout has already, before anything is written.
   Result<> begin(const std::function<void(const std::string&)>& say) {
     const auto layout = ImageLayout::read(disk_, folder_);
     if (!layout && layout.error().kind != Error::Kind::not_found) {
@@ -67,7 +67,7 @@ class Layout {
     }
   }
 
-  // Of everything that was given, and of what was given for that.
+  // Exports the referrers of every exported manifest, including those of exported referrers.
   Result<> give_referrers(Exported& exported, const std::function<void(const std::string&)>& say) {
     for (size_t i = 0; i < manifests_.size(); ++i) {
       const Digest subject = manifests_[i];
@@ -90,7 +90,8 @@ class Layout {
     return {};
   }
 
-  // What the layout had beside that stays in it: other names, and those of tags that could not be given.
+  // Writes index.json. Entries that the layout had stay in it: those with other names, and those of tags that
+  // could not be exported.
   Result<> write(const std::function<void(const std::string&)>& say) {
     for (const auto& entry : before_) {
       const bool is_replaced =
@@ -105,8 +106,8 @@ class Layout {
   }
 
  private:
-  // As far as sizes tell, but for what the store could not give: the layout's file may be the same one. What
-  // no manifest is whole by itself.
+  // Whether the layout has all of an image. Sizes are enough, except for blobs that the store could not
+  // export: the layout's file may be the same damaged file. A blob that is not a manifest counts as complete.
   bool is_whole(const Digest& digest, int depth) {
     if (given_.contains(digest)) return true;
     const auto bytes = read_small_file(disk_, ImageLayout::blob_file(folder_, digest), kManifestBytesMax);
@@ -122,7 +123,7 @@ class Layout {
                        });
   }
 
-  // Whether the layout's file has the bytes of that digest.
+  // Whether the layout's file for `digest` has the bytes of that digest.
   bool is_content(const Digest& digest) {
     const auto file = disk_.open(ImageLayout::blob_file(folder_, digest));
     if (!file) return false;
@@ -147,7 +148,7 @@ class Layout {
     return {};
   }
 
-  // Children first: the manifest is there only if all of it is.
+  // Exports the children first, so that a manifest is in the layout only if everything that it needs is.
   Result<> give_manifest(const Digest& digest, const std::string& media_type) {
     if (given_.contains(digest)) return {};
     const auto bytes = store_.manifest_bytes(repository_, digest);
@@ -167,7 +168,7 @@ class Layout {
     return {};
   }
 
-  // What need not be there goes along if it is.
+  // Exports a foreign layer if it is here.
   Result<> give_welcome(const store::ManifestContent::Child& child) {
     const auto here = store_.catalog().parent_in(child.digest, repository_, Reach::disk);
     if (!here) return failure(here.error());
@@ -190,9 +191,9 @@ class Layout {
   std::vector<ImageLayout::Entry> before_;  // what the layout had
   std::set<std::string> given_tags_;
   std::set<std::string> skipped_tags_;
-  std::set<Digest> not_given_;  // the store's bytes are gone or wrong
+  std::set<Digest> not_given_;  // the bytes in the store are missing or wrong
   std::set<Digest> given_;
-  std::vector<Digest> manifests_;  // of those
+  std::vector<Digest> manifests_;  // those of given_ that are manifests
   std::vector<ImageLayout::Entry> entries_;
 };
 
@@ -217,7 +218,7 @@ Result<Exported> export_images(store::Store& store, store::Disk& disk, const Exp
     if (names->size() < kPage) break;
     last = names->back();
   }
-  // Whoever asks for what is not there has most likely mistyped.
+  // An error if nothing matches a pattern, which is most likely a typing mistake.
   if (settings.repositories != "*" && exported.repositories == 0) {
     return failure(Error::Kind::not_found,
                    settings.route + " has no repository called " + settings.repositories);

@@ -14,10 +14,10 @@ using store::Reach;
 
 namespace {
 
-constexpr int kDepthMax = 16;  // of indexes in indexes
+constexpr int kDepthMax = 16;  // levels of nested indexes
 constexpr size_t kTakenPerMeasurement = 256;
 
-// Errors that say something of what is taken over, not of us.
+// Whether the error is about the source's content, rather than about our own store.
 bool is_of_source(const Error& error) {
   return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found ||
          error.kind == Error::Kind::unavailable;
@@ -41,7 +41,7 @@ Result<Manifest> manifest_of(store::Disk& disk, const ImportSource& source, cons
 
 }  // namespace
 
-// Looks, before anything is taken, whether all that an image needs is there.
+// Checks that everything an image needs is there, before anything is imported.
 class Importer::Survey {
  public:
   Survey(Importer& importer, ImportSource& source, const Repository& repository)
@@ -52,7 +52,7 @@ class Importer::Survey {
   bool is_whole() const { return why_.empty(); }
   const std::string& why() const { return why_; }
   const std::vector<Digest>& manifests() const { return manifests_; }  // children first
-  // Those below the top one of which nothing is missing, as far as is seen.
+  // The manifests below the top one that lack nothing, as far as the survey can tell.
   const std::vector<Digest>& parts() const { return parts_; }
 
  private:
@@ -64,7 +64,7 @@ class Importer::Survey {
 
   enum class Needed { by_tag, by_index, by_manifest };
 
-  // Whether it is there and has as many bytes as are expected of it.
+  // Whether the source has the digest, with the expected number of bytes. Reports the damage if not.
   bool has_bytes(const Digest& digest, std::optional<uint64_t> size, Needed needed) {
     importer_.met_.insert(digest);
     const bool is_child = needed == Needed::by_index;
@@ -166,7 +166,7 @@ Result<> Importer::take_tag(ImportSource& source, const Repository& repository, 
   return {};
 }
 
-// As of when it was pushed there, because retention goes by that.
+// The tag gets the time at which it was set at its source, because retention goes by that time.
 Result<bool> Importer::set_tag(const Repository& repository, const std::string& tag, const Digest& digest,
                                store::Time set_at) {
   const auto manifest = store_.catalog().manifest(repository, digest, Reach::disk);
@@ -180,8 +180,9 @@ Result<bool> Importer::set_tag(const Repository& repository, const std::string& 
   return true;
 }
 
-// What it named before may be dead then, and a push sees to that; but to a push the tag is of now. Nobody
-// else has the folder, so nothing comes between the two.
+// Moves a tag by a push, which takes care of the image that the tag named before and that may be unused now.
+// A push dates the tag to now, so set_tag() dates it back. Nothing comes between the two, because nobody else
+// has the folder open.
 Result<bool> Importer::move_tag(const Repository& repository, const std::string& tag, const Digest& digest,
                                 store::Time set_at) {
   const auto bytes = store_.manifest_bytes(repository, digest);
@@ -202,7 +203,8 @@ Result<bool> Importer::is_here(const Repository& repository, const Digest& diges
   return known->has_value();
 }
 
-// With all that it needs: what was lost here is taken again. Contents are not read, that is for a scrub.
+// Whether the manifest is here with everything that it needs, so that lost content is imported again.
+// Contents are not read; that is the scrub's task.
 Result<bool> Importer::is_whole_here(const Repository& repository, const Digest& digest) {
   auto known = is_here(repository, digest);
   if (!known || !*known) return known;
@@ -222,7 +224,7 @@ Result<bool> Importer::is_whole_here(const Repository& repository, const Digest&
   return has_file(digest);
 }
 
-// Opened, because one that was cut off is found out so.
+// Opens the blob, because that shows whether its file was cut off.
 Result<bool> Importer::has_file(const Digest& digest) {
   const auto blob = store_.open_blob(digest);
   if (blob) return true;
@@ -232,7 +234,7 @@ Result<bool> Importer::has_file(const Digest& digest) {
   return failure(blob.error());
 }
 
-// False, told and in why_, if it is not whole.
+// False if the image is incomplete; that is reported then, and why_ says why.
 Result<bool> Importer::take(ImportSource& source, const Repository& repository, const Digest& digest) {
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
@@ -273,7 +275,7 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
   if (!here || *here) return here;
   std::string bytes;
   const auto manifest = manifest_of(disk_, source, digest, bytes);
-  if (!manifest) return failure(manifest.error());  // it could be read just before
+  if (!manifest) return failure(manifest.error());  // an error, because the survey could read it
   for (const auto& child : manifest->content.children) {
     if (child.edge.is_manifest) continue;
     const auto taken = take_blob(source, repository, child.digest);
@@ -281,7 +283,8 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
   }
   for (const auto& child : manifest->content.welcome) {
     if (!source.has(child.digest)) continue;
-    // Its image is whole without it: that it is damaged is told, and no more.
+    // The image is complete without a foreign layer, so damage to the layer is reported and has no other
+    // effect.
     const std::string why = why_;
     if (auto taken = take_blob(source, repository, child.digest); !taken) return taken;
     why_ = why;
@@ -316,8 +319,8 @@ Result<bool> Importer::take_blob(ImportSource& source, const Repository& reposit
   return true;
 }
 
-// The catalog grows with each, and no upkeep runs beside an import: the bound must not go by what it was at
-// the start.
+// Measures the catalog now and then. The catalog grows with every import, and no upkeep runs beside the
+// import, so else the bound would go by the size at the start.
 void Importer::count_taken() {
   if (++taken_ < kTakenPerMeasurement) return;
   taken_ = 0;
@@ -330,7 +333,7 @@ Result<> Importer::take_untagged(ImportSource& source, const Repository& reposit
                                  const std::vector<Digest>& digests, Untagged untagged) {
   auto referrers = take_or_leave(source, repository, digests, untagged);
   if (!referrers) return failure(referrers.error());
-  // A subject may itself be one of them.
+  // Repeated, because the subject of a referrer may be another referrer of the list.
   for (bool is_moving = true; is_moving;) {
     is_moving = false;
     std::vector<Referrer> waiting;
@@ -354,14 +357,15 @@ Result<> Importer::take_untagged(ImportSource& source, const Repository& reposit
   return {};
 }
 
-// What refers to something comes later: that may not be here yet.
+// Returns the manifests with a subject, which may not be here yet, for later. The others are imported or left
+// now.
 Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& source,
                                                                 const Repository& repository,
                                                                 const std::vector<Digest>& digests,
                                                                 Untagged untagged) {
   std::vector<Referrer> referrers;
   for (const Digest& digest : digests) {
-    if (has_met(digest)) continue;  // something names it: it was taken over, or told
+    if (has_met(digest)) continue;  // something needs it, so it was imported or reported
     const auto here = is_whole_here(repository, digest);
     if (!here) return failure(here.error());
     if (*here) continue;

@@ -27,8 +27,8 @@ struct Work {
   const ImportSettings& settings;
   ImportReport& report;
   Importer importer;
-  WayDown way = {};           // to the layout
-  uint64_t repositories = 0;  // found, of those that are wanted
+  WayDown way = {};           // the folders down to the current layout
+  uint64_t repositories = 0;  // found, and matching the pattern
 
   bool is_wanted(const std::string& repository) const {
     return store::matches_any(std::span(&settings.repositories, 1), repository);
@@ -42,7 +42,7 @@ struct Work {
   }
 };
 
-// Whoever asks for what is not there has most likely mistyped.
+// An error if nothing matches a pattern, which is most likely a typing mistake.
 Result<> nothing_wanted(const Work& work, const std::string& what) {
   const bool is_any = work.settings.repositories == "*";
   return failure(Error::Kind::not_found, "there is no " + what +
@@ -52,7 +52,7 @@ Result<> nothing_wanted(const Work& work, const std::string& what) {
 
 // --- docker-registry
 
-// A folder that cannot be read is told, and the others go on.
+// Reports a folder that cannot be read and returns an empty list, so that the import goes on with the others.
 template <class Listed>
 Listed list_of(ImportReport& report, const std::string& where, Result<Listed> listed) {
   if (listed) return *std::move(listed);
@@ -93,7 +93,7 @@ Result<> import_untagged(Work& work, const RegistryFolder& folder, const std::st
   return work.importer.take_untagged(source, {work.settings.route, name}, manifests, work.untagged_of(name));
 }
 
-// What no image needs, but ought not to be there as it is.
+// Reports damage that no image is affected by.
 void tell_of_leftovers(Work& work, const RegistryFolder& folder, const std::string& name) {
   for (const auto& link : list_of(work.report, name + "/_layers", folder.layers(name))) {
     if (!link.is_there)
@@ -133,7 +133,8 @@ void count_unnamed(Work& work, const RegistryFolder& folder) {
 
 // --- layouts
 
-// As far as index.json says one. What is not there is told by whoever takes it.
+// Whether the manifest has the size that index.json gives for it. A missing file is not reported here, but
+// when its image is imported.
 bool has_its_size(Work& work, const ImageLayout& layout, const ImageLayout::Entry& entry) {
   const auto found = work.parts.disk.stat_target(layout.file_of(entry.digest));
   if (!found || !entry.size || found->size == *entry.size) return true;
@@ -190,7 +191,7 @@ Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, c
        list_of(work.report, folder.string(), folders_in(work.parts.disk, folder))) {
     std::string below = name;
     below += (name.empty() ? "" : "/") + entry;
-    if (below.size() > kNameBytesMax) continue;  // no repository's
+    if (below.size() > kNameBytesMax) continue;  // no repository has so long a name
     if (auto entered = work.way.enter(work.parts.disk, folder / entry); !entered) {
       work.tell_unreadable((folder / entry).string(), entered.error());
       continue;
