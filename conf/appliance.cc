@@ -34,10 +34,11 @@ constexpr uint64_t kManifestCacheBytes = 16 << 20;
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
 constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
-// Of the collector at a time; then it rests as long as that took, so that requests hardly feel it.
+// Reviews in one step of the collector. After a step that used them all the collector rests for as long as
+// the step took, so that requests hardly notice it.
 constexpr size_t kLooksMax = 32;
 
-// A blob may be in several registries, so one lease holds for all of them.
+// The longest lease of all registries holds for all, because a blob may be in several.
 std::optional<int64_t> longest_lease_ms(const Config& config) {
   std::optional<int64_t> longest;
   for (const auto& route : config.routes) {
@@ -104,9 +105,9 @@ routes::RouterSettings router_settings(const RouteConfig& route) {
 
 }  // namespace
 
-// In the order of their making; the end of each comes before the end of what it uses.
+// In the order of construction: each member is destroyed before the members that it uses.
 struct Appliance::Parts {
-  // A route's own listener.
+  // The listener of one route.
   struct Served {
     Served(Parts& parts, routes::Registry& registry, const RouteConfig& config);
     routes::Router router;
@@ -141,20 +142,20 @@ struct Appliance::Parts {
   proxy::Upstream upstream;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  // By route; fills in progress use them to their end.
+  // By route. Running fills use these to their end.
   std::map<std::string, std::unique_ptr<proxy::Origin>> origins;
   proxy::Passage passage;
   proxy::Fills fills;
-  // Requests to any of them may use any other, by ?ns=.
+  // A request to one mirror may use any other, by ?ns=.
   std::vector<std::unique_ptr<routes::Mirror>> mirrors;
   routes::Namespaces::Targets targets;
   std::vector<std::unique_ptr<routes::Namespaces>> namespaces;
   std::map<std::string, std::unique_ptr<routes::PrivateRegistry>> registries;  // by route
-  std::vector<std::unique_ptr<Served>> served;                                 // as config.routes
+  std::vector<std::unique_ptr<Served>> served;  // in the order of config.routes
   routes::Health health;
   proxy::HttpServer metrics_server;
-  proxy::Workers background;  // for what nobody waits for: collection and the scrub
-  proxy::Workers patient;     // for what takes minutes
+  proxy::Workers background;  // for jobs that no client waits for: collection and the scrub
+  proxy::Workers patient;     // for jobs that take minutes
   routes::Control control;
   proxy::HttpServer control_server;
   proxy::UnixSignals signals;
@@ -282,7 +283,7 @@ proxy::Task<> Appliance::Parts::drain() {
   loop.stop();
 }
 
-// What is written now and then rather than with every request.
+// Periodic work that would cost too much with every request.
 proxy::Task<> Appliance::Parts::upkeep() {
   for (;;) {
     co_await loop.sleep(kUpkeepInterval);
@@ -302,8 +303,7 @@ proxy::Task<> Appliance::Parts::upkeep() {
   }
 }
 
-// What nothing refers to any more, and nobody was told of lately; and now and then the tags that their policy
-// lets go.
+// Removes what nothing refers to and no lease keeps; and, less often, the tags that their policy lets go.
 proxy::Task<> Appliance::Parts::collect() {
   auto retention_due = loop.now();
   for (;;) {
@@ -325,7 +325,7 @@ proxy::Task<> Appliance::Parts::collect() {
   }
 }
 
-// Small steps, as far apart as the configured speed asks for.
+// Scrubs in small steps, whose distance gives the configured speed.
 proxy::Task<> Appliance::Parts::scrub_on() {
   const auto speed = config.scrub.bytes_per_second;
   if (speed == 0) co_return;

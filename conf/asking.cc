@@ -20,7 +20,7 @@ int fail(const Error& error) {
   return 1;
 }
 
-// For those who do not serve: what is over a bound stays where it is, for the one who serves to decide.
+// Opens the store without enforcing its bounds: evicting is for the process that serves.
 Result<> open_to_ask(const Config& config, OpenFolder& folder) {
   store::LogSettings log_settings = config.log;
   log_settings.level = "warning";
@@ -35,10 +35,10 @@ Result<> open_to_ask(const Config& config, OpenFolder& folder) {
   return {};
 }
 
-enum class As { owner, self };  // whom root opens the folder as
+enum class As { owner, self };  // the user as whom root opens the folder
 
-// What the process that serves the folder answers, or `words` of the folder itself if none does. One that is
-// not there is not made.
+// Prints the answer of the process that serves the folder, or if none does, the answer of `words` about the
+// opened folder. A folder that does not exist is an error; opening would make it.
 int tell(Config config, const Result<LocalReply>& asked, As as,
          const std::function<Result<std::string>(store::Store&)>& words) {
   if (asked) {
@@ -69,7 +69,7 @@ int plan_collection(const Config& config) {
 
 int back_up(const Config& config, const Options& options) {
   const auto to = std::filesystem::absolute(options.to);
-  // He may write where the owner may not.
+  // The caller stays who they are, because they may write where the folder's owner may not.
   return tell(config, ask_server(config.data, "POST", "/backup", to.string()), As::self,
               [&](store::Store& store) -> Result<std::string> {
                 const auto done = store.back_up(to, std::stop_token());

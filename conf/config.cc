@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kBytesMaxMin = 1ULL << 20;
-constexpr uint64_t kRegistryBytesMax = 100ULL << 30;  // of the private registry, if nothing is configured
+constexpr uint64_t kRegistryBytesMax = 100ULL << 30;  // of the private registry in the default configuration
 constexpr int64_t kLeaseMinMs = 1'000;
 constexpr int64_t kUploadExpiryMinMs = 1'000;
 constexpr int64_t kScrubPauseMinMs = 100;
@@ -27,7 +27,7 @@ bool is_name(const std::string& text) {
   return !text.empty() && text.size() <= 64 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
-// "host:port" or "[v6]:port"; the host is an address or a name, the port may be 0.
+// Accepts "host:port" and "[v6]:port", in which the host is an address or a name and the port may be 0.
 bool is_listen_address(const std::string& text) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) return false;
@@ -119,14 +119,14 @@ void read_mirror(JsonObject& object, MirrorConfig& mirror) {
   object.duration("missing", mirror.freshness.missing_fresh_ms, 0);
 }
 
-// Text with `*` for any characters, of those that tags are made of.
+// Accepts the characters of tags, and `*`, which stands for any characters.
 bool is_tag_pattern(const std::string& text) {
   static constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-*";
   return !text.empty() && text.size() <= 128 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
-// Text with `*` for any characters, of those that repositories' names are made of.
+// Accepts the characters of repository names, and `*`, which stands for any characters.
 bool is_name_pattern(const std::string& text) {
   static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789._-/*";
   return !text.empty() && text.size() <= 255 && text.find_first_not_of(kAllowed) == std::string::npos;
@@ -147,7 +147,7 @@ void read_time(JsonObject& object, std::string_view key, std::optional<store::Ti
   if (ms >= 0) time = std::chrono::milliseconds(ms);
 }
 
-// What tags of a registry go, and when: of all repositories, or of those that an entry of `retention` names.
+// Reads the retention of all repositories, or of those that an entry of `retention` names.
 void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
   if (object.has("keep_last")) {
     uint32_t tags = 0;
@@ -244,7 +244,7 @@ void read_log(JsonObject& object, store::LogSettings& log) {
     object.wrong("format", "must be text or json, not \"" + log.format + "\"");
 }
 
-// Two routes must not want one thing: each such pair is a mistake of the second one.
+// Reports two routes that want the same thing, as a mistake of the second one.
 class Claims {
  public:
   explicit Claims(std::vector<std::string>& errors) : errors_(errors) {}
@@ -266,7 +266,7 @@ void claim_addresses(Claims& claims, const std::vector<std::string>& listen, con
   }
 }
 
-// A wildcard takes the port on every address.
+// Reports listeners that collide because one of them takes the port on every address.
 void check_wildcards(const Config& config, std::vector<std::string>& errors) {
   std::map<std::string, std::pair<std::string, std::string>> first;  // port: address, path
   const auto check = [&](const std::vector<std::string>& listen, const std::string& path) {
@@ -372,14 +372,14 @@ tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
   json parsed;
   try {
     parsed = json::parse(text, nullptr, true, true);
-  } catch (const json::exception& error) {  // parse_error says line and column, which the quiet form does not
+  } catch (const json::exception& error) {  // the form without exceptions tells no line and column
     return one_error(std::string("the configuration is no JSON: ") + error.what());
   }
   Config config;
   ConfigErrors errors;
   JsonObject whole(parsed, "", errors.lines);
   if (parsed.is_object()) read_whole(whole, config);
-  // Only if each route was an object is config.routes[2] what the file calls so.
+  // Compared only if every route is an object; else config.routes[2] would not be the file's routes[2].
   const bool routes_are_whole =
       parsed.is_object() && config.routes.size() == parsed.value("routes", json::array()).size();
   if (routes_are_whole) check_together(config, errors.lines);

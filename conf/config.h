@@ -1,9 +1,8 @@
-// What was decided: the whole configuration, as read from one JSON file (with comments) or as it is without
-// one.
+// The whole configuration, as read from one JSON file (with comments), or the default one.
 //
-// Nothing starts half: every mistake is found before anything is opened, and each is one line with the path
-// of its key (`routes[2].mirror.upstream: …`). Settings structs live beside the code that they configure;
-// this only composes them.
+// Every mistake is found before anything is opened, and each is one line with the path of its key
+// (`routes[2].mirror.upstream: …`). Settings structs live beside the code that they configure; this file only
+// composes them.
 #pragma once
 
 #include <cstdint>
@@ -26,17 +25,17 @@
 namespace breakwater::conf {
 
 struct MirrorConfig {
-  std::string registry;          // the name that clients know it by: "docker.io"
-  proxy::OriginSettings origin;  // its name is the route's
+  std::string registry;          // the name that clients use for it: "docker.io"
+  proxy::OriginSettings origin;  // origin.name is the route's name
   routes::FreshnessSettings freshness;
 };
 
 struct RegistryConfig {
   bool removal = true;           // "delete"
-  int64_t lease_ms = 3'600'000;  // of what a client was told exists
+  int64_t lease_ms = 3'600'000;  // how long content is kept after a client was told that it exists
   int64_t upload_expiry_ms = 168LL * 3600 * 1000;
-  store::RetentionPolicy policy;                  // of repositories that no entry of `retention` speaks of
-  std::vector<store::RetentionPolicy> retention;  // what an entry does not say is as in `policy`
+  store::RetentionPolicy policy;                  // for repositories that no entry of `retention` names
+  std::vector<store::RetentionPolicy> retention;  // unset values are those of `policy`
   routes::Networks allow_push = routes::Networks::internal();
 };
 
@@ -57,7 +56,7 @@ struct MetricsConfig {
 
 struct Config {
   std::filesystem::path data = "data";
-  std::optional<uint64_t> bytes_max;  // the whole store
+  std::optional<uint64_t> bytes_max;  // for the whole store
   std::vector<RouteConfig> routes;
   MetricsConfig metrics;
   uint64_t buffer_bytes_max = 128ULL << 20;
@@ -73,14 +72,14 @@ struct Config {
 // The five mirrors, the private registry and the metrics on 127.0.0.1.
 Config default_config();
 
-// All that is wrong, one line each with its path; nothing is half a Config.
+// All mistakes, one line each with its path. There is no partial Config.
 struct ConfigErrors {
   std::vector<std::string> lines;
 };
 [[nodiscard]] tl::expected<Config, ConfigErrors> parse_config(std::string_view json);
 [[nodiscard]] tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& file);
 
-// What would run, for check-config: one line a listener and bound. No secrets.
+// What would run, for check-config: one line for each listener and bound. Contains no secrets.
 std::string describe(const Config& config);
 
 }  // namespace breakwater::conf

@@ -23,7 +23,7 @@ tl::expected<Config, ConfigErrors> config_of(const Options& options) {
   return config;
 }
 
-// A connection is a descriptor, and the usual soft limit is 1024 of them.
+// Every connection needs a descriptor, and the usual soft limit is 1024.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -31,9 +31,9 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Memory is bounded: an arena for each thread would keep what the others could use, and what is freed goes
-// back but for a few MiB. The pieces of bodies are used again: mapped anew each time, their page faults cost
-// as much as their hashes.
+// Keeps the memory of the process small. An arena for each thread would keep memory that other threads could
+// use, so there are two. Freed memory goes back to the system except for a few MiB. Pieces of bodies stay
+// below the mmap threshold and are reused: mapping each anew costs page faults worth as much as hashing them.
 void keep_memory_together() {
   // NOLINTBEGIN(concurrency-mt-unsafe): no other thread runs yet
   mallopt(M_ARENA_MAX, 2);

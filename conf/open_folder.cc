@@ -34,7 +34,7 @@ Result<> become_owner(Config& config) {
 }
 
 Result<> open_folder(const Config& config, OpenFolder& folder) {
-  // What a server would say of its start is not what was asked for.
+  // Only warnings: what a server logs at its start is not what the operator asked for.
   store::LogSettings settings = config.log;
   settings.level = "warning";
   auto log = store::make_log(settings);

@@ -6,7 +6,7 @@
 namespace breakwater::conf {
 namespace {
 
-// For paths: an empty one is most likely a variable that is not set.
+// An empty path is most likely a variable that is not set.
 std::string no_empty_path(const std::string& text) { return text.empty() ? "it is empty" : ""; }
 
 CLI::App* add_verb(CLI::App& app, Options& options, Verb verb, const std::string& name,

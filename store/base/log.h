@@ -1,8 +1,8 @@
-// Where events are told to the operator: one line each, an event name and named fields. Never blocks its
-// caller: lines gather for some milliseconds and are written together by a thread of their own; when that
-// falls behind the oldest are dropped and counted.
+// The log for the operator: one line for each event, with a name and named fields. Writing never blocks the
+// caller: lines are gathered for some milliseconds and written together by a thread of the log. If that
+// thread falls behind, the oldest lines are dropped and counted.
 //
-// What must never be in a line: secrets, tokens, the query of a redirect's or a presigned URL.
+// Secrets, tokens, and the query of a redirect's or a presigned URL must never be in a line.
 #pragma once
 
 #include <cstdint>
