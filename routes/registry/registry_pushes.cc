@@ -119,14 +119,14 @@ std::string unusable_cache(const store::ManifestContent& content) {
 
 // The session behind a monolithic POST. No client knows its id, so it is useless unless it becomes a blob. If
 // the client leaves before then, the destructor discards the session.
-class UnnamedUpload {
+class MonolithicUpload {
  public:
-  UnnamedUpload(Uploads& uploads, Uploads::Turn turn) : uploads_(uploads), turn_(std::move(turn)) {}
-  ~UnnamedUpload() {
+  MonolithicUpload(Uploads& uploads, Uploads::Turn turn) : uploads_(uploads), turn_(std::move(turn)) {}
+  ~MonolithicUpload() {
     if (!ended_) uploads_.abandon(turn_);
   }
-  UnnamedUpload(const UnnamedUpload&) = delete;
-  UnnamedUpload& operator=(const UnnamedUpload&) = delete;
+  MonolithicUpload(const MonolithicUpload&) = delete;
+  MonolithicUpload& operator=(const MonolithicUpload&) = delete;
 
   Uploads::Turn& turn() { return turn_; }
   void ended() { ended_ = true; }
@@ -167,7 +167,7 @@ Task<Result<>> RegistryPushes::start_upload(Exchange& exchange, const OciPath& p
       co_return Result<>();
     }
   } else if (brings_blob(exchange, path.query)) {
-    co_return co_await upload_whole(exchange, path, context);
+    co_return co_await upload_monolithic(exchange, path, context);
   }
   auto id = co_await uploads_.begin(path.name, *algorithm);
   if (!id) co_return failure(id.error());
@@ -186,10 +186,10 @@ Task<Result<bool>> RegistryPushes::mount(const OciPath& path) {
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-Task<Result<>> RegistryPushes::upload_whole(Exchange& exchange, const OciPath& path,
-                                            RequestContext& context) {
+Task<Result<>> RegistryPushes::upload_monolithic(Exchange& exchange, const OciPath& path,
+                                                 RequestContext& context) {
   const auto digest = *path.query.digest;
-  UnnamedUpload upload(uploads_, uploads_.begin_unnamed(path.name, digest.algorithm()));
+  MonolithicUpload upload(uploads_, uploads_.begin_monolithic(path.name, digest.algorithm()));
   exchange.at("receiving");
   auto appended = co_await uploads_.append(upload.turn(), exchange, std::nullopt);
   Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");

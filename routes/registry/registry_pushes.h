@@ -56,7 +56,8 @@ class RegistryPushes {
   };
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
   proxy::Task<Result<bool>> mount(const OciPath& path);
-  proxy::Task<Result<>> upload_whole(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
+  proxy::Task<Result<>> upload_monolithic(proxy::Exchange& exchange, const OciPath& path,
+                                          RequestContext& context);
   proxy::Task<Result<>> answer_again(proxy::Exchange& exchange, const OciPath& path, Error error,
                                      RequestContext& context);
   proxy::Task<Result<std::string>> read_manifest_body(proxy::Exchange& exchange);

@@ -174,7 +174,7 @@ Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorith
   co_return id;
 }
 
-Uploads::Turn Uploads::begin_unnamed(const std::string& repository, store::Algorithm algorithm) {
+Uploads::Turn Uploads::begin_monolithic(const std::string& repository, store::Algorithm algorithm) {
   auto session = session_of(repository, new_id());
   session->file->algorithm = algorithm;
   session->file->has_record = false;

@@ -74,7 +74,7 @@ class Uploads {
   proxy::Task<Result<std::string>> begin(std::string repository, store::Algorithm algorithm);
   // Starts a session for a monolithic upload and returns its only Turn. The session has no record, and its id
   // is told to nobody: the caller must commit(), cancel() or abandon() it.
-  Turn begin_unnamed(const std::string& repository, store::Algorithm algorithm);
+  Turn begin_monolithic(const std::string& repository, store::Algorithm algorithm);
   // `not_found` if this repository has no such session; `unavailable` if another request holds the session
   // for too long.
   proxy::Task<Result<Turn>> take_turn(std::string repository, std::string id);
