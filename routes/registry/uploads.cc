@@ -140,8 +140,8 @@ const std::string& Uploads::Turn::id() const { return session_->id; }
 uint64_t Uploads::Turn::received() const { return session_->received; }
 
 // One body on its way to the disk: a piece is written while the next piece is read.
-struct Uploads::Pour {
-  explicit Pour(proxy::Loop& loop) : written(loop), writes(loop) {}
+struct Uploads::BodyWriter {
+  explicit BodyWriter(proxy::Loop& loop) : written(loop), writes(loop) {}
   bool writing = false;
   std::optional<Error> error;
   proxy::Signal written;
@@ -339,21 +339,21 @@ Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optiona
     if (!made) co_return made;
   }
   const auto end = chunk ? chunk->last + 1 : UINT64_MAX;
-  auto poured = co_await pour(session, exchange, end);
-  if (poured && chunk && session->received != end) {
+  auto received_body = co_await receive_body(session, exchange, end);
+  if (received_body && chunk && session->received != end) {
     co_return failure(Error::Kind::corrupt,
                       "the chunk ended before its Content-Range, at " + std::to_string(session->received));
   }
-  co_return poured;
+  co_return received_body;
 }
 
 // Reads the body to its end. A body that would pass `end` is an error.
-Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
-  Pour pour(parts_.loop);
+Task<Result<>> Uploads::receive_body(Shared session, Exchange& exchange, uint64_t end) {
+  BodyWriter receive_body(parts_.loop);
   for (;;) {
     auto piece = co_await exchange.read();
-    while (pour.writing) co_await pour.written.wait();
-    if (pour.error) co_return failure(*pour.error);
+    while (receive_body.writing) co_await receive_body.written.wait();
+    if (receive_body.error) co_return failure(*receive_body.error);
     if (!piece) co_return failure(piece.error());
     if (piece->empty()) co_return Result<>();
     const auto reached = session->received + piece->size();
@@ -362,13 +362,13 @@ Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
       auto made = co_await make_room(session, reached, reached + settings_.growth_bytes);
       if (!made) co_return made;
     }
-    pour.writing = true;
-    pour.writes.spawn(write(session, pour, std::move(*piece)));
+    receive_body.writing = true;
+    receive_body.writes.spawn(write(session, receive_body, std::move(*piece)));
   }
 }
 
 // Counts the piece against the buffers by itself, because the exchange stops counting it at the next read.
-Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
+Task<> Uploads::write(Shared session, BodyWriter& receive_body, std::string piece) {
   const auto held = parts_.buffers.take_anyway(piece.size());
   const auto size = piece.size();
   auto job = [file = session->file, bytes = std::move(piece)] {
@@ -380,10 +380,10 @@ Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
     session->received += size;
     session->touched_at = parts_.clock.now();
   } else {
-    pour.error = appended.error();
+    receive_body.error = appended.error();
   }
-  pour.writing = false;
-  pour.written.ring();
+  receive_body.writing = false;
+  receive_body.written.ring();
 }
 
 // Grows the reservation to `wanted` bytes in all, or if there is no capacity for that to `needed`.

@@ -107,7 +107,7 @@ class Uploads {
   size_t open_sessions() const { return open_.size(); }
 
  private:
-  struct Pour;
+  struct BodyWriter;
   using Shared = std::shared_ptr<Session>;
   struct End {
     End(std::string r, std::string i, const store::Digest& d)
@@ -136,8 +136,8 @@ class Uploads {
   proxy::Task<Result<>> spare(Shared session);
   proxy::Task<Result<>> catch_up(Shared session);
   End& end_of(const Session& session, const store::Digest& digest);
-  proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, uint64_t end);
-  proxy::Task<> write(Shared session, Pour& pour, std::string piece);
+  proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
+  proxy::Task<> write(Shared session, BodyWriter& receive_body, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
   proxy::Task<> close_idle();
   proxy::Task<Result<>> end_expired();
