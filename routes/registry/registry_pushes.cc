@@ -123,7 +123,7 @@ class MonolithicUpload {
  public:
   MonolithicUpload(Uploads& uploads, Uploads::Turn turn) : uploads_(uploads), turn_(std::move(turn)) {}
   ~MonolithicUpload() {
-    if (!ended_) uploads_.abandon(turn_);
+    if (!ended_) uploads_.discard(turn_);
   }
   MonolithicUpload(const MonolithicUpload&) = delete;
   MonolithicUpload& operator=(const MonolithicUpload&) = delete;

@@ -239,8 +239,8 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
     return store.spare_bytes(record_id(id));
   };
   // A status request does not revive an abandoned session: its bytes may still be evicted.
-  auto spare = co_await parts_.workers.run(session->strand, std::move(job));
-  if (spare && *spare) co_return **spare;
+  auto abandoned_bytes = co_await parts_.workers.run(session->strand, std::move(job));
+  if (abandoned_bytes && *abandoned_bytes) co_return **abandoned_bytes;
   auto progress = co_await open(session);
   if (!progress) {
     if (!session->busy) forget(session);
@@ -296,16 +296,16 @@ Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<Chu
   auto session = turn.session_;
   auto received = co_await receive(session, exchange, chunk);
   if (!received && received.error().kind == Error::Kind::full) {
-    auto spared = co_await spare(session);
-    if (!spared)
-      parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", spared.error().message}});
+    auto marked = co_await mark_abandoned(session);
+    if (!marked)
+      parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", marked.error().message}});
   }
   co_return received;
 }
 
 // Lets the store evict what this session received. A client that was refused for lack of capacity may never
 // return, and nothing else refers to the session.
-Task<Result<>> Uploads::spare(Shared session) {
+Task<Result<>> Uploads::mark_abandoned(Shared session) {
   session->is_open = false;
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
               at = session->touched_at]() -> Result<> {
@@ -349,11 +349,11 @@ Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optiona
 
 // Reads the body to its end. A body that would pass `end` is an error.
 Task<Result<>> Uploads::receive_body(Shared session, Exchange& exchange, uint64_t end) {
-  BodyWriter receive_body(parts_.loop);
+  BodyWriter writer(parts_.loop);
   for (;;) {
     auto piece = co_await exchange.read();
-    while (receive_body.writing) co_await receive_body.written.wait();
-    if (receive_body.error) co_return failure(*receive_body.error);
+    while (writer.writing) co_await writer.written.wait();
+    if (writer.error) co_return failure(*writer.error);
     if (!piece) co_return failure(piece.error());
     if (piece->empty()) co_return Result<>();
     const auto reached = session->received + piece->size();
@@ -362,13 +362,13 @@ Task<Result<>> Uploads::receive_body(Shared session, Exchange& exchange, uint64_
       auto made = co_await make_room(session, reached, reached + settings_.growth_bytes);
       if (!made) co_return made;
     }
-    receive_body.writing = true;
-    receive_body.writes.spawn(write(session, receive_body, std::move(*piece)));
+    writer.writing = true;
+    writer.writes.spawn(write(session, writer, std::move(*piece)));
   }
 }
 
 // Counts the piece against the buffers by itself, because the exchange stops counting it at the next read.
-Task<> Uploads::write(Shared session, BodyWriter& receive_body, std::string piece) {
+Task<> Uploads::write(Shared session, BodyWriter& writer, std::string piece) {
   const auto held = parts_.buffers.take_anyway(piece.size());
   const auto size = piece.size();
   auto job = [file = session->file, bytes = std::move(piece)] {
@@ -380,10 +380,10 @@ Task<> Uploads::write(Shared session, BodyWriter& receive_body, std::string piec
     session->received += size;
     session->touched_at = parts_.clock.now();
   } else {
-    receive_body.error = appended.error();
+    writer.error = appended.error();
   }
-  receive_body.writing = false;
-  receive_body.written.ring();
+  writer.writing = false;
+  writer.written.ring();
 }
 
 // Grows the reservation to `wanted` bytes in all, or if there is no capacity for that to `needed`.
@@ -449,7 +449,7 @@ Task<Result<>> Uploads::cancel(Turn& turn) {
   co_return discarded;
 }
 
-void Uploads::abandon(const Turn& turn) {
+void Uploads::discard(const Turn& turn) {
   auto job = [&store = parts_.store, &log = parts_.log, file = turn.session_->file, id = turn.session_->id] {
     auto discarded = discard_file(store, *file, id);
     if (!discarded)

@@ -73,7 +73,7 @@ class Uploads {
   // Starts a session and returns its id.
   proxy::Task<Result<std::string>> begin(std::string repository, store::Algorithm algorithm);
   // Starts a session for a monolithic upload and returns its only Turn. The session has no record, and its id
-  // is told to nobody: the caller must commit(), cancel() or abandon() it.
+  // is told to nobody: the caller must commit(), cancel() or discard() it.
   Turn begin_monolithic(const std::string& repository, store::Algorithm algorithm);
   // `not_found` if this repository has no such session; `unavailable` if another request holds the session
   // for too long.
@@ -99,7 +99,7 @@ class Uploads {
   bool has_become(const std::string& repository, const std::string& id, const store::Digest& digest) const;
   proxy::Task<Result<>> cancel(Turn& turn);
   // cancel() for destructors, which cannot wait.
-  void abandon(const Turn& turn);
+  void discard(const Turn& turn);
 
   // Removes expired sessions and closes the files of idle ones. Called by the upkeep.
   proxy::Task<Result<>> sweep();
@@ -133,11 +133,11 @@ class Uploads {
   proxy::Task<Result<Progress>> open(Shared session);
   proxy::Task<Result<>> resume(Shared session);
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
-  proxy::Task<Result<>> spare(Shared session);
+  proxy::Task<Result<>> mark_abandoned(Shared session);
   proxy::Task<Result<>> catch_up(Shared session);
   End& end_of(const Session& session, const store::Digest& digest);
   proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
-  proxy::Task<> write(Shared session, BodyWriter& receive_body, std::string piece);
+  proxy::Task<> write(Shared session, BodyWriter& writer, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
   proxy::Task<> close_idle();
   proxy::Task<Result<>> end_expired();
