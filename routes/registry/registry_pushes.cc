@@ -241,10 +241,10 @@ Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, R
   auto chunk = chunk_of(exchange);
   if (!chunk) co_return failure(chunk.error());
   auto turn = co_await uploads_.take_turn(path.name, path.upload_id);
-  if (!turn) co_return co_await answer_again(exchange, path, turn.error(), context);
+  if (!turn) co_return co_await answer_repeated_closing(exchange, path, turn.error(), context);
   const auto length = exchange.body_length().value_or(0);
   if (!*chunk && length > 0) {
-    auto begun = co_await uploads_.begin_end(*turn, *path.query.digest, length);
+    auto begun = co_await uploads_.begin_closing(*turn, *path.query.digest, length);
     if (!begun) co_return begun;
   }
   exchange.at("receiving");
@@ -260,9 +260,9 @@ Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, R
 
 // Answers the closing PUT of an upload that is committed already. The client has not seen the first answer,
 // perhaps because a proxy lost it, and repeats the request.
-Task<Result<>> RegistryPushes::answer_again(Exchange& exchange, const OciPath& path, Error error,
-                                            RequestContext& context) {
-  if (!uploads_.has_become(path.name, path.upload_id, *path.query.digest)) co_return failure(error);
+Task<Result<>> RegistryPushes::answer_repeated_closing(Exchange& exchange, const OciPath& path, Error error,
+                                                       RequestContext& context) {
+  if (!uploads_.was_committed(path.name, path.upload_id, *path.query.digest)) co_return failure(error);
   auto job = [&store = parts_.store, key = key_of(path), digest = *path.query.digest] {
     return store.mount_blob(key, key.repository, digest);
   };

@@ -58,8 +58,8 @@ class RegistryPushes {
   proxy::Task<Result<bool>> mount(const OciPath& path);
   proxy::Task<Result<>> upload_monolithic(proxy::Exchange& exchange, const OciPath& path,
                                           RequestContext& context);
-  proxy::Task<Result<>> answer_again(proxy::Exchange& exchange, const OciPath& path, Error error,
-                                     RequestContext& context);
+  proxy::Task<Result<>> answer_repeated_closing(proxy::Exchange& exchange, const OciPath& path, Error error,
+                                                RequestContext& context);
   proxy::Task<Result<std::string>> read_manifest_body(proxy::Exchange& exchange);
   proxy::Task<Result<Pushed>> understand(Bytes bytes, std::string content_type,
                                          std::optional<store::Digest> asked);

@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kRecordPrefix = "upload-";
 constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;  // a client may claim any length
 constexpr int64_t kRetryAfterS = 1;
-constexpr size_t kEndsMax = 1'000;           // closing PUTs that are remembered
+constexpr size_t kClosingsMax = 1'000;       // closing PUTs that are remembered
 constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed in one job, so that other jobs get their turn
 
 std::string record_id(const std::string& id) { return std::string(kRecordPrefix) + id; }
@@ -275,9 +275,9 @@ Task<Result<>> Uploads::catch_up(Shared session) {
 
 // --- receiving
 
-Task<Result<>> Uploads::begin_end(Turn& turn, Digest digest, uint64_t length) {
+Task<Result<>> Uploads::begin_closing(Turn& turn, Digest digest, uint64_t length) {
   auto session = turn.session_;
-  End& end = end_of(*session, digest);
+  Closing& end = closing_of(*session, digest);
   const bool is_again = end.length == length && session->received > end.first;
   if (!is_again) {
     end.first = session->received;
@@ -414,7 +414,7 @@ Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   auto session = turn.session_;
   // `done` becomes true when the blob is stored, even if no request waits for it any more.
   auto job = [&store = parts_.store, file = session->file, key = session->repository, digest,
-              done = end_of(*session, digest).done] {
+              done = closing_of(*session, digest).done] {
     auto blob = commit_file(store, *file, key, digest);
     if (blob) *done = true;
     return blob;
@@ -424,19 +424,20 @@ Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   co_return blob;
 }
 
-Uploads::End& Uploads::end_of(const Session& session, const Digest& digest) {
-  const auto found = std::find_if(ends_.begin(), ends_.end(), [&](const End& end) {
+Uploads::Closing& Uploads::closing_of(const Session& session, const Digest& digest) {
+  const auto found = std::find_if(closings_.begin(), closings_.end(), [&](const Closing& end) {
     return end.is(session.repository.repository, session.id, digest);
   });
-  if (found != ends_.end()) return *found;
-  ends_.push_back(End(session.repository.repository, session.id, digest));
-  if (ends_.size() > kEndsMax) ends_.pop_front();
-  return ends_.back();
+  if (found != closings_.end()) return *found;
+  closings_.push_back(Closing(session.repository.repository, session.id, digest));
+  if (closings_.size() > kClosingsMax) closings_.pop_front();
+  return closings_.back();
 }
 
-bool Uploads::has_become(const std::string& repository, const std::string& id, const Digest& digest) const {
-  return std::any_of(ends_.begin(), ends_.end(),
-                     [&](const End& end) { return *end.done && end.is(repository, id, digest); });
+bool Uploads::was_committed(const std::string& repository, const std::string& id,
+                            const Digest& digest) const {
+  return std::any_of(closings_.begin(), closings_.end(),
+                     [&](const Closing& end) { return *end.done && end.is(repository, id, digest); });
 }
 
 Task<Result<>> Uploads::cancel(Turn& turn) {

@@ -89,14 +89,14 @@ class Uploads {
   // Call this before append() for a closing PUT whose body has `length` bytes and no Content-Range. If the
   // same PUT came before and its bytes arrived, but it failed afterwards, the client now sends the whole body
   // again: the bytes of the first try are dropped. (A client that continues sends fewer bytes.)
-  proxy::Task<Result<>> begin_end(Turn& turn, store::Digest digest, uint64_t length);
+  proxy::Task<Result<>> begin_closing(Turn& turn, store::Digest digest, uint64_t length);
   // Makes the received bytes a blob, synced to disk. `corrupt` if their digest differs from `digest`, and the
   // session is removed; after any other error the session stays. Once started, a commit runs to its end even
   // if the Task is destroyed.
   proxy::Task<Result<store::Blob>> commit(Turn& turn, store::Digest digest);
   // Whether this session was committed as `digest`. Only the most recent commits are remembered, and none
   // after a restart.
-  bool has_become(const std::string& repository, const std::string& id, const store::Digest& digest) const;
+  bool was_committed(const std::string& repository, const std::string& id, const store::Digest& digest) const;
   proxy::Task<Result<>> cancel(Turn& turn);
   // cancel() for destructors, which cannot wait.
   void discard(const Turn& turn);
@@ -109,8 +109,8 @@ class Uploads {
  private:
   struct BodyWriter;
   using Shared = std::shared_ptr<Session>;
-  struct End {
-    End(std::string r, std::string i, const store::Digest& d)
+  struct Closing {
+    Closing(std::string r, std::string i, const store::Digest& d)
         : repository(std::move(r)), id(std::move(i)), digest(d) {}
     bool is(const std::string& r, const std::string& i, const store::Digest& d) const {
       return id == i && digest == d && repository == r;
@@ -135,7 +135,7 @@ class Uploads {
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
   proxy::Task<Result<>> mark_abandoned(Shared session);
   proxy::Task<Result<>> catch_up(Shared session);
-  End& end_of(const Session& session, const store::Digest& digest);
+  Closing& closing_of(const Session& session, const store::Digest& digest);
   proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, BodyWriter& writer, std::string piece);
   proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
@@ -149,7 +149,7 @@ class Uploads {
   std::random_device random_;
   std::map<std::pair<std::string, std::string>, Shared> open_;  // by repository and id
   // Sessions for which a closing PUT has begun, the newest last. Bounded.
-  std::deque<End> ends_;
+  std::deque<Closing> closings_;
 };
 
 }  // namespace breakwater::routes
