@@ -6,7 +6,7 @@
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/oci_error.h"
-#include "routes/registry/room_wait.h"
+#include "routes/registry/capacity_wait.h"
 
 namespace breakwater::routes {
 
@@ -347,9 +347,9 @@ Task<Result<>> RegistryPushes::store_manifest(Exchange& exchange, const OciPath&
     return store.push_manifest(key, pushed.digest, *pushed.bytes, pushed.content, tags);
   };
   auto missing = co_await parts_.workers.run(job);
-  const auto deadline = parts_.loop.now() + kRoomWaitMax;
+  const auto deadline = parts_.loop.now() + kCapacityWaitMax;
   while (!missing) {
-    const bool again = co_await room_comes(parts_.loop, missing.error(), deadline);
+    const bool again = co_await wait_for_capacity(parts_.loop, missing.error(), deadline);
     if (!again) co_return failure(missing.error());
     missing = co_await parts_.workers.run(job);
   }

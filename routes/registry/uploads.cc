@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "routes/registry/room_wait.h"
+#include "routes/registry/capacity_wait.h"
 
 namespace breakwater::routes {
 
@@ -335,7 +335,7 @@ Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optiona
   }
   if (length || chunk) {
     const auto needed = session->received + std::min(length ? *length : chunk->length(), kBodyBytesMax);
-    auto made = co_await make_room(session, needed, needed);
+    auto made = co_await ensure_capacity(session, needed, needed);
     if (!made) co_return made;
   }
   const auto end = chunk ? chunk->last + 1 : UINT64_MAX;
@@ -359,7 +359,7 @@ Task<Result<>> Uploads::receive_body(Shared session, Exchange& exchange, uint64_
     const auto reached = session->received + piece->size();
     if (reached > end) co_return failure(Error::Kind::corrupt, "the chunk is longer than its Content-Range");
     if (reached > session->granted) {
-      auto made = co_await make_room(session, reached, reached + settings_.growth_bytes);
+      auto made = co_await ensure_capacity(session, reached, reached + settings_.growth_bytes);
       if (!made) co_return made;
     }
     writer.writing = true;
@@ -387,7 +387,7 @@ Task<> Uploads::write(Shared session, BodyWriter& writer, std::string piece) {
 }
 
 // Grows the reservation to `wanted` bytes in all, or if there is no capacity for that to `needed`.
-Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t wanted) {
+Task<Result<>> Uploads::ensure_capacity(Shared session, uint64_t needed, uint64_t wanted) {
   if (needed <= session->granted) co_return Result<>();
   auto job = [&store = parts_.store, file = session->file, route = route_, needed,
               wanted]() -> Result<uint64_t> {
@@ -398,12 +398,12 @@ Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t want
     if (!grown) return failure(grown.error());
     return reservation.held();
   };
-  const auto deadline = parts_.loop.now() + kRoomWaitMax;
+  const auto deadline = parts_.loop.now() + kCapacityWaitMax;
   for (;;) {
     auto granted = co_await parts_.workers.run(session->strand, job);
     if (granted) session->granted = *granted;
     if (granted) co_return Result<>();
-    const bool again = co_await room_comes(parts_.loop, granted.error(), deadline);
+    const bool again = co_await wait_for_capacity(parts_.loop, granted.error(), deadline);
     if (!again) co_return failure(granted.error());
   }
 }

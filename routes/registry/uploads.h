@@ -138,7 +138,7 @@ class Uploads {
   Closing& closing_of(const Session& session, const store::Digest& digest);
   proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, BodyWriter& writer, std::string piece);
-  proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
+  proxy::Task<Result<>> ensure_capacity(Shared session, uint64_t needed, uint64_t wanted);
   proxy::Task<> close_idle();
   proxy::Task<Result<>> end_expired();
   std::string new_id();

@@ -9,10 +9,10 @@
 
 namespace breakwater::routes {
 
-inline constexpr proxy::Millis kRoomWaitMax = proxy::Millis(15'000);
+inline constexpr proxy::Millis kCapacityWaitMax = proxy::Millis(15'000);
 
 // True if the operation that failed with `error` should be tried again now; a pause has passed then. False
 // for any other error, for a store that is full for longer, and after `deadline`.
-proxy::Task<bool> room_comes(proxy::Loop& loop, Error error, proxy::Moment deadline);
+proxy::Task<bool> wait_for_capacity(proxy::Loop& loop, Error error, proxy::Moment deadline);
 
 }  // namespace breakwater::routes
