@@ -70,12 +70,12 @@ bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 }  // namespace
 
 // Sends ranges of a blob from a fill in progress, as the fill receives them.
-class MirrorBlobs::Following final : public ByteSource {
+class MirrorBlobs::FillSource final : public ByteSource {
  public:
   // `request` is the request of this reader's repository; the fill may have been started for another. ready()
   // waits for the first byte until `deadline`.
-  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, FillRequest request, RequestContext& context,
-            bool open_ended, Moment deadline)
+  FillSource(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, FillRequest request, RequestContext& context,
+             bool open_ended, Moment deadline)
       : blobs_(blobs),
         fill_(fill),
         follower_(std::move(fill), blobs.parts_.fills.stats()),
@@ -89,8 +89,8 @@ class MirrorBlobs::Following final : public ByteSource {
     while (!fill_->begun() && !ended() && loop.now() < deadline_)
       co_await fill_->progress().wait_until(deadline_);
     if (!fill_->begun() && !ended()) co_return failure(cause_of_silence(*fill_));
-    straight_ = is_far_ahead(range);
-    while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_)
+    far_ahead_ = is_far_ahead(range);
+    while (!far_ahead_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_)
       co_await fill_->progress().wait_until(deadline_);
     if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
     // An empty reply is complete as soon as its head is sent, so the content must be verified before.
@@ -100,7 +100,7 @@ class MirrorBlobs::Following final : public ByteSource {
 
   Task<> send(Exchange& exchange, ByteRange range) override {
     uint64_t sent = 0;
-    if (straight_) sent = co_await go_ahead(exchange, range);
+    if (far_ahead_) sent = co_await pass_far_ahead(exchange, range);
     while (sent < range.length) {
       const auto position = range.first + sent;
       while (fill_->available() <= position && !ended()) co_await fill_->progress().wait();
@@ -112,7 +112,7 @@ class MirrorBlobs::Following final : public ByteSource {
     if (sent == range.length) co_return;
     const bool passable = fill_->error() && can_pass(*fill_->error());
     if (!passable) co_return exchange.abort();
-    co_await go_straight(exchange, range, sent);
+    co_await pass_rest(exchange, range, sent);
   }
 
  private:
@@ -126,7 +126,7 @@ class MirrorBlobs::Following final : public ByteSource {
 
   // Fetches a range far ahead of the fill from upstream. Returns how many bytes were sent; the fill will
   // bring the rest.
-  Task<uint64_t> go_ahead(Exchange& exchange, ByteRange range) {
+  Task<uint64_t> pass_far_ahead(Exchange& exchange, ByteRange range) {
     context_.cache = CacheResult::pass;
     auto request = request_;
     request.size = fill_->size();
@@ -135,13 +135,13 @@ class MirrorBlobs::Following final : public ByteSource {
     const proxy::Alternative filled(fill_->progress(), has);
     auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(),
                                               range.first, range.length, &filled);
-    straight_ = !piece.error;
+    far_ahead_ = !piece.error;
     if (piece.error) context_.cache = CacheResult::follow;
     co_return piece.bytes;
   }
 
   // Passes the rest of the range through from upstream, because the fill has failed.
-  Task<> go_straight(Exchange& exchange, ByteRange range, uint64_t sent) {
+  Task<> pass_rest(Exchange& exchange, ByteRange range, uint64_t sent) {
     context_.cache = CacheResult::pass;
     auto request = request_;
     request.size = fill_->size();
@@ -165,7 +165,7 @@ class MirrorBlobs::Following final : public ByteSource {
   RequestContext& context_;
   bool open_ended_;
   Moment deadline_;
-  bool straight_ = false;
+  bool far_ahead_ = false;
 };
 
 MirrorBlobs::MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings)
@@ -340,8 +340,8 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   auto served = Result<>();
   if (fill->size()) {
     exchange.at("following the fill");
-    Following source(*this, fill, request, context, is_open_ended(exchange.request().headers.get("Range")),
-                     deadline);
+    FillSource source(*this, fill, request, context, is_open_ended(exchange.request().headers.get("Range")),
+                      deadline);
     served = co_await send_blob(exchange, context, digest, *fill->size(), source);
   } else if (fill->error()) {
     served = failure(*fill->error());

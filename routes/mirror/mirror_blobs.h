@@ -29,7 +29,7 @@ class MirrorBlobs {
                               RequestContext& context);
 
  private:
-  class Following;
+  class FillSource;
   struct Known {
     bool permitted = false;
     std::optional<uint64_t> size;  // as the descriptor in a stored manifest says
