@@ -246,7 +246,8 @@ FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& di
 // Asks upstream whether this repository has the blob, and its size if the answer tells. A yes is recorded as
 // a link.
 Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask(RepositoryKey key, Digest digest, Moment deadline) {
-  if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
+  if (auto error = negative_cache_.find(question_key(key, digest), parts_.clock.now()))
+    co_return failure(*error);
   auto begin = [this, key, digest] { return ask_upstream(key, digest); };
   auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
@@ -263,7 +264,8 @@ Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_upstream(RepositoryKey ke
   if (!size) {
     const auto kind = size.error().kind;
     const bool is_missing = kind == Error::Kind::not_found || kind == Error::Kind::denied;
-    if (is_missing) missing_.put(question_key(key, digest), size.error(), parts_.clock.now(), kMissingBlob);
+    if (is_missing)
+      negative_cache_.put(question_key(key, digest), size.error(), parts_.clock.now(), kMissingBlob);
     co_return failure(size.error());
   }
   auto job = [&catalog = parts_.store.catalog(), key, digest, now = parts_.clock.now()] {
@@ -328,7 +330,8 @@ Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Di
 
 Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Digest digest,
                                        RequestContext& context, Known known) {
-  if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
+  if (auto error = negative_cache_.find(question_key(key, digest), parts_.clock.now()))
+    co_return failure(*error);
   context.cache = parts_.fills.find(digest) ? CacheResult::follow : CacheResult::miss;
   auto request = fill_request(key, digest, known.size);
   auto fill = parts_.fills.join(parts_.origin, request);
@@ -364,7 +367,8 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
     co_return co_await serve_fill(exchange, key, digest, context, known);
   const auto kind = served.error().kind;
   const bool is_missing = kind == Error::Kind::not_found || kind == Error::Kind::denied;
-  if (is_missing) missing_.put(question_key(key, digest), served.error(), parts_.clock.now(), kMissingBlob);
+  if (is_missing)
+    negative_cache_.put(question_key(key, digest), served.error(), parts_.clock.now(), kMissingBlob);
   co_return served;
 }
 

@@ -14,7 +14,7 @@
 #include "proxy/http/exchange.h"
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
-#include "routes/mirror/missing.h"
+#include "routes/mirror/negative_cache.h"
 #include "routes/oci/blob_reply.h"
 #include "routes/oci/request_context.h"
 
@@ -55,7 +55,7 @@ class MirrorBlobs {
 
   MirrorParts parts_;
   MirrorSettings settings_;
-  Missing missing_;
+  NegativeCache negative_cache_;
   proxy::SingleFlight<Result<std::optional<uint64_t>>> questions_;
   proxy::SingleFlight<Result<uint64_t>> sizes_;
 };

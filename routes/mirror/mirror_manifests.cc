@@ -78,7 +78,8 @@ Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, 
   auto here = co_await held(key, digest);
   if (here || here.error().kind != Error::Kind::not_found) co_return here;
   const auto reference = digest.text();
-  if (auto error = missing_.find(flight_key(key, reference), parts_.clock.now())) co_return failure(*error);
+  if (auto error = negative_cache_.find(flight_key(key, reference), parts_.clock.now()))
+    co_return failure(*error);
   auto begin = [this, key, reference, digest] { return fetch(key, reference, digest); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   co_return co_await answer_by(deadline, flight_key(key, reference), begin);
@@ -97,7 +98,7 @@ Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std
     }
     co_return co_await renew(key, tag, **record);
   }
-  if (auto error = missing_.find(flight_key(key, tag), parts_.clock.now())) co_return failure(*error);
+  if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now())) co_return failure(*error);
   auto begin = [this, key, tag] { return fetch(key, tag, std::nullopt); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   co_return co_await answer_by(deadline, flight_key(key, tag), begin);
@@ -114,7 +115,7 @@ Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, 
 
 // Asks upstream whether the tag that we hold is current, and falls back on what we hold.
 Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::string tag, TagRecord record) {
-  if (auto error = missing_.find(flight_key(key, tag), parts_.clock.now()))
+  if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now()))
     co_return co_await stale(key, record, *error);
   auto begin = [this, key, tag, record] { return confirm(key, tag, record); };
   const auto asked_at = parts_.loop.now();
@@ -178,8 +179,8 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   auto digest = co_await ask_digest(key.repository, tag);
   if (!digest) {
     if (digest.error().kind == Error::Kind::not_found) {
-      missing_.put(flight_key(key, tag), digest.error(), parts_.clock.now(),
-                   Millis(missing_fresh_ms(settings_.freshness, tag)));
+      negative_cache_.put(flight_key(key, tag), digest.error(), parts_.clock.now(),
+                          Millis(missing_fresh_ms(settings_.freshness, tag)));
     }
     co_return failure(digest.error());
   }
@@ -239,8 +240,8 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
   if (!reply) {
     const auto kind = reply.error().kind;
     if (kind == Error::Kind::not_found || kind == Error::Kind::denied) {
-      missing_.put(flight_key(key, reference), reply.error(), parts_.clock.now(),
-                   Millis(missing_fresh_ms(settings_.freshness, reference)));
+      negative_cache_.put(flight_key(key, reference), reply.error(), parts_.clock.now(),
+                          Millis(missing_fresh_ms(settings_.freshness, reference)));
     }
     co_return failure(reply.error());
   }
@@ -249,7 +250,7 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
                                                 " where a manifest was due");
   auto digest = checked_digest(*reply, asked);
   if (!digest) co_return failure(digest.error());
-  missing_.forget(flight_key(key, reference));
+  negative_cache_.forget(flight_key(key, reference));
   // Named, because g++ 12 frees a conditional's temporary twice inside co_await.
   auto tag = asked ? std::string() : reference;
   co_return co_await keep(key, std::move(tag), *digest, std::move(*reply));

@@ -18,7 +18,7 @@
 
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
-#include "routes/mirror/missing.h"
+#include "routes/mirror/negative_cache.h"
 #include "routes/oci/manifest_reply.h"
 
 namespace breakwater::routes {
@@ -55,7 +55,7 @@ class MirrorManifests {
 
   MirrorParts parts_;
   MirrorSettings settings_;
-  Missing missing_;
+  NegativeCache negative_cache_;
   proxy::SingleFlight<Answer> flights_;
 };
 

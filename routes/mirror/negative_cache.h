@@ -13,9 +13,9 @@
 
 namespace breakwater::routes {
 
-class Missing {
+class NegativeCache {
  public:
-  explicit Missing(size_t entries_max = 4096) : entries_max_(entries_max) {}
+  explicit NegativeCache(size_t entries_max = 4096) : entries_max_(entries_max) {}
 
   // The error to answer with, if one is remembered and has not expired. An error from the future does not
   // count: the clock was set back since.
