@@ -117,7 +117,7 @@ void MirrorLists::keep(const std::string& key, const List& list) {
 
 Task<Result<>> MirrorLists::serve_tags(Exchange& exchange, std::string repository, const OciPath& path,
                                        RequestContext& context) {
-  const auto query = path.query.handed_on;
+  const auto query = path.query.forwarded;
   auto begin = [this, repository, query] { return fetch_tags(repository, query); };
   auto tags = co_await list("tags " + repository + "?" + query, begin);
   if (!tags && !is_answer(tags.error()) && tags.error().kind != Error::Kind::denied) {

@@ -229,7 +229,7 @@ tl::expected<void, OciPathError> read_query(OciPath& path, std::string_view text
         proxy::Plus::space);
     if (!key || !value || has_control_character(*value))
       return fault(OciPathError::Kind::target_invalid, "broken %-escape or control character in the query");
-    if (*key != "ns") path.query.handed_on.append(path.query.handed_on.empty() ? "" : "&").append(parameter);
+    if (*key != "ns") path.query.forwarded.append(path.query.forwarded.empty() ? "" : "&").append(parameter);
     if (auto read = read_parameter(path, *key, std::move(*value)); !read) return read;
   }
   return {};

@@ -38,7 +38,7 @@ struct OciQuery {
   std::string digest_algorithm;
   // The query as it was sent, but without `ns`. A mirror forwards it with a list request, because upstream's
   // paging may have its own parameters.
-  std::string handed_on;
+  std::string forwarded;
 };
 
 struct OciPath {
