@@ -250,7 +250,7 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
                                                 " where a manifest was due");
   auto digest = checked_digest(*reply, asked);
   if (!digest) co_return failure(digest.error());
-  negative_cache_.forget(flight_key(key, reference));
+  negative_cache_.erase(flight_key(key, reference));
   // Named, because g++ 12 frees a conditional's temporary twice inside co_await.
   auto tag = asked ? std::string() : reference;
   co_return co_await keep(key, std::move(tag), *digest, std::move(*reply));

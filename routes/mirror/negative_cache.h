@@ -21,7 +21,7 @@ class NegativeCache {
   // count: the clock was set back since.
   std::optional<Error> find(const std::string& key, store::Time now);
   void put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime);
-  void forget(const std::string& key) { entries_.erase(key); }
+  void erase(const std::string& key) { entries_.erase(key); }
 
  private:
   struct Entry {

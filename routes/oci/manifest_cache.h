@@ -26,7 +26,7 @@ class ManifestCache {
   };
   std::optional<Entry> find(const store::RepositoryKey& repository, const store::Digest& digest);
   void put(const store::RepositoryKey& repository, const store::Digest& digest, Entry entry);
-  void forget(const store::RepositoryKey& repository, const store::Digest& digest);
+  void erase(const store::RepositoryKey& repository, const store::Digest& digest);
   uint64_t bytes() const { return bytes_; }
 
  private:
@@ -34,7 +34,7 @@ class ManifestCache {
     Entry entry;
     std::list<std::string>::iterator use;
   };
-  void drop(std::unordered_map<std::string, Kept>::iterator kept);
+  void erase_entry(std::unordered_map<std::string, Kept>::iterator kept);
 
   uint64_t bytes_max_;
   uint64_t bytes_ = 0;

@@ -98,7 +98,7 @@ Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, 
   };
   auto removed = co_await parts_.workers.run(std::move(job));
   if (!removed) co_return removed;
-  if (path.digest) parts_.manifests.forget(key, *path.digest);
+  if (path.digest) parts_.manifests.erase(key, *path.digest);
   exchange.reply(202, base_headers(context), "");
   co_return Result<>();
 }

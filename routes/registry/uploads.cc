@@ -191,7 +191,7 @@ Uploads::Shared Uploads::session_of(const std::string& repository, const std::st
   return session;
 }
 
-void Uploads::forget(const Shared& session) {
+void Uploads::erase(const Shared& session) {
   const auto found = open_.find(std::pair(session->repository.repository, session->id));
   if (found != open_.end() && found->second == session) open_.erase(found);
 }
@@ -212,7 +212,7 @@ Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::stri
   if (!resumed) {
     // Only a session that does not exist is dropped here. Another may have its file open, which is closed
     // like that of any idle session.
-    if (resumed.error().kind == Error::Kind::not_found) forget(session);
+    if (resumed.error().kind == Error::Kind::not_found) erase(session);
     co_return failure(resumed.error());
   }
   co_return turn;
@@ -243,7 +243,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
   if (abandoned_bytes && *abandoned_bytes) co_return **abandoned_bytes;
   auto progress = co_await open(session);
   if (!progress) {
-    if (!session->busy) forget(session);
+    if (!session->busy) erase(session);
     co_return failure(progress.error());
   }
   co_return progress->received;
@@ -420,7 +420,7 @@ Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
     return blob;
   };
   auto blob = co_await parts_.workers.run(session->strand, std::move(job));
-  forget(session);
+  erase(session);
   co_return blob;
 }
 
@@ -446,7 +446,7 @@ Task<Result<>> Uploads::cancel(Turn& turn) {
     return discard_file(store, *file, id);
   };
   auto discarded = co_await parts_.workers.run(session->strand, std::move(job));
-  forget(session);
+  erase(session);
   co_return discarded;
 }
 
@@ -457,7 +457,7 @@ void Uploads::discard(const Turn& turn) {
       log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
   };
   parts_.workers.give(turn.session_->strand, std::move(job));
-  forget(turn.session_);
+  erase(turn.session_);
 }
 
 // --- upkeep
@@ -487,7 +487,7 @@ Task<> Uploads::close_idle() {
     auto closed = co_await parts_.workers.run(session->strand, std::move(job));
     if (!closed)
       parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
-    forget(session);
+    erase(session);
   }
 }
 

@@ -129,7 +129,7 @@ class Uploads {
   };
 
   Shared session_of(const std::string& repository, const std::string& id);
-  void forget(const Shared& session);
+  void erase(const Shared& session);
   proxy::Task<Result<Progress>> open(Shared session);
   proxy::Task<Result<>> resume(Shared session);
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
