@@ -15,7 +15,7 @@ using store::Reach;
 namespace {
 
 constexpr int kDepthMax = 16;  // levels of nested indexes
-constexpr size_t kTakenPerMeasurement = 256;
+constexpr size_t kImportsPerMeasurement = 256;
 
 // Whether the error is about the source's content, rather than about our own store.
 bool is_of_source(const Error& error) {
@@ -131,8 +131,8 @@ class Importer::Survey {
 
 // --- tags
 
-Result<> Importer::take_tag(ImportSource& source, const Repository& repository, const std::string& tag,
-                            const Digest& digest, store::Time set_at, Age age) {
+Result<> Importer::import_tag(ImportSource& source, const Repository& repository, const std::string& tag,
+                              const Digest& digest, store::Time set_at, Age age) {
   const std::string image = repository.repository + ":" + tag;
   met_.insert(digest);
   const auto known = store_.catalog().tag(repository, tag, Reach::disk);
@@ -153,11 +153,11 @@ Result<> Importer::take_tag(ImportSource& source, const Repository& repository, 
     report_.kept(image);
     return {};
   }
-  auto taken = take(source, repository, digest);
-  if (taken && *taken && !is_set)
-    taken = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
-  if (!taken) return failure(taken.error());
-  if (*taken) {
+  auto imported = import_image(source, repository, digest);
+  if (imported && *imported && !is_set)
+    imported = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
+  if (!imported) return failure(imported.error());
+  if (*imported) {
     ++(is_set ? report_.counts.tags_mended : report_.counts.tags);
     return {};
   }
@@ -235,7 +235,8 @@ Result<bool> Importer::has_file(const Digest& digest) {
 }
 
 // False if the image is incomplete; that is reported then, and why_ says why.
-Result<bool> Importer::take(ImportSource& source, const Repository& repository, const Digest& digest) {
+Result<bool> Importer::import_image(ImportSource& source, const Repository& repository,
+                                    const Digest& digest) {
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
   Survey survey(*this, source, repository);
@@ -244,32 +245,33 @@ Result<bool> Importer::take(ImportSource& source, const Repository& repository, 
   if (!is_whole) why_ = survey.why();
   for (auto manifest = survey.manifests().begin(); is_whole && manifest != survey.manifests().end();
        ++manifest) {
-    const auto taken = take_manifest(source, repository, *manifest);
-    if (!taken) return taken;
-    is_whole = *taken;
+    const auto imported = import_manifest(source, repository, *manifest);
+    if (!imported) return imported;
+    is_whole = *imported;
   }
   if (is_whole || survey.parts().empty()) return is_whole;
   const std::string why = why_;
-  if (auto taken = take_parts(source, repository, survey.parts()); !taken) return failure(taken.error());
+  if (auto imported = import_parts(source, repository, survey.parts()); !imported)
+    return failure(imported.error());
   why_ = why;
   return false;
 }
 
-Result<> Importer::take_parts(ImportSource& source, const Repository& repository,
-                              const std::vector<Digest>& parts) {
+Result<> Importer::import_parts(ImportSource& source, const Repository& repository,
+                                const std::vector<Digest>& parts) {
   for (const Digest& part : parts) {
     const auto here = is_whole_here(repository, part);
     if (!here) return failure(here.error());
     if (*here) continue;
-    const auto taken = take(source, repository, part);
-    if (!taken) return failure(taken.error());
-    if (*taken) ++report_.counts.by_digest;
+    const auto imported = import_image(source, repository, part);
+    if (!imported) return failure(imported.error());
+    if (*imported) ++report_.counts.by_digest;
   }
   return {};
 }
 
-Result<bool> Importer::take_manifest(ImportSource& source, const Repository& repository,
-                                     const Digest& digest) {
+Result<bool> Importer::import_manifest(ImportSource& source, const Repository& repository,
+                                       const Digest& digest) {
   met_.insert(digest);
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
@@ -278,15 +280,15 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
   if (!manifest) return failure(manifest.error());  // an error, because the survey could read it
   for (const auto& child : manifest->content.children) {
     if (child.edge.is_manifest) continue;
-    const auto taken = take_blob(source, repository, child.digest);
-    if (!taken || !*taken) return taken;
+    const auto imported = import_blob(source, repository, child.digest);
+    if (!imported || !*imported) return imported;
   }
   for (const auto& child : manifest->content.welcome) {
     if (!source.has(child.digest)) continue;
     // The image is complete without a foreign layer, so damage to the layer is reported and has no other
     // effect.
     const std::string why = why_;
-    if (auto taken = take_blob(source, repository, child.digest); !taken) return taken;
+    if (auto imported = import_blob(source, repository, child.digest); !imported) return imported;
     why_ = why;
   }
   const auto missing = store_.push_manifest(repository, digest, bytes, manifest->content, {});
@@ -295,43 +297,43 @@ Result<bool> Importer::take_manifest(ImportSource& source, const Repository& rep
     return failure(Error::Kind::internal,
                    missing->front().text() + " went while " + digest.text() + " was taken over");
   ++report_.counts.manifests;
-  count_taken();
+  count_imported();
   if (manifest->content.record.subject) ++report_.counts.referrers;
   return true;
 }
 
-Result<bool> Importer::take_blob(ImportSource& source, const Repository& repository, const Digest& digest) {
-  const auto taken = store_.take_blob(repository, digest, source.file_of(digest));
-  if (!taken && !is_of_source(taken.error())) return failure(taken.error());
-  if (!taken) {
-    why_ = digest.text() + ": " + taken.error().message;
-    const bool is_corrupt = taken.error().kind == Error::Kind::corrupt;
+Result<bool> Importer::import_blob(ImportSource& source, const Repository& repository, const Digest& digest) {
+  const auto imported = store_.take_blob(repository, digest, source.file_of(digest));
+  if (!imported && !is_of_source(imported.error())) return failure(imported.error());
+  if (!imported) {
+    why_ = digest.text() + ": " + imported.error().message;
+    const bool is_corrupt = imported.error().kind == Error::Kind::corrupt;
     report_.damaged(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
-                    taken.error().message);
-    bad_.emplace(digest, taken.error().message);
+                    imported.error().message);
+    bad_.emplace(digest, imported.error().message);
     return false;
   }
   using Taken = store::Store::Taken;
-  ++(*taken == Taken::held     ? report_.counts.blobs_here
-     : *taken == Taken::linked ? report_.counts.blobs_linked
-                               : report_.counts.blobs_copied);
-  count_taken();
+  ++(*imported == Taken::held     ? report_.counts.blobs_here
+     : *imported == Taken::linked ? report_.counts.blobs_linked
+                                  : report_.counts.blobs_copied);
+  count_imported();
   return true;
 }
 
 // Measures the catalog now and then. The catalog grows with every import, and no upkeep runs beside the
 // import, so else the bound would go by the size at the start.
-void Importer::count_taken() {
-  if (++taken_ < kTakenPerMeasurement) return;
-  taken_ = 0;
+void Importer::count_imported() {
+  if (++imported_ < kImportsPerMeasurement) return;
+  imported_ = 0;
   store_.measure();
 }
 
 // --- what no tag names
 
-Result<> Importer::take_untagged(ImportSource& source, const Repository& repository,
-                                 const std::vector<Digest>& digests, Untagged untagged) {
-  auto referrers = take_or_leave(source, repository, digests, untagged);
+Result<> Importer::import_untagged(ImportSource& source, const Repository& repository,
+                                   const std::vector<Digest>& digests, Untagged untagged) {
+  auto referrers = import_without_subject(source, repository, digests, untagged);
   if (!referrers) return failure(referrers.error());
   // Repeated, because the subject of a referrer may be another referrer of the list.
   for (bool is_moving = true; is_moving;) {
@@ -344,25 +346,25 @@ Result<> Importer::take_untagged(ImportSource& source, const Repository& reposit
         waiting.push_back(referrer);
         continue;
       }
-      const auto taken = take(source, repository, referrer.digest);
-      if (!taken) return failure(taken.error());
-      if (!*taken) report_.skipped(repository.repository + "@" + referrer.digest.text(), why_);
-      is_moving = is_moving || *taken;
+      const auto imported = import_image(source, repository, referrer.digest);
+      if (!imported) return failure(imported.error());
+      if (!*imported) report_.skipped(repository.repository + "@" + referrer.digest.text(), why_);
+      is_moving = is_moving || *imported;
     }
     *referrers = std::move(waiting);
   }
   for (const Referrer& referrer : *referrers) {
-    if (auto left = leave_or_take(source, repository, referrer.digest, untagged); !left) return left;
+    if (auto done = import_if_wanted(source, repository, referrer.digest, untagged); !done) return done;
   }
   return {};
 }
 
 // Returns the manifests with a subject, which may not be here yet, for later. The others are imported or left
 // now.
-Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& source,
-                                                                const Repository& repository,
-                                                                const std::vector<Digest>& digests,
-                                                                Untagged untagged) {
+Result<std::vector<Importer::Referrer>> Importer::import_without_subject(ImportSource& source,
+                                                                         const Repository& repository,
+                                                                         const std::vector<Digest>& digests,
+                                                                         Untagged untagged) {
   std::vector<Referrer> referrers;
   for (const Digest& digest : digests) {
     if (has_met(digest)) continue;  // something needs it, so it was imported or reported
@@ -373,23 +375,23 @@ Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& so
     const auto manifest = manifest_of(disk_, source, digest, bytes);
     if (manifest && manifest->content.record.subject) {
       referrers.push_back({digest, *manifest->content.record.subject});
-    } else if (auto left = leave_or_take(source, repository, digest, untagged); !left) {
-      return failure(left.error());
+    } else if (auto done = import_if_wanted(source, repository, digest, untagged); !done) {
+      return failure(done.error());
     }
   }
   return referrers;
 }
 
-Result<> Importer::leave_or_take(ImportSource& source, const Repository& repository, const Digest& digest,
-                                 Untagged untagged) {
-  if (untagged == Untagged::left) {
+Result<> Importer::import_if_wanted(ImportSource& source, const Repository& repository, const Digest& digest,
+                                    Untagged untagged) {
+  if (untagged == Untagged::skipped) {
     ++report_.counts.untagged;
     return {};
   }
-  const auto taken = take(source, repository, digest);
-  if (!taken) return failure(taken.error());
-  ++(*taken ? report_.counts.by_digest : report_.counts.untagged);
-  if (!*taken) report_.skipped(repository.repository + "@" + digest.text(), why_);
+  const auto imported = import_image(source, repository, digest);
+  if (!imported) return failure(imported.error());
+  ++(*imported ? report_.counts.by_digest : report_.counts.untagged);
+  if (!*imported) report_.skipped(repository.repository + "@" + digest.text(), why_);
   return {};
 }
 

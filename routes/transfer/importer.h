@@ -45,14 +45,14 @@ class Importer {
   // a new tag gets `set_at`. A tag that names `digest` already stays too, and content that its image lacks is
   // imported again.
   enum class Age { known, unknown };
-  [[nodiscard]] Result<> take_tag(ImportSource& source, const store::RepositoryKey& repository,
-                                  const std::string& tag, const store::Digest& digest, store::Time set_at,
-                                  Age age);
+  [[nodiscard]] Result<> import_tag(ImportSource& source, const store::RepositoryKey& repository,
+                                    const std::string& tag, const store::Digest& digest, store::Time set_at,
+                                    Age age);
   // Call this after the tags. Imports those of `digests` that refer to a manifest which is here, and with
-  // Untagged::taken the others too.
-  enum class Untagged { left, taken };
-  [[nodiscard]] Result<> take_untagged(ImportSource& source, const store::RepositoryKey& repository,
-                                       const std::vector<store::Digest>& digests, Untagged untagged);
+  // Untagged::imported the others too.
+  enum class Untagged { skipped, imported };
+  [[nodiscard]] Result<> import_untagged(ImportSource& source, const store::RepositoryKey& repository,
+                                         const std::vector<store::Digest>& digests, Untagged untagged);
   // Whether anything has needed `digest`, be it imported, here already, or damaged.
   bool has_met(const store::Digest& digest) const { return met_.contains(digest); }
 
@@ -70,16 +70,18 @@ class Importer {
                        store::Time set_at);
   Result<bool> move_tag(const Repository& repository, const std::string& tag, const store::Digest& digest,
                         store::Time set_at);
-  Result<bool> take(ImportSource& source, const Repository& repository, const store::Digest& digest);
-  Result<bool> take_manifest(ImportSource& source, const Repository& repository, const store::Digest& digest);
-  Result<bool> take_blob(ImportSource& source, const Repository& repository, const store::Digest& digest);
-  Result<> take_parts(ImportSource& source, const Repository& repository,
-                      const std::vector<store::Digest>& parts);
-  Result<std::vector<Referrer>> take_or_leave(ImportSource& source, const Repository& repository,
-                                              const std::vector<store::Digest>& digests, Untagged untagged);
-  void count_taken();
-  Result<> leave_or_take(ImportSource& source, const Repository& repository, const store::Digest& digest,
-                         Untagged untagged);
+  Result<bool> import_image(ImportSource& source, const Repository& repository, const store::Digest& digest);
+  Result<bool> import_manifest(ImportSource& source, const Repository& repository,
+                               const store::Digest& digest);
+  Result<bool> import_blob(ImportSource& source, const Repository& repository, const store::Digest& digest);
+  Result<> import_parts(ImportSource& source, const Repository& repository,
+                        const std::vector<store::Digest>& parts);
+  Result<std::vector<Referrer>> import_without_subject(ImportSource& source, const Repository& repository,
+                                                       const std::vector<store::Digest>& digests,
+                                                       Untagged untagged);
+  void count_imported();
+  Result<> import_if_wanted(ImportSource& source, const Repository& repository, const store::Digest& digest,
+                            Untagged untagged);
 
   store::Store& store_;
   store::Disk& disk_;
@@ -87,7 +89,7 @@ class Importer {
   ImportReport& report_;
   std::set<store::Digest> met_;
   std::map<store::Digest, std::string> bad_;  // blobs with wrong or unreadable bytes, and what is wrong
-  size_t taken_ = 0;                          // imported since the catalog was measured: manifests and blobs
+  size_t imported_ = 0;                       // imported since the catalog was measured: manifests and blobs
   std::string why_;                           // why the last image was incomplete
 };
 

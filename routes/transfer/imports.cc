@@ -37,8 +37,8 @@ struct Work {
     report.damaged(Damage::unreadable, where, error.message);
   }
   Importer::Untagged untagged_of(const std::string& repository) const {
-    return store::policy_of(settings.retention, repository).untagged_after ? Importer::Untagged::taken
-                                                                           : Importer::Untagged::left;
+    return store::policy_of(settings.retention, repository).untagged_after ? Importer::Untagged::imported
+                                                                           : Importer::Untagged::skipped;
   }
 };
 
@@ -70,10 +70,10 @@ Result<> import_tags(Work& work, const RegistryFolder& folder, const std::string
       work.report.damaged(Damage::missing_link, image, "nothing says what the tag names");
       work.report.skipped(image, "nothing says what it names");
       ++work.report.counts.tags_skipped;
-    } else if (auto taken = work.importer.take_tag(source, {work.settings.route, name}, tag.name, *tag.digest,
-                                                   tag.set_at, Importer::Age::known);
-               !taken) {
-      return taken;
+    } else if (auto imported = work.importer.import_tag(source, {work.settings.route, name}, tag.name,
+                                                        *tag.digest, tag.set_at, Importer::Age::known);
+               !imported) {
+      return imported;
     }
   }
   return {};
@@ -90,7 +90,8 @@ Result<> import_untagged(Work& work, const RegistryFolder& folder, const std::st
                           "a manifest without its link");
     }
   }
-  return work.importer.take_untagged(source, {work.settings.route, name}, manifests, work.untagged_of(name));
+  return work.importer.import_untagged(source, {work.settings.route, name}, manifests,
+                                       work.untagged_of(name));
 }
 
 // Reports damage that no image is affected by.
@@ -110,8 +111,8 @@ Result<> import_repository(Work& work, const RegistryFolder& folder, const std::
     work.report.damaged(Damage::unreadable, name, "no repository can have that name");
     return {};
   }
-  if (auto taken = import_tags(work, folder, name); !taken) return taken;
-  if (auto taken = import_untagged(work, folder, name); !taken) return taken;
+  if (auto imported = import_tags(work, folder, name); !imported) return imported;
+  if (auto imported = import_untagged(work, folder, name); !imported) return imported;
   tell_of_leftovers(work, folder, name);
   return {};
 }
@@ -170,12 +171,12 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
       untagged.push_back(entry.digest);
     } else {
       const auto age = entry.set_at ? Importer::Age::known : Importer::Age::unknown;
-      auto taken = work.importer.take_tag(*layout, repository, entry.name, entry.digest,
-                                          entry.set_at.value_or(layout->modified()), age);
-      if (!taken) return taken;
+      auto imported = work.importer.import_tag(*layout, repository, entry.name, entry.digest,
+                                               entry.set_at.value_or(layout->modified()), age);
+      if (!imported) return imported;
     }
   }
-  return work.importer.take_untagged(*layout, repository, untagged, work.untagged_of(name));
+  return work.importer.import_untagged(*layout, repository, untagged, work.untagged_of(name));
 }
 
 Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, const std::string& name) {
@@ -185,7 +186,7 @@ Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, c
     work.report.damaged(Damage::unreadable, name, "no repository can have that name");
   if (is_wanted && is_oci_name(name)) {
     ++work.repositories;
-    if (auto taken = import_layout(work, folder, name); !taken) return taken;
+    if (auto imported = import_layout(work, folder, name); !imported) return imported;
   }
   for (const std::string& entry :
        list_of(work.report, folder.string(), folders_in(work.parts.disk, folder))) {
@@ -196,7 +197,7 @@ Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, c
       work.tell_unreadable((folder / entry).string(), entered.error());
       continue;
     }
-    if (auto taken = import_layouts_below(work, folder / entry, below); !taken) return taken;
+    if (auto imported = import_layouts_below(work, folder / entry, below); !imported) return imported;
     work.way.leave();
   }
   return {};
@@ -214,7 +215,7 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
   for (const std::string& name : folder->repositories(unreadable)) {
     if (!work.is_wanted(name)) continue;
     ++work.repositories;
-    if (auto taken = import_repository(work, *folder, name); !taken) return taken;
+    if (auto imported = import_repository(work, *folder, name); !imported) return imported;
   }
   if (settings.repositories != "*" && work.repositories == 0) return nothing_wanted(work, "repository");
   if (settings.repositories == "*") count_unnamed(work, *folder);
@@ -227,13 +228,13 @@ Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings
     if (auto entered = work.way.enter(parts.disk, settings.from); !entered) {
       return entered.error().kind == Error::Kind::not_found ? nothing_wanted(work, "image layout") : entered;
     }
-    if (auto taken = import_layouts_below(work, settings.from, ""); !taken) return taken;
+    if (auto imported = import_layouts_below(work, settings.from, ""); !imported) return imported;
     if (work.repositories == 0) return nothing_wanted(work, "image layout");
   } else if (!is_oci_name(settings.repositories)) {
     return failure(Error::Kind::invalid,
                    settings.from.string() + " is one image layout: say which repository it becomes");
-  } else if (auto taken = import_layout(work, settings.from, settings.repositories); !taken) {
-    return taken;
+  } else if (auto imported = import_layout(work, settings.from, settings.repositories); !imported) {
+    return imported;
   }
   return parts.store.catalog().sync();
 }
