@@ -51,7 +51,7 @@ class ImportReport {
     uint64_t by_digest = 0;
     uint64_t untagged = 0;  // untagged manifests, not imported
     uint64_t blobs_linked = 0, blobs_copied = 0, blobs_here = 0;
-    uint64_t blobs_unnamed = 0;  // blobs that no image needs, not imported
+    uint64_t blobs_unreferenced = 0;  // blobs that no image needs, not imported
     bool operator==(const Counts&) const = default;
   };
   Counts counts;

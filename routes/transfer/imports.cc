@@ -117,11 +117,11 @@ Result<> import_repository(Work& work, const RegistryFolder& folder, const std::
   return {};
 }
 
-void count_unnamed(Work& work, const RegistryFolder& folder) {
+void count_unreferenced(Work& work, const RegistryFolder& folder) {
   static const Digest kNothing = store::digest_of(store::Algorithm::sha256, std::string_view());
   const auto each = [&](const Digest& digest) {
     if (work.importer.has_met(digest)) return;
-    ++work.report.counts.blobs_unnamed;
+    ++work.report.counts.blobs_unreferenced;
     const auto found = work.parts.disk.stat_target(folder.file_of(digest));
     if (!found)
       work.report.damaged(Damage::missing_blob, digest.text(), "its folder is there, its bytes are not");
@@ -218,7 +218,7 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
     if (auto imported = import_repository(work, *folder, name); !imported) return imported;
   }
   if (settings.repositories != "*" && work.repositories == 0) return nothing_wanted(work, "repository");
-  if (settings.repositories == "*") count_unnamed(work, *folder);
+  if (settings.repositories == "*") count_unreferenced(work, *folder);
   return parts.store.catalog().sync();
 }
 
