@@ -26,7 +26,7 @@ Result<std::vector<std::string>> folders_in(store::Disk& disk, const std::filesy
   return names;
 }
 
-Result<> WayDown::enter(store::Disk& disk, const std::filesystem::path& folder) {
+Result<> FolderChain::enter(store::Disk& disk, const std::filesystem::path& folder) {
   const auto found = disk.stat_target(folder);
   if (!found) return failure(found.error());
   if (std::find(above_.begin(), above_.end(), found->id) != above_.end()) {

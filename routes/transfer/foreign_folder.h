@@ -17,7 +17,7 @@ namespace breakwater::routes {
 
 // The chain of folders from the top of a walk down to its current one, which detects symbolic links that lead
 // back up.
-class WayDown {
+class FolderChain {
  public:
   // `conflict` if the folder is in the chain already.
   [[nodiscard]] Result<> enter(store::Disk& disk, const std::filesystem::path& folder);

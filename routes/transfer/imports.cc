@@ -27,7 +27,7 @@ struct Work {
   const ImportSettings& settings;
   ImportReport& report;
   Importer importer;
-  WayDown way = {};           // the folders down to the current layout
+  FolderChain chain = {};     // the folders down to the current layout
   uint64_t repositories = 0;  // found, and matching the pattern
 
   bool is_wanted(const std::string& repository) const {
@@ -193,12 +193,12 @@ Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, c
     std::string below = name;
     below += (name.empty() ? "" : "/") + entry;
     if (below.size() > kNameBytesMax) continue;  // no repository has so long a name
-    if (auto entered = work.way.enter(work.parts.disk, folder / entry); !entered) {
+    if (auto entered = work.chain.enter(work.parts.disk, folder / entry); !entered) {
       work.tell_unreadable((folder / entry).string(), entered.error());
       continue;
     }
     if (auto imported = import_layouts_below(work, folder / entry, below); !imported) return imported;
-    work.way.leave();
+    work.chain.leave();
   }
   return {};
 }
@@ -225,7 +225,7 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
 Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings, ImportReport& report) {
   Work work(parts, settings, report);
   if (!ImageLayout::is_there(parts.disk, settings.from)) {
-    if (auto entered = work.way.enter(parts.disk, settings.from); !entered) {
+    if (auto entered = work.chain.enter(parts.disk, settings.from); !entered) {
       return entered.error().kind == Error::Kind::not_found ? nothing_wanted(work, "image layout") : entered;
     }
     if (auto imported = import_layouts_below(work, settings.from, ""); !imported) return imported;

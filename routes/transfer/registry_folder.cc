@@ -42,7 +42,7 @@ Result<RegistryFolder> RegistryFolder::find(store::Disk& disk, const std::filesy
 struct RegistryFolder::Walk {
   const Unreadable& unreadable;
   std::vector<std::string> found = {};
-  WayDown way = {};
+  FolderChain chain = {};
 };
 
 std::vector<std::string> RegistryFolder::repositories(const Unreadable& unreadable) const {
@@ -54,7 +54,7 @@ std::vector<std::string> RegistryFolder::repositories(const Unreadable& unreadab
 // Repositories may be nested: team and team/app.
 void RegistryFolder::add_repositories(const std::string& name, Walk& walk) const {
   const std::string where = name.empty() ? "repositories" : name;
-  if (auto entered = walk.way.enter(disk_, folder_of(name)); !entered)
+  if (auto entered = walk.chain.enter(disk_, folder_of(name)); !entered)
     return walk.unreadable(where, entered.error());
   const auto folders = folders_in(disk_, folder_of(name));
   if (!folders) walk.unreadable(where, folders.error());
@@ -68,7 +68,7 @@ void RegistryFolder::add_repositories(const std::string& name, Walk& walk) const
     deeper += (name.empty() ? "" : "/") + folder;
     if (deeper.size() <= kNameBytesMax) add_repositories(deeper, walk);  // no repository has a longer name
   }
-  walk.way.leave();
+  walk.chain.leave();
 }
 
 Result<std::vector<RegistryFolder::Tag>> RegistryFolder::tags(const std::string& repository) const {
