@@ -66,7 +66,7 @@ class Importer::Survey {
 
   // Whether the source has the digest, with the expected number of bytes. Reports the damage if not.
   bool has_bytes(const Digest& digest, std::optional<uint64_t> size, Needed needed) {
-    importer_.met_.insert(digest);
+    importer_.needed_.insert(digest);
     const bool is_child = needed == Needed::by_index;
     if (!source_.has(digest)) {
       const char* why = is_child                   ? "an index needs it"
@@ -115,7 +115,7 @@ class Importer::Survey {
       look_at_manifest(child.digest, child.edge.size, depth + 1);
       if (damages_ == before) parts_.push_back(child.digest);
     }
-    for (const auto& child : manifest->content.welcome) importer_.met_.insert(child.digest);
+    for (const auto& child : manifest->content.welcome) importer_.needed_.insert(child.digest);
     manifests_.push_back(digest);
   }
 
@@ -134,7 +134,7 @@ class Importer::Survey {
 Result<> Importer::import_tag(ImportSource& source, const Repository& repository, const std::string& tag,
                               const Digest& digest, store::Time set_at, Age age) {
   const std::string image = repository.repository + ":" + tag;
-  met_.insert(digest);
+  needed_.insert(digest);
   const auto known = store_.catalog().tag(repository, tag, Reach::disk);
   if (!known) return failure(known.error());
   const bool is_set = *known && (*known)->digest == digest;
@@ -210,10 +210,10 @@ Result<bool> Importer::is_whole_here(const Repository& repository, const Digest&
   if (!known || !*known) return known;
   const auto children = store_.catalog().children(repository, digest);
   if (!children) return failure(children.error());
-  met_.insert(digest);
+  needed_.insert(digest);
   bool is_whole = true;
   for (const Digest& child : *children) {
-    met_.insert(child);
+    needed_.insert(child);
     auto manifest = is_here(repository, child);
     if (!manifest) return manifest;
     auto here = *manifest ? is_whole_here(repository, child) : has_file(child);
@@ -272,7 +272,7 @@ Result<> Importer::import_parts(ImportSource& source, const Repository& reposito
 
 Result<bool> Importer::import_manifest(ImportSource& source, const Repository& repository,
                                        const Digest& digest) {
-  met_.insert(digest);
+  needed_.insert(digest);
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
   std::string bytes;
@@ -367,7 +367,7 @@ Result<std::vector<Importer::Referrer>> Importer::import_without_subject(ImportS
                                                                          Untagged untagged) {
   std::vector<Referrer> referrers;
   for (const Digest& digest : digests) {
-    if (has_met(digest)) continue;  // something needs it, so it was imported or reported
+    if (is_needed(digest)) continue;  // something needs it, so it was imported or reported
     const auto here = is_whole_here(repository, digest);
     if (!here) return failure(here.error());
     if (*here) continue;

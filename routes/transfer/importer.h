@@ -54,7 +54,7 @@ class Importer {
   [[nodiscard]] Result<> import_untagged(ImportSource& source, const store::RepositoryKey& repository,
                                          const std::vector<store::Digest>& digests, Untagged untagged);
   // Whether anything has needed `digest`, be it imported, here already, or damaged.
-  bool has_met(const store::Digest& digest) const { return met_.contains(digest); }
+  bool is_needed(const store::Digest& digest) const { return needed_.contains(digest); }
 
  private:
   class Survey;
@@ -87,7 +87,7 @@ class Importer {
   store::Disk& disk_;
   const store::Clock& clock_;
   ImportReport& report_;
-  std::set<store::Digest> met_;
+  std::set<store::Digest> needed_;
   std::map<store::Digest, std::string> bad_;  // blobs with wrong or unreadable bytes, and what is wrong
   size_t imported_ = 0;                       // imported since the catalog was measured: manifests and blobs
   std::string why_;                           // why the last image was incomplete

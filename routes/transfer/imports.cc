@@ -85,7 +85,7 @@ Result<> import_untagged(Work& work, const RegistryFolder& folder, const std::st
   for (const auto& link : list_of(work.report, name + "/_manifests/revisions", folder.manifests(name))) {
     if (link.is_there) {
       manifests.push_back(link.digest);
-    } else if (!work.importer.has_met(link.digest)) {
+    } else if (!work.importer.is_needed(link.digest)) {
       work.report.damaged(Damage::missing_link, name + "@" + link.digest.text(),
                           "a manifest without its link");
     }
@@ -120,7 +120,7 @@ Result<> import_repository(Work& work, const RegistryFolder& folder, const std::
 void count_unreferenced(Work& work, const RegistryFolder& folder) {
   static const Digest kNothing = store::digest_of(store::Algorithm::sha256, std::string_view());
   const auto each = [&](const Digest& digest) {
-    if (work.importer.has_met(digest)) return;
+    if (work.importer.is_needed(digest)) return;
     ++work.report.counts.blobs_unreferenced;
     const auto found = work.parts.disk.stat_target(folder.file_of(digest));
     if (!found)
