@@ -60,11 +60,11 @@ int tell(Config config, const Result<LocalReply>& asked, As as,
 
 int why(const Config& config, const Options& options) {
   return tell(config, ask_server(config.data, "POST", "/why", options.of), As::owner,
-              [&](store::Store& store) { return routes::words_of_why(store, options.of); });
+              [&](store::Store& store) { return routes::explanation_of(store, options.of); });
 }
 
 int plan_collection(const Config& config) {
-  return tell(config, ask_server(config.data, "GET", "/plan", ""), As::owner, routes::words_of_plan);
+  return tell(config, ask_server(config.data, "GET", "/plan", ""), As::owner, routes::plan_text);
 }
 
 int back_up(const Config& config, const Options& options) {
@@ -74,7 +74,7 @@ int back_up(const Config& config, const Options& options) {
               [&](store::Store& store) -> Result<std::string> {
                 const auto done = store.back_up(to, std::stop_token());
                 if (!done) return failure(done.error());
-                return routes::words_of(*done);
+                return routes::backup_summary(*done);
               });
 }
 

@@ -19,7 +19,7 @@ void reply_text(proxy::Exchange& exchange, int status, std::string_view text) {
   exchange.reply(status, std::move(headers), std::string(text) + "\n");
 }
 
-void reply_words(proxy::Exchange& exchange, const Result<std::string>& words) {
+void reply_result(proxy::Exchange& exchange, const Result<std::string>& words) {
   if (words) return reply_text(exchange, 200, *words);
   reply_text(exchange, oci_status_of(words.error(), OciSubject::manifest).status, words.error().message);
 }
@@ -50,7 +50,7 @@ struct Stop {
 
 }  // namespace
 
-std::string words_of(const store::Store::BackedUp& done) {
+std::string backup_summary(const store::Store::BackedUp& done) {
   return "backed up " + std::to_string(done.blobs) + " blobs of " + std::to_string(done.bytes) +
          " bytes, and the catalog";
 }
@@ -59,7 +59,7 @@ proxy::Route Control::route() {
   return [this](proxy::Exchange& exchange) { return serve(exchange); };
 }
 
-Result<std::string> words_of_why(store::Store& store, const std::string& of) {
+Result<std::string> explanation_of(store::Store& store, const std::string& of) {
   const auto digest = store::Digest::parse(of);
   if (digest) return lines_of(store.why(*digest));
   const size_t colon = of.rfind(':');
@@ -74,7 +74,7 @@ Result<std::string> words_of_why(store::Store& store, const std::string& of) {
   return lines_of(lines);
 }
 
-Result<std::string> words_of_plan(store::Store& store) { return lines_of(store.plan()); }
+Result<std::string> plan_text(store::Store& store) { return lines_of(store.plan()); }
 
 proxy::Task<> Control::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
@@ -96,18 +96,18 @@ proxy::Task<> Control::back_up(proxy::Exchange& exchange, std::string path) {
   auto job = [&store = store_, path, token = stop.source.get_token()] { return store.back_up(path, token); };
   exchange.at("backing up");
   auto done = co_await workers_.run(std::move(job));
-  if (done) co_return reply_text(exchange, 200, words_of(*done));
+  if (done) co_return reply_text(exchange, 200, backup_summary(*done));
   reply_text(exchange, oci_status_of(done.error(), OciSubject::blob).status, done.error().message);
 }
 
 proxy::Task<> Control::explain(proxy::Exchange& exchange, std::string of) {
-  auto job = [&store = store_, of] { return words_of_why(store, of); };
-  reply_words(exchange, co_await workers_.run(std::move(job)));
+  auto job = [&store = store_, of] { return explanation_of(store, of); };
+  reply_result(exchange, co_await workers_.run(std::move(job)));
 }
 
 proxy::Task<> Control::plan(proxy::Exchange& exchange) {
-  auto job = [&store = store_] { return words_of_plan(store); };
-  reply_words(exchange, co_await workers_.run(std::move(job)));
+  auto job = [&store = store_] { return plan_text(store); };
+  reply_result(exchange, co_await workers_.run(std::move(job)));
 }
 
 }  // namespace breakwater::routes

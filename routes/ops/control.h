@@ -21,12 +21,12 @@ namespace breakwater::routes {
 inline constexpr char kControlSocket[] = "control";  // in the data folder
 
 // The text that `backup` prints when it is done.
-std::string words_of(const store::Store::BackedUp& done);
+std::string backup_summary(const store::Store::BackedUp& done);
 
 // The text that `why` and `gc --dry-run` print. `of` is a digest or <repository>:<tag>; `invalid` if it is
 // neither.
-[[nodiscard]] Result<std::string> words_of_why(store::Store& store, const std::string& of);
-[[nodiscard]] Result<std::string> words_of_plan(store::Store& store);
+[[nodiscard]] Result<std::string> explanation_of(store::Store& store, const std::string& of);
+[[nodiscard]] Result<std::string> plan_text(store::Store& store);
 
 class Control {
  public:
