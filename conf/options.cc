@@ -68,7 +68,7 @@ void add_explaining(CLI::App& app, Options& options) {
   auto* collection = add_verb(
       app, options, Verb::gc, "gc",
       "Tell what collection and retention would remove, and why; the server itself collects all the time");
-  collection->add_flag("--dry-run", options.only_tell, "Only tell: there is nothing else that this does")
+  collection->add_flag("--dry-run", options.dry_run, "Only tell: there is nothing else that this does")
       ->required();
   auto* reasons =
       add_verb(app, options, Verb::why, "why", "Tell what keeps something, up to the tags that need it");
