@@ -40,7 +40,7 @@ bool is_listen_address(const std::string& text) {
 }
 
 void read_listen(JsonObject& object, std::vector<std::string>& listen) {
-  object.texts("listen", listen);
+  object.strings("listen", listen);
   if (listen.empty())
     object.wrong("listen", object.has("listen") ? "must name at least one address" : "is missing");
   for (const auto& address : listen) {
@@ -52,7 +52,7 @@ void read_listen(JsonObject& object, std::vector<std::string>& listen) {
 void read_networks(JsonObject& object, std::string_view key, routes::Networks& networks) {
   if (!object.has(key)) return;
   std::vector<std::string> entries;
-  object.texts(key, entries);
+  object.strings(key, entries);
   auto parsed = routes::Networks::parse(entries);
   if (!parsed) return object.wrong(key, parsed.error().message);
   networks = *parsed;
@@ -78,9 +78,9 @@ Result<std::string> secret_of_environment(const std::string& name) {
 
 void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
   std::string username, file, variable;
-  object.text("username", username);
-  object.text("password_file", file);
-  object.text("password_env", variable);
+  object.string("username", username);
+  object.string("password_file", file);
+  object.string("password_env", variable);
   if (object.has("password"))
     return object.wrong("password", "secrets do not belong here: use password_file or password_env");
   if (!file.empty() && !variable.empty())
@@ -96,7 +96,7 @@ void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
 }
 
 void read_upstream_url(JsonObject& object, std::string& url) {
-  object.required_text("upstream", url);
+  object.required_string("upstream", url);
   if (url.empty()) return;
   if (!url.starts_with("https://") && !url.starts_with("http://"))
     return object.wrong("upstream", "must begin with https:// or http://, not \"" + url + "\"");
@@ -108,11 +108,11 @@ void read_upstream_url(JsonObject& object, std::string& url) {
 }
 
 void read_mirror(JsonObject& object, MirrorConfig& mirror) {
-  object.required_text("registry", mirror.registry);
+  object.required_string("registry", mirror.registry);
   read_upstream_url(object, mirror.origin.url);
   read_credentials(object, mirror.origin);
-  object.texts("token_realms", mirror.origin.token_realms);
-  object.texts("allow_private", mirror.origin.allow_private);
+  object.strings("token_realms", mirror.origin.token_realms);
+  object.strings("allow_private", mirror.origin.allow_private);
   object.duration("fresh", mirror.freshness.fresh_ms, 0);
   object.duration("stale", mirror.freshness.stale_ms, 0);
   object.duration("stale_when_missing", mirror.freshness.missing_stale_ms, 0);
@@ -133,7 +133,7 @@ bool is_name_pattern(const std::string& text) {
 }
 
 void read_tag_patterns(JsonObject& object, std::string_view key, std::vector<std::string>& patterns) {
-  object.texts(key, patterns);
+  object.strings(key, patterns);
   for (const auto& pattern : patterns) {
     if (!is_tag_pattern(pattern))
       object.wrong(key,
@@ -162,7 +162,7 @@ void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
 
 void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
   if (!object.has("repositories")) object.wrong("repositories", "is missing");
-  object.texts("repositories", policy.repositories);
+  object.strings("repositories", policy.repositories);
   for (const auto& pattern : policy.repositories) {
     if (!is_name_pattern(pattern))
       object.wrong(
@@ -173,7 +173,7 @@ void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
 }
 
 void read_registry(JsonObject& object, RegistryConfig& registry) {
-  object.truth("delete", registry.removal);
+  object.boolean("delete", registry.removal);
   object.duration("lease", registry.lease_ms, kLeaseMinMs);
   object.duration("upload_expiry", registry.upload_expiry_ms, kUploadExpiryMinMs);
   read_policy(object, registry.policy);
@@ -197,7 +197,7 @@ void read_kind(JsonObject& object, RouteConfig& route) {
 }
 
 void read_route(JsonObject& object, RouteConfig& route) {
-  object.required_text("name", route.name);
+  object.required_string("name", route.name);
   if (!route.name.empty() && !is_name(route.name))
     object.wrong("name", "may have lower-case letters, digits, - and _ only");
   if (route.name == "metrics") object.wrong("name", "metrics is the name of the metrics' own listener");
@@ -223,7 +223,7 @@ void read_server(JsonObject& object, proxy::ServerSettings& server) {
 void read_upstream(JsonObject& object, proxy::UpstreamSettings& upstream) {
   object.duration("connect_timeout", upstream.connect_timeout_ms, 1);
   object.duration("stall_timeout", upstream.stall_timeout_ms, 1);
-  object.text("ca_file", upstream.ca_file);
+  object.string("ca_file", upstream.ca_file);
   if (!upstream.ca_file.empty() && !std::ifstream(upstream.ca_file))
     object.wrong("ca_file", "cannot be read: " + upstream.ca_file);
   object.number("connections_per_host_max", upstream.connections_per_host_max, 1, 10'000);
@@ -235,8 +235,8 @@ void read_scrub(JsonObject& object, store::ScrubSettings& scrub) {
 }
 
 void read_log(JsonObject& object, store::LogSettings& log) {
-  object.text("level", log.level);
-  object.text("format", log.format);
+  object.string("level", log.level);
+  object.string("format", log.format);
   static const std::set<std::string> kLevels = {"debug", "info", "warning", "error"};
   if (!kLevels.contains(log.level))
     object.wrong("level", "must be debug, info, warning or error, not \"" + log.level + "\"");
@@ -305,7 +305,7 @@ void check_together(const Config& config, std::vector<std::string>& errors) {
 
 void read_whole(JsonObject& object, Config& config) {
   std::string data = config.data;
-  object.text("data", data);
+  object.string("data", data);
   config.data = data;
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);

@@ -25,14 +25,14 @@ class JsonObject {
   void wrong(std::string_view key, const std::string& what);
 
   // Each of these leaves its target unchanged if the key is absent or wrong.
-  void text(std::string_view key, std::string& into);
-  void required_text(std::string_view key, std::string& into);
+  void string(std::string_view key, std::string& into);
+  void required_string(std::string_view key, std::string& into);
   void size(std::string_view key, uint64_t& into, uint64_t min);
   void size(std::string_view key, uint32_t& into, uint64_t min);
   void duration(std::string_view key, int64_t& into_ms, int64_t min_ms);
-  void truth(std::string_view key, bool& into);
+  void boolean(std::string_view key, bool& into);
   void number(std::string_view key, uint32_t& into, uint64_t min, uint64_t max);
-  void texts(std::string_view key, std::vector<std::string>& into);  // an array, or one string
+  void strings(std::string_view key, std::vector<std::string>& into);  // an array, or one string
   void object(std::string_view key, const std::function<void(JsonObject&)>& read);
   void objects(std::string_view key, const std::function<void(JsonObject&)>& read);  // at least one
 

@@ -1,5 +1,5 @@
 // Exports repositories as OCI image layouts, one layout for each repository, in the folder of its name. Every
-// blob is hashed on its chain out, and every exported tag is complete. A tag that lacks content, as in a
+// blob is hashed on its way out, and every exported tag is complete. A tag that lacks content, as in a
 // mirror from which nobody has pulled all platforms, is left out and reported.
 //
 // An export into an existing layout keeps the layout's entries with other names. It also keeps the entry of a

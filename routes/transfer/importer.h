@@ -1,7 +1,7 @@
 // Imports images from a folder that another registry or another tool has written.
 //
 // Nothing in the folder is trusted. An image is surveyed first: is everything that it needs there, in the
-// right size? Then each blob is hashed on its chain in, children go before parents, and a manifest is pushed
+// right size? Then each blob is hashed on its way in, children go before parents, and a manifest is pushed
 // like a client's. So damaged images are left out, and every tag that the import sets can be pulled whole.
 // What the other registry would have answered 404 for counts as missing.
 //
