@@ -37,10 +37,10 @@ Result<> open_to_ask(const Config& config, OpenFolder& folder) {
 
 enum class As { owner, self };  // the user as whom root opens the folder
 
-// Prints the answer of the process that serves the folder, or if none does, the answer of `words` about the
+// Prints the answer of the process that serves the folder, or if none does, the result of `answer` about the
 // opened folder. A folder that does not exist is an error; opening would make it.
 int tell(Config config, const Result<LocalReply>& asked, As as,
-         const std::function<Result<std::string>(store::Store&)>& words) {
+         const std::function<Result<std::string>(store::Store&)>& answer) {
   if (asked) {
     (asked->status == 200 ? std::cout : std::cerr) << asked->text;
     return asked->status == 200 ? 0 : 1;
@@ -50,7 +50,7 @@ int tell(Config config, const Result<LocalReply>& asked, As as,
   if (auto become = as == As::owner ? become_owner(config) : Result<>(); !become) return fail(become.error());
   OpenFolder folder;
   if (auto opened = open_to_ask(config, folder); !opened) return fail(opened.error());
-  const auto said = words(*folder.store);
+  const auto said = answer(*folder.store);
   if (!said) return fail(said.error());
   std::cout << *said << "\n";
   return 0;
@@ -59,8 +59,8 @@ int tell(Config config, const Result<LocalReply>& asked, As as,
 }  // namespace
 
 int why(const Config& config, const Options& options) {
-  return tell(config, ask_server(config.data, "POST", "/why", options.of), As::owner,
-              [&](store::Store& store) { return routes::explanation_of(store, options.of); });
+  return tell(config, ask_server(config.data, "POST", "/why", options.what), As::owner,
+              [&](store::Store& store) { return routes::explanation_of(store, options.what); });
 }
 
 int plan_collection(const Config& config) {

@@ -72,7 +72,7 @@ void add_explaining(CLI::App& app, Options& options) {
       ->required();
   auto* reasons =
       add_verb(app, options, Verb::why, "why", "Tell what keeps something, up to the tags that need it");
-  reasons->add_option("what", options.of, "A digest, or <repository>:<tag>")
+  reasons->add_option("what", options.what, "A digest, or <repository>:<tag>")
       ->type_name("DIGEST|NAME:TAG")
       ->required();
 }

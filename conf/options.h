@@ -29,7 +29,7 @@ struct Options {
   std::optional<std::filesystem::path> layout;  // import: OCI image layouts instead
   std::filesystem::path to;                     // export, backup
   bool dry_run = false;                         // gc: always true, since gc has no other mode
-  std::string of;                               // why: a digest or <repository>:<tag>
+  std::string what;                             // why: a digest or <repository>:<tag>
   std::string route;                            // import, export
   std::string repository = "*";                 // import, export: a pattern for repository names
 };

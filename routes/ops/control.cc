@@ -19,9 +19,9 @@ void reply_text(proxy::Exchange& exchange, int status, std::string_view text) {
   exchange.reply(status, std::move(headers), std::string(text) + "\n");
 }
 
-void reply_result(proxy::Exchange& exchange, const Result<std::string>& words) {
-  if (words) return reply_text(exchange, 200, *words);
-  reply_text(exchange, oci_status_of(words.error(), OciSubject::manifest).status, words.error().message);
+void reply_result(proxy::Exchange& exchange, const Result<std::string>& text) {
+  if (text) return reply_text(exchange, 200, *text);
+  reply_text(exchange, oci_status_of(text.error(), OciSubject::manifest).status, text.error().message);
 }
 
 Result<std::string> lines_of(const Result<std::vector<std::string>>& lines) {
