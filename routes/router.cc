@@ -93,15 +93,15 @@ std::string loggable(std::string_view target) {
 
 // Writes the access line and the metrics of one request when the request ends, however it ends: this object
 // lives in the frame of the request's Task.
-class Router::Access {
+class Router::AccessRecord {
  public:
-  Access(Router& router, const proxy::Exchange& exchange, const RequestContext& context)
+  AccessRecord(Router& router, const proxy::Exchange& exchange, const RequestContext& context)
       : router_(router), exchange_(exchange), context_(context), exceptions_(std::uncaught_exceptions()) {
     ++router_.requests_running_;
   }
-  Access(const Access&) = delete;
-  Access& operator=(const Access&) = delete;
-  ~Access() {
+  AccessRecord(const AccessRecord&) = delete;
+  AccessRecord& operator=(const AccessRecord&) = delete;
+  ~AccessRecord() {
     --router_.requests_running_;
     const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun_).count();
     const auto& request = exchange_.request();
@@ -164,7 +164,7 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   RequestContext context;
   context.trace = trace_of(exchange.request().headers);
   context.route = settings_.route;
-  Access access(*this, exchange, context);
+  AccessRecord record(*this, exchange, context);
   if (requests_running_ > settings_.requests_max) {
     reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name,
                 context.trace);
@@ -175,7 +175,7 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   } else {
     co_await dispatch(exchange, context);
   }
-  access.ended();
+  record.ended();
 }
 
 proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& context) {

@@ -46,7 +46,7 @@ class Router {
   uint32_t requests_running() const { return requests_running_; }
 
  private:
-  class Access;
+  class AccessRecord;
   proxy::Task<> dispatch(proxy::Exchange& exchange, RequestContext& context);
   std::string trace_of(const proxy::Headers& headers);
 
