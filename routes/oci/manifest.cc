@@ -46,7 +46,7 @@ bool may_list(const json& object, const char* field) {
 
 // --- which type it is
 
-std::string_view type_by_look(const json& body) {
+std::string_view type_by_fields(const json& body) {
   if (has_array(body, "manifests")) return kOciIndex;
   if (has_object(body, "config") && has_array(body, "layers")) return kOciManifest;
   if (has_array(body, "fsLayers"))
@@ -54,7 +54,7 @@ std::string_view type_by_look(const json& body) {
   return {};
 }
 
-bool says_nothing(std::string_view type) {
+bool is_generic(std::string_view type) {
   return type.empty() || proxy::same_token(type, kJson) || proxy::same_token(type, kOctetStream) ||
          proxy::same_token(type, "text/plain");
 }
@@ -87,29 +87,29 @@ bool has_shape(const json& body, Shape shape) {
 }
 
 Result<std::string> type_of(const json& body, std::string_view content_type) {
-  const std::string_view as_told = without_parameters(content_type);
-  std::string told = lower(as_told);
+  const std::string_view as_declared = without_parameters(content_type);
+  std::string declared = lower(as_declared);
   std::string own = text_of(body, "mediaType");
-  if (says_nothing(told)) {
-    std::string type = own.empty() ? std::string(type_by_look(body)) : own;
+  if (is_generic(declared)) {
+    std::string type = own.empty() ? std::string(type_by_fields(body)) : own;
     if (type.empty()) return bad("neither Content-Type nor the body says what it is");
     return type;
   }
-  if (told.starts_with("text/html")) return bad("it came as " + told);
+  if (declared.starts_with("text/html")) return bad("it came as " + declared);
   // The body's mediaType wins among types of one shape: the digest covers it, and registries mix up the OCI
   // and the Docker names.
-  if (is_manifest_type(own) && own != told) {
-    if (is_manifest_type(told) && shape_of(told) != shape_of(own))
-      return bad("it came as " + told + " and calls itself " + own);
+  if (is_manifest_type(own) && own != declared) {
+    if (is_manifest_type(declared) && shape_of(declared) != shape_of(own))
+      return bad("it came as " + declared + " and calls itself " + own);
     return own;
   }
-  return is_manifest_type(told) ? told : std::string(as_told);
+  return is_manifest_type(declared) ? declared : std::string(as_declared);
 }
 
 // Whether the type is one that we do not know and need not understand.
-bool is_own_type(std::string_view content_type) {
+bool is_unknown_type(std::string_view content_type) {
   const std::string type = lower(without_parameters(content_type));
-  return !says_nothing(type) && !is_manifest_type(type) && !type.starts_with("text/html");
+  return !is_generic(type) && !is_manifest_type(type) && !type.starts_with("text/html");
 }
 
 // --- what it names
@@ -275,7 +275,7 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   const bool is_bounded = json_within_bounds(bytes);
   const auto body = is_bounded ? json::parse(bytes, nullptr, false) : json(json::value_t::discarded);
   if (!body.is_object()) {
-    if (!is_own_type(content_type))
+    if (!is_unknown_type(content_type))
       return bad(is_bounded ? "no JSON object" : "nested too deep, or of too many values");
     record.media_type = without_parameters(content_type);
     manifest.is_readable = false;
