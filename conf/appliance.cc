@@ -36,7 +36,7 @@ constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
 // Reviews in one step of the collector. After a step that used them all the collector rests for as long as
 // the step took, so that requests hardly notice it.
-constexpr size_t kLooksMax = 32;
+constexpr size_t kReviewsMax = 32;
 
 // The longest lease of all registries holds for all, because a blob may be in several.
 std::optional<int64_t> longest_lease_ms(const Config& config) {
@@ -126,7 +126,7 @@ struct Appliance::Parts {
   void terminate();
   proxy::Task<> drain();
   proxy::Task<> upkeep();
-  proxy::Task<> scrub_on();
+  proxy::Task<> scrub_forever();
   proxy::Task<> collect();
   bool idle() const;
 
@@ -155,7 +155,7 @@ struct Appliance::Parts {
   routes::Health health;
   proxy::HttpServer metrics_server;
   proxy::Workers background;  // for jobs that no client waits for: collection and the scrub
-  proxy::Workers patient;     // for jobs that take minutes
+  proxy::Workers long_jobs;   // for jobs that take minutes
   routes::Control control;
   proxy::HttpServer control_server;
   proxy::UnixSignals signals;
@@ -186,8 +186,8 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       health(metrics, config.metrics.allow),
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
       background(loop, 2, proxy::Workers::Priority::low),
-      patient(loop, 1),
-      control(*store, patient),
+      long_jobs(loop, 1),
+      control(*store, long_jobs),
       control_server(loop, workers, buffers, disk, log, config.server, control.route()),
       signals(loop, {SIGTERM, SIGINT}, [this](int) { terminate(); }),
       tasks(loop) {
@@ -313,12 +313,12 @@ proxy::Task<> Appliance::Parts::collect() {
       if (is_due) {
         if (auto removed = kept.apply_retention(); !removed) return removed;
       }
-      return kept.collect(kLooksMax);
+      return kept.collect(kReviewsMax);
     };
     const auto begun_at = loop.now();
     auto looked = co_await background.run(std::move(job));
     if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
-    const bool is_more = looked && *looked == kLooksMax;
+    const bool is_more = looked && *looked == kReviewsMax;
     const auto worked = std::chrono::duration_cast<proxy::Millis>(loop.now() - begun_at);
     const auto rest = is_more ? std::clamp(worked, proxy::Millis(1), kCollectInterval) : kCollectInterval;
     co_await loop.sleep(rest);
@@ -326,7 +326,7 @@ proxy::Task<> Appliance::Parts::collect() {
 }
 
 // Scrubs in small steps, whose distance gives the configured speed.
-proxy::Task<> Appliance::Parts::scrub_on() {
+proxy::Task<> Appliance::Parts::scrub_forever() {
   const auto speed = config.scrub.bytes_per_second;
   if (speed == 0) co_return;
   for (;;) {
@@ -360,7 +360,7 @@ void Appliance::run() {
   parts_->health.set(routes::Readiness::ready);
   parts_->tasks.spawn(parts_->upkeep());
   parts_->tasks.spawn(parts_->collect());
-  parts_->tasks.spawn(parts_->scrub_on());
+  parts_->tasks.spawn(parts_->scrub_forever());
   parts_->loop.run();
   parts_->log.info("stopped", {});
 }
