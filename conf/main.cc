@@ -7,9 +7,9 @@
 #include <variant>
 
 #include "conf/appliance.h"
-#include "conf/asking.h"
 #include "conf/config.h"
 #include "conf/options.h"
+#include "conf/server_verbs.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
 

@@ -1,4 +1,4 @@
-#include "conf/asking.h"
+#include "conf/server_verbs.h"
 
 #include <filesystem>
 #include <functional>
