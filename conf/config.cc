@@ -1,14 +1,15 @@
 #include "conf/config.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 #include <utility>
 
 #include "conf/json_object.h"
+#include "conf/log_names.h"
 #include "conf/units.h"
 
 namespace breakwater::conf {
@@ -234,14 +235,22 @@ void read_scrub(JsonObject& object, store::ScrubSettings& scrub) {
   object.duration("pause", scrub.pause_ms, kScrubPauseMinMs);
 }
 
+// Reads a key whose value is one of `names`, which `expected` lists for the operator.
+template <class Names, class Value>
+void read_choice(JsonObject& object, std::string_view key, const Names& names, const std::string& expected,
+                 Value& into) {
+  std::string text;
+  object.string(key, text);
+  if (text.empty()) return;
+  const auto found =
+      std::find_if(names.begin(), names.end(), [&text](const auto& name) { return name.first == text; });
+  if (found == names.end()) return object.wrong(key, "must be " + expected + ", not \"" + text + "\"");
+  into = found->second;
+}
+
 void read_log(JsonObject& object, store::LogSettings& log) {
-  object.string("level", log.level);
-  object.string("format", log.format);
-  static const std::set<std::string> kLevels = {"debug", "info", "warning", "error"};
-  if (!kLevels.contains(log.level))
-    object.wrong("level", "must be debug, info, warning or error, not \"" + log.level + "\"");
-  if (log.format != "text" && log.format != "json")
-    object.wrong("format", "must be text or json, not \"" + log.format + "\"");
+  read_choice(object, "level", kLogLevels, "debug, info, warning or error", log.level);
+  read_choice(object, "format", kLogFormats, "text or json", log.format);
 }
 
 // Reports two routes that want the same thing, as a mistake of the second one.
@@ -397,6 +406,13 @@ tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& path
 
 namespace {
 
+template <class Names, class Value>
+std::string_view name_in(const Names& names, Value value) {
+  const auto found =
+      std::find_if(names.begin(), names.end(), [value](const auto& name) { return name.second == value; });
+  return found == names.end() ? std::string_view() : found->first;
+}
+
 void describe_bound(std::ostream& out, const std::optional<uint64_t>& bytes_max) {
   out << (bytes_max ? "at most " + size_text(*bytes_max) : std::string("no bound of its own"));
 }
@@ -457,7 +473,7 @@ std::string describe(const Config& config) {
     out << "no scrub\n";
   }
   out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log "
-      << config.log.level << " as " << config.log.format << "\n";
+      << name_in(kLogLevels, config.log.level) << " as " << name_in(kLogFormats, config.log.format) << "\n";
   return out.str();
 }
 

@@ -46,16 +46,12 @@ int serve(const Config& config) {
   raise_descriptor_limit();
   keep_memory_together();
   std::signal(SIGPIPE, SIG_IGN);
-  auto log = store::make_log(config.log);
-  if (!log) {
-    std::cerr << "log: " << log.error().message << "\n";
-    return 1;
-  }
+  const auto log = store::make_log(config.log);
   const auto disk = store::make_posix_disk();
   const store::SystemClock clock;
-  auto appliance = Appliance::build(config, *disk, clock, **log);
+  auto appliance = Appliance::build(config, *disk, clock, *log);
   if (!appliance) {
-    (*log)->error("not started", {{"reason", appliance.error().message}});
+    log->error("not started", {{"reason", appliance.error().message}});
     return 1;
   }
   (*appliance)->run();

@@ -23,10 +23,8 @@ int fail(const Error& error) {
 // Opens the store without enforcing its bounds: evicting is for the process that serves.
 Result<> open_to_ask(const Config& config, OpenFolder& folder) {
   store::LogSettings log_settings = config.log;
-  log_settings.level = "warning";
-  auto log = store::make_log(log_settings);
-  if (!log) return failure(log.error());
-  folder.log = *std::move(log);
+  log_settings.level = store::Log::Level::warning;
+  folder.log = store::make_log(log_settings);
   store::StoreSettings settings = store_settings(config);
   settings.keeps_bounds = false;
   auto opened = store::Store::open(settings, *folder.disk, folder.clock, *folder.log);

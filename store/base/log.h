@@ -9,22 +9,15 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <variant>
 
-#include "store/base/result.h"
-
 namespace breakwater::store {
-
-struct LogSettings {
-  std::string level = "info";   // debug, info, warning, error
-  std::string format = "text";  // text (key=value) or json
-};
 
 class Log {
  public:
   enum class Level { debug, info, warning, error };
+  enum class Format { text, json };  // text: key=value
   struct Field {
     std::string_view key;
     std::variant<std::string_view, int64_t, double> value;
@@ -47,7 +40,12 @@ class Log {
   }
 };
 
-// To stderr. `invalid` for a level or format that is none.
-[[nodiscard]] Result<std::unique_ptr<Log>> make_log(const LogSettings& settings);
+struct LogSettings {
+  Log::Level level = Log::Level::info;  // events below this are not written
+  Log::Format format = Log::Format::text;
+};
+
+// A log that writes to stderr.
+std::unique_ptr<Log> make_log(const LogSettings& settings);
 
 }  // namespace breakwater::store

@@ -121,8 +121,8 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->upstream.connections_per_host_max == 10);
   CHECK(config->scrub.bytes_per_second == 1 << 20);
   CHECK(config->scrub.pause_ms == 9'000);
-  CHECK(config->log.level == "debug");
-  CHECK(config->log.format == "json");
+  CHECK(config->log.level == breakwater::store::Log::Level::debug);
+  CHECK(config->log.format == breakwater::store::Log::Format::json);
 }
 
 TEST_CASE("a registry of our own says who may push, and how long things stay") {
