@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
+#include "conf/collisions.h"
 #include "conf/json_object.h"
 #include "conf/log_names.h"
 #include "conf/units.h"
@@ -253,65 +253,6 @@ void read_log(JsonObject& object, store::LogSettings& log) {
   read_choice(object, "format", kLogFormats, "text or json", log.format);
 }
 
-// Reports two routes that want the same thing, as a mistake of the second one.
-class Claims {
- public:
-  explicit Claims(std::vector<std::string>& errors) : errors_(errors) {}
-  void claim(const std::string& what, const std::string& value, const std::string& path) {
-    auto [claimed, is_new] = by_.emplace(what + " " + value, path);
-    if (!is_new) errors_.push_back(path + ": " + what + " \"" + value + "\" is taken by " + claimed->second);
-  }
-
- private:
-  std::vector<std::string>& errors_;
-  std::map<std::string, std::string> by_;
-};
-
-void claim_addresses(Claims& claims, const std::vector<std::string>& listen, const std::string& path) {
-  for (const auto& address : listen) {
-    const auto port = address.substr(address.rfind(':') + 1);
-    if (port == "0") continue;
-    claims.claim("address", address, path + ".listen");
-  }
-}
-
-// Reports listeners that collide because one of them takes the port on every address.
-void check_wildcards(const Config& config, std::vector<std::string>& errors) {
-  std::map<std::string, std::pair<std::string, std::string>> first;  // port: address, path
-  const auto check = [&](const std::vector<std::string>& listen, const std::string& path) {
-    for (const auto& address : listen) {
-      const auto port = address.substr(address.rfind(':') + 1);
-      if (port == "0") continue;
-      auto [at, is_new] = first.emplace(port, std::pair(address, path));
-      const auto wildcard = [](const std::string& text) {
-        return text.starts_with("0.0.0.0:") || text.starts_with("[::]:");
-      };
-      if (!is_new && at->second.first != address && (wildcard(address) || wildcard(at->second.first))) {
-        auto& error = errors.emplace_back(path);
-        error.append(".listen: port ").append(port).append(" is taken by ").append(at->second.second);
-        error.append(" (").append(at->second.first).append(")");
-      }
-    }
-  };
-  for (size_t i = 0; i < config.routes.size(); ++i)
-    check(config.routes[i].listen, "routes[" + std::to_string(i) + "]");
-  check(config.metrics.listen, "metrics");
-}
-
-void check_together(const Config& config, std::vector<std::string>& errors) {
-  Claims claims(errors);
-  for (size_t i = 0; i < config.routes.size(); ++i) {
-    const auto& route = config.routes[i];
-    const auto path = "routes[" + std::to_string(i) + "]";
-    if (!route.name.empty()) claims.claim("name", route.name, path + ".name");
-    if (route.mirror && !route.mirror->registry.empty())
-      claims.claim("registry", route.mirror->registry, path + ".mirror.registry");
-    claim_addresses(claims, route.listen, path);
-  }
-  claim_addresses(claims, config.metrics.listen, "metrics");
-  check_wildcards(config, errors);
-}
-
 void read_whole(JsonObject& object, Config& config) {
   std::string data = config.data;
   object.string("data", data);
@@ -391,7 +332,7 @@ tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
   // Compared only if every route is an object; else config.routes[2] would not be the file's routes[2].
   const bool routes_are_whole =
       parsed.is_object() && config.routes.size() == parsed.value("routes", json::array()).size();
-  if (routes_are_whole) check_together(config, errors.lines);
+  if (routes_are_whole) check_collisions(config, errors.lines);
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
   return config;
 }
@@ -402,79 +343,6 @@ tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& path
   if (file) text << file.rdbuf();
   if (!file) return one_error(path.string() + ": cannot be read");
   return parse_config(text.str());
-}
-
-namespace {
-
-template <class Names, class Value>
-std::string_view name_in(const Names& names, Value value) {
-  const auto found =
-      std::find_if(names.begin(), names.end(), [value](const auto& name) { return name.second == value; });
-  return found == names.end() ? std::string_view() : found->first;
-}
-
-void describe_bound(std::ostream& out, const std::optional<uint64_t>& bytes_max) {
-  out << (bytes_max ? "at most " + size_text(*bytes_max) : std::string("no bound of its own"));
-}
-
-std::string joined(const std::vector<std::string>& list) {
-  std::string text;
-  for (const auto& item : list) text += (text.empty() ? "" : ", ") + item;
-  return text;
-}
-
-void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
-  out << "mirror of " << mirror.registry << " at " << mirror.origin.url;
-  if (mirror.origin.credentials) out << " as " << mirror.origin.credentials->username;
-}
-
-void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
-  if (policy.keep_last) out << " the last " << *policy.keep_last << " tags stay,";
-  if (policy.keep_for) out << " tags of the last " << duration_text(policy.keep_for->count()) << " stay,";
-  if (!policy.protect.empty()) out << " protected are " << joined(policy.protect) << ",";
-  if (policy.untagged_after)
-    out << " untagged manifests go after " << duration_text(policy.untagged_after->count()) << ",";
-  out << " cache tags " << joined(policy.cache_tags);
-}
-
-void describe_registry(std::ostream& out, const RegistryConfig& registry) {
-  out << "registry " << (registry.removal ? "with" : "without") << " delete, leases of "
-      << duration_text(registry.lease_ms) << ", uploads kept for " << duration_text(registry.upload_expiry_ms)
-      << ",";
-  describe_policy(out, registry.policy);
-  for (const auto& policy : registry.retention) {
-    out << "; in " << joined(policy.repositories) << ":";
-    describe_policy(out, policy);
-  }
-}
-
-}  // namespace
-
-std::string describe(const Config& config) {
-  std::ostringstream out;
-  out << "data " << config.data.string() << ", the whole store ";
-  describe_bound(out, config.bytes_max);
-  out << "\n";
-  for (const auto& route : config.routes) {
-    out << "route " << route.name << " on " << joined(route.listen) << ": ";
-    if (route.mirror) describe_mirror(out, *route.mirror);
-    if (route.registry) describe_registry(out, *route.registry);
-    out << ", ";
-    describe_bound(out, route.bytes_max);
-    out << ", for " << joined(route.allow.text());
-    if (route.registry) out << ", pushes from " << joined(route.registry->allow_push.text());
-    out << "\n";
-  }
-  if (!config.metrics.listen.empty()) out << "metrics on " << joined(config.metrics.listen) << "\n";
-  if (config.scrub.bytes_per_second > 0) {
-    out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "
-        << duration_text(config.scrub.pause_ms) << "\n";
-  } else {
-    out << "no scrub\n";
-  }
-  out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log "
-      << name_in(kLogLevels, config.log.level) << " as " << name_in(kLogFormats, config.log.format) << "\n";
-  return out.str();
 }
 
 }  // namespace breakwater::conf

@@ -79,7 +79,4 @@ struct ConfigErrors {
 [[nodiscard]] tl::expected<Config, ConfigErrors> parse_config(std::string_view json);
 [[nodiscard]] tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& file);
 
-// What would run, for check-config: one line for each listener and bound. Contains no secrets.
-std::string describe(const Config& config);
-
 }  // namespace breakwater::conf

@@ -8,6 +8,7 @@
 
 #include "conf/appliance.h"
 #include "conf/config.h"
+#include "conf/describe.h"
 #include "conf/options.h"
 #include "conf/server_verbs.h"
 #include "conf/transfer.h"

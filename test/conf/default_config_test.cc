@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "conf/config.h"
+#include "conf/describe.h"
 #include "test/catch.h"
 
 using namespace breakwater::conf;
