@@ -16,12 +16,8 @@
 #include "store/base/disk.h"
 #include "store/base/log.h"
 #include "store/base/result.h"
-#include "store/store.h"
 
 namespace breakwater::conf {
-
-// The store's settings, as the configuration has them.
-store::StoreSettings store_settings(const Config& config);
 
 class Appliance {
  public:

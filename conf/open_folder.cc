@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "conf/appliance.h"
+#include "conf/part_settings.h"
 
 namespace breakwater::conf {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "conf/appliance.h"
 #include "conf/local_request.h"
 #include "conf/open_folder.h"
+#include "conf/part_settings.h"
 #include "routes/ops/control.h"
 
 namespace breakwater::conf {
