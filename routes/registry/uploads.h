@@ -17,9 +17,7 @@
 // Belongs to the loop's thread. Every Turn must end before the Uploads.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,8 +28,11 @@
 #include "proxy/http/exchange.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "routes/registry/body_receiver.h"
 #include "routes/registry/chunk_range.h"
+#include "routes/registry/closing_puts.h"
 #include "routes/registry/registry_parts.h"
+#include "routes/registry/upload_session.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
@@ -46,8 +47,6 @@ struct UploadSettings {
 };
 
 class Uploads {
-  struct Session;
-
  public:
   Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings);
   ~Uploads();
@@ -66,8 +65,8 @@ class Uploads {
 
    private:
     friend class Uploads;
-    explicit Turn(std::shared_ptr<Session> session);
-    std::shared_ptr<Session> session_;
+    explicit Turn(std::shared_ptr<UploadSession> session);
+    std::shared_ptr<UploadSession> session_;
   };
 
   // Starts a session and returns its id.
@@ -107,22 +106,7 @@ class Uploads {
   size_t open_sessions() const { return open_.size(); }
 
  private:
-  struct BodyWriter;
-  using Shared = std::shared_ptr<Session>;
-  struct Closing {
-    Closing(std::string r, std::string i, const store::Digest& d)
-        : repository(std::move(r)), id(std::move(i)), digest(d) {}
-    bool is(const std::string& r, const std::string& i, const store::Digest& d) const {
-      return id == i && digest == d && repository == r;
-    }
-    std::string repository;
-    std::string id;
-    store::Digest digest;
-    // Where the body of the closing PUT begins, and how many bytes its Content-Length promised.
-    uint64_t first = 0;
-    uint64_t length = 0;
-    std::shared_ptr<std::atomic<bool>> done = std::make_shared<std::atomic<bool>>(false);  // set by a worker
-  };
+  using Shared = std::shared_ptr<UploadSession>;
   struct Progress {
     uint64_t received = 0;  // bytes
     uint64_t granted = 0;   // bytes that the reservation covers
@@ -135,10 +119,6 @@ class Uploads {
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
   proxy::Task<Result<>> mark_abandoned(Shared session);
   proxy::Task<Result<>> catch_up(Shared session);
-  Closing& closing_of(const Session& session, const store::Digest& digest);
-  proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
-  proxy::Task<> write(Shared session, BodyWriter& writer, std::string piece);
-  proxy::Task<Result<>> ensure_capacity(Shared session, uint64_t needed, uint64_t wanted);
   proxy::Task<> close_idle();
   proxy::Task<Result<>> end_expired();
   std::string new_id();
@@ -146,10 +126,10 @@ class Uploads {
   RegistryParts parts_;
   std::string route_;
   UploadSettings settings_;
+  BodyReceiver bodies_;
   std::random_device random_;
   std::map<std::pair<std::string, std::string>, Shared> open_;  // by repository and id
-  // Sessions for which a closing PUT has begun, the newest last. Bounded.
-  std::deque<Closing> closings_;
+  ClosingPuts closing_puts_;
 };
 
 }  // namespace breakwater::routes
