@@ -11,7 +11,7 @@
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/origin.h"
 #include "routes/ops/metrics.h"
-#include "routes/registry/registry_pushes.h"
+#include "routes/registry/private_registry.h"
 #include "store/capacity/budget.h"
 #include "store/store.h"
 #include "store/upkeep/broken.h"

@@ -35,7 +35,12 @@ PrivateRegistry::PrivateRegistry(const RegistryParts& parts, const PrivateRegist
     : parts_(parts),
       settings_(settings),
       reads_(parts, settings.route),
-      pushes_(parts, settings.route, settings.uploads) {}
+      blob_pushes_(parts, settings.route, settings.uploads),
+      manifest_pushes_(parts, settings.route) {}
+
+PushStats PrivateRegistry::push_stats() const {
+  return PushStats(blob_pushes_.open_sessions(), manifest_pushes_.unusable_caches_total());
+}
 
 Task<> PrivateRegistry::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
@@ -72,14 +77,14 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
   if (removable && settings_.removal && method == "DELETE")
     co_return co_await remove(exchange, path, context);
   if (path.kind == Kind::manifest && method == "PUT")
-    co_return co_await pushes_.put_manifest(exchange, path, context);
+    co_return co_await manifest_pushes_.put(exchange, path, context);
   if (path.kind == Kind::upload_start && method == "POST")
-    co_return co_await pushes_.start_upload(exchange, path, context);
+    co_return co_await blob_pushes_.start_upload(exchange, path, context);
   if (path.kind == Kind::upload) {
-    if (is_read(method)) co_return co_await pushes_.upload_status(exchange, path, context);
-    if (method == "PATCH") co_return co_await pushes_.append(exchange, path, context);
-    if (method == "PUT") co_return co_await pushes_.finish(exchange, path, context);
-    if (method == "DELETE") co_return co_await pushes_.cancel(exchange, path, context);
+    if (is_read(method)) co_return co_await blob_pushes_.upload_status(exchange, path, context);
+    if (method == "PATCH") co_return co_await blob_pushes_.append(exchange, path, context);
+    if (method == "PUT") co_return co_await blob_pushes_.finish(exchange, path, context);
+    if (method == "DELETE") co_return co_await blob_pushes_.cancel(exchange, path, context);
   }
   reply_not_allowed(exchange, methods_of(path.kind, settings_.removal), method + " means nothing here",
                     context.trace);

@@ -1,7 +1,7 @@
 // The private registry: an OCI distribution 1.1 registry over the local store, for BuildKit cache and images.
 //
 //   reads      registry_reads.h: manifests, blobs, tag lists, the catalog, referrers, from the store alone
-//   pushes     registry_pushes.h: upload sessions, mounts, manifests
+//   pushes     blob_pushes.h: upload sessions, mounts; manifest_pushes.h: manifests
 //   removal    here: tags, manifests and blobs. What something else needs is refused with 405, naming that
 //
 // Blobs and manifests are synced before they are acknowledged. Belongs to the loop's thread; destroy it after
@@ -12,8 +12,9 @@
 
 #include "routes/access/access.h"
 #include "routes/oci/registry.h"
+#include "routes/registry/blob_pushes.h"
+#include "routes/registry/manifest_pushes.h"
 #include "routes/registry/registry_parts.h"
-#include "routes/registry/registry_pushes.h"
 #include "routes/registry/registry_reads.h"
 
 namespace breakwater::routes {
@@ -25,13 +26,18 @@ struct PrivateRegistrySettings {
   UploadSettings uploads;
 };
 
+struct PushStats {
+  uint64_t uploads_open = 0;           // upload sessions whose file is open
+  uint64_t unusable_caches_total = 0;  // cache configs that BuildKit's importers refuse
+};
+
 class PrivateRegistry final : public Registry {
  public:
   PrivateRegistry(const RegistryParts& parts, const PrivateRegistrySettings& settings);
 
   proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override;
-  proxy::Task<Result<>> sweep() { return pushes_.sweep(); }  // called periodically, by the upkeep
-  PushStats push_stats() const { return pushes_.stats(); }
+  proxy::Task<Result<>> sweep() { return blob_pushes_.sweep(); }  // called periodically, by the upkeep
+  PushStats push_stats() const;
 
  private:
   proxy::Task<Result<>> answer(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
@@ -42,7 +48,8 @@ class PrivateRegistry final : public Registry {
   RegistryParts parts_;
   PrivateRegistrySettings settings_;
   RegistryReads reads_;
-  RegistryPushes pushes_;
+  BlobPushes blob_pushes_;
+  ManifestPushes manifest_pushes_;
 };
 
 }  // namespace breakwater::routes

@@ -1,12 +1,8 @@
-#include "routes/registry/registry_pushes.h"
+#include "routes/registry/blob_pushes.h"
 
 #include <utility>
-#include <vector>
 
-#include "routes/oci/freshness.h"
-#include "routes/oci/manifest.h"
 #include "routes/oci/oci_error.h"
-#include "routes/registry/capacity_wait.h"
 
 namespace breakwater::routes {
 
@@ -15,13 +11,6 @@ using proxy::Task;
 using store::Digest;
 
 namespace {
-
-constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cacheconfig.v0";
-// BuildKit's importers read no more of a cache config than this (cache/remotecache/import.go).
-constexpr uint64_t kBuildkitCacheConfigMax = 1 << 20;
-constexpr uint64_t kBodiesBytesMax = 24 << 20;      // all manifests being received, except small ones
-constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;  // all small manifests being received
-constexpr uint64_t kSmallBodyBytesMax = 64 << 10;   // the longest manifest that counts as small
 
 constexpr OciStatus kWrongDigest = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
 constexpr OciStatus kWrongSize = {400, "SIZE_INVALID", "provided length did not match content length"};
@@ -101,22 +90,6 @@ bool reply_misplaced(Exchange& exchange, const OciPath& path, const Uploads::Tur
   return true;
 }
 
-Error manifest_too_large() {
-  return Error(Error::Kind::too_large,
-               "manifests of at most " + std::to_string(kManifestBytesMax) + " bytes are accepted", 0);
-}
-
-// Whether BuildKit's importers would refuse this cache, and why.
-std::string unusable_cache(const store::ManifestContent& content) {
-  for (const auto& child : content.children) {
-    if (child.edge.media_type == kBuildkitCacheConfig && child.edge.size > kBuildkitCacheConfigMax) {
-      return "BuildKit imports cache configs of at most 1 MiB, and this one has " +
-             std::to_string(child.edge.size) + " bytes";
-    }
-  }
-  return {};
-}
-
 // The session behind a monolithic POST. No client knows its id, so it is useless unless it becomes a blob. If
 // the client leaves before then, the destructor discards the session.
 class MonolithicUpload {
@@ -139,21 +112,7 @@ class MonolithicUpload {
 
 }  // namespace
 
-RegistryPushes::RegistryPushes(const RegistryParts& parts, std::string route, const UploadSettings& settings)
-    : parts_(parts),
-      route_(std::move(route)),
-      uploads_(parts, route_, settings),
-      bodies_(parts.loop, kBodiesBytesMax),
-      small_bodies_(parts.loop, kSmallBodiesBytesMax) {}
-
-PushStats RegistryPushes::stats() const {
-  return PushStats(uploads_.open_sessions(), unusable_caches_total_);
-}
-
-// --- blobs
-
-Task<Result<>> RegistryPushes::start_upload(Exchange& exchange, const OciPath& path,
-                                            RequestContext& context) {
+Task<Result<>> BlobPushes::start_upload(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto algorithm = algorithm_of(path.query);
   if (!algorithm) {
     reply_oci(exchange, kWrongAlgorithm, base_headers(context), algorithm.error().message, context.trace);
@@ -177,7 +136,7 @@ Task<Result<>> RegistryPushes::start_upload(Exchange& exchange, const OciPath& p
 
 // Mounts the blob from the named repository, or from any if none is named. False, and not an error, if the
 // blob is not found or no repository can have that name: the client uploads the blob then.
-Task<Result<bool>> RegistryPushes::mount(const OciPath& path) {
+Task<Result<bool>> BlobPushes::mount(const OciPath& path) {
   const auto& from = path.query.from;
   if (!from.empty() && !is_oci_name(from)) co_return false;
   auto job = [&store = parts_.store, to = key_of(path), from, digest = *path.query.mount] {
@@ -186,8 +145,8 @@ Task<Result<bool>> RegistryPushes::mount(const OciPath& path) {
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-Task<Result<>> RegistryPushes::upload_monolithic(Exchange& exchange, const OciPath& path,
-                                                 RequestContext& context) {
+Task<Result<>> BlobPushes::upload_monolithic(Exchange& exchange, const OciPath& path,
+                                             RequestContext& context) {
   const auto digest = *path.query.digest;
   MonolithicUpload upload(uploads_, uploads_.begin_monolithic(path.name, digest.algorithm()));
   exchange.at("receiving");
@@ -209,15 +168,14 @@ Task<Result<>> RegistryPushes::upload_monolithic(Exchange& exchange, const OciPa
   co_return reply_committed(exchange, path, blob, context);
 }
 
-Task<Result<>> RegistryPushes::upload_status(Exchange& exchange, const OciPath& path,
-                                             RequestContext& context) {
+Task<Result<>> BlobPushes::upload_status(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto received = co_await uploads_.received(path.name, path.upload_id);
   if (!received) co_return failure(received.error());
   exchange.reply(204, upload_headers(context, path, path.upload_id, *received), "");
   co_return Result<>();
 }
 
-Task<Result<>> RegistryPushes::append(Exchange& exchange, const OciPath& path, RequestContext& context) {
+Task<Result<>> BlobPushes::append(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto chunk = chunk_of(exchange);
   if (!chunk) co_return failure(chunk.error());
   auto turn = co_await uploads_.take_turn(path.name, path.upload_id);
@@ -232,7 +190,7 @@ Task<Result<>> RegistryPushes::append(Exchange& exchange, const OciPath& path, R
   co_return Result<>();
 }
 
-Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, RequestContext& context) {
+Task<Result<>> BlobPushes::finish(Exchange& exchange, const OciPath& path, RequestContext& context) {
   if (!path.query.digest) {
     reply_oci(exchange, kWrongDigest, base_headers(context),
               "the end of an upload needs ?digest=", context.trace);
@@ -260,8 +218,8 @@ Task<Result<>> RegistryPushes::finish(Exchange& exchange, const OciPath& path, R
 
 // Answers the closing PUT of an upload that is committed already. The client has not seen the first answer,
 // perhaps because a proxy lost it, and repeats the request.
-Task<Result<>> RegistryPushes::answer_repeated_closing(Exchange& exchange, const OciPath& path, Error error,
-                                                       RequestContext& context) {
+Task<Result<>> BlobPushes::answer_repeated_closing(Exchange& exchange, const OciPath& path, Error error,
+                                                   RequestContext& context) {
   if (!uploads_.was_committed(path.name, path.upload_id, *path.query.digest)) co_return failure(error);
   auto job = [&store = parts_.store, key = key_of(path), digest = *path.query.digest] {
     return store.mount_blob(key, key.repository, digest);
@@ -279,107 +237,13 @@ Task<Result<>> RegistryPushes::answer_repeated_closing(Exchange& exchange, const
   co_return Result<>();
 }
 
-Task<Result<>> RegistryPushes::cancel(Exchange& exchange, const OciPath& path, RequestContext& context) {
+Task<Result<>> BlobPushes::cancel(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto turn = co_await uploads_.take_turn(path.name, path.upload_id);
   if (!turn) co_return failure(turn.error());
   auto cancelled = co_await uploads_.cancel(*turn);
   if (!cancelled) co_return cancelled;
   exchange.reply(204, base_headers(context), "");
   co_return Result<>();
-}
-
-// --- manifests
-
-// The whole body: a manifest can be parsed only when all of it is there.
-Task<Result<std::string>> RegistryPushes::read_manifest_body(Exchange& exchange) {
-  std::string body;
-  for (;;) {
-    auto piece = co_await exchange.read();
-    if (!piece) co_return failure(piece.error());
-    if (piece->empty()) co_return body;
-    if (body.size() + piece->size() > kManifestBytesMax) co_return failure(manifest_too_large());
-    body += *piece;
-  }
-}
-
-// Runs on a worker, because hashing and parsing some MiB would hold the loop for too long. `corrupt` if the
-// bytes do not have the digest `asked`.
-Task<Result<RegistryPushes::Pushed>> RegistryPushes::understand(Bytes bytes, std::string content_type,
-                                                                std::optional<Digest> asked) {
-  auto job = [bytes, content_type, asked]() -> Result<Pushed> {
-    const auto digest = store::digest_of(asked ? asked->algorithm() : store::Algorithm::sha256, *bytes);
-    if (asked && digest != *asked)
-      return failure(Error::Kind::corrupt, "the manifest is " + digest.text() + ", not " + asked->text());
-    auto manifest = read_manifest(*bytes, content_type, digest);
-    if (!manifest) return failure(manifest.error());
-    return Pushed(digest, bytes, std::move(manifest->content));
-  };
-  co_return co_await parts_.workers.run(std::move(job));
-}
-
-Task<Result<>> RegistryPushes::put_manifest(Exchange& exchange, const OciPath& path,
-                                            RequestContext& context) {
-  const auto length = exchange.body_length();
-  if (length && *length > kManifestBytesMax) co_return failure(manifest_too_large());
-  const auto expected = length.value_or(kManifestBytesMax);
-  proxy::Buffers& bodies = expected <= kSmallBodyBytesMax ? small_bodies_ : bodies_;
-  const auto held = co_await bodies.take(expected);
-  exchange.at("receiving");
-  auto body = co_await read_manifest_body(exchange);
-  if (!body) co_return failure(body.error());
-  auto bytes = std::make_shared<const std::string>(std::move(*body));
-  auto pushed = co_await understand(std::move(bytes),
-                                    std::string(exchange.request().headers.get("Content-Type")), path.digest);
-  if (!pushed && pushed.error().kind == Error::Kind::corrupt) {
-    reply_oci(exchange, kWrongDigest, base_headers(context), pushed.error().message, context.trace);
-    co_return Result<>();
-  }
-  if (!pushed) co_return failure(pushed.error());
-  exchange.at("storing the manifest");
-  co_return co_await store_manifest(exchange, path, std::move(*pushed), context);
-}
-
-Task<Result<>> RegistryPushes::store_manifest(Exchange& exchange, const OciPath& path, Pushed pushed,
-                                              RequestContext& context) {
-  // tag= belongs to a push by digest (distribution specification, "Pushing Manifests").
-  const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
-  auto job = [&store = parts_.store, key = key_of(path), pushed, tags] {
-    return store.push_manifest(key, pushed.digest, *pushed.bytes, pushed.content, tags);
-  };
-  auto missing = co_await parts_.workers.run(job);
-  const auto deadline = parts_.loop.now() + kCapacityWaitMax;
-  while (!missing) {
-    const bool again = co_await wait_for_capacity(parts_.loop, missing.error(), deadline);
-    if (!again) co_return failure(missing.error());
-    missing = co_await parts_.workers.run(job);
-  }
-  if (!missing->empty()) {
-    reply_missing_children(exchange, *missing, context.trace);
-    co_return Result<>();
-  }
-  parts_.manifests.put(key_of(path), pushed.digest,
-                       ManifestCache::Entry(pushed.content.record.media_type, pushed.bytes));
-  reply_pushed(exchange, path, pushed, context);
-  co_return Result<>();
-}
-
-void RegistryPushes::reply_pushed(Exchange& exchange, const OciPath& path, const Pushed& pushed,
-                                  const RequestContext& context) {
-  auto headers = base_headers(context);
-  headers.add("Location", "/v2/" + path.name + "/manifests/" + pushed.digest.text());
-  headers.add("Docker-Content-Digest", pushed.digest.text());
-  if (pushed.content.record.subject) headers.add("OCI-Subject", pushed.content.record.subject->text());
-  if (path.digest) {
-    for (const auto& tag : path.query.tags) headers.add("OCI-Tag", tag);
-  }
-  if (const auto reason = unusable_cache(pushed.content); !reason.empty()) {
-    ++unusable_caches_total_;
-    headers.add("Warning", stale_warning(reason));
-    parts_.log.warning(
-        "cache cannot be imported",
-        {{"route", route_}, {"repository", path.name}, {"reference", path.reference()}, {"reason", reason}});
-  }
-  exchange.reply(201, std::move(headers), "");
 }
 
 }  // namespace breakwater::routes
