@@ -12,9 +12,8 @@
 #include <string>
 
 #include "proxy/http/exchange.h"
-#include "proxy/loop/single_flight.h"
+#include "routes/mirror/blob_probe.h"
 #include "routes/mirror/mirror_parts.h"
-#include "routes/mirror/negative_cache.h"
 #include "routes/oci/blob_reply.h"
 #include "routes/oci/request_context.h"
 
@@ -29,7 +28,6 @@ class MirrorBlobs {
                               RequestContext& context);
 
  private:
-  class FillSource;
   struct Known {
     bool permitted = false;
     std::optional<uint64_t> size;  // as the descriptor in a stored manifest says
@@ -38,11 +36,6 @@ class MirrorBlobs {
   proxy::Task<Result<Known>> look_up(store::RepositoryKey key, store::Digest digest);
   proxy::Task<bool> is_size_disputed(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<store::Blob>> open(store::Digest digest);
-  proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest,
-                                                   proxy::Moment deadline);
-  proxy::Task<Result<std::optional<uint64_t>>> ask_upstream(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<std::optional<uint64_t>>> ask_head(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<uint64_t>> ask_size(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<>> serve_head(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest,
                                    RequestContext& context, Known known);
   proxy::Task<Result<>> serve_fill(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest,
@@ -55,9 +48,7 @@ class MirrorBlobs {
 
   MirrorParts parts_;
   MirrorSettings settings_;
-  NegativeCache negative_cache_;
-  proxy::SingleFlight<Result<std::optional<uint64_t>>> questions_;
-  proxy::SingleFlight<Result<uint64_t>> sizes_;
+  BlobProbe probe_;
 };
 
 }  // namespace breakwater::routes
