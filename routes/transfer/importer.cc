@@ -1,11 +1,9 @@
 #include "routes/transfer/importer.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "routes/oci/manifest.h"
-#include "routes/oci/media_type.h"
-#include "routes/transfer/small_file.h"
+#include "routes/transfer/import_survey.h"
 
 namespace breakwater::routes {
 
@@ -14,7 +12,6 @@ using store::Reach;
 
 namespace {
 
-constexpr int kDepthMax = 16;  // levels of nested indexes
 constexpr size_t kImportsPerMeasurement = 256;
 
 // Whether the error is about the source's content, rather than about our own store.
@@ -23,134 +20,31 @@ bool is_of_source(const Error& error) {
          error.kind == Error::Kind::unavailable;
 }
 
-Result<Manifest> manifest_of(store::Disk& disk, const ImportSource& source, const Digest& digest,
-                             std::string& bytes) {
-  auto read = read_small_file(disk, source.file_of(digest), kManifestBytesMax);
-  if (!read) return failure(read.error());
-  bytes = *std::move(read);
-  if (store::digest_of(digest.algorithm(), bytes) != digest)
-    return failure(Error::Kind::corrupt, "its bytes are not of that digest");
-  auto manifest = read_manifest(bytes, "", digest);
-  if (!manifest) return manifest;
-  const std::string& type = manifest->content.record.media_type;
-  if (type == kDockerSchema1 || type == kDockerSchema1Signed) {
-    return failure(Error::Kind::invalid, "it is of Docker's schema 1, and its layers cannot be followed");
-  }
-  return manifest;
-}
-
 }  // namespace
-
-// Checks that everything an image needs is there, before anything is imported.
-class Importer::Survey {
- public:
-  Survey(Importer& importer, ImportSource& source, const Repository& repository)
-      : importer_(importer), source_(source), repository_(repository) {}
-
-  void look_at(const Digest& digest) { look_at_manifest(digest, std::nullopt, 0); }
-
-  bool is_whole() const { return why_.empty(); }
-  const std::string& why() const { return why_; }
-  const std::vector<Digest>& manifests() const { return manifests_; }  // children first
-  // The manifests below the top one that lack nothing, as far as the survey can tell.
-  const std::vector<Digest>& parts() const { return parts_; }
-
- private:
-  void bad(Damage damage, const std::string& where, const std::string& what) {
-    ++damages_;
-    importer_.report_.damaged(damage, where, what);
-    if (why_.empty()) why_ = where + (what.empty() ? " is missing" : ": " + what);
-  }
-
-  enum class Needed { by_tag, by_index, by_manifest };
-
-  // Whether the source has the digest, with the expected number of bytes. Reports the damage if not.
-  bool has_bytes(const Digest& digest, std::optional<uint64_t> size, Needed needed) {
-    importer_.needed_.insert(digest);
-    const bool is_child = needed == Needed::by_index;
-    if (!source_.has(digest)) {
-      const char* why = is_child                   ? "an index needs it"
-                        : needed == Needed::by_tag ? "a tag names it"
-                                                   : "a manifest needs it";
-      bad(is_child ? Damage::missing_child : Damage::missing_link,
-          repository_.repository + "@" + digest.text(), why);
-      return false;
-    }
-    const auto found = importer_.disk_.stat_target(source_.file_of(digest));
-    if (!found) {
-      const bool is_gone = found.error().kind == Error::Kind::not_found;
-      const Damage missing = is_child ? Damage::missing_child : Damage::missing_blob;
-      bad(is_gone ? missing : Damage::unreadable, digest.text(), is_gone ? "" : found.error().message);
-    } else if (found->size == 0 && size.value_or(1) > 0) {
-      bad(Damage::empty_blob, digest.text(), size ? "0 of " + std::to_string(*size) + " bytes" : "0 bytes");
-    } else if (size && found->size != *size) {
-      bad(found->size < *size ? Damage::short_blob : Damage::corrupt_blob, digest.text(),
-          std::to_string(found->size) + " of " + std::to_string(*size) + " bytes");
-    } else if (const auto known = importer_.bad_.find(digest); known != importer_.bad_.end()) {
-      bad(Damage::corrupt_blob, digest.text(), known->second);
-    } else {
-      return true;
-    }
-    return false;
-  }
-
-  void look_at_manifest(const Digest& digest, std::optional<uint64_t> size, int depth) {
-    if (!seen_.insert(digest).second) return;
-    if (!has_bytes(digest, size, size ? Needed::by_index : Needed::by_tag)) return;
-    if (depth > kDepthMax) return bad(Damage::unreadable, digest.text(), "an index in an index, too deep");
-    std::string bytes;
-    const auto manifest = manifest_of(importer_.disk_, source_, digest, bytes);
-    if (!manifest) {
-      const bool is_corrupt = manifest.error().kind == Error::Kind::corrupt;
-      return bad(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
-                 manifest.error().message);
-    }
-    for (const auto& child : manifest->content.children) {
-      if (!child.edge.is_manifest) {
-        if (seen_.insert(child.digest).second)
-          (void)has_bytes(child.digest, child.edge.size, Needed::by_manifest);
-        continue;
-      }
-      const size_t before = damages_;
-      look_at_manifest(child.digest, child.edge.size, depth + 1);
-      if (damages_ == before) parts_.push_back(child.digest);
-    }
-    for (const auto& child : manifest->content.welcome) importer_.needed_.insert(child.digest);
-    manifests_.push_back(digest);
-  }
-
-  Importer& importer_;
-  ImportSource& source_;
-  const Repository& repository_;
-  std::string why_;
-  size_t damages_ = 0;
-  std::set<Digest> seen_;
-  std::vector<Digest> manifests_;
-  std::vector<Digest> parts_;
-};
 
 // --- tags
 
 Result<> Importer::import_tag(ImportSource& source, const Repository& repository, const std::string& tag,
                               const Digest& digest, store::Time set_at, Age age) {
   const std::string image = repository.repository + ":" + tag;
-  needed_.insert(digest);
+  findings_.needed.insert(digest);
   const auto known = store_.catalog().tag(repository, tag, Reach::disk);
   if (!known) return failure(known.error());
   const bool is_set = *known && (*known)->digest == digest;
   if (is_set) {
     const auto whole = is_whole_here(repository, digest);
     if (!whole) return failure(whole.error());
-    if (*whole) ++report_.counts.tags_here;
+    if (*whole) ++findings_.report.counts.tags_here;
     if (*whole) return {};
   }
   if (*known && !is_set && age == Age::unknown) {
-    ++report_.counts.tags_ageless;
-    report_.skipped(image, "nothing says when it was set there, and the tag here names another image");
+    ++findings_.report.counts.tags_ageless;
+    findings_.report.skipped(image,
+                             "nothing says when it was set there, and the tag here names another image");
     return {};
   }
   if (*known && !is_set && (*known)->set_at >= set_at) {
-    report_.kept(image);
+    findings_.report.kept(image);
     return {};
   }
   auto imported = import_image(source, repository, digest);
@@ -158,11 +52,11 @@ Result<> Importer::import_tag(ImportSource& source, const Repository& repository
     imported = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
   if (!imported) return failure(imported.error());
   if (*imported) {
-    ++(is_set ? report_.counts.tags_mended : report_.counts.tags);
+    ++(is_set ? findings_.report.counts.tags_mended : findings_.report.counts.tags);
     return {};
   }
-  ++report_.counts.tags_skipped;
-  report_.skipped(image, why_);
+  ++findings_.report.counts.tags_skipped;
+  findings_.report.skipped(image, why_);
   return {};
 }
 
@@ -210,10 +104,10 @@ Result<bool> Importer::is_whole_here(const Repository& repository, const Digest&
   if (!known || !*known) return known;
   const auto children = store_.catalog().children(repository, digest);
   if (!children) return failure(children.error());
-  needed_.insert(digest);
+  findings_.needed.insert(digest);
   bool is_whole = true;
   for (const Digest& child : *children) {
-    needed_.insert(child);
+    findings_.needed.insert(child);
     auto manifest = is_here(repository, child);
     if (!manifest) return manifest;
     auto here = *manifest ? is_whole_here(repository, child) : has_file(child);
@@ -239,8 +133,8 @@ Result<bool> Importer::import_image(ImportSource& source, const Repository& repo
                                     const Digest& digest) {
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
-  Survey survey(*this, source, repository);
-  survey.look_at(digest);
+  ImportSurvey survey(disk_, source, repository, findings_);
+  survey.survey(digest);
   bool is_whole = survey.is_whole();
   if (!is_whole) why_ = survey.why();
   for (auto manifest = survey.manifests().begin(); is_whole && manifest != survey.manifests().end();
@@ -265,14 +159,14 @@ Result<> Importer::import_parts(ImportSource& source, const Repository& reposito
     if (*here) continue;
     const auto imported = import_image(source, repository, part);
     if (!imported) return failure(imported.error());
-    if (*imported) ++report_.counts.by_digest;
+    if (*imported) ++findings_.report.counts.by_digest;
   }
   return {};
 }
 
 Result<bool> Importer::import_manifest(ImportSource& source, const Repository& repository,
                                        const Digest& digest) {
-  needed_.insert(digest);
+  findings_.needed.insert(digest);
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
   std::string bytes;
@@ -296,9 +190,9 @@ Result<bool> Importer::import_manifest(ImportSource& source, const Repository& r
   if (!missing->empty())
     return failure(Error::Kind::internal,
                    missing->front().text() + " went while " + digest.text() + " was taken over");
-  ++report_.counts.manifests;
+  ++findings_.report.counts.manifests;
   count_imported();
-  if (manifest->content.record.subject) ++report_.counts.referrers;
+  if (manifest->content.record.subject) ++findings_.report.counts.referrers;
   return true;
 }
 
@@ -308,15 +202,15 @@ Result<bool> Importer::import_blob(ImportSource& source, const Repository& repos
   if (!imported) {
     why_ = digest.text() + ": " + imported.error().message;
     const bool is_corrupt = imported.error().kind == Error::Kind::corrupt;
-    report_.damaged(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
-                    imported.error().message);
-    bad_.emplace(digest, imported.error().message);
+    findings_.report.damaged(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
+                             imported.error().message);
+    findings_.bad.emplace(digest, imported.error().message);
     return false;
   }
   using Taken = store::Store::Taken;
-  ++(*imported == Taken::held     ? report_.counts.blobs_here
-     : *imported == Taken::linked ? report_.counts.blobs_linked
-                                  : report_.counts.blobs_copied);
+  ++(*imported == Taken::held     ? findings_.report.counts.blobs_here
+     : *imported == Taken::linked ? findings_.report.counts.blobs_linked
+                                  : findings_.report.counts.blobs_copied);
   count_imported();
   return true;
 }
@@ -348,7 +242,7 @@ Result<> Importer::import_untagged(ImportSource& source, const Repository& repos
       }
       const auto imported = import_image(source, repository, referrer.digest);
       if (!imported) return failure(imported.error());
-      if (!*imported) report_.skipped(repository.repository + "@" + referrer.digest.text(), why_);
+      if (!*imported) findings_.report.skipped(repository.repository + "@" + referrer.digest.text(), why_);
       is_moving = is_moving || *imported;
     }
     *referrers = std::move(waiting);
@@ -385,13 +279,13 @@ Result<std::vector<Importer::Referrer>> Importer::import_without_subject(ImportS
 Result<> Importer::import_if_wanted(ImportSource& source, const Repository& repository, const Digest& digest,
                                     Untagged untagged) {
   if (untagged == Untagged::skipped) {
-    ++report_.counts.untagged;
+    ++findings_.report.counts.untagged;
     return {};
   }
   const auto imported = import_image(source, repository, digest);
   if (!imported) return failure(imported.error());
-  ++(*imported ? report_.counts.by_digest : report_.counts.untagged);
-  if (!*imported) report_.skipped(repository.repository + "@" + digest.text(), why_);
+  ++(*imported ? findings_.report.counts.by_digest : findings_.report.counts.untagged);
+  if (!*imported) findings_.report.skipped(repository.repository + "@" + digest.text(), why_);
   return {};
 }
 

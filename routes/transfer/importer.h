@@ -11,33 +11,23 @@
 // May block; one thread.
 #pragma once
 
-#include <filesystem>
-#include <map>
-#include <set>
+#include <cstddef>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "routes/transfer/import_report.h"
+#include "routes/transfer/import_source.h"
+#include "routes/transfer/import_survey.h"
 #include "store/base/disk.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
 
-// One repository at the place that images are imported from.
-class ImportSource {
- public:
-  virtual ~ImportSource() = default;
-  // Whether the repository has `digest`. The bytes may be damaged all the same.
-  virtual bool has(const store::Digest& digest) = 0;
-  virtual std::filesystem::path file_of(const store::Digest& digest) const = 0;  // where the bytes are
-};
-
 class Importer {
  public:
   // Everything borrowed here must outlive the Importer.
   Importer(store::Store& store, store::Disk& disk, const store::Clock& clock, ImportReport& report)
-      : store_(store), disk_(disk), clock_(clock), report_(report) {}
+      : store_(store), disk_(disk), clock_(clock), findings_{report} {}
 
   // An error ends the import: the store is full, or our own disk fails. What was imported until then stays.
   //
@@ -54,10 +44,9 @@ class Importer {
   [[nodiscard]] Result<> import_untagged(ImportSource& source, const store::RepositoryKey& repository,
                                          const std::vector<store::Digest>& digests, Untagged untagged);
   // Whether anything has needed `digest`, be it imported, here already, or damaged.
-  bool is_needed(const store::Digest& digest) const { return needed_.contains(digest); }
+  bool is_needed(const store::Digest& digest) const { return findings_.needed.contains(digest); }
 
  private:
-  class Survey;
   using Repository = store::RepositoryKey;
   struct Referrer {
     store::Digest digest;
@@ -86,11 +75,9 @@ class Importer {
   store::Store& store_;
   store::Disk& disk_;
   const store::Clock& clock_;
-  ImportReport& report_;
-  std::set<store::Digest> needed_;
-  std::map<store::Digest, std::string> bad_;  // blobs with wrong or unreadable bytes, and what is wrong
-  size_t imported_ = 0;                       // imported since the catalog was measured: manifests and blobs
-  std::string why_;                           // why the last image was incomplete
+  ImportFindings findings_;
+  size_t imported_ = 0;  // imported since the catalog was measured: manifests and blobs
+  std::string why_;      // why the last image was incomplete
 };
 
 }  // namespace breakwater::routes

@@ -15,9 +15,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "routes/transfer/importer.h"
+#include "routes/transfer/import_source.h"
 #include "store/base/disk.h"
 
 namespace breakwater::routes {
