@@ -1,11 +1,11 @@
 #include "conf/appliance.h"
 
-#include <algorithm>
 #include <csignal>
 #include <map>
 #include <utility>
 
 #include "conf/part_settings.h"
+#include "conf/upkeep.h"
 #include "proxy/fill/fill.h"
 #include "proxy/fill/passage.h"
 #include "proxy/loop/buffers.h"
@@ -31,12 +31,6 @@ namespace breakwater::conf {
 namespace {
 
 constexpr uint64_t kManifestCacheBytes = 16 << 20;
-constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
-constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
-constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
-// Reviews in one step of the collector. After a step that used them all the collector rests for as long as
-// the step took, so that requests hardly notice it.
-constexpr size_t kReviewsMax = 32;
 
 std::vector<std::string> route_names(const Config& config) {
   std::vector<std::string> names;
@@ -67,9 +61,6 @@ struct Appliance::Parts {
   void add_metric_sources();
   void terminate();
   proxy::Task<> drain();
-  proxy::Task<> upkeep();
-  proxy::Task<> scrub_forever();
-  proxy::Task<> collect();
   bool idle() const;
 
   const Config config;
@@ -92,12 +83,13 @@ struct Appliance::Parts {
   std::vector<std::unique_ptr<routes::Mirror>> mirrors;
   routes::Namespaces::Targets targets;
   std::vector<std::unique_ptr<routes::Namespaces>> namespaces;
-  std::map<std::string, std::unique_ptr<routes::PrivateRegistry>> registries;  // by route
+  Upkeep::Registries registries;                // by route
   std::vector<std::unique_ptr<Served>> served;  // in the order of config.routes
   routes::Health health;
   proxy::HttpServer metrics_server;
   proxy::Workers background;  // for jobs that no client waits for: collection and the scrub
-  proxy::Workers long_jobs;   // for jobs that take minutes
+  Upkeep upkeep;
+  proxy::Workers long_jobs;  // for jobs that take minutes
   routes::Control control;
   proxy::HttpServer control_server;
   proxy::UnixSignals signals;
@@ -128,6 +120,7 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       health(metrics, config.metrics.allow),
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
       background(loop, 2, proxy::Workers::Priority::low),
+      upkeep(loop, workers, background, *store, scrub, registries, log, config.scrub),
       long_jobs(loop, 1),
       control(*store, long_jobs),
       control_server(loop, workers, buffers, disk, log, config.server, control.route()),
@@ -225,62 +218,6 @@ proxy::Task<> Appliance::Parts::drain() {
   loop.stop();
 }
 
-// Periodic work that would cost too much with every request.
-proxy::Task<> Appliance::Parts::upkeep() {
-  for (;;) {
-    co_await loop.sleep(kUpkeepInterval);
-    auto job = [&kept = *store] {
-      kept.measure();
-      auto looked = kept.look_at_broken();
-      auto flushed = kept.flush_uses();
-      return looked ? flushed : looked;
-    };
-    auto flushed = co_await workers.run(std::move(job));
-    if (!flushed) log.warning("upkeep failed", {{"reason", flushed.error().message}});
-    for (auto& [route, registry] : registries) {
-      auto swept = co_await registry->sweep();
-      if (!swept)
-        log.warning("uploads not looked through", {{"route", route}, {"reason", swept.error().message}});
-    }
-  }
-}
-
-// Removes what nothing refers to and no lease keeps; and, less often, the tags that their policy lets go.
-proxy::Task<> Appliance::Parts::collect() {
-  auto retention_due = loop.now();
-  for (;;) {
-    const bool is_due = loop.now() >= retention_due;
-    if (is_due) retention_due = loop.now() + kRetentionInterval;
-    auto job = [&kept = *store, is_due]() -> Result<size_t> {
-      if (is_due) {
-        if (auto removed = kept.apply_retention(); !removed) return removed;
-      }
-      return kept.collect(kReviewsMax);
-    };
-    const auto begun_at = loop.now();
-    auto looked = co_await background.run(std::move(job));
-    if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
-    const bool is_more = looked && *looked == kReviewsMax;
-    const auto worked = std::chrono::duration_cast<proxy::Millis>(loop.now() - begun_at);
-    const auto rest = is_more ? std::clamp(worked, proxy::Millis(1), kCollectInterval) : kCollectInterval;
-    co_await loop.sleep(rest);
-  }
-}
-
-// Scrubs in small steps, whose distance gives the configured speed.
-proxy::Task<> Appliance::Parts::scrub_forever() {
-  const auto speed = config.scrub.bytes_per_second;
-  if (speed == 0) co_return;
-  for (;;) {
-    auto job = [&walk = scrub] { return walk.step(); };
-    auto worth = co_await background.run(std::move(job));
-    if (!worth) log.warning("scrub interrupted", {{"reason", worth.error().message}});
-    const bool is_through = !worth || *worth == 0;
-    const auto wait_ms = is_through ? config.scrub.pause_ms : static_cast<int64_t>(*worth * 1000 / speed);
-    co_await loop.sleep(proxy::Millis(std::max<int64_t>(wait_ms, 1)));
-  }
-}
-
 Appliance::Appliance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Appliance::~Appliance() = default;
 
@@ -300,9 +237,7 @@ void Appliance::run() {
   for (const auto& one : parts_->listening)
     parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
   parts_->health.set(routes::Readiness::ready);
-  parts_->tasks.spawn(parts_->upkeep());
-  parts_->tasks.spawn(parts_->collect());
-  parts_->tasks.spawn(parts_->scrub_forever());
+  parts_->upkeep.start(parts_->tasks);
   parts_->loop.run();
   parts_->log.info("stopped", {});
 }
