@@ -63,8 +63,8 @@ Task<Result<std::string>> ManifestPushes::read_body(Exchange& exchange) {
 
 // Runs on a worker, because hashing and parsing some MiB would hold the loop for too long. `corrupt` if the
 // bytes do not have the digest `asked`.
-Task<Result<ManifestPushes::Pushed>> ManifestPushes::understand(Bytes bytes, std::string content_type,
-                                                                std::optional<Digest> asked) {
+Task<Result<ManifestPushes::Pushed>> ManifestPushes::verify_and_parse(Bytes bytes, std::string content_type,
+                                                                      std::optional<Digest> asked) {
   auto job = [bytes, content_type, asked]() -> Result<Pushed> {
     const auto digest = store::digest_of(asked ? asked->algorithm() : store::Algorithm::sha256, *bytes);
     if (asked && digest != *asked)
@@ -86,8 +86,8 @@ Task<Result<>> ManifestPushes::put(Exchange& exchange, const OciPath& path, Requ
   auto body = co_await read_body(exchange);
   if (!body) co_return failure(body.error());
   auto bytes = std::make_shared<const std::string>(std::move(*body));
-  auto pushed = co_await understand(std::move(bytes),
-                                    std::string(exchange.request().headers.get("Content-Type")), path.digest);
+  auto pushed = co_await verify_and_parse(
+      std::move(bytes), std::string(exchange.request().headers.get("Content-Type")), path.digest);
   if (!pushed && pushed.error().kind == Error::Kind::corrupt) {
     reply_oci(exchange, kWrongDigest, base_headers(context), pushed.error().message, context.trace);
     co_return Result<>();

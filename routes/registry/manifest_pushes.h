@@ -38,8 +38,8 @@ class ManifestPushes {
   };
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
   proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange);
-  proxy::Task<Result<Pushed>> understand(Bytes bytes, std::string content_type,
-                                         std::optional<store::Digest> asked);
+  proxy::Task<Result<Pushed>> verify_and_parse(Bytes bytes, std::string content_type,
+                                               std::optional<store::Digest> asked);
   proxy::Task<Result<>> store_manifest(proxy::Exchange& exchange, const OciPath& path, Pushed pushed,
                                        RequestContext& context);
   void reply_pushed(proxy::Exchange& exchange, const OciPath& path, const Pushed& pushed,
