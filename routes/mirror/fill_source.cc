@@ -12,7 +12,7 @@ using proxy::Exchange;
 using proxy::Fill;
 using proxy::Task;
 
-Error cause_of_silence(const Fill& fill) {
+Error stall_reason(const Fill& fill) {
   return fill.setback().value_or(Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0));
 }
 
@@ -36,13 +36,13 @@ Task<Result<>> FillSource::ready(ByteRange range) {
   auto& loop = parts_.loop;
   while (!fill_->begun() && !ended() && loop.now() < deadline_)
     co_await fill_->progress().wait_until(deadline_);
-  if (!fill_->begun() && !ended()) co_return failure(cause_of_silence(*fill_));
+  if (!fill_->begun() && !ended()) co_return failure(stall_reason(*fill_));
   far_ahead_ = is_far_ahead(range);
   while (!far_ahead_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_)
     co_await fill_->progress().wait_until(deadline_);
   if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
   // An empty reply is complete as soon as its head is sent, so the content must be verified before.
-  if (range.length == 0 && !fill_->verified()) co_return failure(cause_of_silence(*fill_));
+  if (range.length == 0 && !fill_->verified()) co_return failure(stall_reason(*fill_));
   co_return Result<>();
 }
 

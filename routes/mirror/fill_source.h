@@ -43,7 +43,7 @@ class FillSource final : public ByteSource {
 };
 
 // Why a fill has sent nothing in time: the failure that it is waiting to retry, if there was one.
-Error cause_of_silence(const proxy::Fill& fill);
+Error stall_reason(const proxy::Fill& fill);
 // Whether only storing the blob failed on our side, so that it can still be passed through from upstream.
 bool can_pass(const Error& error);
 

@@ -145,7 +145,7 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   } else if (fill->error()) {
     served = failure(*fill->error());
   } else if (!fill->begun()) {
-    served = failure(cause_of_silence(*fill));
+    served = failure(stall_reason(*fill));
   } else {
     served = co_await serve_unsized(exchange, fill, context);
   }
