@@ -41,11 +41,11 @@ class SizeSink final : public proxy::Sink {
 
 // Whether a GET may succeed although HEAD got this error: upstream has not said that the blob is missing or
 // that it is down.
-bool may_be_heads_alone(Error::Kind kind) {
+bool may_get_succeed(Error::Kind kind) {
   return kind == Error::Kind::corrupt || kind == Error::Kind::invalid || kind == Error::Kind::denied;
 }
 
-bool is_of_nothing(const Digest& digest) {
+bool is_empty_blob(const Digest& digest) {
   return digest == store::digest_of(digest.algorithm(), std::string_view());
 }
 
@@ -80,7 +80,7 @@ void BlobProbe::remember(const RepositoryKey& key, const Digest& digest, const E
 
 Task<Result<std::optional<uint64_t>>> BlobProbe::ask_upstream(RepositoryKey key, Digest digest) {
   auto size = co_await ask_head(key, digest);
-  if (!size && may_be_heads_alone(size.error().kind)) {
+  if (!size && may_get_succeed(size.error().kind)) {
     auto told = co_await ask_size(key, digest);
     if (told) size = std::optional<uint64_t>(*told);
     if (!told) size = failure(told.error());
@@ -106,7 +106,7 @@ Task<Result<std::optional<uint64_t>>> BlobProbe::ask_head(RepositoryKey key, Dig
   auto reply = co_await parts_.origin.fetch(std::move(request), 0);
   if (!reply) co_return failure(reply.error());
   const auto length = reply->head.length;
-  const bool is_told = reply->head.status == 200 && length && (*length > 0 || is_of_nothing(digest));
+  const bool is_told = reply->head.status == 200 && length && (*length > 0 || is_empty_blob(digest));
   if (!is_told) co_return std::optional<uint64_t>();
   co_return length;
 }
@@ -119,7 +119,7 @@ Task<Result<uint64_t>> BlobProbe::ask_size(RepositoryKey key, Digest digest) {
   request.timeout_ms = settings_.manifest_timeout_ms;
   SizeSink sink;
   auto answer = co_await parts_.origin.download(std::move(request), sink);
-  if (sink.size && (*sink.size > 0 || is_of_nothing(digest))) co_return *sink.size;
+  if (sink.size && (*sink.size > 0 || is_empty_blob(digest))) co_return *sink.size;
   if (!answer && !sink.answered) co_return failure(answer.error());
   co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
 }
