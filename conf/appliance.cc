@@ -57,7 +57,7 @@ struct Appliance::Parts {
   routes::Registry& add_registry(const RouteConfig& route);
   Result<> listen();
   Result<> listen(proxy::HttpServer& server, const std::string& route,
-                  const std::vector<std::string>& addresses);
+                  const std::vector<ListenAddress>& addresses);
   void add_metric_sources();
   void terminate();
   proxy::Task<> drain();
@@ -165,9 +165,9 @@ Result<> Appliance::Parts::listen() {
 }
 
 Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& route,
-                                  const std::vector<std::string>& addresses) {
+                                  const std::vector<ListenAddress>& addresses) {
   for (const auto& address : addresses) {
-    auto bound = server.listen(address);
+    auto bound = server.listen(address.text());
     if (!bound) return failure(bound.error().kind, "route " + route + ": " + bound.error().message);
     listening.push_back(Listening(route, *bound));
   }

@@ -21,30 +21,24 @@ class Claims {
   std::map<std::string, std::string> by_;
 };
 
-void claim_addresses(Claims& claims, const std::vector<std::string>& listen, const std::string& path) {
+void claim_addresses(Claims& claims, const std::vector<ListenAddress>& listen, const std::string& path) {
   for (const auto& address : listen) {
-    const auto port = address.substr(address.rfind(':') + 1);
-    if (port == "0") continue;
-    claims.claim("address", address, path + ".listen");
+    if (address.port() != 0) claims.claim("address", address.text(), path + ".listen");
   }
 }
 
 // Reports listeners that collide because one of them takes the port on every address.
 void check_wildcards(const Config& config, std::vector<std::string>& errors) {
-  std::map<std::string, std::pair<std::string, std::string>> first;  // port: address, path
-  const auto check = [&](const std::vector<std::string>& listen, const std::string& path) {
+  std::map<uint16_t, std::pair<ListenAddress, std::string>> first;  // port: address, path
+  const auto check = [&](const std::vector<ListenAddress>& listen, const std::string& path) {
     for (const auto& address : listen) {
-      const auto port = address.substr(address.rfind(':') + 1);
-      if (port == "0") continue;
-      auto [at, is_new] = first.emplace(port, std::pair(address, path));
-      const auto wildcard = [](const std::string& text) {
-        return text.starts_with("0.0.0.0:") || text.starts_with("[::]:");
-      };
-      if (!is_new && at->second.first != address && (wildcard(address) || wildcard(at->second.first))) {
-        auto& error = errors.emplace_back(path);
-        error.append(".listen: port ").append(port).append(" is taken by ").append(at->second.second);
-        error.append(" (").append(at->second.first).append(")");
-      }
+      if (address.port() == 0) continue;
+      const auto found = first.emplace(address.port(), std::pair(address, path)).first;
+      const auto& [other, taken_by] = found->second;
+      if (other == address || (!address.is_wildcard() && !other.is_wildcard())) continue;
+      auto& error = errors.emplace_back(path);
+      error.append(".listen: port ").append(std::to_string(address.port()));
+      error.append(" is taken by ").append(taken_by).append(" (").append(other.text()).append(")");
     }
   };
   for (size_t i = 0; i < config.routes.size(); ++i)

@@ -28,25 +28,17 @@ bool is_name(const std::string& text) {
   return !text.empty() && text.size() <= 64 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
-// Accepts "host:port" and "[v6]:port", in which the host is an address or a name and the port may be 0.
-bool is_listen_address(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return false;
-  const auto host = text.substr(0, colon);
-  const auto port = text.substr(colon + 1);
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  if (!bracketed && host.find(':') != std::string::npos) return false;
-  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos &&
-         std::stoul(port) <= 65535;
-}
-
-void read_listen(JsonObject& object, std::vector<std::string>& listen) {
-  object.strings("listen", listen);
-  if (listen.empty())
+void read_listen(JsonObject& object, std::vector<ListenAddress>& listen) {
+  std::vector<std::string> texts;
+  object.strings("listen", texts);
+  if (texts.empty())
     object.wrong("listen", object.has("listen") ? "must name at least one address" : "is missing");
-  for (const auto& address : listen) {
-    if (!is_listen_address(address))
-      object.wrong("listen", "expected <address>:<port>, such as \"0.0.0.0:5000\", not \"" + address + "\"");
+  for (const auto& text : texts) {
+    auto address = ListenAddress::parse(text);
+    if (address)
+      listen.push_back(*address);
+    else
+      object.wrong("listen", "expected <address>:<port>, such as \"0.0.0.0:5000\", not \"" + text + "\"");
   }
 }
 
@@ -281,7 +273,7 @@ RouteConfig default_mirror(const std::string& name, int port, const std::string&
                            const std::string& url) {
   RouteConfig route;
   route.name = name;
-  route.listen.push_back("127.0.0.1:" + std::to_string(port));
+  route.listen.push_back(*ListenAddress::parse("127.0.0.1:" + std::to_string(port)));
   route.mirror.emplace();
   route.mirror->registry = registry;
   route.mirror->origin.name = name;
@@ -292,7 +284,7 @@ RouteConfig default_mirror(const std::string& name, int port, const std::string&
 RouteConfig default_registry(const std::string& name, int port) {
   RouteConfig route;
   route.name = name;
-  route.listen.push_back("127.0.0.1:" + std::to_string(port));
+  route.listen.push_back(*ListenAddress::parse("127.0.0.1:" + std::to_string(port)));
   route.bytes_max = kRegistryBytesMax;
   route.registry.emplace();
   return route;
@@ -314,7 +306,7 @@ Config default_config() {
   config.routes.push_back(default_mirror("k8s", 5030, "registry.k8s.io", "https://registry.k8s.io"));
   config.routes.push_back(default_mirror("kyverno", 5040, "reg.kyverno.io", "https://reg.kyverno.io"));
   config.routes.push_back(default_registry("private", 5050));
-  config.metrics.listen.push_back("127.0.0.1:5001");
+  config.metrics.listen.push_back(*ListenAddress::parse("127.0.0.1:5001"));
   return config;
 }
 

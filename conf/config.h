@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/listen_address.h"
 #include "proxy/fill/fill.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/origin.h"
@@ -42,7 +43,7 @@ struct RegistryConfig {
 // Either a mirror or a registry of our own.
 struct RouteConfig {
   std::string name;
-  std::vector<std::string> listen;  // "127.0.0.1:5000"
+  std::vector<ListenAddress> listen;
   std::optional<MirrorConfig> mirror;
   std::optional<RegistryConfig> registry;
   std::optional<uint64_t> bytes_max;
@@ -50,7 +51,7 @@ struct RouteConfig {
 };
 
 struct MetricsConfig {
-  std::vector<std::string> listen;
+  std::vector<ListenAddress> listen;
   routes::Networks allow = routes::Networks::internal();
 };
 

@@ -30,6 +30,12 @@ std::string joined(const std::vector<std::string>& list) {
   return text;
 }
 
+std::string joined(const std::vector<ListenAddress>& list) {
+  std::vector<std::string> texts;
+  for (const auto& address : list) texts.push_back(address.text());
+  return joined(texts);
+}
+
 void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
   out << "mirror of " << mirror.registry << " at " << mirror.origin.url;
   if (mirror.origin.credentials) out << " as " << mirror.origin.credentials->username;
