@@ -21,10 +21,10 @@ using store::Digest;
 using store::UsedBlob;
 
 constexpr uint64_t kCatalogCacheBytes = 8ULL << 20;
-constexpr size_t kTagsNamedMax = 1000;  // of one broken thing
+constexpr size_t kTagsNamedMax = 1000;  // named for one broken thing
 
-// Those whose content can be fetched again, also if they are not configured any more. Of no route is what a
-// start found without an owner.
+// The routes whose content can be fetched again, including former mirrors that are no longer configured. The
+// route "" is among them: it owns what a start found without an owner.
 std::set<std::string> mirrors_of(const Config& config, const std::vector<std::string>& before) {
   std::set<std::string> mirrors(before.begin(), before.end());
   mirrors.emplace();
@@ -35,7 +35,7 @@ std::set<std::string> mirrors_of(const Config& config, const std::vector<std::st
   return mirrors;
 }
 
-// Prints the findings as they come, each thing once.
+// Prints each finding as it is made, once for each broken thing.
 class Report final : public store::Findings {
  public:
   Report(const std::set<std::string>& mirrors, const store::Catalog& catalog, std::ostream& out)

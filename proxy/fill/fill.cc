@@ -286,7 +286,7 @@ Task<> Fills::end_partial(Shared fill, store::Partials::End end) {
 }
 
 // Ends the fill with `error`, and tells its readers. Returns what is to be done with the partial file.
-store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
+store::Partials::End Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
                        error.kind == Kind::internal || fill.written_ == 0;

@@ -16,8 +16,8 @@ namespace {
 
 double number(uint64_t value) { return static_cast<double>(value); }
 
-// /proc/self/stat behind the command's name in parentheses, which may hold anything: field 3 of proc(5) is
-// the first here.
+// The fields of /proc/self/stat after the command's name, which stands in parentheses and may contain
+// anything. The first is field 3 of proc(5).
 std::vector<std::string> stat_fields() {
   std::ifstream file("/proc/self/stat");
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -26,7 +26,7 @@ std::vector<std::string> stat_fields() {
   return {std::istream_iterator<std::string>(rest), std::istream_iterator<std::string>()};
 }
 
-// Seconds since the epoch when the machine started; 0 if /proc does not say.
+// When the machine started, in seconds since the epoch; 0 if /proc does not say.
 double boot_time_s() {
   std::ifstream file("/proc/stat");
   std::string key;

@@ -107,7 +107,8 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->workers == 3);
   CHECK(config->fills.fills_max == 9);
   CHECK(config->drain_timeout_ms == 4'000);
-  CHECK(config->metrics.listen == std::vector<std::string>{"127.0.0.1:5001"});
+  REQUIRE(config->metrics.listen.size() == 1);
+  CHECK(config->metrics.listen.front().text() == "127.0.0.1:5001");
   CHECK(config->server.connections_max == 10);
   CHECK(config->server.header_bytes_max == 4096);
   CHECK(config->server.target_bytes_max == 2048);
@@ -121,8 +122,8 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->http_client.connections_per_host_max == 10);
   CHECK(config->scrub.bytes_per_second == 1 << 20);
   CHECK(config->scrub.pause_ms == 9'000);
-  CHECK(config->log.level == "debug");
-  CHECK(config->log.format == "json");
+  CHECK(config->log.level == breakwater::store::Log::Level::debug);
+  CHECK(config->log.format == breakwater::store::Log::Format::json);
 }
 
 TEST_CASE("a registry of our own says who may push, and how long things stay") {

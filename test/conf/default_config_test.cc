@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "conf/config.h"
+#include "conf/describe.h"
 #include "test/catch.h"
 
 using namespace breakwater::conf;
@@ -22,7 +23,8 @@ TEST_CASE("without a file the five mirrors, the private registry and the metrics
   for (size_t i = 0; i < kRoutes.size(); ++i) {
     const auto& route = config.routes[i];
     CHECK(route.name == kRoutes[i].name);
-    CHECK(route.listen == std::vector<std::string>{kRoutes[i].listen});
+    REQUIRE(route.listen.size() == 1);
+    CHECK(route.listen.front().text() == kRoutes[i].listen);
     REQUIRE(route.mirror);
     CHECK(route.mirror->registry == kRoutes[i].registry);
     CHECK(route.mirror->registry_client.url == kRoutes[i].upstream);
@@ -30,11 +32,13 @@ TEST_CASE("without a file the five mirrors, the private registry and the metrics
   }
   const auto& own = config.routes.back();
   CHECK(own.name == "private");
-  CHECK(own.listen == std::vector<std::string>{"127.0.0.1:5050"});
+  REQUIRE(own.listen.size() == 1);
+  CHECK(own.listen.front().text() == "127.0.0.1:5050");
   CHECK(own.registry);
   CHECK_FALSE(own.mirror);
   CHECK(own.bytes_max == 100ULL << 30);
-  CHECK(config.metrics.listen == std::vector<std::string>{"127.0.0.1:5001"});
+  REQUIRE(config.metrics.listen.size() == 1);
+  CHECK(config.metrics.listen.front().text() == "127.0.0.1:5001");
 }
 
 TEST_CASE("what would run names each listener and bound, and no secret") {

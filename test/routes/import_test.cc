@@ -80,7 +80,7 @@ TEST_CASE("what is whole is taken over by hard link, and a second run takes noth
   CHECK(report.counts.manifests == 4);
   CHECK(report.counts.blobs_linked == 6);
   CHECK(report.counts.blobs_copied == 0);
-  CHECK(report.counts.blobs_unnamed == 0);
+  CHECK(report.counts.blobs_unreferenced == 0);
   CHECK(world.tag_of("1") == both.digest);
   CHECK(world.store->manifests().bytes(kApp, amd64.digest).value() == image.text());
   CHECK(world.holds(content_of(20'001, 1)));
@@ -173,7 +173,7 @@ TEST_CASE(
   CHECK(world.store->catalog().referrers(kApp, image.digest, std::nullopt, 10).value().size() == 1);
   CHECK(world.has_manifest(kApp, untagged.digest) == kept);
   CHECK(report.counts.untagged == (kept ? 0 : 1));
-  CHECK(report.counts.blobs_unnamed == (kept ? 0 : 3));
+  CHECK(report.counts.blobs_unreferenced == (kept ? 0 : 3));
 }
 
 TEST_CASE("a tag that was set later here stays, and one that was set later there moves") {
@@ -353,10 +353,10 @@ TEST_CASE("the blob of no bytes is no damage, and what belongs to tags that are 
   image.layers.push_back(world.old.add_blob(kApp.repository, ""));
   world.old.add_manifest(kApp.repository, image, "1");
   world.old.add_blob("team/other", "nobody's");
-  CHECK(world.import().counts.blobs_unnamed == 1);
+  CHECK(world.import().counts.blobs_unreferenced == 1);
   const auto again = world.import();
   CHECK(again.counts.tags_here == 1);
-  CHECK(again.counts.blobs_unnamed == 1);
+  CHECK(again.counts.blobs_unreferenced == 1);
   world.wanted.route = "other";
   std::filesystem::remove(world.old.tag_link(kApp.repository, "1"));
   (void)world.import();

@@ -1,10 +1,10 @@
-#include "routes/mirror/missing.h"
+#include "routes/mirror/negative_cache.h"
 
 #include <utility>
 
 namespace breakwater::routes {
 
-std::optional<Error> Missing::find(const std::string& key, store::Time now) {
+std::optional<Error> NegativeCache::find(const std::string& key, store::Time now) {
   auto found = entries_.find(key);
   if (found == entries_.end()) return std::nullopt;
   if (found->second.from <= now && now < found->second.until) return found->second.error;
@@ -12,8 +12,9 @@ std::optional<Error> Missing::find(const std::string& key, store::Time now) {
   return std::nullopt;
 }
 
-void Missing::put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime) {
-  // To forget costs a question; no order is worth keeping.
+void NegativeCache::put(const std::string& key, Error error, store::Time now,
+                        store::Time::duration lifetime) {
+  // Cleared as a whole, because a lost entry costs only one question to upstream.
   if (entries_.size() >= entries_max_) entries_.clear();
   Entry entry;
   entry.error = std::move(error);

@@ -1,4 +1,4 @@
-#include "conf/asking.h"
+#include "conf/server_verbs.h"
 
 #include <filesystem>
 #include <functional>
@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "conf/appliance.h"
 #include "conf/local_request.h"
 #include "conf/open_folder.h"
+#include "conf/part_settings.h"
 #include "routes/ops/control.h"
 
 namespace breakwater::conf {
@@ -20,13 +20,11 @@ int fail(const Error& error) {
   return 1;
 }
 
-// For those who do not serve: what is over a bound stays where it is, for the one who serves to decide.
+// Opens the store without enforcing its bounds: evicting is for the process that serves.
 Result<> open_to_ask(const Config& config, OpenFolder& folder) {
   store::LogSettings log_settings = config.log;
-  log_settings.level = "warning";
-  auto log = store::make_log(log_settings);
-  if (!log) return failure(log.error());
-  folder.log = *std::move(log);
+  log_settings.level = store::Log::Level::warning;
+  folder.log = store::make_log(log_settings);
   store::StoreSettings settings = store_settings(config);
   settings.keeps_bounds = false;
   auto opened = store::Store::open(settings, *folder.disk, folder.clock, *folder.log);
@@ -35,12 +33,12 @@ Result<> open_to_ask(const Config& config, OpenFolder& folder) {
   return {};
 }
 
-enum class As { owner, self };  // whom root opens the folder as
+enum class As { owner, self };  // the user as whom root opens the folder
 
-// What the process that serves the folder answers, or `words` of the folder itself if none does. One that is
-// not there is not made.
+// Prints the answer of the process that serves the folder, or if none does, the result of `answer` about the
+// opened folder. A folder that does not exist is an error; opening would make it.
 int tell(Config config, const Result<LocalReply>& asked, As as,
-         const std::function<Result<std::string>(store::Store&)>& words) {
+         const std::function<Result<std::string>(store::Store&)>& answer) {
   if (asked) {
     (asked->status == 200 ? std::cout : std::cerr) << asked->text;
     return asked->status == 200 ? 0 : 1;
@@ -50,7 +48,7 @@ int tell(Config config, const Result<LocalReply>& asked, As as,
   if (auto become = as == As::owner ? become_owner(config) : Result<>(); !become) return fail(become.error());
   OpenFolder folder;
   if (auto opened = open_to_ask(config, folder); !opened) return fail(opened.error());
-  const auto said = words(*folder.store);
+  const auto said = answer(*folder.store);
   if (!said) return fail(said.error());
   std::cout << *said << "\n";
   return 0;
@@ -59,22 +57,22 @@ int tell(Config config, const Result<LocalReply>& asked, As as,
 }  // namespace
 
 int why(const Config& config, const Options& options) {
-  return tell(config, ask_server(config.data, "POST", "/why", options.of), As::owner,
-              [&](store::Store& store) { return routes::words_of_why(store, options.of); });
+  return tell(config, ask_server(config.data, "POST", "/why", options.what), As::owner,
+              [&](store::Store& store) { return routes::explanation_of(store, options.what); });
 }
 
 int plan_collection(const Config& config) {
-  return tell(config, ask_server(config.data, "GET", "/plan", ""), As::owner, routes::words_of_plan);
+  return tell(config, ask_server(config.data, "GET", "/plan", ""), As::owner, routes::plan_text);
 }
 
 int back_up(const Config& config, const Options& options) {
   const auto to = std::filesystem::absolute(options.to);
-  // He may write where the owner may not.
+  // The caller stays who they are, because they may write where the folder's owner may not.
   return tell(config, ask_server(config.data, "POST", "/backup", to.string()), As::self,
               [&](store::Store& store) -> Result<std::string> {
                 const auto done = store.backup().back_up(to, std::stop_token());
                 if (!done) return failure(done.error());
-                return routes::words_of(*done);
+                return routes::backup_summary(*done);
               });
 }
 

@@ -1,6 +1,6 @@
-// The verbs that ask the process that serves the data folder, if one does: why and gc --dry-run, because only
-// it knows what is leased, and backup, which it makes while it serves. Each is the exit status of the
-// process: 0, or 1 and why on stderr.
+// The verbs that ask the process which serves the data folder, if there is one: why and gc --dry-run, because
+// only that process knows the leases, and backup, which it can make while it serves. Each returns the exit
+// status of this process: 0, or 1 with the reason on stderr.
 #pragma once
 
 #include "conf/config.h"
