@@ -48,16 +48,14 @@ Result<> IdlePartials::evict(const std::string& id) {
   }
   auto deleted = parts_.files.delete_partial(id);
   const bool is_gone = deleted || deleted.error().kind == Error::Kind::not_found;
-  {
-    const Lock lock(mutex_);
-    if (is_gone) partials_.erase(id);
-    if (!is_gone) partials_[id].is_going = false;
-    evicted_.notify_all();
-  }
-  if (!is_gone) return deleted;
-  parts_.budget.release(partial.route, partial.bytes);
-  delete_record(id);
-  return {};
+  // Before a receiver that waits begins anew under this id, with a record of its own.
+  if (is_gone) delete_record(id);
+  if (is_gone) parts_.budget.release(partial.route, partial.bytes);
+  const Lock lock(mutex_);
+  if (is_gone) partials_.erase(id);
+  if (!is_gone) partials_[id].is_going = false;
+  evicted_.notify_all();
+  return is_gone ? Result<>() : deleted;
 }
 
 void IdlePartials::delete_record(const std::string& id) {

@@ -28,12 +28,12 @@ ReceivedPartial::~ReceivedPartial() {
 
 Result<ReceivedPartial> Partials::receive(const std::string& route, const std::string& id,
                                           Algorithm algorithm) {
-  if (auto noted = note_fill(route, id, algorithm); !noted) return failure(noted.error());
   bool is_abandoned = false;
   auto reservation = claim(route, id, is_abandoned);
   if (!reservation) return failure(reservation.error());
   const uint64_t claimed = reservation->held();
-  auto writer = parts_.files.receive(id, algorithm);
+  const auto noted = note_fill(route, id, algorithm);
+  auto writer = noted ? parts_.files.receive(id, algorithm) : failure(noted.error());
   if (!writer) {
     if (claimed == 0) return failure(writer.error());
     // The partial is still there, and on the account of its route again.

@@ -86,7 +86,8 @@ TEST_CASE("every key reaches the setting that it names") {
       R"(, "bytes_max": "1GiB", "allow": ["10.0.20.0/24"])",
       R"(, "data": "/kept", "bytes_max": "2GiB", "buffer_bytes_max": "64MiB", "workers": 3, "fills_max": 9, "drain_timeout": "4s",
           "metrics": {"listen": "127.0.0.1:5001"},
-          "server": {"connections_max": 10, "header_bytes_max": "4KiB", "target_bytes_max": "2KiB", "drain_bytes_max": "1MiB", "idle_timeout": "1s",
+          "server": {"connections_max": 10, "header_bytes_max": "4KiB", "target_bytes_max": "2KiB",
+                      "drain_bytes_max": "1MiB", "idle_timeout": "1s",
                      "header_timeout": "2s", "body_timeout": "3s", "write_timeout": "4s"},
           "upstream": {"connect_timeout": "6s", "stall_timeout": "8s", "connections_per_host_max": 10},
           "scrub": {"bytes_per_second": "1MiB", "pause": "9s"},
@@ -306,8 +307,10 @@ TEST_CASE("port 0 may be asked for many times") {
 TEST_CASE("all mistakes are told at once, those of two keys together too") {
   const auto lines = errors_of(R"({
     "routes": [
-      {"name": "one", "listen": ["127.0.0.1:5000"], "mirror": {"registry": "a", "upstream": "https://a.example", "fresh": "soon"}},
-      {"name": "one", "listen": ["127.0.0.1:5000"], "mirror": {"registry": "b", "upstream": "b.example"}, "bytes_max": "lots"}
+      {"name": "one", "listen": ["127.0.0.1:5000"],
+        "mirror": {"registry": "a", "upstream": "https://a.example", "fresh": "soon"}},
+      {"name": "one", "listen": ["127.0.0.1:5000"],
+        "mirror": {"registry": "b", "upstream": "b.example"}, "bytes_max": "lots"}
     ],
     "colour": "blue"
   })");
