@@ -1,6 +1,8 @@
-"""The rules of the house that a machine can check. `tidy.py RULE` says each offence on one line and ends with 1 if there is any.
+"""The rules of the house that a machine can check. `tidy.py RULE` says each offence on one line and ends with
+1 if there is any.
 
-A rule is a function that yields offences; its first line of prose is what ctest calls it. `tidy.py --list` names them.
+A rule is a function that yields offences; its first line of prose is what ctest calls it. `tidy.py --list`
+names them.
 """
 
 import pathlib
@@ -31,7 +33,15 @@ ROOMS = {
 
 # Who may include each library's headers, beside test/.
 LIBRARIES = {
-    "event2": {"proxy/loop/deadline.cc", "proxy/http/http_parser.cc", "proxy/server/http_server.cc", "proxy/loop/loop.cc", "proxy/server/socket.cc", "proxy/loop/unix_signals.cc", "proxy/upstream/curl_multi.cc"},
+    "event2": {
+        "proxy/loop/deadline.cc",
+        "proxy/http/http_parser.cc",
+        "proxy/server/http_server.cc",
+        "proxy/loop/loop.cc",
+        "proxy/server/socket.cc",
+        "proxy/loop/unix_signals.cc",
+        "proxy/upstream/curl_multi.cc",
+    },
     "curl": {"proxy/upstream/curl_multi.h", "proxy/upstream/http_client.cc", "proxy/http/url.cc"},
     "boost": {"proxy/http/http_parser.cc"},
     "rocksdb": {
@@ -61,7 +71,15 @@ LIBRARIES = {
     },
 }
 
-TOP_LEVEL = {*LAYERS, "packaging", "CMakeLists.txt", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
+TOP_LEVEL = {
+    *LAYERS,
+    "packaging",
+    "CMakeLists.txt",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+}
 IGNORED = {"build", "data", "compile_commands.json"}
 
 
@@ -129,7 +147,10 @@ def libraries_stay_wrapped():
         for number, header, quoted in includes(path):
             library = header.split("/")[0] if not quoted and "/" in header else None
             if library in LIBRARIES and name_of(path) not in LIBRARIES[library]:
-                yield f"{name_of(path)}:{number}: {header} may be included only by {', '.join(sorted(LIBRARIES[library]))}"
+                yield (
+                    f"{name_of(path)}:{number}: {header} may be included only by"
+                    f" {', '.join(sorted(LIBRARIES[library]))}"
+                )
     for path in sources("test"):
         for number, header, quoted in includes(path):
             if header.startswith("catch2/") and name_of(path) not in {"test/catch.h", "test/main.cc"}:
