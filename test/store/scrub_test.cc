@@ -303,7 +303,7 @@ TEST_CASE("an edge of a manifest that is not there goes, so that what it kept ca
   batch.put_edge(digest_of(kLayer), kApp, digest_of("no manifest"), {"layer", 1, false});
   REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::buffered));
   world.pass();
-  CHECK(world.log.contains("edge_dropped"));
+  CHECK(world.log.contains("edge_deleted"));
   CHECK(world.store->catalog().parents(digest_of(kLayer))->size() == 1);
 }
 
