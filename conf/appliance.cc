@@ -24,7 +24,11 @@
 #include "routes/ops/metrics_sources.h"
 #include "routes/registry/private_registry.h"
 #include "routes/router.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/parts.h"
+#include "store/references/broken.h"
 #include "store/store.h"
+#include "store/upkeep/collector.h"
 #include "store/upkeep/scrub.h"
 
 namespace breakwater::conf {

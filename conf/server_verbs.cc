@@ -11,6 +11,7 @@
 #include "conf/open_folder.h"
 #include "conf/part_settings.h"
 #include "routes/ops/control.h"
+#include "store/upkeep/backup.h"
 
 namespace breakwater::conf {
 namespace {

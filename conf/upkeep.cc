@@ -1,4 +1,5 @@
 #include "conf/upkeep.h"
+#include "store/upkeep/collector.h"
 
 #include <algorithm>
 #include <chrono>

@@ -3,7 +3,28 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/idle_partials.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
+#include "store/blobs/trash.h"
+#include "store/capacity/capacity.h"
+#include "store/capacity/disk_bound.h"
+#include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/files/folder_lock.h"
+#include "store/references/broken.h"
+#include "store/references/digest_locks.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
+#include "store/upkeep/backup.h"
+#include "store/upkeep/collector.h"
+#include "store/upkeep/store_evictor.h"
 
 namespace breakwater::store {
 namespace {
@@ -34,35 +55,68 @@ Result<std::vector<std::string>> remember_mirrors(Catalog& catalog, const StoreS
 
 }  // namespace
 
-Store::Store(const StoreSettings& settings, std::unique_ptr<FolderLock> lock,
-             std::unique_ptr<Catalog> catalog, std::vector<std::string> mirrors, Disk& disk,
-             const Clock& clock, Log& log)
-    : settings_(settings),
-      lock_(std::move(lock)),
-      log_(log),
-      rules_(std::move(mirrors), settings.retention, settings.lease),
-      files_(disk, settings.data),
-      mark_(disk, settings.data),
-      catalog_(std::move(catalog)),
-      budget_(settings.bytes_max),
-      disk_bound_(budget_, files_, disk, settings.data, clock, log),
-      leases_(clock, settings.lease),
-      use_times_(*catalog_, locks_, clock, log),
-      broken_(*catalog_, rules_, log),
-      references_(*catalog_, files_, leases_, use_times_, broken_, mark_, rules_, clock, log),
-      parts_{disk,    clock,   log,    rules_,     files_,  mark_,      *catalog_,
-             budget_, leases_, locks_, use_times_, broken_, references_},
-      trash_(parts_),
-      blobs_(parts_, trash_),
-      idle_partials_(parts_),
-      collector_(parts_, blobs_, trash_),
-      evictor_(parts_, blobs_, idle_partials_, trash_, collector_, disk_bound_),
-      capacity_(budget_, disk_bound_, evictor_),
-      partials_(parts_, idle_partials_, capacity_),
-      manifests_(parts_, blobs_, capacity_),
-      backup_(parts_, blobs_, trash_) {
-  for (const auto& [route, bytes_max] : settings_.route_bytes_max) budget_.set_bound(route, bytes_max);
-}
+// In the order of the rooms: each is given what stands above it here.
+struct Store::Impl {
+  Impl(const StoreSettings& all_settings, std::unique_ptr<FolderLock> taken, std::unique_ptr<Catalog> opened,
+       std::vector<std::string> mirrors, Disk& disk, const Clock& clock, Log& the_log)
+      : settings(all_settings),
+        lock(std::move(taken)),
+        log(the_log),
+        rules(std::move(mirrors), settings.retention, settings.lease),
+        files(disk, settings.data),
+        mark(disk, settings.data),
+        catalog(std::move(opened)),
+        budget(settings.bytes_max),
+        disk_bound(budget, files, disk, settings.data, clock, log),
+        leases(clock, settings.lease),
+        use_times(*catalog, locks, clock, log),
+        broken(*catalog, rules, log),
+        references(*catalog, files, leases, use_times, broken, mark, rules, clock, log),
+        parts{disk,   clock,  log,   rules,     files,  mark,      *catalog,
+              budget, leases, locks, use_times, broken, references},
+        trash(parts),
+        blobs(parts, trash),
+        idle_partials(parts),
+        collector(parts, blobs, trash),
+        evictor(parts, blobs, idle_partials, trash, collector, disk_bound),
+        capacity(budget, disk_bound, evictor),
+        partials(parts, idle_partials, capacity),
+        manifests(parts, blobs, capacity),
+        backup(parts, blobs, trash) {
+    for (const auto& [route, bytes_max] : settings.route_bytes_max) budget.set_bound(route, bytes_max);
+  }
+
+  const StoreSettings settings;
+  const std::unique_ptr<FolderLock> lock;
+  Log& log;
+
+  const RouteRules rules;
+  Files files;
+  CleanMark mark;
+  const std::unique_ptr<Catalog> catalog;
+  Budget budget;
+  DiskBound disk_bound;
+  Leases leases;
+  DigestLocks locks;
+  UseTimes use_times;
+  Broken broken;
+  References references;
+  const Parts parts;
+  Trash trash;
+  Blobs blobs;
+  IdlePartials idle_partials;
+  Collector collector;
+  StoreEvictor evictor;
+  Capacity capacity;
+  Partials partials;
+  Manifests manifests;
+  Backup backup;
+
+  Recovered recovered;
+  bool is_open = false;
+};
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& disk, const Clock& clock,
                                            Log& log) {
@@ -75,66 +129,84 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   if (!catalog) return failure(catalog.error());
   auto mirrors = remember_mirrors(**catalog, settings);
   if (!mirrors) return failure(mirrors.error());
-  std::unique_ptr<Store> store(
-      new Store(settings, *std::move(lock), *std::move(catalog), *std::move(mirrors), disk, clock, log));
-  if (auto prepared = store->files_.prepare(); !prepared) return failure(prepared.error());
-  auto recovered = recover(store->parts_, store->blobs_, store->idle_partials_);
+  auto impl = std::make_unique<Impl>(settings, *std::move(lock), *std::move(catalog), *std::move(mirrors),
+                                     disk, clock, log);
+  if (auto prepared = impl->files.prepare(); !prepared) return failure(prepared.error());
+  auto recovered = recover(impl->parts, impl->blobs, impl->idle_partials);
   if (!recovered) return failure(recovered.error());
-  store->recovered_ = *recovered;
+  impl->recovered = *recovered;
+  std::unique_ptr<Store> store(new Store(std::move(impl)));
   store->measure();
-  store->is_open_ = true;
+  store->impl_->is_open = true;
   return store;
 }
 
 Store::~Store() {
-  if (!is_open_) return;
+  Impl& own = *impl_;
+  if (!own.is_open) return;
+  const auto close = [&own]() -> Result<> {
+    if (auto flushed = own.use_times.flush(); !flushed) return flushed;
+    if (own.mark.is_forgone()) return {};
+    if (auto saved = own.catalog->state().set_leases(own.leases.saved()); !saved) return saved;
+    if (auto marked = own.catalog->state().set_clean(true); !marked) return marked;
+    return own.mark.make();
+  };
   // Not fatal: the next start takes its time and looks at every file.
-  if (auto closed = close(); !closed) log_.warning("store_close_failed", {{"error", closed.error().message}});
+  if (auto closed = close(); !closed)
+    own.log.warning("store_close_failed", {{"error", closed.error().message}});
 }
 
-Result<> Store::close() {
-  if (auto flushed = use_times_.flush(); !flushed) return flushed;
-  if (mark_.is_forgone()) return {};
-  if (auto saved = catalog_->state().set_leases(leases_.saved()); !saved) return saved;
-  if (auto marked = catalog_->state().set_clean(true); !marked) return marked;
-  return mark_.make();
-}
+const Catalog& Store::catalog() const { return *impl_->catalog; }
+const Budget& Store::budget() const { return impl_->budget; }
+const Broken& Store::broken() const { return impl_->broken; }
+const RouteRules& Store::rules() const { return impl_->rules; }
+References& Store::references() { return impl_->references; }
+Blobs& Store::blobs() { return impl_->blobs; }
+Manifests& Store::manifests() { return impl_->manifests; }
+Partials& Store::partials() { return impl_->partials; }
+Capacity& Store::capacity() { return impl_->capacity; }
+Collector& Store::collector() { return impl_->collector; }
+Backup& Store::backup() { return impl_->backup; }
+const Parts& Store::parts() const { return impl_->parts; }
+const Recovered& Store::recovered() const { return impl_->recovered; }
 
 Result<Blob> Store::commit_blob(ReceivedPartial& partial, const RepositoryKey& repository,
                                 Durability durability) {
-  auto grown = capacity_.grow(partial.reservation, partial.writer->written());
+  auto grown = impl_->capacity.grow(partial.reservation, partial.writer->written());
   if (!grown) return failure(grown.error());
-  return blobs_.commit(*partial.writer, partial.reservation, repository, durability);
+  return impl_->blobs.commit(*partial.writer, partial.reservation, repository, durability);
 }
 
 Result<Imported> Store::import_blob(const RepositoryKey& repository, const Digest& digest,
                                     const std::filesystem::path& file) {
-  return store::import_blob(parts_, blobs_, capacity_, repository, digest, file);
+  return store::import_blob(impl_->parts, impl_->blobs, impl_->capacity, repository, digest, file);
 }
 
 Result<> Store::export_blob(const Digest& digest, const std::filesystem::path& to) {
-  return store::export_blob(parts_, blobs_, digest, to);
+  return store::export_blob(impl_->parts, impl_->blobs, digest, to);
 }
+
+Result<> Store::sync() { return impl_->catalog->sync(); }
 
 Result<> Store::tick() {
   measure();
-  auto reviewed = references_.review_broken();
-  auto flushed = use_times_.flush();
+  auto reviewed = impl_->references.review_broken();
+  auto flushed = impl_->use_times.flush();
   return reviewed ? flushed : reviewed;
 }
 
 void Store::measure() {
-  const uint64_t catalog_bytes = catalog_->disk_bytes();
-  budget_.set_overhead(catalog_bytes + files_.directory_bytes());
-  disk_bound_.set_growth(std::min(catalog_bytes, kCompactionBytesMax) + kCatalogLogBytesMax);
-  disk_bound_.measure();
-  if (!settings_.keeps_bounds) return;
+  const uint64_t catalog_bytes = impl_->catalog->disk_bytes();
+  impl_->budget.set_overhead(catalog_bytes + impl_->files.directory_bytes());
+  impl_->disk_bound.set_growth(std::min(catalog_bytes, kCompactionBytesMax) + kCatalogLogBytesMax);
+  impl_->disk_bound.measure();
+  if (!impl_->settings.keeps_bounds) return;
   // A bound may have been lowered since the last start, and others may have filled the file system.
-  std::vector<std::string> routes = rules_.mirrors();
+  std::vector<std::string> routes = impl_->rules.mirrors();
   routes.emplace_back();
   for (const std::string& route : routes) {
-    if (auto kept = capacity_.ensure(route, 0); !kept) {
-      log_.warning("bound_not_kept", {{"route", route}, {"error", kept.error().message}});
+    if (auto kept = impl_->capacity.ensure(route, 0); !kept) {
+      impl_->log.warning("bound_not_kept", {{"route", route}, {"error", kept.error().message}});
     }
   }
 }

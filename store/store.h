@@ -12,27 +12,36 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "store/blobs/blobs.h"
-#include "store/blobs/idle_partials.h"
-#include "store/blobs/manifests.h"
-#include "store/blobs/partials.h"
-#include "store/blobs/parts.h"
-#include "store/blobs/trash.h"
+#include "store/base/clock.h"
+#include "store/base/disk.h"
+#include "store/base/log.h"
+#include "store/base/result.h"
 #include "store/capacity/budget.h"
-#include "store/capacity/capacity.h"
-#include "store/capacity/disk_bound.h"
-#include "store/files/folder_lock.h"
-#include "store/upkeep/backup.h"
-#include "store/upkeep/collector.h"
+#include "store/catalog/rows.h"
+#include "store/files/blob.h"
+#include "store/references/retention.h"
 #include "store/upkeep/recovery.h"
-#include "store/upkeep/store_evictor.h"
 #include "store/upkeep/transfer.h"
 
 namespace breakwater::store {
+
+class Backup;
+class Blobs;
+class Broken;
+class Capacity;
+class Catalog;
+class Collector;
+class Manifests;
+class Partials;
+class ReceivedPartial;
+class References;
+class RouteRules;
+struct Parts;
 
 struct StoreSettings {
   std::filesystem::path data = "data";
@@ -44,7 +53,8 @@ struct StoreSettings {
   uint64_t catalog_cache_bytes = 8ULL << 20;
   // For so long what a client of a registry was told exists is not collected.
   Time::duration lease = std::chrono::hours(1);
-  RouteRules::Retention retention;  // of registries
+  // Of registries, by route name: the first policy that speaks of a repository counts.
+  std::map<std::string, std::vector<RetentionPolicy>> retention;
   // What is over a bound goes when it is measured, also at open; false: only when room is asked for.
   bool keeps_bounds = true;
 };
@@ -58,21 +68,21 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // --- the parts
+  // --- the parts. Each is declared in the header of its name.
 
-  const Catalog& catalog() const { return *catalog_; }
-  const Budget& budget() const { return budget_; }
-  const Broken& broken() const { return broken_; }
-  const RouteRules& rules() const { return rules_; }
-  References& references() { return references_; }
-  Blobs& blobs() { return blobs_; }
-  Manifests& manifests() { return manifests_; }
-  Partials& partials() { return partials_; }
-  Capacity& capacity() { return capacity_; }
-  Collector& collector() { return collector_; }
-  Backup& backup() { return backup_; }
+  const Catalog& catalog() const;
+  const Budget& budget() const;
+  const Broken& broken() const;
+  const RouteRules& rules() const;
+  References& references();
+  Blobs& blobs();
+  Manifests& manifests();
+  Partials& partials();
+  Capacity& capacity();
+  Collector& collector();
+  Backup& backup();
   // For what is built on a Store: Scrub, and the questions of explaining.h.
-  const Parts& parts() const { return parts_; }
+  const Parts& parts() const;
 
   // --- what takes several of them
 
@@ -86,50 +96,20 @@ class Store {
                                              const std::filesystem::path& file);
   [[nodiscard]] Result<> export_blob(const Digest& digest, const std::filesystem::path& to);
   // All that was acknowledged buffered survives a power cut from now on.
-  [[nodiscard]] Result<> sync() { return catalog_->sync(); }
+  [[nodiscard]] Result<> sync();
 
   // For every now and then: writes what is only noted, looks what the catalog and the folders take of the
   // disk, keeps the bounds, and asks of what was broken whether it still is.
   [[nodiscard]] Result<> tick();
-  // The second of these.
+  // The second and third of these.
   void measure();
 
-  const Recovered& recovered() const { return recovered_; }  // by open()
+  const Recovered& recovered() const;  // by open()
 
  private:
-  Store(const StoreSettings& settings, std::unique_ptr<FolderLock> lock, std::unique_ptr<Catalog> catalog,
-        std::vector<std::string> mirrors, Disk& disk, const Clock& clock, Log& log);
-  Result<> close();
-
-  const StoreSettings settings_;
-  const std::unique_ptr<FolderLock> lock_;
-  Log& log_;
-
-  // In the order of the rooms: each is given what stands above it here.
-  RouteRules rules_;
-  Files files_;
-  CleanMark mark_;
-  std::unique_ptr<Catalog> catalog_;
-  Budget budget_;
-  DiskBound disk_bound_;
-  Leases leases_;
-  DigestLocks locks_;
-  UseTimes use_times_;
-  Broken broken_;
-  References references_;
-  const Parts parts_;
-  Trash trash_;
-  Blobs blobs_;
-  IdlePartials idle_partials_;
-  Collector collector_;
-  StoreEvictor evictor_;
-  Capacity capacity_;
-  Partials partials_;
-  Manifests manifests_;
-  Backup backup_;
-
-  Recovered recovered_;
-  bool is_open_ = false;
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace breakwater::store

@@ -5,6 +5,11 @@
 
 #include "proxy/fill/fill_sink.h"
 #include "proxy/fill/resumption.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/partials.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -263,8 +268,7 @@ Task<Result<>> Fills::verify(Shared fill) {
 // Commits the blob to the store. The readers have all they need by now; this is for later requests.
 Task<> Fills::commit(Shared fill) {
   auto job = [&store = store_, partial = fill->partial_, repository = fill->request_.repository] {
-    return store.commit_blob(*partial, repository,
-                             store::Durability::buffered);
+    return store.commit_blob(*partial, repository, store::Durability::buffered);
   };
   auto stored = co_await workers_.run(fill->strand_, std::move(job));
   if (stored) {

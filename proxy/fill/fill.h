@@ -35,6 +35,7 @@
 #include "proxy/loop/workers.h"
 #include "proxy/upstream/registry_client.h"
 #include "proxy/upstream/retry.h"
+#include "store/blobs/partials.h"
 #include "store/store.h"
 
 namespace breakwater::proxy {

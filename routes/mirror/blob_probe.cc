@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/fill/resumption.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 

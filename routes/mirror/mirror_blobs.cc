@@ -7,6 +7,9 @@
 
 #include "routes/mirror/fill_source.h"
 #include "routes/oci/range.h"
+#include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
 
 namespace breakwater::routes {
 

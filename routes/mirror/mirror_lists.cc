@@ -8,6 +8,7 @@
 #include "routes/oci/media_type.h"
 #include "routes/oci/referrers_filter.h"
 #include "routes/oci/tag_list.h"
+#include "store/catalog/catalog.h"
 
 namespace breakwater::routes {
 

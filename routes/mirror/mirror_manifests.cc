@@ -5,6 +5,10 @@
 #include "proxy/upstream/retry.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/media_type.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "store/base/result.h"
+#include "store/references/manifest_content.h"
 #include "store/store.h"
 #include "store/upkeep/inspection.h"
 

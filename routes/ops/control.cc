@@ -8,6 +8,8 @@
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/explanations.h"
+#include "store/blobs/parts.h"
+#include "store/upkeep/backup.h"
 
 namespace breakwater::routes {
 namespace {

@@ -15,6 +15,7 @@
 #include "proxy/loop/task.h"
 #include "proxy/loop/workers.h"
 #include "store/store.h"
+#include "store/upkeep/backup.h"
 
 namespace breakwater::routes {
 

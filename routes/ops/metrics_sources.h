@@ -15,6 +15,7 @@
 #include "store/capacity/budget.h"
 #include "store/references/broken.h"
 #include "store/store.h"
+#include "store/upkeep/collector.h"
 #include "store/upkeep/scrub.h"
 
 namespace breakwater::routes {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "routes/oci/oci_error.h"
+#include "store/blobs/blobs.h"
 
 namespace breakwater::routes {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "routes/registry/capacity_wait.h"
+#include "store/capacity/capacity.h"
 
 namespace breakwater::routes {
 

@@ -7,6 +7,8 @@
 #include "routes/oci/manifest.h"
 #include "routes/oci/oci_error.h"
 #include "routes/registry/capacity_wait.h"
+#include "store/blobs/manifests.h"
+#include "store/references/manifest_content.h"
 
 namespace breakwater::routes {
 

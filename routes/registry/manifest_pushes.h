@@ -15,6 +15,7 @@
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 #include "routes/registry/registry_parts.h"
+#include "store/references/manifest_content.h"
 #include "store/store.h"
 
 namespace breakwater::routes {

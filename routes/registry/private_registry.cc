@@ -1,6 +1,7 @@
 #include "routes/registry/private_registry.h"
 
 #include "routes/oci/oci_error.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 

@@ -10,6 +10,11 @@
 #include "routes/oci/oci_error.h"
 #include "routes/oci/referrers_filter.h"
 #include "routes/oci/tag_list.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 

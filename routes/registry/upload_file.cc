@@ -1,4 +1,6 @@
 #include "routes/registry/upload_file.h"
+#include "store/blobs/partials.h"
+#include "store/catalog/catalog.h"
 
 #include <chrono>
 #include <string_view>

@@ -13,6 +13,7 @@
 #include "store/base/clock.h"
 #include "store/base/log.h"
 #include "store/base/result.h"
+#include "store/blobs/partials.h"
 #include "store/store.h"
 
 namespace breakwater::routes {

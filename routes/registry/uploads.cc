@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "routes/registry/upload_file.h"
+#include "store/blobs/partials.h"
 
 namespace breakwater::routes {
 

@@ -10,6 +10,9 @@
 #include "routes/oci/manifest.h"
 #include "routes/transfer/image_layout.h"
 #include "routes/transfer/small_file.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/manifest_content.h"
 #include "store/references/retention.h"
 
 namespace breakwater::routes {

@@ -4,6 +4,11 @@
 
 #include "routes/oci/manifest.h"
 #include "routes/transfer/import_survey.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 

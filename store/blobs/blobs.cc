@@ -3,6 +3,19 @@
 #include <cassert>
 #include <utility>
 
+#include "store/blobs/trash.h"
+#include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/digest_locks.h"
+#include "store/references/leases.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
+
 namespace breakwater::store {
 
 // --- opening
@@ -56,6 +69,8 @@ Result<bool> Blobs::mount(const RepositoryKey& to, const std::string& from, cons
   }
   return parts_.references.mount(to, from, digest);
 }
+
+void Blobs::note_use(const Digest& digest) { parts_.use_times.note(digest); }
 
 // --- adding
 

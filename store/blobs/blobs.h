@@ -19,10 +19,19 @@
 #include <vector>
 
 #include "store/base/mutex.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
-#include "store/blobs/trash.h"
+#include "store/catalog/rows.h"
+#include "store/files/blob.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
 
 namespace breakwater::store {
+
+class BlobWriter;
+class DigestLock;
+class Reservation;
+class Trash;
 
 class Blobs {
  public:
@@ -41,7 +50,7 @@ class Blobs {
   // As References::mount(), of a blob whose file is there.
   [[nodiscard]] Result<bool> mount(const RepositoryKey& to, const std::string& from, const Digest& digest);
   // Notes that it was used now. Never blocks.
-  void note_use(const Digest& digest) { parts_.use_times.note(digest); }
+  void note_use(const Digest& digest);
 
   // --- adding
 

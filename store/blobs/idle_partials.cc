@@ -1,5 +1,9 @@
 #include "store/blobs/idle_partials.h"
 
+#include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+
 namespace breakwater::store {
 
 void IdlePartials::add(const std::string& id, const IdlePartial& partial) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "store/base/mutex.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
 
 namespace breakwater::store {

@@ -3,6 +3,15 @@
 #include <optional>
 #include <utility>
 
+#include "store/blobs/blobs.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/digest_locks.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+
 namespace breakwater::store {
 
 Result<std::vector<Digest>> Manifests::push(const RepositoryKey& repository, const Digest& digest,

@@ -10,11 +10,16 @@
 #include <string_view>
 #include <vector>
 
-#include "store/blobs/blobs.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
-#include "store/capacity/capacity.h"
+#include "store/catalog/rows.h"
+#include "store/references/references.h"
 
 namespace breakwater::store {
+
+class Blobs;
+class Capacity;
+class Reservation;
 
 class Manifests {
  public:

@@ -2,6 +2,12 @@
 
 #include <utility>
 
+#include "store/blobs/idle_partials.h"
+#include "store/capacity/budget.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+
 namespace breakwater::store {
 namespace {
 

@@ -14,11 +14,16 @@
 #include <string>
 #include <utility>
 
-#include "store/blobs/idle_partials.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
-#include "store/capacity/capacity.h"
+#include "store/capacity/budget.h"
+#include "store/catalog/records.h"
+#include "store/files/blob_writer.h"
 
 namespace breakwater::store {
+
+class Capacity;
+class IdlePartials;
 
 class Partials;
 

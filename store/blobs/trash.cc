@@ -2,6 +2,12 @@
 
 #include <utility>
 
+#include "store/blobs/blobs.h"
+#include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+
 namespace breakwater::store {
 
 Trash::Hold::Hold(Trash& trash) : trash_(trash) {

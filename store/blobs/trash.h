@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "store/base/mutex.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
+#include "store/references/references.h"
 
 namespace breakwater::store {
 

@@ -89,7 +89,7 @@ Result<Affected> affected_by(const Catalog& catalog, const Digest& digest, size_
   return Search(catalog, tags_max).from(digest);
 }
 
-std::string Broken::Thing::name() const { return kind == Kind::dangling ? name_of(*tag) : digest.text(); }
+std::string BrokenThing::name() const { return kind == Kind::dangling ? name_of(*tag) : digest.text(); }
 
 Result<bool> Broken::note(Thing thing) {
   auto affected = affected_by(catalog_, thing.digest, kTagsNamedMax);

@@ -29,25 +29,27 @@ struct Affected {
 };
 [[nodiscard]] Result<Affected> affected_by(const Catalog& catalog, const Digest& digest, size_t tags_max);
 
+// What a thing is says how to find out whether it still is.
+struct BrokenThing {
+  enum class Kind {
+    missing,     // there is no blob `digest`
+    unreadable,  // the disk does not give the bytes of blob `digest`
+    dangling     // `tag` names a manifest that its repository does not have
+  };
+  Kind kind;
+  Digest digest;
+  std::optional<TagOf> tag = {};      // dangling
+  std::set<std::string> routes = {};  // whose clients miss it: note() finds out
+  std::string name() const;           // one thing, one name
+};
+
 class Broken {
  public:
   // What it borrows outlives it.
   Broken(const Catalog& catalog, const RouteRules& rules, Log& log, size_t things_max = 10'000)
       : catalog_(catalog), rules_(rules), log_(log), things_max_(things_max) {}
 
-  // What a thing is says how to find out whether it still is.
-  struct Thing {
-    enum class Kind {
-      missing,     // there is no blob `digest`
-      unreadable,  // the disk does not give the bytes of blob `digest`
-      dangling     // `tag` names a manifest that its repository does not have
-    };
-    Kind kind;
-    Digest digest;
-    std::optional<TagOf> tag = {};      // dangling
-    std::set<std::string> routes = {};  // whose clients miss it: note() finds out
-    std::string name() const;           // one thing, one name
-  };
+  using Thing = BrokenThing;
 
   // Adds it, with the routes and tags that it breaks, which the log names. False if it was known. May block.
   [[nodiscard]] Result<bool> note(Thing thing);

@@ -4,12 +4,38 @@
 #include <set>
 #include <utility>
 
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/change.h"
+#include "store/references/digest_locks.h"
+#include "store/references/liveness.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
+
 namespace breakwater::store {
 namespace {
 
 constexpr size_t kTagsNamedMax = 5;  // in the message of a refusal
 
 }  // namespace
+
+References::References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
+                       CleanMark& mark, const RouteRules& rules, const Clock& clock, Log& log)
+    : catalog_(catalog),
+      files_(files),
+      leases_(leases),
+      use_times_(use_times),
+      broken_(broken),
+      mark_(mark),
+      rules_(rules),
+      clock_(clock),
+      log_(log) {}
+
+Change References::begin() const { return Change(catalog_, rules_, leases_, clock_.now()); }
+
+Result<> References::write(Change& change) { return catalog_.write(change.take(), Durability::buffered); }
 
 // --- adding
 

@@ -26,19 +26,23 @@
 #include "store/base/clock.h"
 #include "store/base/log.h"
 #include "store/base/mutex.h"
-#include "store/catalog/catalog.h"
-#include "store/files/clean_mark.h"
-#include "store/files/files.h"
-#include "store/references/broken.h"
-#include "store/references/change.h"
-#include "store/references/digest_locks.h"
+#include "store/base/result.h"
+#include "store/catalog/rows.h"
 #include "store/references/leases.h"
-#include "store/references/liveness.h"
 #include "store/references/manifest_content.h"
-#include "store/references/route_rules.h"
-#include "store/references/use_times.h"
 
 namespace breakwater::store {
+
+class Broken;
+class Catalog;
+class Change;
+class CleanMark;
+class DigestLock;
+class Files;
+class RouteRules;
+class UseTimes;
+struct BrokenThing;
+struct Uses;
 
 // A blob that has left the catalog, and whose file is in the trash. Its bytes are still on the account of
 // `route`.
@@ -52,16 +56,7 @@ class References {
  public:
   // What it borrows outlives it.
   References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
-             CleanMark& mark, const RouteRules& rules, const Clock& clock, Log& log)
-      : catalog_(catalog),
-        files_(files),
-        leases_(leases),
-        use_times_(use_times),
-        broken_(broken),
-        mark_(mark),
-        rules_(rules),
-        clock_(clock),
-        log_(log) {}
+             CleanMark& mark, const RouteRules& rules, const Clock& clock, Log& log);
 
   // --- adding
 
@@ -167,8 +162,8 @@ class References {
   [[nodiscard]] Result<> review_broken();
 
  private:
-  Change begin() const { return Change(catalog_, rules_, leases_, clock_.now()); }
-  Result<> write(Change& change) { return catalog_.write(change.take(), Durability::buffered); }
+  Change begin() const;
+  Result<> write(Change& change);
   Result<> check_unneeded(const RepositoryKey& repository, const Digest& digest) REQUIRES(mutex_);
   Result<bool> mount_locked(const RepositoryKey& to, const std::string& from, const Digest& digest)
       REQUIRES(mutex_);
@@ -178,7 +173,7 @@ class References {
   Result<Reviewed> collect_blob(Change& change, const Digest& digest, const Uses& uses,
                                 const HasRoom& has_room) REQUIRES(mutex_);
   Result<> delete_record(const Digest& digest, const std::optional<BlobRecord>& record) REQUIRES(mutex_);
-  Result<bool> is_broken(const Broken::Thing& thing) REQUIRES(mutex_);
+  Result<bool> is_broken(const BrokenThing& thing) REQUIRES(mutex_);
 
   Catalog& catalog_;
   Files& files_;

@@ -1,9 +1,19 @@
 // The part of References that takes digests away and mends: what upkeep asks for rather than a client.
+#include "store/references/references.h"
+
 #include <algorithm>
 #include <set>
 #include <utility>
 
-#include "store/references/references.h"
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/change.h"
+#include "store/references/digest_locks.h"
+#include "store/references/liveness.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
 
 namespace breakwater::store {
 
@@ -221,7 +231,7 @@ Result<bool> References::delete_stray_edge(const Edge& edge) {
 }
 
 Result<> References::review_broken() {
-  for (const Broken::Thing& thing : broken_.things()) {
+  for (const BrokenThing& thing : broken_.things()) {
     const Lock lock(mutex_);
     const auto broken = is_broken(thing);
     if (!broken) return failure(broken.error());
@@ -230,7 +240,7 @@ Result<> References::review_broken() {
   return {};
 }
 
-Result<bool> References::is_broken(const Broken::Thing& thing) {
+Result<bool> References::is_broken(const BrokenThing& thing) {
   if (thing.kind == Broken::Thing::Kind::missing) return is_missing(catalog_, rules_, thing.digest);
   if (thing.kind == Broken::Thing::Kind::dangling) return is_dangling(catalog_, *thing.tag);
   const auto record = catalog_.blob(thing.digest, Reach::disk);

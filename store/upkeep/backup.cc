@@ -4,7 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "store/base/disk.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/trash.h"
+#include "store/catalog/catalog.h"
 #include "store/catalog/catalog_walk.h"
+#include "store/files/files.h"
 #include "store/upkeep/transfer.h"
 
 namespace breakwater::store {

@@ -13,11 +13,13 @@
 #include <stop_token>
 
 #include "store/base/mutex.h"
-#include "store/blobs/blobs.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
-#include "store/blobs/trash.h"
 
 namespace breakwater::store {
+
+class Blobs;
+class Trash;
 
 struct BackedUp {
   uint64_t blobs = 0, bytes = 0;

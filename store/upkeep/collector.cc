@@ -3,6 +3,14 @@
 #include <set>
 #include <utility>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/trash.h"
+#include "store/catalog/catalog.h"
+#include "store/references/leases.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+
 namespace breakwater::store {
 namespace {
 

@@ -17,11 +17,16 @@
 #include <vector>
 
 #include "store/base/mutex.h"
-#include "store/blobs/blobs.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
-#include "store/blobs/trash.h"
+#include "store/catalog/rows.h"
+#include "store/references/references.h"
+#include "store/references/retention.h"
 
 namespace breakwater::store {
+
+class Blobs;
+class Trash;
 
 class Collector {
  public:

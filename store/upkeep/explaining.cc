@@ -4,6 +4,11 @@
 #include <set>
 #include <utility>
 
+#include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
+#include "store/references/leases.h"
+#include "store/references/liveness.h"
+#include "store/references/route_rules.h"
 #include "store/upkeep/cache_tags.h"
 
 namespace breakwater::store {

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
+#include "store/catalog/rows.h"
 
 namespace breakwater::store {
 

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/base/disk.h"
+#include "store/catalog/catalog.h"
 #include "store/catalog/catalog_walk.h"
+#include "store/files/files.h"
 
 namespace breakwater::store {
 namespace {

@@ -4,6 +4,17 @@
 #include <set>
 #include <utility>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/idle_partials.h"
+#include "store/blobs/trash.h"
+#include "store/capacity/budget.h"
+#include "store/capacity/disk_bound.h"
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/references/liveness.h"
+#include "store/references/route_rules.h"
+
 namespace breakwater::store {
 namespace {
 

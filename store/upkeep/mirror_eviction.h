@@ -7,14 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "store/blobs/blobs.h"
-#include "store/blobs/idle_partials.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
-#include "store/blobs/trash.h"
-#include "store/capacity/disk_bound.h"
 #include "store/capacity/eviction.h"
+#include "store/catalog/rows.h"
 
 namespace breakwater::store {
+
+class Blobs;
+class DiskBound;
+class IdlePartials;
+class Trash;
 
 class MirrorEviction {
  public:

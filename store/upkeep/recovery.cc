@@ -3,9 +3,17 @@
 #include <string>
 #include <utility>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/idle_partials.h"
 #include "store/blobs/partials.h"
+#include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
 #include "store/catalog/catalog_walk.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/references/leases.h"
+#include "store/references/route_rules.h"
 
 namespace breakwater::store {
 namespace {

@@ -11,11 +11,13 @@
 
 #include <cstdint>
 
-#include "store/blobs/blobs.h"
-#include "store/blobs/idle_partials.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
 
 namespace breakwater::store {
+
+class Blobs;
+class IdlePartials;
 
 // What was found and mended, for the log and tests.
 struct Recovered {

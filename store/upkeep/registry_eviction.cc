@@ -4,7 +4,16 @@
 #include <utility>
 #include <vector>
 
+#include "store/blobs/idle_partials.h"
+#include "store/blobs/trash.h"
+#include "store/capacity/budget.h"
+#include "store/capacity/disk_bound.h"
+#include "store/catalog/catalog.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
 #include "store/upkeep/cache_tags.h"
+#include "store/upkeep/collector.h"
 #include "store/upkeep/mirror_eviction.h"
 
 namespace breakwater::store {

@@ -8,13 +8,16 @@
 #include <optional>
 #include <string>
 
-#include "store/blobs/idle_partials.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
-#include "store/blobs/trash.h"
-#include "store/capacity/disk_bound.h"
-#include "store/upkeep/collector.h"
+#include "store/catalog/rows.h"
 
 namespace breakwater::store {
+
+class Collector;
+class DiskBound;
+class IdlePartials;
+class Trash;
 
 class RegistryEviction {
  public:

@@ -2,7 +2,15 @@
 
 #include <utility>
 
+#include "store/base/disk.h"
+#include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
 
 namespace breakwater::store {
 namespace {

@@ -17,11 +17,12 @@
 #include <string>
 #include <string_view>
 
-#include "store/blobs/blobs.h"
 #include "store/blobs/parts.h"
 #include "store/upkeep/inspection.h"
 
 namespace breakwater::store {
+
+class Blobs;
 
 struct ScrubSettings {
   uint64_t bytes_per_second = 8ULL << 20;  // 0: it does not run

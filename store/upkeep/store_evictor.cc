@@ -2,6 +2,12 @@
 
 #include <utility>
 
+#include "store/blobs/trash.h"
+#include "store/capacity/budget.h"
+#include "store/capacity/disk_bound.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
+
 namespace breakwater::store {
 namespace {
 

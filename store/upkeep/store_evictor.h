@@ -6,12 +6,17 @@
 #include <string>
 
 #include "store/blobs/parts.h"
-#include "store/blobs/trash.h"
 #include "store/capacity/capacity.h"
 #include "store/upkeep/mirror_eviction.h"
 #include "store/upkeep/registry_eviction.h"
 
 namespace breakwater::store {
+
+class Blobs;
+class Collector;
+class DiskBound;
+class IdlePartials;
+class Trash;
 
 class StoreEvictor final : public Evictor {
  public:

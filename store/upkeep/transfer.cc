@@ -5,6 +5,11 @@
 #include <utility>
 #include <vector>
 
+#include "store/base/disk.h"
+#include "store/blobs/blobs.h"
+#include "store/capacity/capacity.h"
+#include "store/files/files.h"
+
 namespace breakwater::store {
 namespace {
 

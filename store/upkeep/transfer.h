@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "store/blobs/blobs.h"
+#include "store/base/disk.h"
+#include "store/base/result.h"
 #include "store/blobs/parts.h"
-#include "store/capacity/capacity.h"
+#include "store/catalog/records.h"
 
 namespace breakwater::store {
+
+class Blobs;
+class Capacity;
 
 // A blob that is the content of `file`, linked to the repository and leased. `corrupt` if the content is
 // another.

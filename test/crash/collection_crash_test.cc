@@ -7,7 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/broken.h"
+#include "store/references/references.h"
 #include "store/store.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/crash/crash.h"
 #include "test/fakes/pushed_world.h"

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <string>
 
+#include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
+#include "store/catalog/catalog_walk.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 

@@ -3,6 +3,13 @@
 // accounts are what the disk says.
 #include <functional>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
+#include "store/references/manifest_content.h"
 #include "store/store.h"
 #include "test/catch.h"
 #include "test/crash/crash.h"

@@ -5,6 +5,15 @@
 #include <span>
 #include <vector>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/manifest_content.h"
+#include "store/references/references.h"
 #include "store/store.h"
 #include "test/catch.h"
 #include "test/crash/crash.h"

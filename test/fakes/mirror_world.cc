@@ -1,4 +1,5 @@
 #include "test/fakes/mirror_world.h"
+#include "store/blobs/blobs.h"
 
 #include <cassert>
 #include <map>

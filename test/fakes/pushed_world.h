@@ -10,6 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/references/manifest_content.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 

@@ -12,6 +12,9 @@
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/metrics.h"
 #include "routes/router.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/partials.h"
+#include "store/catalog/catalog.h"
 #include "test/catch.h"
 #include "test/fakes/run.h"
 

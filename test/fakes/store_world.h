@@ -12,8 +12,13 @@
 #include <system_error>
 #include <vector>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
+#include "store/capacity/capacity.h"
 #include "store/catalog/catalog_state.h"
 #include "store/catalog/catalog_walk.h"
+#include "store/files/files.h"
 #include "store/store.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/fake_log.h"

@@ -8,6 +8,11 @@
 
 #include "routes/transfer/image_layout.h"
 #include "routes/transfer/imports.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/references.h"
 #include "test/catch.h"
 #include "test/fakes/made_registry_folder.h"
 
@@ -63,8 +68,8 @@ struct ExportWorld : StoreWorld {
   void set_tag(const RepositoryKey& repository, const std::string& tag, const Digest& digest,
                Time set_at) const {
     REQUIRE(store->references().put_tag(repository, tag,
-                           {digest, std::string(routes::kOciManifest), set_at, set_at, set_at},
-                           store::Durability::synced));
+                                        {digest, std::string(routes::kOciManifest), set_at, set_at, set_at},
+                                        store::Durability::synced));
   }
   static void set_modified(const std::filesystem::path& file, Time time) {
     std::filesystem::last_write_time(file, std::chrono::file_clock::from_sys(time));

@@ -4,6 +4,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
 #include "test/catch.h"
 #include "test/fakes/made_registry_folder.h"
 

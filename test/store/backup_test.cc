@@ -3,6 +3,12 @@
 #include <stop_token>
 #include <thread>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/references.h"
+#include "store/upkeep/backup.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 

@@ -5,6 +5,12 @@
 #include <chrono>
 #include <thread>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 

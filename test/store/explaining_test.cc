@@ -3,6 +3,9 @@
 #include <chrono>
 
 #include "routes/ops/explanations.h"
+#include "store/blobs/parts.h"
+#include "store/references/references.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 

@@ -3,6 +3,10 @@
 #include <chrono>
 #include <filesystem>
 
+#include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 

@@ -1,6 +1,13 @@
 // Who goes when a registry needs room, and who never does.
 #include <chrono>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/partials.h"
+#include "store/capacity/capacity.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
+#include "store/upkeep/backup.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 

@@ -2,6 +2,14 @@
 
 #include <fstream>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/manifest_content.h"
+#include "store/references/references.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 

@@ -3,6 +3,18 @@
 
 #include <thread>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/liveness.h"
+#include "store/references/manifest_content.h"
+#include "store/references/references.h"
+#include "store/references/use_times.h"
+#include "store/upkeep/backup.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 
