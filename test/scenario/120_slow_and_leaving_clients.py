@@ -7,6 +7,7 @@ SIZE = 128 * images.MEBI
 
 
 def main(world):
+    world.measure()
     hub = world.registry()
     digests = {name: hub.push_blob("library/app", images.noise(name, SIZE)) for name in ("alone", "mixed", "deserted")}
     paths = {name: [f"/v2/library/app/blobs/{digest}"] for name, digest in digests.items()}
