@@ -8,6 +8,7 @@ SIZE = 128 * images.MEBI
 
 
 def main(world):
+    world.measure()
     hub = world.registry()
     digests = {
         name: hub.push_blob("library/app", images.noise(name, SIZE))
