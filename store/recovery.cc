@@ -37,7 +37,7 @@ Result<> Store::recover() {
   if (!clean) return failure(clean.error());
   const auto marked = take_clean_mark();
   if (!marked) return failure(marked.error());
-  recovered_.was_clean = *clean && *marked;
+  recovered_.was_clean = *clean && *marked && !catalog_->log_was_broken();
   // From here on the catalog may be ahead of its marks, so they went first; of the second a full disk may not
   // take that.
   if (auto unmarked = catalog_->set_clean(false); !unmarked && unmarked.error().kind != Error::Kind::full)

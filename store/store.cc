@@ -37,7 +37,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   if (!lock) return failure(lock.error());
   store->lock_ = *std::move(lock);
   if (auto prepared = store->blobs_.prepare(); !prepared) return failure(prepared.error());
-  auto catalog = Catalog::open(settings.data / "catalog", settings.catalog_cache_bytes, &log);
+  auto catalog = Catalog::open(disk, settings.data / "catalog", settings.catalog_cache_bytes, &log);
   if (!catalog) return failure(catalog.error());
   store->catalog_ = *std::move(catalog);
   if (auto synced = disk.sync_directory(settings.data); !synced) return failure(synced.error());

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "store/base/disk.h"
 #include "store/base/log.h"
 #include "store/catalog/records.h"
 
@@ -68,13 +69,14 @@ class Database;
 
 class Catalog {
  public:
-  // Creates it if it is not there. `cache_bytes` bounds the memory for blocks and memtables together. What
-  // RocksDB warns of is told to `log`, if there is one, from any thread; it outlives the catalog. On a disk
-  // without room for that it opens to be read, and each write tries again.
-  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(const std::filesystem::path& path,
+  // Creates it if it is not there. `disk` outlives it. `cache_bytes` bounds the memory for blocks and
+  // memtables together. What RocksDB warns of is told to `log`, if there is one, from any thread; it outlives
+  // the catalog. On a disk without room for that it opens to be read, and each write tries again.
+  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(Disk& disk, const std::filesystem::path& path,
                                                              uint64_t cache_bytes, Log* log = nullptr);
   // As it is: nothing can be written, and nothing is changed. It must be there.
-  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(const std::filesystem::path& path,
+  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(Disk& disk,
+                                                                     const std::filesystem::path& path,
                                                                      uint64_t cache_bytes);
   ~Catalog();
 
@@ -198,6 +200,8 @@ class Catalog {
   [[nodiscard]] Result<> set_scrub(const ScrubRecord&);
 
   uint64_t disk_bytes() const;  // what its files take now
+  // Whether what was written last may be missing, even if it was acknowledged: see Database.
+  bool log_was_broken() const;
   [[nodiscard]] Result<> flush();
 
  private:

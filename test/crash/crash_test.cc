@@ -40,11 +40,9 @@ bool cut_once(uint64_t step, End end, const std::function<bool(StoreWorld&)>& ch
   REQUIRE(world.open());
   REQUIRE(world.put(kPrivate, kBefore, Durability::synced));
   const uint64_t before = world.disk.operations();
-  world.keep_catalog();
   world.disk.cut_at(step);
   const bool acknowledged = change(world);
   const bool was_cut = world.disk.operations() - before >= step;
-  if (acknowledged) world.keep_catalog();
   test::die(world, end);
   INFO("cut at step " << step << " of end " << static_cast<int>(end));
   REQUIRE(world.open());
@@ -61,13 +59,7 @@ bool cut_once(uint64_t step, End end, const std::function<bool(StoreWorld&)>& ch
 
 void cut_everywhere(const std::function<bool(StoreWorld&)>& change,
                     const std::function<bool(StoreWorld&)>& is_done) {
-  constexpr uint64_t kStepsMax = 100;
-  for (const End end : test::kEnds) {
-    uint64_t step = 1;
-    while (step < kStepsMax && cut_once(step, end, change, is_done)) ++step;
-    CHECK(step > 5);
-    CHECK(step < kStepsMax);
-  }
+  test::cut_each_step(5, 200, [&](uint64_t step, End end) { return cut_once(step, end, change, is_done); });
 }
 
 TEST_CASE("a blob's commit is cut at every step") {
@@ -116,9 +108,9 @@ TEST_CASE("a fill that is killed at any piece is resumed, not restarted") {
       REQUIRE(world.store->grow(partial->reservation, "dockerhub", kDuring.size()));
       for (size_t piece = 0; piece < pieces; ++piece)
         REQUIRE(partial->writer->append(std::span<const char>(kDuring).subspan(piece * 5000, 5000)));
-      world.keep_catalog();
+      world.disk.stop();
     }
-    world.crash_to_kept_catalog();
+    world.crash();
     REQUIRE(world.open());
     CHECK(world.store->budget().of("dockerhub").stored == on_disk(pieces * 5000));
     CHECK(world.store->receive("dockerhub", Store::fill_id(digest_of(kDuring)), Algorithm::sha256)

@@ -94,24 +94,12 @@ struct StoreWorld {
     return {};
   }
 
-  // As a crash leaves it: the catalog is what it was at this moment, and no clean end is marked. What the
-  // disk has not synced is the test's choice: disk.power_cut() after this.
+  // As a process that was killed leaves it: the disk keeps what was written, the catalog's too, and no clean
+  // end is marked. To lose what was not synced is the test's choice: disk.power_cut() after this.
   void crash() {
-    keep_catalog();
-    crash_to_kept_catalog();
-  }
-  // A power cut may take the catalog back to its last synced write; a test keeps it then.
-  void keep_catalog() {
-    // RocksDB removes files of its own at any time: a copy that met one of them is made again.
-    for (std::error_code met = std::make_error_code(std::errc::interrupted); met;) {
-      std::filesystem::remove_all(kept());
-      std::filesystem::copy(catalog(), kept(), std::filesystem::copy_options::recursive, met);
-    }
-  }
-  void crash_to_kept_catalog() {
+    disk.stop();
     store.reset();
-    std::filesystem::remove_all(catalog());
-    std::filesystem::rename(kept(), catalog());
+    disk.start_again();
   }
 
   // What a fill does. Its time of use is now.
@@ -154,10 +142,6 @@ struct StoreWorld {
       files += entry.is_regular_file();
     return files;
   }
-
- private:
-  std::filesystem::path catalog() const { return settings.data / "catalog"; }
-  std::filesystem::path kept() const { return folder.path() / "kept-catalog"; }
 };
 
 }  // namespace breakwater::test

@@ -440,11 +440,10 @@ TEST_CASE(
     "what was on its way out when the process was killed comes back if it is known still, and goes then") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
-  world.keep_catalog();
   world.pass(minutes(61));
   world.disk.fail_each(test::FaultyDisk::Operation::remove);
   CHECK_FALSE(world.store->collect(100));
-  world.crash_to_kept_catalog();
+  world.crash();
   world.disk.heal();
   REQUIRE(world.open());
   CHECK(world.is_stored(layer));

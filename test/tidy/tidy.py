@@ -34,7 +34,7 @@ LIBRARIES = {
     "event2": {"proxy/loop/deadline.cc", "proxy/http/http_parser.cc", "proxy/server/http_server.cc", "proxy/loop/loop.cc", "proxy/server/socket.cc", "proxy/loop/unix_signals.cc", "proxy/upstream/upstream.cc"},
     "curl": {"proxy/upstream/upstream.cc", "proxy/http/url.cc"},
     "boost": {"proxy/http/http_parser.cc"},
-    "rocksdb": {"store/catalog/catalog.cc", "store/catalog/database.cc", "store/catalog/database.h"},
+    "rocksdb": {"store/catalog/catalog.cc", "store/catalog/database.cc", "store/catalog/database.h", "store/catalog/disk_file_system.cc", "store/catalog/disk_file_system.h"},
     "openssl": {"store/base/digest.cc", "proxy/upstream/origin_rules.cc"},
     "spdlog": {"store/base/log.cc"},
     "fmt": {"store/base/log.cc"},
