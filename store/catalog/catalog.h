@@ -184,7 +184,7 @@ class Catalog {
   [[nodiscard]] Result<> set_clean(bool clean);
 
   // Writes what is in it at this moment to a folder that is not there yet: links to its own files where the
-  // file system allows.
+  // file system allows. What is in the copy can be read here when this returns.
   [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
 
   // What the next start must know of leases, after a clean stop only; it is taken once.

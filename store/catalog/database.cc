@@ -315,6 +315,10 @@ Result<> Database::checkpoint(const std::filesystem::path& to) const {
     auto done = rocksdb::Checkpoint::Create(&db, &made);
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
     if (done.ok()) done = checkpoint->CreateCheckpoint(to.string());
+    // A write that the copied log has already may wait for its sync still, so that nobody can read it here.
+    // It comes before this one.
+    rocksdb::WriteBatch none;
+    if (done.ok()) done = db.Write(rocksdb::WriteOptions(), &none);
     return done;
   });
   if (!status.ok()) return failure(error_of(status, "write the catalog's copy " + to.string()));

@@ -118,10 +118,10 @@ bool cut_once(uint64_t step, End end, const Removal& removal) {
   INFO("cut at step " << step << ", end " << static_cast<int>(end));
   CollectionWorld world;
   removal.prepare(world);
-  const uint64_t before = world.disk.operations();
-  world.disk.cut_at(step);
+  const uint64_t before = world.disk.changing_operations();
+  world.disk.cut_at_change(step);
   (void)removal.run(world);
-  const bool was_cut = world.disk.operations() - before >= step;
+  const bool was_cut = world.disk.changing_operations() - before >= step;
   test::die(world, end);
 
   REQUIRE(world.open());
@@ -207,12 +207,11 @@ TEST_CASE("an eviction for a registry's room is cut at every step, and only dead
     world.pass(std::chrono::hours(2));
   };
   removal.run = [](CollectionWorld& world) {
-    const bool done = world.try_image("next", {"v2"}) && world.try_image("last", {"v3"}) &&
-                      world.try_image("very last", {"v4"});
+    const bool done = world.try_image("next", {"v2"}) && world.try_image("last", {"v3"});
     CHECK(world.store->budget().of("private").taken() <= kGenerations * kGeneration);
     return done;
   };
-  fail_everywhere(removal, 30);
+  fail_everywhere(removal, 20);
 }
 
 TEST_CASE(

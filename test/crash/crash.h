@@ -40,8 +40,8 @@ void cut_each_step(uint64_t steps_min, uint64_t steps_max, CutOnce cut_once) {
     ++step;
     was_cut = cut_once(step, End::process_killed);
     was_cut |= cut_once(step, End::power_lost);
-    was_cut |=
-        cut_once(step, step % 2 == 0 ? End::power_lost_and_names_kept : End::power_lost_and_writes_torn);
+    if (step % 3 == 0) was_cut |= cut_once(step, End::power_lost_and_names_kept);
+    if (step % 3 == 1) was_cut |= cut_once(step, End::power_lost_and_writes_torn);
   }
   CHECK(step > steps_min);
   CHECK(step < steps_max);

@@ -123,10 +123,10 @@ bool cut_once(uint64_t step, End end) {
   REQUIRE(world.open());
   REQUIRE(push(world, kBefore).manifest);
   REQUIRE(push_manifest(world, kBefore, {"latest"}));
-  const uint64_t before = world.disk.operations();
-  world.disk.cut_at(step);
+  const uint64_t before = world.disk.changing_operations();
+  world.disk.cut_at_change(step);
   const Acknowledged acknowledged = push(world, kDuring);
-  const bool was_cut = world.disk.operations() - before >= step;
+  const bool was_cut = world.disk.changing_operations() - before >= step;
   test::die(world, end);
 
   REQUIRE(world.open());

@@ -41,6 +41,19 @@ struct stat facts_of(const File& file) {
   return found;
 }
 
+bool changes(FaultyDisk::Operation operation) {
+  using Operation = FaultyDisk::Operation;
+  switch (operation) {
+    case Operation::open:
+    case Operation::read:
+    case Operation::read_ahead:
+    case Operation::stat:
+    case Operation::list:
+    case Operation::space: return false;
+    default: return true;
+  }
+}
+
 Path normal(const Path& path) {
   Path whole = std::filesystem::absolute(path).lexically_normal();
   return whole.has_filename() ? whole : whole.parent_path();
@@ -81,6 +94,11 @@ void FaultyDisk::cut_at(uint64_t nth) {
   cut_at_ = operations_ + nth;
 }
 
+void FaultyDisk::cut_at_change(uint64_t nth) {
+  const store::Lock lock(mutex_);
+  cut_at_change_ = changing_operations_ + nth;
+}
+
 void FaultyDisk::stop() { cut_at(1); }
 
 void FaultyDisk::full_after(uint64_t bytes) {
@@ -96,6 +114,7 @@ void FaultyDisk::set_space(store::DiskSpace space) {
 void FaultyDisk::start_again() {
   const store::Lock lock(mutex_);
   cut_at_.reset();
+  cut_at_change_.reset();
 }
 
 void FaultyDisk::heal() {
@@ -104,6 +123,7 @@ void FaultyDisk::heal() {
   fail_each_.fill(std::nullopt);
   fail_on_.clear();
   cut_at_.reset();
+  cut_at_change_.reset();
   room_.reset();
   space_.reset();
 }
@@ -140,6 +160,8 @@ std::pair<FaultyDisk::Fault, Result<>> FaultyDisk::fault(Operation operation, co
   const store::Lock lock(mutex_);
   ++operations_;
   ++counts_[index_of(operation)];
+  ++counts_by_path_[{operation, path}];
+  if (changes(operation) && ++changing_operations_ == cut_at_change_) cut_at_ = operations_;
   if (cut_at_ && operations_ >= *cut_at_)
     return {operations_ == *cut_at_ ? Fault::half : Fault::all,
             staged(Error::Kind::internal, operation, path)};
@@ -157,9 +179,24 @@ uint64_t FaultyDisk::operations() const {
   return operations_;
 }
 
+uint64_t FaultyDisk::changing_operations() const {
+  const store::Lock lock(mutex_);
+  return changing_operations_;
+}
+
 uint64_t FaultyDisk::count(Operation operation) const {
   const store::Lock lock(mutex_);
   return counts_[index_of(operation)];
+}
+
+uint64_t FaultyDisk::count(Operation operation, const Path& folder) const {
+  const store::Lock lock(mutex_);
+  uint64_t count = 0;
+  for (const auto& [what, times] : counts_by_path_) {
+    if (what.first == operation && (what.second == folder || what.second.parent_path() == folder))
+      count += times;
+  }
+  return count;
 }
 
 uint64_t FaultyDisk::dropped_bytes() const {

@@ -75,6 +75,9 @@ class FaultyDisk final : public store::Disk {
                Error::Kind kind = Error::Kind::internal);
   // The nth operation from now and all later ones fail, until heal() or power_cut().
   void cut_at(uint64_t nth);
+  // The same, counted in operations that change something on the disk. A cut at any other leaves what a cut
+  // at the next of these leaves.
+  void cut_at_change(uint64_t nth);
   // All operations fail from now on, until start_again(), heal() or power_cut().
   void stop();
   // `bytes` more can be written, then the disk is full: the part of a write that fits is written, the rest
@@ -82,7 +85,7 @@ class FaultyDisk final : public store::Disk {
   void full_after(uint64_t bytes);
   // What space() says from now on.
   void set_space(store::DiskSpace space);
-  // Ends stop() and cut_at().
+  // Ends stop() and the cuts.
   void start_again();
   // Ends all of the above, not the slowness.
   void heal();
@@ -111,7 +114,10 @@ class FaultyDisk final : public store::Disk {
   void watch_by(Watch watch);
 
   uint64_t operations() const;
+  uint64_t changing_operations() const;
   uint64_t count(Operation operation) const;
+  // Of this folder, or of what is in it.
+  uint64_t count(Operation operation, const std::filesystem::path& folder) const;
   uint64_t dropped_bytes() const;  // by drop_resident()
 
   // --- Disk
@@ -171,11 +177,14 @@ class FaultyDisk final : public store::Disk {
 
   mutable store::Mutex mutex_;
   uint64_t operations_ GUARDED_BY(mutex_) = 0;
+  uint64_t changing_operations_ GUARDED_BY(mutex_) = 0;
   std::array<uint64_t, kOperations> counts_ GUARDED_BY(mutex_){};
+  std::map<std::pair<Operation, std::filesystem::path>, uint64_t> counts_by_path_ GUARDED_BY(mutex_);
   std::map<uint64_t, Error::Kind> fail_at_ GUARDED_BY(mutex_);
   std::array<std::optional<Error::Kind>, kOperations> fail_each_ GUARDED_BY(mutex_){};
   std::map<std::pair<Operation, std::filesystem::path>, Error::Kind> fail_on_ GUARDED_BY(mutex_);
   std::optional<uint64_t> cut_at_ GUARDED_BY(mutex_);
+  std::optional<uint64_t> cut_at_change_ GUARDED_BY(mutex_);
   std::optional<uint64_t> room_ GUARDED_BY(mutex_);
   std::optional<store::DiskSpace> space_ GUARDED_BY(mutex_);
   Wait wait_ GUARDED_BY(mutex_);
