@@ -107,7 +107,7 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
             ": it looks at everything by itself, and says what is broken as breakwater_integrity_broken");
   }
   if (!lock) return failure(lock.error());
-  const auto catalog = store::Catalog::open_to_read(config.data / "catalog", kCatalogCacheBytes);
+  const auto catalog = store::Catalog::open_to_read(disk, config.data / "catalog", kCatalogCacheBytes);
   if (!catalog) return failure(catalog.error());
   const store::Files files(disk, config.data);
   const auto before = (*catalog)->state().mirrors();

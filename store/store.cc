@@ -125,7 +125,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   (void)disk.sync_directory(std::filesystem::absolute(settings.data).parent_path());
   auto lock = FolderLock::take(settings.data);
   if (!lock) return failure(lock.error());
-  auto catalog = Catalog::open(settings.data / "catalog", settings.catalog_cache_bytes, &log);
+  auto catalog = Catalog::open(disk, settings.data / "catalog", settings.catalog_cache_bytes, &log);
   if (!catalog) return failure(catalog.error());
   auto mirrors = remember_mirrors(**catalog, settings);
   if (!mirrors) return failure(mirrors.error());

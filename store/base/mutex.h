@@ -115,6 +115,8 @@ class SCOPED_CAPABILITY ExclusiveLock {
 class SCOPED_CAPABILITY SharedLock {
  public:
   explicit SharedLock(SharedMutex& mutex) ACQUIRE_SHARED(mutex) : mutex_(mutex) { mutex_.lock_shared(); }
+  // Of one that is held already.
+  SharedLock(SharedMutex& mutex, std::adopt_lock_t /*held*/) REQUIRES_SHARED(mutex) : mutex_(mutex) {}
   ~SharedLock() RELEASE_GENERIC() { mutex_.unlock_shared(); }
   SharedLock(const SharedLock&) = delete;
   SharedLock& operator=(const SharedLock&) = delete;

@@ -33,16 +33,16 @@ Catalog::Catalog(std::unique_ptr<Database> database)
       state_(std::make_unique<CatalogState>(*database_)) {}
 Catalog::~Catalog() = default;
 
-Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& path, uint64_t cache_bytes,
-                                               Log* log) {
-  auto database = Database::open(path, cache_bytes, log);
+Result<std::unique_ptr<Catalog>> Catalog::open(Disk& disk, const std::filesystem::path& path,
+                                               uint64_t cache_bytes, Log* log) {
+  auto database = Database::open(disk, path, cache_bytes, log);
   if (!database) return failure(database.error());
   return std::unique_ptr<Catalog>(new Catalog(*std::move(database)));
 }
 
-Result<std::unique_ptr<Catalog>> Catalog::open_to_read(const std::filesystem::path& path,
+Result<std::unique_ptr<Catalog>> Catalog::open_to_read(Disk& disk, const std::filesystem::path& path,
                                                        uint64_t cache_bytes) {
-  auto database = Database::open_to_read(path, cache_bytes);
+  auto database = Database::open_to_read(disk, path, cache_bytes);
   if (!database) return failure(database.error());
   return std::unique_ptr<Catalog>(new Catalog(*std::move(database)));
 }
@@ -338,6 +338,7 @@ Result<std::vector<std::string>> Catalog::upload_ids() const {
 }
 
 uint64_t Catalog::disk_bytes() const { return database_->disk_bytes(); }
+bool Catalog::log_was_broken() const { return database_->log_was_broken(); }
 Result<> Catalog::checkpoint(const std::filesystem::path& to) const { return database_->checkpoint(to); }
 Result<> Catalog::flush() { return database_->flush(); }
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "store/base/disk.h"
 #include "store/base/log.h"
 #include "store/catalog/batch.h"
 #include "store/catalog/records.h"
@@ -30,13 +31,14 @@ class Database;
 
 class Catalog {
  public:
-  // Creates it if it is not there. `cache_bytes` bounds the memory for blocks and memtables together. What
-  // RocksDB warns of is told to `log`, if there is one, from any thread; it outlives the catalog. On a disk
-  // without room for that it opens to be read, and each write tries again.
-  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(const std::filesystem::path& path,
+  // Creates it if it is not there. `disk` outlives it. `cache_bytes` bounds the memory for blocks and
+  // memtables together. What RocksDB warns of is told to `log`, if there is one, from any thread; it outlives
+  // the catalog. On a disk without room for that it opens to be read, and each write tries again.
+  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(Disk& disk, const std::filesystem::path& path,
                                                              uint64_t cache_bytes, Log* log = nullptr);
   // As it is: nothing can be written, and nothing is changed. It must be there.
-  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(const std::filesystem::path& path,
+  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(Disk& disk,
+                                                                     const std::filesystem::path& path,
                                                                      uint64_t cache_bytes);
   ~Catalog();
 
@@ -102,9 +104,11 @@ class Catalog {
   CatalogState& state() { return *state_; }
   const CatalogState& state() const { return *state_; }
   // Writes what is in it at this moment to a folder that is not there yet: links to its own files where the
-  // file system allows.
+  // file system allows. What is in the copy can be read here when this returns.
   [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
   uint64_t disk_bytes() const;  // what its files take now
+  // Whether what was written last may be missing, even if it was acknowledged: see Database.
+  bool log_was_broken() const;
   [[nodiscard]] Result<> flush();
 
  private:

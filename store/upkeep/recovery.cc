@@ -57,7 +57,7 @@ Result<> Recovery::recover() {
   if (!clean) return failure(clean.error());
   const auto marked = parts_.mark.take();
   if (!marked) return failure(marked.error());
-  recovered_.was_clean = *clean && *marked;
+  recovered_.was_clean = *clean && *marked && !parts_.catalog.log_was_broken();
   // From here on the catalog may be ahead of its marks, so they went first; of the second a full disk may not
   // take that.
   if (auto unmarked = parts_.catalog.state().set_clean(false);

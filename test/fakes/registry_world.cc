@@ -71,9 +71,9 @@ void RegistryWorld::stop() {
 }
 
 void RegistryWorld::crash() {
-  files.keep_catalog();
+  files.disk.stop();
   stop_serving();
-  files.crash_to_kept_catalog();
+  files.crash();
 }
 
 void RegistryWorld::stop_serving() {

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <filesystem>
@@ -69,14 +70,21 @@ inline store::Digest digest_of(const std::string& content) {
 }
 
 // Of every file in blobs/.
-inline std::vector<store::Digest> stored_digests(store::Files& files) {
+inline std::vector<store::Digest> stored_digests(const store::Files& files) {
   std::vector<store::Digest> digests;
   for (const store::Algorithm algorithm : {store::Algorithm::sha256, store::Algorithm::sha512}) {
-    for (unsigned first = 0; first < 256; ++first) {
-      const auto some = *files.list(algorithm, static_cast<uint8_t>(first));
-      digests.insert(digests.end(), some.begin(), some.end());
+    // Any digest's folder lies beside those of the others.
+    const store::Digest any = store::digest_of(algorithm, std::string());
+    const auto folder = files.path_of(any).parent_path().parent_path();
+    const std::string text = any.text().substr(0, any.text().find(':') + 1);
+    if (!std::filesystem::exists(folder)) continue;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (!entry.is_regular_file()) continue;
+      if (auto digest = store::Digest::parse(text + entry.path().filename().string()))
+        digests.push_back(*digest);
     }
   }
+  std::sort(digests.begin(), digests.end());
   return digests;
 }
 
@@ -105,24 +113,12 @@ struct StoreWorld {
     return {};
   }
 
-  // As a crash leaves it: the catalog is what it was at this moment, and no clean end is marked. What the
-  // disk has not synced is the test's choice: disk.power_cut() after this.
+  // As a process that was killed leaves it: the disk keeps what was written, the catalog's too, and no clean
+  // end is marked. To lose what was not synced is the test's choice: disk.power_cut() after this.
   void crash() {
-    keep_catalog();
-    crash_to_kept_catalog();
-  }
-  // A power cut may take the catalog back to its last synced write; a test keeps it then.
-  void keep_catalog() {
-    // RocksDB removes files of its own at any time: a copy that met one of them is made again.
-    for (std::error_code met = std::make_error_code(std::errc::interrupted); met;) {
-      std::filesystem::remove_all(kept());
-      std::filesystem::copy(catalog(), kept(), std::filesystem::copy_options::recursive, met);
-    }
-  }
-  void crash_to_kept_catalog() {
+    disk.stop();
     store.reset();
-    std::filesystem::remove_all(catalog());
-    std::filesystem::rename(kept(), catalog());
+    disk.start_again();
   }
 
   // What a fill does. Its time of use is now.
@@ -166,10 +162,6 @@ struct StoreWorld {
       files += entry.is_regular_file();
     return files;
   }
-
- private:
-  std::filesystem::path catalog() const { return settings.data / "catalog"; }
-  std::filesystem::path kept() const { return folder.path() / "kept-catalog"; }
 };
 
 }  // namespace breakwater::test

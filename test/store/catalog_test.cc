@@ -16,7 +16,8 @@ Time at(int64_t ms) { return Time(std::chrono::milliseconds(ms)); }
 
 struct World {
   test::Folder folder;
-  std::unique_ptr<Catalog> catalog = *Catalog::open(folder.path() / "catalog", 8 << 20);
+  std::unique_ptr<Disk> disk = make_posix_disk();
+  std::unique_ptr<Catalog> catalog = *Catalog::open(*disk, folder.path() / "catalog", 8 << 20);
 
   template <class Fill>
   void write(Fill fill, Durability durability = Durability::buffered) {
@@ -26,7 +27,7 @@ struct World {
   }
   void reopen() {
     catalog.reset();
-    catalog = *Catalog::open(folder.path() / "catalog", 8 << 20);
+    catalog = *Catalog::open(*disk, folder.path() / "catalog", 8 << 20);
   }
 };
 

@@ -448,12 +448,16 @@ TEST_CASE(
     "what was on its way out when the process was killed comes back if it is known still, and goes then") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
-  world.keep_catalog();
   world.pass(minutes(61));
-  world.disk.fail_each(test::FaultyDisk::Operation::remove);
+  // The file's way to the trash is the last thing that is done.
+  const auto die = [&](test::FaultyDisk::Operation operation, const std::filesystem::path&) {
+    if (operation == test::FaultyDisk::Operation::rename) world.disk.stop();
+  };
+  world.disk.watch_by(die);
   CHECK_FALSE(world.store->collector().collect(100));
-  world.crash_to_kept_catalog();
-  world.disk.heal();
+  world.disk.watch_by({});
+  world.crash();
+  CHECK(world.files_in("trash") == 1);
   REQUIRE(world.open());
   CHECK(world.is_stored(layer));
   CHECK(world.files_in("trash") == 0);

@@ -50,6 +50,8 @@ LIBRARIES = {
         "store/catalog/catalog_state.cc",
         "store/catalog/database.cc",
         "store/catalog/database.h",
+        "store/catalog/disk_file_system.cc",
+        "store/catalog/disk_file_system.h",
     },
     "openssl": {"store/base/digest.cc", "proxy/upstream/registry_rules.cc"},
     "spdlog": {"store/base/log.cc"},

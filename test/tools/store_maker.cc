@@ -39,7 +39,7 @@ class Maker {
 
   bool make(size_t manifests) {
     if (!files_.prepare()) return false;
-    auto catalog = Catalog::open(data_ / "catalog", kCatalogCacheBytes);
+    auto catalog = Catalog::open(*disk_, data_ / "catalog", kCatalogCacheBytes);
     if (!catalog) return false;
     for (size_t i = 0; i < manifests;) {
       Batch batch;
