@@ -95,7 +95,7 @@ Result<ReferrersPage> referrers_page(const store::Catalog& catalog, const Referr
 
 Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, RequestContext& context) {
   exchange.at("manifest");
-  auto held = co_await hold(exchange, path);
+  auto held = co_await lease(exchange, path);
   if (!held) co_return failure(as_ours(held.error()));
   auto bytes = co_await bytes_of(key_of(path), *held);
   if (!bytes) co_return failure(as_ours(bytes.error()));
@@ -105,14 +105,14 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
   co_return Result<>();
 }
 
-Task<Result<store::References::LeasedManifest>> RegistryReads::hold(const Exchange& exchange,
-                                                                    const OciPath& path) {
-  const bool is_glance = exchange.request().method == "HEAD" && !path.digest;
-  const auto lease = is_glance ? store::Leases::Kind::probe : store::Leases::Kind::read;
+Task<Result<store::References::LeasedManifest>> RegistryReads::lease(const Exchange& exchange,
+                                                                     const OciPath& path) {
+  const bool is_probe = exchange.request().method == "HEAD" && !path.digest;
+  const auto kind = is_probe ? store::Leases::Kind::probe : store::Leases::Kind::read;
   auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag,
-              lease](store::Reach reach) {
-    return digest ? store.references().lease_manifest(key, *digest, reach, lease)
-                  : store.references().lease_tag(key, tag, reach, lease);
+              kind](store::Reach reach) {
+    return digest ? store.references().lease_manifest(key, *digest, reach, kind)
+                  : store.references().lease_tag(key, tag, reach, kind);
   };
   auto held = ask(store::Reach::memory);
   if (held || !would_block(held.error())) co_return held;
@@ -142,13 +142,13 @@ Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, Requ
   const auto digest = *path.digest;
   // A HEAD gets the longer lease: a client that pushes relies on the answer until its manifest arrives. A GET
   // has the file open and needs no more.
-  const auto lease =
+  const auto kind =
       exchange.request().method == "HEAD" ? store::Leases::Kind::read : store::Leases::Kind::probe;
-  auto blob = parts_.store.blobs().lease(key, digest, store::Reach::memory, lease);
+  auto blob = parts_.store.blobs().lease(key, digest, store::Reach::memory, kind);
   if (!blob && would_block(blob.error())) {
     exchange.at("blob");
-    auto job = [&store = parts_.store, key, digest, lease] {
-      return store.blobs().lease(key, digest, store::Reach::disk, lease);
+    auto job = [&store = parts_.store, key, digest, kind] {
+      return store.blobs().lease(key, digest, store::Reach::disk, kind);
     };
     blob = co_await parts_.workers.run(std::move(job));
   }

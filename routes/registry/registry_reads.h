@@ -28,8 +28,8 @@ class RegistryReads {
 
  private:
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
-  proxy::Task<Result<store::References::LeasedManifest>> hold(const proxy::Exchange& exchange,
-                                                              const OciPath& path);
+  proxy::Task<Result<store::References::LeasedManifest>> lease(const proxy::Exchange& exchange,
+                                                               const OciPath& path);
   proxy::Task<Result<std::shared_ptr<const std::string>>> bytes_of(store::RepositoryKey key,
                                                                    store::References::LeasedManifest held);
 

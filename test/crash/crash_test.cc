@@ -177,9 +177,9 @@ bool fail_once(uint64_t step, const std::function<bool(StoreWorld&)>& change,
 TEST_CASE("any operation of a blob's commit and of the catalog's flush fails once, and the store goes on") {
   const auto change = [](StoreWorld& world) {
     return world.put(kPrivate, kDuring, Durability::synced).has_value() &&
-           world.store->catalog().flush().has_value() &&
-           world.store
-               ->put_manifest(kPrivate, digest_of(kManifest), kManifest, {}, "latest", Durability::synced)
+           world.store->parts().catalog.flush().has_value() &&
+           world.store->manifests()
+               .put(kPrivate, digest_of(kManifest), kManifest, {}, "latest", Durability::synced)
                .has_value();
   };
   const auto is_done = [](StoreWorld& world) {
@@ -205,8 +205,8 @@ struct MendedWorld : StoreWorld {
   }
   bool put_tag(const std::string& tag) {
     Batch batch;
-    batch.put_tag(kPrivate, tag, {digest_of(kBefore), "type", {}, {}, {}}, std::nullopt);
-    return store->catalog().write(std::move(batch), Durability::synced).has_value();
+    batch.put_tag(kPrivate, tag, {digest_of(kBefore), "type", {}, {}}, std::nullopt);
+    return store->parts().catalog.write(std::move(batch), Durability::synced).has_value();
   }
   bool has_tag(const std::string& tag) const {
     const auto found = store->catalog().tag(kPrivate, tag, Reach::disk);

@@ -159,9 +159,9 @@ struct LoggedWorld : test::StoreWorld {
   }
   void put_tag(int i) {
     Batch batch;
-    const TagRecord record{test::digest_of("m"), std::string(10'000, 't'), {}, {}, {}};
+    const TagRecord record{test::digest_of("m"), std::string(10'000, 't'), {}, {}};
     batch.put_tag(kApp, "v" + std::to_string(i), record, std::nullopt);
-    REQUIRE(store->catalog().write(std::move(batch), Durability::synced));
+    REQUIRE(store->parts().catalog.write(std::move(batch), Durability::synced));
   }
   bool has_tag(int i) const {
     const auto tag = store->catalog().tag(kApp, "v" + std::to_string(i), Reach::disk);
