@@ -1,20 +1,20 @@
 #include "conf/appliance.h"
 
-#include <algorithm>
 #include <csignal>
 #include <map>
-#include <optional>
 #include <utility>
 
+#include "conf/part_settings.h"
+#include "conf/upkeep.h"
 #include "proxy/fill/fill.h"
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/unix_signals.h"
 #include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
-#include "proxy/upstream/origin.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/mirror/mirror.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/manifest_cache.h"
@@ -24,47 +24,17 @@
 #include "routes/ops/metrics_sources.h"
 #include "routes/registry/private_registry.h"
 #include "routes/router.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/parts.h"
+#include "store/references/broken.h"
 #include "store/store.h"
+#include "store/upkeep/collector.h"
 #include "store/upkeep/scrub.h"
 
 namespace breakwater::conf {
 namespace {
 
 constexpr uint64_t kManifestCacheBytes = 16 << 20;
-constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
-constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
-constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
-// Of the collector at a time; then it rests as long as that took, so that requests hardly feel it.
-constexpr size_t kLooksMax = 32;
-
-// A blob may be in several registries, so one lease holds for all of them.
-std::optional<int64_t> longest_lease_ms(const Config& config) {
-  std::optional<int64_t> longest;
-  for (const auto& route : config.routes) {
-    if (route.registry) longest = std::max(longest.value_or(0), route.registry->lease_ms);
-  }
-  return longest;
-}
-
-}  // namespace
-
-store::StoreSettings store_settings(const Config& config) {
-  store::StoreSettings settings;
-  settings.data = config.data;
-  if (config.bytes_max) settings.bytes_max = *config.bytes_max;
-  for (const auto& route : config.routes) {
-    if (route.bytes_max) settings.route_bytes_max[route.name] = *route.bytes_max;
-    if (route.mirror) settings.mirror_routes.push_back(route.name);
-    if (!route.registry) continue;
-    settings.registry_routes.push_back(route.name);
-    auto& policies = settings.retention[route.name] = route.registry->retention;
-    policies.push_back(route.registry->policy);
-  }
-  if (const auto lease_ms = longest_lease_ms(config)) settings.lease = proxy::Millis(*lease_ms);
-  return settings;
-}
-
-namespace {
 
 std::vector<std::string> route_names(const Config& config) {
   std::vector<std::string> names;
@@ -73,40 +43,11 @@ std::vector<std::string> route_names(const Config& config) {
   return names;
 }
 
-proxy::PassageSettings passage_settings(const Config& config) {
-  proxy::PassageSettings settings;
-  settings.retry = config.fills.retry;
-  return settings;
-}
-
-routes::MirrorSettings mirror_settings(const RouteConfig& route) {
-  routes::MirrorSettings settings;
-  settings.route = route.name;
-  settings.registry = route.mirror->registry;
-  settings.freshness = route.mirror->freshness;
-  return settings;
-}
-
-routes::PrivateRegistrySettings registry_settings(const RouteConfig& route) {
-  routes::PrivateRegistrySettings settings;
-  settings.route = route.name;
-  settings.allow_push = route.registry->allow_push;
-  settings.removal = route.registry->removal;
-  settings.uploads.expiry_ms = route.registry->upload_expiry_ms;
-  return settings;
-}
-
-routes::RouterSettings router_settings(const RouteConfig& route) {
-  routes::RouterSettings settings(route.name, route.allow);
-  settings.writable = route.registry.has_value();
-  return settings;
-}
-
 }  // namespace
 
-// In the order of their making; the end of each comes before the end of what it uses.
+// In the order of construction: each member is destroyed before the members that it uses.
 struct Appliance::Parts {
-  // A route's own listener.
+  // The listener of one route.
   struct Served {
     Served(Parts& parts, routes::Registry& registry, const RouteConfig& config);
     routes::Router router;
@@ -120,13 +61,10 @@ struct Appliance::Parts {
   routes::Registry& add_registry(const RouteConfig& route);
   Result<> listen();
   Result<> listen(proxy::HttpServer& server, const std::string& route,
-                  const std::vector<std::string>& addresses);
+                  const std::vector<ListenAddress>& addresses);
   void add_metric_sources();
   void terminate();
   proxy::Task<> drain();
-  proxy::Task<> upkeep();
-  proxy::Task<> scrub_on();
-  proxy::Task<> collect();
   bool idle() const;
 
   const Config config;
@@ -138,23 +76,24 @@ struct Appliance::Parts {
   proxy::Loop loop;
   proxy::Workers workers;
   proxy::Buffers buffers;
-  proxy::Upstream upstream;
+  proxy::HttpClient http_client;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  // By route; fills in progress use them to their end.
-  std::map<std::string, std::unique_ptr<proxy::Origin>> origins;
-  proxy::Passage passage;
+  // By route. Running fills use these to their end.
+  std::map<std::string, std::unique_ptr<proxy::RegistryClient>> registry_clients;
+  proxy::PassThrough pass_through;
   proxy::Fills fills;
-  // Requests to any of them may use any other, by ?ns=.
+  // A request to one mirror may use any other, by ?ns=.
   std::vector<std::unique_ptr<routes::Mirror>> mirrors;
   routes::Namespaces::Targets targets;
   std::vector<std::unique_ptr<routes::Namespaces>> namespaces;
-  std::map<std::string, std::unique_ptr<routes::PrivateRegistry>> registries;  // by route
-  std::vector<std::unique_ptr<Served>> served;                                 // as config.routes
+  Upkeep::Registries registries;                // by route
+  std::vector<std::unique_ptr<Served>> served;  // in the order of config.routes
   routes::Health health;
   proxy::HttpServer metrics_server;
-  proxy::Workers background;  // for what nobody waits for: collection and the scrub
-  proxy::Workers patient;     // for what takes minutes
+  proxy::Workers background;  // for jobs that no client waits for: collection and the scrub
+  Upkeep upkeep;
+  proxy::Workers long_jobs;  // for jobs that take minutes
   routes::Control control;
   proxy::HttpServer control_server;
   proxy::UnixSignals signals;
@@ -175,18 +114,19 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       clock(the_clock),
       log(the_log),
       store(std::move(opened)),
-      scrub(*store, disk, clock, log, routes::needed_children),
+      scrub(store->parts(), store->blobs(), routes::needed_children),
       workers(loop, config.workers),
       buffers(loop, config.buffer_bytes_max),
-      upstream(loop, config.upstream),
+      http_client(loop, config.http_client),
       manifests(kManifestCacheBytes),
-      passage(loop, workers, buffers, disk, passage_settings(config)),
+      pass_through(loop, workers, buffers, disk, pass_through_settings(config)),
       fills(loop, workers, buffers, *store, log, config.fills),
       health(metrics, config.metrics.allow),
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
       background(loop, 2, proxy::Workers::Priority::low),
-      patient(loop, 1),
-      control(*store, patient),
+      upkeep(loop, workers, background, *store, scrub, registries, log, config.scrub),
+      long_jobs(loop, 1),
+      control(*store, long_jobs),
       control_server(loop, workers, buffers, disk, log, config.server, control.route()),
       signals(loop, {SIGTERM, SIGINT}, [this](int) { terminate(); }),
       tasks(loop) {
@@ -198,11 +138,13 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
 }
 
 routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
-  auto& origin = origins[route.name];
-  origin = std::make_unique<proxy::Origin>(loop, upstream, clock, log, route.mirror->origin);
+  auto& registry_client = registry_clients[route.name];
+  registry_client =
+      std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, route.mirror->registry_client);
   auto& counts = metrics.of(route.name);
-  origin->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  const routes::MirrorParts shared(loop, workers, *store, fills, passage, *origin, manifests, clock, log);
+  registry_client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
+  const routes::MirrorParts shared(loop, workers, *store, fills, pass_through, *registry_client, manifests,
+                                   clock, log);
   mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
   targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
   namespaces.push_back(std::make_unique<routes::Namespaces>(*mirrors.back(), targets));
@@ -229,9 +171,9 @@ Result<> Appliance::Parts::listen() {
 }
 
 Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& route,
-                                  const std::vector<std::string>& addresses) {
+                                  const std::vector<ListenAddress>& addresses) {
   for (const auto& address : addresses) {
-    auto bound = server.listen(address);
+    auto bound = server.listen(address.text());
     if (!bound) return failure(bound.error().kind, "route " + route + ": " + bound.error().message);
     listening.push_back(Listening(route, *bound));
   }
@@ -242,14 +184,15 @@ void Appliance::Parts::add_metric_sources() {
   metrics.add_source([this](routes::MetricsSink& sink) {
     for (size_t i = 0; i < served.size(); ++i)
       routes::report(sink, config.routes[i].name, served[i]->server.stats());
-    for (const auto& [route, origin] : origins) routes::report(sink, route, origin->stats());
+    for (const auto& [route, registry_client] : registry_clients)
+      routes::report(sink, route, registry_client->stats());
     for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());
     routes::report(sink, buffers);
     routes::report_loop(sink, loop.take_lag_seconds(), workers.queued(), workers.running());
-    routes::report_evicted(sink, store->evicted_total());
-    routes::report(sink, store->collected());
+    routes::report_evicted(sink, store->blobs().evicted_total());
+    routes::report(sink, store->collector().collected());
     routes::report(sink, route_names(config), store->broken());
     routes::report(sink, scrub.stats());
     routes::report_process(sink);
@@ -282,63 +225,6 @@ proxy::Task<> Appliance::Parts::drain() {
   loop.stop();
 }
 
-// What is written now and then rather than with every request.
-proxy::Task<> Appliance::Parts::upkeep() {
-  for (;;) {
-    co_await loop.sleep(kUpkeepInterval);
-    auto job = [&kept = *store] {
-      kept.measure();
-      auto looked = kept.look_at_broken();
-      auto flushed = kept.flush_uses();
-      return looked ? flushed : looked;
-    };
-    auto flushed = co_await workers.run(std::move(job));
-    if (!flushed) log.warning("upkeep failed", {{"reason", flushed.error().message}});
-    for (auto& [route, registry] : registries) {
-      auto swept = co_await registry->sweep();
-      if (!swept)
-        log.warning("uploads not looked through", {{"route", route}, {"reason", swept.error().message}});
-    }
-  }
-}
-
-// What nothing refers to any more, and nobody was told of lately; and now and then the tags that their policy
-// lets go.
-proxy::Task<> Appliance::Parts::collect() {
-  auto retention_due = loop.now();
-  for (;;) {
-    const bool is_due = loop.now() >= retention_due;
-    if (is_due) retention_due = loop.now() + kRetentionInterval;
-    auto job = [&kept = *store, is_due]() -> Result<size_t> {
-      if (is_due) {
-        if (auto removed = kept.apply_retention(); !removed) return removed;
-      }
-      return kept.collect(kLooksMax);
-    };
-    const auto begun_at = loop.now();
-    auto looked = co_await background.run(std::move(job));
-    if (!looked) log.warning("not collected", {{"reason", looked.error().message}});
-    const bool is_more = looked && *looked == kLooksMax;
-    const auto worked = std::chrono::duration_cast<proxy::Millis>(loop.now() - begun_at);
-    const auto rest = is_more ? std::clamp(worked, proxy::Millis(1), kCollectInterval) : kCollectInterval;
-    co_await loop.sleep(rest);
-  }
-}
-
-// Small steps, as far apart as the configured speed asks for.
-proxy::Task<> Appliance::Parts::scrub_on() {
-  const auto speed = config.scrub.bytes_per_second;
-  if (speed == 0) co_return;
-  for (;;) {
-    auto job = [&walk = scrub] { return walk.step(); };
-    auto worth = co_await background.run(std::move(job));
-    if (!worth) log.warning("scrub interrupted", {{"reason", worth.error().message}});
-    const bool is_through = !worth || *worth == 0;
-    const auto wait_ms = is_through ? config.scrub.pause_ms : static_cast<int64_t>(*worth * 1000 / speed);
-    co_await loop.sleep(proxy::Millis(std::max<int64_t>(wait_ms, 1)));
-  }
-}
-
 Appliance::Appliance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Appliance::~Appliance() = default;
 
@@ -358,9 +244,7 @@ void Appliance::run() {
   for (const auto& one : parts_->listening)
     parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
   parts_->health.set(routes::Readiness::ready);
-  parts_->tasks.spawn(parts_->upkeep());
-  parts_->tasks.spawn(parts_->collect());
-  parts_->tasks.spawn(parts_->scrub_on());
+  parts_->upkeep.start(parts_->tasks);
   parts_->loop.run();
   parts_->log.info("stopped", {});
 }

@@ -1,10 +1,10 @@
-// The whole of Breakwater in one process: everything is built here, in this order, and handed to what needs
-// it.
+// All of Breakwater in one process: everything is built here, in this order, and handed to what needs it.
 //
-//   build()  opens the store (and recovers it), makes every mirror and registry, binds every address: all of
-//   it or an error, never half run()    until SIGTERM or SIGINT; then drains: no new connections, requests
-//   that run are finished (drain_timeout), partial
-//            files are kept for the next start. A second signal ends it at once.
+//   build()  opens and recovers the store, makes every mirror and registry, and binds every address.
+//            The result is all of that, or an error and nothing.
+//   run()    serves until SIGTERM or SIGINT, then drains: new connections are refused, running requests
+//            are finished (drain_timeout), and partial files are kept for the next start. A second
+//            signal ends the process at once.
 #pragma once
 
 #include <memory>
@@ -16,16 +16,12 @@
 #include "store/base/disk.h"
 #include "store/base/log.h"
 #include "store/base/result.h"
-#include "store/store.h"
 
 namespace breakwater::conf {
 
-// What the configuration says of the store.
-store::StoreSettings store_settings(const Config& config);
-
 class Appliance {
  public:
-  // What it borrows outlives it.
+  // Everything borrowed here must outlive the Appliance.
   [[nodiscard]] static Result<std::unique_ptr<Appliance>> build(const Config& config, store::Disk& disk,
                                                                 const store::Clock& clock, store::Log& log);
   ~Appliance();
@@ -33,7 +29,7 @@ class Appliance {
   void run();
 
   struct Listening {
-    std::string route;  // "metrics" for the metrics
+    std::string route;  // the route's name, or "metrics"
     std::string address;
   };
   const std::vector<Listening>& listening() const;

@@ -1,14 +1,15 @@
 #include "conf/config.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 #include <utility>
 
+#include "conf/collisions.h"
 #include "conf/json_object.h"
+#include "conf/log_names.h"
 #include "conf/units.h"
 
 namespace breakwater::conf {
@@ -17,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kBytesMaxMin = 1ULL << 20;
-constexpr uint64_t kRegistryBytesMax = 100ULL << 30;  // of the private registry, if nothing is configured
+constexpr uint64_t kRegistryBytesMax = 100ULL << 30;  // of the private registry in the default configuration
 constexpr int64_t kLeaseMinMs = 1'000;
 constexpr int64_t kUploadExpiryMinMs = 1'000;
 constexpr int64_t kScrubPauseMinMs = 100;
@@ -27,32 +28,24 @@ bool is_name(const std::string& text) {
   return !text.empty() && text.size() <= 64 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
-// "host:port" or "[v6]:port"; the host is an address or a name, the port may be 0.
-bool is_listen_address(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return false;
-  const auto host = text.substr(0, colon);
-  const auto port = text.substr(colon + 1);
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  if (!bracketed && host.find(':') != std::string::npos) return false;
-  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos &&
-         std::stoul(port) <= 65535;
-}
-
-void read_listen(JsonObject& object, std::vector<std::string>& listen) {
-  object.texts("listen", listen);
-  if (listen.empty())
+void read_listen(JsonObject& object, std::vector<ListenAddress>& listen) {
+  std::vector<std::string> texts;
+  object.strings("listen", texts);
+  if (texts.empty())
     object.wrong("listen", object.has("listen") ? "must name at least one address" : "is missing");
-  for (const auto& address : listen) {
-    if (!is_listen_address(address))
-      object.wrong("listen", "expected <address>:<port>, such as \"0.0.0.0:5000\", not \"" + address + "\"");
+  for (const auto& text : texts) {
+    auto address = ListenAddress::parse(text);
+    if (address)
+      listen.push_back(*address);
+    else
+      object.wrong("listen", "expected <address>:<port>, such as \"0.0.0.0:5000\", not \"" + text + "\"");
   }
 }
 
 void read_networks(JsonObject& object, std::string_view key, routes::Networks& networks) {
   if (!object.has(key)) return;
   std::vector<std::string> entries;
-  object.texts(key, entries);
+  object.strings(key, entries);
   auto parsed = routes::Networks::parse(entries);
   if (!parsed) return object.wrong(key, parsed.error().message);
   networks = *parsed;
@@ -76,11 +69,11 @@ Result<std::string> secret_of_environment(const std::string& name) {
   return std::string(secret);
 }
 
-void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
+void read_credentials(JsonObject& object, proxy::RegistryClientSettings& settings) {
   std::string username, file, variable;
-  object.text("username", username);
-  object.text("password_file", file);
-  object.text("password_env", variable);
+  object.string("username", username);
+  object.string("password_file", file);
+  object.string("password_env", variable);
   if (object.has("password"))
     return object.wrong("password", "secrets do not belong here: use password_file or password_env");
   if (!file.empty() && !variable.empty())
@@ -92,11 +85,11 @@ void read_credentials(JsonObject& object, proxy::OriginSettings& origin) {
   auto password = file.empty() ? secret_of_environment(variable) : secret_of_file(file);
   if (!password)
     return object.wrong(file.empty() ? "password_env" : "password_file", password.error().message);
-  origin.credentials = proxy::Credentials(username, *password);
+  settings.credentials = proxy::Credentials(username, *password);
 }
 
 void read_upstream_url(JsonObject& object, std::string& url) {
-  object.required_text("upstream", url);
+  object.required_string("upstream", url);
   if (url.empty()) return;
   if (!url.starts_with("https://") && !url.starts_with("http://"))
     return object.wrong("upstream", "must begin with https:// or http://, not \"" + url + "\"");
@@ -108,32 +101,32 @@ void read_upstream_url(JsonObject& object, std::string& url) {
 }
 
 void read_mirror(JsonObject& object, MirrorConfig& mirror) {
-  object.required_text("registry", mirror.registry);
-  read_upstream_url(object, mirror.origin.url);
-  read_credentials(object, mirror.origin);
-  object.texts("token_realms", mirror.origin.token_realms);
-  object.texts("allow_private", mirror.origin.allow_private);
+  object.required_string("registry", mirror.registry);
+  read_upstream_url(object, mirror.registry_client.url);
+  read_credentials(object, mirror.registry_client);
+  object.strings("token_realms", mirror.registry_client.token_realms);
+  object.strings("allow_private", mirror.registry_client.allow_private);
   object.duration("fresh", mirror.freshness.fresh_ms, 0);
   object.duration("stale", mirror.freshness.stale_ms, 0);
   object.duration("stale_when_missing", mirror.freshness.missing_stale_ms, 0);
   object.duration("missing", mirror.freshness.missing_fresh_ms, 0);
 }
 
-// Text with `*` for any characters, of those that tags are made of.
+// Accepts the characters of tags, and `*`, which stands for any characters.
 bool is_tag_pattern(const std::string& text) {
   static constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-*";
   return !text.empty() && text.size() <= 128 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
-// Text with `*` for any characters, of those that repositories' names are made of.
+// Accepts the characters of repository names, and `*`, which stands for any characters.
 bool is_name_pattern(const std::string& text) {
   static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789._-/*";
   return !text.empty() && text.size() <= 255 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
 void read_tag_patterns(JsonObject& object, std::string_view key, std::vector<std::string>& patterns) {
-  object.texts(key, patterns);
+  object.strings(key, patterns);
   for (const auto& pattern : patterns) {
     if (!is_tag_pattern(pattern))
       object.wrong(key,
@@ -147,7 +140,7 @@ void read_time(JsonObject& object, std::string_view key, std::optional<store::Ti
   if (ms >= 0) time = std::chrono::milliseconds(ms);
 }
 
-// What tags of a registry go, and when: of all repositories, or of those that an entry of `retention` names.
+// Reads the retention of all repositories, or of those that an entry of `retention` names.
 void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
   if (object.has("keep_last")) {
     uint32_t tags = 0;
@@ -162,7 +155,7 @@ void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
 
 void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
   if (!object.has("repositories")) object.wrong("repositories", "is missing");
-  object.texts("repositories", policy.repositories);
+  object.strings("repositories", policy.repositories);
   for (const auto& pattern : policy.repositories) {
     if (!is_name_pattern(pattern))
       object.wrong(
@@ -173,7 +166,7 @@ void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
 }
 
 void read_registry(JsonObject& object, RegistryConfig& registry) {
-  object.truth("delete", registry.removal);
+  object.boolean("delete", registry.removal);
   object.duration("lease", registry.lease_ms, kLeaseMinMs);
   object.duration("upload_expiry", registry.upload_expiry_ms, kUploadExpiryMinMs);
   read_policy(object, registry.policy);
@@ -187,7 +180,7 @@ void read_kind(JsonObject& object, RouteConfig& route) {
   object.object("mirror", [&route](JsonObject& mirror) { read_mirror(mirror, route.mirror.emplace()); });
   object.object("registry",
                 [&route](JsonObject& registry) { read_registry(registry, route.registry.emplace()); });
-  if (route.mirror) route.mirror->origin.name = route.name;
+  if (route.mirror) route.mirror->registry_client.name = route.name;
   const bool is_mirror = object.has("mirror"), is_registry = object.has("registry");
   if (is_mirror && is_registry) object.wrong("registry", "a route is a mirror or a registry, not both");
   if (!is_mirror && !is_registry) object.wrong("mirror", "is missing: a route is a mirror or a registry");
@@ -197,7 +190,7 @@ void read_kind(JsonObject& object, RouteConfig& route) {
 }
 
 void read_route(JsonObject& object, RouteConfig& route) {
-  object.required_text("name", route.name);
+  object.required_string("name", route.name);
   if (!route.name.empty() && !is_name(route.name))
     object.wrong("name", "may have lower-case letters, digits, - and _ only");
   if (route.name == "metrics") object.wrong("name", "metrics is the name of the metrics' own listener");
@@ -220,13 +213,13 @@ void read_server(JsonObject& object, proxy::ServerSettings& server) {
   object.duration("write_timeout", server.write_timeout_ms, 1);
 }
 
-void read_upstream(JsonObject& object, proxy::UpstreamSettings& upstream) {
-  object.duration("connect_timeout", upstream.connect_timeout_ms, 1);
-  object.duration("stall_timeout", upstream.stall_timeout_ms, 1);
-  object.text("ca_file", upstream.ca_file);
-  if (!upstream.ca_file.empty() && !std::ifstream(upstream.ca_file))
-    object.wrong("ca_file", "cannot be read: " + upstream.ca_file);
-  object.number("connections_per_host_max", upstream.connections_per_host_max, 1, 10'000);
+void read_upstream(JsonObject& object, proxy::HttpClientSettings& settings) {
+  object.duration("connect_timeout", settings.connect_timeout_ms, 1);
+  object.duration("stall_timeout", settings.stall_timeout_ms, 1);
+  object.string("ca_file", settings.ca_file);
+  if (!settings.ca_file.empty() && !std::ifstream(settings.ca_file))
+    object.wrong("ca_file", "cannot be read: " + settings.ca_file);
+  object.number("connections_per_host_max", settings.connections_per_host_max, 1, 10'000);
 }
 
 void read_scrub(JsonObject& object, store::ScrubSettings& scrub) {
@@ -234,78 +227,27 @@ void read_scrub(JsonObject& object, store::ScrubSettings& scrub) {
   object.duration("pause", scrub.pause_ms, kScrubPauseMinMs);
 }
 
+// Reads a key whose value is one of `names`, which `expected` lists for the operator.
+template <class Names, class Value>
+void read_choice(JsonObject& object, std::string_view key, const Names& names, const std::string& expected,
+                 Value& into) {
+  std::string text;
+  object.string(key, text);
+  if (text.empty()) return;
+  const auto found =
+      std::find_if(names.begin(), names.end(), [&text](const auto& name) { return name.first == text; });
+  if (found == names.end()) return object.wrong(key, "must be " + expected + ", not \"" + text + "\"");
+  into = found->second;
+}
+
 void read_log(JsonObject& object, store::LogSettings& log) {
-  object.text("level", log.level);
-  object.text("format", log.format);
-  static const std::set<std::string> kLevels = {"debug", "info", "warning", "error"};
-  if (!kLevels.contains(log.level))
-    object.wrong("level", "must be debug, info, warning or error, not \"" + log.level + "\"");
-  if (log.format != "text" && log.format != "json")
-    object.wrong("format", "must be text or json, not \"" + log.format + "\"");
-}
-
-// Two routes must not want one thing: each such pair is a mistake of the second one.
-class Claims {
- public:
-  explicit Claims(std::vector<std::string>& errors) : errors_(errors) {}
-  void claim(const std::string& what, const std::string& value, const std::string& path) {
-    auto [claimed, is_new] = by_.emplace(what + " " + value, path);
-    if (!is_new) errors_.push_back(path + ": " + what + " \"" + value + "\" is taken by " + claimed->second);
-  }
-
- private:
-  std::vector<std::string>& errors_;
-  std::map<std::string, std::string> by_;
-};
-
-void claim_addresses(Claims& claims, const std::vector<std::string>& listen, const std::string& path) {
-  for (const auto& address : listen) {
-    const auto port = address.substr(address.rfind(':') + 1);
-    if (port == "0") continue;
-    claims.claim("address", address, path + ".listen");
-  }
-}
-
-// A wildcard takes the port on every address.
-void check_wildcards(const Config& config, std::vector<std::string>& errors) {
-  std::map<std::string, std::pair<std::string, std::string>> first;  // port: address, path
-  const auto check = [&](const std::vector<std::string>& listen, const std::string& path) {
-    for (const auto& address : listen) {
-      const auto port = address.substr(address.rfind(':') + 1);
-      if (port == "0") continue;
-      auto [at, is_new] = first.emplace(port, std::pair(address, path));
-      const auto wildcard = [](const std::string& text) {
-        return text.starts_with("0.0.0.0:") || text.starts_with("[::]:");
-      };
-      if (!is_new && at->second.first != address && (wildcard(address) || wildcard(at->second.first))) {
-        auto& error = errors.emplace_back(path);
-        error.append(".listen: port ").append(port).append(" is taken by ").append(at->second.second);
-        error.append(" (").append(at->second.first).append(")");
-      }
-    }
-  };
-  for (size_t i = 0; i < config.routes.size(); ++i)
-    check(config.routes[i].listen, "routes[" + std::to_string(i) + "]");
-  check(config.metrics.listen, "metrics");
-}
-
-void check_together(const Config& config, std::vector<std::string>& errors) {
-  Claims claims(errors);
-  for (size_t i = 0; i < config.routes.size(); ++i) {
-    const auto& route = config.routes[i];
-    const auto path = "routes[" + std::to_string(i) + "]";
-    if (!route.name.empty()) claims.claim("name", route.name, path + ".name");
-    if (route.mirror && !route.mirror->registry.empty())
-      claims.claim("registry", route.mirror->registry, path + ".mirror.registry");
-    claim_addresses(claims, route.listen, path);
-  }
-  claim_addresses(claims, config.metrics.listen, "metrics");
-  check_wildcards(config, errors);
+  read_choice(object, "level", kLogLevels, "debug, info, warning or error", log.level);
+  read_choice(object, "format", kLogFormats, "text or json", log.format);
 }
 
 void read_whole(JsonObject& object, Config& config) {
   std::string data = config.data;
-  object.text("data", data);
+  object.string("data", data);
   config.data = data;
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
@@ -321,7 +263,7 @@ void read_whole(JsonObject& object, Config& config) {
   object.number("fills_max", config.fills.fills_max, 1, 10'000);
   object.duration("drain_timeout", config.drain_timeout_ms, 0);
   object.object("server", [&config](JsonObject& server) { read_server(server, config.server); });
-  object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.upstream); });
+  object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.http_client); });
   object.object("scrub", [&config](JsonObject& scrub) { read_scrub(scrub, config.scrub); });
   object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });
   object.finish();
@@ -331,18 +273,18 @@ RouteConfig default_mirror(const std::string& name, int port, const std::string&
                            const std::string& url) {
   RouteConfig route;
   route.name = name;
-  route.listen.push_back("127.0.0.1:" + std::to_string(port));
+  route.listen.push_back(*ListenAddress::parse("127.0.0.1:" + std::to_string(port)));
   route.mirror.emplace();
   route.mirror->registry = registry;
-  route.mirror->origin.name = name;
-  route.mirror->origin.url = url;
+  route.mirror->registry_client.name = name;
+  route.mirror->registry_client.url = url;
   return route;
 }
 
 RouteConfig default_registry(const std::string& name, int port) {
   RouteConfig route;
   route.name = name;
-  route.listen.push_back("127.0.0.1:" + std::to_string(port));
+  route.listen.push_back(*ListenAddress::parse("127.0.0.1:" + std::to_string(port)));
   route.bytes_max = kRegistryBytesMax;
   route.registry.emplace();
   return route;
@@ -364,7 +306,7 @@ Config default_config() {
   config.routes.push_back(default_mirror("k8s", 5030, "registry.k8s.io", "https://registry.k8s.io"));
   config.routes.push_back(default_mirror("kyverno", 5040, "reg.kyverno.io", "https://reg.kyverno.io"));
   config.routes.push_back(default_registry("private", 5050));
-  config.metrics.listen.push_back("127.0.0.1:5001");
+  config.metrics.listen.push_back(*ListenAddress::parse("127.0.0.1:5001"));
   return config;
 }
 
@@ -372,17 +314,17 @@ tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
   json parsed;
   try {
     parsed = json::parse(text, nullptr, true, true);
-  } catch (const json::exception& error) {  // parse_error says line and column, which the quiet form does not
+  } catch (const json::exception& error) {  // the form without exceptions tells no line and column
     return one_error(std::string("the configuration is no JSON: ") + error.what());
   }
   Config config;
   ConfigErrors errors;
   JsonObject whole(parsed, "", errors.lines);
   if (parsed.is_object()) read_whole(whole, config);
-  // Only if each route was an object is config.routes[2] what the file calls so.
+  // Compared only if every route is an object; else config.routes[2] would not be the file's routes[2].
   const bool routes_are_whole =
       parsed.is_object() && config.routes.size() == parsed.value("routes", json::array()).size();
-  if (routes_are_whole) check_together(config, errors.lines);
+  if (routes_are_whole) check_collisions(config, errors.lines);
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
   return config;
 }
@@ -393,72 +335,6 @@ tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& path
   if (file) text << file.rdbuf();
   if (!file) return one_error(path.string() + ": cannot be read");
   return parse_config(text.str());
-}
-
-namespace {
-
-void describe_bound(std::ostream& out, const std::optional<uint64_t>& bytes_max) {
-  out << (bytes_max ? "at most " + size_text(*bytes_max) : std::string("no bound of its own"));
-}
-
-std::string joined(const std::vector<std::string>& list) {
-  std::string text;
-  for (const auto& item : list) text += (text.empty() ? "" : ", ") + item;
-  return text;
-}
-
-void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
-  out << "mirror of " << mirror.registry << " at " << mirror.origin.url;
-  if (mirror.origin.credentials) out << " as " << mirror.origin.credentials->username;
-}
-
-void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
-  if (policy.keep_last) out << " the last " << *policy.keep_last << " tags stay,";
-  if (policy.keep_for) out << " tags of the last " << duration_text(policy.keep_for->count()) << " stay,";
-  if (!policy.protect.empty()) out << " protected are " << joined(policy.protect) << ",";
-  if (policy.untagged_after)
-    out << " untagged manifests go after " << duration_text(policy.untagged_after->count()) << ",";
-  out << " cache tags " << joined(policy.cache_tags);
-}
-
-void describe_registry(std::ostream& out, const RegistryConfig& registry) {
-  out << "registry " << (registry.removal ? "with" : "without") << " delete, leases of "
-      << duration_text(registry.lease_ms) << ", uploads kept for " << duration_text(registry.upload_expiry_ms)
-      << ",";
-  describe_policy(out, registry.policy);
-  for (const auto& policy : registry.retention) {
-    out << "; in " << joined(policy.repositories) << ":";
-    describe_policy(out, policy);
-  }
-}
-
-}  // namespace
-
-std::string describe(const Config& config) {
-  std::ostringstream out;
-  out << "data " << config.data.string() << ", the whole store ";
-  describe_bound(out, config.bytes_max);
-  out << "\n";
-  for (const auto& route : config.routes) {
-    out << "route " << route.name << " on " << joined(route.listen) << ": ";
-    if (route.mirror) describe_mirror(out, *route.mirror);
-    if (route.registry) describe_registry(out, *route.registry);
-    out << ", ";
-    describe_bound(out, route.bytes_max);
-    out << ", for " << joined(route.allow.text());
-    if (route.registry) out << ", pushes from " << joined(route.registry->allow_push.text());
-    out << "\n";
-  }
-  if (!config.metrics.listen.empty()) out << "metrics on " << joined(config.metrics.listen) << "\n";
-  if (config.scrub.bytes_per_second > 0) {
-    out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "
-        << duration_text(config.scrub.pause_ms) << "\n";
-  } else {
-    out << "no scrub\n";
-  }
-  out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log "
-      << config.log.level << " as " << config.log.format << "\n";
-  return out.str();
 }
 
 }  // namespace breakwater::conf

@@ -1,9 +1,8 @@
-// What was decided: the whole configuration, as read from one JSON file (with comments) or as it is without
-// one.
+// The whole configuration, as read from one JSON file (with comments), or the default one.
 //
-// Nothing starts half: every mistake is found before anything is opened, and each is one line with the path
-// of its key (`routes[2].mirror.upstream: …`). Settings structs live beside the code that they configure;
-// this only composes them.
+// Every mistake is found before anything is opened, and each is one line with the path of its key
+// (`routes[2].mirror.upstream: …`). Settings structs live beside the code that they configure; this file only
+// composes them.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/listen_address.h"
 #include "proxy/fill/fill.h"
 #include "proxy/server/http_server.h"
-#include "proxy/upstream/origin.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/access/access.h"
 #include "routes/oci/freshness.h"
 #include "store/base/log.h"
@@ -26,24 +26,24 @@
 namespace breakwater::conf {
 
 struct MirrorConfig {
-  std::string registry;          // the name that clients know it by: "docker.io"
-  proxy::OriginSettings origin;  // its name is the route's
+  std::string registry;                           // the name that clients use for it: "docker.io"
+  proxy::RegistryClientSettings registry_client;  // its name is the route's
   routes::FreshnessSettings freshness;
 };
 
 struct RegistryConfig {
   bool removal = true;           // "delete"
-  int64_t lease_ms = 3'600'000;  // of what a client was told exists
+  int64_t lease_ms = 3'600'000;  // how long content is kept after a client was told that it exists
   int64_t upload_expiry_ms = 168LL * 3600 * 1000;
-  store::RetentionPolicy policy;                  // of repositories that no entry of `retention` speaks of
-  std::vector<store::RetentionPolicy> retention;  // what an entry does not say is as in `policy`
+  store::RetentionPolicy policy;                  // for repositories that no entry of `retention` names
+  std::vector<store::RetentionPolicy> retention;  // unset values are those of `policy`
   routes::Networks allow_push = routes::Networks::internal();
 };
 
 // Either a mirror or a registry of our own.
 struct RouteConfig {
   std::string name;
-  std::vector<std::string> listen;  // "127.0.0.1:5000"
+  std::vector<ListenAddress> listen;
   std::optional<MirrorConfig> mirror;
   std::optional<RegistryConfig> registry;
   std::optional<uint64_t> bytes_max;
@@ -51,20 +51,20 @@ struct RouteConfig {
 };
 
 struct MetricsConfig {
-  std::vector<std::string> listen;
+  std::vector<ListenAddress> listen;
   routes::Networks allow = routes::Networks::internal();
 };
 
 struct Config {
   std::filesystem::path data = "data";
-  std::optional<uint64_t> bytes_max;  // the whole store
+  std::optional<uint64_t> bytes_max;  // for the whole store
   std::vector<RouteConfig> routes;
   MetricsConfig metrics;
   uint64_t buffer_bytes_max = 128ULL << 20;
   uint32_t workers = 2;
   int64_t drain_timeout_ms = 30'000;
   proxy::ServerSettings server;
-  proxy::UpstreamSettings upstream;
+  proxy::HttpClientSettings http_client;
   proxy::FillSettings fills;
   store::ScrubSettings scrub;
   store::LogSettings log;
@@ -73,14 +73,11 @@ struct Config {
 // The five mirrors, the private registry and the metrics on 127.0.0.1.
 Config default_config();
 
-// All that is wrong, one line each with its path; nothing is half a Config.
+// All mistakes, one line each with its path. There is no partial Config.
 struct ConfigErrors {
   std::vector<std::string> lines;
 };
 [[nodiscard]] tl::expected<Config, ConfigErrors> parse_config(std::string_view json);
 [[nodiscard]] tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& file);
-
-// What would run, for check-config: one line a listener and bound. No secrets.
-std::string describe(const Config& config);
 
 }  // namespace breakwater::conf

@@ -32,7 +32,7 @@ const json* JsonObject::find(std::string_view key) {
 
 bool JsonObject::has(std::string_view key) { return find(key) != nullptr; }
 
-void JsonObject::text(std::string_view key, std::string& into) {
+void JsonObject::string(std::string_view key, std::string& into) {
   const auto* value = find(key);
   if (!value) return;
   if (!value->is_string()) return wrong(key, "must be a string");
@@ -40,9 +40,9 @@ void JsonObject::text(std::string_view key, std::string& into) {
   into = value->get<std::string>();
 }
 
-void JsonObject::required_text(std::string_view key, std::string& into) {
+void JsonObject::required_string(std::string_view key, std::string& into) {
   if (!has(key)) return wrong(key, "is missing");
-  text(key, into);
+  string(key, into);
 }
 
 void JsonObject::size(std::string_view key, uint64_t& into, uint64_t min) {
@@ -82,14 +82,14 @@ void JsonObject::number(std::string_view key, uint32_t& into, uint64_t min, uint
   into = static_cast<uint32_t>(value->get<uint64_t>());
 }
 
-void JsonObject::truth(std::string_view key, bool& into) {
+void JsonObject::boolean(std::string_view key, bool& into) {
   const auto* value = find(key);
   if (!value) return;
   if (!value->is_boolean()) return wrong(key, "must be true or false");
   into = value->get<bool>();
 }
 
-void JsonObject::texts(std::string_view key, std::vector<std::string>& into) {
+void JsonObject::strings(std::string_view key, std::vector<std::string>& into) {
   const auto* value = find(key);
   if (!value) return;
   if (value->is_string()) {

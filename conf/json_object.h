@@ -1,5 +1,5 @@
-// One object of the configuration, read key by key. Every mistake is noted with the path of its key and
-// reading goes on, so that all are told at once; a key that nobody asked for is a mistake too.
+// Reads one object of the configuration key by key. Every mistake is recorded with the path of its key, and
+// reading goes on, so that all mistakes are reported together. A key that is never read is a mistake too.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace breakwater::conf {
 
 class JsonObject {
  public:
-  // `path` is "" for the whole, else "routes[2].mirror". `value` and `errors` outlive this object.
+  // `path` is "" for the whole configuration, else for example "routes[2].mirror". `value` and `errors`
+  // outlive this object.
   JsonObject(const nlohmann::json& value, std::string path, std::vector<std::string>& errors);
 
   const std::string& path() const { return path_; }
@@ -23,19 +24,19 @@ class JsonObject {
   bool has(std::string_view key);
   void wrong(std::string_view key, const std::string& what);
 
-  // Each leaves its target alone if the key is absent or wrong.
-  void text(std::string_view key, std::string& into);
-  void required_text(std::string_view key, std::string& into);
+  // Each of these leaves its target unchanged if the key is absent or wrong.
+  void string(std::string_view key, std::string& into);
+  void required_string(std::string_view key, std::string& into);
   void size(std::string_view key, uint64_t& into, uint64_t min);
   void size(std::string_view key, uint32_t& into, uint64_t min);
   void duration(std::string_view key, int64_t& into_ms, int64_t min_ms);
-  void truth(std::string_view key, bool& into);
+  void boolean(std::string_view key, bool& into);
   void number(std::string_view key, uint32_t& into, uint64_t min, uint64_t max);
-  void texts(std::string_view key, std::vector<std::string>& into);  // an array, or one string
+  void strings(std::string_view key, std::vector<std::string>& into);  // an array, or one string
   void object(std::string_view key, const std::function<void(JsonObject&)>& read);
   void objects(std::string_view key, const std::function<void(JsonObject&)>& read);  // at least one
 
-  void finish();  // last: says which keys are unknown
+  void finish();  // called last: reports unknown keys
 
  private:
   const nlohmann::json* find(std::string_view key);

@@ -50,7 +50,7 @@ Result<std::string> receive_all(int fd) {
   }
 }
 
-// The server is ours: a whole body of the length that it names, and then the end.
+// Parses only what our own server sends: one reply, then the end of the connection.
 Result<LocalReply> reply_of(const std::string& text) {
   constexpr std::string_view kVersion = "HTTP/1.1 ";
   LocalReply reply;

@@ -1,5 +1,5 @@
-// One request to the process that serves a data folder, over the socket in that folder: for verbs that only
-// it can do. Blocks until it is answered, however long that takes.
+// Sends one request to the process that serves a data folder, over the socket in that folder, for verbs that
+// only that process can do. Blocks until the answer is complete, however long that takes.
 #pragma once
 
 #include <filesystem>

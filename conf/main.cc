@@ -7,9 +7,10 @@
 #include <variant>
 
 #include "conf/appliance.h"
-#include "conf/asking.h"
 #include "conf/config.h"
+#include "conf/describe.h"
 #include "conf/options.h"
+#include "conf/server_verbs.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
 
@@ -23,7 +24,7 @@ tl::expected<Config, ConfigErrors> config_of(const Options& options) {
   return config;
 }
 
-// A connection is a descriptor, and the usual soft limit is 1024 of them.
+// Every connection needs a descriptor, and the usual soft limit is 1024.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -31,9 +32,9 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Memory is bounded: an arena for each thread would keep what the others could use, and what is freed goes
-// back but for a few MiB. The pieces of bodies are used again: mapped anew each time, their page faults cost
-// as much as their hashes.
+// Keeps the memory of the process small. An arena for each thread would keep memory that other threads could
+// use, so there are two. Freed memory goes back to the system except for a few MiB. Pieces of bodies stay
+// below the mmap threshold and are reused: mapping each anew costs page faults worth as much as hashing them.
 void keep_memory_together() {
   // NOLINTBEGIN(concurrency-mt-unsafe): no other thread runs yet
   mallopt(M_ARENA_MAX, 2);
@@ -46,16 +47,12 @@ int serve(const Config& config) {
   raise_descriptor_limit();
   keep_memory_together();
   std::signal(SIGPIPE, SIG_IGN);
-  auto log = store::make_log(config.log);
-  if (!log) {
-    std::cerr << "log: " << log.error().message << "\n";
-    return 1;
-  }
+  const auto log = store::make_log(config.log);
   const auto disk = store::make_posix_disk();
   const store::SystemClock clock;
-  auto appliance = Appliance::build(config, *disk, clock, **log);
+  auto appliance = Appliance::build(config, *disk, clock, *log);
   if (!appliance) {
-    (*log)->error("not started", {{"reason", appliance.error().message}});
+    log->error("not started", {{"reason", appliance.error().message}});
     return 1;
   }
   (*appliance)->run();

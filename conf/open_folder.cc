@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "conf/appliance.h"
+#include "conf/part_settings.h"
 
 namespace breakwater::conf {
 
@@ -34,12 +34,10 @@ Result<> become_owner(Config& config) {
 }
 
 Result<> open_folder(const Config& config, OpenFolder& folder) {
-  // What a server would say of its start is not what was asked for.
+  // Only warnings: what a server logs at its start is not what the operator asked for.
   store::LogSettings settings = config.log;
-  settings.level = "warning";
-  auto log = store::make_log(settings);
-  if (!log) return failure(log.error());
-  folder.log = *std::move(log);
+  settings.level = store::Log::Level::warning;
+  folder.log = store::make_log(settings);
   auto opened = store::Store::open(store_settings(config), *folder.disk, folder.clock, *folder.log);
   if (!opened) return failure(opened.error());
   folder.store = *std::move(opened);

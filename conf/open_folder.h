@@ -1,4 +1,4 @@
-// A data folder that this process has for itself, for verbs that run while nobody serves it.
+// A data folder that only this process uses, for verbs that run while no process serves the folder.
 #pragma once
 
 #include <memory>
@@ -14,13 +14,14 @@ struct OpenFolder {
   std::unique_ptr<store::Log> log;
   std::unique_ptr<store::Store> store;
 };
-// `not_found` if there is none: for verbs that have nothing to do with an empty one that opening would make.
+// `not_found` if there is no data folder. For verbs that have no use for the empty folder that opening would
+// make.
 [[nodiscard]] Result<> check_folder(const Config& config);
-// Root becomes the folder's owner, for good: whoever opens a catalog writes files of his own in it, and the
-// server must be able to read them. The folder is where we are then, since the way to it may be root's alone
-// (systemd's /var/lib/private).
+// If this process runs as root, it becomes the folder's owner for good, because opening a catalog writes
+// files that the server must be able to read. The folder becomes the working directory, since its path may be
+// closed to all but root (systemd's /var/lib/private).
 [[nodiscard]] Result<> become_owner(Config& config);
-// `conflict` if a process has it.
+// `conflict` if another process has the folder open.
 [[nodiscard]] Result<> open_folder(const Config& config, OpenFolder& folder);
 
 }  // namespace breakwater::conf

@@ -6,7 +6,7 @@
 namespace breakwater::conf {
 namespace {
 
-// For paths: an empty one is most likely a variable that is not set.
+// An empty path is most likely a variable that is not set.
 std::string no_empty_path(const std::string& text) { return text.empty() ? "it is empty" : ""; }
 
 CLI::App* add_verb(CLI::App& app, Options& options, Verb verb, const std::string& name,
@@ -68,11 +68,11 @@ void add_explaining(CLI::App& app, Options& options) {
   auto* collection = add_verb(
       app, options, Verb::gc, "gc",
       "Tell what collection and retention would remove, and why; the server itself collects all the time");
-  collection->add_flag("--dry-run", options.only_tell, "Only tell: there is nothing else that this does")
+  collection->add_flag("--dry-run", options.dry_run, "Only tell: there is nothing else that this does")
       ->required();
   auto* reasons =
       add_verb(app, options, Verb::why, "why", "Tell what keeps something, up to the tags that need it");
-  reasons->add_option("what", options.of, "A digest, or <repository>:<tag>")
+  reasons->add_option("what", options.what, "A digest, or <repository>:<tag>")
       ->type_name("DIGEST|NAME:TAG")
       ->required();
 }

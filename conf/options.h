@@ -1,12 +1,15 @@
-// The command line: which verb, and where the configuration and the data are.
+// The command line: the verb, its arguments, and where the configuration and the data are.
 //
 //   breakwater serve        [--config FILE] [--data DIR]
 //   breakwater check-config [--config FILE] [--data DIR]
-//   breakwater import       (--from DIR | --layout DIR) --route NAME [--repository PATTERN] [--config FILE]
-//   [--data DIR] breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data
-//   DIR] breakwater backup DIR   [--config FILE] [--data DIR] breakwater gc --dry-run [--config FILE] [--data
-//   DIR] breakwater why WHAT     [--config FILE] [--data DIR] breakwater verify       [--config FILE] [--data
-//   DIR] breakwater version
+//   breakwater import       (--from DIR | --layout DIR) --route NAME [--repository PATTERN]
+//                           [--config FILE] [--data DIR]
+//   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
+//   breakwater backup DIR   [--config FILE] [--data DIR]
+//   breakwater gc --dry-run [--config FILE] [--data DIR]
+//   breakwater why WHAT     [--config FILE] [--data DIR]
+//   breakwater verify       [--config FILE] [--data DIR]
+//   breakwater version
 #pragma once
 
 #include <filesystem>
@@ -20,19 +23,18 @@ enum class Verb { serve, check_config, verify, import_images, export_images, bac
 
 struct Options {
   Verb verb = Verb::serve;
-  std::optional<std::filesystem::path> config;  // without one: the mirrors of the README, on loopback
-  std::optional<std::filesystem::path> data;    // goes before the configuration's own
+  std::optional<std::filesystem::path> config;  // absent: the default configuration, on loopback
+  std::optional<std::filesystem::path> data;    // overrides the configuration's own
   std::filesystem::path from;                   // import: the data folder of a docker-registry
   std::optional<std::filesystem::path> layout;  // import: OCI image layouts instead
   std::filesystem::path to;                     // export, backup
-  bool only_tell = false;                       // gc: the only way there is
-  std::string of;                               // why: a digest or <repository>:<tag>
+  bool dry_run = false;                         // gc: always true, since gc has no other mode
+  std::string what;                             // why: a digest or <repository>:<tag>
   std::string route;                            // import, export
-  std::string repository = "*";                 // import, export: a pattern of names
+  std::string repository = "*";                 // import, export: a pattern for repository names
 };
 
-// Nothing is to be run: `text` is to be printed (to stdout if `code` is 0, else to stderr) and the process
-// ends with `code`.
+// Nothing is run. The process prints `text` (to stdout if `code` is 0, else to stderr) and ends with `code`.
 struct Exit {
   int code = 0;
   std::string text;

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <iostream>
 
-#include "conf/appliance.h"
 #include "conf/open_folder.h"
+#include "conf/part_settings.h"
 #include "routes/transfer/exports.h"
 #include "routes/transfer/imports.h"
 #include "store/store.h"

@@ -1,5 +1,5 @@
-// The verbs that bring images into a data folder and out of it. Each is the exit status of the process: 0, or
-// 1 and why on stderr. They want the folder for themselves.
+// The verbs that import images into a data folder and export them from it. Each returns the exit status of
+// the process: 0, or 1 with the reason on stderr. No other process may have the folder open.
 #pragma once
 
 #include "conf/config.h"

@@ -27,7 +27,7 @@ Result<uint64_t> parse(std::string_view text, const Units& units, uint64_t max, 
   return failure(Error::Kind::invalid, "expected " + expected + ", not \"" + std::string(text) + "\"");
 }
 
-// In the largest unit that is exact; the units are largest first.
+// The value in the largest unit that is exact. `units` begins with the largest.
 template <class Units>
 std::string text_of(uint64_t value, const Units& units, const char* zero) {
   for (const auto& [name, factor] : units) {

@@ -15,6 +15,6 @@ namespace breakwater::conf {
 [[nodiscard]] Result<int64_t> parse_duration_ms(std::string_view text);
 
 std::string size_text(uint64_t bytes);  // "100GiB": the largest unit that is exact
-std::string duration_text(int64_t ms);  // "7d" likewise
+std::string duration_text(int64_t ms);  // "7d": likewise
 
 }  // namespace breakwater::conf

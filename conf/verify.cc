@@ -8,9 +8,10 @@
 
 #include "routes/oci/manifest.h"
 #include "store/catalog/catalog.h"
-#include "store/files/blobs.h"
+#include "store/catalog/catalog_state.h"
+#include "store/files/files.h"
 #include "store/files/folder_lock.h"
-#include "store/upkeep/broken.h"
+#include "store/references/broken.h"
 #include "store/upkeep/inspection.h"
 
 namespace breakwater::conf {
@@ -20,10 +21,10 @@ using store::Digest;
 using store::UsedBlob;
 
 constexpr uint64_t kCatalogCacheBytes = 8ULL << 20;
-constexpr size_t kTagsNamedMax = 1000;  // of one broken thing
+constexpr size_t kTagsNamedMax = 1000;  // named for one broken thing
 
-// Those whose content can be fetched again, also if they are not configured any more. Of no route is what a
-// start found without an owner.
+// The routes whose content can be fetched again, including former mirrors that are no longer configured. The
+// route "" is among them: it owns what a start found without an owner.
 std::set<std::string> mirrors_of(const Config& config, const std::vector<std::string>& before) {
   std::set<std::string> mirrors(before.begin(), before.end());
   mirrors.emplace();
@@ -34,7 +35,7 @@ std::set<std::string> mirrors_of(const Config& config, const std::vector<std::st
   return mirrors;
 }
 
-// Prints the findings as they come, each thing once.
+// Prints each finding as it is made, once for each broken thing.
 class Report final : public store::Findings {
  public:
   Report(const std::set<std::string>& mirrors, const store::Catalog& catalog, std::ostream& out)
@@ -52,7 +53,7 @@ class Report final : public store::Findings {
     bytes_ += blob.record.size;
   }
   void missing(const Digest& blob) override { print(blob, "a registry needs it, and it is not stored"); }
-  void unnamed(const store::TagOf& tag) override {
+  void dangling(const store::TagOf& tag) override {
     line() << tag.repository.route << "/" << tag.repository.repository << ":" << tag.tag
            << ": it names the manifest " << tag.record.digest.text() << ", which is not there\n";
   }
@@ -106,15 +107,15 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
             ": it looks at everything by itself, and says what is broken as breakwater_integrity_broken");
   }
   if (!lock) return failure(lock.error());
-  const auto catalog = store::Catalog::open_to_read(config.data / "catalog", kCatalogCacheBytes);
+  const auto catalog = store::Catalog::open_to_read(disk, config.data / "catalog", kCatalogCacheBytes);
   if (!catalog) return failure(catalog.error());
-  const store::Blobs blobs(disk, config.data);
-  const auto before = (*catalog)->mirrors();
+  const store::Files files(disk, config.data);
+  const auto before = (*catalog)->state().mirrors();
   if (!before) return failure(before.error());
   const auto mirrors = mirrors_of(config, *before);
   Report report(mirrors, **catalog, out);
   const auto mirrored = [&mirrors](const std::string& route) { return mirrors.contains(route); };
-  store::Inspection walk({**catalog, blobs, disk, mirrored, routes::needed_children}, report, "");
+  store::Inspection walk({**catalog, files, disk, mirrored, routes::needed_children}, report, "");
   while (!walk.ended()) {
     if (auto worth = walk.step(); !worth) return failure(worth.error());
   }

@@ -1,5 +1,5 @@
-// `breakwater verify`: what the scrub looks at (store/upkeep/scrub.h), at full speed, while nobody serves the
-// folder. Nothing is changed.
+// `breakwater verify`: checks what the scrub checks (store/upkeep/scrub.h), at full speed, while no process
+// serves the folder. Nothing is changed.
 #pragma once
 
 #include <iosfwd>
@@ -10,9 +10,9 @@
 
 namespace breakwater::conf {
 
-// A line to `out` for each thing that is broken, with the tags that cannot be pulled whole for it, and one
-// that sums up. Whether nothing is. `conflict` while a server holds the folder, which scrubs by itself;
-// `not_found` if there is none.
+// Writes to `out` a line for each broken thing, with the tags that cannot be pulled whole because of it, and
+// a summary. Returns whether nothing is broken. `conflict` while a server holds the folder, which scrubs by
+// itself; `not_found` if there is no folder.
 [[nodiscard]] Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out);
 
 }  // namespace breakwater::conf

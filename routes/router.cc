@@ -17,7 +17,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr size_t kTraceBytesMax = 64;
 constexpr size_t kLoggedTargetBytesMax = 512;
 
-// As nginx has it: the client had gone before there was an answer.
+// nginx's status for a client that left before it got an answer.
 constexpr int kClientLeft = 499;
 
 bool is_read(std::string_view method) { return method == "GET" || method == "HEAD"; }
@@ -91,17 +91,17 @@ std::string loggable(std::string_view target) {
   return text;
 }
 
-// The access line and the count of one request, written when it ends, however it ends: its Task's frame holds
-// this.
-class Router::Access {
+// Writes the access line and the metrics of one request when the request ends, however it ends: this object
+// lives in the frame of the request's Task.
+class Router::AccessRecord {
  public:
-  Access(Router& router, const proxy::Exchange& exchange, const RequestContext& context)
+  AccessRecord(Router& router, const proxy::Exchange& exchange, const RequestContext& context)
       : router_(router), exchange_(exchange), context_(context), exceptions_(std::uncaught_exceptions()) {
     ++router_.requests_running_;
   }
-  Access(const Access&) = delete;
-  Access& operator=(const Access&) = delete;
-  ~Access() {
+  AccessRecord(const AccessRecord&) = delete;
+  AccessRecord& operator=(const AccessRecord&) = delete;
+  ~AccessRecord() {
     --router_.requests_running_;
     const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun_).count();
     const auto& request = exchange_.request();
@@ -114,8 +114,8 @@ class Router::Access {
   void ended() { ended_ = true; }
 
  private:
-  // A route that ends without a reply is answered 500 by the server; one that is destroyed had nobody to
-  // answer any more.
+  // The server answers 500 for a Task that ends without a reply. A Task that is destroyed before has lost its
+  // client.
   int status() const {
     if (exchange_.started()) return exchange_.status();
     return ended_ || std::uncaught_exceptions() > exceptions_ ? 500 : kClientLeft;
@@ -135,7 +135,7 @@ class Router::Access {
         {"trace", context_.trace},
         {"end", ended_ ? std::string_view("whole") : std::string_view(exchange_.step())},
     }};
-    // Only an end that is not the usual one is worth a field: it names what the request waited for.
+    // `end` is written only if the request did not end normally: it names what the request waited for.
     const size_t count = ended_ ? fields.size() - 1 : fields.size();
     router_.log_.write(store::Log::Level::info, "request", std::span(fields.data(), count));
   }
@@ -164,7 +164,7 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   RequestContext context;
   context.trace = trace_of(exchange.request().headers);
   context.route = settings_.route;
-  Access access(*this, exchange, context);
+  AccessRecord record(*this, exchange, context);
   if (requests_running_ > settings_.requests_max) {
     reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name,
                 context.trace);
@@ -175,7 +175,7 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   } else {
     co_await dispatch(exchange, context);
   }
-  access.ended();
+  record.ended();
 }
 
 proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& context) {

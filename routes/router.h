@@ -1,16 +1,16 @@
-// One listener's requests, from the first byte to the access line: each passes these, in order, and then goes
-// to the registry.
+// Handles the requests of one listener from the first byte to the access line. Each request passes these
+// steps in order, then goes to the registry.
 //
-//   trace   an id for the logs: of `traceparent` or `X-Request-Id` if valid, else random
-//   log     one access line at the end, also when the client left
-//   count   the same, in the metrics
-//   limit   requests_max at once; one more is answered 503
-//   allow   by address; 403 DENIED
-//   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown paths 404,
-//   malformed ones 400
+//   trace   an id for the logs: from `traceparent` or `X-Request-Id` if valid, else random
+//   log     one access line at the end, also if the client left
+//   count   the same for the metrics
+//   limit   requests_max at once; a request beyond them is answered 503
+//   allow   by address; others are answered 403 DENIED
+//   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown
+//           paths 404, malformed ones 400
 //
-// Belongs to the loop's thread. The Router, and all that it borrows, must outlive the server that it is given
-// to.
+// Belongs to the loop's thread. The Router, and everything that it borrows, must outlive the server that uses
+// it.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@
 namespace breakwater::routes {
 
 struct RouterSettings {
-  std::string route;  // its name: "dockerhub"
+  std::string route;  // the route's name: "dockerhub"
   Networks allow = Networks::internal();
   bool writable = false;
   uint32_t requests_max = 8192;  // at once
@@ -46,7 +46,7 @@ class Router {
   uint32_t requests_running() const { return requests_running_; }
 
  private:
-  class Access;
+  class AccessRecord;
   proxy::Task<> dispatch(proxy::Exchange& exchange, RequestContext& context);
   std::string trace_of(const proxy::Headers& headers);
 
@@ -59,10 +59,10 @@ class Router {
   uint32_t requests_running_ = 0;
 };
 
-// The id that a request brings along, or "".
+// The trace id in a request's headers, or "".
 std::string_view given_trace(const proxy::Headers& headers);
-// A target for the log: without the values of parameters other than ns, n and last, and of at most 512
-// printable characters.
+// A target as the log shows it: at most 512 printable characters, without the values of parameters other than
+// ns, n and last.
 std::string loggable(std::string_view target);
 
 }  // namespace breakwater::routes

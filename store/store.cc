@@ -1,8 +1,30 @@
 #include "store/store.h"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
+
+#include "store/blobs/blobs.h"
+#include "store/blobs/idle_partials.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
+#include "store/blobs/trash.h"
+#include "store/capacity/capacity.h"
+#include "store/capacity/disk_bound.h"
+#include "store/catalog/catalog.h"
+#include "store/catalog/catalog_state.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/files/folder_lock.h"
+#include "store/references/broken.h"
+#include "store/references/digest_locks.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
+#include "store/upkeep/backup.h"
+#include "store/upkeep/collector.h"
+#include "store/upkeep/store_evictor.h"
 
 namespace breakwater::store {
 namespace {
@@ -11,206 +33,182 @@ namespace {
 // the log fills up.
 constexpr uint64_t kCompactionBytesMax = 32ULL << 20;
 constexpr uint64_t kCatalogLogBytesMax = 8ULL << 20;
-constexpr char kCleanMark[] = "clean";
-constexpr uint64_t kHeadroomOfBound = 16;  // but never more than this part of a small store
+
+// The mirrors of the settings, and those of an earlier start that have become no registry: what they have
+// left would be nobody's for ever, if it were not known that it can be fetched again.
+Result<std::vector<std::string>> remember_mirrors(Catalog& catalog, const StoreSettings& settings) {
+  const auto before = catalog.state().mirrors();
+  if (!before) return failure(before.error());
+  std::vector<std::string> mirrors = settings.mirror_routes;
+  const auto has = [](const std::vector<std::string>& routes, const std::string& route) {
+    return std::find(routes.begin(), routes.end(), route) != routes.end();
+  };
+  for (const std::string& route : *before) {
+    if (!has(mirrors, route) && !has(settings.registry_routes, route)) mirrors.push_back(route);
+  }
+  if (std::is_permutation(before->begin(), before->end(), mirrors.begin(), mirrors.end())) return mirrors;
+  const auto remembered = catalog.state().set_mirrors(mirrors);
+  // Without room for that another start will do it.
+  if (!remembered && remembered.error().kind != Error::Kind::full) return failure(remembered.error());
+  return mirrors;
+}
 
 }  // namespace
 
-Store::Store(const StoreSettings& settings, Disk& disk, const Clock& clock, Log& log)
-    : settings_(settings),
-      disk_(disk),
-      clock_(clock),
-      log_(log),
-      budget_(settings.bytes_max),
-      blobs_(disk, settings.data),
-      leases_(clock, settings.lease) {
-  for (const auto& [route, bytes_max] : settings_.route_bytes_max) budget_.set_bound(route, bytes_max);
-}
+// In the order of the rooms: each is given what stands above it here.
+struct Store::Impl {
+  Impl(const StoreSettings& all_settings, std::unique_ptr<FolderLock> taken, std::unique_ptr<Catalog> opened,
+       std::vector<std::string> mirrors, Disk& disk, const Clock& clock, Log& the_log)
+      : settings(all_settings),
+        lock(std::move(taken)),
+        log(the_log),
+        rules(std::move(mirrors), settings.retention, settings.lease),
+        files(disk, settings.data),
+        mark(disk, settings.data),
+        catalog(std::move(opened)),
+        budget(settings.bytes_max),
+        disk_bound(budget, files, disk, settings.data, clock, log),
+        leases(clock, settings.lease),
+        use_times(*catalog, locks, clock, log),
+        broken(*catalog, rules, log),
+        references(*catalog, files, leases, use_times, broken, mark, rules, clock, log),
+        parts{disk,   clock,  log,   rules,     files,  mark,      *catalog,
+              budget, leases, locks, use_times, broken, references},
+        trash(parts),
+        blobs(parts, trash),
+        idle_partials(parts),
+        collector(parts, blobs, trash),
+        evictor(parts, blobs, idle_partials, trash, collector, disk_bound),
+        capacity(budget, disk_bound, evictor),
+        partials(parts, idle_partials, capacity),
+        manifests(parts, blobs, capacity),
+        backup(parts, blobs, trash) {
+    for (const auto& [route, bytes_max] : settings.route_bytes_max) budget.set_bound(route, bytes_max);
+  }
+
+  const StoreSettings settings;
+  const std::unique_ptr<FolderLock> lock;
+  Log& log;
+
+  const RouteRules rules;
+  Files files;
+  CleanMark mark;
+  const std::unique_ptr<Catalog> catalog;
+  Budget budget;
+  DiskBound disk_bound;
+  Leases leases;
+  DigestLocks locks;
+  UseTimes use_times;
+  Broken broken;
+  References references;
+  const Parts parts;
+  Trash trash;
+  Blobs blobs;
+  IdlePartials idle_partials;
+  Collector collector;
+  StoreEvictor evictor;
+  Capacity capacity;
+  Partials partials;
+  Manifests manifests;
+  Backup backup;
+
+  Recovered recovered;
+  bool is_open = false;
+};
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& disk, const Clock& clock,
                                            Log& log) {
-  std::unique_ptr<Store> store(new Store(settings, disk, clock, log));
   if (auto made = disk.make_directories(settings.data); !made) return failure(made.error());
   // It may have been made just now. Where we may not open the folder above, whoever made ours has seen to it.
   (void)disk.sync_directory(std::filesystem::absolute(settings.data).parent_path());
   auto lock = FolderLock::take(settings.data);
   if (!lock) return failure(lock.error());
-  store->lock_ = *std::move(lock);
-  if (auto prepared = store->blobs_.prepare(); !prepared) return failure(prepared.error());
-  auto catalog = Catalog::open(settings.data / "catalog", settings.catalog_cache_bytes, &log);
+  auto catalog = Catalog::open(disk, settings.data / "catalog", settings.catalog_cache_bytes, &log);
   if (!catalog) return failure(catalog.error());
-  store->catalog_ = *std::move(catalog);
-  if (auto synced = disk.sync_directory(settings.data); !synced) return failure(synced.error());
-  if (auto remembered = store->remember_mirrors(); !remembered) return failure(remembered.error());
-  if (auto recovered = store->recover(); !recovered) return failure(recovered.error());
+  auto mirrors = remember_mirrors(**catalog, settings);
+  if (!mirrors) return failure(mirrors.error());
+  auto impl = std::make_unique<Impl>(settings, *std::move(lock), *std::move(catalog), *std::move(mirrors),
+                                     disk, clock, log);
+  if (auto prepared = impl->files.prepare(); !prepared) return failure(prepared.error());
+  auto recovered = recover(impl->parts, impl->blobs, impl->idle_partials);
+  if (!recovered) return failure(recovered.error());
+  impl->recovered = *recovered;
+  std::unique_ptr<Store> store(new Store(std::move(impl)));
   store->measure();
-  store->is_open_ = true;
+  store->impl_->is_open = true;
   return store;
 }
 
-// What a route has left that is not configured any more would be nobody's for ever, if it were not known that
-// it can be fetched again.
-Result<> Store::remember_mirrors() {
-  const auto before = catalog_->mirrors();
-  if (!before) return failure(before.error());
-  const auto has = [](const std::vector<std::string>& routes, const std::string& route) {
-    return std::find(routes.begin(), routes.end(), route) != routes.end();
-  };
-  for (const std::string& route : *before) {
-    if (!has(settings_.mirror_routes, route) && !has(settings_.registry_routes, route))
-      settings_.mirror_routes.push_back(route);
-  }
-  const bool is_known = std::is_permutation(before->begin(), before->end(), settings_.mirror_routes.begin(),
-                                            settings_.mirror_routes.end());
-  auto remembered = is_known ? Result<>() : catalog_->set_mirrors(settings_.mirror_routes);
-  // Without room for that another start will do it.
-  if (!remembered && remembered.error().kind == Error::Kind::full) return {};
-  return remembered;
-}
-
 Store::~Store() {
-  if (!is_open_) return;
-  auto ended = flush_uses();
-  if (must_reconcile_) return;
-  if (ended) ended = catalog_->set_leases(leases_.saved());
-  if (ended) ended = catalog_->set_clean(true);
-  if (ended) ended = make_clean_mark();
+  Impl& own = *impl_;
+  if (!own.is_open) return;
+  const auto close = [&own]() -> Result<> {
+    if (auto flushed = own.use_times.flush(); !flushed) return flushed;
+    if (own.mark.is_forgone()) return {};
+    if (auto saved = own.catalog->state().set_leases(own.leases.saved()); !saved) return saved;
+    if (auto marked = own.catalog->state().set_clean(true); !marked) return marked;
+    return own.mark.make();
+  };
   // Not fatal: the next start takes its time and looks at every file.
-  if (!ended) log_.warning("store_close_failed", {{"error", ended.error().message}});
+  if (auto closed = close(); !closed)
+    own.log.warning("store_close_failed", {{"error", closed.error().message}});
 }
 
-Result<> Store::make_clean_mark() {
-  const auto mark = disk_.open_for_writing(settings_.data / kCleanMark);
-  return mark ? disk_.sync_directory(settings_.data) : failure(mark.error());
+const Catalog& Store::catalog() const { return *impl_->catalog; }
+const Budget& Store::budget() const { return impl_->budget; }
+const Broken& Store::broken() const { return impl_->broken; }
+const RouteRules& Store::rules() const { return impl_->rules; }
+References& Store::references() { return impl_->references; }
+Blobs& Store::blobs() { return impl_->blobs; }
+Manifests& Store::manifests() { return impl_->manifests; }
+Partials& Store::partials() { return impl_->partials; }
+Capacity& Store::capacity() { return impl_->capacity; }
+Collector& Store::collector() { return impl_->collector; }
+Backup& Store::backup() { return impl_->backup; }
+const Parts& Store::parts() const { return impl_->parts; }
+const Recovered& Store::recovered() const { return impl_->recovered; }
+
+Result<Blob> Store::commit_blob(ReceivedPartial& partial, const RepositoryKey& repository,
+                                Durability durability) {
+  auto grown = impl_->capacity.grow(partial.reservation, partial.writer->written());
+  if (!grown) return failure(grown.error());
+  return impl_->blobs.commit(*partial.writer, partial.reservation, repository, durability);
 }
 
-Result<bool> Store::take_clean_mark() {
-  const auto removed = disk_.remove(settings_.data / kCleanMark);
-  if (!removed && removed.error().kind == Error::Kind::not_found) return false;
-  if (!removed) return failure(removed.error());
-  if (auto synced = disk_.sync_directory(settings_.data); !synced) return failure(synced.error());
-  return true;
+Result<Imported> Store::import_blob(const RepositoryKey& repository, const Digest& digest,
+                                    const std::filesystem::path& file) {
+  return store::import_blob(impl_->parts, impl_->blobs, impl_->capacity, repository, digest, file);
 }
 
-bool Store::is_mirror(const std::string& route) const {
-  // What recovery found without an owner has no route; nobody was told that it exists.
-  return route.empty() || std::find(settings_.mirror_routes.begin(), settings_.mirror_routes.end(), route) !=
-                              settings_.mirror_routes.end();
+Result<> Store::export_blob(const Digest& digest, const std::filesystem::path& to) {
+  return store::export_blob(impl_->parts, impl_->blobs, digest, to);
 }
 
-std::mutex& Store::change_of(const Digest& digest) {
-  return changes_[DigestHash()(digest) % changes_.size()];
+Result<> Store::sync() { return impl_->catalog->sync(); }
+
+Result<> Store::tick() {
+  measure();
+  auto reviewed = impl_->references.review_broken();
+  auto flushed = impl_->use_times.flush();
+  return reviewed ? flushed : reviewed;
 }
-
-// --- blobs
-
-Result<Blob> Store::open_blob(const Digest& digest) {
-  if (auto warm = blobs_.open_if_warm(digest)) return *std::move(warm);
-  // Under the lock, so that a blob that is just being replaced is not taken for a lost one.
-  const std::lock_guard lock(change_of(digest));
-  const auto record = catalog_->blob(digest, Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record) return failure(Error::Kind::not_found, "no blob " + digest.text());
-  auto blob = blobs_.open(digest, (*record)->size);
-  if (blob) return blob;
-  const Error::Kind kind = blob.error().kind;
-  if (kind != Error::Kind::not_found && kind != Error::Kind::corrupt) return blob;
-  log_.error("blob_lost", {{"digest", digest.text()}, {"error", blob.error().message}});
-  if (auto forgotten = forget_locked(digest); !forgotten) return failure(forgotten.error());
-  return failure(Error::Kind::not_found, blob.error().message);
-}
-
-Result<Blob> Store::open_blob_if_warm(const Digest& digest) {
-  if (auto warm = blobs_.open_if_warm(digest)) return *std::move(warm);
-  const auto record = catalog_->blob(digest, Reach::memory);
-  if (!record) return failure(record.error());
-  if (!*record) return failure(Error::Kind::not_found, "no blob " + digest.text());
-  return failure(Error::Kind::would_block, "blob " + digest.text() + " is not open");
-}
-
-void Store::note_use(const Digest& digest) {
-  const Time now = clock_.now();
-  const std::lock_guard lock(uses_mutex_);
-  uses_.insert_or_assign(digest, now);
-}
-
-Result<Blob> Store::commit_blob(BlobWriter& writer, Reservation&& reservation,
-                                const RepositoryKey& repository, Durability durability) {
-  assert(writer.verified() && reservation.is_open());
-  if (auto grown = grow(reservation, reservation.route(), writer.written()); !grown)
-    return failure(grown.error());
-  if (auto synced = writer.sync(); !synced) return failure(synced.error());
-  const Digest digest = *writer.verified();
-  const std::lock_guard lock(change_of(digest));
-  const auto previous = catalog_->blob(digest, Reach::disk);
-  if (!previous) return failure(previous.error());
-  Catalog::Batch batch;
-  const Time now = clock_.now();
-  batch.put_link(digest, repository, {now});
-  batch.remove_upload(writer.id());
-  if (!is_mirror(repository.route)) {
-    (void)leases_.take(digest, Leases::Kind::delivered, repository);
-    batch.put_look(now + settings_.lease, digest);
-  }
-  return commit_locked(writer, reservation, *previous, std::move(batch), durability);
-}
-
-// `batch` holds what else becomes true with the blob.
-Result<Blob> Store::commit_locked(BlobWriter& writer, Reservation& reservation,
-                                  const std::optional<BlobRecord>& previous, Catalog::Batch batch,
-                                  Durability durability) {
-  const Time now = clock_.now();
-  const Digest digest = *writer.verified();
-  // A registry's blob stays on its account: it is not a mirror's to evict.
-  const bool is_kept = previous && !is_mirror(previous->route);
-  const BlobRecord record{writer.written(), is_kept ? previous->route : reservation.route(), now, now};
-  auto blob = writer.commit();
-  if (!blob) return blob;
-  batch.put_blob(digest, record, previous);
-  if (auto written = catalog_->write(std::move(batch), durability); !written) {
-    // A file that nobody accounts for must not stay. With an earlier record it is accounted for, and right.
-    if (!previous && !blobs_.remove(digest)) must_reconcile_ = true;
-    return failure(written.error());
-  }
-  if (!previous && !is_mirror(record.route)) leases_.note_new(digest);
-  broken_.heal(digest);
-  writer.leave_account();
-  reservation.commit(is_kept ? 0 : record.size);
-  if (previous && !is_kept) budget_.release(previous->route, previous->size);
-  return blob;
-}
-
-Result<std::string> Store::read_blob(const Blob& blob) {
-  std::string bytes(static_cast<size_t>(blob.size), '\0');
-  const auto got = disk_.read(*blob.file, 0, bytes);
-  if (!got) return failure(got.error());
-  bytes.resize(*got);
-  return bytes;
-}
-
-Result<bool> Store::may_serve(const RepositoryKey& repository, const Digest& digest, Reach reach) {
-  const auto link = catalog_->link(digest, repository, reach);
-  if (!link) return failure(link.error());
-  if (*link) return true;
-  const auto parent = catalog_->parent_in(digest, repository, reach);
-  if (!parent) return failure(parent.error());
-  return parent->has_value();
-}
-
-uint64_t Store::evicted_total() const { return evicted_; }
 
 void Store::measure() {
-  const uint64_t catalog_bytes = catalog_->disk_bytes();
-  const uint64_t bytes = catalog_bytes + blobs_.directory_bytes();
-  const std::lock_guard lock(room_);
-  budget_.set_overhead(bytes);
-  growth_ = std::min(catalog_bytes, kCompactionBytesMax) + kCatalogLogBytesMax;
-  budget_.set_headroom(headroom());
-  measure_disk_bound();
-  if (settings_.keeps_bounds) enforce_bounds();
+  const uint64_t catalog_bytes = impl_->catalog->disk_bytes();
+  impl_->budget.set_overhead(catalog_bytes + impl_->files.directory_bytes());
+  impl_->disk_bound.set_growth(std::min(catalog_bytes, kCompactionBytesMax) + kCatalogLogBytesMax);
+  impl_->disk_bound.measure();
+  if (!impl_->settings.keeps_bounds) return;
+  // A bound may have been lowered since the last start, and others may have filled the file system.
+  std::vector<std::string> routes = impl_->rules.mirrors();
+  routes.emplace_back();
+  for (const std::string& route : routes) {
+    if (auto kept = impl_->capacity.ensure(route, 0); !kept) {
+      impl_->log.warning("bound_not_kept", {{"route", route}, {"error", kept.error().message}});
+    }
+  }
 }
-
-// Kept free of the whole's bound for what the catalog may grow by.
-uint64_t Store::headroom() const { return std::min(growth_, settings_.bytes_max / kHeadroomOfBound); }
 
 }  // namespace breakwater::store

@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/fill/continuation.h"
+#include "proxy/fill/fill_sink.h"
+#include "proxy/fill/resumption.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/partials.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
 
 namespace breakwater::proxy {
 namespace {
 
-constexpr uint64_t kCatchUpBytes = 8 << 20;  // of one job: the disk has others to serve
+constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed by one job, so that other jobs get their turn
 
 tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
   return failure(Error::Kind::corrupt, "upstream's " + fill.request().digest.text() + " " + what);
@@ -16,94 +22,16 @@ tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
 
 }  // namespace
 
-// Takes one attempt's body from libcurl into the fill's pending bytes, no more of them than there is room for
-// on the disk, in the fill and among the buffers. Lives in the frame of attempt().
-class FillSink final : public Sink {
- public:
-  FillSink(Fills& fills, std::shared_ptr<Fill> fill)
-      : fills_(fills), fill_(std::move(fill)), waits_(fills.loop_) {
-    fill_->sink_ = this;
-  }
-  ~FillSink() override { fill_->sink_ = nullptr; }
-  FillSink(const FillSink&) = delete;
-  FillSink& operator=(const FillSink&) = delete;
-
-  Result<> head(const Head& head) override {
-    auto continuation = check_continuation(head, fill_->written_, fill_->size_);
-    if (!continuation) return failure(continuation.error());
-    skip_ = continuation->skip;
-    fill_->size_ = continuation->size;
-    fill_->begun_ = true;
-    fill_->setback_.reset();
-    fills_.publish(*fill_);
-    return {};
-  }
-
-  Result<bool> body(std::span<const char> data) override {
-    if (fill_->disk_error_) return failure(*fill_->disk_error_);
-    const auto skipped = std::min<uint64_t>(skip_, data.size());
-    const auto fresh = data.subspan(skipped);
-    const auto have = fill_->written_ + fill_->unwritten_;
-    if (fill_->size_ && have + fresh.size() > *fill_->size_)
-      return wrong(*fill_, "is longer than its " + std::to_string(*fill_->size_) + " bytes");
-    if (!fresh.empty() && !room_for(have, fresh.size())) return false;
-    skip_ -= skipped;
-    fill_->pending_.append(fresh.data(), fresh.size());
-    fill_->unwritten_ += fresh.size();
-    fill_->arrived_.ring();
-    return true;
-  }
-
- private:
-  bool room_for(uint64_t have, size_t more) {
-    if (have + more > fill_->granted_) return wait_for_disk();
-    if (fill_->pending_.size() >= fills_.settings_.pending_bytes_max) return false;  // the pump resumes us
-    auto held = fills_.buffers_.try_take(more);
-    if (held.bytes() == 0) return wait_for_buffers();
-    fill_->held_.push_back(std::move(held));
-    return true;
-  }
-
-  bool wait_for_disk() {
-    if (!std::exchange(growing_, true)) waits_.spawn(grow());
-    return false;
-  }
-  Task<> grow() {
-    const auto bytes = fill_->size_.value_or(fill_->granted_ + fills_.settings_.growth_bytes);
-    auto grown = co_await fills_.grow(fill_, bytes);
-    if (!grown) fill_->disk_error_ = grown.error();
-    growing_ = false;
-    resume();
-  }
-
-  bool wait_for_buffers() {
-    if (!std::exchange(starving_, true)) waits_.spawn(starve());
-    return false;
-  }
-  Task<> starve() {
-    co_await fills_.buffers_.freed().wait();
-    starving_ = false;
-    resume();
-  }
-
-  Fills& fills_;
-  std::shared_ptr<Fill> fill_;
-  uint64_t skip_ = 0;
-  bool growing_ = false;
-  bool starving_ = false;
-  Tasks waits_;  // last: ends before what it uses
-};
-
-// One of the fills_max that run at a time.
+// The right to run, of which has_slot() limits the number. Counted as long as the object lives.
 class Fills::Slot {
  public:
-  Slot(Fills& fills, const Origin& origin) : fills_(fills), origin_(origin) {
+  Slot(Fills& fills, const RegistryClient& registry) : fills_(fills), registry_(registry) {
     ++fills_.stats_.running;
-    ++fills_.slots_[&origin_];
+    ++fills_.slots_[&registry_];
   }
   ~Slot() {
     --fills_.stats_.running;
-    if (--fills_.slots_[&origin_] == 0) fills_.slots_.erase(&origin_);
+    if (--fills_.slots_[&registry_] == 0) fills_.slots_.erase(&registry_);
     fills_.slot_freed_.ring();
   }
   Slot(const Slot&) = delete;
@@ -111,7 +39,7 @@ class Fills::Slot {
 
  private:
   Fills& fills_;
-  const Origin& origin_;
+  const RegistryClient& registry_;
 };
 
 Fills::Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log,
@@ -132,80 +60,81 @@ std::shared_ptr<Fill> Fills::find(const store::Digest& digest) const {
   return found == fills_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<Fill> Fills::join(Origin& origin, FillRequest request) {
+std::shared_ptr<Fill> Fills::join(RegistryClient& registry, FillRequest request) {
   if (auto running = find(request.digest)) return running;
   auto fill = std::make_shared<Fill>(loop_, std::move(request));
   fills_[fill->request_.digest] = fill;
-  running_.spawn(run(fill, origin));
+  running_.spawn(run(fill, registry));
   return fill;
 }
 
-Task<> Fills::run(Shared fill, Origin& origin) {
-  while (!has_slot(origin) || cleaning_.contains(fill->request_.digest)) co_await slot_freed_.wait();
-  Slot slot(*this, origin);
+Task<> Fills::run(Shared fill, RegistryClient& registry) {
+  while (!has_slot(registry) || ending_partials_.contains(fill->request_.digest)) co_await slot_freed_.wait();
+  Slot slot(*this, registry);
   if (co_await find_stored(fill)) co_return;
-  auto done = co_await carry_out(fill, origin);
+  auto done = co_await download(fill, registry);
   fill->ending_ = true;
   fill->arrived_.ring();
   if (!done) {
-    // A fill that begins anew meanwhile waits until this one's file is out of its way.
-    cleaning_.insert(fill->request_.digest);
+    // A new fill of this digest waits until the partial file of this one is dealt with.
+    ending_partials_.insert(fill->request_.digest);
     const auto end = fail(*fill, done.error());
     co_await end_partial(fill, end);
-    cleaning_.erase(fill->request_.digest);
+    ending_partials_.erase(fill->request_.digest);
     co_return;
   }
-  co_await keep(fill);
-  forget(*fill);
+  co_await commit(fill);
+  unregister(*fill);
   fill->progress_.ring();
 }
 
-// An upstream that hangs may hold as many as there are: the others get some all the same.
-bool Fills::has_slot(const Origin& origin) const {
+// Whether a fill from `registry` may run now. An upstream that hangs may take all of fills_max, so the others
+// get a few more.
+bool Fills::has_slot(const RegistryClient& registry) const {
   if (stats_.running < settings_.fills_max) return true;
-  const auto taken = slots_.find(&origin);
+  const auto taken = slots_.find(&registry);
   return (taken == slots_.end() ? 0 : taken->second) < std::max<uint32_t>(settings_.fills_max / 8, 1);
 }
 
-Task<Result<>> Fills::carry_out(Shared fill, Origin& origin) {
+Task<Result<>> Fills::download(Shared fill, RegistryClient& registry) {
   auto opened = co_await open(fill);
   if (!opened) co_return opened;
   running_.spawn(pump(fill));
-  auto received = co_await receive(fill, origin);
+  auto received = co_await receive(fill, registry);
   if (!received) co_return received;
   co_return co_await verify(fill);
 }
 
-// Whoever asked for this fill may have looked into the store before the fill of another ended.
+// Looks for the blob in the store once more: another fill may have stored it after this one was asked for.
 Task<bool> Fills::find_stored(Shared fill) {
   auto job = [&store = store_, digest = fill->request_.digest,
               repository = fill->request_.repository]() -> Result<store::Blob> {
-    auto permitted = store.may_serve(repository, digest, store::Reach::disk);
+    auto permitted = store::may_serve(store.catalog(), repository, digest, store::Reach::disk);
     if (!permitted) return failure(permitted.error());
-    // What another repository brought is this one's only by upstream's word, which this fill is about to ask
-    // for.
+    // A blob that another repository brought may be served for this one only if upstream says so, and this
+    // fill is about to ask upstream.
     if (!*permitted) return failure(Error::Kind::not_found, "not this repository's yet");
-    return store.open_blob(digest);
+    return store.blobs().open(digest);
   };
   auto blob = co_await workers_.run(std::move(job));
   if (!blob) co_return false;
   fill->file_ = blob->file;
   fill->size_ = fill->written_ = blob->size;
   fill->verified_ = true;
-  forget(*fill);
+  unregister(*fill);
   publish(*fill);
   co_return true;
 }
 
-// Finds the partial file that an earlier attempt left, or begins one; and reserves room if the size is known
-// already.
+// Opens the partial file that an earlier fill left, or a new one. Reserves room on the disk if the size is
+// known.
 Task<Result<>> Fills::open(Shared fill) {
   auto job = [&store = store_, route = fill->request_.repository.route, digest = fill->request_.digest] {
-    return store.receive(route, store::Store::fill_id(digest), digest.algorithm());
+    return store.partials().receive(route, store::Partials::fill_id(digest), digest.algorithm());
   };
   auto partial = co_await workers_.run(fill->strand_, std::move(job));
   if (!partial) co_return failure(partial.error());
-  fill->partial_ = std::make_shared<store::Store::ReceivedPartial>(std::move(*partial));
+  fill->partial_ = std::make_shared<store::ReceivedPartial>(std::move(*partial));
   fill->file_ = fill->partial_->writer->file();
   fill->written_ = fill->partial_->writer->written();
   fill->granted_ = fill->written_;
@@ -216,7 +145,7 @@ Task<Result<>> Fills::open(Shared fill) {
   co_return co_await grow(fill, *fill->size_);
 }
 
-// Hashes what an earlier fill left.
+// Hashes the bytes that an earlier fill left.
 Task<Result<>> Fills::catch_up(Shared fill) {
   auto job = [partial = fill->partial_] { return partial->writer->catch_up(kCatchUpBytes); };
   for (;;) {
@@ -230,18 +159,18 @@ Task<Result<>> Fills::catch_up(Shared fill) {
 
 Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
   auto job = [&store = store_, partial = fill->partial_, route = fill->request_.repository.route, bytes] {
-    return store.grow(partial->reservation, route, bytes);
+    return store.capacity().grow(partial->reservation, bytes);
   };
   auto grown = co_await workers_.run(fill->strand_, std::move(job));
   if (grown) fill->granted_ = std::max(fill->granted_, bytes);
   co_return grown;
 }
 
-Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
+Task<Result<>> Fills::receive(Shared fill, RegistryClient& registry) {
   auto progress_at = loop_.now();
   for (uint32_t attempts = 0; fill->size_ != fill->written_;) {
     const auto before = fill->written_;
-    auto ended = co_await attempt(fill, origin);
+    auto ended = co_await attempt(fill, registry);
     if (fill->disk_error_) co_return failure(*fill->disk_error_);
     if (ended) continue;
     attempts = fill->written_ > before ? 1 : attempts + 1;
@@ -252,14 +181,15 @@ Task<Result<>> Fills::receive(Shared fill, Origin& origin) {
                                {"offset", int64_t(fill->written_)},
                                {"reason", ended.error().message}});
     if (fill->written_ > 0) ++stats_.resumes_total;
-    fill->setback_ = ended.error();
+    fill->last_failure_ = ended.error();
     co_await loop_.sleep(Millis(delay_ms));
   }
   co_return Result<>();
 }
 
-// A head that makes no sense is one bad answer of one edge as long as good bytes are in hand; at the start it
-// is the upstream's answer.
+// Whether another attempt should follow, and after which delay. A corrupt answer at the start is final: that
+// is what upstream says. Once good bytes have come, it may be one bad answer of one edge of a CDN, and is
+// retried like a broken transfer.
 bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence,
                           int64_t& delay_ms) {
   auto judged = error;
@@ -273,19 +203,19 @@ bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempt
   return delay.has_value();
 }
 
-// One request, from where the file ends. Success means that the body ended as it should, or that nothing was
-// missing.
-Task<Result<>> Fills::attempt(Shared fill, Origin& origin) {
+// One request for what follows the end of the file. Success means that the blob is complete: the body ended
+// as it should, or nothing was missing.
+Task<Result<>> Fills::attempt(Shared fill, RegistryClient& registry) {
   auto request = fill->request_.request;
   if (fill->written_ > 0) request.headers.set("Range", "bytes=" + std::to_string(fill->written_) + "-");
   Result<Head> answer;
   {
     FillSink sink(*this, fill);
-    answer = co_await origin.download(std::move(request), sink);
+    answer = co_await registry.download(std::move(request), sink);
   }
   while (fill->unwritten_ > 0 && !fill->disk_error_) co_await fill->progress_.wait();
   if (!answer) co_return failure(answer.error());
-  if (answer->status == 416) {  // nothing behind what we have: whether that is all, the digest says
+  if (answer->status == 416) {  // nothing follows what we have; the digest will tell whether that is all
     auto range = parse_content_range(answer->headers.get("Content-Range"));
     if (!range || range->total != fill->written_ || fill->size_.value_or(fill->written_) != fill->written_)
       co_return wrong(*fill, "is shorter than what was received of it");
@@ -297,12 +227,12 @@ Task<Result<>> Fills::attempt(Shared fill, Origin& origin) {
   co_return Result<>();
 }
 
-// Moves pending bytes to the disk, as many at a time as have come meanwhile.
+// Writes pending bytes to the file, each time as many as have come since the last write.
 Task<> Fills::pump(Shared fill) {
   for (;;) {
     while (fill->pending_.empty() && !fill->ending_) co_await fill->arrived_.wait();
     if (fill->pending_.empty()) co_return;
-    const auto held = std::exchange(fill->held_, std::vector<Held>());
+    const auto reserved = std::exchange(fill->reserved_, std::vector<BufferReservation>());
     const auto count = fill->pending_.size();
     auto job = [partial = fill->partial_, bytes = std::exchange(fill->pending_, std::string())] {
       return partial->writer->append(bytes);
@@ -316,7 +246,7 @@ Task<> Fills::pump(Shared fill) {
     } else {
       fill->disk_error_ = appended.error();
       fill->pending_ = std::string();
-      fill->held_.clear();
+      fill->reserved_.clear();
       fill->progress_.ring();
     }
     if (fill->sink_) fill->sink_->resume();
@@ -335,11 +265,10 @@ Task<Result<>> Fills::verify(Shared fill) {
   co_return Result<>();
 }
 
-// The readers have all they need; what remains is that the next ones find it in the store.
-Task<> Fills::keep(Shared fill) {
+// Commits the blob to the store. The readers have all they need by now; this is for later requests.
+Task<> Fills::commit(Shared fill) {
   auto job = [&store = store_, partial = fill->partial_, repository = fill->request_.repository] {
-    return store.commit_blob(*partial->writer, std::move(partial->reservation), repository,
-                             store::Durability::buffered);
+    return store.commit_blob(*partial, repository, store::Durability::buffered);
   };
   auto stored = co_await workers_.run(fill->strand_, std::move(job));
   if (stored) {
@@ -348,20 +277,20 @@ Task<> Fills::keep(Shared fill) {
   }
   log_.warning("fill not stored",
                {{"digest", fill->request_.digest.text()}, {"reason", stored.error().message}});
-  co_await end_partial(fill, store::Store::PartialEnd::discard);
+  co_await end_partial(fill, store::Partials::End::deleted);
 }
 
-Task<> Fills::end_partial(Shared fill, store::Store::PartialEnd end) {
+Task<> Fills::end_partial(Shared fill, store::Partials::End end) {
   if (!fill->partial_) co_return;
   auto job = [&store = store_, partial = fill->partial_, end] {
-    store.end_partial(std::move(*partial), end);
+    store.partials().end(std::move(*partial), end);
     return true;
   };
   co_await workers_.run(fill->strand_, std::move(job));
 }
 
-// Tells the readers; what is to be done with the partial file is the result.
-store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
+// Ends the fill with `error`, and tells its readers. Returns what is to be done with the partial file.
+store::Partials::End Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
                        error.kind == Kind::internal || fill.written_ == 0;
@@ -372,18 +301,18 @@ store::Store::PartialEnd Fills::fail(Fill& fill, Error error) {
                                {"offset", int64_t(fill.written_)},
                                {"reason", error.message}});
   fill.error_ = std::move(error);
-  forget(fill);
+  unregister(fill);
   fill.progress_.ring();
-  return useless ? store::Store::PartialEnd::discard : store::Store::PartialEnd::keep;
+  return useless ? store::Partials::End::deleted : store::Partials::End::kept;
 }
 
-void Fills::forget(const Fill& fill) {
+void Fills::unregister(const Fill& fill) {
   auto found = fills_.find(fill.request_.digest);
   if (found != fills_.end() && found->second.get() == &fill) fills_.erase(found);
 }
 
-// What an earlier fill left may have been another repository's: it is nobody's before upstream has answered
-// this one.
+// Tells the readers how much is available. Bytes that an earlier fill left may have come for another
+// repository, so none are available before upstream has answered this fill.
 void Fills::publish(Fill& fill) {
   const auto held_back = settings_.hold_back_bytes;
   const auto end = fill.size_.value_or(fill.written_);

@@ -1,18 +1,20 @@
 // One request and its reply, as a route sees them.
 //
-//   received --reply()----------------------------------------> complete
-//       |----start()--> replying --write()/send_file()…--> complete, when `length` bytes went or finish()
-//       ended a reply without length
-//       `----abort()--> cut
+//   received --reply()------------------------------------> complete
+//       |------start()--> replying --write(), send_file()…--> complete
+//       `------abort()--> cut
+//
+// A reply with a length is complete when that many bytes were sent, one without a length when finish() is
+// called.
 //
 // A route is a Task that takes an Exchange. If the client leaves, the Task is destroyed at its current
-// co_await; locals' destructors are the only clean-up. A route that returns before its reply is complete is
-// cut off: the client sees a body shorter than Content-Length, never a wrong one that looks whole. A route
-// that returns before start() answers 500.
+// co_await, so the destructors of its locals are the only clean-up. If a route returns before its reply is
+// complete, the connection is cut: the client sees a body shorter than Content-Length, never a wrong one that
+// looks whole. If a route returns before start() or reply(), the client gets a 500.
 //
-// What the route does not read of the request's body is drained (up to a limit) or the connection closes
-// after the reply. HEAD: start() and reply() send the head alone, with the length that GET would have;
-// write() and send_file() are then not needed and do nothing.
+// Whatever the route leaves unread of the request's body is read and dropped after the reply, up to a limit;
+// beyond that limit the connection closes. For HEAD, start() and reply() send the head alone, with the length
+// that GET would have; write() and send_file() may be left out, and do nothing.
 #pragma once
 
 #include <array>
@@ -41,30 +43,34 @@ class Exchange {
   virtual const Peer& peer() const = 0;
 
   // --- the request's body
-  virtual std::optional<uint64_t> body_length() const = 0;  // nothing: chunked. 0: there is none
-  // The next piece, at most 256 KiB; empty at the end. Sends `100 Continue` first if the client waits for it.
-  // `invalid` if the framing is broken or the body ended early, `unavailable` if nothing came for too long.
+  // 0 if the request has no body; nothing if the body is chunked, so that its length is not known.
+  virtual std::optional<uint64_t> body_length() const = 0;
+  // The next piece of the body, at most 256 KiB; empty at the end. Sends `100 Continue` first if the client
+  // waits for that. The error is `invalid` if the framing is broken or the body ended early, and
+  // `unavailable` if the client sent nothing for too long.
   virtual Task<Result<std::string>> read() = 0;
 
-  // --- the reply, all at once (bodies of a few KiB; the shared form for what is kept anyway, up to some MiB)
+  // --- the reply, all at once. The first form is for bodies of a few KiB, which may be copied. The second is
+  // for bodies of up to some MiB that are in memory anyway; they are not copied.
   virtual void reply(int status, Headers headers, std::string_view body) = 0;
   virtual void reply(int status, Headers headers, std::shared_ptr<const std::string> body) = 0;
 
-  // --- or in pieces. Without `length` it is chunked (HTTP/1.0: ended by close).
+  // --- or in pieces. Without `length` the reply is chunked; for HTTP/1.0, closing the connection ends it.
   virtual void start(int status, Headers headers, std::optional<uint64_t> length) = 0;
-  virtual Task<> write(std::string piece) = 0;  // returns when the socket is ready for more
+  virtual Task<> write(std::string piece) = 0;  // Returns when the socket is ready for more.
   // Sends part of a file without copying it and without blocking the loop. If the file cannot be read, the
   // connection is cut.
   virtual Task<> send_file(store::SharedFile file, uint64_t offset, uint64_t length) = 0;
   virtual void finish() = 0;
-  virtual void abort() = 0;        // cut the connection: a broken promise
-  virtual void close_after() = 0;  // no further request on this connection
+  virtual void abort() = 0;        // Cuts the connection, because the reply cannot be kept as promised.
+  virtual void close_after() = 0;  // The connection closes after this reply.
 
   virtual bool started() const = 0;
   virtual int status() const = 0;           // 0 before start()
-  virtual uint64_t bytes_sent() const = 0;  // of the body, given to the socket
+  virtual uint64_t bytes_sent() const = 0;  // bytes of the body that the socket was given
 
-  virtual void at(const char* step) = 0;  // a literal; what this request waits for, for the operator
+  // Notes what this request waits for, so that operators can see it in the log. `step` is a literal.
+  virtual void at(const char* step) = 0;
   virtual const char* step() const = 0;
 
  protected:

@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 7> kLongDays = {"Sunday",   "Monday", "Tu
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-// Reads a date from its front; once something does not fit, nothing does any more.
+// Reads a date from its front. After the first part that does not fit, ended() stays false.
 class DateText {
  public:
   explicit DateText(std::string_view text) : rest_(text) {}
@@ -101,7 +101,7 @@ std::optional<int64_t> parse_imf_fixdate(std::string_view text) {
   return in.ended() ? epoch_of(date) : std::nullopt;
 }
 
-// Sunday, 06-Nov-94 08:49:37 GMT. Two digits of a year mean 1970 to 2069.
+// Sunday, 06-Nov-94 08:49:37 GMT. A year of two digits means 1970 to 2069.
 std::optional<int64_t> parse_rfc850(std::string_view text) {
   DateText in(text);
   Date date;

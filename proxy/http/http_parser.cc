@@ -18,8 +18,8 @@ using Progress = RequestParser::Progress;
 
 // The line of a chunk's size with its extensions, and all trailers together.
 constexpr size_t kChunkHeadBytesMax = size_t{8} * 1024;
-// "0\r\n\r\n". Beast asserts that it is never asked about less of a last chunk, and no valid body is shorter
-// at a chunk's boundary.
+// The length of "0\r\n\r\n". Beast asserts that it is never given less than that of a last chunk, and no
+// valid body has fewer bytes left at the boundary of a chunk.
 constexpr size_t kChunkHeadBytesMin = 5;
 constexpr char kTlsHandshake = 0x16;
 
@@ -44,8 +44,8 @@ bool is_valid_target(std::string_view target) {
   return std::all_of(target.begin(), target.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
 
-// "http://host/path" to "/path": servers must accept the absolute form (RFC 9112, 3.2.2). Empty if it is
-// neither.
+// Turns "http://host/path" into "/path": servers must accept the absolute form (RFC 9112, 3.2.2). Empty if
+// the target has neither form.
 std::string origin_form(std::string_view target) {
   if (target.starts_with('/') || target == "*") return std::string(target);
   auto scheme = target.find("://");
@@ -57,8 +57,8 @@ std::string origin_form(std::string_view target) {
   return rest.starts_with('/') ? rest : "/" + rest;
 }
 
-// "GET / HTTP/2.0" is a version that we do not have; "GET / FOO" and "GET / / HTTP/1.1" are no requests at
-// all.
+// Whether the request line ends in a version of HTTP that we do not speak. "GET / HTTP/2.0" does; "GET / FOO"
+// and "GET / / HTTP/1.1" are no requests at all.
 bool names_other_version(std::string_view line) {
   auto space = line.rfind(' ');
   if (space == std::string_view::npos) return false;
@@ -68,12 +68,13 @@ bool names_other_version(std::string_view line) {
          version[6] == '.' && std::isdigit(static_cast<unsigned char>(version[7]));
 }
 
-// Beast's parser, filling our Request. Given a whole head at once; bodies only when they are chunked.
+// Beast's parser, which fills our Request. It is given a whole head at once, and bodies only if they are
+// chunked.
 class Reader final : public beast::basic_parser<true> {
  public:
   Reader(Request& request, const RequestParser::Limits& limits, Malformed& malformed)
       : request_(request), limits_(limits), malformed_(malformed) {
-    header_limit(std::numeric_limits<uint32_t>::max());  // the caller has looked
+    header_limit(std::numeric_limits<uint32_t>::max());  // the caller has checked the limit
     // With boost::none Beast 1.74 refuses every Content-Length.
     body_limit(std::numeric_limits<uint64_t>::max());
   }
@@ -125,7 +126,7 @@ class Reader final : public beast::basic_parser<true> {
   void on_header_impl(Code&) override { head_ended_ = true; }
   void on_body_init_impl(const boost::optional<uint64_t>&, Code&) override {}
   void on_finish_impl(Code&) override {}
-  // Bodies with a Content-Length do not come here.
+  // A body with a Content-Length is not given to Beast.
   size_t on_body_impl(boost::beast::string_view body, Code&) override { return body.size(); }
 
   void on_chunk_header_impl(uint64_t size, boost::beast::string_view, Code&) override { chunk_left_ = size; }
@@ -158,8 +159,8 @@ struct RequestParser::Impl {
     return Progress::failed;
   }
 
-  // `done` when `bytes` hold a whole head, up to its empty line: `scanned` is then its length. Looks at each
-  // byte once.
+  // `done` when `bytes` hold a whole head, up to its empty line; `scanned` is then the length of the head.
+  // Each byte is scanned once.
   Progress find_end(std::string_view bytes);
   Progress skip_empty_lines(evbuffer* input);
   Progress read_head(std::string_view head);
@@ -171,11 +172,11 @@ struct RequestParser::Impl {
   Malformed malformed;
   Request request;
   std::optional<Reader> reader;
-  size_t scanned = 0;     // of the head, known to hold no end of it
+  size_t scanned = 0;     // bytes of the head that are known not to hold its end
   size_t line_began = 0;  // where the line that is being scanned began
   size_t skipped = 0;     // bytes of empty lines before the request
   std::optional<uint64_t> length;
-  uint64_t left = 0;  // of a body with Content-Length
+  uint64_t left = 0;  // bytes still to come of a body with Content-Length
 };
 
 Progress RequestParser::Impl::skip_empty_lines(evbuffer* input) {
@@ -270,7 +271,8 @@ Progress RequestParser::parse_head(evbuffer* input) {
   auto found = self.find_end(bytes);
   if (found == Progress::more && length == self.limits.header_bytes_max) {
     if (self.line_began == 0) return self.refuse(414, "the request line is too long");
-    // Those who ask for a thousand ranges of a layer take 400 for "fewer, please", and nothing else.
+    // A client that asks for a thousand ranges of a layer asks for fewer after a 400, and after no other
+    // status.
     return has_ranges(bytes) ? self.refuse(400, "the head is too long: ask for fewer ranges")
                              : self.refuse(431, "the head is too long");
   }
@@ -287,7 +289,7 @@ Progress RequestParser::parse_body(evbuffer* input, std::string& into, size_t by
     size_t taken = std::min({evbuffer_get_length(input), bytes_max - into.size(),
                              static_cast<size_t>(std::min<uint64_t>(self.left, bytes_max))});
     self.left -= taken;
-    into.reserve(into.size() + taken);  // and appended to, because resize() would write each byte twice
+    into.reserve(into.size() + taken);  // reserve and append, because resize() would write each byte twice
     while (taken > 0) {
       size_t contiguous = std::min(taken, evbuffer_get_contiguous_space(input));
       into.append(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous))),

@@ -1,17 +1,17 @@
-// Reads requests out of a connection's bytes: strictly, because what two parsers read differently can smuggle
-// a request (RFC 9112, 11.2).
+// Parses the requests of a connection. The parser is strict, because a message that two parsers understand
+// differently can smuggle a request past one of them (RFC 9112, 11.2).
 //
 //   RequestParser parser(limits);
 //   parse_head(input) until it is not `more`  ->  request(), body_length(), keep_alive(), expects_continue()
 //   parse_body(input, piece, bytes_max) until `done`
 //   next()                                    ->  ready for the next request of the connection
 //
-// After `failed`, malformed() says what to answer, and the connection can only be closed: nobody knows where
-// the next request would begin. The bytes are those of an evbuffer; what was understood is drained from it,
-// nothing else is.
+// After `failed`, malformed() says what to answer. The connection must then be closed, because nobody knows
+// where the next request would begin. The bytes are those of an evbuffer; the parser drains from it what it
+// has understood, and nothing else.
 //
-// Stricter than the RFC demands: no line ending but CRLF, no folded lines, no repeated Host, no
-// Transfer-Encoding but exactly "chunked".
+// The parser is stricter than the RFC demands: lines end in CRLF, no line is folded, there is one Host at
+// most, and the only Transfer-Encoding is exactly "chunked".
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ namespace breakwater::proxy {
 
 struct Malformed {
   int status = 400;
-  const char* why = "";  // a literal, for the client
+  const char* why = "";  // a literal that the client is shown
 };
 
 class RequestParser {
@@ -44,8 +44,8 @@ class RequestParser {
   RequestParser& operator=(const RequestParser&) = delete;
 
   Progress parse_head(evbuffer* input);
-  // Appends at most `bytes_max` bytes of the body to `into`. `done` at its end; `more` when `input` has no
-  // more of it, or `into` is full.
+  // Appends pieces of the body to `into`, until that holds `bytes_max` bytes. `done` at the end of the body;
+  // `more` when `input` holds no more of the body for now, or `into` is full.
   Progress parse_body(evbuffer* input, std::string& into, size_t bytes_max);
   void next();
 
@@ -53,7 +53,7 @@ class RequestParser {
 
   // Valid after the head, until next().
   const Request& request() const;
-  std::optional<uint64_t> body_length() const;  // nothing: chunked. 0: there is none
+  std::optional<uint64_t> body_length() const;  // 0 if there is no body; nothing if the body is chunked
   bool body_ended() const;
   bool keep_alive() const;
   bool expects_continue() const;

@@ -18,7 +18,7 @@ struct FreeUrl {
 };
 using CurlUrl = std::unique_ptr<CURLU, FreeUrl>;
 
-// As browsers and curl treat Location headers.
+// Accepts what browsers and curl accept in Location headers.
 constexpr unsigned kLenient = CURLU_URLENCODE | CURLU_ALLOW_SPACE;
 
 std::optional<std::string> part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
@@ -35,9 +35,9 @@ std::string lower(std::string text) {
   return text;
 }
 
-// What may be quoted of a text that is no URL.
-// Neither a query nor what stands before the host: both may be secrets.
-std::string without_query(std::string_view text) {
+// The part of a malformed URL that may be quoted in an error: neither a query nor what stands before the
+// host, because both may be secrets.
+std::string loggable(std::string_view text) {
   auto place = text.substr(0, std::min(text.find('?'), size_t{200}));
   const auto at = place.rfind('@');
   return std::string(at == std::string_view::npos ? place : place.substr(at + 1));
@@ -49,7 +49,7 @@ using Bytes = std::array<uint8_t, 16>;
 
 constexpr Bytes kMappedIpv4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
 
-// IPv4 comes back mapped into IPv6.
+// An IPv4 address is returned mapped into IPv6.
 std::optional<Bytes> address_bytes(std::string_view host) {
   std::string text(host.substr(0, host.find('%')));  // without a zone
   Bytes bytes = kMappedIpv4;
@@ -85,7 +85,7 @@ std::vector<std::string_view> labels_of(std::string_view name) {
   }
 }
 
-// "example.com", "example.co.uk"; "" for what has none.
+// "example.com", "example.co.uk"; "" for IP addresses and names of one label.
 std::string registrable_domain(std::string_view name) {
   auto labels = labels_of(name);
   if (labels.size() < 2 || is_ip_address(name)) return "";
@@ -111,8 +111,7 @@ Result<Url> Url::parse(std::string_view text) {
   CurlUrl url(curl_url());
   CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, std::string(text).c_str(), kLenient);
   if (code != CURLUE_OK)
-    return failure(Error::Kind::invalid,
-                   "not a URL: " + without_query(text) + ": " + curl_url_strerror(code));
+    return failure(Error::Kind::invalid, "not a URL: " + loggable(text) + ": " + curl_url_strerror(code));
   return take_apart(url.get());
 }
 
@@ -122,8 +121,8 @@ Result<Url> Url::resolve(std::string_view reference) const {
   if (code == CURLUE_OK)
     code = curl_url_set(url.get(), CURLUPART_URL, std::string(reference).c_str(), kLenient);
   if (code != CURLUE_OK)
-    return failure(Error::Kind::invalid,
-                   place() + " names no URL: " + without_query(reference) + ": " + curl_url_strerror(code));
+    return failure(Error::Kind::invalid, without_query() + " names no URL: " + loggable(reference) + ": " +
+                                             curl_url_strerror(code));
   return take_apart(url.get());
 }
 
@@ -142,14 +141,14 @@ Result<Url> Url::take_apart(void* curl_url) {
   if (url.endpoint_.scheme != "http" && url.endpoint_.scheme != "https")
     return failure(Error::Kind::invalid, "neither http nor https: " + url.endpoint_.scheme);
   if (host.empty() || url.endpoint_.port == 0)
-    return failure(Error::Kind::invalid, "a URL without host: " + url.place());
+    return failure(Error::Kind::invalid, "a URL without host: " + url.without_query());
   if (part_of(parts, CURLUPART_USER) || part_of(parts, CURLUPART_PASSWORD))
-    return failure(Error::Kind::invalid, "a URL with a user name or password in it: " + url.place());
+    return failure(Error::Kind::invalid, "a URL with a user name or password in it: " + url.without_query());
   return url;
 }
 
-std::string Url::text() const { return query_.empty() ? place() : place() + "?" + query_; }
-std::string Url::place() const { return endpoint_.text() + path_; }
+std::string Url::text() const { return query_.empty() ? without_query() : without_query() + "?" + query_; }
+std::string Url::without_query() const { return endpoint_.text() + path_; }
 
 bool is_ip_address(std::string_view host) { return address_bytes(host).has_value(); }
 

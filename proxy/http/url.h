@@ -1,9 +1,9 @@
-// A Url is an http or https address, taken apart once and kept in a normal form: scheme and host in lower
-// case, the port always known, no fragment. One that holds a user name or password is refused: secrets come
-// from the settings alone, never from somebody else's redirect. Values; any thread.
+// A Url is an http or https address in a normal form: scheme and host in lower case, the port always known,
+// no fragment. An address that holds a user name or password is refused, because secrets come from the
+// settings alone and never from somebody else's redirect. Urls are values; any thread.
 //
 // The query of a redirect may be a signature that opens a private blob. So there are two ways to print a Url:
-// text() is for the wire, place() is for logs and errors.
+// text() for the wire, without_query() for logs and errors.
 #pragma once
 
 #include <compare>
@@ -16,7 +16,8 @@
 
 namespace breakwater::proxy {
 
-// Who is spoken to, and thus whom a secret is for (field notes 4.2, rule 1).
+// The server that a request goes to, and so the server that a secret is for. Scheme and port are part of it:
+// a secret for https is never sent over http.
 struct Endpoint {
   std::string scheme;
   std::string host;  // an IPv6 address has no brackets here
@@ -24,14 +25,14 @@ struct Endpoint {
 
   auto operator<=>(const Endpoint&) const = default;
   std::string text() const;       // "https://ghcr.io", "http://[::1]:5000"
-  std::string authority() const;  // "ghcr.io", "[::1]:5000": without a port that is the scheme's own
+  std::string authority() const;  // "ghcr.io", "[::1]:5000"; the scheme's default port is left out
 };
 
 class Url {
  public:
-  // The errors are `invalid` and do not quote the query.
+  // The error is `invalid` and does not quote the query.
   [[nodiscard]] static Result<Url> parse(std::string_view text);
-  // `reference` as it stands in a Location header: absolute, or relative to this.
+  // Resolves what stands in a Location header: an absolute URL, or one that is relative to this.
   [[nodiscard]] Result<Url> resolve(std::string_view reference) const;
 
   const Endpoint& endpoint() const { return endpoint_; }
@@ -40,8 +41,8 @@ class Url {
   const std::string& path() const { return path_; }
   bool has_query() const { return !query_.empty(); }
 
-  std::string text() const;   // for the wire
-  std::string place() const;  // for logs and errors: without the query
+  std::string text() const;           // for the wire
+  std::string without_query() const;  // for logs and errors
 
  private:
   [[nodiscard]] static Result<Url> take_apart(void* curl_url);
@@ -51,15 +52,15 @@ class Url {
 };
 
 // Loopback, private, link-local, carrier-grade NAT, unspecified and multicast addresses: "10.0.0.7",
-// "fd00::1", "::ffff:127.0.0.1". False for what is no IP address.
+// "fd00::1", "::ffff:127.0.0.1". False for anything that is not an IP address.
 bool is_private_address(std::string_view host);
 bool is_ip_address(std::string_view host);
-// is_private_address(), or a name that means this machine by definition (RFC 6761): "localhost",
-// "x.localhost".
+// Whether `host` is a private address, or a name that means this machine by definition (RFC 6761):
+// "localhost", "x.localhost".
 bool names_private_network(std::string_view host);
 
-// Whether one owner stands behind both names: the last two labels agree, or the last three under something
-// like "co.uk". Addresses and single labels are their own domain.
+// Whether both names belong to the same registered domain: their last two labels agree, or the last three
+// where the ending is like "co.uk". False for IP addresses and for names of one label.
 bool same_registrable_domain(std::string_view a, std::string_view b);
 
 // Whether `list` holds "host" or "host:port" of that endpoint.

@@ -2,7 +2,7 @@
 
 namespace breakwater::proxy {
 
-Held& Held::operator=(Held&& other) noexcept {
+BufferReservation& BufferReservation::operator=(BufferReservation&& other) noexcept {
   if (this == &other) return *this;
   shrink(0);
   buffers_ = std::exchange(other.buffers_, nullptr);
@@ -10,35 +10,36 @@ Held& Held::operator=(Held&& other) noexcept {
   return *this;
 }
 
-Held::~Held() { shrink(0); }
+BufferReservation::~BufferReservation() { shrink(0); }
 
-void Held::shrink(uint64_t bytes) {
+void BufferReservation::shrink(uint64_t bytes) {
   if (buffers_ == nullptr || bytes >= bytes_) return;
-  buffers_->give_back(bytes_ - bytes);
+  buffers_->release(bytes_ - bytes);
   bytes_ = bytes;
 }
 
-Held Buffers::try_take(uint64_t bytes) {
-  // What is larger than the limit itself goes alone, or it would wait for ever.
+BufferReservation Buffers::try_reserve(uint64_t bytes) {
+  // A piece that is larger than the whole limit is allowed when nothing else is reserved; otherwise it would
+  // wait for ever.
   bool fits = bytes_ + bytes <= bytes_max_ || bytes_ == 0;
-  return fits ? take_anyway(bytes) : Held();
+  return fits ? reserve_over_limit(bytes) : BufferReservation();
 }
 
-Held Buffers::take_anyway(uint64_t bytes) {
+BufferReservation Buffers::reserve_over_limit(uint64_t bytes) {
   bytes_ += bytes;
-  return Held(*this, bytes);
+  return BufferReservation(*this, bytes);
 }
 
-Task<Held> Buffers::take(uint64_t bytes) {
-  Held held = try_take(bytes);
-  while (held.bytes() < bytes) {
+Task<BufferReservation> Buffers::reserve(uint64_t bytes) {
+  BufferReservation reserved = try_reserve(bytes);
+  while (reserved.bytes() < bytes) {
     co_await freed_.wait();
-    held = try_take(bytes);
+    reserved = try_reserve(bytes);
   }
-  co_return held;
+  co_return reserved;
 }
 
-void Buffers::give_back(uint64_t bytes) {
+void Buffers::release(uint64_t bytes) {
   bytes_ -= bytes;
   if (bytes > 0) freed_.ring();
 }

@@ -1,6 +1,6 @@
-// A moment that something must not pass. Setting and clearing it is cheap, as it is done for each request:
-// the timer behind it is only touched when it would fire too late, and fires early sometimes, for nothing.
-// Belongs to the loop's thread.
+// A deadline that is cheap to set and to clear, because every request does both. The timer behind it is only
+// touched when it would fire too late. So the timer sometimes fires early, and is then armed again or left
+// alone. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ class Deadline {
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
-  void set(int64_t ms);  // from now, in the place of the one before
+  void set(int64_t ms);  // `ms` from now; replaces the deadline that was set before.
   void clear();
-  bool passed() const { return passed_; }  // since the last set() or clear()
+  bool passed() const { return passed_; }  // Whether the deadline last set has passed; clear() forgets it.
 
  private:
   void fired();
@@ -31,7 +31,7 @@ class Deadline {
   event* timer_;
   bool passed_ = false;
   Moment due_ = Moment::max();
-  Moment armed_ = Moment::max();  // when the timer fires; max: it does not
+  Moment armed_ = Moment::max();  // when the timer fires; max if it is not armed
 };
 
 }  // namespace breakwater::proxy

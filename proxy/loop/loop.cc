@@ -15,7 +15,7 @@ namespace breakwater::proxy {
 namespace {
 
 timeval to_timeval(std::chrono::nanoseconds duration) {
-  // Rounded up: a timer must not fire before its moment.
+  // Rounds up, because a timer must not fire before its moment.
   auto micros =
       std::chrono::ceil<std::chrono::microseconds>(std::max(duration, std::chrono::nanoseconds(0))).count();
   timeval result{};
@@ -27,7 +27,7 @@ timeval to_timeval(std::chrono::nanoseconds duration) {
 event_base* make_base() {
   event_config* config = event_config_new();
   if (config == nullptr) throw std::bad_alloc();
-  // Other threads reach the loop by an eventfd alone.
+  // libevent needs no locks: other threads reach the loop only through the eventfd.
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
   event_base* base = event_base_new_with_config(config);
   event_config_free(config);
@@ -46,18 +46,19 @@ event* start_timer(event_base* base, std::chrono::nanoseconds duration, event_ca
 
 }  // namespace
 
-void Waiter::move_all_to(Waiter& ring) {
-  if (alone()) return;
+void Waiter::move_all_to(Waiter& list) {
+  if (empty()) return;
   Waiter* first = next_;
   Waiter* last = prev_;
   prev_ = next_ = this;
-  first->prev_ = ring.prev_;
-  ring.prev_->next_ = first;
-  last->next_ = &ring;
-  ring.prev_ = last;
+  first->prev_ = list.prev_;
+  list.prev_->next_ = first;
+  last->next_ = &list;
+  list.prev_ = last;
 }
 
-// A turn begins with the first Task or job that it runs: what libevent does before is a few microseconds.
+// Measures the turns of the loop. A turn begins with the first Task or job that it runs; what libevent does
+// before takes a few microseconds and is left out.
 struct Loop::Lag {
   std::optional<Moment> turn_began;
   std::chrono::nanoseconds longest{0};
@@ -104,9 +105,9 @@ void Loop::stop() {
   event_base_loopbreak(base_);
 }
 
-void Loop::resume_soon(Waiter& ring) {
-  if (ring.alone()) return;
-  ring.move_all_to(ready_);
+void Loop::resume_soon(Waiter& list) {
+  if (list.empty()) return;
+  list.move_all_to(ready_);
   event_active(wake_, 0, 0);
 }
 
@@ -114,20 +115,20 @@ void Loop::resume_ready() {
   lag_->begin();
   Waiter batch;
   ready_.move_all_to(batch);
-  while (!batch.alone()) {
+  while (!batch.empty()) {
     Waiter& waiter = batch.next();
     waiter.leave();
     waiter.task.resume();
     if (stopping_) break;
   }
-  // Only after stop(): the rest is for the next run().
+  // After stop() the batch may hold more Tasks: the next run() resumes them.
   resume_soon(batch);
 }
 
 void Loop::post(std::function<void()> job) {
   bool first;
   {
-    std::lock_guard lock(posted_mutex_);
+    const store::Lock lock(posted_mutex_);
     first = posted_.empty();
     posted_.push_back(std::move(job));
   }
@@ -140,7 +141,7 @@ void Loop::run_posted() {
   eventfd_read(posted_fd_, &rung);
   std::vector<std::function<void()>> jobs;
   {
-    std::lock_guard lock(posted_mutex_);
+    const store::Lock lock(posted_mutex_);
     jobs.swap(posted_);
   }
   for (auto& job : jobs) job();
@@ -170,13 +171,13 @@ Signal::WaitUntil Signal::wait_until(Moment deadline) { return WaitUntil(loop_, 
 
 void Signal::WaitUntil::await_suspend(std::coroutine_handle<> waiting) {
   task = waiting;
-  join(ring_);
+  join(list_);
   auto fired = [](evutil_socket_t, short, void* argument) {
     auto* self = static_cast<WaitUntil*>(argument);
-    Waiter alone;
+    Waiter one;
     self->leave();
-    self->join(alone);
-    self->loop_.resume_soon(alone);
+    self->join(one);
+    self->loop_.resume_soon(one);
   };
   timer_ = start_timer(loop_.base(), deadline_ - loop_.now(), fired, this);
 }
@@ -216,7 +217,8 @@ Task<> Tasks::run(Task<> task, Running& running) {
   one_ended_.ring();
 }
 
-// Waits outside of the Tasks that it destroys, and is itself resumed from the top of the loop.
+// Destroys the Tasks that have ended. The reaper is a Task of its own and is resumed from the top of the
+// loop, so it never destroys a Task from within that Task.
 Task<> Tasks::reap() {
   for (;;) {
     auto removed = std::erase_if(running_, [](const auto& running) { return running->ended; });

@@ -1,8 +1,8 @@
 // The event loop, and what a Task can wait for on it: a moment (sleep) and a Signal.
 //
 // Tasks are only ever resumed from run(), never from inside another call. So code that rings a Signal, or
-// that libevent or libcurl called, cannot be re-entered or destroyed under its own feet. All of it belongs to
-// the loop's thread, except post().
+// that libevent or libcurl called, is neither re-entered nor destroyed while it runs. Everything here belongs
+// to the loop's thread, except post().
 #pragma once
 
 #include <chrono>
@@ -10,10 +10,10 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "proxy/loop/task.h"
+#include "store/base/mutex.h"
 
 struct event;
 struct event_base;
@@ -23,7 +23,8 @@ namespace breakwater::proxy {
 using Millis = std::chrono::milliseconds;
 using Moment = std::chrono::steady_clock::time_point;
 
-// A suspended Task, in the ring that it waits in. Destroying it takes it out of any ring.
+// A suspended Task and its place in a circular list of waiters, whose head is a Waiter too. The destructor
+// takes the Waiter out of the list.
 class Waiter {
  public:
   Waiter() = default;
@@ -31,20 +32,20 @@ class Waiter {
   Waiter& operator=(const Waiter&) = delete;
   ~Waiter() { leave(); }
 
-  bool alone() const { return next_ == this; }
+  bool empty() const { return next_ == this; }
   Waiter& next() { return *next_; }
   void leave() {
     prev_->next_ = next_;
     next_->prev_ = prev_;
     prev_ = next_ = this;
   }
-  void join(Waiter& ring) {
-    prev_ = ring.prev_;
-    next_ = &ring;
+  void join(Waiter& list) {
+    prev_ = list.prev_;
+    next_ = &list;
     prev_->next_ = this;
-    ring.prev_ = this;
+    list.prev_ = this;
   }
-  void move_all_to(Waiter& ring);
+  void move_all_to(Waiter& list);
 
   std::coroutine_handle<> task;
 
@@ -61,22 +62,23 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   event_base* base() { return base_; }
-  void run();  // until stop(); at once if that was called before
-  // run() returns when the current callback has; what is ready then stays so for the next run().
+  void run();  // Returns after stop(), at once if stop() was called before.
+  // Makes run() return when the current callback has. Tasks that are ready then are resumed by the next
+  // run().
   void stop();
   Moment now() const { return std::chrono::steady_clock::now(); }
 
-  // Everyone in `ring` is resumed from the top of the loop, in order.
-  void resume_soon(Waiter& ring);
+  // Resumes every Task of `list` from the top of the loop, in the list's order.
+  void resume_soon(Waiter& list);
 
-  // Runs `job` from the top of the loop. The one call that any thread may make.
+  // Runs `job` from the top of the loop. This is the one call that any thread may make.
   void post(std::function<void()> job);
 
   // co_await loop.sleep(Millis(5));
   class Sleep;
   Sleep sleep(Millis duration);
 
-  // The longest that one turn of the loop has taken since the last call: what everybody else had to wait.
+  // The duration of the longest turn of the loop since the last call: everything else had to wait that long.
   double take_lag_seconds();
 
  private:
@@ -89,8 +91,8 @@ class Loop {
   int posted_fd_;
   Waiter ready_;
   bool stopping_ = false;
-  std::mutex posted_mutex_;
-  std::vector<std::function<void()>> posted_;
+  store::Mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_ GUARDED_BY(posted_mutex_);
   struct Lag;
   std::unique_ptr<Lag> lag_;
 };
@@ -112,29 +114,31 @@ class Loop::Sleep {
   event* timer_ = nullptr;
 };
 
-// Something happened; whoever waited for it looks again:  while (!ready()) co_await signal.wait();
+// Tells Tasks that something happened, so that they check their condition again:
+//   while (!ready()) co_await signal.wait();
 class Signal {
  public:
   explicit Signal(Loop& loop) : loop_(loop) {}
 
   void ring() { loop_.resume_soon(waiters_); }
-  bool awaited() const { return !waiters_.alone(); }
+  bool awaited() const { return !waiters_.empty(); }
 
   auto wait() {
     struct Wait : Waiter {
-      Waiter& ring;
-      explicit Wait(Waiter& waiters) : ring(waiters) {}
+      Waiter& list;
+      explicit Wait(Waiter& waiters) : list(waiters) {}
       bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> waiting) {
         task = waiting;
-        join(ring);
+        join(list);
       }
       void await_resume() const noexcept {}
     };
     return Wait(waiters_);
   }
 
-  // The same, but not past `deadline`; wakes once, for either. Look at the condition and at the clock.
+  // As wait(), but at `deadline` the Task is resumed in any case. The caller checks its condition and the
+  // clock to see which of the two it was.
   class WaitUntil;
   WaitUntil wait_until(Moment deadline);
 
@@ -145,7 +149,7 @@ class Signal {
 
 class Signal::WaitUntil : public Waiter {
  public:
-  WaitUntil(Loop& loop, Waiter& ring, Moment deadline) : loop_(loop), ring_(ring), deadline_(deadline) {}
+  WaitUntil(Loop& loop, Waiter& list, Moment deadline) : loop_(loop), list_(list), deadline_(deadline) {}
   ~WaitUntil();
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiting);
@@ -153,13 +157,13 @@ class Signal::WaitUntil : public Waiter {
 
  private:
   Loop& loop_;
-  Waiter& ring_;
+  Waiter& list_;
   Moment deadline_;
   event* timer_ = nullptr;
 };
 
-// Tasks that nobody awaits: each runs until it ends or until this object does. Spawning starts it at once.
-// One that ends by an exception ends the process: there is nobody to tell.
+// Tasks that nobody awaits. Each runs until it ends, or until this object is destroyed; spawn() starts it at
+// once. A Task that ends by an exception ends the process, because nobody is there to handle the exception.
 class Tasks {
  public:
   explicit Tasks(Loop& loop);
@@ -169,7 +173,7 @@ class Tasks {
 
   void spawn(Task<> task);
   size_t size() const { return running_.size(); }
-  Signal& ended() { return ended_; }  // rings whenever one has ended
+  Signal& ended() { return ended_; }  // Rings whenever Tasks have ended.
 
  private:
   struct Running;
@@ -177,7 +181,7 @@ class Tasks {
   Task<> reap();
 
   Signal ended_;
-  Signal one_ended_;  // for the reaper, who rings ended_ when the Task is gone
+  Signal one_ended_;  // wakes the reaper, which rings ended_ once the Task is destroyed
   std::list<std::unique_ptr<Running>> running_;
   Task<> reaper_;
 };

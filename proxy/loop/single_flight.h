@@ -1,10 +1,10 @@
-// Single flight: many who ask the same thing at once cause one piece of work, and all get its result. The
-// work belongs to nobody who waits: it goes on when they leave, so that what was begun is not wasted.
+// Single flight: callers that ask for the same key at the same time share one piece of work and its result.
+// The work belongs to none of the callers: it goes on when all of them leave, so that it is not wasted.
 //
 //   auto begin = [this, name] { return fetch_tags(name); };   // Task<Result<TagList>>
 //   auto tags = co_await flights.join(name, begin);
 //
-// Results are copied to each waiter. Belongs to the loop's thread.
+// Each caller gets a copy of the result. Belongs to the loop's thread.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,7 @@ class SingleFlight {
     co_return *flight->result;
   }
 
-  // As join(), but nothing if there is no result by `deadline`; the flight goes on.
+  // As join(), but returns nothing if there is no result by `deadline`; the work goes on.
   Task<std::optional<Value>> join_until(std::string key, Begin begin, Moment deadline) {
     auto flight = find_or_begin(key, begin);
     while (!flight->result && loop_.now() < deadline) co_await flight->ended.wait_until(deadline);
@@ -64,7 +64,7 @@ class SingleFlight {
 
   Loop& loop_;
   std::map<std::string, Shared> flights_;
-  Tasks running_;  // last: ends before what it uses
+  Tasks running_;  // last: destroyed before the members that its Tasks use
 };
 
 }  // namespace breakwater::proxy

@@ -1,16 +1,16 @@
-// A Task<T> is a function that may wait. It starts when awaited or start()ed, runs on the loop's thread, and
-// is cancelled by destroying it: every awaitable leaves whatever it waits in from its destructor, and nothing
-// may *need* to run after a co_await but destructors.
+// A Task<T> is a function that may wait: a coroutine that starts when it is awaited or start() is called, and
+// runs on the loop's thread. To cancel a Task, destroy it. The destructor of an awaitable takes the Task out
+// of whatever it waits in, so nothing but destructors may need to run after a co_await.
 //
 //   Task<int> twice(Signal& rung) {
 //     co_await rung.wait();
 //     co_return 2;
 //   }
 //
-// Only the loop resumes a waiting Task; a Task that finishes then resumes the one awaiting it. Only the owner
-// destroys a Task, from the top of the loop, never from within itself. No brace, lambda or conditional inside
-// a co_await expression: g++ 12 may free such a temporary twice; name it on the line above and move it in
-// (test/tidy checks this).
+// Only the loop resumes a waiting Task; a Task that finishes then resumes the Task that awaits it. Only the
+// owner destroys a Task, from the top of the loop, and never from inside that Task. A co_await expression
+// holds no brace, lambda or conditional, because g++ 12 may free the temporary of one twice: name the
+// temporary on the line above and move it in (test/tidy checks this).
 #pragma once
 
 #include <coroutine>
@@ -26,7 +26,8 @@ class Task;
 namespace detail {
 
 struct PromiseBase {
-  // Whom to resume at the end; null while the child runs inside await_suspend.
+  // The coroutine that awaits this one and is resumed at its end. Null while this one runs inside
+  // await_suspend.
   std::coroutine_handle<> waiter;
   std::exception_ptr error;
 
@@ -88,8 +89,8 @@ class [[nodiscard]] Task {
     if (handle_) handle_.destroy();
   }
 
-  // The child runs inside await_suspend, and its awaiter is not suspended if it finished at once: a loop over
-  // ready children uses constant stack without relying on tail calls.
+  // The child runs inside await_suspend, and the awaiting Task is not suspended if the child has finished by
+  // then. So a loop over children that are ready uses constant stack, without relying on tail calls.
   auto operator co_await() && noexcept {
     struct Awaiter {
       Handle child;
@@ -105,9 +106,9 @@ class [[nodiscard]] Task {
     return Awaiter{handle_};
   }
 
-  void start() { handle_.resume(); }  // once, by an owner that does not await it
+  void start() { handle_.resume(); }  // at most once, by an owner that does not await the Task
   bool done() const { return !handle_ || handle_.done(); }
-  T result() { return handle_.promise().take(); }  // once, when done()
+  T result() { return handle_.promise().take(); }  // at most once, after done()
 
  private:
   Handle handle_;

@@ -1,4 +1,4 @@
-// SIGTERM and its like, as events of the loop. Belongs to the loop's thread.
+// Unix signals such as SIGTERM, delivered as events of the loop. Belongs to the loop's thread.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 
 namespace breakwater::proxy {
 
-// `received` is called from the top of the loop each time one of `numbers` arrives, until this object is
+// Calls `received` from the top of the loop each time one of `numbers` arrives, until this object is
 // destroyed.
 class UnixSignals {
  public:

@@ -9,15 +9,26 @@ namespace {
 
 constexpr int kLowNice = 10;
 
-// Of the calling thread alone, which on Linux has its own. Where that is not allowed, it goes on as it is.
-void give_way() { (void)setpriority(PRIO_PROCESS, 0, kLowNice); }
+// Lowers the priority of the calling thread alone: on Linux each thread has its own. Where that is not
+// allowed, the priority stays as it is.
+void lower_priority() { (void)setpriority(PRIO_PROCESS, 0, kLowNice); }
 
 }  // namespace
 
-// Guarded by Workers::mutex_.
-struct Workers::Strand::Queue {
-  std::deque<std::function<void()>> waiting;
-  bool busy = false;  // one of its jobs is queued or runs
+class Workers::Strand::Queue {
+ public:
+  struct State {
+    std::deque<std::function<void()>> waiting;
+    bool busy = false;  // one of the strand's jobs is in Workers::jobs_ or runs
+  };
+  // `mutex` is that of the Workers which the strand's jobs are submitted to: it guards the state.
+  State& state(store::Mutex& mutex) REQUIRES(mutex) {
+    (void)mutex;
+    return state_;
+  }
+
+ private:
+  State state_;
 };
 
 Workers::Strand::Strand() : queue_(std::make_shared<Queue>()) {}
@@ -26,7 +37,7 @@ Workers::Workers(Loop& loop, unsigned threads, Priority priority) : loop_(loop) 
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) {
     threads_.emplace_back([this, priority] {
-      if (priority == Priority::low) give_way();
+      if (priority == Priority::low) lower_priority();
       work();
     });
   }
@@ -34,63 +45,67 @@ Workers::Workers(Loop& loop, unsigned threads, Priority priority) : loop_(loop) 
 
 Workers::~Workers() {
   {
-    std::lock_guard lock(mutex_);
+    const store::Lock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
   for (auto& thread : threads_) thread.join();
 }
 
-void Workers::give(std::function<void()> job) { enqueue(std::move(job), nullptr); }
-void Workers::give(Strand& strand, std::function<void()> job) { enqueue(std::move(job), strand.queue_); }
+void Workers::submit(std::function<void()> job) { enqueue(std::move(job), nullptr); }
+void Workers::submit(Strand& strand, std::function<void()> job) { enqueue(std::move(job), strand.queue_); }
 
 size_t Workers::queued() const {
-  std::lock_guard lock(mutex_);
+  const store::Lock lock(mutex_);
   return jobs_.size() + strand_jobs_;
 }
 
 size_t Workers::running() const {
-  std::lock_guard lock(mutex_);
+  const store::Lock lock(mutex_);
   return running_;
 }
 
 void Workers::enqueue(std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand) {
   {
-    std::lock_guard lock(mutex_);
-    if (strand && strand->busy) {
-      strand->waiting.push_back(std::move(job));
-      ++strand_jobs_;
-      return;
+    const store::Lock lock(mutex_);
+    if (strand) {
+      auto& state = strand->state(mutex_);
+      if (state.busy) {
+        state.waiting.push_back(std::move(job));
+        ++strand_jobs_;
+        return;
+      }
+      state.busy = true;
     }
-    if (strand) strand->busy = true;
     jobs_.push_back(Job(std::move(job), strand));
   }
   wake_.notify_one();
 }
 
 void Workers::work() {
-  std::unique_lock lock(mutex_);
+  store::Lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    while (!stopping_ && jobs_.empty()) wake_.wait(mutex_);
     if (jobs_.empty()) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     ++running_;
     lock.unlock();
     job.run();
-    job.run = nullptr;  // what the job owns is let go of before the next of its strand begins
+    job.run = nullptr;  // destroys what the job owns before the next job of its strand begins
     lock.lock();
     --running_;
-    if (job.strand) next_of(job.strand);
+    if (job.strand) queue_next_of(job.strand);
   }
 }
 
-// At the end of the queue, so that a busy strand does not keep others waiting.
-void Workers::next_of(const std::shared_ptr<Strand::Queue>& strand) {
-  strand->busy = !strand->waiting.empty();
-  if (!strand->busy) return;
-  jobs_.push_back(Job(std::move(strand->waiting.front()), strand));
-  strand->waiting.pop_front();
+// The strand's next job goes to the end of the queue, so that a busy strand does not keep other jobs waiting.
+void Workers::queue_next_of(const std::shared_ptr<Strand::Queue>& strand) {
+  auto& state = strand->state(mutex_);
+  state.busy = !state.waiting.empty();
+  if (!state.busy) return;
+  jobs_.push_back(Job(std::move(state.waiting.front()), strand));
+  state.waiting.pop_front();
   --strand_jobs_;
   wake_.notify_one();
 }

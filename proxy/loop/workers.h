@@ -1,19 +1,17 @@
-// A few threads for what may block: the loop waits for them, never for the disk.
+// A few threads for work that may block, so that the loop never waits for the disk.
 //
 //   auto job = [blob] { return blob.read(0); };
 //   auto bytes = co_await workers.run(std::move(job));
 //
-// A job owns what it uses (captured by value): it goes on when the Task that waits for it is destroyed, and
-// its result is then dropped. Jobs of one Strand run one at a time, in the order in which they were given;
-// others in any order. Everything here belongs to the loop's thread, but for the jobs. The destructor
-// finishes all jobs given.
+// A job owns what it uses (captures by value), because it goes on when the Task that waits for it is
+// destroyed; its result is then dropped. Jobs of one Strand run one at a time, in the order in which they
+// were submitted; all other jobs run in any order. Everything but the jobs themselves belongs to the loop's
+// thread. The destructor returns when all submitted jobs have run.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -22,12 +20,13 @@
 
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "store/base/mutex.h"
 
 namespace breakwater::proxy {
 
 class Workers {
  public:
-  // low: gives way to everything else on this machine, on the disk as well.
+  // low: the threads are niced, so everything else on this machine goes first, at the disk as well.
   enum class Priority { normal, low };
 
   Workers(Loop& loop, unsigned threads, Priority priority = Priority::normal);
@@ -41,7 +40,7 @@ class Workers {
 
    private:
     friend class Workers;
-    struct Queue;
+    class Queue;
     std::shared_ptr<Queue> queue_;
   };
 
@@ -53,19 +52,19 @@ class Workers {
   Task<std::invoke_result_t<Function>> run(Strand& strand, Function job) {
     return wait_for<std::invoke_result_t<Function>>(std::move(job), strand.queue_);
   }
-  // Nobody waits for it.
-  void give(std::function<void()> job);
-  void give(Strand& strand, std::function<void()> job);
+  // Runs a job that nobody waits for.
+  void submit(std::function<void()> job);
+  void submit(Strand& strand, std::function<void()> job);
 
-  size_t queued() const;   // jobs given and not begun
-  size_t running() const;  // jobs begun and not ended
+  size_t queued() const;   // jobs that were submitted and have not begun
+  size_t running() const;  // jobs that have begun and not ended
 
  private:
   struct Job {
     Job(std::function<void()> r, std::shared_ptr<Strand::Queue> s)
         : run(std::move(r)), strand(std::move(s)) {}
     std::function<void()> run;
-    std::shared_ptr<Strand::Queue> strand;  // null: of none
+    std::shared_ptr<Strand::Queue> strand;  // null if the job belongs to no strand
   };
 
   template <class T>
@@ -79,15 +78,15 @@ class Workers {
   Task<T> wait_for(Function job, std::shared_ptr<Strand::Queue> strand);
   void enqueue(std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand);
   void work();
-  void next_of(const std::shared_ptr<Strand::Queue>& strand);
+  void queue_next_of(const std::shared_ptr<Strand::Queue>& strand) REQUIRES(mutex_);
 
   Loop& loop_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job> jobs_;    // may begin now
-  size_t strand_jobs_ = 0;  // wait for one of their strand
-  size_t running_ = 0;
-  bool stopping_ = false;
+  mutable store::Mutex mutex_;
+  store::Condition wake_;                      // a job may begin, or stopping_
+  std::deque<Job> jobs_ GUARDED_BY(mutex_);    // may begin now
+  size_t strand_jobs_ GUARDED_BY(mutex_) = 0;  // wait for another job of their strand to end
+  size_t running_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
 
@@ -98,7 +97,7 @@ Task<T> Workers::wait_for(Function job, std::shared_ptr<Strand::Queue> strand) {
     ticket->result.emplace(job());
     loop.post([ticket] { ticket->ended.ring(); });
   };
-  // A std::function must be copyable, a job need not be.
+  // The job is behind a shared_ptr because a std::function must be copyable and a job need not be.
   auto shared = std::make_shared<decltype(work)>(std::move(work));
   enqueue([shared] { (*shared)(); }, strand);
   shared.reset();

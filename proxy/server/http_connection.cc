@@ -51,7 +51,7 @@ void Connection::refuse() {
   task_.start();
 }
 
-void Connection::look_again() { socket_.changed().ring(); }
+void Connection::drain() { socket_.changed().ring(); }
 
 void Connection::gone() {
   if (!std::exchange(is_gone_, true)) on_gone_(*this);
@@ -90,9 +90,9 @@ Task<> Connection::serve_requests() {
     socket_.consumed();
   }
   exchange_.end();
-  const auto silence_ms =
-      has_unread_body ? context_.settings.unread_silence_ms : context_.settings.goodbye_silence_ms;
-  co_await goodbye(silence_ms);
+  const auto timeout_ms = has_unread_body ? context_.settings.lingering_unread_timeout_ms
+                                          : context_.settings.lingering_timeout_ms;
+  co_await close_lingering(timeout_ms);
 }
 
 Task<Progress> Connection::next_head() {
@@ -119,18 +119,18 @@ Task<Progress> Connection::next_head() {
 
 Task<> Connection::refuse_and_leave() {
   answer(503, "there are too many connections");
-  co_await goodbye(context_.settings.goodbye_silence_ms);
+  co_await close_lingering(context_.settings.lingering_timeout_ms);
 }
 
-Task<> Connection::goodbye(int64_t silence_ms) {
+Task<> Connection::close_lingering(int64_t timeout_ms) {
   if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
   socket_.end_sending();
   socket_.discard_input();
-  const auto end = context_.loop.now() + Millis(context_.settings.goodbye_ms);
-  deadline_.set(silence_ms);
+  const auto end = context_.loop.now() + Millis(context_.settings.lingering_time_ms);
+  deadline_.set(timeout_ms);
   while (!socket_.ended() && !deadline_.passed() && context_.loop.now() < end) {
     co_await socket_.changed().wait();
-    if (!deadline_.passed()) deadline_.set(silence_ms);
+    if (!deadline_.passed()) deadline_.set(timeout_ms);
   }
   gone();
 }
@@ -147,7 +147,7 @@ void Connection::answer_malformed(const Malformed& malformed) {
   answer(malformed.status, malformed.why);
 }
 
-// Without an Exchange: there is no request that it could answer.
+// Writes the answer without an Exchange, because there is no request that an Exchange could answer.
 void Connection::answer(int status, std::string_view why) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
   text += reason_of(status);

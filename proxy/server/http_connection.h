@@ -1,14 +1,14 @@
-// One client's connection to the HttpServer: reads a head, runs the route's Task, sends what is left of the
-// reply, reads what is left of the request's body, and so on with the next request.
+// One client's connection to the HttpServer. For each request it reads the head, runs the route's Task, sends
+// what is left of the reply, and reads what is left of the request's body.
 //
 //   idle -> reading head -> route -> (reply sent, body skipped) -> idle …
 //     |          `-- malformed: 4xx/5xx --.          | reply cut, client gone, write timeout
-//     `-- end, idle timeout, drain -------+-> goodbye --+-> gone
+//     `-- end, idle timeout, drain -------+-> lingering close --+-> gone
 //
-// Goodbye is a lingering close: our FIN, then what the client still sends is dropped as long as it keeps
-// coming, up to a limit, or the reset that answers it could overtake the reply: who is refused while he sends
-// 2 GiB reads why. When it is gone, the connection tells its owner, who destroys it, and the route's Task
-// with it, from the top of the loop.
+// A lingering close sends our FIN, then reads and drops what the client still sends, up to a limit. Otherwise
+// the kernel would answer those bytes with a reset that could overtake the reply, and a client that is
+// refused while it sends 2 GiB could not read why. When the connection is gone it tells its owner, and the
+// owner destroys it, and the route's Task with it, from the top of the loop.
 #pragma once
 
 #include <cstdint>
@@ -22,20 +22,20 @@ namespace breakwater::proxy {
 
 class Connection {
  public:
-  // Takes `fd`. `on_gone` is called once.
+  // Owns `fd` from here on. `on_gone` is called once.
   Connection(ServerContext& context, int fd, Peer peer, std::function<void(Connection&)> on_gone);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   void serve();
-  void refuse();      // instead: 503 and goodbye, whatever the client wants
-  void look_again();  // the server drains: goodbye, if idle
+  void refuse();  // Instead of serve(): answers 503 and closes, whatever the client asks.
+  void drain();   // The server is draining: closes the connection if it is idle.
 
  private:
   Task<> serve_requests();
-  Task<RequestParser::Progress> next_head();  // `more`: there will be none
+  Task<RequestParser::Progress> next_head();  // `more` if the client sends no further request
   Task<> refuse_and_leave();
-  Task<> goodbye(int64_t silence_ms);
+  Task<> close_lingering(int64_t timeout_ms);
   Task<> send_waiting_heads();
   void answer_malformed(const Malformed& malformed);
   void answer(int status, std::string_view why);
@@ -49,7 +49,7 @@ class Connection {
   Deadline deadline_;
   RequestParser parser_;
   ServedExchange exchange_;
-  // Last, so that they are destroyed first: they use all of the above.
+  // Last, so that they are destroyed first: the Tasks use all members above.
   Task<> head_sender_;
   Task<> task_;
 };

@@ -1,9 +1,7 @@
 #include "proxy/server/http_exchange.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
-#include <charconv>
 #include <utility>
 
 #include "proxy/loop/workers.h"
@@ -11,50 +9,15 @@
 namespace breakwater::proxy {
 namespace {
 
-// Of a body that is read; of a file that is in memory or not.
+// How much of a body is read at a time, and of a file checked for being in memory.
 constexpr size_t kPieceBytes = size_t{256} << 10;
-// Read and sent with the head: one call instead of two.
+// A file of at most this size is read and sent together with the head: one call instead of two.
 constexpr size_t kSmallFileBytes = size_t{16} << 10;
-constexpr size_t kSendFileBytes = size_t{1} << 20;   // of a file, given to the kernel at once
-constexpr size_t kReadAheadBytes = size_t{1} << 20;  // of a cold file at a time
-// Sent without a pause, if the client is that fast; then others have a turn.
+constexpr size_t kSendFileBytes = size_t{1} << 20;   // given to the kernel at a time
+constexpr size_t kReadAheadBytes = size_t{1} << 20;  // read at a time of a file that is not in memory
+// To a fast client this much is sent without a pause; then other connections have a turn.
 constexpr size_t kTurnBytes = size_t{4} << 20;
 constexpr std::string_view kCrlf = "\r\n";
-
-// A number as text, on the stack.
-class Digits {
- public:
-  explicit Digits(uint64_t value, int base = 10) {
-    end_ = std::to_chars(text_.data(), text_.data() + text_.size(), value, base).ptr;
-  }
-  std::string_view view() const {
-    return std::string_view(text_.data(), static_cast<size_t>(end_ - text_.data()));
-  }
-
- private:
-  std::array<char, 24> text_;
-  char* end_;
-};
-
-bool is_framing(std::string_view name) {
-  switch (name.size()) {
-    case 4: return same_token(name, "Date");
-    case 10: return same_token(name, "Connection");
-    case 14: return same_token(name, "Content-Length");
-    case 17: return same_token(name, "Transfer-Encoding");
-    default: return false;
-  }
-}
-
-// A line break in a value would be the end of the header, or of the head: none gets out, wherever the value
-// came from.
-void append_value(std::string& head, std::string_view value) {
-  size_t from = head.size();
-  head += value;
-  std::replace_if(
-      head.begin() + static_cast<std::ptrdiff_t>(from), head.end(),
-      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
-}
 
 }  // namespace
 
@@ -98,62 +61,28 @@ void ServedExchange::begin() {
   step_ = "";
 }
 
-void ServedExchange::end() { body_held_.shrink(0); }
+void ServedExchange::end() { body_reserved_.shrink(0); }
 
 // --- the head
-
-ServedExchange::Framing ServedExchange::framing_of(int status, std::optional<uint64_t> length) const {
-  if (status < 200 || status == 204 || status == 304 || request().method == "HEAD") return Framing::none;
-  if (length) return Framing::length;
-  return request().minor_version == 0 ? Framing::until_close : Framing::chunked;
-}
 
 bool ServedExchange::must_close() const {
   if (context_.draining || !parser_.keep_alive() || framing_ == Framing::until_close ||
       body_broken_ != nullptr)
     return true;
   if (parser_.body_ended()) return false;
-  // A client that was not told to continue may send its body or not: nobody knows what the next byte is.
+  // A client that was not told to continue may or may not send its body, so the next byte may be the
+  // beginning of the body or of the next request.
   if (parser_.expects_continue() && !continue_said_ && body_read_ == 0) return true;
   return !body_length() || *body_length() - body_read_ > context_.settings.drain_bytes_max;
 }
 
-void ServedExchange::append_framing(std::optional<uint64_t> length) {
-  if (status_ < 200 || status_ == 204 || status_ == 304) return;
-  if (length) {
-    head_ += "\r\nContent-Length: ";
-    head_ += Digits(*length).view();
-  } else if (request().minor_version == 1) {
-    head_ += "\r\nTransfer-Encoding: chunked";
-  }
-}
-
-void ServedExchange::compose_head(int status, const Headers& headers, std::optional<uint64_t> length) {
+void ServedExchange::begin_head(int status, const Headers& headers, std::optional<uint64_t> length) {
   assert(status_ == 0 && "a request has one reply");
   status_ = status;
-  framing_ = framing_of(status, length);
+  framing_ = framing_of(request(), status, length);
   unwritten_ = framing_ == Framing::length ? *length : 0;
   closes_ = closes_ || must_close();
-  head_ = "HTTP/1.1 ";
-  head_ += Digits(static_cast<uint64_t>(status)).view();
-  head_ += ' ';
-  head_ += reason_of(status);
-  for (const Header& header : headers) {
-    if (is_framing(header.name)) continue;
-    head_ += kCrlf;
-    append_value(head_, header.name);
-    head_ += ": ";
-    append_value(head_, header.value);
-  }
-  head_ += "\r\nDate: ";
-  head_ += context_.date();
-  append_framing(length);
-  if (closes_) {
-    head_ += "\r\nConnection: close";
-  } else if (request().minor_version == 0) {
-    head_ += "\r\nConnection: keep-alive";
-  }
-  head_ += "\r\n\r\n";
+  compose_head(head_, request(), ReplyHead{status, length, closes_, context_.date()}, headers);
 }
 
 std::string_view ServedExchange::take_head() {
@@ -184,27 +113,28 @@ Task<Result<>> ServedExchange::until_received(size_t more_than) {
   deadline_.clear();
   if (socket_.received() > more_than) co_return Result<>();
   auto broken = broken_body(timed_out ? "the client sent nothing for too long" : "it ended early");
-  // A network that stood still: the same request may well succeed the next time.
+  // A timeout is a network that stood still: the same request may well succeed the next time.
   if (timed_out) broken.kind = Error::Kind::unavailable;
   co_return failure(std::move(broken));
 }
 
-// The socket reads no further than its own small limit until the bytes have been taken from the limit of all.
+// Reads the next piece. The bytes are reserved from the limit of all buffers first; until then the socket
+// reads no further than its own small limit.
 Task<Result<std::string>> ServedExchange::read() {
-  body_held_.shrink(0);
+  body_reserved_.shrink(0);
   std::string piece;
-  size_t not_understood = 0;  // bytes that are too few to be parsed
+  size_t not_understood = 0;  // received bytes that are too few to be parsed
   while (piece.empty() && !parser_.body_ended()) {
     if (body_broken_ != nullptr) co_return failure(broken_body(body_broken_));
     if (socket_.received() <= not_understood) {
       auto received = co_await until_received(not_understood);
       if (!received) co_return failure(received.error());
     }
-    body_held_ = co_await context_.buffers.take(kPieceBytes);
+    body_reserved_ = co_await context_.buffers.reserve(kPieceBytes);
     socket_.receive_now(kPieceBytes);
     auto progress = parser_.parse_body(socket_.input(), piece, kPieceBytes);
     socket_.consumed();
-    body_held_.shrink(piece.size());
+    body_reserved_.shrink(piece.size());
     not_understood = socket_.received();
     if (progress == RequestParser::Progress::failed) co_return failure(broken_body(parser_.malformed().why));
   }
@@ -212,8 +142,8 @@ Task<Result<std::string>> ServedExchange::read() {
   co_return piece;
 }
 
-// Nobody knows how long a chunked body is that the route does not want: the connection can go on only if its
-// end is here already.
+// Parses what has come of a chunked body that the route does not want. Nobody knows how long such a body is,
+// so the connection can be kept only if the end of the body has come already.
 void ServedExchange::skip_received() {
   if (body_length()) return;
   socket_.receive_now(kPieceBytes);
@@ -244,7 +174,7 @@ Task<bool> ServedExchange::skip_body() {
 
 void ServedExchange::reply(int status, Headers headers, std::string_view body) {
   skip_received();
-  compose_head(status, headers, body.size());
+  begin_head(status, headers, body.size());
   if (framing_ == Framing::none) body = std::string_view();
   socket_.send({head_, body});
   count_sent(body.size());
@@ -254,7 +184,7 @@ void ServedExchange::reply(int status, Headers headers, std::string_view body) {
 void ServedExchange::reply(int status, Headers headers, std::shared_ptr<const std::string> body) {
   if (body->size() <= kSmallFileBytes) return reply(status, std::move(headers), std::string_view(*body));
   skip_received();
-  compose_head(status, headers, body->size());
+  begin_head(status, headers, body->size());
   if (framing_ == Framing::none) {
     socket_.send({head_});
   } else {
@@ -265,7 +195,7 @@ void ServedExchange::reply(int status, Headers headers, std::shared_ptr<const st
 }
 
 void ServedExchange::start(int status, Headers headers, std::optional<uint64_t> length) {
-  compose_head(status, headers, length);
+  begin_head(status, headers, length);
   complete_ = framing_ == Framing::none || (framing_ == Framing::length && unwritten_ == 0);
   head_waiting_ = true;
   if (complete_) return send_head();
@@ -290,22 +220,20 @@ void ServedExchange::count_sent(uint64_t bytes) {
 Task<> ServedExchange::write(std::string piece) {
   if (fits(piece.size())) {
     if (framing_ == Framing::chunked) {
-      Digits size(piece.size(), 16);
       head_ = std::string(take_head());
-      head_ += size.view();
-      head_ += kCrlf;
+      append_chunk_head(head_, piece.size());
       socket_.send({head_, piece, kCrlf});
     } else {
       socket_.send({take_head(), piece});
     }
     count_sent(piece.size());
     sent_this_turn_ += piece.size();
-    // What the kernel did not take was copied: it is in memory, and counted.
+    // Frees the piece. The socket has copied what the kernel did not take, and that is counted below.
     piece = std::string();
   }
-  Held held = context_.buffers.take_anyway(socket_.unsent());
+  BufferReservation reserved = context_.buffers.reserve_over_limit(socket_.unsent());
   if (socket_.unsent() > 0 || socket_.failed()) co_await until_sent();
-  if (sent_this_turn_ >= kTurnBytes) co_await let_others_run();
+  if (sent_this_turn_ >= kTurnBytes) co_await yield();
 }
 
 Task<> ServedExchange::until_sent() {
@@ -320,7 +248,7 @@ Task<> ServedExchange::until_sent() {
   sent_this_turn_ = 0;
 }
 
-Task<> ServedExchange::let_others_run() {
+Task<> ServedExchange::yield() {
   sent_this_turn_ = 0;
   deadline_.set(context_.settings.write_timeout_ms);
   socket_.ring_when_writable();
@@ -336,10 +264,8 @@ Task<> ServedExchange::send_file(store::SharedFile file, uint64_t offset, uint64
     co_return;
   }
   if (framing_ == Framing::chunked) {
-    Digits size(length, 16);
     head_ = std::string(take_head());
-    head_ += size.view();
-    head_ += kCrlf;
+    append_chunk_head(head_, length);
     head_waiting_ = true;
   }
   bool small = length <= kSmallFileBytes && context_.disk.resident(*file, offset, length) &&
@@ -376,7 +302,7 @@ Task<> ServedExchange::send_large_file(store::SharedFile file, uint64_t offset, 
   }
 }
 
-// How many of these bytes are in memory, from the first on, looked at by pieces.
+// How many of the bytes from `offset` on are in memory without a gap, to the precision of one piece.
 uint64_t ServedExchange::resident_bytes(const store::File& file, uint64_t offset, uint64_t length) {
   uint64_t ready = 0;
   while (ready < length) {
@@ -387,7 +313,7 @@ uint64_t ServedExchange::resident_bytes(const store::File& file, uint64_t offset
   return ready;
 }
 
-// The job holds the file: it goes on when the client has left.
+// Reads the file ahead on a worker. The job holds the file, because it goes on when the client has left.
 Task<Result<>> ServedExchange::make_resident(store::SharedFile file, uint64_t offset, uint64_t length) {
   auto job = [&disk = context_.disk, file, offset, length] { return disk.read_ahead(*file, offset, length); };
   co_return co_await context_.workers.run(std::move(job));
@@ -406,7 +332,7 @@ Task<> ServedExchange::send_resident(store::SharedFile file, uint64_t offset, ui
       length -= *went;
       count_sent(*went);
       sent_this_turn_ += *went;
-      if (sent_this_turn_ >= kTurnBytes) co_await let_others_run();
+      if (sent_this_turn_ >= kTurnBytes) co_await yield();
       continue;
     }
     if (!stalled) deadline_.set(context_.settings.write_timeout_ms);
@@ -432,9 +358,10 @@ void ServedExchange::finish() {
 
 void ServedExchange::abort() {
   head_waiting_ = false;
-  // Where the connection's end is the body's end, only a reset says that the body is not whole.
-  socket_.cut(started() && framing_ == Framing::until_close ? Socket::Farewell::reset
-                                                            : Socket::Farewell::end);
+  // If the end of the connection is the end of the body, only a reset tells the client that the body is not
+  // whole.
+  socket_.cut(started() && framing_ == Framing::until_close ? Socket::Closing::reset
+                                                            : Socket::Closing::orderly);
 }
 
 void ServedExchange::fail(std::string_view why) {

@@ -1,13 +1,13 @@
-// The Exchange that routes of the HttpServer get: the requests of one connection, one after the other. What
-// it promises is in proxy/http/exchange.h; this is how it looks from the connection's side:
+// The Exchange that the routes of the HttpServer get. One object serves all requests of a connection, one
+// after the other. proxy/http/exchange.h says what it promises to a route; the connection uses it so:
 //
-//   begin() when the parser has a head -> the route's Task -> fail() unless whole() -> until_sent() ->
-//   skip_body() -> end() -> begin() …
+//   begin() when the parser has a head -> the route's Task -> fail() -> until_sent() -> skip_body() -> end()
+//   -> begin() …
 //
-// A head is not sent by start() but with the first bytes of the body, in one call; if the route first waits
-// for something, head_waits() rings and the connection calls send_head() in the same turn of the loop. A
-// reply that cannot be completed is cut off: the connection then destroys the Task on the next turn, so what
-// waits for the client may simply go on waiting.
+// start() does not send the head: it goes with the first bytes of the body, in one call to the kernel. If the
+// route waits for something before the first bytes, head_waits() rings, and the connection calls send_head()
+// in the same turn of the loop. A reply that cannot be completed is cut off. The connection then destroys the
+// Task in the next turn, so whatever waits for the client may simply go on waiting.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,7 @@
 #include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
 #include "proxy/server/http_server.h"
+#include "proxy/server/reply_head.h"
 #include "proxy/server/socket.h"
 
 namespace breakwater::proxy {
@@ -35,7 +36,7 @@ class ServerContext {
   ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, store::Log& g, const ServerSettings& s,
                 Route r);
 
-  std::string_view date();  // of now, for the Date header; made once a second
+  std::string_view date();  // the current time for the Date header, formatted once a second
 
   Loop& loop;
   Workers& workers;
@@ -46,7 +47,7 @@ class ServerContext {
   const Route route;
   ServerStats stats;
   bool draining = false;
-  std::vector<char> scratch;  // for one small file, never held across a wait
+  std::vector<char> scratch;  // holds one small file while it is sent, never across a wait
 
  private:
   std::time_t date_of_ = -1;
@@ -55,21 +56,21 @@ class ServerContext {
 
 class ServedExchange final : public Exchange {
  public:
-  // All are the connection's and outlive this. The deadline rings socket.changed() when it passes.
+  // The arguments belong to the connection and outlive this object. `deadline` must ring socket.changed()
+  // when it passes.
   ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline,
                  const Peer& peer);
 
   // --- for the connection
   void begin();
   void end();
-  bool whole() const { return complete_; }  // the reply is, as declared
-  bool closes() const { return closes_; }   // it is the connection's last
+  bool closes() const { return closes_; }  // whether the connection closes after this reply
   Signal& head_waits() { return head_waits_; }
-  void send_head();  // if it waits
-  // The route ended before its reply did: 500 if nothing was sent, else cut off.
+  void send_head();  // Sends the head if it still waits.
+  // The route has ended. If its reply is not complete, answers 500, or cuts the connection if it had started.
   void fail(std::string_view why);
-  Task<bool> skip_body();  // the next request is next; false: the connection must close
-  Task<> until_sent();     // never returns once the socket has failed
+  Task<bool> skip_body();  // Reads to the end of the body; false if the connection must close instead.
+  Task<> until_sent();     // Waits until all is sent; never returns once the socket has failed.
 
   // --- for the route
   const Request& request() const override { return parser_.request(); }
@@ -91,14 +92,10 @@ class ServedExchange final : public Exchange {
   const char* step() const override { return step_; }
 
  private:
-  enum class Framing { none, length, chunked, until_close };
-
   // The head.
-  void compose_head(int status, const Headers& headers, std::optional<uint64_t> length);
-  void append_framing(std::optional<uint64_t> length);
-  Framing framing_of(int status, std::optional<uint64_t> length) const;
+  void begin_head(int status, const Headers& headers, std::optional<uint64_t> length);
   bool must_close() const;
-  std::string_view take_head();  // the waiting head, which then waits no more
+  std::string_view take_head();  // The head if it still waits, else "". The caller must send it.
 
   // The request's body.
   Task<Result<>> until_received(size_t more_than);
@@ -106,14 +103,14 @@ class ServedExchange final : public Exchange {
   void skip_received();
 
   // The reply's body.
-  bool fits(uint64_t bytes);  // within what was declared; cuts off if not
+  bool fits(uint64_t bytes);  // Whether the declared length allows them; if not, cuts the connection.
   void count_sent(uint64_t bytes);
   bool send_small_file(const store::File& file, uint64_t offset, size_t length);
   Task<> send_large_file(store::SharedFile file, uint64_t offset, uint64_t length);
   Task<> send_resident(store::SharedFile file, uint64_t offset, uint64_t length);
   uint64_t resident_bytes(const store::File& file, uint64_t offset, uint64_t length);
   Task<Result<>> make_resident(store::SharedFile file, uint64_t offset, uint64_t length);
-  Task<> let_others_run();
+  Task<> yield();
   void cut_off(std::string_view why);
   std::string_view path() const;
 
@@ -126,7 +123,7 @@ class ServedExchange final : public Exchange {
 
   int status_ = 0;
   Framing framing_ = Framing::none;
-  uint64_t unwritten_ = 0;  // of the declared length
+  uint64_t unwritten_ = 0;  // what is missing of the declared length
   uint64_t bytes_sent_ = 0;
   bool complete_ = false;
   bool closes_ = false;
@@ -135,7 +132,7 @@ class ServedExchange final : public Exchange {
   size_t sent_this_turn_ = 0;
 
   uint64_t body_read_ = 0;
-  Held body_held_;
+  BufferReservation body_reserved_;
   bool continue_said_ = false;
   const char* body_broken_ = nullptr;
   const char* step_ = "";

@@ -25,7 +25,7 @@ namespace breakwater::proxy {
 namespace {
 
 constexpr int kBacklog = 4096;  // the kernel lowers it to net.core.somaxconn
-// Connections over the limit that are told so; the rest is closed at once.
+// How many connections beyond connections_max get a 503 at a time; any further one is closed at once.
 constexpr size_t kRefusedMax = 64;
 constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
 
@@ -76,7 +76,8 @@ Error bind_error(const std::string& address, int error) {
   return Error(kind, "listen on " + address + ": " + std::generic_category().message(error), 0);
 }
 
-// "127.0.0.1:5000" or "[::1]:5000"; nothing if it is neither. (libevent's parser knows no port 0.)
+// "127.0.0.1:5000" or "[::1]:5000"; nothing if the address has neither form. (libevent's own parser refuses
+// port 0.)
 std::optional<sockaddr_storage> parse_address(const std::string& address, socklen_t& length) {
   auto colon = address.rfind(':');
   if (colon == std::string::npos || colon == 0) return std::nullopt;
@@ -112,7 +113,7 @@ Result<int> bind_to(const std::string& address) {
   int fd = socket(parsed->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure(bind_error(address, errno));
   evutil_make_listen_socket_reuseable(fd);
-  // Linux hands these down to every connection that is accepted.
+  // On Linux every accepted connection inherits these options.
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -142,7 +143,7 @@ struct HttpServer::Impl {
   void accepted(int fd, const sockaddr* address);
   void accept_failed(int error);
   void set_accepting(bool accepting);
-  void forget(Connection& connection);
+  void reap_later(Connection& connection);
   Task<> reap();
 
   ServerContext context;
@@ -151,7 +152,8 @@ struct HttpServer::Impl {
   Deadline accept_again;
   std::vector<Listener> listeners;
   std::vector<Connection*> gone;
-  // Destroyed before what is above: a Task's end may cut its connection, which is then forgotten.
+  // Destroyed before the members above, because the end of a Task may cut its connection, which calls
+  // reap_later().
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> refused;
   Task<> reaper;
@@ -164,7 +166,7 @@ Result<std::string> HttpServer::Impl::listen(const std::string& address) {
   return bound_address(*fd);
 }
 
-// Takes `fd`.
+// Owns `fd` from here on.
 Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
   auto on_accept = [](evconnlistener*, evutil_socket_t client, sockaddr* from, int, void* self) {
     static_cast<Impl*>(self)->accepted(client, from);
@@ -190,7 +192,7 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
     return;
   }
   auto connection = std::make_unique<Connection>(context, fd, peer_of(address),
-                                                 [this](Connection& which) { forget(which); });
+                                                 [this](Connection& which) { reap_later(which); });
   Connection& fresh = *connection;
   if (!within) {
     refused.emplace(&fresh, std::move(connection));
@@ -203,8 +205,8 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
   fresh.serve();
 }
 
-// Out of descriptors or memory, the listener would fail again at once and for ever: the client waits in the
-// backlog meanwhile.
+// Pauses accepting. Without descriptors or memory the listener would fail again at once, over and over; the
+// client waits in the backlog meanwhile.
 void HttpServer::Impl::accept_failed(int error) {
   context.log.warning("accept_failed", {{"why", std::generic_category().message(error)},
                                         {"connections", static_cast<int64_t>(connections.size())}});
@@ -222,12 +224,12 @@ void HttpServer::Impl::set_accepting(bool accepting) {
   }
 }
 
-void HttpServer::Impl::forget(Connection& connection) {
+void HttpServer::Impl::reap_later(Connection& connection) {
   gone.push_back(&connection);
   one_gone.ring();
 }
 
-// The one place where connections, and with them the Tasks of their routes, are destroyed.
+// Destroys the connections that have ended, and with them the Tasks of their routes. No other place does.
 Task<> HttpServer::Impl::reap() {
   for (;;) {
     while (!gone.empty()) {
@@ -262,7 +264,7 @@ void HttpServer::drain() {
   impl_->context.draining = true;
   impl_->accept_again.clear();
   impl_->listeners.clear();
-  for (auto& [connection, owned] : impl_->connections) connection->look_again();
+  for (auto& [connection, owned] : impl_->connections) connection->drain();
 }
 
 bool HttpServer::idle() const { return impl_->connections.empty() && impl_->refused.empty(); }

@@ -15,7 +15,7 @@
 namespace breakwater::proxy {
 namespace {
 
-// A descriptor that is closed unless it is taken.
+// A descriptor that the destructor closes, unless take() gave it away.
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -38,7 +38,8 @@ tl::unexpected<Error> failed(const char* what, const std::filesystem::path& path
                  std::string(what) + " " + path.string() + ": " + std::generic_category().message(error));
 }
 
-// A socket's address holds a hundred bytes of path: the folder is named by a descriptor of it instead.
+// The address of the socket `name` in the folder that is open as `folder`. An address holds only a hundred
+// bytes of path, so the folder is named by its descriptor.
 sockaddr_un address_of(int folder, const std::string& name) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -47,15 +48,16 @@ sockaddr_un address_of(int folder, const std::string& name) {
   return address;
 }
 
-using Join = int (*)(int, const sockaddr*, socklen_t);
+using Attach = int (*)(int, const sockaddr*, socklen_t);
 
-Result<int> join(const std::filesystem::path& path, int flags, Join how, const char* what) {
+// A new socket, attached to `path` by bind() or connect().
+Result<int> open_socket(const std::filesystem::path& path, int flags, Attach attach, const char* what) {
   const Descriptor folder(open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (folder.fd() < 0) return failed(what, path, errno);
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (socket.fd() < 0) return failed(what, path, errno);
   const sockaddr_un address = address_of(folder.fd(), path.filename().string());
-  if (how(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  if (attach(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return failed(what, path, errno);
   return socket.take();
 }
@@ -64,9 +66,9 @@ Result<int> join(const std::filesystem::path& path, int flags, Join how, const c
 
 Result<int> bind_local(const std::filesystem::path& path) {
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return failed("remove", path, errno);
-  auto bound = join(path, SOCK_NONBLOCK, ::bind, "listen on");
+  auto bound = open_socket(path, SOCK_NONBLOCK, ::bind, "listen on");
   if (!bound) return bound;
-  // Before anybody can connect, because nobody listens yet.
+  // Nobody can connect before the mode is set, because the socket does not listen yet.
   if (chmod(path.c_str(), 0600) == 0) return bound;
   const int error = errno;
   close(*bound);
@@ -74,7 +76,7 @@ Result<int> bind_local(const std::filesystem::path& path) {
 }
 
 Result<int> connect_local(const std::filesystem::path& path) {
-  return join(path, 0, ::connect, "connect to");
+  return open_socket(path, 0, ::connect, "connect to");
 }
 
 }  // namespace breakwater::proxy

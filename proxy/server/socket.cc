@@ -16,12 +16,12 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kSendPieceBytes = size_t{256} * 1024;  // handed to the kernel at a time
-constexpr size_t kSendTurnBytes = size_t{1024} * 1024;  // then others have a turn
+constexpr size_t kSendPieceBytes = size_t{256} * 1024;  // given to the kernel at a time
+constexpr size_t kSendTurnBytes = size_t{1024} * 1024;  // then other connections have a turn
 constexpr size_t kParts = 4;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
-// Errors of sendfile() that say something of the socket, not of the file.
+// Whether an error of sendfile() is about the socket and not about the file.
 bool is_of_peer(int error) {
   return error == EPIPE || error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH ||
          error == ENETUNREACH;
@@ -181,8 +181,8 @@ void Socket::flush() {
 
 void Socket::end_sending() { shutdown(fd_, SHUT_WR); }
 
-void Socket::cut(Farewell farewell) {
-  if (farewell == Farewell::reset) {
+void Socket::cut(Closing closing) {
+  if (closing == Closing::reset) {
     linger now{1, 0};
     setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   }

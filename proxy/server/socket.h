@@ -1,19 +1,19 @@
-// A connected stream socket on the loop: bytes that came wait in input(), bytes that could not go yet wait
-// inside.
+// A connected stream socket on the loop. Received bytes wait in input(); bytes that the kernel did not take
+// yet wait inside.
 //
 //   while (evbuffer_get_length(socket.input()) == 0 && !socket.ended()) co_await socket.changed().wait();
 //
-// Reading goes on by itself while input() holds less than the limit, and pauses beyond it: call consumed()
-// after draining. Sending is tried at once, which saves the loop two turns for most replies; what the kernel
-// does not take follows when it does.
+// The socket reads on its own while input() holds less than the limit, and pauses beyond that; call
+// consumed() after draining input(). Sending is tried at once, which saves the loop two turns for most
+// replies. Bytes that the kernel does not take are sent when the kernel is ready for them.
 //
-//   open --(peer's FIN)--> ended: no more input, but it can still be sent to
-//     `---(reset, an error, cut())--> failed: nothing moves any more, and the owner, told by on_failure,
-//     destroys it from the top of the loop
+//   open --(peer's FIN)--> ended: no more input comes, but output can still be sent
+//     `---(reset, an error, cut())--> failed: nothing is received or sent any more. The owner, told by
+//                                     on_failure, destroys the Socket from the top of the loop.
 //
-// This is not a bufferevent, because those of libevent 2.1 read at most 4 KiB at a time (EVBUFFER_MAX_READ in
-// its buffer.c), each after an ioctl, and go through epoll_ctl twice for each reply. SIGPIPE must be ignored.
-// Belongs to the loop's thread.
+// This is not a bufferevent, because a bufferevent of libevent 2.1 reads at most 4 KiB at a time
+// (EVBUFFER_MAX_READ in its buffer.c), each time after an ioctl, and calls epoll_ctl twice for each reply.
+// SIGPIPE must be ignored. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -32,44 +32,46 @@ namespace breakwater::proxy {
 
 class Socket {
  public:
-  // Takes `fd`, which does not block. `on_failure` is called once, from anywhere; it must not destroy the
-  // Socket there and then.
+  // Owns `fd`, which must be non-blocking. `on_failure` is called once, from inside any of the functions
+  // below or from the loop, so it must not destroy the Socket itself.
   Socket(Loop& loop, int fd, size_t input_bytes_max, std::function<void()> on_failure);
   ~Socket();
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  // Rings when bytes came or went, at the end and at a failure.
+  // Rings when bytes were received or sent, at the end of the input, and at a failure.
   Signal& changed() { return changed_; }
 
   // --- receiving
   evbuffer* input() { return input_; }
   size_t received() const;               // bytes waiting in input()
-  bool ended() const { return ended_; }  // after what is in input() there comes no more
-  void consumed();                       // input() was drained: reads on if it was paused
-  // What is there already, until input() holds `bytes`, whatever the limit.
+  bool ended() const { return ended_; }  // whether nothing comes after what is in input()
+  void consumed();                       // Call after draining input(): reading goes on if it was paused.
+  // Reads what the kernel has already, until input() holds `bytes`. The limit does not apply.
   void receive_now(size_t bytes);
-  void discard_input();  // from now on everything received is dropped
+  void discard_input();  // From now on everything that is received is dropped.
 
   // --- sending
-  // soon: the rest follows at once, so that a first small part need not go alone.
+  // soon: more is sent right after this, so the kernel may wait for it instead of sending a small packet.
   enum class More { no, soon };
-  // What cannot go now is copied.
+  // Bytes that the kernel does not take now are copied.
   void send(std::initializer_list<std::string_view> parts, More more = More::no);
-  // What cannot go now of `body` is kept by reference.
+  // As above, but the bytes of `body` are not copied: `body` is kept until they are sent.
   void send(std::string_view head, std::shared_ptr<const std::string> body);
-  // The number of bytes that went from the file: 0 when the socket is not ready (changed() rings when it is),
-  // nothing when the file is too short or cannot be read. Only when unsent() is 0.
+  // Returns how many bytes of the file were sent: 0 when the socket is not ready (changed() rings when it
+  // is), nothing when the file is too short or cannot be read. Call it only when unsent() is 0.
   std::optional<size_t> send_file(int file, uint64_t offset, size_t bytes);
-  size_t unsent() const;  // bytes that wait here
-  // changed() rings when the kernel takes more: to let others have a turn.
+  size_t unsent() const;  // bytes that the kernel has not taken yet
+  // Makes changed() ring when the kernel takes more. A caller that waits for it gives other connections a
+  // turn.
   void ring_when_writable();
-  void end_sending();  // our FIN; only when unsent() is 0
+  void end_sending();  // Sends our FIN. Call it only when unsent() is 0.
 
   // --- the end
   bool failed() const { return failed_; }
-  enum class Farewell { end, reset };  // reset: the peer must not take what it has for a whole
-  void cut(Farewell farewell);
+  // reset: tells the peer that what it has received is not complete.
+  enum class Closing { orderly, reset };
+  void cut(Closing closing);
 
  private:
   void readable();

@@ -44,7 +44,8 @@ class Scanner {
     return token;
   }
 
-  // A quoted string, or a token; some registries leave out the quotes though the value holds '/' or ':'.
+  // The value of a parameter: a quoted string, or whatever stands there without quotes. Some registries leave
+  // out the quotes although the value holds '/' or ':'.
   std::optional<std::string> value() {
     if (take('"')) return quoted();
     size_t size = std::min(rest_.find_first_of(" \t,\""), rest_.size());
@@ -53,12 +54,12 @@ class Scanner {
     return text;
   }
 
-  // `name =` ahead: a parameter. Nothing is taken if it is not.
+  // Takes the name of a parameter, which `=` follows. If something else stands here, takes nothing.
   std::optional<std::string_view> parameter_name() {
     std::string_view before = rest_;
     std::string_view name = token();
     skip_spaces();
-    // token68 ends in '=' signs and has no value behind them: `Negotiate YII=`.
+    // In `Negotiate YII=` the text is a token68, which may end in '=' signs, and no parameter.
     bool is_parameter =
         !name.empty() && take('=') && !rest_.empty() && rest_.front() != '=' && rest_.front() != ',';
     if (is_parameter) return name;
@@ -90,7 +91,7 @@ class Scanner {
   std::string_view rest_;
 };
 
-// False if the header is broken from here on.
+// False if the header cannot be understood from here on.
 bool parse_parameters(Scanner& scanner, Challenge& challenge) {
   for (;;) {
     scanner.skip_separators();
@@ -121,7 +122,7 @@ std::vector<Challenge> parse_challenges(std::string_view header) {
     Challenge challenge;
     challenge.scheme = lower(scanner.token());
     if (challenge.scheme.empty()) {
-      // No token starts here, so skip to what follows the next comma; one character at least goes.
+      // No scheme starts here: skips to the next comma, and at least one character.
       if (!scanner.take('"')) scanner.skip_item();
       continue;
     }
@@ -138,7 +139,7 @@ const Challenge* find_challenge(const std::vector<Challenge>& challenges, std::s
 
 bool is_placeholder_scope(std::string_view scope) { return scope == "repository:user/image:pull"; }
 
-std::string token_address(std::string_view realm, std::string_view service, std::string_view scope) {
+std::string token_url(std::string_view realm, std::string_view service, std::string_view scope) {
   std::string address(realm);
   char separator = realm.find('?') == std::string_view::npos ? '?' : '&';
   auto add = [&](std::string_view name, std::string_view value) {

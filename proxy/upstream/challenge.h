@@ -1,8 +1,8 @@
-// What a WWW-Authenticate header asks for (RFC 9110, section 11.6.1), and what a registry means by it. Pure;
-// any thread.
+// The challenges of a WWW-Authenticate header (RFC 9110, section 11.6.1), and what a registry means by them.
+// Pure; any thread.
 //
-//   for (const Challenge& challenge : parse_challenges(R"(Bearer
-//   realm="https://auth.docker.io/token",service="registry.docker.io")"))
+//   // Bearer realm="https://auth.docker.io/token",service="registry.docker.io"
+//   for (const Challenge& challenge : parse_challenges(header)) challenge.get("realm");
 #pragma once
 
 #include <string>
@@ -22,17 +22,18 @@ struct Challenge {
   std::string_view get(std::string_view name) const;  // "" if absent
 };
 
-// All challenges of a header, several of which may be joined by commas. What is malformed is left out, what
-// came before it is kept.
+// The challenges of a header; commas may join several of them. A malformed challenge is left out, and those
+// before it are kept.
 std::vector<Challenge> parse_challenges(std::string_view header);
 
-// The first of that scheme, or null.
+// The first challenge of that scheme, or null.
 const Challenge* find_challenge(const std::vector<Challenge>& challenges, std::string_view scheme);
 
-// ghcr.io answers `/v2/` with a scope that names no repository of anybody: `repository:user/image:pull`.
+// Whether the scope is `repository:user/image:pull`. ghcr.io answers `/v2/` with it, and it names no real
+// repository.
 bool is_placeholder_scope(std::string_view scope);
 
-// The address to ask for a token: `realm` with service and scope added to whatever query it has.
-std::string token_address(std::string_view realm, std::string_view service, std::string_view scope);
+// The URL to ask for a token: `realm`, with service and scope added to the query that it may have already.
+std::string token_url(std::string_view realm, std::string_view service, std::string_view scope);
 
 }  // namespace breakwater::proxy

@@ -39,14 +39,14 @@ HeadReader::Taken HeadReader::take(std::string_view line) {
 }
 
 void HeadReader::take_status(std::string_view line) {
-  head_.headers.clear();  // those of a 1xx before it
+  head_.headers.clear();  // drops the fields of a 1xx that came before
   std::string_view status = line.substr(std::min(line.find(' '), line.size()));
   head_.status = number_of<int>(trimmed(status).substr(0, 3)).value_or(0);
 }
 
 void HeadReader::take_field(std::string_view line) {
   size_t colon = line.find(':');
-  // A continuation line (obsolete) or nonsense: neither changes what we look at.
+  // An obsolete continuation line, or nonsense: neither changes a field that we use.
   if (line.front() == ' ' || line.front() == '\t' || colon == std::string_view::npos) return;
   head_.headers.add(std::string(trimmed(line.substr(0, colon))),
                     std::string(trimmed(line.substr(colon + 1))));
@@ -54,7 +54,7 @@ void HeadReader::take_field(std::string_view line) {
 
 HeadReader::Taken HeadReader::finish() {
   if (head_.status == 101) return Taken::switching;
-  if (head_.status < 200) return Taken::more;  // the final one follows
+  if (head_.status < 200) return Taken::more;  // the final head follows
   complete_ = true;
   bool chunked = head_.headers.find("Transfer-Encoding") != nullptr;
   if (!chunked) head_.length = number_of<uint64_t>(head_.headers.get("Content-Length"));

@@ -1,11 +1,11 @@
-// Makes a Head of the lines that libcurl hands over one by one: status line, fields, empty line; and again,
-// when what came was a 1xx. Pure; belongs to one transfer.
+// Builds a Head from the lines that libcurl hands over one by one: the status line, the fields and an empty
+// line. A head with a 1xx status is dropped, and the next one follows. Pure; belongs to one transfer.
 #pragma once
 
 #include <cstddef>
 #include <string_view>
 
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
 
 namespace breakwater::proxy {
 
@@ -14,8 +14,8 @@ class HeadReader {
   explicit HeadReader(size_t bytes_max) : bytes_max_(bytes_max) {}
 
   enum class Taken { more, complete, too_long, switching };
-  // `switching` at the end of a 101, which no head of HTTP follows; `complete` once, at the end of the final
-  // head; lines after it are trailers and change nothing.
+  // `switching` at the end of a 101, after which no HTTP follows. `complete` once, at the end of the final
+  // head. Lines after that are trailers and change nothing.
   Taken take(std::string_view line);
 
   bool complete() const { return complete_; }

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kWaitMin_s = 1;
 constexpr int64_t kWaitMax_s = int64_t{15} * 60;
-constexpr double kEpochMin_s = 1e9;  // a "number of seconds" past this is a date: 2001 or later
+constexpr double kEpochMin_s = 1e9;  // a larger number of seconds is a date, in 2001 or later
 
 int64_t clamped(double seconds) {
   return static_cast<int64_t>(std::clamp(std::ceil(seconds), double{kWaitMin_s}, double{kWaitMax_s}));
@@ -33,7 +33,8 @@ std::optional<double> take_number(std::string_view& text) {
   return number;
 }
 
-// Takes a unit as Go prints it; seconds if there is none. Nothing for what is no unit.
+// Takes a unit as Go prints it and returns its length in seconds; 1 if there is no unit. Nothing for letters
+// that are no unit.
 std::optional<double> take_unit(std::string_view& text) {
   struct Unit {
     std::string_view name;
@@ -52,7 +53,7 @@ std::optional<double> take_unit(std::string_view& text) {
   return 1;
 }
 
-// "120", "1.16676ms", "1m30s", and what follows is not looked at.
+// The duration that `text` begins with: "120", "1.16676ms", "1m30s". Whatever follows is ignored.
 std::optional<double> duration_s(std::string_view text) {
   std::optional<double> sum;
   while (!text.empty() && text.front() >= '0' && text.front() <= '9') {

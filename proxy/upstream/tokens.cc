@@ -12,7 +12,8 @@ constexpr int64_t kExpiresInDefault_s = 60;
 constexpr int64_t kExpiresInMax_s = int64_t{24} * 60 * 60;
 constexpr size_t kTokenBytesMax = size_t{32} * 1024;
 
-// RFC 6750's b64token is stricter; what matters is that it cannot end the header or the line.
+// Whether the text can be sent in a header. RFC 6750's b64token is stricter; what matters is that the text
+// cannot end the header or the line.
 bool fits_header(std::string_view text) {
   return !text.empty() && text.size() <= kTokenBytesMax &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
@@ -82,12 +83,12 @@ Task<> Tokens::run(TokenKey key, std::shared_ptr<Flight> flight, Fetch fetch) {
 }
 
 void Tokens::keep(const TokenKey& key, const Token& token) {
-  if (tokens_.size() >= tokens_max_) make_room();
+  if (tokens_.size() >= tokens_max_) ensure_capacity();
   auto use_for = std::chrono::milliseconds(token.expires_in_s * 800);  // 80 %
-  tokens_[key] = Held{token.text, clock_.now() + use_for};
+  tokens_[key] = CachedToken{token.text, clock_.now() + use_for};
 }
 
-void Tokens::make_room() {
+void Tokens::ensure_capacity() {
   store::Time now = clock_.now();
   std::erase_if(tokens_, [now](const auto& entry) { return entry.second.use_until <= now; });
   if (tokens_.size() < tokens_max_) return;

@@ -1,7 +1,6 @@
-// Bearer tokens that are at hand, each for one host and one scope (field notes 4.2, rules 1 and 5). A token
-// is used for 80 % of its life. Who needs one that is not there gets it through here: one request a key is in
-// flight, and everybody who asks meanwhile waits for that one; it goes on when whoever began it is gone.
-// Belongs to the loop's thread.
+// A cache of bearer tokens, each for one registry and one scope. A token is used for 80 % of its life. A
+// token that is missing is fetched through get(): one fetch for a key runs at a time, everyone who asks
+// meanwhile waits for its result, and it goes on when whoever began it is gone. Belongs to the loop's thread.
 //
 //   auto fetch = [this, key] { return ask_realm(key); };
 //   auto token = co_await tokens.get(key, rejected, std::move(fetch));
@@ -24,7 +23,7 @@
 namespace breakwater::proxy {
 
 struct TokenKey {
-  Endpoint endpoint;  // of the registry that takes the token, not of the realm that gives it
+  Endpoint endpoint;  // of the registry that accepts the token, not of the realm that issues it
   std::string scope;
 
   auto operator<=>(const TokenKey&) const = default;
@@ -35,8 +34,8 @@ struct Token {
   int64_t expires_in_s = 60;
 };
 
-// The answer of a token endpoint: `token` or `access_token`, and `expires_in`. `corrupt` if it holds none
-// that can stand in a header.
+// Reads the answer of a token endpoint: `token` or `access_token`, and `expires_in`. The error is `corrupt`
+// if the answer holds no token that can stand in a header.
 [[nodiscard]] Result<Token> parse_token(std::string_view json);
 
 class Tokens {
@@ -47,13 +46,14 @@ class Tokens {
       : loop_(loop), clock_(clock), tokens_max_(tokens_max), fetches_(loop) {}
 
   std::optional<std::string> find(const TokenKey& key) const;
-  // A token other than `rejected`, which the registry has just refused ("" if none was sent).
+  // A token, from the cache or by `fetch`. `rejected` is the token that the registry has just refused, "" if
+  // none was sent; it is not returned from the cache.
   Task<Result<std::string>> get(TokenKey key, std::string rejected, Fetch fetch);
 
   size_t size() const { return tokens_.size(); }
 
  private:
-  struct Held {
+  struct CachedToken {
     std::string text;
     store::Time use_until;
   };
@@ -65,14 +65,14 @@ class Tokens {
 
   Task<> run(TokenKey key, std::shared_ptr<Flight> flight, Fetch fetch);
   void keep(const TokenKey& key, const Token& token);
-  void make_room();
+  void ensure_capacity();
 
   Loop& loop_;
   const store::Clock& clock_;
   size_t tokens_max_;
-  std::map<TokenKey, Held> tokens_;
+  std::map<TokenKey, CachedToken> tokens_;
   std::map<TokenKey, std::shared_ptr<Flight>> flights_;
-  Tasks fetches_;  // last: its Tasks use what stands above
+  Tasks fetches_;  // last: destroyed before the members that its Tasks use
 };
 
 }  // namespace breakwater::proxy

@@ -9,7 +9,7 @@
 namespace breakwater::routes {
 namespace {
 
-constexpr unsigned kMappedBits = 96;  // of ::ffff:0:0/96, where IPv4 lies in IPv6
+constexpr unsigned kMappedBits = 96;  // the prefix of ::ffff:0:0/96, which holds IPv4 inside IPv6
 
 bool same_prefix(const std::array<uint8_t, 16>& a, const std::array<uint8_t, 16>& b, unsigned bits) {
   const unsigned bytes = bits / 8, rest = bits % 8;

@@ -1,4 +1,4 @@
-// Who may use a route: lists of networks in CIDR notation. A Networks is a value; any thread.
+// The lists of networks, in CIDR notation, that may use a route. A Networks is a value; any thread.
 #pragma once
 
 #include <array>
@@ -13,8 +13,9 @@ namespace breakwater::routes {
 
 class Networks {
  public:
-  // Of "10.0.20.0/24", "fd00::/8", "192.168.1.7", "::1". The error is `invalid` and quotes the entry. An
-  // address with bits behind its prefix (10.0.20.7/24) is refused: it is more likely a mistake than a wish.
+  // Parses entries such as "10.0.20.0/24", "fd00::/8", "192.168.1.7" and "::1". The error is `invalid` and
+  // quotes the entry. An address with bits set after its prefix (10.0.20.7/24) is refused, because it is more
+  // likely a mistake than intended.
   [[nodiscard]] static Result<Networks> parse(const std::vector<std::string>& entries);
   // Loopback, RFC 1918 and unique local addresses (fc00::/7).
   static Networks internal();

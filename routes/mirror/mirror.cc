@@ -49,8 +49,7 @@ Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository
   co_return Result<>();
 }
 
-// Docker Hub's official images live under library/; clients that know Docker Hub say so, others name them
-// plainly.
+// Adds "library/" to the names of Docker Hub's official images: some clients send it, others do not.
 std::string Mirror::repository_of(const OciPath& path) const {
   if (settings_.registry == "docker.io" && path.name.find('/') == std::string::npos)
     return "library/" + path.name;

@@ -1,6 +1,6 @@
-// A read-only mirror of one upstream registry: manifests, blobs, tag lists and referrers, each in a file of
-// its own (mirror_*.h); and the choice among mirrors by `?ns=`. Belongs to the loop's thread; destroy it
-// after the servers that it is given to.
+// A read-only mirror of one upstream registry, and the choice among mirrors by `?ns=`. Manifests, blobs and
+// lists have a file each (mirror_*.h). Belongs to the loop's thread; destroy a Mirror after the servers that
+// use it.
 #pragma once
 
 #include <map>
@@ -35,10 +35,10 @@ class Mirror final : public Registry {
   MirrorLists lists_;
 };
 
-// A listener's registry as clients with `?ns=` see it: the mirror of the registry that they name, wherever
-// they knock. A name that no mirror has is not found here: the client goes on to its next host, and never
-// gets another registry's image under that name. Whoever comes this way must be allowed on the route that he
-// is led to, as well as on the one where he knocked.
+// Routes a request with `?ns=` to the mirror of the registry that `ns` names, on whichever listener the
+// request arrived. A name without a mirror is answered 404, so that the client tries its next host and never
+// gets another registry's image under that name. The client's address must be allowed on the target's route
+// as well as on the listener's.
 class Namespaces final : public Registry {
  public:
   struct Target {

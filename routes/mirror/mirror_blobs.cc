@@ -1,11 +1,15 @@
 #include "routes/mirror/mirror_blobs.h"
 
-#include <algorithm>
 #include <set>
+#include <string_view>
 #include <utility>
+#include <vector>
 
-#include "proxy/fill/continuation.h"
+#include "routes/mirror/fill_source.h"
 #include "routes/oci/range.h"
+#include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
 
 namespace breakwater::routes {
 
@@ -20,153 +24,14 @@ using store::RepositoryKey;
 
 namespace {
 
-constexpr Millis kMissingBlob(10'000);
-
-std::string question_key(const RepositoryKey& key, const Digest& digest) {
-  return key.repository + "@" + digest.text();
-}
-
-// Of a fill that has sent nothing in time: what it waits out, if it does.
-Error cause_of_silence(const Fill& fill) {
-  return fill.setback().value_or(Error(Error::Kind::unavailable, "upstream has not begun to send yet", 0));
-}
-
-// A failure of our own to store: upstream can still be passed on.
-bool can_pass(const Error& error) {
-  return error.kind == Error::Kind::full || error.kind == Error::Kind::internal;
-}
-
-// Wants only the head of an answer: its body may be the whole blob, from an upstream that ignores Range.
-class SizeSink final : public proxy::Sink {
- public:
-  Result<> head(const proxy::Head& head) override {
-    answered = true;
-    auto range = proxy::parse_content_range(head.headers.get("Content-Range"));
-    if (range) size = range->total;
-    if (head.status == 200) size = head.length;
-    return failure(Error::Kind::not_found, "the rest is not wanted");
-  }
-  Result<bool> body(std::span<const char>) override { return true; }
-
-  bool answered = false;
-  std::optional<uint64_t> size;
-};
-
-// Whether a GET may be answered all the same: it is not a word about the blob, or not about reading it.
-bool may_be_heads_alone(Error::Kind kind) {
-  return kind == Error::Kind::corrupt || kind == Error::Kind::invalid || kind == Error::Kind::denied;
-}
-
-bool is_of_nothing(const Digest& digest) {
-  return digest == store::digest_of(digest.algorithm(), std::string_view());
-}
-
-// `bytes=5-`, of which containerd opens many at once on one blob and hangs up when its share is read. Such
-// readers wait for the one fill.
+// Whether the range is like `bytes=5-`. containerd opens many such ranges on one blob at once and hangs up
+// after its share, so these readers wait for the fill.
 bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
 
 }  // namespace
 
-// A reader of a fill that is in progress.
-class MirrorBlobs::Following final : public ByteSource {
- public:
-  // `request` is this reader's own: the fill may be another repository's. The first byte is waited for until
-  // `deadline`.
-  Following(MirrorBlobs& blobs, std::shared_ptr<Fill> fill, FillRequest request, RequestContext& context,
-            bool open_ended, Moment deadline)
-      : blobs_(blobs),
-        fill_(fill),
-        follower_(std::move(fill), blobs.parts_.fills.stats()),
-        request_(std::move(request)),
-        context_(context),
-        open_ended_(open_ended),
-        deadline_(deadline) {}
-
-  Task<Result<>> ready(ByteRange range) override {
-    auto& loop = blobs_.parts_.loop;
-    while (!fill_->begun() && !ended() && loop.now() < deadline_)
-      co_await fill_->progress().wait_until(deadline_);
-    if (!fill_->begun() && !ended()) co_return failure(cause_of_silence(*fill_));
-    straight_ = is_far_ahead(range);
-    while (!straight_ && fill_->available() <= range.first && !ended() && loop.now() < deadline_)
-      co_await fill_->progress().wait_until(deadline_);
-    if (fill_->error() && fill_->available() <= range.first) co_return failure(*fill_->error());
-    // A reply without a body would be a whole one.
-    if (range.length == 0 && !fill_->verified()) co_return failure(cause_of_silence(*fill_));
-    co_return Result<>();
-  }
-
-  Task<> send(Exchange& exchange, ByteRange range) override {
-    uint64_t sent = 0;
-    if (straight_) sent = co_await go_ahead(exchange, range);
-    while (sent < range.length) {
-      const auto position = range.first + sent;
-      while (fill_->available() <= position && !ended()) co_await fill_->progress().wait();
-      if (fill_->available() <= position) break;
-      const auto count = std::min(fill_->available() - position, range.length - sent);
-      co_await exchange.send_file(fill_->file(), position, count);
-      sent += count;
-    }
-    if (sent == range.length) co_return;
-    const bool passable = fill_->error() && can_pass(*fill_->error());
-    if (!passable) co_return exchange.abort();
-    co_await go_straight(exchange, range, sent);
-  }
-
- private:
-  bool ended() const { return fill_->verified() || fill_->error(); }
-
-  bool is_far_ahead(const ByteRange& range) const {
-    return !open_ended_ && !fill_->error() &&
-           range.first > fill_->available() + blobs_.settings_.far_ahead_bytes &&
-           range.length < *fill_->size() && !fill_->verified();
-  }
-
-  // What upstream sends of a range so far ahead; what it does not, the fill will bring.
-  Task<uint64_t> go_ahead(Exchange& exchange, ByteRange range) {
-    context_.cache = CacheResult::pass;
-    auto request = request_;
-    request.size = fill_->size();
-    auto& parts = blobs_.parts_;
-    auto has = [&fill = *fill_](uint64_t position) { return fill.available() > position; };
-    const proxy::Alternative filled(fill_->progress(), has);
-    auto piece = co_await parts.passage.piece(exchange, parts.origin, std::move(request), proxy::Headers(),
-                                              range.first, range.length, &filled);
-    straight_ = !piece.error;
-    if (piece.error) context_.cache = CacheResult::follow;
-    co_return piece.bytes;
-  }
-
-  // The rest of the range, which no fill will bring, from upstream.
-  Task<> go_straight(Exchange& exchange, ByteRange range, uint64_t sent) {
-    context_.cache = CacheResult::pass;
-    auto request = request_;
-    request.size = fill_->size();
-    auto& passage = blobs_.parts_.passage;
-    if (range.length == *fill_->size()) {
-      auto before = std::optional<proxy::SentBefore>(proxy::SentBefore(fill_->file(), sent));
-      auto passed = co_await passage.whole(exchange, blobs_.parts_.origin, std::move(request),
-                                           proxy::Headers(), std::move(before));
-      if (!passed) exchange.abort();
-    } else {
-      auto piece = co_await passage.piece(exchange, blobs_.parts_.origin, std::move(request),
-                                          proxy::Headers(), range.first + sent, range.length - sent, nullptr);
-      if (piece.error) exchange.abort();
-    }
-  }
-
-  MirrorBlobs& blobs_;
-  std::shared_ptr<Fill> fill_;
-  Fill::Follower follower_;
-  FillRequest request_;
-  RequestContext& context_;
-  bool open_ended_;
-  Moment deadline_;
-  bool straight_ = false;
-};
-
 MirrorBlobs::MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings)
-    : parts_(parts), settings_(settings), questions_(parts.loop), sizes_(parts.loop) {}
+    : parts_(parts), settings_(settings), probe_(parts, settings) {}
 
 Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Digest digest,
                                   RequestContext& context) {
@@ -174,20 +39,20 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   auto known = co_await look_up(key, digest);
   if (!known) co_return failure(known.error());
   auto blob = co_await open(digest);
-  // A fill of this very repository is upstream's word already; one of another repository, or a held blob, is
-  // not.
+  // A fill for this repository shows that upstream serves the blob to it. A held blob, or a fill for another
+  // repository, does not.
   const auto fill = parts_.fills.find(digest);
   if (!known->permitted && (blob || (fill && fill->request().repository != key))) {
     exchange.at("asking upstream");
     const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
-    auto asked = co_await ask(key, digest, deadline);
+    auto asked = co_await probe_.ask(key, digest, deadline);
     if (!asked) co_return failure(asked.error());
     known->permitted = true;
-    if (!blob) blob = co_await open(digest);  // its fill may have ended while we asked
+    if (!blob) blob = co_await open(digest);  // the fill may have ended while we asked
   }
   if (blob) {
     context.cache = CacheResult::hit;
-    parts_.store.note_use(digest);
+    parts_.store.blobs().note_use(digest);
     StoredBlob source(*blob);
     co_return co_await send_blob(exchange, context, digest, blob->size, source);
   }
@@ -196,13 +61,13 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   co_return co_await serve_fill(exchange, key, digest, context, *known);
 }
 
-// Whether the repository may serve it, and how long a manifest says it is.
+// Whether the repository may serve the blob, and the size that a manifest gives for it.
 Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest digest) {
   auto find = [&store = parts_.store, key, digest](store::Reach reach) -> Result<Known> {
     auto parent = store.catalog().parent_in(digest, key, reach);
     if (!parent) return failure(parent.error());
     if (*parent) return Known(true, (*parent)->edge.size);
-    auto permitted = store.may_serve(key, digest, reach);
+    auto permitted = store::may_serve(store.catalog(), key, digest, reach);
     if (!permitted) return failure(permitted.error());
     return Known(*permitted, std::nullopt);
   };
@@ -212,8 +77,8 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-// Whether the repository's manifests give it different sizes: one of them is wrong, and must not spoil the
-// others.
+// Whether manifests of this repository give different sizes for the blob. One of them is wrong then, and must
+// not break the pulls of the others.
 Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
   auto job = [&catalog = parts_.store.catalog(), key, digest] {
     const auto parents = catalog.parents(digest);
@@ -227,9 +92,9 @@ Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
 }
 
 Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
-  auto warm = parts_.store.open_blob_if_warm(digest);
+  auto warm = parts_.store.blobs().open_if_warm(digest);
   if (warm || warm.error().kind != Error::Kind::would_block) co_return warm;
-  auto job = [&store = parts_.store, digest] { return store.open_blob(digest); };
+  auto job = [&store = parts_.store, digest] { return store.blobs().open(digest); };
   co_return co_await parts_.workers.run(std::move(job));
 }
 
@@ -240,83 +105,24 @@ FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& di
   return request;
 }
 
-// Upstream's word that this repository has the blob, with its size if the answer tells. Remembered as a link.
-Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask(RepositoryKey key, Digest digest, Moment deadline) {
-  if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
-  auto begin = [this, key, digest] { return ask_upstream(key, digest); };
-  auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
-  if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
-  co_return *answer;
-}
-
-Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_upstream(RepositoryKey key, Digest digest) {
-  auto size = co_await ask_head(key, digest);
-  if (!size && may_be_heads_alone(size.error().kind)) {
-    auto told = co_await ask_size(key, digest);
-    if (told) size = std::optional<uint64_t>(*told);
-    if (!told) size = failure(told.error());
-  }
-  if (!size) {
-    const auto kind = size.error().kind;
-    const bool is_missing = kind == Error::Kind::not_found || kind == Error::Kind::denied;
-    if (is_missing) missing_.put(question_key(key, digest), size.error(), parts_.clock.now(), kMissingBlob);
-    co_return failure(size.error());
-  }
-  auto job = [&catalog = parts_.store.catalog(), key, digest, now = parts_.clock.now()] {
-    store::Catalog::Batch batch;
-    batch.put_link(digest, key, store::LinkRecord(now));
-    return catalog.write(std::move(batch), store::Durability::buffered);
-  };
-  auto linked = co_await parts_.workers.run(std::move(job));
-  if (!linked) co_return failure(linked.error());
-  co_return size;
-}
-
-Task<Result<std::optional<uint64_t>>> MirrorBlobs::ask_head(RepositoryKey key, Digest digest) {
-  auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
-  request.timeout_ms = settings_.manifest_timeout_ms;
-  request.redirect_is_answer = true;
-  auto reply = co_await parts_.origin.fetch(std::move(request), 0);
-  if (!reply) co_return failure(reply.error());
-  const auto length = reply->head.length;
-  const bool is_told = reply->head.status == 200 && length && (*length > 0 || is_of_nothing(digest));
-  if (!is_told) co_return std::optional<uint64_t>();
-  co_return length;
-}
-
-// The size alone, by asking for one byte: for upstreams whose answer to HEAD is a redirect that HEAD may not
-// follow, or that know no HEAD.
-Task<Result<uint64_t>> MirrorBlobs::ask_size(RepositoryKey key, Digest digest) {
-  auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
-  request.headers.add("Range", "bytes=0-0");
-  request.timeout_ms = settings_.manifest_timeout_ms;
-  SizeSink sink;
-  auto answer = co_await parts_.origin.download(std::move(request), sink);
-  if (sink.size && (*sink.size > 0 || is_of_nothing(digest))) co_return *sink.size;
-  if (!answer && !sink.answered) co_return failure(answer.error());
-  co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
-}
-
 Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Digest digest,
                                        RequestContext& context, Known known) {
   auto size = known.size;
   if (auto fill = parts_.fills.find(digest); fill && fill->size()) size = fill->size();
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
-  auto asked = co_await ask(key, digest, deadline);
+  auto asked = co_await probe_.ask(key, digest, deadline);
   if (!asked) co_return failure(asked.error());
   context.cache = CacheResult::miss;
-  // What a manifest says is under a digest; what a HEAD says is not.
+  // The size in a manifest wins over the size in a HEAD answer: the manifest is verified by its digest.
   if (size && *asked && *size != **asked) {
     const bool is_disputed = co_await is_size_disputed(key, digest);
     if (is_disputed) size = *asked;
   }
   if (!size) size = *asked;
   if (!size) {
-    auto begin = [this, key, digest] { return ask_size(key, digest); };
-    auto told = co_await sizes_.join_until(question_key(key, digest), begin, deadline);
-    if (!told) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
-    if (!*told) co_return failure(told->error());
-    size = **told;
+    auto told = co_await probe_.size(key, digest, deadline);
+    if (!told) co_return failure(told.error());
+    size = *told;
   }
   reply_blob_head(exchange, context, digest, *size);
   co_return Result<>();
@@ -324,10 +130,10 @@ Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Di
 
 Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Digest digest,
                                        RequestContext& context, Known known) {
-  if (auto error = missing_.find(question_key(key, digest), parts_.clock.now())) co_return failure(*error);
+  if (auto error = probe_.known_missing(key, digest)) co_return failure(*error);
   context.cache = parts_.fills.find(digest) ? CacheResult::follow : CacheResult::miss;
   auto request = fill_request(key, digest, known.size);
-  auto fill = parts_.fills.join(parts_.origin, request);
+  auto fill = parts_.fills.join(parts_.registry_client, request);
   exchange.at("waiting for upstream");
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   const auto nothing = [&fill] { return !fill->size() && !fill->error() && fill->available() == 0; };
@@ -336,13 +142,13 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   auto served = Result<>();
   if (fill->size()) {
     exchange.at("following the fill");
-    Following source(*this, fill, request, context, is_open_ended(exchange.request().headers.get("Range")),
-                     deadline);
+    FillSource source(parts_, settings_.far_ahead_bytes, fill, request, context,
+                      is_open_ended(exchange.request().headers.get("Range")), deadline);
     served = co_await send_blob(exchange, context, digest, *fill->size(), source);
   } else if (fill->error()) {
     served = failure(*fill->error());
   } else if (!fill->begun()) {
-    served = failure(cause_of_silence(*fill));
+    served = failure(stall_reason(*fill));
   } else {
     served = co_await serve_unsized(exchange, fill, context);
   }
@@ -354,16 +160,15 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   }
   if (fill->size()) request.size = fill->size();
   if (can_pass(served.error())) co_return co_await pass(exchange, std::move(request), context);
-  // Another repository's fill may fail for reasons of its own: its upstream, its credentials.
+  // A fill for another repository may fail because of that repository's upstream or credentials, so this
+  // repository tries its own.
   if (fill->error() && fill->request().repository != key)
     co_return co_await serve_fill(exchange, key, digest, context, known);
-  const auto kind = served.error().kind;
-  const bool is_missing = kind == Error::Kind::not_found || kind == Error::Kind::denied;
-  if (is_missing) missing_.put(question_key(key, digest), served.error(), parts_.clock.now(), kMissingBlob);
+  probe_.remember(key, digest, served.error());
   co_return served;
 }
 
-// Nobody tells how long it is: chunked, and only the end of the fill is the end.
+// Serves a fill whose size nobody knows: with chunked encoding, to the end of the fill.
 Task<Result<>> MirrorBlobs::serve_unsized(Exchange& exchange, std::shared_ptr<Fill> fill,
                                           RequestContext& context) {
   Fill::Follower follower(fill, parts_.fills.stats());
@@ -382,7 +187,7 @@ Task<Result<>> MirrorBlobs::serve_unsized(Exchange& exchange, std::shared_ptr<Fi
   co_return Result<>();
 }
 
-// No room to store it: straight from upstream, for this client alone.
+// Passes the blob through from upstream to this client alone, because there is no capacity to store it.
 Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, RequestContext& context) {
   context.cache = CacheResult::pass;
   exchange.at("passing from upstream");
@@ -390,17 +195,18 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   auto asked =
       request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
   if (asked.kind != RequestedRange::Kind::single) {
-    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers),
-                                            std::nullopt);
+    co_return co_await parts_.pass_through.send_whole(exchange, parts_.registry_client, std::move(request),
+                                                      std::move(headers), std::nullopt);
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
   if (range.length == *request.size) {
-    co_return co_await parts_.passage.whole(exchange, parts_.origin, std::move(request), std::move(headers),
-                                            std::nullopt);
+    co_return co_await parts_.pass_through.send_whole(exchange, parts_.registry_client, std::move(request),
+                                                      std::move(headers), std::nullopt);
   }
-  auto piece = co_await parts_.passage.piece(exchange, parts_.origin, std::move(request), std::move(headers),
-                                             range.first, range.length, nullptr);
+  auto piece =
+      co_await parts_.pass_through.send_range(exchange, parts_.registry_client, std::move(request),
+                                              std::move(headers), range.first, range.length, nullptr);
   if (piece.error && !exchange.started()) co_return failure(*piece.error);
   if (piece.error) exchange.abort();
   co_return Result<>();

@@ -1,8 +1,9 @@
-// The blobs of a mirror: from the store, else from the fill that is bringing them, else - when there is no
-// room - straight from upstream.
+// The blobs of a mirror: from the store, else from the fill that downloads the blob, else, if there is no
+// capacity to store it, passed through from upstream.
 //
-// A blob is served to a repository if a stored manifest of it names the blob or upstream says so; one that is
-// held for another repository is not downloaded again, only asked for. Belongs to the loop's thread.
+// A blob is served to a repository if one of its stored manifests names the blob, or upstream confirms that
+// the repository has it. A blob that is held for another repository is not downloaded again: upstream is only
+// asked. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +12,8 @@
 #include <string>
 
 #include "proxy/http/exchange.h"
-#include "proxy/loop/single_flight.h"
+#include "routes/mirror/blob_probe.h"
 #include "routes/mirror/mirror_parts.h"
-#include "routes/mirror/missing.h"
 #include "routes/oci/blob_reply.h"
 #include "routes/oci/request_context.h"
 
@@ -23,25 +23,19 @@ class MirrorBlobs {
  public:
   MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings);
 
-  // The whole reply to GET or HEAD. An error is returned only while nothing was sent.
+  // Sends the whole reply to GET or HEAD, or returns an error before anything was sent.
   proxy::Task<Result<>> serve(proxy::Exchange& exchange, std::string repository, store::Digest digest,
                               RequestContext& context);
 
  private:
-  class Following;
   struct Known {
     bool permitted = false;
-    std::optional<uint64_t> size;  // as a manifest's descriptor says
+    std::optional<uint64_t> size;  // as the descriptor in a stored manifest says
   };
 
   proxy::Task<Result<Known>> look_up(store::RepositoryKey key, store::Digest digest);
   proxy::Task<bool> is_size_disputed(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<store::Blob>> open(store::Digest digest);
-  proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest,
-                                                   proxy::Moment deadline);
-  proxy::Task<Result<std::optional<uint64_t>>> ask_upstream(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<std::optional<uint64_t>>> ask_head(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<uint64_t>> ask_size(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<>> serve_head(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest,
                                    RequestContext& context, Known known);
   proxy::Task<Result<>> serve_fill(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest,
@@ -54,9 +48,7 @@ class MirrorBlobs {
 
   MirrorParts parts_;
   MirrorSettings settings_;
-  Missing missing_;
-  proxy::SingleFlight<Result<std::optional<uint64_t>>> questions_;
-  proxy::SingleFlight<Result<uint64_t>> sizes_;
+  BlobProbe probe_;
 };
 
 }  // namespace breakwater::routes

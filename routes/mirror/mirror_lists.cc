@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/upstream/collector.h"
+#include "proxy/upstream/memory_sink.h"
 #include "routes/oci/link_header.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/referrers_filter.h"
 #include "routes/oci/tag_list.h"
+#include "store/catalog/catalog.h"
 
 namespace breakwater::routes {
 
@@ -19,26 +20,27 @@ using store::RepositoryKey;
 
 namespace {
 
-constexpr size_t kListBytesMax = 4 << 20;  // one page of tags, all pages of referrers
+constexpr size_t kListBytesMax = 4 << 20;  // one page of tags, or all pages of referrers together
 constexpr size_t kReferrersPagesMax = 100;
-constexpr uint64_t kKeptBytesMax = 8 << 20;    // of all lists in memory
-constexpr uint64_t kStoredTagsMax = 10'000;    // of a list made from the store
-constexpr size_t kStoredReferrersMax = 1'000;  // likewise
+constexpr uint64_t kKeptBytesMax = 8 << 20;    // all lists in memory
+constexpr uint64_t kStoredTagsMax = 10'000;    // in a list made from the store
+constexpr size_t kStoredReferrersMax = 1'000;  // in a list made from the store
 
-// Whether the error is upstream's answer to the question.
+// Whether upstream has answered the question with this error, rather than failed to answer.
 bool is_answer(const Error& error) {
   return error.kind == Error::Kind::not_found || error.kind == Error::Kind::invalid;
 }
 
-// Upstream had the list a moment ago: that a page of it is missing, refused or cut off says nothing about the
-// repository.
+// The error for a page that is missing, refused or cut off. It does not say that the repository or the list
+// is missing, because upstream served the page before it.
 Error error_between_pages(Error error) {
   if (error.kind != Error::Kind::throttled) error.kind = Error::Kind::unavailable;
   error.message = "upstream's list of referrers broke off: " + error.message;
   return error;
 }
 
-// Keeps a page of referrers, and knows of one that does not come to its end that it began as such.
+// Collects a page of referrers, and remembers whether it began as an image index, so that a page that breaks
+// off can be told from an upstream without the API.
 class ReferrersSink final : public proxy::Sink {
  public:
   Result<> head(const proxy::Head& head) override {
@@ -51,11 +53,11 @@ class ReferrersSink final : public proxy::Sink {
   std::string take() { return page_.take(); }
 
  private:
-  proxy::Collector page_{kListBytesMax};
+  proxy::MemorySink page_{kListBytesMax};
   bool is_index_ = false;
 };
 
-// With a guess at what the container takes beside the bytes.
+// The key, the body and an estimate of the container's overhead.
 uint64_t cost_of(const std::string& key, const std::shared_ptr<const std::string>& body) {
   return key.size() + body->size() + 256;
 }
@@ -73,7 +75,7 @@ std::string fallback_tag(const Digest& digest) {
 MirrorLists::MirrorLists(const MirrorParts& parts, const MirrorSettings& settings, MirrorManifests& manifests)
     : parts_(parts), settings_(settings), manifests_(manifests), flights_(parts.loop) {}
 
-// From memory while fresh, else from upstream, else from memory though old.
+// The list from memory while it is fresh, else from upstream, else the old one from memory.
 Task<MirrorLists::Answer> MirrorLists::list(std::string key, proxy::SingleFlight<Answer>::Begin fetch) {
   const auto kept = kept_.find(key);
   const bool have = kept != kept_.end();
@@ -96,7 +98,7 @@ Task<MirrorLists::Answer> MirrorLists::list(std::string key, proxy::SingleFlight
   co_return old;
 }
 
-// In a flight, so that what is slow to come is kept although nobody waits for it any more.
+// Runs in a flight: a slow answer is kept even if no client waits for it any more.
 Task<MirrorLists::Answer> MirrorLists::renew(std::string key, proxy::SingleFlight<Answer>::Begin fetch) {
   auto answer = co_await fetch();
   if (answer) keep(key, *answer);
@@ -116,7 +118,7 @@ void MirrorLists::keep(const std::string& key, const List& list) {
 
 Task<Result<>> MirrorLists::serve_tags(Exchange& exchange, std::string repository, const OciPath& path,
                                        RequestContext& context) {
-  const auto query = path.query.handed_on;
+  const auto query = path.query.forwarded;
   auto begin = [this, repository, query] { return fetch_tags(repository, query); };
   auto tags = co_await list("tags " + repository + "?" + query, begin);
   if (!tags && !is_answer(tags.error()) && tags.error().kind != Error::Kind::denied) {
@@ -139,7 +141,7 @@ Task<MirrorLists::Answer> MirrorLists::fetch_tags(std::string repository, std::s
       registry_request("GET", repository, "/tags/list" + (query.empty() ? std::string() : "?" + query));
   request.headers.add("Accept", std::string(kJson));
   request.timeout_ms = settings_.manifest_timeout_ms;
-  auto reply = co_await parts_.origin.fetch(std::move(request), kListBytesMax);
+  auto reply = co_await parts_.registry_client.fetch(std::move(request), kListBytesMax);
   if (!reply) co_return failure(reply.error());
   auto tags = parse_tag_list(reply->body);
   if (!tags) co_return failure(tags.error());
@@ -150,12 +152,11 @@ Task<MirrorLists::Answer> MirrorLists::fetch_tags(std::string repository, std::s
   co_return list;
 }
 
-// Upstream cannot say which tags there are: the ones that were pulled can still be pulled, and these are
-// they.
+// The tags that were pulled before and can still be pulled, for when upstream cannot list its tags.
 Task<MirrorLists::Answer> MirrorLists::stored_tags(std::string repository, std::string last, uint64_t n,
                                                    Error reason) {
   const RepositoryKey key(settings_.route, repository);
-  // One more tells whether there is more.
+  // Reading one more than `n` tells whether there is a next page.
   auto job = [&catalog = parts_.store.catalog(), key, last, n] { return catalog.tags(key, last, n + 1); };
   auto tags = co_await parts_.workers.run(std::move(job));
   if (!tags || tags->empty()) co_return failure(reason);
@@ -192,7 +193,7 @@ Task<Result<>> MirrorLists::serve_referrers(Exchange& exchange, std::string repo
   co_return Result<>();
 }
 
-// All of them, unfiltered: one answer serves every filter.
+// Fetches all referrers without a filter, so that one answer serves every filter.
 Task<MirrorLists::Answer> MirrorLists::fetch_referrers(std::string repository, Digest digest) {
   auto first = co_await fetch_referrers_page(repository, digest, "");
   if (!first) {
@@ -214,10 +215,10 @@ Task<Result<proxy::Reply>> MirrorLists::fetch_referrers_page(std::string reposit
       "GET", repository, "/referrers/" + digest.text() + (query.empty() ? std::string() : "?" + query));
   request.headers.add("Accept", std::string(kOciIndex));
   request.timeout_ms = settings_.manifest_timeout_ms;
-  // Out of the registry, to a web page: it has no referrers API, and that other host is not asked.
+  // A redirect leads to a web page of a registry without the referrers API. The other host is not asked.
   request.redirect_is_answer = true;
   ReferrersSink page;
-  auto head = co_await parts_.origin.download(std::move(request), page);
+  auto head = co_await parts_.registry_client.download(std::move(request), page);
   if (!head && page.is_index()) co_return failure(error_between_pages(head.error()));
   if (!head) co_return failure(head.error());
   proxy::Reply reply;
@@ -226,8 +227,8 @@ Task<Result<proxy::Reply>> MirrorLists::fetch_referrers_page(std::string reposit
   co_return std::move(reply);
 }
 
-// The pages behind the first. A part of the list must not look like all of it: to a client an absent
-// signature is an answer.
+// Fetches the remaining pages. An incomplete list is an error, because a client would take a missing entry
+// for a missing signature.
 Task<MirrorLists::Answer> MirrorLists::fetch_further_referrers(std::string repository, Digest digest,
                                                                proxy::Reply first) {
   std::vector<std::string> pages;

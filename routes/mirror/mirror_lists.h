@@ -1,9 +1,9 @@
-// The lists of a mirror: a repository's tags, and the referrers of a manifest. Upstream's answers are kept in
-// memory for a short while; when it is unwell an old one is served, with a Warning, and when there is none,
-// what the store knows.
+// The lists of a mirror: the tags of a repository, and the referrers of a manifest. Upstream's answers are
+// kept in memory for a short time. When upstream is unwell, an older answer is served with a Warning, and
+// without one, the entries that the store knows.
 //
-// An upstream without the referrers API (404, or ghcr.io's redirect to a web page) is asked for the fallback
-// tag sha256-<hex>, as the distribution specification has clients do. Belongs to the loop's thread.
+// If upstream has no referrers API (404, or ghcr.io's redirect to a web page), the fallback tag sha256-<hex>
+// is asked for, as the distribution specification has clients do. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class MirrorLists {
  public:
   MirrorLists(const MirrorParts& parts, const MirrorSettings& settings, MirrorManifests& manifests);
 
-  // The whole reply. An error is returned only while nothing was sent.
+  // Each of these sends the whole reply, or returns an error before anything was sent.
   proxy::Task<Result<>> serve_tags(proxy::Exchange& exchange, std::string repository, const OciPath& path,
                                    RequestContext& context);
   proxy::Task<Result<>> serve_referrers(proxy::Exchange& exchange, std::string repository,
@@ -33,9 +33,9 @@ class MirrorLists {
  private:
   struct List {
     std::shared_ptr<const std::string> body;
-    std::string link;  // to the next page: upstream's, or ours if the list is
+    std::string link;  // to the next page: upstream's, or ours if the list is from the store
     store::Time at{};
-    std::string stale_reason;  // "" unless it is known to be old or to be only what we hold
+    std::string stale_reason;  // "" unless the list is known to be old, or is from the store
     CacheResult cache = CacheResult::miss;
   };
   using Answer = Result<List>;

@@ -5,6 +5,10 @@
 #include "proxy/upstream/retry.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/media_type.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 
@@ -17,14 +21,14 @@ using store::TagRecord;
 namespace {
 
 constexpr proxy::RetrySettings kManifestRetry = {3, 200, 1'000, 0};
-// The question goes on, and whoever comes again waits for the same one.
+// Short, because the question goes on and a client that returns joins it.
 constexpr int64_t kSlowRetryAfter_s = 1;
 
 std::string flight_key(const RepositoryKey& key, const std::string& reference) {
   return key.repository + "@" + reference;
 }
 
-// The digest that upstream's answer claims, if it claims one.
+// The digest in Docker-Content-Digest, if upstream sent one.
 Result<std::optional<Digest>> claimed_digest(const proxy::Headers& headers) {
   const auto* text = headers.find("Docker-Content-Digest");
   if (!text) return std::optional<Digest>();
@@ -35,7 +39,7 @@ Result<std::optional<Digest>> claimed_digest(const proxy::Headers& headers) {
   return std::optional<Digest>(*digest);
 }
 
-// What the body really is, checked against what was asked for and against what upstream claims.
+// The digest of the body, checked against the digest that was asked for and the one that upstream claims.
 Result<Digest> checked_digest(const proxy::Reply& reply, const std::optional<Digest>& asked) {
   auto claimed = claimed_digest(reply.head.headers);
   if (!claimed) return failure(claimed.error());
@@ -59,9 +63,9 @@ ServedManifest served(const Digest& digest, const ManifestCache::Entry& entry, C
 
 }  // namespace
 
-proxy::OriginRequest registry_request(const char* method, const std::string& repository,
-                                      const std::string& rest) {
-  proxy::OriginRequest request(method, "/v2/" + repository + rest);
+proxy::RegistryClientRequest registry_request(const char* method, const std::string& repository,
+                                              const std::string& rest) {
+  proxy::RegistryClientRequest request(method, "/v2/" + repository + rest);
   request.scope = "repository:" + repository + ":pull";
   return request;
 }
@@ -78,7 +82,8 @@ Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, 
   auto here = co_await held(key, digest);
   if (here || here.error().kind != Error::Kind::not_found) co_return here;
   const auto reference = digest.text();
-  if (auto error = missing_.find(flight_key(key, reference), parts_.clock.now())) co_return failure(*error);
+  if (auto error = negative_cache_.find(flight_key(key, reference), parts_.clock.now()))
+    co_return failure(*error);
   auto begin = [this, key, reference, digest] { return fetch(key, reference, digest); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   co_return co_await answer_by(deadline, flight_key(key, reference), begin);
@@ -97,14 +102,14 @@ Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std
     }
     co_return co_await renew(key, tag, **record);
   }
-  if (auto error = missing_.find(flight_key(key, tag), parts_.clock.now())) co_return failure(*error);
+  if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now())) co_return failure(*error);
   auto begin = [this, key, tag] { return fetch(key, tag, std::nullopt); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   co_return co_await answer_by(deadline, flight_key(key, tag), begin);
 }
 
-// What the flight brings, or that it takes too long: a client that gives up by itself does not hear when to
-// come again.
+// The result of the flight, or `unavailable` when the deadline passes. Clients that give up by themselves
+// would not learn when to return.
 Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, std::string flight,
                                                         proxy::SingleFlight<Answer>::Begin begin) {
   auto answer = co_await flights_.join_until(std::move(flight), std::move(begin), deadline);
@@ -112,9 +117,9 @@ Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, 
   co_return failure(Error(Error::Kind::unavailable, "upstream is slow to answer", kSlowRetryAfter_s));
 }
 
-// Asks upstream whether a tag that we hold is still so, and falls back on what we hold.
+// Asks upstream whether the tag that we hold is current, and falls back on what we hold.
 Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::string tag, TagRecord record) {
-  if (auto error = missing_.find(flight_key(key, tag), parts_.clock.now()))
+  if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now()))
     co_return co_await stale(key, record, *error);
   auto begin = [this, key, tag, record] { return confirm(key, tag, record); };
   const auto asked_at = parts_.loop.now();
@@ -124,11 +129,11 @@ Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::stri
   auto reason = answer ? answer->error() : Error(Error::Kind::unavailable, "upstream is slow to answer", 0);
   auto instead = co_await stale(key, record, reason);
   if (instead || answer) co_return instead;
-  // Nothing to serve: there is only upstream to wait for.
+  // There is nothing to serve instead, so the client waits for upstream.
   co_return co_await answer_by(asked_at + Millis(settings_.first_byte_wait_ms), flight_key(key, tag), begin);
 }
 
-// What we hold, if it may be served though upstream did not confirm it; else `reason`.
+// The held manifest, if it may be served although upstream did not confirm it; else `reason` is the error.
 Task<Result<ServedManifest>> MirrorManifests::stale(RepositoryKey key, TagRecord record, Error reason) {
   const auto after =
       after_asking(settings_.freshness, parts_.clock.now(), record.checked_at, said_by(reason));
@@ -151,21 +156,21 @@ Task<Result<std::optional<TagRecord>>> MirrorManifests::tag_record(RepositoryKey
 }
 
 Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest digest) {
-  parts_.store.note_use(digest);
+  parts_.store.blobs().note_use(digest);
   if (auto entry = parts_.manifests.find(key, digest)) co_return served(digest, *entry, CacheResult::hit);
   auto job = [&store = parts_.store, key, digest]() -> Result<ManifestCache::Entry> {
     auto record = store.catalog().manifest(key, digest, store::Reach::disk);
     if (!record) return failure(record.error());
     if (!*record)
       return failure(Error::Kind::not_found, "no manifest " + digest.text() + " in " + key.repository);
-    auto bytes = store.manifest_bytes(key, digest);
+    auto bytes = store.manifests().bytes(key, digest);
     if (!bytes) return failure(bytes.error());
     return ManifestCache::Entry((*record)->media_type,
                                 std::make_shared<const std::string>(std::move(*bytes)));
   };
   auto entry = co_await parts_.workers.run(std::move(job));
   if (!entry) {
-    // Whatever is wrong with our copy, upstream has another.
+    // Reported as `not_found`, so that the manifest is fetched from upstream again.
     if (entry.error().kind != Error::Kind::not_found)
       parts_.log.error("manifest unreadable", {{"digest", digest.text()}, {"reason", entry.error().message}});
     co_return failure(Error::Kind::not_found, entry.error().message);
@@ -178,8 +183,8 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   auto digest = co_await ask_digest(key.repository, tag);
   if (!digest) {
     if (digest.error().kind == Error::Kind::not_found) {
-      missing_.put(flight_key(key, tag), digest.error(), parts_.clock.now(),
-                   Millis(missing_fresh_ms(settings_.freshness, tag)));
+      negative_cache_.put(flight_key(key, tag), digest.error(), parts_.clock.now(),
+                          Millis(missing_fresh_ms(settings_.freshness, tag)));
     }
     co_return failure(digest.error());
   }
@@ -193,12 +198,13 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   co_return here;
 }
 
-// HEAD is free of Docker Hub's pull quota. An answer without a digest is no answer: the caller GETs.
+// Asks with HEAD, which does not count against Docker Hub's pull quota. Without a digest in the answer the
+// caller uses GET.
 Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repository, std::string tag) {
   auto request = registry_request("HEAD", repository, "/manifests/" + tag);
   request.headers.add("Accept", std::string(kAcceptManifests));
   request.timeout_ms = settings_.manifest_timeout_ms;
-  auto reply = co_await parts_.origin.fetch(std::move(request), 0);
+  auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
   if (reply) {
     auto claimed = claimed_digest(reply->head.headers);
     co_return claimed.value_or(std::nullopt);
@@ -211,8 +217,8 @@ Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repo
 Task<Result<>> MirrorManifests::mark_checked(RepositoryKey key, std::string tag, TagRecord record) {
   record.checked_at = parts_.clock.now();
   auto job = [&store = parts_.store, key, tag, record]() -> Result<> {
-    auto put = store.put_tag(key, tag, record, store::Durability::buffered);
-    // Evicted meanwhile, and its tag with it: there is nothing to mark.
+    auto put = store.references().put_tag(key, tag, record, store::Durability::buffered);
+    // The manifest was evicted meanwhile and its tag with it, so nothing is left to mark.
     if (!put && put.error().kind == Error::Kind::not_found) return {};
     return put;
   };
@@ -224,7 +230,7 @@ Task<Result<proxy::Reply>> MirrorManifests::get(std::string repository, std::str
     auto request = registry_request("GET", repository, "/manifests/" + reference);
     request.headers.add("Accept", std::string(kAcceptManifests));
     request.timeout_ms = settings_.manifest_timeout_ms;
-    auto reply = co_await parts_.origin.fetch(std::move(request), kManifestBytesMax);
+    auto reply = co_await parts_.registry_client.fetch(std::move(request), kManifestBytesMax);
     if (reply) co_return reply;
     auto delay = proxy::retry_delay_ms(kManifestRetry, reply.error(), attempts, 0.5);
     if (!delay) co_return reply;
@@ -238,8 +244,8 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
   if (!reply) {
     const auto kind = reply.error().kind;
     if (kind == Error::Kind::not_found || kind == Error::Kind::denied) {
-      missing_.put(flight_key(key, reference), reply.error(), parts_.clock.now(),
-                   Millis(missing_fresh_ms(settings_.freshness, reference)));
+      negative_cache_.put(flight_key(key, reference), reply.error(), parts_.clock.now(),
+                          Millis(missing_fresh_ms(settings_.freshness, reference)));
     }
     co_return failure(reply.error());
   }
@@ -248,13 +254,13 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
                                                 " where a manifest was due");
   auto digest = checked_digest(*reply, asked);
   if (!digest) co_return failure(digest.error());
-  missing_.forget(flight_key(key, reference));
-  // named: g++ 12 frees a conditional's temporary twice inside co_await.
+  negative_cache_.erase(flight_key(key, reference));
+  // Named, because g++ 12 frees a conditional's temporary twice inside co_await.
   auto tag = asked ? std::string() : reference;
   co_return co_await keep(key, std::move(tag), *digest, std::move(*reply));
 }
 
-// Stores what upstream sent, then serves it. When the store has no room it is served all the same.
+// Stores what upstream sent, then serves it. If it cannot be stored, it is served all the same.
 Task<Result<ServedManifest>> MirrorManifests::keep(RepositoryKey key, std::string tag, Digest digest,
                                                    proxy::Reply reply) {
   auto manifest = read_manifest(reply.body, reply.head.headers.get("Content-Type"), digest);
@@ -265,10 +271,10 @@ Task<Result<ServedManifest>> MirrorManifests::keep(RepositoryKey key, std::strin
   ManifestCache::Entry entry(manifest->content.record.media_type,
                              std::make_shared<const std::string>(std::move(reply.body)));
   auto job = [&store = parts_.store, key, digest, bytes = entry.bytes, content = manifest->content, tag] {
-    return store.put_manifest(key, digest, *bytes, content, tag, store::Durability::buffered);
+    return store.manifests().put(key, digest, *bytes, content, tag, store::Durability::buffered);
   };
   auto stored = co_await parts_.workers.run(std::move(job));
-  // Also when it is not stored: the GET by digest that follows finds it here.
+  // Kept in memory even if it is not stored, so that the GET by digest that follows finds it.
   parts_.manifests.put(key, digest, entry);
   if (stored) co_return served(digest, entry, CacheResult::miss);
   parts_.log.warning(

@@ -1,4 +1,4 @@
-// The manifests of a mirror: by tag as fresh as upstream says, by digest for ever.
+// The manifests of a mirror. A tag is as fresh as upstream says; a digest is right for ever.
 //
 //   by_tag()     fresh ------------------------------> held
 //                stale: HEAD upstream -- same -------> held, checked now
@@ -7,10 +7,10 @@
 //                unknown: GET, store, serve
 //   by_digest()  held, else GET, store, serve
 //
-// Nobody waits for longer than first_byte_wait_ms: it is `unavailable` then, while the question goes on. A
-// tag that was answered was stored before, so the GET by its digest that follows works even if upstream dies
-// in between. Many who ask the same cause one question upstream, which goes on when they leave. Belongs to
-// the loop's thread.
+// A client waits for at most first_byte_wait_ms, then gets `unavailable` while the question goes on. A
+// manifest is stored before its tag is answered, so the client's next GET, by digest, works even if upstream
+// dies in between. Many clients that ask the same cause one question upstream, which goes on when they leave.
+// Belongs to the loop's thread.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@
 
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
-#include "routes/mirror/missing.h"
+#include "routes/mirror/negative_cache.h"
 #include "routes/oci/manifest_reply.h"
 
 namespace breakwater::routes {
@@ -55,7 +55,7 @@ class MirrorManifests {
 
   MirrorParts parts_;
   MirrorSettings settings_;
-  Missing missing_;
+  NegativeCache negative_cache_;
   proxy::SingleFlight<Answer> flights_;
 };
 

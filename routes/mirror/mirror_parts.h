@@ -1,15 +1,14 @@
-// What the parts of a Mirror share: the machinery they borrow, and how they are set. All of it outlives the
-// Mirror.
+// The machinery and the settings that the parts of a Mirror share. What is borrowed here outlives the Mirror.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "proxy/fill/fill.h"
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest_cache.h"
 #include "store/store.h"
@@ -18,17 +17,17 @@ namespace breakwater::routes {
 
 struct MirrorSettings {
   std::string route;     // "dockerhub"
-  std::string registry;  // the name that clients know it by: "docker.io"
+  std::string registry;  // the name that clients use for it: "docker.io"
   FreshnessSettings freshness;
-  // How long a client waits for upstream when there is something to serve (P5: at most 2 s).
+  // How long a client waits for upstream when there is an older answer to serve (at most 2 s).
   int64_t revalidate_wait_ms = 1'500;
   int64_t manifest_timeout_ms = 30'000;  // for one small request upstream
-  // How long a reply's head waits for the first byte, so that an error can still be a status (containerd 2.3
-  // gives up after 30 s)
+  // How long a reply's head waits for the first byte, so that an error can still become a status. containerd
+  // 2.3 gives up after 30 s.
   int64_t first_byte_wait_ms = 20'000;
-  // A closed range that begins so far ahead of its fill is fetched by itself.
+  // A range with an end that begins further than this ahead of its fill is fetched from upstream by itself.
   uint64_t far_ahead_bytes = 16 << 20;
-  int64_t list_fresh_ms = 10'000;  // tag lists and referrers
+  int64_t list_fresh_ms = 10'000;  // how long tag lists and referrers are served without asking again
 };
 
 struct MirrorParts {
@@ -36,8 +35,8 @@ struct MirrorParts {
   proxy::Workers& workers;
   store::Store& store;
   proxy::Fills& fills;
-  proxy::Passage& passage;
-  proxy::Origin& origin;
+  proxy::PassThrough& pass_through;
+  proxy::RegistryClient& registry_client;
   ManifestCache& manifests;
   const store::Clock& clock;
   store::Log& log;
@@ -45,7 +44,7 @@ struct MirrorParts {
 
 // A request upstream about `repository`, with the scope that its token needs. `rest` follows the name:
 // "/manifests/3.20".
-proxy::OriginRequest registry_request(const char* method, const std::string& repository,
-                                      const std::string& rest);
+proxy::RegistryClientRequest registry_request(const char* method, const std::string& repository,
+                                              const std::string& rest);
 
 }  // namespace breakwater::routes

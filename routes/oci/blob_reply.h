@@ -1,5 +1,5 @@
-// The one way to answer with a blob's bytes: whole, a range, several ranges, or 304, from wherever they come
-// (ByteSource): a stored file, or a fill that is still running. Belongs to the loop's thread.
+// The only code that replies with a blob's bytes: whole, one range, several ranges, or 304. The bytes come
+// from a ByteSource: a stored file, or a fill that is still running. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,17 @@
 #include "routes/oci/range.h"
 #include "routes/oci/request_context.h"
 #include "store/base/result.h"
-#include "store/files/blobs.h"
+#include "store/files/files.h"
 
 namespace breakwater::routes {
 
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  // Waits until the first of these bytes can be sent, so that an error can still become a status.
+  // Waits until the first byte of `range` can be sent, so that an error can still become a status.
   virtual proxy::Task<Result<>> ready(ByteRange range) = 0;
-  // Sends them. The reply has been started; when they cannot be sent the exchange is cut.
+  // Sends the bytes of `range`, after the reply was started. If the bytes cannot be sent, the connection is
+  // cut.
   virtual proxy::Task<> send(proxy::Exchange& exchange, ByteRange range) = 0;
 };
 
@@ -32,17 +33,17 @@ class StoredBlob final : public ByteSource {
   store::Blob blob_;
 };
 
-// Headers of every answer with this blob.
+// The headers of every reply about this blob.
 proxy::Headers blob_headers(const RequestContext& context, const store::Digest& digest);
 
-// What the request asks of a blob of this size.
+// The range that the request asks for, of a blob of this size.
 RequestedRange requested_of(const proxy::Request& request, const store::Digest& digest, uint64_t size);
 
-// The whole reply. An error is returned only while nothing was sent.
+// Sends the whole reply, or returns an error before anything was sent.
 proxy::Task<Result<>> send_blob(proxy::Exchange& exchange, const RequestContext& context,
                                 store::Digest digest, uint64_t size, ByteSource& source);
 
-// Only the head, as GET would have it.
+// Sends the head that a GET of the whole blob would have.
 void reply_blob_head(proxy::Exchange& exchange, const RequestContext& context, const store::Digest& digest,
                      uint64_t size);
 

@@ -13,8 +13,7 @@ int64_t age_ms(store::Time now, store::Time checked_at) { return (now - checked_
 }  // namespace
 
 BeforeAsking before_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at) {
-  // A check that lies in the future was made before the clock was set back. It is trusted for no longer than
-  // any other.
+  // A check in the future was made before the clock was set back. It is trusted for no longer than any other.
   const int64_t age = std::abs(age_ms(now, checked_at));
   return age < settings.fresh_ms ? BeforeAsking::serve : BeforeAsking::ask;
 }

@@ -1,11 +1,10 @@
-// How old an answer may be: pure functions of the clock, of when upstream last said that a tag is so, and of
-// what it says now. Only tags (and lists) have an age; what is asked for by digest is right for ever.
+// How old an answer may be. The functions are pure: they depend on the clock, on when upstream last confirmed
+// a tag, and on what upstream says now. Only tags and lists age; an answer to a digest is right for ever.
 //
 //   before_asking()  serve ----------------------------------------> from the store
 //        `-- ask --> HEAD upstream --> after_asking()  serve ------> from the store, checked now
 //                                          |-- fetch --------------> the new manifest
-//                                          |-- serve_stale --------> from the store, with `Age` and `Warning:
-//                                          299`
+//                                          |-- serve_stale --------> from the store, with Age and Warning 299
 //                                          `-- fail ---------------> upstream's error is the answer
 //
 // Any thread.
@@ -21,13 +20,13 @@
 namespace breakwater::routes {
 
 struct FreshnessSettings {
-  int64_t fresh_ms = 60'000;  // no question within this; 0 = ask every time
-  // How long a tag outlives an upstream that is unwell or refuses.
+  int64_t fresh_ms = 60'000;  // upstream is not asked again within this time; 0: it is always asked
+  // For how long an old tag is served while upstream is unwell or refuses.
   int64_t stale_ms = 30LL * 24 * 3600 * 1000;
-  // How long it outlives an upstream that says 404; 0 = not at all.
+  // For how long an old tag is served while upstream says 404; 0: not at all.
   int64_t missing_stale_ms = 24LL * 3600 * 1000;
-  int64_t missing_fresh_ms = 30'000;  // how long a 404 is believed without asking again
-  // The same for signatures and referrers, which appear soon after their image.
+  int64_t missing_fresh_ms = 30'000;  // for how long a 404 is believed without asking again
+  // As missing_fresh_ms, for signatures and referrers, which appear soon after their image.
   int64_t missing_referrer_fresh_ms = 10'000;
 };
 
@@ -35,23 +34,23 @@ enum class BeforeAsking { serve, ask };
 BeforeAsking before_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at);
 
 enum class UpstreamSaid { same, changed, missing, refused, unwell };
-// What an error of the question means: not_found is missing, denied is refused, everything else unwell.
+// What an error of the HEAD means: not_found is missing, denied is refused, everything else is unwell.
 UpstreamSaid said_by(const Error& error);
 
 enum class AfterAsking { serve, fetch, serve_stale, fail };
-// `checked_at` is when upstream last said that the tag is what we hold.
+// `checked_at` is when upstream last confirmed the tag that we hold.
 AfterAsking after_asking(const FreshnessSettings& settings, store::Time now, store::Time checked_at,
                          UpstreamSaid said);
 
-// Whether a tag is one that cosign and the referrers fallback probe for: sha256-<hex>, with .sig, .att, .sbom
-// or nothing behind it.
+// Whether cosign or the referrers fallback probes for such tags: sha256-<hex>, and that with .sig, .att or
+// .sbom.
 bool is_referrer_tag(std::string_view tag);
 // For how long a 404 for `reference` (a tag or a digest) is believed.
 int64_t missing_fresh_ms(const FreshnessSettings& settings, std::string_view reference);
 
 // The value of `Age`: whole seconds, 0 if the clock went back.
 std::string age_header(store::Time now, store::Time checked_at);
-// The value of `Warning` of a stale answer: `299 - "…"`. The reason may be any text: it is made safe for a
+// The value of `Warning` of a stale answer: `299 - "…"`. Any text may be a reason; it is made safe for a
 // header.
 std::string stale_warning(std::string_view reason);
 

@@ -3,7 +3,7 @@
 namespace breakwater::routes {
 namespace {
 
-// Where the string that begins at `at` ends: the index of its closing quote, or the text's size.
+// The index of the closing quote of the string that begins at `at`, or the text's size.
 size_t end_of_string(std::string_view text, size_t at) {
   for (++at; at < text.size() && text[at] != '"'; ++at) {
     if (text[at] == '\\') ++at;

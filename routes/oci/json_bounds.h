@@ -1,6 +1,6 @@
-// A look at JSON text before it is parsed: hostile text of a few MiB ("[[[[…", or a million empty objects)
-// would take a hundred times its size in memory. Says nothing about whether the text is JSON at all. Pure;
-// any thread.
+// Checks the depth and the number of values of JSON text before it is parsed: a few MiB of hostile text
+// ("[[[[…", or a million empty objects) would take a hundred times its size in memory. Does not check that
+// the text is JSON. Pure; any thread.
 #pragma once
 
 #include <cstddef>

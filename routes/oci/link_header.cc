@@ -15,7 +15,7 @@ std::string_view trimmed(std::string_view text) {
                                          : text.substr(first, text.find_last_not_of(kAround) - first + 1);
 }
 
-// Takes what is before `separator` off `text`.
+// Removes the text before `separator`, and `separator`, from `text`, and returns that text.
 std::string_view take_until(std::string_view& text, char separator) {
   const size_t end = std::min(text.find(separator), text.size());
   const auto taken = text.substr(0, end);
@@ -23,7 +23,7 @@ std::string_view take_until(std::string_view& text, char separator) {
   return taken;
 }
 
-// Whether `; rel="next"` is among them, also as one relation of several.
+// Whether the parameters have `rel="next"`, alone or as one relation of several.
 bool name_next(std::string_view parameters) {
   while (!parameters.empty()) {
     auto value = take_until(parameters, ';');
@@ -35,7 +35,7 @@ bool name_next(std::string_view parameters) {
   return false;
 }
 
-// Where the next link begins: behind a comma that is not quoted.
+// The index of the next comma outside quotes, which ends this link; npos if there is none.
 size_t end_of_link(std::string_view text, size_t from) {
   bool quoted = false;
   for (size_t i = from; i < text.size(); ++i) {
@@ -45,8 +45,8 @@ size_t end_of_link(std::string_view text, size_t from) {
   return std::string_view::npos;
 }
 
-// The target of the first link in `text` whose relation is "next"; null if there is none, and empty if there
-// is no telling.
+// The target of the first link in `text` with the relation "next"; null if there is none, empty if `text` is
+// malformed.
 std::optional<std::string_view> next_target(std::string_view text) {
   while (true) {
     const size_t open = text.find('<');

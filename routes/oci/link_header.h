@@ -1,4 +1,5 @@
-// Upstream's `Link` to its next page, for us or for a client that must come to us for it. Pure; any thread.
+// Reads upstream's `Link` to its next page, for our own use, or for a client that must ask us for that page.
+// Pure; any thread.
 #pragma once
 
 #include <string>
@@ -8,12 +9,13 @@
 
 namespace breakwater::routes {
 
-// The query of upstream's next page, "last=b&n=2"; "" if it names none. Its host and path are dropped: they
-// may be another registry's, behind a redirect. `corrupt` if there is a next page that no query leads to.
+// The query of upstream's next page, "last=b&n=2"; "" if there is no next page. Host and path are dropped,
+// because behind a redirect they may be another registry's. `corrupt` if there is a next page but its link
+// has no usable query.
 [[nodiscard]] Result<std::string> next_page_query(std::string_view upstream_link);
 
-// `</v2/library/alpine/tags/list?…>; rel="next"` with upstream's query behind `path`, our own; "" if upstream
-// names no next page, or none that can be asked for. `ns` is kept if it is not empty.
+// The same page as a link of our own: `</v2/library/alpine/tags/list?…>; rel="next"`, with upstream's query
+// after our `path`, and `ns` if it is not empty. "" if upstream has no next page, or its link is unusable.
 std::string relative_link(std::string_view upstream_link, std::string_view path, std::string_view ns);
 
 }  // namespace breakwater::routes

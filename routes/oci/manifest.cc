@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-// How a manifest is laid out; several media types share a shape.
+// The fields that a manifest has; several media types share a shape.
 enum class Shape { image, index, artifact, opaque };
 
 tl::unexpected<Error> bad(std::string why) {
@@ -39,14 +39,14 @@ bool has_object(const json& object, const char* field) {
   return found != object.end() && found->is_object();
 }
 
-// An empty list of Go's is null.
+// A list may be null, because Go encodes an empty list so.
 bool may_list(const json& object, const char* field) {
   return has_array(object, field) || !object.contains(field) || object[field].is_null();
 }
 
 // --- which type it is
 
-std::string_view type_by_look(const json& body) {
+std::string_view type_by_fields(const json& body) {
   if (has_array(body, "manifests")) return kOciIndex;
   if (has_object(body, "config") && has_array(body, "layers")) return kOciManifest;
   if (has_array(body, "fsLayers"))
@@ -54,7 +54,7 @@ std::string_view type_by_look(const json& body) {
   return {};
 }
 
-bool says_nothing(std::string_view type) {
+bool is_generic(std::string_view type) {
   return type.empty() || proxy::same_token(type, kJson) || proxy::same_token(type, kOctetStream) ||
          proxy::same_token(type, "text/plain");
 }
@@ -72,7 +72,7 @@ Shape shape_of(std::string_view type) {
   return type == kOciArtifact ? Shape::artifact : Shape::opaque;
 }
 
-// A body with the fields of two shapes means one thing to one client and another to the next
+// False also for a body with the fields of two shapes, which means different things to different clients
 // (CVE-2021-41190).
 bool has_shape(const json& body, Shape shape) {
   const bool layers = body.contains("layers") || body.contains("config") || body.contains("fsLayers");
@@ -87,29 +87,29 @@ bool has_shape(const json& body, Shape shape) {
 }
 
 Result<std::string> type_of(const json& body, std::string_view content_type) {
-  const std::string_view as_told = without_parameters(content_type);
-  std::string told = lower(as_told);
+  const std::string_view as_declared = without_parameters(content_type);
+  std::string declared = lower(as_declared);
   std::string own = text_of(body, "mediaType");
-  if (says_nothing(told)) {
-    std::string type = own.empty() ? std::string(type_by_look(body)) : own;
+  if (is_generic(declared)) {
+    std::string type = own.empty() ? std::string(type_by_fields(body)) : own;
     if (type.empty()) return bad("neither Content-Type nor the body says what it is");
     return type;
   }
-  if (told.starts_with("text/html")) return bad("it came as " + told);
-  // The body's own word is under the digest. Between types of one shape it counts (registries mix up the OCI
-  // and Docker names).
-  if (is_manifest_type(own) && own != told) {
-    if (is_manifest_type(told) && shape_of(told) != shape_of(own))
-      return bad("it came as " + told + " and calls itself " + own);
+  if (declared.starts_with("text/html")) return bad("it came as " + declared);
+  // The body's mediaType wins among types of one shape: the digest covers it, and registries mix up the OCI
+  // and the Docker names.
+  if (is_manifest_type(own) && own != declared) {
+    if (is_manifest_type(declared) && shape_of(declared) != shape_of(own))
+      return bad("it came as " + declared + " and calls itself " + own);
     return own;
   }
-  return is_manifest_type(told) ? told : std::string(as_told);
+  return is_manifest_type(declared) ? declared : std::string(as_declared);
 }
 
-// Whether the type says that the bytes are something of their own, which nobody here has to understand.
-bool is_own_type(std::string_view content_type) {
+// Whether the type is one that we do not know and need not understand.
+bool is_unknown_type(std::string_view content_type) {
   const std::string type = lower(without_parameters(content_type));
-  return !says_nothing(type) && !is_manifest_type(type) && !type.starts_with("text/html");
+  return !is_generic(type) && !is_manifest_type(type) && !type.starts_with("text/html");
 }
 
 // --- what it names
@@ -133,12 +133,12 @@ Result<Descriptor> descriptor_of(const json& value) {
   return descriptor;
 }
 
-// Gathers children, each once.
+// Collects the children of a manifest, each once.
 class Children {
  public:
   explicit Children(store::ManifestContent& content) : content_(content) {}
 
-  // Whatever type it claims: only layers can be left out.
+  // A config is always needed, whatever its media type: only layers may be foreign.
   Result<> add_config(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
@@ -153,7 +153,8 @@ class Children {
     return {};
   }
 
-  // An index's child is a manifest by its media type only: BuildKit's older cache exports list layers there.
+  // Whether a child of an index is a manifest is decided by its media type: BuildKit's older cache exports
+  // list layers in an index.
   Result<> add_of_index(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
@@ -163,17 +164,17 @@ class Children {
     return {};
   }
 
-  // Of a manifest whose type we do not know: what looks like a digest there is one, and nothing is wrong.
+  // Adds whatever looks like a descriptor in a manifest of unknown type. Nothing in there is an error.
   void guess_one(const json& value) {
     if (!value.is_object()) return;
-    // Schema 1 has the former.
+    // Docker schema 1 says blobSum.
     const std::string text = text_of(value, value.contains("blobSum") ? "blobSum" : "digest");
     const auto digest = store::Digest::parse(text);
     if (!digest) return;
     Descriptor descriptor{*digest, {}};
     descriptor.edge.media_type = text_of(value, "mediaType");
     descriptor.edge.is_manifest = is_manifest_type(descriptor.edge.media_type);
-    add_welcome(std::move(descriptor));
+    add_foreign(std::move(descriptor));
   }
   void guess(const json& body) {
     for (const char* field : {"config", "layers", "blobs", "manifests", "fsLayers"}) {
@@ -198,26 +199,26 @@ class Children {
 
  private:
   void add(Descriptor descriptor) {
-    if (is_foreign_layer_type(descriptor.edge.media_type)) return add_welcome(std::move(descriptor));
+    if (is_foreign_layer_type(descriptor.edge.media_type)) return add_foreign(std::move(descriptor));
     add_needed(std::move(descriptor));
   }
   void add_needed(Descriptor descriptor) {
     if (!needed_.insert(descriptor.digest).second) return;
-    if (welcome_.erase(descriptor.digest) > 0) {
-      std::erase_if(content_.welcome, [&](const store::ManifestContent::Child& child) {
+    if (foreign_.erase(descriptor.digest) > 0) {
+      std::erase_if(content_.foreign, [&](const store::ManifestContent::Child& child) {
         return child.digest == descriptor.digest;
       });
     }
     content_.children.push_back({descriptor.digest, std::move(descriptor.edge)});
   }
-  void add_welcome(Descriptor descriptor) {
-    if (needed_.contains(descriptor.digest) || !welcome_.insert(descriptor.digest).second) return;
-    content_.welcome.push_back({descriptor.digest, std::move(descriptor.edge)});
+  void add_foreign(Descriptor descriptor) {
+    if (needed_.contains(descriptor.digest) || !foreign_.insert(descriptor.digest).second) return;
+    content_.foreign.push_back({descriptor.digest, std::move(descriptor.edge)});
   }
 
   store::ManifestContent& content_;
   std::set<store::Digest> needed_;
-  std::set<store::Digest> welcome_;
+  std::set<store::Digest> foreign_;
 };
 
 Result<> read_children(const json& body, Shape shape, store::ManifestContent& content) {
@@ -244,7 +245,8 @@ Result<> read_subject(const json& body, store::ManifestRecord& record) {
   return {};
 }
 
-// An image without artifactType is of its config's type (distribution specification, "Listing Referrers").
+// Without artifactType, an image has its config's media type (distribution specification, "Listing
+// Referrers").
 std::string artifact_type_of(const json& body, Shape shape) {
   auto type = text_of(body, "artifactType");
   if (type.empty() && shape == Shape::image) type = text_of(body["config"], "mediaType");
@@ -273,7 +275,7 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   const bool is_bounded = json_within_bounds(bytes);
   const auto body = is_bounded ? json::parse(bytes, nullptr, false) : json(json::value_t::discarded);
   if (!body.is_object()) {
-    if (!is_own_type(content_type))
+    if (!is_unknown_type(content_type))
       return bad(is_bounded ? "no JSON object" : "nested too deep, or of too many values");
     record.media_type = without_parameters(content_type);
     manifest.is_readable = false;

@@ -1,9 +1,10 @@
-// What a manifest's bytes say: its media type, what it needs, its subject, and the descriptor that the
-// referrers API would list.
+// Reads from a manifest's bytes its media type, what it needs, its subject, and the descriptor that the
+// referrers API lists.
 //
-// Read are OCI images, indexes and artifacts and Docker schema 2 and lists. Docker schema 1 and types that we
-// do not know are opaque: kept and served, and nothing that they name has to be there. The bytes are hostile
-// input: size, depth and number of values are bounded (routes/oci/json_bounds.h). Pure; any thread.
+// Understood are OCI images, indexes and artifacts, and Docker schema 2 images and lists. Docker schema 1 and
+// unknown types are opaque: they are kept and served, and nothing that they name has to be stored. The bytes
+// are hostile input: size, depth and number of values are bounded (routes/oci/json_bounds.h). Pure; any
+// thread.
 #pragma once
 
 #include <string>
@@ -11,32 +12,33 @@
 #include <vector>
 
 #include "store/base/result.h"
+#include "store/references/manifest_content.h"
 #include "store/store.h"
 #include "store/upkeep/inspection.h"
 
 namespace breakwater::routes {
 
-// As the distribution specification and containerd have it.
+// The limit of the distribution specification and of containerd.
 inline constexpr size_t kManifestBytesMax = 4 << 20;
 
 struct Manifest {
-  // record: media_type, size, subject and artifact_type are set; the times are the caller's. Children are
-  // named once each. Welcome are layers that a registry need not have (non-distributable, foreign), and
-  // whatever an opaque manifest seems to name.
+  // In `record`, media_type, size, subject and artifact_type are set; the caller sets the times. Each child
+  // is listed once. `welcome` lists the layers that a registry need not have (non-distributable, foreign),
+  // and whatever an opaque manifest seems to name.
   store::ManifestContent content;
-  // False: not JSON, or more of it than is looked at, of a type of its own. Of clients it is taken; an
-  // upstream that answers so is out of order.
+  // False if the media type is unknown to us and the body cannot be read: it is not a JSON object, or exceeds
+  // the bounds. A client may push such a manifest; from an upstream it counts as a wrong answer.
   bool is_readable = true;
 };
 
-// `content_type` is the header that came with the bytes, "" if none did. The type is that, else the body's
-// mediaType, else what the body looks like. A body of a known type that is no manifest, is of another shape
-// than its type, or names a malformed digest is `invalid`; a caller that got it from upstream calls that
-// corrupt.
+// `content_type` is the Content-Type header, "" if there was none. It decides the media type; without a
+// usable one, the body's mediaType does, else the fields that the body has. `invalid` if a body of a known
+// type is no manifest, has the fields of another type, or names a malformed digest. For bytes from upstream
+// the caller turns that into `corrupt`.
 [[nodiscard]] Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type,
                                              const store::Digest& digest);
 
-// What a stored manifest needs: a store::ReadManifest.
+// The children that a stored manifest needs. A store::ReadManifest.
 [[nodiscard]] Result<std::vector<store::NeededChild>> needed_children(const store::NamedManifest& manifest,
                                                                       std::string_view bytes);
 

@@ -12,7 +12,7 @@ std::string key_of(const store::RepositoryKey& repository, const store::Digest& 
   return key;
 }
 
-// With a guess at what the two containers take beside the bytes.
+// The bytes, the key and an estimate of the overhead of the two containers.
 uint64_t cost_of(const std::string& key, const ManifestCache::Entry& entry) {
   return entry.bytes->size() + 2 * key.size() + 256;
 }
@@ -28,11 +28,11 @@ std::optional<ManifestCache::Entry> ManifestCache::find(const store::RepositoryK
 }
 
 void ManifestCache::put(const store::RepositoryKey& repository, const store::Digest& digest, Entry entry) {
-  forget(repository, digest);
+  erase(repository, digest);
   auto key = key_of(repository, digest);
   const auto cost = cost_of(key, entry);
   if (cost > bytes_max_ / 4) return;  // one giant must not clear the cache
-  while (bytes_ + cost > bytes_max_) drop(kept_.find(uses_.back()));
+  while (bytes_ + cost > bytes_max_) erase_entry(kept_.find(uses_.back()));
   uses_.push_front(key);
   Kept kept;
   kept.entry = std::move(entry);
@@ -41,12 +41,12 @@ void ManifestCache::put(const store::RepositoryKey& repository, const store::Dig
   bytes_ += cost;
 }
 
-void ManifestCache::forget(const store::RepositoryKey& repository, const store::Digest& digest) {
+void ManifestCache::erase(const store::RepositoryKey& repository, const store::Digest& digest) {
   auto found = kept_.find(key_of(repository, digest));
-  if (found != kept_.end()) drop(found);
+  if (found != kept_.end()) erase_entry(found);
 }
 
-void ManifestCache::drop(std::unordered_map<std::string, Kept>::iterator kept) {
+void ManifestCache::erase_entry(std::unordered_map<std::string, Kept>::iterator kept) {
   bytes_ -= cost_of(kept->first, kept->second.entry);
   uses_.erase(kept->second.use);
   kept_.erase(kept);

@@ -1,6 +1,7 @@
 // Manifests in memory, so that a warm one costs neither the disk nor a worker. An entry is right for ever,
-// since it is named by its digest; what is least recently used goes when the bound is reached. Keyed by
-// repository too: who may see a manifest is decided before it is put here. Belongs to the loop's thread.
+// because its key holds the digest; the least recently used entry goes when the bound is reached. The key
+// holds the repository too: whether a repository may see a manifest is decided before put(). Belongs to the
+// loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ class ManifestCache {
   };
   std::optional<Entry> find(const store::RepositoryKey& repository, const store::Digest& digest);
   void put(const store::RepositoryKey& repository, const store::Digest& digest, Entry entry);
-  void forget(const store::RepositoryKey& repository, const store::Digest& digest);
+  void erase(const store::RepositoryKey& repository, const store::Digest& digest);
   uint64_t bytes() const { return bytes_; }
 
  private:
@@ -33,7 +34,7 @@ class ManifestCache {
     Entry entry;
     std::list<std::string>::iterator use;
   };
-  void drop(std::unordered_map<std::string, Kept>::iterator kept);
+  void erase_entry(std::unordered_map<std::string, Kept>::iterator kept);
 
   uint64_t bytes_max_;
   uint64_t bytes_ = 0;

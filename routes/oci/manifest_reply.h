@@ -1,4 +1,4 @@
-// A manifest as it is answered, and the one way to answer it. Belongs to the loop's thread.
+// A manifest that is served, and the only code that replies with one. Belongs to the loop's thread.
 #pragma once
 
 #include <memory>
@@ -17,12 +17,12 @@ struct ServedManifest {
   std::string media_type;
   std::shared_ptr<const std::string> bytes;
   CacheResult cache = CacheResult::hit;
-  std::optional<store::Time> checked_at;  // of a tag that was not confirmed just now: its Age
-  std::string stale_reason;               // "" unless the answer is known to be old
+  std::optional<store::Time> checked_at;  // when the tag was confirmed, for Age; empty if just now
+  std::string stale_reason;               // why an old answer is served; "" if it is not known to be old
 };
 
-// 200, 304 for If-None-Match, 206 or 416 for Range (containerd asks manifests with `bytes=0-` too). HEAD
-// sends the head alone.
+// Replies 200, 304 for If-None-Match, 206 or 416 for Range (containerd asks for manifests with `bytes=0-`
+// too). For HEAD only the head is sent.
 void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const ServedManifest& manifest,
                     store::Time now);
 

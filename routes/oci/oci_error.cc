@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr size_t kMissingMax = 100;  // named in one reply
+constexpr size_t kMissingMax = 100;  // digests named in one reply
 
 OciStatus unknown(OciSubject subject) {
   switch (subject) {
@@ -35,8 +35,8 @@ OciStatus invalid(OciSubject subject) {
   return {400, "NAME_INVALID", "invalid repository name"};
 }
 
-// An upload out of order is told where to go on (416); a delete of something alive is refused (405,
-// distribution specification).
+// 416 tells an upload out of order where to continue; 405 refuses to delete what is in use (distribution
+// specification).
 OciStatus conflict(OciSubject subject) {
   if (subject == OciSubject::upload) return {416, "BLOB_UPLOAD_INVALID", "blob upload invalid"};
   return {405, "UNSUPPORTED", "the operation is unsupported"};
@@ -53,8 +53,8 @@ ordered_json error_json(const OciStatus& status, std::string_view trace) {
 std::string errors_json(ordered_json errors) {
   ordered_json body;
   body["errors"] = std::move(errors);
-  // A reason may quote what a client or an upstream sent: bytes that are no UTF-8 are replaced, not thrown at
-  // us.
+  // A reason may quote bytes of a client or an upstream: bytes that are not UTF-8 are replaced, which else
+  // would throw.
   return body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
@@ -84,7 +84,7 @@ OciSubject subject_of(OciPath::Kind kind) {
 OciStatus oci_status_of(const Error& error, OciSubject subject) {
   switch (error.kind) {
     case Error::Kind::not_found: return unknown(subject);
-    // Upstream's 401 and 403 become 404: a client must not start to authenticate itself against us, nor stop
+    // Upstream's 401 and 403 become 404: the client must neither start to authenticate against us, nor stop
     // trying other mirrors.
     case Error::Kind::denied: return {404, "NAME_UNKNOWN", "repository name not known to registry"};
     case Error::Kind::throttled: return {429, "TOOMANYREQUESTS", "too many requests"};
@@ -107,8 +107,8 @@ OciStatus oci_status_of(OciPathError::Kind kind, std::string_view method) {
   switch (kind) {
     case OciPathError::Kind::name_invalid: break;
     case OciPathError::Kind::digest_invalid: return {400, "DIGEST_INVALID", "invalid digest"};
-    // The conformance suite of the distribution specification reads the tag `.INVALID_MANIFEST_NAME` and
-    // wants 404.
+    // The distribution specification's conformance suite reads the tag `.INVALID_MANIFEST_NAME` and expects
+    // 404.
     case OciPathError::Kind::tag_invalid:
       return method == "PUT" ? OciStatus{400, "MANIFEST_INVALID", "invalid tag"}
                              : unknown(OciSubject::manifest);

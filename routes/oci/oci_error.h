@@ -1,11 +1,11 @@
 // The only table from Error to an HTTP status and an OCI error code, and the replies made from it:
 //
-//   {"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"trace":"4f…","reason":"…
-//   upstream answered 404"}}]}
+//   {"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown",
+//               "detail":{"trace":"4f…","reason":"… upstream answered 404"}}]}
 //
-// The reason is the Error's message; it holds no secret, because no Error may. Belongs to the loop's thread.
-// Each reply_…() is the whole reply. If a reply has begun already it cuts the connection instead: that is the
-// only honest way left to say that the body will not be right.
+// The reason is the Error's message; no Error's message holds a secret. Belongs to the loop's thread. Each
+// reply_…() sends the whole reply. If a reply has begun already, it cuts the connection instead, because
+// nothing else would tell the client that the body is incomplete.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace breakwater::routes {
 
-// What was asked for, which decides between the ..._UNKNOWN codes.
+// What the request was about, which decides between the ..._UNKNOWN codes.
 enum class OciSubject { name, manifest, blob, upload };
 OciSubject subject_of(OciPath::Kind kind);
 
@@ -31,12 +31,12 @@ struct OciStatus {
 };
 
 OciStatus oci_status_of(const Error& error, OciSubject subject);
-// A bad tag in a read names a manifest that cannot exist (404); in a write it is the client's mistake (400).
+// A malformed tag is a 404 in a read, because no such manifest can exist, and a 400 in a write.
 OciStatus oci_status_of(OciPathError::Kind kind, std::string_view method);
 
 std::string oci_error_body(const OciStatus& status, std::string_view reason, std::string_view trace);
 
-// With `headers` beside those of every reply.
+// The reply has `headers` and nothing beside them but Content-Type.
 void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Headers headers,
                std::string_view reason, std::string_view trace);
 void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, std::string_view trace);
@@ -44,15 +44,15 @@ void reply_path_error(proxy::Exchange& exchange, const OciPathError& error, std:
 // 405 UNSUPPORTED with `Allow: <allow>`.
 void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::string_view reason,
                        std::string_view trace);
-// 403 DENIED: the client's address, not upstream's answer (that is Error::Kind::denied).
+// 403 DENIED for the client's address. (Error::Kind::denied is about upstream refusing us.)
 void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::string_view trace);
 // 416 with `Content-Range: bytes */<size>`.
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace);
-// 404 MANIFEST_BLOB_UNKNOWN: one error for each digest that a pushed manifest names and its repository does
-// not have, the first hundred.
+// 404 MANIFEST_BLOB_UNKNOWN, with one error for each digest that a pushed manifest names and its repository
+// lacks; at most a hundred.
 void reply_missing_children(proxy::Exchange& exchange, const std::vector<store::Digest>& missing,
                             std::string_view trace);
-// 404 for a path that means nothing here.
+// 404 for a path that is not part of the API.
 void reply_no_such_path(proxy::Exchange& exchange, std::string_view trace);
 
 }  // namespace breakwater::routes

@@ -24,8 +24,8 @@ bool is_upload_id(std::string_view text) {
          std::string_view::npos;
 }
 
-// The separators between two runs of letters and digits: one dot, one or two underscores, any number of
-// dashes.
+// Whether `text` may stand between two runs of letters and digits: one dot, one or two underscores, or any
+// number of dashes.
 bool is_separator(std::string_view text) {
   return text == "." || text == "_" || text == "__" ||
          (!text.empty() && text.find_first_not_of('-') == std::string_view::npos);
@@ -43,7 +43,7 @@ bool is_name_component(std::string_view text) {
   return true;
 }
 
-// "http://host/v2/" is as good as "/v2/" (RFC 9112, 3.2.2).
+// A target in absolute form, "http://host/v2/", means the same as "/v2/" (RFC 9112, 3.2.2).
 std::string_view without_authority(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!target.starts_with(scheme)) continue;
@@ -81,7 +81,7 @@ tl::expected<store::Digest, OciPathError> digest_from(std::string_view text) {
 
 // --- the path
 
-// What is left of a path from the right: `name` is the first `name_parts` of the components behind "v2".
+// A path as read from the right: the repository's name is the first `name_parts` components after "v2".
 struct Shape {
   Kind kind = Kind::unknown;
   size_t name_parts = 0;
@@ -125,10 +125,10 @@ tl::expected<void, OciPathError> read_reference(OciPath& path, std::string_view 
   return {};
 }
 
-// `text` is decoded and begins behind "/v2/".
+// `text` is decoded, and begins after "/v2/".
 tl::expected<void, OciPathError> read_components(OciPath& path, std::string_view text) {
   auto parts = split(text, '/');
-  // The one form that ends in a slash: where an upload starts.
+  // Only /v2/<name>/blobs/uploads/ may end in a slash.
   if (parts.size() > 2 && parts.back().empty() && parts[parts.size() - 2] == "uploads") parts.pop_back();
   for (const auto part : parts) {
     if (part.empty() || is_dotted(part))
@@ -188,7 +188,7 @@ void set_once(std::string& into, std::string value) {
   if (into.empty()) into = std::move(value);
 }
 
-// Parameters mean something only where they belong: a stray `digest=` behind a manifest is nobody's business.
+// A parameter counts only where it belongs: a stray `digest=` on a manifest is ignored.
 tl::expected<void, OciPathError> read_parameter(OciPath& path, std::string_view key, std::string value) {
   OciQuery& query = path.query;
   const bool lists = path.kind == Kind::tags || path.kind == Kind::catalog;
@@ -200,7 +200,7 @@ tl::expected<void, OciPathError> read_parameter(OciPath& path, std::string_view 
   } else if (key == "from") {
     set_once(query.from, std::move(value));
   } else if (key == "artifactType") {
-    // No media type has a space; whoever writes "image+json" means the plus.
+    // No media type has a space: a client that sends "image+json" unescaped means the plus.
     std::replace(value.begin(), value.end(), ' ', '+');
     set_once(query.artifact_type, std::move(value));
   } else if (key == "digest-algorithm") {
@@ -229,7 +229,7 @@ tl::expected<void, OciPathError> read_query(OciPath& path, std::string_view text
         proxy::Plus::space);
     if (!key || !value || has_control_character(*value))
       return fault(OciPathError::Kind::target_invalid, "broken %-escape or control character in the query");
-    if (*key != "ns") path.query.handed_on.append(path.query.handed_on.empty() ? "" : "&").append(parameter);
+    if (*key != "ns") path.query.forwarded.append(path.query.forwarded.empty() ? "" : "&").append(parameter);
     if (auto read = read_parameter(path, *key, std::move(*value)); !read) return read;
   }
   return {};

@@ -1,10 +1,10 @@
-// What a request's target means in the OCI distribution API, whatever its method: a pure parser.
+// A pure parser for request targets: what a target means in the OCI distribution API, whatever the method.
 //
 //   auto path = parse_oci_path("/v2/library/alpine/manifests/3.20?ns=docker.io");
 //   // kind manifest, name "library/alpine", tag "3.20", query.ns "docker.io"
 //
-// It reads from the right, since a repository's name may itself hold the words manifests, blobs, tags,
-// referrers and uploads. %-escapes are decoded first (`sha256%3Aabc…`); empty and dotted components and
+// Paths are read from the right, because a repository's name may contain the words manifests, blobs, tags,
+// referrers and uploads. %-escapes are decoded first (`sha256%3Aabc…`). Empty and dotted components and
 // control characters are refused, never cleaned up. Any thread.
 #pragma once
 
@@ -22,23 +22,23 @@ namespace breakwater::routes {
 
 inline constexpr size_t kNameBytesMax = 255;
 inline constexpr size_t kTagBytesMax = 128;
-inline constexpr size_t kTagParametersMax = 64;  // of one request
+inline constexpr size_t kTagParametersMax = 64;  // tag= parameters in one request
 
-// The parameters that the API knows, decoded. A parameter that is given twice counts the first time, except
-// tag.
+// The query parameters that the API knows, decoded. Of a parameter that occurs twice the first counts, except
+// of tag.
 struct OciQuery {
   std::string ns;
   std::optional<uint64_t> n;
   std::string last;
-  std::optional<store::Digest> digest;  // of the upload that this request ends
+  std::optional<store::Digest> digest;  // of the upload that this request completes
   std::optional<store::Digest> mount;
   std::string from;
   std::vector<std::string> tags;  // every tag=
   std::string artifact_type;
   std::string digest_algorithm;
-  // The query as it was sent, without `ns`: what a mirror hands on to a list upstream, whose paging may have
-  // parameters of its own.
-  std::string handed_on;
+  // The query as it was sent, but without `ns`. A mirror forwards it with a list request, because upstream's
+  // paging may have its own parameters.
+  std::string forwarded;
 };
 
 struct OciPath {
@@ -51,12 +51,12 @@ struct OciPath {
     upload_start,  // /v2/<name>/blobs/uploads/
     upload,        // /v2/<name>/blobs/uploads/<id>
     catalog,       // /v2/_catalog
-    unknown        // anything else, outside of /v2/ too
+    unknown        // anything else, including paths outside of /v2/
   };
   Kind kind = Kind::unknown;
-  std::string name;                     // the repository
-  std::string tag;                      // manifest: this or `digest`. 64 hex digits are a legal tag
-  std::optional<store::Digest> digest;  // manifest, blob, referrers
+  std::string name;  // the repository
+  std::string tag;   // manifest: either this or `digest` is set; a tag may be 64 hex digits
+  std::optional<store::Digest> digest;  // set for blob and referrers; for manifest, this or `tag`
   std::string upload_id;
   OciQuery query;
 
@@ -65,13 +65,13 @@ struct OciPath {
 
 std::string_view name_of(OciPath::Kind kind);  // "manifest": for logs
 
-// What is wrong with a target; oci_error.h makes a reply of it.
+// What is wrong with a target; oci_error.h turns it into a reply.
 struct OciPathError {
   enum class Kind {
-    name_invalid,    // the repository's name is no OCI name
-    digest_invalid,  // what should be a digest is none, or of an algorithm that is not supported
-    tag_invalid,     // what should be a tag is none
-    page_invalid,    // n= is no number
+    name_invalid,    // the repository's name is not an OCI name
+    digest_invalid,  // a digest is malformed, or its algorithm is not supported
+    tag_invalid,     // a tag is malformed
+    page_invalid,    // n= is not a number
     target_invalid   // broken escapes, empty or dotted components, control characters
   };
   Kind kind;

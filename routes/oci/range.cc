@@ -16,7 +16,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-// Digits only; what is too large for 64 bits is as large as they allow, which is behind the end of any blob.
+// Digits only. A number too large for 64 bits becomes the largest, which is after the end of any blob.
 std::optional<uint64_t> parse_position(std::string_view text) {
   if (text.empty()) return std::nullopt;
   uint64_t value = 0;
@@ -28,7 +28,7 @@ std::optional<uint64_t> parse_position(std::string_view text) {
   return value;
 }
 
-// One "a-b", "a-" or "-n", not yet held against a size.
+// One "a-b", "a-" or "-n" of a header, not yet compared with a size.
 struct Asked {
   std::optional<uint64_t> first;
   std::optional<uint64_t> last;
@@ -97,7 +97,7 @@ RequestedRange requested_range(std::string_view range, std::string_view if_range
                                uint64_t size) {
   using Kind = RequestedRange::Kind;
   if (range.empty() || size == 0) return {};
-  // If-Range compares strongly. We send no Last-Modified, so a date never matches; nor does a weak tag.
+  // If-Range compares strongly. We send no Last-Modified, so neither a date nor a weak tag ever matches.
   if (!if_range.empty() && trim(if_range) != etag) return {};
   const auto asked = parse_ranges(range);
   if (!asked) return {};
@@ -115,9 +115,9 @@ std::string etag_of(const store::Digest& digest) { return '"' + digest.text() + 
 bool none_match_names(std::string_view if_none_match, std::string_view etag) {
   std::string_view rest = if_none_match;
   while (!rest.empty()) {
-    const size_t comma = rest.find(',');  // our tags hold none, so a tag with one in it is not ours
+    const size_t comma = rest.find(',');  // our tags have no comma, so a tag with one is not ours
     auto tag = trim(rest.substr(0, comma));
-    if (tag.starts_with("W/")) tag.remove_prefix(2);  // the comparison is a weak one
+    if (tag.starts_with("W/")) tag.remove_prefix(2);  // If-None-Match compares weakly
     if (tag == etag || tag == "*") return true;
     if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);

@@ -21,7 +21,7 @@ std::string index_of(ordered_json descriptors) {
   return index.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-// Puts the descriptors of `artifact_type`, or all, behind those that are there.
+// Appends the descriptors of `artifact_type`, or all if that is empty, to `descriptors`.
 Result<> collect(std::string_view index, std::string_view artifact_type, ordered_json& descriptors) {
   auto parsed = json_within_bounds(index) ? ordered_json::parse(index, nullptr, false) : ordered_json();
   if (!parsed.is_object() || !parsed.contains("manifests") ||

@@ -1,5 +1,4 @@
-// What answers when a request's path means something: a mirror, or a registry of our own. The Router calls
-// it.
+// Answers the requests to a valid path of the API: a mirror, or a registry of our own. The Router calls it.
 #pragma once
 
 #include "proxy/http/exchange.h"
@@ -12,8 +11,8 @@ namespace breakwater::routes {
 class Registry {
  public:
   virtual ~Registry() = default;
-  // Never called with the kinds base and unknown; with writes only if RouterSettings::writable. `path` and
-  // `context` outlive the Task.
+  // Never called with the kinds base and unknown, and with writes only if RouterSettings::writable. `path`
+  // and `context` outlive the Task.
   virtual proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) = 0;
 };
 

@@ -1,6 +1,6 @@
-// What is known of a request beside its Exchange: who it is in the logs, and how its answer came about. It
-// lives in the frame of the Router's Task, so it outlives the registry's Task that borrows it. Belongs to the
-// loop's thread.
+// What is known of a request beside its Exchange: its trace id and its route, and where its answer came from.
+// A RequestContext lives in the frame of the Router's Task, so it outlives the registry's Task that borrows
+// it. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +11,28 @@
 
 namespace breakwater::routes {
 
-// Where the answer's bytes came from, as the access log and the metrics name it.
+// Where the bytes of the answer came from, as the access log and the metrics name it.
 enum class CacheResult : uint8_t {
-  none,         // nothing was looked up
-  hit,          // the store, without asking upstream
-  miss,         // upstream: this request began the fill
-  follow,       // upstream: the fill was running already
-  stale,        // the store, though upstream could not confirm it
-  revalidated,  // the store, confirmed by upstream just now
-  pass          // upstream, not stored
+  none,         // the store was not asked
+  hit,          // the store; upstream was not asked
+  miss,         // upstream; this request began the fill
+  follow,       // upstream; the fill was running already
+  stale,        // the store; upstream could not confirm it
+  revalidated,  // the store; upstream confirmed it just now
+  pass          // upstream; not stored
 };
 std::string_view name_of(CacheResult result);
 
 struct RequestContext {
-  std::string trace;          // of this request, in its log lines and in the detail of its error
-  std::string route;          // whose answer it is: the listener's route, or the one that ?ns= named
+  std::string trace;          // the request's id, in its log lines and in the detail of its error
+  std::string route;          // the route that answers: the listener's, or the one that ?ns= names
   std::string oci_namespace;  // the value of OCI-Namespace, if ?ns= chose the route
   CacheResult cache = CacheResult::none;
 };
 
-// On every reply: X-Content-Type-Options and Docker-Distribution-Api-Version.
+// The headers of every reply: X-Content-Type-Options and Docker-Distribution-Api-Version.
 proxy::Headers base_headers();
-// These, and OCI-Namespace if the request has one.
+// The same, with OCI-Namespace if the request has one.
 proxy::Headers base_headers(const RequestContext& context);
 
 }  // namespace breakwater::routes

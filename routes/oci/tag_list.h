@@ -1,5 +1,5 @@
-// The tag list of a repository, `{"name":"library/alpine","tags":["3.19","3.20"]}`: reading upstream's,
-// making ours, and its pages. Pure; any thread.
+// The tag list of a repository, `{"name":"library/alpine","tags":["3.19","3.20"]}`: reads upstream's, makes
+// ours, and splits it into pages. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace breakwater::routes {
 
-// Upstream's list. `null` for no tags is understood; what is no tag list is `corrupt`, and so is a list with
-// a tag that is none.
+// The tags in upstream's list; `null` counts as no tags. `corrupt` if the text is not a tag list, or lists a
+// malformed tag.
 [[nodiscard]] Result<std::vector<std::string>> parse_tag_list(std::string_view json);
 
 std::string tag_list_json(std::string_view name, const std::vector<std::string>& tags);
@@ -22,15 +22,15 @@ std::string repository_list_json(const std::vector<std::string>& names);
 
 struct Page {
   std::vector<std::string> items;
-  bool more = false;  // there are items behind the last of these
+  bool more = false;  // whether items follow after this page
 };
-// What `?n=&last=` selects: the items behind `last`, in byte order, at most `n`. None for n = 0, and then
-// there is no next page.
+// The items after `last`, in byte order, at most `n`: what `?n=&last=` selects. With n = 0 there are no items
+// and no next page.
 Page page_of(std::vector<std::string> items, std::string_view last, std::optional<uint64_t> n);
 
-// The value of `Link` to the page behind `last`: `</v2/library/alpine/tags/list?n=100&last=3.20>;
-// rel="next"`. Relative, so that it is right under whatever name the client knows us by. `path` is as in the
-// request; `ns` is kept if it is not empty.
+// The value of `Link` to the page after `last`: `</v2/library/alpine/tags/list?n=100&last=3.20>; rel="next"`.
+// Relative, so that it is right under every name by which a client reaches us. `path` is the request's; `ns`
+// is kept if it is not empty.
 std::string next_page_link(std::string_view path, uint64_t n, std::string_view last, std::string_view ns);
 
 }  // namespace breakwater::routes

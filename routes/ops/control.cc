@@ -7,6 +7,9 @@
 #include "routes/oci/oci_error.h"
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
+#include "routes/ops/explanations.h"
+#include "store/blobs/parts.h"
+#include "store/upkeep/backup.h"
 
 namespace breakwater::routes {
 namespace {
@@ -19,15 +22,16 @@ void reply_text(proxy::Exchange& exchange, int status, std::string_view text) {
   exchange.reply(status, std::move(headers), std::string(text) + "\n");
 }
 
-void reply_words(proxy::Exchange& exchange, const Result<std::string>& words) {
-  if (words) return reply_text(exchange, 200, *words);
-  reply_text(exchange, oci_status_of(words.error(), OciSubject::manifest).status, words.error().message);
+void reply_result(proxy::Exchange& exchange, const Result<std::string>& text) {
+  if (text) return reply_text(exchange, 200, *text);
+  reply_text(exchange, oci_status_of(text.error(), OciSubject::manifest).status, text.error().message);
 }
 
-Result<std::string> lines_of(const Result<std::vector<std::string>>& lines) {
-  if (!lines) return failure(lines.error());
+template <class Explained>
+Result<std::string> text_of(const Result<Explained>& explained) {
+  if (!explained) return failure(explained.error());
   std::string text;
-  for (const std::string& line : *lines) text += (text.empty() ? "" : "\n") + line;
+  for (const std::string& line : lines_of(*explained)) text += (text.empty() ? "" : "\n") + line;
   return text;
 }
 
@@ -42,7 +46,7 @@ proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
   co_return body;
 }
 
-// Work goes on no longer than whoever asked for it waits.
+// Stops a running backup when the client that asked for it disconnects.
 struct Stop {
   std::stop_source source;
   ~Stop() { source.request_stop(); }
@@ -50,7 +54,7 @@ struct Stop {
 
 }  // namespace
 
-std::string words_of(const store::Store::BackedUp& done) {
+std::string backup_summary(const store::BackedUp& done) {
   return "backed up " + std::to_string(done.blobs) + " blobs of " + std::to_string(done.bytes) +
          " bytes, and the catalog";
 }
@@ -59,22 +63,22 @@ proxy::Route Control::route() {
   return [this](proxy::Exchange& exchange) { return serve(exchange); };
 }
 
-Result<std::string> words_of_why(store::Store& store, const std::string& of) {
+Result<std::string> explanation_of(store::Store& store, const std::string& of) {
   const auto digest = store::Digest::parse(of);
-  if (digest) return lines_of(store.why(*digest));
+  if (digest) return text_of(store::why(store.parts(), *digest));
   const size_t colon = of.rfind(':');
   const std::string name = of.substr(0, colon);
   if (colon == std::string::npos || !is_oci_name(name) || !is_oci_tag(of.substr(colon + 1))) {
     return failure(Error::Kind::invalid, "expected a digest or <repository>:<tag>, not \"" + of + "\"");
   }
-  const auto lines = store.why(name, of.substr(colon + 1));
-  // A repository may be called so; but then it is there.
+  const auto tags = store::why(store.parts(), name, of.substr(colon + 1));
+  // "sha256:…" is most likely a malformed digest, unless a repository of that name exists.
   const bool is_digest = name == "sha256" || name == "sha512";
-  if (!lines && is_digest && lines.error().kind == Error::Kind::not_found) return failure(digest.error());
-  return lines_of(lines);
+  if (!tags && is_digest && tags.error().kind == Error::Kind::not_found) return failure(digest.error());
+  return text_of(tags);
 }
 
-Result<std::string> words_of_plan(store::Store& store) { return lines_of(store.plan()); }
+Result<std::string> plan_text(store::Store& store) { return text_of(store::plan(store.parts())); }
 
 proxy::Task<> Control::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
@@ -93,21 +97,23 @@ proxy::Task<> Control::serve(proxy::Exchange& exchange) {
 proxy::Task<> Control::back_up(proxy::Exchange& exchange, std::string path) {
   if (!path.starts_with('/')) co_return reply_text(exchange, 400, "the path must begin with a slash");
   Stop stop;
-  auto job = [&store = store_, path, token = stop.source.get_token()] { return store.back_up(path, token); };
+  auto job = [&store = store_, path, token = stop.source.get_token()] {
+    return store.backup().back_up(path, token);
+  };
   exchange.at("backing up");
   auto done = co_await workers_.run(std::move(job));
-  if (done) co_return reply_text(exchange, 200, words_of(*done));
+  if (done) co_return reply_text(exchange, 200, backup_summary(*done));
   reply_text(exchange, oci_status_of(done.error(), OciSubject::blob).status, done.error().message);
 }
 
 proxy::Task<> Control::explain(proxy::Exchange& exchange, std::string of) {
-  auto job = [&store = store_, of] { return words_of_why(store, of); };
-  reply_words(exchange, co_await workers_.run(std::move(job)));
+  auto job = [&store = store_, of] { return explanation_of(store, of); };
+  reply_result(exchange, co_await workers_.run(std::move(job)));
 }
 
 proxy::Task<> Control::plan(proxy::Exchange& exchange) {
-  auto job = [&store = store_] { return words_of_plan(store); };
-  reply_words(exchange, co_await workers_.run(std::move(job)));
+  auto job = [&store = store_] { return plan_text(store); };
+  reply_result(exchange, co_await workers_.run(std::move(job)));
 }
 
 }  // namespace breakwater::routes

@@ -1,13 +1,12 @@
-// What the verbs of the command line ask of the process that serves the data folder, over the socket in that
-// folder (kControlSocket):
+// The control socket: answers the verbs of the command line that need the process which serves the data
+// folder. The socket is in that folder (kControlSocket).
 //
-//   POST /backup    the body is the path of the folder that is to become the backup; answered when it is
-//   whole, in a line for the operator POST /why       the body is a digest or <repository>:<tag>; answered
-//   with what keeps it, a line each GET /plan       what collection and retention would remove, and why, a
-//   line each
+//   POST /backup    the body is the path of the backup to make; answered when the backup is complete
+//   POST /why       the body is a digest or <repository>:<tag>; answered with what keeps it, line by line
+//   GET /plan       what collection and retention would remove, and why, line by line
 //
-// Who may connect may do all of it. Belongs to the loop's thread. Must outlive the server that it is given
-// to.
+// Whoever can connect to the socket may do all of this. Belongs to the loop's thread. Must outlive the server
+// that uses it.
 #pragma once
 
 #include <string>
@@ -16,21 +15,23 @@
 #include "proxy/loop/task.h"
 #include "proxy/loop/workers.h"
 #include "store/store.h"
+#include "store/upkeep/backup.h"
 
 namespace breakwater::routes {
 
 inline constexpr char kControlSocket[] = "control";  // in the data folder
 
-// What `backup` tells the operator in the end.
-std::string words_of(const store::Store::BackedUp& done);
+// The text that `backup` prints when it is done.
+std::string backup_summary(const store::BackedUp& done);
 
-// What `why` and `gc --dry-run` tell him. `of` is a digest or <repository>:<tag>; `invalid` if it is neither.
-[[nodiscard]] Result<std::string> words_of_why(store::Store& store, const std::string& of);
-[[nodiscard]] Result<std::string> words_of_plan(store::Store& store);
+// The text that `why` and `gc --dry-run` print. `of` is a digest or <repository>:<tag>; `invalid` if it is
+// neither.
+[[nodiscard]] Result<std::string> explanation_of(store::Store& store, const std::string& of);
+[[nodiscard]] Result<std::string> plan_text(store::Store& store);
 
 class Control {
  public:
-  // `workers` are for work that takes minutes: nothing that clients wait for may be theirs.
+  // `workers` run jobs of minutes: they must not be the workers of client requests.
   Control(store::Store& store, proxy::Workers& workers) : store_(store), workers_(workers) {}
 
   proxy::Route route();  // for HttpServer

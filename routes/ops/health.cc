@@ -15,7 +15,7 @@ void reply_text(proxy::Exchange& exchange, int status, std::string_view body) {
   exchange.reply(status, std::move(headers), body);
 }
 
-std::string_view words_of(Readiness readiness) {
+std::string_view name_of(Readiness readiness) {
   switch (readiness) {
     case Readiness::starting: return "starting\n";
     case Readiness::ready: return "ready\n";
@@ -45,7 +45,7 @@ proxy::Task<> Health::serve(proxy::Exchange& exchange) {
 void Health::answer(proxy::Exchange& exchange, std::string_view path) {
   if (path == "/livez") return reply_text(exchange, 200, "ok\n");
   if (path == "/readyz")
-    return reply_text(exchange, readiness_ == Readiness::ready ? 200 : 503, words_of(readiness_));
+    return reply_text(exchange, readiness_ == Readiness::ready ? 200 : 503, name_of(readiness_));
   if (path != "/metrics") return reply_text(exchange, 404, "here are /metrics, /livez and /readyz\n");
   auto headers = base_headers();
   headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");

@@ -1,5 +1,5 @@
-// The metrics listener: /metrics, /livez (200 as long as the loop turns) and /readyz (503 while starting or
-// draining). Belongs to the loop's thread. Must outlive the server that it is given to.
+// The metrics listener: /metrics, /livez (200 as long as the loop runs) and /readyz (503 while starting or
+// draining). Belongs to the loop's thread. Must outlive the server that uses it.
 #pragma once
 
 #include "proxy/http/exchange.h"
@@ -13,7 +13,7 @@ enum class Readiness { starting, ready, draining };
 
 class Health {
  public:
-  // `allow` is asked for every request.
+  // Only clients in `allow` are answered.
   Health(Metrics& metrics, Networks allow) : metrics_(metrics), allow_(std::move(allow)) {}
 
   void set(Readiness readiness) { readiness_ = readiness; }

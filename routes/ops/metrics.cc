@@ -15,7 +15,7 @@ namespace {
 
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
-// From a warm manifest to a layer of some GiB on a slow line.
+// From a manifest in memory to a layer of some GiB on a slow line.
 const Buckets& request_buckets() {
   static const Buckets buckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                   0.5,    1,     2.5,    5,     10,   30,    60,   300};
@@ -37,7 +37,7 @@ size_t index_of_method(std::string_view method) {
 
 int bounded_status(int status) { return status >= 100 && status <= 599 ? status : 0; }
 
-// Values given at a scrape, as prometheus-cpp's serializer takes them.
+// Collects the values of a scrape in the types of prometheus-cpp's serializer.
 class Scraped final : public MetricsSink {
  public:
   void gauge(std::string_view name, std::string_view help, MetricLabels labels, double value) override {
@@ -73,8 +73,7 @@ class Scraped final : public MetricsSink {
 
 }  // namespace
 
-// Looking a counter up by its labels costs allocations and a lock; so each is looked up once and its address
-// kept.
+// Keeps the address of each counter, because looking one up by its labels costs allocations and a lock.
 struct RouteMetrics::Impl {
   Impl(prometheus::Family<prometheus::Counter>& requests_family, std::string route_name,
        prometheus::Histogram& request_seconds_of_route, prometheus::Histogram& upstream_seconds_of_route,

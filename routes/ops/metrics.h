@@ -1,10 +1,10 @@
-// What Prometheus is told. Requests and upstream answers are counted as they happen; everything that somebody
-// counts already is asked for when the page is made (add_source; routes/ops/metrics_sources.h knows the names
-// of those).
+// The metrics for Prometheus. Requests and upstream's answers are counted as they happen. Numbers that
+// another part keeps already are read at a scrape, by a source (add_source); their names are in
+// routes/ops/metrics_sources.h.
 //
 //   RouteMetrics& counts = metrics.of("dockerhub");    // once
 //   counts.count_request("GET", 200, CacheResult::hit, 0.0004, 1638);
-//   metrics.add_source([&origin](MetricsSink& sink) { report(sink, "dockerhub", origin.stats()); });
+//   metrics.add_source([&registry](MetricsSink& sink) { report(sink, "dockerhub", registry.stats()); });
 //
 // Labels are bounded: routes come from the configuration, methods are the known ones or "other". Belongs to
 // the loop's thread.
@@ -25,7 +25,7 @@ namespace breakwater::routes {
 
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
-// Takes values at the moment of a scrape. One name has one help text and one type: the first call decides.
+// Receives values during a scrape. A name has one help text and one type, those of its first call.
 class MetricsSink {
  public:
   virtual void gauge(std::string_view name, std::string_view help, MetricLabels labels, double value) = 0;
@@ -35,16 +35,16 @@ class MetricsSink {
   ~MetricsSink() = default;
 };
 
-// The counts of one route. Its address is stable as long as the Metrics lives.
+// The counters of one route. The address is stable for the life of the Metrics.
 class RouteMetrics {
  public:
   struct Impl;
   explicit RouteMetrics(std::unique_ptr<Impl> impl);
   ~RouteMetrics();
 
-  // A finished request: also counts the bytes served and, if `cache` is stale, the stale answer.
+  // Counts a finished request and the bytes that it sent, and the stale answer if `cache` is stale.
   void count_request(std::string_view method, int status, CacheResult cache, double seconds, uint64_t bytes);
-  // Seconds until an upstream answer's head was here.
+  // Records the seconds until the head of an answer from upstream arrived.
   void observe_upstream(double seconds);
 
  private:
@@ -60,10 +60,10 @@ class Metrics {
 
   RouteMetrics& of(const std::string& route);
 
-  // Called for every text(). What it borrows must outlive the Metrics' last text().
+  // `source` is called in every text(). What it borrows must outlive the last text().
   void add_source(std::function<void(MetricsSink&)> source);
 
-  // All of it in the Prometheus text format.
+  // All metrics in the Prometheus text format.
   std::string text();
 
  private:

@@ -16,8 +16,8 @@ namespace {
 
 double number(uint64_t value) { return static_cast<double>(value); }
 
-// /proc/self/stat behind the command's name in parentheses, which may hold anything: field 3 of proc(5) is
-// the first here.
+// The fields of /proc/self/stat after the command's name, which stands in parentheses and may contain
+// anything. The first is field 3 of proc(5).
 std::vector<std::string> stat_fields() {
   std::ifstream file("/proc/self/stat");
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -26,7 +26,7 @@ std::vector<std::string> stat_fields() {
   return {std::istream_iterator<std::string>(rest), std::istream_iterator<std::string>()};
 }
 
-// Seconds since the epoch when the machine started; 0 if /proc does not say.
+// When the machine started, in seconds since the epoch; 0 if /proc does not say.
 double boot_time_s() {
   std::ifstream file("/proc/stat");
   std::string key;
@@ -73,7 +73,7 @@ void report(MetricsSink& sink, const proxy::FillStats& stats) {
                number(stats.stored_total));
 }
 
-void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats) {
+void report(MetricsSink& sink, const std::string& route, const proxy::RegistryClientStats& stats) {
   const MetricLabels labels = {{"route", route}};
   const auto throttled_s = std::chrono::duration<double>(stats.throttled_until.time_since_epoch()).count();
   sink.counter("breakwater_upstream_requests_total", "Requests sent upstream.", labels,
@@ -131,7 +131,7 @@ void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, u
   sink.gauge("breakwater_workers_busy", "Workers that have a job.", {}, number(workers_busy));
 }
 
-void report(MetricsSink& sink, const store::Store::Collected& collected) {
+void report(MetricsSink& sink, const store::Collector::Collected& collected) {
   sink.counter("breakwater_collected_manifests_total",
                "Manifests removed because nothing referred to them any more.", {},
                number(collected.manifests));

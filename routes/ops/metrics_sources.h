@@ -1,5 +1,5 @@
-// The names of the metrics that are read off at a scrape, one report() for each thing that keeps such
-// numbers. Belongs to the loop's thread.
+// The names of the metrics that are read at a scrape: one report() for each part that keeps such numbers.
+// Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -9,29 +9,30 @@
 #include "proxy/fill/fill.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/server/http_server.h"
-#include "proxy/upstream/origin.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/ops/metrics.h"
-#include "routes/registry/registry_pushes.h"
+#include "routes/registry/private_registry.h"
 #include "store/capacity/budget.h"
+#include "store/references/broken.h"
 #include "store/store.h"
-#include "store/upkeep/broken.h"
+#include "store/upkeep/collector.h"
 #include "store/upkeep/scrub.h"
 
 namespace breakwater::routes {
 
 void report(MetricsSink& sink, const proxy::FillStats& stats);
-void report(MetricsSink& sink, const std::string& route, const proxy::OriginStats& stats);
+void report(MetricsSink& sink, const std::string& route, const proxy::RegistryClientStats& stats);
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats);
 void report(MetricsSink& sink, const store::Budget& budget);
 void report(MetricsSink& sink, const proxy::Buffers& buffers);
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy);
-void report(MetricsSink& sink, const store::Store::Collected& collected);
+void report(MetricsSink& sink, const store::Collector::Collected& collected);
 void report_evicted(MetricsSink& sink, uint64_t blobs_total);
-// What is broken now, of each of `routes`.
+// What is broken now, for each of `routes`.
 void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken);
 void report(MetricsSink& sink, const store::Scrub::Stats& stats);
-// Of this process, from /proc: CPU seconds, memory, open files, start time.
+// This process's CPU seconds, memory, open files and start time, from /proc.
 void report_process(MetricsSink& sink);
 
 }  // namespace breakwater::routes

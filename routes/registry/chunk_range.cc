@@ -6,7 +6,7 @@
 namespace breakwater::routes {
 namespace {
 
-// So that no sum of two of them is too large for 64 bits.
+// A quarter of the range, so that no sum of two positions overflows 64 bits.
 constexpr uint64_t kPositionMax = UINT64_MAX / 4;
 
 bool take(std::string_view& text, std::string_view prefix) {
@@ -22,7 +22,7 @@ bool take_position(std::string_view& text, uint64_t& position) {
   return true;
 }
 
-// What follows "bytes <first>-<last>".
+// Whether `text`, which follows "bytes <first>-<last>", is nothing or a size.
 bool is_size(std::string_view text) {
   uint64_t size = 0;
   return text.empty() || (take(text, "/") && (text == "*" || (take_position(text, size) && text.empty())));

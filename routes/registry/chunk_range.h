@@ -11,13 +11,13 @@ namespace breakwater::routes {
 
 struct ChunkRange {
   uint64_t first = 0;
-  uint64_t last = 0;  // not before first
+  uint64_t last = 0;  // included; at least `first`
 
   uint64_t length() const { return last - first + 1; }
 };
 
-// Also "bytes <first>-<last>/<size or *>" as HTTP writes it, which some clients send. `invalid` for anything
-// else.
+// `invalid` for anything else than "<first>-<last>" or HTTP's own form "bytes <first>-<last>/<size or *>",
+// which some clients send.
 [[nodiscard]] Result<ChunkRange> parse_chunk_range(std::string_view value);
 
 }  // namespace breakwater::routes

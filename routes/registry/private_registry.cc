@@ -1,6 +1,7 @@
 #include "routes/registry/private_registry.h"
 
 #include "routes/oci/oci_error.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 
@@ -13,7 +14,7 @@ namespace {
 bool is_read(const std::string& method) { return method == "GET" || method == "HEAD"; }
 bool is_upload(Kind kind) { return kind == Kind::upload || kind == Kind::upload_start; }
 
-// The methods that mean something.
+// The methods that this kind of path accepts, for `Allow`.
 std::string_view methods_of(Kind kind, bool removal) {
   switch (kind) {
     case Kind::manifest: return removal ? "GET, HEAD, PUT, DELETE" : "GET, HEAD, PUT";
@@ -35,7 +36,12 @@ PrivateRegistry::PrivateRegistry(const RegistryParts& parts, const PrivateRegist
     : parts_(parts),
       settings_(settings),
       reads_(parts, settings.route),
-      pushes_(parts, settings.route, settings.uploads) {}
+      blob_pushes_(parts, settings.route, settings.uploads),
+      manifest_pushes_(parts, settings.route) {}
+
+PushStats PrivateRegistry::push_stats() const {
+  return PushStats(blob_pushes_.open_sessions(), manifest_pushes_.unusable_caches_total());
+}
 
 Task<> PrivateRegistry::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
@@ -72,32 +78,34 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
   if (removable && settings_.removal && method == "DELETE")
     co_return co_await remove(exchange, path, context);
   if (path.kind == Kind::manifest && method == "PUT")
-    co_return co_await pushes_.put_manifest(exchange, path, context);
+    co_return co_await manifest_pushes_.put(exchange, path, context);
   if (path.kind == Kind::upload_start && method == "POST")
-    co_return co_await pushes_.start_upload(exchange, path, context);
+    co_return co_await blob_pushes_.start_upload(exchange, path, context);
   if (path.kind == Kind::upload) {
-    if (is_read(method)) co_return co_await pushes_.upload_status(exchange, path, context);
-    if (method == "PATCH") co_return co_await pushes_.append(exchange, path, context);
-    if (method == "PUT") co_return co_await pushes_.finish(exchange, path, context);
-    if (method == "DELETE") co_return co_await pushes_.cancel(exchange, path, context);
+    if (is_read(method)) co_return co_await blob_pushes_.upload_status(exchange, path, context);
+    if (method == "PATCH") co_return co_await blob_pushes_.append(exchange, path, context);
+    if (method == "PUT") co_return co_await blob_pushes_.finish(exchange, path, context);
+    if (method == "DELETE") co_return co_await blob_pushes_.cancel(exchange, path, context);
   }
   reply_not_allowed(exchange, methods_of(path.kind, settings_.removal), method + " means nothing here",
                     context.trace);
   co_return Result<>();
 }
 
-// 202 when it is gone. What is alive through others stays: 405, and the reason says through what.
+// Replies 202 after the removal. Removing what something else needs is a conflict (405), whose reason names
+// that.
 Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, RequestContext& context) {
   exchange.at("removing");
   const store::RepositoryKey key(settings_.route, path.name);
   auto job = [&store = parts_.store, key, kind = path.kind, digest = path.digest,
               tag = path.tag]() -> Result<> {
-    if (kind == Kind::blob) return store.remove_blob(key, *digest);
-    return digest ? store.remove_manifest(key, *digest) : store.remove_tag(key, tag);
+    if (kind == Kind::blob) return store.references().delete_link(key, *digest);
+    return digest ? store.references().delete_manifest(key, *digest)
+                  : store.references().delete_tag(key, tag);
   };
   auto removed = co_await parts_.workers.run(std::move(job));
   if (!removed) co_return removed;
-  if (path.digest) parts_.manifests.forget(key, *path.digest);
+  if (path.digest) parts_.manifests.erase(key, *path.digest);
   exchange.reply(202, base_headers(context), "");
   co_return Result<>();
 }

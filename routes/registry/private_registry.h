@@ -1,19 +1,20 @@
 // The private registry: an OCI distribution 1.1 registry over the local store, for BuildKit cache and images.
 //
-//   reads    routes/registry/registry_reads.h: manifests, blobs, tag lists, the catalog, referrers, from the
-//   store alone pushes   routes/registry/registry_pushes.h: upload sessions, mounts, manifests removal  tags,
-//   manifests and blobs; what is alive through others is refused with 405 that says by what
+//   reads      registry_reads.h: manifests, blobs, tag lists, the catalog, referrers, from the store alone
+//   pushes     blob_pushes.h: upload sessions, mounts; manifest_pushes.h: manifests
+//   removal    here: tags, manifests and blobs. What something else needs is refused with 405, naming that
 //
-// Everything is synced before it is acknowledged. Belongs to the loop's thread; destroy it after the server
-// that it is given to.
+// Blobs and manifests are synced before they are acknowledged. Belongs to the loop's thread; destroy it after
+// the server that uses it.
 #pragma once
 
 #include <string>
 
 #include "routes/access/access.h"
 #include "routes/oci/registry.h"
+#include "routes/registry/blob_pushes.h"
+#include "routes/registry/manifest_pushes.h"
 #include "routes/registry/registry_parts.h"
-#include "routes/registry/registry_pushes.h"
 #include "routes/registry/registry_reads.h"
 
 namespace breakwater::routes {
@@ -21,8 +22,13 @@ namespace breakwater::routes {
 struct PrivateRegistrySettings {
   std::string route;  // "private"
   Networks allow_push = Networks::internal();
-  bool removal = true;  // DELETE of tags, manifests and blobs; an upload can always be cancelled
+  bool removal = true;  // whether DELETE of tags, manifests and blobs is allowed; of uploads it always is
   UploadSettings uploads;
+};
+
+struct PushStats {
+  uint64_t uploads_open = 0;           // upload sessions whose file is open
+  uint64_t unusable_caches_total = 0;  // cache configs that BuildKit's importers refuse
 };
 
 class PrivateRegistry final : public Registry {
@@ -30,8 +36,8 @@ class PrivateRegistry final : public Registry {
   PrivateRegistry(const RegistryParts& parts, const PrivateRegistrySettings& settings);
 
   proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override;
-  proxy::Task<Result<>> sweep() { return pushes_.sweep(); }  // now and then, for the upkeep
-  PushStats push_stats() const { return pushes_.stats(); }
+  proxy::Task<Result<>> sweep() { return blob_pushes_.sweep(); }  // called periodically, by the upkeep
+  PushStats push_stats() const;
 
  private:
   proxy::Task<Result<>> answer(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
@@ -42,7 +48,8 @@ class PrivateRegistry final : public Registry {
   RegistryParts parts_;
   PrivateRegistrySettings settings_;
   RegistryReads reads_;
-  RegistryPushes pushes_;
+  BlobPushes blob_pushes_;
+  ManifestPushes manifest_pushes_;
 };
 
 }  // namespace breakwater::routes

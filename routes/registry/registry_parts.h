@@ -1,4 +1,5 @@
-// What the parts of the private registry share: the machinery they borrow. All of it outlives the registry.
+// The machinery that the parts of the private registry share. Everything here is borrowed and outlives the
+// registry.
 #pragma once
 
 #include "proxy/loop/buffers.h"

@@ -10,6 +10,11 @@
 #include "routes/oci/oci_error.h"
 #include "routes/oci/referrers_filter.h"
 #include "routes/oci/tag_list.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 
@@ -21,9 +26,9 @@ using store::Store;
 
 namespace {
 
-constexpr size_t kPageMax = 10'000;     // names of one page, also if the client asks for more
-constexpr size_t kReferrersAtOnce = 8;  // read: each may be as long as a manifest
-// Descriptors of one page: clients read manifests of at most 4 MiB.
+constexpr size_t kPageMax = 10'000;     // names on one page, whatever the client asks for
+constexpr size_t kReferrersAtOnce = 8;  // records read together; each may be as long as a manifest
+// The descriptors on one page, within the 4 MiB that clients accept as a manifest.
 constexpr size_t kReferrersBytesMax = 3 << 20;
 
 size_t page_size(const OciQuery& query) {
@@ -32,13 +37,15 @@ size_t page_size(const OciQuery& query) {
 
 bool would_block(const Error& error) { return error.kind == Error::Kind::would_block; }
 
-// What is damaged here nobody else can bring: it is our fault, and nothing that another try would mend.
+// Damage in our own store is our fault (500). `corrupt` would blame an upstream (502) that a registry does
+// not have.
 Error as_ours(Error error) {
   if (error.kind == Error::Kind::corrupt) error.kind = Error::Kind::internal;
   return error;
 }
 
-// The link to the next page, if there is one: `names` holds one more than `limit` then.
+// The link to the next page, or "". `names` was read with one more than `limit`, which tells whether there is
+// one.
 std::string take_next_link(std::vector<std::string>& names, size_t limit, const std::string& path) {
   if (names.size() <= limit) return {};
   names.resize(limit);
@@ -63,7 +70,7 @@ struct ReferrersPage {
   bool more = false;
 };
 
-// The descriptors that fit into one page, at least one. It scans, and so may block.
+// As many descriptors as fit on one page, at least one. May block: it scans the catalog.
 Result<ReferrersPage> referrers_page(const store::Catalog& catalog, const ReferrersQuery& query) {
   ReferrersPage page;
   size_t bytes = 0;
@@ -98,12 +105,14 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
   co_return Result<>();
 }
 
-Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, const OciPath& path) {
+Task<Result<store::References::LeasedManifest>> RegistryReads::hold(const Exchange& exchange,
+                                                                    const OciPath& path) {
   const bool is_glance = exchange.request().method == "HEAD" && !path.digest;
-  const auto lease = is_glance ? store::Leases::Kind::glance : store::Leases::Kind::told;
+  const auto lease = is_glance ? store::Leases::Kind::probe : store::Leases::Kind::read;
   auto ask = [&store = parts_.store, key = key_of(path), digest = path.digest, tag = path.tag,
               lease](store::Reach reach) {
-    return digest ? store.hold_manifest(key, *digest, reach, lease) : store.hold_tag(key, tag, reach, lease);
+    return digest ? store.references().lease_manifest(key, *digest, reach, lease)
+                  : store.references().lease_tag(key, tag, reach, lease);
   };
   auto held = ask(store::Reach::memory);
   if (held || !would_block(held.error())) co_return held;
@@ -111,11 +120,14 @@ Task<Result<Store::HeldManifest>> RegistryReads::hold(const Exchange& exchange, 
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-// Only of what is held: the memory may know manifests that were removed since.
-Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(RepositoryKey key,
-                                                                         Store::HeldManifest held) {
+// Call this only for a manifest that the store has just confirmed: the memory cache may still have manifests
+// that were removed.
+Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(
+    RepositoryKey key, store::References::LeasedManifest held) {
   if (auto entry = parts_.manifests.find(key, held.digest)) co_return entry->bytes;
-  auto job = [&store = parts_.store, key, digest = held.digest] { return store.manifest_bytes(key, digest); };
+  auto job = [&store = parts_.store, key, digest = held.digest] {
+    return store.manifests().bytes(key, digest);
+  };
   auto read = co_await parts_.workers.run(std::move(job));
   if (!read) co_return failure(read.error());
   auto bytes = std::make_shared<const std::string>(std::move(*read));
@@ -128,14 +140,15 @@ Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(Reposit
 Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto key = key_of(path);
   const auto digest = *path.digest;
-  // A pull has the file open; a push that looks relies on what it is told until its manifest comes.
+  // A HEAD gets the longer lease: a client that pushes relies on the answer until its manifest arrives. A GET
+  // has the file open and needs no more.
   const auto lease =
-      exchange.request().method == "HEAD" ? store::Leases::Kind::told : store::Leases::Kind::glance;
-  auto blob = parts_.store.hold_blob(key, digest, store::Reach::memory, lease);
+      exchange.request().method == "HEAD" ? store::Leases::Kind::read : store::Leases::Kind::probe;
+  auto blob = parts_.store.blobs().lease(key, digest, store::Reach::memory, lease);
   if (!blob && would_block(blob.error())) {
     exchange.at("blob");
     auto job = [&store = parts_.store, key, digest, lease] {
-      return store.hold_blob(key, digest, store::Reach::disk, lease);
+      return store.blobs().lease(key, digest, store::Reach::disk, lease);
     };
     blob = co_await parts_.workers.run(std::move(job));
   }

@@ -1,5 +1,5 @@
-// The reads of the private registry, from the store alone. What they answer is leased: a manifest that was
-// read keeps what it names for a while, so that a client that was told what there is finds it. Belongs to the
+// The reads of the private registry, from the store alone. What a reply names is leased: a client that was
+// told of a manifest or a blob finds it for a while, and finds what a manifest names too. Belongs to the
 // loop's thread.
 #pragma once
 
@@ -19,7 +19,7 @@ class RegistryReads {
  public:
   RegistryReads(const RegistryParts& parts, std::string route) : parts_(parts), route_(std::move(route)) {}
 
-  // Each is the whole reply; an error is returned only while nothing was sent.
+  // Each of these sends the whole reply, or returns an error before anything was sent.
   proxy::Task<Result<>> manifest(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
   proxy::Task<Result<>> blob(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
   proxy::Task<Result<>> tags(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
@@ -28,9 +28,10 @@ class RegistryReads {
 
  private:
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
-  proxy::Task<Result<store::Store::HeldManifest>> hold(const proxy::Exchange& exchange, const OciPath& path);
+  proxy::Task<Result<store::References::LeasedManifest>> hold(const proxy::Exchange& exchange,
+                                                              const OciPath& path);
   proxy::Task<Result<std::shared_ptr<const std::string>>> bytes_of(store::RepositoryKey key,
-                                                                   store::Store::HeldManifest held);
+                                                                   store::References::LeasedManifest held);
 
   RegistryParts parts_;
   std::string route_;

@@ -1,9 +1,10 @@
 #include "routes/registry/uploads.h"
 
-#include <algorithm>
 #include <utility>
+#include <vector>
 
-#include "routes/registry/room_wait.h"
+#include "routes/registry/upload_file.h"
+#include "store/blobs/partials.h"
 
 namespace breakwater::routes {
 
@@ -16,119 +17,12 @@ using store::Store;
 
 namespace {
 
-// The name of a session in the store: of its record and of its partial file.
-constexpr std::string_view kRecordPrefix = "upload-";
-constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;  // a client may claim any length
 constexpr int64_t kRetryAfterS = 1;
-constexpr size_t kEndsMax = 1'000;           // of sessions, as remembered
-constexpr uint64_t kCatchUpBytes = 8 << 20;  // of one job: the disk has others to serve
-
-std::string record_id(const std::string& id) { return std::string(kRecordPrefix) + id; }
-
-// The partial file of a session. Only the session's jobs touch it, one after the other on its strand.
-struct UploadFile {
-  std::optional<Store::ReceivedPartial> partial;  // empty: closed, or ended
-  store::Algorithm algorithm = store::Algorithm::sha256;
-  bool has_record = true;
-};
-
-Result<> touch(Store& store, const UploadFile& file, const RepositoryKey& key, const std::string& id,
-               store::Time now) {
-  if (!file.has_record) return {};
-  store::Catalog::Batch batch;
-  batch.put_upload(record_id(id), store::UploadRecord(key.route, key.repository, file.algorithm,
-                                                      file.partial->writer->written(), now));
-  return store.catalog().write(std::move(batch), store::Durability::buffered);
-}
-
-Result<store::Algorithm> recorded_algorithm(Store& store, const RepositoryKey& key, const std::string& id) {
-  auto record = store.catalog().upload(record_id(id), store::Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record || RepositoryKey((*record)->route, (*record)->repository) != key) {
-    return failure(Error::Kind::not_found, "no upload " + id + " in " + key.repository);
-  }
-  return (*record)->algorithm;
-}
-
-Result<> open_file(Store& store, UploadFile& file, const RepositoryKey& key, const std::string& id) {
-  if (file.partial) return {};
-  if (file.has_record) {
-    auto algorithm = recorded_algorithm(store, key, id);
-    if (!algorithm) return failure(algorithm.error());
-    file.algorithm = *algorithm;
-  }
-  auto partial = store.receive(key.route, record_id(id), file.algorithm);
-  if (!partial) return failure(partial.error());
-  file.partial.emplace(std::move(*partial));
-  return {};
-}
-
-// Whatever comes of it, the file is closed: what was verified cannot be added to. It is opened, and hashed,
-// again if the session lives on.
-Result<store::Blob> commit_file(Store& store, UploadFile& file, const RepositoryKey& key,
-                                const Digest& digest) {
-  auto& partial = *file.partial;
-  const auto verified = partial.writer->verify(digest);
-  Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
-  if (verified) {
-    blob = store.commit_blob(*partial.writer, std::move(partial.reservation), key, store::Durability::synced);
-  } else {
-    if (verified.error().kind == Error::Kind::corrupt)
-      store.end_partial(std::move(partial), Store::PartialEnd::discard);
-    blob = failure(verified.error());
-  }
-  file.partial.reset();
-  return blob;
-}
-
-Result<> discard_file(Store& store, UploadFile& file, const std::string& id) {
-  if (!file.partial) return store.drop_partial(record_id(id));
-  store.end_partial(std::move(*file.partial), Store::PartialEnd::discard);
-  file.partial.reset();
-  return {};
-}
+constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed in one job, so that other jobs get their turn
 
 bool has_passed(int64_t ms, store::Time since, store::Time now) { return now - since >= Millis(ms); }
 
-// The sessions of `route` that nobody touched for so long.
-Result<std::vector<std::pair<RepositoryKey, std::string>>> untouched(Store& store, store::Log& log,
-                                                                     const std::string& route,
-                                                                     store::Time now, int64_t age_ms) {
-  auto ids = store.catalog().upload_ids();
-  if (!ids) return failure(ids.error());
-  std::vector<std::pair<RepositoryKey, std::string>> found;
-  for (const auto& id : *ids) {
-    if (!id.starts_with(kRecordPrefix)) continue;  // a fill's
-    auto record = store.catalog().upload(id, store::Reach::disk);
-    if (!record && record.error().kind == Error::Kind::corrupt) {
-      log.error("upload_lost", {{"upload", id}, {"error", record.error().message}});
-      if (auto dropped = store.drop_partial(id); !dropped) return failure(dropped.error());
-      continue;
-    }
-    if (!record) return failure(record.error());
-    if (!*record || (*record)->route != route || !has_passed(age_ms, (*record)->touched_at, now)) continue;
-    found.emplace_back(RepositoryKey(route, (*record)->repository), id.substr(kRecordPrefix.size()));
-  }
-  return found;
-}
-
 }  // namespace
-
-struct Uploads::Session {
-  Session(proxy::Loop& loop, RepositoryKey key, std::string name, store::Time now)
-      : repository(std::move(key)), id(std::move(name)), touched_at(now), freed(loop) {}
-
-  const RepositoryKey repository;
-  const std::string id;
-  const std::shared_ptr<UploadFile> file = std::make_shared<UploadFile>();
-  proxy::Workers::Strand strand;
-  uint64_t received = 0;  // bytes that were written, and
-  uint64_t granted = 0;   // that the reservation covers: both as the request whose turn it is knows them
-  store::Time touched_at;
-  bool busy = false;
-  bool is_open = false;  // the request whose turn it is may write
-  proxy::Signal freed;
-};
 
 Uploads::Turn::Turn(Shared session) : session_(std::move(session)) { session_->busy = true; }
 Uploads::Turn::~Turn() {
@@ -139,17 +33,11 @@ Uploads::Turn::~Turn() {
 const std::string& Uploads::Turn::id() const { return session_->id; }
 uint64_t Uploads::Turn::received() const { return session_->received; }
 
-// One body on its way to the disk: a piece is written while the next is read.
-struct Uploads::Pour {
-  explicit Pour(proxy::Loop& loop) : written(loop), writes(loop) {}
-  bool writing = false;
-  std::optional<Error> error;
-  proxy::Signal written;
-  proxy::Tasks writes;  // last, since they use the rest
-};
-
 Uploads::Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings)
-    : parts_(parts), route_(std::move(route)), settings_(settings) {}
+    : parts_(parts),
+      route_(std::move(route)),
+      settings_(settings),
+      bodies_(parts, route_, settings.growth_bytes) {}
 Uploads::~Uploads() = default;
 
 std::string Uploads::new_id() {
@@ -163,18 +51,16 @@ std::string Uploads::new_id() {
 
 Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorithm algorithm) {
   const auto id = new_id();
-  const store::UploadRecord record(route_, std::move(repository), algorithm, 0, parts_.clock.now());
-  auto job = [&catalog = parts_.store.catalog(), id, record] {
-    store::Catalog::Batch batch;
-    batch.put_upload(record_id(id), record);
-    return catalog.write(std::move(batch), store::Durability::buffered);
+  const store::UploadRecord record(route_, std::move(repository), algorithm, parts_.clock.now());
+  auto job = [&store = parts_.store, id, record] {
+    return store.partials().put_upload(upload_record_id(id), record);
   };
   auto begun = co_await parts_.workers.run(std::move(job));
   if (!begun) co_return failure(begun.error());
   co_return id;
 }
 
-Uploads::Turn Uploads::begin_unnamed(const std::string& repository, store::Algorithm algorithm) {
+Uploads::Turn Uploads::begin_monolithic(const std::string& repository, store::Algorithm algorithm) {
   auto session = session_of(repository, new_id());
   session->file->algorithm = algorithm;
   session->file->has_record = false;
@@ -186,12 +72,12 @@ Uploads::Turn Uploads::begin_unnamed(const std::string& repository, store::Algor
 Uploads::Shared Uploads::session_of(const std::string& repository, const std::string& id) {
   auto& session = open_[std::pair(repository, id)];
   if (!session)
-    session =
-        std::make_shared<Session>(parts_.loop, RepositoryKey(route_, repository), id, parts_.clock.now());
+    session = std::make_shared<UploadSession>(parts_.loop, RepositoryKey(route_, repository), id,
+                                              parts_.clock.now());
   return session;
 }
 
-void Uploads::forget(const Shared& session) {
+void Uploads::erase(const Shared& session) {
   const auto found = open_.find(std::pair(session->repository.repository, session->id));
   if (found != open_.end() && found->second == session) open_.erase(found);
 }
@@ -210,8 +96,9 @@ Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::stri
   Turn turn(session);
   auto resumed = co_await resume(session);
   if (!resumed) {
-    // Of one that is there the file may be open: it is closed like that of any idle one.
-    if (resumed.error().kind == Error::Kind::not_found) forget(session);
+    // Only a session that does not exist is dropped here. Another may have its file open, which is closed
+    // like that of any idle session.
+    if (resumed.error().kind == Error::Kind::not_found) erase(session);
     co_return failure(resumed.error());
   }
   co_return turn;
@@ -235,32 +122,32 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
     if (file->partial) return std::optional<uint64_t>();
     auto known = recorded_algorithm(store, key, id);
     if (!known) return failure(known.error());
-    return store.spare_bytes(record_id(id));
+    return store.partials().abandoned_bytes(upload_record_id(id));
   };
-  // To be asked about is not to be needed: what was refused goes on making room.
-  auto spare = co_await parts_.workers.run(session->strand, std::move(job));
-  if (spare && *spare) co_return **spare;
+  // A status request does not revive an abandoned session: its bytes may still be evicted.
+  auto abandoned_bytes = co_await parts_.workers.run(session->strand, std::move(job));
+  if (abandoned_bytes && *abandoned_bytes) co_return **abandoned_bytes;
   auto progress = co_await open(session);
   if (!progress) {
-    if (!session->busy) forget(session);
+    if (!session->busy) erase(session);
     co_return failure(progress.error());
   }
   co_return progress->received;
 }
 
-// Behind what a request before may have left with a worker.
+// Opens the file. Runs on the session's strand, after any job that an earlier request left behind.
 Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
   session->touched_at = parts_.clock.now();
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
               now = session->touched_at]() -> Result<Progress> {
-    if (auto opened = open_file(store, *file, key, id); !opened) return failure(opened.error());
-    if (auto touched = touch(store, *file, key, id, now); !touched) return failure(touched.error());
+    if (auto opened = open_upload(store, *file, key, id); !opened) return failure(opened.error());
+    if (auto touched = touch_upload(store, *file, key, id, now); !touched) return failure(touched.error());
     return Progress(file->partial->writer->written(), file->partial->reservation.held());
   };
   co_return co_await parts_.workers.run(session->strand, std::move(job));
 }
 
-// Hashes what the file held when it was opened.
+// Hashes the bytes that the file had when it was opened.
 Task<Result<>> Uploads::catch_up(Shared session) {
   auto job = [file = session->file]() -> Result<bool> {
     return !file->partial || file->partial->writer->catch_up(kCatchUpBytes);
@@ -274,17 +161,17 @@ Task<Result<>> Uploads::catch_up(Shared session) {
 
 // --- receiving
 
-Task<Result<>> Uploads::begin_end(Turn& turn, Digest digest, uint64_t length) {
+Task<Result<>> Uploads::begin_closing(Turn& turn, Digest digest, uint64_t length) {
   auto session = turn.session_;
-  End& end = end_of(*session, digest);
-  const bool is_again = end.length == length && session->received > end.first;
+  auto& put = closing_puts_.of(session->repository.repository, session->id, digest);
+  const bool is_again = put.length == length && session->received > put.first;
   if (!is_again) {
-    end.first = session->received;
-    end.length = length;
+    put.first = session->received;
+    put.length = length;
     co_return Result<>();
   }
-  auto job = [file = session->file, first = end.first] { return file->partial->writer->rewind(first); };
-  const auto first = end.first;
+  auto job = [file = session->file, first = put.first] { return file->partial->writer->rewind(first); };
+  const auto first = put.first;
   auto rewound = co_await parts_.workers.run(session->strand, std::move(job));
   if (!rewound) co_return rewound;
   session->received = first;
@@ -295,25 +182,11 @@ Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<Chu
   auto session = turn.session_;
   auto received = co_await receive(session, exchange, chunk);
   if (!received && received.error().kind == Error::Kind::full) {
-    auto spared = co_await spare(session);
-    if (!spared)
-      parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", spared.error().message}});
+    auto marked = co_await mark_abandoned(session);
+    if (!marked)
+      parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", marked.error().message}});
   }
   co_return received;
-}
-
-// A client that was refused may never come back, and nobody else knows of its session.
-Task<Result<>> Uploads::spare(Shared session) {
-  session->is_open = false;
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
-              at = session->touched_at]() -> Result<> {
-    if (!file->partial) return {};
-    auto touched = touch(store, *file, key, id, at);
-    store.end_partial(std::move(*file->partial), Store::PartialEnd::spare);
-    file->partial.reset();
-    return touched;
-  };
-  co_return co_await parts_.workers.run(session->strand, std::move(job));
 }
 
 Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optional<ChunkRange> chunk) {
@@ -321,140 +194,63 @@ Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optiona
     auto resumed = co_await resume(session);
     if (!resumed) co_return resumed;
   }
-  const auto length = exchange.body_length();
-  if (chunk && chunk->first != session->received) {
-    co_return failure(Error::Kind::conflict, "the chunk begins at " + std::to_string(chunk->first) +
-                                                 ", and " + std::to_string(session->received) +
-                                                 " bytes were received");
-  }
-  if (chunk && length && *length != chunk->length()) {
-    co_return failure(Error::Kind::corrupt, "Content-Range tells " + std::to_string(chunk->length()) +
-                                                " bytes, Content-Length " + std::to_string(*length));
-  }
-  if (length || chunk) {
-    const auto needed = session->received + std::min(length ? *length : chunk->length(), kBodyBytesMax);
-    auto made = co_await make_room(session, needed, needed);
-    if (!made) co_return made;
-  }
-  const auto end = chunk ? chunk->last + 1 : UINT64_MAX;
-  auto poured = co_await pour(session, exchange, end);
-  if (poured && chunk && session->received != end) {
-    co_return failure(Error::Kind::corrupt,
-                      "the chunk ended before its Content-Range, at " + std::to_string(session->received));
-  }
-  co_return poured;
+  co_return co_await bodies_.receive(session, exchange, chunk);
 }
 
-// Reads to the body's end; what would pass `end` is not written.
-Task<Result<>> Uploads::pour(Shared session, Exchange& exchange, uint64_t end) {
-  Pour pour(parts_.loop);
-  for (;;) {
-    auto piece = co_await exchange.read();
-    while (pour.writing) co_await pour.written.wait();
-    if (pour.error) co_return failure(*pour.error);
-    if (!piece) co_return failure(piece.error());
-    if (piece->empty()) co_return Result<>();
-    const auto reached = session->received + piece->size();
-    if (reached > end) co_return failure(Error::Kind::corrupt, "the chunk is longer than its Content-Range");
-    if (reached > session->granted) {
-      auto made = co_await make_room(session, reached, reached + settings_.growth_bytes);
-      if (!made) co_return made;
-    }
-    pour.writing = true;
-    pour.writes.spawn(write(session, pour, std::move(*piece)));
-  }
-}
-
-// The exchange does not count this piece any more once it reads the next.
-Task<> Uploads::write(Shared session, Pour& pour, std::string piece) {
-  const auto held = parts_.buffers.take_anyway(piece.size());
-  const auto size = piece.size();
-  auto job = [file = session->file, bytes = std::move(piece)] {
-    file->partial->is_spare = false;
-    return file->partial->writer->append(bytes);
+// Lets the store evict what this session received. A client that was refused for lack of capacity may never
+// return, and nothing else refers to the session.
+Task<Result<>> Uploads::mark_abandoned(Shared session) {
+  session->is_open = false;
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
+              at = session->touched_at]() -> Result<> {
+    if (!file->partial) return {};
+    auto touched = touch_upload(store, *file, key, id, at);
+    store.partials().end(std::move(*file->partial), store::Partials::End::abandoned);
+    file->partial.reset();
+    return touched;
   };
-  auto appended = co_await parts_.workers.run(session->strand, std::move(job));
-  if (appended) {
-    session->received += size;
-    session->touched_at = parts_.clock.now();
-  } else {
-    pour.error = appended.error();
-  }
-  pour.writing = false;
-  pour.written.ring();
-}
-
-// For `needed` bytes of content in all, or better for `wanted`.
-Task<Result<>> Uploads::make_room(Shared session, uint64_t needed, uint64_t wanted) {
-  if (needed <= session->granted) co_return Result<>();
-  auto job = [&store = parts_.store, file = session->file, route = route_, needed,
-              wanted]() -> Result<uint64_t> {
-    auto& reservation = file->partial->reservation;
-    auto grown = store.grow(reservation, route, wanted);
-    if (!grown && grown.error().kind == Error::Kind::full && needed < wanted)
-      grown = store.grow(reservation, route, needed);
-    if (!grown) return failure(grown.error());
-    return reservation.held();
-  };
-  const auto deadline = parts_.loop.now() + kRoomWaitMax;
-  for (;;) {
-    auto granted = co_await parts_.workers.run(session->strand, job);
-    if (granted) session->granted = *granted;
-    if (granted) co_return Result<>();
-    const bool again = co_await room_comes(parts_.loop, granted.error(), deadline);
-    if (!again) co_return failure(granted.error());
-  }
+  co_return co_await parts_.workers.run(session->strand, std::move(job));
 }
 
 // --- the end
 
 Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
   auto session = turn.session_;
-  // Becomes true with the blob, also when nobody waits for it any more.
+  // `done` becomes true when the blob is stored, even if no request waits for it any more.
   auto job = [&store = parts_.store, file = session->file, key = session->repository, digest,
-              done = end_of(*session, digest).done] {
-    auto blob = commit_file(store, *file, key, digest);
+              done = closing_puts_.of(session->repository.repository, session->id, digest).done] {
+    auto blob = commit_upload(store, *file, key, digest);
     if (blob) *done = true;
     return blob;
   };
   auto blob = co_await parts_.workers.run(session->strand, std::move(job));
-  forget(session);
+  erase(session);
   co_return blob;
 }
 
-Uploads::End& Uploads::end_of(const Session& session, const Digest& digest) {
-  const auto found = std::find_if(ends_.begin(), ends_.end(), [&](const End& end) {
-    return end.is(session.repository.repository, session.id, digest);
-  });
-  if (found != ends_.end()) return *found;
-  ends_.push_back(End(session.repository.repository, session.id, digest));
-  if (ends_.size() > kEndsMax) ends_.pop_front();
-  return ends_.back();
-}
-
-bool Uploads::has_become(const std::string& repository, const std::string& id, const Digest& digest) const {
-  return std::any_of(ends_.begin(), ends_.end(),
-                     [&](const End& end) { return *end.done && end.is(repository, id, digest); });
+bool Uploads::was_committed(const std::string& repository, const std::string& id,
+                            const Digest& digest) const {
+  return closing_puts_.was_committed(repository, id, digest);
 }
 
 Task<Result<>> Uploads::cancel(Turn& turn) {
   auto session = turn.session_;
   auto job = [&store = parts_.store, file = session->file, id = session->id] {
-    return discard_file(store, *file, id);
+    return discard_upload(store, *file, id);
   };
   auto discarded = co_await parts_.workers.run(session->strand, std::move(job));
-  forget(session);
+  erase(session);
   co_return discarded;
 }
 
-void Uploads::abandon(const Turn& turn) {
+void Uploads::discard(const Turn& turn) {
   auto job = [&store = parts_.store, &log = parts_.log, file = turn.session_->file, id = turn.session_->id] {
-    auto discarded = discard_file(store, *file, id);
+    auto discarded = discard_upload(store, *file, id);
     if (!discarded)
       log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
   };
-  parts_.workers.give(turn.session_->strand, std::move(job));
-  forget(turn.session_);
+  parts_.workers.submit(turn.session_->strand, std::move(job));
+  erase(turn.session_);
 }
 
 // --- upkeep
@@ -472,29 +268,29 @@ Task<> Uploads::close_idle() {
       idle.push_back(session);
   }
   for (const auto& session : idle) {
-    if (session->busy) continue;  // since
+    if (session->busy) continue;  // taken while another file was being closed
     const Turn turn(session);
     auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
                 at = session->touched_at]() -> Result<> {
       if (!file->partial) return {};
-      auto touched = touch(store, *file, key, id, at);
+      auto touched = touch_upload(store, *file, key, id, at);
       file->partial.reset();
       return touched;
     };
     auto closed = co_await parts_.workers.run(session->strand, std::move(job));
     if (!closed)
       parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
-    forget(session);
+    erase(session);
   }
 }
 
 Task<Result<>> Uploads::end_expired() {
   auto list = [&store = parts_.store, &log = parts_.log, route = route_, now = parts_.clock.now(),
-               age = settings_.expiry_ms] { return untouched(store, log, route, now, age); };
+               age = settings_.expiry_ms] { return idle_uploads(store, log, route, now, age); };
   auto expired = co_await parts_.workers.run(std::move(list));
   if (!expired) co_return failure(expired.error());
   for (const auto& [key, id] : *expired) {
-    if (open_.contains(std::pair(key.repository, id))) continue;  // touched since
+    if (open_.contains(std::pair(key.repository, id))) continue;  // in use again
     Turn turn(session_of(key.repository, id));
     parts_.log.info("upload expired", {{"repository", key.repository}, {"upload", id}});
     auto ended = co_await cancel(turn);

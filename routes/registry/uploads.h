@@ -1,25 +1,23 @@
-// Upload sessions of the private registry: bytes from the socket to a partial file, hashed on the way, in
-// bounded pieces.
+// Upload sessions of the private registry: a request body becomes a partial file, in bounded pieces that are
+// hashed as they arrive.
 //
 //   begin() --> open --append()*--> open --commit()--> a stored blob
-//                 |  `-- client gone, idle, restart: open, at what was received
-//                 `-- cancel(), wrong digest, expiry: nothing
+//                 |  `-- client gone, idle, restart: open, with what was received
+//                 `-- cancel(), wrong digest, expiry: nothing left
 //
-// A session is a catalog record and a partial file, so it outlives connections and restarts; what is kept
-// here is only which of them have their file open. One request at a time works on a session, and holds its
-// Turn: the next one waits a moment, since its client may have left the one before. Bytes are reserved before
-// they are read, and reading pauses while the disk is behind.
+// A session is a catalog record and a partial file, so it survives its connections and a restart. This class
+// keeps only the sessions whose file is open. One request at a time works on a session: the one that holds
+// its Turn. The next request waits for a moment, because its client may have abandoned the request before.
+// Bytes are reserved before they are read, and reading pauses while the disk falls behind.
 //
 //   auto turn = co_await uploads.take_turn("team/app", id);
 //   if (turn) appended = co_await uploads.append(*turn, exchange, chunk);
 //   if (appended) blob = co_await uploads.commit(*turn, digest);
 //
-// Belongs to the loop's thread. Turns must end before the Uploads.
+// Belongs to the loop's thread. Every Turn must end before the Uploads.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,30 +28,32 @@
 #include "proxy/http/exchange.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "routes/registry/body_receiver.h"
 #include "routes/registry/chunk_range.h"
+#include "routes/registry/closing_puts.h"
 #include "routes/registry/registry_parts.h"
+#include "routes/registry/upload_session.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
 
 struct UploadSettings {
-  int64_t expiry_ms = 168LL * 3600 * 1000;  // of a session that nobody touches
-  int64_t takeover_wait_ms = 5'000;         // for the request before on the same session
-  // Then its file is closed, and what it reserved and did not use is given back.
+  int64_t expiry_ms = 168LL * 3600 * 1000;  // a session that is idle for longer is removed
+  int64_t takeover_wait_ms = 5'000;         // how long a request waits for the one before it
+  // After this idle time the session's file is closed, and bytes that were reserved but not used are given
+  // back.
   int64_t idle_close_ms = 60'000;
-  uint64_t growth_bytes = 16 << 20;  // step of the reservation when nobody tells a length
+  uint64_t growth_bytes = 16 << 20;  // step of the reservation when the length is not known
 };
 
 class Uploads {
-  struct Session;
-
  public:
   Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings);
   ~Uploads();
   Uploads(const Uploads&) = delete;
   Uploads& operator=(const Uploads&) = delete;
 
-  // The right to work on a session, until it is destroyed.
+  // The exclusive right to work on a session, given up by the destructor.
   class Turn {
    public:
     Turn(Turn&&) noexcept = default;
@@ -65,78 +65,60 @@ class Uploads {
 
    private:
     friend class Uploads;
-    explicit Turn(std::shared_ptr<Session> session);
-    std::shared_ptr<Session> session_;
+    explicit Turn(std::shared_ptr<UploadSession> session);
+    std::shared_ptr<UploadSession> session_;
   };
 
-  // A new session's id.
+  // Starts a session and returns its id.
   proxy::Task<Result<std::string>> begin(std::string repository, store::Algorithm algorithm);
-  // A new session whose id nobody is told, and its only turn: it has no record, and is of no use unless it is
-  // committed. Whoever has the turn ends it, with abandon() at the latest.
-  Turn begin_unnamed(const std::string& repository, store::Algorithm algorithm);
-  // `not_found` if this repository has no such session, `unavailable` if another request works on it for too
-  // long.
+  // Starts a session for a monolithic upload and returns its only Turn. The session has no record, and its id
+  // is told to nobody: the caller must commit(), cancel() or discard() it.
+  Turn begin_monolithic(const std::string& repository, store::Algorithm algorithm);
+  // `not_found` if this repository has no such session; `unavailable` if another request holds the session
+  // for too long.
   proxy::Task<Result<Turn>> take_turn(std::string repository, std::string id);
-  // What it received so far, also while a request works on it.
+  // The bytes received so far. May be asked while a request works on the session.
   proxy::Task<Result<uint64_t>> received(std::string repository, std::string id);
 
-  // The exchange's body behind what was received. Whatever the error, the session lives on: `conflict` if
-  // `chunk` does not begin there (nothing is read then), `corrupt` if the body has another length than it,
-  // `invalid` if the body broke off, `full` if there is no room. After that what was received makes room for
-  // others, if they need it: the session may be gone then.
+  // Appends the exchange's body to what was received. After an error the session stays usable: `conflict` if
+  // `chunk` does not begin at the received bytes (nothing is read), `corrupt` if the body's length differs
+  // from the chunk's, `invalid` if the body broke off, `full` if there is no capacity. After `full` the
+  // received bytes may be evicted for others, which ends the session.
   proxy::Task<Result<>> append(Turn& turn, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
-  // Before append(), where the request is to end the session and brings `length` bytes without saying where
-  // they belong. If the same has come before and what it brought is there, it has failed halfway and its
-  // client sends it anew: that is thrown away. (Who goes on brings fewer bytes.)
-  proxy::Task<Result<>> begin_end(Turn& turn, store::Digest digest, uint64_t length);
-  // Makes a blob of what was received, synced. `corrupt` if it is not `digest`: the session is gone then;
-  // else it lives on. Once begun it is finished, also if the Task is destroyed.
+  // Call this before append() for a closing PUT whose body has `length` bytes and no Content-Range. If the
+  // same PUT came before and its bytes arrived, but it failed afterwards, the client now sends the whole body
+  // again: the bytes of the first try are dropped. (A client that continues sends fewer bytes.)
+  proxy::Task<Result<>> begin_closing(Turn& turn, store::Digest digest, uint64_t length);
+  // Makes the received bytes a blob, synced to disk. `corrupt` if their digest differs from `digest`, and the
+  // session is removed; after any other error the session stays. Once started, a commit runs to its end even
+  // if the Task is destroyed.
   proxy::Task<Result<store::Blob>> commit(Turn& turn, store::Digest digest);
-  // Whether it did so a while ago. Forgotten at a restart, and when many have followed.
-  bool has_become(const std::string& repository, const std::string& id, const store::Digest& digest) const;
+  // Whether this session was committed as `digest`. Only the most recent commits are remembered, and none
+  // after a restart.
+  bool was_committed(const std::string& repository, const std::string& id, const store::Digest& digest) const;
   proxy::Task<Result<>> cancel(Turn& turn);
-  // The same where nobody can wait for it.
-  void abandon(const Turn& turn);
+  // cancel() for destructors, which cannot wait.
+  void discard(const Turn& turn);
 
-  // Ends sessions that expired and closes the files of idle ones; for the upkeep.
+  // Removes expired sessions and closes the files of idle ones. Called by the upkeep.
   proxy::Task<Result<>> sweep();
 
   size_t open_sessions() const { return open_.size(); }
 
  private:
-  struct Pour;
-  using Shared = std::shared_ptr<Session>;
-  struct End {
-    End(std::string r, std::string i, const store::Digest& d)
-        : repository(std::move(r)), id(std::move(i)), digest(d) {}
-    bool is(const std::string& r, const std::string& i, const store::Digest& d) const {
-      return id == i && digest == d && repository == r;
-    }
-    std::string repository;
-    std::string id;
-    store::Digest digest;
-    // Where the bytes of the request begin,.
-    uint64_t first = 0;
-    // And how many it said.
-    uint64_t length = 0;
-    std::shared_ptr<std::atomic<bool>> done = std::make_shared<std::atomic<bool>>(false);  // a worker tells
-  };
+  using Shared = std::shared_ptr<UploadSession>;
   struct Progress {
     uint64_t received = 0;  // bytes
-    uint64_t granted = 0;   // that the reservation covers
+    uint64_t granted = 0;   // bytes that the reservation covers
   };
 
   Shared session_of(const std::string& repository, const std::string& id);
-  void forget(const Shared& session);
+  void erase(const Shared& session);
   proxy::Task<Result<Progress>> open(Shared session);
   proxy::Task<Result<>> resume(Shared session);
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
-  proxy::Task<Result<>> spare(Shared session);
+  proxy::Task<Result<>> mark_abandoned(Shared session);
   proxy::Task<Result<>> catch_up(Shared session);
-  End& end_of(const Session& session, const store::Digest& digest);
-  proxy::Task<Result<>> pour(Shared session, proxy::Exchange& exchange, uint64_t end);
-  proxy::Task<> write(Shared session, Pour& pour, std::string piece);
-  proxy::Task<Result<>> make_room(Shared session, uint64_t needed, uint64_t wanted);
   proxy::Task<> close_idle();
   proxy::Task<Result<>> end_expired();
   std::string new_id();
@@ -144,10 +126,10 @@ class Uploads {
   RegistryParts parts_;
   std::string route_;
   UploadSettings settings_;
+  BodyReceiver bodies_;
   std::random_device random_;
   std::map<std::pair<std::string, std::string>, Shared> open_;  // by repository and id
-  // Of those that a request began to end; the latest last.
-  std::deque<End> ends_;
+  ClosingPuts closing_puts_;
 };
 
 }  // namespace breakwater::routes

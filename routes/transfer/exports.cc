@@ -10,6 +10,9 @@
 #include "routes/oci/manifest.h"
 #include "routes/transfer/image_layout.h"
 #include "routes/transfer/small_file.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/manifest_content.h"
 #include "store/references/retention.h"
 
 namespace breakwater::routes {
@@ -20,23 +23,23 @@ using store::Reach;
 namespace {
 
 constexpr size_t kPage = 1000;
-constexpr int kDepthMax = 16;  // of indexes in indexes
+constexpr int kDepthMax = 16;  // levels of nested indexes
 constexpr size_t kPieceBytes = size_t{256} * 1024;
 
-// Whether an image is to be left out for it, and the others go on.
+// Whether only this image is left out for the error, and the export goes on with the others.
 bool is_of_image(const Error& error) {
   return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found ||
          error.kind == Error::Kind::unavailable || error.kind == Error::Kind::invalid;
 }
 
-// One repository on its way out.
+// One repository and the layout that it is exported to.
 class Layout {
  public:
   Layout(store::Store& store, store::Disk& disk, const store::RepositoryKey& repository,
          std::filesystem::path folder)
       : store_(store), disk_(disk), repository_(repository), folder_(std::move(folder)) {}
 
-  // Before anything is written: what the layout has already.
+  // Reads what the layout has already, before anything is written.
   Result<> begin(const std::function<void(const std::string&)>& say) {
     const auto layout = ImageLayout::read(disk_, folder_);
     if (!layout && layout.error().kind != Error::Kind::not_found) {
@@ -51,37 +54,37 @@ class Layout {
     return ImageLayout::prepare(disk_, folder_);
   }
 
-  Result<> give_tags(Exported& exported, const std::function<void(const std::string&)>& say) {
+  Result<> export_tags(Exported& exported, const std::function<void(const std::string&)>& say) {
     for (std::string last;;) {
       const auto tags = store_.catalog().tags(repository_, last, kPage);
       if (!tags) return failure(tags.error());
       for (const auto& tag : *tags) {
-        const auto given = give_image(tag.record.digest, tag.tag, tag.record.set_at);
-        if (!given && !is_of_image(given.error())) return given;
-        ++(given ? exported.tags : exported.tags_skipped);
-        (given ? given_tags_ : skipped_tags_).insert(tag.tag);
-        if (!given) say("skipped: " + repository_.repository + ":" + tag.tag + ": " + given.error().message);
+        const auto done = export_image(tag.record.digest, tag.tag, tag.record.set_at);
+        if (!done && !is_of_image(done.error())) return done;
+        ++(done ? exported.tags : exported.tags_skipped);
+        (done ? exported_tags_ : skipped_tags_).insert(tag.tag);
+        if (!done) say("skipped: " + repository_.repository + ":" + tag.tag + ": " + done.error().message);
       }
       if (tags->size() < kPage) return {};
       last = tags->back().tag;
     }
   }
 
-  // Of everything that was given, and of what was given for that.
-  Result<> give_referrers(Exported& exported, const std::function<void(const std::string&)>& say) {
+  // Exports the referrers of every exported manifest, including those of exported referrers.
+  Result<> export_referrers(Exported& exported, const std::function<void(const std::string&)>& say) {
     for (size_t i = 0; i < manifests_.size(); ++i) {
       const Digest subject = manifests_[i];
       for (std::optional<Digest> last;;) {
         const auto referrers = store_.catalog().referrers(repository_, subject, last, kPage);
         if (!referrers) return failure(referrers.error());
         for (const auto& referrer : *referrers) {
-          if (given_.contains(referrer.digest)) continue;
-          const auto given = give_image(referrer.digest, "", std::nullopt);
-          if (!given && !is_of_image(given.error())) return given;
-          if (given) ++exported.referrers;
-          if (!given)
+          if (exported_.contains(referrer.digest)) continue;
+          const auto done = export_image(referrer.digest, "", std::nullopt);
+          if (!done && !is_of_image(done.error())) return done;
+          if (done) ++exported.referrers;
+          if (!done)
             say("skipped: " + repository_.repository + "@" + referrer.digest.text() + ": " +
-                given.error().message);
+                done.error().message);
         }
         if (referrers->size() < kPage) break;
         last = referrers->back().digest;
@@ -90,11 +93,12 @@ class Layout {
     return {};
   }
 
-  // What the layout had beside that stays in it: other names, and those of tags that could not be given.
+  // Writes index.json. Entries that the layout had stay in it: those with other names, and those of tags that
+  // could not be exported.
   Result<> write(const std::function<void(const std::string&)>& say) {
     for (const auto& entry : before_) {
       const bool is_replaced =
-          given_tags_.contains(entry.name) || (entry.name.empty() && given_.contains(entry.digest));
+          exported_tags_.contains(entry.name) || (entry.name.empty() && exported_.contains(entry.digest));
       if (is_replaced || !is_whole(entry.digest, 0)) continue;
       entries_.push_back(entry);
       if (!skipped_tags_.contains(entry.name)) continue;
@@ -105,10 +109,10 @@ class Layout {
   }
 
  private:
-  // As far as sizes tell, but for what the store could not give: the layout's file may be the same one. What
-  // no manifest is whole by itself.
+  // Whether the layout has all of an image. Sizes are enough, except for blobs that the store could not
+  // export: the layout's file may be the same damaged file. A blob that is not a manifest counts as complete.
   bool is_whole(const Digest& digest, int depth) {
-    if (given_.contains(digest)) return true;
+    if (exported_.contains(digest)) return true;
     const auto bytes = read_small_file(disk_, ImageLayout::blob_file(folder_, digest), kManifestBytesMax);
     if (!bytes || store::digest_of(digest.algorithm(), *bytes) != digest || depth > kDepthMax) return false;
     const auto manifest = read_manifest(*bytes, "", digest);
@@ -118,11 +122,11 @@ class Layout {
                          if (child.edge.is_manifest) return is_whole(child.digest, depth + 1);
                          const auto found = disk_.stat_target(ImageLayout::blob_file(folder_, child.digest));
                          return found && found->size == child.edge.size &&
-                                (!not_given_.contains(child.digest) || is_content(child.digest));
+                                (!not_exported_.contains(child.digest) || is_content(child.digest));
                        });
   }
 
-  // Whether the layout's file has the bytes of that digest.
+  // Whether the layout's file for `digest` has the bytes of that digest.
   bool is_content(const Digest& digest) {
     const auto file = disk_.open(ImageLayout::blob_file(folder_, digest));
     if (!file) return false;
@@ -137,50 +141,50 @@ class Layout {
     }
   }
 
-  Result<> give_image(const Digest& digest, const std::string& name, std::optional<store::Time> set_at) {
+  Result<> export_image(const Digest& digest, const std::string& name, std::optional<store::Time> set_at) {
     const auto record = store_.catalog().manifest(repository_, digest, Reach::disk);
     if (!record) return failure(record.error());
     if (!*record) return failure(Error::Kind::not_found, digest.text() + " is not here");
-    if (auto given = give_manifest(digest, (*record)->media_type); !given) return given;
+    if (auto done = export_manifest(digest, (*record)->media_type); !done) return done;
     entries_.push_back({digest, (*record)->media_type, (*record)->size, name,
                         (*record)->subject ? (*record)->artifact_type : std::string(), set_at});
     return {};
   }
 
-  // Children first: the manifest is there only if all of it is.
-  Result<> give_manifest(const Digest& digest, const std::string& media_type) {
-    if (given_.contains(digest)) return {};
-    const auto bytes = store_.manifest_bytes(repository_, digest);
+  // Exports the children first, so that a manifest is in the layout only if everything that it needs is.
+  Result<> export_manifest(const Digest& digest, const std::string& media_type) {
+    if (exported_.contains(digest)) return {};
+    const auto bytes = store_.manifests().bytes(repository_, digest);
     if (!bytes) return failure(bytes.error());
     const auto manifest = read_manifest(*bytes, media_type, digest);
     if (!manifest) return failure(manifest.error());
     for (const auto& child : manifest->content.children) {
-      const auto given = child.edge.is_manifest ? give_manifest(child.digest, child.edge.media_type)
-                                                : give_blob(child.digest);
-      if (!given) return given;
+      const auto done = child.edge.is_manifest ? export_manifest(child.digest, child.edge.media_type)
+                                               : export_blob(child.digest);
+      if (!done) return done;
     }
-    for (const auto& child : manifest->content.welcome) {
-      if (auto given = give_welcome(child); !given) return given;
+    for (const auto& child : manifest->content.foreign) {
+      if (auto done = export_foreign(child); !done) return done;
     }
-    if (auto given = give_blob(digest); !given) return given;
+    if (auto done = export_blob(digest); !done) return done;
     manifests_.push_back(digest);
     return {};
   }
 
-  // What need not be there goes along if it is.
-  Result<> give_welcome(const store::ManifestContent::Child& child) {
+  // Exports a foreign layer if it is here.
+  Result<> export_foreign(const store::ManifestContent::Child& child) {
     const auto here = store_.catalog().parent_in(child.digest, repository_, Reach::disk);
     if (!here) return failure(here.error());
-    auto given = *here ? give_blob(child.digest) : Result<>();
-    if (!given && given.error().kind == Error::Kind::not_found) return {};
-    return given;
+    auto done = *here ? export_blob(child.digest) : Result<>();
+    if (!done && done.error().kind == Error::Kind::not_found) return {};
+    return done;
   }
 
-  Result<> give_blob(const Digest& digest) {
-    if (given_.contains(digest)) return {};
-    auto given = store_.give_blob(digest, ImageLayout::blob_file(folder_, digest));
-    (given ? given_ : not_given_).insert(digest);
-    return given;
+  Result<> export_blob(const Digest& digest) {
+    if (exported_.contains(digest)) return {};
+    auto done = store_.export_blob(digest, ImageLayout::blob_file(folder_, digest));
+    (done ? exported_ : not_exported_).insert(digest);
+    return done;
   }
 
   store::Store& store_;
@@ -188,11 +192,11 @@ class Layout {
   const store::RepositoryKey repository_;
   const std::filesystem::path folder_;
   std::vector<ImageLayout::Entry> before_;  // what the layout had
-  std::set<std::string> given_tags_;
+  std::set<std::string> exported_tags_;
   std::set<std::string> skipped_tags_;
-  std::set<Digest> not_given_;  // the store's bytes are gone or wrong
-  std::set<Digest> given_;
-  std::vector<Digest> manifests_;  // of those
+  std::set<Digest> not_exported_;  // the bytes in the store are missing or wrong
+  std::set<Digest> exported_;
+  std::vector<Digest> manifests_;  // those of exported_ that are manifests
   std::vector<ImageLayout::Entry> entries_;
 };
 
@@ -209,15 +213,15 @@ Result<Exported> export_images(store::Store& store, store::Disk& disk, const Exp
       const auto folder = settings.to / name;
       Layout layout(store, disk, {settings.route, name}, folder);
       if (auto begun = layout.begin(say); !begun) return failure(begun.error());
-      if (auto given = layout.give_tags(exported, say); !given) return failure(given.error());
-      if (auto given = layout.give_referrers(exported, say); !given) return failure(given.error());
+      if (auto done = layout.export_tags(exported, say); !done) return failure(done.error());
+      if (auto done = layout.export_referrers(exported, say); !done) return failure(done.error());
       if (auto written = layout.write(say); !written) return failure(written.error());
       ++exported.repositories;
     }
     if (names->size() < kPage) break;
     last = names->back();
   }
-  // Whoever asks for what is not there has most likely mistyped.
+  // An error if nothing matches a pattern, which is most likely a typing mistake.
   if (settings.repositories != "*" && exported.repositories == 0) {
     return failure(Error::Kind::not_found,
                    settings.route + " has no repository called " + settings.repositories);

@@ -1,11 +1,13 @@
-// Repositories as OCI image layouts: one layout for each, in the folder of its name. What is written is
-// whole: a tag of which something is missing, as in mirrors that nobody has pulled all platforms from, is
-// left out and told. Each blob is hashed on its way. Into a layout that is there already: what it has of
-// other names stays in it, and so does a tag that is left out, as it was there, if that is whole. One whose
-// index.json cannot be understood is an error, and stays as it is.
+// Exports repositories as OCI image layouts, one layout for each repository, in the folder of its name. Every
+// blob is hashed on its way out, and every exported tag is complete. A tag that lacks content, as in a
+// mirror from which nobody has pulled all platforms, is left out and reported.
 //
-// The files are the store's own under a second name where the file system allows: they are to be read and
-// removed, not changed. May block; one thread.
+// An export into an existing layout keeps the layout's entries with other names. It also keeps the entry of a
+// tag that is left out, if the layout has all of that image. A layout whose index.json cannot be understood
+// is an error, and is not changed.
+//
+// Where the file system allows, the exported files are hard links to the store's own: they may be read and
+// deleted, but not changed. May block; one thread.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +22,7 @@ namespace breakwater::routes {
 
 struct ExportSettings {
   std::string route;
-  std::string repositories = "*";  // a pattern of their names
+  std::string repositories = "*";  // a pattern for repository names
   std::filesystem::path to;
 };
 
@@ -28,8 +30,8 @@ struct Exported {
   uint64_t repositories = 0, tags = 0, tags_skipped = 0, referrers = 0;
 };
 
-// `say` is told each image that is left out, and what of a layout stays for it. An error ends it: no room
-// there, or our own disk.
+// `say` gets a line for each image that is left out and for each entry that is kept for one. An error ends
+// the export: the target is full, or our own disk fails.
 [[nodiscard]] Result<Exported> export_images(store::Store& store, store::Disk& disk,
                                              const ExportSettings& settings,
                                              const std::function<void(const std::string&)>& say);

@@ -5,7 +5,7 @@
 namespace breakwater::routes {
 namespace {
 
-// One of which the disk does not tell is taken for one, so that whoever looks into it is told.
+// A link whose target cannot be examined counts as a folder, so that the error shows when the folder is read.
 bool is_folder(store::Disk& disk, const std::filesystem::path& folder, const store::DirectoryEntry& entry) {
   if (!entry.is_link) return entry.is_directory;
   const auto found = disk.stat_target(folder / entry.name);
@@ -26,7 +26,7 @@ Result<std::vector<std::string>> folders_in(store::Disk& disk, const std::filesy
   return names;
 }
 
-Result<> WayDown::enter(store::Disk& disk, const std::filesystem::path& folder) {
+Result<> FolderChain::enter(store::Disk& disk, const std::filesystem::path& folder) {
   const auto found = disk.stat_target(folder);
   if (!found) return failure(found.error());
   if (std::find(above_.begin(), above_.end(), found->id) != above_.end()) {

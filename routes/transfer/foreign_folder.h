@@ -1,4 +1,4 @@
-// Folders that others have written: a name in one may be a symbolic link, and is followed. May block; any
+// Reads folders that other programs have written, and follows the symbolic links in them. May block; any
 // thread.
 #pragma once
 
@@ -11,14 +11,15 @@
 
 namespace breakwater::routes {
 
-// The names of the folders in it, sorted; none if it is not there.
+// The sorted names of the folders inside `folder`; none if `folder` does not exist.
 [[nodiscard]] Result<std::vector<std::string>> folders_in(store::Disk& disk,
                                                           const std::filesystem::path& folder);
 
-// The folders from the top down to where a walk is, because links may lead round.
-class WayDown {
+// The chain of folders from the top of a walk down to its current one, which detects symbolic links that lead
+// back up.
+class FolderChain {
  public:
-  // `conflict` if the folder lies above itself.
+  // `conflict` if the folder is in the chain already.
   [[nodiscard]] Result<> enter(store::Disk& disk, const std::filesystem::path& folder);
   void leave() { above_.pop_back(); }  // after an enter() that did not fail
 

@@ -22,7 +22,7 @@ using store::Time;
 namespace {
 
 constexpr size_t kIndexBytesMax = 64 << 20;
-constexpr size_t kToldBytesMax = 300;  // of an entry that is not understood
+constexpr size_t kToldBytesMax = 300;  // shown of an entry that is not understood
 constexpr char kRefName[] = "org.opencontainers.image.ref.name";
 // org.opencontainers.image.created is the image's age, not the tag's.
 constexpr char kSetAt[] = "io.breakwater.tag.set-at";
@@ -52,7 +52,7 @@ std::string date_time_text(Time time) {
   return text.data();
 }
 
-// Whether it begins with a digit for each 0 of `shape`, and else with what that has.
+// Whether `text` begins like `shape`, in which 0 stands for any digit.
 bool begins_as(std::string_view text, std::string_view shape) {
   const auto is_as = [](char wanted, char found) {
     return wanted == '0' ? found >= '0' && found <= '9' : found == wanted;
@@ -66,7 +66,7 @@ int number_in(std::string_view digits) {
   return number;
 }
 
-// "Z" or "+02:30": what the clock there is ahead.
+// The offset from UTC in "Z" or "+02:30".
 std::optional<std::chrono::minutes> offset_of(std::string_view text) {
   if (text == "Z") return std::chrono::minutes(0);
   if (text.size() != 6 || !(begins_as(text, "+00:00") || begins_as(text, "-00:00"))) return std::nullopt;
@@ -75,7 +75,7 @@ std::optional<std::chrono::minutes> offset_of(std::string_view text) {
   return (text[0] == '-' ? -1 : 1) * std::chrono::minutes(60 * hours + minutes);
 }
 
-// A date-time of RFC 3339; what it says beyond milliseconds is cut off.
+// Parses a date-time of RFC 3339, cut off to milliseconds.
 std::optional<Time> time_of(std::string_view text) {
   namespace chrono = std::chrono;
   constexpr std::string_view kShape = "0000-00-00T00:00:00";
@@ -148,7 +148,7 @@ Result<ImageLayout> ImageLayout::read(store::Disk& disk, const std::filesystem::
   return layout;
 }
 
-// There are no links: what is in the folder is the repository's.
+// Always true: a layout has no links, so whatever is in its folder belongs to the repository.
 bool ImageLayout::has(const Digest& digest) {
   (void)digest;
   return true;

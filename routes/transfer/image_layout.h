@@ -1,14 +1,15 @@
 // An OCI image layout: a folder with `oci-layout`, `index.json` and `blobs/<algorithm>/<hex>`, as skopeo
-// (oci:), buildx and others write and read it. The image specification says it all (image-layout.md). May
+// (oci:), buildx and others write and read it. The format is image-layout.md of the image specification. May
 // block; any thread.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "routes/transfer/importer.h"
+#include "routes/transfer/import_source.h"
 #include "store/base/disk.h"
 
 namespace breakwater::routes {
@@ -18,21 +19,21 @@ class ImageLayout final : public ImportSource {
   struct Entry {
     store::Digest digest;
     std::string media_type;
-    std::optional<uint64_t> size;  // of its manifest, as the index says
+    std::optional<uint64_t> size;  // the manifest's size, as the index says
     std::string name;              // org.opencontainers.image.ref.name; "" if it has none
-    std::string artifact_type;     // ""
-    // When its tag was, by io.breakwater.tag.set-at; nothing if that is not there, or malformed.
+    std::string artifact_type;     // "" if it has none
+    // When the tag was set, by io.breakwater.tag.set-at; empty if that is absent or malformed.
     std::optional<store::Time> set_at = {};
-    // JSON: all that the index says of it; "" of one that is not read from an index.
+    // The whole descriptor in the index, as JSON; "" if the entry was not read from an index.
     std::string descriptor = {};
   };
 
   static bool is_there(store::Disk& disk, const std::filesystem::path& folder);
-  // `invalid` if its index.json cannot be understood; entries without a digest are unreadable().
+  // `invalid` if index.json cannot be understood. Entries without a digest go to unreadable().
   [[nodiscard]] static Result<ImageLayout> read(store::Disk& disk, const std::filesystem::path& folder);
 
   const std::vector<Entry>& entries() const { return entries_; }
-  const std::vector<std::string>& unreadable() const { return unreadable_; }  // JSON, cut off if it is long
+  const std::vector<std::string>& unreadable() const { return unreadable_; }  // JSON, cut off if long
   store::Time modified() const { return modified_; }
 
   bool has(const store::Digest& digest) override;
@@ -40,7 +41,7 @@ class ImageLayout final : public ImportSource {
     return blob_file(folder_, digest);
   }
 
-  // --- writing: the folder first, then blobs, then what names them
+  // --- writing. Call prepare(), then write the blobs, then call write() with what names them.
   [[nodiscard]] static Result<> prepare(store::Disk& disk, const std::filesystem::path& folder);
   static std::filesystem::path blob_file(const std::filesystem::path& folder, const store::Digest& digest);
   [[nodiscard]] static Result<> write(store::Disk& disk, const std::filesystem::path& folder,

@@ -63,7 +63,7 @@ std::string ImportReport::summary() const {
     text += line("mended", {{c.tags_mended, "tags of whose images something was gone here"}});
   text += line("left behind", {{c.tags_skipped, "tags that are not whole"},
                                {c.untagged, "untagged manifests"},
-                               {c.blobs_unnamed, "blobs that nothing taken over needs"}});
+                               {c.blobs_unreferenced, "blobs that nothing taken over needs"}});
   if (c.tags_ageless > 0)
     text += line("not moved", {{c.tags_ageless, "tags of unknown age, whose names are other images' here"}});
   if (c.by_digest > 0)

@@ -1,6 +1,5 @@
-// What an import found and did. Each thing that is not as it should be is one line, told when it is found and
-// counted once, however many images need it; each image that is left out for it is one line too. summary()
-// counts it all.
+// What an import found and did. Each damaged thing is one line, reported when it is found and counted once,
+// however many images need it. Each image that is left out is one line too. summary() gives the counts.
 //
 // One thread.
 #pragma once
@@ -19,12 +18,12 @@ namespace breakwater::routes {
 enum class Damage {
   empty_blob,
   short_blob,
-  corrupt_blob,  // its bytes are not its digest's
+  corrupt_blob,  // its bytes have another digest
   missing_blob,
-  // The bytes may be there, but its repository has no (readable) link to them: that registry answered 404.
+  // The bytes may exist, but the repository has no readable link to them: that registry answered 404.
   missing_link,
-  missing_child,  // an index names a manifest that its repository has not
-  unreadable,     // no manifest, no name, or the disk does not give it
+  missing_child,  // an index names a manifest that its repository does not have
+  unreadable,     // not a manifest, not a valid name, or the disk cannot read it
   orphan_upload,
 };
 
@@ -33,25 +32,26 @@ class ImportReport {
   using Say = std::function<void(const std::string& line)>;
   explicit ImportReport(Say say) : say_(std::move(say)) {}
 
-  // `where` names the thing; the same damage of the same thing is told once.
+  // `where` names the damaged thing. The same damage of the same thing is reported once.
   void damaged(Damage damage, const std::string& where, const std::string& why);
-  // An image that was not taken over. Named by tag or digest.
+  // Reports an image, named by tag or digest, that was not imported.
   void skipped(const std::string& image, const std::string& why);
-  void kept(const std::string& image);  // our own tag of that name is newer
+  void kept(const std::string& image);  // reports that our tag of that name is newer and stays
   std::string summary() const;
   bool has_anything() const { return !damages_.empty() || counts != Counts(); }
   uint64_t count(Damage damage) const;
 
   struct Counts {
     uint64_t tags = 0, tags_here = 0, tags_kept = 0, tags_skipped = 0;
-    uint64_t tags_mended = 0;   // of whose image something was gone here
-    uint64_t tags_ageless = 0;  // left out, because the tag here may be younger
+    uint64_t tags_mended = 0;   // tags that were here, but with content missing
+    uint64_t tags_ageless = 0;  // left out, because the tag here may be newer
     uint64_t manifests = 0, referrers = 0;
-    // Of the manifests: whole parts of an index that is not, and untagged ones that were asked for.
+    // Manifests without a tag: complete children of an incomplete index, and untagged manifests that were
+    // asked for.
     uint64_t by_digest = 0;
-    uint64_t untagged = 0;  // left behind
+    uint64_t untagged = 0;  // untagged manifests, not imported
     uint64_t blobs_linked = 0, blobs_copied = 0, blobs_here = 0;
-    uint64_t blobs_unnamed = 0;  // left behind
+    uint64_t blobs_unreferenced = 0;  // blobs that no image needs, not imported
     bool operator==(const Counts&) const = default;
   };
   Counts counts;

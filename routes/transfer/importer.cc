@@ -1,11 +1,14 @@
 #include "routes/transfer/importer.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "routes/oci/manifest.h"
-#include "routes/oci/media_type.h"
-#include "routes/transfer/small_file.h"
+#include "routes/transfer/import_survey.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 
@@ -14,159 +17,55 @@ using store::Reach;
 
 namespace {
 
-constexpr int kDepthMax = 16;  // of indexes in indexes
-constexpr size_t kTakenPerMeasurement = 256;
+constexpr size_t kImportsPerMeasurement = 256;
 
-// Errors that say something of what is taken over, not of us.
+// Whether the error is about the source's content, rather than about our own store.
 bool is_of_source(const Error& error) {
   return error.kind == Error::Kind::corrupt || error.kind == Error::Kind::not_found ||
          error.kind == Error::Kind::unavailable;
 }
 
-Result<Manifest> manifest_of(store::Disk& disk, const ImportSource& source, const Digest& digest,
-                             std::string& bytes) {
-  auto read = read_small_file(disk, source.file_of(digest), kManifestBytesMax);
-  if (!read) return failure(read.error());
-  bytes = *std::move(read);
-  if (store::digest_of(digest.algorithm(), bytes) != digest)
-    return failure(Error::Kind::corrupt, "its bytes are not of that digest");
-  auto manifest = read_manifest(bytes, "", digest);
-  if (!manifest) return manifest;
-  const std::string& type = manifest->content.record.media_type;
-  if (type == kDockerSchema1 || type == kDockerSchema1Signed) {
-    return failure(Error::Kind::invalid, "it is of Docker's schema 1, and its layers cannot be followed");
-  }
-  return manifest;
-}
-
 }  // namespace
-
-// Looks, before anything is taken, whether all that an image needs is there.
-class Importer::Survey {
- public:
-  Survey(Importer& importer, ImportSource& source, const Repository& repository)
-      : importer_(importer), source_(source), repository_(repository) {}
-
-  void look_at(const Digest& digest) { look_at_manifest(digest, std::nullopt, 0); }
-
-  bool is_whole() const { return why_.empty(); }
-  const std::string& why() const { return why_; }
-  const std::vector<Digest>& manifests() const { return manifests_; }  // children first
-  // Those below the top one of which nothing is missing, as far as is seen.
-  const std::vector<Digest>& parts() const { return parts_; }
-
- private:
-  void bad(Damage damage, const std::string& where, const std::string& what) {
-    ++damages_;
-    importer_.report_.damaged(damage, where, what);
-    if (why_.empty()) why_ = where + (what.empty() ? " is missing" : ": " + what);
-  }
-
-  enum class Needed { by_tag, by_index, by_manifest };
-
-  // Whether it is there and has as many bytes as are expected of it.
-  bool has_bytes(const Digest& digest, std::optional<uint64_t> size, Needed needed) {
-    importer_.met_.insert(digest);
-    const bool is_child = needed == Needed::by_index;
-    if (!source_.has(digest)) {
-      const char* why = is_child                   ? "an index needs it"
-                        : needed == Needed::by_tag ? "a tag names it"
-                                                   : "a manifest needs it";
-      bad(is_child ? Damage::missing_child : Damage::missing_link,
-          repository_.repository + "@" + digest.text(), why);
-      return false;
-    }
-    const auto found = importer_.disk_.stat_target(source_.file_of(digest));
-    if (!found) {
-      const bool is_gone = found.error().kind == Error::Kind::not_found;
-      const Damage missing = is_child ? Damage::missing_child : Damage::missing_blob;
-      bad(is_gone ? missing : Damage::unreadable, digest.text(), is_gone ? "" : found.error().message);
-    } else if (found->size == 0 && size.value_or(1) > 0) {
-      bad(Damage::empty_blob, digest.text(), size ? "0 of " + std::to_string(*size) + " bytes" : "0 bytes");
-    } else if (size && found->size != *size) {
-      bad(found->size < *size ? Damage::short_blob : Damage::corrupt_blob, digest.text(),
-          std::to_string(found->size) + " of " + std::to_string(*size) + " bytes");
-    } else if (const auto known = importer_.bad_.find(digest); known != importer_.bad_.end()) {
-      bad(Damage::corrupt_blob, digest.text(), known->second);
-    } else {
-      return true;
-    }
-    return false;
-  }
-
-  void look_at_manifest(const Digest& digest, std::optional<uint64_t> size, int depth) {
-    if (!seen_.insert(digest).second) return;
-    if (!has_bytes(digest, size, size ? Needed::by_index : Needed::by_tag)) return;
-    if (depth > kDepthMax) return bad(Damage::unreadable, digest.text(), "an index in an index, too deep");
-    std::string bytes;
-    const auto manifest = manifest_of(importer_.disk_, source_, digest, bytes);
-    if (!manifest) {
-      const bool is_corrupt = manifest.error().kind == Error::Kind::corrupt;
-      return bad(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
-                 manifest.error().message);
-    }
-    for (const auto& child : manifest->content.children) {
-      if (!child.edge.is_manifest) {
-        if (seen_.insert(child.digest).second)
-          (void)has_bytes(child.digest, child.edge.size, Needed::by_manifest);
-        continue;
-      }
-      const size_t before = damages_;
-      look_at_manifest(child.digest, child.edge.size, depth + 1);
-      if (damages_ == before) parts_.push_back(child.digest);
-    }
-    for (const auto& child : manifest->content.welcome) importer_.met_.insert(child.digest);
-    manifests_.push_back(digest);
-  }
-
-  Importer& importer_;
-  ImportSource& source_;
-  const Repository& repository_;
-  std::string why_;
-  size_t damages_ = 0;
-  std::set<Digest> seen_;
-  std::vector<Digest> manifests_;
-  std::vector<Digest> parts_;
-};
 
 // --- tags
 
-Result<> Importer::take_tag(ImportSource& source, const Repository& repository, const std::string& tag,
-                            const Digest& digest, store::Time set_at, Age age) {
+Result<> Importer::import_tag(ImportSource& source, const Repository& repository, const std::string& tag,
+                              const Digest& digest, store::Time set_at, Age age) {
   const std::string image = repository.repository + ":" + tag;
-  met_.insert(digest);
+  findings_.needed.insert(digest);
   const auto known = store_.catalog().tag(repository, tag, Reach::disk);
   if (!known) return failure(known.error());
   const bool is_set = *known && (*known)->digest == digest;
   if (is_set) {
     const auto whole = is_whole_here(repository, digest);
     if (!whole) return failure(whole.error());
-    if (*whole) ++report_.counts.tags_here;
+    if (*whole) ++findings_.report.counts.tags_here;
     if (*whole) return {};
   }
   if (*known && !is_set && age == Age::unknown) {
-    ++report_.counts.tags_ageless;
-    report_.skipped(image, "nothing says when it was set there, and the tag here names another image");
+    ++findings_.report.counts.tags_ageless;
+    findings_.report.skipped(image,
+                             "nothing says when it was set there, and the tag here names another image");
     return {};
   }
   if (*known && !is_set && (*known)->set_at >= set_at) {
-    report_.kept(image);
+    findings_.report.kept(image);
     return {};
   }
-  auto taken = take(source, repository, digest);
-  if (taken && *taken && !is_set)
-    taken = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
-  if (!taken) return failure(taken.error());
-  if (*taken) {
-    ++(is_set ? report_.counts.tags_mended : report_.counts.tags);
+  auto imported = import_image(source, repository, digest);
+  if (imported && *imported && !is_set)
+    imported = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
+  if (!imported) return failure(imported.error());
+  if (*imported) {
+    ++(is_set ? findings_.report.counts.tags_mended : findings_.report.counts.tags);
     return {};
   }
-  ++report_.counts.tags_skipped;
-  report_.skipped(image, why_);
+  ++findings_.report.counts.tags_skipped;
+  findings_.report.skipped(image, why_);
   return {};
 }
 
-// As of when it was pushed there, because retention goes by that.
+// The tag gets the time at which it was set at its source, because retention goes by that time.
 Result<bool> Importer::set_tag(const Repository& repository, const std::string& tag, const Digest& digest,
                                store::Time set_at) {
   const auto manifest = store_.catalog().manifest(repository, digest, Reach::disk);
@@ -174,21 +73,22 @@ Result<bool> Importer::set_tag(const Repository& repository, const std::string& 
   if (!*manifest)
     return failure(Error::Kind::internal, "the manifest " + digest.text() + " went while its tag was set");
   const store::Time when = std::min(set_at, clock_.now());
-  auto set = store_.put_tag(repository, tag, {digest, (*manifest)->media_type, when, when, when},
-                            store::Durability::buffered);
+  auto set = store_.references().put_tag(repository, tag, {digest, (*manifest)->media_type, when, when},
+                                         store::Durability::buffered);
   if (!set) return failure(set.error());
   return true;
 }
 
-// What it named before may be dead then, and a push sees to that; but to a push the tag is of now. Nobody
-// else has the folder, so nothing comes between the two.
+// Moves a tag by a push, which takes care of the image that the tag named before and that may be unused now.
+// A push dates the tag to now, so set_tag() dates it back. Nothing comes between the two, because nobody else
+// has the folder open.
 Result<bool> Importer::move_tag(const Repository& repository, const std::string& tag, const Digest& digest,
                                 store::Time set_at) {
-  const auto bytes = store_.manifest_bytes(repository, digest);
+  const auto bytes = store_.manifests().bytes(repository, digest);
   if (!bytes) return failure(bytes.error());
   const auto manifest = read_manifest(*bytes, "", digest);
   if (!manifest) return failure(manifest.error());
-  const auto missing = store_.push_manifest(repository, digest, *bytes, manifest->content, {tag});
+  const auto missing = store_.manifests().push(repository, digest, *bytes, manifest->content, {tag});
   if (!missing) return failure(missing.error());
   if (!missing->empty()) return false;
   return set_tag(repository, tag, digest, set_at);
@@ -202,16 +102,17 @@ Result<bool> Importer::is_here(const Repository& repository, const Digest& diges
   return known->has_value();
 }
 
-// With all that it needs: what was lost here is taken again. Contents are not read, that is for a scrub.
+// Whether the manifest is here with everything that it needs, so that lost content is imported again.
+// Contents are not read; that is the scrub's task.
 Result<bool> Importer::is_whole_here(const Repository& repository, const Digest& digest) {
   auto known = is_here(repository, digest);
   if (!known || !*known) return known;
   const auto children = store_.catalog().children(repository, digest);
   if (!children) return failure(children.error());
-  met_.insert(digest);
+  findings_.needed.insert(digest);
   bool is_whole = true;
   for (const Digest& child : *children) {
-    met_.insert(child);
+    findings_.needed.insert(child);
     auto manifest = is_here(repository, child);
     if (!manifest) return manifest;
     auto here = *manifest ? is_whole_here(repository, child) : has_file(child);
@@ -222,9 +123,9 @@ Result<bool> Importer::is_whole_here(const Repository& repository, const Digest&
   return has_file(digest);
 }
 
-// Opened, because one that was cut off is found out so.
+// Opens the blob, because that shows whether its file was cut off.
 Result<bool> Importer::has_file(const Digest& digest) {
-  const auto blob = store_.open_blob(digest);
+  const auto blob = store_.blobs().open(digest);
   if (blob) return true;
   const bool is_gone =
       blob.error().kind == Error::Kind::not_found || blob.error().kind == Error::Kind::corrupt;
@@ -232,105 +133,108 @@ Result<bool> Importer::has_file(const Digest& digest) {
   return failure(blob.error());
 }
 
-// False, told and in why_, if it is not whole.
-Result<bool> Importer::take(ImportSource& source, const Repository& repository, const Digest& digest) {
+// False if the image is incomplete; that is reported then, and why_ says why.
+Result<bool> Importer::import_image(ImportSource& source, const Repository& repository,
+                                    const Digest& digest) {
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
-  Survey survey(*this, source, repository);
-  survey.look_at(digest);
+  ImportSurvey survey(disk_, source, repository, findings_);
+  survey.survey(digest);
   bool is_whole = survey.is_whole();
   if (!is_whole) why_ = survey.why();
   for (auto manifest = survey.manifests().begin(); is_whole && manifest != survey.manifests().end();
        ++manifest) {
-    const auto taken = take_manifest(source, repository, *manifest);
-    if (!taken) return taken;
-    is_whole = *taken;
+    const auto imported = import_manifest(source, repository, *manifest);
+    if (!imported) return imported;
+    is_whole = *imported;
   }
   if (is_whole || survey.parts().empty()) return is_whole;
   const std::string why = why_;
-  if (auto taken = take_parts(source, repository, survey.parts()); !taken) return failure(taken.error());
+  if (auto imported = import_parts(source, repository, survey.parts()); !imported)
+    return failure(imported.error());
   why_ = why;
   return false;
 }
 
-Result<> Importer::take_parts(ImportSource& source, const Repository& repository,
-                              const std::vector<Digest>& parts) {
+Result<> Importer::import_parts(ImportSource& source, const Repository& repository,
+                                const std::vector<Digest>& parts) {
   for (const Digest& part : parts) {
     const auto here = is_whole_here(repository, part);
     if (!here) return failure(here.error());
     if (*here) continue;
-    const auto taken = take(source, repository, part);
-    if (!taken) return failure(taken.error());
-    if (*taken) ++report_.counts.by_digest;
+    const auto imported = import_image(source, repository, part);
+    if (!imported) return failure(imported.error());
+    if (*imported) ++findings_.report.counts.by_digest;
   }
   return {};
 }
 
-Result<bool> Importer::take_manifest(ImportSource& source, const Repository& repository,
-                                     const Digest& digest) {
-  met_.insert(digest);
+Result<bool> Importer::import_manifest(ImportSource& source, const Repository& repository,
+                                       const Digest& digest) {
+  findings_.needed.insert(digest);
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
   std::string bytes;
   const auto manifest = manifest_of(disk_, source, digest, bytes);
-  if (!manifest) return failure(manifest.error());  // it could be read just before
+  if (!manifest) return failure(manifest.error());  // an error, because the survey could read it
   for (const auto& child : manifest->content.children) {
     if (child.edge.is_manifest) continue;
-    const auto taken = take_blob(source, repository, child.digest);
-    if (!taken || !*taken) return taken;
+    const auto imported = import_blob(source, repository, child.digest);
+    if (!imported || !*imported) return imported;
   }
-  for (const auto& child : manifest->content.welcome) {
+  for (const auto& child : manifest->content.foreign) {
     if (!source.has(child.digest)) continue;
-    // Its image is whole without it: that it is damaged is told, and no more.
+    // The image is complete without a foreign layer, so damage to the layer is reported and has no other
+    // effect.
     const std::string why = why_;
-    if (auto taken = take_blob(source, repository, child.digest); !taken) return taken;
+    if (auto imported = import_blob(source, repository, child.digest); !imported) return imported;
     why_ = why;
   }
-  const auto missing = store_.push_manifest(repository, digest, bytes, manifest->content, {});
+  const auto missing = store_.manifests().push(repository, digest, bytes, manifest->content, {});
   if (!missing) return failure(missing.error());
   if (!missing->empty())
     return failure(Error::Kind::internal,
                    missing->front().text() + " went while " + digest.text() + " was taken over");
-  ++report_.counts.manifests;
-  count_taken();
-  if (manifest->content.record.subject) ++report_.counts.referrers;
+  ++findings_.report.counts.manifests;
+  count_imported();
+  if (manifest->content.record.subject) ++findings_.report.counts.referrers;
   return true;
 }
 
-Result<bool> Importer::take_blob(ImportSource& source, const Repository& repository, const Digest& digest) {
-  const auto taken = store_.take_blob(repository, digest, source.file_of(digest));
-  if (!taken && !is_of_source(taken.error())) return failure(taken.error());
-  if (!taken) {
-    why_ = digest.text() + ": " + taken.error().message;
-    const bool is_corrupt = taken.error().kind == Error::Kind::corrupt;
-    report_.damaged(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
-                    taken.error().message);
-    bad_.emplace(digest, taken.error().message);
+Result<bool> Importer::import_blob(ImportSource& source, const Repository& repository, const Digest& digest) {
+  const auto imported = store_.import_blob(repository, digest, source.file_of(digest));
+  if (!imported && !is_of_source(imported.error())) return failure(imported.error());
+  if (!imported) {
+    why_ = digest.text() + ": " + imported.error().message;
+    const bool is_corrupt = imported.error().kind == Error::Kind::corrupt;
+    findings_.report.damaged(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
+                             imported.error().message);
+    findings_.bad.emplace(digest, imported.error().message);
     return false;
   }
-  using Taken = store::Store::Taken;
-  ++(*taken == Taken::held     ? report_.counts.blobs_here
-     : *taken == Taken::linked ? report_.counts.blobs_linked
-                               : report_.counts.blobs_copied);
-  count_taken();
+  using Taken = store::Imported;
+  ++(*imported == Taken::held     ? findings_.report.counts.blobs_here
+     : *imported == Taken::linked ? findings_.report.counts.blobs_linked
+                                  : findings_.report.counts.blobs_copied);
+  count_imported();
   return true;
 }
 
-// The catalog grows with each, and no upkeep runs beside an import: the bound must not go by what it was at
-// the start.
-void Importer::count_taken() {
-  if (++taken_ < kTakenPerMeasurement) return;
-  taken_ = 0;
+// Measures the catalog now and then. The catalog grows with every import, and no upkeep runs beside the
+// import, so else the bound would go by the size at the start.
+void Importer::count_imported() {
+  if (++imported_ < kImportsPerMeasurement) return;
+  imported_ = 0;
   store_.measure();
 }
 
 // --- what no tag names
 
-Result<> Importer::take_untagged(ImportSource& source, const Repository& repository,
-                                 const std::vector<Digest>& digests, Untagged untagged) {
-  auto referrers = take_or_leave(source, repository, digests, untagged);
+Result<> Importer::import_untagged(ImportSource& source, const Repository& repository,
+                                   const std::vector<Digest>& digests, Untagged untagged) {
+  auto referrers = import_without_subject(source, repository, digests, untagged);
   if (!referrers) return failure(referrers.error());
-  // A subject may itself be one of them.
+  // Repeated, because the subject of a referrer may be another referrer of the list.
   for (bool is_moving = true; is_moving;) {
     is_moving = false;
     std::vector<Referrer> waiting;
@@ -341,27 +245,28 @@ Result<> Importer::take_untagged(ImportSource& source, const Repository& reposit
         waiting.push_back(referrer);
         continue;
       }
-      const auto taken = take(source, repository, referrer.digest);
-      if (!taken) return failure(taken.error());
-      if (!*taken) report_.skipped(repository.repository + "@" + referrer.digest.text(), why_);
-      is_moving = is_moving || *taken;
+      const auto imported = import_image(source, repository, referrer.digest);
+      if (!imported) return failure(imported.error());
+      if (!*imported) findings_.report.skipped(repository.repository + "@" + referrer.digest.text(), why_);
+      is_moving = is_moving || *imported;
     }
     *referrers = std::move(waiting);
   }
   for (const Referrer& referrer : *referrers) {
-    if (auto left = leave_or_take(source, repository, referrer.digest, untagged); !left) return left;
+    if (auto done = import_if_wanted(source, repository, referrer.digest, untagged); !done) return done;
   }
   return {};
 }
 
-// What refers to something comes later: that may not be here yet.
-Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& source,
-                                                                const Repository& repository,
-                                                                const std::vector<Digest>& digests,
-                                                                Untagged untagged) {
+// Returns the manifests with a subject, which may not be here yet, for later. The others are imported or left
+// now.
+Result<std::vector<Importer::Referrer>> Importer::import_without_subject(ImportSource& source,
+                                                                         const Repository& repository,
+                                                                         const std::vector<Digest>& digests,
+                                                                         Untagged untagged) {
   std::vector<Referrer> referrers;
   for (const Digest& digest : digests) {
-    if (has_met(digest)) continue;  // something names it: it was taken over, or told
+    if (is_needed(digest)) continue;  // something needs it, so it was imported or reported
     const auto here = is_whole_here(repository, digest);
     if (!here) return failure(here.error());
     if (*here) continue;
@@ -369,23 +274,23 @@ Result<std::vector<Importer::Referrer>> Importer::take_or_leave(ImportSource& so
     const auto manifest = manifest_of(disk_, source, digest, bytes);
     if (manifest && manifest->content.record.subject) {
       referrers.push_back({digest, *manifest->content.record.subject});
-    } else if (auto left = leave_or_take(source, repository, digest, untagged); !left) {
-      return failure(left.error());
+    } else if (auto done = import_if_wanted(source, repository, digest, untagged); !done) {
+      return failure(done.error());
     }
   }
   return referrers;
 }
 
-Result<> Importer::leave_or_take(ImportSource& source, const Repository& repository, const Digest& digest,
-                                 Untagged untagged) {
-  if (untagged == Untagged::left) {
-    ++report_.counts.untagged;
+Result<> Importer::import_if_wanted(ImportSource& source, const Repository& repository, const Digest& digest,
+                                    Untagged untagged) {
+  if (untagged == Untagged::skipped) {
+    ++findings_.report.counts.untagged;
     return {};
   }
-  const auto taken = take(source, repository, digest);
-  if (!taken) return failure(taken.error());
-  ++(*taken ? report_.counts.by_digest : report_.counts.untagged);
-  if (!*taken) report_.skipped(repository.repository + "@" + digest.text(), why_);
+  const auto imported = import_image(source, repository, digest);
+  if (!imported) return failure(imported.error());
+  ++(*imported ? findings_.report.counts.by_digest : findings_.report.counts.untagged);
+  if (!*imported) findings_.report.skipped(repository.repository + "@" + digest.text(), why_);
   return {};
 }
 

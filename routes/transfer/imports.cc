@@ -27,8 +27,8 @@ struct Work {
   const ImportSettings& settings;
   ImportReport& report;
   Importer importer;
-  WayDown way = {};           // to the layout
-  uint64_t repositories = 0;  // found, of those that are wanted
+  FolderChain chain = {};     // the folders down to the current layout
+  uint64_t repositories = 0;  // found, and matching the pattern
 
   bool is_wanted(const std::string& repository) const {
     return store::matches_any(std::span(&settings.repositories, 1), repository);
@@ -37,12 +37,12 @@ struct Work {
     report.damaged(Damage::unreadable, where, error.message);
   }
   Importer::Untagged untagged_of(const std::string& repository) const {
-    return store::policy_of(settings.retention, repository).untagged_after ? Importer::Untagged::taken
-                                                                           : Importer::Untagged::left;
+    return store::policy_of(settings.retention, repository).untagged_after ? Importer::Untagged::imported
+                                                                           : Importer::Untagged::skipped;
   }
 };
 
-// Whoever asks for what is not there has most likely mistyped.
+// An error if nothing matches a pattern, which is most likely a typing mistake.
 Result<> nothing_wanted(const Work& work, const std::string& what) {
   const bool is_any = work.settings.repositories == "*";
   return failure(Error::Kind::not_found, "there is no " + what +
@@ -52,7 +52,7 @@ Result<> nothing_wanted(const Work& work, const std::string& what) {
 
 // --- docker-registry
 
-// A folder that cannot be read is told, and the others go on.
+// Reports a folder that cannot be read and returns an empty list, so that the import goes on with the others.
 template <class Listed>
 Listed list_of(ImportReport& report, const std::string& where, Result<Listed> listed) {
   if (listed) return *std::move(listed);
@@ -70,10 +70,10 @@ Result<> import_tags(Work& work, const RegistryFolder& folder, const std::string
       work.report.damaged(Damage::missing_link, image, "nothing says what the tag names");
       work.report.skipped(image, "nothing says what it names");
       ++work.report.counts.tags_skipped;
-    } else if (auto taken = work.importer.take_tag(source, {work.settings.route, name}, tag.name, *tag.digest,
-                                                   tag.set_at, Importer::Age::known);
-               !taken) {
-      return taken;
+    } else if (auto imported = work.importer.import_tag(source, {work.settings.route, name}, tag.name,
+                                                        *tag.digest, tag.set_at, Importer::Age::known);
+               !imported) {
+      return imported;
     }
   }
   return {};
@@ -85,15 +85,16 @@ Result<> import_untagged(Work& work, const RegistryFolder& folder, const std::st
   for (const auto& link : list_of(work.report, name + "/_manifests/revisions", folder.manifests(name))) {
     if (link.is_there) {
       manifests.push_back(link.digest);
-    } else if (!work.importer.has_met(link.digest)) {
+    } else if (!work.importer.is_needed(link.digest)) {
       work.report.damaged(Damage::missing_link, name + "@" + link.digest.text(),
                           "a manifest without its link");
     }
   }
-  return work.importer.take_untagged(source, {work.settings.route, name}, manifests, work.untagged_of(name));
+  return work.importer.import_untagged(source, {work.settings.route, name}, manifests,
+                                       work.untagged_of(name));
 }
 
-// What no image needs, but ought not to be there as it is.
+// Reports damage that no image is affected by.
 void tell_of_leftovers(Work& work, const RegistryFolder& folder, const std::string& name) {
   for (const auto& link : list_of(work.report, name + "/_layers", folder.layers(name))) {
     if (!link.is_there)
@@ -110,17 +111,17 @@ Result<> import_repository(Work& work, const RegistryFolder& folder, const std::
     work.report.damaged(Damage::unreadable, name, "no repository can have that name");
     return {};
   }
-  if (auto taken = import_tags(work, folder, name); !taken) return taken;
-  if (auto taken = import_untagged(work, folder, name); !taken) return taken;
+  if (auto imported = import_tags(work, folder, name); !imported) return imported;
+  if (auto imported = import_untagged(work, folder, name); !imported) return imported;
   tell_of_leftovers(work, folder, name);
   return {};
 }
 
-void count_unnamed(Work& work, const RegistryFolder& folder) {
+void count_unreferenced(Work& work, const RegistryFolder& folder) {
   static const Digest kNothing = store::digest_of(store::Algorithm::sha256, std::string_view());
   const auto each = [&](const Digest& digest) {
-    if (work.importer.has_met(digest)) return;
-    ++work.report.counts.blobs_unnamed;
+    if (work.importer.is_needed(digest)) return;
+    ++work.report.counts.blobs_unreferenced;
     const auto found = work.parts.disk.stat_target(folder.file_of(digest));
     if (!found)
       work.report.damaged(Damage::missing_blob, digest.text(), "its folder is there, its bytes are not");
@@ -133,7 +134,8 @@ void count_unnamed(Work& work, const RegistryFolder& folder) {
 
 // --- layouts
 
-// As far as index.json says one. What is not there is told by whoever takes it.
+// Whether the manifest has the size that index.json gives for it. A missing file is not reported here, but
+// when its image is imported.
 bool has_its_size(Work& work, const ImageLayout& layout, const ImageLayout::Entry& entry) {
   const auto found = work.parts.disk.stat_target(layout.file_of(entry.digest));
   if (!found || !entry.size || found->size == *entry.size) return true;
@@ -169,12 +171,12 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
       untagged.push_back(entry.digest);
     } else {
       const auto age = entry.set_at ? Importer::Age::known : Importer::Age::unknown;
-      auto taken = work.importer.take_tag(*layout, repository, entry.name, entry.digest,
-                                          entry.set_at.value_or(layout->modified()), age);
-      if (!taken) return taken;
+      auto imported = work.importer.import_tag(*layout, repository, entry.name, entry.digest,
+                                               entry.set_at.value_or(layout->modified()), age);
+      if (!imported) return imported;
     }
   }
-  return work.importer.take_untagged(*layout, repository, untagged, work.untagged_of(name));
+  return work.importer.import_untagged(*layout, repository, untagged, work.untagged_of(name));
 }
 
 Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, const std::string& name) {
@@ -184,19 +186,19 @@ Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, c
     work.report.damaged(Damage::unreadable, name, "no repository can have that name");
   if (is_wanted && is_oci_name(name)) {
     ++work.repositories;
-    if (auto taken = import_layout(work, folder, name); !taken) return taken;
+    if (auto imported = import_layout(work, folder, name); !imported) return imported;
   }
   for (const std::string& entry :
        list_of(work.report, folder.string(), folders_in(work.parts.disk, folder))) {
     std::string below = name;
     below += (name.empty() ? "" : "/") + entry;
-    if (below.size() > kNameBytesMax) continue;  // no repository's
-    if (auto entered = work.way.enter(work.parts.disk, folder / entry); !entered) {
+    if (below.size() > kNameBytesMax) continue;  // no repository has so long a name
+    if (auto entered = work.chain.enter(work.parts.disk, folder / entry); !entered) {
       work.tell_unreadable((folder / entry).string(), entered.error());
       continue;
     }
-    if (auto taken = import_layouts_below(work, folder / entry, below); !taken) return taken;
-    work.way.leave();
+    if (auto imported = import_layouts_below(work, folder / entry, below); !imported) return imported;
+    work.chain.leave();
   }
   return {};
 }
@@ -213,28 +215,28 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
   for (const std::string& name : folder->repositories(unreadable)) {
     if (!work.is_wanted(name)) continue;
     ++work.repositories;
-    if (auto taken = import_repository(work, *folder, name); !taken) return taken;
+    if (auto imported = import_repository(work, *folder, name); !imported) return imported;
   }
   if (settings.repositories != "*" && work.repositories == 0) return nothing_wanted(work, "repository");
-  if (settings.repositories == "*") count_unnamed(work, *folder);
-  return parts.store.catalog().sync();
+  if (settings.repositories == "*") count_unreferenced(work, *folder);
+  return parts.store.sync();
 }
 
 Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings, ImportReport& report) {
   Work work(parts, settings, report);
   if (!ImageLayout::is_there(parts.disk, settings.from)) {
-    if (auto entered = work.way.enter(parts.disk, settings.from); !entered) {
+    if (auto entered = work.chain.enter(parts.disk, settings.from); !entered) {
       return entered.error().kind == Error::Kind::not_found ? nothing_wanted(work, "image layout") : entered;
     }
-    if (auto taken = import_layouts_below(work, settings.from, ""); !taken) return taken;
+    if (auto imported = import_layouts_below(work, settings.from, ""); !imported) return imported;
     if (work.repositories == 0) return nothing_wanted(work, "image layout");
   } else if (!is_oci_name(settings.repositories)) {
     return failure(Error::Kind::invalid,
                    settings.from.string() + " is one image layout: say which repository it becomes");
-  } else if (auto taken = import_layout(work, settings.from, settings.repositories); !taken) {
-    return taken;
+  } else if (auto imported = import_layout(work, settings.from, settings.repositories); !imported) {
+    return imported;
   }
-  return parts.store.catalog().sync();
+  return parts.store.sync();
 }
 
 }  // namespace breakwater::routes

@@ -1,6 +1,6 @@
-// Whole imports: the data folder of a docker-registry, or OCI image layouts, into a registry of our own.
+// Imports the data folder of a docker-registry, or OCI image layouts, into a registry of our own.
 //
-// A second run takes over what came since, and nothing twice. An error ends it; what was taken over until
+// A second run imports only what is new since the first. An error ends the import; what was imported until
 // then stays, and the report says what that is. May block; one thread.
 #pragma once
 
@@ -18,9 +18,9 @@ namespace breakwater::routes {
 struct ImportSettings {
   std::filesystem::path from;
   std::string route;
-  std::string repositories = "*";  // a pattern of their names
-  // Untagged manifests are taken over where these keep such for some time; elsewhere they would soon be
-  // collected.
+  std::string repositories = "*";  // a pattern for repository names
+  // Untagged manifests are imported into repositories whose policy keeps untagged manifests for some time;
+  // elsewhere they would soon be collected.
   std::vector<store::RetentionPolicy> retention;
 };
 
@@ -32,8 +32,8 @@ struct ImportParts {
 
 [[nodiscard]] Result<> import_registry(const ImportParts& parts, const ImportSettings& settings,
                                        ImportReport& report);
-// `from` is a layout itself, and `repositories` then the name of the repository that it becomes; or a folder
-// of layouts, each named by its path below that.
+// `from` is one layout, and `repositories` is then the name of its repository here; or `from` is a folder of
+// layouts, whose paths below it are the names of their repositories.
 [[nodiscard]] Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings,
                                       ImportReport& report);
 

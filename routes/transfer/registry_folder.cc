@@ -30,7 +30,7 @@ Result<RegistryFolder> RegistryFolder::find(store::Disk& disk, const std::filesy
     const auto root = (from / below).lexically_normal();
     const auto listed = disk.list(root / "repositories");
     if (listed) return RegistryFolder(disk, root);
-    // One that is there and cannot be read is not looked for elsewhere.
+    // A folder that exists but cannot be read is an error; no other place is tried then.
     if (listed.error().kind != Error::Kind::not_found) return failure(listed.error());
   }
   return failure(
@@ -42,7 +42,7 @@ Result<RegistryFolder> RegistryFolder::find(store::Disk& disk, const std::filesy
 struct RegistryFolder::Walk {
   const Unreadable& unreadable;
   std::vector<std::string> found = {};
-  WayDown way = {};
+  FolderChain chain = {};
 };
 
 std::vector<std::string> RegistryFolder::repositories(const Unreadable& unreadable) const {
@@ -51,10 +51,10 @@ std::vector<std::string> RegistryFolder::repositories(const Unreadable& unreadab
   return std::move(walk.found);
 }
 
-// Repositories may lie in one another: team and team/app.
+// Repositories may be nested: team and team/app.
 void RegistryFolder::add_repositories(const std::string& name, Walk& walk) const {
   const std::string where = name.empty() ? "repositories" : name;
-  if (auto entered = walk.way.enter(disk_, folder_of(name)); !entered)
+  if (auto entered = walk.chain.enter(disk_, folder_of(name)); !entered)
     return walk.unreadable(where, entered.error());
   const auto folders = folders_in(disk_, folder_of(name));
   if (!folders) walk.unreadable(where, folders.error());
@@ -66,9 +66,9 @@ void RegistryFolder::add_repositories(const std::string& name, Walk& walk) const
     if (folder.starts_with('_')) continue;
     std::string deeper = name;
     deeper += (name.empty() ? "" : "/") + folder;
-    if (deeper.size() <= kNameBytesMax) add_repositories(deeper, walk);  // else no repository's
+    if (deeper.size() <= kNameBytesMax) add_repositories(deeper, walk);  // no repository has a longer name
   }
-  walk.way.leave();
+  walk.chain.leave();
 }
 
 Result<std::vector<RegistryFolder::Tag>> RegistryFolder::tags(const std::string& repository) const {
@@ -129,7 +129,7 @@ void RegistryFolder::each_blob(const std::function<void(const Digest&)>& each,
   }
 }
 
-// A manifest may be linked as either, as that registry has it.
+// Docker-registry may link a manifest as a layer or as a revision.
 bool RegistryFolder::has(const std::string& repository, const Digest& digest) const {
   const std::filesystem::path link = std::filesystem::path(algorithm_of(digest)) / digest.hex() / "link";
   const auto folder = folder_of(repository);

@@ -1,46 +1,45 @@
-// A data folder as docker-registry (distribution, "registry:2") writes it, read only:
+// A data folder as docker-registry (distribution, "registry:2") writes it. Read only.
 //
-//   docker/registry/v2/blobs/sha256/ab/abcd…/data                                       the bytes
-//   docker/registry/v2/repositories/<name>/_layers/sha256/<hex>/link                    the repository may
-//   serve this blob
-//                                         /_manifests/revisions/sha256/<hex>/link       and this manifest
-//                                         /_manifests/tags/<tag>/current/link           the tag names this
-//                                         digest
-//                                         /_uploads/<id>/…                              a push that did not
-//                                         end
+//   docker/registry/v2/blobs/sha256/ab/abcd…/data               the bytes
+//   docker/registry/v2/repositories/<name>/
+//       _layers/sha256/<hex>/link                               the repository may serve this blob
+//       _manifests/revisions/sha256/<hex>/link                  and this manifest
+//       _manifests/tags/<tag>/current/link                      the digest that the tag names
+//       _uploads/<id>/…                                         an upload that was not completed
 //
-// What the disk does not give is an error, or told; what is not as above is left out, or told as what it is.
-// Symbolic links are followed. May block; any thread.
+// What the disk cannot read is an error, or is reported. What does not match the layout above is left out, or
+// reported as what it is. Symbolic links are followed. May block; any thread.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "routes/transfer/importer.h"
+#include "routes/transfer/import_source.h"
 #include "store/base/disk.h"
 
 namespace breakwater::routes {
 
 class RegistryFolder {
  public:
-  // `from` is the folder v2 or one above it. `not_found` if there is none.
+  // `from` is the folder v2 or a folder above it. `not_found` if there is no such folder.
   [[nodiscard]] static Result<RegistryFolder> find(store::Disk& disk, const std::filesystem::path& from);
 
-  // A folder that cannot be read is told, and the others go on.
+  // Called for each folder that cannot be read; the others are read all the same.
   using Unreadable = std::function<void(const std::string& where, const Error& error)>;
 
-  // In the order of their names; also such as no repository can have.
+  // Sorted by name. Includes names that no OCI repository can have.
   std::vector<std::string> repositories(const Unreadable& unreadable) const;
   struct Tag {
     std::string name;
-    std::optional<store::Digest> digest;  // nothing: its link is missing or says nothing
+    std::optional<store::Digest> digest;  // empty if its link is missing or malformed
     store::Time set_at{};
   };
   [[nodiscard]] Result<std::vector<Tag>> tags(const std::string& repository) const;
-  // With and without their links.
+  // A digest that the repository has a folder for, with or without its link.
   struct Link {
     store::Digest digest;
     bool is_there = false;
@@ -67,7 +66,7 @@ class RegistryFolder {
   std::filesystem::path root_;
 };
 
-// One repository of it.
+// One repository of such a folder.
 class RegistryFolderSource final : public ImportSource {
  public:
   RegistryFolderSource(const RegistryFolder& folder, std::string repository)

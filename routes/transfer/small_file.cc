@@ -9,7 +9,7 @@ Result<std::string> read_small_file(store::Disk& disk, const std::filesystem::pa
   if (!found) return failure(found.error());
   const auto file = disk.open(path);
   if (!file) return failure(file.error());
-  // One more than it said: it ends where a read comes short.
+  // One byte more than the file's size, because the end is where a read comes short.
   std::string text(std::min<uint64_t>(std::max<uint64_t>(found->size, 4096), bytes_max) + 1, '\0');
   for (size_t filled = 0;;) {
     const auto got = disk.read(**file, filled, std::span<char>(text).subspan(filled));

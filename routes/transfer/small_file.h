@@ -1,5 +1,4 @@
-// A file that is read whole, or written whole under its name: manifests, links, an index. May block; any
-// thread.
+// Reads and writes whole small files: manifests, links, an index. May block; any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +10,10 @@
 
 namespace breakwater::routes {
 
-// `too_large` if it holds more than `bytes_max`.
+// `too_large` if the file has more than `bytes_max` bytes.
 [[nodiscard]] Result<std::string> read_small_file(store::Disk& disk, const std::filesystem::path& path,
                                                   size_t bytes_max);
-// Replaces what is there, durably.
+// Replaces the file atomically and durably.
 [[nodiscard]] Result<> write_small_file(store::Disk& disk, const std::filesystem::path& path,
                                         std::string_view text);
 

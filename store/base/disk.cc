@@ -70,6 +70,28 @@ FileStat facts_of(const struct stat& found) {
           static_cast<uint64_t>(found.st_nlink)};
 }
 
+int advice_of(Access access) {
+  switch (access) {
+    case Access::normal: return POSIX_FADV_NORMAL;
+    case Access::random: return POSIX_FADV_RANDOM;
+    case Access::sequential: return POSIX_FADV_SEQUENTIAL;
+    case Access::soon: return POSIX_FADV_WILLNEED;
+    case Access::not_soon: return POSIX_FADV_DONTNEED;
+  }
+  return POSIX_FADV_NORMAL;
+}
+
+// Some file systems give back what was allocated behind the end only when the file becomes shorter, so that
+// it takes a hole there. Whether it can be given back changes nothing for the file.
+void give_back_behind(int fd) {
+  struct stat found {};
+  if (::fstat(fd, &found) != 0 || found.st_blksize <= 0) return;
+  const off_t taken = off_t{found.st_blocks} * 512;
+  const off_t needed = (found.st_size + found.st_blksize - 1) / found.st_blksize * found.st_blksize;
+  if (taken > needed)
+    (void)::fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, found.st_size, taken - found.st_size);
+}
+
 class PosixDisk final : public Disk {
  public:
   Result<SharedFile> open(const Path& path) override { return open_file(path, O_RDONLY); }
@@ -101,6 +123,17 @@ class PosixDisk final : public Disk {
 
   Result<> truncate(const File& file, uint64_t size) override {
     if (::ftruncate(file.fd(), static_cast<off_t>(size)) != 0) return failed("truncate", file.path(), errno);
+    give_back_behind(file.fd());
+    return {};
+  }
+
+  Result<> allocate(const File& file, uint64_t offset, uint64_t length) override {
+    int done;
+    do {
+      done =
+          ::fallocate(file.fd(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length));
+    } while (done != 0 && errno == EINTR);
+    if (done != 0) return failed("allocate", file.path(), errno);
     return {};
   }
 
@@ -138,6 +171,10 @@ class PosixDisk final : public Disk {
 
   void drop_resident(const File& file, uint64_t offset, uint64_t length) override {
     ::posix_fadvise(file.fd(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
+  }
+
+  void advise(const File& file, Access access) override {
+    ::posix_fadvise(file.fd(), 0, 0, advice_of(access));
   }
 
   bool is_whole(const File& file, uint64_t size) override {
@@ -182,6 +219,11 @@ class PosixDisk final : public Disk {
     std::error_code error;
     std::filesystem::create_directories(path, error);
     if (error) return failed("make directory", path, error.value());
+    return {};
+  }
+
+  Result<> remove_directory(const Path& path) override {
+    if (::rmdir(path.c_str()) != 0) return failed("remove directory", path, errno);
     return {};
   }
 

@@ -1,6 +1,6 @@
-// The dozen file operations that the store uses, behind one interface, so that a FaultyDisk can cut, fail,
-// slow down or forget what was not synced at each of them. Every call may block and may be made from any
-// thread.
+// The file operations that the store and its RocksDB use, behind one interface, so that a FaultyDisk can cut,
+// fail, slow down or forget what was not synced at each of them. Every call may block and may be made from
+// any thread.
 //
 // A File is an open descriptor. It is shared by all who still read it (the loop's sendfile, a worker that
 // reads ahead, the store's table of open blobs) and closed by the last; its file may have been removed
@@ -62,6 +62,9 @@ struct FileStat {
   uint64_t names = 1;                  // that it has: with more than one nothing is freed when one goes
 };
 
+// How a file is going to be read.
+enum class Access { normal, random, sequential, soon, not_soon };
+
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -74,7 +77,11 @@ class Disk {
   [[nodiscard]] virtual Result<> write(const File& file, uint64_t offset, std::span<const char> data) = 0;
   // The number of bytes read, less than asked only at the end of the file.
   [[nodiscard]] virtual Result<size_t> read(const File& file, uint64_t offset, std::span<char> into) = 0;
+  // The room that allocate() kept behind `size` is given back.
   [[nodiscard]] virtual Result<> truncate(const File& file, uint64_t size) = 0;
+  // Keeps room for these bytes, so that writing them cannot fail with `full`; the file's size stays what it
+  // is.
+  [[nodiscard]] virtual Result<> allocate(const File& file, uint64_t offset, uint64_t length) = 0;
   [[nodiscard]] virtual Result<> sync(const File& file) = 0;  // fdatasync
   [[nodiscard]] virtual Result<> sync_directory(const std::filesystem::path& path) = 0;
 
@@ -85,6 +92,7 @@ class Disk {
   [[nodiscard]] virtual Result<> read_ahead(const File& file, uint64_t offset, uint64_t length) = 0;
   // Lets go of them: nobody is expected to read them soon.
   virtual void drop_resident(const File& file, uint64_t offset, uint64_t length) = 0;
+  virtual void advise(const File& file, Access access) = 0;  // of all of the file
   // Whether the file has a name still, and this size. Does not block: the loop may ask.
   virtual bool is_whole(const File& file, uint64_t size) = 0;
 
@@ -99,6 +107,7 @@ class Disk {
   [[nodiscard]] virtual Result<> remove(
       const std::filesystem::path& path) = 0;  // a file; `not_found` if absent
   [[nodiscard]] virtual Result<> make_directories(const std::filesystem::path& path) = 0;
+  [[nodiscard]] virtual Result<> remove_directory(const std::filesystem::path& path) = 0;  // an empty one
   [[nodiscard]] virtual Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<DiskSpace> space(const std::filesystem::path& path) = 0;
 };

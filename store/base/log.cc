@@ -11,7 +11,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kGatheredBytesMax = 1 << 20;
 constexpr auto kGatheringTime = std::chrono::milliseconds(5);
 
-enum class Format { text, json };
+using Format = Log::Format;
 
 bool is_plain(char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
@@ -195,31 +195,10 @@ class SpdlogLog final : public Log {
   std::shared_ptr<spdlog::logger> logger_;
 };
 
-std::optional<Log::Level> level_named(std::string_view name) {
-  if (name == "debug") return Log::Level::debug;
-  if (name == "info") return Log::Level::info;
-  if (name == "warning") return Log::Level::warning;
-  if (name == "error") return Log::Level::error;
-  return std::nullopt;
-}
-
-std::optional<Format> format_named(std::string_view name) {
-  if (name == "text") return Format::text;
-  if (name == "json") return Format::json;
-  return std::nullopt;
-}
-
 }  // namespace
 
-Result<std::unique_ptr<Log>> make_log(const LogSettings& settings) {
-  auto level = level_named(settings.level);
-  if (!level)
-    return failure(Error::Kind::invalid,
-                   "log level \"" + settings.level + "\" is none of debug, info, warning, error");
-  auto format = format_named(settings.format);
-  if (!format)
-    return failure(Error::Kind::invalid, "log format \"" + settings.format + "\" is neither text nor json");
-  return std::make_unique<SpdlogLog>(*level, *format);
+std::unique_ptr<Log> make_log(const LogSettings& settings) {
+  return std::make_unique<SpdlogLog>(settings.level, settings.format);
 }
 
 }  // namespace breakwater::store

@@ -1,30 +1,23 @@
-// Where events are told to the operator: one line each, an event name and named fields. Never blocks its
-// caller: lines gather for some milliseconds and are written together by a thread of their own; when that
-// falls behind the oldest are dropped and counted.
+// The log for the operator: one line for each event, with a name and named fields. Writing never blocks the
+// caller: lines are gathered for some milliseconds and written together by a thread of the log. If that
+// thread falls behind, the oldest lines are dropped and counted.
 //
-// What must never be in a line: secrets, tokens, the query of a redirect's or a presigned URL.
+// Secrets, tokens, and the query of a redirect's or a presigned URL must never be in a line.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <variant>
 
-#include "store/base/result.h"
-
 namespace breakwater::store {
-
-struct LogSettings {
-  std::string level = "info";   // debug, info, warning, error
-  std::string format = "text";  // text (key=value) or json
-};
 
 class Log {
  public:
   enum class Level { debug, info, warning, error };
+  enum class Format { text, json };  // text: key=value
   struct Field {
     std::string_view key;
     std::variant<std::string_view, int64_t, double> value;
@@ -47,7 +40,12 @@ class Log {
   }
 };
 
-// To stderr. `invalid` for a level or format that is none.
-[[nodiscard]] Result<std::unique_ptr<Log>> make_log(const LogSettings& settings);
+struct LogSettings {
+  Log::Level level = Log::Level::info;  // events below this are not written
+  Log::Format format = Log::Format::text;
+};
+
+// A log that writes to stderr.
+std::unique_ptr<Log> make_log(const LogSettings& settings);
 
 }  // namespace breakwater::store

@@ -1,14 +1,14 @@
-// Locks that clang checks: which lock guards a member, and which a function wants or takes, stands in its declaration,
-// and the clang build fails where the code does otherwise (-Wthread-safety). To other compilers they are std::mutex and
-// its kin.
+// Locks that clang checks: which lock guards a member, and which a function wants or takes, stands in its
+// declaration, and the clang build fails where the code does otherwise (-Wthread-safety). To other compilers
+// they are std::mutex and its kin.
 //
 //   Mutex mutex_;
 //   int count_ GUARDED_BY(mutex_) = 0;
 //   void add_locked() REQUIRES(mutex_);                  // for whoever has it
 //   void add() { const Lock lock(mutex_); ++count_; }    // takes it
 //
-// Words: GUARDED_BY and PT_GUARDED_BY on members; REQUIRES (exclusively), REQUIRES_SHARED and EXCLUDES on functions;
-// ACQUIRED_AFTER where two may be held at once. See clang's "Thread Safety Analysis".
+// Words: GUARDED_BY and PT_GUARDED_BY on members; REQUIRES (exclusively), REQUIRES_SHARED and EXCLUDES on
+// functions; ACQUIRED_AFTER where two may be held at once. See clang's "Thread Safety Analysis".
 #pragma once
 
 #include <condition_variable>
@@ -115,6 +115,8 @@ class SCOPED_CAPABILITY ExclusiveLock {
 class SCOPED_CAPABILITY SharedLock {
  public:
   explicit SharedLock(SharedMutex& mutex) ACQUIRE_SHARED(mutex) : mutex_(mutex) { mutex_.lock_shared(); }
+  // Of one that is held already.
+  SharedLock(SharedMutex& mutex, std::adopt_lock_t /*held*/) REQUIRES_SHARED(mutex) : mutex_(mutex) {}
   ~SharedLock() RELEASE_GENERIC() { mutex_.unlock_shared(); }
   SharedLock(const SharedLock&) = delete;
   SharedLock& operator=(const SharedLock&) = delete;

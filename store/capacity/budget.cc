@@ -78,7 +78,7 @@ void Reservation::commit(uint64_t size) {
 // --- Budget
 
 void Budget::set_bound(const std::string& route, uint64_t bytes_max) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   routes_[route].bytes_max = bytes_max;
 }
 
@@ -91,7 +91,7 @@ Result<Reservation> Budget::reserve(const std::string& route, uint64_t size) {
 Result<Reservation> Budget::reclaim(const std::string& from, const std::string& to, uint64_t size) {
   const uint64_t bytes = on_disk(size);
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     // The whole holds them already; only the bound of another route can be in the way.
     if (from != to) {
       if (auto room = check_route(to, bytes); !room) return failure(room.error());
@@ -108,60 +108,70 @@ Result<Reservation> Budget::reclaim(const std::string& from, const std::string& 
 }
 
 void Budget::add_stored(const std::string& route, uint64_t size) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   routes_[route].stored += on_disk(size);
   whole_.stored += on_disk(size);
 }
 
 void Budget::release(const std::string& route, uint64_t size) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Use& use = routes_[route];
   take_away(use.stored, on_disk(size));
   take_away(whole_.stored, on_disk(size));
 }
 
 void Budget::set_overhead(uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   overhead_ = bytes;
 }
 
 void Budget::set_headroom(uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   headroom_ = bytes;
 }
 
 uint64_t Budget::overhead() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return overhead_;
 }
 
+uint64_t Budget::headroom() const {
+  const Lock lock(mutex_);
+  return headroom_;
+}
+
 void Budget::set_disk_bound(uint64_t bytes_max) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   disk_bound_ = bytes_max;
 }
 
 Budget::Use Budget::whole() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return whole_;
 }
 
 Budget::Use Budget::of(const std::string& route) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = routes_.find(route);
   return found == routes_.end() ? Use{} : found->second;
 }
 
 std::map<std::string, Budget::Use> Budget::routes() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return routes_;
 }
 
 Budget::Shortage Budget::shortage(const std::string& route, uint64_t size) const {
   const uint64_t bytes = countable(size) ? on_disk(size) : UINT64_MAX;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = routes_.find(route);
   const Use use = found == routes_.end() ? Use{} : found->second;
   return {missing(use.taken(), bytes, use.bytes_max), missing(whole_taken(), bytes, whole_bound())};
+}
+
+bool Budget::has_room(const std::string& route, uint64_t size) const {
+  const Shortage needed = shortage(route, size);
+  return needed.route == 0 && needed.whole == 0;
 }
 
 uint64_t Budget::whole_bound() const {
@@ -187,7 +197,7 @@ Result<> Budget::check_whole(uint64_t bytes) const {
 }
 
 Result<> Budget::take(const std::string& route, uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (auto room = check_route(route, bytes); !room) return room;
   if (auto room = check_whole(bytes); !room) return room;
   routes_[route].reserved += bytes;
@@ -198,7 +208,7 @@ Result<> Budget::take(const std::string& route, uint64_t bytes) {
 void Budget::give_back(const std::string& route, uint64_t bytes) { settle(route, bytes, 0); }
 
 void Budget::settle(const std::string& route, uint64_t held, uint64_t stored) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Use& use = routes_[route];
   take_away(use.reserved, held);
   take_away(whole_.reserved, held);

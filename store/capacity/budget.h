@@ -13,10 +13,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "store/base/disk.h"
+#include "store/base/mutex.h"
 #include "store/base/result.h"
 
 namespace breakwater::store {
@@ -65,6 +65,7 @@ class Budget {
   // What the overhead may grow by until it is measured again: kept free of the configured bound.
   void set_headroom(uint64_t bytes);
   uint64_t overhead() const;
+  uint64_t headroom() const;
   // What all our files together may take before the file system is full, whatever the configured bound says.
   void set_disk_bound(uint64_t bytes_max);
 
@@ -89,24 +90,24 @@ class Budget {
     uint64_t whole = 0;
   };
   Shortage shortage(const std::string& route, uint64_t size) const;
+  bool has_room(const std::string& route, uint64_t size) const;  // no shortage
 
  private:
   friend class Reservation;
   Result<> take(const std::string& route, uint64_t bytes);
   void give_back(const std::string& route, uint64_t bytes);
   void settle(const std::string& route, uint64_t held, uint64_t stored);
-  // These want mutex_ held.
-  uint64_t whole_bound() const;
-  uint64_t whole_taken() const;
-  Result<> check_route(const std::string& route, uint64_t bytes) const;
-  Result<> check_whole(uint64_t bytes) const;
+  uint64_t whole_bound() const REQUIRES(mutex_);
+  uint64_t whole_taken() const REQUIRES(mutex_);
+  Result<> check_route(const std::string& route, uint64_t bytes) const REQUIRES(mutex_);
+  Result<> check_whole(uint64_t bytes) const REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  Use whole_;
-  uint64_t overhead_ = 0;
-  uint64_t headroom_ = 0;
-  uint64_t disk_bound_ = kUnbounded;
-  std::map<std::string, Use> routes_;
+  mutable Mutex mutex_;
+  Use whole_ GUARDED_BY(mutex_);
+  uint64_t overhead_ GUARDED_BY(mutex_) = 0;
+  uint64_t headroom_ GUARDED_BY(mutex_) = 0;
+  uint64_t disk_bound_ GUARDED_BY(mutex_) = kUnbounded;
+  std::map<std::string, Use> routes_ GUARDED_BY(mutex_);
 };
 
 }  // namespace breakwater::store

@@ -86,7 +86,9 @@ std::string link_key(const Digest& blob, const RepositoryKey& r) {
 std::string upload_key(const std::string& id) { return Key('u').raw(id).take(); }
 std::string blob_key(const Digest& d) { return Key('b').digest(d).take(); }
 std::string use_prefix(const std::string& route) { return Key('o').name(route).take(); }
-std::string look_key(Time due, const Digest& d) { return Key('q').time(due).digest(d).take(); }
+std::string review_key(Time review_after, const Digest& d) {
+  return Key('q').time(review_after).digest(d).take();
+}
 std::string lease_key(const Digest& d) { return Key('L').digest(d).take(); }
 std::string use_key(const Digest& d, const BlobRecord& record) {
   return Key('o').name(record.route).time(record.used_at).digest(d).take();

@@ -7,7 +7,7 @@
 //   e child route repository parent    E route repository parent child (e, by parent)
 //   r route repository subject digest  l digest route repository       u id
 //   b digest                           o route used-at digest          (b, in the order of use)
-//   q due-at digest                    (looks)      L digest
+//   q review-after digest              (reviews)    L digest
 #pragma once
 
 #include <algorithm>
@@ -27,13 +27,13 @@ inline constexpr char kManifests[] = "m";
 inline constexpr char kChildren[] = "E";
 inline constexpr char kUploads[] = "u";
 inline constexpr char kBlobs[] = "b";
-inline constexpr char kLooks[] = "q";
+inline constexpr char kReviews[] = "q";
 inline constexpr char kLeases[] = "L";
 
 inline constexpr char kCleanKey[] = "!clean";
 inline constexpr char kScrubKey[] = "!scrub";
 inline constexpr char kMirrorKey[] = "!mirror:";  // and a route's name
-inline constexpr char kLeasesKey[] = "!leases";   // told: until when those not named are leased
+inline constexpr char kLeasesKey[] = "!leases";   // read: until when those not named are leased
 
 std::string repository_prefix(const std::string& route);  // of manifests
 std::string tag_prefix(const RepositoryKey& r);
@@ -56,7 +56,7 @@ std::string link_key(const Digest& blob, const RepositoryKey& r);
 std::string upload_key(const std::string& id);
 std::string blob_key(const Digest& d);
 std::string use_prefix(const std::string& route);
-std::string look_key(Time due, const Digest& d);
+std::string review_key(Time review_after, const Digest& d);
 std::string lease_key(const Digest& d);
 std::string use_key(const Digest& d, const BlobRecord& record);
 

@@ -1,25 +1,24 @@
 #include "store/catalog/database.h"
 
 #include <rocksdb/cache.h>
-#include <rocksdb/env.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_buffer_manager.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <cstdarg>
 #include <cstdio>
-#include <cstdlib>
-#include <system_error>
+
+#include "store/catalog/disk_file_system.h"
 
 namespace breakwater::store {
 namespace {
 
-// How long a database that was opened anew, or could not be, is left alone while the disk has no more room
-// than it had then.
+// How long a database that was opened anew on a full disk, or could not be, is left alone while the disk has
+// no more room than it had then.
 constexpr auto kMendingPause = std::chrono::seconds(2);
 
 // Of the keys that begin with a digest, the part up to its end: a scan for one digest opens no block of a
@@ -69,16 +68,19 @@ class RocksdbLog final : public rocksdb::Logger {
   Log* const log_;
 };
 
-rocksdb::Options options_for(uint64_t cache_bytes, Log* log) {
+}  // namespace
+
+rocksdb::Options Database::options() const {
   constexpr size_t kMemtableBytes = 2U << 20;
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(cache_bytes, 2);
+  table.block_cache = cache_;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.format_version = 5;
 
   rocksdb::Options options;
+  options.env = env_.get();
   options.create_if_missing = true;
   options.paranoid_checks = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -96,16 +98,17 @@ rocksdb::Options options_for(uint64_t cache_bytes, Log* log) {
   options.max_background_jobs = 2;
   options.max_open_files = -1;  // a table that is not open cannot answer from memory
   options.avoid_unnecessary_blocking_io = true;
+  // A log that was synced and is not there any more, or has become shorter, is an error rather than an end.
+  options.track_and_verify_wals_in_manifest = true;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.manifest_preallocation_size = 64U << 10;
   options.max_manifest_file_size = 4U << 20;
-  options.info_log = std::make_shared<RocksdbLog>(log);
+  options.info_log = std::make_shared<RocksdbLog>(log_);
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;
 }
-
-}  // namespace
 
 Error error_of(const rocksdb::Status& status, const std::string& what) {
   Error::Kind kind = Error::Kind::internal;
@@ -123,63 +126,155 @@ rocksdb::ReadOptions reading(Reach reach) {
 
 // --- opening
 
-Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& path, uint64_t cache_bytes,
-                                                 Log* log) {
-  std::error_code ignored;  // whatever is wrong with the folder, RocksDB says it
-  std::filesystem::create_directories(path, ignored);
-  std::unique_ptr<Database> database(new Database(path, cache_bytes, log));
-  if (auto opened = database->open_to_write(); !opened) {
-    if (opened.error().kind != Error::Kind::full || !database->open_to_read()) return failure(opened.error());
-    database->is_broken_ = true;
-    database->note_try();
-    if (log != nullptr) log->error("catalog_read_only", {{"error", opened.error().message}});
+Database::Database(Disk& disk, std::filesystem::path path, uint64_t cache_bytes, Log* log)
+    : disk_(disk),
+      path_(std::move(path)),
+      log_(log),
+      cache_(rocksdb::NewLRUCache(cache_bytes, 2)),
+      env_(rocksdb::NewCompositeEnv(make_disk_file_system(disk))) {}
+
+Result<std::unique_ptr<Database>> Database::open(Disk& disk, const std::filesystem::path& path,
+                                                 uint64_t cache_bytes, Log* log) {
+  (void)disk.make_directories(path);  // whatever is wrong with the folder, RocksDB says it
+  std::unique_ptr<Database> database(new Database(disk, path, cache_bytes, log));
+  const auto has_log = database->has_log();
+  if (!has_log) return failure(has_log.error());
+  if (*has_log) {
+    if (const auto checked = database->open_checked(Tables::few_open); !checked)
+      return failure(checked.error());
   }
+  const Lock alone(database->mending_);
+  auto opened = database->open_writable();
+  database->is_open_to_write_ = opened.has_value();
+  if (!opened) {
+    if (opened.error().kind != Error::Kind::full) return failure(opened.error());
+    const Error full = opened.error();
+    opened = database->open_readable();
+    if (!opened) return failure(full);
+    database->state_ = State::full;
+    database->note_try();
+    if (log != nullptr) log->error("catalog_read_only", {{"error", full.message}});
+  }
+  database->replace(*std::move(opened));
   return database;
 }
 
-Result<std::unique_ptr<Database>> Database::open_to_read(const std::filesystem::path& path,
+Result<std::unique_ptr<Database>> Database::open_to_read(Disk& disk, const std::filesystem::path& path,
                                                          uint64_t cache_bytes) {
-  std::unique_ptr<Database> database(new Database(path, cache_bytes, nullptr));
-  if (auto opened = database->open_to_read(); !opened) return failure(opened.error());
+  std::unique_ptr<Database> database(new Database(disk, path, cache_bytes, nullptr));
+  auto opened = database->open_readable();
+  if (!opened) return failure(opened.error());
+  database->replace(*std::move(opened));
   return database;
 }
 
-Database::~Database() {
+Database::~Database() { replace(nullptr); }
+
+// Waits until nobody uses the old one any more, and closes it.
+void Database::replace(std::unique_ptr<rocksdb::DB> by) {
+  {
+    const ExclusiveLock alone(replacing_);
+    db_.swap(by);
+  }
   // Not closed by its destructor alone, because that would hide an error; there is nobody to tell, but the
   // log file has it.
-  if (db_) (void)db_->Close();
+  if (by) (void)by->Close();
 }
 
-Result<> Database::open_to_write() {
+Result<std::unique_ptr<rocksdb::DB>> Database::open_writable() const {
   rocksdb::DB* opened = nullptr;
-  const auto status = rocksdb::DB::Open(options_for(cache_bytes_, log_), path_.string(), &opened);
+  const auto status = rocksdb::DB::Open(options(), path_.string(), &opened);
   if (!status.ok()) return failure(error_of(status, "open the catalog " + path_.string()));
-  db_.reset(opened);
-  return {};
+  return std::unique_ptr<rocksdb::DB>(opened);
 }
 
-Result<> Database::open_to_read() {
+Result<std::unique_ptr<rocksdb::DB>> Database::open_readable() const {
   rocksdb::DB* opened = nullptr;
-  rocksdb::Options options = options_for(cache_bytes_, log_);
-  options.create_if_missing = false;
-  const auto status = rocksdb::DB::OpenForReadOnly(options, path_.string(), &opened);
+  rocksdb::Options read_only = options();
+  read_only.create_if_missing = false;
+  const auto status = rocksdb::DB::OpenForReadOnly(read_only, path_.string(), &opened);
   if (!status.ok()) return failure(error_of(status, "open the catalog " + path_.string()));
-  db_.reset(opened);
-  return {};
+  return std::unique_ptr<rocksdb::DB>(opened);
+}
+
+// To be read, after a look at its log: where that is broken, but for a torn end, it is told and kept before
+// anybody opens it to write. What cannot be read at all is an error: nothing is cut off for that.
+Result<std::unique_ptr<rocksdb::DB>> Database::open_checked(Tables tables) {
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Options strict = options();
+  strict.create_if_missing = false;
+  strict.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  if (tables == Tables::few_open) {
+    strict.max_open_files = 1;
+    strict.skip_stats_update_on_db_open = true;
+    strict.skip_checking_sst_file_sizes_on_db_open = true;
+  }
+  const auto status = rocksdb::DB::OpenForReadOnly(strict, path_.string(), &opened);
+  if (status.ok()) return std::unique_ptr<rocksdb::DB>(opened);
+  if (!status.IsCorruption()) return failure(error_of(status, "read the catalog's log " + path_.string()));
+  auto readable = open_readable();
+  if (!readable) return readable;  // so it is not the log
+  if (!log_was_broken_) {
+    const auto kept = keep_log();
+    if (!kept) return failure(kept.error());
+    log_was_broken_ = true;
+    if (log_ != nullptr)
+      log_->error("catalog_log_broken", {{"error", status.ToString()}, {"kept", kept->native()}});
+  }
+  return readable;
+}
+
+// Whether there is a log with anything in it, and a catalog that it belongs to.
+Result<bool> Database::has_log() const {
+  const auto entries = disk_.list(path_);
+  if (!entries && entries.error().kind == Error::Kind::not_found) return false;
+  if (!entries) return failure(entries.error());
+  bool is_catalog = false, is_written = false;
+  for (const DirectoryEntry& entry : *entries) {
+    is_catalog = is_catalog || entry.name == "CURRENT";
+    if (is_written || !entry.name.ends_with(".log")) continue;
+    const auto found = disk_.stat(path_ / entry.name);
+    if (!found) return failure(found.error());
+    is_written = found->size > 0;
+  }
+  return is_catalog && is_written;
+}
+
+// The logs as they are, under second names in a folder beside the catalog. It takes no room.
+Result<std::filesystem::path> Database::keep_log() const {
+  std::filesystem::path folder;
+  for (int n = 1;; ++n) {
+    folder = path_.string() + "-log-broken-" + std::to_string(n);
+    const auto found = disk_.stat(folder);
+    if (!found && found.error().kind == Error::Kind::not_found) break;
+    if (!found) return failure(found.error());
+  }
+  if (auto made = disk_.make_directories(folder); !made) return failure(made.error());
+  const auto entries = disk_.list(path_);
+  if (!entries) return failure(entries.error());
+  for (const DirectoryEntry& entry : *entries) {
+    if (!entry.name.ends_with(".log")) continue;
+    if (auto linked = disk_.link(path_ / entry.name, folder / entry.name); !linked)
+      return failure(linked.error());
+  }
+  if (auto synced = disk_.sync_directory(folder); !synced) return failure(synced.error());
+  if (auto synced = disk_.sync_directory(folder.parent_path()); !synced) return failure(synced.error());
+  return folder;
 }
 
 // --- using
 
-// The database stays as it is while this is held. Not held if somebody is about to open it anew and nobody
-// must wait for that.
-std::shared_lock<std::shared_mutex> Database::use(Reach reach) const {
-  if (reach == Reach::memory) return {replacing_, std::try_to_lock};
-  return std::shared_lock(replacing_);
+// The database stays as it is until this is unlocked. Whoever must not wait is told that it is being
+// replaced.
+bool Database::enter(Reach reach) const NO_THREAD_SAFETY_ANALYSIS {
+  if (reach == Reach::memory) return replacing_.try_lock_shared();
+  replacing_.lock_shared();
+  return true;
 }
 
 Result<bool> Database::has(const std::string& key) const {
   std::string value;
-  const auto used = use(Reach::disk);
+  const SharedLock used(replacing_);
   const auto status = db_->Get(reading(Reach::disk), key, &value);
   if (status.IsNotFound()) return false;
   if (!status.ok()) return failure(error_of(status, "read the catalog"));
@@ -188,32 +283,42 @@ Result<bool> Database::has(const std::string& key) const {
 
 template <class Write>
 rocksdb::Status Database::write(Write write_it) const {
-  const auto used = use(Reach::disk);
-  return is_broken_ ? rocksdb::Status::NoSpace() : write_it();
+  const SharedLock used(replacing_);
+  switch (state_.load()) {
+    case State::full: return rocksdb::Status::NoSpace();
+    case State::failing: return rocksdb::Status::IOError("it could not be written, nor opened anew since");
+    case State::well: break;
+  }
+  return write_it(*db_);
 }
 
 Result<> Database::apply(rocksdb::WriteBatch& batch, Durability durability) {
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::synced;
   const uint64_t known = mended_;
-  auto status = write([&] { return db_->Write(options, &batch); });
-  if (!status.ok() && mend(known, status)) status = write([&] { return db_->Write(options, &batch); });
+  auto status = write([&](rocksdb::DB& db) { return db.Write(options, &batch); });
+  if (!status.ok() && mend(known, status))
+    status = write([&](rocksdb::DB& db) { return db.Write(options, &batch); });
   if (!status.ok()) return failure(error_of(status, "write the catalog"));
   return {};
 }
 
 Result<> Database::flush() {
-  const auto status = write([&] { return db_->Flush(rocksdb::FlushOptions()); });
+  const auto status = write([](rocksdb::DB& db) { return db.Flush(rocksdb::FlushOptions()); });
   if (!status.ok()) return failure(error_of(status, "flush the catalog"));
   return {};
 }
 
 Result<> Database::checkpoint(const std::filesystem::path& to) const {
-  const auto status = write([&] {
+  const auto status = write([&](rocksdb::DB& db) {
     rocksdb::Checkpoint* made = nullptr;
-    auto done = rocksdb::Checkpoint::Create(db_.get(), &made);
+    auto done = rocksdb::Checkpoint::Create(&db, &made);
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
     if (done.ok()) done = checkpoint->CreateCheckpoint(to.string());
+    // A write that the copied log has already may wait for its sync still, so that nobody can read it here.
+    // It comes before this one.
+    rocksdb::WriteBatch none;
+    if (done.ok()) done = db.Write(rocksdb::WriteOptions(), &none);
     return done;
   });
   if (!status.ok()) return failure(error_of(status, "write the catalog's copy " + to.string()));
@@ -223,13 +328,12 @@ Result<> Database::checkpoint(const std::filesystem::path& to) const {
 uint64_t Database::disk_bytes() const {
   uint64_t bytes = 0;
   const auto add = [&](const std::filesystem::path& path) {
-    struct stat found {};
-    if (::lstat(path.c_str(), &found) == 0) bytes += static_cast<uint64_t>(found.st_blocks) * 512;
+    if (const auto found = disk_.stat(path)) bytes += found->on_disk;
   };
   add(path_);
-  std::error_code error;
-  std::filesystem::directory_iterator files(path_, error);
-  for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) add(files->path());
+  if (const auto entries = disk_.list(path_)) {
+    for (const DirectoryEntry& entry : *entries) add(path_ / entry.name);
+  }
   return bytes;
 }
 
@@ -238,18 +342,17 @@ uint64_t Database::disk_bytes() const {
 // Whether it can be written again. `known`: how often it had been mended when the caller found that it could
 // not, because of `cause`.
 bool Database::mend(uint64_t known, const rocksdb::Status& cause) {
-  const std::lock_guard alone(mending_);
+  const Lock alone(mending_);
   if (mended_ != known) return true;
-  // What else may be wrong with a disk is not mended by closing what can be read still.
-  if (!cause.IsNoSpace()) return resume();
-  is_broken_ = true;
-  if (room_now() <= room_when_tried_ && std::chrono::steady_clock::now() - tried_at_ < kMendingPause)
+  state_ = cause.IsNoSpace() ? State::full : State::failing;
+  if (state_ == State::full && room_now() <= room_when_tried_ &&
+      std::chrono::steady_clock::now() - tried_at_ < kMendingPause)
     return false;
   const bool is_open = open_anew();
   note_try();
   if (!is_open) return false;
   ++mended_;
-  is_broken_ = false;
+  state_ = State::well;
   return true;
 }
 
@@ -258,31 +361,31 @@ void Database::note_try() {
   tried_at_ = std::chrono::steady_clock::now();
 }
 
-bool Database::resume() {
-  const auto used = use(Reach::disk);
-  if (!db_->Resume().ok()) return false;
-  ++mended_;
-  return true;
-}
-
+// Nothing that can be read is closed before there is another, and nothing is opened to write while another
+// is.
 bool Database::open_anew() {
-  const std::lock_guard alone(replacing_);
-  if (db_) (void)db_->Close();
-  db_.reset();
-  if (open_to_write()) return true;
-  // Pulls go on. Where not even that can be, there is nothing left to serve from.
-  if (const auto opened = open_to_read(); !opened) {
-    if (log_ != nullptr) log_->error("catalog_lost", {{"error", opened.error().message}});
-    std::abort();
+  if (is_open_to_write_) {
+    {
+      const ExclusiveLock nobody_writes_any_more(replacing_);
+      // Nor does its background: what is opened beside it must not see its files go.
+      rocksdb::CancelAllBackgroundWork(db_.get(), true);
+    }
+    auto readable = open_checked(Tables::all_open);
+    if (!readable) return false;
+    is_open_to_write_ = false;
+    replace(*std::move(readable));
   }
-  return false;
+  auto writable = open_writable();
+  if (!writable) return false;
+  is_open_to_write_ = true;
+  replace(*std::move(writable));
+  return true;
 }
 
 // Bytes that the disk has left; none if it does not tell.
 uint64_t Database::room_now() const {
-  std::error_code unknown;
-  const auto space = std::filesystem::space(path_, unknown);
-  return unknown ? 0 : space.available;
+  const auto space = disk_.space(path_);
+  return space ? space->available : 0;
 }
 
 }  // namespace breakwater::store

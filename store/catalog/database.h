@@ -1,15 +1,23 @@
 // The RocksDB below the catalog: keys and values, whatever they mean. It belongs to catalog.cc; all calls
 // from any thread.
 //
-// A full disk leaves RocksDB closed for writes, and sometimes with a log that could not be written: to write
-// to that once more, or to sync it, ends the process, where RocksDB was built with its assertions, as
-// Debian's is. Then it is opened anew, or to be read until there is room. Not by DB::Resume(): that waits for
+// It makes no system call of its own, and RocksDB none on files: both go through Disk.
+//
+// What could not be written leaves RocksDB closed for writes, for good or until it thinks otherwise, and
+// sometimes with a log that could not be written: to write to that once more, or to sync it, ends the
+// process, where RocksDB was built with its assertions, as Debian's is. Then it is opened anew, in this
+// order, so that there is always one to read: the new one to be read, the old one closed, the new one to be
+// written. Not by DB::Resume(): that gives up after a log that could not be written, and waits for
 // compactions, of which one may want more room than there will be.
+//
+// A log with a rotten middle is told and kept (see log_was_broken()) before RocksDB cuts it there, as it does
+// without a word; a torn end is what a power cut leaves, and no news.
 //
 // What a scan calls must not come back here: it holds the database as it is meanwhile.
 #pragma once
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/iterator.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
@@ -24,25 +32,27 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "store/base/disk.h"
 #include "store/base/log.h"
+#include "store/base/mutex.h"
 #include "store/base/result.h"
-#include "store/catalog/catalog.h"
 #include "store/catalog/records.h"
+#include "store/catalog/rows.h"
 
 namespace breakwater::store {
 
 class Database {
  public:
   // As Catalog::open() and Catalog::open_to_read().
-  [[nodiscard]] static Result<std::unique_ptr<Database>> open(const std::filesystem::path& path,
+  [[nodiscard]] static Result<std::unique_ptr<Database>> open(Disk& disk, const std::filesystem::path& path,
                                                               uint64_t cache_bytes, Log* log);
-  [[nodiscard]] static Result<std::unique_ptr<Database>> open_to_read(const std::filesystem::path& path,
+  [[nodiscard]] static Result<std::unique_ptr<Database>> open_to_read(Disk& disk,
+                                                                      const std::filesystem::path& path,
                                                                       uint64_t cache_bytes);
   ~Database();
   Database(const Database&) = delete;
@@ -69,7 +79,7 @@ class Database {
   // makes a row.
   template <class Row, class Parse>
   [[nodiscard]] Result<std::vector<Row>> walk(const std::string& prefix, std::string& position, size_t limit,
-                                              const Catalog::Malformed& malformed, Parse parse) const;
+                                              const Malformed& malformed, Parse parse) const;
 
   // --- writing
   [[nodiscard]] Result<> apply(rocksdb::WriteBatch& batch, Durability durability);
@@ -78,32 +88,50 @@ class Database {
   // --- the whole
   [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
   [[nodiscard]] uint64_t disk_bytes() const;
+  // Whether its log was broken elsewhere than at its end when it was opened, so that what came behind is not
+  // in here. The log is kept as it was in <path>-log-broken-<n>.
+  [[nodiscard]] bool log_was_broken() const { return log_was_broken_; }
 
  private:
-  Database(std::filesystem::path path, uint64_t cache_bytes, Log* log)
-      : path_(std::move(path)), cache_bytes_(cache_bytes), log_(log) {}
+  enum class State {
+    well,
+    full,    // nobody writes until it is mended: the disk was full
+    failing  // the same: the disk failed
+  };
+  enum class Tables { few_open, all_open };
+  Database(Disk& disk, std::filesystem::path path, uint64_t cache_bytes, Log* log);
 
-  Result<> open_to_write();
-  Result<> open_to_read();
-  std::shared_lock<std::shared_mutex> use(Reach reach) const;
+  rocksdb::Options options() const;
+  Result<std::unique_ptr<rocksdb::DB>> open_writable() const;
+  Result<std::unique_ptr<rocksdb::DB>> open_readable() const;
+  Result<std::unique_ptr<rocksdb::DB>> open_checked(Tables tables);
+  Result<bool> has_log() const;
+  Result<std::filesystem::path> keep_log() const;
+  void replace(std::unique_ptr<rocksdb::DB> by) EXCLUDES(replacing_);
+
+  bool enter(Reach reach) const TRY_ACQUIRE_SHARED(true, replacing_);
   template <class Write>
-  rocksdb::Status write(Write write_it) const;
-  bool mend(uint64_t known, const rocksdb::Status& cause);
-  void note_try();
-  bool resume();
-  bool open_anew();
+  rocksdb::Status write(Write write_it) const EXCLUDES(replacing_);
+  bool mend(uint64_t known, const rocksdb::Status& cause) EXCLUDES(mending_, replacing_);
+  bool open_anew() REQUIRES(mending_) EXCLUDES(replacing_);
+  void note_try() REQUIRES(mending_);
   uint64_t room_now() const;
 
+  Disk& disk_;
   const std::filesystem::path path_;
-  const uint64_t cache_bytes_;
   Log* const log_;  // null: nobody is told
-  std::unique_ptr<rocksdb::DB> db_;
-  mutable std::shared_mutex replacing_;  // db_; shared by all that use it
-  std::atomic<bool> is_broken_ = false;  // nobody writes until it is mended
-  std::atomic<uint64_t> mended_ = 0;     // how often
-  std::mutex mending_;                   // who does that, and all below
-  uint64_t room_when_tried_ = 0;         // bytes that the disk had left
-  std::chrono::steady_clock::time_point tried_at_{};
+  const std::shared_ptr<rocksdb::Cache> cache_;
+  const std::unique_ptr<rocksdb::Env> env_;
+  std::atomic<bool> log_was_broken_ = false;
+  std::atomic<State> state_ = State::well;
+  std::atomic<uint64_t> mended_ = 0;  // how often
+  // What uses the database shares it. While it is held alone, the next one takes its place.
+  mutable SharedMutex replacing_;
+  std::unique_ptr<rocksdb::DB> db_ GUARDED_BY(replacing_);
+  Mutex mending_;  // who opens it anew
+  bool is_open_to_write_ GUARDED_BY(mending_) = false;
+  uint64_t room_when_tried_ GUARDED_BY(mending_) = 0;  // bytes that the disk had left
+  std::chrono::steady_clock::time_point tried_at_ GUARDED_BY(mending_){};
 };
 
 // --- RocksDB's words in ours
@@ -116,8 +144,8 @@ inline std::string_view view(const rocksdb::Slice& slice) { return {slice.data()
 
 template <class Record>
 Result<std::optional<Record>> Database::get(const std::string& key, Reach reach) const {
-  const auto used = use(reach);
-  if (!used) return failure(Error::Kind::would_block, "read the catalog: it is being opened anew");
+  if (!enter(reach)) return failure(Error::Kind::would_block, "read the catalog: it is being opened anew");
+  const SharedLock used(replacing_, std::adopt_lock);
   rocksdb::PinnableSlice value;
   const auto status = db_->Get(reading(reach), db_->DefaultColumnFamily(), key, &value);
   if (status.IsNotFound()) return std::nullopt;
@@ -133,8 +161,8 @@ Result<std::optional<Record>> Database::get(const std::string& key, Reach reach)
 
 template <class Each>
 Result<> Database::scan(const std::string& prefix, const std::string& from, Reach reach, Each each) const {
-  const auto used = use(reach);
-  if (!used) return failure(Error::Kind::would_block, "scan the catalog: it is being opened anew");
+  if (!enter(reach)) return failure(Error::Kind::would_block, "scan the catalog: it is being opened anew");
+  const SharedLock used(replacing_, std::adopt_lock);
   const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(reading(reach)));
   for (at->Seek(from); at->Valid() && at->key().starts_with(prefix); at->Next()) {
     const Result<bool> more = each(view(at->key()), view(at->value()));
@@ -147,7 +175,7 @@ Result<> Database::scan(const std::string& prefix, const std::string& from, Reac
 
 template <class Next>
 Result<> Database::leap(const std::string& prefix, std::string from, Next next) const {
-  const auto used = use(Reach::disk);
+  const SharedLock used(replacing_);
   const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(reading(Reach::disk)));
   for (at->Seek(from); at->Valid() && at->key().starts_with(prefix); at->Seek(from)) {
     Result<std::string> to = next(view(at->key()));
@@ -161,11 +189,11 @@ Result<> Database::leap(const std::string& prefix, std::string from, Next next) 
 
 template <class Row, class Parse>
 Result<std::vector<Row>> Database::walk(const std::string& prefix, std::string& position, size_t limit,
-                                        const Catalog::Malformed& malformed, Parse parse) const {
+                                        const Malformed& malformed, Parse parse) const {
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   options.total_order_seek = true;  // it goes on in the middle, past one digest to the next
-  const auto used = use(Reach::disk);
+  const SharedLock used(replacing_);
   const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
   std::vector<Row> rows;
   // Behind a key comes whatever begins with it, or a greater one; '\0' is the least that follows.

@@ -8,6 +8,10 @@ namespace {
 
 constexpr char kVersion = 1;
 
+// In the place of a field that earlier versions wrote and read.
+constexpr Time kNoMore{};
+constexpr uint64_t kNone = 0;
+
 // --- writing
 
 class Encoder {
@@ -134,7 +138,6 @@ std::string encode(const TagRecord& record) {
       .text(record.media_type)
       .time(record.set_at)
       .time(record.checked_at)
-      .time(record.pulled_at)
       .take();
 }
 
@@ -144,7 +147,7 @@ std::string encode(const ManifestRecord& record) {
   if (record.subject) encoder.digest(*record.subject);
   return encoder.text(record.artifact_type)
       .time(record.pushed_at)
-      .time(record.pulled_at)
+      .time(kNoMore)
       .time(record.kept_until)
       .take();
 }
@@ -157,14 +160,14 @@ std::string encode(const ReferrerRecord& record) {
   return Encoder().text(record.descriptor).text(record.artifact_type).take();
 }
 
-std::string encode(const LinkRecord& record) { return Encoder().time(record.used_at).take(); }
+std::string encode(const LinkRecord&) { return Encoder().time(kNoMore).take(); }
 
 std::string encode(const UploadRecord& record) {
   return Encoder()
       .text(record.route)
       .text(record.repository)
       .number(static_cast<uint64_t>(record.algorithm))
-      .number(record.received)
+      .number(kNone)
       .time(record.touched_at)
       .take();
 }
@@ -174,7 +177,7 @@ std::string encode(const BlobRecord& record) {
 }
 
 std::string encode(const LeaseRecord& record) {
-  return Encoder().time(record.told).time(record.delivered).number(record.deliveries).take();
+  return Encoder().time(record.read).time(record.upload).number(record.uploads).take();
 }
 
 std::string encode(const ScrubRecord& record) {
@@ -186,7 +189,7 @@ std::string encode(const ScrubRecord& record) {
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  TagRecord record{in.digest(), in.text(), in.time(), in.time(), in.more() ? in.time() : Time{}};
+  TagRecord record{in.digest(), in.text(), in.time(), in.time()};
   return checked(in, std::move(record), "tag");
 }
 
@@ -199,7 +202,7 @@ Result<ManifestRecord> decode<ManifestRecord>(std::string_view bytes) {
   if (in.flag()) record.subject = in.digest();
   record.artifact_type = in.text();
   record.pushed_at = in.time();
-  if (in.more()) record.pulled_at = in.time();
+  if (in.more()) (void)in.time();
   if (in.more()) record.kept_until = in.time();
   return checked(in, std::move(record), "manifest");
 }
@@ -221,14 +224,16 @@ Result<ReferrerRecord> decode<ReferrerRecord>(std::string_view bytes) {
 template <>
 Result<LinkRecord> decode<LinkRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  LinkRecord record{in.time()};
-  return checked(in, record, "link");
+  (void)in.time();
+  return checked(in, LinkRecord(), "link");
 }
 
 template <>
 Result<UploadRecord> decode<UploadRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  UploadRecord record{in.text(), in.text(), in.algorithm(), in.number(), in.more() ? in.time() : Time{}};
+  UploadRecord record{in.text(), in.text(), in.algorithm(), {}};
+  (void)in.number();
+  if (in.more()) record.touched_at = in.time();
   return checked(in, std::move(record), "upload");
 }
 

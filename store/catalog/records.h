@@ -31,7 +31,6 @@ struct TagRecord {
   std::string media_type;
   Time set_at{};      // when it was last pushed; mirrors: when it was first seen to name this digest
   Time checked_at{};  // mirrors: when upstream last said that it is so
-  Time pulled_at{};
 };
 
 // manifest: route, repository, digest
@@ -41,7 +40,6 @@ struct ManifestRecord {
   std::optional<Digest> subject;
   std::string artifact_type;
   Time pushed_at{};
-  Time pulled_at{};
   Time kept_until{};  // as untagged_after promised when it was last left without a tag
 };
 
@@ -60,16 +58,13 @@ struct ReferrerRecord {
 };
 
 // link: blob digest, route, repository. This repository may serve this blob.
-struct LinkRecord {
-  Time used_at{};  // the lease: uploaded, mounted or asked for
-};
+struct LinkRecord {};
 
 // upload: id
 struct UploadRecord {
   std::string route;
   std::string repository;
   Algorithm algorithm = Algorithm::sha256;
-  uint64_t received = 0;  // bytes
   Time touched_at{};
 };
 
@@ -83,10 +78,10 @@ struct BlobRecord {
 
 // lease: digest. Until when clients rely on it: see Leases.
 struct LeaseRecord {
-  Time told{};
-  Time delivered{};
-  uint64_t deliveries = 0;
-  Time until() const { return told > delivered ? told : delivered; }
+  Time read{};           // HEAD or GET
+  Time upload{};         // an upload or a mount
+  uint64_t uploads = 0;  // that no manifest has come for yet
+  Time until() const { return read > upload ? read : upload; }
 };
 
 // What a clean stop saves for the next start.

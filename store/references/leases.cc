@@ -9,43 +9,43 @@ constexpr size_t kBucketsAtOnce = 1024;
 
 }  // namespace
 
-void Leases::Lease::deliver(const RepositoryKey& repository) {
-  ++deliveries;
-  for (auto& [to, times] : delivered_to) {
+void Leases::Lease::add_upload(const RepositoryKey& repository) {
+  ++uploads;
+  for (auto& [to, times] : uploaded_to) {
     if (to == repository) {
       ++times;
       return;
     }
   }
-  delivered_to.emplace_back(repository, 1);
+  uploaded_to.emplace_back(repository, 1);
 }
 
 void Leases::Lease::fulfil(const RepositoryKey& repository) {
   uint64_t known = 0;
-  for (const auto& [to, times] : delivered_to) known += times;
-  const auto mine = std::find_if(delivered_to.begin(), delivered_to.end(),
+  for (const auto& [to, times] : uploaded_to) known += times;
+  const auto mine = std::find_if(uploaded_to.begin(), uploaded_to.end(),
                                  [&](const auto& one) { return one.first == repository; });
-  if (mine == delivered_to.end() && deliveries <= known) return;  // each was another's
-  if (mine != delivered_to.end() && --mine->second == 0) delivered_to.erase(mine);
-  if (--deliveries == 0) delivered = {};
+  if (mine == uploaded_to.end() && uploads <= known) return;  // each was another's
+  if (mine != uploaded_to.end() && --mine->second == 0) uploaded_to.erase(mine);
+  if (--uploads == 0) upload = {};
 }
 
 void Leases::resume(const SavedLeases& saved) {
   // None is longer than one that is granted now, whatever the clock of before said.
   const Time latest = clock_.now() + length_;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   others_until_ = std::min(saved.others_until, latest);
   for (const auto& [digest, record] : saved.leases) {
     Lease& lease = leases_[digest];
-    lease.told = std::min(record.told, latest);
-    lease.delivered = std::min(record.delivered, latest);
-    lease.deliveries = record.deliveries;
+    lease.read = std::min(record.read, latest);
+    lease.upload = std::min(record.upload, latest);
+    lease.uploads = record.uploads;
   }
 }
 
 SavedLeases Leases::saved() const {
   const Time now = clock_.now();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   SavedLeases saved{others_until_, {}};
   for (const auto& [digest, lease] : leases_) {
     if (lease.until() > now) saved.leases.push_back({digest, lease});
@@ -53,46 +53,50 @@ SavedLeases Leases::saved() const {
   return saved;
 }
 
-std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind, const RepositoryKey& repository) {
+std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind, const RepositoryKey& repository,
+                                           Reach reach) {
+  const Lock lock(mutex_);
+  while (going_.contains(digest)) {
+    if (reach == Reach::memory) return std::nullopt;
+    collected_.wait(mutex_);
+  }
   const Time now = clock_.now();
-  const std::lock_guard lock(mutex_);
-  if (going_.contains(digest)) return std::nullopt;
   const auto [at, is_new] = leases_.try_emplace(digest);
   Lease& lease = at->second;
-  Time& until = kind == Kind::delivered ? lease.delivered : lease.told;
-  until = std::max(until, now + (kind == Kind::glance ? std::min(kGlance, length_) : length_));
-  if (kind == Kind::delivered) lease.deliver(repository);
+  Time& until = kind == Kind::upload ? lease.upload : lease.read;
+  until = std::max(until, now + (kind == Kind::probe ? std::min(kProbe, length_) : length_));
+  if (kind == Kind::upload) lease.add_upload(repository);
   lease.ticket = ++last_ticket_;
   lease.is_first = is_new;
   return last_ticket_;
 }
 
 void Leases::undo(const Digest& digest, Ticket ticket) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto at = leases_.find(digest);
   if (at != leases_.end() && at->second.ticket == ticket && at->second.is_first) leases_.erase(at);
 }
 
 void Leases::fulfil(const Digest& digest, const RepositoryKey& repository) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto at = leases_.find(digest);
   if (at != leases_.end()) at->second.fulfil(repository);
 }
 
 void Leases::note_new(const Digest& digest) {
   const Time now = clock_.now();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (now < others_until_) new_.insert(digest);
 }
 
 void Leases::release(const Digest& digest) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   leases_.erase(digest);
   new_.insert(digest);
 }
 
 Time Leases::until(const Digest& digest) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return until_locked(digest);
 }
 
@@ -102,23 +106,24 @@ Time Leases::until_locked(const Digest& digest) const {
   return at == leases_.end() ? first : std::max(first, at->second.until());
 }
 
-bool Leases::begin_removal(const Digest& digest) {
+bool Leases::begin_collection(const Digest& digest) {
   const Time now = clock_.now();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (now < until_locked(digest)) return false;
   going_.insert(digest);
   return true;
 }
 
-void Leases::end_removal(const Digest& digest) {
-  const std::lock_guard lock(mutex_);
+void Leases::end_collection(const Digest& digest) {
+  const Lock lock(mutex_);
   going_.erase(digest);
+  collected_.notify_all();
 }
 
 void Leases::prune() {
   const Time now = clock_.now();
   std::unordered_set<Digest, DigestHash> known_long_enough;  // freed behind the lock
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (now >= others_until_) known_long_enough.swap(new_);
   std::vector<Digest> passed;
   for (size_t i = 0; i < std::min(kBucketsAtOnce, leases_.bucket_count()); ++i, ++pruned_to_) {
@@ -131,7 +136,7 @@ void Leases::prune() {
 }
 
 size_t Leases::size() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return leases_.size();
 }
 

@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "store/base/clock.h"
-#include "store/catalog/catalog.h"
+#include "store/catalog/rows.h"
 
 namespace breakwater::store {
 

@@ -3,6 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/base/disk.h"
+#include "store/catalog/catalog.h"
+#include "store/catalog/catalog_walk.h"
+#include "store/files/files.h"
+
 namespace breakwater::store {
 namespace {
 
@@ -21,9 +26,9 @@ Inspection::Inspection(Parts parts, Findings& findings, std::string position)
 
 Result<uint64_t> Inspection::step() {
   switch (stage_) {
-    case Stage::tags: return look_at_tags();
-    case Stage::manifests: return look_at_manifests();
-    case Stage::edges: return look_at_edges();
+    case Stage::tags: return check_tags();
+    case Stage::manifests: return check_manifests();
+    case Stage::edges: return check_edges();
     case Stage::contents: return at_ < page_.size() ? read_on(page_[at_]) : next_blob();
     case Stage::ended: break;
   }
@@ -32,15 +37,15 @@ Result<uint64_t> Inspection::step() {
 
 // --- references
 
-Result<uint64_t> Inspection::look_at_tags() {
+Result<uint64_t> Inspection::check_tags() {
   std::string behind = position_;
-  const auto tags = parts_.catalog.next_tags(behind, kRowsAtOnce,
-                                             [this](const Error& error) { findings_.malformed(error); });
+  const auto tags = parts_.catalog.walk().next_tags(
+      behind, kRowsAtOnce, [this](const Error& error) { findings_.malformed(error); });
   if (!tags) return failure(tags.error());
   for (const TagOf& tag : *tags) {
     if (parts_.is_mirror(tag.repository.route)) continue;
     const auto manifest = parts_.catalog.manifest(tag.repository, tag.record.digest, Reach::disk);
-    if (manifest && !*manifest) findings_.unnamed(tag);
+    if (manifest && !*manifest) findings_.dangling(tag);
     // One that cannot be understood is told of at its own turn.
     if (!manifest && manifest.error().kind != Error::Kind::corrupt) return failure(manifest.error());
   }
@@ -48,32 +53,32 @@ Result<uint64_t> Inspection::look_at_tags() {
   return done_with(tags->size(), Stage::manifests);
 }
 
-Result<uint64_t> Inspection::look_at_manifests() {
+Result<uint64_t> Inspection::check_manifests() {
   std::string behind = position_;
-  const auto manifests = parts_.catalog.next_manifests(
+  const auto manifests = parts_.catalog.walk().next_manifests(
       behind, kRowsAtOnce, [this](const Error& error) { findings_.malformed(error); });
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {
     if (parts_.is_mirror(manifest.repository.route)) continue;
-    if (auto looked = look_for_blob(manifest.digest); !looked) return failure(looked.error());
+    if (auto checked = check_blob(manifest.digest); !checked) return failure(checked.error());
   }
   position_ = std::move(behind);
   return done_with(manifests->size(), Stage::edges);
 }
 
-Result<uint64_t> Inspection::look_at_edges() {
+Result<uint64_t> Inspection::check_edges() {
   std::string behind = position_;
-  const auto edges = parts_.catalog.next_edges(behind, kRowsAtOnce,
-                                               [this](const Error& error) { findings_.malformed(error); });
+  const auto edges = parts_.catalog.walk().next_edges(
+      behind, kRowsAtOnce, [this](const Error& error) { findings_.malformed(error); });
   if (!edges) return failure(edges.error());
   for (const Edge& edge : *edges) {
-    if (auto looked = look_at_edge(edge); !looked) return failure(looked.error());
+    if (auto checked = check_edge(edge); !checked) return failure(checked.error());
   }
   position_ = std::move(behind);
   return done_with(edges->size(), Stage::contents);
 }
 
-Result<> Inspection::look_at_edge(const Edge& edge) {
+Result<> Inspection::check_edge(const Edge& edge) {
   const bool is_known =
       known_parent_ && known_parent_->repository == edge.repository && known_parent_->parent == edge.parent;
   if (!is_known) {
@@ -85,10 +90,10 @@ Result<> Inspection::look_at_edge(const Edge& edge) {
     }
     known_parent_ = edge;
   }
-  return parts_.is_mirror(edge.repository.route) ? Result<>() : look_for_blob(edge.child);
+  return parts_.is_mirror(edge.repository.route) ? Result<>() : check_blob(edge.child);
 }
 
-Result<> Inspection::look_for_blob(const Digest& digest) {
+Result<> Inspection::check_blob(const Digest& digest) {
   const auto blob = parts_.catalog.blob(digest, Reach::disk);
   if (blob && !*blob) findings_.missing(digest);
   if (!blob && blob.error().kind != Error::Kind::corrupt) return failure(blob.error());
@@ -108,8 +113,8 @@ uint64_t Inspection::done_with(size_t rows, Stage next) {
 
 Result<uint64_t> Inspection::next_blob() {
   std::string behind = position_;
-  auto page = parts_.catalog.next_blobs(behind, kBlobsAtOnce,
-                                        [this](const Error& error) { findings_.malformed(error); });
+  auto page = parts_.catalog.walk().next_blobs(behind, kBlobsAtOnce,
+                                               [this](const Error& error) { findings_.malformed(error); });
   if (!page) return failure(page.error());
   page_begin_ = std::exchange(position_, std::move(behind));
   page_ = *std::move(page);
@@ -123,9 +128,9 @@ Result<uint64_t> Inspection::next_blob() {
 }
 
 uint64_t Inspection::open(const UsedBlob& blob) {
-  auto file = parts_.disk.open(parts_.blobs.path_of(blob.digest));
+  auto file = parts_.disk.open(parts_.files.path_of(blob.digest));
   const bool is_gone = !file && file.error().kind == Error::Kind::not_found;
-  if (is_gone && parts_.disk.stat(parts_.blobs.path_of_trashed(blob.digest))) {
+  if (is_gone && parts_.disk.stat(parts_.files.path_of_trashed(blob.digest))) {
     leave_blob();  // on its way out
   } else if (is_gone) {
     findings_.corrupt(blob, file.error());
@@ -151,8 +156,8 @@ Result<uint64_t> Inspection::read_on(const UsedBlob& blob) {
       static_cast<size_t>(std::min<uint64_t>(kPieceBytes, blob.record.size - reading.offset));
   // What is in memory is in use: to let go of it would slow down others, and it will be somewhere else at
   // another time. The second look is at what the disk has.
-  if (is_second_look_) parts_.disk.drop_resident(*reading.file, reading.offset, wanted);
-  const bool was_resident = !is_second_look_ && parts_.disk.resident(*reading.file, reading.offset, wanted);
+  if (is_second_read_) parts_.disk.drop_resident(*reading.file, reading.offset, wanted);
+  const bool was_resident = !is_second_read_ && parts_.disk.resident(*reading.file, reading.offset, wanted);
   const auto got = parts_.disk.read(*reading.file, reading.offset, {buffer_.data(), wanted});
   if (!was_resident) parts_.disk.drop_resident(*reading.file, reading.offset, wanted);
   if (!got) {
@@ -176,15 +181,15 @@ Result<> Inspection::judge(const UsedBlob& blob) {
     return {};
   }
   findings_.readable(blob);
-  auto looked = look_into(blob);
+  auto checked = check_content(blob);
   leave_blob();
-  return looked;
+  return checked;
 }
 
 // The first time it is read again.
 void Inspection::fail(const UsedBlob& blob, const Error& error) {
   reading_.reset();
-  if (!std::exchange(is_second_look_, true)) return;
+  if (!std::exchange(is_second_read_, true)) return;
   if (error.kind == Error::Kind::corrupt) {
     findings_.corrupt(blob, error);
   } else {
@@ -193,18 +198,18 @@ void Inspection::fail(const UsedBlob& blob, const Error& error) {
   leave_blob();
 }
 
-Result<> Inspection::look_into(const UsedBlob& blob) {
+Result<> Inspection::check_content(const UsedBlob& blob) {
   if (blob.record.size > kManifestBytesMax) return {};
   const auto manifests = parts_.catalog.manifests_of(blob.digest);
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {
     if (parts_.is_mirror(manifest.repository.route)) continue;
-    if (auto looked = look_into(manifest); !looked) return looked;
+    if (auto checked = check_content(manifest); !checked) return checked;
   }
   return {};
 }
 
-Result<> Inspection::look_into(const NamedManifest& manifest) {
+Result<> Inspection::check_content(const NamedManifest& manifest) {
   const auto needed = parts_.read_manifest(manifest, reading_->kept);
   if (!needed) return {};  // it was taken in all the same, as something that names nothing
   const auto known = parts_.catalog.children(manifest.repository, manifest.digest);
@@ -218,7 +223,7 @@ Result<> Inspection::look_into(const NamedManifest& manifest) {
 
 void Inspection::leave_blob() {
   reading_.reset();
-  is_second_look_ = false;
+  is_second_read_ = false;
   ++at_;
 }
 

@@ -22,7 +22,7 @@
 
 #include "store/base/disk.h"
 #include "store/catalog/catalog.h"
-#include "store/files/blobs.h"
+#include "store/files/files.h"
 
 namespace breakwater::store {
 
@@ -37,7 +37,7 @@ class Findings {
   // A manifest of a registry, or something that one needs, of which there is no record.
   virtual void missing(const Digest& blob) = 0;
   // A registry's tag names a manifest that its repository does not have.
-  virtual void unnamed(const TagOf& tag) = 0;
+  virtual void dangling(const TagOf& tag) = 0;
   // A manifest of a registry needs what its edges do not say.
   virtual void edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) = 0;
   // The parent is not there.
@@ -59,7 +59,7 @@ class Inspection {
   // What they refer to outlives the walk.
   struct Parts {
     const Catalog& catalog;
-    const Blobs& blobs;
+    const Files& files;
     Disk& disk;
     std::function<bool(const std::string& route)> is_mirror;
     ReadManifest read_manifest;
@@ -83,11 +83,11 @@ class Inspection {
     std::string kept;  // of what is small enough to be a manifest
   };
 
-  Result<uint64_t> look_at_tags();
-  Result<uint64_t> look_at_manifests();
-  Result<uint64_t> look_at_edges();
-  Result<> look_at_edge(const Edge& edge);
-  Result<> look_for_blob(const Digest& digest);
+  Result<uint64_t> check_tags();
+  Result<uint64_t> check_manifests();
+  Result<uint64_t> check_edges();
+  Result<> check_edge(const Edge& edge);
+  Result<> check_blob(const Digest& digest);
   uint64_t done_with(size_t rows, Stage next);
 
   Result<uint64_t> next_blob();
@@ -95,8 +95,8 @@ class Inspection {
   Result<uint64_t> read_on(const UsedBlob& blob);
   Result<> judge(const UsedBlob& blob);
   void fail(const UsedBlob& blob, const Error& error);
-  Result<> look_into(const UsedBlob& blob);
-  Result<> look_into(const NamedManifest& manifest);
+  Result<> check_content(const UsedBlob& blob);
+  Result<> check_content(const NamedManifest& manifest);
   void leave_blob();
 
   const Parts parts_;
@@ -107,7 +107,7 @@ class Inspection {
   std::vector<UsedBlob> page_;
   size_t at_ = 0;  // of the page
   std::optional<Reading> reading_;
-  bool is_second_look_ = false;
+  bool is_second_read_ = false;
   std::optional<Edge> known_parent_;  // the last edge whose parent was looked for and found
   std::vector<char> buffer_;
 };

@@ -2,6 +2,16 @@
 
 #include <utility>
 
+#include "store/base/disk.h"
+#include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
+#include "store/catalog/catalog_state.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+
 namespace breakwater::store {
 namespace {
 
@@ -11,15 +21,14 @@ int64_t number(uint64_t value) { return static_cast<int64_t>(value); }
 
 }  // namespace
 
-Scrub::Scrub(Store& store, Disk& disk, const Clock& clock, Log& log, ReadManifest read_manifest)
-    : store_(store),
-      clock_(clock),
-      log_(log),
-      parts_{store.catalog(), store.blobs(), disk,
-             [&store](const std::string& route) { return store.is_mirror(route); },
-             std::move(read_manifest)} {
-  const auto saved = store_.catalog().scrub();
-  if (!saved) log_.warning("scrub_begins_anew", {{"error", saved.error().message}});
+Scrub::Scrub(const Parts& parts, Blobs& blobs, ReadManifest read_manifest)
+    : parts_(parts),
+      blobs_(blobs),
+      walked_{parts.catalog, parts.files, parts.disk,
+              [&rules = parts.rules](const std::string& route) { return rules.is_mirror(route); },
+              std::move(read_manifest)} {
+  const auto saved = parts_.catalog.state().scrub();
+  if (!saved) parts_.log.warning("scrub_begins_anew", {{"error", saved.error().message}});
   if (!saved || !*saved) return;
   position_ = (*saved)->position;
   passed_at_ = (*saved)->passed_at.time_since_epoch().count();
@@ -30,7 +39,7 @@ Scrub::~Scrub() = default;
 Result<uint64_t> Scrub::step() {
   if (!walk_) {
     Findings& findings = *this;
-    walk_.emplace(parts_, findings, position_);
+    walk_.emplace(walked_, findings, position_);
     malformed_.clear();
   }
   auto worth = walk_->step();
@@ -40,16 +49,16 @@ Result<uint64_t> Scrub::step() {
   const bool is_through = walk_->ended();
   if (is_through) {
     walk_.reset();
-    store_.note_malformed(malformed_);
-    passed_at_ = clock_.now().time_since_epoch().count();
-    log_.info(
+    parts_.broken.set_malformed(malformed_);
+    passed_at_ = parts_.clock.now().time_since_epoch().count();
+    parts_.log.info(
         "scrubbed",
-        {{"bytes", number(bytes_)}, {"found", number(found_)}, {"broken", number(store_.broken().size())}});
+        {{"bytes", number(bytes_)}, {"found", number(found_)}, {"broken", number(parts_.broken.size())}});
   }
   if (is_through || unsaved_ >= kSavedEvery) {
     unsaved_ = 0;
     const ScrubRecord record{Time(Time::duration(passed_at_)), position_};
-    if (auto saved = store_.catalog().set_scrub(record); !saved) return failure(saved.error());
+    if (auto saved = parts_.catalog.state().set_scrub(record); !saved) return failure(saved.error());
   }
   return is_through ? 0 : *worth;
 }
@@ -62,38 +71,49 @@ Scrub::Stats Scrub::stats() const { return {bytes_, found_, Time(Time::duration(
 void Scrub::found(const Result<bool>& real, std::string_view what, const Digest& digest,
                   std::string_view why) {
   if (!real)
-    log_.error("not_mended", {{"what", what}, {"digest", digest.text()}, {"error", real.error().message}});
+    parts_.log.error("not_mended",
+                     {{"what", what}, {"digest", digest.text()}, {"error", real.error().message}});
   if (real && !*real) return;
   ++found_;
-  if (!why.empty()) log_.error(what, {{"digest", digest.text()}, {"error", why}});
+  if (!why.empty()) parts_.log.error(what, {{"digest", digest.text()}, {"error", why}});
 }
 
 void Scrub::corrupt(const UsedBlob& blob, const Error& error) {
-  found(store_.mend_corrupt(blob), "blob_corrupt", blob.digest, error.message);
+  found(blobs_.delete_damaged_if_unchanged(blob), "blob_corrupt", blob.digest, error.message);
 }
 
+// A registry's blob stays, because the disk may come to its senses; a mirror's is fetched again.
 void Scrub::unreadable(const UsedBlob& blob, const Error& error) {
-  found(store_.mend_unreadable(blob), "blob_unreadable", blob.digest, error.message);
+  const auto needed = is_needed_by_registry(parts_.catalog, parts_.rules, blob.digest);
+  const auto mended = needed && *needed ? parts_.references.note_unreadable(blob.digest)
+                      : needed          ? blobs_.delete_damaged_if_unchanged(blob)
+                                        : needed;
+  found(mended, "blob_unreadable", blob.digest, error.message);
 }
 
 void Scrub::readable(const UsedBlob& blob) {
   bytes_ += blob.record.size;
-  store_.note_readable(blob.digest);
+  parts_.broken.remove({Broken::Thing::Kind::unreadable, blob.digest});
 }
 
-void Scrub::missing(const Digest& blob) { found(store_.note_missing(blob), "blob_missing", blob, {}); }
+void Scrub::missing(const Digest& blob) {
+  found(parts_.references.note_missing(blob), "blob_missing", blob, {});
+}
 
-void Scrub::unnamed(const TagOf& tag) {
-  found(store_.note_unnamed(tag), "tag_unnamed", tag.record.digest, {});
+void Scrub::dangling(const TagOf& tag) {
+  found(parts_.references.note_dangling(tag), "tag_dangling", tag.record.digest, {});
 }
 
 void Scrub::edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) {
-  found(store_.mend_edge(manifest.repository, manifest.digest, child, edge), "edge_missing", child, {});
+  const auto mended = parts_.references.add_edge(manifest.repository, manifest.digest, child, edge);
+  found(mended, "edge_missing", child, {});
   // An edge that was missing has kept its child from being looked for.
   missing(child);
 }
 
-void Scrub::edge_stray(const Edge& edge) { found(store_.drop_stray(edge), "edge_stray", edge.child, {}); }
+void Scrub::edge_stray(const Edge& edge) {
+  found(parts_.references.delete_stray_edge(edge), "edge_stray", edge.child, {});
+}
 
 void Scrub::malformed(const Error& error) { malformed_.insert(error.message); }
 

@@ -17,10 +17,12 @@
 #include <string>
 #include <string_view>
 
-#include "store/store.h"
+#include "store/blobs/parts.h"
 #include "store/upkeep/inspection.h"
 
 namespace breakwater::store {
+
+class Blobs;
 
 struct ScrubSettings {
   uint64_t bytes_per_second = 8ULL << 20;  // 0: it does not run
@@ -30,7 +32,7 @@ struct ScrubSettings {
 class Scrub final : private Findings {
  public:
   // What it borrows outlives it.
-  Scrub(Store& store, Disk& disk, const Clock& clock, Log& log, ReadManifest read_manifest);
+  Scrub(const Parts& parts, Blobs& blobs, ReadManifest read_manifest);
   ~Scrub() override;
 
   // One step. How many bytes it was worth; 0 if everything has been looked at and the next step begins anew.
@@ -48,17 +50,16 @@ class Scrub final : private Findings {
   void unreadable(const UsedBlob& blob, const Error& error) override;
   void readable(const UsedBlob& blob) override;
   void missing(const Digest& blob) override;
-  void unnamed(const TagOf& tag) override;
+  void dangling(const TagOf& tag) override;
   void edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) override;
   void edge_stray(const Edge& edge) override;
   void malformed(const Error& error) override;
 
   void found(const Result<bool>& real, std::string_view what, const Digest& digest, std::string_view why);
 
-  Store& store_;
-  const Clock& clock_;
-  Log& log_;
-  const Inspection::Parts parts_;
+  const Parts parts_;
+  Blobs& blobs_;
+  const Inspection::Parts walked_;
   std::optional<Inspection> walk_;
   std::string position_;             // where the next walk begins
   std::set<std::string> malformed_;  // records that this walk could not understand

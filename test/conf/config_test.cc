@@ -71,7 +71,7 @@ TEST_CASE("comments are allowed, and what is not said has its default") {
   const auto& route = config->routes[0];
   REQUIRE(route.mirror);
   CHECK(route.name == "one");
-  CHECK(route.mirror->origin.url == "https://one.example");
+  CHECK(route.mirror->registry_client.url == "https://one.example");
   CHECK(route.mirror->freshness.fresh_ms == 0);
   CHECK(route.mirror->freshness.stale_ms == 30LL * 24 * 3600 * 1000);
   CHECK(!route.bytes_max);
@@ -86,7 +86,8 @@ TEST_CASE("every key reaches the setting that it names") {
       R"(, "bytes_max": "1GiB", "allow": ["10.0.20.0/24"])",
       R"(, "data": "/kept", "bytes_max": "2GiB", "buffer_bytes_max": "64MiB", "workers": 3, "fills_max": 9, "drain_timeout": "4s",
           "metrics": {"listen": "127.0.0.1:5001"},
-          "server": {"connections_max": 10, "header_bytes_max": "4KiB", "target_bytes_max": "2KiB", "drain_bytes_max": "1MiB", "idle_timeout": "1s",
+          "server": {"connections_max": 10, "header_bytes_max": "4KiB", "target_bytes_max": "2KiB",
+                      "drain_bytes_max": "1MiB", "idle_timeout": "1s",
                      "header_timeout": "2s", "body_timeout": "3s", "write_timeout": "4s"},
           "upstream": {"connect_timeout": "6s", "stall_timeout": "8s", "connections_per_host_max": 10},
           "scrub": {"bytes_per_second": "1MiB", "pause": "9s"},
@@ -97,8 +98,8 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(mirror.freshness.stale_ms == 3'600'000);
   CHECK(mirror.freshness.missing_stale_ms == 7'200'000);
   CHECK(mirror.freshness.missing_fresh_ms == 7'000);
-  CHECK(mirror.origin.token_realms == std::vector<std::string>{"auth.example"});
-  CHECK(mirror.origin.allow_private == std::vector<std::string>{"cdn.example:81"});
+  CHECK(mirror.registry_client.token_realms == std::vector<std::string>{"auth.example"});
+  CHECK(mirror.registry_client.allow_private == std::vector<std::string>{"cdn.example:81"});
   CHECK(config->routes[0].bytes_max == 1ULL << 30);
   CHECK(config->routes[0].allow.text() == std::vector<std::string>{"10.0.20.0/24"});
   CHECK(config->data == "/kept");
@@ -107,7 +108,8 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->workers == 3);
   CHECK(config->fills.fills_max == 9);
   CHECK(config->drain_timeout_ms == 4'000);
-  CHECK(config->metrics.listen == std::vector<std::string>{"127.0.0.1:5001"});
+  REQUIRE(config->metrics.listen.size() == 1);
+  CHECK(config->metrics.listen.front().text() == "127.0.0.1:5001");
   CHECK(config->server.connections_max == 10);
   CHECK(config->server.header_bytes_max == 4096);
   CHECK(config->server.target_bytes_max == 2048);
@@ -116,13 +118,13 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->server.header_timeout_ms == 2'000);
   CHECK(config->server.body_timeout_ms == 3'000);
   CHECK(config->server.write_timeout_ms == 4'000);
-  CHECK(config->upstream.connect_timeout_ms == 6'000);
-  CHECK(config->upstream.stall_timeout_ms == 8'000);
-  CHECK(config->upstream.connections_per_host_max == 10);
+  CHECK(config->http_client.connect_timeout_ms == 6'000);
+  CHECK(config->http_client.stall_timeout_ms == 8'000);
+  CHECK(config->http_client.connections_per_host_max == 10);
   CHECK(config->scrub.bytes_per_second == 1 << 20);
   CHECK(config->scrub.pause_ms == 9'000);
-  CHECK(config->log.level == "debug");
-  CHECK(config->log.format == "json");
+  CHECK(config->log.level == breakwater::store::Log::Level::debug);
+  CHECK(config->log.format == breakwater::store::Log::Format::json);
 }
 
 TEST_CASE("a registry of our own says who may push, and how long things stay") {
@@ -305,8 +307,10 @@ TEST_CASE("port 0 may be asked for many times") {
 TEST_CASE("all mistakes are told at once, those of two keys together too") {
   const auto lines = errors_of(R"({
     "routes": [
-      {"name": "one", "listen": ["127.0.0.1:5000"], "mirror": {"registry": "a", "upstream": "https://a.example", "fresh": "soon"}},
-      {"name": "one", "listen": ["127.0.0.1:5000"], "mirror": {"registry": "b", "upstream": "b.example"}, "bytes_max": "lots"}
+      {"name": "one", "listen": ["127.0.0.1:5000"],
+        "mirror": {"registry": "a", "upstream": "https://a.example", "fresh": "soon"}},
+      {"name": "one", "listen": ["127.0.0.1:5000"],
+        "mirror": {"registry": "b", "upstream": "b.example"}, "bytes_max": "lots"}
     ],
     "colour": "blue"
   })");
@@ -322,14 +326,14 @@ TEST_CASE("a secret comes from a file's first line or from the environment") {
   const SecretFile file("s3cret\r\nand more\n");
   auto config = parse_config(config_with(R"(, "username": "me", "password_file": ")" + file.path() + "\""));
   REQUIRE(config);
-  REQUIRE(config->routes[0].mirror->origin.credentials);
-  CHECK(config->routes[0].mirror->origin.credentials->username == "me");
-  CHECK(config->routes[0].mirror->origin.credentials->password == "s3cret");
+  REQUIRE(config->routes[0].mirror->registry_client.credentials);
+  CHECK(config->routes[0].mirror->registry_client.credentials->username == "me");
+  CHECK(config->routes[0].mirror->registry_client.credentials->password == "s3cret");
 
   REQUIRE(setenv("BREAKWATER_TEST_SECRET", "from outside", 1) == 0);
   config = parse_config(config_with(R"(, "username": "me", "password_env": "BREAKWATER_TEST_SECRET")"));
   REQUIRE(config);
-  CHECK(config->routes[0].mirror->origin.credentials->password == "from outside");
+  CHECK(config->routes[0].mirror->registry_client.credentials->password == "from outside");
 }
 
 TEST_CASE("an empty secret is a mistake, and two sources of one are too") {

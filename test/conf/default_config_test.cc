@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "conf/config.h"
+#include "conf/describe.h"
 #include "test/catch.h"
 
 using namespace breakwater::conf;
@@ -22,26 +23,29 @@ TEST_CASE("without a file the five mirrors, the private registry and the metrics
   for (size_t i = 0; i < kRoutes.size(); ++i) {
     const auto& route = config.routes[i];
     CHECK(route.name == kRoutes[i].name);
-    CHECK(route.listen == std::vector<std::string>{kRoutes[i].listen});
+    REQUIRE(route.listen.size() == 1);
+    CHECK(route.listen.front().text() == kRoutes[i].listen);
     REQUIRE(route.mirror);
     CHECK(route.mirror->registry == kRoutes[i].registry);
-    CHECK(route.mirror->origin.url == kRoutes[i].upstream);
-    CHECK(route.mirror->origin.name == kRoutes[i].name);
+    CHECK(route.mirror->registry_client.url == kRoutes[i].upstream);
+    CHECK(route.mirror->registry_client.name == kRoutes[i].name);
   }
   const auto& own = config.routes.back();
   CHECK(own.name == "private");
-  CHECK(own.listen == std::vector<std::string>{"127.0.0.1:5050"});
+  REQUIRE(own.listen.size() == 1);
+  CHECK(own.listen.front().text() == "127.0.0.1:5050");
   CHECK(own.registry);
   CHECK_FALSE(own.mirror);
   CHECK(own.bytes_max == 100ULL << 30);
-  CHECK(config.metrics.listen == std::vector<std::string>{"127.0.0.1:5001"});
+  REQUIRE(config.metrics.listen.size() == 1);
+  CHECK(config.metrics.listen.front().text() == "127.0.0.1:5001");
 }
 
 TEST_CASE("what would run names each listener and bound, and no secret") {
   auto config = default_config();
   config.bytes_max = 55ULL << 30;
   config.routes[0].bytes_max = 20ULL << 30;
-  config.routes[0].mirror->origin.credentials = breakwater::proxy::Credentials("me", "s3cret");
+  config.routes[0].mirror->registry_client.credentials = breakwater::proxy::Credentials("me", "s3cret");
   const auto text = describe(config);
   CHECK(text.find("the whole store at most 55GiB") != std::string::npos);
   CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as "

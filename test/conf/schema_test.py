@@ -1,4 +1,5 @@
-"""Holds the example configuration, its schema and the parser against each other: schema_test.py BREAKWATER."""
+"""Holds the example configuration, its schema and the parser against each other: schema_test.py
+BREAKWATER."""
 
 import copy
 import json
@@ -13,8 +14,11 @@ import jsonschema
 
 CONF = pathlib.Path(__file__).resolve().parents[2] / "conf"
 SCHEMA = json.loads((CONF / "breakwater.schema.json").read_text())
-ROUTE = {"name": "one", "listen": ["127.0.0.1:0"], "mirror": {"registry": "one.example", "upstream": "https://one.example"}}
-
+ROUTE = {
+    "name": "one",
+    "listen": ["127.0.0.1:0"],
+    "mirror": {"registry": "one.example", "upstream": "https://one.example"},
+}
 
 
 def become_registry(config, **settings):
@@ -27,7 +31,9 @@ MISTAKES = {
     "an unknown key": lambda config: config.update(colour="blue"),
     "an unknown key of a route": lambda config: config["routes"][0].update(colour="blue"),
     "an unknown key of a mirror": lambda config: config["routes"][0]["mirror"].update(colour="blue"),
-    "a literal password": lambda config: config["routes"][0]["mirror"].update(username="me", password="secret"),
+    "a literal password": lambda config: config["routes"][0]["mirror"].update(
+        username="me", password="secret"
+    ),
     "a secret without a name": lambda config: config["routes"][0]["mirror"].update(password_env="PATH"),
     "no routes": lambda config: config.update(routes=[]),
     "neither mirror nor registry": lambda config: config["routes"][0].pop("mirror"),
@@ -43,7 +49,9 @@ MISTAKES = {
     "an address without port": lambda config: config["routes"][0].update(listen=["127.0.0.1"]),
     "nowhere to listen": lambda config: config["routes"][0].update(listen=[]),
     "an upstream without scheme": lambda config: config["routes"][0]["mirror"].update(upstream="one.example"),
-    "an upstream with a path": lambda config: config["routes"][0]["mirror"].update(upstream="https://one.example/v2"),
+    "an upstream with a path": lambda config: config["routes"][0]["mirror"].update(
+        upstream="https://one.example/v2"
+    ),
     "a size without unit": lambda config: config.update(bytes_max="100"),
     "a size as a number": lambda config: config.update(bytes_max=100),
     "a time without unit": lambda config: config["routes"][0]["mirror"].update(fresh="60"),
@@ -74,7 +82,9 @@ class Schema(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "config.json"
             file.write_text(config if isinstance(config, str) else json.dumps(config))
-            return subprocess.run([self.binary, "check-config", "--config", file], capture_output=True, text=True, timeout=30)
+            return subprocess.run(
+                [self.binary, "check-config", "--config", file], capture_output=True, text=True, timeout=30
+            )
 
     def valid(self, config):
         return not list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(config))
@@ -87,7 +97,10 @@ class Schema(unittest.TestCase):
         self.assertTrue(self.valid(json.loads(without_comments(text))))
         done = self.check(text)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("route dockerhub on 0.0.0.0:5000: mirror of docker.io at https://registry-1.docker.io", done.stdout)
+        self.assertIn(
+            "route dockerhub on 0.0.0.0:5000: mirror of docker.io at https://registry-1.docker.io",
+            done.stdout,
+        )
         self.assertIn("route private on 0.0.0.0:5050: registry with delete", done.stdout)
 
     def test_the_example_names_every_key(self):
@@ -117,7 +130,12 @@ class Schema(unittest.TestCase):
                 self.assertNotIn("unknown key", self.check(config).stderr)
 
     def test_the_schema_knows_every_key_of_the_parser(self):
-        asked = set(re.findall(r'\.(?:text|required_text|size|duration|number|truth|texts|objects?)\("(\w+)"', (CONF / "config.cc").read_text()))
+        asked = set(
+            re.findall(
+                r'\.(?:text|required_text|size|duration|number|truth|texts|objects?)\("(\w+)"',
+                (CONF / "config.cc").read_text(),
+            )
+        )
         self.assertGreater(len(asked), 30)
         self.assertEqual(asked - {path[-1] for path, _ in properties(SCHEMA)}, set())
 

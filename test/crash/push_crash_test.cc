@@ -5,6 +5,15 @@
 #include <span>
 #include <vector>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/manifest_content.h"
+#include "store/references/references.h"
 #include "store/store.h"
 #include "test/catch.h"
 #include "test/crash/crash.h"
@@ -57,63 +66,55 @@ bool upload(StoreWorld& world, const std::string& id, const std::string& bytes) 
   const auto known = store.catalog().upload(id, Reach::disk);
   if (!known) return false;
   if (!*known) {
-    Catalog::Batch batch;
-    batch.put_upload(id, {kApp.route, kApp.repository, Algorithm::sha256, 0, world.clock.now()});
-    if (!store.catalog().write(std::move(batch), Durability::buffered)) return false;
+    Batch batch;
+    batch.put_upload(id, {kApp.route, kApp.repository, Algorithm::sha256, world.clock.now()});
+    if (!store.parts().catalog.write(std::move(batch), Durability::buffered)) return false;
   }
-  auto partial = store.receive(kApp.route, id, Algorithm::sha256);
-  if (!partial || !store.grow(partial->reservation, kApp.route, bytes.size())) return false;
+  auto partial = store.partials().receive(kApp.route, id, Algorithm::sha256);
+  if (!partial || !store.capacity().grow(partial->reservation, bytes.size())) return false;
   while (partial->writer->written() < bytes.size()) {
     const auto rest = std::span<const char>(bytes).subspan(partial->writer->written());
     if (!partial->writer->append(rest.first(std::min(rest.size(), kPieceBytes)))) return false;
   }
   if (!partial->writer->verify(digest_of(bytes))) return false;
-  return store.commit_blob(*partial->writer, std::move(partial->reservation), kApp, Durability::synced)
-      .has_value();
+  return store.commit_blob(*partial, kApp, Durability::synced).has_value();
 }
 
 bool push_manifest(StoreWorld& world, const Image& image, const std::vector<std::string>& tags) {
   const auto missing =
-      world.store->push_manifest(kApp, digest_of(image.manifest), image.manifest, image.content(), tags);
+      world.store->manifests().push(kApp, digest_of(image.manifest), image.manifest, image.content(), tags);
   return missing && missing->empty();
-}
-
-// What was acknowledged is in the catalog that a power cut leaves.
-bool told(StoreWorld& world, bool done) {
-  if (done) world.keep_catalog();
-  return done;
 }
 
 Acknowledged push(StoreWorld& world, const Image& image) {
   Acknowledged acknowledged;
-  acknowledged.layer = told(world, upload(world, kUpload, image.layer));
-  acknowledged.config = acknowledged.layer && told(world, upload(world, kUpload + "c", image.config));
-  acknowledged.manifest =
-      acknowledged.config &&
-      told(world, push_manifest(world, image, {"latest", "v" + std::to_string(image.layer.size())}));
+  acknowledged.layer = upload(world, kUpload, image.layer);
+  acknowledged.config = acknowledged.layer && upload(world, kUpload + "c", image.config);
+  acknowledged.manifest = acknowledged.config &&
+                          push_manifest(world, image, {"latest", "v" + std::to_string(image.layer.size())});
   return acknowledged;
 }
 
 bool is_served(StoreWorld& world, const std::string& bytes) {
-  return world.holds(bytes) && world.store->hold_blob(kApp, digest_of(bytes), Reach::disk).has_value();
+  return world.holds(bytes) && world.store->blobs().lease(kApp, digest_of(bytes), Reach::disk).has_value();
 }
 
 bool is_whole(StoreWorld& world, const Image& image) {
-  return world.store->manifest_bytes(kApp, digest_of(image.manifest)) == image.manifest &&
+  return world.store->manifests().bytes(kApp, digest_of(image.manifest)) == image.manifest &&
          is_served(world, image.config) && is_served(world, image.layer);
 }
 
 std::optional<Digest> tagged(StoreWorld& world, const std::string& tag) {
-  const auto held = world.store->hold_tag(kApp, tag, Reach::disk);
+  const auto held = world.store->references().lease_tag(kApp, tag, Reach::disk);
   if (!held) return std::nullopt;
   return held->digest;
 }
 
 void check_nothing_is_half(StoreWorld& world) {
   test::check_all_is_whole(world);
-  const auto partials = world.store->blobs().partials();
+  const auto partials = world.store->parts().files.partials();
   REQUIRE(partials);
-  for (const Blobs::Partial& partial : *partials) {
+  for (const Files::Partial& partial : *partials) {
     INFO(partial.id);
     const auto session = world.store->catalog().upload(partial.id, Reach::disk);
     CHECK((session && session->has_value()));
@@ -130,11 +131,10 @@ bool cut_once(uint64_t step, End end) {
   REQUIRE(world.open());
   REQUIRE(push(world, kBefore).manifest);
   REQUIRE(push_manifest(world, kBefore, {"latest"}));
-  world.keep_catalog();
-  const uint64_t before = world.disk.operations();
-  world.disk.cut_at(step);
+  const uint64_t before = world.disk.changing_operations();
+  world.disk.cut_at_change(step);
   const Acknowledged acknowledged = push(world, kDuring);
-  const bool was_cut = world.disk.operations() - before >= step;
+  const bool was_cut = world.disk.changing_operations() - before >= step;
   test::die(world, end);
 
   REQUIRE(world.open());
@@ -154,19 +154,13 @@ bool cut_once(uint64_t step, End end) {
   REQUIRE(push(world, kDuring).manifest);
   CHECK(is_whole(world, kDuring));
   CHECK(tagged(world, "latest") == digest_of(kDuring.manifest));
-  CHECK(world.store->blobs().partials()->empty());
+  CHECK(world.store->parts().files.partials()->empty());
   check_nothing_is_half(world);
   return was_cut;
 }
 
 TEST_CASE("a push is cut at every step, and what was acknowledged is there") {
-  constexpr uint64_t kStepsMax = 200;
-  for (const End end : test::kEnds) {
-    uint64_t step = 1;
-    while (step < kStepsMax && cut_once(step, end)) ++step;
-    CHECK(step > 15);
-    CHECK(step < kStepsMax);
-  }
+  test::cut_each_step(15, 400, cut_once);
 }
 
 TEST_CASE("an upload that loses power between two pieces goes on from what was kept") {
@@ -175,29 +169,29 @@ TEST_CASE("an upload that loses power between two pieces goes on from what was k
       INFO(pieces << " pieces, end " << static_cast<int>(end));
       StoreWorld world;
       REQUIRE(world.open());
-      world.keep_catalog();
-      Catalog::Batch batch;
-      batch.put_upload(kUpload, {kApp.route, kApp.repository, Algorithm::sha256, 0, world.clock.now()});
-      REQUIRE(world.store->catalog().write(std::move(batch), Durability::buffered));
+      Batch batch;
+      batch.put_upload(kUpload, {kApp.route, kApp.repository, Algorithm::sha256, world.clock.now()});
+      REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::buffered));
       {
-        auto partial = world.store->receive(kApp.route, kUpload, Algorithm::sha256);
+        auto partial = world.store->partials().receive(kApp.route, kUpload, Algorithm::sha256);
         REQUIRE(partial);
-        REQUIRE(world.store->grow(partial->reservation, kApp.route, kDuring.layer.size()));
+        REQUIRE(world.store->capacity().grow(partial->reservation, kDuring.layer.size()));
         const auto bytes = std::span<const char>(kDuring.layer);
         for (size_t piece = 0; piece < pieces; ++piece)
           REQUIRE(partial->writer->append(bytes.subspan(piece * kPieceBytes, kPieceBytes)));
+        world.disk.stop();
       }
       test::die(world, end);
       REQUIRE(world.open());
       check_nothing_is_half(world);
       if (end == End::process_killed) {
-        const auto partial = world.store->receive(kApp.route, kUpload, Algorithm::sha256);
+        const auto partial = world.store->partials().receive(kApp.route, kUpload, Algorithm::sha256);
         REQUIRE(partial);
         CHECK(partial->writer->written() == pieces * kPieceBytes);
       }
       REQUIRE(upload(world, kUpload, kDuring.layer));
       CHECK(is_served(world, kDuring.layer));
-      CHECK(world.store->blobs().partials()->empty());
+      CHECK(world.store->parts().files.partials()->empty());
       check_nothing_is_half(world);
     }
   }

@@ -63,11 +63,15 @@ class ColdDisk final : public store::Disk {
     return real_->read(file, offset, into);
   }
   Result<> truncate(const store::File& file, uint64_t size) override { return real_->truncate(file, size); }
+  Result<> allocate(const store::File& file, uint64_t offset, uint64_t length) override {
+    return real_->allocate(file, offset, length);
+  }
   Result<> sync(const store::File& file) override { return real_->sync(file); }
   Result<> sync_directory(const std::filesystem::path& path) override { return real_->sync_directory(path); }
   void drop_resident(const store::File& file, uint64_t offset, uint64_t length) override {
     real_->drop_resident(file, offset, length);
   }
+  void advise(const store::File& file, store::Access access) override { real_->advise(file, access); }
   bool is_whole(const store::File& file, uint64_t size) override { return real_->is_whole(file, size); }
   Result<store::FileStat> stat(const std::filesystem::path& path) override { return real_->stat(path); }
   Result<store::FileStat> stat_target(const std::filesystem::path& path) override {
@@ -82,6 +86,9 @@ class ColdDisk final : public store::Disk {
   Result<> remove(const std::filesystem::path& path) override { return real_->remove(path); }
   Result<> make_directories(const std::filesystem::path& path) override {
     return real_->make_directories(path);
+  }
+  Result<> remove_directory(const std::filesystem::path& path) override {
+    return real_->remove_directory(path);
   }
   Result<std::vector<store::DirectoryEntry>> list(const std::filesystem::path& path) override {
     return real_->list(path);

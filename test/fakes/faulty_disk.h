@@ -1,11 +1,18 @@
 // A Disk that fails when it is told to. It works on real files (sendfile needs real descriptors) and
 // remembers what has not been synced, so that power_cut() can leave the folder as a dead machine would:
-// without the bytes, the names and the removals that were not synced.
+// without the bytes, the names and the removals that were not synced. RocksDB's files stand on it too.
 //
 //   FaultyDisk disk;
 //   disk.cut_at(7);            // the seventh operation from now fails, and so does every later one
 //   ... use the store, let it end ...
 //   disk.power_cut();          // what was not synced is undone, and the disk works again
+//
+//   disk.stop();               // from now on everything fails, as for a process that is dead
+//   ... let the store end ...
+//   disk.start_again();        // it was only the process: everything that was written is there
+//
+// A write that is the one to fail, or to be cut, writes half of its bytes. Bytes are lost from the end of a
+// file: nobody here writes over what was there.
 //
 // Operations are counted as the Disk interface has them; what cannot fail is none. May be called from any
 // thread. The files that are read and written must lie on one file system with the temporary folder where
@@ -19,13 +26,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "store/base/disk.h"
+#include "store/base/mutex.h"
 
 namespace breakwater::test {
 
@@ -37,6 +44,7 @@ class FaultyDisk final : public store::Disk {
     write,
     read,
     truncate,
+    allocate,
     sync,
     sync_directory,
     read_ahead,
@@ -45,10 +53,11 @@ class FaultyDisk final : public store::Disk {
     link,
     remove,
     make_directories,
+    remove_directory,
     list,
     space
   };
-  static constexpr size_t kOperations = 15;
+  static constexpr size_t kOperations = 17;
 
   // `graves` is a folder of the same file system for removed files; without it, removals and replacements
   // outlive a power cut.
@@ -66,11 +75,18 @@ class FaultyDisk final : public store::Disk {
                Error::Kind kind = Error::Kind::internal);
   // The nth operation from now and all later ones fail, until heal() or power_cut().
   void cut_at(uint64_t nth);
+  // The same, counted in operations that change something on the disk. A cut at any other leaves what a cut
+  // at the next of these leaves.
+  void cut_at_change(uint64_t nth);
+  // All operations fail from now on, until start_again(), heal() or power_cut().
+  void stop();
   // `bytes` more can be written, then the disk is full: the part of a write that fits is written, the rest
-  // fails with `full`.
+  // fails with `full`. What is allocated counts once, and is not counted when it is written.
   void full_after(uint64_t bytes);
   // What space() says from now on.
   void set_space(store::DiskSpace space);
+  // Ends stop() and the cuts.
+  void start_again();
   // Ends all of the above, not the slowness.
   void heal();
 
@@ -88,7 +104,8 @@ class FaultyDisk final : public store::Disk {
   // --- power
 
   enum class Names { lost, kept };  // whether unsynced creations, renames and removals are undone
-  void power_cut(Names names = Names::lost);
+  enum class Bytes { lost, torn };  // torn: of what a file has unsynced, the first half is there
+  void power_cut(Names names = Names::lost, Bytes bytes = Bytes::lost);
 
   // --- what was done
 
@@ -97,7 +114,10 @@ class FaultyDisk final : public store::Disk {
   void watch_by(Watch watch);
 
   uint64_t operations() const;
+  uint64_t changing_operations() const;
   uint64_t count(Operation operation) const;
+  // Of this folder, or of what is in it.
+  uint64_t count(Operation operation, const std::filesystem::path& folder) const;
   uint64_t dropped_bytes() const;  // by drop_resident()
 
   // --- Disk
@@ -107,11 +127,13 @@ class FaultyDisk final : public store::Disk {
   Result<> write(const store::File& file, uint64_t offset, std::span<const char> data) override;
   Result<size_t> read(const store::File& file, uint64_t offset, std::span<char> into) override;
   Result<> truncate(const store::File& file, uint64_t size) override;
+  Result<> allocate(const store::File& file, uint64_t offset, uint64_t length) override;
   Result<> sync(const store::File& file) override;
   Result<> sync_directory(const std::filesystem::path& path) override;
   bool resident(const store::File& file, uint64_t offset, uint64_t length) override;
   Result<> read_ahead(const store::File& file, uint64_t offset, uint64_t length) override;
   void drop_resident(const store::File& file, uint64_t offset, uint64_t length) override;
+  void advise(const store::File& file, store::Access access) override;
   bool is_whole(const store::File& file, uint64_t size) override;
   Result<store::FileStat> stat(const std::filesystem::path& path) override;
   Result<store::FileStat> stat_target(const std::filesystem::path& path) override;
@@ -119,6 +141,7 @@ class FaultyDisk final : public store::Disk {
   Result<> link(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Result<> remove(const std::filesystem::path& path) override;
   Result<> make_directories(const std::filesystem::path& path) override;
+  Result<> remove_directory(const std::filesystem::path& path) override;
   Result<std::vector<store::DirectoryEntry>> list(const std::filesystem::path& path) override;
   Result<store::DiskSpace> space(const std::filesystem::path& path) override;
 
@@ -126,48 +149,55 @@ class FaultyDisk final : public store::Disk {
   using Inode = uint64_t;
   // A file with bytes that a power cut would take.
   struct Unsynced {
-    std::filesystem::path path;
+    store::SharedFile file;  // a descriptor of our own: whatever its names become, it is this file
     uint64_t durable_size = 0;
   };
   // A change of a directory that a power cut would undo.
   struct Change {
-    enum class Kind { created, renamed, removed };
+    enum class Kind { created, renamed, removed, removed_directory };
     Kind kind;
     std::filesystem::path path;   // of the created or removed file or folder; where the renamed one went
     std::filesystem::path from;   // renamed: where it came from
     std::filesystem::path grave;  // removed, or replaced by the rename: where its content is kept
   };
 
-  Result<> step(Operation operation, const std::filesystem::path& path);
-  Result<> fault(Operation operation, const std::filesystem::path& path);
-  std::chrono::microseconds read_delay() const;
-  void wait(std::chrono::microseconds time);
-  std::filesystem::path bury(const std::filesystem::path& path);
+  enum class Fault { none, all, half };  // half: of a write something is written first
+  Result<> step(Operation operation, const std::filesystem::path& path) EXCLUDES(mutex_);
+  std::pair<Fault, Result<>> fault(Operation operation, const std::filesystem::path& path) EXCLUDES(mutex_);
+  std::pair<Fault, Result<>> write_step(const store::File& file) EXCLUDES(mutex_);
+  std::chrono::microseconds read_delay() const EXCLUDES(mutex_);
+  void wait(std::chrono::microseconds time) EXCLUDES(mutex_);
+  std::filesystem::path bury(const std::filesystem::path& path) REQUIRES(mutex_);
   void undo(const Change& change);
-  void note_moved(const std::filesystem::path& from, const std::filesystem::path& to);
+  uint64_t take_room(const store::File& file, uint64_t offset, uint64_t length) REQUIRES(mutex_);
+  void forget_if_gone(const std::filesystem::path& path) REQUIRES(mutex_);
 
-  std::filesystem::path graves_;
-  std::unique_ptr<store::Disk> real_;
+  const std::filesystem::path graves_;
+  const std::unique_ptr<store::Disk> real_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  uint64_t operations_ = 0;
-  std::array<uint64_t, kOperations> counts_{};
-  std::map<uint64_t, Error::Kind> fail_at_;
-  std::array<std::optional<Error::Kind>, kOperations> fail_each_{};
-  std::map<std::pair<Operation, std::filesystem::path>, Error::Kind> fail_on_;
-  std::optional<uint64_t> cut_at_;
-  std::optional<uint64_t> room_;
-  std::optional<store::DiskSpace> space_;
-  Wait wait_;
-  Watch watch_;
-  std::chrono::microseconds read_delay_{0};
-  uint64_t write_bytes_per_s_ = 0;
-  bool residency_forgotten_ = false;
-  std::map<Inode, std::set<uint64_t>> resident_;  // pages that were read ahead
-  uint64_t dropped_bytes_ = 0;
-  std::map<Inode, Unsynced> unsynced_;
-  std::vector<Change> changes_;  // in the order in which they happened
-  uint64_t buried_ = 0;
+  mutable store::Mutex mutex_;
+  uint64_t operations_ GUARDED_BY(mutex_) = 0;
+  uint64_t changing_operations_ GUARDED_BY(mutex_) = 0;
+  std::array<uint64_t, kOperations> counts_ GUARDED_BY(mutex_){};
+  std::map<std::pair<Operation, std::filesystem::path>, uint64_t> counts_by_path_ GUARDED_BY(mutex_);
+  std::map<uint64_t, Error::Kind> fail_at_ GUARDED_BY(mutex_);
+  std::array<std::optional<Error::Kind>, kOperations> fail_each_ GUARDED_BY(mutex_){};
+  std::map<std::pair<Operation, std::filesystem::path>, Error::Kind> fail_on_ GUARDED_BY(mutex_);
+  std::optional<uint64_t> cut_at_ GUARDED_BY(mutex_);
+  std::optional<uint64_t> cut_at_change_ GUARDED_BY(mutex_);
+  std::optional<uint64_t> room_ GUARDED_BY(mutex_);
+  std::optional<store::DiskSpace> space_ GUARDED_BY(mutex_);
+  Wait wait_ GUARDED_BY(mutex_);
+  Watch watch_ GUARDED_BY(mutex_);
+  std::chrono::microseconds read_delay_ GUARDED_BY(mutex_){0};
+  uint64_t write_bytes_per_s_ GUARDED_BY(mutex_) = 0;
+  bool residency_forgotten_ GUARDED_BY(mutex_) = false;
+  std::map<Inode, std::set<uint64_t>> resident_ GUARDED_BY(mutex_);  // pages that were read ahead
+  uint64_t dropped_bytes_ GUARDED_BY(mutex_) = 0;
+  std::map<Inode, Unsynced> unsynced_ GUARDED_BY(mutex_);
+  std::map<Inode, uint64_t> allocated_ GUARDED_BY(mutex_);  // up to where it has room
+  std::vector<Change> changes_ GUARDED_BY(mutex_);          // in the order in which they happened
+  uint64_t buried_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace breakwater::test

@@ -1,4 +1,5 @@
 #include "test/fakes/mirror_world.h"
+#include "store/blobs/blobs.h"
 
 #include <cassert>
 #include <map>
@@ -9,7 +10,7 @@ namespace breakwater::test {
 using proxy::Task;
 
 struct MirrorWorld::Served {
-  Served(Running& world, MirrorWorld& settings, proxy::Origin& origin, const std::string& route,
+  Served(Running& world, MirrorWorld& settings, proxy::RegistryClient& client, const std::string& route,
          const std::string& registry);
   routes::Mirror mirror;
   routes::Namespaces namespaces;
@@ -22,42 +23,44 @@ struct MirrorWorld::Running {
   explicit Running(MirrorWorld& world)
       : workers(world.loop, 2),
         buffers(world.loop, world.buffer_bytes_max),
-        upstream(world.loop, world.upstream_settings),
-        client(world.loop, proxy::UpstreamSettings()),
+        http_client(world.loop, world.http_client_settings),
+        client(world.loop, proxy::HttpClientSettings()),
         manifests(16 << 20),
-        hub_origin(world.loop, upstream, world.files.clock, world.files.log, world.hub_origin),
-        ghcr_origin(world.loop, upstream, world.files.clock, world.files.log, world.ghcr_origin),
-        passage(world.loop, workers, buffers, world.files.disk, world.passage_settings),
+        hub_registry_client(world.loop, http_client, world.files.clock, world.files.log,
+                            world.hub_registry_client),
+        ghcr_registry_client(world.loop, http_client, world.files.clock, world.files.log,
+                             world.ghcr_registry_client),
+        pass_through(world.loop, workers, buffers, world.files.disk, world.pass_through_settings),
         fills(world.loop, workers, buffers, *world.files.store, world.files.log, world.fill_settings),
-        hub(*this, world, hub_origin, "dockerhub", "docker.io"),
-        ghcr(*this, world, ghcr_origin, "ghcr", "ghcr.io") {}
+        hub(*this, world, hub_registry_client, "dockerhub", "docker.io"),
+        ghcr(*this, world, ghcr_registry_client, "ghcr", "ghcr.io") {}
 
   proxy::Workers workers;
   proxy::Buffers buffers;
-  proxy::Upstream upstream;
-  proxy::Upstream client;
+  proxy::HttpClient http_client;
+  proxy::HttpClient client;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  proxy::Origin hub_origin;
-  proxy::Origin ghcr_origin;
-  proxy::Passage passage;
+  proxy::RegistryClient hub_registry_client;
+  proxy::RegistryClient ghcr_registry_client;
+  proxy::PassThrough pass_through;
   proxy::Fills fills;
   routes::Namespaces::Targets mirrors;
   Served hub;
   Served ghcr;
 };
 
-MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin& origin,
+MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::RegistryClient& client,
                             const std::string& route, const std::string& registry)
-    : mirror(
-          routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills, running.passage,
-                              origin, running.manifests, world.files.clock, world.files.log),
-          [&] {
-            auto settings = world.mirror_settings;
-            settings.route = route;
-            settings.registry = registry;
-            return settings;
-          }()),
+    : mirror(routes::MirrorParts(world.loop, running.workers, *world.files.store, running.fills,
+                                 running.pass_through, client, running.manifests, world.files.clock,
+                                 world.files.log),
+             [&] {
+               auto settings = world.mirror_settings;
+               settings.route = route;
+               settings.registry = registry;
+               return settings;
+             }()),
       namespaces(mirror, running.mirrors),
       router(routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
@@ -70,14 +73,14 @@ MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Origin&
 }
 
 MirrorWorld::MirrorWorld() {
-  hub_origin.name = "dockerhub";
-  hub_origin.url = hub.url();
-  ghcr_origin.name = "ghcr";
-  ghcr_origin.url = ghcr.url();
+  hub_registry_client.name = "dockerhub";
+  hub_registry_client.url = hub.url();
+  ghcr_registry_client.name = "ghcr";
+  ghcr_registry_client.url = ghcr.url();
   fill_settings.retry.delay_first_ms = 1;
   fill_settings.retry.delay_max_ms = 2;
   fill_settings.retry.patience_ms = 0;
-  passage_settings.retry.patience_ms = 0;
+  pass_through_settings.retry.patience_ms = 0;
 }
 
 MirrorWorld::~MirrorWorld() { stop(); }
@@ -94,7 +97,7 @@ void MirrorWorld::stop() {
   files.store.reset();
 }
 
-Task<> MirrorWorld::ask_into(proxy::UpstreamRequest request, Answer& answer) {
+Task<> MirrorWorld::ask_into(proxy::HttpClientRequest request, Answer& answer) {
   auto reply = co_await running_->client.fetch(std::move(request), 1 << 30);
   if (!reply) co_return;
   answer.status = reply->head.status;
@@ -104,7 +107,7 @@ Task<> MirrorWorld::ask_into(proxy::UpstreamRequest request, Answer& answer) {
 
 Answer MirrorWorld::ask(const std::string& method, const std::string& address, const std::string& target,
                         const proxy::Headers& headers) {
-  proxy::UpstreamRequest request(method, "http://" + address + target);
+  proxy::HttpClientRequest request(method, "http://" + address + target);
   request.headers = headers;
   Answer answer;
   run(loop, ask_into(std::move(request), answer));
@@ -131,8 +134,8 @@ std::vector<Answer> MirrorWorld::get_at_once(const std::vector<std::string>& tar
   std::vector<Answer> answers(targets.size());
   proxy::Tasks tasks(loop);
   for (size_t i = 0; i < targets.size(); ++i) {
-    tasks.spawn(
-        ask_into(proxy::UpstreamRequest("GET", "http://" + running_->hub.address + targets[i]), answers[i]));
+    tasks.spawn(ask_into(proxy::HttpClientRequest("GET", "http://" + running_->hub.address + targets[i]),
+                         answers[i]));
   }
   run_until(loop, [&tasks] { return tasks.size() == 0; });
   return answers;

@@ -14,12 +14,12 @@
 #include <vector>
 
 #include "proxy/fill/fill.h"
-#include "proxy/fill/passage.h"
+#include "proxy/fill/pass_through.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
-#include "proxy/upstream/origin.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/http_client.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/mirror/mirror.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/metrics.h"
@@ -44,13 +44,13 @@ class MirrorWorld {
   ~MirrorWorld();
 
   // --- before start(); the first request starts the world if nobody did
-  proxy::OriginSettings hub_origin;   // of `hub`, as "docker.io"
-  proxy::OriginSettings ghcr_origin;  // of `ghcr`, as "ghcr.io"
-  proxy::PassageSettings passage_settings;
+  proxy::RegistryClientSettings hub_registry_client;   // of `hub`, as "docker.io"
+  proxy::RegistryClientSettings ghcr_registry_client;  // of `ghcr`, as "ghcr.io"
+  proxy::PassThroughSettings pass_through_settings;
   routes::MirrorSettings mirror_settings;                      // of both, but for their names
   routes::Networks ghcr_allow = routes::Networks::internal();  // for who comes by ns
   proxy::FillSettings fill_settings;
-  proxy::UpstreamSettings upstream_settings;
+  proxy::HttpClientSettings http_client_settings;
   uint64_t buffer_bytes_max = 128 << 20;
 
   StoreWorld files;  // folder, disk, clock, log and store settings
@@ -82,7 +82,7 @@ class MirrorWorld {
   struct Running;
   Answer ask(const std::string& method, const std::string& address, const std::string& target,
              const proxy::Headers& headers);
-  proxy::Task<> ask_into(proxy::UpstreamRequest request, Answer& answer);
+  proxy::Task<> ask_into(proxy::HttpClientRequest request, Answer& answer);
 
   std::unique_ptr<Running> running_;
 };

@@ -10,6 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/references/manifest_content.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 
@@ -28,19 +35,18 @@ struct PushedWorld : StoreWorld {
   // An upload session of its own, begun and ended.
   Result<store::Blob> try_upload(const std::string& content, const store::RepositoryKey& repository) {
     const store::Digest digest = digest_of(content);
-    auto partial =
-        store->receive(repository.route, "upload-" + std::to_string(uploads++), store::Algorithm::sha256);
+    auto partial = store->partials().receive(repository.route, "upload-" + std::to_string(uploads++),
+                                             store::Algorithm::sha256);
     if (!partial) return failure(partial.error());
     const auto end = [&]() -> Result<store::Blob> {
-      if (auto grown = store->grow(partial->reservation, repository.route, content.size()); !grown)
+      if (auto grown = store->capacity().grow(partial->reservation, content.size()); !grown)
         return failure(grown.error());
       if (auto appended = partial->writer->append(content); !appended) return failure(appended.error());
       if (auto verified = partial->writer->verify(digest); !verified) return failure(verified.error());
-      return store->commit_blob(*partial->writer, std::move(partial->reservation), repository,
-                                store::Durability::synced);
+      return store->commit_blob(*partial, repository, store::Durability::synced);
     };
     auto blob = end();
-    if (!blob) store->end_partial(*std::move(partial), store::Store::PartialEnd::discard);
+    if (!blob) store->partials().end(*std::move(partial), store::Partials::End::deleted);
     return blob;
   }
   store::Digest upload(const std::string& content) { return upload(content, app); }
@@ -62,7 +68,7 @@ struct PushedWorld : StoreWorld {
   Result<std::vector<store::Digest>> try_push(const std::string& text,
                                               const std::vector<store::Digest>& children,
                                               const std::vector<std::string>& tags) {
-    return store->push_manifest(app, digest_of(text), text, content_of(text, children), tags);
+    return store->manifests().push(app, digest_of(text), text, content_of(text, children), tags);
   }
   store::Digest push(const std::string& text, const std::vector<store::Digest>& children,
                      const std::vector<std::string>& tags) {
@@ -75,14 +81,14 @@ struct PushedWorld : StoreWorld {
     auto content = content_of(text, {});
     content.record.subject = subject;
     content.referrer_descriptor = "{}";
-    REQUIRE(store->push_manifest(app, digest_of(text), text, content, {}));
+    REQUIRE(store->manifests().push(app, digest_of(text), text, content, {}));
     return digest_of(text);
   }
 
   // Collects until nothing is left to do now.
   void collect() {
     for (size_t looked = 1; looked > 0;) {
-      const auto done = store->collect(100);
+      const auto done = store->collector().collect(100);
       REQUIRE(done);
       looked = *done;
     }
@@ -90,10 +96,10 @@ struct PushedWorld : StoreWorld {
   void pass(std::chrono::milliseconds time) { clock.advance(time); }
 
   bool has_blob(const store::Digest& digest) {
-    return store->hold_blob(app, digest, store::Reach::disk).has_value();
+    return store->blobs().lease(app, digest, store::Reach::disk).has_value();
   }
   // Looks without taking a lease.
-  bool is_stored(const store::Digest& digest) { return store->open_blob(digest).has_value(); }
+  bool is_stored(const store::Digest& digest) { return store->blobs().open(digest).has_value(); }
   bool has_manifest(const store::Digest& digest) {
     const auto record = store->catalog().manifest(app, digest, store::Reach::disk);
     return record && *record;

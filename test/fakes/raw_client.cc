@@ -184,7 +184,7 @@ void RawClient::end_sending() { socket_->end_sending(); }
 void RawClient::leave() { socket_.reset(); }
 
 void RawClient::reset() {
-  socket_->cut(proxy::Socket::Farewell::reset);
+  socket_->cut(proxy::Socket::Closing::reset);
   socket_.reset();
 }
 

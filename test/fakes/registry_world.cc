@@ -12,6 +12,9 @@
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/metrics.h"
 #include "routes/router.h"
+#include "store/blobs/blobs.h"
+#include "store/blobs/partials.h"
+#include "store/catalog/catalog.h"
 #include "test/catch.h"
 #include "test/fakes/run.h"
 
@@ -68,9 +71,9 @@ void RegistryWorld::stop() {
 }
 
 void RegistryWorld::crash() {
-  files.keep_catalog();
+  files.disk.stop();
   stop_serving();
-  files.crash_to_kept_catalog();
+  files.crash();
 }
 
 void RegistryWorld::stop_serving() {

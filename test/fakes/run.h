@@ -1,4 +1,4 @@
-// Runs a Task to its end on the test's Loop:  auto reply = run(loop, upstream.fetch(request, 100));
+// Runs a Task to its end on the test's Loop:  auto reply = run(loop, http_client.fetch(request, 100));
 #pragma once
 
 #include <optional>

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <filesystem>
@@ -12,6 +13,13 @@
 #include <system_error>
 #include <vector>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog_state.h"
+#include "store/catalog/catalog_walk.h"
+#include "store/files/files.h"
 #include "store/store.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/fake_log.h"
@@ -62,15 +70,26 @@ inline store::Digest digest_of(const std::string& content) {
 }
 
 // Of every file in blobs/.
-inline std::vector<store::Digest> stored_digests(store::Blobs& blobs) {
+inline std::vector<store::Digest> stored_digests(const store::Files& files) {
   std::vector<store::Digest> digests;
   for (const store::Algorithm algorithm : {store::Algorithm::sha256, store::Algorithm::sha512}) {
-    for (unsigned first = 0; first < 256; ++first) {
-      const auto some = *blobs.list(algorithm, static_cast<uint8_t>(first));
-      digests.insert(digests.end(), some.begin(), some.end());
+    // Any digest's folder lies beside those of the others.
+    const store::Digest any = store::digest_of(algorithm, std::string());
+    const auto folder = files.path_of(any).parent_path().parent_path();
+    const std::string text = any.text().substr(0, any.text().find(':') + 1);
+    if (!std::filesystem::exists(folder)) continue;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (!entry.is_regular_file()) continue;
+      if (auto digest = store::Digest::parse(text + entry.path().filename().string()))
+        digests.push_back(*digest);
     }
   }
+  std::sort(digests.begin(), digests.end());
   return digests;
+}
+
+inline std::vector<store::Digest> stored_digests(store::Store& store) {
+  return stored_digests(store.parts().files);
 }
 
 struct StoreWorld {
@@ -94,44 +113,33 @@ struct StoreWorld {
     return {};
   }
 
-  // As a crash leaves it: the catalog is what it was at this moment, and no clean end is marked. What the
-  // disk has not synced is the test's choice: disk.power_cut() after this.
+  // As a process that was killed leaves it: the disk keeps what was written, the catalog's too, and no clean
+  // end is marked. To lose what was not synced is the test's choice: disk.power_cut() after this.
   void crash() {
-    keep_catalog();
-    crash_to_kept_catalog();
-  }
-  // A power cut may take the catalog back to its last synced write; a test keeps it then.
-  void keep_catalog() {
-    // RocksDB removes files of its own at any time: a copy that met one of them is made again.
-    for (std::error_code met = std::make_error_code(std::errc::interrupted); met;) {
-      std::filesystem::remove_all(kept());
-      std::filesystem::copy(catalog(), kept(), std::filesystem::copy_options::recursive, met);
-    }
-  }
-  void crash_to_kept_catalog() {
+    disk.stop();
     store.reset();
-    std::filesystem::remove_all(catalog());
-    std::filesystem::rename(kept(), catalog());
+    disk.start_again();
   }
 
   // What a fill does. Its time of use is now.
   Result<store::Blob> put(const store::RepositoryKey& repository, const std::string& content,
                           store::Durability durability = store::Durability::buffered) {
     const store::Digest digest = digest_of(content);
-    auto partial = store->receive(repository.route, store::Store::fill_id(digest), store::Algorithm::sha256);
+    auto partial = store->partials().receive(repository.route, store::Partials::fill_id(digest),
+                                             store::Algorithm::sha256);
     if (!partial) return failure(partial.error());
-    if (auto grown = store->grow(partial->reservation, repository.route, content.size()); !grown)
+    if (auto grown = store->capacity().grow(partial->reservation, content.size()); !grown)
       return failure(grown.error());
     if (partial->writer->written() < content.size()) {
       const auto rest = std::span<const char>(content).subspan(partial->writer->written());
       if (auto appended = partial->writer->append(rest); !appended) return failure(appended.error());
     }
     if (auto verified = partial->writer->verify(digest); !verified) return failure(verified.error());
-    return store->commit_blob(*partial->writer, std::move(partial->reservation), repository, durability);
+    return store->commit_blob(*partial, repository, durability);
   }
 
   bool holds(const std::string& content) {
-    const auto blob = store->open_blob(digest_of(content));
+    const auto blob = store->blobs().open(digest_of(content));
     if (!blob) return false;
     std::string found(content.size() + 1, '\0');
     const auto got = disk.read(*blob->file, 0, found);
@@ -154,10 +162,6 @@ struct StoreWorld {
       files += entry.is_regular_file();
     return files;
   }
-
- private:
-  std::filesystem::path catalog() const { return settings.data / "catalog"; }
-  std::filesystem::path kept() const { return folder.path() / "kept-catalog"; }
 };
 
 }  // namespace breakwater::test

@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       require(parameter.value.size() <= size);
     }
     const std::string address =
-        token_address(challenge.get("realm"), challenge.get("service"), challenge.get("scope"));
+        token_url(challenge.get("realm"), challenge.get("service"), challenge.get("scope"));
     require(address.starts_with(challenge.get("realm")));
   }
   return 0;

@@ -1,6 +1,7 @@
 // Whatever text a configuration holds: a whole Config that can be described, or at least one error, each on
 // one line.
 #include "conf/config.h"
+#include "conf/describe.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -18,7 +18,9 @@ class Service(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             unit = pathlib.Path(folder) / UNIT.name
             unit.write_text(UNIT.read_text().replace("/usr/bin/breakwater", self.binary))
-            return subprocess.run(["systemd-analyze", *arguments, unit], capture_output=True, text=True, timeout=60)
+            return subprocess.run(
+                ["systemd-analyze", *arguments, unit], capture_output=True, text=True, timeout=60
+            )
 
     def test_systemd_finds_nothing_wrong(self):
         done = self.analyze("verify", "--man=no")
@@ -30,7 +32,13 @@ class Service(unittest.TestCase):
         self.assertLessEqual(exposure, EXPOSURE_MAX)
 
     def test_nothing_starts_before_the_configuration_is_checked(self):
-        self.assertRegex(UNIT.read_text(), r"(?m)^ExecStartPre=/usr/bin/breakwater check-config --config (\S+)\nExecStart=/usr/bin/breakwater serve --config \1$")
+        self.assertRegex(
+            UNIT.read_text(),
+            (
+                r"(?m)^ExecStartPre=/usr/bin/breakwater check-config --config"
+                r" (\S+)\nExecStart=/usr/bin/breakwater serve --config \1$"
+            ),
+        )
 
 
 if __name__ == "__main__":

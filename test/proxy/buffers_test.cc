@@ -7,8 +7,9 @@
 namespace breakwater::proxy {
 namespace {
 
-Task<> take_and_note(Buffers& buffers, uint64_t bytes, std::vector<uint64_t>& taken, Held& held) {
-  held = co_await buffers.take(bytes);
+Task<> reserve_and_note(Buffers& buffers, uint64_t bytes, std::vector<uint64_t>& taken,
+                        BufferReservation& held) {
+  held = co_await buffers.reserve(bytes);
   taken.push_back(held.bytes());
 }
 
@@ -27,15 +28,15 @@ TEST_CASE("bytes are taken up to the limit and given back by the holder's end") 
   Loop loop;
   Buffers buffers(loop, 100);
   {
-    Held held = buffers.try_take(60);
+    BufferReservation held = buffers.try_reserve(60);
     CHECK(held.bytes() == 60);
-    CHECK(buffers.try_take(60).bytes() == 0);
+    CHECK(buffers.try_reserve(60).bytes() == 0);
     CHECK(buffers.bytes() == 60);
-    Held moved = std::move(held);
+    BufferReservation moved = std::move(held);
     CHECK(moved.bytes() == 60);
     moved.shrink(10);
     CHECK(buffers.bytes() == 10);
-    moved = buffers.try_take(90);
+    moved = buffers.try_reserve(90);
     CHECK(buffers.bytes() == 90);
   }
   CHECK(buffers.bytes() == 0);
@@ -45,9 +46,9 @@ TEST_CASE("who finds no room waits until there is") {
   Loop loop;
   Buffers buffers(loop, 100);
   std::vector<uint64_t> taken;
-  Held first = buffers.try_take(80);
-  Held second;
-  auto task = take_and_note(buffers, 50, taken, second);
+  BufferReservation first = buffers.try_reserve(80);
+  BufferReservation second;
+  auto task = reserve_and_note(buffers, 50, taken, second);
   task.start();
   turn(loop);
   CHECK(taken.empty());
@@ -60,20 +61,20 @@ TEST_CASE("who finds no room waits until there is") {
 TEST_CASE("more than the whole limit goes alone instead of never") {
   Loop loop;
   Buffers buffers(loop, 100);
-  Held large = buffers.try_take(500);
+  BufferReservation large = buffers.try_reserve(500);
   CHECK(large.bytes() == 500);
-  CHECK(buffers.try_take(1).bytes() == 0);
+  CHECK(buffers.try_reserve(1).bytes() == 0);
 }
 
 TEST_CASE("bytes that are there already are counted even past the limit") {
   Loop loop;
   Buffers buffers(loop, 100);
-  Held within = buffers.try_take(100);
-  Held beyond = buffers.take_anyway(50);
+  BufferReservation within = buffers.try_reserve(100);
+  BufferReservation beyond = buffers.reserve_over_limit(50);
   CHECK(buffers.bytes() == 150);
   within.shrink(0);
-  CHECK(buffers.try_take(51).bytes() == 0);
-  CHECK(buffers.try_take(50).bytes() == 50);
+  CHECK(buffers.try_reserve(51).bytes() == 0);
+  CHECK(buffers.try_reserve(50).bytes() == 50);
 }
 
 }  // namespace

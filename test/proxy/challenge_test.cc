@@ -49,11 +49,10 @@ TEST_CASE("broken challenges yield what can be read of them and never hang") {
 }
 
 TEST_CASE("the address for a token holds service and scope, encoded, beside the realm's own query") {
-  CHECK(
-      token_address("https://auth.docker.io/token", "registry.docker.io", "repository:library/alpine:pull") ==
-      "https://auth.docker.io/token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull");
-  CHECK(token_address("https://x/t?a=b", "s p", "") == "https://x/t?a=b&service=s%20p");
-  CHECK(token_address("https://x/t", "", "") == "https://x/t");
+  CHECK(token_url("https://auth.docker.io/token", "registry.docker.io", "repository:library/alpine:pull") ==
+        "https://auth.docker.io/token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull");
+  CHECK(token_url("https://x/t?a=b", "s p", "") == "https://x/t?a=b&service=s%20p");
+  CHECK(token_url("https://x/t", "", "") == "https://x/t");
 }
 
 TEST_CASE("ghcr.io's placeholder is no scope") {

@@ -743,7 +743,7 @@ TEST_CASE("what nobody reads is left to the kernel") {
 TEST_CASE("with the buffers full a body waits, and goes on when there is room") {
   World world;
   world.serve([&world](Exchange& x) { return echo(world, x); });
-  Held all = world.buffers.try_take(kBuffersMax);
+  BufferReservation all = world.buffers.try_reserve(kBuffersMax);
   auto client = world.client();
   client.send(sized("hello"));
   world.run_until([&] { return world.alive > 0; });
@@ -815,7 +815,7 @@ size_t send_on(World& world, RawClient& client, size_t times) {
 TEST_CASE("a client that is refused in the middle of its body may send on, and then reads why") {
   World world;
   world.settings.drain_bytes_max = 1 << 16;
-  world.settings.goodbye_silence_ms = 1;
+  world.settings.lingering_timeout_ms = 1;
   world.serve([&world](Exchange& x) { return ignore_body(world, x); });
   for (const std::string framing : {"Content-Length: 2147483648\r\n", "Transfer-Encoding: chunked\r\n"}) {
     INFO(framing);
@@ -831,8 +831,8 @@ TEST_CASE("a client that is refused in the middle of its body may send on, and t
 
 TEST_CASE("a refused client that falls silent, or never stops, is left") {
   World world;
-  world.settings.unread_silence_ms = 20;
-  world.settings.goodbye_ms = 100;
+  world.settings.lingering_unread_timeout_ms = 20;
+  world.settings.lingering_time_ms = 100;
   world.serve([&world](Exchange& x) { return ignore_body(world, x); });
   auto silent = world.client();
   silent.send(post("Content-Length: 2147483648\r\n", "hello"));

@@ -17,7 +17,7 @@ TEST_CASE("a URL is kept in one form") {
   auto url = Url::parse("HTTPS://Registry-1.Docker.IO/v2/a?b=c#d");
   REQUIRE(url);
   CHECK(url->text() == "https://registry-1.docker.io/v2/a?b=c");
-  CHECK(url->place() == "https://registry-1.docker.io/v2/a");
+  CHECK(url->without_query() == "https://registry-1.docker.io/v2/a");
   CHECK(url->endpoint() == Endpoint{"https", "registry-1.docker.io", 443});
   CHECK(Url::parse("http://[::1]:5000/x")->endpoint() == Endpoint{"http", "::1", 5000});
   CHECK(Url::parse("http://[::1]:5000/x")->text() == "http://[::1]:5000/x");

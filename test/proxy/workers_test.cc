@@ -59,7 +59,7 @@ TEST_CASE("jobs of one strand run one at a time and in order, whatever the numbe
     Workers workers(loop, 4);
     Workers::Strand strand;
     for (int i = 0; i < 200; ++i) {
-      workers.give(strand, [&, i] {
+      workers.submit(strand, [&, i] {
         if (running.fetch_add(1) != 0) overlapped = true;
         order.push_back(i);
         running.fetch_sub(1);
@@ -77,9 +77,9 @@ TEST_CASE("a busy strand does not keep other jobs waiting") {
   Workers::Strand strand;
   std::promise<void> release;
   auto released = release.get_future().share();
-  for (int i = 0; i < 3; ++i) workers.give(strand, [released] { released.wait(); });
+  for (int i = 0; i < 3; ++i) workers.submit(strand, [released] { released.wait(); });
   std::promise<void> ran;
-  workers.give([&ran] { ran.set_value(); });
+  workers.submit([&ran] { ran.set_value(); });
   ran.get_future().wait();
   CHECK(workers.queued() == 2);
   CHECK(workers.running() >= 1);

@@ -8,6 +8,11 @@
 
 #include "routes/transfer/image_layout.h"
 #include "routes/transfer/imports.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/references.h"
 #include "test/catch.h"
 #include "test/fakes/made_registry_folder.h"
 
@@ -62,9 +67,9 @@ struct ExportWorld : StoreWorld {
   // As if it had been pushed at that time.
   void set_tag(const RepositoryKey& repository, const std::string& tag, const Digest& digest,
                Time set_at) const {
-    REQUIRE(store->put_tag(repository, tag,
-                           {digest, std::string(routes::kOciManifest), set_at, set_at, set_at},
-                           store::Durability::synced));
+    REQUIRE(store->references().put_tag(repository, tag,
+                                        {digest, std::string(routes::kOciManifest), set_at, set_at, set_at},
+                                        store::Durability::synced));
   }
   static void set_modified(const std::filesystem::path& file, Time time) {
     std::filesystem::last_write_time(file, std::chrono::file_clock::from_sys(time));
@@ -110,8 +115,8 @@ TEST_CASE("what is exported comes back the same, with what refers to it") {
   CHECK(report.counts.tags == 2);
   CHECK(report.counts.referrers == 1);
   const RepositoryKey back{"other", "team/app"};
-  CHECK(world.store->manifest_bytes(back, world.index).value() ==
-        world.store->manifest_bytes({"private", "team/app"}, world.index).value());
+  CHECK(world.store->manifests().bytes(back, world.index).value() ==
+        world.store->manifests().bytes({"private", "team/app"}, world.index).value());
   CHECK(world.store->catalog().referrers(back, world.index, std::nullopt, 10).value().at(0).digest ==
         world.signature);
 }
@@ -220,7 +225,7 @@ TEST_CASE("entries of a layout that say nothing, or another size than the manife
 
 TEST_CASE("a tag of which a blob has rotted is not exported, and is named") {
   ExportWorld world;
-  const auto path = world.store->blobs().path_of(digest_of(content_of(20'004, 4)));
+  const auto path = world.store->parts().files.path_of(digest_of(content_of(20'004, 4)));
   write_file(path, content_of(20'004, 5));
   const auto exported = world.give("*");
   REQUIRE(exported);
@@ -344,7 +349,7 @@ TEST_CASE(
   ExportWorld world;
   if (!is_linked) world.disk.fail_each(FaultyDisk::Operation::link, Error::Kind::invalid);
   REQUIRE(world.give("*"));
-  write_file(world.store->blobs().path_of(digest_of(content_of(20'004, 4))), content_of(20'004, 5));
+  write_file(world.store->parts().files.path_of(digest_of(content_of(20'004, 4))), content_of(20'004, 5));
   REQUIRE(world.give("*").value().tags_skipped == 1);
   CHECK(world.said("skipped: team/tool:2: "));
   CHECK(world.said("kept: team/tool:2: ") == !is_linked);

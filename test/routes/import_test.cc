@@ -4,6 +4,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
 #include "test/catch.h"
 #include "test/fakes/made_registry_folder.h"
 
@@ -47,7 +52,7 @@ struct ImportWorld : StoreWorld {
     });
   }
   bool has_manifest(const RepositoryKey& repository, const Digest& digest) const {
-    return store->manifest_bytes(repository, digest).has_value();
+    return store->manifests().bytes(repository, digest).has_value();
   }
   bool has_tag(const RepositoryKey& repository, const std::string& tag) const {
     const auto record = store->catalog().tag(repository, tag, Reach::disk);
@@ -80,9 +85,9 @@ TEST_CASE("what is whole is taken over by hard link, and a second run takes noth
   CHECK(report.counts.manifests == 4);
   CHECK(report.counts.blobs_linked == 6);
   CHECK(report.counts.blobs_copied == 0);
-  CHECK(report.counts.blobs_unnamed == 0);
+  CHECK(report.counts.blobs_unreferenced == 0);
   CHECK(world.tag_of("1") == both.digest);
-  CHECK(world.store->manifest_bytes(kApp, amd64.digest).value() == image.text());
+  CHECK(world.store->manifests().bytes(kApp, amd64.digest).value() == image.text());
   CHECK(world.holds(content_of(20'001, 1)));
   CHECK(world.has_tag({"private", "library/deep/er"}, "latest"));
   CHECK(names_of(world.old.data(image.layers[0].digest)) == 2);
@@ -144,7 +149,7 @@ TEST_CASE("five kinds of damage are named and left behind, and the rest is taken
   CHECK(report.counts.by_digest == 1);
   CHECK(report.summary().find("1 empty blob") != std::string::npos);
   // The rotten layer is not ours, and is as it was.
-  CHECK_FALSE(world.store->open_blob(rotten.layers[0].digest));
+  CHECK_FALSE(world.store->blobs().open(rotten.layers[0].digest));
   CHECK(std::filesystem::file_size(world.old.data(rotten.layers[0].digest)) == rotten.layers[0].size);
   CHECK(world.files_in("incoming") == 0);
 }
@@ -173,7 +178,7 @@ TEST_CASE(
   CHECK(world.store->catalog().referrers(kApp, image.digest, std::nullopt, 10).value().size() == 1);
   CHECK(world.has_manifest(kApp, untagged.digest) == kept);
   CHECK(report.counts.untagged == (kept ? 0 : 1));
-  CHECK(report.counts.blobs_unnamed == (kept ? 0 : 3));
+  CHECK(report.counts.blobs_unreferenced == (kept ? 0 : 3));
 }
 
 TEST_CASE("a tag that was set later here stays, and one that was set later there moves") {
@@ -274,14 +279,14 @@ TEST_CASE("what is gone here of an image that a tag names is taken again, and th
     // A file that is short has no record any more once somebody has asked for it; one may not have been asked
     // for.
     const bool is_noticed = GENERATE(false, true);
-    std::filesystem::resize_file(world.store->blobs().path_of(lost), 10);
+    std::filesystem::resize_file(world.store->parts().files.path_of(lost), 10);
     REQUIRE(world.open());
-    if (is_noticed) CHECK_FALSE(world.store->open_blob(lost));
+    if (is_noticed) CHECK_FALSE(world.store->blobs().open(lost));
     const auto report = world.import();
     CHECK(report.counts.tags_mended == 1);
     CHECK(report.counts.tags_here == 0);
     CHECK(report.summary().find("mended: 1 tags") != std::string::npos);
-    CHECK(world.store->open_blob(lost));
+    CHECK(world.store->blobs().open(lost));
     CHECK(world.store->catalog().tag(kApp, "1", Reach::disk).value()->set_at == set_at);
   }
   CHECK(world.holds(content_of(20'001, 1)));
@@ -342,7 +347,7 @@ TEST_CASE("symbolic links in another's folder are followed, and do not lead roun
   CHECK(world.has_tag({"private", "team/also"}, "1"));
   CHECK(world.holds(content_of(20'001, 1)));
   CHECK(std::filesystem::is_regular_file(
-      std::filesystem::symlink_status(world.store->blobs().path_of(image.layers[0].digest))));
+      std::filesystem::symlink_status(world.store->parts().files.path_of(image.layers[0].digest))));
   CHECK(world.lines.size() == 1);
   CHECK(world.said("unreadable: team/round: ", "not followed"));
 }
@@ -353,10 +358,10 @@ TEST_CASE("the blob of no bytes is no damage, and what belongs to tags that are 
   image.layers.push_back(world.old.add_blob(kApp.repository, ""));
   world.old.add_manifest(kApp.repository, image, "1");
   world.old.add_blob("team/other", "nobody's");
-  CHECK(world.import().counts.blobs_unnamed == 1);
+  CHECK(world.import().counts.blobs_unreferenced == 1);
   const auto again = world.import();
   CHECK(again.counts.tags_here == 1);
-  CHECK(again.counts.blobs_unnamed == 1);
+  CHECK(again.counts.blobs_unreferenced == 1);
   world.wanted.route = "other";
   std::filesystem::remove(world.old.tag_link(kApp.repository, "1"));
   (void)world.import();

@@ -139,14 +139,14 @@ TEST_CASE("layers that a registry need not have are welcome and not needed") {
                           "," + descriptor(kLayer, '3'));
   const auto read = read_manifest(text, kDockerManifest, kSelf);
   REQUIRE(read);
-  CHECK(read->content.welcome.size() == 2);
+  CHECK(read->content.foreign.size() == 2);
   CHECK(read->content.children.size() == 2);
   const auto both =
       read_manifest(image(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", '1') + "," +
                           descriptor(kLayer, '1')),
                     kOciManifest, kSelf);
   REQUIRE(both);
-  CHECK(both->content.welcome.empty());
+  CHECK(both->content.foreign.empty());
   CHECK(both->content.children.size() == 2);
 }
 
@@ -172,7 +172,7 @@ TEST_CASE("what a manifest of an unknown type seems to name is welcome") {
   const auto read = read_manifest(row.body, row.content_type, kSelf);
   REQUIRE(read);
   CHECK(read->content.children.empty());
-  CHECK(read->content.welcome.size() == row.welcome);
+  CHECK(read->content.foreign.size() == row.welcome);
 }
 
 TEST_CASE("bytes of a type of their own need not be JSON, and keep their type as it was told") {

@@ -61,14 +61,14 @@ TEST_CASE("what others count is reported under its documented name") {
   proxy::FillStats fills;
   fills.running = 2;
   fills.resumes_total = 5;
-  proxy::OriginStats origin;
-  origin.fetched_bytes = 12;
-  origin.throttled_until = store::Time(std::chrono::milliseconds(1'800'000'000'500));
+  proxy::RegistryClientStats registry;
+  registry.fetched_bytes = 12;
+  registry.throttled_until = store::Time(std::chrono::milliseconds(1'800'000'000'500));
   proxy::ServerStats server;
   server.connections = 3;
   metrics.add_source([&](MetricsSink& sink) {
     report(sink, fills);
-    report(sink, "ghcr", origin);
+    report(sink, "ghcr", registry);
     report(sink, "ghcr", server);
     report_loop(sink, 0.25, 4, 2);
   });
@@ -83,7 +83,7 @@ TEST_CASE("what others count is reported under its documented name") {
   CHECK(says(metrics, "breakwater_loop_lag_seconds 0.25"));
   CHECK(says(metrics, "breakwater_worker_queue 4"));
   CHECK(says(metrics, "breakwater_workers_busy 2"));
-  origin.ratelimit_remaining = 76;
+  registry.ratelimit_remaining = 76;
   CHECK(says(metrics, R"(breakwater_upstream_ratelimit_remaining{route="ghcr"} 76)"));
 }
 

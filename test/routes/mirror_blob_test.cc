@@ -169,7 +169,7 @@ TEST_CASE("a presigned URL that expired and a token that was revoked do not end 
 
 TEST_CASE("a stalled upstream is given up after the stall timeout and the fill goes on") {
   MirrorWorld world;
-  world.upstream_settings.stall_timeout_ms = 100;
+  world.http_client_settings.stall_timeout_ms = 100;
   const auto content = content_of(1 << 20, 9);
   const auto layer = world.hub.blob(kRepository, content);
   world.hub.next(hub_path(layer), Fault::stall(400'000));
@@ -568,7 +568,7 @@ TEST_CASE("nobody waits for a range that does not come while the fill has it") {
 TEST_CASE("an upstream that stays silent when there is no room is an error in time") {
   MirrorWorld world;
   world.files.settings.bytes_max = 2 << 20;
-  world.passage_settings.first_byte_wait_ms = 50;
+  world.pass_through_settings.first_byte_wait_ms = 50;
   const auto layer = world.hub.blob(kRepository, content_of(4 << 20, 37));
   for (const char* range : {"", "bytes=1000-1999"}) {
     INFO(range);

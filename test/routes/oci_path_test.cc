@@ -138,7 +138,7 @@ TEST_CASE("parameters are decoded where they belong and ignored elsewhere") {
   CHECK(list->query.n == 20);
   CHECK(list->query.last == "v1+2 x");
   CHECK(list->query.ns == "docker.io");
-  CHECK(list->query.handed_on == "n=20&last=v1%2B2+x&next_page=abc%3D");
+  CHECK(list->query.forwarded == "n=20&last=v1%2B2+x&next_page=abc%3D");
 
   CHECK(parse_oci_path("/v2/a/tags/list?n=99999999999999999999")->query.n == UINT64_MAX);
   CHECK_FALSE(parse_oci_path("/v2/a/manifests/x?n=ten")->query.n);

@@ -1,5 +1,6 @@
 // Blobs are pushed in one request, in two, in chunks and as a stream; whatever the way, what is answered 201
 // is there and whole.
+#include "store/catalog/catalog.h"
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 

@@ -2,6 +2,8 @@
 // any more.
 #include <array>
 
+#include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 

@@ -8,7 +8,11 @@ from harness.breakwater import BINARY, check_config
 
 
 def route(name="one", listen="127.0.0.1:0", **mirror):
-    return {"name": name, "listen": [listen], "mirror": {"registry": f"{name}.example", "upstream": "https://registry.example", **mirror}}
+    return {
+        "name": name,
+        "listen": [listen],
+        "mirror": {"registry": f"{name}.example", "upstream": "https://registry.example", **mirror},
+    }
 
 
 # What is wrong, the config, the path that its line must begin with or name.
@@ -17,12 +21,32 @@ MISTAKES = [
     ("an unknown key of a mirror", {"routes": [route(frsh="1s")]}, "routes[0].mirror.frsh"),
     ("a size that is none", {"routes": [route()], "bytes_max": "55 bananas"}, "bytes_max"),
     ("a time that is none", {"routes": [route(fresh="soon")]}, "routes[0].mirror.fresh"),
-    ("two routes on one port", {"routes": [route("one", "127.0.0.1:5999"), route("two", "127.0.0.1:5999")]}, "routes[1].listen"),
+    (
+        "two routes on one port",
+        {"routes": [route("one", "127.0.0.1:5999"), route("two", "127.0.0.1:5999")]},
+        "routes[1].listen",
+    ),
     ("two routes of one name", {"routes": [route("one"), {**route("two"), "name": "one"}]}, "routes[1].name"),
-    ("an unreadable secret", {"routes": [route(username="me", password_file="/nowhere/secret")]}, "routes[0].mirror.password_file"),
-    ("a variable that is not set", {"routes": [route(username="me", password_env="NO_SUCH_VARIABLE")]}, "routes[0].mirror.password_env"),
-    ("an upstream without scheme", {"routes": [route(upstream="registry.example")]}, "routes[0].mirror.upstream"),
-    ("an allow entry that is no network", {"routes": [{**route(), "allow": ["10.0.0.0/99"]}]}, "routes[0].allow"),
+    (
+        "an unreadable secret",
+        {"routes": [route(username="me", password_file="/nowhere/secret")]},
+        "routes[0].mirror.password_file",
+    ),
+    (
+        "a variable that is not set",
+        {"routes": [route(username="me", password_env="NO_SUCH_VARIABLE")]},
+        "routes[0].mirror.password_env",
+    ),
+    (
+        "an upstream without scheme",
+        {"routes": [route(upstream="registry.example")]},
+        "routes[0].mirror.upstream",
+    ),
+    (
+        "an allow entry that is no network",
+        {"routes": [{**route(), "allow": ["10.0.0.0/99"]}]},
+        "routes[0].allow",
+    ),
     ("a log level that is none", {"routes": [route()], "log": {"level": "shouting"}}, "log.level"),
     ("a number for a text", {"routes": [{**route(), "name": 7}]}, "routes[0].name"),
     ("a listen address without port", {"routes": [route(listen="127.0.0.1")]}, "routes[0].listen"),
@@ -38,15 +62,28 @@ def main(world):
         status, output = check_config(file)
         expect(status == 1, f"{what}: check-config ended with {status}: {output}")
         lines = [line for line in output.splitlines() if path in line]
-        expect(len(lines) == 1 and len(output.splitlines()) == 1, f"{what}: not one line with {path}:\n{output}")
-        served = subprocess.run([BINARY, "serve", "--config", file, "--data", data], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+        expect(
+            len(lines) == 1 and len(output.splitlines()) == 1, f"{what}: not one line with {path}:\n{output}"
+        )
+        served = subprocess.run(
+            [BINARY, "serve", "--config", file, "--data", data],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=20,
+        )
         expect(served.returncode != 0, f"{what}: serve started")
-        expect(path in served.stdout.decode(), f"{what}: serve does not name {path}:\n{served.stdout.decode()}")
+        expect(
+            path in served.stdout.decode(), f"{what}: serve does not name {path}:\n{served.stdout.decode()}"
+        )
         expect(b"listening" not in served.stdout, f"{what}: serve listened before it gave up")
         expect(not data.exists(), f"{what}: serve made its data folder before it gave up")
 
     several = folder / "several.json"
-    several.write_text(json.dumps({"routes": [route(fresh="soon"), route("two", upstream="registry.example")], "bytes_max": "lots"}))
+    several.write_text(
+        json.dumps(
+            {"routes": [route(fresh="soon"), route("two", upstream="registry.example")], "bytes_max": "lots"}
+        )
+    )
     status, output = check_config(several)
     expect(status == 1 and len(output.splitlines()) == 3, f"three mistakes are not three lines:\n{output}")
 
@@ -60,7 +97,10 @@ def main(world):
     good = folder / "good.json"
     good.write_text('// what runs\n' + json.dumps({"routes": [route(fresh="60s")], "bytes_max": "1GiB"}))
     status, output = check_config(good)
-    expect(status == 0 and "one" in output, f"a good config is refused, or nothing says what would run:\n{output}")
+    expect(
+        status == 0 and "one" in output,
+        f"a good config is refused, or nothing says what would run:\n{output}",
+    )
 
 
 if __name__ == "__main__":

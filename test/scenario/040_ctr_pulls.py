@@ -1,4 +1,5 @@
-"""containerd (ctr) pulls by tag and by digest through the mirror; the second time and with upstream gone, nothing is fetched."""
+"""containerd (ctr) pulls by tag and by digest through the mirror; the second time and with upstream gone,
+nothing is fetched."""
 
 from harness import scenario
 from harness.clients import Containerd

@@ -1,4 +1,5 @@
-"""podman pulls by tag and by digest through the mirror; the second time and with upstream gone, nothing is fetched."""
+"""podman pulls by tag and by digest through the mirror; the second time and with upstream gone, nothing is
+fetched."""
 
 from harness import scenario
 from harness.clients import Podman

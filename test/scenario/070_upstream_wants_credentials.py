@@ -1,4 +1,5 @@
-"""Upstreams with htpasswd and with tokens: Breakwater logs in with its own credentials; clients need none, and no secret reaches a log."""
+"""Upstreams with htpasswd and with tokens: Breakwater logs in with its own credentials; clients need none,
+and no secret reaches a log."""
 
 from harness import expect, http, images, scenario
 from harness.breakwater import mirror_route
@@ -17,7 +18,9 @@ def main(world):
     image = images.multi_platform("credentials", 2 * images.MEBI)
     hub = world.registry()
     hub.push("library/app", "1", image)
-    basic = world.registry(storage=hub.storage, auth=("htpasswd", "me", "swordfish-one"), name="htpasswd-registry")
+    basic = world.registry(
+        storage=hub.storage, auth=("htpasswd", "me", "swordfish-one"), name="htpasswd-registry"
+    )
     anyone = TokenServer(world)
     users = TokenServer(world, credentials=("me", "swordfish-two"))
     for_anyone = world.registry(storage=hub.storage, auth=anyone, name="token-registry")
@@ -29,19 +32,26 @@ def main(world):
     def login(number):
         return {"username": "me", "password_file": str(secrets / str(number))}
 
-    breakwater = world.breakwater(routes=[
-        mirror_route("basic", "basic.example", basic.url, **login(0)),
-        mirror_route("anyone", "anyone.example", for_anyone.url),
-        mirror_route("users", "users.example", for_users.url, **login(1)),
-        mirror_route("refused", "refused.example", for_users.url, **login(2)),
-    ])
+    breakwater = world.breakwater(
+        routes=[
+            mirror_route("basic", "basic.example", basic.url, **login(0)),
+            mirror_route("anyone", "anyone.example", for_anyone.url),
+            mirror_route("users", "users.example", for_users.url, **login(1)),
+            mirror_route("refused", "refused.example", for_users.url, **login(2)),
+        ]
+    )
     expect_whole(breakwater.addresses["basic"], image, "htpasswd")
     expect_whole(breakwater.addresses["anyone"], image, "anonymous tokens")
     expect_whole(breakwater.addresses["users"], image, "tokens for a user")
-    expect(all(authorization is None for _, authorization in anyone.asked), "credentials went to a token server that has none")
+    expect(
+        all(authorization is None for _, authorization in anyone.asked),
+        "credentials went to a token server that has none",
+    )
     expect(len(anyone.asked) <= 2, f"{len(anyone.asked)} tokens were fetched for one repository")
 
-    refused = http.get(breakwater.addresses["refused"], "/v2/library/app/manifests/1", {"Accept": images.ACCEPT})
+    refused = http.get(
+        breakwater.addresses["refused"], "/v2/library/app/manifests/1", {"Accept": images.ACCEPT}
+    )
     expect(refused.status == 404 and b"NAME_UNKNOWN" in refused.body, f"wrong credentials: {refused}")
     expect(refused.header("WWW-Authenticate") is None, "a client was asked to log in")
     for secret in ("swordfish-one", "swordfish-two", "Bearer ey", "Basic "):

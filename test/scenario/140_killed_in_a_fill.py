@@ -1,4 +1,5 @@
-"""kill -9 at many moments of a fill, then a restart: no short or empty blob is ever served, and the fill resumes.
+"""kill -9 at many moments of a fill, then a restart: no short or empty blob is ever served, and the fill
+resumes.
 
 8 moments; 30 with BREAKWATER_FULL=1."""
 
@@ -31,11 +32,28 @@ def killed_at(world, breakwater, shaper, digest, content, moment_s):
     breakwater.start()
     shaper.reset()
     reply = http.get(breakwater.address, f"/v2/library/app/blobs/{digest}")
-    expect(reply.status == 200 and reply.body == content, f"after a kill at {moment_s:.2f} s the blob is {len(reply.body)} bytes of {len(content)}, cut: {reply.cut}")
+    expect(
+        reply.status == 200 and reply.body == content,
+        (
+            f"after a kill at {moment_s:.2f} s the blob is {len(reply.body)} bytes of {len(content)}, cut:"
+            f" {reply.cut}"
+        ),
+    )
     asked = shaper.requests(digest, "GET")
-    fetched = sum(one["body_bytes"] for one in asked if one["status"] in (200, 206))  # a 416 says that nothing is missing
-    world.say(f"killed at {moment_s:.2f} s: {kept} bytes kept, {'stored, ' if stored else ''}{fetched} fetched after, Range {[one['range'] for one in asked]}")
-    expect(fetched + kept <= SIZE or kept == 0, f"after a kill at {moment_s:.2f} s the fill did not resume: {kept} bytes were kept, {fetched} fetched")
+    fetched = sum(
+        one["body_bytes"] for one in asked if one["status"] in (200, 206)
+    )  # a 416 says that nothing is missing
+    world.say(
+        f"killed at {moment_s:.2f} s: {kept} bytes kept, {'stored, ' if stored else ''}{fetched} fetched"
+        f" after, Range {[one['range'] for one in asked]}"
+    )
+    expect(
+        fetched + kept <= SIZE or kept == 0,
+        (
+            f"after a kill at {moment_s:.2f} s the fill did not resume: {kept} bytes were kept,"
+            f" {fetched} fetched"
+        ),
+    )
     expect(not (stored and fetched), f"what was stored at {moment_s:.2f} s was fetched again")
     breakwater.wait_idle()
     expect(not breakwater.partials(), f"partial files are left: {breakwater.partials()}")
@@ -49,7 +67,9 @@ def main(world):
     for number in range(MOMENTS):
         content = images.noise(f"killed-{number}", SIZE)
         digest = hub.push_blob("library/app", content)
-        killed_at(world, breakwater, shaper, digest, content, 0.05 + number * (whole_s + 0.15) / (MOMENTS - 1))
+        killed_at(
+            world, breakwater, shaper, digest, content, 0.05 + number * (whole_s + 0.15) / (MOMENTS - 1)
+        )
     for number in range(MOMENTS):
         content = images.noise(f"killed-{number}", SIZE)
         reply = http.get(breakwater.address, f"/v2/library/app/blobs/{images.digest_of(content)}")

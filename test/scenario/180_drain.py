@@ -30,23 +30,34 @@ def main(world):
         pass
     report = finish_swarm(client)
     for one in report["clients"]:
-        expect(one["end"] == "complete" and one["sha256"] == [digests[0].partition(":")[2]], f"a client that was being served when SIGTERM came: {one}")
+        expect(
+            one["end"] == "complete" and one["sha256"] == [digests[0].partition(":")[2]],
+            f"a client that was being served when SIGTERM came: {one}",
+        )
     breakwater.wait_stopped()
 
     begin = time.monotonic()
     breakwater.start()
     breakwater.stop()
-    expect(time.monotonic() - begin < 5, f"starting and stopping with nothing to do took {time.monotonic() - begin:.1f} s")
+    expect(
+        time.monotonic() - begin < 5,
+        f"starting and stopping with nothing to do took {time.monotonic() - begin:.1f} s",
+    )
 
     # What cannot be finished in time is cut off; its partial file is kept and resumed.
     breakwater.config["drain_timeout"] = "1s"
     breakwater.start()
     client = start_swarm(breakwater.address, [f"/v2/library/app/blobs/{digests[1]}"])
-    world.wait_until(lambda: breakwater.partials() and breakwater.partials()[0].stat().st_size > 2 * images.MEBI, "a partial file grows")
+    world.wait_until(
+        lambda: breakwater.partials() and breakwater.partials()[0].stat().st_size > 2 * images.MEBI,
+        "a partial file grows",
+    )
     begin = time.monotonic()
     breakwater.stop()
     expect(time.monotonic() - begin < 4, f"a drain of 1 s took {time.monotonic() - begin:.1f} s")
-    expect(finish_swarm(client)["clients"][0]["end"] == "cut", "the client of an unfinished fill was not cut off")
+    expect(
+        finish_swarm(client)["clients"][0]["end"] == "cut", "the client of an unfinished fill was not cut off"
+    )
     kept = sum(one.stat().st_size for one in breakwater.partials())
     expect(kept > 0, "the partial file was not kept")
     breakwater.start()
@@ -54,7 +65,10 @@ def main(world):
     shaper.rate(0)
     reply = http.get(breakwater.address, f"/v2/library/app/blobs/{digests[1]}")
     expect(reply.digest == digests[1], "the resumed blob is not right")
-    expect(shaper.body_bytes(digests[1]) <= SIZE - kept, f"{kept} bytes were kept, and {shaper.body_bytes(digests[1])} of {SIZE} fetched")
+    expect(
+        shaper.body_bytes(digests[1]) <= SIZE - kept,
+        f"{kept} bytes were kept, and {shaper.body_bytes(digests[1])} of {SIZE} fetched",
+    )
     breakwater.expect_nothing_left()
     breakwater.stop()
 

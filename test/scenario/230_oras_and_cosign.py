@@ -1,4 +1,5 @@
-"""oras attaches artifacts and finds them by the referrers API; cosign signs, attests and verifies, by tags and by referrers, without any service."""
+"""oras attaches artifacts and finds them by the referrers API; cosign signs, attests and verifies, by tags
+and by referrers, without any service."""
 
 import json
 
@@ -15,7 +16,11 @@ class Tool:
     def __init__(self, world, name):
         self.world, self.name = world, name
         self.folder = world.fresh_folder(name)
-        self._environment = trixie.environment(self.folder) | {"COSIGN_PASSWORD": "", "COSIGN_EXPERIMENTAL": "1", "TUF_ROOT": str(self.folder)}
+        self._environment = trixie.environment(self.folder) | {
+            "COSIGN_PASSWORD": "",
+            "COSIGN_EXPERIMENTAL": "1",
+            "TUF_ROOT": str(self.folder),
+        }
 
     def __call__(self, *arguments):
         return self.world.run("env", "-C", self.folder, self.name, *arguments, env=self._environment)
@@ -35,20 +40,50 @@ def artifacts(world, address):
     oras("push", "--plain-http", f"{name}:1", "app.bin:application/octet-stream")
     subject = held(address, "artifacts/app", "1").top.digest
     oras("attach", "--plain-http", "--artifact-type", SBOM, f"{name}:1", "sbom.json:application/json")
-    oras("attach", "--plain-http", "--artifact-type", REPORT, f"{name}@{subject}", "report.json:application/json")
+    oras(
+        "attach",
+        "--plain-http",
+        "--artifact-type",
+        REPORT,
+        f"{name}@{subject}",
+        "report.json:application/json",
+    )
 
     index = http.get(address, f"/v2/artifacts/app/referrers/{subject}")
-    expect(index.status == 200 and sorted(one["artifactType"] for one in index.json()["manifests"]) == [REPORT, SBOM], f"referrers: {index}")
+    expect(
+        index.status == 200
+        and sorted(one["artifactType"] for one in index.json()["manifests"]) == [REPORT, SBOM],
+        f"referrers: {index}",
+    )
     filtered = http.get(address, f"/v2/artifacts/app/referrers/{subject}?artifactType={SBOM}")
-    expect([one["artifactType"] for one in filtered.json()["manifests"]] == [SBOM] and filtered.header("OCI-Filters-Applied") == "artifactType", f"filtered: {filtered}")
+    expect(
+        [one["artifactType"] for one in filtered.json()["manifests"]] == [SBOM]
+        and filtered.header("OCI-Filters-Applied") == "artifactType",
+        f"filtered: {filtered}",
+    )
     found = json.loads(oras("discover", "--plain-http", "--format", "json", f"{name}:1"))
-    expect(sorted(one["artifactType"] for one in found["manifests"]) == [REPORT, SBOM], f"oras discover: {found}")
-    expect(not fallback_tags(address, "artifacts/app"), f"oras did not believe in the referrers API: {fallback_tags(address, 'artifacts/app')}")
+    expect(
+        sorted(one["artifactType"] for one in found["manifests"]) == [REPORT, SBOM], f"oras discover: {found}"
+    )
+    expect(
+        not fallback_tags(address, "artifacts/app"),
+        f"oras did not believe in the referrers API: {fallback_tags(address, 'artifacts/app')}",
+    )
 
     sbom = next(one["digest"] for one in found["manifests"] if one["artifactType"] == SBOM)
     oras("pull", "--plain-http", "--output", "back", f"{name}@{sbom}")
-    expect(oras.folder.joinpath("back/sbom.json").read_bytes() == images.noise("sbom.json", 300_000), "the SBOM came back as another")
-    oras("cp", "--from-plain-http", "--to-plain-http", "--recursive", f"{name}:1", f"{address}/artifacts/copy:1")
+    expect(
+        oras.folder.joinpath("back/sbom.json").read_bytes() == images.noise("sbom.json", 300_000),
+        "the SBOM came back as another",
+    )
+    oras(
+        "cp",
+        "--from-plain-http",
+        "--to-plain-http",
+        "--recursive",
+        f"{name}:1",
+        f"{address}/artifacts/copy:1",
+    )
     copied = http.get(address, f"/v2/artifacts/copy/referrers/{subject}").json()["manifests"]
     expect(len(copied) == 2, f"the copy's referrers: {copied}")
 
@@ -58,7 +93,9 @@ def artifacts(world, address):
 
 
 def signatures(world, hub, address):
-    Skopeo(world, {}, [hub.address, address]).copy(f"{hub.address}/library/app:1", f"{address}/signed/app:1", "--all")
+    Skopeo(world, {}, [hub.address, address]).copy(
+        f"{hub.address}/library/app:1", f"{address}/signed/app:1", "--all"
+    )
     digest = held(address, "signed/app", "1").top.digest
     cosign = Tool(world, "cosign")
     cosign("generate-key-pair")
@@ -77,7 +114,10 @@ def signatures(world, hub, address):
 
     cosign("sign", *quietly, "--registry-referrers-mode=oci-1-1", name)
     referrers = http.get(address, f"/v2/signed/app/referrers/{digest}").json()["manifests"]
-    expect(len(referrers) == 1 and not fallback_tags(address, "signed/app"), f"the signature is no referrer: {referrers}, {fallback_tags(address, 'signed/app')}")
+    expect(
+        len(referrers) == 1 and not fallback_tags(address, "signed/app"),
+        f"the signature is no referrer: {referrers}, {fallback_tags(address, 'signed/app')}",
+    )
     cosign("verify", *verifying, "--experimental-oci11", name)
 
 

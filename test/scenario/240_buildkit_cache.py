@@ -1,4 +1,5 @@
-"""BuildKit exports its cache and, pruned, imports it again, every step CACHED: as image and as index, OCI and Docker, gzip and zstd."""
+"""BuildKit exports its cache and, pruned, imports it again, every step CACHED: as image and as index, OCI and
+Docker, gzip and zstd."""
 
 from harness import builds, expect, scenario
 from harness.buildkit import BuildKit
@@ -26,13 +27,23 @@ def every_form(world, buildkit, address, front):
     for name, form in FORMS.items():
         cache = f"{front.address}/cache/app:{name}"
         folder = builds.context(world, variant=name)
-        buildkit.build(folder, "--cache-to", f"type=registry,ref={cache},mode=max,{form}").expect_none_cached(f"the first build, {name}")
+        buildkit.build(folder, "--cache-to", f"type=registry,ref={cache},mode=max,{form}").expect_none_cached(
+            f"the first build, {name}"
+        )
         expect(names_a_cache(held(address, "cache/app", name).top.content), f"{name} is no cache")
         buildkit.forget()
         front.forget()
-        again = ["--cache-from", f"type=registry,ref={cache}", "--cache-to", f"type=registry,ref={cache},mode=max,{form}"]
+        again = [
+            "--cache-from",
+            f"type=registry,ref={cache}",
+            "--cache-to",
+            f"type=registry,ref={cache},mode=max,{form}",
+        ]
         buildkit.build(folder, *again).expect_all_cached(f"the build after the prune, {name}")
-        expect(front.uploaded_bytes() < SMALL_BYTES, f"{name}: what was imported was exported with its bytes: {front.uploads()}")
+        expect(
+            front.uploaded_bytes() < SMALL_BYTES,
+            f"{name}: what was imported was exported with its bytes: {front.uploads()}",
+        )
 
 
 def two_variants(world, buildkit, front):
@@ -46,11 +57,14 @@ def two_variants(world, buildkit, front):
         buildkit.build(folder, "--cache-from", caches[name]).expect_all_cached(f"the variant {name}")
     buildkit.forget()
     other = buildkit.build(folders["debug"], "--cache-from", caches["release"])
-    expect(len(other.cached) < len(other.steps), f"the cache of another variant served all steps:\n{other.said}")
+    expect(
+        len(other.cached) < len(other.steps), f"the cache of another variant served all steps:\n{other.said}"
+    )
 
 
 def push_from_the_cache(world, buildkit, address, front):
-    """What was imported and never unpacked is mounted from the cache's repository into the image's: its bytes stay where they are."""
+    """What was imported and never unpacked is mounted from the cache's repository into the image's: its bytes
+    stay where they are."""
     cache = f"type=registry,ref={front.address}/cache/lazy:max"
     folder = builds.context(world, variant="lazy")
     buildkit.build(folder, "--cache-to", f"{cache},mode=max,image-manifest=true,oci-mediatypes=true")
@@ -58,7 +72,12 @@ def push_from_the_cache(world, buildkit, address, front):
     front.forget()
     built = buildkit.push(folder, [f"{front.address}/team/lazy:1"], "--cache-from", cache)
     built.expect_all_cached("the build that is pushed")
-    expect(len(front.mounts()) > builds.STEPS and front.uploaded_bytes() < SMALL_BYTES and len(front.downloads()) == 1, f"an image from the cache was pushed with its bytes: {front.requests()}")
+    expect(
+        len(front.mounts()) > builds.STEPS
+        and front.uploaded_bytes() < SMALL_BYTES
+        and len(front.downloads()) == 1,
+        f"an image from the cache was pushed with its bytes: {front.requests()}",
+    )
     image = held(address, "team/lazy", "1")
     expect(len(image.blobs) > builds.STEPS, f"the image from the cache has {len(image.blobs)} blobs")
 

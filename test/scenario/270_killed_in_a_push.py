@@ -1,4 +1,5 @@
-"""kill -9 at random moments of pushes, then a restart: what was acknowledged is there, whole, under its tag; the rest is absent or goes on.
+"""kill -9 at random moments of pushes, then a restart: what was acknowledged is there, whole, under its tag;
+the rest is absent or goes on.
 
 15 kills; 200 with BREAKWATER_FULL=1. BREAKWATER_SEED chooses other moments."""
 
@@ -23,7 +24,7 @@ MEBI = images.MEBI
 SIZES = [MEBI, MEBI + 1, 2 * MEBI + 333, 5 * MEBI, 11 * MEBI + 4095, 24 * MEBI, 64 * MEBI]
 TAIL_BYTES = 24
 COMMON = memoryview(images.noise("killed-pushes", max(SIZES)))
-HASHES = {size: hashlib.sha256(COMMON[:size - TAIL_BYTES]) for size in SIZES}
+HASHES = {size: hashlib.sha256(COMMON[: size - TAIL_BYTES]) for size in SIZES}
 DATA_BYTES_MAX = 3 << 30  # then the store begins anew
 
 
@@ -40,10 +41,21 @@ class Content:
     def parts(self, begin=0, end=None):
         end = self.size if end is None else end
         common = self.size - TAIL_BYTES
-        return [part for part in (COMMON[min(begin, common):min(end, common)], self._tail[max(begin - common, 0):max(end - common, 0)]) if len(part)]
+        return [
+            part
+            for part in (
+                COMMON[min(begin, common) : min(end, common)],
+                self._tail[max(begin - common, 0) : max(end - common, 0)],
+            )
+            if len(part)
+        ]
 
     def pieces(self, size):
-        return [part for begin in range(0, self.size, size) for part in self.parts(begin, min(begin + size, self.size))]
+        return [
+            part
+            for begin in range(0, self.size, size)
+            for part in self.parts(begin, min(begin + size, self.size))
+        ]
 
 
 class Upload:
@@ -65,7 +77,8 @@ class Tagging:
 
 
 class Client(threading.Thread):
-    """Pushes blobs in all ways, and manifests of them, under a tag of its own and under one that others overwrite too, until the connection breaks."""
+    """Pushes blobs in all ways, and manifests of them, under a tag of its own and under one that others
+    overwrite too, until the connection breaks."""
 
     def __init__(self, address, name, repository, chance, when_sent):
         super().__init__(daemon=True)
@@ -114,16 +127,31 @@ class Client(threading.Thread):
         else:
             chunk = size // self.random.randint(2, 5) + 1
             for begin in range(0, size - chunk, chunk):
-                self.appended(upload, begin + chunk, self.dialogue.append(upload.location, content.parts(begin, begin + chunk), first=begin))
+                self.appended(
+                    upload,
+                    begin + chunk,
+                    self.dialogue.append(upload.location, content.parts(begin, begin + chunk), first=begin),
+                )
             self.finish(upload, content.parts(upload.acknowledged))
         return content
 
     def push_manifest(self, layers):
         config = Content(MEBI, f"{self.name} {len(self.uploads)} c")
         self.finish(self.begin(config), config.parts())
-        describe = lambda media_type, content: {"mediaType": media_type, "digest": content.digest, "size": content.size}  # noqa: E731
-        manifest = images.Manifest(images.MANIFEST, {"schemaVersion": 2, "mediaType": images.MANIFEST, "config": describe(images.CONFIG, config),
-                                                     "layers": [describe(images.LAYER, layer) for layer in layers]})
+        describe = lambda media_type, content: {
+            "mediaType": media_type,
+            "digest": content.digest,
+            "size": content.size,
+        }  # noqa: E731
+        manifest = images.Manifest(
+            images.MANIFEST,
+            {
+                "schemaVersion": 2,
+                "mediaType": images.MANIFEST,
+                "config": describe(images.CONFIG, config),
+                "layers": [describe(images.LAYER, layer) for layer in layers],
+            },
+        )
         tagging = Tagging(self.random.choice((self.name.split()[0], "latest")), manifest.digest)
         self.taggings.append(tagging)
         done = self.dialogue.put_manifest(self.repository, tagging.tag, manifest.media_type, manifest.bytes)
@@ -142,13 +170,21 @@ class Story:
 
     def begin_anew(self):
         self.whole = {}  # hex of each blob file that was hashed: its size
-        self.tags = {}   # (repository, tag): what it named when all was quiet
+        self.tags = {}  # (repository, tag): what it named when all was quiet
 
     def kill_once(self, number):
         chance = random.Random(f"{SEED} {number}")
         puts_sent = threading.Semaphore(0)
-        clients = [Client(self.registry.address, f"client-{one} {number}", self.repositories[one % 2], random.Random(f"{SEED} {number} {one}"),
-                          lambda method: method == "PUT" and puts_sent.release()) for one in range(CLIENTS)]
+        clients = [
+            Client(
+                self.registry.address,
+                f"client-{one} {number}",
+                self.repositories[one % 2],
+                random.Random(f"{SEED} {number} {one}"),
+                lambda method: method == "PUT" and puts_sent.release(),
+            )
+            for one in range(CLIENTS)
+        ]
         for client in clients:
             client.start()
         if chance.random() < 0.5:
@@ -163,7 +199,10 @@ class Story:
         self.registry.kill()
         for client in clients:
             client.join(30)
-            expect(not client.is_alive() and client.fault is None, f"a client before kill {number}: {client.fault!r}")
+            expect(
+                not client.is_alive() and client.fault is None,
+                f"a client before kill {number}: {client.fault!r}",
+            )
         self.registry.start()
         self.check(clients, chance, f"kill {number}, {when}")
 
@@ -175,8 +214,21 @@ class Story:
         resumed = sum(self.check_upload(dialogue, upload, chance) for upload in uploads)
         self.check_files()
         for repository in self.repositories:
-            for tag in {"latest"} | {client.name.split()[0] for client in clients if client.repository == repository}:
-                self.check_tag(dialogue, repository, tag, [one for client in clients if client.repository == repository for one in client.taggings if one.tag == tag])
+            for tag in {"latest"} | {
+                client.name.split()[0] for client in clients if client.repository == repository
+            }:
+                self.check_tag(
+                    dialogue,
+                    repository,
+                    tag,
+                    [
+                        one
+                        for client in clients
+                        if client.repository == repository
+                        for one in client.taggings
+                        if one.tag == tag
+                    ],
+                )
         strangers = self.end_strangers(dialogue)
         dialogue.close()
         on_disk = sum(bounds.on_disk(one.stat().st_size) for one in self.registry.blob_files())
@@ -184,7 +236,10 @@ class Story:
         self.expect(accounted == on_disk, f"{accounted:.0f} bytes are accounted, the files take {on_disk}")
         stored = sum(upload.stored for upload in uploads)
         tagged = sum(one.ended is not None for client in clients for one in client.taggings)
-        self.world.say(f"{what}: {stored} of {len(uploads)} blobs and {tagged} tags were acknowledged; {resumed} went on, {strangers} sessions that nobody had heard of")
+        self.world.say(
+            f"{what}: {stored} of {len(uploads)} blobs and {tagged} tags were acknowledged; {resumed} went"
+            f" on, {strangers} sessions that nobody had heard of"
+        )
 
     def expect(self, condition, message):
         expect(condition, f"after {self.what}: {message}")
@@ -199,7 +254,10 @@ class Story:
 
     def expect_blob(self, dialogue, repository, digest, size):
         head = dialogue.ask("HEAD", f"/v2/{repository}/blobs/{digest}")
-        self.expect(head.status == 200 and head.header("Content-Length") == str(size), f"{digest} of {size} bytes: {head}")
+        self.expect(
+            head.status == 200 and head.header("Content-Length") == str(size),
+            f"{digest} of {size} bytes: {head}",
+        )
         self.expect(self.whole.get(digest.partition(":")[2]) == size, f"{digest} has no file of {size} bytes")
 
     def check_upload(self, dialogue, upload, chance):
@@ -214,11 +272,18 @@ class Story:
         if upload.finishing and status.status == 404:  # it was stored, but nobody heard of it
             self.expect_blob(dialogue, upload.repository, content.digest, content.size)
             return False
-        self.expect(status.status == 204, f"an upload of which {upload.acknowledged} bytes were acknowledged: {status}")
+        self.expect(
+            status.status == 204,
+            f"an upload of which {upload.acknowledged} bytes were acknowledged: {status}",
+        )
         received = received_of(status)
-        # Between the rename of a whole blob and its record the session has nothing: it goes on from the beginning, and the client is told so.
+        # Between the rename of a whole blob and its record the session has nothing: it goes on from the
+        # beginning, and the client is told so.
         is_placed = upload.finishing and received == 0 and content.digest.partition(":")[2] in self.whole
-        self.expect(is_placed or upload.acknowledged <= received <= content.size, f"{upload.acknowledged} bytes were acknowledged, {received} of {content.size} are there")
+        self.expect(
+            is_placed or upload.acknowledged <= received <= content.size,
+            f"{upload.acknowledged} bytes were acknowledged, {received} of {content.size} are there",
+        )
         head = dialogue.ask("HEAD", f"/v2/{upload.repository}/blobs/{content.digest}")
         self.expect(head.status == 404, f"{content.digest} is there and is still being received: {head}")
         self.resume(dialogue, upload, status.header("Location"), received, chance)
@@ -228,23 +293,38 @@ class Story:
         content = upload.content
         if chance.random() < 0.5 and received < content.size:
             appended = dialogue.append(location, content.parts(received), first=received)
-            self.expect(appended.status in (202, 204) and received_of(appended) == content.size, f"going on from {received}: {appended}")
+            self.expect(
+                appended.status in (202, 204) and received_of(appended) == content.size,
+                f"going on from {received}: {appended}",
+            )
             location, received = appended.header("Location"), content.size
         done = dialogue.finish(location, content.digest, content.parts(received))
-        self.expect(done.status == 201, f"ending an upload that went on from {received} of {content.size}: {done}")
+        self.expect(
+            done.status == 201, f"ending an upload that went on from {received} of {content.size}: {done}"
+        )
         got = dialogue.ask("GET", f"/v2/{upload.repository}/blobs/{content.digest}")
-        self.expect(got.status == 200 and got.digest == content.digest, f"{content.digest} came as {got.status}, {len(got.body)} bytes")
+        self.expect(
+            got.status == 200 and got.digest == content.digest,
+            f"{content.digest} came as {got.status}, {len(got.body)} bytes",
+        )
 
     def check_tag(self, dialogue, repository, tag, taggings):
         got = dialogue.ask("GET", f"/v2/{repository}/manifests/{tag}", {"Accept": images.ACCEPT})
         before = self.tags.get((repository, tag))
         ended = [one for one in taggings if one.ended is not None]
         # What was acknowledged before something that was acknowledged began cannot be there any more.
-        allowed = {one.digest for one in taggings if one.ended is None or all(other.began <= one.ended for other in ended)} | (set() if ended else {before})
+        allowed = {
+            one.digest
+            for one in taggings
+            if one.ended is None or all(other.began <= one.ended for other in ended)
+        } | (set() if ended else {before})
         if got.status == 404:
             self.expect(None in allowed, f"{repository}:{tag} is gone: {got}")
             return
-        self.expect(got.status == 200 and got.digest == got.header("Docker-Content-Digest"), f"{repository}:{tag}: {got}")
+        self.expect(
+            got.status == 200 and got.digest == got.header("Docker-Content-Digest"),
+            f"{repository}:{tag}: {got}",
+        )
         self.expect(got.digest in allowed, f"{repository}:{tag} is {got.digest}, not one of {allowed}")
         self.tags[(repository, tag)] = got.digest
         content = json.loads(got.body)

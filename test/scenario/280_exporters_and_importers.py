@@ -1,4 +1,5 @@
-"""Eight builders export their cache to one tag, as BuildKit does, while four import it: every import sees one whole cache, and nobody an error.
+"""Eight builders export their cache to one tag, as BuildKit does, while four import it: every import sees one
+whole cache, and nobody an error.
 
 20 s; two minutes with BREAKWATER_FULL=1."""
 
@@ -15,9 +16,15 @@ def main(world):
     first = Exporter(registry.address, 0)
     first.work()
     first.rounds = 1
-    workers = [first] + [Exporter(registry.address, number) for number in range(1, EXPORTERS)] + [Importer(registry.address, number) for number in range(IMPORTERS)]
+    workers = (
+        [first]
+        + [Exporter(registry.address, number) for number in range(1, EXPORTERS)]
+        + [Importer(registry.address, number) for number in range(IMPORTERS)]
+    )
     run_for(workers, SECONDS)
-    exports, imports = (sum(worker.rounds for worker in workers if isinstance(worker, kind)) for kind in (Exporter, Importer))
+    exports, imports = (
+        sum(worker.rounds for worker in workers if isinstance(worker, kind)) for kind in (Exporter, Importer)
+    )
     world.say(f"{exports} exports to one tag and {imports} whole imports of it in {SECONDS} s")
     registry.expect_nothing_left()
     registry.stop()

@@ -1,6 +1,8 @@
-"""Who is refused while sending 2 GiB reads why, whatever kind of client it is; and nothing of it is taken, nor does anybody wait for it.
+"""Who is refused while sending 2 GiB reads why, whatever kind of client it is; and nothing of it is taken,
+nor does anybody wait for it.
 
-Refused are: a client outside allow_push, a manifest that is too large, and a push for which there is no room."""
+Refused are: a client outside allow_push, a manifest that is too large, and a push for which there is no
+room."""
 
 import json
 import socket
@@ -23,20 +25,36 @@ REPOSITORY = "/v2/team/app"
 class Refusal:
     """One request, and the answer that is due to it."""
 
-    def __init__(self, name, method, path, status, code, source=ALLOWED, media_type="application/octet-stream"):
-        self.name, self.method, self.path, self.status, self.code, self.source, self.media_type = name, method, path, status, code, source, media_type
+    def __init__(
+        self, name, method, path, status, code, source=ALLOWED, media_type="application/octet-stream"
+    ):
+        self.name, self.method, self.path, self.status, self.code, self.source, self.media_type = (
+            name,
+            method,
+            path,
+            status,
+            code,
+            source,
+            media_type,
+        )
 
     def head(self, address, framing):
-        return (f"{self.method} {self.path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {self.media_type}\r\n{framing}\r\n\r\n").encode()
+        return (
+            f"{self.method} {self.path} HTTP/1.1\r\nHost: {address}\r\nContent-Type:"
+            f" {self.media_type}\r\n{framing}\r\n\r\n"
+        ).encode()
 
     def expect_answer(self, status, body, who):
-        expect(status == self.status, f"{self.name}, {who}: {status} instead of {self.status}: {body[:500]!r}")
+        expect(
+            status == self.status, f"{self.name}, {who}: {status} instead of {self.status}: {body[:500]!r}"
+        )
         error = json.loads(body)["errors"][0]
         expect(error["code"] == self.code and error["message"], f"{self.name}, {who}: {error}")
 
 
 def refusals(address, streams):
-    """The sessions are begun by somebody who may, and ended. What one has received whose client `streams`, and tells no length before, has made room for the
+    """The sessions are begun by somebody who may, and ended. What one has received whose client `streams`,
+    and tells no length before, has made room for the
     next one, and it is gone; of the others nothing was received."""
     sessions = []
     dialogue = Dialogue(address)
@@ -45,10 +63,21 @@ def refusals(address, streams):
         sessions.append(dialogue.begin("team/app").header("Location"))
         return sessions[-1]
 
-    yield Refusal("a stranger's POST", "POST", f"{REPOSITORY}/blobs/uploads/?digest={DIGEST}", 403, "DENIED", STRANGER)
+    yield Refusal(
+        "a stranger's POST", "POST", f"{REPOSITORY}/blobs/uploads/?digest={DIGEST}", 403, "DENIED", STRANGER
+    )
     yield Refusal("a stranger's PATCH", "PATCH", session(), 403, "DENIED", STRANGER)
-    yield Refusal("a stranger's manifest", "PUT", f"{REPOSITORY}/manifests/1", 403, "DENIED", STRANGER, images.MANIFEST)
-    yield Refusal("a manifest of 2 GiB", "PUT", f"{REPOSITORY}/manifests/1", 413, "MANIFEST_INVALID", media_type=images.MANIFEST)
+    yield Refusal(
+        "a stranger's manifest", "PUT", f"{REPOSITORY}/manifests/1", 403, "DENIED", STRANGER, images.MANIFEST
+    )
+    yield Refusal(
+        "a manifest of 2 GiB",
+        "PUT",
+        f"{REPOSITORY}/manifests/1",
+        413,
+        "MANIFEST_INVALID",
+        media_type=images.MANIFEST,
+    )
     yield Refusal("a PATCH into a full store", "PATCH", session(), 507, "STORE_FULL")
     yield Refusal("a PUT into a full store", "PUT", f"{session()}?digest={DIGEST}", 507, "STORE_FULL")
     for one, status in zip(sessions, (204, 404 if streams else 204, 204), strict=True):
@@ -63,8 +92,24 @@ def refusals(address, streams):
 def curl(world, address, refusal, file, *options):
     """Reads while it sends, and asks first whether it may unless it is told not to."""
     answer = world.fresh_folder("curl") / "answer"
-    said = world.run("curl", "-sS", "--interface", refusal.source, "-X", refusal.method, "-T", file, "-o", answer, "-w", "%{http_code} %{size_upload}", "-H",
-                     f"Content-Type: {refusal.media_type}", *options, f"http://{address}{refusal.path}")
+    said = world.run(
+        "curl",
+        "-sS",
+        "--interface",
+        refusal.source,
+        "-X",
+        refusal.method,
+        "-T",
+        file,
+        "-o",
+        answer,
+        "-w",
+        "%{http_code} %{size_upload}",
+        "-H",
+        f"Content-Type: {refusal.media_type}",
+        *options,
+        f"http://{address}{refusal.path}",
+    )
     return int(said.split()[0]), answer.read_bytes()
 
 
@@ -116,7 +161,8 @@ def slow(world, address, refusal, file):
 
 
 def attentive(world, address, refusal, file):
-    """Reads in one thread and writes in another, as Go's clients do, and stops sending when it has the answer."""
+    """Reads in one thread and writes in another, as Go's clients do, and stops sending when it has the
+    answer."""
     with connect(address, refusal) as connection:
         connection.sendall(refusal.head(address, f"Content-Length: {SIZE}"))
 
@@ -144,7 +190,9 @@ def main(world):
         clients = {
             "curl": lambda refusal: curl(world, address, refusal, file.name),
             "curl without Expect": lambda refusal: curl(world, address, refusal, file.name, "-H", "Expect:"),
-            "curl in chunks": lambda refusal: curl(world, address, refusal, file.name, "-H", "Transfer-Encoding: chunked", "-H", "Expect:"),
+            "curl in chunks": lambda refusal: curl(
+                world, address, refusal, file.name, "-H", "Transfer-Encoding: chunked", "-H", "Expect:"
+            ),
             "a client that sends all before it reads": lambda refusal: deaf(world, address, refusal, file),
             "a slow one in chunks": lambda refusal: slow(world, address, refusal, file),
             "one that reads while it sends": lambda refusal: attentive(world, address, refusal, file),
@@ -160,16 +208,22 @@ def main(world):
             world.say(f"{who}: all refusals read, {time.monotonic() - begin:.1f} s")
 
     stays_in_step(address)
-    expect(registry.process.rss_peak_bytes() < 128 * images.MEBI, f"{registry.process.rss_peak_bytes() / images.MEBI:.0f} MiB for what was refused")
+    expect(
+        registry.process.rss_peak_bytes() < 128 * images.MEBI,
+        f"{registry.process.rss_peak_bytes() / images.MEBI:.0f} MiB for what was refused",
+    )
     push_what_fits(address)
     registry.stop()
 
 
 def stays_in_step(address):
-    """What is small enough to be skipped leaves the connection as it was: the next request on it has its own answer."""
+    """What is small enough to be skipped leaves the connection as it was: the next request on it has its own
+    answer."""
     stranger = Dialogue(address, source=STRANGER)
     for _ in range(3):
-        denied = stranger.ask("PUT", f"{REPOSITORY}/manifests/1", {"Content-Type": images.MANIFEST}, [b"{}" * 1000])
+        denied = stranger.ask(
+            "PUT", f"{REPOSITORY}/manifests/1", {"Content-Type": images.MANIFEST}, [b"{}" * 1000]
+        )
         expect(denied.status == 403, f"a stranger's small manifest: {denied}")
         ping = stranger.ask("GET", "/v2/")
         expect(ping.status == 200 and ping.body == b"{}", f"on the same connection: {ping}")
@@ -180,7 +234,9 @@ def push_what_fits(address):
     """Nothing of what was refused takes room."""
     content = images.noise("fits", BOUND // 4)
     dialogue = Dialogue(address)
-    done = dialogue.finish(dialogue.begin("team/app").header("Location"), images.digest_of(content), [content])
+    done = dialogue.finish(
+        dialogue.begin("team/app").header("Location"), images.digest_of(content), [content]
+    )
     expect(done.status == 201, f"a push that fits, after all those that did not: {done}")
 
 

@@ -1,4 +1,5 @@
-"""A backup is made while pushes run, caches are overwritten and what they named is collected. Copied back, it serves everything that was
+"""A backup is made while pushes run, caches are overwritten and what they named is collected. Copied back, it
+serves everything that was
 acknowledged before the backup began, and every tag that it lists pulls whole."""
 
 import shutil
@@ -30,15 +31,27 @@ class Pusher(threading.Thread):
                 image = images.single(f"{self.name}-{number}", [200_000, 3_000])
                 push(self.address, f"ci/{self.name}", f"n{number}", image)
                 self.acknowledged.append((f"n{number}", image.top.digest))
-                push(self.address, f"ci/{self.name}", "cache", images.single(f"{self.name}-cache-{number}", [150_000]))
+                push(
+                    self.address,
+                    f"ci/{self.name}",
+                    "cache",
+                    images.single(f"{self.name}-cache-{number}", [150_000]),
+                )
                 number += 1
         except Exception as error:  # the scenario says which
             self.fault = error
 
 
 def back_up(registry, to):
-    done = subprocess.run([str(one) for one in (BINARY, "backup", to, "--config", registry.config_file, "--data", registry.data)],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    done = subprocess.run(
+        [
+            str(one)
+            for one in (BINARY, "backup", to, "--config", registry.config_file, "--data", registry.data)
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+    )
     return done.returncode, done.stdout.decode()
 
 
@@ -48,11 +61,17 @@ def expect_restored(world, registry, backup, acknowledged):
     restored = type(registry)(world, routes=registry.config["routes"], data=data)
     for repository, tags in acknowledged.items():
         for tag, digest in tags:
-            expect(held(restored.address, repository, tag).top.digest == digest, f"{repository}:{tag} was acknowledged before the backup and is another one")
+            expect(
+                held(restored.address, repository, tag).top.digest == digest,
+                f"{repository}:{tag} was acknowledged before the backup and is another one",
+            )
         listed = web.get(restored.address, f"/v2/{repository}/tags/list").json()["tags"]
         for tag in listed:
             held(restored.address, repository, tag)
-        world.say(f"{repository}: {len(tags)} tags were acknowledged before the backup, {len(listed)} are in it, all whole")
+        world.say(
+            f"{repository}: {len(tags)} tags were acknowledged before the backup, {len(listed)} are in it,"
+            " all whole"
+        )
     lost = [event for event in restored.events() if "lost" in str(event)]
     expect(not lost, f"the backup's catalog names what is not there: {lost}")
     repository, tags = next(iter(acknowledged.items()))
@@ -68,27 +87,46 @@ def main(world):
     folder = world.fresh_folder("backups")
     for number in range(BACKUPS):
         enough = 4 * (number + 1)
-        world.wait_until(lambda: all(len(one.acknowledged) >= enough or one.fault for one in pushers), f"{enough} images of each", 60)
+        world.wait_until(
+            lambda: all(len(one.acknowledged) >= enough or one.fault for one in pushers),
+            f"{enough} images of each",
+            60,
+        )
         acknowledged = {f"ci/{pusher.name}": list(pusher.acknowledged) for pusher in pushers}
         status, said = back_up(registry, folder / str(number))
         expect(status == 0 and said.startswith("backed up "), f"backup ended with {status}: {said}")
         status, said = back_up(registry, folder / str(number))
-        expect(status == 1 and "is there already" in said, f"a second backup into the same folder: {status}, {said}")
+        expect(
+            status == 1 and "is there already" in said,
+            f"a second backup into the same folder: {status}, {said}",
+        )
         expect_restored(world, registry, folder / str(number), acknowledged)
     for pusher in pushers:
         pusher.ending = True
     for pusher in pushers:
         pusher.join(60)
         expect(pusher.fault is None, f"{pusher.name}: {pusher.fault!r}")
-    expect((registry.data / "control").stat().st_mode & 0o777 == 0o600, "others may connect to the control socket")
+    expect(
+        (registry.data / "control").stat().st_mode & 0o777 == 0o600,
+        "others may connect to the control socket",
+    )
 
     # And when nobody serves it.
     registry.stop()
     status, said = back_up(registry, folder / "unserved")
     expect(status == 0, f"backup of a folder that nobody serves ended with {status}: {said}")
-    copied = [file for file in (folder / "unserved" / "blobs").rglob("*") if file.is_file() and file.stat().st_nlink == 1]
+    copied = [
+        file
+        for file in (folder / "unserved" / "blobs").rglob("*")
+        if file.is_file() and file.stat().st_nlink == 1
+    ]
     expect(not copied, f"on one file system these were copied: {copied}")
-    expect_restored(world, registry, folder / "unserved", {f"ci/{pusher.name}": list(pusher.acknowledged) for pusher in pushers})
+    expect_restored(
+        world,
+        registry,
+        folder / "unserved",
+        {f"ci/{pusher.name}": list(pusher.acknowledged) for pusher in pushers},
+    )
 
 
 if __name__ == "__main__":

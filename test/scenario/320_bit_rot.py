@@ -1,5 +1,7 @@
-"""Bytes rot on the disk: the scrub finds each, what a mirror has is fetched again, what a registry has is named with its tags and healed by
-a push of the same; a file that was cut off or emptied is never served as whole, scrub or not; and `breakwater verify` says the same offline."""
+"""Bytes rot on the disk: the scrub finds each, what a mirror has is fetched again, what a registry has is
+named with its tags and healed by
+a push of the same; a file that was cut off or emptied is never served as whole, scrub or not; and `breakwater
+verify` says the same offline."""
 
 import subprocess
 
@@ -24,7 +26,12 @@ def flip(path, at):
 
 
 def verify(breakwater):
-    done = subprocess.run([BINARY, "verify", "--config", breakwater.config_file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    done = subprocess.run(
+        [BINARY, "verify", "--config", breakwater.config_file],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+    )
     return done.returncode, done.stdout.decode()
 
 
@@ -47,13 +54,28 @@ def rots(world, breakwater, hub, mirrored, own):
     digest, content = mirrored
     private_digest, private_content = layer_of(own)
     flip(path_of(breakwater, digest), len(content) // 2)
-    world.wait_until(lambda: (breakwater.metric("breakwater_integrity_found_total") or 0) >= 1, "the scrub finds the mirror's flipped byte", 30, 0.1)
+    world.wait_until(
+        lambda: (breakwater.metric("breakwater_integrity_found_total") or 0) >= 1,
+        "the scrub finds the mirror's flipped byte",
+        30,
+        0.1,
+    )
     pulled(breakwater, "dockerhub", "library/app", digest, content)
-    expect(breakwater.metric("breakwater_integrity_broken") == 0, "a mirror's blob is fetched again, so nothing is broken")
+    expect(
+        breakwater.metric("breakwater_integrity_broken") == 0,
+        "a mirror's blob is fetched again, so nothing is broken",
+    )
 
     flip(path_of(breakwater, private_digest), len(private_content) // 3)
-    world.wait_until(lambda: breakwater.metric("breakwater_integrity_broken", route="private") == 1, "the scrub finds the registry's flipped byte", 30, 0.1)
-    is_it = lambda event: private_digest in str(event.get("digest")) and "private/own:v1" in str(event.get("breaks"))
+    world.wait_until(
+        lambda: breakwater.metric("breakwater_integrity_broken", route="private") == 1,
+        "the scrub finds the registry's flipped byte",
+        30,
+        0.1,
+    )
+    is_it = lambda event: private_digest in str(event.get("digest")) and "private/own:v1" in str(
+        event.get("breaks")
+    )
     breakwater.wait_event(is_it, "the log names the tag that a flipped byte breaks")
     for ask in (http.get, http.head):
         reply = blob(breakwater, "private", "own", private_digest, ask)
@@ -61,7 +83,12 @@ def rots(world, breakwater, hub, mirrored, own):
     push(breakwater.addresses["private"], "own", "v1", own)
     pulled(breakwater, "private", "own", private_digest, private_content)
     expect(breakwater.metric("breakwater_integrity_broken") == 0, "a push of the same bytes heals")
-    world.wait_until(lambda: breakwater.metric("breakwater_integrity_last_full_pass_timestamp_seconds") > 0, "a pass ends", 30, 0.1)
+    world.wait_until(
+        lambda: breakwater.metric("breakwater_integrity_last_full_pass_timestamp_seconds") > 0,
+        "a pass ends",
+        30,
+        0.1,
+    )
 
 
 def is_cut_off(world, breakwater, mirrored, own):
@@ -70,7 +97,10 @@ def is_cut_off(world, breakwater, mirrored, own):
     private_digest, private_content = layer_of(own)
     for size in (0, 1, len(content) - 1):
         for is_warm in (True, False):
-            for target, route, repository, whole in ((digest, "dockerhub", "library/app", content), (private_digest, "private", "own", private_content)):
+            for target, route, repository, whole in (
+                (digest, "dockerhub", "library/app", content),
+                (private_digest, "private", "own", private_content),
+            ):
                 pulled(breakwater, route, repository, target, whole)
                 if not is_warm:
                     breakwater.stop()
@@ -82,7 +112,10 @@ def is_cut_off(world, breakwater, mirrored, own):
                     if route == "private":
                         expect(reply.status == 404, f"cut off to {size}: {reply}")
                     else:
-                        expect(reply.status == 200 and (ask is http.head or reply.body == whole), f"cut off to {size}: {reply}")
+                        expect(
+                            reply.status == 200 and (ask is http.head or reply.body == whole),
+                            f"cut off to {size}: {reply}",
+                        )
                 if route == "private":
                     push(breakwater.addresses["private"], "own", "v1", own)
 
@@ -113,7 +146,10 @@ def main(world):
     flip(path_of(breakwater, mirrored[0]), 7)
     status, output = verify(breakwater)
     world.say(output)
-    expect(status == 1 and "2 broken" in output and "breaks private/own:v1" in output, f"verify of what has rotted: {status} {output}")
+    expect(
+        status == 1 and "2 broken" in output and "breaks private/own:v1" in output,
+        f"verify of what has rotted: {status} {output}",
+    )
     expect(verify(breakwater) == (status, output), "verify has changed something")
 
 

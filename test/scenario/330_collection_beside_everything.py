@@ -1,10 +1,15 @@
-"""Collection beside everything: 8 builders export caches, 4 import them and 20 clients pull images, in a store that is always at its bound. No
-export misses a blob that it was told of, nothing that is listed is absent, no import misses a layer, and a checker that walks every tag to
+"""Collection beside everything: 8 builders export caches, 4 import them and 20 clients pull images, in a
+store that is always at its bound. No
+export misses a blob that it was told of, nothing that is listed is absent, no import misses a layer, and a
+checker that walks every tag to
 its last blob all the time finds nothing broken.
 
-30 s; ten minutes with BREAKWATER_FULL=1. How it is counted: a client may rely on what a manifest names for one lease from when it was
-given the manifest; who is slower than that is counted as late and is no fault. A push is refused only while all that could go is leased:
-507 after the server has waited for room; those are counted, and must be fewer than one in a hundred exports."""
+30 s; ten minutes with BREAKWATER_FULL=1. How it is counted: a client may rely on what a manifest names for
+one lease from when it was
+given the manifest; who is slower than that is counted as late and is no fault. A push is refused only while
+all that could go is leased:
+507 after the server has waited for room; those are counted, and must be fewer than one in a hundred
+exports."""
 
 import time
 
@@ -78,12 +83,17 @@ class Walker(Worker):
                 self.take(repository, "blobs", one["digest"], asked)
 
     def take(self, repository, kind, reference, since):
-        got = self.ask((200, 404), "GET", f"/v2/{repository}/{kind}/{reference}", {"Accept": f"{images.ACCEPT}, */*"})
+        got = self.ask(
+            (200, 404), "GET", f"/v2/{repository}/{kind}/{reference}", {"Accept": f"{images.ACCEPT}, */*"}
+        )
         if got.status == 404 and time.monotonic() - since > LEASE_S:
             self.late += 1
             return None
         expect(got.status == 200, f"{repository}, {kind}, {reference}: {got}")
-        expect(":" not in reference or got.digest == reference, f"{repository}, {reference}: came as {got.digest}")
+        expect(
+            ":" not in reference or got.digest == reference,
+            f"{repository}, {reference}: came as {got.digest}",
+        )
         return got
 
 
@@ -96,8 +106,10 @@ class Puller(Walker):
 
 
 def main(world):
-    registry = world.private_registry(bytes_max=f"{BOUND // images.MEBI}MiB",
-                                      registry={"lease": f"{LEASE_S}s", "untagged_after": "1h", "cache_tags": ["cache-*"]})
+    registry = world.private_registry(
+        bytes_max=f"{BOUND // images.MEBI}MiB",
+        registry={"lease": f"{LEASE_S}s", "untagged_after": "1h", "cache_tags": ["cache-*"]},
+    )
     for number in range(4):
         push(registry.address, "team/app", f"v{number}", images.single(f"app-{number}", [100_000, 20_000]))
     exporters = [BoundedExporter(registry.address, number) for number in range(EXPORTERS)]
@@ -116,8 +128,11 @@ def main(world):
     refused = sum(one.refused for one in exporters)
     late = checker.late + sum(one.late for one in pullers)
     collected = registry.metric("breakwater_collected_blobs_total")
-    world.say(f"{exports} exports, {refused} refused; {sum(one.rounds for one in importers)} whole imports; {sum(one.walked for one in pullers)} pulls; "
-              f"{checker.walked} tags walked, {late} late; {collected:.0f} blobs collected in {SECONDS} s")
+    world.say(
+        f"{exports} exports, {refused} refused; {sum(one.rounds for one in importers)} whole imports;"
+        f" {sum(one.walked for one in pullers)} pulls; {checker.walked} tags walked, {late} late;"
+        f" {collected:.0f} blobs collected in {SECONDS} s"
+    )
     expect(refused * 100 <= exports, f"{refused} of {exports} exports were refused")
     expect(late * 100 <= checker.walked, f"{late} walks were slower than a lease")
     expect(collected > 10 * SECONDS, f"only {collected:.0f} blobs were collected: nothing was shown")

@@ -1,5 +1,7 @@
-"""What is deleted, expired or overwritten goes, and what a tag names stays whole for every platform; who deletes too much is told what needs it.
-An upload is there for its lease, and is really uploaded again after it. `gc --dry-run` and `why` say so in words, served or not."""
+"""What is deleted, expired or overwritten goes, and what a tag names stays whole for every platform; who
+deletes too much is told what needs it.
+An upload is there for its lease, and is really uploaded again after it. `gc --dry-run` and `why` say so in
+words, served or not."""
 
 import json
 import os
@@ -20,7 +22,9 @@ class Repository:
         self.registry, self.name = registry, name
 
     def ask(self, method, path, **settings):
-        return http.ask(self.registry.address, method, f"/v2/{self.name}/{path}", {"Accept": images.ACCEPT}, **settings)
+        return http.ask(
+            self.registry.address, method, f"/v2/{self.name}/{path}", {"Accept": images.ACCEPT}, **settings
+        )
 
     def push(self, tag, image):
         push(self.registry.address, self.name, tag, image)
@@ -58,14 +62,30 @@ def is_stored(registry, digest):
 
 def platforms(seed):
     image = images.Image()
-    children = [(name, image.add_platform(name, [("data", images.noise(f"{seed}-{name}", 60_000)), ("shared", images.noise("shared", 30_000))])) for name in ("amd64", "arm64")]
+    children = [
+        (
+            name,
+            image.add_platform(
+                name,
+                [
+                    ("data", images.noise(f"{seed}-{name}", 60_000)),
+                    ("shared", images.noise("shared", 30_000)),
+                ],
+            ),
+        )
+        for name in ("amd64", "arm64")
+    ]
     image.add_index(children)
     return image
 
 
 def told(registry, *arguments):
-    done = subprocess.run([str(one) for one in (BINARY, *arguments, "--config", registry.config_file, "--data", registry.data)],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    done = subprocess.run(
+        [str(one) for one in (BINARY, *arguments, "--config", registry.config_file, "--data", registry.data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+    )
     text = done.stdout.decode()
     expect(done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}: {text}")
     return text
@@ -77,7 +97,11 @@ def expect_words(text, *words):
 
 
 def main(world):
-    policy = {"lease": f"{LEASE_S}s", "keep_last": 100, "retention": [{"repositories": ["team/one"], "keep_last": 1}]}
+    policy = {
+        "lease": f"{LEASE_S}s",
+        "keep_last": 100,
+        "retention": [{"repositories": ["team/one"], "keep_last": 1}],
+    }
     registry = world.private_registry(registry=policy)
     one, two, three, four = (Repository(registry, f"team/{name}") for name in ("one", "two", "three", "four"))
     old, new, twice, again = (platforms(seed) for seed in ("old", "new", "twice", "again"))
@@ -112,28 +136,61 @@ def main(world):
     expect(four.upload(kept) and four.upload(gone), "blobs that nobody had were not sent")
     expect_words(told(registry, "gc", "--dry-run"), images.digest_of(gone), "no tag and no manifest needs it")
     expect_words(told(registry, "why", images.digest_of(gone)), "leased until")
-    expect_words(told(registry, "why", layer), "in private/team/one", f"needed by the manifest {child.digest}", f"needed by the manifest {new.top.digest}", "tagged v2")
+    expect_words(
+        told(registry, "why", layer),
+        "in private/team/one",
+        f"needed by the manifest {child.digest}",
+        f"needed by the manifest {new.top.digest}",
+        "tagged v2",
+    )
     expect_words(told(registry, "why", "team/one:v2"), f"private/team/one:v2 names {new.top.digest}")
     time.sleep(max(0, begun + LEASE_S - 2 - time.monotonic()))
+
     def is_kept():
         return four.ask("HEAD", f"blobs/{images.digest_of(kept)}").status == 200
+
     expect(is_kept(), "an upload is not there within its lease")
-    world.wait_until(lambda: is_kept() and not is_stored(registry, images.digest_of(gone)), "an upload goes when its lease is over", 30, 0.5)
+    world.wait_until(
+        lambda: is_kept() and not is_stored(registry, images.digest_of(gone)),
+        "an upload goes when its lease is over",
+        30,
+        0.5,
+    )
     image = images.Image()
     layers = [{"mediaType": images.LAYER, "digest": images.digest_of(kept), "size": len(kept)}]
-    manifest = images.Manifest(images.MANIFEST, {"schemaVersion": 2, "mediaType": images.MANIFEST, "config": layers[0], "layers": layers})
+    manifest = images.Manifest(
+        images.MANIFEST,
+        {"schemaVersion": 2, "mediaType": images.MANIFEST, "config": layers[0], "layers": layers},
+    )
     put = Dialogue(registry.address).put_manifest("team/four", "v1", manifest.media_type, manifest.bytes)
     expect(put.status == 201, f"the manifest of a blob that a HEAD found within the lease: {put}")
     image.blobs[images.digest_of(kept)] = kept
     image.manifests.append(manifest)
-    expect(four.ask("HEAD", f"blobs/{images.digest_of(gone)}").status == 404, "what was collected is said to be there")
-    expect(four.upload(gone) and is_stored(registry, images.digest_of(gone)), "what was collected is not uploaded again")
+    expect(
+        four.ask("HEAD", f"blobs/{images.digest_of(gone)}").status == 404,
+        "what was collected is said to be there",
+    )
+    expect(
+        four.upload(gone) and is_stored(registry, images.digest_of(gone)),
+        "what was collected is not uploaded again",
+    )
 
     # Retention and all leases are through.
     world.wait_until(lambda: one.tags() == ["v2"], "the older tag expires", 30)
-    dead = [manifest.digest for manifest in old.manifests] + [digest for digest in old.blobs if digest not in new.blobs]
-    world.wait_until(lambda: not any(is_stored(registry, digest) for digest in dead), "all that only the expired tag needed goes", 40)
-    for repository, tag, whole in ((one, "v2", new), (two, "b", twice), (three, "v1", again), (four, "v1", image)):
+    dead = [manifest.digest for manifest in old.manifests] + [
+        digest for digest in old.blobs if digest not in new.blobs
+    ]
+    world.wait_until(
+        lambda: not any(is_stored(registry, digest) for digest in dead),
+        "all that only the expired tag needed goes",
+        40,
+    )
+    for repository, tag, whole in (
+        (one, "v2", new),
+        (two, "b", twice),
+        (three, "v1", again),
+        (four, "v1", image),
+    ):
         repository.expect_whole(tag, whole)
     expect(two.tags() == ["b"], f"the tags of team/two are {two.tags()}")
 
@@ -141,7 +198,13 @@ def main(world):
     one.delete(new.top.digest)
     for manifest in new.manifests[:-1]:
         one.delete(manifest.digest)
-    world.wait_until(lambda: not any(is_stored(registry, digest) for digest in [manifest.digest for manifest in new.manifests]), "a deleted index and its children go", 40)
+    world.wait_until(
+        lambda: not any(
+            is_stored(registry, digest) for digest in [manifest.digest for manifest in new.manifests]
+        ),
+        "a deleted index and its children go",
+        40,
+    )
     two.expect_whole("b", twice)  # which has a layer of it
     expect(registry.metric("breakwater_integrity_broken") == 0, "something is broken")
 
@@ -159,11 +222,16 @@ def said_of_a_folder_that_nobody_serves(registry):
     plan = told(registry, "gc", "--dry-run")
     expect_words(plan, "now: private/team/two:b (not among the last 1, pushed ", "and what only it needs")
     expect_words(plan, "if room is needed: private/team/two:newer (cache, last used ")
-    expect_words(told(registry, "why", "team/two:newer"), "cache: goes when room is needed", "private/team/two:newer names ")
+    expect_words(
+        told(registry, "why", "team/two:newer"),
+        "cache: goes when room is needed",
+        "private/team/two:newer names ",
+    )
 
 
 def said_to_root_of_a_folder_behind_roots_own(registry):
-    """As a service with a dynamic user has it: the folder is another user's, and what is above it is closed to that one."""
+    """As a service with a dynamic user has it: the folder is another user's, and what is above it is closed
+    to that one."""
     owner = 64999
     for path in [registry.data, *registry.data.rglob("*")]:
         os.chown(path, owner, owner, follow_symlinks=False)

@@ -1,5 +1,7 @@
-"""The file system is really full and no bound is configured: pushes are refused with 507, pulls go on, and a mirror passes what it fetches through.
-When somebody makes room, on the disk or by deleting from the registry, everything goes on; a restart on the full disk loses nothing."""
+"""The file system is really full and no bound is configured: pushes are refused with 507, pulls go on, and a
+mirror passes what it fetches through.
+When somebody makes room, on the disk or by deleting from the registry, everything goes on; a restart on the
+full disk loses nothing."""
 
 import concurrent.futures
 
@@ -47,11 +49,19 @@ def push_blob(address, content):
 def expect_whole(address, repository, image, tag):
     for path in image.paths(repository, tag):
         got = http.get(address, path, {"Accept": images.ACCEPT})
-        expect(got.status == 200 and not got.cut and (":" not in path.rpartition("/")[2] or got.digest == path.rpartition("/")[2]), f"{path}: {got.status}")
+        expect(
+            got.status == 200
+            and not got.cut
+            and (":" not in path.rpartition("/")[2] or got.digest == path.rpartition("/")[2]),
+            f"{path}: {got.status}",
+        )
 
 
 def expect_refused(reply):
-    expect(reply.status == 507 and reply.json()["errors"][0]["code"] == "STORE_FULL", f"a push to a full disk: {reply}")
+    expect(
+        reply.status == 507 and reply.json()["errors"][0]["code"] == "STORE_FULL",
+        f"a push to a full disk: {reply}",
+    )
 
 
 def tag_all_the_time(address, image, prefix):
@@ -59,7 +69,13 @@ def tag_all_the_time(address, image, prefix):
 
     def tag_it(number):
         tag = f"{prefix}-{number}-{'x' * 80}"
-        reply = http.ask(address, "PUT", f"/v2/team/app/manifests/{tag}", {"Content-Type": image.top.media_type}, image.top.bytes)
+        reply = http.ask(
+            address,
+            "PUT",
+            f"/v2/team/app/manifests/{tag}",
+            {"Content-Type": image.top.media_type},
+            image.top.bytes,
+        )
         expect(reply.status in (201, 507), f"a tag while the disk fills up: {reply}")
         return tag if reply.status == 201 else None
 
@@ -78,10 +94,21 @@ def main(world):
     disk = disks.SmallDisk(world, DISK)
     hub = world.registry()
     cached = "/v2/library/app/blobs/" + hub.push_blob("library/app", images.noise("cached", 3 * MEBI))
-    uncached = ["/v2/library/app/blobs/" + hub.push_blob("library/app", images.noise(f"uncached-{number}", 20 * MEBI)) for number in range(2)]
-    breakwater = world.breakwater(routes=[private_route(registry={"lease": f"{LEASE_S}s"}), mirror_route("dockerhub", "docker.io", hub.url)],
-                                  data=disk.path / "data", settings={"bytes_max": "100GiB"})
-    image, garbage = images.single("keep", [LAYER, 10_000]), images.single("garbage", [LAYER, LAYER, LAYER, LAYER])
+    uncached = [
+        "/v2/library/app/blobs/" + hub.push_blob("library/app", images.noise(f"uncached-{number}", 20 * MEBI))
+        for number in range(2)
+    ]
+    breakwater = world.breakwater(
+        routes=[
+            private_route(registry={"lease": f"{LEASE_S}s"}),
+            mirror_route("dockerhub", "docker.io", hub.url),
+        ],
+        data=disk.path / "data",
+        settings={"bytes_max": "100GiB"},
+    )
+    image, garbage = images.single("keep", [LAYER, 10_000]), images.single(
+        "garbage", [LAYER, LAYER, LAYER, LAYER]
+    )
     push(breakwater.addresses["private"], "team/app", "v1", image)
     push(breakwater.addresses["private"], "team/app", "garbage", garbage)
     Exporter(breakwater.addresses["private"], 0).work()
@@ -94,7 +121,10 @@ def main(world):
     # The mirror gives up what it can fetch again, so this is no more than a pull that is served whole.
     for path in [cached, *uncached]:
         got = http.get(breakwater.addresses["dockerhub"], path)
-        expect(got.status == 200 and not got.cut and got.digest == path.rpartition("/")[2], f"through the mirror of a full disk: {got.status}, cut: {got.cut}")
+        expect(
+            got.status == 200 and not got.cut and got.digest == path.rpartition("/")[2],
+            f"through the mirror of a full disk: {got.status}, cut: {got.cut}",
+        )
     expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
 
     breakwater.wait_idle()
@@ -109,11 +139,18 @@ def main(world):
 
     # Room by deletion and collection; nobody restarts anything.
     last_bytes.unlink()
-    deleted = http.ask(breakwater.addresses["private"], "DELETE", f"/v2/team/app/manifests/{garbage.top.digest}")
+    deleted = http.ask(
+        breakwater.addresses["private"], "DELETE", f"/v2/team/app/manifests/{garbage.top.digest}"
+    )
     expect(deleted.status == 202, f"DELETE on a full disk: {deleted}")
     world.wait_until(lambda: disk.free_bytes() >= 3 * LAYER, "collection gives back what was deleted", 30)
     content = images.noise("after-collection", LAYER)
-    world.wait_until(lambda: push_blob(breakwater.addresses["private"], content).status == 201, "a push after a deletion", 30, 0.5)
+    world.wait_until(
+        lambda: push_blob(breakwater.addresses["private"], content).status == 201,
+        "a push after a deletion",
+        30,
+        0.5,
+    )
 
     # Full once more, and then the other's file goes.
     hog_again = disk.path / "hog-again"
@@ -125,7 +162,10 @@ def main(world):
     later = images.single("later", [LAYER])
     push(breakwater.addresses["private"], "team/app", "v2", later)
     expect_whole(breakwater.addresses["private"], "team/app", later, "v2")
-    expect(http.get(breakwater.addresses["dockerhub"], uncached[0]).status == 200, "the mirror after there is room")
+    expect(
+        http.get(breakwater.addresses["dockerhub"], uncached[0]).status == 200,
+        "the mirror after there is room",
+    )
     breakwater.wait_idle()
     stored = breakwater.metric("breakwater_store_bytes", route="dockerhub")
     expect(stored >= 20 * MEBI, f"the mirror does not store again: {stored}")
@@ -142,7 +182,12 @@ def main(world):
         expect_whole(breakwater.addresses["private"], "team/app", image, "v1")
         hog.unlink()
         content = images.noise(f"turn-{turn}", 10_000)
-        world.wait_until(lambda: push_blob(breakwater.addresses["private"], content).status == 201, "a push when there is room again", 30, 0.5)
+        world.wait_until(
+            lambda: push_blob(breakwater.addresses["private"], content).status == 201,
+            "a push when there is room again",
+            30,
+            0.5,
+        )
     world.say(f"{len(acknowledged)} of {3 * TAGS_A_ROUND} tags were acknowledged while the disk was full")
 
     # Killed while there is no byte left: it starts, to be read from, and goes on when there is room.
@@ -154,7 +199,12 @@ def main(world):
     expect_refused(push_blob(breakwater.addresses["private"], images.noise("refused-after-kill", LAYER)))
     hog.unlink()
     last_bytes.unlink()
-    world.wait_until(lambda: push_blob(breakwater.addresses["private"], images.noise("after-kill", LAYER)).status == 201, "a push after the kill", 30, 0.5)
+    world.wait_until(
+        lambda: push_blob(breakwater.addresses["private"], images.noise("after-kill", LAYER)).status == 201,
+        "a push after the kill",
+        30,
+        0.5,
+    )
 
     # Where a mirror has something to give up it does that, and tags are taken at once.
     got = http.get(breakwater.addresses["dockerhub"], uncached[0])
@@ -163,7 +213,13 @@ def main(world):
     hog = fill(disk)
     acknowledged += tag_all_the_time(breakwater.addresses["private"], later, "killed-again")
     last_bytes = kill_without_a_byte_left(breakwater, disk)
-    tagged = http.ask(breakwater.addresses["private"], "PUT", "/v2/team/app/manifests/after", {"Content-Type": later.top.media_type}, later.top.bytes)
+    tagged = http.ask(
+        breakwater.addresses["private"],
+        "PUT",
+        "/v2/team/app/manifests/after",
+        {"Content-Type": later.top.media_type},
+        later.top.bytes,
+    )
     expect(tagged.status == 201, f"a tag when a mirror has made room: {tagged}")
     hog.unlink()
     last_bytes.unlink()

@@ -3,6 +3,12 @@
 #include <stop_token>
 #include <thread>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/references.h"
+#include "store/upkeep/backup.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 
@@ -20,7 +26,7 @@ struct Restored {
     store = *std::move(opened);
   }
   bool holds(const Digest& digest, const std::string& content) {
-    const auto blob = store->open_blob(digest);
+    const auto blob = store->blobs().open(digest);
     std::string found(content.size() + 1, '\0');
     const auto got = blob ? disk->read(*blob->file, 0, found) : Result<size_t>(0);
     return got && found.substr(0, *got) == content;
@@ -42,7 +48,7 @@ TEST_CASE("a backup holds what was acknowledged, by hard link or by copy, and go
   const Digest layer = world.upload(content);
   const Digest image = world.push("image", {layer}, {"latest"});
   const auto to = world.folder.path() / "backups" / "one";
-  const auto done = world.store->back_up(to, std::stop_token());
+  const auto done = world.store->backup().back_up(to, std::stop_token());
   REQUIRE(done);
   CHECK(done->blobs == 2);
   CHECK(std::filesystem::hard_link_count(to / "blobs/sha256" / layer.hex().substr(0, 2) / layer.hex()) ==
@@ -50,7 +56,7 @@ TEST_CASE("a backup holds what was acknowledged, by hard link or by copy, and go
   CHECK_FALSE(std::filesystem::exists(world.folder.path() / "backups" / "one.incomplete"));
 
   // The original changes; its copy does not.
-  REQUIRE(world.store->remove_tag(world.app, "latest"));
+  REQUIRE(world.store->references().delete_tag(world.app, "latest"));
   world.pass(world.settings.lease * 2);
   world.collect();
   world.store.reset();
@@ -61,7 +67,7 @@ TEST_CASE("a backup holds what was acknowledged, by hard link or by copy, and go
   REQUIRE(tag);
   REQUIRE(*tag);
   CHECK((*tag)->digest == image);
-  CHECK(restored.store->manifest_bytes(world.app, image).value() == "image");
+  CHECK(restored.store->manifests().bytes(world.app, image).value() == "image");
   CHECK(restored.holds(layer, content));
   CHECK(restored.store->recovered().records_dropped == 0);
 }
@@ -72,15 +78,15 @@ TEST_CASE("a backup overwrites nothing, and is not there until it is whole") {
   const auto to = world.folder.path() / "copy";
   std::stop_source stopped;
   stopped.request_stop();
-  const auto told_to_stop = world.store->back_up(to, stopped.get_token());
+  const auto told_to_stop = world.store->backup().back_up(to, stopped.get_token());
   REQUIRE_FALSE(told_to_stop);
   CHECK(told_to_stop.error().kind == Error::Kind::unavailable);
   CHECK_FALSE(std::filesystem::exists(to));
   // What is left of it is not taken for a backup, nor silently gone on with.
-  CHECK(world.store->back_up(to, std::stop_token()).error().kind == Error::Kind::conflict);
+  CHECK(world.store->backup().back_up(to, std::stop_token()).error().kind == Error::Kind::conflict);
   std::filesystem::remove_all(to.string() + ".incomplete");
-  REQUIRE(world.store->back_up(to.string() + "/", std::stop_token()));
-  CHECK(world.store->back_up(to, std::stop_token()).error().kind == Error::Kind::conflict);
+  REQUIRE(world.store->backup().back_up(to.string() + "/", std::stop_token()));
+  CHECK(world.store->backup().back_up(to, std::stop_token()).error().kind == Error::Kind::conflict);
 }
 
 TEST_CASE("a backup beside pushes and collection names no blob that it has not") {
@@ -95,12 +101,12 @@ TEST_CASE("a backup beside pushes and collection names no blob that it has not")
       if (!world.try_upload(layer, world.app)) ++failures;
       if (!world.try_push("image " + std::to_string(i), {digest_of(layer)}, {"latest"})) ++failures;
       world.pass(world.settings.lease * 2);
-      for (size_t looked = 1; looked > 0;) looked = world.store->collect(100).value_or(0);
+      for (size_t looked = 1; looked > 0;) looked = world.store->collector().collect(100).value_or(0);
     }
   });
   for (int i = 0; i < 5; ++i) {
     const auto to = world.folder.path() / ("backup-" + std::to_string(i));
-    const auto done = world.store->back_up(to, std::stop_token());
+    const auto done = world.store->backup().back_up(to, std::stop_token());
     REQUIRE(done);
     Restored restored(to);
     CHECK(restored.store->recovered().records_dropped == 0);
@@ -109,8 +115,8 @@ TEST_CASE("a backup beside pushes and collection names no blob that it has not")
     if (!*tag) continue;  // nothing was pushed yet
     const auto needed = restored.store->catalog().children(world.app, (*tag)->digest);
     REQUIRE(needed);
-    for (const Digest& digest : *needed) CHECK(restored.store->open_blob(digest));
-    CHECK(restored.store->manifest_bytes(world.app, (*tag)->digest));
+    for (const Digest& digest : *needed) CHECK(restored.store->blobs().open(digest));
+    CHECK(restored.store->manifests().bytes(world.app, (*tag)->digest));
   }
   is_ending = true;
   pushing.join();

@@ -16,29 +16,30 @@ Time at(int64_t ms) { return Time(std::chrono::milliseconds(ms)); }
 
 struct World {
   test::Folder folder;
-  std::unique_ptr<Catalog> catalog = *Catalog::open(folder.path() / "catalog", 8 << 20);
+  std::unique_ptr<Disk> disk = make_posix_disk();
+  std::unique_ptr<Catalog> catalog = *Catalog::open(*disk, folder.path() / "catalog", 8 << 20);
 
   template <class Fill>
   void write(Fill fill, Durability durability = Durability::buffered) {
-    Catalog::Batch batch;
+    Batch batch;
     fill(batch);
     REQUIRE(catalog->write(std::move(batch), durability));
   }
   void reopen() {
     catalog.reset();
-    catalog = *Catalog::open(folder.path() / "catalog", 8 << 20);
+    catalog = *Catalog::open(*disk, folder.path() / "catalog", 8 << 20);
   }
 };
 
 TEST_CASE("what one batch wrote is there after a restart, all of it") {
   World world;
-  world.write([](Catalog::Batch& batch) {
+  world.write([](Batch& batch) {
     batch.put_manifest(kAlpine, digest("m"), {"type", 7, digest("s"), "", at(1), at(2)});
     batch.put_edge(digest("layer"), kAlpine, digest("m"), {"layer", 5, false});
-    batch.put_tag(kAlpine, "3.20", {digest("m"), "type", at(1), at(1), at(1)}, std::nullopt);
+    batch.put_tag(kAlpine, "3.20", {digest("m"), "type", at(1), at(1)}, std::nullopt);
     batch.put_referrer(kAlpine, digest("s"), digest("m"), {"{}", "sbom"});
-    batch.put_link(digest("layer"), kAlpine, {at(1)});
-    batch.put_upload("id", {"private", "a", Algorithm::sha256, 3, at(1)});
+    batch.put_link(digest("layer"), kAlpine, {});
+    batch.put_upload("id", {"private", "a", Algorithm::sha256, at(1)});
     batch.put_blob(digest("layer"), {5, "dockerhub", at(1), at(1)}, std::nullopt);
   });
   world.reopen();
@@ -50,8 +51,8 @@ TEST_CASE("what one batch wrote is there after a restart, all of it") {
   CHECK(catalog.children(kAlpine, digest("m"))->at(0) == digest("layer"));
   CHECK(catalog.referrers(kAlpine, digest("s"), std::nullopt, 10)->at(0).record.artifact_type == "sbom");
   CHECK(catalog.links(digest("layer"))->at(0) == kAlpine);
-  CHECK(catalog.link(digest("layer"), kAlpine, Reach::disk)->has_value());
-  CHECK((*catalog.upload("id", Reach::disk))->received == 3);
+  CHECK(*catalog.has_link(digest("layer"), kAlpine, Reach::disk));
+  CHECK((*catalog.upload("id", Reach::disk))->touched_at == at(1));
   CHECK(*catalog.upload_ids() == std::vector<std::string>{"id"});
   CHECK((*catalog.blob(digest("layer"), Reach::disk))->size == 5);
   CHECK(catalog.manifests_of(digest("m"))->at(0).repository == kAlpine);
@@ -68,15 +69,15 @@ TEST_CASE("what is absent is empty, and no error") {
 TEST_CASE("what was removed is gone from every index") {
   World world;
   const BlobRecord blob{5, "dockerhub", at(1), at(1)};
-  world.write([&](Catalog::Batch& batch) {
+  world.write([&](Batch& batch) {
     batch.put_manifest(kAlpine, digest("m"), {});
     batch.put_edge(digest("layer"), kAlpine, digest("m"), {});
     batch.put_blob(digest("layer"), blob, std::nullopt);
   });
-  world.write([&](Catalog::Batch& batch) {
-    batch.remove_manifest(kAlpine, digest("m"));
-    batch.remove_edge(digest("layer"), kAlpine, digest("m"));
-    batch.remove_blob(digest("layer"), blob);
+  world.write([&](Batch& batch) {
+    batch.delete_manifest(kAlpine, digest("m"));
+    batch.delete_edge(digest("layer"), kAlpine, digest("m"));
+    batch.delete_blob(digest("layer"), blob);
   });
   CHECK(world.catalog->manifests_of(digest("m"))->empty());
   CHECK(world.catalog->children(kAlpine, digest("m"))->empty());
@@ -87,10 +88,10 @@ TEST_CASE("what was removed is gone from every index") {
 
 TEST_CASE("tags come in byte order, from after the last one, at most as many as asked") {
   World world;
-  world.write([](Catalog::Batch& batch) {
+  world.write([](Batch& batch) {
     for (const char* tag : {"b", "a", "C", "a-1", "a.1", "latest"})
-      batch.put_tag(kAlpine, tag, {digest(tag), "", {}, {}, {}}, std::nullopt);
-    batch.put_tag(kAlpineSlim, "other", {digest("o"), "", {}, {}, {}}, std::nullopt);
+      batch.put_tag(kAlpine, tag, {digest(tag), "", {}, {}}, std::nullopt);
+    batch.put_tag(kAlpineSlim, "other", {digest("o"), "", {}, {}}, std::nullopt);
   });
   const auto names = [&](const std::string& last, size_t limit) {
     std::vector<std::string> found;
@@ -107,7 +108,7 @@ TEST_CASE("tags come in byte order, from after the last one, at most as many as 
 
 TEST_CASE("repositories are listed once each, in byte order") {
   World world;
-  world.write([](Catalog::Batch& batch) {
+  world.write([](Batch& batch) {
     for (const char* name : {"library/alpine", "library/alpine-slim", "library/alpine/extra", "a"}) {
       batch.put_manifest({"dockerhub", name}, digest("m"), {});
       batch.put_manifest({"dockerhub", name}, digest("n"), {});
@@ -124,7 +125,7 @@ TEST_CASE(
     "who names a digest is told once each: repositories, and routes with those that have a link to it") {
   World world;
   const Digest longer = store::digest_of(Algorithm::sha512, std::string("layer"));
-  world.write([&](Catalog::Batch& batch) {
+  world.write([&](Batch& batch) {
     for (const Digest& child : {digest("layer"), longer}) {
       for (const RepositoryKey& repository :
            {kAlpine, kAlpineSlim, RepositoryKey{"ghcr", "b"}, RepositoryKey{"", "nobody's"}}) {
@@ -152,13 +153,13 @@ TEST_CASE(
 TEST_CASE("blobs come in the order of their use, which a new use changes") {
   World world;
   const BlobRecord first{1, "dockerhub", at(1), at(1)};
-  world.write([&](Catalog::Batch& batch) {
+  world.write([&](Batch& batch) {
     batch.put_blob(digest("first"), first, std::nullopt);
     batch.put_blob(digest("second"), {2, "dockerhub", at(2), at(2)}, std::nullopt);
     batch.put_blob(digest("elsewhere"), {2, "ghcr", at(0), at(0)}, std::nullopt);
   });
   CHECK(world.catalog->least_recently_used("dockerhub", 1)->at(0).digest == digest("first"));
-  world.write([&](Catalog::Batch& batch) {
+  world.write([&](Batch& batch) {
     batch.put_blob(digest("first"), {1, "dockerhub", at(1), at(300)}, first);
   });
   const auto used = *world.catalog->least_recently_used("dockerhub", 10);
@@ -170,9 +171,7 @@ TEST_CASE("blobs come in the order of their use, which a new use changes") {
 TEST_CASE(
     "a read from memory says would_block rather than read the disk, and answers once the disk was read") {
   World world;
-  world.write([](Catalog::Batch& batch) {
-    batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}, {}}, std::nullopt);
-  });
+  world.write([](Batch& batch) { batch.put_tag(kAlpine, "3.20", {digest("m"), "", {}, {}}, std::nullopt); });
   CHECK(world.catalog->tag(kAlpine, "3.20", Reach::memory)->has_value());  // still in the memtable
   REQUIRE(world.catalog->flush());
   world.reopen();
@@ -185,19 +184,19 @@ TEST_CASE(
 
 TEST_CASE("the mark of a clean stop is there only when it was set") {
   World world;
-  CHECK_FALSE(*world.catalog->clean());
-  REQUIRE(world.catalog->set_clean(true));
+  CHECK_FALSE(*world.catalog->state().clean());
+  REQUIRE(world.catalog->state().set_clean(true));
   world.reopen();
-  CHECK(*world.catalog->clean());
-  REQUIRE(world.catalog->set_clean(false));
-  CHECK_FALSE(*world.catalog->clean());
+  CHECK(*world.catalog->state().clean());
+  REQUIRE(world.catalog->state().set_clean(false));
+  CHECK_FALSE(*world.catalog->state().clean());
   CHECK(world.catalog->disk_bytes() > 0);
 }
 
 TEST_CASE("digests of either length are keys that do not touch each other") {
   World world;
   const Digest longer = store::digest_of(Algorithm::sha512, std::string("m"));
-  world.write([&](Catalog::Batch& batch) {
+  world.write([&](Batch& batch) {
     batch.put_edge(longer, kAlpine, digest("m"), {"long", 1, false});
     batch.put_edge(digest("m"), kAlpine, longer, {"short", 2, true});
   });
@@ -212,9 +211,9 @@ TEST_CASE("a tag and its manifest appear together to every reader") {
   std::atomic<bool> done = false;
   std::thread writer([&] {
     for (int i = 0; i < 500; ++i) {
-      Catalog::Batch batch;
+      Batch batch;
       batch.put_manifest(kAlpine, digest(std::to_string(i)), {});
-      batch.put_tag(kAlpine, "latest", {digest(std::to_string(i)), "", {}, {}, {}}, std::nullopt);
+      batch.put_tag(kAlpine, "latest", {digest(std::to_string(i)), "", {}, {}}, std::nullopt);
       wrong += !world.catalog->write(std::move(batch), Durability::buffered).has_value();
     }
     done = true;

@@ -5,6 +5,12 @@
 #include <chrono>
 #include <thread>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 
@@ -25,12 +31,14 @@ CatalogReads reads_of_step(PushedWorld& world) {
   rocksdb::SetPerfLevel(rocksdb::kEnableCount);
   rocksdb::PerfContext& read = *rocksdb::get_perf_context();
   read.Reset();
-  REQUIRE(*world.store->collect(10'000) > 0);
+  REQUIRE(*world.store->collector().collect(10'000) > 0);
   rocksdb::SetPerfLevel(rocksdb::kDisable);
   return {read.seek_on_memtable_count, read.next_on_memtable_count};
 }
 
-size_t looks_queued(PushedWorld& world) { return world.store->catalog().looks(Time::max(), 10'000)->size(); }
+size_t looks_queued(PushedWorld& world) {
+  return world.store->catalog().reviews(Time::max(), 10'000)->size();
+}
 
 }  // namespace
 
@@ -54,7 +62,7 @@ TEST_CASE(
   PushedWorld world;
   const Digest layer = world.upload("layer");
   REQUIRE(world.has_blob(layer));
-  REQUIRE(world.store->remove_blob(world.app, layer));
+  REQUIRE(world.store->references().delete_link(world.app, layer));
   world.collect();
   CHECK_FALSE(world.is_stored(layer));
   CHECK(world.store->budget().of("private").taken() == 0);
@@ -63,8 +71,8 @@ TEST_CASE(
 TEST_CASE("a blob that is deleted from one of two repositories stays for its lease in the other") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
-  REQUIRE(*world.store->mount_blob(world.other, "", layer));
-  REQUIRE(world.store->remove_blob(world.app, layer));
+  REQUIRE(*world.store->blobs().mount(world.other, "", layer));
+  REQUIRE(world.store->references().delete_link(world.app, layer));
   world.collect();
   CHECK(world.is_stored(layer));
   world.pass(minutes(61));
@@ -76,7 +84,7 @@ TEST_CASE("an image that is deleted goes at once, with all that was uploaded for
   PushedWorld world;
   const Digest layer = world.upload("layer");
   const Digest image = world.push("image", {layer}, {"latest"});
-  REQUIRE(world.store->remove_manifest(world.app, image));
+  REQUIRE(world.store->references().delete_manifest(world.app, image));
   world.collect();
   CHECK_FALSE(world.is_stored(image));
   CHECK_FALSE(world.is_stored(layer));
@@ -88,7 +96,7 @@ TEST_CASE("an upload for one manifest is not used up by another that is pushed o
   const Digest image = world.push("image", {layer}, {"latest"});
   world.upload("layer");
   world.push("image", {layer}, {"again"});
-  REQUIRE(world.store->remove_manifest(world.app, image));
+  REQUIRE(world.store->references().delete_manifest(world.app, image));
   world.collect();
   CHECK(world.is_stored(layer));
   world.push("another", {layer}, {"latest"});
@@ -100,11 +108,11 @@ TEST_CASE("an upload to one repository is not used up by the manifests of anothe
   world.upload("layer", world.other);
   const Digest one = world.push("one", {layer}, {"a"});
   world.push("two", {layer}, {"b"});
-  REQUIRE(world.store->remove_manifest(world.app, one));
+  REQUIRE(world.store->references().delete_manifest(world.app, one));
   world.collect();
   const std::string text = "the other's";
-  const auto missing = world.store->push_manifest(world.other, digest_of(text), text,
-                                                  PushedWorld::content_of(text, {layer}), {"latest"});
+  const auto missing = world.store->manifests().push(world.other, digest_of(text), text,
+                                                     PushedWorld::content_of(text, {layer}), {"latest"});
   REQUIRE(missing);
   CHECK(missing->empty());
 }
@@ -131,7 +139,7 @@ TEST_CASE("what a tag names stays, through index and image down to the last blob
   world.collect();
   CHECK(world.is_stored(layer));
   CHECK(world.has_manifest(image));
-  CHECK(world.store->collected().blobs == 0);
+  CHECK(world.store->collector().collected().blobs == 0);
 }
 
 TEST_CASE("what an overwritten tag named goes whole, but for what the new one needs too") {
@@ -154,7 +162,7 @@ TEST_CASE("a cache that was just imported keeps its layers for its lease, though
   const Digest layer = world.upload("layer");
   const Digest first = world.push("first", {layer}, {"cache"});
   world.pass(minutes(70));
-  REQUIRE(world.store->hold_manifest(world.app, first, Reach::disk));
+  REQUIRE(world.store->references().lease_manifest(world.app, first, Reach::disk));
   world.push("second", {}, {"cache"});
   world.pass(minutes(59));
   world.collect();
@@ -171,7 +179,7 @@ TEST_CASE("a referrer stays as long as its subject, and goes with it") {
   world.pass(minutes(240));
   world.collect();
   CHECK(world.has_manifest(signature));
-  REQUIRE(world.store->remove_tag(world.app, "latest"));
+  REQUIRE(world.store->references().delete_tag(world.app, "latest"));
   world.pass(minutes(240));
   world.collect();
   CHECK_FALSE(world.has_manifest(image));
@@ -183,7 +191,7 @@ TEST_CASE("of two tags of one manifest the removal of one changes nothing") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
   world.push("image", {layer}, {"a", "b"});
-  REQUIRE(world.store->remove_tag(world.app, "a"));
+  REQUIRE(world.store->references().delete_tag(world.app, "a"));
   world.pass(minutes(240));
   world.collect();
   CHECK(world.is_stored(layer));
@@ -192,12 +200,12 @@ TEST_CASE("of two tags of one manifest the removal of one changes nothing") {
 TEST_CASE("a blob that two repositories have stays for the one that needs it, and the other forgets it") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
-  REQUIRE(*world.store->mount_blob(world.other, "", layer));
+  REQUIRE(*world.store->blobs().mount(world.other, "", layer));
   world.push("image", {layer}, {"latest"});
   world.pass(minutes(240));
   world.collect();
   CHECK(world.is_stored(layer));
-  CHECK_FALSE(*world.store->may_serve(world.other, layer, Reach::disk));
+  CHECK_FALSE(store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
 }
 
 TEST_CASE("what a mirror may serve as well becomes the mirror's") {
@@ -225,20 +233,20 @@ TEST_CASE("what has no tag stays as long as its policy says, whatever else had i
   SECTION("another repository that lost its tag and promises less") {
     const Digest image = world.push("image", {layer}, {"latest"});
     world.upload("layer", world.other);
-    REQUIRE(world.store->push_manifest(world.other, image, "image", PushedWorld::content_of("image", {layer}),
-                                       {"ci"}));
+    REQUIRE(world.store->manifests().push(world.other, image, "image",
+                                          PushedWorld::content_of("image", {layer}), {"ci"}));
     world.pass(hours(2));
-    REQUIRE(world.store->remove_tag(world.app, "latest"));
-    REQUIRE(world.store->remove_tag(world.other, "ci"));
+    REQUIRE(world.store->references().delete_tag(world.app, "latest"));
+    REQUIRE(world.store->references().delete_tag(world.other, "ci"));
   }
   SECTION("that it lost a tag before") {
     world.push("image", {layer}, {"latest"});
     world.pass(hours(2));
-    REQUIRE(world.store->remove_tag(world.app, "latest"));
+    REQUIRE(world.store->references().delete_tag(world.app, "latest"));
     world.pass(hours(12));
     world.push("image", {layer}, {"latest"});
     world.pass(hours(11));
-    REQUIRE(world.store->remove_tag(world.app, "latest"));
+    REQUIRE(world.store->references().delete_tag(world.app, "latest"));
   }
   SECTION("that it was pushed before") {
     world.push("image", {layer}, {});
@@ -249,8 +257,8 @@ TEST_CASE("what has no tag stays as long as its policy says, whatever else had i
     const Digest image = world.push("image", {layer}, {"latest"});
     const Digest index = world.push("index", {image}, {"multi"});
     world.pass(hours(2));
-    REQUIRE(world.store->remove_tag(world.app, "latest"));
-    REQUIRE(world.store->remove_manifest(world.app, index));
+    REQUIRE(world.store->references().delete_tag(world.app, "latest"));
+    REQUIRE(world.store->references().delete_manifest(world.app, index));
   }
   SECTION("a tag that went back and forth") {
     const Digest another = world.upload("another layer");
@@ -281,7 +289,7 @@ TEST_CASE("what has no tag stays as long as its policy says, from when it lost i
   const Digest untagged = world.push("untagged", {world.upload("layer")}, {});
   const Digest tagged = world.push("tagged", {world.upload("another layer")}, {"latest"});
   world.pass(minutes(59));
-  REQUIRE(world.store->remove_tag(world.app, "latest"));
+  REQUIRE(world.store->references().delete_tag(world.app, "latest"));
   world.pass(hours(23));
   world.collect();
   CHECK(world.is_stored(untagged));
@@ -320,7 +328,7 @@ TEST_CASE("a look at a base layer takes no longer because many manifests name it
   world.pass(minutes(120));
   world.collect();
   const auto reads_for = [&](const std::string& image) {
-    REQUIRE(world.store->remove_manifest(world.app, digest_of(image)));
+    REQUIRE(world.store->references().delete_manifest(world.app, digest_of(image)));
     const CatalogReads reads = reads_of_step(world);
     world.collect();
     CHECK_FALSE(world.is_stored(digest_of(image)));
@@ -343,7 +351,7 @@ TEST_CASE("what many have queued a look at is looked at once in a step, and no l
   world.push("another", {layers[0]}, {"another"});
   for (int i = 0; i < kImages; ++i) {
     world.pass(seconds(1));
-    REQUIRE(world.store->remove_manifest(world.app, digest_of("image " + std::to_string(i))));
+    REQUIRE(world.store->references().delete_manifest(world.app, digest_of("image " + std::to_string(i))));
   }
   REQUIRE(looks_queued(world) > kImages * kLayers);
   CHECK(reads_of_step(world).searches < 10 * (kImages + kLayers));
@@ -351,18 +359,18 @@ TEST_CASE("what many have queued a look at is looked at once in a step, and no l
   world.collect();
   CHECK(looks_queued(world) == 0);
   CHECK(world.is_stored(layers[0]));
-  CHECK(world.store->collected().blobs == kImages + kLayers - 1);
+  CHECK(world.store->collector().collected().blobs == kImages + kLayers - 1);
 }
 
 TEST_CASE("what is deleted and pushed again at once is there") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
   const Digest image = world.push("image", {layer}, {"latest"});
-  REQUIRE(world.store->remove_manifest(world.app, image));
+  REQUIRE(world.store->references().delete_manifest(world.app, image));
   world.push("image", {layer}, {"latest"});
   world.pass(minutes(240));
   world.collect();
-  CHECK(world.store->hold_tag(world.app, "latest", Reach::disk)->digest == image);
+  CHECK(world.store->references().lease_tag(world.app, "latest", Reach::disk)->digest == image);
   CHECK(world.is_stored(layer));
 }
 
@@ -396,7 +404,7 @@ TEST_CASE("a clean stop keeps every lease, and adds to none") {
   CHECK_FALSE(world.is_stored(left));
   CHECK(world.is_stored(asked_for));
   REQUIRE(world.open());
-  REQUIRE(world.store->remove_manifest(world.app, image));
+  REQUIRE(world.store->references().delete_manifest(world.app, image));
   world.collect();
   CHECK_FALSE(world.is_stored(layer));
   CHECK(world.is_stored(asked_for));
@@ -440,12 +448,16 @@ TEST_CASE(
     "what was on its way out when the process was killed comes back if it is known still, and goes then") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
-  world.keep_catalog();
   world.pass(minutes(61));
-  world.disk.fail_each(test::FaultyDisk::Operation::remove);
-  CHECK_FALSE(world.store->collect(100));
-  world.crash_to_kept_catalog();
-  world.disk.heal();
+  // The file's way to the trash is the last thing that is done.
+  const auto die = [&](test::FaultyDisk::Operation operation, const std::filesystem::path&) {
+    if (operation == test::FaultyDisk::Operation::rename) world.disk.stop();
+  };
+  world.disk.watch_by(die);
+  CHECK_FALSE(world.store->collector().collect(100));
+  world.disk.watch_by({});
+  world.crash();
+  CHECK(world.files_in("trash") == 1);
   REQUIRE(world.open());
   CHECK(world.is_stored(layer));
   CHECK(world.files_in("trash") == 0);
@@ -465,13 +477,13 @@ TEST_CASE("two collectors never run at once: the second has nothing to do") {
     if (operation != test::FaultyDisk::Operation::remove) return;
     ++removals;
     Result<size_t> looked = 99;
-    std::thread([&] { looked = world.store->collect(100); }).join();
+    std::thread([&] { looked = world.store->collector().collect(100); }).join();
     CHECK(looked == size_t{0});
   };
   world.disk.watch_by(collect_too);
   world.collect();
   CHECK(removals == 2);
-  CHECK(world.store->collected().blobs == 2);
+  CHECK(world.store->collector().collected().blobs == 2);
   CHECK(world.bytes_on_disk() == 0);
 }
 

@@ -2,6 +2,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "routes/ops/explanations.h"
+#include "store/blobs/parts.h"
+#include "store/references/references.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 
@@ -11,6 +15,23 @@ namespace {
 using std::chrono::minutes;
 using test::digest_of;
 using test::PushedWorld;
+
+Result<std::vector<std::string>> why(const PushedWorld& world, const Digest& digest) {
+  const auto found = store::why(world.store->parts(), digest);
+  if (!found) return failure(found.error());
+  return routes::lines_of(*found);
+}
+Result<std::vector<std::string>> why(const PushedWorld& world, const std::string& repository,
+                                     const std::string& tag) {
+  const auto found = store::why(world.store->parts(), repository, tag);
+  if (!found) return failure(found.error());
+  return routes::lines_of(*found);
+}
+Result<std::vector<std::string>> plan(const PushedWorld& world) {
+  const auto found = store::plan(world.store->parts());
+  if (!found) return failure(found.error());
+  return routes::lines_of(*found);
+}
 
 bool has_line(const std::vector<std::string>& lines, const std::string& wanted) {
   return std::any_of(lines.begin(), lines.end(),
@@ -24,7 +45,7 @@ TEST_CASE("why a layer stays is told from it up to the tags, through image and i
   const Digest layer = world.upload("layer");
   const Digest image = world.push("image", {layer}, {});
   const Digest index = world.push("index", {image}, {"latest", "buildcache"});
-  const auto lines = world.store->why(layer);
+  const auto lines = why(world, layer);
   REQUIRE(lines);
   CHECK((*lines)[0].starts_with(layer.text() + ": 5 bytes, on the account of private"));
   CHECK(has_line(*lines, "  in private/team/app"));
@@ -37,7 +58,7 @@ TEST_CASE("why a layer stays is told from it up to the tags, through image and i
 TEST_CASE("why something stays may be a lease alone") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
-  const auto lines = world.store->why(layer);
+  const auto lines = why(world, layer);
   REQUIRE(lines);
   CHECK(has_line(*lines, "leased until 20"));
   CHECK(has_line(*lines, "nothing but a lease keeps it"));
@@ -46,17 +67,17 @@ TEST_CASE("why something stays may be a lease alone") {
 TEST_CASE("a tag is explained by what it names, and one that no route has is not found") {
   PushedWorld world;
   const Digest image = world.push("image", {}, {"latest"});
-  const auto lines = world.store->why("team/app", "latest");
+  const auto lines = why(world, "team/app", "latest");
   REQUIRE(lines);
   CHECK((*lines)[0].starts_with("private/team/app:latest names " + image.text()));
-  CHECK(world.store->why("team/app", "other").error().kind == Error::Kind::not_found);
+  CHECK(why(world, "team/app", "other").error().kind == Error::Kind::not_found);
 }
 
 TEST_CASE("a referrer is told to stay for its subject's tags") {
   PushedWorld world;
   const Digest image = world.push("image", {}, {"latest"});
   const Digest signature = world.push_referrer("signature", image);
-  const auto lines = world.store->why(signature);
+  const auto lines = why(world, signature);
   REQUIRE(lines);
   CHECK(has_line(*lines, "refers to " + image.text()));
   CHECK(has_line(*lines, "tagged latest"));
@@ -69,14 +90,14 @@ TEST_CASE("the plan tells what goes and why, and nothing of it happens") {
   world.settings.retention["private"] = {policy};
   REQUIRE(world.open());
   world.pass(world.settings.lease);
-  CHECK(*world.store->plan() == std::vector<std::string>{"nothing would go"});
+  CHECK(*plan(world) == std::vector<std::string>{"nothing would go"});
 
   world.push("old", {}, {"v1"});
   world.pass(minutes(1));
   world.push("cache", {}, {"buildcache"});
   const Digest left = world.upload("left");
   world.pass(minutes(61));
-  const auto lines = world.store->plan();
+  const auto lines = plan(world);
   REQUIRE(lines);
   CHECK(has_line(
       *lines,
@@ -90,10 +111,10 @@ TEST_CASE("the plan tells what goes and why, and nothing of it happens") {
 TEST_CASE("the plan does not tell of what is gone already") {
   PushedWorld world;
   const Digest left = world.upload("left");
-  REQUIRE(world.store->remove_blob(world.app, left));
+  REQUIRE(world.store->references().delete_link(world.app, left));
   world.collect();
   REQUIRE_FALSE(world.is_stored(left));
-  CHECK(*world.store->plan() == std::vector<std::string>{"nothing would go"});
+  CHECK(*plan(world) == std::vector<std::string>{"nothing would go"});
 }
 
 TEST_CASE("the plan tells the time at which keep_for lets a tag go") {
@@ -108,7 +129,7 @@ TEST_CASE("the plan tells the time at which keep_for lets a tag go") {
     world.push(tag, {}, {tag});
     world.pass(minutes(1));
   }
-  const auto lines = world.store->plan();
+  const auto lines = plan(world);
   REQUIRE(lines);
   CHECK(has_line(*lines, "private/team/app:old (keep_for, pushed "));
   CHECK((*lines)[0].starts_with("after 20"));
@@ -134,25 +155,24 @@ TEST_CASE("a signature's tag stays with the image that it names, and the plan an
   world.push("newest signature", {}, {signature_of(digest_of("nothing that is here"))});
   world.pass(minutes(1));
 
-  const auto lines = world.store->plan();
+  const auto lines = plan(world);
   REQUIRE(lines);
   CHECK(has_line(*lines, "now: private/team/app:old (not among the last 1, "));
   CHECK_FALSE(has_line(*lines, signature_of(release)));
   CHECK_FALSE(has_line(*lines, signature_of(old)));
-  CHECK(has_line(world.store->why("team/app", signature_of(old)).value(),
+  CHECK(has_line(why(world, "team/app", signature_of(old)).value(),
                  ", stays as long as " + old.text() + " is here"));
-  CHECK(*world.store->apply_retention() == 1);
+  CHECK(*world.store->collector().apply_retention() == 1);
   CHECK_FALSE(world.has_tag("old"));
   CHECK(world.has_tag("new"));
   CHECK(world.has_tag(signature_of(release)));
   CHECK(world.has_tag(signature_of(old)));
 
   // Without its image it is a tag as any other.
-  REQUIRE(world.store->remove_manifest(world.app, old));
-  CHECK(has_line(*world.store->plan(),
-                 "now: private/team/app:" + signature_of(old) + " (not among the last 1, "));
-  CHECK_FALSE(has_line(world.store->why("team/app", signature_of(old)).value(), "stays as long as"));
-  CHECK(*world.store->apply_retention() == 1);
+  REQUIRE(world.store->references().delete_manifest(world.app, old));
+  CHECK(has_line(*plan(world), "now: private/team/app:" + signature_of(old) + " (not among the last 1, "));
+  CHECK_FALSE(has_line(why(world, "team/app", signature_of(old)).value(), "stays as long as"));
+  CHECK(*world.store->collector().apply_retention() == 1);
   CHECK_FALSE(world.has_tag(signature_of(old)));
   CHECK(world.has_tag(signature_of(release)));
 }
@@ -165,8 +185,8 @@ TEST_CASE("why something stays that nothing names: untagged_after, or nothing an
   REQUIRE(world.open());
   const Digest image = world.push("image", {}, {"latest"});
   world.pass(world.settings.lease * 2);
-  REQUIRE(world.store->remove_tag(world.app, "latest"));
-  const auto lines = world.store->why(image);
+  REQUIRE(world.store->references().delete_tag(world.app, "latest"));
+  const auto lines = why(world, image);
   REQUIRE(lines);
   CHECK_FALSE(has_line(*lines, "lease"));
   CHECK(has_line(*lines, policy.untagged_after ? "nothing names it: untagged_after keeps it until "

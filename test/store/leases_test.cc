@@ -20,8 +20,8 @@ struct LeasedWorld {
 
   LeasedWorld() { clock.advance(hours(2)); }
   bool may_go() {
-    const bool begun = leases.begin_removal(thing);
-    if (begun) leases.end_removal(thing);
+    const bool begun = leases.begin_collection(thing);
+    if (begun) leases.end_collection(thing);
     return begun;
   }
 };
@@ -31,7 +31,7 @@ struct LeasedWorld {
 TEST_CASE("what a client was told exists may not go before the lease has passed") {
   LeasedWorld world;
   CHECK(world.may_go());
-  REQUIRE(world.leases.take(world.thing, Kind::told));
+  REQUIRE(world.leases.take(world.thing, Kind::read, {}, Reach::memory));
   world.clock.advance(minutes(59));
   CHECK_FALSE(world.may_go());
   world.clock.advance(minutes(1));
@@ -41,9 +41,9 @@ TEST_CASE("what a client was told exists may not go before the lease has passed"
 TEST_CASE("after a start nothing may go until one lease has passed, because those of before are not known") {
   test::FakeClock clock;
   Leases leases(clock, hours(1));
-  CHECK_FALSE(leases.begin_removal(test::digest_of("thing")));
+  CHECK_FALSE(leases.begin_collection(test::digest_of("thing")));
   clock.advance(hours(1));
-  CHECK(leases.begin_removal(test::digest_of("thing")));
+  CHECK(leases.begin_collection(test::digest_of("thing")));
 }
 
 TEST_CASE("a start takes over the leases of before, but none that is longer than one of now") {
@@ -53,9 +53,9 @@ TEST_CASE("a start takes over the leases of before, but none that is longer than
   const Digest told = test::digest_of("told");
   const Digest delivered = test::digest_of("delivered");
   clock.advance(hours(1));
-  REQUIRE(before.take(told, Kind::told));
-  REQUIRE(before.take(delivered, Kind::delivered));
-  REQUIRE(before.take(test::digest_of("glanced at"), Kind::glance));
+  REQUIRE(before.take(told, Kind::read, {}, Reach::memory));
+  REQUIRE(before.take(delivered, Kind::upload, {}, Reach::memory));
+  REQUIRE(before.take(test::digest_of("probed at"), Kind::probe, {}, Reach::memory));
   clock.advance(minutes(1));
   const SavedLeases saved = before.saved();
   CHECK(saved.leases.size() == 2);
@@ -63,14 +63,14 @@ TEST_CASE("a start takes over the leases of before, but none that is longer than
   clock.advance(-hours(500));  // it had been wrong
   Leases leases(clock, hours(1));
   leases.resume(saved);
-  CHECK_FALSE(leases.begin_removal(test::digest_of("other")));
-  leases.fulfil(delivered);
+  CHECK_FALSE(leases.begin_collection(test::digest_of("other")));
+  leases.fulfil(delivered, {});
   clock.advance(minutes(59));
-  CHECK_FALSE(leases.begin_removal(told));
+  CHECK_FALSE(leases.begin_collection(told));
   clock.advance(minutes(1));
-  CHECK(leases.begin_removal(told));
-  CHECK(leases.begin_removal(delivered));
-  CHECK(leases.begin_removal(test::digest_of("other")));
+  CHECK(leases.begin_collection(told));
+  CHECK(leases.begin_collection(delivered));
+  CHECK(leases.begin_collection(test::digest_of("other")));
 }
 
 TEST_CASE("what was not there before the start may go as soon as nobody relies on it") {
@@ -78,53 +78,53 @@ TEST_CASE("what was not there before the start may go as soon as nobody relies o
   Leases leases(clock, hours(1));
   const Digest thing = test::digest_of("thing");
   leases.note_new(thing);
-  REQUIRE(leases.take(thing, Kind::glance));
-  CHECK_FALSE(leases.begin_removal(thing));
+  REQUIRE(leases.take(thing, Kind::probe, {}, Reach::memory));
+  CHECK_FALSE(leases.begin_collection(thing));
   clock.advance(seconds(5));
-  CHECK(leases.begin_removal(thing));
-  CHECK_FALSE(leases.begin_removal(test::digest_of("other")));
+  CHECK(leases.begin_collection(thing));
+  CHECK_FALSE(leases.begin_collection(test::digest_of("other")));
 }
 
 TEST_CASE("nobody is told of what is being removed, and nothing is removed of which somebody was told") {
   LeasedWorld world;
-  REQUIRE(world.leases.begin_removal(world.thing));
-  CHECK_FALSE(world.leases.take(world.thing, Kind::told));
-  world.leases.end_removal(world.thing);
-  CHECK(world.leases.take(world.thing, Kind::told));
-  CHECK_FALSE(world.leases.begin_removal(world.thing));
+  REQUIRE(world.leases.begin_collection(world.thing));
+  CHECK_FALSE(world.leases.take(world.thing, Kind::read, {}, Reach::memory));
+  world.leases.end_collection(world.thing);
+  CHECK(world.leases.take(world.thing, Kind::read, {}, Reach::memory));
+  CHECK_FALSE(world.leases.begin_collection(world.thing));
 }
 
-TEST_CASE("a glance at a manifest holds it for moments") {
+TEST_CASE("a probe at a manifest holds it for moments") {
   LeasedWorld world;
-  REQUIRE(world.leases.take(world.thing, Kind::glance));
+  REQUIRE(world.leases.take(world.thing, Kind::probe, {}, Reach::memory));
   CHECK_FALSE(world.may_go());
-  world.clock.advance(Leases::kGlance);
+  world.clock.advance(Leases::kProbe);
   CHECK(world.may_go());
 }
 
-TEST_CASE("a glance does not shorten what was told before") {
+TEST_CASE("a probe does not shorten what was told before") {
   LeasedWorld world;
-  REQUIRE(world.leases.take(world.thing, Kind::told));
-  REQUIRE(world.leases.take(world.thing, Kind::glance));
+  REQUIRE(world.leases.take(world.thing, Kind::read, {}, Reach::memory));
+  REQUIRE(world.leases.take(world.thing, Kind::probe, {}, Reach::memory));
   world.clock.advance(minutes(30));
   CHECK_FALSE(world.may_go());
 }
 
 TEST_CASE("what was delivered for a manifest may go with the manifest, once for each delivery") {
   LeasedWorld world;
-  REQUIRE(world.leases.take(world.thing, Kind::delivered));
-  REQUIRE(world.leases.take(world.thing, Kind::delivered));
-  world.leases.fulfil(world.thing);
+  REQUIRE(world.leases.take(world.thing, Kind::upload, {}, Reach::memory));
+  REQUIRE(world.leases.take(world.thing, Kind::upload, {}, Reach::memory));
+  world.leases.fulfil(world.thing, {});
   CHECK_FALSE(world.may_go());
-  world.leases.fulfil(world.thing);
+  world.leases.fulfil(world.thing, {});
   CHECK(world.may_go());
 }
 
 TEST_CASE("a delivery to one repository is not fulfilled by what comes to another") {
   const RepositoryKey app{"private", "team/app"}, other{"private", "team/other"};
   LeasedWorld world;
-  REQUIRE(world.leases.take(world.thing, Kind::delivered, app));
-  REQUIRE(world.leases.take(world.thing, Kind::delivered, other));
+  REQUIRE(world.leases.take(world.thing, Kind::upload, app, Reach::memory));
+  REQUIRE(world.leases.take(world.thing, Kind::upload, other, Reach::memory));
   for (int i = 0; i < 3; ++i) world.leases.fulfil(world.thing, app);
   CHECK_FALSE(world.may_go());
   world.leases.fulfil(world.thing, other);
@@ -137,7 +137,7 @@ TEST_CASE("of a delivery before a restart it is not known where it went: the nex
   SavedLeases saved{world.clock.now(), {}};
   saved.leases.push_back({world.thing, {Time{}, world.clock.now() + minutes(30), 1}});
   world.leases.resume(saved);
-  REQUIRE(world.leases.take(world.thing, Kind::delivered, app));
+  REQUIRE(world.leases.take(world.thing, Kind::upload, app, Reach::memory));
   world.leases.fulfil(world.thing, other);
   CHECK_FALSE(world.may_go());
   world.leases.fulfil(world.thing, other);
@@ -148,22 +148,22 @@ TEST_CASE("of a delivery before a restart it is not known where it went: the nex
 
 TEST_CASE("a delivery that is fulfilled leaves what others were told") {
   LeasedWorld world;
-  REQUIRE(world.leases.take(world.thing, Kind::delivered));
-  REQUIRE(world.leases.take(world.thing, Kind::told));
-  world.leases.fulfil(world.thing);
+  REQUIRE(world.leases.take(world.thing, Kind::upload, {}, Reach::memory));
+  REQUIRE(world.leases.take(world.thing, Kind::read, {}, Reach::memory));
+  world.leases.fulfil(world.thing, {});
   CHECK_FALSE(world.may_go());
 }
 
 TEST_CASE("a lease of what turned out to be absent leaves nothing") {
   LeasedWorld world;
-  const auto ticket = world.leases.take(world.thing, Kind::told);
+  const auto ticket = world.leases.take(world.thing, Kind::read, {}, Reach::memory);
   REQUIRE(ticket);
   world.leases.undo(world.thing, *ticket);
   CHECK(world.leases.size() == 0);
 
   SECTION("but not if another has taken it meanwhile") {
-    const auto first = world.leases.take(world.thing, Kind::told);
-    REQUIRE(world.leases.take(world.thing, Kind::told));
+    const auto first = world.leases.take(world.thing, Kind::read, {}, Reach::memory);
+    REQUIRE(world.leases.take(world.thing, Kind::read, {}, Reach::memory));
     world.leases.undo(world.thing, *first);
     CHECK_FALSE(world.may_go());
   }
@@ -171,7 +171,7 @@ TEST_CASE("a lease of what turned out to be absent leaves nothing") {
 
 TEST_CASE("leases that have passed take no memory") {
   LeasedWorld world;
-  REQUIRE(world.leases.take(world.thing, Kind::told));
+  REQUIRE(world.leases.take(world.thing, Kind::read, {}, Reach::memory));
   world.clock.advance(hours(1));
   world.leases.prune();
   CHECK(world.leases.size() == 0);

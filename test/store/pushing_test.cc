@@ -3,6 +3,10 @@
 #include <chrono>
 #include <filesystem>
 
+#include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 
@@ -44,14 +48,14 @@ TEST_CASE("an index may name what the repository has as a manifest or as a blob"
   const Digest layer = world.upload("layer");
   const Digest image = world.push("image", {layer}, {});
   world.push("index", {image, layer}, {"latest"});
-  CHECK(world.store->hold_tag(world.app, "latest", Reach::disk)->digest == digest_of("index"));
+  CHECK(world.store->references().lease_tag(world.app, "latest", Reach::disk)->digest == digest_of("index"));
 }
 
 TEST_CASE("one push may set several tags") {
   PushedWorld world;
   const Digest image = world.push("image", {}, {"1", "1.2", "latest"});
   for (const char* tag : {"1", "1.2", "latest"})
-    CHECK(world.store->hold_tag(world.app, tag, Reach::disk)->digest == image);
+    CHECK(world.store->references().lease_tag(world.app, tag, Reach::disk)->digest == image);
   auto tags = world.store->catalog().tags_of(world.app, image);
   CHECK(tags->size() == 3);
 }
@@ -60,20 +64,20 @@ TEST_CASE(
     "a mount lets another repository serve a blob, from the one that is named or from any of the route") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
-  CHECK_FALSE(*world.store->mount_blob(world.other, "no/such", layer));
-  CHECK_FALSE(*world.store->may_serve(world.other, layer, Reach::disk));
+  CHECK_FALSE(*world.store->blobs().mount(world.other, "no/such", layer));
+  CHECK_FALSE(store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
 
-  SECTION("named") { CHECK(*world.store->mount_blob(world.other, world.app.repository, layer)); }
-  SECTION("any") { CHECK(*world.store->mount_blob(world.other, "", layer)); }
-  CHECK(*world.store->may_serve(world.other, layer, Reach::disk));
+  SECTION("named") { CHECK(*world.store->blobs().mount(world.other, world.app.repository, layer)); }
+  SECTION("any") { CHECK(*world.store->blobs().mount(world.other, "", layer)); }
+  CHECK(store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
 }
 
 TEST_CASE("what a mirror holds is not a registry's to tell of or to mount") {
   PushedWorld world;
   REQUIRE(world.put({"dockerhub", "library/alpine"}, "layer"));
   CHECK_FALSE(world.has_blob(digest_of("layer")));
-  CHECK_FALSE(*world.store->mount_blob(world.app, "", digest_of("layer")));
-  CHECK_FALSE(*world.store->mount_blob(world.app, "library/alpine", digest_of("layer")));
+  CHECK_FALSE(*world.store->blobs().mount(world.app, "", digest_of("layer")));
+  CHECK_FALSE(*world.store->blobs().mount(world.app, "library/alpine", digest_of("layer")));
 }
 
 TEST_CASE(
@@ -92,39 +96,39 @@ TEST_CASE(
 TEST_CASE("a tag is removed alone") {
   PushedWorld world;
   world.push("image", {}, {"a", "b"});
-  REQUIRE(world.store->remove_tag(world.app, "a"));
+  REQUIRE(world.store->references().delete_tag(world.app, "a"));
   CHECK_FALSE(world.has_tag("a"));
   CHECK(world.has_tag("b"));
-  CHECK(world.store->remove_tag(world.app, "a").error().kind == Error::Kind::not_found);
+  CHECK(world.store->references().delete_tag(world.app, "a").error().kind == Error::Kind::not_found);
 }
 
 TEST_CASE("a manifest goes with its tags, and not while another needs it") {
   PushedWorld world;
   const Digest image = world.push("image", {}, {"child"});
   const Digest index = world.push("index", {image}, {"latest"});
-  const auto refused = world.store->remove_manifest(world.app, image);
+  const auto refused = world.store->references().delete_manifest(world.app, image);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Error::Kind::conflict);
   CHECK(refused.error().message ==
         image.text() + " is needed by the manifest " + index.text() + ", tagged latest");
   CHECK(world.has_tag("child"));
 
-  REQUIRE(world.store->remove_manifest(world.app, index));
+  REQUIRE(world.store->references().delete_manifest(world.app, index));
   CHECK_FALSE(world.has_tag("latest"));
-  REQUIRE(world.store->remove_manifest(world.app, image));
+  REQUIRE(world.store->references().delete_manifest(world.app, image));
   CHECK_FALSE(world.has_tag("child"));
 }
 
 TEST_CASE("a blob is removed from one repository, and not while a manifest there needs it") {
   PushedWorld world;
   const Digest layer = world.upload("layer");
-  REQUIRE(*world.store->mount_blob(world.other, "", layer));
+  REQUIRE(*world.store->blobs().mount(world.other, "", layer));
   world.push("image", {layer}, {"latest"});
-  CHECK(world.store->remove_blob(world.app, layer).error().kind == Error::Kind::conflict);
-  REQUIRE(world.store->remove_blob(world.other, layer));
-  CHECK_FALSE(*world.store->may_serve(world.other, layer, Reach::disk));
+  CHECK(world.store->references().delete_link(world.app, layer).error().kind == Error::Kind::conflict);
+  REQUIRE(world.store->references().delete_link(world.other, layer));
+  CHECK_FALSE(store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
   CHECK(world.has_blob(layer));
-  CHECK(world.store->remove_blob(world.other, layer).error().kind == Error::Kind::not_found);
+  CHECK(world.store->references().delete_link(world.other, layer).error().kind == Error::Kind::not_found);
 }
 
 TEST_CASE("pushing a tag again makes it the newest, also when it names what it named before") {
@@ -141,7 +145,7 @@ TEST_CASE("what was pushed is there after a restart") {
   const Digest image = world.push("image", {layer}, {"latest"});
   world.crash();
   REQUIRE(world.open());
-  CHECK(world.store->hold_tag(world.app, "latest", Reach::disk)->digest == image);
+  CHECK(world.store->references().lease_tag(world.app, "latest", Reach::disk)->digest == image);
   CHECK(world.has_blob(layer));
 }
 

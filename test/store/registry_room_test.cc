@@ -1,6 +1,13 @@
 // Who goes when a registry needs room, and who never does.
 #include <chrono>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/partials.h"
+#include "store/capacity/capacity.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
+#include "store/upkeep/backup.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 
@@ -46,10 +53,10 @@ struct BoundedWorld : PushedWorld {
   }
   // The first half of an upload whose client went away.
   void leave_upload() {
-    auto partial = store->receive("private", "upload-left", Algorithm::sha256);
+    auto partial = store->partials().receive("private", "upload-left", Algorithm::sha256);
     REQUIRE(partial);
     const std::string begun(kGeneration - 8192, 'u');
-    REQUIRE(store->grow(partial->reservation, "private", begun.size()));
+    REQUIRE(store->capacity().grow(partial->reservation, begun.size()));
     REQUIRE(partial->writer->append(begun));
   }
   bool has_upload_left() { return std::filesystem::exists(settings.data / "incoming" / "upload-left"); }
@@ -117,9 +124,9 @@ TEST_CASE(
 TEST_CASE("a cache that was just imported keeps its layers, and a push is refused rather") {
   BoundedWorld world(2);
   world.generation("imported", "buildcache");
-  REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk));
+  REQUIRE(world.store->references().lease_tag(world.app, "buildcache", Reach::disk));
   world.generation("next", "buildcache");
-  REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk));
+  REQUIRE(world.store->references().lease_tag(world.app, "buildcache", Reach::disk));
   const auto refused = world.try_generation("third", "buildcache");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Error::Kind::full);
@@ -134,7 +141,7 @@ TEST_CASE("a cache that was just imported keeps its layers, and a push is refuse
 TEST_CASE("what only a glance keeps is worth waiting for, and the cache that is tagged stays meanwhile") {
   BoundedWorld world(2);
   world.generation("first", "buildcache");
-  REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk, Leases::Kind::glance));
+  REQUIRE(world.store->references().lease_tag(world.app, "buildcache", Reach::disk, Leases::Kind::probe));
   world.generation("second", "buildcache");
   const auto refused = world.try_generation("third", "buildcache");
   REQUIRE_FALSE(refused);
@@ -150,7 +157,7 @@ TEST_CASE("an upload that broke off keeps its bytes for a lease, and gives way b
   BoundedWorld world(2);
   world.generation("cache", "buildcache");
   world.leave_upload();
-  REQUIRE(world.store->hold_tag(world.app, "buildcache", Reach::disk));
+  REQUIRE(world.store->references().lease_tag(world.app, "buildcache", Reach::disk));
   CHECK_FALSE(world.try_generation("next", "v1"));
   CHECK(world.files_in("incoming") == 1);
   world.pass(hours(1));
@@ -186,15 +193,15 @@ TEST_CASE("what can never fit is refused, and nothing goes for it") {
     CHECK(refused.error().kind == Error::Kind::full);
     CHECK(refused.error().message.find("the bound of route private of " + std::to_string(5 * kGeneration) +
                                        " bytes") == 0);
-    CHECK_FALSE(world.store->reserve("private", 5 * kGeneration + 1));
+    CHECK_FALSE(world.store->capacity().reserve("private", 5 * kGeneration + 1));
   }
   SECTION("with what is there of it already") {
     world.leave_upload();
     world.pass(hours(2));
-    auto partial = world.store->receive("private", "upload-big", Algorithm::sha256);
+    auto partial = world.store->partials().receive("private", "upload-big", Algorithm::sha256);
     REQUIRE(partial);
-    REQUIRE(world.store->grow(partial->reservation, "private", kGeneration));
-    CHECK(world.store->grow(partial->reservation, "private", 5 * kGeneration + 1).error().kind ==
+    REQUIRE(world.store->capacity().grow(partial->reservation, kGeneration));
+    CHECK(world.store->capacity().grow(partial->reservation, 5 * kGeneration + 1).error().kind ==
           Error::Kind::full);
   }
   SECTION("into the whole store, beside the catalog") {
@@ -203,8 +210,8 @@ TEST_CASE("what can never fit is refused, and nothing goes for it") {
     REQUIRE(world.open());
     world.leave_upload();
     world.pass(hours(2));
-    CHECK(world.store->reserve("private", 8ULL << 20).error().kind == Error::Kind::full);
-    CHECK(world.store->reserve("dockerhub", 8ULL << 20).error().kind == Error::Kind::full);
+    CHECK(world.store->capacity().reserve("private", 8ULL << 20).error().kind == Error::Kind::full);
+    CHECK(world.store->capacity().reserve("dockerhub", 8ULL << 20).error().kind == Error::Kind::full);
   }
   CHECK(world.is_whole("untagged"));
   CHECK(world.is_whole("cache"));
@@ -257,8 +264,8 @@ TEST_CASE("where a mirror has no room of its own to make, nothing dead of a regi
   world.pass(hours(2));
   const std::string mirrored(3U << 20, 'm');
   REQUIRE(world.put({"dockerhub", "library/alpine"}, mirrored));
-  const auto reading = world.store->open_blob(digest_of(mirrored));
-  CHECK(world.store->reserve("dockerhub", 2ULL << 20).error().kind == Error::Kind::full);
+  const auto reading = world.store->blobs().open(digest_of(mirrored));
+  CHECK(world.store->capacity().reserve("dockerhub", 2ULL << 20).error().kind == Error::Kind::full);
   CHECK(world.is_whole("untagged"));
 }
 
@@ -280,10 +287,10 @@ TEST_CASE("where what is collected frees nothing on the disk, the caches are not
   for (int i = 0; i < 10; ++i)
     world.generation("cache " + std::to_string(i), "buildcache-" + std::to_string(i));
   world.pass(hours(2));
-  REQUIRE(world.store->back_up(world.folder.path() / "backup", std::stop_token()));
+  REQUIRE(world.store->backup().back_up(world.folder.path() / "backup", std::stop_token()));
   world.disk.set_space({64ULL << 30, 16ULL << 20});
   for (int i = 0; i < 10; ++i) {
-    CHECK(world.store->reserve("private", 8 * kGeneration).error().kind == Error::Kind::full);
+    CHECK(world.store->capacity().reserve("private", 8 * kGeneration).error().kind == Error::Kind::full);
     world.pass(seconds(30));
   }
   int left = 0;
@@ -301,7 +308,7 @@ TEST_CASE("a tag that is pushed again while retention is at its repository stays
   world.generation("three", "v3");
   // v3 goes first, being the newest; v1 is pushed again behind that.
   world.log.at_next("tag_expired", [&] { world.generation("one, anew", "v1"); });
-  CHECK(*world.store->apply_retention() == 2);
+  CHECK(*world.store->collector().apply_retention() == 2);
   CHECK(world.has_tag("v1"));
   CHECK_FALSE(world.has_tag("v2"));
 }
@@ -327,7 +334,7 @@ TEST_CASE(
   BoundedWorld world(8, {policy});
   world.generation("one", "v1");
   world.generation("two", "v2");
-  CHECK(*world.store->apply_retention() == 1);
+  CHECK(*world.store->collector().apply_retention() == 1);
   CHECK_FALSE(world.has_tag("v1"));
   CHECK(world.has_tag("v2"));
   world.pass(minutes(9));

@@ -13,7 +13,7 @@ using std::chrono::hours;
 const Time kNow{std::chrono::hours(1'000'000)};
 
 NamedTag pushed(const std::string& tag, hours ago) {
-  return {tag, {test::digest_of(tag), "", kNow - ago, {}, {}}};
+  return {tag, {test::digest_of(tag), "", kNow - ago, {}}};
 }
 
 std::vector<std::string> names_of(const std::vector<ExpiredTag>& expired) {

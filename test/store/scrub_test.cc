@@ -2,6 +2,14 @@
 
 #include <fstream>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/manifest_content.h"
+#include "store/references/references.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 
@@ -56,20 +64,21 @@ struct World : StoreWorld {
   void start() {
     scrub.reset();
     REQUIRE(open());
-    scrub = std::make_unique<Scrub>(*store, disk, clock, log, needed);
+    scrub = std::make_unique<Scrub>(store->parts(), store->blobs(), needed);
   }
   void fill() {
     REQUIRE(put(kApp, kLayer, Durability::synced));
     REQUIRE(put(kApp, kConfig, Durability::synced));
     push();
     REQUIRE(put(kAlpine, mirrored));
-    REQUIRE(store->put_manifest(kAlpine, digest_of("mirrored"), "mirrored",
-                                naming({mirrored, "not fetched yet"}), "3.20", Durability::buffered));
+    REQUIRE(store->manifests().put(kAlpine, digest_of("mirrored"), "mirrored",
+                                   naming({mirrored, "not fetched yet"}), "3.20", Durability::buffered));
   }
   void push() {
-    REQUIRE(store->push_manifest(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"v1", "latest"})
+    REQUIRE(store->manifests()
+                .push(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"v1", "latest"})
                 ->empty());
-    REQUIRE(store->push_manifest(kApp, digest_of(kIndex), kIndex, naming({kImage}), {"multi"})->empty());
+    REQUIRE(store->manifests().push(kApp, digest_of(kIndex), kIndex, naming({kImage}), {"multi"})->empty());
   }
   // A pass; how many steps it took.
   size_t pass() {
@@ -78,7 +87,7 @@ struct World : StoreWorld {
     return steps;
   }
   std::filesystem::path path_of(const std::string& content) {
-    return store->blobs().path_of(digest_of(content));
+    return store->parts().files.path_of(digest_of(content));
   }
   uint64_t broken() const {
     const auto counts = store->broken().by_route();
@@ -104,7 +113,7 @@ TEST_CASE("what the scrub has read does not stay in memory, and what was in memo
   World world;
   world.fill();
   world.disk.forget_residency();
-  const auto hot = world.store->open_blob(digest_of(world.mirrored));
+  const auto hot = world.store->blobs().open(digest_of(world.mirrored));
   REQUIRE(world.disk.read_ahead(*hot->file, 0, world.mirrored.size()));
   world.pass();
   CHECK(world.disk.resident(*hot->file, 0, world.mirrored.size()));
@@ -116,12 +125,12 @@ TEST_CASE("a flipped byte in a mirror's blob is found: the blob goes, and can be
   World world;
   world.fill();
   flip(world.path_of(world.mirrored), 2'000'000);
-  const auto warm = world.store->open_blob_if_warm(digest_of(world.mirrored));
+  const auto warm = world.store->blobs().open_if_warm(digest_of(world.mirrored));
   REQUIRE(warm);
   world.pass();
   CHECK(world.scrub->stats().found_total == 1);
   CHECK(world.log.contains("blob_corrupt digest=" + digest_of(world.mirrored).text()));
-  CHECK(world.store->open_blob_if_warm(digest_of(world.mirrored)).error().kind == Error::Kind::not_found);
+  CHECK(world.store->blobs().open_if_warm(digest_of(world.mirrored)).error().kind == Error::Kind::not_found);
   CHECK_FALSE(std::filesystem::exists(world.path_of(world.mirrored)));
   CHECK(world.broken() == 0);
   REQUIRE(world.put(kAlpine, world.mirrored));
@@ -148,8 +157,9 @@ TEST_CASE(
   CHECK(world.broken() == 1);
   CHECK(world.log.contains("broken digest=" + digest_of(kLayer).text()));
   CHECK(world.log.contains("private/app:latest, private/app:v1, private/app:multi"));
-  CHECK(world.store->hold_blob(kApp, digest_of(kLayer), Reach::disk).error().kind == Error::Kind::not_found);
-  CHECK(*world.store->push_manifest(kApp, digest_of("other"), "other", naming({kLayer}), {"v2"}) ==
+  CHECK(world.store->blobs().lease(kApp, digest_of(kLayer), Reach::disk).error().kind ==
+        Error::Kind::not_found);
+  CHECK(*world.store->manifests().push(kApp, digest_of("other"), "other", naming({kLayer}), {"v2"}) ==
         std::vector{digest_of(kLayer)});
   CHECK(world.store->catalog().tag(kApp, "latest", Reach::disk)->has_value());
 
@@ -163,7 +173,7 @@ TEST_CASE(
 
   REQUIRE(world.put(kApp, kLayer, Durability::synced));
   CHECK(world.broken() == 0);
-  CHECK(world.store->hold_blob(kApp, digest_of(kLayer), Reach::disk));
+  CHECK(world.store->blobs().lease(kApp, digest_of(kLayer), Reach::disk));
 }
 
 TEST_CASE(
@@ -173,13 +183,13 @@ TEST_CASE(
   flip(world.path_of(kImage), 3);
   world.pass();
   CHECK(world.broken() == 1);
-  CHECK(world.store->hold_tag(kApp, "v1", Reach::disk).error().kind == Error::Kind::not_found);
-  CHECK(world.store->hold_manifest(kApp, digest_of(kImage), Reach::disk).error().kind ==
+  CHECK(world.store->references().lease_tag(kApp, "v1", Reach::disk).error().kind == Error::Kind::not_found);
+  CHECK(world.store->references().lease_manifest(kApp, digest_of(kImage), Reach::disk).error().kind ==
         Error::Kind::not_found);
-  CHECK(world.store->hold_tag(kApp, "multi", Reach::disk));
+  CHECK(world.store->references().lease_tag(kApp, "multi", Reach::disk));
   world.push();
   CHECK(world.broken() == 0);
-  CHECK(world.store->manifest_bytes(kApp, digest_of(kImage)) == kImage);
+  CHECK(world.store->manifests().bytes(kApp, digest_of(kImage)) == kImage);
 }
 
 TEST_CASE("what is broken and no longer needed is not broken any more") {
@@ -187,12 +197,12 @@ TEST_CASE("what is broken and no longer needed is not broken any more") {
   world.fill();
   flip(world.path_of(kLayer), 0);
   world.pass();
-  REQUIRE(world.store->remove_tag(kApp, "multi"));
-  REQUIRE(world.store->look_at_broken());
+  REQUIRE(world.store->references().delete_tag(kApp, "multi"));
+  REQUIRE(world.store->references().review_broken());
   CHECK(world.broken() == 1);
-  REQUIRE(world.store->remove_manifest(kApp, digest_of(kIndex)));
-  REQUIRE(world.store->remove_manifest(kApp, digest_of(kImage)));
-  REQUIRE(world.store->look_at_broken());
+  REQUIRE(world.store->references().delete_manifest(kApp, digest_of(kIndex)));
+  REQUIRE(world.store->references().delete_manifest(kApp, digest_of(kImage)));
+  REQUIRE(world.store->references().review_broken());
   CHECK(world.broken() == 0);
 }
 
@@ -221,7 +231,8 @@ TEST_CASE("what is found short when it is opened is named at once") {
   World world;
   world.fill();
   std::filesystem::resize_file(world.path_of(kLayer), 100);
-  CHECK(world.store->hold_blob(kApp, digest_of(kLayer), Reach::disk).error().kind == Error::Kind::not_found);
+  CHECK(world.store->blobs().lease(kApp, digest_of(kLayer), Reach::disk).error().kind ==
+        Error::Kind::not_found);
   CHECK(world.broken() == 1);
 }
 
@@ -262,11 +273,15 @@ TEST_CASE(
   const auto path = world.path_of(kConfig);
   world.crash();
   std::filesystem::remove(path);
-  const auto files_opened = world.disk.count(test::FaultyDisk::Operation::open);
+  const auto files_opened = [&world] {
+    return world.disk.count(test::FaultyDisk::Operation::open) -
+           world.disk.count(test::FaultyDisk::Operation::open, world.settings.data / "catalog");
+  };
+  const uint64_t before = files_opened();
   world.start();
   CHECK(world.broken() == 1);  // the names of the files tell
   for (int step = 0; step < 3; ++step) REQUIRE(world.scrub->step());
-  CHECK(world.disk.count(test::FaultyDisk::Operation::open) == files_opened);
+  CHECK(files_opened() == before);
   world.pass();
   CHECK(world.scrub->stats().found_total == 0);  // it was known
 }
@@ -284,9 +299,9 @@ TEST_CASE("the last full pass is remembered over a restart") {
 TEST_CASE("an edge that is missing is put back from the manifest's bytes") {
   World world;
   world.fill();
-  Catalog::Batch batch;
-  batch.remove_edge(digest_of(kLayer), kApp, digest_of(kImage));
-  REQUIRE(world.store->catalog().write(std::move(batch), Durability::buffered));
+  Batch batch;
+  batch.delete_edge(digest_of(kLayer), kApp, digest_of(kImage));
+  REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::buffered));
   world.pass();
   CHECK(world.log.contains("edge_mended"));
   CHECK(world.store->catalog().parent_in(digest_of(kLayer), kApp, Reach::disk)->has_value());
@@ -296,26 +311,27 @@ TEST_CASE("an edge that is missing is put back from the manifest's bytes") {
 TEST_CASE("an edge of a manifest that is not there goes, so that what it kept can be collected") {
   World world;
   world.fill();
-  Catalog::Batch batch;
+  Batch batch;
   batch.put_edge(digest_of(kLayer), kApp, digest_of("no manifest"), {"layer", 1, false});
-  REQUIRE(world.store->catalog().write(std::move(batch), Durability::buffered));
+  REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::buffered));
   world.pass();
-  CHECK(world.log.contains("edge_dropped"));
+  CHECK(world.log.contains("edge_deleted"));
   CHECK(world.store->catalog().parents(digest_of(kLayer))->size() == 1);
 }
 
 TEST_CASE("a tag that names a manifest which is not there is named, until it names another") {
   World world;
   world.fill();
-  Catalog::Batch batch;
-  batch.put_tag(kApp, "lost", {digest_of("no manifest"), "made", {}, {}, {}}, std::nullopt);
-  REQUIRE(world.store->catalog().write(std::move(batch), Durability::buffered));
+  Batch batch;
+  batch.put_tag(kApp, "lost", {digest_of("no manifest"), "made", {}, {}}, std::nullopt);
+  REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::buffered));
   world.pass();
   CHECK(world.broken() == 1);
   CHECK(world.log.contains("private/app:lost"));
-  REQUIRE(world.store->push_manifest(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"lost"})
+  REQUIRE(world.store->manifests()
+              .push(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"lost"})
               ->empty());
-  REQUIRE(world.store->look_at_broken());
+  REQUIRE(world.store->references().review_broken());
   CHECK(world.broken() == 0);
 }
 
@@ -324,14 +340,14 @@ TEST_CASE("a suspicion that is out of date is dropped") {
   world.fill();
   const auto record = world.store->catalog().blob(digest_of(world.mirrored), Reach::disk);
   world.clock.advance(std::chrono::seconds(1));
-  REQUIRE(world.store->forget_blob(digest_of(world.mirrored)));
-  CHECK(world.store->mend_corrupt({digest_of(world.mirrored), **record}) == false);
+  REQUIRE(world.store->blobs().delete_damaged(digest_of(world.mirrored)));
+  CHECK(world.store->blobs().delete_damaged_if_unchanged({digest_of(world.mirrored), **record}) == false);
   REQUIRE(world.put(kAlpine, world.mirrored));
-  CHECK(world.store->mend_corrupt({digest_of(world.mirrored), **record}) == false);
+  CHECK(world.store->blobs().delete_damaged_if_unchanged({digest_of(world.mirrored), **record}) == false);
   CHECK(world.holds(world.mirrored));
-  CHECK(world.store->note_missing(digest_of(kLayer)) == false);
-  CHECK(world.store->drop_stray({kApp, digest_of(kImage), digest_of(kLayer)}) == false);
-  CHECK(world.store->mend_edge(kApp, digest_of(kImage), digest_of(kLayer), {}) == false);
+  CHECK(world.store->references().note_missing(digest_of(kLayer)) == false);
+  CHECK(world.store->references().delete_stray_edge({kApp, digest_of(kImage), digest_of(kLayer)}) == false);
+  CHECK(world.store->references().add_edge(kApp, digest_of(kImage), digest_of(kLayer), {}) == false);
 }
 
 }  // namespace

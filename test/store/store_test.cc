@@ -1,7 +1,20 @@
 #include "store/store.h"
+#include "store/upkeep/explaining.h"
 
 #include <thread>
 
+#include "store/blobs/blobs.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
+#include "store/capacity/capacity.h"
+#include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/liveness.h"
+#include "store/references/manifest_content.h"
+#include "store/references/references.h"
+#include "store/references/use_times.h"
+#include "store/upkeep/backup.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 
@@ -42,8 +55,8 @@ TEST_CASE("a committed blob is served, linked and accounted for") {
   const std::string content = content_of(kBlobBytes, 1);
   REQUIRE(world.put(kAlpine, content));
   CHECK(world.holds(content));
-  CHECK(*world.store->may_serve(kAlpine, digest_of(content), Reach::disk));
-  CHECK_FALSE(*world.store->may_serve(kTool, digest_of(content), Reach::disk));
+  CHECK(store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
+  CHECK_FALSE(store::may_serve(world.store->catalog(), kTool, digest_of(content), Reach::disk));
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(kBlobBytes));
   CHECK(world.store->budget().whole().reserved == 0);
   CHECK(world.files_in("incoming") == 0);
@@ -58,7 +71,7 @@ TEST_CASE("a blob that is stored twice is accounted for once, on account of the 
   REQUIRE(world.put(kTool, content));
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
   CHECK(world.store->budget().of("ghcr").stored == on_disk(kBlobBytes));
-  CHECK(*world.store->may_serve(kAlpine, digest_of(content), Reach::disk));
+  CHECK(store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
 }
 
 TEST_CASE("a second process is refused the folder") {
@@ -74,12 +87,12 @@ TEST_CASE("a warm blob needs no disk; a cold one says would_block; an unknown on
   REQUIRE(world.open());
   const std::string content = content_of(kBlobBytes, 1);
   REQUIRE(world.put(kAlpine, content));
-  CHECK(world.store->open_blob_if_warm(digest_of(content)));
-  CHECK(world.store->open_blob_if_warm(digest_of("unknown")).error().kind == Error::Kind::not_found);
+  CHECK(world.store->blobs().open_if_warm(digest_of(content)));
+  CHECK(world.store->blobs().open_if_warm(digest_of("unknown")).error().kind == Error::Kind::not_found);
   REQUIRE(world.open());
-  CHECK(world.store->open_blob_if_warm(digest_of(content)).error().kind == Error::Kind::would_block);
-  REQUIRE(world.store->open_blob(digest_of(content)));
-  CHECK(world.store->open_blob_if_warm(digest_of(content)));
+  CHECK(world.store->blobs().open_if_warm(digest_of(content)).error().kind == Error::Kind::would_block);
+  REQUIRE(world.store->blobs().open(digest_of(content)));
+  CHECK(world.store->blobs().open_if_warm(digest_of(content)));
 }
 
 TEST_CASE("a blob whose file was emptied or shortened behind our back is never served, and is forgotten") {
@@ -88,9 +101,9 @@ TEST_CASE("a blob whose file was emptied or shortened behind our back is never s
     REQUIRE(world.open());
     const std::string content = content_of(kBlobBytes, 1);
     REQUIRE(world.put(kAlpine, content));
-    std::filesystem::resize_file(world.store->blobs().path_of(digest_of(content)), size);
+    std::filesystem::resize_file(world.store->parts().files.path_of(digest_of(content)), size);
     REQUIRE(world.open());
-    CHECK(world.store->open_blob(digest_of(content)).error().kind == Error::Kind::not_found);
+    CHECK(world.store->blobs().open(digest_of(content)).error().kind == Error::Kind::not_found);
     CHECK(world.store->budget().whole().stored == 0);
     CHECK(world.files_in("blobs") == 0);
     CHECK(world.log.contains("blob_lost"));
@@ -107,12 +120,12 @@ TEST_CASE("when the store is full the least recently used blob of a mirror goes"
     REQUIRE(world.put(kAlpine, content_of(kBlobBytes, seed)));
     world.clock.advance(2min);
   }
-  world.store->note_use(digest_of(content_of(kBlobBytes, 0)));
+  world.store->blobs().note_use(digest_of(content_of(kBlobBytes, 0)));
   REQUIRE(world.put(kTool, content_of(kBlobBytes, 3)));
   CHECK(world.holds(content_of(kBlobBytes, 0)));
   CHECK_FALSE(world.holds(content_of(kBlobBytes, 1)));
   CHECK(world.holds(content_of(kBlobBytes, 2)));
-  CHECK(world.store->evicted_total() == 1);
+  CHECK(world.store->blobs().evicted_total() == 1);
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
@@ -135,11 +148,11 @@ TEST_CASE("what is read is not evicted: another goes, or the store is full") {
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
-  const auto oldest = world.store->open_blob(digest_of(content_of(kBlobBytes, 0)));
+  const auto oldest = world.store->blobs().open(digest_of(content_of(kBlobBytes, 0)));
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 2)));
   CHECK(world.holds(content_of(kBlobBytes, 0)));
-  const auto other = world.store->open_blob(digest_of(content_of(kBlobBytes, 2)));
-  const auto refused = world.store->reserve("dockerhub", kBlobBytes);
+  const auto other = world.store->blobs().open(digest_of(content_of(kBlobBytes, 2)));
+  const auto refused = world.store->capacity().reserve("dockerhub", kBlobBytes);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Error::Kind::full);
 }
@@ -148,11 +161,11 @@ TEST_CASE("blobs of a registry, and those it needs of a mirror, are not evicted"
   BoundedWorld world(2);
   const std::string shared = content_of(kBlobBytes, 0);
   REQUIRE(world.put(kAlpine, shared));
-  Catalog::Batch batch;
-  batch.put_link(digest_of(shared), kPrivate, {world.clock.now()});
-  REQUIRE(world.store->catalog().write(std::move(batch), Durability::synced));
+  Batch batch;
+  batch.put_link(digest_of(shared), kPrivate, {});
+  REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::synced));
   REQUIRE(world.put(kPrivate, content_of(kBlobBytes, 1)));
-  CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
+  CHECK(world.store->capacity().reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
   CHECK(world.holds(shared));
   CHECK(world.holds(content_of(kBlobBytes, 1)));
 }
@@ -161,10 +174,10 @@ TEST_CASE("what can never fit evicts nothing") {
   BoundedWorld world(2);
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
   for (const uint64_t size : {uint64_t{10 * kBlobBytes}, UINT64_MAX, UINT64_MAX - 5000}) {
-    CHECK(world.store->reserve("dockerhub", size).error().kind == Error::Kind::full);
+    CHECK(world.store->capacity().reserve("dockerhub", size).error().kind == Error::Kind::full);
   }
-  auto reservation = world.store->reserve("dockerhub", 1);
-  CHECK_FALSE(world.store->grow(*reservation, "dockerhub", UINT64_MAX));
+  auto reservation = world.store->capacity().reserve("dockerhub", 1);
+  CHECK_FALSE(world.store->capacity().grow(*reservation, UINT64_MAX));
   CHECK(world.holds(content_of(kBlobBytes, 0)));
 }
 
@@ -173,11 +186,12 @@ TEST_CASE("a partial that nobody receives goes before any blob") {
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
   world.clock.advance(1h);
   {
-    auto partial = world.store->receive("dockerhub", Store::fill_id(digest_of("x")), Algorithm::sha256);
-    REQUIRE(world.store->grow(partial->reservation, "dockerhub", kBlobBytes));
+    auto partial = world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of("x")),
+                                                   Algorithm::sha256);
+    REQUIRE(world.store->capacity().grow(partial->reservation, kBlobBytes));
     REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
     // Takes the blob's place: the partial is being received.
-    CHECK(world.store->reserve("dockerhub", kBlobBytes));
+    CHECK(world.store->capacity().reserve("dockerhub", kBlobBytes));
     CHECK_FALSE(world.holds(content_of(kBlobBytes, 0)));
   }
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
@@ -191,12 +205,13 @@ TEST_CASE("a partial that nobody receives goes before any blob") {
 TEST_CASE("a partial of a registry's upload is not evicted") {
   BoundedWorld world(1);
   {
-    auto partial = world.store->receive("private", "upload-1", Algorithm::sha256);
-    REQUIRE(world.store->grow(partial->reservation, "private", kBlobBytes));
+    auto partial = world.store->partials().receive("private", "upload-1", Algorithm::sha256);
+    REQUIRE(world.store->capacity().grow(partial->reservation, kBlobBytes));
     REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
   }
-  CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
-  CHECK(world.store->receive("private", "upload-1", Algorithm::sha256)->writer->written() == kBlobBytes);
+  CHECK(world.store->capacity().reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
+  CHECK(world.store->partials().receive("private", "upload-1", Algorithm::sha256)->writer->written() ==
+        kBlobBytes);
 }
 
 TEST_CASE("what the file system has left is a bound") {
@@ -205,14 +220,14 @@ TEST_CASE("what the file system has left is a bound") {
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 0)));
   const uint64_t margin = 16ULL << 20;
   world.disk.set_space({64ULL << 30, margin + on_disk(kBlobBytes)});
-  auto reservation = world.store->reserve("dockerhub", kBlobBytes);
+  auto reservation = world.store->capacity().reserve("dockerhub", kBlobBytes);
   REQUIRE(reservation);
   CHECK(world.holds(content_of(kBlobBytes, 0)));
   // The first reservation is not written yet, so what is available is promised already.
-  auto second = world.store->reserve("dockerhub", kBlobBytes);
+  auto second = world.store->capacity().reserve("dockerhub", kBlobBytes);
   REQUIRE(second);
   CHECK_FALSE(world.holds(content_of(kBlobBytes, 0)));
-  CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
+  CHECK(world.store->capacity().reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
 }
 
 // Ten blobs of a mirror, on a disk that has too little left by `missing` bytes.
@@ -255,7 +270,7 @@ TEST_CASE("a mirror gives the disk what it lacks") {
   world.free_on_removal();
   for (int i = 0; i < 3; ++i) world.store->measure();
   CHECK(world.files_in("blobs") == 4);
-  REQUIRE(world.store->reserve("dockerhub", kBlobBytes));
+  REQUIRE(world.store->capacity().reserve("dockerhub", kBlobBytes));
   CHECK(world.files_in("blobs") == 3);
   CHECK_FALSE(world.log.contains("eviction_frees_nothing"));
 }
@@ -267,7 +282,7 @@ TEST_CASE(
   world.back_up();
   for (int i = 0; i < 20; ++i) {
     world.store->measure();
-    CHECK(world.store->reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
+    CHECK(world.store->capacity().reserve("dockerhub", kBlobBytes).error().kind == Error::Kind::full);
     world.clock.advance(30s);
   }
   CHECK(world.files_in("blobs") >= 6);
@@ -297,11 +312,12 @@ TEST_CASE("bytes of a fill that are written already are not promised a second ti
   REQUIRE(world.open());
   const uint64_t margin = 16ULL << 20;
   world.disk.set_space({64ULL << 30, margin + 2 * on_disk(kBlobBytes)});
-  auto partial = world.store->receive("dockerhub", Store::fill_id(digest_of("x")), Algorithm::sha256);
-  REQUIRE(world.store->grow(partial->reservation, "dockerhub", kBlobBytes));
+  auto partial = world.store->partials().receive("dockerhub", store::Partials::fill_id(digest_of("x")),
+                                                 Algorithm::sha256);
+  REQUIRE(world.store->capacity().grow(partial->reservation, kBlobBytes));
   REQUIRE(partial->writer->append(content_of(kBlobBytes, 9)));
   world.disk.set_space({64ULL << 30, margin + on_disk(kBlobBytes)});
-  CHECK(world.store->reserve("dockerhub", kBlobBytes));
+  CHECK(world.store->capacity().reserve("dockerhub", kBlobBytes));
 }
 
 TEST_CASE("a blob that cannot be removed stays for this time, and does not keep the others from going") {
@@ -311,10 +327,10 @@ TEST_CASE("a blob that cannot be removed stays for this time, and does not keep 
     world.clock.advance(2min);
   }
   REQUIRE(world.open());
-  const auto path = world.store->blobs().path_of(digest_of(content_of(kBlobBytes, 0)));
+  const auto path = world.store->parts().files.path_of(digest_of(content_of(kBlobBytes, 0)));
   std::filesystem::remove(path);
   std::filesystem::create_directories(path / "in the way");  // unlink() fails
-  CHECK(world.store->reserve("dockerhub", kBlobBytes));
+  CHECK(world.store->capacity().reserve("dockerhub", kBlobBytes));
   CHECK_FALSE(world.holds(content_of(kBlobBytes, 1)));
   CHECK(world.log.contains("eviction_failed"));
   std::filesystem::remove_all(path);
@@ -327,14 +343,14 @@ TEST_CASE("no manifest goes while a blob is left, however many manifests are old
   REQUIRE(world.open());
   for (int i = 0; i < 70; ++i) {
     const std::string bytes = "manifest " + std::to_string(i);
-    REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, {}, std::to_string(i),
-                                      Durability::buffered));
+    REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, {}, std::to_string(i),
+                                         Durability::buffered));
   }
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(4096, 1)));
   world.settings.route_bytes_max["dockerhub"] = 71 * 4096;
   REQUIRE(world.open());
-  REQUIRE(world.store->reserve("dockerhub", 4096));
+  REQUIRE(world.store->capacity().reserve("dockerhub", 4096));
   CHECK(world.store->catalog().tags(kAlpine, "", 100)->size() == 70);
   CHECK_FALSE(world.holds(content_of(4096, 1)));
 }
@@ -362,10 +378,12 @@ TEST_CASE("who opens a store to ask keeps what is over a bound, and is told that
   world.disk.set_space({64ULL << 30, (16ULL << 20) - on_disk(kBlobBytes)});
   REQUIRE(world.open());
   CHECK(world.files_in("blobs") == 3);
-  const auto plan = *world.store->plan();
-  REQUIRE(plan.size() == 1);
-  CHECK(plan[0] == "if room is needed: " + std::to_string(2 * on_disk(kBlobBytes)) +
-                       " bytes of the mirror dockerhub, which is over its bound");
+  const auto plan = store::plan(world.store->parts());
+  REQUIRE(plan);
+  REQUIRE(plan->items.size() == 1);
+  CHECK(plan->items[0].kind == Planned::Kind::mirror);
+  CHECK(plan->items[0].route == "dockerhub");
+  CHECK(plan->items[0].bytes == 2 * on_disk(kBlobBytes));
 }
 
 TEST_CASE("a partial whose sync failed is thrown away, not committed at the second try") {
@@ -377,7 +395,7 @@ TEST_CASE("a partial whose sync failed is thrown away, not committed at the seco
   world.disk.heal();
   CHECK(world.files_in("incoming") == 0);
   CHECK(world.store->budget().whole().taken() == 0);
-  CHECK(world.store->blobs().receiving_bytes() == 0);
+  CHECK(world.store->parts().files.receiving_bytes() == 0);
   REQUIRE(world.put(kAlpine, content));
 }
 
@@ -391,12 +409,12 @@ TEST_CASE("a use is written to the catalog at most once a minute") {
   };
   const Time stored_at = used_at();
   world.clock.advance(30s);
-  world.store->note_use(digest_of(content));
-  REQUIRE(world.store->flush_uses());
+  world.store->blobs().note_use(digest_of(content));
+  REQUIRE(world.store->parts().use_times.flush());
   CHECK(used_at() == stored_at);
   world.clock.advance(31s);
-  world.store->note_use(digest_of(content));
-  REQUIRE(world.store->flush_uses());
+  world.store->blobs().note_use(digest_of(content));
+  REQUIRE(world.store->parts().use_times.flush());
   CHECK(used_at() == world.clock.now());
   CHECK(world.store->catalog().least_recently_used("dockerhub", 10)->size() == 1);
 }
@@ -407,19 +425,20 @@ TEST_CASE("a dropped partial stays, is accounted for, and is resumed") {
   StoreWorld world;
   REQUIRE(world.open());
   const std::string content = content_of(kBlobBytes, 1);
-  const std::string id = Store::fill_id(digest_of(content));
+  const std::string id = store::Partials::fill_id(digest_of(content));
   {
-    auto partial = world.store->receive("dockerhub", id, Algorithm::sha256);
-    REQUIRE(world.store->grow(partial->reservation, "dockerhub", content.size()));
+    auto partial = world.store->partials().receive("dockerhub", id, Algorithm::sha256);
+    REQUIRE(world.store->capacity().grow(partial->reservation, content.size()));
     REQUIRE(partial->writer->append(std::span<const char>(content).first(10'000)));
-    CHECK(world.store->receive("dockerhub", id, Algorithm::sha256).error().kind == Error::Kind::conflict);
+    CHECK(world.store->partials().receive("dockerhub", id, Algorithm::sha256).error().kind ==
+          Error::Kind::conflict);
   }
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(10'000));
   CHECK(world.store->budget().whole().reserved == 0);
   REQUIRE(world.open());
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(10'000));
   {
-    auto partial = world.store->receive("dockerhub", id, Algorithm::sha256);
+    auto partial = world.store->partials().receive("dockerhub", id, Algorithm::sha256);
     CHECK(partial->writer->written() == 10'000);
     CHECK(partial->reservation.held() == on_disk(10'000));
   }
@@ -432,27 +451,27 @@ TEST_CASE("a partial is resumed for another route on that one's account") {
   StoreWorld world;
   world.settings.route_bytes_max["ghcr"] = 2 * on_disk(kBlobBytes);
   REQUIRE(world.open());
-  const std::string id = Store::fill_id(digest_of("x"));
+  const std::string id = store::Partials::fill_id(digest_of("x"));
   {
-    auto partial = world.store->receive("dockerhub", id, Algorithm::sha256);
-    REQUIRE(world.store->grow(partial->reservation, "dockerhub", kBlobBytes));
+    auto partial = world.store->partials().receive("dockerhub", id, Algorithm::sha256);
+    REQUIRE(world.store->capacity().grow(partial->reservation, kBlobBytes));
     REQUIRE(partial->writer->append(content_of(kBlobBytes, 1)));
   }
-  auto partial = world.store->receive("ghcr", id, Algorithm::sha256);
+  auto partial = world.store->partials().receive("ghcr", id, Algorithm::sha256);
   REQUIRE(partial);
   CHECK(world.store->budget().of("dockerhub").taken() == 0);
   CHECK(world.store->budget().of("ghcr").reserved == on_disk(kBlobBytes));
 }
 
-TEST_CASE("a discarded or empty partial leaves nothing") {
+TEST_CASE("a deleted or empty partial leaves nothing") {
   StoreWorld world;
   REQUIRE(world.open());
-  const std::string id = Store::fill_id(digest_of("x"));
-  { CHECK(world.store->receive("dockerhub", id, Algorithm::sha256)); }
-  auto partial = world.store->receive("dockerhub", id, Algorithm::sha256);
-  REQUIRE(world.store->grow(partial->reservation, "dockerhub", 5));
+  const std::string id = store::Partials::fill_id(digest_of("x"));
+  { CHECK(world.store->partials().receive("dockerhub", id, Algorithm::sha256)); }
+  auto partial = world.store->partials().receive("dockerhub", id, Algorithm::sha256);
+  REQUIRE(world.store->capacity().grow(partial->reservation, 5));
   REQUIRE(partial->writer->append(content_of(5, 1)));
-  world.store->end_partial(*std::move(partial), Store::PartialEnd::discard);
+  world.store->partials().end(*std::move(partial), store::Partials::End::deleted);
   CHECK(world.files_in("incoming") == 0);
   CHECK(world.store->budget().whole().taken() == 0);
   CHECK(world.store->catalog().upload_ids()->empty());
@@ -469,13 +488,14 @@ TEST_CASE("a manifest, its tag and what it names appear together") {
   content.record.subject = digest_of("subject");
   content.record.artifact_type = "sbom";
   content.referrer_descriptor = "{}";
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
-  CHECK(*world.store->manifest_bytes(kAlpine, digest_of(bytes)) == bytes);
+  REQUIRE(
+      world.store->manifests().put(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
+  CHECK(*world.store->manifests().bytes(kAlpine, digest_of(bytes)) == bytes);
   CHECK((*world.store->catalog().tag(kAlpine, "3.20", Reach::memory))->digest == digest_of(bytes));
-  CHECK(*world.store->may_serve(kAlpine, layer, Reach::memory));
-  CHECK_FALSE(*world.store->may_serve(kTool, layer, Reach::memory));
+  CHECK(store::may_serve(world.store->catalog(), kAlpine, layer, Reach::memory));
+  CHECK_FALSE(store::may_serve(world.store->catalog(), kTool, layer, Reach::memory));
   CHECK(world.store->catalog().referrers(kAlpine, digest_of("subject"), std::nullopt, 10)->size() == 1);
-  CHECK(world.store->manifest_bytes(kTool, digest_of(bytes)).error().kind == Error::Kind::not_found);
+  CHECK(world.store->manifests().bytes(kTool, digest_of(bytes)).error().kind == Error::Kind::not_found);
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
@@ -483,25 +503,26 @@ TEST_CASE("a manifest that is held already takes no more room, and keeps the tim
   StoreWorld world;
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
-                                    Durability::buffered));
+  REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
+                                       Durability::buffered));
   const Time first = world.clock.now();
   world.clock.advance(1h);
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
-                                    Durability::buffered));
-  REQUIRE(world.store->put_manifest(kTool, digest_of(bytes), bytes, manifest_naming({}), "",
-                                    Durability::buffered));
+  REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
+                                       Durability::buffered));
+  REQUIRE(world.store->manifests().put(kTool, digest_of(bytes), bytes, manifest_naming({}), "",
+                                       Durability::buffered));
   const auto tag = *world.store->catalog().tag(kAlpine, "latest", Reach::disk);
   CHECK(tag->set_at == first);
   CHECK(tag->checked_at == world.clock.now());
   CHECK(world.store->budget().whole().stored == on_disk(1));
-  CHECK(*world.store->manifest_bytes(kTool, digest_of(bytes)) == bytes);
+  CHECK(*world.store->manifests().bytes(kTool, digest_of(bytes)) == bytes);
 }
 
 TEST_CASE("bytes that are not the digest are refused as a manifest") {
   StoreWorld world;
   REQUIRE(world.open());
-  CHECK(world.store->put_manifest(kAlpine, digest_of("a"), "b", {}, "latest", Durability::buffered)
+  CHECK(world.store->manifests()
+            .put(kAlpine, digest_of("a"), "b", {}, "latest", Durability::buffered)
             .error()
             .kind == Error::Kind::corrupt);
   CHECK(world.files_in("incoming") + world.files_in("blobs") == 0);
@@ -512,12 +533,12 @@ TEST_CASE("a manifest whose stored bytes have rotted is not served but forgotten
   StoreWorld world;
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
-                                    Durability::buffered));
-  const auto file = *world.disk.open_for_writing(world.store->blobs().path_of(digest_of(bytes)));
+  REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "latest",
+                                       Durability::buffered));
+  const auto file = *world.disk.open_for_writing(world.store->parts().files.path_of(digest_of(bytes)));
   REQUIRE(world.disk.write(*file, 3, std::string("X")));
-  CHECK(world.store->manifest_bytes(kAlpine, digest_of(bytes)).error().kind == Error::Kind::corrupt);
-  CHECK(world.store->manifest_bytes(kAlpine, digest_of(bytes)).error().kind == Error::Kind::not_found);
+  CHECK(world.store->manifests().bytes(kAlpine, digest_of(bytes)).error().kind == Error::Kind::corrupt);
+  CHECK(world.store->manifests().bytes(kAlpine, digest_of(bytes)).error().kind == Error::Kind::not_found);
   CHECK_FALSE(world.store->catalog().tag(kAlpine, "latest", Reach::disk)->has_value());
   CHECK(world.store->budget().whole().stored == 0);
 }
@@ -528,16 +549,16 @@ TEST_CASE(
   BoundedWorld world(1);
   const std::string content = content_of(kBlobBytes, 0);
   const std::string unnamed = content_of(5, 7);
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of("m"), "m", manifest_naming({digest_of(content)}), "",
-                                    Durability::buffered));
+  REQUIRE(world.store->manifests().put(kAlpine, digest_of("m"), "m", manifest_naming({digest_of(content)}),
+                                       "", Durability::buffered));
   REQUIRE(world.put(kAlpine, content));
   REQUIRE(world.put(kAlpine, unnamed));
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
   CHECK_FALSE(world.holds(content));
-  CHECK(*world.store->may_serve(kAlpine, digest_of(content), Reach::disk));
-  REQUIRE(world.store->forget_blob(digest_of(unnamed)));
-  CHECK_FALSE(*world.store->may_serve(kAlpine, digest_of(unnamed), Reach::disk));
+  CHECK(store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
+  REQUIRE(world.store->blobs().delete_damaged(digest_of(unnamed)));
+  CHECK_FALSE(store::may_serve(world.store->catalog(), kAlpine, digest_of(unnamed), Reach::disk));
   CHECK(world.store->catalog().links(digest_of(content))->empty());
 }
 
@@ -547,12 +568,13 @@ TEST_CASE("manifests go last, and with them their tags, edges and referrers") {
   ManifestContent content = manifest_naming({digest_of("layer")});
   content.record.subject = digest_of("subject");
   content.referrer_descriptor = "{}";
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
+  REQUIRE(
+      world.store->manifests().put(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 2)));  // the younger blob went, not the manifest
-  CHECK(*world.store->manifest_bytes(kAlpine, digest_of(bytes)) == bytes);
-  const auto reader = world.store->open_blob(digest_of(content_of(kBlobBytes, 2)));
+  CHECK(*world.store->manifests().bytes(kAlpine, digest_of(bytes)) == bytes);
+  const auto reader = world.store->blobs().open(digest_of(content_of(kBlobBytes, 2)));
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 3)));
   const Catalog& catalog = world.store->catalog();
   CHECK_FALSE(catalog.tag(kAlpine, "3.20", Reach::disk)->has_value());
@@ -566,11 +588,11 @@ TEST_CASE("a manifest whose stored bytes have rotted is written anew when it is 
   StoreWorld world;
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
-  REQUIRE(world.store->put_manifest(kPrivate, digest_of(bytes), bytes, {}, "latest", Durability::synced));
-  const auto file = *world.disk.open_for_writing(world.store->blobs().path_of(digest_of(bytes)));
+  REQUIRE(world.store->manifests().put(kPrivate, digest_of(bytes), bytes, {}, "latest", Durability::synced));
+  const auto file = *world.disk.open_for_writing(world.store->parts().files.path_of(digest_of(bytes)));
   REQUIRE(world.disk.write(*file, 3, std::string("X")));
-  REQUIRE(world.store->put_manifest(kPrivate, digest_of(bytes), bytes, {}, "latest", Durability::synced));
-  CHECK(*world.store->manifest_bytes(kPrivate, digest_of(bytes)) == bytes);
+  REQUIRE(world.store->manifests().put(kPrivate, digest_of(bytes), bytes, {}, "latest", Durability::synced));
+  CHECK(*world.store->manifests().bytes(kPrivate, digest_of(bytes)) == bytes);
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
@@ -578,12 +600,14 @@ TEST_CASE("a tag is put only on a manifest that the repository has") {
   StoreWorld world;
   REQUIRE(world.open());
   const std::string bytes = "{manifest}";
-  CHECK(world.store->put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}, {}}, Durability::buffered)
+  CHECK(world.store->references()
+            .put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}}, Durability::buffered)
             .error()
             .kind == Error::Kind::not_found);
-  REQUIRE(world.store->put_manifest(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "",
-                                    Durability::buffered));
-  CHECK(world.store->put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}, {}}, Durability::buffered));
+  REQUIRE(world.store->manifests().put(kAlpine, digest_of(bytes), bytes, manifest_naming({}), "",
+                                       Durability::buffered));
+  CHECK(world.store->references().put_tag(kAlpine, "latest", {digest_of(bytes), "", {}, {}},
+                                          Durability::buffered));
 }
 
 TEST_CASE(
@@ -601,9 +625,9 @@ TEST_CASE(
       if (!blob && blob.error().kind != Error::Kind::full && blob.error().kind != Error::Kind::conflict)
         ++wrong;
       if (world.store->budget().whole().taken() > bound) ++wrong;
-      world.store->note_use(digest_of(content));
-      if (i % 5 == 0) wrong += !world.store->flush_uses().has_value();
-      const auto put = world.store->put_manifest(
+      world.store->blobs().note_use(digest_of(content));
+      if (i % 5 == 0) wrong += !world.store->parts().use_times.flush().has_value();
+      const auto put = world.store->manifests().put(
           kTool, digest_of("m"), "m", manifest_naming({digest_of(content)}), "t", Durability::buffered);
       if (!put && put.error().kind != Error::Kind::full) ++wrong;
     }

@@ -1,7 +1,9 @@
 """Finds braces and conditionals inside co_await expressions.
 
-g++ 12 may free a temporary twice that is made by `{...}`, by a capturing lambda or by `c ? std::string() : name` inside a co_await expression, and says nothing.
-So: name it on the line above and move it in. This looks at text, not at types, and so it also finds a few harmless ones.
+g++ 12 may free a temporary twice that is made by `{...}`, by a capturing lambda or by `c ? std::string() :
+name` inside a co_await expression, and says nothing.
+So: name it on the line above and move it in. This looks at text, not at types, and so it also finds a few
+harmless ones.
 """
 
 import re
@@ -9,12 +11,16 @@ import re
 
 def without_comments_and_literals(source):
     """The source with every comment and literal blanked; offsets and lines stay what they are."""
-    pattern = r'//[^\n]*|/\*.*?\*/|R"([^(\s]*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|' r"(?<![0-9a-zA-Z_])'(?:\\.|[^'\\\n])+'"
+    pattern = (
+        r'//[^\n]*|/\*.*?\*/|R"([^(\s]*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|'
+        r"(?<![0-9a-zA-Z_])'(?:\\.|[^'\\\n])+'"
+    )
     return re.sub(pattern, lambda found: re.sub(r"[^\n]", " ", found.group()), source, flags=re.DOTALL)
 
 
 def has_brace(source, at):
-    """Whether the expression that begins at `at` has a brace or a conditional: it ends at `;`, or where a bracket closes that it did not open."""
+    """Whether the expression that begins at `at` has a brace or a conditional: it ends at `;`, or where a
+    bracket closes that it did not open."""
     depth = 0
     for character in source[at:]:
         if character in "([":

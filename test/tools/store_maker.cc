@@ -20,7 +20,7 @@
 
 #include "store/base/disk.h"
 #include "store/catalog/catalog.h"
-#include "store/files/blobs.h"
+#include "store/files/files.h"
 
 namespace {
 
@@ -35,22 +35,22 @@ constexpr char kMediaType[] = "application/vnd.oci.image.manifest.v1+json";
 class Maker {
  public:
   explicit Maker(std::filesystem::path data)
-      : data_(std::move(data)), disk_(make_posix_disk()), blobs_(*disk_, data_) {}
+      : data_(std::move(data)), disk_(make_posix_disk()), files_(*disk_, data_) {}
 
   bool make(size_t manifests) {
-    if (!blobs_.prepare()) return false;
-    auto catalog = Catalog::open(data_ / "catalog", kCatalogCacheBytes);
+    if (!files_.prepare()) return false;
+    auto catalog = Catalog::open(*disk_, data_ / "catalog", kCatalogCacheBytes);
     if (!catalog) return false;
     for (size_t i = 0; i < manifests;) {
-      Catalog::Batch batch;
+      Batch batch;
       for (const size_t end = std::min(i + kManifestsAtOnce, manifests); i < end; ++i) add_image(batch, i);
       if (!(*catalog)->write(std::move(batch), Durability::buffered)) return false;
     }
-    return (*catalog)->flush().has_value() && (*catalog)->set_clean(true).has_value();
+    return (*catalog)->flush().has_value() && (*catalog)->state().set_clean(true).has_value();
   }
 
  private:
-  void add_image(Catalog::Batch& batch, size_t i) {
+  void add_image(Batch& batch, size_t i) {
     const RepositoryKey repository{
         "private", "team-" + std::to_string(i / kTags / 10) + "/app-" + std::to_string(i / kTags)};
     std::vector<std::pair<Digest, uint64_t>> children;
@@ -73,7 +73,7 @@ class Maker {
     batch.put_manifest(repository, digest, record);
     for (const auto& [child, size] : children)
       batch.put_edge(child, repository, digest, {"application/octet-stream", size, false});
-    batch.put_tag(repository, "v" + std::to_string(i % kTags), {digest, kMediaType, now_, now_, now_},
+    batch.put_tag(repository, "v" + std::to_string(i % kTags), {digest, kMediaType, now_, now_},
                   std::nullopt);
   }
 
@@ -83,19 +83,19 @@ class Maker {
   }
 
   // The layer that all have, in one more repository.
-  std::pair<Digest, uint64_t> add_base(Catalog::Batch& batch, const RepositoryKey& repository) {
+  std::pair<Digest, uint64_t> add_base(Batch& batch, const RepositoryKey& repository) {
     const std::string content = "base layer";
     if (base_) {
-      batch.put_link(*base_, repository, {now_});
+      batch.put_link(*base_, repository, {});
     } else {
       base_ = add_blob(batch, repository, content);
     }
     return {*base_, content.size()};
   }
 
-  Digest add_blob(Catalog::Batch& batch, const RepositoryKey& repository, const std::string& content) {
+  Digest add_blob(Batch& batch, const RepositoryKey& repository, const std::string& content) {
     const Digest digest = digest_of(Algorithm::sha256, content);
-    const auto path = blobs_.path_of(digest);
+    const auto path = files_.path_of(digest);
     int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0640);
     if (fd < 0) {
       std::filesystem::create_directories(path.parent_path());
@@ -107,13 +107,13 @@ class Maker {
     }
     ::close(fd);
     batch.put_blob(digest, {content.size(), repository.route, now_, now_}, std::nullopt);
-    batch.put_link(digest, repository, {now_});
+    batch.put_link(digest, repository, {});
     return digest;
   }
 
   const std::filesystem::path data_;
   const std::unique_ptr<Disk> disk_;
-  Blobs blobs_;
+  Files files_;
   const Time now_ = SystemClock().now();
   std::optional<Digest> base_;
 };

@@ -19,11 +19,16 @@ def on_disk(size):
 
 def du(path):
     """Bytes on disk as du counts them, catalog and folders and all."""
-    return int(subprocess.run(["du", "-s", "-B1", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.split()[0])
+    return int(
+        subprocess.run(
+            ["du", "-s", "-B1", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ).stdout.split()[0]
+    )
 
 
 def _look(data):
-    """All content by inode: path, time of the last write, and size. A file that is renamed meanwhile is one file."""
+    """All content by inode: path, time of the last write, and size. A file that is renamed meanwhile is one
+    file."""
     found = {}
     for part in PARTS:
         for folder, _, names in os.walk(data / part):
@@ -38,7 +43,8 @@ def _look(data):
 
 
 def content_bytes(data):
-    """What content took at one moment, in whole blocks: a file in many pieces takes a block more for their list, which no account can know."""
+    """What content took at one moment, in whole blocks: a file in many pieces takes a block more for their
+    list, which no account can know."""
     before, after = _look(pathlib.Path(data)), _look(pathlib.Path(data))
     total = 0
     for inode, (path, written, size) in before.items():
@@ -60,7 +66,12 @@ class BoundWatch(threading.Thread):
 
     def accounted(self):
         metrics = self.breakwater.metrics()
-        return sum(value for name, value in metrics.items() if name.startswith(("breakwater_store_bytes{", "breakwater_store_reserved_bytes{")) and f'route="{self.route}"' in name)
+        return sum(
+            value
+            for name, value in metrics.items()
+            if name.startswith(("breakwater_store_bytes{", "breakwater_store_reserved_bytes{"))
+            and f'route="{self.route}"' in name
+        )
 
     def run(self):
         try:
@@ -77,8 +88,16 @@ class BoundWatch(threading.Thread):
         self.join(60)
         expect(self.fault is None, f"the watch over the bound: {self.fault!r}")
         mebi = 1 << 20
-        world.say(f"most of {self.bound / mebi:.1f} MiB in {self.looks} looks: {self.most_content / mebi:.1f} by the files, {self.most_accounted / mebi:.1f} by the accounts")
+        world.say(
+            f"most of {self.bound / mebi:.1f} MiB in {self.looks} looks: {self.most_content / mebi:.1f} by"
+            f" the files, {self.most_accounted / mebi:.1f} by the accounts"
+        )
         expect(self.looks > 10, f"only {self.looks} looks at the bound")
-        expect(self.most_content <= self.bound, f"{self.most_content - self.bound} bytes of files past the bound")
-        expect(self.most_accounted <= self.bound, f"{self.most_accounted - self.bound} bytes accounted past the bound")
+        expect(
+            self.most_content <= self.bound, f"{self.most_content - self.bound} bytes of files past the bound"
+        )
+        expect(
+            self.most_accounted <= self.bound,
+            f"{self.most_accounted - self.bound} bytes accounted past the bound",
+        )
         expect(self.most_accounted > 0.7 * self.bound, "the bound was never near")

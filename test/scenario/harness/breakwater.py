@@ -24,38 +24,69 @@ def mirror_route(name, registry, upstream, **settings):
 
 def private_route(name="private", **settings):
     """A registry of its own; `settings` are the route's but for `registry`, which are the registry's."""
-    return {"name": name, "listen": ["127.0.0.1:0"], "registry": {"delete": True, **settings.pop("registry", {})}, "allow_push": ["127.0.0.0/8"], **settings}
+    return {
+        "name": name,
+        "listen": ["127.0.0.1:0"],
+        "registry": {"delete": True, **settings.pop("registry", {})},
+        "allow_push": ["127.0.0.0/8"],
+        **settings,
+    }
 
 
 class Breakwater:
-    """`breakwater serve` on free ports. `upstream` alone gives one route, `dockerhub`, with `mirror` as its settings; `routes` gives any.
+    """`breakwater serve` on free ports. `upstream` alone gives one route, `dockerhub`, with `mirror` as its
+    settings; `routes` gives any.
 
-    `settings` are more keys of the config. `prefix` is a command that runs the binary, such as one that puts it in a cgroup."""
+    `settings` are more keys of the config. `prefix` is a command that runs the binary, such as one that puts
+    it in a cgroup.
+    `binary` is another than that of this build: a version before, say."""
 
-    def __init__(self, world, upstream=None, routes=None, data=None, mirror=None, settings=None, prefix=()):
+    def __init__(
+        self,
+        world,
+        upstream=None,
+        routes=None,
+        data=None,
+        mirror=None,
+        settings=None,
+        prefix=(),
+        binary=BINARY,
+    ):
         self.world = world
         self.data = data or world.fresh_folder("data") / "data"
         routes = routes or [mirror_route("dockerhub", "docker.io", upstream, **(mirror or {}))]
-        self.config = {"data": str(self.data), "bytes_max": "20GiB", "routes": routes, "metrics": {"listen": ["127.0.0.1:0"]},
-                       "log": {"level": "info", "format": "json"}, **(settings or {})}
+        self.config = {
+            "data": str(self.data),
+            "bytes_max": "20GiB",
+            "routes": routes,
+            "metrics": {"listen": ["127.0.0.1:0"]},
+            "log": {"level": "info", "format": "json"},
+            **(settings or {}),
+        }
         self.config_file = world.fresh_folder("config") / "breakwater.json"
         self._prefix = prefix
+        self._binary = binary
         self.start()
 
     def start(self):
         self.config_file.write_text(json.dumps(self.config, indent=2))
-        arguments = [*self._prefix, BINARY, "serve", "--config", self.config_file, "--data", self.data]
+        arguments = [*self._prefix, self._binary, "serve", "--config", self.config_file, "--data", self.data]
         self.process = self.world.start("breakwater", arguments)
         wanted = {route["name"] for route in self.config["routes"]} | {"metrics"}
         self.addresses = {}
-        self.world.wait_until(lambda: self._read_addresses() >= wanted, "breakwater listens on " + ", ".join(sorted(wanted)))
+        self.world.wait_until(
+            lambda: self._read_addresses() >= wanted, "breakwater listens on " + ", ".join(sorted(wanted))
+        )
 
     def _read_addresses(self):
         for line in _LISTENING.findall(self.process.text()):
             found = {name: pattern.search(line) for name, pattern in _FIELD.items()}
             if all(found.values()):
                 self.addresses[found["route"].group(1)] = found["address"].group(1)
-        expect(self.process.running(), f"breakwater ended with {self.process.child.returncode}; it said:\n{self.process.tail()}")
+        expect(
+            self.process.running(),
+            f"breakwater ended with {self.process.child.returncode}; it said:\n{self.process.tail()}",
+        )
         return set(self.addresses)
 
     @property
@@ -89,8 +120,12 @@ class Breakwater:
 
     def metric(self, name, **labels):
         """The sum of all samples of that name with these labels; None if there is none."""
-        found = [value for key, value in self.metrics().items()
-                 if key.partition("{")[0] == name and all(f'{label}="{wanted}"' in key for label, wanted in labels.items())]
+        found = [
+            value
+            for key, value in self.metrics().items()
+            if key.partition("{")[0] == name
+            and all(f'{label}="{wanted}"' in key for label, wanted in labels.items())
+        ]
         return sum(found) if found else None
 
     def events(self):
@@ -108,11 +143,23 @@ class Breakwater:
         return self.world.wait_until(lambda: any(is_it(event) for event in self.events()), what, 15, 0.1)
 
     def access_lines(self, part="", method=None):
-        """The access lines: the log has a thread of its own, so give it a moment, as wait_access_lines does."""
-        return [event for event in self.events() if part in str(event.get("path", "")) and "status" in event and "cache" in event and method in (None, event.get("method"))]
+        """The access lines: the log has a thread of its own, so give it a moment, as wait_access_lines
+        does."""
+        return [
+            event
+            for event in self.events()
+            if part in str(event.get("path", ""))
+            and "status" in event
+            and "cache" in event
+            and method in (None, event.get("method"))
+        ]
 
     def wait_access_lines(self, count, part="", method=None):
-        return self.world.wait_until(lambda: (lines := self.access_lines(part, method)) and len(lines) >= count and lines, f"{count} access lines of {part}", 5)
+        return self.world.wait_until(
+            lambda: (lines := self.access_lines(part, method)) and len(lines) >= count and lines,
+            f"{count} access lines of {part}",
+            5,
+        )
 
     def partials(self):
         folder = self.data / "incoming"
@@ -123,7 +170,9 @@ class Breakwater:
 
     def wait_idle(self, timeout_s=60):
         """Until no fill runs."""
-        self.world.wait_until(lambda: self.metric("breakwater_fills_running") == 0, "no fill runs", timeout_s, 0.05)
+        self.world.wait_until(
+            lambda: self.metric("breakwater_fills_running") == 0, "no fill runs", timeout_s, 0.05
+        )
 
     def expect_nothing_left(self):
         """After all clients went and all fills ended: no buffer held, no partial file."""
@@ -134,5 +183,10 @@ class Breakwater:
 
 def check_config(config_file, *more):
     """`breakwater check-config`: exit status and output."""
-    done = subprocess.run([BINARY, "check-config", "--config", config_file, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+    done = subprocess.run(
+        [BINARY, "check-config", "--config", config_file, *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=30,
+    )
     return done.returncode, done.stdout.decode()

@@ -1,5 +1,7 @@
-"""BuildKit as a CI machine runs it, with buildx. It is the one inside dockerd with the containerd store, but spoken to as one that stands
-alone: what buildx asks goes to BuildKit, and nothing is done by dockerd beside it. What is on loopback it takes for plain HTTP by itself."""
+"""BuildKit as a CI machine runs it, with buildx. It is the one inside dockerd with the containerd store, but
+spoken to as one that stands
+alone: what buildx asks goes to BuildKit, and nothing is done by dockerd beside it. What is on loopback it
+takes for plain HTTP by itself."""
 
 import re
 import socket
@@ -21,7 +23,9 @@ class BuildKit(trixie.Dockerd):
     def build(self, folder, *options):
         """What it built, as a Build. Without --push or --output it keeps nothing but its cache."""
         keep = [] if "--push" in options or "--output" in options else ["--output", "type=cacheonly"]
-        return Build(self.docker("buildx", "build", "--progress=plain", "--network=host", *keep, *options, folder))
+        return Build(
+            self.docker("buildx", "build", "--progress=plain", "--network=host", *keep, *options, folder)
+        )
 
     def push(self, folder, names, *options):
         """As --push does where BuildKit stands alone and so has no store of images to fill."""
@@ -34,7 +38,8 @@ class BuildKit(trixie.Dockerd):
 
 
 class Bridge:
-    """A socket that speaks BuildKit's own protocol, made from dockerd's, where one has to ask for it over HTTP first."""
+    """A socket that speaks BuildKit's own protocol, made from dockerd's, where one has to ask for it over
+    HTTP first."""
 
     ASK = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
@@ -68,7 +73,8 @@ def _pass_on(source, target):
 
 
 class Build:
-    """What `docker buildx build --progress=plain` said: each step's number, name and whether it came from the cache."""
+    """What `docker buildx build --progress=plain` said: each step's number, name and whether it came from the
+    cache."""
 
     def __init__(self, said):
         self.said = said

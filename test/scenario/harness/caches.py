@@ -1,4 +1,5 @@
-"""Builders that export their cache to a registry and import it, as BuildKit does: each a thread with a connection of its own."""
+"""Builders that export their cache to a registry and import it, as BuildKit does: each a thread with a
+connection of its own."""
 
 import json
 import random
@@ -14,8 +15,18 @@ CONFIG = "application/vnd.buildkit.cacheconfig.v0"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-# What each exporter writes: image-manifest=true is today's default; false gives an index of layers and the config, and with oci-mediatypes=false Docker's list.
-FORMS = [images.MANIFEST, images.MANIFEST, images.INDEX, images.MANIFEST, images.MANIFEST, DOCKER_LIST, images.MANIFEST, images.INDEX]
+# What each exporter writes: image-manifest=true is today's default; false gives an index of layers and the
+# config, and with oci-mediatypes=false Docker's list.
+FORMS = [
+    images.MANIFEST,
+    images.MANIFEST,
+    images.INDEX,
+    images.MANIFEST,
+    images.MANIFEST,
+    DOCKER_LIST,
+    images.MANIFEST,
+    images.INDEX,
+]
 SHARED_LAYERS = [images.noise(f"shared-{number}", 48 * 1024 + number) for number in range(6)]
 
 
@@ -24,7 +35,8 @@ def descriptor(media_type, content):
 
 
 class Worker(threading.Thread):
-    """Does its work over and over on a connection of its own, until it is told to end or something is wrong."""
+    """Does its work over and over on a connection of its own, until it is told to end or something is
+    wrong."""
 
     def __init__(self, address, number, repository=REPOSITORY, tag=TAG):
         super().__init__(daemon=True)
@@ -56,11 +68,21 @@ class Exporter(Worker):
             self.push_blob(layer)
         descriptors = [descriptor(layer_type, layer) for layer in layers]
         # The importer tells by this whether what it has is of one export.
-        config = json.dumps({"layers": [{"blob": one["digest"]} for one in descriptors], "records": [{"digest": f"exporter {self.number}, round {self.rounds}"}]}).encode()
+        config = json.dumps(
+            {
+                "layers": [{"blob": one["digest"]} for one in descriptors],
+                "records": [{"digest": f"exporter {self.number}, round {self.rounds}"}],
+            }
+        ).encode()
         self.push_blob(config)
         config_descriptor = descriptor(CONFIG, config)
         if form == images.MANIFEST:
-            content = {"schemaVersion": 2, "mediaType": form, "config": config_descriptor, "layers": descriptors}
+            content = {
+                "schemaVersion": 2,
+                "mediaType": form,
+                "config": config_descriptor,
+                "layers": descriptors,
+            }
         else:
             content = {"schemaVersion": 2, "mediaType": form, "manifests": [*descriptors, config_descriptor]}
         path = f"/v2/{self.repository}/manifests/{self.tag}"
@@ -71,7 +93,9 @@ class Exporter(Worker):
 
     def layers(self):
         """Of the next export: some that others have too, and some of its own."""
-        return self.random.sample(SHARED_LAYERS, 3) + [images.noise(f"{self.number}-{self.rounds}-{layer}", 64 * 1024 + layer) for layer in range(2)]
+        return self.random.sample(SHARED_LAYERS, 3) + [
+            images.noise(f"{self.number}-{self.rounds}-{layer}", 64 * 1024 + layer) for layer in range(2)
+        ]
 
     def push_blob(self, content):
         digest = images.digest_of(content)
@@ -85,7 +109,9 @@ class Exporter(Worker):
 
 class Importer(Worker):
     def work(self):
-        head = self.ask((200,), "HEAD", f"/v2/{self.repository}/manifests/{self.tag}", {"Accept": f"{images.ACCEPT}, */*"})
+        head = self.ask(
+            (200,), "HEAD", f"/v2/{self.repository}/manifests/{self.tag}", {"Accept": f"{images.ACCEPT}, */*"}
+        )
         digest, form = head.header("Docker-Content-Digest"), head.header("Content-Type")
         got = self.ask((200,), "GET", f"/v2/{self.repository}/manifests/{digest}", {"Accept": f"{form}, */*"})
         expect(got.digest == digest and got.header("Content-Type") == form, f"{digest}, {form}: {got}")
@@ -93,13 +119,19 @@ class Importer(Worker):
         layers = content.get("layers") or content["manifests"][:-1]
         named = content.get("config") or content["manifests"][-1]
         config = json.loads(self.blob(named))
-        expect([one["blob"] for one in config["layers"]] == [one["digest"] for one in layers], f"{digest} is not of one export: {content} with {config}")
+        expect(
+            [one["blob"] for one in config["layers"]] == [one["digest"] for one in layers],
+            f"{digest} is not of one export: {content} with {config}",
+        )
         for layer in layers:
             self.blob(layer)
 
     def blob(self, wanted):
         got = self.ask((200,), "GET", f"/v2/{self.repository}/blobs/{wanted['digest']}")
-        expect(got.digest == wanted["digest"] and len(got.body) == wanted["size"], f"{wanted}: came as {len(got.body)} bytes of {got.digest}")
+        expect(
+            got.digest == wanted["digest"] and len(got.body) == wanted["size"],
+            f"{wanted}: came as {len(got.body)} bytes of {got.digest}",
+        )
         return got.body
 
 
@@ -116,6 +148,12 @@ def run_for(workers, seconds, meanwhile=lambda: None):
     for worker in workers:
         worker.join(60)
     for worker in workers:
-        expect(worker.fault is None, f"{type(worker).__name__} {worker.number}, round {worker.rounds}: {worker.fault!r}")
+        expect(
+            worker.fault is None,
+            f"{type(worker).__name__} {worker.number}, round {worker.rounds}: {worker.fault!r}",
+        )
     for worker in workers:
-        expect(worker.rounds > 3, f"{type(worker).__name__} {worker.number} was through only {worker.rounds} times")
+        expect(
+            worker.rounds > 3,
+            f"{type(worker).__name__} {worker.number} was through only {worker.rounds} times",
+        )

@@ -10,13 +10,16 @@ _ROOT = pathlib.Path("/sys/fs/cgroup")
 
 
 class Cgroup:
-    """`old` and `new` are the rule of version 1 and that of version 2: (controller, file, text). `prefix` starts a command in the group."""
+    """`old` and `new` are the rule of version 1 and that of version 2: (controller, file, text). `prefix`
+    starts a command in the group."""
 
     def __init__(self, world, old, new):
         name = f"breakwater-scenario-{os.getpid()}-{os.urandom(4).hex()}"
         if (_ROOT / old[0] / old[1]).exists():
             parent, rule = _ROOT / old[0], old
-        elif (_ROOT / "cgroup.controllers").exists() and new[0] in (_ROOT / "cgroup.controllers").read_text().split():
+        elif (_ROOT / "cgroup.controllers").exists() and new[0] in (
+            _ROOT / "cgroup.controllers"
+        ).read_text().split():
             (_ROOT / "cgroup.subtree_control").write_text("+" + new[0])
             parent, rule = _ROOT, new
         else:
@@ -44,4 +47,8 @@ class Memory(Cgroup):
     """With so many bytes of memory, the page cache of what it reads and writes included."""
 
     def __init__(self, world, bytes_max):
-        super().__init__(world, ("memory", "memory.limit_in_bytes", str(bytes_max)), ("memory", "memory.max", str(bytes_max)))
+        super().__init__(
+            world,
+            ("memory", "memory.limit_in_bytes", str(bytes_max)),
+            ("memory", "memory.max", str(bytes_max)),
+        )

@@ -15,7 +15,8 @@ SPREAD_MAX_S = 0.1
 
 
 class Crowd:
-    """What one crowd did. `sent`: bytes of the thing that upstream sent, in times its size; `again`: what upstream was asked for twice."""
+    """What one crowd did. `sent`: bytes of the thing that upstream sent, in times its size; `again`: what
+    upstream was asked for twice."""
 
     def __init__(self, report, size, requests, alone_s):
         self.report, self.size, self.alone_s = report, size, alone_s
@@ -33,8 +34,11 @@ class Crowd:
 
     def say(self, world, name):
         first = statistics.median(client["first_byte_s"] for client in self.report["clients"])
-        world.say(f"{name:34} upstream sent {self.sent:5.2f}x   first byte: median {first * 1000:7.0f} ms, spread {self.spread_s * 1000:7.0f} ms"
-                  f"   end {end_s(self.report):6.2f} s   {self.end_ratio:5.2f} x alone")
+        world.say(
+            f"{name:34} upstream sent {self.sent:5.2f}x   first byte: median {first * 1000:7.0f} ms, spread"
+            f" {self.spread_s * 1000:7.0f} ms   end {end_s(self.report):6.2f} s   {self.end_ratio:5.2f} x"
+            " alone"
+        )
 
 
 def spread_s(report):
@@ -49,7 +53,12 @@ def end_s(report):
 
 def expect_complete(report, bytes_each, what):
     for number, client in enumerate(report["clients"]):
-        expect(client["end"] == "complete" and client["bytes"] == bytes_each and set(client["statuses"]) == {200}, f"{what}: client {number}: {client}")
+        expect(
+            client["end"] == "complete"
+            and client["bytes"] == bytes_each
+            and set(client["statuses"]) == {200},
+            f"{what}: client {number}: {client}",
+        )
 
 
 def expect_hashes(report, paths, what):
@@ -61,13 +70,20 @@ def expect_hashes(report, paths, what):
 
 
 def expect_promises(crowd):
-    """One transfer, and everybody streams while it runs. How soon all have ended `test/perf/run crowds` judges, beside nginx."""
-    expect(crowd.sent <= 1.0 and not crowd.again, f"upstream sent {crowd.sent:.4f} times the bytes; asked for twice: {crowd.again}")
-    expect_at_most(crowd.spread_s, SPREAD_MAX_S, "seconds from the first client's first byte to the last one's")
+    """One transfer, and everybody streams while it runs. How soon all have ended `test/perf/run crowds`
+    judges, beside nginx."""
+    expect(
+        crowd.sent <= 1.0 and not crowd.again,
+        f"upstream sent {crowd.sent:.4f} times the bytes; asked for twice: {crowd.again}",
+    )
+    expect_at_most(
+        crowd.spread_s, SPREAD_MAX_S, "seconds from the first client's first byte to the last one's"
+    )
 
 
 def run_both(world, hub, paths_of, sizes):
-    """`paths_of` and `sizes` have `alone`, `together` and `beside`. Returns (Breakwater, its crowd, nginx's crowd); prints a row for each."""
+    """`paths_of` and `sizes` have `alone`, `together` and `beside`. Returns (Breakwater, its crowd, nginx's
+    crowd); prints a row for each."""
     world.measure()
     hub.stop()
     hub.start()
@@ -81,18 +97,24 @@ def run_both(world, hub, paths_of, sizes):
     breakwater.wait_idle()
     shaper.reset()
     cpu_s = breakwater.process.cpu_s()
-    report = swarm(world, breakwater.address, paths_of["together"], clients=CLIENTS, hash_every=CLIENTS, headers=[ACCEPT])
+    report = swarm(
+        world, breakwater.address, paths_of["together"], clients=CLIENTS, hash_every=CLIENTS, headers=[ACCEPT]
+    )
     cpu_s = breakwater.process.cpu_s() - cpu_s
     expect_complete(report, sizes["together"], "the crowd")
     expect_hashes(report, paths_of["together"], "the crowd")
     crowd = Crowd(report, sizes["together"], shaper.requests("/v2/library/app/"), alone_s)
     crowd.say(world, "breakwater")
-    world.say(f"{'':34} {cpu_s:.2f} CPU s ({report['cpu_s']:.2f} the clients'), peak RSS {breakwater.process.rss_peak_bytes() / images.MEBI:.0f} MiB")
+    world.say(
+        f"{'':34} {cpu_s:.2f} CPU s ({report['cpu_s']:.2f} the clients'), peak RSS"
+        f" {breakwater.process.rss_peak_bytes() / images.MEBI:.0f} MiB"
+    )
     return breakwater, crowd, _nginx_beside(world, hub, paths_of["beside"], sizes["beside"], alone_s)
 
 
 def _nginx_beside(world, hub, paths, size, alone_s):
-    """The replaced stack, on the same load: nginx with proxy_cache_lock, docker-registry in proxy mode behind it."""
+    """The replaced stack, on the same load: nginx with proxy_cache_lock, docker-registry in proxy mode behind
+    it."""
     shaper = world.shaper(hub.address, RATE)
     proxy = world.registry(proxy=shaper.url, name="docker-registry-proxy")
     nginx = Nginx(world, cache_lock_block(proxy.address))
@@ -109,7 +131,10 @@ def one_layer(world):
     hub = world.registry()
     size = 256 * images.MEBI
     names = ("alone", "together", "beside")
-    paths = {name: [f"/v2/library/app/blobs/{hub.push_blob('library/app', images.noise('layer-' + name, size))}"] for name in names}
+    paths = {
+        name: [f"/v2/library/app/blobs/{hub.push_blob('library/app', images.noise('layer-' + name, size))}"]
+        for name in names
+    }
     return run_both(world, hub, paths, {name: size for name in names})
 
 

@@ -6,7 +6,8 @@ from .cgroups import Cgroup
 
 
 class SmallDisk:
-    """An ext4 file system of `size` bytes, mounted at `path`. `synchronous`: each write waits until the device has it."""
+    """An ext4 file system of `size` bytes, mounted at `path`. `synchronous`: each write waits until the
+    device has it."""
 
     def __init__(self, world, size, synchronous=False):
         folder = world.fresh_folder("disk")
@@ -40,11 +41,19 @@ class SlowReads(Cgroup):
     """A cgroup whose processes may read a device only so often a second: each read then waits its turn."""
 
     def __init__(self, world, device, reads_per_second):
-        super().__init__(world, ("blkio", "blkio.throttle.read_iops_device", f"{device} {reads_per_second}"), ("io", "io.max", f"{device} riops={reads_per_second}"))
+        super().__init__(
+            world,
+            ("blkio", "blkio.throttle.read_iops_device", f"{device} {reads_per_second}"),
+            ("io", "io.max", f"{device} riops={reads_per_second}"),
+        )
 
 
 class SlowWrites(Cgroup):
     """Slows what its processes write to the device themselves, so the disk must be a synchronous one."""
 
     def __init__(self, world, device, bytes_per_second):
-        super().__init__(world, ("blkio", "blkio.throttle.write_bps_device", f"{device} {bytes_per_second}"), ("io", "io.max", f"{device} wbps={bytes_per_second}"))
+        super().__init__(
+            world,
+            ("blkio", "blkio.throttle.write_bps_device", f"{device} {bytes_per_second}"),
+            ("io", "io.max", f"{device} wbps={bytes_per_second}"),
+        )

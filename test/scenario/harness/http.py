@@ -33,7 +33,8 @@ class Reply:
 
 
 def ask(address, method, path, headers=None, body=None, timeout_s=60):
-    """One request on a connection of its own. A body shorter than Content-Length is no error here: `cut` says so."""
+    """One request on a connection of its own. A body shorter than Content-Length is no error here: `cut` says
+    so."""
     host, _, port = address.rpartition(":")
     begin = time.monotonic()
     connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
@@ -61,7 +62,8 @@ def head(address, path, headers=None, **settings):
 
 
 def dialogue(address, sent, timeout_s=5):
-    """Sends raw bytes on a fresh connection and gives back all that comes until it is closed or silent for `timeout_s`."""
+    """Sends raw bytes on a fresh connection and gives back all that comes until it is closed or silent for
+    `timeout_s`."""
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=timeout_s) as connection:
         connection.sendall(sent)

@@ -11,7 +11,14 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-ACCEPT = ", ".join([INDEX, MANIFEST, "application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.docker.distribution.manifest.v2+json"])
+ACCEPT = ", ".join(
+    [
+        INDEX,
+        MANIFEST,
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ]
+)
 MEBI = 1 << 20
 
 
@@ -56,7 +63,8 @@ class Manifest:
 
 
 class Image:
-    """An image or index with all that it needs. `blobs` maps digest to bytes; `manifests` has children before parents, the top one last."""
+    """An image or index with all that it needs. `blobs` maps digest to bytes; `manifests` has children before
+    parents, the top one last."""
 
     def __init__(self):
         self.blobs = {}
@@ -78,16 +86,34 @@ class Image:
             tar = _tar(name, content, 0o755)
             diff_ids.append(digest_of(tar))
             descriptors.append(self.add_blob(LAYER, gzip.compress(tar, compresslevel=0, mtime=0)))
-        config = {"architecture": architecture, "os": "linux", "config": {"Cmd": ["/bin/sh"]}, "rootfs": {"type": "layers", "diff_ids": diff_ids},
-                  "history": [{"created_by": name} for name, _ in layers]}
-        manifest = Manifest(MANIFEST, {"schemaVersion": 2, "mediaType": MANIFEST, "config": self.add_blob(CONFIG, json.dumps(config).encode()), "layers": descriptors})
+        config = {
+            "architecture": architecture,
+            "os": "linux",
+            "config": {"Cmd": ["/bin/sh"]},
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            "history": [{"created_by": name} for name, _ in layers],
+        }
+        manifest = Manifest(
+            MANIFEST,
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": self.add_blob(CONFIG, json.dumps(config).encode()),
+                "layers": descriptors,
+            },
+        )
         self.manifests.append(manifest)
         return manifest
 
     def add_index(self, platforms):
         """`platforms`: pairs of an architecture and its manifest."""
-        children = [manifest.descriptor(platform={"architecture": architecture, "os": "linux"}) for architecture, manifest in platforms]
-        self.manifests.append(Manifest(INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": children}))
+        children = [
+            manifest.descriptor(platform={"architecture": architecture, "os": "linux"})
+            for architecture, manifest in platforms
+        ]
+        self.manifests.append(
+            Manifest(INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": children})
+        )
         return self.top
 
     def paths(self, repository, tag=None):
@@ -97,7 +123,9 @@ class Image:
         reference = [tag] if tag else []
         digests = [self.top.digest] + ([first.digest] if first is not self.top else [])
         manifests = [f"/v2/{repository}/manifests/{one}" for one in reference + digests]
-        return manifests + [f"/v2/{repository}/blobs/{one['digest']}" for one in [content["config"], *content["layers"]]]
+        return manifests + [
+            f"/v2/{repository}/blobs/{one['digest']}" for one in [content["config"], *content["layers"]]
+        ]
 
 
 def busybox():
@@ -111,7 +139,14 @@ def busybox():
 def multi_platform(seed, layer_bytes=32 * MEBI + 4096):
     """An index of amd64 and arm64; amd64 has busybox and two layers of `layer_bytes`."""
     image = Image()
-    amd64 = image.add_platform("amd64", [("bin/busybox", busybox() + seed.encode()), ("data/one", noise(seed + "-one", layer_bytes)), ("data/two", noise(seed + "-two", layer_bytes))])
+    amd64 = image.add_platform(
+        "amd64",
+        [
+            ("bin/busybox", busybox() + seed.encode()),
+            ("data/one", noise(seed + "-one", layer_bytes)),
+            ("data/two", noise(seed + "-two", layer_bytes)),
+        ],
+    )
     arm64 = image.add_platform("arm64", [("data/small", noise(seed + "-arm64", 100_000))])
     image.add_index([("amd64", amd64), ("arm64", arm64)])
     return image
@@ -120,5 +155,8 @@ def multi_platform(seed, layer_bytes=32 * MEBI + 4096):
 def single(seed, layer_sizes):
     """One platform's image without an index."""
     image = Image()
-    image.add_platform("amd64", [(f"data/{number}", noise(f"{seed}-{number}", size)) for number, size in enumerate(layer_sizes)])
+    image.add_platform(
+        "amd64",
+        [(f"data/{number}", noise(f"{seed}-{number}", size)) for number, size in enumerate(layer_sizes)],
+    )
     return image

@@ -15,7 +15,8 @@ class ProcessError(Exception):
 
 
 class Process:
-    """Started at once; its stdout and stderr go to `log`. `commands=True` keeps stdin and stdout as pipes for a dialogue instead."""
+    """Started at once; its stdout and stderr go to `log`. `commands=True` keeps stdin and stdout as pipes for
+    a dialogue instead."""
 
     def __init__(self, name, arguments, log, env=None, cwd=None, commands=False):
         self.name = name
@@ -26,8 +27,13 @@ class Process:
         environment.update(env or {})
         pipe = subprocess.PIPE if commands else None
         self.child = subprocess.Popen(
-            [str(one) for one in arguments], stdin=pipe or subprocess.DEVNULL, stdout=pipe or self._log_file, stderr=self._log_file,
-            env=environment, cwd=cwd)
+            [str(one) for one in arguments],
+            stdin=pipe or subprocess.DEVNULL,
+            stdout=pipe or self._log_file,
+            stderr=self._log_file,
+            env=environment,
+            cwd=cwd,
+        )
 
     @property
     def pid(self):
@@ -54,9 +60,14 @@ class Process:
             if found:
                 return found
             if ended:
-                raise ProcessError(f"{self.name} ended with {self.child.returncode} before it logged {pattern!r}; it said:\n{self.tail()}")
+                raise ProcessError(
+                    f"{self.name} ended with {self.child.returncode} before it logged {pattern!r}; it"
+                    f" said:\n{self.tail()}"
+                )
             if time.monotonic() > deadline:
-                raise ProcessError(f"{self.name} did not log {pattern!r} in {timeout_s} s; it said:\n{self.tail()}")
+                raise ProcessError(
+                    f"{self.name} did not log {pattern!r} in {timeout_s} s; it said:\n{self.tail()}"
+                )
             time.sleep(0.01)
 
     def tail(self, count=30):
@@ -77,7 +88,9 @@ class Process:
             return self.child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise ProcessError(f"{self.name} did not end within {timeout_s} s of SIGTERM; it said:\n{self.tail()}") from None
+            raise ProcessError(
+                f"{self.name} did not end within {timeout_s} s of SIGTERM; it said:\n{self.tail()}"
+            ) from None
 
     def kill(self):
         if self.running():

@@ -21,20 +21,32 @@ def pull_story(world, client_of):
 
     client_of(world, mirrors).pull(f"{NAME}:1")
     moved = shaper.requests("/v2/library/app/")
-    expect(all(one["method"] != "GET" or one["status"] in (200, 206) for one in moved), f"the first pull: {moved}")
+    expect(
+        all(one["method"] != "GET" or one["status"] in (200, 206) for one in moved),
+        f"the first pull: {moved}",
+    )
     for kind in ("/manifests/", "/blobs/"):
         asked = [one["target"] for one in moved if kind in one["target"] and one["method"] == "GET"]
-        expect(len(asked) == len(set(asked)), f"the first pull asked upstream twice for one thing: {sorted(asked)}")
+        expect(
+            len(asked) == len(set(asked)),
+            f"the first pull asked upstream twice for one thing: {sorted(asked)}",
+        )
 
     shaper.reset()
     client_of(world, mirrors).pull(by_digest)
-    expect(not shaper.requests("/v2/library/app/", "GET"), f"a pull by digest of what is held asked upstream: {shaper.requests()}")
+    expect(
+        not shaper.requests("/v2/library/app/", "GET"),
+        f"a pull by digest of what is held asked upstream: {shaper.requests()}",
+    )
 
     time.sleep(FRESH_S + 0.5)  # the tag is not fresh any more
     shaper.reset()
     client_of(world, mirrors).pull(f"{NAME}:1")
     asked = shaper.requests("/v2/library/app/")
-    expect([one["method"] for one in asked] == ["HEAD"], f"the second pull may ask for one HEAD of the tag, and asked for {asked}")
+    expect(
+        [one["method"] for one in asked] == ["HEAD"],
+        f"the second pull may ask for one HEAD of the tag, and asked for {asked}",
+    )
 
     shaper.refuse()
     hub.stop()
@@ -46,6 +58,9 @@ def pull_story(world, client_of):
     expect(int(stale.header("Age") or 0) >= FRESH_S, f"a stale tag without its Age: {stale}")
     client_of(world, mirrors).pull(f"{NAME}:1")
     client_of(world, mirrors).pull(by_digest)
-    expect(breakwater.metric("breakwater_stale_answers_total", route="dockerhub") >= 1, "stale answers are not counted")
+    expect(
+        breakwater.metric("breakwater_stale_answers_total", route="dockerhub") >= 1,
+        "stale answers are not counted",
+    )
     breakwater.expect_nothing_left()
     breakwater.stop()

@@ -1,4 +1,5 @@
-"""What every client's push has to live through: all of it is held, byte for byte, comes back into an engine that has nothing, and no
+"""What every client's push has to live through: all of it is held, byte for byte, comes back into an engine
+that has nothing, and no
 byte of what is held is sent again."""
 
 import gzip
@@ -15,7 +16,8 @@ LAYER_BYTES = 3 * images.MEBI
 
 
 def held(address, repository, reference):
-    """The image or index under that tag or digest, every byte of it asked for and checked: an images.Image."""
+    """The image or index under that tag or digest, every byte of it asked for and checked: an
+    images.Image."""
     image = images.Image()
     _add_held(image, address, repository, reference)
     return image
@@ -26,8 +28,14 @@ def _add_held(image, address, repository, reference):
     reply = web.get(address, path, {"Accept": images.ACCEPT})
     expect(reply.status == 200, f"{path}: {reply}")
     manifest = images.Manifest.held(reply.header("Content-Type"), reply.body)
-    expect(reply.header("Docker-Content-Digest") == manifest.digest, f"{path}: another digest than that of its bytes: {reply}")
-    expect(reference in (manifest.digest, reference if ":" not in reference else None), f"{path}: came with {manifest.digest}")
+    expect(
+        reply.header("Docker-Content-Digest") == manifest.digest,
+        f"{path}: another digest than that of its bytes: {reply}",
+    )
+    expect(
+        reference in (manifest.digest, reference if ":" not in reference else None),
+        f"{path}: came with {manifest.digest}",
+    )
     if "manifests" in manifest.content:
         for child in manifest.content["manifests"]:
             _add_child(image, address, repository, child)
@@ -48,18 +56,29 @@ def _add_child(image, address, repository, child):
 def _blob(address, repository, descriptor):
     path = f"/v2/{repository}/blobs/{descriptor['digest']}"
     reply = web.get(address, path)
-    expect(reply.status == 200 and reply.digest == descriptor["digest"] and len(reply.body) == descriptor["size"], f"{path}: {reply}, {len(reply.body)} bytes")
+    expect(
+        reply.status == 200
+        and reply.digest == descriptor["digest"]
+        and len(reply.body) == descriptor["size"],
+        f"{path}: {reply}, {len(reply.body)} bytes",
+    )
     head = web.head(address, path)
-    expect(head.status == 200 and head.header("Content-Length") == str(descriptor["size"]), f"HEAD {path}: {head}")
+    expect(
+        head.status == 200 and head.header("Content-Length") == str(descriptor["size"]),
+        f"HEAD {path}: {head}",
+    )
     return reply.body
 
 
 def contents(image):
-    """What an image means whatever its layers are packed with: each config's digest with the digests of its layers' plain bytes."""
+    """What an image means whatever its layers are packed with: each config's digest with the digests of its
+    layers' plain bytes."""
     found = {}
     for manifest in image.manifests:
         if "layers" in manifest.content:
-            found[manifest.content["config"]["digest"]] = [_plain_digest(image.blobs[layer["digest"]]) for layer in manifest.content["layers"]]
+            found[manifest.content["config"]["digest"]] = [
+                _plain_digest(image.blobs[layer["digest"]]) for layer in manifest.content["layers"]
+            ]
     return found
 
 
@@ -76,14 +95,23 @@ def expect_contents(image, source, what):
     found, wanted = contents(image), contents(source)
     expect(found, f"{what}: no image at all")
     for config, layers in found.items():
-        expect(wanted.get(config) == layers, f"{what}: config {config} with layers {layers}, but what was pushed is {wanted}")
-        expect(json.loads(image.blobs[config])["rootfs"]["diff_ids"] == layers, f"{what}: the layers of {config} are not those that it names")
+        expect(
+            wanted.get(config) == layers,
+            f"{what}: config {config} with layers {layers}, but what was pushed is {wanted}",
+        )
+        expect(
+            json.loads(image.blobs[config])["rootfs"]["diff_ids"] == layers,
+            f"{what}: the layers of {config} are not those that it names",
+        )
 
 
 def push_story(world, client_of, image=None, mounts=False, whole=False):
-    """`client_of(world, mirrors, plain)` makes a client that holds nothing yet and has pull(name), push(name, target) and content_of(name).
+    """`client_of(world, mirrors, plain)` makes a client that holds nothing yet and has pull(name), push(name,
+    target) and content_of(name).
 
-    `image`: an index, if nothing else is given. `mounts`: it knows how to take blobs over from another repository. `whole`: it pushes an index only with all that it names."""
+    `image`: an index, if nothing else is given. `mounts`: it knows how to take blobs over from another
+    repository. `whole`: it pushes an index only with all that it names.
+    """
     hub = world.registry()
     image = image or images.multi_platform("push", LAYER_BYTES)
     hub.push("library/app", "1", image)
@@ -112,7 +140,12 @@ def push_story(world, client_of, image=None, mounts=False, whole=False):
         front.forget()
         puller.push(target, f"{front.address}/team/mounted:1")
         sent = front.uploaded_bytes()
-        expect(front.mounts() and sent < LAYER_BYTES // 8, f"{sent} bytes were sent for what another repository holds: {front.requests()}")
-        expect_contents(held(registry.address, "team/mounted", "1"), image, "the repository with what was mounted")
+        expect(
+            front.mounts() and sent < LAYER_BYTES // 8,
+            f"{sent} bytes were sent for what another repository holds: {front.requests()}",
+        )
+        expect_contents(
+            held(registry.address, "team/mounted", "1"), image, "the repository with what was mounted"
+        )
     registry.expect_nothing_left()
     registry.stop()

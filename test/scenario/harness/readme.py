@@ -1,4 +1,5 @@
-"""What the README tells people to write for their CI, taken from it and read as what it is for: YAML, TOML, commands."""
+"""What the README tells people to write for their CI, taken from it and read as what it is for: YAML, TOML,
+commands."""
 
 import re
 import shlex
@@ -21,6 +22,7 @@ class Recipe:
 
     def options(self, breakwater, hub):
         """For `docker buildx build`, with these addresses in the place of the README's."""
+
         def there(text):
             return text.replace(BREAKWATER, breakwater).replace(HUB + "/", hub + "/")
 
@@ -32,9 +34,12 @@ def _blocks():
     """Of each paragraph that begins with a name in bold: its blocks, by language."""
     text = (ROOT / "README.md").read_text()
     begin = text.index(SECTION)
-    section = text[begin:text.index("\n## ", begin + 1)]
+    section = text[begin : text.index("\n## ", begin + 1)]
     _, *parts = re.split(r"^\*\*([^*]+)\*\*", section, flags=re.M)
-    return {name: dict(re.findall(r"```(\w+)\n(.*?)```", body, re.S)) for name, body in zip(parts[::2], parts[1::2])}
+    return {
+        name: dict(re.findall(r"```(\w+)\n(.*?)```", body, re.S))
+        for name, body in zip(parts[::2], parts[1::2])
+    }
 
 
 def commands(text):
@@ -46,7 +51,13 @@ def _of_build_command(what, words, toml):
     expect(words[:3] == ["docker", "buildx", "build"] and words[-2:] == ["--push", "."], f"{what}: {words}")
     options = list(zip(words[3:-2:2], words[4:-2:2]))
     named = dict(options)
-    return Recipe(what, named["--cache-from"], named["--cache-to"], [value for option, value in options if option == "--tag"], toml)
+    return Recipe(
+        what,
+        named["--cache-from"],
+        named["--cache-to"],
+        [value for option, value in options if option == "--tag"],
+        toml,
+    )
 
 
 def _buildkit(blocks):
@@ -57,27 +68,46 @@ def _buildkit(blocks):
 def _woodpecker(blocks):
     settings = yaml.safe_load(blocks["yaml"])["steps"]["build"]["settings"]
     names = [f"{repository}:{settings['tags']}" for repository in settings["repo"].split(",")]
-    return Recipe("Woodpecker", settings["cache_from"], settings["cache_to"], names, settings["buildkit_config"])
+    return Recipe(
+        "Woodpecker", settings["cache_from"], settings["cache_to"], names, settings["buildkit_config"]
+    )
 
 
 def _gitlab(blocks):
     job = yaml.safe_load(blocks["yaml"])["build"]
     document = next(line for line in job["before_script"] if "<<END" in line).splitlines()
     create = next(shlex.split(line) for line in job["before_script"] if "buildx create" in line)
-    return create, _of_build_command("GitLab CI", shlex.split(job["script"][0]), "\n".join(document[1:document.index("END")]))
+    return create, _of_build_command(
+        "GitLab CI", shlex.split(job["script"][0]), "\n".join(document[1 : document.index("END")])
+    )
 
 
 def _github(blocks):
-    steps = {step["uses"].partition("@")[0]: step.get("with", {}) for step in yaml.safe_load(blocks["yaml"])["jobs"]["build"]["steps"]}
+    steps = {
+        step["uses"].partition("@")[0]: step.get("with", {})
+        for step in yaml.safe_load(blocks["yaml"])["jobs"]["build"]["steps"]
+    }
     build = steps["docker/build-push-action"]
     expect(build["push"] is True, f"GitHub Actions: {build}")
-    return Recipe("GitHub Actions", build["cache-from"], build["cache-to"], build["tags"].split(), steps["docker/setup-buildx-action"]["buildkitd-config-inline"])
+    return Recipe(
+        "GitHub Actions",
+        build["cache-from"],
+        build["cache-to"],
+        build["tags"].split(),
+        steps["docker/setup-buildx-action"]["buildkitd-config-inline"],
+    )
 
 
 def recipes():
     """All of them, and the commands that make a builder."""
     blocks = _blocks()
-    expect(set(blocks) == {"BuildKit", "Woodpecker", "GitLab CI", "GitHub Actions"}, f"the README's section {SECTION!r} tells of {sorted(blocks)}")
+    expect(
+        set(blocks) == {"BuildKit", "Woodpecker", "GitLab CI", "GitHub Actions"},
+        f"the README's section {SECTION!r} tells of {sorted(blocks)}",
+    )
     create, buildkit = _buildkit(blocks["BuildKit"])
     create_again, gitlab = _gitlab(blocks["GitLab CI"])
-    return [buildkit, _woodpecker(blocks["Woodpecker"]), gitlab, _github(blocks["GitHub Actions"])], [create, create_again]
+    return [buildkit, _woodpecker(blocks["Woodpecker"]), gitlab, _github(blocks["GitHub Actions"])], [
+        create,
+        create_again,
+    ]

@@ -1,4 +1,5 @@
-"""Real registries: docker-registry, open, with htpasswd, with tokens, or as a proxy; and nginx in front of one."""
+"""Real registries: docker-registry, open, with htpasswd, with tokens, or as a proxy; and nginx in front of
+one."""
 
 import base64
 import http.server
@@ -14,12 +15,16 @@ from .world import Failure, expect
 
 
 class Registry:
-    """A docker-registry. `storage` shares another one's folder, so that one can be pushed to openly and read with credentials.
+    """A docker-registry. `storage` shares another one's folder, so that one can be pushed to openly and read
+    with credentials.
 
-    auth: None, ("htpasswd", user, password) or a TokenServer. proxy: the URL of an upstream; then it is a pull-through cache. prefix: a
+    auth: None, ("htpasswd", user, password) or a TokenServer. proxy: the URL of an upstream; then it is a
+    pull-through cache. prefix: a
     command that runs it, such as one that puts it in a cgroup."""
 
-    def __init__(self, world, storage=None, auth=None, proxy=None, name="docker-registry", http_extra=None, prefix=()):
+    def __init__(
+        self, world, storage=None, auth=None, proxy=None, name="docker-registry", http_extra=None, prefix=()
+    ):
         self.world = world
         self._prefix = prefix
         self.storage = storage or world.fresh_folder(name)
@@ -41,14 +46,25 @@ class Registry:
 
     def _auth(self, auth):
         if isinstance(auth, TokenServer):
-            return {"token": {"realm": auth.url, "service": auth.service, "issuer": auth.issuer, "rootcertbundle": str(auth.certificate)}}
+            return {
+                "token": {
+                    "realm": auth.url,
+                    "service": auth.service,
+                    "issuer": auth.issuer,
+                    "rootcertbundle": str(auth.certificate),
+                }
+            }
         _, user, password = auth
         file = self.world.fresh_folder(self._name + "-htpasswd") / "htpasswd"
         file.write_text(self.world.run("htpasswd", "-Bbn", user, password))
         return {"htpasswd": {"realm": "scenario", "path": str(file)}}
 
     def start(self):
-        self.process = self.world.start(self._name, [*self._prefix, "docker-registry", "serve", self._config], env={"OTEL_TRACES_EXPORTER": "none"})
+        self.process = self.world.start(
+            self._name,
+            [*self._prefix, "docker-registry", "serve", self._config],
+            env={"OTEL_TRACES_EXPORTER": "none"},
+        )
         self.world.wait_until(self._answers, f"{self._name} answers")
 
     def _answers(self):
@@ -76,18 +92,31 @@ class Registry:
 
 def push_blob(address, repository, content, digest=None):
     from .images import digest_of
+
     digest = digest or digest_of(content)
     started = web.ask(address, "POST", f"/v2/{repository}/blobs/uploads/")
     expect(started.status == 202, f"POST of an upload: {started}")
     location = urllib.parse.urlsplit(started.header("Location"))
     query = location.query + "&" if location.query else ""
-    done = web.ask(address, "PUT", f"{location.path}?{query}digest={urllib.parse.quote(digest)}", {"Content-Type": "application/octet-stream"}, content)
+    done = web.ask(
+        address,
+        "PUT",
+        f"{location.path}?{query}digest={urllib.parse.quote(digest)}",
+        {"Content-Type": "application/octet-stream"},
+        content,
+    )
     expect(done.status == 201, f"PUT of a blob: {done}")
     return digest
 
 
 def push_manifest(address, repository, manifest, reference):
-    done = web.ask(address, "PUT", f"/v2/{repository}/manifests/{reference}", {"Content-Type": manifest.media_type}, manifest.bytes)
+    done = web.ask(
+        address,
+        "PUT",
+        f"/v2/{repository}/manifests/{reference}",
+        {"Content-Type": manifest.media_type},
+        manifest.bytes,
+    )
     expect(done.status == 201, f"PUT of a manifest: {done}")
 
 
@@ -111,8 +140,27 @@ class TokenServer:
         self.asked = []  # the query and the Authorization of each request
         folder = world.fresh_folder("token-server")
         self._key, self.certificate = folder / "key.pem", folder / "certificate.pem"
-        world.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=scenario", "-keyout", self._key, "-out", self.certificate)
-        der = subprocess.run(["openssl", "x509", "-in", self.certificate, "-outform", "DER"], check=True, stdout=subprocess.PIPE).stdout
+        world.run(
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=scenario",
+            "-keyout",
+            self._key,
+            "-out",
+            self.certificate,
+        )
+        der = subprocess.run(
+            ["openssl", "x509", "-in", self.certificate, "-outform", "DER"],
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
         self._x5c = base64.b64encode(der).decode()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._answerer())
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -124,9 +172,26 @@ class TokenServer:
             kind, name, actions = scope.split(":")
             access.append({"type": kind, "name": name, "actions": actions.split(",")})
         now = int(time.time())
-        claims = {"iss": self.issuer, "sub": "", "aud": self.service, "exp": now + expires_in_s, "nbf": now - 10, "iat": now, "jti": f"{time.time_ns()}", "access": access}
-        signed = b".".join(_base64url(json.dumps(part).encode()) for part in ({"typ": "JWT", "alg": "RS256", "x5c": [self._x5c]}, claims))
-        signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self._key], input=signed, check=True, stdout=subprocess.PIPE).stdout
+        claims = {
+            "iss": self.issuer,
+            "sub": "",
+            "aud": self.service,
+            "exp": now + expires_in_s,
+            "nbf": now - 10,
+            "iat": now,
+            "jti": f"{time.time_ns()}",
+            "access": access,
+        }
+        signed = b".".join(
+            _base64url(json.dumps(part).encode())
+            for part in ({"typ": "JWT", "alg": "RS256", "x5c": [self._x5c]}, claims)
+        )
+        signature = subprocess.run(
+            ["openssl", "dgst", "-sha256", "-sign", self._key],
+            input=signed,
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
         return (signed + b"." + _base64url(signature)).decode()
 
     def _allows(self, authorization):
@@ -144,7 +209,11 @@ class TokenServer:
                 server.asked.append((query, self.headers.get("Authorization")))
                 allowed = server._allows(self.headers.get("Authorization"))
                 scopes = [one for scope in query.get("scope", []) for one in scope.split(" ")]
-                answer = {"token": server.token(scopes, server.expires_in_s), "expires_in": server.expires_in_s} if allowed else {"details": "incorrect username or password"}
+                answer = (
+                    {"token": server.token(scopes, server.expires_in_s), "expires_in": server.expires_in_s}
+                    if allowed
+                    else {"details": "incorrect username or password"}
+                )
                 body = json.dumps(answer).encode()
                 self.send_response(200 if allowed else 401)
                 self.send_header("Content-Type", "application/json")
@@ -163,14 +232,16 @@ def _base64url(content):
 
 
 class Nginx:
-    """nginx with the given `http` block; {folder} in it is a folder of its own. As root, so that it may read any file of the test."""
+    """nginx with the given `http` block; {folder} in it is a folder of its own. As root, so that it may read
+    any file of the test."""
 
     def __init__(self, world, http_block, workers=2):
         self.folder = world.fresh_folder("nginx")
         self.address = f"127.0.0.1:{world.free_port()}"
         config = self.folder / "nginx.conf"
         block = http_block.replace("{folder}", str(self.folder)).replace("{address}", self.address)
-        config.write_text(f"""user root;
+        config.write_text(
+            f"""user root;
 worker_processes {workers};
 daemon off;
 pid {self.folder}/pid;
@@ -188,7 +259,8 @@ http {{
   scgi_temp_path {self.folder}/scgi;
 {block}
 }}
-""")
+"""
+        )
         self.process = world.start("nginx", ["nginx", "-e", "stderr", "-p", self.folder, "-c", config])
         world.wait_until(self._listens, "nginx listens")
 

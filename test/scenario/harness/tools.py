@@ -45,7 +45,10 @@ class Shaper:
         self._tell("accept")
 
     def rule(self, action, **values):
-        self._tell(f"rule {action} " + " ".join(f"{key}={urllib.parse.quote(str(value))}" for key, value in values.items()))
+        self._tell(
+            f"rule {action} "
+            + " ".join(f"{key}={urllib.parse.quote(str(value))}" for key, value in values.items())
+        )
 
     def clear(self):
         self._tell("clear")
@@ -57,7 +60,11 @@ class Shaper:
         return self._tell("stats")
 
     def requests(self, part="", method=None):
-        return [one for one in self.stats()["requests"] if part in one["target"] and method in (None, one["method"])]
+        return [
+            one
+            for one in self.stats()["requests"]
+            if part in one["target"] and method in (None, one["method"])
+        ]
 
     def body_bytes(self, part=""):
         return sum(one["body_bytes"] for one in self.requests(part))
@@ -89,7 +96,8 @@ def finish_swarm(child):
 
 
 def push_images(address, **options):
-    """Many clients push an image each: the report of test/tools/pusher.cc, all of whose clients came to their end."""
+    """Many clients push an image each: the report of test/tools/pusher.cc, all of whose clients came to their
+    end."""
     arguments = [str(BUILD / "pusher"), "--to", address]
     for name, value in options.items():
         arguments += ["--" + name, str(value)]

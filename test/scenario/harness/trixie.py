@@ -1,4 +1,5 @@
-"""The clients that only Debian 13 has, as test/tools/trixie_clients fetched them for Debian 12; on Debian 13 those that are installed."""
+"""The clients that only Debian 13 has, as test/tools/trixie_clients fetched them for Debian 12; on Debian 13
+those that are installed."""
 
 import json
 import os
@@ -11,10 +12,18 @@ _PLUGIN = "usr/libexec/docker/cli-plugins/docker-buildx"
 
 
 def environment(folder):
-    """For running them: they are found before others of their names, docker finds its plugin, and keeps its own settings in `folder`."""
+    """For running them: they are found before others of their names, docker finds its plugin, and keeps its
+    own settings in `folder`."""
     root = FETCHED / "root" if FETCHED.exists() else pathlib.Path("/")
     plugin = root / _PLUGIN
-    expect(plugin.exists(), f"{plugin} is missing: {'install docker-buildx' if root == pathlib.Path('/') else 'delete ' + str(FETCHED)}, or run test/tools/trixie_clients {FETCHED}")
+    expect(
+        plugin.exists(),
+        (
+            f"{plugin} is missing:"
+            f" {'install docker-buildx' if root == pathlib.Path('/') else 'delete ' + str(FETCHED)}, or run"
+            f" test/tools/trixie_clients {FETCHED}"
+        ),
+    )
     plugins = folder / "cli-plugins"
     plugins.mkdir()
     plugins.joinpath("docker-buildx").symlink_to(plugin)
@@ -35,13 +44,53 @@ class Dockerd:
         self._processes = []
         config = self.folder / "containerd.toml"
         config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
-        self._start("containerd", "--config", config, "--root", self.folder / "c", "--state", self.run_folder / "c", "--address", containerd, "--log-level", "warn")
+        self._start(
+            "containerd",
+            "--config",
+            config,
+            "--root",
+            self.folder / "c",
+            "--state",
+            self.run_folder / "c",
+            "--address",
+            containerd,
+            "--log-level",
+            "warn",
+        )
         world.wait_until(containerd.exists, "containerd listens")
         daemon = self.folder / "daemon.json"
-        daemon.write_text(json.dumps({"features": {"containerd-snapshotter": True}, "registry-mirrors": [f"http://{one}" for one in (mirrors or {}).values()]}))
-        self._start("dockerd", "--config-file", daemon, "--data-root", self.folder / "d", "--exec-root", self.run_folder / "d", "-p", self.run_folder / "pid",
-                    "-H", f"unix://{self.socket}", "--containerd", containerd, "--iptables=false", "--ip6tables=false", "--bridge=none")
-        world.wait_until(lambda: self.socket.exists() and "io.containerd.snapshotter" in self.docker("info", check=False), "dockerd answers, with the containerd store", 30, 0.1)
+        daemon.write_text(
+            json.dumps(
+                {
+                    "features": {"containerd-snapshotter": True},
+                    "registry-mirrors": [f"http://{one}" for one in (mirrors or {}).values()],
+                }
+            )
+        )
+        self._start(
+            "dockerd",
+            "--config-file",
+            daemon,
+            "--data-root",
+            self.folder / "d",
+            "--exec-root",
+            self.run_folder / "d",
+            "-p",
+            self.run_folder / "pid",
+            "-H",
+            f"unix://{self.socket}",
+            "--containerd",
+            containerd,
+            "--iptables=false",
+            "--ip6tables=false",
+            "--bridge=none",
+        )
+        world.wait_until(
+            lambda: self.socket.exists() and "io.containerd.snapshotter" in self.docker("info", check=False),
+            "dockerd answers, with the containerd store",
+            30,
+            0.1,
+        )
 
     def _start(self, name, *arguments):
         self._processes.append(self.world.start(name, [name, *arguments], env=self._environment))

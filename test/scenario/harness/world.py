@@ -46,7 +46,8 @@ class World:
         return folder
 
     def run_folder(self, name):
-        """For sockets and the like, whose paths must be short: in a /run that only this scenario sees, gone with it."""
+        """For sockets and the like, whose paths must be short: in a /run that only this scenario sees, gone
+        with it."""
         self._count += 1
         folder = pathlib.Path(f"/run/{self._count:02}-{name}")
         folder.mkdir()
@@ -68,10 +69,18 @@ class World:
         """Runs a command to its end; its output. An error with all it said if it fails."""
         environment = dict(os.environ)
         environment.update(env or {})
-        done = subprocess.run([str(one) for one in arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s, env=environment)
+        done = subprocess.run(
+            [str(one) for one in arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            env=environment,
+        )
         output = done.stdout.decode("utf-8", "replace")
         if check and done.returncode != 0:
-            raise Failure(f"{' '.join(str(one) for one in arguments)} ended with {done.returncode}:\n{output}")
+            raise Failure(
+                f"{' '.join(str(one) for one in arguments)} ended with {done.returncode}:\n{output}"
+            )
         return output
 
     def measure(self):
@@ -109,19 +118,23 @@ class World:
 
     def registry(self, **settings):
         from .registry import Registry
+
         return Registry(self, **settings)
 
     def shaper(self, to, rate=0):
         from .tools import Shaper
+
         return Shaper(self, to, rate)
 
     def breakwater(self, **settings):
         from .breakwater import Breakwater
+
         return Breakwater(self, **settings)
 
     def private_registry(self, **settings):
         """A Breakwater whose only route is a registry of its own."""
         from .breakwater import Breakwater, private_route
+
         return Breakwater(self, routes=[private_route(**settings)])
 
 
@@ -129,7 +142,22 @@ def _enter_namespaces():
     """Runs this program again, in namespaces of its own; does not return."""
     environment = dict(os.environ)
     environment[INSIDE] = "1"
-    os.execvpe("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", sys.executable, *sys.argv], environment)
+    os.execvpe(
+        "unshare",
+        [
+            "unshare",
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--",
+            sys.executable,
+            *sys.argv,
+        ],
+        environment,
+    )
 
 
 def _rise():
@@ -155,7 +183,8 @@ def _explain(world):
 
 
 def scenario(function):
-    """Runs `function(world)` and ends this program: 0 if it returned, 1 with the reason if not. The folder is kept after a failure."""
+    """Runs `function(world)` and ends this program: 0 if it returned, 1 with the reason if not. The folder is
+    kept after a failure."""
     if os.environ.get(INSIDE) != "1":
         if os.geteuid() != 0:
             sys.exit("the scenarios need root: they make namespaces and start container engines")

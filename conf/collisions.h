@@ -1,0 +1,15 @@
+// The mistakes of a configuration that no single key shows: two routes with one name, one mirrored registry
+// or one address to listen on. Pure; any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+
+namespace breakwater::conf {
+
+// Appends a line to `errors` for each collision, with the path of the key that comes second.
+void check_collisions(const Config& config, std::vector<std::string>& errors);
+
+}  // namespace breakwater::conf

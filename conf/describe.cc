@@ -1,0 +1,93 @@
+#include "conf/describe.h"
+
+#include <algorithm>
+#include <optional>
+#include <ostream>
+#include <sstream>
+#include <string_view>
+#include <vector>
+
+#include "conf/log_names.h"
+#include "conf/units.h"
+
+namespace breakwater::conf {
+namespace {
+
+template <class Names, class Value>
+std::string_view name_in(const Names& names, Value value) {
+  const auto found =
+      std::find_if(names.begin(), names.end(), [value](const auto& name) { return name.second == value; });
+  return found == names.end() ? std::string_view() : found->first;
+}
+
+void describe_bound(std::ostream& out, const std::optional<uint64_t>& bytes_max) {
+  out << (bytes_max ? "at most " + size_text(*bytes_max) : std::string("no bound of its own"));
+}
+
+std::string joined(const std::vector<std::string>& list) {
+  std::string text;
+  for (const auto& item : list) text += (text.empty() ? "" : ", ") + item;
+  return text;
+}
+
+std::string joined(const std::vector<ListenAddress>& list) {
+  std::vector<std::string> texts;
+  for (const auto& address : list) texts.push_back(address.text());
+  return joined(texts);
+}
+
+void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
+  out << "mirror of " << mirror.registry << " at " << mirror.registry_client.url;
+  if (mirror.registry_client.credentials) out << " as " << mirror.registry_client.credentials->username;
+}
+
+void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
+  if (policy.keep_last) out << " the last " << *policy.keep_last << " tags stay,";
+  if (policy.keep_for) out << " tags of the last " << duration_text(policy.keep_for->count()) << " stay,";
+  if (!policy.protect.empty()) out << " protected are " << joined(policy.protect) << ",";
+  if (policy.untagged_after)
+    out << " untagged manifests go after " << duration_text(policy.untagged_after->count()) << ",";
+  out << " cache tags " << joined(policy.cache_tags);
+}
+
+void describe_registry(std::ostream& out, const RegistryConfig& registry) {
+  out << "registry " << (registry.removal ? "with" : "without") << " delete, leases of "
+      << duration_text(registry.lease_ms) << ", uploads kept for " << duration_text(registry.upload_expiry_ms)
+      << ",";
+  describe_policy(out, registry.policy);
+  for (const auto& policy : registry.retention) {
+    out << "; in " << joined(policy.repositories) << ":";
+    describe_policy(out, policy);
+  }
+}
+
+}  // namespace
+
+std::string describe(const Config& config) {
+  std::ostringstream out;
+  out << "data " << config.data.string() << ", the whole store ";
+  describe_bound(out, config.bytes_max);
+  out << "\n";
+  for (const auto& route : config.routes) {
+    out << "route " << route.name << " on " << joined(route.listen) << ": ";
+    if (route.mirror) describe_mirror(out, *route.mirror);
+    if (route.registry) describe_registry(out, *route.registry);
+    out << ", ";
+    describe_bound(out, route.bytes_max);
+    out << ", for " << joined(route.allow.text());
+    if (route.registry) out << ", pushes from " << joined(route.registry->allow_push.text());
+    out << "\n";
+  }
+  if (!config.metrics.listen.empty()) out << "metrics on " << joined(config.metrics.listen) << "\n";
+  if (config.scrub.bytes_per_second > 0) {
+    out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "
+        << duration_text(config.scrub.pause_ms) << "\n";
+  } else {
+    out << "no scrub\n";
+  }
+  out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log "
+      << name_in(kLogLevels, config.log.level) << " as " << name_in(kLogFormats, config.log.format) << "\n";
+  return out.str();
+}
+
+}  // namespace breakwater::conf

@@ -1,0 +1,65 @@
+#include "conf/part_settings.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace breakwater::conf {
+namespace {
+
+// The longest lease of all registries holds for all, because a blob may be in several.
+std::optional<int64_t> longest_lease_ms(const Config& config) {
+  std::optional<int64_t> longest;
+  for (const auto& route : config.routes) {
+    if (route.registry) longest = std::max(longest.value_or(0), route.registry->lease_ms);
+  }
+  return longest;
+}
+
+}  // namespace
+
+store::StoreSettings store_settings(const Config& config) {
+  store::StoreSettings settings;
+  settings.data = config.data;
+  if (config.bytes_max) settings.bytes_max = *config.bytes_max;
+  for (const auto& route : config.routes) {
+    if (route.bytes_max) settings.route_bytes_max[route.name] = *route.bytes_max;
+    if (route.mirror) settings.mirror_routes.push_back(route.name);
+    if (!route.registry) continue;
+    settings.registry_routes.push_back(route.name);
+    auto& policies = settings.retention[route.name] = route.registry->retention;
+    policies.push_back(route.registry->policy);
+  }
+  if (const auto lease_ms = longest_lease_ms(config)) settings.lease = proxy::Millis(*lease_ms);
+  return settings;
+}
+
+proxy::PassThroughSettings pass_through_settings(const Config& config) {
+  proxy::PassThroughSettings settings;
+  settings.retry = config.fills.retry;
+  return settings;
+}
+
+routes::MirrorSettings mirror_settings(const RouteConfig& route) {
+  routes::MirrorSettings settings;
+  settings.route = route.name;
+  settings.registry = route.mirror->registry;
+  settings.freshness = route.mirror->freshness;
+  return settings;
+}
+
+routes::PrivateRegistrySettings registry_settings(const RouteConfig& route) {
+  routes::PrivateRegistrySettings settings;
+  settings.route = route.name;
+  settings.allow_push = route.registry->allow_push;
+  settings.removal = route.registry->removal;
+  settings.uploads.expiry_ms = route.registry->upload_expiry_ms;
+  return settings;
+}
+
+routes::RouterSettings router_settings(const RouteConfig& route) {
+  routes::RouterSettings settings(route.name, route.allow);
+  settings.writable = route.registry.has_value();
+  return settings;
+}
+
+}  // namespace breakwater::conf

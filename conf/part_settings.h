@@ -1,0 +1,22 @@
+// What the configuration means for each part of the appliance: its own settings struct. Pure; any thread.
+#pragma once
+
+#include "conf/config.h"
+#include "proxy/fill/pass_through.h"
+#include "routes/mirror/mirror_parts.h"
+#include "routes/registry/private_registry.h"
+#include "routes/router.h"
+#include "store/store.h"
+
+namespace breakwater::conf {
+
+store::StoreSettings store_settings(const Config& config);
+proxy::PassThroughSettings pass_through_settings(const Config& config);
+
+// `route` is a mirror.
+routes::MirrorSettings mirror_settings(const RouteConfig& route);
+// `route` is a registry.
+routes::PrivateRegistrySettings registry_settings(const RouteConfig& route);
+routes::RouterSettings router_settings(const RouteConfig& route);
+
+}  // namespace breakwater::conf

@@ -1,0 +1,80 @@
+#include "conf/server_verbs.h"
+
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "conf/local_request.h"
+#include "conf/open_folder.h"
+#include "conf/part_settings.h"
+#include "routes/ops/control.h"
+#include "store/upkeep/backup.h"
+
+namespace breakwater::conf {
+namespace {
+
+int fail(const Error& error) {
+  std::cerr << error.message << "\n";
+  return 1;
+}
+
+// Opens the store without enforcing its bounds: evicting is for the process that serves.
+Result<> open_to_ask(const Config& config, OpenFolder& folder) {
+  store::LogSettings log_settings = config.log;
+  log_settings.level = store::Log::Level::warning;
+  folder.log = store::make_log(log_settings);
+  store::StoreSettings settings = store_settings(config);
+  settings.keeps_bounds = false;
+  auto opened = store::Store::open(settings, *folder.disk, folder.clock, *folder.log);
+  if (!opened) return failure(opened.error());
+  folder.store = *std::move(opened);
+  return {};
+}
+
+enum class As { owner, self };  // the user as whom root opens the folder
+
+// Prints the answer of the process that serves the folder, or if none does, the result of `answer` about the
+// opened folder. A folder that does not exist is an error; opening would make it.
+int tell(Config config, const Result<LocalReply>& asked, As as,
+         const std::function<Result<std::string>(store::Store&)>& answer) {
+  if (asked) {
+    (asked->status == 200 ? std::cout : std::cerr) << asked->text;
+    return asked->status == 200 ? 0 : 1;
+  }
+  if (asked.error().kind != Error::Kind::unavailable) return fail(asked.error());
+  if (auto there = check_folder(config); !there) return fail(there.error());
+  if (auto become = as == As::owner ? become_owner(config) : Result<>(); !become) return fail(become.error());
+  OpenFolder folder;
+  if (auto opened = open_to_ask(config, folder); !opened) return fail(opened.error());
+  const auto said = answer(*folder.store);
+  if (!said) return fail(said.error());
+  std::cout << *said << "\n";
+  return 0;
+}
+
+}  // namespace
+
+int why(const Config& config, const Options& options) {
+  return tell(config, ask_server(config.data, "POST", "/why", options.what), As::owner,
+              [&](store::Store& store) { return routes::explanation_of(store, options.what); });
+}
+
+int plan_collection(const Config& config) {
+  return tell(config, ask_server(config.data, "GET", "/plan", ""), As::owner, routes::plan_text);
+}
+
+int back_up(const Config& config, const Options& options) {
+  const auto to = std::filesystem::absolute(options.to);
+  // The caller stays who they are, because they may write where the folder's owner may not.
+  return tell(config, ask_server(config.data, "POST", "/backup", to.string()), As::self,
+              [&](store::Store& store) -> Result<std::string> {
+                const auto done = store.backup().back_up(to, std::stop_token());
+                if (!done) return failure(done.error());
+                return routes::backup_summary(*done);
+              });
+}
+
+}  // namespace breakwater::conf

@@ -1,0 +1,118 @@
+// The HTTP client: one libcurl multi handle on the Loop. A request gets one answer: no redirect is followed,
+// no challenge answered, and nothing retried here. That is RegistryClient's business.
+//
+// Connections are reused. DNS answers are kept for 60 s and looked up on libcurl's own threads. The proxy is
+// chosen as proxy_choice.h says. HTTP/1.1 only while libcurl is older than 8.6, where pausing HTTP/2 stalls
+// (one named gate in the .cc). There are no cookies and no content decoding: `Accept-Encoding: identity` asks
+// for the bytes as they are, and the sink gets them as they were sent.
+//
+// Belongs to the loop's thread. Destroying the Task aborts the transfer; the HttpClient must outlive its
+// Tasks.
+//
+// Errors:
+//   unavailable   there was no answer, or it broke off: DNS, connect, TLS, reset, stall, timeout, a body
+//                 shorter than its Content-Length. The caller may ask for the rest.
+//   corrupt       the answer is no HTTP, its head is too long, or the address is forbidden
+//   others        whatever the sink returned
+//
+// The message names scheme, host, port and path, but never the query. libcurl drops bytes beyond
+// Content-Length, so nobody sees them. Without Content-Length nothing tells whether a body is whole: a caller
+// that knows the size has to check it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "proxy/http/http.h"
+#include "proxy/loop/loop.h"
+#include "proxy/loop/task.h"
+#include "store/base/result.h"
+
+namespace breakwater::proxy {
+
+struct HttpClientSettings {
+  int64_t connect_timeout_ms = 5'000;
+  int64_t stall_timeout_ms = 30'000;  // without one byte arriving while the sink takes bytes
+  std::string ca_file;                // "": the system's certificates
+  std::string user_agent = "breakwater";
+  // Well above fills_max, because a request that waits for a connection looks like a stall.
+  uint32_t connections_per_host_max = 512;
+  uint32_t header_bytes_max = 64 * 1024;
+};
+
+struct HttpClientRequest {
+  HttpClientRequest(std::string m, std::string u) : method(std::move(m)), url(std::move(u)) {}
+  std::string method;  // GET or HEAD
+  std::string url;
+  Headers headers;
+  // For the whole request, pauses included; 0: only the timeouts for connecting and stalling apply.
+  int64_t timeout_ms = 0;
+  // Whether the request may go to loopback, private and link-local addresses. This is checked when
+  // connecting, so a name that resolves to such an address is caught too. It is not checked when a proxy
+  // connects for us, because the proxy has rules of its own.
+  bool private_allowed = true;
+};
+
+struct Head {
+  int status = 0;
+  Headers headers;
+  std::optional<uint64_t> length;  // Content-Length
+  double seconds = 0;              // from the request to the end of the head
+  std::string address;             // the address of the peer, "10.0.0.7"; "" behind a proxy
+};
+
+// Takes the body of an answer. It is called from inside libcurl, so it must neither wait nor destroy the
+// transfer.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  // Called when the connection is made, TLS included, and the request is about to be sent.
+  virtual void connected() {}
+  // Called once, when the head is complete and before any body. An error ends the transfer and is its result.
+  virtual Result<> head(const Head& head) = 0;
+  // Returns true if the bytes were taken. False pauses the transfer, and the same bytes come again after
+  // resume(). An error ends the transfer and is its result.
+  virtual Result<bool> body(std::span<const char> data) = 0;
+
+  // Resumes a paused transfer, because the sink has room again. Call it from the loop, never from body().
+  void resume() {
+    if (resume_) resume_();
+  }
+
+ private:
+  friend class HttpClient;
+  friend class RegistryClient;  // puts a Sink of its own before the caller's and passes resume() on
+  std::function<void()> resume_;
+};
+
+struct Reply {
+  Head head;
+  std::string body;
+};
+
+class HttpClient {
+ public:
+  HttpClient(Loop& loop, const HttpClientSettings& settings);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // Streams the body into `sink`, which must outlive the Task. The Task ends when the body does. A success
+  // means that the sink was given the head.
+  Task<Result<Head>> send(HttpClientRequest request, Sink& sink);
+  // The whole reply in memory; `corrupt` if the body is longer than `bytes_max`.
+  Task<Result<Reply>> fetch(HttpClientRequest request, size_t bytes_max);
+
+  uint64_t bytes_received() const;  // bytes of all bodies so far
+
+ private:
+  struct Impl;
+  class Transfer;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,115 @@
+// The client of one upstream registry: its URL, our credentials for it, and the rules of asking it. A request
+// takes this way:
+//
+//   circuit breaker open       -> fails at once with its error; no request is sent
+//   token known for (scheme,
+//     host, port, scope)       -> sent along
+//   401                        -> the challenge is answered (Basic, or a token from the realm; one token
+//                                 request for a key at a time), and the registry is asked once more
+//   3xx                        -> followed, at most five times, without Authorization for another host. If
+//                                 that host answers 401 with a Bearer challenge, it gets an anonymous token.
+//   anything else              -> the answer, or an Error
+//
+// 200, 206, 304 and 416 are answers. Other statuses become errors (proxy/upstream/registry_rules.h):
+//
+//   not_found     404, 410
+//   denied        401, 403 of a registry
+//   unavailable   408, 425, 5xx but 501; and 400, 401, 403 of storage, because its presigned URL may have
+//                 expired: asking the registry again gives another URL
+//   throttled     429. Retry-After is read from the header (seconds, a date or an epoch) or the body; it
+//                 counts for 1 s to 15 min
+//   invalid       400 of a registry
+//   corrupt       what the caller cannot use: HTML, a redirect without Location, too many redirects, a
+//                 forbidden target, any other status
+//
+// Each host has a CircuitBreaker (proxy/upstream/circuit_breaker.h). After a 429, and for a short, growing
+// time after failures to reach the host, every request to it fails at once with the same error, so no storm
+// goes upstream. Failures of a CDN do not count for the registry. A 429 of the registry's token endpoint
+// does.
+//
+// Credentials are sent to the scheme, host and port of the registry and to its token realms, and nowhere
+// else. Presigned URLs are neither kept nor logged. Belongs to the loop's thread; the RegistryClient must
+// outlive its Tasks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/upstream/http_client.h"
+#include "store/base/clock.h"
+#include "store/base/log.h"
+
+namespace breakwater::proxy {
+
+struct Credentials {
+  std::string username;
+  std::string password;
+};
+
+struct RegistryClientSettings {
+  std::string name;                        // the name of the route, for logs and metrics
+  std::string url;                         // "https://registry-1.docker.io": scheme and host, maybe a port
+  std::optional<Credentials> credentials;  // for the host of `url`
+  // Further hosts that may be sent the credentials if the registry's challenge names them as its realm. The
+  // registry's own host and its registrable domain may be sent them in any case.
+  std::vector<std::string> token_realms;
+  // Hosts ("host" or "host:port") in loopback, private and link-local networks that redirects and realms may
+  // lead to. Others are refused, unless the registry itself is in such a network.
+  std::vector<std::string> allow_private;
+  uint32_t redirects_max = 5;
+  int64_t backoff_max_ms = 30'000;  // how long the circuit breaker stays open after failures, at most
+};
+
+struct RegistryClientRequest {
+  RegistryClientRequest(std::string m, std::string p) : method(std::move(m)), path(std::move(p)) {}
+  std::string method;  // GET or HEAD
+  std::string path;    // and query: "/v2/library/alpine/manifests/3.20"
+  // "repository:library/alpine:pull". The token is kept under this scope. On the registry's own host the
+  // token is asked for with this scope, not with that of the challenge.
+  std::string scope;
+  Headers headers;  // Accept, Range, If-None-Match
+  int64_t timeout_ms = 0;
+  // Makes 3xx an answer too. This is for HEAD: a redirect to storage says that the registry has the object. A
+  // redirect to another registry (a path below /v2/) is followed all the same, because that registry has not
+  // been asked yet.
+  bool redirect_is_answer = false;
+};
+
+struct RegistryClientStats {
+  uint64_t requests_total = 0;
+  uint64_t failures_total = 0;
+  uint64_t fetched_bytes = 0;  // bytes of the bodies of 200 and 206, tokens included
+  store::Time throttled_until{};
+  std::optional<int64_t> ratelimit_remaining;  // as the registry last said
+  bool unwell = false;                         // it could not be reached the last time that it was asked
+};
+
+class RegistryClient {
+ public:
+  // Called for each answered request with the seconds until its head was there.
+  using Observe = std::function<void(double seconds)>;
+
+  RegistryClient(Loop& loop, HttpClient& http_client, const store::Clock& clock, store::Log& log,
+                 const RegistryClientSettings& settings);
+  ~RegistryClient();
+
+  // The whole answer in memory; `corrupt` if its body is longer than `bytes_max`.
+  Task<Result<Reply>> fetch(RegistryClientRequest request, size_t bytes_max);
+  // Streams the body into `sink`, which must outlive the Task and whose head() sees only 200 and 206. This is
+  // one attempt: a transfer that breaks is an error, and the caller asks again from where it is.
+  Task<Result<Head>> download(RegistryClientRequest request, Sink& sink);
+
+  const RegistryClientSettings& settings() const;
+  const RegistryClientStats& stats() const;
+  void observe_latency(Observe observe);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace breakwater::proxy

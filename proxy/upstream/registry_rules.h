@@ -1,0 +1,65 @@
+// What RegistryClient decides, as pure functions: which answers are errors, where a redirect may lead, who
+// may see a secret, which scope is asked for. RegistryClient obeys. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/http/url.h"
+#include "proxy/upstream/challenge.h"
+#include "proxy/upstream/http_client.h"
+#include "store/base/clock.h"
+#include "store/base/result.h"
+
+namespace breakwater::proxy {
+
+// Seconds since the epoch, as the functions below take the time.
+int64_t epoch_s(store::Time time);
+
+bool is_redirect(int status);
+
+// Whether the status is a failure that may pass with time. 501 is none: by it a server that works says that
+// it does not do what it was asked.
+bool is_server_error(int status);
+
+// Whether the URL belongs to a registry's API, and not to the storage that the registry redirects to.
+bool is_registry(const Url& url);
+
+// Success for 200, 206, 304, 416 and redirects; for any other status the error that it means. `body` is the
+// beginning of the text that came with the error.
+[[nodiscard]] Result<> check_answer(std::string_view method, const Url& url, const Head& head,
+                                    std::string_view body, int64_t now_epoch_s);
+
+// Whether HTML came where none was asked for: a login page, a captive portal, a block page.
+bool is_unasked_html(const Headers& asked, const Head& head);
+
+// Where redirects and realms may lead.
+struct TargetPolicy {
+  Endpoint registry;
+  bool registry_is_private = false;  // then targets in private networks are its neighbours and allowed
+  std::vector<std::string> allow_private;
+
+  // Whether the endpoint may have an address in a private network.
+  bool private_allowed(const Endpoint& endpoint) const;
+  // `corrupt` if the target is plain http although the registry is not, or is in a private network that is
+  // not allowed.
+  [[nodiscard]] Result<> check(const Url& target) const;
+};
+
+// The target of a redirect; `corrupt` if the answer names none or TargetPolicy forbids it.
+[[nodiscard]] Result<Url> redirect_target(const Url& from, const Head& head, const TargetPolicy& targets);
+
+// Whether the registry's credentials may be sent to `realm`, which the registry's own challenge names.
+// `token_realms` comes from the settings.
+bool is_trusted_realm(const Endpoint& registry, const Endpoint& realm,
+                      const std::vector<std::string>& token_realms);
+
+// The scope to ask a token for. On the registry's own host it is the scope of the request. On another host it
+// is the scope of the challenge, unless that is absent or ghcr.io's placeholder.
+std::string scope_to_ask(bool own_host, std::string_view requested, std::string_view challenged);
+
+std::string basic_authorization(std::string_view username, std::string_view password);
+
+}  // namespace breakwater::proxy

@@ -1,0 +1,124 @@
+#include "routes/mirror/blob_probe.h"
+
+#include <span>
+#include <string>
+#include <utility>
+
+#include "proxy/fill/resumption.h"
+#include "store/references/references.h"
+
+namespace breakwater::routes {
+
+using proxy::Millis;
+using proxy::Moment;
+using proxy::Task;
+using store::Digest;
+using store::RepositoryKey;
+
+namespace {
+
+constexpr Millis kMissingBlob(10'000);
+
+std::string question_key(const RepositoryKey& key, const Digest& digest) {
+  return key.repository + "@" + digest.text();
+}
+
+// Takes the size from the head of an answer and refuses the body, which is the whole blob if upstream ignores
+// Range.
+class SizeSink final : public proxy::Sink {
+ public:
+  Result<> head(const proxy::Head& head) override {
+    answered = true;
+    auto range = proxy::parse_content_range(head.headers.get("Content-Range"));
+    if (range) size = range->total;
+    if (head.status == 200) size = head.length;
+    return failure(Error::Kind::not_found, "the rest is not wanted");
+  }
+  Result<bool> body(std::span<const char>) override { return true; }
+
+  bool answered = false;
+  std::optional<uint64_t> size;
+};
+
+// Whether a GET may succeed although HEAD got this error: upstream has not said that the blob is missing or
+// that it is down.
+bool may_get_succeed(Error::Kind kind) {
+  return kind == Error::Kind::corrupt || kind == Error::Kind::invalid || kind == Error::Kind::denied;
+}
+
+bool is_empty_blob(const Digest& digest) {
+  return digest == store::digest_of(digest.algorithm(), std::string_view());
+}
+
+}  // namespace
+
+BlobProbe::BlobProbe(const MirrorParts& parts, const MirrorSettings& settings)
+    : parts_(parts), settings_(settings), questions_(parts.loop), sizes_(parts.loop) {}
+
+Task<Result<std::optional<uint64_t>>> BlobProbe::ask(RepositoryKey key, Digest digest, Moment deadline) {
+  if (auto error = known_missing(key, digest)) co_return failure(*error);
+  auto begin = [this, key, digest] { return ask_upstream(key, digest); };
+  auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
+  if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
+  co_return *answer;
+}
+
+Task<Result<uint64_t>> BlobProbe::size(RepositoryKey key, Digest digest, Moment deadline) {
+  auto begin = [this, key, digest] { return ask_size(key, digest); };
+  auto answer = co_await sizes_.join_until(question_key(key, digest), begin, deadline);
+  if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
+  co_return *answer;
+}
+
+std::optional<Error> BlobProbe::known_missing(const RepositoryKey& key, const Digest& digest) {
+  return negative_cache_.find(question_key(key, digest), parts_.clock.now());
+}
+
+void BlobProbe::remember(const RepositoryKey& key, const Digest& digest, const Error& error) {
+  if (error.kind != Error::Kind::not_found && error.kind != Error::Kind::denied) return;
+  negative_cache_.put(question_key(key, digest), error, parts_.clock.now(), kMissingBlob);
+}
+
+Task<Result<std::optional<uint64_t>>> BlobProbe::ask_upstream(RepositoryKey key, Digest digest) {
+  auto size = co_await ask_head(key, digest);
+  if (!size && may_get_succeed(size.error().kind)) {
+    auto told = co_await ask_size(key, digest);
+    if (told) size = std::optional<uint64_t>(*told);
+    if (!told) size = failure(told.error());
+  }
+  if (!size) {
+    remember(key, digest, size.error());
+    co_return failure(size.error());
+  }
+  auto job = [&store = parts_.store, key, digest] { return store.references().link(key, digest); };
+  auto linked = co_await parts_.workers.run(std::move(job));
+  if (!linked) co_return failure(linked.error());
+  co_return size;
+}
+
+Task<Result<std::optional<uint64_t>>> BlobProbe::ask_head(RepositoryKey key, Digest digest) {
+  auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
+  request.timeout_ms = settings_.manifest_timeout_ms;
+  request.redirect_is_answer = true;
+  auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
+  if (!reply) co_return failure(reply.error());
+  const auto length = reply->head.length;
+  const bool is_told = reply->head.status == 200 && length && (*length > 0 || is_empty_blob(digest));
+  if (!is_told) co_return std::optional<uint64_t>();
+  co_return length;
+}
+
+// Asks for one byte to learn the size. For upstreams that redirect HEAD to a host that does not accept HEAD,
+// or that do not support HEAD at all.
+Task<Result<uint64_t>> BlobProbe::ask_size(RepositoryKey key, Digest digest) {
+  auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
+  request.headers.add("Range", "bytes=0-0");
+  request.timeout_ms = settings_.manifest_timeout_ms;
+  SizeSink sink;
+  auto answer = co_await parts_.registry_client.download(std::move(request), sink);
+  if (sink.size && (*sink.size > 0 || is_empty_blob(digest))) co_return *sink.size;
+  if (!answer && !sink.answered) co_return failure(answer.error());
+  co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
+}
+
+}  // namespace breakwater::routes

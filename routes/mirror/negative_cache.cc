@@ -1,0 +1,26 @@
+#include "routes/mirror/negative_cache.h"
+
+#include <utility>
+
+namespace breakwater::routes {
+
+std::optional<Error> NegativeCache::find(const std::string& key, store::Time now) {
+  auto found = entries_.find(key);
+  if (found == entries_.end()) return std::nullopt;
+  if (found->second.from <= now && now < found->second.until) return found->second.error;
+  entries_.erase(found);
+  return std::nullopt;
+}
+
+void NegativeCache::put(const std::string& key, Error error, store::Time now,
+                        store::Time::duration lifetime) {
+  // Cleared as a whole, because a lost entry costs only one question to upstream.
+  if (entries_.size() >= entries_max_) entries_.clear();
+  Entry entry;
+  entry.error = std::move(error);
+  entry.from = now;
+  entry.until = now + lifetime;
+  entries_[key] = std::move(entry);
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,136 @@
+#include "routes/ops/explanations.h"
+
+#include <chrono>
+#include <ctime>
+#include <utility>
+
+namespace breakwater::routes {
+namespace {
+
+using store::Planned;
+using store::Reason;
+using store::TagStanding;
+using store::Time;
+
+constexpr size_t kLinesMax = 10'000;
+
+std::string time_text(Time time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[sizeof "2026-01-01T00:00:00Z"];
+  (void)std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string name_of(const store::RepositoryKey& repository) {
+  return repository.route + "/" + repository.repository;
+}
+
+std::string text_of(const TagStanding& standing) {
+  switch (standing.kind) {
+    case TagStanding::Kind::plain: return "";
+    case TagStanding::Kind::protected_: return ", protected";
+    case TagStanding::Kind::cache: return ", cache: goes when room is needed";
+    case TagStanding::Kind::follows: return ", stays as long as " + standing.subject->text() + " is here";
+  }
+  return "";
+}
+
+std::string text_of(const Reason& reason) {
+  switch (reason.kind) {
+    case Reason::Kind::tag: return "tagged " + reason.tag + text_of(reason.standing);
+    case Reason::Kind::parent: return "needed by the manifest " + reason.digest->text();
+    case Reason::Kind::subject: return "refers to " + reason.digest->text();
+    case Reason::Kind::lease: return "leased until " + time_text(reason.until);
+    case Reason::Kind::mirror: return "pulled through the mirror: goes when it is the least recently used";
+    case Reason::Kind::promise:
+      return "nothing names it: untagged_after keeps it until " + time_text(reason.until);
+    case Reason::Kind::lease_only: return "nothing but a lease keeps it";
+    case Reason::Kind::nothing:
+      return reason.until == Time() ? "nothing keeps it: it goes now"
+                                    : "nothing keeps it: it goes after " + time_text(reason.until);
+  }
+  return "";
+}
+
+// Lines, up to a bound, each below what it belongs to.
+class Lines {
+ public:
+  void add(size_t depth, std::string text) {
+    if (lines_.size() < kLinesMax) lines_.push_back(std::string(2 * depth, ' ') + std::move(text));
+  }
+  void add(size_t depth, const std::vector<Reason>& reasons) {
+    for (const Reason& reason : reasons) {
+      add(depth, text_of(reason));
+      add(depth + 1, reason.because);
+    }
+  }
+  std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+std::string when_text(const std::optional<Time>& when) { return when ? "after " + time_text(*when) : "now"; }
+
+std::string text_of(const Planned& item) {
+  switch (item.kind) {
+    case Planned::Kind::tag: {
+      const std::string why =
+          item.when ? "keep_for, pushed " + time_text(item.tag->record.set_at) : item.reason;
+      return when_text(item.when) + ": " + name_of(item.repository) + ":" + item.tag->tag + " (" + why +
+             ") and what only it needs";
+    }
+    case Planned::Kind::digest:
+      return when_text(item.when) + ": " + item.digest->text() + " (no tag and no manifest needs it)";
+    case Planned::Kind::cache:
+      return "if room is needed: " + name_of(item.repository) + ":" + item.tag->tag + " (cache, last used " +
+             time_text(item.used_at) + ")";
+    case Planned::Kind::mirror:
+      return "if room is needed: " + std::to_string(item.bytes) + " bytes of the mirror " + item.route +
+             ", which is over its bound";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> lines_of(const store::Why& why) {
+  Lines lines;
+  if (why.blob) {
+    const std::string owner = why.blob->route.empty() ? "nobody" : why.blob->route;
+    lines.add(0, why.digest.text() + ": " + std::to_string(why.blob->size) + " bytes, on the account of " +
+                     owner + ", last used " + time_text(why.blob->used_at));
+  } else {
+    lines.add(0, why.digest.text() + ": not stored");
+  }
+  if (why.leased_until) lines.add(1, "leased until " + time_text(*why.leased_until));
+  for (const store::Why::InRepository& in : why.repositories) {
+    lines.add(1,
+              "in " + name_of(in.repository) + (in.pushed_at ? ", since " + time_text(*in.pushed_at) : ""));
+    lines.add(2, in.reasons);
+  }
+  return lines.take();
+}
+
+std::vector<std::string> lines_of(const std::vector<store::WhyTag>& tags) {
+  std::vector<std::string> lines;
+  for (const store::WhyTag& tag : tags) {
+    lines.push_back(name_of(tag.repository) + ":" + tag.tag.tag + " names " + tag.tag.record.digest.text() +
+                    ", set " + time_text(tag.tag.record.set_at) + text_of(tag.standing));
+    const auto more = lines_of(tag.why);
+    lines.insert(lines.end(), more.begin(), more.end());
+  }
+  return lines;
+}
+
+std::vector<std::string> lines_of(const store::Plan& plan) {
+  std::vector<std::string> lines;
+  for (const Planned& item : plan.items) lines.push_back(text_of(item));
+  if (lines.empty()) lines.emplace_back("nothing would go");
+  if (plan.is_cut) lines.emplace_back("and more");
+  return lines;
+}
+
+}  // namespace breakwater::routes

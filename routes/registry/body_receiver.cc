@@ -1,0 +1,114 @@
+#include "routes/registry/body_receiver.h"
+
+#include <algorithm>
+
+#include "routes/registry/capacity_wait.h"
+#include "store/capacity/capacity.h"
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Task;
+
+namespace {
+
+constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;  // a client may claim any length
+
+}  // namespace
+
+// One body on its way to the disk: a piece is written while the next piece is read.
+struct BodyReceiver::Writer {
+  explicit Writer(proxy::Loop& loop) : written(loop), writes(loop) {}
+  bool writing = false;
+  std::optional<Error> error;
+  proxy::Signal written;
+  proxy::Tasks writes;  // last, because these Tasks use the other members
+};
+
+Task<Result<>> BodyReceiver::receive(Shared session, Exchange& exchange, std::optional<ChunkRange> chunk) {
+  const auto length = exchange.body_length();
+  if (chunk && chunk->first != session->received) {
+    co_return failure(Error::Kind::conflict, "the chunk begins at " + std::to_string(chunk->first) +
+                                                 ", and " + std::to_string(session->received) +
+                                                 " bytes were received");
+  }
+  if (chunk && length && *length != chunk->length()) {
+    co_return failure(Error::Kind::corrupt, "Content-Range tells " + std::to_string(chunk->length()) +
+                                                " bytes, Content-Length " + std::to_string(*length));
+  }
+  if (length || chunk) {
+    const auto needed = session->received + std::min(length ? *length : chunk->length(), kBodyBytesMax);
+    auto made = co_await ensure_capacity(session, needed, needed);
+    if (!made) co_return made;
+  }
+  const auto end = chunk ? chunk->last + 1 : UINT64_MAX;
+  auto received_body = co_await receive_body(session, exchange, end);
+  if (received_body && chunk && session->received != end) {
+    co_return failure(Error::Kind::corrupt,
+                      "the chunk ended before its Content-Range, at " + std::to_string(session->received));
+  }
+  co_return received_body;
+}
+
+// Reads the body to its end. A body that would pass `end` is an error.
+Task<Result<>> BodyReceiver::receive_body(Shared session, Exchange& exchange, uint64_t end) {
+  Writer writer(parts_.loop);
+  for (;;) {
+    auto piece = co_await exchange.read();
+    while (writer.writing) co_await writer.written.wait();
+    if (writer.error) co_return failure(*writer.error);
+    if (!piece) co_return failure(piece.error());
+    if (piece->empty()) co_return Result<>();
+    const auto reached = session->received + piece->size();
+    if (reached > end) co_return failure(Error::Kind::corrupt, "the chunk is longer than its Content-Range");
+    if (reached > session->granted) {
+      auto made = co_await ensure_capacity(session, reached, reached + growth_bytes_);
+      if (!made) co_return made;
+    }
+    writer.writing = true;
+    writer.writes.spawn(write(session, writer, std::move(*piece)));
+  }
+}
+
+// Counts the piece against the buffers by itself, because the exchange stops counting it at the next read.
+Task<> BodyReceiver::write(Shared session, Writer& writer, std::string piece) {
+  const auto held = parts_.buffers.reserve_over_limit(piece.size());
+  const auto size = piece.size();
+  auto job = [file = session->file, bytes = std::move(piece)] {
+    file->partial->is_abandoned = false;
+    return file->partial->writer->append(bytes);
+  };
+  auto appended = co_await parts_.workers.run(session->strand, std::move(job));
+  if (appended) {
+    session->received += size;
+    session->touched_at = parts_.clock.now();
+  } else {
+    writer.error = appended.error();
+  }
+  writer.writing = false;
+  writer.written.ring();
+}
+
+// Grows the reservation to `wanted` bytes in all, or if there is no capacity for that to `needed`.
+Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, uint64_t wanted) {
+  if (needed <= session->granted) co_return Result<>();
+  auto job = [&store = parts_.store, file = session->file, route = route_, needed,
+              wanted]() -> Result<uint64_t> {
+    auto& reservation = file->partial->reservation;
+    auto grown = store.capacity().grow(reservation, wanted);
+    if (!grown && grown.error().kind == Error::Kind::full && needed < wanted)
+      grown = store.capacity().grow(reservation, needed);
+    if (!grown) return failure(grown.error());
+    return reservation.held();
+  };
+  const auto deadline = parts_.loop.now() + kCapacityWaitMax;
+  for (;;) {
+    auto granted = co_await parts_.workers.run(session->strand, job);
+    if (granted) session->granted = *granted;
+    if (granted) co_return Result<>();
+    const bool again = co_await wait_for_capacity(parts_.loop, granted.error(), deadline);
+    if (!again) co_return failure(granted.error());
+  }
+}
+
+}  // namespace breakwater::routes

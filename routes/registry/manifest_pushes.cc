@@ -1,0 +1,145 @@
+#include "routes/registry/manifest_pushes.h"
+
+#include <utility>
+#include <vector>
+
+#include "routes/oci/freshness.h"
+#include "routes/oci/manifest.h"
+#include "routes/oci/oci_error.h"
+#include "routes/registry/capacity_wait.h"
+#include "store/blobs/manifests.h"
+#include "store/references/manifest_content.h"
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Task;
+using store::Digest;
+
+namespace {
+
+constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cacheconfig.v0";
+// BuildKit's importers read no more of a cache config than this (cache/remotecache/import.go).
+constexpr uint64_t kBuildkitCacheConfigMax = 1 << 20;
+constexpr uint64_t kBodiesBytesMax = 24 << 20;      // all manifests being received, except small ones
+constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;  // all small manifests being received
+constexpr uint64_t kSmallBodyBytesMax = 64 << 10;   // the longest manifest that counts as small
+
+constexpr OciStatus kWrongDigest = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
+
+Error manifest_too_large() {
+  return Error(Error::Kind::too_large,
+               "manifests of at most " + std::to_string(kManifestBytesMax) + " bytes are accepted", 0);
+}
+
+// Whether BuildKit's importers would refuse this cache, and why.
+std::string unusable_cache(const store::ManifestContent& content) {
+  for (const auto& child : content.children) {
+    if (child.edge.media_type == kBuildkitCacheConfig && child.edge.size > kBuildkitCacheConfigMax) {
+      return "BuildKit imports cache configs of at most 1 MiB, and this one has " +
+             std::to_string(child.edge.size) + " bytes";
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+ManifestPushes::ManifestPushes(const RegistryParts& parts, std::string route)
+    : parts_(parts),
+      route_(std::move(route)),
+      bodies_(parts.loop, kBodiesBytesMax),
+      small_bodies_(parts.loop, kSmallBodiesBytesMax) {}
+
+// The whole body: a manifest can be parsed only when all of it is there.
+Task<Result<std::string>> ManifestPushes::read_body(Exchange& exchange) {
+  std::string body;
+  for (;;) {
+    auto piece = co_await exchange.read();
+    if (!piece) co_return failure(piece.error());
+    if (piece->empty()) co_return body;
+    if (body.size() + piece->size() > kManifestBytesMax) co_return failure(manifest_too_large());
+    body += *piece;
+  }
+}
+
+// Runs on a worker, because hashing and parsing some MiB would hold the loop for too long. `corrupt` if the
+// bytes do not have the digest `asked`.
+Task<Result<ManifestPushes::Pushed>> ManifestPushes::verify_and_parse(Bytes bytes, std::string content_type,
+                                                                      std::optional<Digest> asked) {
+  auto job = [bytes, content_type, asked]() -> Result<Pushed> {
+    const auto digest = store::digest_of(asked ? asked->algorithm() : store::Algorithm::sha256, *bytes);
+    if (asked && digest != *asked)
+      return failure(Error::Kind::corrupt, "the manifest is " + digest.text() + ", not " + asked->text());
+    auto manifest = read_manifest(*bytes, content_type, digest);
+    if (!manifest) return failure(manifest.error());
+    return Pushed(digest, bytes, std::move(manifest->content));
+  };
+  co_return co_await parts_.workers.run(std::move(job));
+}
+
+Task<Result<>> ManifestPushes::put(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  const auto length = exchange.body_length();
+  if (length && *length > kManifestBytesMax) co_return failure(manifest_too_large());
+  const auto expected = length.value_or(kManifestBytesMax);
+  proxy::Buffers& bodies = expected <= kSmallBodyBytesMax ? small_bodies_ : bodies_;
+  const auto held = co_await bodies.reserve(expected);
+  exchange.at("receiving");
+  auto body = co_await read_body(exchange);
+  if (!body) co_return failure(body.error());
+  auto bytes = std::make_shared<const std::string>(std::move(*body));
+  auto pushed = co_await verify_and_parse(
+      std::move(bytes), std::string(exchange.request().headers.get("Content-Type")), path.digest);
+  if (!pushed && pushed.error().kind == Error::Kind::corrupt) {
+    reply_oci(exchange, kWrongDigest, base_headers(context), pushed.error().message, context.trace);
+    co_return Result<>();
+  }
+  if (!pushed) co_return failure(pushed.error());
+  exchange.at("storing the manifest");
+  co_return co_await store_manifest(exchange, path, std::move(*pushed), context);
+}
+
+Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath& path, Pushed pushed,
+                                              RequestContext& context) {
+  // tag= belongs to a push by digest (distribution specification, "Pushing Manifests").
+  const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
+  auto job = [&store = parts_.store, key = key_of(path), pushed, tags] {
+    return store.manifests().push(key, pushed.digest, *pushed.bytes, pushed.content, tags);
+  };
+  auto missing = co_await parts_.workers.run(job);
+  const auto deadline = parts_.loop.now() + kCapacityWaitMax;
+  while (!missing) {
+    const bool again = co_await wait_for_capacity(parts_.loop, missing.error(), deadline);
+    if (!again) co_return failure(missing.error());
+    missing = co_await parts_.workers.run(job);
+  }
+  if (!missing->empty()) {
+    reply_missing_children(exchange, *missing, context.trace);
+    co_return Result<>();
+  }
+  parts_.manifests.put(key_of(path), pushed.digest,
+                       ManifestCache::Entry(pushed.content.record.media_type, pushed.bytes));
+  reply_pushed(exchange, path, pushed, context);
+  co_return Result<>();
+}
+
+void ManifestPushes::reply_pushed(Exchange& exchange, const OciPath& path, const Pushed& pushed,
+                                  const RequestContext& context) {
+  auto headers = base_headers(context);
+  headers.add("Location", "/v2/" + path.name + "/manifests/" + pushed.digest.text());
+  headers.add("Docker-Content-Digest", pushed.digest.text());
+  if (pushed.content.record.subject) headers.add("OCI-Subject", pushed.content.record.subject->text());
+  if (path.digest) {
+    for (const auto& tag : path.query.tags) headers.add("OCI-Tag", tag);
+  }
+  if (const auto reason = unusable_cache(pushed.content); !reason.empty()) {
+    ++unusable_caches_total_;
+    headers.add("Warning", stale_warning(reason));
+    parts_.log.warning(
+        "cache cannot be imported",
+        {{"route", route_}, {"repository", path.name}, {"reference", path.reference()}, {"reason", reason}});
+  }
+  exchange.reply(201, std::move(headers), "");
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,60 @@
+// Pushes of manifests to the private registry.
+//
+// A manifest is accepted only after everything that it names: its 201 says that the image can be pulled
+// whole. The 201 is sent after the manifest is synced. Belongs to the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proxy/http/exchange.h"
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/task.h"
+#include "routes/oci/oci_path.h"
+#include "routes/oci/request_context.h"
+#include "routes/registry/registry_parts.h"
+#include "store/references/manifest_content.h"
+#include "store/store.h"
+
+namespace breakwater::routes {
+
+class ManifestPushes {
+ public:
+  ManifestPushes(const RegistryParts& parts, std::string route);
+
+  // Answers PUT of a manifest. Sends the whole reply, or returns an error before anything was sent.
+  proxy::Task<Result<>> put(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
+
+  // BuildKit cache configs that were pushed and that BuildKit's importers refuse.
+  uint64_t unusable_caches_total() const { return unusable_caches_total_; }
+
+ private:
+  using Bytes = std::shared_ptr<const std::string>;
+  struct Pushed {
+    store::Digest digest;
+    Bytes bytes;
+    store::ManifestContent content;
+  };
+  store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
+  proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange);
+  proxy::Task<Result<Pushed>> verify_and_parse(Bytes bytes, std::string content_type,
+                                               std::optional<store::Digest> asked);
+  proxy::Task<Result<>> store_manifest(proxy::Exchange& exchange, const OciPath& path, Pushed pushed,
+                                       RequestContext& context);
+  void reply_pushed(proxy::Exchange& exchange, const OciPath& path, const Pushed& pushed,
+                    const RequestContext& context);
+
+  RegistryParts parts_;
+  std::string route_;
+  // Limits on the manifests that are being received; each is held whole in memory. They are apart from the
+  // common limit, because a request that waited for bytes of a limit of which it already holds some could
+  // wait for ever. Small manifests have a limit to themselves, so that they do not wait behind large ones
+  // from slow clients.
+  proxy::Buffers bodies_;
+  proxy::Buffers small_bodies_;
+  uint64_t unusable_caches_total_ = 0;
+};
+
+}  // namespace breakwater::routes

@@ -1,0 +1,98 @@
+#include "routes/registry/upload_file.h"
+#include "store/blobs/partials.h"
+#include "store/catalog/catalog.h"
+
+#include <chrono>
+#include <string_view>
+
+namespace breakwater::routes {
+
+using store::Digest;
+using store::RepositoryKey;
+using store::Store;
+
+namespace {
+
+// The prefix of a session's name in the store, which its record and its partial file share.
+constexpr std::string_view kRecordPrefix = "upload-";
+
+}  // namespace
+
+std::string upload_record_id(const std::string& id) { return std::string(kRecordPrefix) + id; }
+
+Result<> touch_upload(Store& store, const UploadFile& file, const RepositoryKey& key, const std::string& id,
+                      store::Time now) {
+  if (!file.has_record) return {};
+  return store.partials().put_upload(upload_record_id(id),
+                                     store::UploadRecord(key.route, key.repository, file.algorithm, now));
+}
+
+Result<store::Algorithm> recorded_algorithm(Store& store, const RepositoryKey& key, const std::string& id) {
+  auto record = store.catalog().upload(upload_record_id(id), store::Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record || RepositoryKey((*record)->route, (*record)->repository) != key) {
+    return failure(Error::Kind::not_found, "no upload " + id + " in " + key.repository);
+  }
+  return (*record)->algorithm;
+}
+
+Result<> open_upload(Store& store, UploadFile& file, const RepositoryKey& key, const std::string& id) {
+  if (file.partial) return {};
+  if (file.has_record) {
+    auto algorithm = recorded_algorithm(store, key, id);
+    if (!algorithm) return failure(algorithm.error());
+    file.algorithm = *algorithm;
+  }
+  auto partial = store.partials().receive(key.route, upload_record_id(id), file.algorithm);
+  if (!partial) return failure(partial.error());
+  file.partial.emplace(std::move(*partial));
+  return {};
+}
+
+Result<store::Blob> commit_upload(Store& store, UploadFile& file, const RepositoryKey& key,
+                                  const Digest& digest) {
+  auto& partial = *file.partial;
+  const auto verified = partial.writer->verify(digest);
+  Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
+  if (verified) {
+    blob = store.commit_blob(partial, key, store::Durability::synced);
+  } else {
+    if (verified.error().kind == Error::Kind::corrupt)
+      store.partials().end(std::move(partial), store::Partials::End::deleted);
+    blob = failure(verified.error());
+  }
+  file.partial.reset();
+  return blob;
+}
+
+Result<> discard_upload(Store& store, UploadFile& file, const std::string& id) {
+  if (!file.partial) return store.partials().delete_partial(upload_record_id(id));
+  store.partials().end(std::move(*file.partial), store::Partials::End::deleted);
+  file.partial.reset();
+  return {};
+}
+
+Result<std::vector<std::pair<RepositoryKey, std::string>>> idle_uploads(Store& store, store::Log& log,
+                                                                        const std::string& route,
+                                                                        store::Time now, int64_t age_ms) {
+  auto ids = store.catalog().upload_ids();
+  if (!ids) return failure(ids.error());
+  std::vector<std::pair<RepositoryKey, std::string>> found;
+  for (const auto& id : *ids) {
+    if (!id.starts_with(kRecordPrefix)) continue;  // the partial file of a fill
+    auto record = store.catalog().upload(id, store::Reach::disk);
+    if (!record && record.error().kind == Error::Kind::corrupt) {
+      log.error("upload_lost", {{"upload", id}, {"error", record.error().message}});
+      if (auto dropped = store.partials().delete_partial(id); !dropped) return failure(dropped.error());
+      continue;
+    }
+    if (!record) return failure(record.error());
+    if (!*record || (*record)->route != route ||
+        now - (*record)->touched_at < std::chrono::milliseconds(age_ms))
+      continue;
+    found.emplace_back(RepositoryKey(route, (*record)->repository), id.substr(kRecordPrefix.size()));
+  }
+  return found;
+}
+
+}  // namespace breakwater::routes

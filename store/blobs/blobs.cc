@@ -1,0 +1,210 @@
+#include "store/blobs/blobs.h"
+
+#include <cassert>
+#include <utility>
+
+#include "store/blobs/trash.h"
+#include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/digest_locks.h"
+#include "store/references/leases.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
+
+namespace breakwater::store {
+
+// --- opening
+
+Result<Blob> Blobs::open(const Digest& digest) {
+  if (auto warm = parts_.files.open_if_warm(digest)) return *std::move(warm);
+  // Under the lock, so that a blob that is just being replaced is not taken for a lost one.
+  const DigestLock lock = parts_.locks.lock(digest);
+  const auto record = parts_.catalog.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) return failure(Error::Kind::not_found, "no blob " + digest.text());
+  auto blob = parts_.files.open(digest, (*record)->size);
+  if (blob) return blob;
+  const Error::Kind kind = blob.error().kind;
+  if (kind != Error::Kind::not_found && kind != Error::Kind::corrupt) return blob;
+  parts_.log.error("blob_lost", {{"digest", digest.text()}, {"error", blob.error().message}});
+  if (auto deleted = delete_damaged(lock, digest); !deleted) return failure(deleted.error());
+  return failure(Error::Kind::not_found, blob.error().message);
+}
+
+Result<Blob> Blobs::open_if_warm(const Digest& digest) {
+  if (auto warm = parts_.files.open_if_warm(digest)) return *std::move(warm);
+  const auto record = parts_.catalog.blob(digest, Reach::memory);
+  if (!record) return failure(record.error());
+  if (!*record) return failure(Error::Kind::not_found, "no blob " + digest.text());
+  return failure(Error::Kind::would_block, "blob " + digest.text() + " is not open");
+}
+
+Result<Blob> Blobs::lease(const RepositoryKey& repository, const Digest& digest, Reach reach,
+                          Leases::Kind kind) {
+  const auto ticket = parts_.leases.take(digest, kind, repository, reach);
+  if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
+  const auto find = [&]() -> Result<Blob> {
+    const auto served = may_serve(parts_.catalog, repository, digest, reach);
+    if (!served) return failure(served.error());
+    if (!*served)
+      return failure(Error::Kind::not_found, repository.repository + " has no blob " + digest.text());
+    return reach == Reach::memory ? open_if_warm(digest) : open(digest);
+  };
+  auto blob = find();
+  if (!blob) parts_.leases.undo(digest, *ticket);
+  if (blob) note_use(digest);
+  return blob;
+}
+
+Result<bool> Blobs::mount(const RepositoryKey& to, const std::string& from, const Digest& digest) {
+  // Opened first: of a file that is gone no client must be told.
+  if (const auto blob = open(digest); !blob) {
+    if (blob.error().kind == Error::Kind::not_found) return false;
+    return failure(blob.error());
+  }
+  return parts_.references.mount(to, from, digest);
+}
+
+void Blobs::note_use(const Digest& digest) { parts_.use_times.note(digest); }
+
+// --- adding
+
+Result<Blob> Blobs::commit(BlobWriter& writer, Reservation& reservation, const RepositoryKey& repository,
+                           Durability durability) {
+  assert(writer.verified() && reservation.is_open());
+  if (auto synced = writer.sync(); !synced) return failure(synced.error());
+  const Digest digest = *writer.verified();
+  const DigestLock lock = parts_.locks.lock(digest);
+  return place(lock, writer, reservation,
+               [&](const BlobRecord& record, const std::optional<BlobRecord>& previous) {
+                 return parts_.references.add_blob(lock, digest, record, previous, repository, writer.id(),
+                                                   durability);
+               });
+}
+
+Result<Blob> Blobs::commit_manifest_bytes(const DigestLock& lock, BlobWriter& writer,
+                                          Reservation& reservation, std::optional<Time> review_after) {
+  const Digest digest = *writer.verified();
+  return place(lock, writer, reservation,
+               [&](const BlobRecord& record, const std::optional<BlobRecord>& previous) {
+                 return parts_.references.add_manifest_bytes(lock, digest, record, previous, review_after);
+               });
+}
+
+// `write_record(record, previous)` makes it true in the catalog.
+template <class WriteRecord>
+Result<Blob> Blobs::place(const DigestLock&, BlobWriter& writer, Reservation& reservation,
+                          WriteRecord write_record) {
+  const Digest digest = *writer.verified();
+  const auto previous = parts_.catalog.blob(digest, Reach::disk);
+  if (!previous) return failure(previous.error());
+  // A registry's blob stays on its account: it is not a mirror's to evict.
+  const bool is_kept = *previous && !parts_.rules.is_mirror((*previous)->route);
+  const Time now = parts_.clock.now();
+  const BlobRecord record{writer.written(), is_kept ? (*previous)->route : reservation.route(), now, now};
+  auto blob = writer.commit();
+  if (!blob) return blob;
+  note_commit(digest);
+  if (auto written = write_record(record, *previous); !written) {
+    // A file that nobody accounts for must not stay. With an earlier record it is accounted for, and right.
+    if (!*previous && !parts_.files.delete_blob(digest)) parts_.mark.forgo();
+    return failure(written.error());
+  }
+  if (!*previous && !parts_.rules.is_mirror(record.route)) parts_.leases.note_new(digest);
+  parts_.broken.heal(digest);
+  writer.leave_account();
+  reservation.commit(is_kept ? 0 : record.size);
+  if (*previous && !is_kept) parts_.budget.release((*previous)->route, (*previous)->size);
+  return blob;
+}
+
+// --- taking away
+
+Result<bool> Blobs::evict(const Digest& digest) {
+  std::optional<Trashed> trashed;
+  {
+    const DigestLock lock = parts_.locks.lock(digest);
+    auto evicted = parts_.references.evict(lock, digest);
+    if (!evicted) return failure(evicted.error());
+    trashed = *std::move(evicted);
+  }
+  if (!trashed) return false;
+  ++evicted_;
+  parts_.log.debug("blob_evicted", {{"digest", digest.text()},
+                                    {"route", trashed->route},
+                                    {"bytes", static_cast<int64_t>(trashed->bytes)}});
+  if (auto freed = trash_.free(*std::move(trashed)); !freed) return failure(freed.error());
+  return true;
+}
+
+Result<References::Reviewed> Blobs::review(const Review& review, References::For purpose) {
+  const auto has_room = [this](const std::string& route, uint64_t size) {
+    return parts_.budget.shortage(route, size).route == 0;
+  };
+  const DigestLock lock = parts_.locks.lock(review.digest);
+  auto reviewed = parts_.references.review(lock, review, purpose, has_room);
+  if (!reviewed) return reviewed;
+  if (reviewed->given_to) {
+    parts_.budget.release(reviewed->record.route, reviewed->record.size);
+    parts_.budget.add_stored(*reviewed->given_to, reviewed->record.size);
+  }
+  if (reviewed->blob) trash_.add(*reviewed->blob);
+  return reviewed;
+}
+
+Result<> Blobs::delete_damaged(const Digest& digest) {
+  const DigestLock lock = parts_.locks.lock(digest);
+  return delete_damaged(lock, digest);
+}
+
+Result<bool> Blobs::delete_damaged_if_unchanged(const UsedBlob& blob) {
+  const DigestLock lock = parts_.locks.lock(blob.digest);
+  const auto record = parts_.catalog.blob(blob.digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record || (*record)->stored_at != blob.record.stored_at) return false;
+  if (auto deleted = delete_damaged(lock, blob.digest); !deleted) return failure(deleted.error());
+  return true;
+}
+
+Result<> Blobs::delete_damaged(const DigestLock& lock, const Digest& digest) {
+  const auto record = parts_.catalog.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  auto deleted = parts_.files.delete_blob(digest);
+  if (deleted || deleted.error().kind == Error::Kind::not_found) {
+    deleted = parts_.references.note_lost(lock, digest, *record);
+  }
+  if (!deleted) parts_.mark.forgo();
+  if (deleted && *record) parts_.budget.release((*record)->route, (*record)->size);
+  return deleted;
+}
+
+// --- the journal
+
+Blobs::Journal::Journal(Blobs& blobs) : blobs_(blobs) {
+  const Lock lock(blobs_.journal_mutex_);
+  assert(blobs_.journal_ == nullptr);
+  blobs_.journal_ = this;
+}
+
+Blobs::Journal::~Journal() {
+  const Lock lock(blobs_.journal_mutex_);
+  blobs_.journal_ = nullptr;
+}
+
+std::vector<Digest> Blobs::Journal::take() {
+  const Lock lock(blobs_.journal_mutex_);
+  return std::exchange(committed_, {});
+}
+
+// Before the record is written, so that a copy of the catalog that has the record finds the digest here.
+void Blobs::note_commit(const Digest& digest) {
+  const Lock lock(journal_mutex_);
+  if (journal_ != nullptr) journal_->committed_.push_back(digest);
+}
+
+}  // namespace breakwater::store

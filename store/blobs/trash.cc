@@ -1,0 +1,83 @@
+#include "store/blobs/trash.h"
+
+#include <utility>
+
+#include "store/blobs/blobs.h"
+#include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+
+namespace breakwater::store {
+
+Trash::Hold::Hold(Trash& trash) : trash_(trash) {
+  const Lock lock(trash_.mutex_);
+  ++trash_.holds_;
+}
+
+Trash::Hold::~Hold() {
+  const Lock lock(trash_.mutex_);
+  --trash_.holds_;
+}
+
+bool Trash::is_held() const {
+  const Lock lock(mutex_);
+  return holds_ > 0;
+}
+
+void Trash::add(Trashed blob) {
+  const Lock lock(mutex_);
+  blobs_.push_back(std::move(blob));
+}
+
+std::vector<Trash::Waiting> Trash::waiting() const {
+  std::vector<Trashed> blobs;
+  {
+    const Lock lock(mutex_);
+    blobs = blobs_;
+  }
+  std::vector<Waiting> waiting;
+  for (const Trashed& blob : blobs) {
+    const auto file = parts_.files.stat_trashed(blob.digest);
+    waiting.push_back({on_disk(blob.bytes), file && file->names > 1});
+  }
+  return waiting;
+}
+
+Result<> Trash::empty() {
+  std::vector<Trashed> blobs;
+  {
+    const Lock lock(mutex_);
+    if (holds_ > 0 || blobs_.empty()) return {};
+    blobs.swap(blobs_);
+  }
+  Result<> done = parts_.catalog.sync();
+  while (done && !blobs.empty()) {
+    done = free_bytes(blobs.back());
+    if (done) blobs.pop_back();
+  }
+  for (Trashed& blob : blobs) add(std::move(blob));
+  return done;
+}
+
+Result<> Trash::free(Trashed blob) {
+  if (is_held()) {
+    add(std::move(blob));
+    return {};
+  }
+  auto freed = free_bytes(blob);
+  if (!freed) add(std::move(blob));
+  return freed;
+}
+
+Result<> Trash::free_bytes(const Trashed& blob) {
+  auto deleted = parts_.files.delete_trashed(blob.digest);
+  if (!deleted && deleted.error().kind != Error::Kind::not_found) {
+    parts_.mark.forgo();
+    return deleted;
+  }
+  parts_.budget.release(blob.route, blob.bytes);
+  return {};
+}
+
+}  // namespace breakwater::store

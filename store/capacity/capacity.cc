@@ -1,0 +1,82 @@
+#include "store/capacity/capacity.h"
+
+#include <optional>
+#include <utility>
+
+namespace breakwater::store {
+namespace {
+
+constexpr uint64_t kSizeMax = UINT64_MAX / 2;  // an upstream may name any length
+// Others take of what was made free, too: after so many tries there is no room.
+constexpr int kTriesMax = 4;
+
+}  // namespace
+
+class Capacity::Turn {
+ public:
+  explicit Turn(Capacity& capacity) : capacity_(capacity) {
+    const Lock lock(capacity_.mutex_);
+    while (capacity_.is_making_room_) capacity_.turn_ended_.wait(capacity_.mutex_);
+    capacity_.is_making_room_ = true;
+  }
+  ~Turn() {
+    const Lock lock(capacity_.mutex_);
+    capacity_.is_making_room_ = false;
+    capacity_.turn_ended_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Capacity& capacity_;
+};
+
+Result<Reservation> Capacity::reserve(const std::string& route, uint64_t size) {
+  std::optional<Reservation> reservation;
+  const auto take_it = [&]() -> Result<> {
+    auto taken = budget_.reserve(route, size);
+    if (!taken) return failure(taken.error());
+    reservation = *std::move(taken);
+    return {};
+  };
+  if (auto taken = take(route, size, 0, take_it); !taken) return failure(taken.error());
+  return *std::move(reservation);
+}
+
+Result<> Capacity::grow(Reservation& reservation, uint64_t size) {
+  if (size <= reservation.held()) return {};
+  return take(reservation.route(), size, reservation.held(), [&] { return reservation.grow(size); });
+}
+
+Result<> Capacity::ensure(const std::string& route, uint64_t size) {
+  disk_bound_.measure();
+  const Turn turn(*this);
+  return evictor_.evict_for(route, size);
+}
+
+// `held` bytes of the `size` are taken already.
+template <class Take>
+Result<> Capacity::take(const std::string& route, uint64_t size, uint64_t held, Take take_it) {
+  disk_bound_.measure();
+  Result<> taken = take_it();
+  const auto is_full = [&] { return !taken && taken.error().kind == Error::Kind::full; };
+  if (!is_full() || !can_ever_fit(route, size, held)) return taken;
+  const Turn turn(*this);
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    // Whoever had the turn before may have made room enough for both.
+    disk_bound_.measure();
+    taken = take_it();
+    if (!is_full()) return taken;
+    if (auto made = evictor_.evict_for(route, on_disk(size) - held); !made) return made;
+  }
+  return take_it();
+}
+
+// Whether it would fit if all else were gone. If not, nothing need go for it.
+bool Capacity::can_ever_fit(const std::string& route, uint64_t size, uint64_t held) const {
+  if (size > kSizeMax || on_disk(size) > budget_.of(route).bytes_max) return false;
+  const uint64_t taken = budget_.whole().taken();  // asked first: others may give back some at any moment
+  return budget_.shortage(route, on_disk(size) - held).whole <= taken - held;
+}
+
+}  // namespace breakwater::store

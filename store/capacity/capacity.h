@@ -1,0 +1,59 @@
+// Room for bytes that are about to come: whoever receives something reserves its room first, here.
+//
+// The fast way takes the budget's lock alone. When there is no room, one caller at a time makes some, by an
+// Evictor; the others that lack room wait for that, and who does not lack any goes past. For what would not
+// fit into an empty store nothing goes.
+//
+// Everything may block, and may be called from any thread, with no lock of the store held.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "store/base/log.h"
+#include "store/base/mutex.h"
+#include "store/capacity/budget.h"
+#include "store/capacity/disk_bound.h"
+
+namespace breakwater::store {
+
+// Who makes room, by taking away what the store can do without. It decides what goes; upkeep/ implements it.
+class Evictor {
+ public:
+  virtual ~Evictor() = default;
+  // Takes away what it can until `size` more bytes of `route` fit into all bounds. An error if it is known
+  // that they will not; with retry_after_s if they will in a moment. One thread at a time.
+  [[nodiscard]] virtual Result<> evict_for(const std::string& route, uint64_t size) = 0;
+};
+
+class Capacity {
+ public:
+  // What it borrows outlives it.
+  Capacity(Budget& budget, DiskBound& disk_bound, Evictor& evictor)
+      : budget_(budget), disk_bound_(disk_bound), evictor_(evictor) {}
+
+  // Room for `size` bytes of `route`. `full` if there is none and none can be made; with retry_after_s if
+  // some will be there in a moment.
+  [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
+  // Makes `reservation` cover at least `size` bytes. Likewise; what was held stays held.
+  [[nodiscard]] Result<> grow(Reservation& reservation, uint64_t size);
+  // Has what is over a bound go, so that `size` more bytes of `route` would fit. For bounds that were
+  // lowered, and disks that others fill.
+  [[nodiscard]] Result<> ensure(const std::string& route, uint64_t size);
+
+ private:
+  // Whose turn it is to make room.
+  class Turn;
+  template <class Take>
+  Result<> take(const std::string& route, uint64_t size, uint64_t held, Take take_it);
+  bool can_ever_fit(const std::string& route, uint64_t size, uint64_t held) const;
+
+  Budget& budget_;
+  DiskBound& disk_bound_;
+  Evictor& evictor_;
+  Mutex mutex_;
+  Condition turn_ended_;
+  bool is_making_room_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace breakwater::store

@@ -1,0 +1,70 @@
+// The bound that the file system sets: what all our files may take before it is full, whatever the
+// configuration says. It is measured and told to the Budget. And it is known here whether to take something
+// away makes room on the disk at all: a file that has another name, of a backup maybe, frees nothing when it
+// goes.
+//
+// Any thread. The disk is asked with no lock held.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "store/base/clock.h"
+#include "store/base/disk.h"
+#include "store/base/log.h"
+#include "store/base/mutex.h"
+#include "store/capacity/budget.h"
+#include "store/files/files.h"
+
+namespace breakwater::store {
+
+class DiskBound {
+ public:
+  // `data` is the data folder. What it borrows outlives it.
+  DiskBound(Budget& budget, Files& files, Disk& disk, std::filesystem::path data, const Clock& clock,
+            Log& log)
+      : budget_(budget), files_(files), disk_(disk), data_(std::move(data)), clock_(clock), log_(log) {}
+
+  // Asks the disk what it has left, and tells the budget.
+  void measure();
+  // What no budget counts may grow by so much until it is measured again: kept free of the bound, and of the
+  // budget's.
+  void set_growth(uint64_t bytes);
+
+  // How much must go from the route and from the whole before `size` more bytes fit, as far as it helps to
+  // take something away: not for the disk's sake while what goes frees nothing.
+  Budget::Shortage curable_shortage(const std::string& route, uint64_t size) const;
+  bool is_curable(const std::string& route, uint64_t size) const;
+  // Whether what the file system has left is the nearer bound of the whole, and too near for `size`.
+  bool is_short(uint64_t size) const;
+  bool frees_nothing() const;
+
+  // A file was deleted for the sake of this bound. One that had another name has freed nothing.
+  void note_deleted(uint64_t bytes, bool had_other_name);
+
+ private:
+  // What went in vain: files with other names, whose bytes the disk has not got back.
+  struct InVain {
+    size_t files = 0;  // in a row
+    uint64_t bytes = 0;
+    uint64_t ours_and_free = 0;  // with the last of them gone
+    Time since{};                // when that was
+  };
+  uint64_t shortage_of_store(uint64_t size) const;
+
+  Budget& budget_;
+  Files& files_;
+  Disk& disk_;
+  const std::filesystem::path data_;
+  const Clock& clock_;
+  Log& log_;
+  mutable Mutex mutex_;
+  uint64_t growth_ GUARDED_BY(mutex_) = 0;
+  // Bytes that are on our account and that the disk has left, as last measured.
+  uint64_t ours_and_free_ GUARDED_BY(mutex_) = 0;
+  InVain in_vain_ GUARDED_BY(mutex_);
+};
+
+}  // namespace breakwater::store

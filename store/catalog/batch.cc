@@ -1,0 +1,83 @@
+#include "store/catalog/batch.h"
+
+#include "store/catalog/batch_impl.h"
+#include "store/catalog/catalog_keys.h"
+
+namespace breakwater::store {
+
+Batch::Batch() : impl_(std::make_unique<Impl>()) {}
+Batch::~Batch() = default;
+Batch::Batch(Batch&&) noexcept = default;
+
+void Batch::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record,
+                    const std::optional<TagRecord>& previous) {
+  if (previous) impl_->writes.Delete(tag_of_key(repository, previous->digest, tag));
+  impl_->writes.Put(tag_key(repository, tag), encode(record));
+  impl_->writes.Put(tag_of_key(repository, record.digest, tag), rocksdb::Slice());
+}
+void Batch::delete_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& previous) {
+  impl_->writes.Delete(tag_of_key(repository, previous.digest, tag));
+  impl_->writes.Delete(tag_key(repository, tag));
+}
+
+void Batch::put_manifest(const RepositoryKey& repository, const Digest& digest,
+                         const ManifestRecord& record) {
+  impl_->writes.Put(manifest_key(repository, digest), encode(record));
+  impl_->writes.Put(manifest_of_key(digest, repository), rocksdb::Slice());
+}
+void Batch::delete_manifest(const RepositoryKey& repository, const Digest& digest) {
+  impl_->writes.Delete(manifest_key(repository, digest));
+  impl_->writes.Delete(manifest_of_key(digest, repository));
+}
+
+void Batch::put_edge(const Digest& child, const RepositoryKey& repository, const Digest& parent,
+                     const EdgeRecord& record) {
+  impl_->writes.Put(edge_key(child, repository, parent), encode(record));
+  impl_->writes.Put(child_key(repository, parent, child), rocksdb::Slice());
+}
+void Batch::delete_edge(const Digest& child, const RepositoryKey& repository, const Digest& parent) {
+  impl_->writes.Delete(edge_key(child, repository, parent));
+  impl_->writes.Delete(child_key(repository, parent, child));
+}
+
+void Batch::put_referrer(const RepositoryKey& repository, const Digest& subject, const Digest& digest,
+                         const ReferrerRecord& record) {
+  impl_->writes.Put(referrer_key(repository, subject, digest), encode(record));
+}
+void Batch::delete_referrer(const RepositoryKey& repository, const Digest& subject, const Digest& digest) {
+  impl_->writes.Delete(referrer_key(repository, subject, digest));
+}
+
+void Batch::put_link(const Digest& blob, const RepositoryKey& repository, const LinkRecord& record) {
+  impl_->writes.Put(link_key(blob, repository), encode(record));
+}
+void Batch::delete_link(const Digest& blob, const RepositoryKey& repository) {
+  impl_->writes.Delete(link_key(blob, repository));
+}
+
+void Batch::put_upload(const std::string& id, const UploadRecord& record) {
+  impl_->writes.Put(upload_key(id), encode(record));
+}
+void Batch::delete_upload(const std::string& id) { impl_->writes.Delete(upload_key(id)); }
+
+void Batch::put_blob(const Digest& digest, const BlobRecord& record,
+                     const std::optional<BlobRecord>& previous) {
+  if (previous) impl_->writes.Delete(use_key(digest, *previous));
+  impl_->writes.Put(blob_key(digest), encode(record));
+  impl_->writes.Put(use_key(digest, record), rocksdb::Slice());
+}
+void Batch::delete_blob(const Digest& digest, const BlobRecord& previous) {
+  impl_->writes.Delete(use_key(digest, previous));
+  impl_->writes.Delete(blob_key(digest));
+}
+
+void Batch::put_review(Time review_after, const Digest& digest) {
+  impl_->writes.Put(review_key(review_after, digest), rocksdb::Slice());
+}
+void Batch::delete_review(Time review_after, const Digest& digest) {
+  impl_->writes.Delete(review_key(review_after, digest));
+}
+
+bool Batch::empty() const { return impl_->writes.Count() == 0; }
+
+}  // namespace breakwater::store

@@ -1,0 +1,47 @@
+// One change of meaning of the catalog: all of it is true after Catalog::write(), or none. Only store/ builds
+// one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "store/catalog/records.h"
+
+namespace breakwater::store {
+
+class Batch {
+ public:
+  Batch();
+  ~Batch();
+  Batch(Batch&&) noexcept;
+
+  // Keeps the tags of a digest too; `previous` is the record that this one replaces, as it was read.
+  void put_tag(const RepositoryKey&, const std::string& tag, const TagRecord&,
+               const std::optional<TagRecord>& previous);
+  void delete_tag(const RepositoryKey&, const std::string& tag, const TagRecord& previous);
+  void put_manifest(const RepositoryKey&, const Digest&, const ManifestRecord&);
+  void delete_manifest(const RepositoryKey&, const Digest&);
+  void put_edge(const Digest& child, const RepositoryKey&, const Digest& parent, const EdgeRecord&);
+  void delete_edge(const Digest& child, const RepositoryKey&, const Digest& parent);
+  void put_referrer(const RepositoryKey&, const Digest& subject, const Digest& digest, const ReferrerRecord&);
+  void delete_referrer(const RepositoryKey&, const Digest& subject, const Digest& digest);
+  void put_link(const Digest& blob, const RepositoryKey&, const LinkRecord&);
+  void delete_link(const Digest& blob, const RepositoryKey&);
+  void put_upload(const std::string& id, const UploadRecord&);
+  void delete_upload(const std::string& id);
+  // Keeps the order of use too; `previous` is the record that this one replaces, as it was read.
+  void put_blob(const Digest&, const BlobRecord&, const std::optional<BlobRecord>& previous);
+  void delete_blob(const Digest&, const BlobRecord& previous);
+  // Queues a review of whether anything still needs `digest`, not before `review_after`.
+  void put_review(Time review_after, const Digest&);
+  void delete_review(Time review_after, const Digest&);
+  bool empty() const;
+
+ private:
+  friend class Catalog;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace breakwater::store

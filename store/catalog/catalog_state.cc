@@ -1,0 +1,89 @@
+#include "store/catalog/catalog_state.h"
+
+#include <rocksdb/write_batch.h>
+
+#include <string_view>
+#include <utility>
+
+#include "store/catalog/catalog_keys.h"
+#include "store/catalog/database.h"
+
+namespace breakwater::store {
+
+Result<bool> CatalogState::clean() const { return database_.has(kCleanKey); }
+
+Result<> CatalogState::set_clean(bool clean) {
+  rocksdb::WriteBatch batch;
+  if (clean) {
+    batch.Put(kCleanKey, rocksdb::Slice());
+  } else {
+    batch.Delete(kCleanKey);
+  }
+  return database_.apply(batch, Durability::synced);
+}
+
+Result<> CatalogState::set_leases(const SavedLeases& saved) {
+  rocksdb::WriteBatch writes;
+  writes.Put(kLeasesKey, encode(LeaseRecord{saved.others_until, {}, 0}));
+  for (const NamedLease& lease : saved.leases) writes.Put(lease_key(lease.digest), encode(lease.record));
+  return database_.apply(writes, Durability::buffered);
+}
+
+Result<std::optional<SavedLeases>> CatalogState::take_leases() {
+  const auto others = database_.get<LeaseRecord>(kLeasesKey, Reach::disk);
+  if (!others) return failure(others.error());
+  if (!*others) return std::nullopt;
+  SavedLeases saved{(*others)->read, {}};
+  // What cannot be understood goes as well, so that the next start is not held up by it.
+  std::optional<Error> malformed;
+  rocksdb::WriteBatch writes;
+  writes.Delete(kLeasesKey);
+  auto scanned = database_.scan(kLeases, [&](std::string_view key, std::string_view value) -> Result<bool> {
+    writes.Delete(key);
+    KeyReader in(key, 1);
+    const Digest digest = in.digest();
+    const auto record = in.failed() ? failure(Error::Kind::corrupt, "a malformed key in the catalog")
+                                    : decode<LeaseRecord>(value);
+    if (!record) malformed = record.error();
+    if (record) saved.leases.push_back({digest, *record});
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  // Without room for that they stay, and count for nothing after a crash.
+  if (auto taken = database_.apply(writes, Durability::buffered);
+      !taken && taken.error().kind != Error::Kind::full)
+    return failure(taken.error());
+  if (malformed) return failure(*std::move(malformed));
+  return saved;
+}
+
+Result<std::vector<std::string>> CatalogState::mirrors() const {
+  std::vector<std::string> routes;
+  auto scanned = database_.scan(kMirrorKey, [&](std::string_view key, std::string_view) -> Result<bool> {
+    routes.emplace_back(key.substr(std::string_view(kMirrorKey).size()));
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return routes;
+}
+
+Result<> CatalogState::set_mirrors(const std::vector<std::string>& routes) {
+  const auto before = mirrors();
+  if (!before) return failure(before.error());
+  rocksdb::WriteBatch writes;
+  for (const std::string& route : *before) writes.Delete(kMirrorKey + route);
+  for (const std::string& route : routes) writes.Put(kMirrorKey + route, rocksdb::Slice());
+  return database_.apply(writes, Durability::buffered);
+}
+
+Result<std::optional<ScrubRecord>> CatalogState::scrub() const {
+  return database_.get<ScrubRecord>(kScrubKey, Reach::disk);
+}
+
+Result<> CatalogState::set_scrub(const ScrubRecord& record) {
+  rocksdb::WriteBatch batch;
+  batch.Put(kScrubKey, encode(record));
+  return database_.apply(batch, Durability::buffered);
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,88 @@
+#include "store/catalog/catalog_walk.h"
+
+#include <string_view>
+#include <utility>
+
+#include "store/catalog/catalog_keys.h"
+#include "store/catalog/database.h"
+
+namespace breakwater::store {
+namespace {
+
+tl::unexpected<Error> malformed_key() {
+  return failure(Error::Kind::corrupt, "a malformed key in the catalog");
+}
+
+// An error that says whose record it is.
+tl::unexpected<Error> malformed_record(const std::string& whose, const Error& error) {
+  return failure(error.kind, whose + ": " + error.message);
+}
+
+Result<TagOf> tag_row(std::string_view key, std::string_view value) {
+  KeyReader in(key, 1);
+  RepositoryKey repository = in.repository();
+  std::string tag = in.rest();
+  if (in.failed()) return malformed_key();
+  auto record = decode<TagRecord>(value);
+  if (!record)
+    return malformed_record(repository.route + "/" + repository.repository + ":" + tag, record.error());
+  return TagOf{std::move(repository), std::move(tag), *std::move(record)};
+}
+
+Result<NamedManifest> manifest_row(std::string_view key, std::string_view value) {
+  KeyReader in(key, 1);
+  RepositoryKey repository = in.repository();
+  const Digest digest = in.digest();
+  if (in.failed()) return malformed_key();
+  auto record = decode<ManifestRecord>(value);
+  if (!record)
+    return malformed_record(repository.route + "/" + repository.repository + "@" + digest.text(),
+                            record.error());
+  return NamedManifest{std::move(repository), digest, *std::move(record)};
+}
+
+Result<Edge> edge_row(std::string_view key, std::string_view) {
+  KeyReader in(key, 1);
+  RepositoryKey repository = in.repository();
+  const Digest parent = in.digest();
+  const Digest child = in.digest();
+  if (in.failed()) return malformed_key();
+  return Edge{std::move(repository), parent, child};
+}
+
+Result<UsedBlob> blob_row(std::string_view key, std::string_view value) {
+  KeyReader in(key, 1);
+  const Digest digest = in.digest();
+  if (in.failed()) return malformed_key();
+  auto record = decode<BlobRecord>(value);
+  if (!record) return malformed_record(digest.text(), record.error());
+  return UsedBlob{digest, *std::move(record)};
+}
+
+}  // namespace
+
+Result<std::vector<TagOf>> CatalogWalk::next_tags(std::string& position, size_t limit,
+                                                  const Malformed& malformed) const {
+  return database_.walk<TagOf>(kTags, position, limit, malformed, tag_row);
+}
+Result<std::vector<NamedManifest>> CatalogWalk::next_manifests(std::string& position, size_t limit,
+                                                               const Malformed& malformed) const {
+  return database_.walk<NamedManifest>(kManifests, position, limit, malformed, manifest_row);
+}
+Result<std::vector<Edge>> CatalogWalk::next_edges(std::string& position, size_t limit,
+                                                  const Malformed& malformed) const {
+  return database_.walk<Edge>(kChildren, position, limit, malformed, edge_row);
+}
+Result<std::vector<UsedBlob>> CatalogWalk::next_blobs(std::string& position, size_t limit,
+                                                      const Malformed& malformed) const {
+  return database_.walk<UsedBlob>(kBlobs, position, limit, malformed, blob_row);
+}
+
+Result<std::vector<UsedBlob>> CatalogWalk::blobs_in(Algorithm algorithm, uint8_t first,
+                                                    const Malformed& malformed) const {
+  const std::string prefix = kBlobs + std::string{static_cast<char>(algorithm), static_cast<char>(first)};
+  std::string position;
+  return database_.walk<UsedBlob>(prefix, position, SIZE_MAX, malformed, blob_row);
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,41 @@
+// Walks over everything that the catalog has of a kind, in the order of the keys, some steps at a time.
+//
+//   std::string position;
+//   do some = catalog.walk().next_blobs(position, 1000, malformed); while (some->size() == 1000);
+//
+// A call returns what comes behind `position` (empty: from the start), which moves on. Fewer than `limit`:
+// that was the end. What cannot be understood is left out and told to `malformed`. The cache is left to
+// others. What changes meanwhile is seen or not. May block; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "store/catalog/rows.h"
+
+namespace breakwater::store {
+
+class Database;
+
+class CatalogWalk {
+ public:
+  explicit CatalogWalk(const Database& database) : database_(database) {}
+
+  [[nodiscard]] Result<std::vector<TagOf>> next_tags(std::string& position, size_t limit,
+                                                     const Malformed& malformed) const;
+  [[nodiscard]] Result<std::vector<NamedManifest>> next_manifests(std::string& position, size_t limit,
+                                                                  const Malformed& malformed) const;
+  [[nodiscard]] Result<std::vector<Edge>> next_edges(std::string& position, size_t limit,
+                                                     const Malformed& malformed) const;
+  [[nodiscard]] Result<std::vector<UsedBlob>> next_blobs(std::string& position, size_t limit,
+                                                         const Malformed& malformed) const;
+  // All whose digest begins with `first`, in the order of the digests.
+  [[nodiscard]] Result<std::vector<UsedBlob>> blobs_in(Algorithm, uint8_t first,
+                                                       const Malformed& malformed) const;
+
+ private:
+  const Database& database_;
+};
+
+}  // namespace breakwater::store

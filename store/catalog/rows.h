@@ -1,0 +1,62 @@
+// What the catalog answers: its records with the names that they have there. And how far a question may go,
+// and how long an answer to a write holds.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "store/base/clock.h"
+#include "store/base/digest.h"
+#include "store/base/result.h"
+#include "store/catalog/records.h"
+
+namespace breakwater::store {
+
+enum class Reach { memory, disk };
+enum class Durability {
+  buffered,  // survives a crash of the process: mirrors
+  synced     // survives a power cut: pushes
+};
+
+struct NamedTag {
+  std::string tag;
+  TagRecord record;
+};
+struct NamedManifest {
+  RepositoryKey repository;
+  Digest digest;
+  ManifestRecord record;
+};
+struct Parent {
+  RepositoryKey repository;
+  Digest parent;
+  EdgeRecord edge;
+};
+// Queued: whether anything still needs `digest` is to be found out, not before `review_after`.
+struct Review {
+  Time review_after;
+  Digest digest;
+};
+struct NamedReferrer {
+  Digest digest;
+  ReferrerRecord record;
+};
+struct UsedBlob {
+  Digest digest;
+  BlobRecord record;
+};
+struct TagOf {
+  RepositoryKey repository;
+  std::string tag;
+  TagRecord record;
+};
+struct Edge {
+  RepositoryKey repository;
+  Digest parent;
+  Digest child;
+};
+
+// Told of each record that cannot be understood, by whoever walks over many and leaves such a one out.
+using Malformed = std::function<void(const Error&)>;
+
+}  // namespace breakwater::store

@@ -1,0 +1,90 @@
+#include "store/references/change.h"
+
+#include <algorithm>
+
+namespace breakwater::store {
+
+Result<> Change::set_tag(const RepositoryKey& repository, const std::string& tag, const Digest& digest,
+                         const std::string& media_type) {
+  const auto before = catalog_.tag(repository, tag, Reach::disk);
+  if (!before) return failure(before.error());
+  TagRecord record{digest, media_type, now_, now_};
+  const bool is_moved = *before && (*before)->digest != digest;
+  if (is_moved && !rules_.is_mirror(repository.route)) {
+    if (auto left = leave_untagged(repository, (*before)->digest); !left) return left;
+  }
+  if (*before && !is_moved && rules_.is_mirror(repository.route)) record.set_at = (*before)->set_at;
+  batch_.put_tag(repository, tag, record, *before);
+  return {};
+}
+
+Result<> Change::delete_tag(const RepositoryKey& repository, const NamedTag& tag) {
+  batch_.delete_tag(repository, tag.tag, tag.record);
+  return rules_.is_mirror(repository.route) ? Result<>() : leave_untagged(repository, tag.record.digest);
+}
+
+Result<> Change::delete_manifest(const NamedManifest& manifest) {
+  const RepositoryKey& repository = manifest.repository;
+  batch_.delete_manifest(repository, manifest.digest);
+  batch_.delete_link(manifest.digest, repository);
+  const auto children = catalog_.children(repository, manifest.digest);
+  if (!children) return failure(children.error());
+  for (const Digest& child : *children) {
+    batch_.delete_edge(child, repository, manifest.digest);
+    review_soon(repository, child);
+  }
+  if (manifest.record.subject) batch_.delete_referrer(repository, *manifest.record.subject, manifest.digest);
+  const auto referrers = catalog_.referrers(repository, manifest.digest, std::nullopt, SIZE_MAX);
+  if (!referrers) return failure(referrers.error());
+  for (const NamedReferrer& referrer : *referrers) review_soon(repository, referrer.digest);
+  const auto tags = catalog_.tags_of(repository, manifest.digest);
+  if (!tags) return failure(tags.error());
+  for (const std::string& tag : *tags) {
+    const auto record = catalog_.tag(repository, tag, Reach::disk);
+    if (!record) return failure(record.error());
+    if (*record) batch_.delete_tag(repository, tag, **record);
+  }
+  review_soon(repository, manifest.digest);
+  return {};
+}
+
+Result<> Change::delete_from_mirrors(const Digest& digest) {
+  const auto manifests = catalog_.manifests_of(digest);
+  if (!manifests) return failure(manifests.error());
+  for (const NamedManifest& manifest : *manifests) {
+    if (!rules_.is_mirror(manifest.repository.route)) continue;
+    if (auto deleted = delete_manifest(manifest); !deleted) return deleted;
+  }
+  // Left behind, links would outnumber what is stored.
+  const auto links = catalog_.links(digest);
+  if (!links) return failure(links.error());
+  for (const RepositoryKey& repository : *links) {
+    if (rules_.is_mirror(repository.route)) batch_.delete_link(digest, repository);
+  }
+  return {};
+}
+
+void Change::review_soon(const RepositoryKey& repository, const Digest& digest) {
+  if (!rules_.is_mirror(repository.route)) batch_.put_review(now_, digest);
+}
+
+Time Change::untagged_until(const RepositoryKey& repository, const Digest& digest) const {
+  const auto kept = rules_.policy_for(repository).untagged_after.value_or(rules_.lease());
+  return std::max(now_ + kept, leases_.until(digest));
+}
+
+Result<> Change::leave_untagged(const RepositoryKey& repository, const Digest& digest) {
+  const Time until = untagged_until(repository, digest);
+  batch_.put_review(until, digest);
+  if (!rules_.policy_for(repository).untagged_after) return {};
+  // A review is of a digest, whoever queued it. So the promise of this repository is noted in its manifest.
+  const auto manifest = catalog_.manifest(repository, digest, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  if (!*manifest) return {};
+  ManifestRecord record = **manifest;
+  record.kept_until = until;
+  batch_.put_manifest(repository, digest, record);
+  return {};
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,53 @@
+// Who needs what, as the catalog has it: questions without effect. An answer that something is decided by is
+// asked for under the lock of References; beside it what they say is true of one moment or the next. They
+// read the disk.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "store/catalog/catalog.h"
+#include "store/references/manifest_content.h"
+#include "store/references/route_rules.h"
+
+namespace breakwater::store {
+
+// Whether `repository` may serve the blob: by a link, or because a manifest of the repository names it.
+[[nodiscard]] Result<bool> may_serve(const Catalog& catalog, const RepositoryKey& repository,
+                                     const Digest& digest, Reach reach);
+// Those that the repository may not serve, or of which nothing is stored.
+[[nodiscard]] Result<std::vector<Digest>> missing_children(const Catalog& catalog,
+                                                           const RepositoryKey& repository,
+                                                           const ManifestContent& content);
+// Whether it is stored, and the repository may serve it.
+[[nodiscard]] Result<bool> has_child(const Catalog& catalog, const RepositoryKey& repository,
+                                     const Digest& digest);
+
+// Whether a manifest is alive: tagged, child of a manifest that is here, or referrer of one.
+[[nodiscard]] Result<bool> is_alive(const Catalog& catalog, const NamedManifest& manifest);
+// Whether some manifest needs the digest, or it is a manifest that is alive.
+[[nodiscard]] Result<bool> is_needed(const Catalog& catalog, const Digest& digest);
+// Whether a route that cannot fetch the digest again has it or needs it.
+[[nodiscard]] Result<bool> is_needed_by_registry(const Catalog& catalog, const RouteRules& rules,
+                                                 const Digest& digest);
+
+// Of these manifests those that the repository has.
+[[nodiscard]] Result<std::set<Digest>> held_manifests(const Catalog& catalog, const RepositoryKey& repository,
+                                                      const std::set<Digest>& digests);
+
+// The repositories that may serve a digest, and those of which a manifest needs it.
+struct Uses {
+  std::vector<RepositoryKey> links;
+  std::vector<RepositoryKey> needing;
+  bool empty() const { return links.empty() && needing.empty(); }
+};
+[[nodiscard]] Result<Uses> uses_of(const Catalog& catalog, const Digest& digest);
+
+// Whether no blob is stored, and a manifest of a registry is it or names it.
+[[nodiscard]] Result<bool> is_missing(const Catalog& catalog, const RouteRules& rules, const Digest& digest);
+// Whether the tag still names that digest, and its repository has no such manifest.
+[[nodiscard]] Result<bool> is_dangling(const Catalog& catalog, const TagOf& tag);
+
+}  // namespace breakwater::store

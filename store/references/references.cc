@@ -1,0 +1,306 @@
+#include "store/references/references.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/change.h"
+#include "store/references/digest_locks.h"
+#include "store/references/liveness.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
+
+namespace breakwater::store {
+namespace {
+
+constexpr size_t kTagsNamedMax = 5;  // in the message of a refusal
+
+}  // namespace
+
+References::References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
+                       CleanMark& mark, const RouteRules& rules, const Clock& clock, Log& log)
+    : catalog_(catalog),
+      files_(files),
+      leases_(leases),
+      use_times_(use_times),
+      broken_(broken),
+      mark_(mark),
+      rules_(rules),
+      clock_(clock),
+      log_(log) {}
+
+Change References::begin() const { return Change(catalog_, rules_, leases_, clock_.now()); }
+
+Result<> References::write(Change& change) { return catalog_.write(change.take(), Durability::buffered); }
+
+// --- adding
+
+Result<> References::add_blob(const DigestLock&, const Digest& digest, const BlobRecord& record,
+                              const std::optional<BlobRecord>& previous, const RepositoryKey& repository,
+                              const std::string& upload, Durability durability) {
+  Batch batch;
+  batch.put_link(digest, repository, {});
+  batch.delete_upload(upload);
+  if (!rules_.is_mirror(repository.route)) {
+    (void)leases_.take(digest, Leases::Kind::upload, repository, Reach::memory);
+    batch.put_review(clock_.now() + rules_.lease(), digest);
+  }
+  batch.put_blob(digest, record, previous);
+  return catalog_.write(std::move(batch), durability);
+}
+
+Result<> References::add_manifest_bytes(const DigestLock&, const Digest& digest, const BlobRecord& record,
+                                        const std::optional<BlobRecord>& previous,
+                                        std::optional<Time> review_after) {
+  Batch batch;
+  if (review_after) batch.put_review(*review_after, digest);
+  batch.put_blob(digest, record, previous);
+  return catalog_.write(std::move(batch), Durability::buffered);
+}
+
+Result<std::vector<Digest>> References::add_manifest(const DigestLock&, const NewManifest& manifest) {
+  const RepositoryKey& repository = manifest.repository;
+  const bool is_pushed = !rules_.is_mirror(repository.route);
+  const Lock lock(mutex_);
+  if (manifest.needs_children) {
+    auto missing = missing_children(catalog_, repository, manifest.content);
+    if (!missing || !missing->empty()) return missing;
+  }
+  const auto known = catalog_.manifest(repository, manifest.digest, Reach::disk);
+  if (!known) return failure(known.error());
+  Change change = begin();
+  ManifestRecord record = manifest.content.record;
+  record.pushed_at = clock_.now();
+  const bool is_untagged = is_pushed && manifest.tags.empty();
+  const Time kept_until = is_untagged ? change.untagged_until(repository, manifest.digest) : Time();
+  if (is_untagged && rules_.policy_for(repository).untagged_after) record.kept_until = kept_until;
+  change.batch().put_manifest(repository, manifest.digest, record);
+  change.batch().put_link(manifest.digest, repository, {});
+  for (const ManifestContent::Child& child : manifest.content.children) {
+    change.batch().put_edge(child.digest, repository, manifest.digest, child.edge);
+  }
+  std::vector<Digest> foreign;
+  if (is_pushed) {
+    if (auto added = add_foreign(change, manifest, foreign); !added) return failure(added.error());
+  }
+  // The same bytes may have another subject, or none, when they come with another media type.
+  if (*known && (*known)->subject) {
+    change.batch().delete_referrer(repository, *(*known)->subject, manifest.digest);
+  }
+  if (record.subject && !manifest.content.referrer_descriptor.empty()) {
+    change.batch().put_referrer(repository, *record.subject, manifest.digest,
+                                {manifest.content.referrer_descriptor, record.artifact_type});
+  }
+  for (const std::string& tag : manifest.tags) {
+    if (auto set = change.set_tag(repository, tag, manifest.digest, record.media_type); !set) {
+      return failure(set.error());
+    }
+  }
+  // Its bytes were queued for a review in case of a crash before this batch.
+  if (manifest.review_after) change.batch().delete_review(*manifest.review_after, manifest.digest);
+  if (is_untagged) {
+    change.batch().put_review(kept_until, manifest.digest);
+    // Until a tag or a parent comes: an index is pushed after its children, a referrer maybe before its
+    // subject.
+    (void)leases_.take(manifest.digest, Leases::Kind::upload, repository, Reach::memory);
+  }
+  if (auto written = write(change); !written) return failure(written.error());
+  // One that was here has had its uploads: those of now are for others.
+  if (!is_pushed || *known) return std::vector<Digest>();
+  for (const ManifestContent::Child& child : manifest.content.children)
+    leases_.fulfil(child.digest, repository);
+  for (const Digest& digest : foreign) leases_.fulfil(digest, repository);
+  return std::vector<Digest>();
+}
+
+// Of the foreign layers that the manifest names, those that the repository holds all the same.
+Result<> References::add_foreign(Change& change, const NewManifest& manifest, std::vector<Digest>& held) {
+  for (const ManifestContent::Child& child : manifest.content.foreign) {
+    const auto has = has_child(catalog_, manifest.repository, child.digest);
+    if (!has) return failure(has.error());
+    if (!*has) continue;
+    change.batch().put_edge(child.digest, manifest.repository, manifest.digest, child.edge);
+    held.push_back(child.digest);
+  }
+  return {};
+}
+
+Result<> References::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record,
+                             Durability durability) {
+  const Lock lock(mutex_);
+  const auto manifest = catalog_.manifest(repository, record.digest, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  if (!*manifest) {
+    return failure(Error::Kind::not_found,
+                   repository.repository + " has no manifest " + record.digest.text());
+  }
+  const auto before = catalog_.tag(repository, tag, Reach::disk);
+  if (!before) return failure(before.error());
+  Batch batch;
+  batch.put_tag(repository, tag, record, *before);
+  return catalog_.write(std::move(batch), durability);
+}
+
+Result<> References::link(const RepositoryKey& repository, const Digest& digest) {
+  const Lock lock(mutex_);
+  Batch batch;
+  batch.put_link(digest, repository, {});
+  return catalog_.write(std::move(batch), Durability::buffered);
+}
+
+Result<bool> References::mount(const RepositoryKey& to, const std::string& from, const Digest& digest) {
+  const auto ticket = leases_.take(digest, Leases::Kind::upload, to, Reach::disk);
+  const auto mounted = [&] {
+    const Lock lock(mutex_);
+    return mount_locked(to, from, digest);
+  }();
+  if (!mounted || !*mounted) {
+    leases_.undo(digest, *ticket);
+    return mounted;
+  }
+  if (auto synced = catalog_.sync(); !synced) return failure(synced.error());
+  return true;
+}
+
+Result<bool> References::mount_locked(const RepositoryKey& to, const std::string& from,
+                                      const Digest& digest) {
+  if (from.empty()) {
+    const auto links = catalog_.links(digest);
+    if (!links) return failure(links.error());
+    const auto is_of_route = [&](const RepositoryKey& repository) { return repository.route == to.route; };
+    if (std::none_of(links->begin(), links->end(), is_of_route)) return false;
+  } else {
+    auto served = may_serve(catalog_, {to.route, from}, digest, Reach::disk);
+    if (!served || !*served) return served;
+  }
+  const auto record = catalog_.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) return false;
+  Batch batch;
+  batch.put_link(digest, to, {});
+  batch.put_review(clock_.now() + rules_.lease(), digest);
+  if (auto written = catalog_.write(std::move(batch), Durability::buffered); !written) {
+    return failure(written.error());
+  }
+  return true;
+}
+
+// --- telling a client
+
+Result<References::LeasedManifest> References::lease_manifest(const RepositoryKey& repository,
+                                                              const Digest& digest, Reach reach,
+                                                              Leases::Kind kind) {
+  const auto ticket = leases_.take(digest, kind, repository, reach);
+  if (!ticket) return failure(Error::Kind::would_block, digest.text() + " is being collected");
+  const auto record = catalog_.manifest(repository, digest, reach);
+  // Its bytes may be lost. Then no client is told that it is there, so that one that has it pushes it anew.
+  const auto blob = record && *record ? catalog_.blob(digest, reach) : Result<std::optional<BlobRecord>>();
+  if (record && *record && blob && *blob) {
+    use_times_.note(digest);
+    return LeasedManifest{digest, **record};
+  }
+  leases_.undo(digest, *ticket);
+  if (!record) return failure(record.error());
+  if (!blob) return failure(blob.error());
+  return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
+}
+
+Result<References::LeasedManifest> References::lease_tag(const RepositoryKey& repository,
+                                                         const std::string& tag, Reach reach,
+                                                         Leases::Kind kind) {
+  std::optional<Digest> looked_for;
+  for (;;) {
+    const auto record = catalog_.tag(repository, tag, reach);
+    if (!record) return failure(record.error());
+    if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no tag " + tag);
+    auto leased = lease_manifest(repository, (*record)->digest, reach, kind);
+    const bool is_gone = !leased && leased.error().kind == Error::Kind::not_found;
+    // A manifest goes from under its tag only if the tag was moved in between: it names another manifest now.
+    if (!is_gone || looked_for == (*record)->digest) return leased;
+    looked_for = (*record)->digest;
+  }
+}
+
+// --- deleting
+
+Result<> References::delete_tag(const RepositoryKey& repository, const std::string& tag) {
+  {
+    const Lock lock(mutex_);
+    const auto record = catalog_.tag(repository, tag, Reach::disk);
+    if (!record) return failure(record.error());
+    if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no tag " + tag);
+    Change change = begin();
+    if (auto deleted = change.delete_tag(repository, {tag, **record}); !deleted) return deleted;
+    if (auto written = write(change); !written) return written;
+  }
+  return catalog_.sync();
+}
+
+Result<bool> References::delete_tag_if_unchanged(const RepositoryKey& repository, const NamedTag& tag) {
+  const Lock lock(mutex_);
+  const auto record = catalog_.tag(repository, tag.tag, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record || (*record)->digest != tag.record.digest || (*record)->set_at != tag.record.set_at)
+    return false;
+  Change change = begin();
+  if (auto deleted = change.delete_tag(repository, tag); !deleted) return failure(deleted.error());
+  if (auto written = write(change); !written) return failure(written.error());
+  return true;
+}
+
+Result<> References::delete_manifest(const RepositoryKey& repository, const Digest& digest) {
+  {
+    const Lock lock(mutex_);
+    const auto record = catalog_.manifest(repository, digest, Reach::disk);
+    if (!record) return failure(record.error());
+    if (!*record) {
+      return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
+    }
+    if (auto unneeded = check_unneeded(repository, digest); !unneeded) return unneeded;
+    Change change = begin();
+    if (auto deleted = change.delete_manifest({repository, digest, **record}); !deleted) return deleted;
+    if (auto written = write(change); !written) return written;
+  }
+  return catalog_.sync();
+}
+
+Result<> References::delete_link(const RepositoryKey& repository, const Digest& digest) {
+  {
+    const Lock lock(mutex_);
+    const auto linked = catalog_.has_link(digest, repository, Reach::disk);
+    if (!linked) return failure(linked.error());
+    if (!*linked)
+      return failure(Error::Kind::not_found, repository.repository + " has no blob " + digest.text());
+    const auto manifest = catalog_.manifest(repository, digest, Reach::disk);
+    if (!manifest) return failure(manifest.error());
+    if (*manifest) {
+      return failure(Error::Kind::conflict, digest.text() + " is a manifest of " + repository.repository);
+    }
+    if (auto unneeded = check_unneeded(repository, digest); !unneeded) return unneeded;
+    Change change = begin();
+    change.batch().delete_link(digest, repository);
+    change.review_soon(repository, digest);
+    if (auto written = write(change); !written) return written;
+  }
+  return catalog_.sync();
+}
+
+// `conflict` names a manifest of the repository that needs it, and tags of that.
+Result<> References::check_unneeded(const RepositoryKey& repository, const Digest& digest) {
+  const auto parent = catalog_.parent_in(digest, repository, Reach::disk);
+  if (!parent) return failure(parent.error());
+  if (!*parent) return {};
+  const auto tags = catalog_.tags_of(repository, (*parent)->parent);
+  if (!tags) return failure(tags.error());
+  std::string message = digest.text() + " is needed by the manifest " + (*parent)->parent.text();
+  for (size_t i = 0; i < std::min(tags->size(), kTagsNamedMax); ++i) {
+    message += (i == 0 ? ", tagged " : ", ") + (*tags)[i];
+  }
+  return failure(Error::Kind::conflict, message);
+}
+
+}  // namespace breakwater::store

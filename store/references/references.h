@@ -1,0 +1,191 @@
+// Who needs what: tags, manifests, the edges between them, links, referrers, and what clients were told
+// (leases.h).
+//
+// One call is one transaction of meaning: it looks, decides and writes, and no other change of references
+// comes in between; it has happened as a whole or not at all. So nothing that somebody relies on is taken
+// away beside a push, and nothing is pushed that names what is just being taken away. Nobody above knows of
+// locks or batches.
+//
+// This is the seam for a second engine. One that keeps the catalog in PostgreSQL would stand behind these
+// calls with BEGIN … COMMIT in each of them (SERIALIZABLE, or a row lock on the digests that it names), where
+// this one has a mutex and a RocksDB batch, and behind the reads of Catalog with SELECTs; nothing else would
+// change. The calls that take a DigestLock move the file of that digest too, because the record and the file
+// must go together: a second engine keeps that order - file, then record; on an error the file back.
+//
+// Locks: a digest's lock (digest_locks.h) comes before the one of References; nothing is synced under either.
+// What is acknowledged is synced behind them, which other changes need not wait for.
+//
+// Everything may block, and may be called from any thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/base/clock.h"
+#include "store/base/log.h"
+#include "store/base/mutex.h"
+#include "store/base/result.h"
+#include "store/catalog/rows.h"
+#include "store/references/leases.h"
+#include "store/references/manifest_content.h"
+
+namespace breakwater::store {
+
+class Broken;
+class Catalog;
+class Change;
+class CleanMark;
+class DigestLock;
+class Files;
+class RouteRules;
+class UseTimes;
+struct BrokenThing;
+struct Uses;
+
+// A blob that has left the catalog, and whose file is in the trash. Its bytes are still on the account of
+// `route`.
+struct Trashed {
+  Digest digest;
+  std::string route;
+  uint64_t bytes = 0;
+};
+
+class References {
+ public:
+  // What it borrows outlives it.
+  References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
+             CleanMark& mark, const RouteRules& rules, const Clock& clock, Log& log);
+
+  // --- adding
+
+  // A blob whose file is in its place: its record, a link of the repository, and the end of the upload `id`.
+  // A registry's is leased, for the manifest that will need it. Synced if `durability` says so. `previous` is
+  // the record that it had.
+  [[nodiscard]] Result<> add_blob(const DigestLock& lock, const Digest& digest, const BlobRecord& record,
+                                  const std::optional<BlobRecord>& previous, const RepositoryKey& repository,
+                                  const std::string& upload, Durability durability);
+  // The bytes of a manifest, which nothing names yet: queued for a review then, in case that nothing comes to
+  // name them.
+  [[nodiscard]] Result<> add_manifest_bytes(const DigestLock& lock, const Digest& digest,
+                                            const BlobRecord& record,
+                                            const std::optional<BlobRecord>& previous,
+                                            std::optional<Time> review_after);
+  // A manifest whose bytes are stored, with its edges, its referrer and `tags`. With `needs_children` nothing
+  // is written while the repository lacks some of what the manifest needs, and these are returned.
+  // `review_after`: of the review that add_manifest_bytes() has queued just now, which is not needed any
+  // more. Not synced.
+  struct NewManifest {
+    const RepositoryKey& repository;
+    const Digest& digest;
+    const ManifestContent& content;
+    const std::vector<std::string>& tags;
+    bool needs_children = false;
+    std::optional<Time> review_after = {};
+  };
+  [[nodiscard]] Result<std::vector<Digest>> add_manifest(const DigestLock& lock, const NewManifest& manifest);
+  // Points a tag at a manifest that the repository has; `not_found` if it is not (or no more) there.
+  [[nodiscard]] Result<> put_tag(const RepositoryKey& repository, const std::string& tag,
+                                 const TagRecord& record, Durability durability);
+  // Upstream says that the repository of this mirror has the blob.
+  [[nodiscard]] Result<> link(const RepositoryKey& repository, const Digest& digest);
+  // Lets `to` serve a blob that a repository of the same route may serve: the one called `from`, or any if
+  // that is empty. False if none may. Leased and synced.
+  [[nodiscard]] Result<bool> mount(const RepositoryKey& to, const std::string& from, const Digest& digest);
+
+  // --- telling a client, who may rely on it for as long as the lease
+
+  struct LeasedManifest {
+    Digest digest;
+    ManifestRecord record;
+  };
+  // A manifest that the repository has, or that one of its tags names; with it all that the manifest names is
+  // leased. `not_found` else; `would_block` if memory does not tell. Never blocks for Reach::memory.
+  [[nodiscard]] Result<LeasedManifest> lease_manifest(const RepositoryKey& repository, const Digest& digest,
+                                                      Reach reach, Leases::Kind kind = Leases::Kind::read);
+  [[nodiscard]] Result<LeasedManifest> lease_tag(const RepositoryKey& repository, const std::string& tag,
+                                                 Reach reach, Leases::Kind kind = Leases::Kind::read);
+
+  // --- deleting, because a client asks for it. Synced. `not_found` if it is not there.
+
+  [[nodiscard]] Result<> delete_tag(const RepositoryKey& repository, const std::string& tag);
+  // With the tags that name it. `conflict`, naming who, while another manifest of the repository needs it.
+  [[nodiscard]] Result<> delete_manifest(const RepositoryKey& repository, const Digest& digest);
+  // Takes a blob out of the repository. `conflict` likewise, and if it is a manifest.
+  [[nodiscard]] Result<> delete_link(const RepositoryKey& repository, const Digest& digest);
+  // For retention and eviction. False if the tag was pushed again since it was read as `tag`: then it is
+  // another promise. Not synced: if the power goes, it is decided again.
+  [[nodiscard]] Result<bool> delete_tag_if_unchanged(const RepositoryKey& repository, const NamedTag& tag);
+
+  // --- taking a digest away
+
+  // A mirror's blob goes for the sake of room, unless somebody reads it or a registry needs it: empty then.
+  [[nodiscard]] Result<std::optional<Trashed>> evict(const DigestLock& lock, const Digest& digest);
+
+  // Finds out whether anything still needs the digest of a review that is due, and takes away what is dead of
+  // it.
+  struct Reviewed {
+    bool is_postponed = false;  // it is leased
+    // Out of how many repositories it was taken, as a manifest; another review follows then.
+    size_t manifests = 0;
+    std::optional<Trashed> blob;          // that was dead
+    std::optional<std::string> given_to;  // the mirror that took over the blob, and its account
+    BlobRecord record = {};               // of that blob, before
+  };
+  // For room only leases keep what is dead, not what untagged_after has promised.
+  enum class For { upkeep, room };
+  // `has_room(route, size)`: whether a mirror may take over a blob.
+  using HasRoom = std::function<bool(const std::string& route, uint64_t size)>;
+  [[nodiscard]] Result<Reviewed> review(const DigestLock& lock, const Review& review, For purpose,
+                                        const HasRoom& has_room);
+  [[nodiscard]] Result<> postpone(const Review& review, Time until);
+
+  // The file of a digest is gone, or is not what it should be and was deleted: so is its record. Mirrors lose
+  // the manifest that it was too, with its edges and tags, and fetch it again; a registry's references stay,
+  // because nobody could bring them back, and the digest is one of Broken if a registry needs it.
+  [[nodiscard]] Result<> note_lost(const DigestLock& lock, const Digest& digest,
+                                   const std::optional<BlobRecord>& record);
+
+  // --- mending. False if nothing is wrong, or nothing that was not known.
+
+  [[nodiscard]] Result<bool> note_missing(const Digest& digest);
+  [[nodiscard]] Result<bool> note_dangling(const TagOf& tag);
+  // Nothing is noted of what only mirrors need.
+  [[nodiscard]] Result<bool> note_unreadable(const Digest& digest);
+  // A manifest needs a child that no edge names: there is one now.
+  [[nodiscard]] Result<bool> add_edge(const RepositoryKey& repository, const Digest& parent,
+                                      const Digest& child, const EdgeRecord& edge);
+  // An edge of a parent that is not there goes, and its child is reviewed.
+  [[nodiscard]] Result<bool> delete_stray_edge(const Edge& edge);
+  // Finds out whether what was broken still is: what needed it may be gone.
+  [[nodiscard]] Result<> review_broken();
+
+ private:
+  Change begin() const;
+  Result<> write(Change& change);
+  Result<> check_unneeded(const RepositoryKey& repository, const Digest& digest) REQUIRES(mutex_);
+  Result<bool> mount_locked(const RepositoryKey& to, const std::string& from, const Digest& digest)
+      REQUIRES(mutex_);
+  Result<> add_foreign(Change& change, const NewManifest& manifest, std::vector<Digest>& held)
+      REQUIRES(mutex_);
+  Result<size_t> collect_manifests(Change& change, const Digest& digest, Time now) REQUIRES(mutex_);
+  Result<Reviewed> collect_blob(Change& change, const Digest& digest, const Uses& uses,
+                                const HasRoom& has_room) REQUIRES(mutex_);
+  Result<> delete_record(const Digest& digest, const std::optional<BlobRecord>& record) REQUIRES(mutex_);
+  Result<bool> is_broken(const BrokenThing& thing) REQUIRES(mutex_);
+
+  Catalog& catalog_;
+  Files& files_;
+  Leases& leases_;
+  UseTimes& use_times_;
+  Broken& broken_;
+  CleanMark& mark_;
+  const RouteRules& rules_;
+  const Clock& clock_;
+  Log& log_;
+  Mutex mutex_;  // whoever adds a reference finds under it that the thing is there; whoever takes one away,
+                 // that none is left
+};
+
+}  // namespace breakwater::store

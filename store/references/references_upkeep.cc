@@ -1,0 +1,251 @@
+// The part of References that takes digests away and mends: what upkeep asks for rather than a client.
+#include "store/references/references.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "store/catalog/catalog.h"
+#include "store/files/clean_mark.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
+#include "store/references/change.h"
+#include "store/references/digest_locks.h"
+#include "store/references/liveness.h"
+#include "store/references/route_rules.h"
+#include "store/references/use_times.h"
+
+namespace breakwater::store {
+
+// --- taking a digest away
+
+Result<std::optional<Trashed>> References::evict(const DigestLock&, const Digest& digest) {
+  const Lock lock(mutex_);
+  const auto record = catalog_.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) return std::nullopt;
+  // Asked under the lock: a push may have come to need it since it was chosen.
+  const auto needed = is_needed_by_registry(catalog_, rules_, digest);
+  if (!needed) return failure(needed.error());
+  if (*needed) return std::nullopt;
+  const auto trashed = files_.trash_unless_read(digest);
+  if (!trashed && trashed.error().kind != Error::Kind::not_found) return failure(trashed.error());
+  if (trashed && !*trashed) return std::nullopt;
+  auto deleted = delete_record(digest, *record);
+  if (!deleted && deleted.error().kind == Error::Kind::full && trashed) {
+    // The room that the catalog lacks may be this blob's. Should that not do, whoever opens the blob finds it
+    // gone.
+    if (auto freed = files_.delete_trashed(digest); !freed) return failure(freed.error());
+    deleted = delete_record(digest, *record);
+    if (!deleted) return failure(deleted.error());
+  } else if (!deleted) {
+    (void)files_.restore(digest);
+    return failure(deleted.error());
+  }
+  return Trashed{digest, (*record)->route, (*record)->size};
+}
+
+// What the file takes is still on its account.
+Result<> References::delete_record(const Digest& digest, const std::optional<BlobRecord>& record) {
+  Change change = begin();
+  if (record) change.batch().delete_blob(digest, *record);
+  if (auto deleted = change.delete_from_mirrors(digest); !deleted) return deleted;
+  return change.empty() ? Result<>() : write(change);
+}
+
+Result<References::Reviewed> References::review(const DigestLock&, const Review& review, For purpose,
+                                                const HasRoom& has_room) {
+  const Lock lock(mutex_);
+  const auto uses = uses_of(catalog_, review.digest);
+  if (!uses) return failure(uses.error());
+  // What no repository may serve, a client that was told of it before cannot use.
+  if (uses->empty()) leases_.release(review.digest);
+  const BeingCollected collecting(leases_, review.digest);
+  if (!collecting.is_begun()) {
+    auto postponed = postpone(review, std::max(review.review_after, leases_.until(review.digest)));
+    if (!postponed) return failure(postponed.error());
+    Reviewed leased;
+    leased.is_postponed = true;
+    return leased;
+  }
+  Change change = begin();
+  change.batch().delete_review(review.review_after, review.digest);
+  const auto manifests =
+      collect_manifests(change, review.digest, purpose == For::room ? Time::max() : clock_.now());
+  if (!manifests) return failure(manifests.error());
+  if (*manifests == 0) return collect_blob(change, review.digest, *uses, has_room);
+  // The next review, which this has queued, finds what is left: links and the file.
+  if (auto written = write(change); !written) return failure(written.error());
+  Reviewed reviewed;
+  reviewed.manifests = *manifests;
+  return reviewed;
+}
+
+Result<> References::postpone(const Review& review, Time until) {
+  Batch batch;
+  batch.delete_review(review.review_after, review.digest);
+  batch.put_review(until, review.digest);
+  return catalog_.write(std::move(batch), Durability::buffered);
+}
+
+// Takes the digest out of the registries' repositories where it is a dead manifest that was promised until
+// `now` at most.
+Result<size_t> References::collect_manifests(Change& change, const Digest& digest, Time now) {
+  const auto manifests = catalog_.manifests_of(digest);
+  if (!manifests) return failure(manifests.error());
+  size_t dead = 0;
+  for (const NamedManifest& manifest : *manifests) {
+    if (rules_.is_mirror(manifest.repository.route)) continue;
+    const auto alive = is_alive(catalog_, manifest);
+    if (!alive) return failure(alive.error());
+    if (*alive) continue;
+    if (manifest.record.kept_until > now) {
+      change.batch().put_review(manifest.record.kept_until, digest);
+      continue;
+    }
+    if (auto deleted = change.delete_manifest(manifest); !deleted) return failure(deleted.error());
+    ++dead;
+    log_.debug("manifest_collected",
+               {{"repository", manifest.repository.repository}, {"digest", digest.text()}});
+  }
+  return dead;
+}
+
+// Removes the links of registries that nothing but the lease has kept. The blob goes if nobody is left who
+// needs it; if that is a mirror only, the mirror takes it over, as far as it has room.
+Result<References::Reviewed> References::collect_blob(Change& change, const Digest& digest, const Uses& uses,
+                                                      const HasRoom& has_room) {
+  std::set<RepositoryKey> needing(uses.needing.begin(), uses.needing.end());
+  for (const RepositoryKey& repository : uses.links) {
+    const auto manifest = catalog_.manifest(repository, digest, Reach::disk);
+    if (!manifest) return failure(manifest.error());
+    if (*manifest || rules_.is_mirror(repository.route)) {
+      needing.insert(repository);
+    } else if (!needing.contains(repository)) {
+      change.batch().delete_link(digest, repository);
+    }
+  }
+  bool is_needed_here = false;
+  std::optional<std::string> mirror;
+  for (const RepositoryKey& repository : needing) {
+    if (rules_.is_mirror(repository.route)) mirror = repository.route;
+    if (!rules_.is_mirror(repository.route)) is_needed_here = true;
+  }
+  const auto record = catalog_.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  const bool is_ours = *record && (!rules_.is_mirror((*record)->route) || (*record)->route.empty());
+  Reviewed reviewed;
+  if (*record) reviewed.record = **record;
+  if (is_needed_here || !is_ours) {
+    if (auto written = write(change); !written) return failure(written.error());
+    return reviewed;
+  }
+  if (mirror && has_room(*mirror, (*record)->size)) {
+    BlobRecord given = **record;
+    given.route = *mirror;
+    change.batch().put_blob(digest, given, *record);
+    if (auto written = write(change); !written) return failure(written.error());
+    reviewed.given_to = *mirror;
+    return reviewed;
+  }
+  if (auto deleted = change.delete_from_mirrors(digest); !deleted) return failure(deleted.error());
+  const auto trashed = files_.trash(digest);
+  if (!trashed && trashed.error().kind != Error::Kind::not_found) return failure(trashed.error());
+  change.batch().delete_blob(digest, **record);
+  if (auto written = write(change); !written) {
+    if (trashed && !files_.restore(digest)) mark_.forgo();
+    return failure(written.error());
+  }
+  log_.debug("blob_collected", {{"digest", digest.text()}, {"bytes", static_cast<int64_t>((*record)->size)}});
+  reviewed.blob = Trashed{digest, (*record)->route, (*record)->size};
+  return reviewed;
+}
+
+Result<> References::note_lost(const DigestLock&, const Digest& digest,
+                               const std::optional<BlobRecord>& record) {
+  const Lock lock(mutex_);
+  if (auto deleted = delete_record(digest, record); !deleted) return deleted;
+  // The blob is gone, whatever comes of this: the scrub will find what is missing, too.
+  const auto missing = is_missing(catalog_, rules_, digest);
+  const auto noted = missing && *missing ? broken_.note({Broken::Thing::Kind::missing, digest}) : missing;
+  if (!noted) log_.error("broken_not_noted", {{"digest", digest.text()}, {"error", noted.error().message}});
+  return {};
+}
+
+// --- mending
+
+Result<bool> References::note_missing(const Digest& digest) {
+  const Lock lock(mutex_);
+  auto missing = is_missing(catalog_, rules_, digest);
+  if (!missing || !*missing) return missing;
+  return broken_.note({Broken::Thing::Kind::missing, digest});
+}
+
+Result<bool> References::note_dangling(const TagOf& tag) {
+  const Lock lock(mutex_);
+  auto dangling = is_dangling(catalog_, tag);
+  if (!dangling || !*dangling) return dangling;
+  return broken_.note({Broken::Thing::Kind::dangling, tag.record.digest, tag});
+}
+
+Result<bool> References::note_unreadable(const Digest& digest) {
+  const Lock lock(mutex_);
+  auto needed = is_needed_by_registry(catalog_, rules_, digest);
+  if (!needed || !*needed) return needed;
+  return broken_.note({Broken::Thing::Kind::unreadable, digest});
+}
+
+Result<bool> References::add_edge(const RepositoryKey& repository, const Digest& parent, const Digest& child,
+                                  const EdgeRecord& edge) {
+  const Lock lock(mutex_);
+  const auto manifest = catalog_.manifest(repository, parent, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  if (!*manifest) return false;
+  const auto known = catalog_.children(repository, parent);
+  if (!known) return failure(known.error());
+  if (std::find(known->begin(), known->end(), child) != known->end()) return false;
+  Change change = begin();
+  change.batch().put_edge(child, repository, parent, edge);
+  if (auto written = write(change); !written) return failure(written.error());
+  log_.error("edge_mended", {{"route", repository.route},
+                             {"repository", repository.repository},
+                             {"parent", parent.text()},
+                             {"child", child.text()}});
+  return true;
+}
+
+Result<bool> References::delete_stray_edge(const Edge& edge) {
+  const Lock lock(mutex_);
+  const auto manifest = catalog_.manifest(edge.repository, edge.parent, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  if (*manifest) return false;
+  Change change = begin();
+  change.batch().delete_edge(edge.child, edge.repository, edge.parent);
+  change.review_soon(edge.repository, edge.child);
+  if (auto written = write(change); !written) return failure(written.error());
+  log_.error("edge_deleted", {{"route", edge.repository.route},
+                              {"repository", edge.repository.repository},
+                              {"parent", edge.parent.text()},
+                              {"child", edge.child.text()}});
+  return true;
+}
+
+Result<> References::review_broken() {
+  for (const BrokenThing& thing : broken_.things()) {
+    const Lock lock(mutex_);
+    const auto broken = is_broken(thing);
+    if (!broken) return failure(broken.error());
+    if (!*broken) broken_.remove(thing);
+  }
+  return {};
+}
+
+Result<bool> References::is_broken(const BrokenThing& thing) {
+  if (thing.kind == Broken::Thing::Kind::missing) return is_missing(catalog_, rules_, thing.digest);
+  if (thing.kind == Broken::Thing::Kind::dangling) return is_dangling(catalog_, *thing.tag);
+  const auto record = catalog_.blob(thing.digest, Reach::disk);
+  if (!record) return failure(record.error());
+  return record->has_value();  // whether its bytes can be read again, the scrub will say
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,40 @@
+// What the configuration says about routes, as far as the store must know: which are mirrors, whose content
+// can be fetched again, and how long a registry keeps what. Set before anything is served; then read by any
+// thread.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "store/base/clock.h"
+#include "store/catalog/records.h"
+#include "store/references/retention.h"
+
+namespace breakwater::store {
+
+class RouteRules {
+ public:
+  using Retention = std::map<std::string, std::vector<RetentionPolicy>>;  // by route name
+
+  // `lease`: for so long what a client of a registry was told exists is not collected.
+  RouteRules(std::vector<std::string> mirrors, Retention retention, Time::duration lease);
+
+  // What recovery found without an owner has the route "": that is a mirror's too, since no client was told
+  // of it.
+  bool is_mirror(const std::string& route) const;
+  const std::vector<std::string>& mirrors() const { return mirrors_; }
+
+  // The first policy of the route that speaks of the repository counts; one that keeps everything if none
+  // does.
+  const RetentionPolicy& policy_for(const RepositoryKey& repository) const;
+  const Retention& retention() const { return retention_; }
+  Time::duration lease() const { return lease_; }
+
+ private:
+  std::vector<std::string> mirrors_;
+  Retention retention_;
+  Time::duration lease_;
+};
+
+}  // namespace breakwater::store

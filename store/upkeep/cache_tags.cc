@@ -1,0 +1,46 @@
+#include "store/upkeep/cache_tags.h"
+
+#include <algorithm>
+
+namespace breakwater::store {
+namespace {
+
+constexpr size_t kRepositoriesAtOnce = 1000;
+
+Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const RepositoryKey& repository,
+                        std::vector<CacheTag>& found) {
+  const auto tags = catalog.tags(repository, "", SIZE_MAX);
+  if (!tags) return failure(tags.error());
+  const RetentionPolicy& policy = rules.policy_for(repository);
+  for (const NamedTag& tag : *tags) {
+    if (!is_cache(policy, tag.tag)) continue;
+    const auto blob = catalog.blob(tag.record.digest, Reach::disk);
+    if (!blob) return failure(blob.error());
+    const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.set_at) : tag.record.set_at;
+    found.push_back({repository, tag, used_at});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRules& rules,
+                                         const std::string& route) {
+  std::vector<CacheTag> found;
+  std::string last;
+  for (size_t named = kRepositoriesAtOnce; named == kRepositoriesAtOnce;) {
+    const auto names = catalog.repositories(route, last, kRepositoriesAtOnce);
+    if (!names) return failure(names.error());
+    named = names->size();
+    for (const std::string& name : *names) {
+      last = name;
+      if (auto added = add_cache_tags(catalog, rules, {route, name}, found); !added)
+        return failure(added.error());
+    }
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const CacheTag& a, const CacheTag& b) { return a.used_at < b.used_at; });
+  return found;
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,21 @@
+// The tags that a registry gives up when it needs room: those that its policy calls cache.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "store/catalog/catalog.h"
+#include "store/references/route_rules.h"
+
+namespace breakwater::store {
+
+struct CacheTag {
+  RepositoryKey repository;
+  NamedTag tag;
+  Time used_at{};  // pushed or pulled
+};
+// Of a route, the least recently used first. Walks over all of its tags; may block.
+[[nodiscard]] Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRules& rules,
+                                                       const std::string& route);
+
+}  // namespace breakwater::store

@@ -1,0 +1,145 @@
+#include "store/upkeep/collector.h"
+
+#include <set>
+#include <utility>
+
+#include "store/blobs/blobs.h"
+#include "store/blobs/trash.h"
+#include "store/catalog/catalog.h"
+#include "store/references/leases.h"
+#include "store/references/liveness.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+
+namespace breakwater::store {
+namespace {
+
+constexpr size_t kRepositoriesAtOnce = 100;  // of one step of retention
+constexpr size_t kTagsAtOnce = 2000;
+
+}  // namespace
+
+Result<size_t> Collector::collect(size_t reviews_max) {
+  std::optional<Review> position;
+  {
+    const Lock lock(mutex_);
+    if (is_collecting_) return 0;
+    is_collecting_ = true;
+    position = reviewed_to_;
+  }
+  auto collected = collect_behind(position, reviews_max);
+  const Lock lock(mutex_);
+  is_collecting_ = false;
+  reviewed_to_ = position;
+  return collected;
+}
+
+Result<size_t> Collector::collect_behind(std::optional<Review>& position, size_t reviews_max) {
+  parts_.leases.prune();
+  // A key that was deleted is still walked over for a while: a pass does so once, not in each of its steps.
+  const auto queued = parts_.catalog.reviews(parts_.clock.now(), reviews_max, position);
+  if (!queued) return failure(queued.error());
+  position = queued->size() < reviews_max ? std::nullopt : std::optional(queued->back());
+  const auto reviews = delete_repeated(*queued);
+  if (!reviews) return failure(reviews.error());
+  for (const Review& one : *reviews) {
+    if (const auto done = review(one, References::For::upkeep); !done) {
+      // One that cannot be decided now must not keep the others waiting.
+      parts_.log.error("review_failed", {{"digest", one.digest.text()}, {"error", done.error().message}});
+      auto postponed = parts_.references.postpone(one, parts_.clock.now() + parts_.rules.lease());
+      if (!postponed) return failure(postponed.error());
+    }
+  }
+  if (auto emptied = trash_.empty(); !emptied) return failure(emptied.error());
+  return queued->size();
+}
+
+Result<bool> Collector::review(const Review& review, References::For purpose) {
+  const auto reviewed = blobs_.review(review, purpose);
+  if (!reviewed) return failure(reviewed.error());
+  manifests_ += reviewed->manifests;
+  if (reviewed->blob) {
+    ++blobs_total_;
+    bytes_ += reviewed->blob->bytes;
+  }
+  return !reviewed->is_postponed;
+}
+
+// The first of each digest does for all that are due. The others leave the queue before it is done, so that
+// one that is queued meanwhile stays.
+Result<std::vector<Review>> Collector::delete_repeated(const std::vector<Review>& reviews) {
+  std::set<Digest> seen;
+  std::vector<Review> first;
+  Batch batch;
+  for (const Review& review : reviews) {
+    if (seen.insert(review.digest).second) {
+      first.push_back(review);
+    } else {
+      batch.delete_review(review.review_after, review.digest);
+    }
+  }
+  if (batch.empty()) return first;
+  if (auto written = parts_.catalog.write(std::move(batch), Durability::buffered); !written) {
+    return failure(written.error());
+  }
+  return first;
+}
+
+Result<size_t> Collector::apply_retention() {
+  size_t deleted = 0;
+  for (const auto& [route, policies] : parts_.rules.retention()) {
+    std::string position;
+    {
+      const Lock lock(mutex_);
+      position = retention_at_[route];
+    }
+    const auto done = apply_retention(route, position);
+    const Lock lock(mutex_);
+    retention_at_[route] = position;
+    if (!done) return done;
+    deleted += *done;
+  }
+  return deleted;
+}
+
+Result<size_t> Collector::apply_retention(const std::string& route, std::string& position) {
+  const auto names = parts_.catalog.repositories(route, position, kRepositoriesAtOnce);
+  if (!names) return failure(names.error());
+  size_t seen = 0, deleted = 0;
+  for (const std::string& name : *names) {
+    if (seen >= kTagsAtOnce) break;
+    const RepositoryKey repository{route, name};
+    const auto tags = parts_.catalog.tags(repository, "", SIZE_MAX);
+    if (!tags) return failure(tags.error());
+    seen += tags->size();
+    const RetentionPolicy& policy = parts_.rules.policy_for(repository);
+    const auto subjects = held_manifests(parts_.catalog, repository, subjects_of(policy, *tags));
+    if (!subjects) return failure(subjects.error());
+    auto expired = expire(repository, expired_tags(policy, *tags, *subjects, parts_.clock.now()));
+    if (!expired) return expired;
+    deleted += *expired;
+    position = name;
+  }
+  if (names->empty() || (names->size() < kRepositoriesAtOnce && position == names->back())) position.clear();
+  return deleted;
+}
+
+Result<size_t> Collector::expire(const RepositoryKey& repository, const std::vector<ExpiredTag>& tags) {
+  size_t deleted = 0;
+  for (const ExpiredTag& tag : tags) {
+    const auto gone = parts_.references.delete_tag_if_unchanged(repository, tag.tag);
+    if (!gone) return failure(gone.error());
+    if (!*gone) continue;
+    parts_.log.info("tag_expired", {{"route", repository.route},
+                                    {"repository", repository.repository},
+                                    {"tag", tag.tag.tag},
+                                    {"reason", tag.reason}});
+    count_tag();
+    ++deleted;
+  }
+  return deleted;
+}
+
+Collector::Collected Collector::collected() const { return {manifests_, blobs_total_, bytes_, tags_}; }
+
+}  // namespace breakwater::store

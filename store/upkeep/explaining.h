@@ -1,0 +1,99 @@
+// Why something is kept, and what would go: answers for the operator, as values. routes/ops makes words of
+// them.
+//
+// Nothing is changed, and no lock is held from one look to the next: beside pushes and collection what they
+// say is true of one moment or the next. May block; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/base/result.h"
+#include "store/blobs/parts.h"
+#include "store/catalog/rows.h"
+
+namespace breakwater::store {
+
+// What its policy says of a tag.
+struct TagStanding {
+  enum class Kind {
+    plain,  // retention applies as to any other
+    protected_,
+    cache,   // goes when room is needed
+    follows  // stays as long as `subject` is here
+  };
+  Kind kind = Kind::plain;
+  std::optional<Digest> subject = {};
+};
+
+// One thing that keeps a digest in its repository, and what keeps that in turn.
+struct Reason {
+  enum class Kind {
+    tag,         // `tag`, with `standing`
+    parent,      // the manifest `digest` needs it
+    subject,     // it refers to the manifest `digest`, which is here or not
+    lease,       // a client was told of it: `until`
+    mirror,      // it was pulled through a mirror, and goes when it is the least recently used
+    promise,     // nothing names it, but untagged_after keeps it: `until`
+    lease_only,  // nothing keeps it but the lease of the digest that was asked about
+    nothing      // it goes: after `until`, or now if that is empty
+  };
+  Kind kind;
+  std::string tag = {};
+  TagStanding standing = {};
+  std::optional<Digest> digest = {};
+  Time until = {};
+  std::vector<Reason> because =
+      {};  // of a parent and a subject: what keeps that; empty if it was told before
+};
+
+struct Why {
+  Digest digest;
+  std::optional<BlobRecord> blob;  // empty: not stored
+  std::optional<Time> leased_until;
+  struct InRepository {
+    RepositoryKey repository;
+    std::optional<Time> pushed_at;  // if it is a manifest there
+    std::vector<Reason> reasons;
+  };
+  std::vector<InRepository> repositories;
+};
+[[nodiscard]] Result<Why> why(const Parts& parts, const Digest& digest);
+
+struct WhyTag {
+  RepositoryKey repository;
+  NamedTag tag;
+  TagStanding standing;
+  Why why;
+};
+// In every route that has a tag of this name; `not_found` if none has.
+[[nodiscard]] Result<std::vector<WhyTag>> why(const Parts& parts, const std::string& repository,
+                                              const std::string& tag);
+
+// Something that goes, with what only it needs.
+struct Planned {
+  enum class Kind {
+    tag,     // `repository`, `tag`, by retention: `reason` if that is so now
+    digest,  // nothing needs it
+    cache,   // a cache tag: if room is needed, last used at `used_at`
+    mirror   // `bytes` of the mirror `route`, which is over its bound: if room is needed
+  };
+  Kind kind;
+  std::optional<Time> when = {};  // empty: now; for `cache` and `mirror` when room is needed
+  RepositoryKey repository = {};
+  std::optional<NamedTag> tag = {};
+  std::string reason = {};
+  std::optional<Digest> digest = {};
+  Time used_at = {};
+  std::string route = {};
+  uint64_t bytes = 0;
+};
+struct Plan {
+  std::vector<Planned> items;  // what goes now or at its time, then what would go if room were needed
+  bool is_cut = false;         // there is more
+};
+[[nodiscard]] Result<Plan> plan(const Parts& parts);
+
+}  // namespace breakwater::store

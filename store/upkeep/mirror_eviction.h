@@ -1,0 +1,64 @@
+// Room made with what mirrors hold, because it can be fetched again: this class gathers what could go,
+// eviction.h decides what does, and Blobs and IdlePartials take it away. One thread at a time; may block.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/base/result.h"
+#include "store/blobs/parts.h"
+#include "store/capacity/eviction.h"
+#include "store/catalog/rows.h"
+
+namespace breakwater::store {
+
+class Blobs;
+class DiskBound;
+class IdlePartials;
+class Trash;
+
+class MirrorEviction {
+ public:
+  MirrorEviction(const Parts& parts, Blobs& blobs, IdlePartials& partials, const Trash& trash,
+                 DiskBound& disk_bound)
+      : parts_(parts), blobs_(blobs), partials_(partials), trash_(trash), disk_bound_(disk_bound) {}
+
+  // For the sake of which bound: of the route alone, or of the whole as well.
+  enum class Bound { route, each };
+  // Takes away, the least recently used first, until `size` more bytes of the route fit, and a little more,
+  // so that the next one need not look for room again. Nothing if what may go is not enough.
+  [[nodiscard]] Result<> evict(const std::string& route, uint64_t size, Bound bound);
+
+ private:
+  // What may be chosen: `id` or `blob` says which it is.
+  struct Evictable {
+    std::string id;
+    std::optional<UsedBlob> blob;
+    std::string name() const { return blob ? blob->digest.text() : id; }
+  };
+  struct Evictables {
+    std::vector<Evictable> things;
+    std::vector<EvictionCandidate> candidates;  // of the same index
+    bool is_complete = true;                    // there are no more
+  };
+  struct Attempt;
+  Result<> evict_until(const std::string& route, uint64_t size, Bound bound, EvictionCandidate::Kind last);
+  Result<bool> evict_some(Attempt& attempt, const Budget::Shortage& needed);
+  bool can_suffice(const std::string& route, const Budget::Shortage& needed) const;
+  Result<Evictables> evictables(size_t blobs_max);
+  Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
+  Result<> evict(const Evictable& thing);
+
+  const Parts parts_;
+  Blobs& blobs_;
+  IdlePartials& partials_;
+  const Trash& trash_;
+  DiskBound& disk_bound_;
+};
+
+// What is left free beyond what was asked for, once room has to be made: part of the smaller bound.
+uint64_t low_water(const Budget& budget, const std::string& route);
+
+}  // namespace breakwater::store

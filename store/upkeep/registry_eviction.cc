@@ -1,0 +1,140 @@
+#include "store/upkeep/registry_eviction.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "store/blobs/idle_partials.h"
+#include "store/blobs/trash.h"
+#include "store/capacity/budget.h"
+#include "store/capacity/disk_bound.h"
+#include "store/catalog/catalog.h"
+#include "store/references/leases.h"
+#include "store/references/references.h"
+#include "store/references/route_rules.h"
+#include "store/upkeep/cache_tags.h"
+#include "store/upkeep/collector.h"
+#include "store/upkeep/mirror_eviction.h"
+
+namespace breakwater::store {
+namespace {
+
+constexpr size_t kReviewsAtOnce = 64;
+constexpr auto kUploadKeptAtLeast = std::chrono::hours(1);
+// A lease that ends within this is worth waiting for.
+constexpr auto kWorthWaitingFor = std::chrono::seconds(10);
+
+int64_t seconds_until(Time when, Time now) {
+  return std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(when - now).count());
+}
+
+}  // namespace
+
+Result<> RegistryEviction::evict_dead(const std::string& route, uint64_t size) {
+  while (disk_bound_.is_curable(route, size) && !trash_.is_held()) {
+    const auto pass = review_all(route, size);
+    if (!pass) return failure(pass.error());
+    if (pass->has_reviewed_any) continue;
+    const Time now = parts_.clock.now();
+    if (!pass->soon || *pass->soon - now > kWorthWaitingFor) return {};
+    return failure(
+        Error{Error::Kind::full,
+              "no room in " + route + " for " + std::to_string(size) + " bytes before a lease ends",
+              seconds_until(*pass->soon, now)});
+  }
+  return {};
+}
+
+// One pass through the queue of reviews, due or not, until there is room.
+Result<RegistryEviction::Pass> RegistryEviction::review_all(const std::string& route, uint64_t size) {
+  Pass pass;
+  std::optional<Review> last;
+  while (disk_bound_.is_curable(route, size)) {
+    const auto reviews = parts_.catalog.reviews(Time::max(), kReviewsAtOnce, last);
+    if (!reviews) return failure(reviews.error());
+    if (reviews->empty()) break;
+    last = reviews->back();
+    for (const Review& review : *reviews) {
+      // One that cannot be decided must not keep the others from making room. It stays for collect(), which
+      // postpones it.
+      if (auto done = review_one(review, pass); !done) {
+        parts_.log.error("review_failed",
+                         {{"digest", review.digest.text()}, {"error", done.error().message}});
+      }
+    }
+    if (auto emptied = empty_trash(size); !emptied) return failure(emptied.error());
+  }
+  return pass;
+}
+
+Result<> RegistryEviction::review_one(const Review& review, Pass& pass) {
+  const auto until = leased_until(review);
+  if (!until) return failure(until.error());
+  if (*until > parts_.clock.now()) {
+    pass.soon = std::min(pass.soon.value_or(*until), *until);
+    return {};
+  }
+  const auto done = collector_.review(review, References::For::room);
+  if (!done) return failure(done.error());
+  if (*done) pass.has_reviewed_any = true;
+  return {};
+}
+
+// When the digest may go. A review that is due in spite of a lease comes from a digest that has left a
+// repository: if that was the last, the lease keeps nothing.
+Result<Time> RegistryEviction::leased_until(const Review& review) const {
+  const Time now = parts_.clock.now();
+  const Time until = parts_.leases.until(review.digest);
+  if (until <= now || review.review_after > now) return until;
+  const auto routes = parts_.catalog.routes_of(review.digest);
+  if (!routes) return failure(routes.error());
+  return routes->empty() ? now : until;
+}
+
+Result<> RegistryEviction::empty_trash(uint64_t size) {
+  const auto waiting = disk_bound_.is_short(size) ? trash_.waiting() : std::vector<Trash::Waiting>();
+  if (auto emptied = trash_.empty(); !emptied) return emptied;
+  for (const auto& [bytes, has_other_name] : waiting) disk_bound_.note_deleted(bytes, has_other_name);
+  return {};
+}
+
+Result<> RegistryEviction::evict_uploads(const std::string& route, uint64_t size) {
+  const Time::duration kept = std::max<Time::duration>(parts_.rules.lease(), kUploadKeptAtLeast);
+  std::vector<std::pair<Time, std::string>> evictable;  // abandoned ones first, then the oldest
+  for (const auto& [id, partial] : partials_.list()) {
+    if (partial.route != route) continue;
+    const bool is_old = parts_.clock.now() - partial.modified >= kept;
+    if (partial.is_abandoned) evictable.emplace_back(Time(), id);
+    if (!partial.is_abandoned && is_old) evictable.emplace_back(partial.modified, id);
+  }
+  std::sort(evictable.begin(), evictable.end());
+  for (const auto& [modified, id] : evictable) {
+    if (parts_.budget.has_room(route, size)) return {};
+    if (auto evicted = partials_.evict(id); !evicted) return evicted;
+    parts_.log.info("stale_upload_evicted", {{"route", route}, {"upload", id}});
+  }
+  return {};
+}
+
+Result<> RegistryEviction::evict_cache_tags(const std::string& route, uint64_t size) {
+  if (!disk_bound_.is_curable(route, size)) return {};
+  const uint64_t wanted = size + low_water(parts_.budget, route);
+  const auto tags = cache_tags(parts_.catalog, parts_.rules, route);
+  if (!tags) return failure(tags.error());
+  for (const CacheTag& tag : *tags) {
+    if (!disk_bound_.is_curable(route, wanted) || trash_.is_held()) return {};
+    // What was imported just now, or pushed, is needed by somebody.
+    if (parts_.leases.until(tag.tag.record.digest) > parts_.clock.now()) continue;
+    const auto deleted = parts_.references.delete_tag_if_unchanged(tag.repository, tag.tag);
+    if (!deleted) return failure(deleted.error());
+    if (!*deleted) continue;
+    parts_.log.info("cache_tag_evicted",
+                    {{"route", route}, {"repository", tag.repository.repository}, {"tag", tag.tag.tag}});
+    collector_.count_tag();
+    const auto evicted = evict_dead(route, wanted);
+    if (!evicted && !parts_.budget.has_room(route, size)) return evicted;
+  }
+  return {};
+}
+
+}  // namespace breakwater::store

@@ -1,0 +1,182 @@
+#include "store/upkeep/transfer.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "store/base/disk.h"
+#include "store/blobs/blobs.h"
+#include "store/capacity/capacity.h"
+#include "store/files/files.h"
+
+namespace breakwater::store {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{256} * 1024;
+
+std::string import_id(const Digest& digest) {
+  return "import-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex();
+}
+
+// What the disk does not give of somebody else's folder is that folder's damage, and no end of ours.
+tl::unexpected<Error> not_given(const Error& error) {
+  const bool is_gone = error.kind == Error::Kind::not_found;
+  return failure(is_gone ? error.kind : Error::Kind::unavailable, error.message);
+}
+
+// Calls `each` for the pieces of a file, up to `size` bytes of it. `unavailable` if it cannot be read.
+template <class Each>
+Result<> read_pieces(Disk& disk, const File& file, uint64_t size, Each each) {
+  std::vector<char> buffer(kPieceBytes);
+  for (uint64_t offset = 0; offset < size;) {
+    const size_t piece = static_cast<size_t>(std::min<uint64_t>(buffer.size(), size - offset));
+    const auto got = disk.read(file, offset, {buffer.data(), piece});
+    if (!got) return failure(Error::Kind::unavailable, got.error().message);
+    if (auto done = each(offset, std::span<const char>(buffer.data(), *got)); !done) return done;
+    if (*got < piece) break;
+    offset += *got;
+  }
+  return {};
+}
+
+// What the file's bytes are, as many of them as the blob has.
+Result<Digest> hash_file(Disk& disk, const File& file, const Blob& blob) {
+  Hasher hasher(blob.digest.algorithm());
+  const auto hash = [&](uint64_t, std::span<const char> piece) -> Result<> {
+    hasher.update(piece);
+    return {};
+  };
+  if (auto read = read_pieces(disk, file, blob.size, hash); !read) return failure(read.error());
+  return hasher.finish();
+}
+
+// Whether `path` is the blob, whose own file is `own`.
+Result<bool> holds(Disk& disk, const std::filesystem::path& path, const std::filesystem::path& own,
+                   const Blob& blob) {
+  const auto found = disk.stat_target(path);
+  if (!found && found.error().kind != Error::Kind::not_found) return failure(found.error());
+  if (!found || found->size != blob.size) return false;
+  if (const auto ours = disk.stat(own); ours && ours->id == found->id) return true;
+  const auto file = disk.open(path);
+  return file && hash_file(disk, **file, blob) == blob.digest;
+}
+
+// Whether the repository has it, or now has it because another one of the route does.
+Result<bool> has_or_mounts(Blobs& blobs, const RepositoryKey& repository, const Digest& digest) {
+  const auto blob = blobs.lease(repository, digest, Reach::disk);
+  if (blob) return true;
+  if (blob.error().kind != Error::Kind::not_found) return failure(blob.error());
+  return blobs.mount(repository, "", digest);
+}
+
+// `invalid` if the file cannot have a name here, or not one through which it can be made durable.
+Result<std::unique_ptr<BlobWriter>> receive_by_link(const Parts& parts, const Digest& digest,
+                                                    const std::filesystem::path& file) {
+  const std::string id = import_id(digest);
+  if (auto linked = parts.disk.link(file, parts.files.path_of_partial(id)); !linked)
+    return failure(linked.error());
+  // What is there is hashed, as of a partial that is resumed.
+  auto writer = parts.files.receive(id, digest.algorithm());
+  if (writer) return writer;
+  (void)parts.files.delete_partial(id);
+  return failure(Error::Kind::invalid, writer.error().message);
+}
+
+Result<std::unique_ptr<BlobWriter>> receive_by_copy(const Parts& parts, const Digest& digest,
+                                                    const std::filesystem::path& file, uint64_t size) {
+  const auto from = parts.disk.open(file);
+  if (!from) return not_given(from.error());
+  auto writer = parts.files.receive(import_id(digest), digest.algorithm());
+  if (!writer) return writer;
+  const auto append = [&](uint64_t, std::span<const char> piece) { return (*writer)->append(piece); };
+  if (auto copied = read_pieces(parts.disk, **from, size, append); !copied) {
+    (*writer)->delete_partial();
+    return failure(copied.error());
+  }
+  return writer;
+}
+
+}  // namespace
+
+Result<Imported> import_blob(const Parts& parts, Blobs& blobs, Capacity& capacity,
+                             const RepositoryKey& repository, const Digest& digest,
+                             const std::filesystem::path& file) {
+  const auto held = has_or_mounts(blobs, repository, digest);
+  if (!held) return failure(held.error());
+  if (*held) return Imported::held;
+  const auto found = parts.disk.stat_target(file);
+  if (!found) return not_given(found.error());
+  auto reservation = capacity.reserve(repository.route, found->size);
+  if (!reservation) return failure(reservation.error());
+  auto writer = receive_by_link(parts, digest, file);
+  const bool is_linked = writer.has_value();
+  if (!writer && writer.error().kind == Error::Kind::invalid)
+    writer = receive_by_copy(parts, digest, file, found->size);
+  if (!writer) return failure(writer.error());
+  const auto commit = [&]() -> Result<> {
+    if (auto verified = (*writer)->verify(digest); !verified) return verified;
+    if (auto grown = capacity.grow(*reservation, (*writer)->written()); !grown) return grown;
+    const auto blob = blobs.commit(**writer, *reservation, repository, Durability::buffered);
+    if (!blob) return failure(blob.error());
+    return {};
+  };
+  if (auto committed = commit(); !committed) {
+    (*writer)->delete_partial();
+    return failure(committed.error());
+  }
+  // What was moved onto another name of the same file has not moved (rename(2)).
+  if (is_linked) (void)parts.files.delete_partial(import_id(digest));
+  return is_linked ? Imported::linked : Imported::copied;
+}
+
+Result<> export_blob(const Parts& parts, Blobs& blobs, const Digest& digest,
+                     const std::filesystem::path& to) {
+  const auto blob = blobs.open(digest);
+  if (!blob) return failure(blob.error());
+  const auto found = hash_file(parts.disk, *blob->file, *blob);
+  if (!found) return failure(found.error());
+  if (*found != digest)
+    return failure(Error::Kind::corrupt,
+                   "the stored blob " + digest.text() + " does not match its digest any more");
+  const auto from = parts.files.path_of(digest);
+  const auto given = link_or_copy(parts.disk, from, blob->size, to);
+  if (!given) return failure(given.error());
+  if (*given) return {};
+  const auto same = holds(parts.disk, to, from, *blob);
+  if (!same) return failure(same.error());
+  if (*same) return {};
+  // Beside it, so that what is there is replaced at once or not at all.
+  std::filesystem::path beside = to;
+  beside += ".new";
+  if (auto removed = parts.disk.remove(beside); !removed && removed.error().kind != Error::Kind::not_found)
+    return removed;
+  if (auto again = link_or_copy(parts.disk, from, blob->size, beside); !again) return failure(again.error());
+  return parts.disk.rename(beside, to);
+}
+
+Result<bool> link_or_copy(Disk& disk, const std::filesystem::path& from, uint64_t size,
+                          const std::filesystem::path& to) {
+  const auto linked = disk.link(from, to);
+  if (linked) return true;
+  if (linked.error().kind == Error::Kind::conflict) return false;
+  if (linked.error().kind != Error::Kind::invalid) return failure(linked.error());
+  if (disk.stat(to)) return false;
+  const auto file = disk.open(from);
+  if (!file) return failure(file.error());
+  // Under another name until it is whole, because what has a digest's name is taken for it.
+  std::filesystem::path part = to;
+  part += ".incomplete";
+  const auto copy = disk.open_for_writing(part);
+  if (!copy) return failure(copy.error());
+  const auto write = [&](uint64_t offset, std::span<const char> piece) {
+    return disk.write(**copy, offset, piece);
+  };
+  if (auto cut = disk.truncate(**copy, 0); !cut) return failure(cut.error());
+  if (auto copied = read_pieces(disk, **file, size, write); !copied) return failure(copied.error());
+  if (auto synced = disk.sync(**copy); !synced) return failure(synced.error());
+  if (auto renamed = disk.rename(part, to); !renamed) return failure(renamed.error());
+  return true;
+}
+
+}  // namespace breakwater::store
