@@ -12,6 +12,7 @@
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 #include "routes/registry/registry_parts.h"
+#include "store/references/references.h"
 
 namespace breakwater::routes {
 

@@ -1,5 +1,7 @@
 #include "test/fakes/mirror_world.h"
 #include "store/blobs/blobs.h"
+#include "store/blobs/parts.h"
+#include "store/files/files.h"
 
 #include <cassert>
 #include <map>
@@ -153,7 +155,7 @@ void MirrorWorld::finish_fills() {
 proxy::Fills& MirrorWorld::fills() { return running_->fills; }
 
 bool MirrorWorld::holds(const store::Digest& digest) {
-  return std::filesystem::exists(store().blobs().path_of(digest));
+  return std::filesystem::exists(store().parts().files.path_of(digest));
 }
 
 std::string image_of(const store::Digest& config, size_t config_size,

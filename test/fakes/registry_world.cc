@@ -14,7 +14,9 @@
 #include "routes/router.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/partials.h"
+#include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
+#include "store/files/files.h"
 #include "test/catch.h"
 #include "test/fakes/run.h"
 
@@ -87,7 +89,7 @@ void RegistryWorld::stop_serving() {
 
 void RegistryWorld::check_partials() {
   const auto sessions = store().catalog().upload_ids();
-  const auto partials = store().blobs().partials();
+  const auto partials = store().parts().files.partials();
   REQUIRE(sessions);
   REQUIRE(partials);
   const std::set<std::string> living(sessions->begin(), sessions->end());
@@ -213,7 +215,7 @@ routes::PrivateRegistry& RegistryWorld::registry() {
 
 std::string RegistryWorld::metrics() { return running_->metrics.text(); }
 bool RegistryWorld::has_file(const store::Digest& digest) {
-  return std::filesystem::exists(store().blobs().path_of(digest));
+  return std::filesystem::exists(store().parts().files.path_of(digest));
 }
 uint64_t RegistryWorld::buffered_bytes() const { return running_->buffers.bytes(); }
 size_t RegistryWorld::requests_running() const { return running_->router.requests_running(); }

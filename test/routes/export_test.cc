@@ -68,7 +68,7 @@ struct ExportWorld : StoreWorld {
   void set_tag(const RepositoryKey& repository, const std::string& tag, const Digest& digest,
                Time set_at) const {
     REQUIRE(store->references().put_tag(repository, tag,
-                                        {digest, std::string(routes::kOciManifest), set_at, set_at, set_at},
+                                        {digest, std::string(routes::kOciManifest), set_at, set_at},
                                         store::Durability::synced));
   }
   static void set_modified(const std::filesystem::path& file, Time time) {

@@ -1,4 +1,5 @@
 // What may be removed, by clients and by the collector, and what stays because something alive needs it.
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 
@@ -33,7 +34,7 @@ void check_needed(const Reply& refused, std::string_view by) {
 // The collector at work until it has nothing to do.
 void collect(RegistryWorld& world) {
   for (;;) {
-    const auto looked = world.store().collect(1000);
+    const auto looked = world.store().collector().collect(1000);
     REQUIRE(looked);
     if (*looked == 0) return;
   }

@@ -1,5 +1,6 @@
 // A full store refuses new bytes, says which bound is reached and how full it is, keeps what it has and goes
 // on when there is room.
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 
@@ -25,8 +26,8 @@ void check_full(const Reply& refused, std::string_view bound) {
 void make_room(RegistryWorld& world, const store::Digest& blob) {
   CHECK(world.remove(blob_path(kRepository, blob)).status == 202);
   world.clock().advance(minutes(61));
-  CHECK(world.store().collect(1000));
-  CHECK(world.store().collect(1000));
+  CHECK(world.store().collector().collect(1000));
+  CHECK(world.store().collector().collect(1000));
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <array>
 
 #include "store/blobs/blobs.h"
+#include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
+#include "store/files/files.h"
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 
@@ -82,7 +84,7 @@ TEST_CASE("an upload goes on after a restart in the middle of a chunk") {
   const auto location = world.begin_upload(kRepository);
   auto client = world.connect();
   client->send(request_text("PATCH", location, {}, content).substr(0, 250'000));
-  run_until(world.loop, [&] { return world.store().blobs().receiving_bytes() >= 100'000; });
+  run_until(world.loop, [&] { return world.store().parts().files.receiving_bytes() >= 100'000; });
   world.stop();
   CHECK(received(world, location) >= 100'000);
   go_on(world, location, content);
