@@ -96,6 +96,27 @@ Result<Blob> Blobs::commit_manifest_bytes(const DigestLock& lock, BlobWriter& wr
                });
 }
 
+// A copy of the catalog that has the record was made after this was begun. So either the journal was there
+// already and has the digest, or it is told when it begins.
+class Blobs::Committing {
+ public:
+  Committing(Blobs& blobs, const Digest& digest) : blobs_(blobs), digest_(digest) {
+    const Lock lock(blobs_.journal_mutex_);
+    blobs_.committing_.insert(digest);
+    if (blobs_.journal_ != nullptr) blobs_.journal_->committed_.push_back(digest);
+  }
+  ~Committing() {
+    const Lock lock(blobs_.journal_mutex_);
+    blobs_.committing_.erase(blobs_.committing_.find(digest_));
+  }
+  Committing(const Committing&) = delete;
+  Committing& operator=(const Committing&) = delete;
+
+ private:
+  Blobs& blobs_;
+  const Digest digest_;
+};
+
 // `write_record(record, previous)` makes it true in the catalog.
 template <class WriteRecord>
 Result<Blob> Blobs::place(const DigestLock&, BlobWriter& writer, Reservation& reservation,
@@ -109,7 +130,7 @@ Result<Blob> Blobs::place(const DigestLock&, BlobWriter& writer, Reservation& re
   const BlobRecord record{writer.written(), is_kept ? (*previous)->route : reservation.route(), now, now};
   auto blob = writer.commit();
   if (!blob) return blob;
-  note_commit(digest);
+  const Committing committing(*this, digest);
   if (auto written = write_record(record, *previous); !written) {
     // A file that nobody accounts for must not stay. With an earlier record it is accounted for, and right.
     if (!*previous && !parts_.files.delete_blob(digest)) parts_.mark.forgo();
@@ -189,6 +210,7 @@ Blobs::Journal::Journal(Blobs& blobs) : blobs_(blobs) {
   const Lock lock(blobs_.journal_mutex_);
   assert(blobs_.journal_ == nullptr);
   blobs_.journal_ = this;
+  committed_.assign(blobs_.committing_.begin(), blobs_.committing_.end());
 }
 
 Blobs::Journal::~Journal() {
@@ -199,12 +221,6 @@ Blobs::Journal::~Journal() {
 std::vector<Digest> Blobs::Journal::take() {
   const Lock lock(blobs_.journal_mutex_);
   return std::exchange(committed_, {});
-}
-
-// Before the record is written, so that a copy of the catalog that has the record finds the digest here.
-void Blobs::note_commit(const Digest& digest) {
-  const Lock lock(journal_mutex_);
-  if (journal_ != nullptr) journal_->committed_.push_back(digest);
 }
 
 }  // namespace breakwater::store

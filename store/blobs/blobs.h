@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,7 +80,8 @@ class Blobs {
 
   uint64_t evicted_total() const { return evicted_; }
 
-  // --- for a backup: the blobs that are committed while a Journal lives
+  // --- for a backup: the blobs that are committed while a Journal lives, or were about to be when it was
+  // made
 
   class Journal {
    public:
@@ -99,13 +101,15 @@ class Blobs {
   template <class WriteRecord>
   Result<Blob> place(const DigestLock& lock, BlobWriter& writer, Reservation& reservation,
                      WriteRecord write_record);
-  void note_commit(const Digest& digest);
+  // While this lives a blob is being committed: its file is in its place, its record maybe not yet written.
+  class Committing;
 
   const Parts parts_;
   Trash& trash_;
   std::atomic<uint64_t> evicted_ = 0;
   Mutex journal_mutex_;
   Journal* journal_ GUARDED_BY(journal_mutex_) = nullptr;
+  std::multiset<Digest> committing_ GUARDED_BY(journal_mutex_);
 };
 
 }  // namespace breakwater::store

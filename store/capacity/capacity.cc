@@ -49,7 +49,6 @@ Result<> Capacity::grow(Reservation& reservation, uint64_t size) {
 }
 
 Result<> Capacity::ensure(const std::string& route, uint64_t size) {
-  disk_bound_.measure();
   const Turn turn(*this);
   return evictor_.evict_for(route, size);
 }
@@ -62,14 +61,15 @@ Result<> Capacity::take(const std::string& route, uint64_t size, uint64_t held, 
   const auto is_full = [&] { return !taken && taken.error().kind == Error::Kind::full; };
   if (!is_full() || !can_ever_fit(route, size, held)) return taken;
   const Turn turn(*this);
-  for (int tries = 0; tries < kTriesMax; ++tries) {
-    // Whoever had the turn before may have made room enough for both.
-    disk_bound_.measure();
-    taken = take_it();
-    if (!is_full()) return taken;
+  // Whoever had the turn before may have made room enough for both.
+  disk_bound_.measure();
+  taken = take_it();
+  // Not measured again at once: a disk may take a moment to have back what was deleted.
+  for (int tries = 0; tries < kTriesMax && is_full(); ++tries) {
     if (auto made = evictor_.evict_for(route, on_disk(size) - held); !made) return made;
+    taken = take_it();
   }
-  return take_it();
+  return taken;
 }
 
 // Whether it would fit if all else were gone. If not, nothing need go for it.

@@ -37,8 +37,8 @@ class Capacity {
   [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
   // Makes `reservation` cover at least `size` bytes. Likewise; what was held stays held.
   [[nodiscard]] Result<> grow(Reservation& reservation, uint64_t size);
-  // Has what is over a bound go, so that `size` more bytes of `route` would fit. For bounds that were
-  // lowered, and disks that others fill.
+  // Has what is over a bound go, so that `size` more bytes of `route` would fit, as far as the disk was
+  // measured last. For bounds that were lowered, and disks that others fill.
   [[nodiscard]] Result<> ensure(const std::string& route, uint64_t size);
 
  private:

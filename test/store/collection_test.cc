@@ -205,7 +205,7 @@ TEST_CASE("a blob that two repositories have stays for the one that needs it, an
   world.pass(minutes(240));
   world.collect();
   CHECK(world.is_stored(layer));
-  CHECK_FALSE(store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
+  CHECK_FALSE(*store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
 }
 
 TEST_CASE("what a mirror may serve as well becomes the mirror's") {

@@ -65,11 +65,11 @@ TEST_CASE(
   PushedWorld world;
   const Digest layer = world.upload("layer");
   CHECK_FALSE(*world.store->blobs().mount(world.other, "no/such", layer));
-  CHECK_FALSE(store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
+  CHECK_FALSE(*store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
 
   SECTION("named") { CHECK(*world.store->blobs().mount(world.other, world.app.repository, layer)); }
   SECTION("any") { CHECK(*world.store->blobs().mount(world.other, "", layer)); }
-  CHECK(store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
+  CHECK(*store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
 }
 
 TEST_CASE("what a mirror holds is not a registry's to tell of or to mount") {
@@ -126,7 +126,7 @@ TEST_CASE("a blob is removed from one repository, and not while a manifest there
   world.push("image", {layer}, {"latest"});
   CHECK(world.store->references().delete_link(world.app, layer).error().kind == Error::Kind::conflict);
   REQUIRE(world.store->references().delete_link(world.other, layer));
-  CHECK_FALSE(store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
+  CHECK_FALSE(*store::may_serve(world.store->catalog(), world.other, layer, Reach::disk));
   CHECK(world.has_blob(layer));
   CHECK(world.store->references().delete_link(world.other, layer).error().kind == Error::Kind::not_found);
 }

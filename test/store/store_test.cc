@@ -55,8 +55,8 @@ TEST_CASE("a committed blob is served, linked and accounted for") {
   const std::string content = content_of(kBlobBytes, 1);
   REQUIRE(world.put(kAlpine, content));
   CHECK(world.holds(content));
-  CHECK(store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
-  CHECK_FALSE(store::may_serve(world.store->catalog(), kTool, digest_of(content), Reach::disk));
+  CHECK(*store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
+  CHECK_FALSE(*store::may_serve(world.store->catalog(), kTool, digest_of(content), Reach::disk));
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(kBlobBytes));
   CHECK(world.store->budget().whole().reserved == 0);
   CHECK(world.files_in("incoming") == 0);
@@ -71,7 +71,7 @@ TEST_CASE("a blob that is stored twice is accounted for once, on account of the 
   REQUIRE(world.put(kTool, content));
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
   CHECK(world.store->budget().of("ghcr").stored == on_disk(kBlobBytes));
-  CHECK(store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
+  CHECK(*store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
 }
 
 TEST_CASE("a second process is refused the folder") {
@@ -492,8 +492,8 @@ TEST_CASE("a manifest, its tag and what it names appear together") {
       world.store->manifests().put(kAlpine, digest_of(bytes), bytes, content, "3.20", Durability::buffered));
   CHECK(*world.store->manifests().bytes(kAlpine, digest_of(bytes)) == bytes);
   CHECK((*world.store->catalog().tag(kAlpine, "3.20", Reach::memory))->digest == digest_of(bytes));
-  CHECK(store::may_serve(world.store->catalog(), kAlpine, layer, Reach::memory));
-  CHECK_FALSE(store::may_serve(world.store->catalog(), kTool, layer, Reach::memory));
+  CHECK(*store::may_serve(world.store->catalog(), kAlpine, layer, Reach::memory));
+  CHECK_FALSE(*store::may_serve(world.store->catalog(), kTool, layer, Reach::memory));
   CHECK(world.store->catalog().referrers(kAlpine, digest_of("subject"), std::nullopt, 10)->size() == 1);
   CHECK(world.store->manifests().bytes(kTool, digest_of(bytes)).error().kind == Error::Kind::not_found);
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
@@ -556,9 +556,9 @@ TEST_CASE(
   world.clock.advance(2min);
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 1)));
   CHECK_FALSE(world.holds(content));
-  CHECK(store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
+  CHECK(*store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
   REQUIRE(world.store->blobs().delete_damaged(digest_of(unnamed)));
-  CHECK_FALSE(store::may_serve(world.store->catalog(), kAlpine, digest_of(unnamed), Reach::disk));
+  CHECK_FALSE(*store::may_serve(world.store->catalog(), kAlpine, digest_of(unnamed), Reach::disk));
   CHECK(world.store->catalog().links(digest_of(content))->empty());
 }
 
