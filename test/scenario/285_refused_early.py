@@ -53,9 +53,9 @@ class Refusal:
 
 
 def refusals(address, streams):
-    """The sessions are begun by somebody who may, and ended. What one has received whose client `streams`,
-    and tells no length before, has made room for the
-    next one, and it is gone; of the others nothing was received."""
+    """The sessions are begun by somebody who may, and ended. What one has received whose client
+    `streams`, and tells no length before, has made room for the next one, and it is gone; of the others
+    nothing was received."""
     sessions = []
     dialogue = Dialogue(address)
 

@@ -1,6 +1,5 @@
-"""A data folder of the real docker-registry is taken over: what is damaged is named and left behind, what is
-whole pulls back identical; and
-image layouts go out and come in, as skopeo reads and writes them."""
+"""A data folder of the real docker-registry is taken over: what is damaged is named and left behind, what
+is whole pulls back identical; and image layouts go out and come in, as skopeo reads and writes them."""
 
 import os
 import pathlib

@@ -1,6 +1,6 @@
-"""A backup is made while pushes run, caches are overwritten and what they named is collected. Copied back, it
-serves everything that was
-acknowledged before the backup began, and every tag that it lists pulls whole."""
+"""A backup is made while pushes run, caches are overwritten and what they named is collected. Copied
+back, it serves everything that was acknowledged before the backup began, and every tag that it lists
+pulls whole."""
 
 import shutil
 import subprocess

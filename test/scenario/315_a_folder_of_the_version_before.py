@@ -1,6 +1,6 @@
-"""A data folder that the version before has written, after an orderly stop or a kill, opens, serves all of
-it, is whole
-by `verify`, and goes on: an upload that was begun is finished, and what is pushed anew stands beside.
+"""A data folder that the version before has written, after an orderly stop or a kill, opens, serves all
+of it, is whole by `verify`, and goes on: an upload that was begun is finished, and what is pushed anew
+stands beside.
 
 The folders are in data/, made by `make()` below, run with BREAKWATER_BEFORE naming that version's binary."""
 

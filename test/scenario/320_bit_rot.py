@@ -1,7 +1,6 @@
 """Bytes rot on the disk: the scrub finds each, what a mirror has is fetched again, what a registry has is
-named with its tags and healed by
-a push of the same; a file that was cut off or emptied is never served as whole, scrub or not; and `breakwater
-verify` says the same offline."""
+named with its tags and healed by a push of the same; a file that was cut off or emptied is never served
+as whole, scrub or not; and `breakwater verify` says the same offline."""
 
 import subprocess
 

@@ -1,15 +1,12 @@
 """Collection beside everything: 8 builders export caches, 4 import them and 20 clients pull images, in a
-store that is always at its bound. No
-export misses a blob that it was told of, nothing that is listed is absent, no import misses a layer, and a
-checker that walks every tag to
-its last blob all the time finds nothing broken.
+store that is always at its bound. No export misses a blob that it was told of, nothing that is listed is
+absent, no import misses a layer, and a checker that walks every tag to its last blob all the time finds
+nothing broken.
 
-30 s; ten minutes with BREAKWATER_FULL=1. How it is counted: a client may rely on what a manifest names for
-one lease from when it was
-given the manifest; who is slower than that is counted as late and is no fault. A push is refused only while
-all that could go is leased:
-507 after the server has waited for room; those are counted, and must be fewer than one in a hundred
-exports."""
+30 s; ten minutes with BREAKWATER_FULL=1. How it is counted: a client may rely on what a manifest names
+for one lease from when it was given the manifest; who is slower than that is counted as late and is no
+fault. A push is refused only while all that could go is leased: 507 after the server has waited for room;
+those are counted, and must be fewer than one in a hundred exports."""
 
 import time
 

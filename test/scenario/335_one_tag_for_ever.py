@@ -1,10 +1,9 @@
 """One cache tag is overwritten with new data for ever, in a store that has room for 20 generations: it is
-never past its bound, and the newest
-cache always imports whole.
+never past its bound, and the newest cache always imports whole.
 
-80 generations; 500 with BREAKWATER_FULL=1. Leases are as by default, an hour: whoever imports a generation
-keeps it, so 5 of the 20 are
-imported, each more than once, and stay; the others have to make room for what comes."""
+80 generations; 500 with BREAKWATER_FULL=1. Leases are as by default, an hour: whoever imports a
+generation keeps it, so 5 of the 20 are imported, each more than once, and stay; the others have to make
+room for what comes."""
 
 import json
 

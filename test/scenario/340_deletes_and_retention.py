@@ -1,7 +1,6 @@
 """What is deleted, expired or overwritten goes, and what a tag names stays whole for every platform; who
-deletes too much is told what needs it.
-An upload is there for its lease, and is really uploaded again after it. `gc --dry-run` and `why` say so in
-words, served or not."""
+deletes too much is told what needs it. An upload is there for its lease, and is really uploaded again
+after it. `gc --dry-run` and `why` say so in words, served or not."""
 
 import json
 import os

@@ -1,7 +1,6 @@
-"""The file system is really full and no bound is configured: pushes are refused with 507, pulls go on, and a
-mirror passes what it fetches through.
-When somebody makes room, on the disk or by deleting from the registry, everything goes on; a restart on the
-full disk loses nothing."""
+"""The file system is really full and no bound is configured: pushes are refused with 507, pulls go on,
+and a mirror passes what it fetches through. When somebody makes room, on the disk or by deleting from the
+registry, everything goes on; a restart on the full disk loses nothing."""
 
 import concurrent.futures
 

@@ -1,7 +1,6 @@
-"""BuildKit as a CI machine runs it, with buildx. It is the one inside dockerd with the containerd store, but
-spoken to as one that stands
-alone: what buildx asks goes to BuildKit, and nothing is done by dockerd beside it. What is on loopback it
-takes for plain HTTP by itself."""
+"""BuildKit as a CI machine runs it, with buildx. It is the one inside dockerd with the containerd store,
+but spoken to as one that stands alone: what buildx asks goes to BuildKit, and nothing is done by dockerd
+beside it. What is on loopback it takes for plain HTTP by itself."""
 
 import re
 import socket

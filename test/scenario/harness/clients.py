@@ -1,11 +1,9 @@
 """Real clients, each with folders of its own: what one pulled, another one does not have.
 
-A pull takes an image by its name in the registry that is mirrored (docker.io/library/app:1 or …@sha256:…);
-docker.io itself
-cannot be reached from here, so a pull succeeds through the mirror or not at all. `plain` are addresses of
-registries that are meant
-themselves (127.0.0.1:5050/team/app:1), over plain HTTP. `content_of` a name is the digest by which the client
-knows what it holds."""
+A pull takes an image by its name in the registry that is mirrored (docker.io/library/app:1 or
+…@sha256:…); docker.io itself cannot be reached from here, so a pull succeeds through the mirror or not at
+all. `plain` are addresses of registries that are meant themselves (127.0.0.1:5050/team/app:1), over plain
+HTTP. `content_of` a name is the digest by which the client knows what it holds."""
 
 import json
 

@@ -1,6 +1,5 @@
-"""What every client's push has to live through: all of it is held, byte for byte, comes back into an engine
-that has nothing, and no
-byte of what is held is sent again."""
+"""What every client's push has to live through: all of it is held, byte for byte, comes back into an
+engine that has nothing, and no byte of what is held is sent again."""
 
 import gzip
 import hashlib
