@@ -7,8 +7,9 @@
 //   registry.manifest("library/alpine", "3.20", type, json);
 //   registry.ask_for_token(auth, "registry.docker.io");
 //   registry.redirect_blobs_to(cdn);
-//   registry.next(FakeRegistry::blob_path("library/alpine", layer), Fault::cut(1000));   // once; always()
-//   for good … CHECK(registry.count("GET", path) == 2);
+//   registry.next(FakeRegistry::blob_path("library/alpine", layer), Fault::cut(1000));  // always() for good
+//   …
+//   CHECK(registry.count("GET", path) == 2);
 //
 // A request is judged in this order: recorded, canned answer, token or password, fault, redirect, content,
 // 404. Belongs to the loop's thread; it must go before the Loop does.

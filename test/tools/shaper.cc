@@ -6,21 +6,22 @@
 // Prints `listening HOST:PORT`, then takes commands from stdin, one a line, and answers each with one line of
 // JSON on stdout:
 //
-//   rate N                 all connections together get N bytes/s from upstream from now on; 0 = as fast as
-//   they can refuse | accept        close new and open connections at once (upstream is down) | be up again
+//   rate N                 all connections together get N bytes/s from upstream from now on; 0 = unlimited
+//   refuse | accept        close new and open connections at once (upstream is down) | be up again
 //   blackhole | accept     take connections and never answer | answer again
-//   rule ACTION key=value  what to do with requests to come; the first rule that matches and is not used up
-//   is taken:
+//   rule ACTION key=value  what to do with requests to come; the first rule that matches and is not used
+//                          up is taken
 //        cut, reset, stall   after at=N bytes of body: close; close with RST; send nothing more
-//        status              answer with status=N and, if given, header=NAME:VALUE and body=TEXT, without
-//        asking upstream redirect            answer 307 with Location: to=URL plus the request's path, plus
-//        query=TEXT
-//      keys: match=TEXT (in the target; default all), method=GET, times=N (default 1, 0 = always), after=N
-//      (skip the first N matches) values are percent-decoded, so that they can hold spaces.
+//        status              answer status=N, maybe with header=NAME:VALUE and body=TEXT, by itself
+//        redirect            answer 307 with Location: to=URL plus the request's path, plus query=TEXT
+//      keys: match=TEXT     in the target; default all
+//            method=GET
+//            times=N        default 1; 0 = always
+//            after=N        skip the first N matches
+//      values are percent-decoded, so that they can hold spaces
 //   clear                  forget the rules
 //   reset                  forget what was counted
-//   stats                  what was counted: connections, and each request with status and bytes of body sent
-//   on
+//   stats                  what was counted: connections, and each request with status and bytes sent on
 //
 // One thread, one loop. It ends when stdin does.
 #include <event2/buffer.h>

@@ -1,8 +1,7 @@
 // Makes a data folder as a big registry's: manifests with a tag each, four small layers each and a base layer
 // that all have, on account of the route "private".
 //
-//   store_maker FOLDER MANIFESTS        # 100000: 400 000 layers beside them and one below, and a catalog of
-//   3 million records
+//   store_maker FOLDER MANIFESTS     # 100000: with 400 001 layers, and a catalog of 3 million records
 //
 // Written past the Store, because a push syncs; the files are right, and the end is a clean one.
 #include <fcntl.h>

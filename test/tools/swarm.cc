@@ -8,8 +8,8 @@
 //   --hash-every N         every Nth client hashes what it gets and reports sha256 (default 0: none)
 //   --slow N --slow-rate B the first N clients read B bytes/s
 //   --leave N --leave-at F the N clients after those go away at fraction F of the body of their last path
-//   --seconds S            instead: every client asks for the paths over and over on its connection for S
-//   seconds; prints requests/s
+//   --seconds S            instead: every client asks for the paths over and over on its connection for
+//                          S seconds; prints requests/s
 //   --timeout S            gives up after S seconds (default 300)
 //
 // Without --seconds each client asks for the paths one after the other on one connection and ends. Times are
