@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <utility>
+
+#include "store/base/mutex.h"
 
 namespace breakwater::store {
 namespace {
@@ -102,7 +102,7 @@ class GatheringSink final : public spdlog::sinks::sink {
   GatheringSink() : writer_([this] { write_gathered(); }) {}
   ~GatheringSink() override {
     {
-      std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       ending_ = true;
     }
     gathered_.notify_one();
@@ -110,7 +110,7 @@ class GatheringSink final : public spdlog::sinks::sink {
   }
 
   void log(const spdlog::details::log_msg& message) override {
-    std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     line_.clear();
     formatter_->format(message, line_);
     if (lines_.size() + line_.size() > kGatheredBytesMax) {
@@ -125,21 +125,21 @@ class GatheringSink final : public spdlog::sinks::sink {
     set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern));
   }
   void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
-    std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     formatter_ = std::move(formatter);
   }
 
   size_t take_dropped() {
-    std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return std::exchange(dropped_, 0);
   }
 
  private:
   void write_gathered() {
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     for (;;) {
-      gathered_.wait(lock, [this] { return !lines_.empty() || ending_; });
-      gathered_.wait_for(lock, kGatheringTime, [this] { return ending_; });
+      while (lines_.empty() && !ending_) gathered_.wait(mutex_);
+      if (!ending_) gathered_.wait_for(mutex_, kGatheringTime);
       if (lines_.empty()) return;
       auto lines = std::exchange(lines_, std::string());
       lock.unlock();
@@ -156,13 +156,14 @@ class GatheringSink final : public spdlog::sinks::sink {
     }
   }
 
-  std::mutex mutex_;
-  std::condition_variable gathered_;
-  std::unique_ptr<spdlog::formatter> formatter_ = std::make_unique<spdlog::pattern_formatter>();
-  spdlog::memory_buf_t line_;
-  std::string lines_;
-  size_t dropped_ = 0;
-  bool ending_ = false;
+  Mutex mutex_;
+  Condition gathered_;
+  std::unique_ptr<spdlog::formatter> formatter_ GUARDED_BY(mutex_) =
+      std::make_unique<spdlog::pattern_formatter>();
+  spdlog::memory_buf_t line_ GUARDED_BY(mutex_);
+  std::string lines_ GUARDED_BY(mutex_);
+  size_t dropped_ GUARDED_BY(mutex_) = 0;
+  bool ending_ GUARDED_BY(mutex_) = false;
   std::thread writer_;  // last: begins when all else is there
 };
 

@@ -46,6 +46,7 @@ class CAPABILITY("mutex") Mutex {
   bool try_lock() TRY_ACQUIRE(true) { return mutex_.try_lock(); }
 
  private:
+  friend class Condition;
   std::mutex mutex_;
 };
 
@@ -76,16 +77,23 @@ class SCOPED_CAPABILITY Lock {
 // Something that comes true under a Mutex: while (!ready_) changed_.wait(mutex_);
 class Condition {
  public:
-  void wait(Mutex& mutex) REQUIRES(mutex) { condition_.wait(mutex); }
+  void wait(Mutex& mutex) REQUIRES(mutex) {
+    std::unique_lock held(mutex.mutex_, std::adopt_lock);
+    condition_.wait(held);
+    held.release();
+  }
+  // At most so long; it may end before.
   template <class Duration>
   void wait_for(Mutex& mutex, Duration time) REQUIRES(mutex) {
-    (void)condition_.wait_for(mutex, time);
+    std::unique_lock held(mutex.mutex_, std::adopt_lock);
+    (void)condition_.wait_for(held, time);
+    held.release();
   }
   void notify_one() { condition_.notify_one(); }
   void notify_all() { condition_.notify_all(); }
 
  private:
-  std::condition_variable_any condition_;
+  std::condition_variable condition_;
 };
 
 // Many may share it, or one have it alone.

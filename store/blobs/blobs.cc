@@ -103,7 +103,7 @@ class Blobs::Committing {
   Committing(Blobs& blobs, const Digest& digest) : blobs_(blobs), digest_(digest) {
     const Lock lock(blobs_.journal_mutex_);
     blobs_.committing_.insert(digest);
-    if (blobs_.journal_ != nullptr) blobs_.journal_->committed_.push_back(digest);
+    if (blobs_.journal_) blobs_.journal_->push_back(digest);
   }
   ~Committing() {
     const Lock lock(blobs_.journal_mutex_);
@@ -208,19 +208,18 @@ Result<> Blobs::delete_damaged(const DigestLock& lock, const Digest& digest) {
 
 Blobs::Journal::Journal(Blobs& blobs) : blobs_(blobs) {
   const Lock lock(blobs_.journal_mutex_);
-  assert(blobs_.journal_ == nullptr);
-  blobs_.journal_ = this;
-  committed_.assign(blobs_.committing_.begin(), blobs_.committing_.end());
+  assert(!blobs_.journal_);
+  blobs_.journal_.emplace(blobs_.committing_.begin(), blobs_.committing_.end());
 }
 
 Blobs::Journal::~Journal() {
   const Lock lock(blobs_.journal_mutex_);
-  blobs_.journal_ = nullptr;
+  blobs_.journal_.reset();
 }
 
 std::vector<Digest> Blobs::Journal::take() {
   const Lock lock(blobs_.journal_mutex_);
-  return std::exchange(committed_, {});
+  return std::exchange(*blobs_.journal_, {});
 }
 
 }  // namespace breakwater::store

@@ -92,9 +92,7 @@ class Blobs {
     std::vector<Digest> take();  // those since it was made, or since the last take()
 
    private:
-    friend class Blobs;
     Blobs& blobs_;
-    std::vector<Digest> committed_;  // guarded by Blobs::journal_mutex_
   };
 
  private:
@@ -108,7 +106,7 @@ class Blobs {
   Trash& trash_;
   std::atomic<uint64_t> evicted_ = 0;
   Mutex journal_mutex_;
-  Journal* journal_ GUARDED_BY(journal_mutex_) = nullptr;
+  std::optional<std::vector<Digest>> journal_ GUARDED_BY(journal_mutex_);  // while there is a Journal
   std::multiset<Digest> committing_ GUARDED_BY(journal_mutex_);
 };
 
