@@ -19,6 +19,7 @@
 
 #include "store/base/disk.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_state.h"
 #include "store/files/files.h"
 
 namespace {
