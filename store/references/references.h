@@ -12,8 +12,8 @@
 // change. The calls that take a DigestLock move the file of that digest too, because the record and the file
 // must go together: a second engine keeps that order - file, then record; on an error the file back.
 //
-// Locks: a digest's lock (digest_locks.h) comes before the one of References; nothing is synced under either.
-// What is acknowledged is synced behind them, which other changes need not wait for.
+// Locks: a digest's lock (digest_locks.h) comes before the one of References. Nothing is synced under the
+// latter: what is acknowledged is synced behind it, so that other changes need not wait for the disk.
 //
 // Everything may block, and may be called from any thread.
 #pragma once
