@@ -55,7 +55,7 @@ Result<std::vector<std::string>> remember_mirrors(Catalog& catalog, const StoreS
 
 }  // namespace
 
-// In the order of the rooms: each is given what stands above it here.
+// In the order of the folders: each part is given only parts that are declared above it.
 struct Store::Impl {
   Impl(const StoreSettings& all_settings, std::unique_ptr<FolderLock> taken, std::unique_ptr<Catalog> opened,
        std::vector<std::string> mirrors, Disk& disk, const Clock& clock, Log& the_log)

@@ -1,11 +1,15 @@
 // The store as the layers above see it: it builds the parts in order, opens and closes the data folder, and
 // does what takes several of them. README.md has the picture: which class owns what, and who calls whom.
 //
-//   auto store = Store::open(settings, disk, clock, log);                    // recovers, before anything is
-//   served auto partial = store->partials().receive("private", id, Algorithm::sha256);
-//   store->capacity().grow(partial->reservation, bytes); partial->writer->append(…);
-//   partial->writer->verify(digest); store->commit_blob(*partial, repository, Durability::synced); // now it
-//   is stored store->manifests().push(repository, digest, bytes, content, {"latest"});
+//   auto store = *Store::open(settings, disk, clock, log);  // runs recovery before anything is served
+//
+//   auto partial = store->partials().receive("private", id, Algorithm::sha256);
+//   store->capacity().grow(partial->reservation, bytes);
+//   partial->writer->append(…);
+//   partial->writer->verify(digest);
+//   store->commit_blob(*partial, repository, Durability::synced);  // now the blob is stored
+//
+//   store->manifests().push(repository, digest, bytes, content, {"latest"});
 //
 // Everything may block and may be called from any thread, unless it says that it never blocks.
 #pragma once
@@ -47,15 +51,17 @@ struct StoreSettings {
   std::filesystem::path data = "data";
   uint64_t bytes_max = Budget::kUnbounded;          // the whole store
   std::map<std::string, uint64_t> route_bytes_max;  // by route name; absent = only the whole bounds it
-  std::vector<std::string> mirror_routes;           // routes whose blobs may be evicted at will
-  // Never evicted as cache. A route in neither list stays a mirror if it was one at the last start.
+  std::vector<std::string> mirror_routes;           // their content may be evicted: it can be fetched again
+  // Routes whose content exists only here: only dead content, stale uploads and cache tags may be evicted. A
+  // route in neither list stays a mirror if it was one at the last start.
   std::vector<std::string> registry_routes;
   uint64_t catalog_cache_bytes = 8ULL << 20;
-  // For so long what a client of a registry was told exists is not collected.
+  // How long a digest is safe from collection after a registry's client was told that the digest exists.
   Time::duration lease = std::chrono::hours(1);
   // Of registries, by route name: the first policy that speaks of a repository counts.
   std::map<std::string, std::vector<RetentionPolicy>> retention;
-  // What is over a bound goes when it is measured, also at open; false: only when room is asked for.
+  // True: measure() evicts what mirrors hold over a bound, also when the store is opened. False: content is
+  // evicted only when room is asked for.
   bool keeps_bounds = true;
 };
 
@@ -64,7 +70,7 @@ class Store {
   // Takes the folder's lock: `conflict` if another process serves it. What it borrows outlives it.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const StoreSettings& settings, Disk& disk,
                                                            const Clock& clock, Log& log);
-  ~Store();  // marks a clean stop
+  ~Store();  // marks a clean stop, unless CleanMark::forgo() was called
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
@@ -98,10 +104,10 @@ class Store {
   // All that was acknowledged buffered survives a power cut from now on.
   [[nodiscard]] Result<> sync();
 
-  // For every now and then: writes what is only noted, looks what the catalog and the folders take of the
-  // disk, keeps the bounds, and asks of what was broken whether it still is.
+  // To be called every now and then: calls measure(), finds out whether broken things still are broken
+  // (References::review_broken), and writes the use times that are only in memory.
   [[nodiscard]] Result<> tick();
-  // The second and third of these.
+  // Measures what the catalog and the folders take of the disk, and evicts what mirrors hold over a bound.
   void measure();
 
   const Recovered& recovered() const;  // by open()

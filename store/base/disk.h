@@ -59,7 +59,7 @@ struct FileStat {
   Time modified{};
   bool is_directory = false;
   std::pair<uint64_t, uint64_t> id{};  // of the file, whatever its names: device and inode
-  uint64_t names = 1;                  // that it has: with more than one nothing is freed when one goes
+  uint64_t names = 1;                  // hard links; removing one of several frees no bytes
 };
 
 // How a file is going to be read.
@@ -77,7 +77,7 @@ class Disk {
   [[nodiscard]] virtual Result<> write(const File& file, uint64_t offset, std::span<const char> data) = 0;
   // The number of bytes read, less than asked only at the end of the file.
   [[nodiscard]] virtual Result<size_t> read(const File& file, uint64_t offset, std::span<char> into) = 0;
-  // The room that allocate() kept behind `size` is given back.
+  // Cuts the file off at `size` bytes, and gives back the room that allocate() kept behind that.
   [[nodiscard]] virtual Result<> truncate(const File& file, uint64_t size) = 0;
   // Keeps room for these bytes, so that writing them cannot fail with `full`; the file's size stays what it
   // is.
@@ -88,16 +88,17 @@ class Disk {
   // Whether these bytes can be read without waiting for the device. It does not block, so the loop may ask. A
   // file system that cannot tell answers false.
   virtual bool resident(const File& file, uint64_t offset, uint64_t length) = 0;
-  // Makes them resident; blocks until they are.
+  // Reads these bytes into the page cache; blocks until they are there.
   [[nodiscard]] virtual Result<> read_ahead(const File& file, uint64_t offset, uint64_t length) = 0;
-  // Lets go of them: nobody is expected to read them soon.
+  // Drops these bytes from the page cache, because nobody is expected to read them soon.
   virtual void drop_resident(const File& file, uint64_t offset, uint64_t length) = 0;
   virtual void advise(const File& file, Access access) = 0;  // of all of the file
   // Whether the file has a name still, and this size. Does not block: the loop may ask.
   virtual bool is_whole(const File& file, uint64_t size) = 0;
 
   [[nodiscard]] virtual Result<FileStat> stat(const std::filesystem::path& path) = 0;
-  // Of what a symbolic link leads to. We make no such links: this is for folders that others have written.
+  // As stat(), but follows symbolic links. The store makes no symbolic links: this is for folders that are
+  // imported.
   [[nodiscard]] virtual Result<FileStat> stat_target(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<> rename(const std::filesystem::path& from,
                                         const std::filesystem::path& to) = 0;

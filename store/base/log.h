@@ -1,6 +1,6 @@
 // The log for the operator: one line for each event, with a name and named fields. Writing never blocks the
 // caller: lines are gathered for some milliseconds and written together by a thread of the log. If that
-// thread falls behind, the oldest lines are dropped and counted.
+// thread falls behind, all lines gathered so far are dropped, and a later line says how many.
 //
 // Secrets, tokens, and the query of a redirect's or a presigned URL must never be in a line.
 #pragma once

@@ -1,6 +1,6 @@
-// Locks that clang checks: which lock guards a member, and which a function wants or takes, stands in its
-// declaration, and the clang build fails where the code does otherwise (-Wthread-safety). To other compilers
-// they are std::mutex and its kin.
+// Locks that clang checks. A declaration says which lock guards a member, and which lock a function needs or
+// takes; the clang build fails where the code does otherwise (-Wthread-safety). For other compilers these
+// classes are only wrappers of std::mutex, std::shared_mutex and std::condition_variable.
 //
 //   Mutex mutex_;
 //   int count_ GUARDED_BY(mutex_) = 0;

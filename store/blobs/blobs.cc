@@ -96,8 +96,9 @@ Result<Blob> Blobs::commit_manifest_bytes(const DigestLock& lock, BlobWriter& wr
                });
 }
 
-// A copy of the catalog that has the record was made after this was begun. So either the journal was there
-// already and has the digest, or it is told when it begins.
+// Tells the journal of a commit before the blob's record is written. So every blob whose record is in a
+// backup's copy of the catalog is in the journal: either the journal existed already and gets the digest
+// here, or it is created later and takes over all commits that have not ended.
 class Blobs::Committing {
  public:
   Committing(Blobs& blobs, const Digest& digest) : blobs_(blobs), digest_(digest) {
@@ -124,7 +125,7 @@ Result<Blob> Blobs::place(const DigestLock&, BlobWriter& writer, Reservation& re
   const Digest digest = *writer.verified();
   const auto previous = parts_.catalog.blob(digest, Reach::disk);
   if (!previous) return failure(previous.error());
-  // A registry's blob stays on its account: it is not a mirror's to evict.
+  // A blob that counts for a registry's bound stays there, so that it is not evicted like a mirror's.
   const bool is_kept = *previous && !parts_.rules.is_mirror((*previous)->route);
   const Time now = parts_.clock.now();
   const BlobRecord record{writer.written(), is_kept ? (*previous)->route : reservation.route(), now, now};
@@ -132,7 +133,8 @@ Result<Blob> Blobs::place(const DigestLock&, BlobWriter& writer, Reservation& re
   if (!blob) return blob;
   const Committing committing(*this, digest);
   if (auto written = write_record(record, *previous); !written) {
-    // A file that nobody accounts for must not stay. With an earlier record it is accounted for, and right.
+    // Without an earlier record the file would have no record, so it is deleted. With one the file stays: the
+    // record describes it.
     if (!*previous && !parts_.files.delete_blob(digest)) parts_.mark.forgo();
     return failure(written.error());
   }

@@ -1,13 +1,15 @@
-// The stored blobs: of each its file, its record and its account, kept in step. Whoever adds, opens or takes
-// away a blob comes here; who needs it, References knows.
+// Blobs adds, opens and takes away stored blobs, and keeps the three sides of each blob in step: its file,
+// its record in the catalog, and its bytes in the Budget. References knows who needs a blob.
 //
-// A blob's life, each step under the lock of its digest:
+// The life of a blob. File and record change under the lock of the blob's digest:
 //
-//   commit()    file into its place - record and link - account          (acknowledged, after a sync)
-//   open()      a blob whose file turns out to be gone or short is deleted, and absent
-//   evict()     a mirror's, for room:      file into the trash - record deleted - bytes freed - account
-//   review()    a registry's, when dead:   the same; Trash frees the bytes once the catalog is synced
-//   delete_damaged()                       what is not its digest any more
+//   commit()          file into its place, record and link written, bytes counted
+//   open()            opens the file; if the file is gone or short, the record is deleted too: `not_found`
+//   evict()           a mirror's blob, for room: file into the trash, record deleted, then Trash frees the
+//                     bytes at once, after the lock is released
+//   review()          a registry's blob, if it is dead: file into the trash, record deleted; Trash frees the
+//                     bytes later, once the catalog is synced
+//   delete_damaged()  a file whose bytes no longer match the digest: file and record deleted
 //
 // Everything may block, and may be called from any thread, unless it says that it never blocks.
 #pragma once
@@ -55,8 +57,9 @@ class Blobs {
 
   // --- adding
 
-  // Ends a fill or an upload: `writer` is verified, and `reservation` covers what it has written. On an error
-  // the partial stays, and the reservation is still the caller's.
+  // Turns a finished fill or upload into a stored blob. The caller has verified `writer`, and `reservation`
+  // covers all that was written. On an error the partial file stays (unless the file had moved already), and
+  // the reservation is still the caller's.
   [[nodiscard]] Result<Blob> commit(BlobWriter& writer, Reservation& reservation,
                                     const RepositoryKey& repository, Durability durability);
   // The same for the bytes of a manifest, as References::add_manifest_bytes().
@@ -71,11 +74,12 @@ class Blobs {
   // Finds out whether anything needs the digest, and takes away what is dead of it. Reviews that are not due
   // by the lease are postponed.
   [[nodiscard]] Result<References::Reviewed> review(const Review& review, References::For purpose);
-  // A file that is not its digest any more: wrong bytes are not kept, so that a client that has the blob
-  // uploads it anew. Until then it is one of Broken, if a registry needs it.
+  // Deletes a blob whose file does not match its digest any more, or is gone, so that a client that has the
+  // blob uploads it again. Until then Broken lists the blob, if a registry needs it.
   [[nodiscard]] Result<> delete_damaged(const Digest& digest);
   [[nodiscard]] Result<> delete_damaged(const DigestLock& lock, const Digest& digest);
-  // The same; false if it was deleted, or stored anew, since it was read as `blob`.
+  // The same, but only if the blob's record is still the one in `blob`. False if the blob was deleted or
+  // stored anew since that was read.
   [[nodiscard]] Result<bool> delete_damaged_if_unchanged(const UsedBlob& blob);
 
   uint64_t evicted_total() const { return evicted_; }

@@ -1,7 +1,7 @@
-// The partials that nobody is at work on: what fills and uploads have left under incoming/. Each is on the
-// account of its route until it is claimed for more bytes, deleted, or evicted for room.
+// The partial blobs that no writer is open on: what fills and uploads have left under incoming/. The Budget
+// counts the bytes of each for its route, until the partial is claimed (to be resumed), deleted, or evicted.
 //
-// May block; any thread. Who claims a partial that is just being evicted waits for the end of that.
+// May block; any thread. A claim of a partial that is just being evicted waits until the eviction has ended.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,10 @@ class IdlePartials {
  public:
   explicit IdlePartials(const Parts& parts) : parts_(parts) {}
 
-  // Its bytes are on the account already.
+  // Adds a partial whose bytes the Budget already counts as stored for its route.
   void add(const std::string& id, const IdlePartial& partial);
-  // Takes it out: the caller has it now, and its bytes on the account.
+  // Removes the partial from here and hands it to the caller. The Budget still counts the bytes as stored for
+  // the partial's route: the caller turns them into a reservation (Budget::reclaim). Empty if it is not here.
   std::optional<IdlePartial> claim(const std::string& id);
   std::optional<IdlePartial> find(const std::string& id) const;
   std::vector<std::pair<std::string, IdlePartial>> list() const;
@@ -40,8 +41,8 @@ class IdlePartials {
   // Deletes the file and the upload record of a partial, and gives its bytes back. Nothing happens if it is
   // not here.
   [[nodiscard]] Result<> evict(const std::string& id);
-  // Deletes the upload record of a partial that is gone. That it cannot be written is told to the log: the
-  // next start finds the record without its file.
+  // Deletes the upload record of a partial that is gone. A failure is only logged, because the next start
+  // finds the record without a file.
   void delete_record(const std::string& id);
 
  private:

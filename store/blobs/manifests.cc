@@ -17,8 +17,8 @@ namespace breakwater::store {
 Result<std::vector<Digest>> Manifests::push(const RepositoryKey& repository, const Digest& digest,
                                             std::string_view bytes, const ManifestContent& content,
                                             const std::vector<std::string>& tags) {
-  // Asked before anything is stored, and so that the answer under the lock comes from memory. What has lost
-  // its file is not there.
+  // Opening the children finds those whose files are lost: their records are deleted, so that they count as
+  // missing below. The records are also in memory then, for the check under the lock.
   for (const ManifestContent::Child& child : content.children) {
     const auto blob = blobs_.open(child.digest);
     if (!blob && blob.error().kind != Error::Kind::not_found) return failure(blob.error());

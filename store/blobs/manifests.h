@@ -1,8 +1,11 @@
-// Manifests as they come in and are read: their bytes are a blob, and what they name is References' business.
+// Manifests are stored and read here. The bytes of a manifest are stored as a blob; References keeps what the
+// manifest names. push() goes through these steps:
 //
-// push():  is all there that it needs?  -  its bytes, stored if they are not here  -  manifest, edges,
-// referrer and tags
-//          in one transaction, which asks once more  -  the catalog's sync  -  acknowledged
+//   1. Are all children of the manifest here? If not, the missing ones are returned and nothing is stored.
+//   2. The manifest's bytes are stored as a blob, unless they are stored already.
+//   3. One transaction checks the children again and writes manifest, edges, referrer and tags.
+//   4. The catalog is synced, and the push is acknowledged.
+//
 // May block; any thread.
 #pragma once
 
@@ -26,16 +29,18 @@ class Manifests {
   Manifests(const Parts& parts, Blobs& blobs, Capacity& capacity)
       : parts_(parts), blobs_(blobs), capacity_(capacity) {}
 
-  // Of a registry: stores a manifest under all of `tags`, or returns the children that the repository does
-  // not have, and has stored nothing. `corrupt` if `bytes` are not `digest`. Synced.
+  // For a registry: stores a manifest under all of `tags`, and returns an empty list. If the repository lacks
+  // children of the manifest, these are returned and the manifest is not added. `corrupt` if `bytes` are not
+  // `digest`. Synced.
   [[nodiscard]] Result<std::vector<Digest>> push(const RepositoryKey& repository, const Digest& digest,
                                                  std::string_view bytes, const ManifestContent& content,
                                                  const std::vector<std::string>& tags);
-  // Of a mirror: whatever of its children is here. `tag` may be empty.
+  // For a mirror: stores a manifest under `tag`, or under no tag if that is empty, even if its children are
+  // not stored yet. `corrupt` if `bytes` are not `digest`.
   [[nodiscard]] Result<> put(const RepositoryKey& repository, const Digest& digest, std::string_view bytes,
                              const ManifestContent& content, const std::string& tag, Durability durability);
-  // The bytes of a manifest that this repository has; `not_found` else. Verified against the digest on the
-  // way.
+  // The bytes of a manifest that this repository has; `not_found` if the repository has no such manifest. The
+  // bytes are hashed: if they are not `digest`, the stored file is deleted and the error is `corrupt`.
   [[nodiscard]] Result<std::string> bytes(const RepositoryKey& repository, const Digest& digest);
 
  private:

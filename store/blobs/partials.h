@@ -1,11 +1,12 @@
-// Blobs on their way in: fills of mirrors and upload sessions of registries, from the first byte to commit or
-// the end.
+// Partial blobs: what a mirror's fill or a registry's upload session has received so far, from the first byte
+// to the commit, or to the end without one.
 //
 //   receive() --> a ReceivedPartial: a writer and a reservation --> Store::commit_blob()
 //                   `-- end() or ~ReceivedPartial(): kept for a later receive(), abandoned, or deleted
 //
-// A session's record in the catalog says after a restart whose partial it is; a fill's says on whose account.
-// May block; any thread, a ReceivedPartial one thread at a time.
+// An upload record in the catalog tells the next start about a partial: a session's record names the
+// repository of the upload, and a fill's record names the route that the bytes count for. May block; any
+// thread, but a ReceivedPartial is used by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,9 @@ class IdlePartials;
 
 class Partials;
 
-// A partial that is being received. One that is dropped before its writer is committed stays on the disk and
-// in the accounts, for a later resume: that blocks no longer than closing a file does. It must end before the
+// A partial that is being received. If it is destroyed before its writer is committed, the file stays on the
+// disk and its bytes stay counted, for a later resume; an empty file, or one that could not be synced, is
+// deleted. The destructor blocks no longer than closing or removing a file does. It must end before the
 // Store.
 class ReceivedPartial {
  public:
@@ -38,8 +40,8 @@ class ReceivedPartial {
 
   std::unique_ptr<BlobWriter> writer;
   Reservation reservation;  // already holds what the partial takes
-  // It was left abandoned, and is again when this is dropped: for the caller to change once it adds
-  // something.
+  // Whether the partial is kept as abandoned when this object is destroyed. True at first if the partial was
+  // left abandoned before: the caller sets this to false once more bytes have come.
   bool is_abandoned = false;
 
  private:
@@ -58,9 +60,10 @@ class Partials {
   Partials(const Parts& parts, IdlePartials& idle, Capacity& capacity)
       : parts_(parts), idle_(idle), capacity_(capacity) {}
 
-  // Begins or resumes incoming/<id>. The reservation covers what is there; grow it before appending.
-  // `conflict` while another writer is at work on it. Ids of fills are fill_id(); any other id is kept over a
-  // restart only if it has an upload record.
+  // Begins or resumes incoming/<id>. The reservation covers the bytes that are there: grow it before
+  // appending. `conflict` while another writer is open on this id. `full` if there is no room for the bytes
+  // that are there. The id of a fill is fill_id(); a partial with any other id survives a restart only if it
+  // has an upload record.
   [[nodiscard]] Result<ReceivedPartial> receive(const std::string& route, const std::string& id,
                                                 Algorithm algorithm);
   // Ends the work of a writer that was not committed. `kept`: the partial stays for a later resume, on its

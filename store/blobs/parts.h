@@ -1,5 +1,6 @@
-// What the classes of this room and of upkeep/ are built on: the parts of a Store from the rooms below. The
-// Store owns them and outlives whoever was given this. Include the headers of those that you use.
+// The parts of a Store that the classes of blobs/ and upkeep/ are built on. All of them come from the folders
+// below blobs/. The Store owns the parts and outlives everything that was given this struct. This header only
+// declares the classes: include the header of each part that you use.
 #pragma once
 
 #include "store/base/clock.h"

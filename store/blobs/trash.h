@@ -1,9 +1,9 @@
-// Blobs that have left the catalog and whose bytes are not free yet. Each stays on its route's account until
-// they are.
+// The trash holds the files of blobs whose records are deleted. The Budget counts the bytes of each for its
+// route until the file is removed.
 //
-// A collected blob is freed only when it is sure that no power cut brings back a record of it: empty() syncs
-// the catalog before. While somebody holds the trash nothing in it is freed, so that what was in the catalog
-// a moment ago can still be copied: a backup does so.
+// empty() syncs the catalog before it removes the files, because after a power cut a record must not come
+// back without its file. While a Hold lives no file is removed, so that a backup can still copy the blobs
+// that its copy of the catalog names.
 //
 // May block; any thread. Nothing is deleted under its lock.
 #pragma once
@@ -23,9 +23,11 @@ class Trash {
   explicit Trash(const Parts& parts) : parts_(parts) {}
 
   void add(Trashed blob);
-  // Frees all that is in it, now. What cannot be freed stays, for another time.
+  // Removes all files in the trash, unless a Hold lives: then nothing happens. A file that cannot be removed
+  // stays for the next call.
   [[nodiscard]] Result<> empty();
-  // Frees one that need not wait for the catalog's sync. If that fails, or the trash is held, it is added.
+  // Removes the file of one blob at once, without a sync of the catalog, because a mirror can do without the
+  // blob. If a Hold lives, or the removal fails, the blob is added to the trash.
   [[nodiscard]] Result<> free(Trashed blob);
 
   class Hold {

@@ -57,20 +57,21 @@ class Budget {
   // `full` names the bound that is reached and how full it is.
   [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
 
-  // For recovery: bytes that are on the disk already, whatever the bound says. And for eviction: bytes that
-  // are there no more.
+  // Counts bytes that are on the disk already, whatever the bound says; and stops counting bytes that are not
+  // there any more, or that another route has taken over.
   void add_stored(const std::string& route, uint64_t size);
   void release(const std::string& route, uint64_t size);
   void set_overhead(uint64_t bytes);
-  // What the overhead may grow by until it is measured again: kept free of the configured bound.
+  // Keeps `bytes` of the configured bound free, because the overhead may grow by as much until it is measured
+  // again.
   void set_headroom(uint64_t bytes);
   uint64_t overhead() const;
   uint64_t headroom() const;
   // What all our files together may take before the file system is full, whatever the configured bound says.
   void set_disk_bound(uint64_t bytes_max);
 
-  // Turns `size` bytes that are stored on account of `from` into a reservation of `to`: a partial is being
-  // received again. `full` if they do not fit into the bound of `to`; nothing has changed then.
+  // Turns `size` stored bytes of the route `from` into a reservation of the route `to`, when a partial is
+  // resumed. `full` if the bytes do not fit into the bound of `to`; nothing has changed then.
   [[nodiscard]] Result<Reservation> reclaim(const std::string& from, const std::string& to, uint64_t size);
 
   struct Use {

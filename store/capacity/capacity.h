@@ -1,8 +1,8 @@
-// Room for bytes that are about to come: whoever receives something reserves its room first, here.
+// Capacity reserves room for bytes before they are received, and makes room by eviction if there is none.
 //
-// The fast way takes the budget's lock alone. When there is no room, one caller at a time makes some, by an
-// Evictor; the others that lack room wait for that, and who does not lack any goes past. For what would not
-// fit into an empty store nothing goes.
+// If there is room, a call takes only the locks of the budget and the disk bound. If there is none, one
+// caller at a time makes room with the Evictor, and other callers that lack room wait. A caller whose bytes
+// fit does not wait. Nothing is evicted for bytes that would not fit even into an empty store.
 //
 // Everything may block, and may be called from any thread, with no lock of the store held.
 #pragma once
@@ -37,8 +37,8 @@ class Capacity {
   [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
   // Makes `reservation` cover at least `size` bytes. Likewise; what was held stays held.
   [[nodiscard]] Result<> grow(Reservation& reservation, uint64_t size);
-  // Has what is over a bound go, so that `size` more bytes of `route` would fit, as far as the disk was
-  // measured last. For bounds that were lowered, and disks that others fill.
+  // Evicts what is over a bound, until `size` more bytes of `route` would fit, without reserving them and
+  // without measuring the disk again. For bounds that were lowered, and for disks that other programs fill.
   [[nodiscard]] Result<> ensure(const std::string& route, uint64_t size);
 
  private:

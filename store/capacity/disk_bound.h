@@ -1,7 +1,7 @@
-// The bound that the file system sets: what all our files may take before it is full, whatever the
-// configuration says. It is measured and told to the Budget. And it is known here whether to take something
-// away makes room on the disk at all: a file that has another name, of a backup maybe, frees nothing when it
-// goes.
+// The bound that the file system sets: how many bytes all our files may take before the disk is full,
+// whatever the configuration says. DiskBound measures this bound and tells the Budget. DiskBound also notices
+// when deleting files frees nothing, because the files have other names (hard links), for example in a
+// backup.
 //
 // Any thread. The disk is asked with no lock held.
 #pragma once
@@ -29,12 +29,12 @@ class DiskBound {
 
   // Asks the disk what it has left, and tells the budget.
   void measure();
-  // What no budget counts may grow by so much until it is measured again: kept free of the bound, and of the
-  // budget's.
+  // Keeps `bytes` free below the disk's bound, and at most a sixteenth of the store's bound below that,
+  // because the catalog may grow by as much until it is measured again.
   void set_growth(uint64_t bytes);
 
-  // How much must go from the route and from the whole before `size` more bytes fit, as far as it helps to
-  // take something away: not for the disk's sake while what goes frees nothing.
+  // How many bytes must be evicted from the route and from the whole store before `size` more bytes fit. What
+  // only the disk lacks is left out while evicting frees nothing (frees_nothing()).
   Budget::Shortage curable_shortage(const std::string& route, uint64_t size) const;
   bool is_curable(const std::string& route, uint64_t size) const;
   // Whether what the file system has left is the nearer bound of the whole, and too near for `size`.

@@ -1,10 +1,10 @@
-// Which stored things go when room is needed: a pure decision over sizes, ages and pins. It deletes nothing;
-// Store does.
+// Which of a mirror's stored things are evicted when room is needed: a pure decision over sizes, ages and
+// pins. Nothing is deleted here: MirrorEviction passes the decision to Blobs and IdlePartials.
 //
-// First to go are partials that nobody receives, then blobs, last manifests, because a manifest is small and
-// without it the blobs it names are of no use; within each kind the least recently used first. Nothing that
-// is pinned goes. It is all or nothing: when what may go does not make enough room, nothing goes, for an
-// emptied cache would help nobody.
+// Idle partials are evicted first, then blobs, and manifests last, because a manifest is small and the blobs
+// that it names are of no use without it. Within each kind the least recently used goes first. Nothing pinned
+// is evicted. If all that may be evicted would not make enough room, nothing is evicted, because an emptied
+// cache would help nobody.
 #pragma once
 
 #include <cstddef>

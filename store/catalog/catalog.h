@@ -1,11 +1,15 @@
-// The catalog: typed records, one by one and by prefix. It is an index over the blob files that recovery can
-// rebuild, except for tags and uploads, which only it knows. What it means that a record is there is not its
-// business: References, Blobs and Partials write it, by Batches, each of which is one change of meaning.
-// Outside of store/ it is only read.
+// The catalog keeps the store's metadata in RocksDB as typed records: tags, manifests, edges, referrers,
+// links, uploads, blobs and the review queue. (The registry's list of repositories, /v2/_catalog, is only
+// one query of the catalog: repositories().)
 //
-// Reads take a Reach: `memory` never touches the disk and fails with `would_block` when the answer is not at
-// hand (the loop asks this way first), `disk` may block (workers). What takes no Reach scans, and may block.
-// Absent is an empty optional or list, not an error. All calls from any thread.
+// Recovery can rebuild blob records alone, from the blob files. Every other record exists only here.
+// The catalog does not judge what a record means: References, Partials, IdlePartials, UseTimes and upkeep/
+// write records, by a Batch, which is applied as a whole or not at all. Code outside of store/ only reads.
+//
+// A read with Reach::memory never touches the disk, and fails with `would_block` when the answer is not in
+// memory (the event loop asks this way first). A read with Reach::disk may block, and so may every call that
+// takes no Reach. An absent record is an empty optional or list, not an error. Every call may be made from
+// any thread.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +35,13 @@ class Database;
 
 class Catalog {
  public:
-  // Creates it if it is not there. `disk` outlives it. `cache_bytes` bounds the memory for blocks and
-  // memtables together. What RocksDB warns of is told to `log`, if there is one, from any thread; it outlives
-  // the catalog. On a disk without room for that it opens to be read, and each write tries again.
+  // Opens the catalog, and creates it if it is not there. `cache_bytes` bounds the memory for blocks and
+  // memtables together. RocksDB's warnings go to `log`, from any thread, if `log` is not null. On a full disk
+  // the catalog is opened for reading, and later writes try to open it for writing. `disk` and `log` outlive
+  // the catalog.
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(Disk& disk, const std::filesystem::path& path,
                                                              uint64_t cache_bytes, Log* log = nullptr);
-  // As it is: nothing can be written, and nothing is changed. It must be there.
+  // Opens an existing catalog for reading only; no file is changed.
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(Disk& disk,
                                                                      const std::filesystem::path& path,
                                                                      uint64_t cache_bytes);

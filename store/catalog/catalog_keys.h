@@ -7,7 +7,9 @@
 //   e child route repository parent    E route repository parent child (e, by parent)
 //   r route repository subject digest  l digest route repository       u id
 //   b digest                           o route used-at digest          (b, in the order of use)
-//   q review-after digest              (reviews)    L digest
+//   q review-after digest              (the review queue)
+//   L digest                           (leases that a clean stop has saved)
+//   !…                                 (single values of CatalogState)
 #pragma once
 
 #include <algorithm>
@@ -33,7 +35,7 @@ inline constexpr char kLeases[] = "L";
 inline constexpr char kCleanKey[] = "!clean";
 inline constexpr char kScrubKey[] = "!scrub";
 inline constexpr char kMirrorKey[] = "!mirror:";  // and a route's name
-inline constexpr char kLeasesKey[] = "!leases";   // read: until when those not named are leased
+inline constexpr char kLeasesKey[] = "!leases";   // a LeaseRecord; its `read` is SavedLeases::others_until
 
 std::string repository_prefix(const std::string& route);  // of manifests
 std::string tag_prefix(const RepositoryKey& r);

@@ -49,7 +49,8 @@ Result<std::optional<SavedLeases>> CatalogState::take_leases() {
     return true;
   });
   if (!scanned) return failure(scanned.error());
-  // Without room for that they stay, and count for nothing after a crash.
+  // On a full disk the leases stay in the catalog. They do no harm, because leases count only after a clean
+  // stop.
   if (auto taken = database_.apply(writes, Durability::buffered);
       !taken && taken.error().kind != Error::Kind::full)
     return failure(taken.error());

@@ -16,16 +16,18 @@ class CatalogState {
  public:
   explicit CatalogState(Database& database) : database_(database) {}
 
-  // The mark of a clean stop: set last by an orderly end, removed by a start before it changes anything.
+  // The catalog's mark of a clean stop. An orderly stop sets it just before the file of CleanMark, and a
+  // start removes it just after that file. A stop was clean only if both marks are there.
   [[nodiscard]] Result<bool> clean() const;
   [[nodiscard]] Result<> set_clean(bool clean);
 
-  // What the next start must know of leases, after a clean stop only; taking them removes them.
+  // The leases that an orderly stop saves for the next start. take_leases() reads and removes them; after any
+  // other stop they do not count.
   [[nodiscard]] Result<> set_leases(const SavedLeases&);
   [[nodiscard]] Result<std::optional<SavedLeases>> take_leases();
 
-  // The routes that were mirrors at the last start, or before and have not become registries: what is theirs
-  // can be fetched again.
+  // The routes that have ever been mirrors and have not become registries since: their content can be fetched
+  // again, even if the settings no longer name the route.
   [[nodiscard]] Result<std::vector<std::string>> mirrors() const;
   [[nodiscard]] Result<> set_mirrors(const std::vector<std::string>& routes);
 

@@ -3,9 +3,10 @@
 //   std::string position;
 //   do some = catalog.walk().next_blobs(position, 1000, malformed); while (some->size() == 1000);
 //
-// A call returns what comes behind `position` (empty: from the start), which moves on. Fewer than `limit`:
-// that was the end. What cannot be understood is left out and told to `malformed`. The cache is left to
-// others. What changes meanwhile is seen or not. May block; any thread.
+// A call returns at most `limit` records behind `position` (empty: from the start), and moves `position` on.
+// If fewer than `limit` come, the walk has ended. A record that cannot be decoded is left out and told to
+// `malformed`. A walk does not fill the block cache. A record that changes during a walk may be seen or not.
+// May block; any thread.
 #pragma once
 
 #include <cstdint>

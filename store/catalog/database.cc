@@ -197,8 +197,8 @@ Result<std::unique_ptr<rocksdb::DB>> Database::open_readable() const {
   return std::unique_ptr<rocksdb::DB>(opened);
 }
 
-// To be read, after a look at its log: where that is broken, but for a torn end, it is told and kept before
-// anybody opens it to write. What cannot be read at all is an error: nothing is cut off for that.
+// Opens the database for reading and checks its log. A log that is corrupt before its end is reported and
+// kept, before anybody opens the database for writing. A database that cannot be read at all is an error.
 Result<std::unique_ptr<rocksdb::DB>> Database::open_checked(Tables tables) {
   rocksdb::DB* opened = nullptr;
   rocksdb::Options strict = options();
@@ -315,8 +315,8 @@ Result<> Database::checkpoint(const std::filesystem::path& to) const {
     auto done = rocksdb::Checkpoint::Create(&db, &made);
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
     if (done.ok()) done = checkpoint->CreateCheckpoint(to.string());
-    // A write that the copied log has already may wait for its sync still, so that nobody can read it here.
-    // It comes before this one.
+    // The copied log may hold a write that waits for its sync and cannot be read here yet. An empty write
+    // returns only after that one, so afterwards all that is in the copy can be read here.
     rocksdb::WriteBatch none;
     if (done.ok()) done = db.Write(rocksdb::WriteOptions(), &none);
     return done;
@@ -361,8 +361,7 @@ void Database::note_try() {
   tried_at_ = std::chrono::steady_clock::now();
 }
 
-// Nothing that can be read is closed before there is another, and nothing is opened to write while another
-// is.
+// The old database is closed only when a new one is open for reading, and two are never open for writing.
 bool Database::open_anew() {
   if (is_open_to_write_) {
     {

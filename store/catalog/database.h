@@ -3,17 +3,17 @@
 //
 // It makes no system call of its own, and RocksDB none on files: both go through Disk.
 //
-// What could not be written leaves RocksDB closed for writes, for good or until it thinks otherwise, and
-// sometimes with a log that could not be written: to write to that once more, or to sync it, ends the
-// process, where RocksDB was built with its assertions, as Debian's is. Then it is opened anew, in this
-// order, so that there is always one to read: the new one to be read, the old one closed, the new one to be
-// written. Not by DB::Resume(): that gives up after a log that could not be written, and waits for
-// compactions, of which one may want more room than there will be.
+// After a failed write the database is opened anew. RocksDB accepts no writes after a failure, and if its log
+// could not be written, one more write or sync ends the process (in a build with assertions, as Debian's is).
+// The order is: open a new database for reading, close the old one, open a new one for writing. So reads are
+// possible at any time. DB::Resume() would not do: it gives up after a log that could not be written, and it
+// waits for compactions, which may need more room than there is.
 //
-// A log with a rotten middle is told and kept (see log_was_broken()) before RocksDB cuts it there, as it does
-// without a word; a torn end is what a power cut leaves, and no news.
+// If the log is corrupt in the middle, the log is reported and kept (log_was_broken()) before RocksDB opens
+// it for writing, because RocksDB would silently cut it off there. A torn end is normal after a power cut.
 //
-// What a scan calls must not come back here: it holds the database as it is meanwhile.
+// The callback of a scan must not call Database: the scan holds the lock under which the database is
+// replaced.
 #pragma once
 
 #include <rocksdb/db.h>
@@ -88,8 +88,8 @@ class Database {
   // --- the whole
   [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
   [[nodiscard]] uint64_t disk_bytes() const;
-  // Whether its log was broken elsewhere than at its end when it was opened, so that what came behind is not
-  // in here. The log is kept as it was in <path>-log-broken-<n>.
+  // Whether the log was corrupt before its end when it was opened. Records behind that place are lost. The
+  // log is kept as it was, in the folder <path>-log-broken-<n>.
   [[nodiscard]] bool log_was_broken() const { return log_was_broken_; }
 
  private:

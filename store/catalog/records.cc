@@ -8,7 +8,7 @@ namespace {
 
 constexpr char kVersion = 1;
 
-// In the place of a field that earlier versions wrote and read.
+// Written in the place of fields that only earlier versions used.
 constexpr Time kNoMore{};
 constexpr uint64_t kNone = 0;
 

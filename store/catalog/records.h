@@ -90,7 +90,7 @@ struct NamedLease {
   LeaseRecord record;
 };
 struct SavedLeases {
-  Time others_until;  // what has no lease here, and was there, is leased until then
+  Time others_until;  // until then every other digest that was stored counts as leased
   std::vector<NamedLease> leases;
 };
 

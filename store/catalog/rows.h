@@ -1,5 +1,5 @@
-// What the catalog answers: its records with the names that they have there. And how far a question may go,
-// and how long an answer to a write holds.
+// The types of the catalog's answers: each is a record together with its key. Also Reach, which says whether
+// a read may use the disk, and Durability, which says what a write survives.
 #pragma once
 
 #include <functional>

@@ -31,12 +31,12 @@ class BlobWriter {
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
 
-  // Hashes what a partial file held when it was opened, at most `bytes_max` of it; true when that is done.
-  // append() and verify() do what is left of it.
+  // Hashes at most `bytes_max` of the bytes that the file holds and that are not hashed yet, as after a
+  // resume or a rewind(). True when all are hashed. append() and verify() hash what is left.
   [[nodiscard]] Result<bool> catch_up(uint64_t bytes_max);
   // After an error nothing of `data` counts as written, and the same piece may be appended again.
   [[nodiscard]] Result<> append(std::span<const char> data);
-  // Throws away what is behind the first `bytes`.
+  // Keeps only the first `bytes`. The kept bytes must then be hashed again: see catch_up().
   [[nodiscard]] Result<> rewind(uint64_t bytes);
   uint64_t written() const { return written_; }
   const std::string& id() const { return id_; }
@@ -55,10 +55,10 @@ class BlobWriter {
   // After verify(): sync, rename into place, sync the directory. Returns the stored blob.
   [[nodiscard]] Result<Blob> commit();
   void delete_partial();
-  // Whether a sync failed: what the file holds is then not known, and commit() fails for ever.
+  // Whether a sync failed. Then nobody knows what the file holds on the disk, and commit() always fails.
   bool is_lost() const { return sync_failed_; }
-  // Takes what was written out of Files::receiving_bytes(), at most once: its bytes are about to be counted
-  // as stored. Nothing may be appended after that. Else the destructor does it.
+  // Subtracts the written bytes from Files::receiving_bytes(), because the Budget is about to count them as
+  // stored. Nothing may be appended afterwards. A second call does nothing; the destructor calls it too.
   void leave_account();
 
  private:

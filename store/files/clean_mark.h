@@ -1,7 +1,9 @@
-// The mark of an orderly stop: a file in the data folder that is made last and taken away first. A start that
-// finds it believes the catalog; without it the names of all files are held against the catalog (recovery.h).
+// The mark of an orderly stop is a file in the data folder. An orderly stop makes the file last, and a start
+// removes the file first. A start believes the catalog only if it finds both this file and the mark in the
+// catalog (CatalogState::clean); otherwise it compares the names of all files with the catalog (recovery.h).
 //
-// A key in the catalog says the same, but to change that needs room: a file can be taken away on any disk.
+// The catalog's mark alone would not do, because to remove a key needs room on the disk. A file can be
+// removed even from a full disk.
 #pragma once
 
 #include <atomic>
@@ -17,12 +19,12 @@ class CleanMark {
  public:
   CleanMark(Disk& disk, std::filesystem::path data) : disk_(disk), data_(std::move(data)) {}
 
-  // Whether it was there. It is not any more, also after a power cut.
+  // Removes the mark durably. Returns whether the mark was there.
   [[nodiscard]] Result<bool> take();
   [[nodiscard]] Result<> make();
 
-  // A file may be there that the catalog does not know, or the other way round: this stop will not be called
-  // clean, so that the next start finds out. Never blocks; any thread.
+  // Files and catalog may disagree: this run will not be marked as clean, so that the next start compares
+  // them. Never blocks; any thread.
   void forgo() { forgone_ = true; }
   bool is_forgone() const { return forgone_; }
 

@@ -6,8 +6,8 @@
 //   <data>/incoming/<id>           a partial (blob_writer.h)     receive(), partials(), delete_partial()
 //   <data>/trash/<digest>          on its way out                trash(), restore(), delete_trashed()
 //
-// The trash is for whoever holds a lock: to rename a file takes no time, to free its bytes may. What somebody
-// reads is pinned: trash_unless_read() leaves it alone.
+// The trash exists because a blob is taken away under a lock: renaming a file takes no time, and freeing its
+// bytes may take long. A blob that somebody is reading is pinned: trash_unless_read() leaves it in its place.
 //
 // Everything may block unless it says otherwise, and may be called from any thread.
 #pragma once
@@ -50,12 +50,12 @@ class Files {
   // Readers keep what they have open. `not_found` if absent.
   [[nodiscard]] Result<> delete_blob(const Digest& digest);
 
-  // --- the trash: a blob's file out of its place, but for its bytes. `not_found` if absent.
+  // --- the trash. trash() moves a blob's file there; its bytes are not freed yet. `not_found` if absent.
 
   [[nodiscard]] Result<> trash(const Digest& digest);
   // The same, unless somebody reads it: then nothing happens and the answer is false.
   [[nodiscard]] Result<bool> trash_unless_read(const Digest& digest);
-  // Back to its place, instead of what may have taken that: the two are equal.
+  // Moves a trashed file back to its place. A file that is there already is replaced: it has the same bytes.
   [[nodiscard]] Result<> restore(const Digest& digest);
   [[nodiscard]] Result<> delete_trashed(const Digest& digest);
 
@@ -91,7 +91,8 @@ class Files {
  private:
   friend class BlobWriter;
   Result<Blob> open_file(const Digest& digest, uint64_t size);
-  // Ends the writer's partial, unless it returns an error that left it there.
+  // Moves the writer's partial to its place. After an error writer.is_partial_ says whether the partial is
+  // still under incoming/.
   Result<> place(BlobWriter& writer);
   Result<> make_directory_of(const Digest& digest);
   Result<> leave_place(const Digest& digest, const std::filesystem::path& trash);  // empty: for good

@@ -1,5 +1,5 @@
-// The folder is one process's: two would delete each other's files. Held from take() to the end of the
-// process at the latest, however that ends.
+// Locks the data folder for one process, because two would delete each other's files. The lock is held until
+// the FolderLock is destroyed or the process ends, in whatever way.
 #pragma once
 
 #include <filesystem>

@@ -1,9 +1,9 @@
-// What is known to be broken: things that a registry's clients were told are there, and that cannot be given
-// to them as they were. Whatever heals one (a push of the same bytes, the removal of what needed it) takes it
-// out again.
+// The list of what is known to be broken in registries: blobs that are missing or unreadable although a
+// manifest needs them, and tags whose manifest is missing. An entry is removed when the thing is healed, by a
+// push of the same bytes, or when nothing needs the thing any more.
 //
-// May be called from any thread; never blocks for longer than a mutex. Of more than `things_max` the rest is
-// only counted by the log.
+// May be called from any thread. Only note() blocks for longer than a mutex. When the list holds `things_max`
+// entries, further ones are logged and not kept.
 #pragma once
 
 #include <cstdint>

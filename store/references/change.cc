@@ -77,7 +77,8 @@ Result<> Change::leave_untagged(const RepositoryKey& repository, const Digest& d
   const Time until = untagged_until(repository, digest);
   batch_.put_review(until, digest);
   if (!rules_.policy_for(repository).untagged_after) return {};
-  // A review is of a digest, whoever queued it. So the promise of this repository is noted in its manifest.
+  // A review is about a digest in all repositories, so what this repository's policy promises is noted in the
+  // repository's own manifest record.
   const auto manifest = catalog_.manifest(repository, digest, Reach::disk);
   if (!manifest) return failure(manifest.error());
   if (!*manifest) return {};

@@ -1,6 +1,6 @@
-// One change of who needs what, while it is put together: a Batch, with what each step of it brings along.
-// Whatever loses a reference in a registry is queued for a review in the same batch, so that a stop at any
-// moment loses none. For References, which holds its lock from the first look at the catalog to the write.
+// A Change builds the Batch for one change of references. Each step adds what belongs to it: whatever loses a
+// reference in a registry is queued for a review in the same batch, so that no review is lost if the process
+// stops. Only References uses this class, and holds its lock from the first read to the write.
 //
 //   Change change(catalog, rules, leases, clock.now());
 //   if (auto deleted = change.delete_tag(repository, tag); !deleted) return deleted;
@@ -22,14 +22,15 @@ class Change {
   Change(const Catalog& catalog, const RouteRules& rules, const Leases& leases, Time now)
       : catalog_(catalog), rules_(rules), leases_(leases), now_(now) {}
 
-  // Points a tag at a manifest. What it named before may be dead now. A push sets a tag anew, also to what it
-  // named: it is the newest then.
+  // Points a tag at a manifest, and queues a review of the manifest that the tag named before. In a registry
+  // the time of the push is set to now even if the tag names the same manifest, so that the tag is the
+  // newest.
   [[nodiscard]] Result<> set_tag(const RepositoryKey& repository, const std::string& tag,
                                  const Digest& digest, const std::string& media_type);
   // `tag` as it was read.
   [[nodiscard]] Result<> delete_tag(const RepositoryKey& repository, const NamedTag& tag);
-  // Takes a manifest out of its repository, with its tags and edges. What it has needed may be dead now, and
-  // what refers to it, and it itself.
+  // Deletes a manifest from its repository, with its tags and edges. Queues reviews of its children, of the
+  // referrers to it, and of the manifest's own digest, because each of these may be dead now.
   [[nodiscard]] Result<> delete_manifest(const NamedManifest& manifest);
   // Takes a digest out of all mirrors, which ask upstream again. A registry's manifest or link is a promise,
   // and stays.
@@ -40,7 +41,7 @@ class Change {
   // Queues a review of a manifest that no tag names from now on, and notes until when it was promised to
   // stay.
   [[nodiscard]] Result<> leave_untagged(const RepositoryKey& repository, const Digest& digest);
-  // Until when a manifest stays that nothing names any more, unless room is needed.
+  // The time until which a manifest stays although nothing names it any more, unless room is needed.
   Time untagged_until(const RepositoryKey& repository, const Digest& digest) const;
 
   Batch& batch() { return batch_; }

@@ -2,9 +2,10 @@
 // record, its account - holds the digest's lock. A function that wants it held takes the DigestLock, so that
 // it cannot be called without one.
 //
-// Many digests share one of the locks, and no thread takes two. A digest's lock comes before every other lock
-// of the store; files may be renamed under it and synced only where one waits for that very digest.
-// Reservations are taken before it, because room is made by changing other digests.
+// Many digests share one of the 64 locks, and no thread holds two. A digest's lock is taken before every
+// other lock of the store. Under a digest's lock files may be renamed; a file or the catalog is synced only
+// if the request that waits for the sync is about that same digest. A reservation is made before the lock is
+// taken, because making room takes the locks of other digests.
 #pragma once
 
 #include <array>

@@ -1,12 +1,13 @@
-// What clients have been told exists, and until when they may rely on that. The collector asks here before it
-// takes anything away:
+// A lease keeps a digest from being collected for some time, because a client was told that the digest
+// exists. References asks here before it collects anything:
 //
-//   take() ... its time passes         begin_collection() --> being collected --> end_collection()
-//     `-- until then begin_collection() is refused   `-- until then take() waits, or is refused
+//   take()              begins a lease; until the lease ends begin_collection() is refused
+//   begin_collection()  begins a collection; until end_collection() take() waits, or is refused
 //
-// So the one who tells and the one who collects never cross: whoever comes second knows. Leases are in
-// memory; an orderly stop saves them for the next start. After any other stop those of the process before are
-// not known, so nothing that was there before may be collected until one lease has passed. Any thread.
+// So a digest is never promised and collected at the same time: whoever comes second finds out. Leases are in
+// memory, and an orderly stop saves them for the next start. After any other stop the earlier leases are not
+// known, so nothing that was stored before may be collected until the length of one lease has passed. Any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +30,9 @@ class Leases {
   Leases(const Clock& clock, Time::duration length)
       : clock_(clock), length_(length), others_until_(clock.now() + length) {}
 
-  // Before anything is asked. What was saved is all that the process before had granted.
+  // Takes over the leases that the process before has saved. To be called before anything else.
   void resume(const SavedLeases& saved);
-  // Those of now that have not passed.
+  // The leases that have not ended, to be saved for the next start.
   SavedLeases saved() const;
 
   enum class Kind {
@@ -47,28 +48,29 @@ class Leases {
 
   // Names one take(), to undo it.
   using Ticket = uint64_t;
-  // For Reach::memory it never waits, and is empty while the digest is being collected; for Reach::disk it
-  // waits for the end of that. Either way look again whether the digest is there. `repository` is where an
-  // upload went to.
+  // Leases the digest, whether it is stored or not: the caller must look afterwards whether it is there.
+  // While the digest is being collected Reach::memory gives an empty answer, and Reach::disk waits for the
+  // end of the collection. `repository` is the one that an upload went to.
   std::optional<Ticket> take(const Digest& digest, Kind kind, const RepositoryKey& repository, Reach reach);
-  // Nobody was told after all. Nothing happens if the digest was leased again meanwhile.
+  // Takes back a take() whose client was not told after all. Nothing happens if the digest had a lease before
+  // that take(), or was leased again since: then the longer lease stays.
   void undo(const Digest& digest, Ticket ticket);
   // The manifest for which the digest was uploaded to the repository is here, and keeps it from now on.
   void fulfil(const Digest& digest, const RepositoryKey& repository);
 
-  // The digest was not there before: nobody was told of it but by this process.
+  // Notes that the digest was first stored by this process, so that no lease of an earlier process can exist.
   void note_new(const Digest& digest);
-  // No repository has it any more, so there is nothing to rely on, whatever anybody was told.
+  // Ends all leases of the digest, because no repository has it any more.
   void release(const Digest& digest);
 
-  // When it may go if nobody takes it again; the past if it may now.
+  // The time at which the last lease of the digest ends; a time in the past if the digest has no lease.
   Time until(const Digest& digest) const;
   // False if it is leased.
   [[nodiscard]] bool begin_collection(const Digest& digest);
   void end_collection(const Digest& digest);
 
-  // Lets go of some of the leases that have passed, in steps that the loop does not feel: for every now and
-  // then.
+  // Forgets some of the leases that have ended. To be called every now and then: each call is short, because
+  // the event loop waits for the mutex.
   void prune();
   size_t size() const;
 

@@ -1,6 +1,6 @@
-// Who needs what, as the catalog has it: questions without effect. An answer that something is decided by is
-// asked for under the lock of References; beside it what they say is true of one moment or the next. They
-// read the disk.
+// Questions about who needs what, answered from the catalog. Nothing is changed. References asks them under
+// its lock when it decides something by the answer. Without that lock an answer may be out of date as soon as
+// it is given. May block, unless Reach::memory is asked for.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ namespace breakwater::store {
 // Whether `repository` may serve the blob: by a link, or because a manifest of the repository names it.
 [[nodiscard]] Result<bool> may_serve(const Catalog& catalog, const RepositoryKey& repository,
                                      const Digest& digest, Reach reach);
-// Those that the repository may not serve, or of which nothing is stored.
+// The children of the manifest that are not stored, or that the repository may not serve.
 [[nodiscard]] Result<std::vector<Digest>> missing_children(const Catalog& catalog,
                                                            const RepositoryKey& repository,
                                                            const ManifestContent& content);
@@ -45,7 +45,7 @@ struct Uses {
 };
 [[nodiscard]] Result<Uses> uses_of(const Catalog& catalog, const Digest& digest);
 
-// Whether no blob is stored, and a manifest of a registry is it or names it.
+// Whether a registry needs the digest (as a manifest, or as a manifest's child) and no blob of it is stored.
 [[nodiscard]] Result<bool> is_missing(const Catalog& catalog, const RouteRules& rules, const Digest& digest);
 // Whether the tag still names that digest, and its repository has no such manifest.
 [[nodiscard]] Result<bool> is_dangling(const Catalog& catalog, const TagOf& tag);

@@ -109,7 +109,8 @@ Result<std::vector<Digest>> References::add_manifest(const DigestLock&, const Ne
     (void)leases_.take(manifest.digest, Leases::Kind::upload, repository, Reach::memory);
   }
   if (auto written = write(change); !written) return failure(written.error());
-  // One that was here has had its uploads: those of now are for others.
+  // A manifest that was here before has ended its uploads' leases then: later uploads are for other
+  // manifests.
   if (!is_pushed || *known) return std::vector<Digest>();
   for (const ManifestContent::Child& child : manifest.content.children)
     leases_.fulfil(child.digest, repository);
@@ -219,7 +220,8 @@ Result<References::LeasedManifest> References::lease_tag(const RepositoryKey& re
     if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no tag " + tag);
     auto leased = lease_manifest(repository, (*record)->digest, reach, kind);
     const bool is_gone = !leased && leased.error().kind == Error::Kind::not_found;
-    // A manifest goes from under its tag only if the tag was moved in between: it names another manifest now.
+    // If the manifest is gone, the tag was probably moved in between: look again, unless it names the same
+    // one.
     if (!is_gone || looked_for == (*record)->digest) return leased;
     looked_for = (*record)->digest;
   }

@@ -1,10 +1,10 @@
-// Who needs what: tags, manifests, the edges between them, links, referrers, and what clients were told
-// (leases.h).
+// References records who needs what: tags, manifests, the edges between them, links and referrers; and it
+// leases what clients were told (leases.h).
 //
-// One call is one transaction of meaning: it looks, decides and writes, and no other change of references
-// comes in between; it has happened as a whole or not at all. So nothing that somebody relies on is taken
-// away beside a push, and nothing is pushed that names what is just being taken away. Nobody above knows of
-// locks or batches.
+// Each call is one transaction: it reads, decides and writes, and takes effect as a whole or not at all. No
+// conflicting change comes in between. So nothing that a client relies on is deleted during a push, and no
+// push succeeds that names something which is just being deleted. Callers need not know of batches, nor of
+// any lock but the digest's.
 //
 // This is the seam for a second engine. One that keeps the catalog in PostgreSQL would stand behind these
 // calls with BEGIN … COMMIT in each of them (SERIALIZABLE, or a row lock on the digests that it names), where
@@ -12,8 +12,9 @@
 // change. The calls that take a DigestLock move the file of that digest too, because the record and the file
 // must go together: a second engine keeps that order - file, then record; on an error the file back.
 //
-// Locks: a digest's lock (digest_locks.h) comes before the one of References. Nothing is synced under the
-// latter: what is acknowledged is synced behind it, so that other changes need not wait for the disk.
+// Locks: a digest's lock (digest_locks.h) is taken before the lock of References. What is acknowledged is
+// synced after the lock of References is released, so that other changes need not wait for the disk. The only
+// sync under that lock is the one of a folder, when an error makes References put a file back from the trash.
 //
 // Everything may block, and may be called from any thread.
 #pragma once
@@ -60,22 +61,23 @@ class References {
 
   // --- adding
 
-  // A blob whose file is in its place: its record, a link of the repository, and the end of the upload `id`.
-  // A registry's is leased, for the manifest that will need it. Synced if `durability` says so. `previous` is
-  // the record that it had.
+  // Records a blob whose file is already in its place: writes the blob's record and the repository's link,
+  // and deletes the record of the upload `upload`. A blob of a registry is also leased, until the manifest
+  // that needs the blob comes, and queued for a review in case no manifest comes. Synced if `durability` says
+  // so. `previous` is the blob's record so far, if there was one.
   [[nodiscard]] Result<> add_blob(const DigestLock& lock, const Digest& digest, const BlobRecord& record,
                                   const std::optional<BlobRecord>& previous, const RepositoryKey& repository,
                                   const std::string& upload, Durability durability);
-  // The bytes of a manifest, which nothing names yet: queued for a review then, in case that nothing comes to
-  // name them.
+  // Records the bytes of a manifest before the manifest itself is added. With `review_after` the digest is
+  // queued for a review, in case the process stops before add_manifest().
   [[nodiscard]] Result<> add_manifest_bytes(const DigestLock& lock, const Digest& digest,
                                             const BlobRecord& record,
                                             const std::optional<BlobRecord>& previous,
                                             std::optional<Time> review_after);
-  // A manifest whose bytes are stored, with its edges, its referrer and `tags`. With `needs_children` nothing
-  // is written while the repository lacks some of what the manifest needs, and these are returned.
-  // `review_after`: of the review that add_manifest_bytes() has queued just now, which is not needed any
-  // more. Not synced.
+  // Adds a manifest whose bytes are stored, with its edges, its referrer and `tags`. With `needs_children`
+  // the children that the repository lacks are returned, and nothing is written if there are any.
+  // `review_after` is the time of the review that add_manifest_bytes() has queued; that review is removed.
+  // Not synced: the caller syncs the catalog.
   struct NewManifest {
     const RepositoryKey& repository;
     const Digest& digest;
@@ -85,7 +87,9 @@ class References {
     std::optional<Time> review_after = {};
   };
   [[nodiscard]] Result<std::vector<Digest>> add_manifest(const DigestLock& lock, const NewManifest& manifest);
-  // Points a tag at a manifest that the repository has; `not_found` if it is not (or no more) there.
+  // Writes a tag's record as it is given: a mirror notes when upstream confirmed the tag, and an import sets
+  // the time of the push. `not_found` if the repository does not have the manifest (any more). A registry's
+  // tag is moved to another manifest by add_manifest() only, because put_tag() queues no review.
   [[nodiscard]] Result<> put_tag(const RepositoryKey& repository, const std::string& tag,
                                  const TagRecord& record, Durability durability);
   // Upstream says that the repository of this mirror has the blob.
@@ -100,8 +104,10 @@ class References {
     Digest digest;
     ManifestRecord record;
   };
-  // A manifest that the repository has, or that one of its tags names; with it all that the manifest names is
-  // leased. `not_found` else; `would_block` if memory does not tell. Never blocks for Reach::memory.
+  // Leases a manifest that the repository has, or that one of its tags names. The children take no lease of
+  // their own: they stay because the manifest stays, unless a client deletes the manifest. `not_found` if the
+  // repository has no such manifest or its bytes are lost; `would_block` if the answer is not in memory.
+  // Never blocks for Reach::memory.
   [[nodiscard]] Result<LeasedManifest> lease_manifest(const RepositoryKey& repository, const Digest& digest,
                                                       Reach reach, Leases::Kind kind = Leases::Kind::read);
   [[nodiscard]] Result<LeasedManifest> lease_tag(const RepositoryKey& repository, const std::string& tag,

@@ -1,4 +1,4 @@
-// The part of References that takes digests away and mends: what upkeep asks for rather than a client.
+// The part of References that upkeep/ calls rather than a client's request: taking digests away, and mending.
 #include "store/references/references.h"
 
 #include <algorithm>
@@ -33,8 +33,8 @@ Result<std::optional<Trashed>> References::evict(const DigestLock&, const Digest
   if (trashed && !*trashed) return std::nullopt;
   auto deleted = delete_record(digest, *record);
   if (!deleted && deleted.error().kind == Error::Kind::full && trashed) {
-    // The room that the catalog lacks may be this blob's. Should that not do, whoever opens the blob finds it
-    // gone.
+    // Freeing this blob's bytes may give the catalog the room that it lacks. If the record still cannot be
+    // deleted, Blobs::open() finds later that the file is gone.
     if (auto freed = files_.delete_trashed(digest); !freed) return failure(freed.error());
     deleted = delete_record(digest, *record);
     if (!deleted) return failure(deleted.error());
@@ -45,7 +45,7 @@ Result<std::optional<Trashed>> References::evict(const DigestLock&, const Digest
   return Trashed{digest, (*record)->route, (*record)->size};
 }
 
-// What the file takes is still on its account.
+// Deletes the blob's record, and the mirrors' references to the digest. The Budget still counts the bytes.
 Result<> References::delete_record(const Digest& digest, const std::optional<BlobRecord>& record) {
   Change change = begin();
   if (record) change.batch().delete_blob(digest, *record);
@@ -58,7 +58,7 @@ Result<References::Reviewed> References::review(const DigestLock&, const Review&
   const Lock lock(mutex_);
   const auto uses = uses_of(catalog_, review.digest);
   if (!uses) return failure(uses.error());
-  // What no repository may serve, a client that was told of it before cannot use.
+  // A lease is of no use to a client if no repository may serve the digest any more.
   if (uses->empty()) leases_.release(review.digest);
   const BeingCollected collecting(leases_, review.digest);
   if (!collecting.is_begun()) {
@@ -111,8 +111,9 @@ Result<size_t> References::collect_manifests(Change& change, const Digest& diges
   return dead;
 }
 
-// Removes the links of registries that nothing but the lease has kept. The blob goes if nobody is left who
-// needs it; if that is a mirror only, the mirror takes it over, as far as it has room.
+// Deletes links of registries whose repository needs the blob no more. If no repository needs the blob, it
+// goes into the trash. If only a mirror needs the blob, the mirror takes it over; without room in the
+// mirror's bound the blob goes too.
 Result<References::Reviewed> References::collect_blob(Change& change, const Digest& digest, const Uses& uses,
                                                       const HasRoom& has_room) {
   std::set<RepositoryKey> needing(uses.needing.begin(), uses.needing.end());

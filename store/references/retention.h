@@ -1,16 +1,18 @@
-// Which tags of a registry may go, and why: pure decisions over names and ages. Nothing is removed here;
-// Store does that.
+// Which tags of a registry may be deleted, and why: pure decisions over names and ages. Nothing is deleted
+// here: the Collector deletes expired tags, and RegistryEviction deletes cache tags.
 //
-//   policy: protect    never goes, whatever else is said of it
-//           keep_last  the newest so many stay, by their last push, and those as old as the last of these;
-//           protected ones do not count keep_for   what was pushed within this time stays cache_tags may go
-//           when room is needed, least recently used first
+//   protect      tags that match are never deleted
+//   keep_last    the newest so many tags stay, by the time of their last push; a tag that is exactly as old
+//                as the oldest of these stays too; protected tags do not count
+//   keep_for     a tag that was pushed within this time stays
+//   cache_tags   tags that match may be deleted when room is needed, the least recently used first
 //
-// A tag of signatures (subject_of_tag) goes with what they are about: it neither counts nor goes while its
-// repository has that manifest, and is a tag as any other afterwards. As a cache it may go all the same.
+// A tag that names signatures of another manifest (subject_of_tag) stays while its repository has that
+// manifest, and does not count for keep_last. When the manifest is gone, the tag is a tag as any other. If
+// the tag also matches cache_tags, it may be deleted for room at any time.
 //
-// With keep_last and keep_for together a tag stays if either keeps it. With neither all tags stay. Patterns
-// are those of fnmatch(3): `*` stands for any characters, a `/` too. Any thread.
+// With both keep_last and keep_for a tag stays if either keeps it. With neither of them all tags stay.
+// Patterns are those of fnmatch(3): `*` matches any characters, `/` included. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -17,11 +17,11 @@ class RouteRules {
  public:
   using Retention = std::map<std::string, std::vector<RetentionPolicy>>;  // by route name
 
-  // `lease`: for so long what a client of a registry was told exists is not collected.
+  // `lease`: how long a digest is safe from collection after a registry's client was told that it exists.
   RouteRules(std::vector<std::string> mirrors, Retention retention, Time::duration lease);
 
-  // What recovery found without an owner has the route "": that is a mirror's too, since no client was told
-  // of it.
+  // True for the route "" as well: blobs that recovery found without an owner count for that route, and may
+  // be evicted like a mirror's, because no client was told of them.
   bool is_mirror(const std::string& route) const;
   const std::vector<std::string>& mirrors() const { return mirrors_; }
 

@@ -1,11 +1,13 @@
-// A copy of the store that is made while it is used, and that a store can be opened on.
+// A backup is a copy of the data folder that is made while the store is in use, and that a store can be
+// opened on. It is made in these steps:
 //
-//   every blob, however long that takes  -  those that were committed meanwhile, until they are few  -  the
-//   catalog as it is at one moment  -  the last few
+//   1. All blobs are linked or copied, however long that takes.
+//   2. The blobs that were committed meanwhile follow (Blobs::Journal), until only a few are left.
+//   3. The trash is held (Trash::Hold), and the catalog is copied as it is at one moment.
+//   4. The blobs that were committed before that moment follow, and the trash is released.
 //
-// What the copy's catalog names is in the copy: while its last part is made nothing that was collected is
-// freed (Trash), and a journal tells what was committed. Nobody waits for a backup, but whoever lacks the
-// room that is in the trash.
+// So every blob that the copied catalog names is in the copy. Nobody waits for a backup, except a request
+// that needs the room of what is in the trash during steps 3 and 4.
 #pragma once
 
 #include <cstdint>

@@ -36,7 +36,7 @@ Result<size_t> Collector::collect(size_t reviews_max) {
 
 Result<size_t> Collector::collect_behind(std::optional<Review>& position, size_t reviews_max) {
   parts_.leases.prune();
-  // A key that was deleted is still walked over for a while: a pass does so once, not in each of its steps.
+  // Begun behind the last position, because RocksDB still steps over deleted keys for a while.
   const auto queued = parts_.catalog.reviews(parts_.clock.now(), reviews_max, position);
   if (!queued) return failure(queued.error());
   position = queued->size() < reviews_max ? std::nullopt : std::optional(queued->back());
@@ -65,8 +65,8 @@ Result<bool> Collector::review(const Review& review, References::For purpose) {
   return !reviewed->is_postponed;
 }
 
-// The first of each digest does for all that are due. The others leave the queue before it is done, so that
-// one that is queued meanwhile stays.
+// Keeps one review of each digest, which does for all that are due. The others are removed before that review
+// is done, so that a review which is queued meanwhile is not removed.
 Result<std::vector<Review>> Collector::delete_repeated(const std::vector<Review>& reviews) {
   std::set<Digest> seen;
   std::vector<Review> first;

@@ -1,10 +1,10 @@
-// What nothing refers to any more, and no client relies on, goes: the review queue, and the tags that their
-// policies let go.
+// The Collector is the garbage collector. It works off the review queue, and deletes tags that have expired
+// by their retention policy.
 //
-// There is no mark phase. Whatever takes a reference away queues a review of what it referred to, in the same
-// batch; a review decides and takes away in one transaction (References::review). What goes may leave others
-// without reference: they are queued in turn. A review stays in the catalog until it has been done, so a stop
-// at any moment loses none.
+// There is no mark phase. Whatever deletes a reference queues a review of the digest that was referred to, in
+// the same batch. A review finds out whether anything still needs the digest or a lease protects it, and
+// deletes what is dead, in one transaction (References::review). What that leaves without a reference is
+// queued in turn. A review stays in the catalog until it is done, so a stop at any moment loses none.
 //
 // Everything may block; any thread.
 #pragma once
@@ -32,10 +32,11 @@ class Collector {
  public:
   Collector(const Parts& parts, Blobs& blobs, Trash& trash) : parts_(parts), blobs_(blobs), trash_(trash) {}
 
-  // Does reviews that are due, at most `reviews_max`, and frees what they found dead. How many were due; 0 if
-  // there is nothing to do now, or if another thread is at it.
+  // Does at most `reviews_max` reviews that are due, and empties the trash. Returns how many reviews were
+  // taken from the queue: 0 if none is due, or if another thread is collecting.
   [[nodiscard]] Result<size_t> collect(size_t reviews_max);
-  // One review; what it found dead is in the trash. Whether it may have made room: false if it was postponed.
+  // Does one review, and leaves what is dead in the trash. False if the review was postponed, because of a
+  // lease.
   [[nodiscard]] Result<bool> review(const Review& review, References::For purpose);
   // Deletes tags that the policies say go, of a few repositories; the next call goes on with the next ones.
   // How many.
@@ -45,7 +46,7 @@ class Collector {
     uint64_t manifests = 0, blobs = 0, bytes = 0, tags = 0;  // since the start
   };
   Collected collected() const;
-  void count_tag() { ++tags_; }
+  void count_tag() { ++tags_; }  // one more tag was deleted, by retention or for room
 
  private:
   Result<size_t> collect_behind(std::optional<Review>& position, size_t reviews_max);

@@ -160,7 +160,7 @@ class Planner {
     for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, now_)) {
       add({Planned::Kind::tag, std::nullopt, repository, tag.tag, tag.reason});
     }
-    // And those that will, if no push comes before that.
+    // Then the tags that will expire later, if no push comes before.
     for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, Time::max())) {
       const Time when = tag.tag.record.set_at + policy.keep_for.value_or(Time::duration());
       if (when <= now_ || later_.size() >= kAnswersMax) continue;

@@ -154,8 +154,8 @@ Result<uint64_t> Inspection::read_on(const UsedBlob& blob) {
   buffer_.resize(kPieceBytes);
   const size_t wanted =
       static_cast<size_t>(std::min<uint64_t>(kPieceBytes, blob.record.size - reading.offset));
-  // What is in memory is in use: to let go of it would slow down others, and it will be somewhere else at
-  // another time. The second look is at what the disk has.
+  // Bytes that are in the page cache already are in use by others, so they are not dropped after the read. A
+  // second read drops them first, because it must see what the disk has.
   if (is_second_read_) parts_.disk.drop_resident(*reading.file, reading.offset, wanted);
   const bool was_resident = !is_second_read_ && parts_.disk.resident(*reading.file, reading.offset, wanted);
   const auto got = parts_.disk.read(*reading.file, reading.offset, {buffer_.data(), wanted});

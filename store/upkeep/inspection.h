@@ -9,9 +9,9 @@
 // it lacks.) Then the contents, in the order of their digests: each file is there, has its size, and is its
 // digest; what a registry's manifest says that it needs, the catalog knows.
 //
-// Beside a running store each finding is a suspicion: what was read first may have changed before the second
-// was. Whoever acts on one looks again under the store's locks. One thread at a time; step() blocks. No lock
-// is held meanwhile.
+// In a running store each finding is only a suspicion, because a record may change between two reads. Whoever
+// acts on a finding checks it again under the store's locks. step() blocks and holds no lock; one thread at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,13 @@ namespace breakwater::store {
 class Findings {
  public:
   virtual ~Findings() = default;
-  // The file is gone, has another size, or is not its digest. Read twice, so that it was not the memory.
+  // The file is gone, has another size, or its bytes do not match the digest. Wrong bytes are read twice, the
+  // second time from the disk, so that an error in memory does not count.
   virtual void corrupt(const UsedBlob& blob, const Error& error) = 0;
-  // The disk fails to read it. Tried twice.
+  // The disk has failed twice to read the file.
   virtual void unreadable(const UsedBlob& blob, const Error& error) = 0;
-  virtual void readable(const UsedBlob& blob) = 0;  // neither
+  // The file was read and matches its digest.
+  virtual void readable(const UsedBlob& blob) = 0;
   // A manifest of a registry, or something that one needs, of which there is no record.
   virtual void missing(const Digest& blob) = 0;
   // A registry's tag names a manifest that its repository does not have.
@@ -67,8 +69,9 @@ class Inspection {
   // The contents are begun behind `position`, where an earlier walk was.
   Inspection(Parts parts, Findings& findings, std::string position);
 
-  // Reads at most a mebibyte. What it was worth in bytes: also what takes time and reads few of them, such as
-  // opening a file. After an error the same step is done again.
+  // Does one step, which reads at most a mebibyte, and returns the step's cost in bytes. Work that takes time
+  // and reads little, such as opening a file, has a cost as well. After an error the next call repeats the
+  // step.
   [[nodiscard]] Result<uint64_t> step();
   bool ended() const { return stage_ == Stage::ended; }
   // For the next walk to go on from.

@@ -46,7 +46,7 @@ Result<> MirrorEviction::evict(const std::string& route, uint64_t size, Bound bo
 struct MirrorEviction::Attempt {
   const std::string& route;
   const uint64_t size;
-  const EvictionCandidate::Kind last;  // nothing goes that goes later than this kind
+  const EvictionCandidate::Kind last;  // the last kind, in the order of eviction, that may be evicted
   size_t blobs_max = kCandidatesAtFirst;
   std::set<std::string> stuck = {};  // what could not be taken away
   uint64_t unaccounted = 0;          // bytes of those whose files are gone nevertheless

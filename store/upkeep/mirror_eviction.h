@@ -25,10 +25,10 @@ class MirrorEviction {
                  DiskBound& disk_bound)
       : parts_(parts), blobs_(blobs), partials_(partials), trash_(trash), disk_bound_(disk_bound) {}
 
-  // For the sake of which bound: of the route alone, or of the whole as well.
+  // Which bounds are to be kept: the route's own alone, or the store's as well.
   enum class Bound { route, each };
-  // Takes away, the least recently used first, until `size` more bytes of the route fit, and a little more,
-  // so that the next one need not look for room again. Nothing if what may go is not enough.
+  // Evicts the least recently used first, until `size` more bytes of the route fit and a little more is free
+  // (low_water()), so that the next caller finds room. Nothing is evicted if all that may go is not enough.
   [[nodiscard]] Result<> evict(const std::string& route, uint64_t size, Bound bound);
 
  private:

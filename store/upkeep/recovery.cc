@@ -58,8 +58,8 @@ Result<> Recovery::recover() {
   const auto marked = parts_.mark.take();
   if (!marked) return failure(marked.error());
   recovered_.was_clean = *clean && *marked && !parts_.catalog.log_was_broken();
-  // From here on the catalog may be ahead of its marks, so they went first; of the second a full disk may not
-  // take that.
+  // Both marks are removed before the catalog is changed. On a full disk the second one may have to stay,
+  // which does no harm, because a clean stop needs both.
   if (auto unmarked = parts_.catalog.state().set_clean(false);
       !unmarked && unmarked.error().kind != Error::Kind::full)
     return unmarked;
@@ -198,7 +198,8 @@ Result<std::string> Recovery::owner_of(const Digest& digest) {
   return std::string();
 }
 
-// What is known still was on its way out when the power went: it comes back, and is looked at again.
+// Empties the trash. A blob whose record is still in the catalog was being deleted when the power failed: its
+// file is restored.
 Result<> Recovery::recover_trash() {
   const auto trashed = parts_.files.trashed();
   if (!trashed) return failure(trashed.error());

@@ -1,12 +1,14 @@
-// What a start does before anything is served: it brings catalog, budget and files into step.
+// Recovery brings catalog, budget and files into step at a start, before anything is served.
 //
-// After a clean stop the catalog is believed. After any other the names of the files are held against it: a
-// record without its file goes; a file without a record was renamed into place, so it had been verified and
-// synced, and is adopted. Only a small file is hashed again for that, which costs nothing beside the seek.
-// Half a million names are a second's work, and one folder of them is in memory at a time; to ask each file
-// for its size would take a spinning disk an hour, and whoever opens a blob asks (Files::open). Whether
-// everything that is referred to is there is for the scrub to find out, which begins with that after such a
-// stop: nobody waits for it.
+// After a clean stop the catalog is believed. After any other stop the names of all files are compared with
+// the catalog. A record without a file is deleted. A file without a record is adopted: it was renamed into
+// place, so it had been verified and synced. Only a file of at most a mebibyte is hashed again, which costs
+// little more than opening it. In both cases the trash is emptied (a blob that the catalog still knows is
+// restored), and the partials are counted.
+//
+// Half a million names take a second, and one folder of them is in memory at a time. To ask for each file's
+// size would take an hour on a spinning disk, so Files::open() checks the size instead. Whether every
+// referenced blob is there is left to the scrub, which checks that first, while clients are served.
 #pragma once
 
 #include <cstdint>

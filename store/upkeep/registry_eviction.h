@@ -1,7 +1,7 @@
-// Room made with what registries can spare: what is dead though its time has not come; uploads that were
-// refused, or that nobody has gone on with for the length of a lease; in the end tags that the policy calls
-// cache, the least recently used first. What a client was told exists stays for its lease, whatever is
-// needed. One thread at a time; may block.
+// RegistryEviction makes room with what registries can spare. First go dead manifests and blobs, even if
+// untagged_after would keep them longer. Then go the route's own uploads that were refused, or that nobody
+// has continued for the length of a lease and at least an hour. Last go the route's own cache tags, the least
+// recently used first. A leased digest stays, however little room there is. One thread at a time; may block.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ class RegistryEviction {
 
   // Each goes on until `size` more bytes of the route fit, or there is no more of its kind.
 
-  // What is dead, of any registry. `full`, with the time to wait, if something dead is kept by a short lease
-  // only.
+  // Deletes what is dead in any registry, by doing all queued reviews now. `full`, with the time to wait, if
+  // no review could be done and a queued digest, dead or not, has a lease that ends within ten seconds.
   [[nodiscard]] Result<> evict_dead(const std::string& route, uint64_t size);
   [[nodiscard]] Result<> evict_uploads(const std::string& route, uint64_t size);
   // With what only they need.

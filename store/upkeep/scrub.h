@@ -1,11 +1,12 @@
-// The scrub: a walk through the whole store (inspection.h) that never ends, in steps so small and so far
-// apart that nobody notices, and that mends what it finds or names it. A wrong blob of a mirror is dropped,
-// and fetched again at its next use. One of a registry is dropped too, because a wrong byte must not be
-// served and because only so does a client that has the blob push it anew; it is named with the tags that
-// cannot be pulled until then.
+// The scrub reads the whole store again and again (inspection.h), in steps so small that clients do not
+// notice, and mends or reports what is wrong. A blob with wrong bytes is deleted. If only mirrors need the
+// blob, it is fetched again at its next use. If a registry needs the blob, it is reported with the tags that
+// cannot be pulled until a client pushes the blob again. A registry's blob that the disk cannot read is
+// reported and kept, because a later read may succeed.
 //
-// A start begins with the references, which takes little, and goes on with the contents where the last run
-// was. So after an unclean stop the references are looked at first, while clients are served.
+// Each pass checks the references first, which takes little time, and then the contents. After a start the
+// contents go on where the last run was. So the references are checked first after an unclean stop, while
+// clients are served.
 //
 // step() blocks, and belongs to one thread at a time; stats() may be called from any.
 #pragma once
@@ -35,11 +36,12 @@ class Scrub final : private Findings {
   Scrub(const Parts& parts, Blobs& blobs, ReadManifest read_manifest);
   ~Scrub() override;
 
-  // One step. How many bytes it was worth; 0 if everything has been looked at and the next step begins anew.
+  // Does one step and returns its cost in bytes read, for pacing; 0 at the end of a pass, after which the
+  // next step begins a new pass.
   [[nodiscard]] Result<uint64_t> step();
 
   struct Stats {
-    uint64_t bytes_total = 0;  // read and hashed
+    uint64_t bytes_total = 0;  // of blobs that were found whole
     uint64_t found_total = 0;  // things that were not as they should be, mended or not
     Time passed_at{};          // when everything had been looked at last
   };

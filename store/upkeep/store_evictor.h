@@ -1,5 +1,9 @@
-// Who makes room in a Store, in the order of what is missed least: what the route's own mirror can fetch
-// again, what is dead, what any mirror can fetch again, then a registry's broken-off uploads and caches.
+// StoreEvictor makes room in a Store by taking away what is missed least, in this order:
+//
+//   1. If the route is a mirror over its own bound: the mirror's own content. Nothing else can help there.
+//   2. Dead content of any registry.
+//   3. Content of any mirror, because a mirror can fetch it again.
+//   4. If the route is a registry: the route's own broken-off uploads, then its own cache tags.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,7 @@ std::string import_id(const Digest& digest) {
   return "import-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex();
 }
 
-// What the disk does not give of somebody else's folder is that folder's damage, and no end of ours.
+// A read error in somebody else's folder is told as `unavailable`, because it is no failure of our own disk.
 tl::unexpected<Error> not_given(const Error& error) {
   const bool is_gone = error.kind == Error::Kind::not_found;
   return failure(is_gone ? error.kind : Error::Kind::unavailable, error.message);
@@ -125,7 +125,7 @@ Result<Imported> import_blob(const Parts& parts, Blobs& blobs, Capacity& capacit
     (*writer)->delete_partial();
     return failure(committed.error());
   }
-  // What was moved onto another name of the same file has not moved (rename(2)).
+  // rename(2) does nothing if both names are the same file already, so the partial's name may still be there.
   if (is_linked) (void)parts.files.delete_partial(import_id(digest));
   return is_linked ? Imported::linked : Imported::copied;
 }

@@ -1,5 +1,6 @@
-// Blobs from another folder, and to one: by a second name for the file where the file systems allow that,
-// else by copying. Each is hashed on its way. May block; any thread.
+// Import of a blob from a file outside of the data folder, and export to one. The file gets a second name (a
+// hard link) where the file systems allow that, and is copied otherwise. Each blob is hashed on the way. May
+// block; any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +16,15 @@ namespace breakwater::store {
 class Blobs;
 class Capacity;
 
-// A blob that is the content of `file`, linked to the repository and leased. `corrupt` if the content is
-// another.
+// Stores the content of `file` as a blob, linked to the repository and leased. `corrupt` if the content does
+// not match `digest`.
 enum class Imported { held, linked, copied };  // held: it was here already
 [[nodiscard]] Result<Imported> import_blob(const Parts& parts, Blobs& blobs, Capacity& capacity,
                                            const RepositoryKey& repository, const Digest& digest,
                                            const std::filesystem::path& file);
 
-// Puts a blob under the name `to`, instead of what is there. `corrupt` if the blob is not what it was.
+// Puts a blob's file at `to`, and replaces another file there. `corrupt` if the stored bytes do not match the
+// digest any more.
 [[nodiscard]] Result<> export_blob(const Parts& parts, Blobs& blobs, const Digest& digest,
                                    const std::filesystem::path& to);
 
