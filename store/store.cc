@@ -146,7 +146,7 @@ Store::~Store() {
   if (!own.is_open) return;
   const auto close = [&own]() -> Result<> {
     if (auto flushed = own.use_times.flush(); !flushed) return flushed;
-    if (own.mark.is_forgone()) return {};
+    if (own.mark.is_forgone() || own.catalog->may_differ()) return {};
     if (auto saved = own.catalog->state().set_leases(own.leases.saved()); !saved) return saved;
     if (auto marked = own.catalog->state().set_clean(true); !marked) return marked;
     return own.mark.make();

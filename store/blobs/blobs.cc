@@ -197,6 +197,7 @@ Result<bool> Blobs::delete_damaged_if_unchanged(const UsedBlob& blob) {
 Result<> Blobs::delete_damaged(const DigestLock& lock, const Digest& digest) {
   const auto record = parts_.catalog.blob(digest, Reach::disk);
   if (!record) return failure(record.error());
+  const Budget::Deletion deletion(parts_.budget);
   auto deleted = parts_.files.delete_blob(digest);
   if (deleted || deleted.error().kind == Error::Kind::not_found) {
     deleted = parts_.references.note_lost(lock, digest, *record);

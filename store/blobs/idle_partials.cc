@@ -45,11 +45,16 @@ Result<> IdlePartials::evict(const std::string& id) {
   IdlePartial partial;
   {
     const Lock lock(mutex_);
-    const auto found = partials_.find(id);
-    if (found == partials_.end() || found->second.is_going) return {};
+    auto found = partials_.find(id);
+    while (found != partials_.end() && found->second.is_going) {
+      evicted_.wait(mutex_);
+      found = partials_.find(id);
+    }
+    if (found == partials_.end()) return {};
     found->second.is_going = true;
     partial = found->second;
   }
+  const Budget::Deletion deletion(parts_.budget);
   auto deleted = parts_.files.delete_partial(id);
   const bool is_gone = deleted || deleted.error().kind == Error::Kind::not_found;
   // Before a receiver that waits begins anew under this id, with a record of its own.

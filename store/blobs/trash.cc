@@ -30,33 +30,28 @@ void Trash::add(Trashed blob) {
   blobs_.push_back(std::move(blob));
 }
 
-std::vector<Trash::Waiting> Trash::waiting() const {
+Result<> Trash::empty(std::vector<Freed>* freed) {
   std::vector<Trashed> blobs;
   {
     const Lock lock(mutex_);
-    blobs = blobs_;
-  }
-  std::vector<Waiting> waiting;
-  for (const Trashed& blob : blobs) {
-    const auto file = parts_.files.stat_trashed(blob.digest);
-    waiting.push_back({on_disk(blob.bytes), file && file->names > 1});
-  }
-  return waiting;
-}
-
-Result<> Trash::empty() {
-  std::vector<Trashed> blobs;
-  {
-    const Lock lock(mutex_);
+    while (is_emptying_) emptied_.wait(mutex_);
     if (holds_ > 0 || blobs_.empty()) return {};
     blobs.swap(blobs_);
+    is_emptying_ = true;
   }
   Result<> done = parts_.catalog.sync();
   while (done && !blobs.empty()) {
-    done = free_bytes(blobs.back());
-    if (done) blobs.pop_back();
+    const Trashed& blob = blobs.back();
+    const auto file = freed != nullptr ? parts_.files.stat_trashed(blob.digest) : Result<FileStat>();
+    done = free_bytes(blob);
+    if (!done) break;
+    if (freed != nullptr) freed->push_back({on_disk(blob.bytes), file && file->names > 1});
+    blobs.pop_back();
   }
-  for (Trashed& blob : blobs) add(std::move(blob));
+  const Lock lock(mutex_);
+  for (Trashed& blob : blobs) blobs_.push_back(std::move(blob));
+  is_emptying_ = false;
+  emptied_.notify_all();
   return done;
 }
 
@@ -71,6 +66,7 @@ Result<> Trash::free(Trashed blob) {
 }
 
 Result<> Trash::free_bytes(const Trashed& blob) {
+  const Budget::Deletion deletion(parts_.budget);
   auto deleted = parts_.files.delete_trashed(blob.digest);
   if (!deleted && deleted.error().kind != Error::Kind::not_found) {
     parts_.mark.forgo();

@@ -23,9 +23,15 @@ class Trash {
   explicit Trash(const Parts& parts) : parts_(parts) {}
 
   void add(Trashed blob);
-  // Removes all files in the trash, unless a Hold lives: then nothing happens. A file that cannot be removed
-  // stays for the next call.
-  [[nodiscard]] Result<> empty();
+  // A blob that was freed: what it took of the disk, and whether its file had another name.
+  struct Freed {
+    uint64_t bytes = 0;
+    bool had_other_name = false;
+  };
+  // Removes all files in the trash, and waits for those that another thread is just removing, unless a Hold
+  // lives: then nothing happens. A file that cannot be removed stays for the next call. Each blob that this
+  // call has freed is appended to `freed`, if that is not null.
+  [[nodiscard]] Result<> empty(std::vector<Freed>* freed = nullptr);
   // Removes the file of one blob at once, without a sync of the catalog, because a mirror can do without the
   // blob. If a Hold lives, or the removal fails, the blob is added to the trash.
   [[nodiscard]] Result<> free(Trashed blob);
@@ -41,12 +47,6 @@ class Trash {
     Trash& trash_;
   };
   bool is_held() const;
-  // Of each blob in it: the bytes on the disk, and whether its file has another name.
-  struct Waiting {
-    uint64_t bytes = 0;
-    bool has_other_name = false;
-  };
-  std::vector<Waiting> waiting() const;
 
  private:
   Result<> free_bytes(const Trashed& blob);
@@ -55,6 +55,8 @@ class Trash {
   mutable Mutex mutex_;
   std::vector<Trashed> blobs_ GUARDED_BY(mutex_);
   int holds_ GUARDED_BY(mutex_) = 0;
+  Condition emptied_;
+  bool is_emptying_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace breakwater::store

@@ -10,6 +10,7 @@
 // blocks for longer than a mutex. Reservations must end before the Budget does.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -74,6 +75,25 @@ class Budget {
   // resumed. `full` if the bytes do not fit into the bound of `to`; nothing has changed then.
   [[nodiscard]] Result<Reservation> reclaim(const std::string& from, const std::string& to, uint64_t size);
 
+  // While one lives a file is being deleted whose bytes are still on an account: what the disk has left then
+  // must not be added to what is stored. Counted, so that who asks the disk knows of one that came in
+  // between.
+  class Deletion {
+   public:
+    explicit Deletion(Budget& budget) : budget_(budget) { ++budget_.deleting_; }
+    ~Deletion() {
+      ++budget_.deletions_;
+      --budget_.deleting_;
+    }
+    Deletion(const Deletion&) = delete;
+    Deletion& operator=(const Deletion&) = delete;
+
+   private:
+    Budget& budget_;
+  };
+  bool is_deleting() const { return deleting_ > 0; }
+  uint64_t deletions() const { return deletions_; }  // that have ended
+
   struct Use {
     uint64_t bytes_max = kUnbounded;
     uint64_t stored = 0;    // bytes on disk, committed
@@ -103,6 +123,8 @@ class Budget {
   Result<> check_route(const std::string& route, uint64_t bytes) const REQUIRES(mutex_);
   Result<> check_whole(uint64_t bytes) const REQUIRES(mutex_);
 
+  std::atomic<int> deleting_ = 0;
+  std::atomic<uint64_t> deletions_ = 0;
   mutable Mutex mutex_;
   Use whole_ GUARDED_BY(mutex_);
   uint64_t overhead_ GUARDED_BY(mutex_) = 0;

@@ -9,6 +9,7 @@ namespace {
 constexpr uint64_t kSizeMax = UINT64_MAX / 2;  // an upstream may name any length
 // Others take of what was made free, too: after so many tries there is no room.
 constexpr int kTriesMax = 4;
+constexpr int64_t kTakenByOthersRetryS = 1;
 
 }  // namespace
 
@@ -66,10 +67,18 @@ Result<> Capacity::take(const std::string& route, uint64_t size, uint64_t held, 
   taken = take_it();
   // Not measured again at once: a disk may take a moment to have back what was deleted.
   for (int tries = 0; tries < kTriesMax && is_full(); ++tries) {
-    if (auto made = evictor_.evict_for(route, on_disk(size) - held); !made) return made;
+    const uint64_t stored = budget_.whole().stored;
+    const auto made = evictor_.evict_for(route, on_disk(size) - held);
     taken = take_it();
+    if (made || !is_full()) continue;
+    // Other callers may have taken what was made free: then more may go.
+    const bool is_less = budget_.whole().stored < stored && made.error().retry_after_s == 0;
+    if (!is_less || made.error().kind != Error::Kind::full) return made;
   }
-  return taken;
+  if (!is_full()) return taken;
+  Error error = taken.error();
+  error.retry_after_s = kTakenByOthersRetryS;
+  return failure(std::move(error));
 }
 
 // Whether it would fit if all else were gone. If not, nothing need go for it.

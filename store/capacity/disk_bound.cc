@@ -25,6 +25,8 @@ constexpr auto kInVainPause = std::chrono::hours(1);
 // committed or deleted in between, which would be counted twice.
 void DiskBound::measure() {
   for (int round = 0; round < kRoundsMax; ++round) {
+    const uint64_t deletions = budget_.deletions();
+    if (budget_.is_deleting()) continue;
     const uint64_t stored = budget_.whole().stored;
     const uint64_t ours = stored + budget_.overhead() + files_.receiving_bytes();
     const auto space = disk_.space(data_);
@@ -32,7 +34,8 @@ void DiskBound::measure() {
       log_.warning("disk_space_unknown", {{"error", space.error().message}});
       return;
     }
-    if (budget_.whole().stored != stored) continue;
+    const bool is_same = budget_.whole().stored == stored && budget_.deletions() == deletions;
+    if (!is_same || budget_.is_deleting()) continue;
     const Lock lock(mutex_);
     const uint64_t margin = std::min(std::max(kMarginBytes, growth_), space->total / kMarginOfTotal);
     ours_and_free_ = ours + space->available;

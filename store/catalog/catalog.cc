@@ -339,6 +339,7 @@ Result<std::vector<std::string>> Catalog::upload_ids() const {
 
 uint64_t Catalog::disk_bytes() const { return database_->disk_bytes(); }
 bool Catalog::log_was_broken() const { return database_->log_was_broken(); }
+bool Catalog::may_differ() const { return database_->was_opened_anew() || log_was_broken(); }
 Result<> Catalog::checkpoint(const std::filesystem::path& to) const { return database_->checkpoint(to); }
 Result<> Catalog::flush() { return database_->flush(); }
 

@@ -114,6 +114,9 @@ class Catalog {
   uint64_t disk_bytes() const;  // what its files take now
   // Whether what was written last may be missing, even if it was acknowledged: see Database.
   bool log_was_broken() const;
+  // Whether the records may differ from the files since it was opened: it was opened anew, or its log was
+  // broken.
+  bool may_differ() const;
   [[nodiscard]] Result<> flush();
 
  private:

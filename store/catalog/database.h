@@ -91,6 +91,9 @@ class Database {
   // Whether the log was corrupt before its end when it was opened. Records behind that place are lost. The
   // log is kept as it was, in the folder <path>-log-broken-<n>.
   [[nodiscard]] bool log_was_broken() const { return log_was_broken_; }
+  // Whether it was opened anew since it was opened first. A write that was refused may be true then, and one
+  // that was taken in buffered may not be.
+  [[nodiscard]] bool was_opened_anew() const { return was_opened_anew_; }
 
  private:
   enum class State {
@@ -105,6 +108,7 @@ class Database {
   Result<std::unique_ptr<rocksdb::DB>> open_writable() const;
   Result<std::unique_ptr<rocksdb::DB>> open_readable() const;
   Result<std::unique_ptr<rocksdb::DB>> open_checked(Tables tables);
+  bool misses_obsolete_log(const rocksdb::Status& status) const;
   Result<bool> has_log() const;
   Result<std::filesystem::path> keep_log() const;
   void replace(std::unique_ptr<rocksdb::DB> by) EXCLUDES(replacing_);
@@ -123,6 +127,8 @@ class Database {
   const std::shared_ptr<rocksdb::Cache> cache_;
   const std::unique_ptr<rocksdb::Env> env_;
   std::atomic<bool> log_was_broken_ = false;
+  std::atomic<bool> was_opened_anew_ = false;
+  std::atomic<bool> tracks_logs_ = true;
   std::atomic<State> state_ = State::well;
   std::atomic<uint64_t> mended_ = 0;  // how often
   // What uses the database shares it. While it is held alone, the next one takes its place.

@@ -65,7 +65,8 @@ Result<> Copy::add(const std::vector<Digest>& digests) {
     // Its record is about to be written; or it has gone meanwhile, and may be in the copy's catalog all the
     // same, and its file in the trash.
     auto file = parts_.files.stat(digest);
-    if (!file) file = parts_.files.stat_trashed(digest);
+    if (!file && file.error().kind == Error::Kind::not_found) file = parts_.files.stat_trashed(digest);
+    if (!file && file.error().kind != Error::Kind::not_found) return failure(file.error());
     if (!*record && !file) continue;
     if (auto added = add(digest, *record ? (*record)->size : file->size); !added) return added;
   }
@@ -134,6 +135,7 @@ Result<BackedUp> make(const Parts& parts, Blobs& blobs, Trash& trash, const std:
     if (auto added = copy.add_catalog(); !added) return failure(added.error());
     if (auto added = copy.add(journal.take()); !added) return failure(added.error());
   }
+  (void)trash.empty();  // what cannot be freed now stays for the collector
   if (auto synced = copy.sync(); !synced) return failure(synced.error());
   if (auto renamed = parts.disk.rename(part, whole); !renamed) return failure(renamed.error());
   if (auto synced = parts.disk.sync_directory(whole.parent_path()); !synced) return failure(synced.error());
@@ -142,19 +144,32 @@ Result<BackedUp> make(const Parts& parts, Blobs& blobs, Trash& trash, const std:
 
 }  // namespace
 
-Result<BackedUp> Backup::back_up(const std::filesystem::path& to, const std::stop_token& stop) {
-  {
-    const Lock lock(mutex_);
-    if (is_running_) return failure(Error::Kind::conflict, "a backup is being made already");
-    is_running_ = true;
+// While this lives another backup is refused.
+class Backup::Turn {
+ public:
+  explicit Turn(Backup& backup) : backup_(backup) {
+    const Lock lock(backup_.mutex_);
+    is_ours_ = !std::exchange(backup_.is_running_, true);
   }
+  ~Turn() {
+    const Lock lock(backup_.mutex_);
+    if (is_ours_) backup_.is_running_ = false;
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  bool is_ours() const { return is_ours_; }
+
+ private:
+  Backup& backup_;
+  bool is_ours_ = false;
+};
+
+Result<BackedUp> Backup::back_up(const std::filesystem::path& to, const std::stop_token& stop) {
+  const Turn turn(*this);
+  if (!turn.is_ours()) return failure(Error::Kind::conflict, "a backup is being made already");
   std::filesystem::path whole = std::filesystem::absolute(to).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();  // it ended with a slash
   auto made = make(parts_, blobs_, trash_, whole, stop);
-  {
-    const Lock lock(mutex_);
-    is_running_ = false;
-  }
   if (made) {
     parts_.log.info("backed_up", {{"to", whole.string()},
                                   {"blobs", static_cast<int64_t>(made->blobs)},

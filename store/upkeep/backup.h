@@ -36,6 +36,7 @@ class Backup {
   [[nodiscard]] Result<BackedUp> back_up(const std::filesystem::path& to, const std::stop_token& stop);
 
  private:
+  class Turn;
   const Parts parts_;
   Blobs& blobs_;
   Trash& trash_;

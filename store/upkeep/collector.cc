@@ -19,19 +19,34 @@ constexpr size_t kTagsAtOnce = 2000;
 
 }  // namespace
 
-Result<size_t> Collector::collect(size_t reviews_max) {
-  std::optional<Review> position;
-  {
-    const Lock lock(mutex_);
-    if (is_collecting_) return 0;
-    is_collecting_ = true;
-    position = reviewed_to_;
+// One call of collect(), which goes on where the one before ended. Two do not run at once.
+class Collector::Step {
+ public:
+  explicit Step(Collector& collector) : collector_(collector) {
+    const Lock lock(collector_.mutex_);
+    is_ours_ = !std::exchange(collector_.is_collecting_, true);
+    if (is_ours_) position = collector_.reviewed_to_;
   }
-  auto collected = collect_behind(position, reviews_max);
-  const Lock lock(mutex_);
-  is_collecting_ = false;
-  reviewed_to_ = position;
-  return collected;
+  ~Step() {
+    const Lock lock(collector_.mutex_);
+    if (!is_ours_) return;
+    collector_.is_collecting_ = false;
+    collector_.reviewed_to_ = position;
+  }
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+  bool is_ours() const { return is_ours_; }
+
+  std::optional<Review> position;
+
+ private:
+  Collector& collector_;
+  bool is_ours_ = false;
+};
+
+Result<size_t> Collector::collect(size_t reviews_max) {
+  Step step(*this);
+  return step.is_ours() ? collect_behind(step.position, reviews_max) : 0;
 }
 
 Result<size_t> Collector::collect_behind(std::optional<Review>& position, size_t reviews_max) {

@@ -49,6 +49,7 @@ class Collector {
   void count_tag() { ++tags_; }  // one more tag was deleted, by retention or for room
 
  private:
+  class Step;
   Result<size_t> collect_behind(std::optional<Review>& position, size_t reviews_max);
   Result<std::vector<Review>> delete_repeated(const std::vector<Review>& reviews);
   Result<size_t> apply_retention(const std::string& route, std::string& position);

@@ -89,6 +89,7 @@ Result<bool> MirrorEviction::evict_some(Attempt& attempt, const Budget::Shortage
     return true;
   }
   for (const size_t index : chosen) {
+    if (trash_.is_held()) break;
     const Evictable& thing = found->things[index];
     const bool is_for_disk = needed.whole > 0 && disk_bound_.is_short(attempt.size);
     const auto file = is_for_disk && thing.blob ? parts_.files.stat(thing.blob->digest) : Result<FileStat>();

@@ -49,12 +49,14 @@ Result<> RegistryEviction::evict_dead(const std::string& route, uint64_t size) {
 Result<RegistryEviction::Pass> RegistryEviction::review_all(const std::string& route, uint64_t size) {
   Pass pass;
   std::optional<Review> last;
-  while (disk_bound_.is_curable(route, size)) {
+  while (disk_bound_.is_curable(route, size) && !trash_.is_held()) {
     const auto reviews = parts_.catalog.reviews(Time::max(), kReviewsAtOnce, last);
     if (!reviews) return failure(reviews.error());
     if (reviews->empty()) break;
     last = reviews->back();
     for (const Review& review : *reviews) {
+      // What goes into a trash that is held makes no room.
+      if (trash_.is_held()) break;
       // One that cannot be decided must not keep the others from making room. It stays for collect(), which
       // postpones it.
       if (auto done = review_one(review, pass); !done) {
@@ -92,10 +94,10 @@ Result<Time> RegistryEviction::leased_until(const Review& review) const {
 }
 
 Result<> RegistryEviction::empty_trash(uint64_t size) {
-  const auto waiting = disk_bound_.is_short(size) ? trash_.waiting() : std::vector<Trash::Waiting>();
-  if (auto emptied = trash_.empty(); !emptied) return emptied;
-  for (const auto& [bytes, has_other_name] : waiting) disk_bound_.note_deleted(bytes, has_other_name);
-  return {};
+  std::vector<Trash::Freed> freed;
+  auto emptied = trash_.empty(disk_bound_.is_short(size) ? &freed : nullptr);
+  for (const auto& [bytes, had_other_name] : freed) disk_bound_.note_deleted(bytes, had_other_name);
+  return emptied;
 }
 
 Result<> RegistryEviction::evict_uploads(const std::string& route, uint64_t size) {

@@ -22,6 +22,11 @@ Result<> StoreEvictor::evict_for(const std::string& route, uint64_t size) {
     parts_.log.warning("uses_not_written", {{"error", flushed.error().message}});
   }
   if (parts_.budget.has_room(route, size)) return {};
+  // What is on its way out already makes room before anything else goes.
+  if (auto emptied = trash_.empty(); !emptied) {
+    parts_.log.warning("trash_not_emptied", {{"error", emptied.error().message}});
+  }
+  if (parts_.budget.has_room(route, size)) return {};
   // What goes for another bound makes no room on the disk either.
   if (size > 0 && disk_bound_.frees_nothing() && disk_bound_.is_short(size))
     return check_reached(route, size);

@@ -38,7 +38,7 @@ class StoreEvictor final : public Evictor {
   Result<> check_reached(const std::string& route, uint64_t size);
 
   const Parts parts_;
-  const Trash& trash_;
+  Trash& trash_;
   DiskBound& disk_bound_;
   MirrorEviction mirrors_;
   RegistryEviction registries_;

@@ -2,6 +2,7 @@
 // Whatever the instant: no blob is served that is not whole, nothing that was acknowledged is lost, and the
 // accounts are what the disk says.
 #include <functional>
+#include <stop_token>
 
 #include "store/blobs/blobs.h"
 #include "store/blobs/manifests.h"
@@ -11,6 +12,7 @@
 #include "store/references/liveness.h"
 #include "store/references/manifest_content.h"
 #include "store/store.h"
+#include "store/upkeep/backup.h"
 #include "test/catch.h"
 #include "test/crash/crash.h"
 #include "test/fakes/store_world.h"
@@ -188,6 +190,30 @@ TEST_CASE("any operation of a blob's commit and of the catalog's flush fails onc
   };
   uint64_t step = 1;
   while (step < 400 && fail_once(step, change, is_done)) ++step;
+  CHECK(step > 20);
+  CHECK(step < 400);
+}
+
+TEST_CASE("any operation of a backup fails once, and the store goes on") {
+  uint64_t step = 1;
+  for (bool was_failed = true; was_failed && step < 400; ++step) {
+    INFO("failed at step " << step);
+    StoreWorld world;
+    REQUIRE(world.open());
+    REQUIRE(world.put(kPrivate, kBefore, Durability::synced));
+    const uint64_t before = world.disk.operations();
+    world.disk.fail_at(step);
+    (void)world.store->backup().back_up(world.folder.path() / "first", std::stop_token());
+    was_failed = world.disk.operations() - before >= step;
+    world.disk.heal();
+    REQUIRE(world.put(kPrivate, kDuring, Durability::synced));
+    check_all_is_whole(world);
+    REQUIRE(world.store->backup().back_up(world.folder.path() / "second", std::stop_token()));
+    world.settings.data = world.folder.path() / "second";
+    REQUIRE(world.open());
+    CHECK(world.holds(kBefore));
+    CHECK(world.holds(kDuring));
+  }
   CHECK(step > 20);
   CHECK(step < 400);
 }
