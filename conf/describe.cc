@@ -32,6 +32,7 @@ std::string joined(const std::vector<std::string>& list) {
 
 std::string joined(const std::vector<ListenAddress>& list) {
   std::vector<std::string> texts;
+  texts.reserve(list.size());
   for (const auto& address : list) texts.push_back(address.text());
   return joined(texts);
 }
