@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "store/capacity/disk_bound.h"
+
 namespace breakwater::store {
 namespace {
 

@@ -13,9 +13,10 @@
 #include "store/base/log.h"
 #include "store/base/mutex.h"
 #include "store/capacity/budget.h"
-#include "store/capacity/disk_bound.h"
 
 namespace breakwater::store {
+
+class DiskBound;
 
 // Who makes room, by taking away what the store can do without. It decides what goes; upkeep/ implements it.
 class Evictor {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/files/files.h"
+
 namespace breakwater::store {
 namespace {
 

@@ -16,9 +16,10 @@
 #include "store/base/log.h"
 #include "store/base/mutex.h"
 #include "store/capacity/budget.h"
-#include "store/files/files.h"
 
 namespace breakwater::store {
+
+class Files;
 
 class DiskBound {
  public:

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "store/capacity/disk_bound.h"
 #include "store/files/files.h"
 #include "test/catch.h"
 #include "test/fakes/fake_clock.h"
