@@ -99,7 +99,7 @@ rocksdb::Options Database::options() const {
   options.max_open_files = -1;  // a table that is not open cannot answer from memory
   options.avoid_unnecessary_blocking_io = true;
   // A log that was synced and is not there any more, or has become shorter, is an error rather than an end.
-  options.track_and_verify_wals_in_manifest = tracks_logs_;
+  options.track_and_verify_wals_in_manifest = true;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.manifest_preallocation_size = 64U << 10;
   options.max_manifest_file_size = 4U << 20;
@@ -213,11 +213,6 @@ Result<std::unique_ptr<rocksdb::DB>> Database::open_checked(Tables tables) {
   if (status.ok()) return std::unique_ptr<rocksdb::DB>(opened);
   if (!status.IsCorruption()) return failure(error_of(status, "read the catalog's log " + path_.string()));
   auto readable = open_readable();
-  if (!readable && misses_obsolete_log(status)) {
-    if (log_ != nullptr) log_->warning("catalog_log_untracked", {{"error", status.ToString()}});
-    tracks_logs_ = false;
-    return open_checked(tables);
-  }
   if (!readable) return readable;  // so it is not the log
   if (!log_was_broken_) {
     const auto kept = keep_log();
@@ -227,24 +222,6 @@ Result<std::unique_ptr<rocksdb::DB>> Database::open_checked(Tables tables) {
       log_->error("catalog_log_broken", {{"error", status.ToString()}, {"kept", kept->native()}});
   }
   return readable;
-}
-
-// Whether a log is said to be missing that no table needs any more. RocksDB before 7.9 may track a log again
-// that was deleted already (facebook/rocksdb pull request 10892).
-bool Database::misses_obsolete_log(const rocksdb::Status& status) const {
-  constexpr std::string_view kSaid = "Missing WAL with log number: ";
-  const std::string text = status.ToString();
-  const size_t at = text.find(kSaid);
-  if (!tracks_logs_ || at == std::string::npos) return false;
-  const uint64_t missing = std::strtoull(text.c_str() + at + kSaid.size(), nullptr, 10);
-  rocksdb::DB* opened = nullptr;
-  rocksdb::Options untracked = options();
-  untracked.create_if_missing = false;
-  untracked.track_and_verify_wals_in_manifest = false;
-  if (!rocksdb::DB::OpenForReadOnly(untracked, path_.string(), &opened).ok()) return false;
-  const std::unique_ptr<rocksdb::DB> readable(opened);
-  uint64_t needed = 0;  // the first that is
-  return readable->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &needed) && missing < needed;
 }
 
 // Whether there is a log with anything in it, and a catalog that it belongs to.

@@ -108,7 +108,6 @@ class Database {
   Result<std::unique_ptr<rocksdb::DB>> open_writable() const;
   Result<std::unique_ptr<rocksdb::DB>> open_readable() const;
   Result<std::unique_ptr<rocksdb::DB>> open_checked(Tables tables);
-  bool misses_obsolete_log(const rocksdb::Status& status) const;
   Result<bool> has_log() const;
   Result<std::filesystem::path> keep_log() const;
   void replace(std::unique_ptr<rocksdb::DB> by) EXCLUDES(replacing_);
@@ -128,7 +127,6 @@ class Database {
   const std::unique_ptr<rocksdb::Env> env_;
   std::atomic<bool> log_was_broken_ = false;
   std::atomic<bool> was_opened_anew_ = false;
-  std::atomic<bool> tracks_logs_ = true;
   std::atomic<State> state_ = State::well;
   std::atomic<uint64_t> mended_ = 0;  // how often
   // What uses the database shares it. While it is held alone, the next one takes its place.
