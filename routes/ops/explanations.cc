@@ -127,6 +127,7 @@ std::vector<std::string> lines_of(const std::vector<store::WhyTag>& tags) {
 
 std::vector<std::string> lines_of(const store::Plan& plan) {
   std::vector<std::string> lines;
+  lines.reserve(plan.items.size() + 1);
   for (const Planned& item : plan.items) lines.push_back(text_of(item));
   if (lines.empty()) lines.emplace_back("nothing would go");
   if (plan.is_cut) lines.emplace_back("and more");

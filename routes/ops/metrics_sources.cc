@@ -44,9 +44,9 @@ uint64_t open_files() {
   };
   const std::unique_ptr<DIR, Close> directory(opendir("/proc/self/fd"));
   uint64_t entries = 0;
-  while (directory && readdir(directory.get()))
-    ++entries;                           // NOLINT(concurrency-mt-unsafe): this DIR is ours alone
-  return entries > 3 ? entries - 3 : 0;  // ".", ".." and the directory itself
+  // This DIR is ours alone.
+  while (directory && readdir(directory.get())) ++entries;  // NOLINT(concurrency-mt-unsafe)
+  return entries > 3 ? entries - 3 : 0;                     // ".", ".." and the directory itself
 }
 
 void report_bound(MetricsSink& sink, const std::string& prefix, const std::string& what, MetricLabels labels,
