@@ -18,12 +18,10 @@ class CurlMulti {
   // What the owner of an easy handle is told.
   class Transfer {
    public:
+    virtual ~Transfer() = default;
     virtual CURL* easy() = 0;
     virtual void end(CURLcode code) = 0;  // The transfer has ended, or could not begin.
     virtual void resume() = 0;            // Called from the loop after resume_soon().
-
-   protected:
-    ~Transfer() = default;
   };
 
   CurlMulti(Loop& loop, uint32_t connections_per_host_max);

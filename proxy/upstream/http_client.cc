@@ -78,7 +78,7 @@ struct HttpClient::Impl {
 class HttpClient::Transfer final : public CurlMulti::Transfer {
  public:
   Transfer(Impl& client, const HttpClientRequest& request, Sink& sink);
-  ~Transfer();
+  ~Transfer() override;
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 

@@ -22,7 +22,6 @@ using proxy::Exchange;
 using proxy::Task;
 using store::Digest;
 using store::RepositoryKey;
-using store::Store;
 
 namespace {
 
