@@ -13,7 +13,6 @@ using proxy::Millis;
 using proxy::Task;
 using store::Digest;
 using store::RepositoryKey;
-using store::Store;
 
 namespace {
 

@@ -17,7 +17,7 @@ std::optional<IdlePartial> IdlePartials::claim(const std::string& id) {
     const auto found = partials_.find(id);
     if (found == partials_.end()) return std::nullopt;
     if (!found->second.is_going) {
-      IdlePartial claimed = found->second;
+      IdlePartial claimed = std::move(found->second.partial);
       partials_.erase(found);
       return claimed;
     }
@@ -29,14 +29,14 @@ std::optional<IdlePartial> IdlePartials::find(const std::string& id) const {
   const Lock lock(mutex_);
   const auto found = partials_.find(id);
   if (found == partials_.end() || found->second.is_going) return std::nullopt;
-  return found->second;
+  return found->second.partial;
 }
 
 std::vector<std::pair<std::string, IdlePartial>> IdlePartials::list() const {
   const Lock lock(mutex_);
   std::vector<std::pair<std::string, IdlePartial>> all;
-  for (const auto& [id, partial] : partials_) {
-    if (!partial.is_going) all.emplace_back(id, partial);
+  for (const auto& [id, entry] : partials_) {
+    if (!entry.is_going) all.emplace_back(id, entry.partial);
   }
   return all;
 }
@@ -52,7 +52,7 @@ Result<> IdlePartials::evict(const std::string& id) {
     }
     if (found == partials_.end()) return {};
     found->second.is_going = true;
-    partial = found->second;
+    partial = found->second.partial;
   }
   const Budget::Deletion deletion(parts_.budget);
   auto deleted = parts_.files.delete_partial(id);

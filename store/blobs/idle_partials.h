@@ -46,7 +46,8 @@ class IdlePartials {
   void delete_record(const std::string& id);
 
  private:
-  struct Entry : IdlePartial {
+  struct Entry {
+    IdlePartial partial;
     bool is_going = false;
   };
 
