@@ -17,7 +17,6 @@ using proxy::Exchange;
 using proxy::Fill;
 using proxy::FillRequest;
 using proxy::Millis;
-using proxy::Moment;
 using proxy::Task;
 using store::Digest;
 using store::RepositoryKey;
