@@ -155,7 +155,7 @@ Result<> References::link(const RepositoryKey& repository, const Digest& digest)
 
 Result<bool> References::mount(const RepositoryKey& to, const std::string& from, const Digest& digest) {
   const auto ticket = leases_.take(digest, Leases::Kind::upload, to, Reach::disk);
-  const auto mounted = [&] {
+  auto mounted = [&] {
     const Lock lock(mutex_);
     return mount_locked(to, from, digest);
   }();
