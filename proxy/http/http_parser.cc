@@ -75,6 +75,12 @@ class Reader final : public beast::basic_parser<true> {
   Reader(Request& request, const RequestParser::Limits& limits, Malformed& malformed)
       : request_(request), limits_(limits), malformed_(malformed) {
     header_limit(std::numeric_limits<uint32_t>::max());  // the caller has checked the limit
+    restore_body_limit();
+  }
+
+  // Beast subtracts the size of a chunk from its limit each time that it reads the chunk's head, and so more
+  // than once if the head comes in pieces.
+  void restore_body_limit() {
     // With boost::none Beast 1.74 refuses every Content-Length.
     body_limit(std::numeric_limits<uint64_t>::max());
   }
@@ -244,6 +250,7 @@ Progress RequestParser::Impl::read_chunks(evbuffer* input) {
   if (!reader->in_chunk()) contiguous = std::min(contiguous, kChunkHeadBytesMax);
   for (;;) {
     boost::beast::error_code code;
+    reader->restore_body_limit();
     size_t used = reader->put(
         boost::asio::const_buffer(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous)), contiguous),
         code);
