@@ -69,13 +69,9 @@ Result<> Capacity::take(const std::string& route, uint64_t size, uint64_t held, 
   taken = take_it();
   // Not measured again at once: a disk may take a moment to have back what was deleted.
   for (int tries = 0; tries < kTriesMax && is_full(); ++tries) {
-    const uint64_t stored = budget_.whole().stored;
     const auto made = evictor_.evict_for(route, on_disk(size) - held);
     taken = take_it();
-    if (made || !is_full()) continue;
-    // Other callers may have taken what was made free: then more may go.
-    const bool is_less = budget_.whole().stored < stored && made.error().retry_after_s == 0;
-    if (!is_less || made.error().kind != Error::Kind::full) return made;
+    if (!made && is_full()) return made;
   }
   if (!is_full()) return taken;
   Error error = taken.error();
