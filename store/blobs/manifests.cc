@@ -74,7 +74,8 @@ Result<std::vector<Digest>> Manifests::add(References::NewManifest manifest, std
 Result<bool> Manifests::has_bytes(const Digest& digest, std::string_view bytes) {
   const auto record = parts_.catalog.blob(digest, Reach::disk);
   if (!record) return failure(record.error());
-  if (!*record) return false;
+  // What a start found without a record is on nobody's account until it is stored again.
+  if (!*record || (*record)->route.empty()) return false;
   const auto blob = parts_.files.open(digest, (*record)->size);
   return blob && parts_.files.read(*blob) == bytes;  // one that has rotted is written anew
 }
