@@ -119,6 +119,19 @@ TEST_CASE("a file without a record is adopted, on account of the repository that
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
+TEST_CASE("a manifest's file without a record goes on the account of who pushes the manifest") {
+  StoredWorld world;
+  const auto path = world.store->parts().files.path_of(digest_of("m"));
+  world.crash();
+  write_file(path, "m");
+  REQUIRE(world.open());
+  REQUIRE((*world.store->catalog().blob(digest_of("m"), Reach::disk))->route.empty());
+  REQUIRE(world.store->manifests().put(kPrivate, digest_of("m"), "m", {}, "", Durability::synced));
+  CHECK((*world.store->catalog().blob(digest_of("m"), Reach::disk))->route == "private");
+  CHECK(world.store->budget().of("private").stored == on_disk(1));
+  CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
 TEST_CASE("an unknown file that is empty or not its digest is removed; the empty blob is one") {
   StoredWorld world;
   const auto empty = world.store->parts().files.path_of(digest_of("x"));
