@@ -4,8 +4,9 @@ relative."""
 import urllib.parse
 
 from harness import expect, images, scenario
+from harness.certificates import Certificate
 from harness.clients import Podman, Skopeo
-from harness.fronts import Certificate, Front
+from harness.fronts import Front
 from harness.pushes import LAYER_BYTES, expect_contents, held
 
 

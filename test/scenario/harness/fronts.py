@@ -86,32 +86,3 @@ class Front:
 
     def downloads(self):
         return [one for one in self.requests() if one.method == "GET" and "/blobs/" in one.target]
-
-
-class Certificate:
-    """Self-signed, for 127.0.0.1."""
-
-    def __init__(self, world):
-        folder = world.fresh_folder("certificate")
-        self.key, self.certificate = folder / "key.pem", folder / "certificate.pem"
-        world.run(
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=scenario",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            self.key,
-            "-out",
-            self.certificate,
-        )
-        # As containers/image wants it: a folder of authorities.
-        self.authorities = world.fresh_folder("authorities")
-        self.authorities.joinpath("ca.crt").write_bytes(self.certificate.read_bytes())

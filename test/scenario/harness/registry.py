@@ -10,6 +10,7 @@ import time
 import urllib.parse
 
 from . import http as web
+from .certificates import Certificate
 from .images import INDEX, MANIFEST  # noqa: F401
 from .world import Failure, expect
 
@@ -138,24 +139,8 @@ class TokenServer:
         self.expires_in_s = expires_in_s
         self.credentials = credentials  # (user, password), or None: anybody
         self.asked = []  # the query and the Authorization of each request
-        folder = world.fresh_folder("token-server")
-        self._key, self.certificate = folder / "key.pem", folder / "certificate.pem"
-        world.run(
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=scenario",
-            "-keyout",
-            self._key,
-            "-out",
-            self.certificate,
-        )
+        certificate = Certificate(world)
+        self._key, self.certificate = certificate.key, certificate.certificate
         der = subprocess.run(
             ["openssl", "x509", "-in", self.certificate, "-outform", "DER"],
             check=True,
