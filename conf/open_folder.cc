@@ -33,12 +33,14 @@ Result<> become_owner(Config& config) {
                                             std::generic_category().message(errno));
 }
 
-Result<> open_folder(const Config& config, OpenFolder& folder) {
+Result<> open_folder(const Config& config, OpenFolder& folder, Bounds bounds) {
   // Only warnings: what a server logs at its start is not what the operator asked for.
-  store::LogSettings settings = config.log;
-  settings.level = store::Log::Level::warning;
-  folder.log = store::make_log(settings);
-  auto opened = store::Store::open(store_settings(config), *folder.disk, folder.clock, *folder.log);
+  store::LogSettings log_settings = config.log;
+  log_settings.level = store::Log::Level::warning;
+  folder.log = store::make_log(log_settings);
+  store::StoreSettings settings = store_settings(config);
+  settings.keeps_bounds = bounds == Bounds::kept;
+  auto opened = store::Store::open(settings, *folder.disk, folder.clock, *folder.log);
   if (!opened) return failure(opened.error());
   folder.store = *std::move(opened);
   return {};

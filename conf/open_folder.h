@@ -21,7 +21,9 @@ struct OpenFolder {
 // files that the server must be able to read. The folder becomes the working directory, since its path may be
 // closed to all but root (systemd's /var/lib/private).
 [[nodiscard]] Result<> become_owner(Config& config);
+// Whether what is over a bound is evicted when the folder is opened.
+enum class Bounds { kept, ignored };
 // `conflict` if another process has the folder open.
-[[nodiscard]] Result<> open_folder(const Config& config, OpenFolder& folder);
+[[nodiscard]] Result<> open_folder(const Config& config, OpenFolder& folder, Bounds bounds);
 
 }  // namespace breakwater::conf

@@ -21,19 +21,6 @@ int fail(const Error& error) {
   return 1;
 }
 
-// Opens the store without enforcing its bounds: evicting is for the process that serves.
-Result<> open_to_ask(const Config& config, OpenFolder& folder) {
-  store::LogSettings log_settings = config.log;
-  log_settings.level = store::Log::Level::warning;
-  folder.log = store::make_log(log_settings);
-  store::StoreSettings settings = store_settings(config);
-  settings.keeps_bounds = false;
-  auto opened = store::Store::open(settings, *folder.disk, folder.clock, *folder.log);
-  if (!opened) return failure(opened.error());
-  folder.store = *std::move(opened);
-  return {};
-}
-
 enum class As { owner, self };  // the user as whom root opens the folder
 
 // Prints the answer of the process that serves the folder, or if none does, the result of `answer` about the
@@ -48,7 +35,8 @@ int tell(Config config, const Result<LocalReply>& asked, As as,
   if (auto there = check_folder(config); !there) return fail(there.error());
   if (auto become = as == As::owner ? become_owner(config) : Result<>(); !become) return fail(become.error());
   OpenFolder folder;
-  if (auto opened = open_to_ask(config, folder); !opened) return fail(opened.error());
+  // Evicting is for the process that serves.
+  if (auto opened = open_folder(config, folder, Bounds::ignored); !opened) return fail(opened.error());
   const auto said = answer(*folder.store);
   if (!said) return fail(said.error());
   std::cout << *said << "\n";

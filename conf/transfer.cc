@@ -33,7 +33,7 @@ int import_images(const Config& config, const Options& options) {
   if (route == nullptr || !route->registry)
     return fail({Error::Kind::invalid, "no registry of the configuration is called " + options.route, 0});
   OpenFolder folder;
-  if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
+  if (auto opened = open_folder(config, folder, Bounds::kept); !opened) return fail(opened.error());
   routes::ImportReport report(say);
   const auto settings = store_settings(config);
   const auto retention = settings.retention.find(route->name);
@@ -53,7 +53,7 @@ int export_images(const Config& config, const Options& options) {
     return fail({Error::Kind::invalid, "no route of the configuration is called " + options.route, 0});
   if (auto there = check_folder(config); !there) return fail(there.error());
   OpenFolder folder;
-  if (auto opened = open_folder(config, folder); !opened) return fail(opened.error());
+  if (auto opened = open_folder(config, folder, Bounds::kept); !opened) return fail(opened.error());
   const auto done =
       routes::export_images(*folder.store, *folder.disk,
                             {options.route, options.repository, std::filesystem::absolute(options.to)}, say);

@@ -41,6 +41,11 @@ class Report final : public store::Findings {
   Report(const std::set<std::string>& mirrors, const store::Catalog& catalog, std::ostream& out)
       : mirrors_(mirrors), catalog_(catalog), out_(out) {}
 
+  void log_broken() {
+    line() << "the catalog's log is corrupt before its end: what was pushed or removed after that place is "
+              "not known any more; the next start keeps the log as it is in catalog-log-broken-<n>\n";
+  }
+
   uint64_t broken() const { return broken_; }
   uint64_t blobs() const { return blobs_; }
   uint64_t bytes() const { return bytes_; }
@@ -114,6 +119,7 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
   if (!before) return failure(before.error());
   const auto mirrors = mirrors_of(config, *before);
   Report report(mirrors, **catalog, out);
+  if ((*catalog)->log_was_broken()) report.log_broken();
   const auto mirrored = [&mirrors](const std::string& route) { return mirrors.contains(route); };
   store::Inspection walk({**catalog, files, disk, mirrored, routes::needed_children}, report, "");
   while (!walk.ended()) {

@@ -29,6 +29,9 @@ struct OciStatus {
   std::string_view code;     // as OCI registers it: "BLOB_UNKNOWN"
   std::string_view message;  // the few words that go with the code
 };
+// For what was pushed and is not the digest that the client named.
+inline constexpr OciStatus kWrongDigest = {400, "DIGEST_INVALID",
+                                           "provided digest did not match uploaded content"};
 
 OciStatus oci_status_of(const Error& error, OciSubject subject);
 // A malformed tag is a 404 in a read, because no such manifest can exist, and a 400 in a write.

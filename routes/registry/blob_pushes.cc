@@ -13,7 +13,6 @@ using store::Digest;
 
 namespace {
 
-constexpr OciStatus kWrongDigest = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
 constexpr OciStatus kWrongSize = {400, "SIZE_INVALID", "provided length did not match content length"};
 constexpr OciStatus kOutOfOrder = {416, "BLOB_UPLOAD_INVALID", "blob upload invalid"};
 constexpr OciStatus kWrongAlgorithm = {400, "DIGEST_INVALID", "digest algorithm not supported"};

@@ -25,8 +25,6 @@ constexpr uint64_t kBodiesBytesMax = 24 << 20;      // all manifests being recei
 constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;  // all small manifests being received
 constexpr uint64_t kSmallBodyBytesMax = 64 << 10;   // the longest manifest that counts as small
 
-constexpr OciStatus kWrongDigest = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
-
 Error manifest_too_large() {
   return Error(Error::Kind::too_large,
                "manifests of at most " + std::to_string(kManifestBytesMax) + " bytes are accepted", 0);

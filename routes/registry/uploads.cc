@@ -128,7 +128,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
   if (abandoned_bytes && *abandoned_bytes) co_return **abandoned_bytes;
   auto progress = co_await open(session);
   if (!progress) {
-    if (!session->busy) erase(session);
+    if (!session->busy && progress.error().kind == Error::Kind::not_found) erase(session);
     co_return failure(progress.error());
   }
   co_return progress->received;

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "store/blobs/blobs.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
 #include "store/files/clean_mark.h"

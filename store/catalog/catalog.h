@@ -41,7 +41,8 @@ class Catalog {
   // the catalog.
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(Disk& disk, const std::filesystem::path& path,
                                                              uint64_t cache_bytes, Log* log = nullptr);
-  // Opens an existing catalog for reading only; no file is changed.
+  // Opens an existing catalog for reading only; no file is changed. A log that is corrupt before its end is
+  // read up to there: see log_was_broken().
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(Disk& disk,
                                                                      const std::filesystem::path& path,
                                                                      uint64_t cache_bytes);

@@ -162,7 +162,11 @@ Result<std::unique_ptr<Database>> Database::open(Disk& disk, const std::filesyst
 Result<std::unique_ptr<Database>> Database::open_to_read(Disk& disk, const std::filesystem::path& path,
                                                          uint64_t cache_bytes) {
   std::unique_ptr<Database> database(new Database(disk, path, cache_bytes, nullptr));
-  auto opened = database->open_readable();
+  auto opened = database->open_strictly(Tables::all_open);
+  if (!opened && opened.error().kind == Error::Kind::corrupt) {
+    opened = database->open_readable();
+    database->log_was_broken_ = opened.has_value();
+  }
   if (!opened) return failure(opened.error());
   database->replace(*std::move(opened));
   return database;
@@ -197,9 +201,8 @@ Result<std::unique_ptr<rocksdb::DB>> Database::open_readable() const {
   return std::unique_ptr<rocksdb::DB>(opened);
 }
 
-// Opens the database for reading and checks its log. A log that is corrupt before its end is reported and
-// kept, before anybody opens the database for writing. A database that cannot be read at all is an error.
-Result<std::unique_ptr<rocksdb::DB>> Database::open_checked(Tables tables) {
+// `corrupt` if the log is corrupt before its end, or if the database cannot be read at all.
+Result<std::unique_ptr<rocksdb::DB>> Database::open_strictly(Tables tables) const {
   rocksdb::DB* opened = nullptr;
   rocksdb::Options strict = options();
   strict.create_if_missing = false;
@@ -210,8 +213,15 @@ Result<std::unique_ptr<rocksdb::DB>> Database::open_checked(Tables tables) {
     strict.skip_checking_sst_file_sizes_on_db_open = true;
   }
   const auto status = rocksdb::DB::OpenForReadOnly(strict, path_.string(), &opened);
-  if (status.ok()) return std::unique_ptr<rocksdb::DB>(opened);
-  if (!status.IsCorruption()) return failure(error_of(status, "read the catalog's log " + path_.string()));
+  if (!status.ok()) return failure(error_of(status, "read the catalog's log " + path_.string()));
+  return std::unique_ptr<rocksdb::DB>(opened);
+}
+
+// Opens the database for reading and checks its log. A log that is corrupt before its end is reported and
+// kept, before anybody opens the database for writing. A database that cannot be read at all is an error.
+Result<std::unique_ptr<rocksdb::DB>> Database::open_checked(Tables tables) {
+  auto checked = open_strictly(tables);
+  if (checked || checked.error().kind != Error::Kind::corrupt) return checked;
   auto readable = open_readable();
   if (!readable) return readable;  // so it is not the log
   if (!log_was_broken_) {
@@ -219,7 +229,7 @@ Result<std::unique_ptr<rocksdb::DB>> Database::open_checked(Tables tables) {
     if (!kept) return failure(kept.error());
     log_was_broken_ = true;
     if (log_ != nullptr)
-      log_->error("catalog_log_broken", {{"error", status.ToString()}, {"kept", kept->native()}});
+      log_->error("catalog_log_broken", {{"error", checked.error().message}, {"kept", kept->native()}});
   }
   return readable;
 }
@@ -295,7 +305,7 @@ rocksdb::Status Database::write(Write write_it) const {
 Result<> Database::apply(rocksdb::WriteBatch& batch, Durability durability) {
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::synced;
-  const uint64_t known = mended_;
+  const uint64_t known = tries_;
   auto status = write([&](rocksdb::DB& db) { return db.Write(options, &batch); });
   if (!status.ok() && mend(known, status))
     status = write([&](rocksdb::DB& db) { return db.Write(options, &batch); });
@@ -339,22 +349,21 @@ uint64_t Database::disk_bytes() const {
 
 // --- mending
 
-// Whether it can be written again. `known`: how often it had been mended when the caller found that it could
-// not, because of `cause`.
+// Whether it can be written again. `known`: how often that had been tried before the caller's write failed
+// because of `cause`. A try since then, by another caller, speaks for this one too.
 bool Database::mend(uint64_t known, const rocksdb::Status& cause) {
   const Lock alone(mending_);
-  if (mended_ != known) return true;
+  if (tries_ != known) return state_ == State::well;
   state_ = cause.IsNoSpace() ? State::full : State::failing;
   if (state_ == State::full && room_now() <= room_when_tried_ &&
       std::chrono::steady_clock::now() - tried_at_ < kMendingPause)
     return false;
   const bool is_open = open_anew();
   note_try();
-  if (!is_open) return false;
-  was_opened_anew_ = true;
-  state_ = State::well;
-  ++mended_;
-  return true;
+  if (is_open) was_opened_anew_ = true;
+  if (is_open) state_ = State::well;
+  ++tries_;
+  return is_open;
 }
 
 void Database::note_try() {

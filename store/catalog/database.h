@@ -88,8 +88,8 @@ class Database {
   // --- the whole
   [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
   [[nodiscard]] uint64_t disk_bytes() const;
-  // Whether the log was corrupt before its end when it was opened. Records behind that place are lost. The
-  // log is kept as it was, in the folder <path>-log-broken-<n>.
+  // Whether the log was corrupt before its end when it was opened. Records behind that place are lost. Unless
+  // it was opened only to be read, the log is kept as it was, in the folder <path>-log-broken-<n>.
   [[nodiscard]] bool log_was_broken() const { return log_was_broken_; }
   // Whether it was opened anew since it was opened first. A write that was refused may be true then, and one
   // that was taken in buffered may not be.
@@ -107,6 +107,7 @@ class Database {
   rocksdb::Options options() const;
   Result<std::unique_ptr<rocksdb::DB>> open_writable() const;
   Result<std::unique_ptr<rocksdb::DB>> open_readable() const;
+  Result<std::unique_ptr<rocksdb::DB>> open_strictly(Tables tables) const;
   Result<std::unique_ptr<rocksdb::DB>> open_checked(Tables tables);
   Result<bool> has_log() const;
   Result<std::filesystem::path> keep_log() const;
@@ -128,7 +129,7 @@ class Database {
   std::atomic<bool> log_was_broken_ = false;
   std::atomic<bool> was_opened_anew_ = false;
   std::atomic<State> state_ = State::well;
-  std::atomic<uint64_t> mended_ = 0;  // how often
+  std::atomic<uint64_t> tries_ = 0;  // how often it was opened anew, or that failed
   // What uses the database shares it. While it is held alone, the next one takes its place.
   mutable SharedMutex replacing_;
   std::unique_ptr<rocksdb::DB> db_ GUARDED_BY(replacing_);

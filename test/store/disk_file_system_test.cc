@@ -193,6 +193,12 @@ TEST_CASE("a log with a rotten middle is told and kept, and what came before is 
   std::ofstream(log_file, std::ios::binary) << bytes;
   std::filesystem::create_directories(world.catalog().string() + "-log-broken-1");  // of an earlier time
 
+  {
+    const auto read = Catalog::open_to_read(world.disk, world.catalog(), 1 << 20);
+    REQUIRE(read);
+    CHECK((*read)->log_was_broken());
+    CHECK_FALSE(std::filesystem::exists(world.catalog().string() + "-log-broken-2"));
+  }
   REQUIRE(world.open());
   CHECK(world.log.contains("error catalog_log_broken"));
   CHECK(world.log.contains("catalog-log-broken-2"));
@@ -217,6 +223,7 @@ TEST_CASE("a log that ends in the middle of a write opens without a word") {
     world.crash();
     const auto log_file = world.log_file(world.catalog());
     std::filesystem::resize_file(log_file, std::filesystem::file_size(log_file) - lost);
+    CHECK_FALSE((*Catalog::open_to_read(world.disk, world.catalog(), 1 << 20))->log_was_broken());
     world.log.clear();
     REQUIRE(world.open());
     CHECK_FALSE(world.log.contains("catalog_log_broken"));
