@@ -129,6 +129,9 @@ Result<Blob> Blobs::place(const DigestLock&, BlobWriter& writer, Reservation& re
   const bool is_kept = *previous && !parts_.rules.is_mirror((*previous)->route);
   const Time now = parts_.clock.now();
   const BlobRecord record{writer.written(), is_kept ? (*previous)->route : reservation.route(), now, now};
+  // The new file replaces the one before, whose bytes stay on their account until the end.
+  std::optional<Budget::Deletion> deletion;
+  if (*previous) deletion.emplace(parts_.budget);
   auto blob = writer.commit();
   if (!blob) return blob;
   const Committing committing(*this, digest);
@@ -166,16 +169,20 @@ Result<bool> Blobs::evict(const Digest& digest) {
 }
 
 Result<References::Reviewed> Blobs::review(const Review& review, References::For purpose) {
-  const auto has_room = [this](const std::string& route, uint64_t size) {
-    return parts_.budget.shortage(route, size).route == 0;
+  Reservation given;  // of the mirror that takes over the blob
+  BlobRecord giver;
+  const auto take_room = [&](const BlobRecord& record, const std::string& mirror) {
+    auto taken = parts_.budget.reclaim(record.route, mirror, record.size);
+    if (!taken) return false;
+    given = *std::move(taken);
+    giver = record;
+    return true;
   };
   const DigestLock lock = parts_.locks.lock(review.digest);
-  auto reviewed = parts_.references.review(lock, review, purpose, has_room);
+  auto reviewed = parts_.references.review(lock, review, purpose, take_room);
+  if (reviewed && reviewed->given_to) given.commit(giver.size);
+  if (!reviewed && given.is_open()) parts_.budget.add_stored(giver.route, giver.size);
   if (!reviewed) return reviewed;
-  if (reviewed->given_to) {
-    parts_.budget.release(reviewed->record.route, reviewed->record.size);
-    parts_.budget.add_stored(*reviewed->given_to, reviewed->record.size);
-  }
   if (reviewed->blob) trash_.add(*reviewed->blob);
   return reviewed;
 }

@@ -34,21 +34,20 @@ ReceivedPartial::~ReceivedPartial() {
 
 Result<ReceivedPartial> Partials::receive(const std::string& route, const std::string& id,
                                           Algorithm algorithm) {
-  bool is_abandoned = false;
-  auto reservation = claim(route, id, is_abandoned);
+  std::optional<IdlePartial> claimed;
+  auto reservation = claim(route, id, claimed);
   if (!reservation) return failure(reservation.error());
-  const uint64_t claimed = reservation->held();
   const auto noted = note_fill(route, id, algorithm);
   auto writer = noted ? parts_.files.receive(id, algorithm) : failure(noted.error());
   if (!writer) {
-    if (claimed == 0) return failure(writer.error());
+    if (!claimed) return failure(writer.error());
     // The partial is still there, and on the account of its route again.
-    reservation->commit(claimed);
-    idle_.add(id, {route, claimed, parts_.clock.now(), is_abandoned});
+    reservation->commit(claimed->bytes);
+    idle_.add(id, {route, claimed->bytes, parts_.clock.now(), claimed->is_abandoned});
     return failure(writer.error());
   }
   ReceivedPartial partial(*this, route, *std::move(writer), *std::move(reservation));
-  partial.is_abandoned = is_abandoned;
+  partial.is_abandoned = claimed && claimed->is_abandoned;
   if (auto grown = capacity_.grow(partial.reservation, partial.writer->written()); !grown) {
     end(std::move(partial), End::deleted);
     return failure(grown.error());
@@ -57,15 +56,15 @@ Result<ReceivedPartial> Partials::receive(const std::string& route, const std::s
 }
 
 // Takes the partial out of the idle ones, so that it cannot be evicted while it is received.
-Result<Reservation> Partials::claim(const std::string& route, const std::string& id, bool& is_abandoned) {
-  const auto idle = idle_.claim(id);
-  if (!idle) return parts_.budget.reserve(route, 0);
-  is_abandoned = idle->is_abandoned;
-  if (idle->route != route && parts_.budget.shortage(route, idle->bytes).route > 0) {
-    (void)capacity_.ensure(route, idle->bytes);
+Result<Reservation> Partials::claim(const std::string& route, const std::string& id,
+                                    std::optional<IdlePartial>& claimed) {
+  claimed = idle_.claim(id);
+  if (!claimed) return parts_.budget.reserve(route, 0);
+  if (claimed->route != route && parts_.budget.shortage(route, claimed->bytes).route > 0) {
+    (void)capacity_.ensure(route, claimed->bytes);
   }
-  auto reservation = parts_.budget.reclaim(idle->route, route, idle->bytes);
-  if (!reservation) idle_.add(id, *idle);
+  auto reservation = parts_.budget.reclaim(claimed->route, route, claimed->bytes);
+  if (!reservation) idle_.add(id, *claimed);
   return reservation;
 }
 

@@ -24,6 +24,7 @@
 namespace breakwater::store {
 
 class Capacity;
+struct IdlePartial;
 class IdlePartials;
 
 class Partials;
@@ -84,7 +85,8 @@ class Partials {
 
  private:
   friend class ReceivedPartial;
-  Result<Reservation> claim(const std::string& route, const std::string& id, bool& is_abandoned);
+  Result<Reservation> claim(const std::string& route, const std::string& id,
+                            std::optional<IdlePartial>& claimed);
   Result<> note_fill(const std::string& route, const std::string& id, Algorithm algorithm);
   void keep(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation,
             bool is_abandoned);

@@ -17,11 +17,17 @@ Trash::Hold::Hold(Trash& trash) : trash_(trash) {
 Trash::Hold::~Hold() {
   const Lock lock(trash_.mutex_);
   --trash_.holds_;
+  ++trash_.holds_ended_;
 }
 
 bool Trash::is_held() const {
   const Lock lock(mutex_);
   return holds_ > 0;
+}
+
+uint64_t Trash::holds_ended() const {
+  const Lock lock(mutex_);
+  return holds_ended_;
 }
 
 void Trash::add(Trashed blob) {
@@ -39,13 +45,14 @@ Result<> Trash::empty(std::vector<Freed>* freed) {
     is_emptying_ = true;
   }
   Result<> done = parts_.catalog.sync();
-  while (done && !blobs.empty()) {
-    const Trashed& blob = blobs.back();
-    const auto file = freed != nullptr ? parts_.files.stat_trashed(blob.digest) : Result<FileStat>();
-    done = free_bytes(blob);
-    if (!done) break;
-    if (freed != nullptr) freed->push_back({on_disk(blob.bytes), file && file->names > 1});
-    blobs.pop_back();
+  if (done) {
+    std::erase_if(blobs, [&](const Trashed& blob) {
+      const auto file = freed != nullptr ? parts_.files.stat_trashed(blob.digest) : Result<FileStat>();
+      const auto gone = free_bytes(blob);
+      if (!gone && done) done = gone;
+      if (gone && freed != nullptr) freed->push_back({on_disk(blob.bytes), file && file->names > 1});
+      return gone.has_value();
+    });
   }
   const Lock lock(mutex_);
   for (Trashed& blob : blobs) blobs_.push_back(std::move(blob));

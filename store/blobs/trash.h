@@ -29,7 +29,8 @@ class Trash {
     bool had_other_name = false;
   };
   // Removes all files in the trash, and waits for those that another thread is just removing, unless a Hold
-  // lives: then nothing happens. A file that cannot be removed stays for the next call. Each blob that this
+  // lives: then nothing happens. A file that cannot be removed stays for the next call, and
+  // is the error; the others go. Each blob that this
   // call has freed is appended to `freed`, if that is not null.
   [[nodiscard]] Result<> empty(std::vector<Freed>* freed = nullptr);
   // Removes the file of one blob at once, without a sync of the catalog, because a mirror can do without the
@@ -47,6 +48,7 @@ class Trash {
     Trash& trash_;
   };
   bool is_held() const;
+  uint64_t holds_ended() const;  // how many there were
 
  private:
   Result<> free_bytes(const Trashed& blob);
@@ -55,6 +57,7 @@ class Trash {
   mutable Mutex mutex_;
   std::vector<Trashed> blobs_ GUARDED_BY(mutex_);
   int holds_ GUARDED_BY(mutex_) = 0;
+  uint64_t holds_ended_ GUARDED_BY(mutex_) = 0;
   Condition emptied_;
   bool is_emptying_ GUARDED_BY(mutex_) = false;
 };

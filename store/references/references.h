@@ -137,14 +137,14 @@ class References {
     size_t manifests = 0;
     std::optional<Trashed> blob;          // that was dead
     std::optional<std::string> given_to;  // the mirror that took over the blob, and its account
-    BlobRecord record = {};               // of that blob, before
   };
   // For room only leases keep what is dead, not what untagged_after has promised.
   enum class For { upkeep, room };
-  // `has_room(route, size)`: whether a mirror may take over a blob.
-  using HasRoom = std::function<bool(const std::string& route, uint64_t size)>;
+  // `take_room(record, mirror)`: takes room on the mirror's account for a blob that it is about to take over;
+  // false if it has none.
+  using TakeRoom = std::function<bool(const BlobRecord& record, const std::string& mirror)>;
   [[nodiscard]] Result<Reviewed> review(const DigestLock& lock, const Review& review, For purpose,
-                                        const HasRoom& has_room);
+                                        const TakeRoom& take_room);
   [[nodiscard]] Result<> postpone(const Review& review, Time until);
 
   // The file of a digest is gone, or is not what it should be and was deleted: so is its record. Mirrors lose
@@ -177,7 +177,7 @@ class References {
       REQUIRES(mutex_);
   Result<size_t> collect_manifests(Change& change, const Digest& digest, Time now) REQUIRES(mutex_);
   Result<Reviewed> collect_blob(Change& change, const Digest& digest, const Uses& uses,
-                                const HasRoom& has_room) REQUIRES(mutex_);
+                                const TakeRoom& take_room) REQUIRES(mutex_);
   Result<> delete_record(const Digest& digest, const std::optional<BlobRecord>& record) REQUIRES(mutex_);
   Result<bool> is_broken(const BrokenThing& thing) REQUIRES(mutex_);
 

@@ -54,7 +54,7 @@ Result<> References::delete_record(const Digest& digest, const std::optional<Blo
 }
 
 Result<References::Reviewed> References::review(const DigestLock&, const Review& review, For purpose,
-                                                const HasRoom& has_room) {
+                                                const TakeRoom& take_room) {
   const Lock lock(mutex_);
   const auto uses = uses_of(catalog_, review.digest);
   if (!uses) return failure(uses.error());
@@ -73,7 +73,7 @@ Result<References::Reviewed> References::review(const DigestLock&, const Review&
   const auto manifests =
       collect_manifests(change, review.digest, purpose == For::room ? Time::max() : clock_.now());
   if (!manifests) return failure(manifests.error());
-  if (*manifests == 0) return collect_blob(change, review.digest, *uses, has_room);
+  if (*manifests == 0) return collect_blob(change, review.digest, *uses, take_room);
   // The next review, which this has queued, finds what is left: links and the file.
   if (auto written = write(change); !written) return failure(written.error());
   Reviewed reviewed;
@@ -115,7 +115,7 @@ Result<size_t> References::collect_manifests(Change& change, const Digest& diges
 // goes into the trash. If only a mirror needs the blob, the mirror takes it over; without room in the
 // mirror's bound the blob goes too.
 Result<References::Reviewed> References::collect_blob(Change& change, const Digest& digest, const Uses& uses,
-                                                      const HasRoom& has_room) {
+                                                      const TakeRoom& take_room) {
   std::set<RepositoryKey> needing(uses.needing.begin(), uses.needing.end());
   for (const RepositoryKey& repository : uses.links) {
     const auto manifest = catalog_.manifest(repository, digest, Reach::disk);
@@ -136,12 +136,11 @@ Result<References::Reviewed> References::collect_blob(Change& change, const Dige
   if (!record) return failure(record.error());
   const bool is_ours = *record && (!rules_.is_mirror((*record)->route) || (*record)->route.empty());
   Reviewed reviewed;
-  if (*record) reviewed.record = **record;
   if (is_needed_here || !is_ours) {
     if (auto written = write(change); !written) return failure(written.error());
     return reviewed;
   }
-  if (mirror && has_room(*mirror, (*record)->size)) {
+  if (mirror && take_room(**record, *mirror)) {
     BlobRecord given = **record;
     given.route = *mirror;
     change.batch().put_blob(digest, given, *record);

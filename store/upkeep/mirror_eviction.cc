@@ -94,9 +94,10 @@ Result<bool> MirrorEviction::evict_some(Attempt& attempt, const Budget::Shortage
     const bool is_for_disk = needed.whole > 0 && disk_bound_.is_short(attempt.size);
     const auto file = is_for_disk && thing.blob ? parts_.files.stat(thing.blob->digest) : Result<FileStat>();
     const auto evicted = evict(thing);
-    if (evicted && is_for_disk)
+    const bool is_freed = evicted && *evicted && !trash_.is_held();
+    if (is_freed && is_for_disk)
       disk_bound_.note_deleted(found->candidates[index].bytes, file && file->names > 1);
-    if (evicted && is_for_disk && disk_bound_.frees_nothing()) break;
+    if (is_freed && is_for_disk && disk_bound_.frees_nothing()) break;
     if (evicted) continue;
     parts_.mark.forgo();
     parts_.log.error("eviction_failed", {{"what", thing.name()}, {"error", evicted.error().message}});
@@ -161,10 +162,11 @@ Result<> MirrorEviction::add_blobs_of(const std::string& route, size_t blobs_max
   return {};
 }
 
-Result<> MirrorEviction::evict(const Evictable& thing) {
-  if (!thing.blob) return partials_.evict(thing.id);
-  const auto evicted = blobs_.evict(thing.blob->digest);
-  return evicted ? Result<>() : failure(evicted.error());
+// False if it is read or needed since it was chosen.
+Result<bool> MirrorEviction::evict(const Evictable& thing) {
+  if (thing.blob) return blobs_.evict(thing.blob->digest);
+  if (auto evicted = partials_.evict(thing.id); !evicted) return failure(evicted.error());
+  return true;
 }
 
 }  // namespace breakwater::store

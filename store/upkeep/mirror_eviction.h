@@ -49,7 +49,7 @@ class MirrorEviction {
   bool can_suffice(const std::string& route, const Budget::Shortage& needed) const;
   Result<Evictables> evictables(size_t blobs_max);
   Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
-  Result<> evict(const Evictable& thing);
+  Result<bool> evict(const Evictable& thing);
 
   const Parts parts_;
   Blobs& blobs_;

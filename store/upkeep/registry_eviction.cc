@@ -35,6 +35,9 @@ Result<> RegistryEviction::evict_dead(const std::string& route, uint64_t size) {
     const auto pass = review_all(route, size);
     if (!pass) return failure(pass.error());
     if (pass->has_reviewed_any) continue;
+    // Another thread may have reviewed the last of them, and not have freed it yet.
+    if (auto emptied = empty_trash(size); !emptied) return emptied;
+    if (!disk_bound_.is_curable(route, size)) return {};
     const Time now = parts_.clock.now();
     if (!pass->soon || *pass->soon - now > kWorthWaitingFor) return {};
     return failure(

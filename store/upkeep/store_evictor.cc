@@ -16,6 +16,16 @@ constexpr int64_t kHeldTrashRetryS = 1;
 }  // namespace
 
 Result<> StoreEvictor::evict_for(const std::string& route, uint64_t size) {
+  const uint64_t holds_ended = trash_.holds_ended();
+  auto made = make_room(route, size);
+  if (made || made.error().kind != Error::Kind::full || made.error().retry_after_s > 0) return made;
+  // What went, or would have gone, while a backup held the trash makes room in a moment.
+  Error error = made.error();
+  if (trash_.is_held() || trash_.holds_ended() != holds_ended) error.retry_after_s = kHeldTrashRetryS;
+  return failure(std::move(error));
+}
+
+Result<> StoreEvictor::make_room(const std::string& route, uint64_t size) {
   using Bound = MirrorEviction::Bound;
   // A catalog that cannot be written must not keep room from being made.
   if (auto flushed = parts_.use_times.flush(); !flushed) {
@@ -49,11 +59,7 @@ Result<> StoreEvictor::evict_for(const std::string& route, uint64_t size) {
 // The budget says in its own words which bound is reached, if one is.
 Result<> StoreEvictor::check_reached(const std::string& route, uint64_t size) {
   const auto reservation = parts_.budget.reserve(route, size);
-  if (reservation) return {};
-  Error error = reservation.error();
-  // A backup lets go of the trash in a moment.
-  if (trash_.is_held()) error.retry_after_s = kHeldTrashRetryS;
-  return failure(std::move(error));
+  return reservation ? Result<>() : failure(reservation.error());
 }
 
 }  // namespace breakwater::store

@@ -35,6 +35,7 @@ class StoreEvictor final : public Evictor {
   [[nodiscard]] Result<> evict_for(const std::string& route, uint64_t size) override;
 
  private:
+  Result<> make_room(const std::string& route, uint64_t size);
   Result<> check_reached(const std::string& route, uint64_t size);
 
   const Parts parts_;

@@ -447,6 +447,21 @@ TEST_CASE("a dropped partial stays, is accounted for, and is resumed") {
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
+TEST_CASE("an abandoned partial that cannot be opened is as long as it was") {
+  StoreWorld world;
+  REQUIRE(world.open());
+  {
+    auto partial = world.store->partials().receive("private", "upload-1", Algorithm::sha256);
+    REQUIRE(partial->writer->append(content_of(5'000, 1)));
+    world.store->partials().end(*std::move(partial), Partials::End::abandoned);
+  }
+  world.disk.fail_each(test::FaultyDisk::Operation::open_for_writing);
+  CHECK_FALSE(world.store->partials().receive("private", "upload-1", Algorithm::sha256));
+  world.disk.heal();
+  CHECK(world.store->partials().abandoned_bytes("upload-1") == 5'000);
+  CHECK(world.store->budget().of("private").stored == on_disk(5'000));
+}
+
 TEST_CASE("a partial is resumed for another route on that one's account") {
   StoreWorld world;
   world.settings.route_bytes_max["ghcr"] = 2 * on_disk(kBlobBytes);

@@ -1,5 +1,6 @@
 #include "store/blobs/trash.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct TrashWorld : PushedWorld {
     const Digest digest = upload(content);
     pass(std::chrono::hours(2));
     const DigestLock lock = store->parts().locks.lock(digest);
-    const auto has_no_room = [](const std::string&, uint64_t) { return false; };
+    const auto has_no_room = [](const BlobRecord&, const std::string&) { return false; };
     const auto reviews = store->catalog().reviews(Time::max(), 10);
     const auto reviewed =
         store->references().review(lock, reviews->front(), References::For::upkeep, has_no_room);
@@ -60,6 +61,21 @@ TEST_CASE("while the trash is held nothing in it is freed, and nobody waits") {
   }
   REQUIRE(world.trash.empty());
   CHECK(world.files_in("trash") == 0);
+  CHECK(world.stored() == 0);
+}
+
+TEST_CASE("a file that cannot be removed keeps no other in the trash") {
+  TrashWorld world;
+  std::vector<Trashed> dead;
+  for (const char* content : {"one", "two", "three"}) dead.push_back(world.dead(content));
+  const auto stuck = world.store->parts().files.path_of_trashed(dead[1].digest);
+  std::filesystem::remove(stuck);
+  std::filesystem::create_directories(stuck / "in the way");
+  for (const Trashed& blob : dead) world.trash.add(blob);
+  CHECK_FALSE(world.trash.empty());
+  CHECK(world.stored() == on_disk(3));
+  std::filesystem::remove_all(stuck);
+  REQUIRE(world.trash.empty());
   CHECK(world.stored() == 0);
 }
 
