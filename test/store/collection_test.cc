@@ -221,7 +221,7 @@ TEST_CASE("what a mirror may serve as well becomes the mirror's") {
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(9000));
 }
 
-TEST_CASE("what has no tag stays as long as its policy says, whatever else had it looked at") {
+TEST_CASE("what has no tag stays as long as its policy says, whatever else had it reviewed") {
   PushedWorld world;
   RetentionPolicy policy;
   policy.repositories = {"team/app"};
@@ -320,7 +320,7 @@ TEST_CASE("a mirror that has no room for what a registry gives up forgets it") {
   CHECK(world.store->budget().of("dockerhub").stored == 0);
 }
 
-TEST_CASE("a look at a base layer takes no longer because many manifests name it") {
+TEST_CASE("a review of a base layer takes no longer because many manifests name it") {
   PushedWorld world;
   const Digest base = world.upload("base");
   for (int i = 0; i < 300; ++i) world.push("image " + std::to_string(i), {base}, {std::to_string(i)});
@@ -339,7 +339,7 @@ TEST_CASE("a look at a base layer takes no longer because many manifests name it
   CHECK(world.is_stored(base));
 }
 
-TEST_CASE("what many have queued a look at is looked at once in a step, and no look is left over") {
+TEST_CASE("what many have queued for review is reviewed once in a step, and no review is left over") {
   constexpr int kLayers = 20, kImages = 40;
   PushedWorld world;
   std::vector<Digest> layers;
@@ -430,7 +430,7 @@ TEST_CASE("a clean stop within a lease after a crash does not make known what wa
   CHECK_FALSE(world.is_stored(layer));
 }
 
-TEST_CASE("a look that fails is postponed, and does not keep the others waiting") {
+TEST_CASE("a review that fails is postponed, and does not keep the others waiting") {
   PushedWorld world;
   const Digest stuck = world.upload("stuck");
   const Digest other = world.upload("other");

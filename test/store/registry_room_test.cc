@@ -138,7 +138,7 @@ TEST_CASE("a cache that was just imported keeps its layers, and a push is refuse
   CHECK_FALSE(world.is_whole("imported"));
 }
 
-TEST_CASE("what only a glance keeps is worth waiting for, and the cache that is tagged stays meanwhile") {
+TEST_CASE("what only a probe keeps is worth waiting for, and the cache that is tagged stays meanwhile") {
   BoundedWorld world(2);
   world.generation("first", "buildcache");
   REQUIRE(world.store->references().lease_tag(world.app, "buildcache", Reach::disk, Leases::Kind::probe));
