@@ -1,5 +1,6 @@
 // Who goes when a registry needs room, and who never does.
 #include <chrono>
+#include <stop_token>
 
 #include "store/blobs/blobs.h"
 #include "store/blobs/partials.h"
@@ -324,6 +325,21 @@ TEST_CASE("a cache that is pushed again while room is made stays") {
   (void)world.try_upload(std::string(2 * kGeneration - 8192, 'x'), world.app);
   CHECK_FALSE(world.has_tag("buildcache-a"));
   CHECK(world.has_tag("buildcache-b"));
+}
+
+TEST_CASE("who finds no room while a backup holds the trash is told to try again") {
+  BoundedWorld world(2);
+  world.generation("a", "buildcache-a");
+  world.generation("b", "buildcache-b");
+  world.pass(seconds(10));
+  world.log.at_next("cache_tag_evicted", [&] {
+    REQUIRE(world.store->backup().back_up(world.settings.data / "backup", std::stop_token()));
+    REQUIRE(world.try_push("manifest of b", {digest_of(world.layer_of("b"))}, {"buildcache-b"}));
+  });
+  const auto refused = world.try_upload(std::string(2 * kGeneration - 8192, 'x'), world.app);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::full);
+  CHECK(refused.error().retry_after_s == 1);
 }
 
 TEST_CASE(
