@@ -26,6 +26,7 @@
 #include "routes/router.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/parts.h"
+#include "store/catalog/store_clock.h"
 #include "store/references/broken.h"
 #include "store/store.h"
 #include "store/upkeep/collector.h"
@@ -144,7 +145,7 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
   auto& counts = metrics.of(route.name);
   registry_client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
   const routes::MirrorParts shared(loop, workers, *store, fills, pass_through, *registry_client, manifests,
-                                   clock, log);
+                                   store->clock(), log);
   mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
   targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
   namespaces.push_back(std::make_unique<routes::Namespaces>(*mirrors.back(), targets));
@@ -152,7 +153,7 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
 }
 
 routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
-  const routes::RegistryParts shared(loop, workers, buffers, *store, manifests, clock, log);
+  const routes::RegistryParts shared(loop, workers, buffers, *store, manifests, store->clock(), log);
   auto& registry = registries[route.name];
   registry = std::make_unique<routes::PrivateRegistry>(shared, registry_settings(route));
   return *registry;

@@ -13,6 +13,7 @@
 #include "store/capacity/disk_bound.h"
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
+#include "store/catalog/store_clock.h"
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
 #include "store/files/folder_lock.h"
@@ -58,10 +59,12 @@ Result<std::vector<std::string>> remember_mirrors(Catalog& catalog, const StoreS
 // In the order of the folders: each part is given only parts that are declared above it.
 struct Store::Impl {
   Impl(const StoreSettings& all_settings, std::unique_ptr<FolderLock> taken, std::unique_ptr<Catalog> opened,
-       std::vector<std::string> mirrors, Disk& disk, const Clock& clock, Log& the_log)
+       std::vector<std::string> mirrors, Disk& disk, const Clock& machine,
+       const std::optional<ClockRecord>& saved_clock, Log& the_log)
       : settings(all_settings),
         lock(std::move(taken)),
         log(the_log),
+        clock(machine, saved_clock),
         rules(std::move(mirrors), settings.retention, settings.lease),
         files(disk, settings.data),
         mark(disk, settings.data),
@@ -86,10 +89,13 @@ struct Store::Impl {
     for (const auto& [route, bytes_max] : settings.route_bytes_max) budget.set_bound(route, bytes_max);
   }
 
+  void save_clock();
+
   const StoreSettings settings;
   const std::unique_ptr<FolderLock> lock;
   Log& log;
 
+  StoreClock clock;
   const RouteRules rules;
   Files files;
   CleanMark mark;
@@ -116,6 +122,13 @@ struct Store::Impl {
   bool is_open = false;
 };
 
+// Without room for it another tick does it. Only after a restart of the machine it would be missed.
+void Store::Impl::save_clock() {
+  if (!clock.is_record_due()) return;
+  if (auto saved = catalog->state().set_clock(clock.record()); !saved)
+    log.warning("clock_not_saved", {{"error", saved.error().message}});
+}
+
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& disk, const Clock& clock,
@@ -129,8 +142,11 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   if (!catalog) return failure(catalog.error());
   auto mirrors = remember_mirrors(**catalog, settings);
   if (!mirrors) return failure(mirrors.error());
+  const auto saved_clock = (*catalog)->state().clock();
+  if (!saved_clock) return failure(saved_clock.error());
   auto impl = std::make_unique<Impl>(settings, *std::move(lock), *std::move(catalog), *std::move(mirrors),
-                                     disk, clock, log);
+                                     disk, clock, *saved_clock, log);
+  impl->save_clock();
   if (auto prepared = impl->files.prepare(); !prepared) return failure(prepared.error());
   auto recovered = recover(impl->parts, impl->blobs, impl->idle_partials);
   if (!recovered) return failure(recovered.error());
@@ -167,6 +183,7 @@ Partials& Store::partials() { return impl_->partials; }
 Capacity& Store::capacity() { return impl_->capacity; }
 Collector& Store::collector() { return impl_->collector; }
 Backup& Store::backup() { return impl_->backup; }
+const StoreClock& Store::clock() const { return impl_->clock; }
 const Parts& Store::parts() const { return impl_->parts; }
 const Recovered& Store::recovered() const { return impl_->recovered; }
 
@@ -189,6 +206,7 @@ Result<> Store::export_blob(const Digest& digest, const std::filesystem::path& t
 Result<> Store::sync() { return impl_->catalog->sync(); }
 
 Result<> Store::tick() {
+  impl_->save_clock();
   measure();
   auto reviewed = impl_->references.review_broken();
   auto flushed = impl_->use_times.flush();

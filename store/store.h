@@ -45,6 +45,7 @@ class Partials;
 class ReceivedPartial;
 class References;
 class RouteRules;
+class StoreClock;
 struct Parts;
 
 struct StoreSettings {
@@ -87,6 +88,7 @@ class Store {
   Capacity& capacity();
   Collector& collector();
   Backup& backup();
+  const StoreClock& clock() const;
   // For what is built on a Store: Scrub, and the questions of explaining.h.
   const Parts& parts() const;
 
@@ -104,7 +106,7 @@ class Store {
   // All that was acknowledged buffered survives a power cut from now on.
   [[nodiscard]] Result<> sync();
 
-  // To be called every now and then: calls measure(), finds out whether broken things still are broken
+  // To be called every now and then: saves where the store's clock is, calls measure(), finds out whether broken things still are broken
   // (References::review_broken), and writes the use times that are only in memory.
   [[nodiscard]] Result<> tick();
   // Measures what the catalog and the folders take of the disk, and evicts what mirrors hold over a bound.

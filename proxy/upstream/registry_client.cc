@@ -181,7 +181,7 @@ Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientR
       if (!again) co_return failure(std::move(again).error());
       if (*again) continue;
     }
-    auto usable = check_answer(request.method, url, answer->head, answer->error_text, epoch_s(now()));
+    auto usable = check_answer(request.method, url, answer->head, answer->error_text, epoch_s(clock.wall()));
     if (!usable) co_return failure(std::move(usable).error());
     co_return std::move(answer->head);
   }
@@ -320,7 +320,7 @@ Task<Result<Token>> RegistryClient::Impl::ask_realm(Url realm, bool with_credent
     AdmittedRequest admitted(health.breaker_of(targets.registry), CircuitBreaker::Permit::normal, now());
     health.report_throttled(admitted, realm, answer->head, answer->error_text);
   }
-  auto usable = check_answer("GET", realm, answer->head, answer->error_text, epoch_s(now()));
+  auto usable = check_answer("GET", realm, answer->head, answer->error_text, epoch_s(clock.wall()));
   bool transient = !usable && (usable.error().kind == Error::Kind::throttled || is_server_error(status) ||
                                status == 408 || status == 425);
   if (transient) co_return failure(std::move(usable).error());

@@ -7,7 +7,7 @@ namespace breakwater::routes {
 std::optional<Error> NegativeCache::find(const std::string& key, store::Time now) {
   auto found = entries_.find(key);
   if (found == entries_.end()) return std::nullopt;
-  if (found->second.from <= now && now < found->second.until) return found->second.error;
+  if (now < found->second.until) return found->second.error;
   entries_.erase(found);
   return std::nullopt;
 }
@@ -18,7 +18,6 @@ void NegativeCache::put(const std::string& key, Error error, store::Time now,
   if (entries_.size() >= entries_max_) entries_.clear();
   Entry entry;
   entry.error = std::move(error);
-  entry.from = now;
   entry.until = now + lifetime;
   entries_[key] = std::move(entry);
 }

@@ -17,8 +17,7 @@ class NegativeCache {
  public:
   explicit NegativeCache(size_t entries_max = 4096) : entries_max_(entries_max) {}
 
-  // The error to answer with, if one is remembered and has not expired. An error from the future does not
-  // count: the clock was set back since.
+  // The error to answer with, if one is remembered and has not expired.
   std::optional<Error> find(const std::string& key, store::Time now);
   void put(const std::string& key, Error error, store::Time now, store::Time::duration lifetime);
   void erase(const std::string& key) { entries_.erase(key); }
@@ -26,7 +25,6 @@ class NegativeCache {
  private:
   struct Entry {
     Error error;
-    store::Time from;
     store::Time until;
   };
   size_t entries_max_;

@@ -72,7 +72,7 @@ Result<bool> Importer::set_tag(const Repository& repository, const std::string& 
   if (!manifest) return failure(manifest.error());
   if (!*manifest)
     return failure(Error::Kind::internal, "the manifest " + digest.text() + " went while its tag was set");
-  const store::Time when = std::min(set_at, clock_.now());
+  const store::Time when = std::min(set_at, clock_.wall());
   auto set = store_.references().put_tag(repository, tag, {digest, (*manifest)->media_type, when, when},
                                          store::Durability::buffered);
   if (!set) return failure(set.error());

@@ -3,8 +3,8 @@
 // declares the classes: include the header of each part that you use.
 #pragma once
 
-#include "store/base/clock.h"
 #include "store/base/log.h"
+#include "store/catalog/store_clock.h"
 
 namespace breakwater::store {
 
@@ -22,7 +22,7 @@ class UseTimes;
 
 struct Parts {
   Disk& disk;
-  const Clock& clock;
+  const StoreClock& clock;
   Log& log;
   const RouteRules& rules;
   Files& files;

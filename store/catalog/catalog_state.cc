@@ -77,6 +77,16 @@ Result<> CatalogState::set_mirrors(const std::vector<std::string>& routes) {
   return database_.apply(writes, Durability::buffered);
 }
 
+Result<std::optional<ClockRecord>> CatalogState::clock() const {
+  return database_.get<ClockRecord>(kClockKey, Reach::disk);
+}
+
+Result<> CatalogState::set_clock(const ClockRecord& record) {
+  rocksdb::WriteBatch batch;
+  batch.Put(kClockKey, encode(record));
+  return database_.apply(batch, Durability::buffered);
+}
+
 Result<std::optional<ScrubRecord>> CatalogState::scrub() const {
   return database_.get<ScrubRecord>(kScrubKey, Reach::disk);
 }

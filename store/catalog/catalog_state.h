@@ -31,6 +31,10 @@ class CatalogState {
   [[nodiscard]] Result<std::vector<std::string>> mirrors() const;
   [[nodiscard]] Result<> set_mirrors(const std::vector<std::string>& routes);
 
+  // Where the store's clock is.
+  [[nodiscard]] Result<std::optional<ClockRecord>> clock() const;
+  [[nodiscard]] Result<> set_clock(const ClockRecord&);
+
   // How far the scrub is.
   [[nodiscard]] Result<std::optional<ScrubRecord>> scrub() const;
   [[nodiscard]] Result<> set_scrub(const ScrubRecord&);

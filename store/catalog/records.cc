@@ -138,6 +138,7 @@ std::string encode(const TagRecord& record) {
       .text(record.media_type)
       .time(record.set_at)
       .time(record.checked_at)
+      .time(record.sequence)
       .take();
 }
 
@@ -180,6 +181,16 @@ std::string encode(const LeaseRecord& record) {
   return Encoder().time(record.read).time(record.upload).number(record.uploads).take();
 }
 
+std::string encode(const ClockRecord& record) {
+  return Encoder()
+      .time(record.at)
+      .time(record.machine)
+      .text(record.boot)
+      .time(record.bound)
+      .time(record.wall)
+      .take();
+}
+
 std::string encode(const ScrubRecord& record) {
   return Encoder().time(record.passed_at).text(record.position).take();
 }
@@ -189,7 +200,7 @@ std::string encode(const ScrubRecord& record) {
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  TagRecord record{in.digest(), in.text(), in.time(), in.time()};
+  TagRecord record{in.digest(), in.text(), in.time(), in.time(), in.more() ? in.time() : Time()};
   return checked(in, std::move(record), "tag");
 }
 
@@ -249,6 +260,13 @@ Result<LeaseRecord> decode<LeaseRecord>(std::string_view bytes) {
   Decoder in(bytes);
   LeaseRecord record{in.time(), in.time(), in.number()};
   return checked(in, record, "lease");
+}
+
+template <>
+Result<ClockRecord> decode<ClockRecord>(std::string_view bytes) {
+  Decoder in(bytes);
+  ClockRecord record{in.time(), in.time(), in.text(), in.time(), in.time()};
+  return checked(in, std::move(record), "clock");
 }
 
 template <>

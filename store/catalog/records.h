@@ -3,7 +3,7 @@
 // defaults for those that an older writer did not have. decode() takes bytes from the disk: anything
 // malformed is `corrupt`, never a crash.
 //
-// Times are milliseconds since the epoch (store::Time). Names: route "dockerhub", repository
+// Times are milliseconds of the store's clock (StoreClock), unless they are said to be of the wall clock. Names: route "dockerhub", repository
 // "library/alpine".
 #pragma once
 
@@ -29,8 +29,13 @@ struct RepositoryKey {
 struct TagRecord {
   Digest digest;
   std::string media_type;
-  Time set_at{};      // when it was last pushed; mirrors: when it was first seen to name this digest
+  Time set_at{};      // wall clock: when it was last pushed; mirrors: when it was first seen to name this digest
   Time checked_at{};  // mirrors: when upstream last said that it is so
+  // When it was last pushed, by StoreClock::next(): what was pushed later has the higher one. Zero in records
+  // of versions that had only set_at.
+  Time sequence{};
+  // What its order and its age are counted from.
+  Time pushed() const { return sequence == Time() ? set_at : sequence; }
 };
 
 // manifest: route, repository, digest
@@ -39,7 +44,7 @@ struct ManifestRecord {
   uint64_t size = 0;
   std::optional<Digest> subject;
   std::string artifact_type;
-  Time pushed_at{};
+  Time pushed_at{};   // wall clock
   Time kept_until{};  // as untagged_after promised when it was last left without a tag
 };
 
@@ -94,9 +99,18 @@ struct SavedLeases {
   std::vector<NamedLease> leases;
 };
 
+// The one of StoreClock: it was `at` when the machine's clock was `machine`, in the boot of that name.
+struct ClockRecord {
+  Time at{};
+  Time machine{};
+  std::string boot;
+  Time bound{};  // not reached before another record is saved
+  Time wall{};   // the wall clock then
+};
+
 // The one of the scrub.
 struct ScrubRecord {
-  Time passed_at{};      // when it was last through with everything
+  Time passed_at{};      // wall clock: when it was last through with everything
   std::string position;  // in the pass that is under way: see Inspection
 };
 
@@ -108,10 +122,11 @@ std::string encode(const LinkRecord&);
 std::string encode(const UploadRecord&);
 std::string encode(const BlobRecord&);
 std::string encode(const LeaseRecord&);
+std::string encode(const ClockRecord&);
 std::string encode(const ScrubRecord&);
 
 template <class Record>
-[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the nine
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the ten
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes);
 template <>
@@ -128,6 +143,8 @@ template <>
 Result<BlobRecord> decode<BlobRecord>(std::string_view bytes);
 template <>
 Result<LeaseRecord> decode<LeaseRecord>(std::string_view bytes);
+template <>
+Result<ClockRecord> decode<ClockRecord>(std::string_view bytes);
 template <>
 Result<ScrubRecord> decode<ScrubRecord>(std::string_view bytes);
 

@@ -8,12 +8,15 @@ Result<> Change::set_tag(const RepositoryKey& repository, const std::string& tag
                          const std::string& media_type) {
   const auto before = catalog_.tag(repository, tag, Reach::disk);
   if (!before) return failure(before.error());
-  TagRecord record{digest, media_type, now_, now_};
+  TagRecord record{digest, media_type, clock_.wall(), now_, clock_.next()};
   const bool is_moved = *before && (*before)->digest != digest;
   if (is_moved && !rules_.is_mirror(repository.route)) {
     if (auto left = leave_untagged(repository, (*before)->digest); !left) return left;
   }
-  if (*before && !is_moved && rules_.is_mirror(repository.route)) record.set_at = (*before)->set_at;
+  if (*before && !is_moved && rules_.is_mirror(repository.route)) {
+    record.set_at = (*before)->set_at;
+    record.sequence = (*before)->sequence;
+  }
   batch_.put_tag(repository, tag, record, *before);
   return {};
 }

@@ -2,7 +2,7 @@
 // reference in a registry is queued for a review in the same batch, so that no review is lost if the process
 // stops. Only References uses this class, and holds its lock from the first read to the write.
 //
-//   Change change(catalog, rules, leases, clock.now());
+//   Change change(catalog, rules, leases, clock);
 //   if (auto deleted = change.delete_tag(repository, tag); !deleted) return deleted;
 //   return catalog.write(change.take(), Durability::buffered);
 #pragma once
@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "store/catalog/catalog.h"
+#include "store/catalog/store_clock.h"
 #include "store/references/leases.h"
 #include "store/references/route_rules.h"
 
@@ -19,12 +20,11 @@ namespace breakwater::store {
 class Change {
  public:
   // What it borrows outlives it.
-  Change(const Catalog& catalog, const RouteRules& rules, const Leases& leases, Time now)
-      : catalog_(catalog), rules_(rules), leases_(leases), now_(now) {}
+  Change(const Catalog& catalog, const RouteRules& rules, const Leases& leases, StoreClock& clock)
+      : catalog_(catalog), rules_(rules), leases_(leases), clock_(clock), now_(clock.now()) {}
 
   // Points a tag at a manifest, and queues a review of the manifest that the tag named before. In a registry
-  // the time of the push is set to now even if the tag names the same manifest, so that the tag is the
-  // newest.
+  // the tag counts as pushed now even if it names the same manifest, so that it is the newest.
   [[nodiscard]] Result<> set_tag(const RepositoryKey& repository, const std::string& tag,
                                  const Digest& digest, const std::string& media_type);
   // `tag` as it was read.
@@ -52,6 +52,7 @@ class Change {
   const Catalog& catalog_;
   const RouteRules& rules_;
   const Leases& leases_;
+  StoreClock& clock_;
   const Time now_;
   Batch batch_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/catalog/catalog.h"
+#include "store/catalog/store_clock.h"
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
 #include "store/references/broken.h"
@@ -22,7 +23,7 @@ constexpr size_t kTagsNamedMax = 5;  // in the message of a refusal
 }  // namespace
 
 References::References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
-                       CleanMark& mark, const RouteRules& rules, const Clock& clock, Log& log)
+                       CleanMark& mark, const RouteRules& rules, StoreClock& clock, Log& log)
     : catalog_(catalog),
       files_(files),
       leases_(leases),
@@ -33,7 +34,7 @@ References::References(Catalog& catalog, Files& files, Leases& leases, UseTimes&
       clock_(clock),
       log_(log) {}
 
-Change References::begin() const { return Change(catalog_, rules_, leases_, clock_.now()); }
+Change References::begin() const { return Change(catalog_, rules_, leases_, clock_); }
 
 Result<> References::write(Change& change) { return catalog_.write(change.take(), Durability::buffered); }
 
@@ -74,7 +75,7 @@ Result<std::vector<Digest>> References::add_manifest(const DigestLock&, const Ne
   if (!known) return failure(known.error());
   Change change = begin();
   ManifestRecord record = manifest.content.record;
-  record.pushed_at = clock_.now();
+  record.pushed_at = clock_.wall();
   const bool is_untagged = is_pushed && manifest.tags.empty();
   const Time kept_until = is_untagged ? change.untagged_until(repository, manifest.digest) : Time();
   if (is_untagged && rules_.policy_for(repository).untagged_after) record.kept_until = kept_until;
@@ -142,7 +143,9 @@ Result<> References::put_tag(const RepositoryKey& repository, const std::string&
   const auto before = catalog_.tag(repository, tag, Reach::disk);
   if (!before) return failure(before.error());
   Batch batch;
-  batch.put_tag(repository, tag, record, *before);
+  TagRecord placed = record;
+  if (placed.sequence == Time()) placed.sequence = clock_.of_wall(placed.set_at);
+  batch.put_tag(repository, tag, placed, *before);
   return catalog_.write(std::move(batch), durability);
 }
 
@@ -246,7 +249,7 @@ Result<bool> References::delete_tag_if_unchanged(const RepositoryKey& repository
   const Lock lock(mutex_);
   const auto record = catalog_.tag(repository, tag.tag, Reach::disk);
   if (!record) return failure(record.error());
-  if (!*record || (*record)->digest != tag.record.digest || (*record)->set_at != tag.record.set_at)
+  if (!*record || (*record)->digest != tag.record.digest || (*record)->pushed() != tag.record.pushed())
     return false;
   Change change = begin();
   if (auto deleted = change.delete_tag(repository, tag); !deleted) return failure(deleted.error());

@@ -24,7 +24,6 @@
 #include <string>
 #include <vector>
 
-#include "store/base/clock.h"
 #include "store/base/log.h"
 #include "store/base/mutex.h"
 #include "store/base/result.h"
@@ -41,6 +40,7 @@ class CleanMark;
 class DigestLock;
 class Files;
 class RouteRules;
+class StoreClock;
 class UseTimes;
 struct BrokenThing;
 struct Uses;
@@ -57,7 +57,7 @@ class References {
  public:
   // What it borrows outlives it.
   References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
-             CleanMark& mark, const RouteRules& rules, const Clock& clock, Log& log);
+             CleanMark& mark, const RouteRules& rules, StoreClock& clock, Log& log);
 
   // --- adding
 
@@ -88,7 +88,7 @@ class References {
   };
   [[nodiscard]] Result<std::vector<Digest>> add_manifest(const DigestLock& lock, const NewManifest& manifest);
   // Writes a tag's record as it is given: a mirror notes when upstream confirmed the tag, and an import sets
-  // the time of the push. `not_found` if the repository does not have the manifest (any more). A registry's
+  // the time of the push, from which its place in the order of pushes follows. `not_found` if the repository does not have the manifest (any more). A registry's
   // tag is moved to another manifest by add_manifest() only, because put_tag() queues no review.
   [[nodiscard]] Result<> put_tag(const RepositoryKey& repository, const std::string& tag,
                                  const TagRecord& record, Durability durability);
@@ -188,7 +188,7 @@ class References {
   Broken& broken_;
   CleanMark& mark_;
   const RouteRules& rules_;
-  const Clock& clock_;
+  StoreClock& clock_;
   Log& log_;
   Mutex mutex_;  // whoever adds a reference finds under it that the thing is there; whoever takes one away,
                  // that none is left

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "store/catalog/catalog.h"
+#include "store/catalog/store_clock.h"
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
 #include "store/references/broken.h"

@@ -52,13 +52,13 @@ std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<
     return is_protected(policy, tag.tag) || (subject && subjects.contains(*subject));
   });
   std::stable_sort(tags.begin(), tags.end(),
-                   [](const NamedTag& a, const NamedTag& b) { return a.record.set_at > b.record.set_at; });
+                   [](const NamedTag& a, const NamedTag& b) { return a.record.pushed() > b.record.pushed(); });
   // Of those that are as old as the last that is kept none is older than the other: they stay with it.
   const size_t last = std::min<size_t>(policy.keep_last.value_or(0), tags.size());
-  const auto kept_since = last > 0 ? tags[last - 1].record.set_at : Time::max();
+  const auto kept_since = last > 0 ? tags[last - 1].record.pushed() : Time::max();
   for (size_t i = 0; i < tags.size(); ++i) {
-    const Time::duration age = now - tags[i].record.set_at;
-    if (tags[i].record.set_at >= kept_since) continue;
+    const Time::duration age = now - tags[i].record.pushed();
+    if (tags[i].record.pushed() >= kept_since) continue;
     if (policy.keep_for && age < *policy.keep_for) continue;
     std::string reason;
     if (policy.keep_last) reason = "not among the last " + std::to_string(*policy.keep_last) + ", ";

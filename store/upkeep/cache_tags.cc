@@ -16,7 +16,7 @@ Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const R
     if (!is_cache(policy, tag.tag)) continue;
     const auto blob = catalog.blob(tag.record.digest, Reach::disk);
     if (!blob) return failure(blob.error());
-    const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.set_at) : tag.record.set_at;
+    const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.pushed()) : tag.record.pushed();
     found.push_back({repository, tag, used_at});
   }
   return {};

@@ -30,6 +30,14 @@ TagStanding standing_of(const Parts& parts, const RepositoryKey& repository, con
   return {TagStanding::Kind::follows, subject};
 }
 
+// As a person reads it.
+std::optional<BlobRecord> shown(const StoreClock& clock, std::optional<BlobRecord> record) {
+  if (!record) return record;
+  record->stored_at = clock.to_wall(record->stored_at);
+  record->used_at = clock.to_wall(record->used_at);
+  return record;
+}
+
 // When the last review of a digest is due; nothing if none is queued.
 Result<std::optional<Time>> last_review(const Catalog& catalog, const Digest& digest) {
   std::optional<Time> found;
@@ -75,7 +83,8 @@ class Explainer {
       found.push_back({Reason::Kind::subject, {}, {}, (*manifest)->subject, {}, *std::move(because)});
     }
     const Time leased = parts_.leases.until(digest);
-    if (!is_asked && leased > parts_.clock.now()) found.push_back({Reason::Kind::lease, {}, {}, {}, leased});
+    if (!is_asked && leased > parts_.clock.now())
+      found.push_back({Reason::Kind::lease, {}, {}, {}, parts_.clock.to_wall(leased)});
     if (!found.empty()) return found;
     const auto last = last_reason(repository, digest, *manifest);
     if (!last) return failure(last.error());
@@ -105,9 +114,10 @@ class Explainer {
     const Time now = parts_.clock.now(), leased = parts_.leases.until(digest);
     const Time until = std::max(review_after->value_or(Time()), manifest ? manifest->kept_until : Time());
     const bool is_promised = manifest && parts_.rules.policy_for(repository).untagged_after;
-    if (is_promised && until > std::max(now, leased)) return Reason{Reason::Kind::promise, {}, {}, {}, until};
+    if (is_promised && until > std::max(now, leased))
+      return Reason{Reason::Kind::promise, {}, {}, {}, parts_.clock.to_wall(until)};
     if (leased > now) return Reason{Reason::Kind::lease_only};
-    return Reason{Reason::Kind::nothing, {}, {}, {}, until > now ? until : Time()};
+    return Reason{Reason::Kind::nothing, {}, {}, {}, until > now ? parts_.clock.to_wall(until) : Time()};
   }
 
   const Parts& parts_;
@@ -162,9 +172,9 @@ class Planner {
     }
     // Then the tags that will expire later, if no push comes before.
     for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, Time::max())) {
-      const Time when = tag.tag.record.set_at + policy.keep_for.value_or(Time::duration());
+      const Time when = tag.tag.record.pushed() + policy.keep_for.value_or(Time::duration());
       if (when <= now_ || later_.size() >= kAnswersMax) continue;
-      later_.push_back({Planned::Kind::tag, when, repository, tag.tag});
+      later_.push_back({Planned::Kind::tag, parts_.clock.to_wall(when), repository, tag.tag});
     }
     return {};
   }
@@ -186,7 +196,7 @@ class Planner {
         told.insert(review.digest);
         Planned item{Planned::Kind::digest};
         item.digest = review.digest;
-        if (**until > now_) item.when = **until;
+        if (**until > now_) item.when = parts_.clock.to_wall(**until);
         add(std::move(item));
       }
     }
@@ -222,7 +232,7 @@ class Planner {
     if (!tags) return failure(tags.error());
     for (CacheTag& tag : *tags) {
       Planned item{Planned::Kind::cache, std::nullopt, std::move(tag.repository), std::move(tag.tag)};
-      item.used_at = tag.used_at;
+      item.used_at = parts_.clock.to_wall(tag.used_at);
       add(std::move(item));
     }
     return {};
@@ -239,8 +249,9 @@ class Planner {
 Result<Why> why(const Parts& parts, const Digest& digest) {
   const auto record = parts.catalog.blob(digest, Reach::disk);
   if (!record) return failure(record.error());
-  Why answer{digest, *record, std::nullopt, {}};
-  if (const Time until = parts.leases.until(digest); until > parts.clock.now()) answer.leased_until = until;
+  Why answer{digest, shown(parts.clock, *record), std::nullopt, {}};
+  if (const Time until = parts.leases.until(digest); until > parts.clock.now())
+    answer.leased_until = parts.clock.to_wall(until);
   const auto repositories = repositories_of(parts.catalog, digest);
   if (!repositories) return failure(repositories.error());
   Explainer explainer(parts);

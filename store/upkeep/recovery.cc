@@ -1,5 +1,6 @@
 #include "store/upkeep/recovery.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
 #include "store/catalog/catalog_walk.h"
+#include "store/catalog/store_clock.h"
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
 #include "store/references/leases.h"
@@ -81,7 +83,7 @@ Result<> Recovery::recover() {
 void Recovery::recover_leases() {
   const auto saved = parts_.catalog.state().take_leases();
   if (!saved) parts_.log.warning("leases_unknown", {{"error", saved.error().message}});
-  if (saved && *saved && recovered_.was_clean) parts_.leases.resume(**saved);
+  if (saved && *saved && recovered_.was_clean && parts_.clock.is_same_boot()) parts_.leases.resume(**saved);
 }
 
 Result<> Recovery::count_blobs() {
@@ -168,7 +170,8 @@ Result<> Recovery::adopt(const Digest& digest) {
   }
   auto owner = owner_of(digest);
   if (!owner) return failure(owner.error());
-  const BlobRecord record{found->size, *std::move(owner), found->modified, found->modified};
+  const Time modified = parts_.clock.of_wall(found->modified);
+  const BlobRecord record{found->size, *std::move(owner), modified, modified};
   Batch batch;
   batch.put_blob(digest, record, std::nullopt);
   batch.put_review(parts_.clock.now() + parts_.rules.lease(), digest);
@@ -233,8 +236,11 @@ Result<> Recovery::recover_partials() {
       continue;
     }
     const std::string route = *record ? (*record)->route : std::string();
+    // When bytes came last only the wall clock tells, and that may have been set.
+    const Time modified = parts_.clock.of_wall(partial.stat.modified);
+    const Time touched = *record ? std::min((*record)->touched_at, parts_.clock.now()) : modified;
     parts_.budget.add_stored(route, partial.stat.size);
-    partials_.add(partial.id, {route, partial.stat.size, partial.stat.modified, false});
+    partials_.add(partial.id, {route, partial.stat.size, std::max(modified, touched), false});
     ++recovered_.partials;
   }
   return {};

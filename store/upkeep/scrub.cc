@@ -50,7 +50,7 @@ Result<uint64_t> Scrub::step() {
   if (is_through) {
     walk_.reset();
     parts_.broken.set_malformed(malformed_);
-    passed_at_ = parts_.clock.now().time_since_epoch().count();
+    passed_at_ = parts_.clock.wall().time_since_epoch().count();
     parts_.log.info(
         "scrubbed",
         {{"bytes", number(bytes_)}, {"found", number(found_)}, {"broken", number(parts_.broken.size())}});

@@ -16,6 +16,7 @@
 #include "store/blobs/partials.h"
 #include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/store_clock.h"
 #include "store/files/files.h"
 #include "test/catch.h"
 #include "test/fakes/run.h"
@@ -28,7 +29,7 @@ struct RegistryWorld::Running {
         buffers(world.loop, world.buffer_bytes_max),
         manifests(16 << 20),
         registry(routes::RegistryParts(world.loop, workers, buffers, *world.files.store, manifests,
-                                       world.files.clock, world.files.log),
+                                       world.files.store->clock(), world.files.log),
                  world.settings),
         router(router_settings(world), registry, metrics, world.files.log),
         server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,

@@ -114,7 +114,7 @@ class Maker {
   const std::filesystem::path data_;
   const std::unique_ptr<Disk> disk_;
   Files files_;
-  const Time now_ = SystemClock().now();
+  const Time now_ = SystemClock().wall();
   std::optional<Digest> base_;
 };
 
