@@ -106,8 +106,9 @@ class Store {
   // All that was acknowledged buffered survives a power cut from now on.
   [[nodiscard]] Result<> sync();
 
-  // To be called every now and then: saves where the store's clock is, calls measure(), finds out whether broken things still are broken
-  // (References::review_broken), and writes the use times that are only in memory.
+  // To be called every now and then: saves where the store's clock is, calls measure(), finds out whether
+  // broken things still are broken (References::review_broken), and writes the use times that are only in
+  // memory.
   [[nodiscard]] Result<> tick();
   // Measures what the catalog and the folders take of the disk, and evicts what mirrors hold over a bound.
   void measure();

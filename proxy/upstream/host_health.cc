@@ -67,8 +67,8 @@ void HostHealth::report_answer(AdmittedRequest& admitted, const Url& url, const 
 
 void HostHealth::report_throttled(AdmittedRequest& admitted, const Url& url, const Head& head,
                                   std::string_view error_text) {
-  int64_t wait_s =
-      admitted.throttled(now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(clock_.wall())));
+  int64_t wait_s = admitted.throttled(
+      now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(clock_.wall())));
   log_.warning("upstream throttles",
                {{"route", settings_.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
   stats_.throttled_until = breaker_of(registry_)->throttled_until();

@@ -1,6 +1,7 @@
 // What time it is, in two ways, because people and programs set the wall clock:
 //
-//   now()    time that passes. It never goes back, and nobody can set it. Ages, leases, expiries and the order
+//   now()    time that passes. It never goes back, and nobody can set it. Ages, leases, expiries and the
+//   order
 //            of things are counted in it.
 //   wall()   what the wall clock says: for people to read, and to understand what others have dated.
 //

@@ -35,7 +35,7 @@ inline constexpr char kLeases[] = "L";
 inline constexpr char kCleanKey[] = "!clean";
 inline constexpr char kScrubKey[] = "!scrub";
 inline constexpr char kClockKey[] = "!clock";
-inline constexpr char kFolderKey[] = "!folder";  // the id of the data folder
+inline constexpr char kFolderKey[] = "!folder";   // the id of the data folder
 inline constexpr char kMirrorKey[] = "!mirror:";  // and a route's name
 inline constexpr char kLeasesKey[] = "!leases";   // a LeaseRecord; its `read` is SavedLeases::others_until
 

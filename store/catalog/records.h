@@ -3,8 +3,8 @@
 // defaults for those that an older writer did not have. decode() takes bytes from the disk: anything
 // malformed is `corrupt`, never a crash.
 //
-// Times are milliseconds of the store's clock (StoreClock), unless they are said to be of the wall clock. Names: route "dockerhub", repository
-// "library/alpine".
+// Times are milliseconds of the store's clock (StoreClock), unless they are said to be of the wall clock.
+// Names: route "dockerhub", repository "library/alpine".
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct RepositoryKey {
 struct TagRecord {
   Digest digest;
   std::string media_type;
-  Time set_at{};      // wall clock: when it was last pushed; mirrors: when it was first seen to name this digest
+  Time set_at{};  // wall clock: when it was last pushed; mirrors: when it was first seen to name this digest
   Time checked_at{};  // mirrors: when upstream last said that it is so
   // When it was last pushed, by StoreClock::next(): what was pushed later has the higher one. Zero in records
   // of versions that had only set_at.

@@ -16,7 +16,8 @@ Time::rep count(Time time) { return time.time_since_epoch().count(); }
 
 StoreClock::StoreClock(const Clock& clock, const std::optional<ClockRecord>& saved) : machine_(clock) {
   const Time machine = machine_.now();
-  is_same_boot_ = saved && !saved->boot.empty() && saved->boot == machine_.boot() && machine >= saved->machine;
+  is_same_boot_ =
+      saved && !saved->boot.empty() && saved->boot == machine_.boot() && machine >= saved->machine;
   if (is_same_boot_) {
     ahead_ = saved->at - saved->machine;
     bound_ = count(saved->bound);
@@ -30,9 +31,7 @@ StoreClock::StoreClock(const Clock& clock, const std::optional<ClockRecord>& sav
   ahead_ = begin - machine;
 }
 
-Time StoreClock::now() const {
-  return std::max(machine_.now() + ahead_, Time(Time::duration(last_.load())));
-}
+Time StoreClock::now() const { return std::max(machine_.now() + ahead_, Time(Time::duration(last_.load()))); }
 
 // The same from one call to the next, unless the wall clock was set: what has one date has one moment.
 Time::duration StoreClock::ahead_of_wall() const {

@@ -7,8 +7,8 @@
 //   save(clock.record());               // every now and then, before its `bound` is reached
 //
 // Within one boot of the machine the clock goes on as if the process had not been restarted. Over a boot
-// nobody knows how long the machine was off. Then the clock goes on from `bound`, which was saved ahead of it,
-// so that nothing is younger than what was before; and the wall clock is believed for an hour at most.
+// nobody knows how long the machine was off. Then the clock goes on from `bound`, which was saved ahead of
+// it, so that nothing is younger than what was before; and the wall clock is believed for an hour at most.
 //
 // Any thread.
 #pragma once

@@ -88,8 +88,9 @@ class References {
   };
   [[nodiscard]] Result<std::vector<Digest>> add_manifest(const DigestLock& lock, const NewManifest& manifest);
   // Writes a tag's record as it is given: a mirror notes when upstream confirmed the tag, and an import sets
-  // the time of the push, from which its place in the order of pushes follows. `not_found` if the repository does not have the manifest (any more). A registry's
-  // tag is moved to another manifest by add_manifest() only, because put_tag() queues no review.
+  // the time of the push, from which its place in the order of pushes follows. `not_found` if the repository
+  // does not have the manifest (any more). A registry's tag is moved to another manifest by add_manifest()
+  // only, because put_tag() queues no review.
   [[nodiscard]] Result<> put_tag(const RepositoryKey& repository, const std::string& tag,
                                  const TagRecord& record, Durability durability);
   // Upstream says that the repository of this mirror has the blob.

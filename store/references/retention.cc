@@ -51,8 +51,9 @@ std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<
     const auto subject = subject_of_tag(tag.tag);
     return is_protected(policy, tag.tag) || (subject && subjects.contains(*subject));
   });
-  std::stable_sort(tags.begin(), tags.end(),
-                   [](const NamedTag& a, const NamedTag& b) { return a.record.pushed() > b.record.pushed(); });
+  std::stable_sort(tags.begin(), tags.end(), [](const NamedTag& a, const NamedTag& b) {
+    return a.record.pushed() > b.record.pushed();
+  });
   // Of those that are as old as the last that is kept none is older than the other: they stay with it.
   const size_t last = std::min<size_t>(policy.keep_last.value_or(0), tags.size());
   const auto kept_since = last > 0 ? tags[last - 1].record.pushed() : Time::max();

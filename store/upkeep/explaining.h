@@ -1,8 +1,8 @@
 // Why something is kept, and what would go: answers for the operator, as values. routes/ops makes words of
 // them.
 //
-// All times are of the wall clock. Nothing is changed, and no lock is held from one read to the next, so an answer may mix the states before
-// and after a push or a collection. May block; any thread.
+// All times are of the wall clock. Nothing is changed, and no lock is held from one read to the next, so an
+// answer may mix the states before and after a push or a collection. May block; any thread.
 #pragma once
 
 #include <cstdint>
