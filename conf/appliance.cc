@@ -67,6 +67,8 @@ struct Appliance::Parts {
   void terminate();
   proxy::Task<> drain();
   bool idle() const;
+  routes::RouterSettings settings_of(const RouteConfig& route);
+  std::string trouble() const;
 
   const Config config;
   store::Disk& disk;
@@ -104,7 +106,7 @@ struct Appliance::Parts {
 };
 
 Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
-    : router(router_settings(config), registry, parts.metrics, parts.log),
+    : router(parts.settings_of(config), registry, parts.metrics, parts.log),
       server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server,
              router.route()) {}
 
@@ -122,7 +124,7 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
       manifests(kManifestCacheBytes),
       pass_through(loop, workers, buffers, disk, pass_through_settings(config)),
       fills(loop, workers, buffers, *store, log, config.fills),
-      health(metrics, config.metrics.allow),
+      health(metrics, config.metrics.allow, [this] { return trouble(); }),
       metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
       background(loop, 2, proxy::Workers::Priority::low),
       upkeep(loop, workers, background, *store, scrub, registries, log, config.scrub),
@@ -136,6 +138,18 @@ Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const sto
         std::make_unique<Served>(*this, route.registry ? add_registry(route) : add_mirror(route), route));
   }
   add_metric_sources();
+}
+
+routes::RouterSettings Appliance::Parts::settings_of(const RouteConfig& route) {
+  auto settings = router_settings(route);
+  settings.away = [this] { return store->away(); };
+  return settings;
+}
+
+// Why it is not ready, for /readyz.
+std::string Appliance::Parts::trouble() const {
+  const auto away = store->away();
+  return away ? away->message : std::string();
 }
 
 routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {

@@ -12,6 +12,8 @@ namespace {
 
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
 constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
+constexpr proxy::Millis kScrubRetry = proxy::Millis(10'000);
+constexpr proxy::Millis kFolderInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kRetentionInterval = proxy::Millis(10'000);
 // Reviews in one step of the collector. After a step that used them all the collector rests for as long as
 // the step took, so that requests hardly notice it.
@@ -35,6 +37,7 @@ void Upkeep::start(proxy::Tasks& tasks) {
   tasks.spawn(keep_up());
   tasks.spawn(collect());
   tasks.spawn(scrub_forever());
+  tasks.spawn(watch_folder());
 }
 
 // Periodic work that would cost too much with every request.
@@ -82,9 +85,23 @@ proxy::Task<> Upkeep::scrub_forever() {
     auto job = [&scrub = scrub_] { return scrub.step(); };
     auto worth = co_await background_.run(std::move(job));
     if (!worth) log_.warning("scrub interrupted", {{"reason", worth.error().message}});
-    const bool is_through = !worth || *worth == 0;
-    const auto wait_ms = is_through ? settings_.pause_ms : static_cast<int64_t>(*worth * 1000 / speed);
+    // After an error the step is repeated, once what was the matter may have passed.
+    const auto wait_ms = !worth        ? kScrubRetry.count()
+                         : *worth == 0 ? settings_.pause_ms
+                                       : static_cast<int64_t>(*worth * 1000 / speed);
     co_await loop_.sleep(proxy::Millis(std::max<int64_t>(wait_ms, 1)));
+  }
+}
+
+// Notices that the data folder is away, or back, also when nobody asks for anything in it.
+proxy::Task<> Upkeep::watch_folder() {
+  for (;;) {
+    co_await loop_.sleep(kFolderInterval);
+    auto job = [&store = store_] {
+      store.check_folder();
+      return true;
+    };
+    co_await workers_.run(std::move(job));
   }
 }
 

@@ -31,6 +31,7 @@ class Upkeep {
   proxy::Task<> keep_up();
   proxy::Task<> collect();
   proxy::Task<> scrub_forever();
+  proxy::Task<> watch_folder();
 
   proxy::Loop& loop_;
   proxy::Workers& workers_;

@@ -10,6 +10,7 @@
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
 #include "store/files/files.h"
+#include "store/files/folder_format.h"
 #include "store/files/folder_lock.h"
 #include "store/references/broken.h"
 #include "store/upkeep/inspection.h"
@@ -104,6 +105,8 @@ class Report final : public store::Findings {
 
 Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) {
   if (auto found = disk.stat(config.data / "catalog"); !found) return failure(found.error());
+  const auto id = store::read_folder_id(disk, config.data);
+  if (!id) return failure(id.error());
   const auto lock = store::FolderLock::take(config.data);
   if (!lock && lock.error().kind == Error::Kind::conflict) {
     return failure(
@@ -114,6 +117,12 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
   if (!lock) return failure(lock.error());
   const auto catalog = store::Catalog::open_to_read(disk, config.data / "catalog", kCatalogCacheBytes);
   if (!catalog) return failure(catalog.error());
+  const auto known = (*catalog)->state().folder_id();
+  if (!known) return failure(known.error());
+  if (*id && *known && **id != **known) {
+    return failure(Error::Kind::conflict,
+                   "the catalog of " + config.data.string() + " belongs to another data folder");
+  }
   const store::Files files(disk, config.data);
   const auto before = (*catalog)->state().mirrors();
   if (!before) return failure(before.error());

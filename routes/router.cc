@@ -192,6 +192,10 @@ proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& contex
       reply_not_allowed(exchange, "GET, HEAD", "", context.trace);
     co_return;
   }
+  if (const auto away = settings_.away()) {
+    reply_error(exchange, *away, OciSubject::name, context.trace);
+    co_return;
+  }
   const auto path = parse_oci_path(request.target);
   if (!path) {
     reply_path_error(exchange, path.error(), context.trace);

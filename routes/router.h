@@ -6,6 +6,7 @@
 //   count   the same for the metrics
 //   limit   requests_max at once; a request beyond them is answered 503
 //   allow   by address; others are answered 403 DENIED
+//   away    while the data folder is away, all below /v2/ is answered 503
 //   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown
 //           paths 404, malformed ones 400
 //
@@ -14,6 +15,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -25,6 +28,7 @@
 #include "routes/oci/request_context.h"
 #include "routes/ops/metrics.h"
 #include "store/base/log.h"
+#include "store/base/result.h"
 
 namespace breakwater::routes {
 
@@ -33,6 +37,8 @@ struct RouterSettings {
   Networks allow = Networks::internal();
   bool writable = false;
   uint32_t requests_max = 8192;  // at once
+  // Asked before each request: why nothing of the store can be served now, if that is so. It must not block.
+  std::function<std::optional<Error>()> away = [] { return std::optional<Error>(); };
 };
 
 class Router {

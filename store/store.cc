@@ -16,6 +16,8 @@
 #include "store/catalog/store_clock.h"
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
+#include "store/files/folder_disk.h"
+#include "store/files/folder_format.h"
 #include "store/files/folder_lock.h"
 #include "store/references/broken.h"
 #include "store/references/digest_locks.h"
@@ -54,15 +56,51 @@ Result<std::vector<std::string>> remember_mirrors(Catalog& catalog, const StoreS
   return mirrors;
 }
 
+// A folder that has an id has a catalog. Without it a new one would be made, for which all blobs are of no
+// use.
+Result<> check_catalog(Disk& disk, const std::filesystem::path& data) {
+  const auto found = disk.stat_target(data / "catalog" / "CURRENT");
+  if (found) return {};
+  if (found.error().kind != Error::Kind::not_found) return failure(found.error());
+  return failure(Error::Kind::conflict,
+                 "the catalog of " + data.string() + " is not there (" + (data / "catalog").string() +
+                     "): put it back, or mount it; if it is lost, and no backup has it, remove " +
+                     (data / "format").string() +
+                     ", and the blobs are taken into a new catalog without tags");
+}
+
+// The folder and its catalog have one id. The first start with a version that knows of ids makes it.
+Result<> agree_on_id(Disk& disk, const std::filesystem::path& data, const std::optional<std::string>& folder,
+                     CatalogState& catalog) {
+  const auto known = catalog.folder_id();
+  if (!known) return failure(known.error());
+  if (folder && *known && *folder != **known) {
+    return failure(Error::Kind::conflict, "the catalog in " + (data / "catalog").string() +
+                                              " belongs to another data folder than " +
+                                              (data / "format").string() + " names: nothing is touched");
+  }
+  const std::string id = folder ? *folder : known->value_or(new_folder_id());
+  if (!*known) {
+    auto noted = catalog.set_folder_id(id);
+    if (!noted && noted.error().kind == Error::Kind::full) return {};  // another start will do it
+    if (!noted) return noted;
+  }
+  if (folder) return {};
+  auto written = write_folder_id(disk, data, id);
+  return !written && written.error().kind == Error::Kind::full ? Result<>() : written;
+}
+
 }  // namespace
 
 // In the order of the folders: each part is given only parts that are declared above it.
 struct Store::Impl {
-  Impl(const StoreSettings& all_settings, std::unique_ptr<FolderLock> taken, std::unique_ptr<Catalog> opened,
-       std::vector<std::string> mirrors, Disk& disk, const Clock& machine,
-       const std::optional<ClockRecord>& saved_clock, Log& the_log)
+  Impl(const StoreSettings& all_settings, std::unique_ptr<FolderLock> taken,
+       std::unique_ptr<FolderDisk> folder, std::unique_ptr<Catalog> opened, std::vector<std::string> mirrors,
+       const Clock& machine, const std::optional<ClockRecord>& saved_clock, Log& the_log)
       : settings(all_settings),
         lock(std::move(taken)),
+        folder_disk(std::move(folder)),
+        disk(*folder_disk),
         log(the_log),
         clock(machine, saved_clock),
         rules(std::move(mirrors), settings.retention, settings.lease),
@@ -90,9 +128,12 @@ struct Store::Impl {
   }
 
   void save_clock();
+  Result<> take_back_lost();
 
   const StoreSettings settings;
   const std::unique_ptr<FolderLock> lock;
+  const std::unique_ptr<FolderDisk> folder_disk;
+  FolderDisk& disk;
   Log& log;
 
   StoreClock clock;
@@ -129,25 +170,44 @@ void Store::Impl::save_clock() {
     log.warning("clock_not_saved", {{"error", saved.error().message}});
 }
 
+// What was lost and is there again: somebody has put its file back.
+Result<> Store::Impl::take_back_lost() {
+  for (const BrokenThing& thing : broken.things()) {
+    if (thing.kind != BrokenThing::Kind::missing || thing.routes.empty()) continue;
+    if (auto back = blobs.take_back(*thing.routes.begin(), thing.digest); !back) return failure(back.error());
+  }
+  return {};
+}
+
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& disk, const Clock& clock,
+Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& real, const Clock& clock,
                                            Log& log) {
+  auto folder = std::make_unique<FolderDisk>(real, settings.data, log);
+  FolderDisk& disk = *folder;
+  // Before anything is touched.
+  const auto id = read_folder_id(disk, settings.data);
+  if (!id) return failure(id.error());
   if (auto made = disk.make_directories(settings.data); !made) return failure(made.error());
   // It may have been made just now. Where we may not open the folder above, whoever made ours has seen to it.
   (void)disk.sync_directory(std::filesystem::absolute(settings.data).parent_path());
   auto lock = FolderLock::take(settings.data);
   if (!lock) return failure(lock.error());
+  if (auto there = *id ? check_catalog(disk, settings.data) : Result<>(); !there)
+    return failure(there.error());
   auto catalog = Catalog::open(disk, settings.data / "catalog", settings.catalog_cache_bytes, &log);
   if (!catalog) return failure(catalog.error());
+  if (auto same = agree_on_id(disk, settings.data, *id, (*catalog)->state()); !same)
+    return failure(same.error());
   auto mirrors = remember_mirrors(**catalog, settings);
   if (!mirrors) return failure(mirrors.error());
   const auto saved_clock = (*catalog)->state().clock();
   if (!saved_clock) return failure(saved_clock.error());
-  auto impl = std::make_unique<Impl>(settings, *std::move(lock), *std::move(catalog), *std::move(mirrors),
-                                     disk, clock, *saved_clock, log);
+  auto impl = std::make_unique<Impl>(settings, *std::move(lock), std::move(folder), *std::move(catalog),
+                                     *std::move(mirrors), clock, *saved_clock, log);
   impl->save_clock();
   if (auto prepared = impl->files.prepare(); !prepared) return failure(prepared.error());
+  if (auto watched = disk.watch(); !watched) return failure(watched.error());
   auto recovered = recover(impl->parts, impl->blobs, impl->idle_partials);
   if (!recovered) return failure(recovered.error());
   impl->recovered = *recovered;
@@ -203,12 +263,16 @@ Result<> Store::export_blob(const Digest& digest, const std::filesystem::path& t
   return store::export_blob(impl_->parts, impl_->blobs, digest, to);
 }
 
+std::optional<Error> Store::away() const { return impl_->disk.away(); }
+void Store::check_folder() { (void)impl_->disk.check(); }
+
 Result<> Store::sync() { return impl_->catalog->sync(); }
 
 Result<> Store::tick() {
   impl_->save_clock();
   measure();
-  auto reviewed = impl_->references.review_broken();
+  auto taken_back = impl_->take_back_lost();
+  auto reviewed = taken_back ? impl_->references.review_broken() : taken_back;
   auto flushed = impl_->use_times.flush();
   return reviewed ? flushed : reviewed;
 }

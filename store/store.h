@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,7 +69,8 @@ struct StoreSettings {
 
 class Store {
  public:
-  // Takes the folder's lock: `conflict` if another process serves it. What it borrows outlives it.
+  // Takes the folder's lock. `conflict` if another process serves it, if a newer version has written it, or
+  // if its catalog is another folder's, or not there: then nothing is touched. What it borrows outlives it.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const StoreSettings& settings, Disk& disk,
                                                            const Clock& clock, Log& log);
   ~Store();  // marks a clean stop, unless CleanMark::forgo() was called
@@ -103,10 +105,15 @@ class Store {
   [[nodiscard]] Result<Imported> import_blob(const RepositoryKey& repository, const Digest& digest,
                                              const std::filesystem::path& file);
   [[nodiscard]] Result<> export_blob(const Digest& digest, const std::filesystem::path& to);
+  // Why nothing can be read or written: the data folder is not there any more. Empty if it is. As of the last
+  // operation on the disk or check_folder(). Never blocks.
+  std::optional<Error> away() const;
+  void check_folder();
   // All that was acknowledged buffered survives a power cut from now on.
   [[nodiscard]] Result<> sync();
 
-  // To be called every now and then: saves where the store's clock is, calls measure(), finds out whether
+  // To be called every now and then: saves where the store's clock is, calls measure(), takes back what was
+  // lost and is there again, finds out whether
   // broken things still are broken (References::review_broken), and writes the use times that are only in
   // memory.
   [[nodiscard]] Result<> tick();

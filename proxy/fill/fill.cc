@@ -293,7 +293,7 @@ Task<> Fills::end_partial(Shared fill, store::Partials::End end) {
 store::Partials::End Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
-                       error.kind == Kind::internal || fill.written_ == 0;
+                       error.kind == Kind::internal || error.kind == Kind::storage || fill.written_ == 0;
   if (error.kind == Kind::corrupt) ++stats_.discarded_total;
   log_.warning("fill failed", {{"route", fill.request_.repository.route},
                                {"repository", fill.request_.repository.repository},

@@ -18,7 +18,8 @@ Error stall_reason(const Fill& fill) {
 }
 
 bool can_pass(const Error& error) {
-  return error.kind == Error::Kind::full || error.kind == Error::Kind::internal;
+  return error.kind == Error::Kind::full || error.kind == Error::Kind::storage ||
+         error.kind == Error::Kind::internal;
 }
 
 FillSource::FillSource(const MirrorParts& parts, uint64_t far_ahead_bytes, std::shared_ptr<Fill> fill,

@@ -88,6 +88,7 @@ OciStatus oci_status_of(const Error& error, OciSubject subject) {
     // trying other mirrors.
     case Error::Kind::denied: return {404, "NAME_UNKNOWN", "repository name not known to registry"};
     case Error::Kind::throttled: return {429, "TOOMANYREQUESTS", "too many requests"};
+    case Error::Kind::storage:
     case Error::Kind::unavailable: return {503, "UNAVAILABLE", "unavailable for now"};
     case Error::Kind::corrupt:
       return {502, "UPSTREAM_INVALID", "upstream's answer is not what was asked for"};
@@ -132,7 +133,8 @@ void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Header
 
 void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, std::string_view trace) {
   auto headers = base_headers();
-  const bool waits = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable;
+  const bool waits = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable ||
+                     error.kind == Error::Kind::storage;
   if (waits && error.retry_after_s > 0) headers.add("Retry-After", std::to_string(error.retry_after_s));
   const OciStatus status = oci_status_of(error, subject);
   if (status.status == 405) headers.add("Allow", "GET, HEAD");

@@ -42,10 +42,16 @@ proxy::Task<> Health::serve(proxy::Exchange& exchange) {
   co_return;
 }
 
+void Health::answer_ready(proxy::Exchange& exchange) {
+  if (readiness_ != Readiness::ready) return reply_text(exchange, 503, name_of(readiness_));
+  const std::string trouble = trouble_();
+  if (trouble.empty()) return reply_text(exchange, 200, name_of(readiness_));
+  reply_text(exchange, 503, "not ready: " + trouble + "\n");
+}
+
 void Health::answer(proxy::Exchange& exchange, std::string_view path) {
   if (path == "/livez") return reply_text(exchange, 200, "ok\n");
-  if (path == "/readyz")
-    return reply_text(exchange, readiness_ == Readiness::ready ? 200 : 503, name_of(readiness_));
+  if (path == "/readyz") return answer_ready(exchange);
   if (path != "/metrics") return reply_text(exchange, 404, "here are /metrics, /livez and /readyz\n");
   auto headers = base_headers();
   headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");

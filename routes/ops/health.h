@@ -1,6 +1,11 @@
 // The metrics listener: /metrics, /livez (200 as long as the loop runs) and /readyz (503 while starting or
-// draining). Belongs to the loop's thread. Must outlive the server that uses it.
+// draining, or while the store is in trouble, which its body says). Belongs to the loop's thread. Must
+// outlive the server that uses it.
 #pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
@@ -13,8 +18,12 @@ enum class Readiness { starting, ready, draining };
 
 class Health {
  public:
+  // Why it is not ready although it runs; empty if it is. It must not block.
+  using Trouble = std::function<std::string()>;
   // Only clients in `allow` are answered.
-  Health(Metrics& metrics, Networks allow) : metrics_(metrics), allow_(std::move(allow)) {}
+  Health(
+      Metrics& metrics, Networks allow, Trouble trouble = [] { return std::string(); })
+      : metrics_(metrics), allow_(std::move(allow)), trouble_(std::move(trouble)) {}
 
   void set(Readiness readiness) { readiness_ = readiness; }
   Readiness readiness() const { return readiness_; }
@@ -24,9 +33,11 @@ class Health {
 
  private:
   void answer(proxy::Exchange& exchange, std::string_view path);
+  void answer_ready(proxy::Exchange& exchange);
 
   Metrics& metrics_;
   Networks allow_;
+  Trouble trouble_;
   Readiness readiness_ = Readiness::starting;
 };
 

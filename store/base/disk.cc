@@ -25,7 +25,18 @@ Error::Kind kind_of(int error) {
     case ENOENT: return Error::Kind::not_found;
     case ENOSPC:
     case EDQUOT: return Error::Kind::full;
-    default: return Error::Kind::internal;
+    case EXDEV: return Error::Kind::invalid;
+    case EBADF:
+    case EFAULT:
+    case EFBIG:
+    case EEXIST:
+    case EINVAL:
+    case EISDIR:
+    case ENAMETOOLONG:
+    case ENOSYS:
+    case ENOTEMPTY:
+    case EOPNOTSUPP: return Error::Kind::internal;
+    default: return Error::Kind::storage;
   }
 }
 

@@ -6,7 +6,9 @@
 // reads ahead, the store's table of open blobs) and closed by the last; its file may have been removed
 // meanwhile.
 //
-// Errors: `not_found` for ENOENT, `full` for ENOSPC and EDQUOT, else `internal`; the message names the path.
+// Errors: `not_found` for ENOENT, `full` for ENOSPC and EDQUOT, `internal` for what only a mistake of ours
+// can cause, and `storage` for all that may pass: EIO, ESTALE, EACCES, ENOTDIR, EMFILE … The message names
+// the path.
 #pragma once
 
 #include <cstdint>
@@ -100,6 +102,7 @@ class Disk {
   // As stat(), but follows symbolic links. The store makes no symbolic links: this is for folders that are
   // imported.
   [[nodiscard]] virtual Result<FileStat> stat_target(const std::filesystem::path& path) = 0;
+  // `invalid` if the two are on different file systems.
   [[nodiscard]] virtual Result<> rename(const std::filesystem::path& from,
                                         const std::filesystem::path& to) = 0;
   // A second name for a file. `conflict` if there is one of that name, `invalid` if this file cannot have one

@@ -27,11 +27,12 @@ struct Error {
     // It is legal, but not in this state (an upload out of order, a delete of something alive).
     conflict,
     would_block,  // the answer is not in memory: ask again from a worker
-    internal,     // our fault, or the disk's
+    storage,      // the disk failed, or the data folder is away: nothing is decided, worth another try later
+    internal,     // our fault
   };
   Kind kind = Kind::internal;
   std::string message;
-  int64_t retry_after_s = 0;  // throttled and unavailable: how long to wait; 0 = not said
+  int64_t retry_after_s = 0;  // throttled, unavailable and storage: how long to wait; 0 = not said
 };
 
 template <class T = void>

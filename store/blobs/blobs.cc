@@ -214,6 +214,28 @@ Result<> Blobs::delete_damaged(const DigestLock& lock, const Digest& digest) {
   return deleted;
 }
 
+Result<bool> Blobs::take_back(const std::string& route, const Digest& digest) {
+  // Hashed before the lock is taken: what is at a digest's place is replaced by equal bytes only.
+  const auto is = parts_.files.hash(digest);
+  if (!is && is.error().kind == Error::Kind::not_found) return false;
+  if (!is) return failure(is.error());
+  if (*is != digest) return false;
+  const DigestLock lock = parts_.locks.lock(digest);
+  const auto record = parts_.catalog.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  const auto found = parts_.files.stat(digest);
+  if (*record || !found) return false;
+  const Time now = parts_.clock.now();
+  const BlobRecord again{found->size, route, now, now};
+  auto written =
+      parts_.references.add_manifest_bytes(lock, digest, again, std::nullopt, now + parts_.rules.lease());
+  if (!written) return failure(written.error());
+  parts_.budget.add_stored(route, again.size);
+  parts_.broken.heal(digest);
+  parts_.log.warning("blob_back", {{"digest", digest.text()}, {"route", route}});
+  return true;
+}
+
 // --- the journal
 
 Blobs::Journal::Journal(Blobs& blobs) : blobs_(blobs) {

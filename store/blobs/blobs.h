@@ -82,6 +82,10 @@ class Blobs {
   // stored anew since that was read.
   [[nodiscard]] Result<bool> delete_damaged_if_unchanged(const UsedBlob& blob);
 
+  // Takes back a blob whose record was deleted because its file was gone, and whose file is there now: on the
+  // account of `route`. False if there is no such file, or its bytes are others.
+  [[nodiscard]] Result<bool> take_back(const std::string& route, const Digest& digest);
+
   uint64_t evicted_total() const { return evicted_; }
 
   // --- for a backup: the blobs that are committed while a Journal lives, or were about to be when it was

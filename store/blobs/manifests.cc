@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "store/base/disk.h"
 #include "store/blobs/blobs.h"
 #include "store/capacity/capacity.h"
 #include "store/catalog/catalog.h"
@@ -115,8 +116,12 @@ Result<std::string> Manifests::bytes(const RepositoryKey& repository, const Dige
     // Read again under the lock: a push may have replaced it by a right one.
     const DigestLock lock = parts_.locks.lock(digest);
     const auto again = parts_.files.open(digest, blob->size);
-    if (again) bytes = parts_.files.read(*again);
-    if (again && bytes && digest_of(digest.algorithm(), *bytes) == digest) return bytes;
+    if (!again) return failure(again.error());
+    // From the disk: what is wrong in memory alone does not count.
+    parts_.disk.drop_resident(*again->file, 0, again->size);
+    bytes = parts_.files.read(*again);
+    if (!bytes) return bytes;
+    if (digest_of(digest.algorithm(), *bytes) == digest) return bytes;
     parts_.log.error("blob_corrupt", {{"digest", digest.text()}});
     if (auto deleted = blobs_.delete_damaged(lock, digest); !deleted) return failure(deleted.error());
     return failure(Error::Kind::corrupt,

@@ -5,6 +5,7 @@
 
 #include "store/base/log.h"
 #include "store/catalog/store_clock.h"
+#include "store/files/folder_disk.h"
 
 namespace breakwater::store {
 
@@ -13,7 +14,6 @@ class Budget;
 class Catalog;
 class CleanMark;
 class DigestLocks;
-class Disk;
 class Files;
 class Leases;
 class References;
@@ -21,7 +21,7 @@ class RouteRules;
 class UseTimes;
 
 struct Parts {
-  Disk& disk;
+  FolderDisk& disk;
   const StoreClock& clock;
   Log& log;
   const RouteRules& rules;

@@ -77,6 +77,22 @@ Result<> CatalogState::set_mirrors(const std::vector<std::string>& routes) {
   return database_.apply(writes, Durability::buffered);
 }
 
+Result<std::optional<std::string>> CatalogState::folder_id() const {
+  std::optional<std::string> id;
+  auto scanned = database_.scan(kFolderKey, [&](std::string_view, std::string_view value) -> Result<bool> {
+    id = value;
+    return false;
+  });
+  if (!scanned) return failure(scanned.error());
+  return id;
+}
+
+Result<> CatalogState::set_folder_id(const std::string& id) {
+  rocksdb::WriteBatch batch;
+  batch.Put(kFolderKey, id);
+  return database_.apply(batch, Durability::synced);
+}
+
 Result<std::optional<ClockRecord>> CatalogState::clock() const {
   return database_.get<ClockRecord>(kClockKey, Reach::disk);
 }

@@ -31,6 +31,10 @@ class CatalogState {
   [[nodiscard]] Result<std::vector<std::string>> mirrors() const;
   [[nodiscard]] Result<> set_mirrors(const std::vector<std::string>& routes);
 
+  // The id of the data folder that the catalog belongs to, as its format file has it. set_folder_id() syncs.
+  [[nodiscard]] Result<std::optional<std::string>> folder_id() const;
+  [[nodiscard]] Result<> set_folder_id(const std::string& id);
+
   // Where the store's clock is.
   [[nodiscard]] Result<std::optional<ClockRecord>> clock() const;
   [[nodiscard]] Result<> set_clock(const ClockRecord&);

@@ -111,7 +111,7 @@ rocksdb::Options Database::options() const {
 }
 
 Error error_of(const rocksdb::Status& status, const std::string& what) {
-  Error::Kind kind = Error::Kind::internal;
+  Error::Kind kind = status.IsIOError() ? Error::Kind::storage : Error::Kind::internal;
   if (status.IsIncomplete()) kind = Error::Kind::would_block;
   if (status.IsNoSpace()) kind = Error::Kind::full;
   if (status.IsCorruption()) kind = Error::Kind::corrupt;
@@ -187,7 +187,10 @@ void Database::replace(std::unique_ptr<rocksdb::DB> by) {
 
 Result<std::unique_ptr<rocksdb::DB>> Database::open_writable() const {
   rocksdb::DB* opened = nullptr;
-  const auto status = rocksdb::DB::Open(options(), path_.string(), &opened);
+  rocksdb::Options writable = options();
+  // Only the first time: a catalog that is away later must not be taken for a new one.
+  writable.create_if_missing = db_ == nullptr;
+  const auto status = rocksdb::DB::Open(writable, path_.string(), &opened);
   if (!status.ok()) return failure(error_of(status, "open the catalog " + path_.string()));
   return std::unique_ptr<rocksdb::DB>(opened);
 }

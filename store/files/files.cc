@@ -7,6 +7,7 @@
 namespace breakwater::store {
 namespace {
 
+constexpr size_t kPieceBytes = size_t{256} * 1024;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::string folder_of(const Digest& digest) { return digest.hex().substr(0, 2); }
@@ -23,6 +24,7 @@ Result<> Files::prepare() {
   for (const char* folder : {"blobs", "."}) {
     if (auto synced = disk_.sync_directory(root_ / folder); !synced) return synced;
   }
+  if (auto checked = check_one_file_system(); !checked) return checked;
   for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::sha512}) {
     const auto folder = root_ / "blobs" / name_of(algorithm);
     // What an earlier run made may not have reached the disk: a folder is known once its parent is synced.
@@ -35,6 +37,28 @@ Result<> Files::prepare() {
     }
   }
   return {};
+}
+
+// Files are renamed from each of these folders to others. Two folders may lie on one device and be different
+// mounts all the same, so a file is renamed to know.
+Result<> Files::check_one_file_system() {
+  constexpr char kProbe[] = ".probe";
+  std::filesystem::path at = root_ / "incoming" / kProbe;
+  const auto made = disk_.open_for_writing(at);
+  // Without room for a file nothing is renamed either, until there is some.
+  if (!made) return made.error().kind == Error::Kind::full ? Result<>() : failure(made.error());
+  for (const char* folder : {"blobs/sha256", "blobs/sha512", "trash"}) {
+    auto renamed = disk_.rename(at, root_ / folder / kProbe);
+    if (!renamed) (void)disk_.remove(at);
+    if (!renamed && renamed.error().kind == Error::Kind::invalid) {
+      return failure(Error::Kind::invalid, (root_ / folder).string() + " is on another file system than " +
+                                               (root_ / "incoming").string() + ": mount one file system at " +
+                                               root_.string());
+    }
+    if (!renamed) return renamed;
+    at = root_ / folder / kProbe;
+  }
+  return disk_.remove(at);
 }
 
 std::optional<Blob> Files::open_if_warm(const Digest& digest) {
@@ -61,12 +85,27 @@ Result<std::string> Files::read(const Blob& blob) {
   return bytes;
 }
 
+Result<Digest> Files::hash(const Digest& digest) {
+  const auto file = disk_.open(path_of(digest));
+  if (!file) return failure(file.error());
+  Hasher hasher(digest.algorithm());
+  std::vector<char> buffer(kPieceBytes);
+  for (uint64_t offset = 0;;) {
+    const auto got = disk_.read(**file, offset, buffer);
+    if (!got) return failure(got.error());
+    hasher.update({buffer.data(), *got});
+    if (*got < buffer.size()) return hasher.finish();
+    offset += *got;
+  }
+}
+
 Result<Blob> Files::open_file(const Digest& digest, uint64_t size) {
   const auto path = path_of(digest);
   const auto found = disk_.stat(path);
   if (!found) return failure(found.error());
   if (found->size != size) {
-    (void)delete_blob(digest);
+    auto deleted = delete_blob(digest);
+    if (!deleted && deleted.error().kind != Error::Kind::not_found) return failure(deleted.error());
     return failure(Error::Kind::corrupt, "blob " + digest.text() + " had " + std::to_string(found->size) +
                                              " of " + std::to_string(size) + " bytes and is deleted");
   }

@@ -33,7 +33,8 @@ namespace breakwater::store {
 
 class Files {
  public:
-  // `root` is the data folder; its folders are made by prepare().
+  // `root` is the data folder; its folders are made by prepare(), which refuses those of several file systems
+  // as `invalid`.
   Files(Disk& disk, std::filesystem::path root, size_t open_files_max = 256);
   [[nodiscard]] Result<> prepare();
 
@@ -46,6 +47,8 @@ class Files {
   [[nodiscard]] Result<Blob> open(const Digest& digest, uint64_t size);
   // All bytes of an open blob; fewer than its size if its file has become shorter.
   [[nodiscard]] Result<std::string> read(const Blob& blob);
+  // What the bytes at a blob's place are. They are not made a blob that is open, because they may be others.
+  [[nodiscard]] Result<Digest> hash(const Digest& digest);
   bool is_read(const Digest& digest) const { return open_.is_read(digest); }
   // Readers keep what they have open. `not_found` if absent.
   [[nodiscard]] Result<> delete_blob(const Digest& digest);
@@ -97,6 +100,7 @@ class Files {
   Result<> make_directory_of(const Digest& digest);
   Result<> leave_place(const Digest& digest, const std::filesystem::path& trash);  // empty: for good
   void end_receiving(const std::string& id);
+  Result<> check_one_file_system();
 
   Disk& disk_;
   std::filesystem::path root_;

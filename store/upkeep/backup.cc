@@ -8,8 +8,10 @@
 #include "store/blobs/blobs.h"
 #include "store/blobs/trash.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_state.h"
 #include "store/catalog/catalog_walk.h"
 #include "store/files/files.h"
+#include "store/files/folder_format.h"
 #include "store/upkeep/transfer.h"
 
 namespace breakwater::store {
@@ -28,7 +30,7 @@ class Copy {
   Result<> prepare() { return files_.prepare(); }
   Result<> add_all();
   Result<> add(const std::vector<Digest>& digests);
-  Result<> add_catalog() { return parts_.catalog.checkpoint(folder_ / "catalog"); }
+  Result<> add_catalog();
   Result<> sync();
   const BackedUp& done() const { return done_; }
 
@@ -90,6 +92,14 @@ Result<> Copy::add(const Digest& digest, uint64_t size) {
     done_.bytes += size;
   }
   return {};
+}
+
+// With the id that the catalog has of its folder, so that the two belong together in the copy.
+Result<> Copy::add_catalog() {
+  const auto id = parts_.catalog.state().folder_id();
+  if (!id) return failure(id.error());
+  if (auto copied = parts_.catalog.checkpoint(folder_ / "catalog"); !copied || !*id) return copied;
+  return write_folder_id(parts_.disk, folder_, **id);
 }
 
 // From its place, or from the trash; and from its place again, where it may have been restored to.

@@ -17,6 +17,9 @@ namespace {
 
 constexpr uint64_t kSavedEvery = 256U << 20;  // of worth: what a restart looks at again at most
 
+constexpr size_t kSuspectedMax = 10'000;
+constexpr auto kUnwellMax = std::chrono::minutes(10);  // what a disk that comes to its senses may take
+
 int64_t number(uint64_t value) { return static_cast<int64_t>(value); }
 
 }  // namespace
@@ -37,6 +40,8 @@ Scrub::Scrub(const Parts& parts, Blobs& blobs, ReadManifest read_manifest)
 Scrub::~Scrub() = default;
 
 Result<uint64_t> Scrub::step() {
+  // While the folder is away nothing is found out about what is in it.
+  if (auto there = parts_.disk.check(); !there) return failure(there.error());
   if (!walk_) {
     Findings& findings = *this;
     walk_.emplace(walked_, findings, position_);
@@ -82,16 +87,31 @@ void Scrub::corrupt(const UsedBlob& blob, const Error& error) {
   found(blobs_.delete_damaged_if_unchanged(blob), "blob_corrupt", blob.digest, error.message);
 }
 
-// A registry's blob stays, because the disk may come to its senses; a mirror's is fetched again.
+// A registry's blob stays, because the disk may come to its senses. A mirror's is fetched again, once a later
+// pass could not read it either.
 void Scrub::unreadable(const UsedBlob& blob, const Error& error) {
+  if (!parts_.disk.check()) return;
   const auto needed = is_needed_by_registry(parts_.catalog, parts_.rules, blob.digest);
   const auto mended = needed && *needed ? parts_.references.note_unreadable(blob.digest)
-                      : needed          ? blobs_.delete_damaged_if_unchanged(blob)
+                      : needed          ? delete_if_suspected(blob)
                                         : needed;
   found(mended, "blob_unreadable", blob.digest, error.message);
 }
 
+Result<bool> Scrub::delete_if_suspected(const UsedBlob& blob) {
+  const Time now = parts_.clock.now();
+  const auto suspected = suspected_.find(blob.digest);
+  if (suspected == suspected_.end()) {
+    if (suspected_.size() < kSuspectedMax) suspected_.emplace(blob.digest, now);
+    return true;
+  }
+  if (now - suspected->second < kUnwellMax) return true;
+  suspected_.erase(suspected);
+  return blobs_.delete_damaged_if_unchanged(blob);
+}
+
 void Scrub::readable(const UsedBlob& blob) {
+  suspected_.erase(blob.digest);
   bytes_ += blob.record.size;
   parts_.broken.remove({Broken::Thing::Kind::unreadable, blob.digest});
 }

@@ -2,7 +2,8 @@
 // notice, and mends or reports what is wrong. A blob with wrong bytes is deleted. If only mirrors need the
 // blob, it is fetched again at its next use. If a registry needs the blob, it is reported with the tags that
 // cannot be pulled until a client pushes the blob again. A registry's blob that the disk cannot read is
-// reported and kept, because a later read may succeed.
+// reported and kept, because a later read may succeed; a mirror's goes if another
+// pass, ten minutes later at least, cannot read it either.
 //
 // Each pass checks the references first, which takes little time, and then the contents. After a start the
 // contents go on where the last run was. So the references are checked first after an unclean stop, while
@@ -13,6 +14,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -57,6 +59,7 @@ class Scrub final : private Findings {
   void edge_stray(const Edge& edge) override;
   void malformed(const Error& error) override;
 
+  Result<bool> delete_if_suspected(const UsedBlob& blob);
   void found(const Result<bool>& real, std::string_view what, const Digest& digest, std::string_view why);
 
   const Parts parts_;
@@ -65,7 +68,9 @@ class Scrub final : private Findings {
   std::optional<Inspection> walk_;
   std::string position_;             // where the next walk begins
   std::set<std::string> malformed_;  // records that this walk could not understand
-  uint64_t unsaved_ = 0;             // worth of the steps since the position was saved
+  // A mirror's blobs that a pass could not read, and when that was.
+  std::map<Digest, Time> suspected_;
+  uint64_t unsaved_ = 0;  // worth of the steps since the position was saved
   std::atomic<uint64_t> bytes_ = 0, found_ = 0;
   std::atomic<Time::rep> passed_at_ = 0;
 };

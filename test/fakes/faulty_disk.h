@@ -67,12 +67,12 @@ class FaultyDisk final : public store::Disk {
   // --- faults
 
   // The nth operation from now (1 is the next) fails once.
-  void fail_at(uint64_t nth, Error::Kind kind = Error::Kind::internal);
+  void fail_at(uint64_t nth, Error::Kind kind = Error::Kind::storage);
   // Each operation of this kind fails, until heal().
-  void fail_each(Operation operation, Error::Kind kind = Error::Kind::internal);
+  void fail_each(Operation operation, Error::Kind kind = Error::Kind::storage);
   // Each operation of this kind on this path fails, until heal().
   void fail_on(Operation operation, const std::filesystem::path& path,
-               Error::Kind kind = Error::Kind::internal);
+               Error::Kind kind = Error::Kind::storage);
   // The nth operation from now and all later ones fail, until heal() or power_cut().
   void cut_at(uint64_t nth);
   // The same, counted in operations that change something on the disk. A cut at any other leaves what a cut

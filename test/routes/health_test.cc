@@ -35,6 +35,24 @@ TEST_CASE("the process is alive all the time and ready only between its start an
   CHECK(status_of("/other") == 404);
 }
 
+TEST_CASE("a store in trouble is not ready, and its reason is what /readyz says") {
+  Metrics metrics;
+  std::string trouble;
+  Health health(metrics, Networks::internal(), [&trouble] { return trouble; });
+  health.set(Readiness::ready);
+  const auto ask = [&health](const std::string& path) {
+    RecordedExchange exchange("GET", path);
+    run(health, exchange);
+    return std::pair(exchange.status(), exchange.body());
+  };
+  CHECK(ask("/readyz") == std::pair(200, std::string("ready\n")));
+  trouble = "the folder is away";
+  CHECK(ask("/readyz") == std::pair(503, std::string("not ready: the folder is away\n")));
+  CHECK(ask("/livez").first == 200);
+  trouble.clear();
+  CHECK(ask("/readyz").first == 200);
+}
+
 TEST_CASE("metrics are told in the Prometheus text format, to those who may know") {
   Metrics metrics;
   metrics.of("quay").count_request("GET", 200, CacheResult::hit, 0.1, 1);

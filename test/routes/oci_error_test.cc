@@ -26,6 +26,7 @@ TEST_CASE("each error has its status and its OCI code") {
       {Kind::denied, OciSubject::manifest, 404, "NAME_UNKNOWN"},
       {Kind::throttled, OciSubject::blob, 429, "TOOMANYREQUESTS"},
       {Kind::unavailable, OciSubject::blob, 503, "UNAVAILABLE"},
+      {Kind::storage, OciSubject::manifest, 503, "UNAVAILABLE"},
       {Kind::corrupt, OciSubject::manifest, 502, "UPSTREAM_INVALID"},
       {Kind::full, OciSubject::upload, 507, "STORE_FULL"},
       {Kind::invalid, OciSubject::manifest, 400, "MANIFEST_INVALID"},

@@ -65,6 +65,33 @@ struct World {
   Router router;
 };
 
+TEST_CASE(
+    "while the data folder is away nothing is asked of the registry, and clients are told to come back") {
+  std::optional<Error> away;
+  RouterSettings settings;
+  settings.writable = true;
+  settings.away = [&away] { return away; };
+  World world(std::move(settings));
+  away = Error{Error::Kind::storage, "the data folder is away", 5};
+  for (const char* target : {"/v2/", "/v2/a/tags/list", "/v2/a/manifests/x", "/v2/a/blobs/uploads/"}) {
+    for (const char* method : {"GET", "PUT", "POST", "DELETE"}) {
+      RecordedExchange exchange(method, target);
+      world.run(exchange);
+      CHECK(exchange.status() == 503);
+      CHECK(exchange.reply_headers().get("Retry-After") == "5");
+      CHECK(exchange.body().find("the data folder is away") != std::string::npos);
+    }
+  }
+  CHECK(world.registry.served.empty());
+  RecordedExchange alive("GET", "/");
+  world.run(alive);
+  CHECK(alive.status() == 200);
+  away.reset();
+  RecordedExchange back("GET", "/v2/a/tags/list");
+  world.run(back);
+  CHECK(back.status() == 200);
+}
+
 TEST_CASE("the router answers what needs no registry") {
   struct Row {
     std::string method, target;

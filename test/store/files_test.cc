@@ -110,7 +110,7 @@ TEST_CASE("a disk that fails while a partial is hashed again spoils nothing") {
   world.disk.fail_at(2);
   const auto failed = writer->catch_up(UINT64_MAX);
   REQUIRE_FALSE(failed);
-  CHECK(failed.error().kind == Error::Kind::internal);
+  CHECK(failed.error().kind == Error::Kind::storage);
   world.disk.heal();
   CHECK(writer->catch_up(UINT64_MAX) == true);
   REQUIRE(writer->verify(digest_of(content)));

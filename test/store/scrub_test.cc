@@ -237,15 +237,19 @@ TEST_CASE("what is found short when it is opened is named at once") {
 }
 
 TEST_CASE(
-    "a blob that the disk cannot read stays and is named if it is a registry's, and goes if it is a "
-    "mirror's") {
+    "a blob that the disk cannot read stays and is named if it is a registry's, and goes in time if "
+    "it is a mirror's") {
   World world;
   world.fill();
   world.disk.fail_each(test::FaultyDisk::Operation::read);
   world.pass();
-  world.disk.heal();
   CHECK(world.broken() == 4);  // layer, config, image and index
   CHECK(world.log.contains("the disk cannot read it"));
+  CHECK(world.holds(kLayer));
+  CHECK(world.holds(world.mirrored));
+  world.clock.advance(std::chrono::minutes(10));
+  world.pass();
+  world.disk.heal();
   CHECK(world.holds(kLayer));
   CHECK_FALSE(world.holds(world.mirrored));
   world.pass();
@@ -277,8 +281,8 @@ TEST_CASE(
     return world.disk.count(test::FaultyDisk::Operation::open) -
            world.disk.count(test::FaultyDisk::Operation::open, world.settings.data / "catalog");
   };
-  const uint64_t before = files_opened();
   world.start();
+  const uint64_t before = files_opened();
   CHECK(world.broken() == 1);  // the names of the files tell
   for (int step = 0; step < 3; ++step) REQUIRE(world.scrub->step());
   CHECK(files_opened() == before);
