@@ -1,17 +1,18 @@
 #include "conf/appliance.h"
 
-#include <csignal>
+#include <algorithm>
 #include <map>
 #include <utility>
 
+#include "conf/descriptors.h"
 #include "conf/part_settings.h"
 #include "conf/upkeep.h"
 #include "proxy/fill/fill.h"
 #include "proxy/fill/pass_through.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
-#include "proxy/loop/unix_signals.h"
 #include "proxy/loop/workers.h"
+#include "proxy/server/connection_share.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
@@ -36,12 +37,38 @@ namespace breakwater::conf {
 namespace {
 
 constexpr uint64_t kManifestCacheBytes = 16 << 20;
+// Of the metrics' listener and of the control socket: what descriptors.cc keeps in reserve for them.
+constexpr uint32_t kMetricsConnectionsMax = 16;
+constexpr uint32_t kControlConnectionsMax = 8;
 
 std::vector<std::string> route_names(const Config& config) {
   std::vector<std::string> names;
   names.reserve(config.routes.size());
   for (const auto& route : config.routes) names.push_back(route.name);
   return names;
+}
+
+size_t listeners(const Config& config) {
+  size_t count = config.metrics.listen.size() + 1;  // and the control socket
+  for (const auto& route : config.routes) count += route.listen.size();
+  return count;
+}
+
+size_t registry_routes(const Config& config) {
+  return static_cast<size_t>(std::count_if(config.routes.begin(), config.routes.end(),
+                                           [](const auto& route) { return route.registry.has_value(); }));
+}
+
+// Lowers what would take more descriptors than its share.
+Config within(Config config, const DescriptorShares& shares) {
+  config.fills.fills_max = std::min(config.fills.fills_max, static_cast<uint32_t>(shares.fills));
+  config.http_client.connections_max = static_cast<uint32_t>(shares.upstream);
+  return config;
+}
+
+proxy::ServerSettings with_connections(proxy::ServerSettings settings, uint32_t connections_max) {
+  settings.connections_max = std::min(settings.connections_max, connections_max);
+  return settings;
 }
 
 }  // namespace
@@ -55,7 +82,7 @@ struct Appliance::Parts {
     proxy::HttpServer server;
   };
 
-  Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log,
+  Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log,
         std::unique_ptr<store::Store> opened);
 
   routes::Registry& add_mirror(const RouteConfig& route);
@@ -71,15 +98,19 @@ struct Appliance::Parts {
   std::string trouble() const;
 
   const Config config;
+  const DescriptorShares shares;
   store::Disk& disk;
   const store::Clock& clock;
   store::Log& log;
   std::unique_ptr<store::Store> store;
   store::Scrub scrub;
   proxy::Loop loop;
-  proxy::Workers workers;
+  proxy::Workers workers;      // write
+  proxy::Workers readers;      // for pulls, which wait for no write
+  proxy::Workers room_makers;  // evict, and nobody waits for that but those who lack room
   proxy::Buffers buffers;
   proxy::HttpClient http_client;
+  proxy::ConnectionShare clients;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
   // By route. Running fills use these to their end.
@@ -99,7 +130,6 @@ struct Appliance::Parts {
   proxy::Workers long_jobs;  // for jobs that take minutes
   routes::Control control;
   proxy::HttpServer control_server;
-  proxy::UnixSignals signals;
   std::vector<Listening> listening;
   bool terminating = false;
   proxy::Tasks tasks;
@@ -107,31 +137,37 @@ struct Appliance::Parts {
 
 Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
     : router(parts.settings_of(config), registry, parts.metrics, parts.log),
-      server(parts.loop, parts.workers, parts.buffers, parts.disk, parts.log, parts.config.server,
-             router.route()) {}
+      server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log, parts.config.server,
+             router.route(), &parts.clients) {}
 
-Appliance::Parts::Parts(const Config& settings, store::Disk& the_disk, const store::Clock& the_clock,
-                        store::Log& the_log, std::unique_ptr<store::Store> opened)
-    : config(settings),
+Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk,
+                        const store::Clock& the_clock, store::Log& the_log,
+                        std::unique_ptr<store::Store> opened)
+    : config(within(settings, descriptors)),
+      shares(descriptors),
       disk(the_disk),
       clock(the_clock),
       log(the_log),
       store(std::move(opened)),
       scrub(store->parts(), store->blobs(), routes::needed_children),
       workers(loop, config.workers),
+      readers(loop, config.workers),
+      room_makers(loop, 1),
       buffers(loop, config.buffer_bytes_max),
       http_client(loop, config.http_client),
+      clients(shares.clients),
       manifests(kManifestCacheBytes),
-      pass_through(loop, workers, buffers, disk, pass_through_settings(config)),
-      fills(loop, workers, buffers, *store, log, config.fills),
+      pass_through(loop, readers, buffers, disk, pass_through_settings(config)),
+      fills(loop, workers, room_makers, buffers, *store, log, config.fills),
       health(metrics, config.metrics.allow, [this] { return trouble(); }),
-      metrics_server(loop, workers, buffers, disk, log, config.server, health.route()),
+      metrics_server(loop, readers, buffers, disk, log,
+                     with_connections(config.server, kMetricsConnectionsMax), health.route()),
       background(loop, 2, proxy::Workers::Priority::low),
-      upkeep(loop, workers, background, *store, scrub, registries, log, config.scrub),
-      long_jobs(loop, 1),
+      upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
+      long_jobs(loop, 1, proxy::Workers::Priority::low),
       control(*store, long_jobs),
-      control_server(loop, workers, buffers, disk, log, config.server, control.route()),
-      signals(loop, {SIGTERM, SIGINT}, [this](int) { terminate(); }),
+      control_server(loop, readers, buffers, disk, log,
+                     with_connections(config.server, kControlConnectionsMax), control.route()),
       tasks(loop) {
   for (const auto& route : config.routes) {
     served.push_back(
@@ -149,7 +185,9 @@ routes::RouterSettings Appliance::Parts::settings_of(const RouteConfig& route) {
 // Why it is not ready, for /readyz.
 std::string Appliance::Parts::trouble() const {
   const auto away = store->away();
-  return away ? away->message : std::string();
+  if (away) return away->message;
+  const std::string why = store->catalog().why_not_writable();
+  return why.empty() ? "" : "the catalog cannot be written: " + why;
 }
 
 routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
@@ -158,7 +196,7 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
       std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, route.mirror->registry_client);
   auto& counts = metrics.of(route.name);
   registry_client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  const routes::MirrorParts shared(loop, workers, *store, fills, pass_through, *registry_client, manifests,
+  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, *registry_client, manifests,
                                    store->clock(), log);
   mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
   targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
@@ -167,9 +205,11 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
 }
 
 routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
-  const routes::RegistryParts shared(loop, workers, buffers, *store, manifests, store->clock(), log);
+  const routes::RegistryParts machinery(loop, workers, readers, room_makers, buffers, *store, manifests, store->clock(), log);
   auto& registry = registries[route.name];
-  registry = std::make_unique<routes::PrivateRegistry>(shared, registry_settings(route));
+  auto settings = registry_settings(route);
+  settings.uploads.idle_open_max = std::max<size_t>(shares.uploads / registry_routes(config), 1);
+  registry = std::make_unique<routes::PrivateRegistry>(machinery, settings);
   return *registry;
 }
 
@@ -205,11 +245,13 @@ void Appliance::Parts::add_metric_sources() {
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());
     routes::report(sink, buffers);
-    routes::report_loop(sink, loop.take_lag_seconds(), workers.queued(), workers.running());
+    routes::report_loop(sink, loop.take_lag_seconds(), workers.queued() + readers.queued(),
+                        workers.running() + readers.running());
     routes::report_evicted(sink, store->blobs().evicted_total());
     routes::report(sink, store->collector().collected());
     routes::report(sink, route_names(config), store->broken());
     routes::report(sink, scrub.stats());
+    routes::report(sink, store->catalog());
     routes::report_process(sink);
   });
 }
@@ -243,17 +285,27 @@ proxy::Task<> Appliance::Parts::drain() {
 Appliance::Appliance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Appliance::~Appliance() = default;
 
-Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, store::Disk& disk,
-                                                    const store::Clock& clock, store::Log& log) {
-  auto opened = store::Store::open(store_settings(config), disk, clock, log);
+Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, uint64_t descriptors,
+                                                    store::Disk& disk, const store::Clock& clock,
+                                                    store::Log& log) {
+  const auto shares = share_descriptors(descriptors, listeners(config));
+  if (!shares) return failure(shares.error());
+  auto settings = store_settings(config);
+  settings.open_blobs_max = shares->blobs;
+  settings.catalog_files_max = shares->catalog;
+  auto opened = store::Store::open(settings, disk, clock, log);
   if (!opened) return failure(opened.error());
-  auto parts = std::make_unique<Parts>(config, disk, clock, log, std::move(*opened));
+  auto parts = std::make_unique<Parts>(config, *shares, disk, clock, log, std::move(*opened));
   auto bound = parts->listen();
   if (!bound) return failure(bound.error());
   return std::unique_ptr<Appliance>(new Appliance(std::move(parts)));
 }
 
 const std::vector<Appliance::Listening>& Appliance::listening() const { return parts_->listening; }
+
+void Appliance::terminate() {
+  parts_->loop.post([&parts = *parts_] { parts.terminate(); });
+}
 
 void Appliance::run() {
   for (const auto& one : parts_->listening)

@@ -2,11 +2,12 @@
 //
 //   build()  opens and recovers the store, makes every mirror and registry, and binds every address.
 //            The result is all of that, or an error and nothing.
-//   run()    serves until SIGTERM or SIGINT, then drains: new connections are refused, running requests
-//            are finished (drain_timeout), and partial files are kept for the next start. A second
-//            signal ends the process at once.
+//   run()    serves until terminate(), then drains: new connections are refused, running requests are
+//            finished (drain_timeout), and partial files are kept for the next start. A second
+//            terminate() ends the drain at once.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,12 +22,15 @@ namespace breakwater::conf {
 
 class Appliance {
  public:
-  // Everything borrowed here must outlive the Appliance.
-  [[nodiscard]] static Result<std::unique_ptr<Appliance>> build(const Config& config, store::Disk& disk,
-                                                                const store::Clock& clock, store::Log& log);
+  // `descriptors` is how many the process may have open: see descriptors.h. Everything borrowed here must
+  // outlive the Appliance.
+  [[nodiscard]] static Result<std::unique_ptr<Appliance>> build(const Config& config, uint64_t descriptors,
+                                                                store::Disk& disk, const store::Clock& clock,
+                                                                store::Log& log);
   ~Appliance();
 
   void run();
+  void terminate();  // Any thread; never blocks.
 
   struct Listening {
     std::string route;  // the route's name, or "metrics"

@@ -1,6 +1,5 @@
 // breakwater serve | check-config | verify | import | export | backup | gc | why | version
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <csignal>
 #include <iostream>
@@ -9,6 +8,9 @@
 #include "conf/appliance.h"
 #include "conf/config.h"
 #include "conf/describe.h"
+#include "conf/descriptors.h"
+#include "conf/ending.h"
+#include "conf/last_words.h"
 #include "conf/options.h"
 #include "conf/server_verbs.h"
 #include "conf/transfer.h"
@@ -24,14 +26,6 @@ tl::expected<Config, ConfigErrors> config_of(const Options& options) {
   return config;
 }
 
-// Every connection needs a descriptor, and the usual soft limit is 1024.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 // Keeps the memory of the process small. An arena for each thread would keep memory that other threads could
 // use, so there are two. Freed memory goes back to the system except for a few MiB. Pieces of bodies stay
 // below the mmap threshold and are reused: mapping each anew costs page faults worth as much as hashing them.
@@ -44,18 +38,25 @@ void keep_memory_together() {
 }
 
 int serve(const Config& config) {
-  raise_descriptor_limit();
+  const uint64_t descriptors = raise_descriptor_limit();
   keep_memory_together();
   std::signal(SIGPIPE, SIG_IGN);
+  Ending ending;
+  keep_stderr_from_blocking();
   const auto log = store::make_log(config.log);
+  const LastWords last_words(*log);
   const auto disk = store::make_posix_disk();
   const store::SystemClock clock;
-  auto appliance = Appliance::build(config, *disk, clock, *log);
+  auto appliance = Appliance::build(config, descriptors, *disk, clock, *log);
   if (!appliance) {
     log->error("not started", {{"reason", appliance.error().message}});
     return 1;
   }
+  ending.serve(config.drain_timeout_ms, [&appliance] { (*appliance)->terminate(); }, *log);
   (*appliance)->run();
+  ending.stop_terminating();
+  appliance->reset();
+  ending.stop_serving();
   return 0;
 }
 

@@ -5,12 +5,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
+
+#include "store/catalog/catalog.h"
 
 namespace breakwater::conf {
 namespace {
 
 constexpr proxy::Millis kUpkeepInterval = proxy::Millis(30'000);
+constexpr proxy::Millis kWatchInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kCollectInterval = proxy::Millis(1'000);
 constexpr proxy::Millis kScrubRetry = proxy::Millis(10'000);
 constexpr proxy::Millis kFolderInterval = proxy::Millis(1'000);
@@ -38,6 +42,7 @@ void Upkeep::start(proxy::Tasks& tasks) {
   tasks.spawn(collect());
   tasks.spawn(scrub_forever());
   tasks.spawn(watch_folder());
+  tasks.spawn(watch_catalog());
 }
 
 // Periodic work that would cost too much with every request.
@@ -102,6 +107,16 @@ proxy::Task<> Upkeep::watch_folder() {
       return true;
     };
     co_await workers_.run(std::move(job));
+  }
+}
+
+// A write mends a catalog that can be written no more; while nobody writes, this does.
+proxy::Task<> Upkeep::watch_catalog() {
+  for (;;) {
+    co_await loop_.sleep(kWatchInterval);
+    if (store_.catalog().why_not_writable().empty()) continue;
+    auto job = [&store = store_] { return store.sync(); };
+    (void)co_await background_.run(std::move(job));  // the catalog tells the log by itself
   }
 }
 

@@ -1,5 +1,5 @@
-// The work that runs beside requests: noting uses and sweeping uploads, collection with retention, and the
-// scrub. Belongs to the loop's thread.
+// The work that runs beside requests: noting uses and sweeping uploads, collection with retention, the scrub,
+// and mending a catalog that cannot be written. Belongs to the loop's thread.
 #pragma once
 
 #include <map>
@@ -20,8 +20,8 @@ class Upkeep {
  public:
   using Registries = std::map<std::string, std::unique_ptr<routes::PrivateRegistry>>;  // by route
 
-  // Everything borrowed here must outlive the Tasks. `background` has the workers for collection and the
-  // scrub.
+  // Everything borrowed here must outlive the Tasks. `workers` evict, and `background` has
+  // the workers for collection and the scrub.
   Upkeep(proxy::Loop& loop, proxy::Workers& workers, proxy::Workers& background, store::Store& store,
          store::Scrub& scrub, Registries& registries, store::Log& log, const store::ScrubSettings& settings);
 
@@ -32,6 +32,7 @@ class Upkeep {
   proxy::Task<> collect();
   proxy::Task<> scrub_forever();
   proxy::Task<> watch_folder();
+  proxy::Task<> watch_catalog();
 
   proxy::Loop& loop_;
   proxy::Workers& workers_;

@@ -104,7 +104,7 @@ struct Store::Impl {
         log(the_log),
         clock(machine, saved_clock),
         rules(std::move(mirrors), settings.retention, settings.lease),
-        files(disk, settings.data),
+        files(disk, settings.data, settings.open_blobs_max),
         mark(disk, settings.data),
         catalog(std::move(opened)),
         budget(settings.bytes_max),
@@ -125,7 +125,11 @@ struct Store::Impl {
         manifests(parts, blobs, capacity),
         backup(parts, blobs, trash) {
     for (const auto& [route, bytes_max] : settings.route_bytes_max) budget.set_bound(route, bytes_max);
+    disk.relieve_by([this] { return files.give_back_idle(); });
   }
+  ~Impl() { parts.disk.relieve_by(nullptr); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   void save_clock();
   Result<> take_back_lost();
@@ -195,7 +199,8 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   if (!lock) return failure(lock.error());
   if (auto there = *id ? check_catalog(disk, settings.data) : Result<>(); !there)
     return failure(there.error());
-  auto catalog = Catalog::open(disk, settings.data / "catalog", settings.catalog_cache_bytes, &log);
+  auto catalog = Catalog::open(disk, settings.data / "catalog", settings.catalog_cache_bytes, &log,
+                               settings.catalog_files_max);
   if (!catalog) return failure(catalog.error());
   if (auto same = agree_on_id(disk, settings.data, *id, (*catalog)->state()); !same)
     return failure(same.error());

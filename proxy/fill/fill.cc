@@ -14,6 +14,7 @@
 namespace breakwater::proxy {
 namespace {
 
+constexpr int kRoomTriesMax = 4;
 constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed by one job, so that other jobs get their turn
 
 tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
@@ -42,10 +43,11 @@ class Fills::Slot {
   const RegistryClient& registry_;
 };
 
-Fills::Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log,
+Fills::Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffers, store::Store& store, store::Log& log,
              const FillSettings& settings)
     : loop_(loop),
       workers_(workers),
+      room_makers_(room_makers),
       buffers_(buffers),
       store_(store),
       log_(log),
@@ -158,12 +160,20 @@ Task<Result<>> Fills::catch_up(Shared fill) {
 }
 
 Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
-  auto job = [&store = store_, partial = fill->partial_, route = fill->request_.repository.route, bytes] {
-    return store.capacity().grow(partial->reservation, bytes);
+  auto job = [&store = store_, partial = fill->partial_, bytes] {
+    return store.capacity().grow(partial->reservation, bytes, store::Capacity::Effort::none);
   };
-  auto grown = co_await workers_.run(fill->strand_, std::move(job));
-  if (grown) fill->granted_ = std::max(fill->granted_, bytes);
-  co_return grown;
+  // Others may take what was made free.
+  for (int tries = 0;; ++tries) {
+    auto grown = co_await workers_.run(fill->strand_, job);
+    if (grown) fill->granted_ = std::max(fill->granted_, bytes);
+    if (grown || grown.error().kind != Error::Kind::full || tries == kRoomTriesMax) co_return grown;
+    auto make = [&store = store_, route = fill->request_.repository.route, bytes, held = fill->granted_] {
+      return store.capacity().make_room(route, bytes, held);
+    };
+    auto made = co_await room_makers_.run(std::move(make));
+    if (!made) co_return grown;
+  }
 }
 
 Task<Result<>> Fills::receive(Shared fill, RegistryClient& registry) {

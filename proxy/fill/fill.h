@@ -137,7 +137,8 @@ class Fill {
 
 class Fills {
  public:
-  Fills(Loop& loop, Workers& workers, Buffers& buffers, store::Store& store, store::Log& log,
+  // `workers` write; `room_makers` evict, for fills that found no room.
+  Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffers, store::Store& store, store::Log& log,
         const FillSettings& settings);
   ~Fills();  // Partial files stay for the next start.
   Fills(const Fills&) = delete;
@@ -181,6 +182,7 @@ class Fills {
 
   Loop& loop_;
   Workers& workers_;
+  Workers& room_makers_;
   Buffers& buffers_;
   store::Store& store_;
   store::Log& log_;

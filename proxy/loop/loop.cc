@@ -40,7 +40,10 @@ event* start_timer(event_base* base, std::chrono::nanoseconds duration, event_ca
   event* timer = evtimer_new(base, fired, argument);
   if (timer == nullptr) throw std::bad_alloc();
   timeval after = to_timeval(duration);
-  evtimer_add(timer, &after);
+  if (evtimer_add(timer, &after) != 0) {
+    event_free(timer);
+    throw std::bad_alloc();
+  }
   return timer;
 }
 
@@ -82,7 +85,7 @@ Loop::Loop()
       base_, posted_fd_, EV_READ | EV_PERSIST,
       [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->run_posted(); }, this);
   if (wake_ == nullptr || posted_event_ == nullptr || posted_fd_ < 0) throw std::bad_alloc();
-  event_add(posted_event_, nullptr);
+  if (event_add(posted_event_, nullptr) != 0) throw std::bad_alloc();
 }
 
 Loop::~Loop() {

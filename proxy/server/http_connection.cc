@@ -29,14 +29,18 @@ RequestParser::Limits limits_of(const ServerSettings& settings) {
 
 }  // namespace
 
-Connection::Connection(ServerContext& context, int fd, Peer peer, std::function<void(Connection&)> on_gone)
+Connection::Connection(ServerContext& context, int fd, Peer peer, ConnectionShare::Place::Kind place,
+                       std::function<void(Connection&)> on_gone)
     : context_(context),
       peer_(std::move(peer)),
       on_gone_(std::move(on_gone)),
+      place_(context.own, place, [this] { socket_.cut(Socket::Closing::orderly); }),
       socket_(context.loop, fd, context.settings.header_bytes_max, [this] { gone(); }),
       deadline_(context.loop, [this] { socket_.changed().ring(); }),
       parser_(limits_of(context.settings)),
       exchange_(context, socket_, parser_, deadline_, peer_) {
+  if (context_.common != nullptr)
+    common_place_.emplace(*context_.common, place, [this] { socket_.cut(Socket::Closing::orderly); });
   head_sender_ = send_waiting_heads();
   head_sender_.start();
 }
@@ -53,8 +57,17 @@ void Connection::refuse() {
 
 void Connection::drain() { socket_.changed().ring(); }
 
+// Idle is who waits for another request. A client that has just come is not: its first may be on its way.
+void Connection::set_idle(bool is_idle) {
+  place_.set_idle(is_idle);
+  if (common_place_) common_place_->set_idle(is_idle);
+}
+
 void Connection::gone() {
-  if (!std::exchange(is_gone_, true)) on_gone_(*this);
+  if (std::exchange(is_gone_, true)) return;
+  place_.leave();
+  if (common_place_) common_place_->leave();
+  on_gone_(*this);
 }
 
 Task<> Connection::serve_requests() {
@@ -87,6 +100,7 @@ Task<> Connection::serve_requests() {
     }
     exchange_.end();
     parser_.next();
+    has_answered_ = true;
     socket_.consumed();
   }
   exchange_.end();
@@ -99,9 +113,11 @@ Task<Progress> Connection::next_head() {
   auto head = Progress::more;
   bool begun = false;
   deadline_.set(context_.settings.idle_timeout_ms);
+  set_idle(has_answered_ && socket_.received() == 0);
   while (head == Progress::more) {
     if (!begun && socket_.received() > 0) {
       begun = true;
+      set_idle(false);
       deadline_.set(context_.settings.header_timeout_ms);
     }
     if (deadline_.passed() && begun) {
@@ -114,6 +130,7 @@ Task<Progress> Connection::next_head() {
     socket_.consumed();
   }
   deadline_.clear();
+  set_idle(false);
   co_return head;
 }
 
@@ -132,7 +149,7 @@ Task<> Connection::close_lingering(int64_t timeout_ms) {
     co_await socket_.changed().wait();
     if (!deadline_.passed()) deadline_.set(timeout_ms);
   }
-  gone();
+  socket_.cut(Socket::Closing::orderly);  // with it the connection is gone
 }
 
 Task<> Connection::send_waiting_heads() {

@@ -3,7 +3,8 @@
 //
 //   idle -> reading head -> route -> (reply sent, body skipped) -> idle …
 //     |          `-- malformed: 4xx/5xx --.          | reply cut, client gone, write timeout
-//     `-- end, idle timeout, drain -------+-> lingering close --+-> gone
+//     |-- end, idle timeout, drain -------+-> lingering close --+-> gone
+//     `-- it gives way to a new connection (connection_share.h) ----^
 //
 // A lingering close sends our FIN, then reads and drops what the client still sends, up to a limit. Otherwise
 // the kernel would answer those bytes with a reset that could overtake the reply, and a client that is
@@ -13,17 +14,20 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "proxy/server/connection_share.h"
 #include "proxy/server/http_exchange.h"
 
 namespace breakwater::proxy {
 
 class Connection {
  public:
-  // Owns `fd` from here on. `on_gone` is called once.
-  Connection(ServerContext& context, int fd, Peer peer, std::function<void(Connection&)> on_gone);
+  // Owns `fd` from here on. `on_gone` is called once. `place` says which of serve() and refuse() follows.
+  Connection(ServerContext& context, int fd, Peer peer, ConnectionShare::Place::Kind place,
+             std::function<void(Connection&)> on_gone);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -39,12 +43,16 @@ class Connection {
   Task<> send_waiting_heads();
   void answer_malformed(const Malformed& malformed);
   void answer(int status, std::string_view why);
+  void set_idle(bool is_idle);
   void gone();
 
   ServerContext& context_;
   const Peer peer_;
   std::function<void(Connection&)> on_gone_;
   bool is_gone_ = false;
+  bool has_answered_ = false;
+  ConnectionShare::Place place_;
+  std::optional<ConnectionShare::Place> common_place_;
   Socket socket_;
   Deadline deadline_;
   RequestParser parser_;

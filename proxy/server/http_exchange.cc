@@ -30,6 +30,7 @@ ServerContext::ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, st
       log(g),
       settings(s),
       route(std::move(r)),
+      own(s.connections_max),
       scratch(kSmallFileBytes) {}
 
 std::string_view ServerContext::date() {

@@ -22,6 +22,7 @@
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
+#include "proxy/server/connection_share.h"
 #include "proxy/server/http_server.h"
 #include "proxy/server/reply_head.h"
 #include "proxy/server/socket.h"
@@ -47,6 +48,8 @@ class ServerContext {
   const Route route;
   ServerStats stats;
   bool draining = false;
+  ConnectionShare own;                // of this server: settings.connections_max
+  ConnectionShare* common = nullptr;  // of several servers; null: there is none
   std::vector<char> scratch;  // holds one small file while it is sent, never across a wait
 
  private:

@@ -24,9 +24,7 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr int kBacklog = 4096;  // the kernel lowers it to net.core.somaxconn
-// How many connections beyond connections_max get a 503 at a time; any further one is closed at once.
-constexpr size_t kRefusedMax = 64;
+constexpr int kBacklog = 4096;           // the kernel lowers it to net.core.somaxconn
 constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
 
 struct FreeListener {
@@ -129,11 +127,12 @@ Result<int> bind_to(const std::string& address) {
 
 struct HttpServer::Impl {
   Impl(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
-       const ServerSettings& settings, Route route)
+       const ServerSettings& settings, Route route, ConnectionShare* common)
       : context(loop, workers, buffers, disk, log, settings, std::move(route)),
         one_gone(loop),
         became_idle(loop),
         accept_again(loop, [this] { set_accepting(true); }) {
+    context.common = common;
     reaper = reap();
     reaper.start();
   }
@@ -185,14 +184,17 @@ Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
 }
 
 void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
-  bool within = connections.size() < context.settings.connections_max;
+  using Kind = ConnectionShare::Place::Kind;
+  ConnectionShare* const common = context.common;
+  const bool within = context.own.make_place() && (common == nullptr || common->make_place());
   if (!within) ++context.stats.refused_total;
-  if (!within && refused.size() >= kRefusedMax) {
+  if (!within && !(context.own.can_refuse() && (common == nullptr || common->can_refuse()))) {
     close(fd);
     return;
   }
-  auto connection = std::make_unique<Connection>(context, fd, peer_of(address),
-                                                 [this](Connection& which) { reap_later(which); });
+  auto connection =
+      std::make_unique<Connection>(context, fd, peer_of(address), within ? Kind::served : Kind::refused,
+                                   [this](Connection& which) { reap_later(which); });
   Connection& fresh = *connection;
   if (!within) {
     refused.emplace(&fresh, std::move(connection));
@@ -247,8 +249,8 @@ Task<> HttpServer::Impl::reap() {
 }
 
 HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
-                       const ServerSettings& settings, Route route)
-    : impl_(std::make_unique<Impl>(loop, workers, buffers, disk, log, settings, std::move(route))) {}
+                       const ServerSettings& settings, Route route, ConnectionShare* common)
+    : impl_(std::make_unique<Impl>(loop, workers, buffers, disk, log, settings, std::move(route), common)) {}
 
 HttpServer::~HttpServer() = default;
 

@@ -22,10 +22,12 @@
 namespace breakwater::proxy {
 
 class Buffers;
+class ConnectionShare;
 class Workers;
 
 struct ServerSettings {
-  uint32_t connections_max = 4096;  // a connection beyond it is answered 503 and closed
+  // One beyond it takes the place of one that is idle, or else is answered 503 and closed.
+  uint32_t connections_max = 4096;
   uint32_t header_bytes_max = 16 * 1024;
   uint32_t target_bytes_max = 8 * 1024;
   // How much of a request's body that its route left unread is read and dropped. If there is more, the
@@ -52,9 +54,10 @@ struct ServerStats {
 
 class HttpServer {
  public:
-  // The arguments passed by reference, and whatever `route` refers to, must outlive the server.
+  // The arguments passed by reference, and whatever `route` refers to, must outlive the server. `workers` read
+  // files ahead. `common` is the share of the process that several servers have together; null: there is none.
   HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
-             const ServerSettings& settings, Route route);
+             const ServerSettings& settings, Route route, ConnectionShare* common = nullptr);
   ~HttpServer();
 
   // Listens on "127.0.0.1:5000", "[::1]:5000", "0.0.0.0:0". May be called several times. Returns the address

@@ -52,7 +52,7 @@ Socket::~Socket() {
   event_free(write_event_);
   evbuffer_free(input_);
   evbuffer_free(output_);
-  close(fd_);
+  if (fd_ >= 0) close(fd_);
 }
 
 size_t Socket::received() const { return evbuffer_get_length(input_); }
@@ -62,10 +62,10 @@ void Socket::pause_or_resume_reading() {
   bool wanted = !ended_ && !failed_ && (discarding_ || received() < input_bytes_max_);
   if (wanted == reading_) return;
   reading_ = wanted;
-  if (wanted) {
-    event_add(read_event_, nullptr);
-  } else {
+  if (!wanted) {
     event_del(read_event_);
+  } else if (event_add(read_event_, nullptr) != 0) {
+    fail();  // nothing would ever be read
   }
 }
 
@@ -122,7 +122,9 @@ void Socket::send(std::initializer_list<std::string_view> parts, More more) {
   for (auto part : parts) {
     size_t gone = std::min(sent, part.size());
     sent -= gone;
-    if (gone < part.size()) evbuffer_add(output_, part.data() + gone, part.size() - gone);
+    // A body with a gap in it must never look whole.
+    if (gone < part.size() && evbuffer_add(output_, part.data() + gone, part.size() - gone) != 0)
+      return fail();
   }
   if (unsent() > 0) ring_when_writable();
 }
@@ -131,13 +133,15 @@ void Socket::send(std::string_view head, std::shared_ptr<const std::string> body
   if (failed_) return;
   size_t sent = unsent() == 0 ? send_directly({head, *body}, 0) : 0;
   if (failed_ || sent == head.size() + body->size()) return;
-  if (sent < head.size()) evbuffer_add(output_, head.data() + sent, head.size() - sent);
+  if (sent < head.size() && evbuffer_add(output_, head.data() + sent, head.size() - sent) != 0) return fail();
   size_t gone = sent - std::min(sent, head.size());
   using Owner = std::shared_ptr<const std::string>;
   const char* rest = body->data() + gone;
   size_t rest_bytes = body->size() - gone;
   auto release = [](const void*, size_t, void* owner) { delete static_cast<Owner*>(owner); };
-  evbuffer_add_reference(output_, rest, rest_bytes, release, new Owner(std::move(body)));
+  auto owner = std::make_unique<Owner>(std::move(body));
+  if (evbuffer_add_reference(output_, rest, rest_bytes, release, owner.get()) != 0) return fail();
+  (void)owner.release();  // the buffer's, until the bytes are sent
   ring_when_writable();
 }
 
@@ -159,7 +163,7 @@ std::optional<size_t> Socket::send_file(int file, uint64_t offset, size_t bytes)
 void Socket::ring_when_writable() {
   if (awaiting_writable_ || failed_) return;
   awaiting_writable_ = true;
-  event_add(write_event_, nullptr);
+  if (event_add(write_event_, nullptr) != 0) fail();  // nothing more would ever be sent
 }
 
 void Socket::writable() {
@@ -195,6 +199,7 @@ void Socket::fail() {
   evbuffer_drain(output_, unsent());
   pause_or_resume_reading();
   event_del(write_event_);
+  close(std::exchange(fd_, -1));
   changed_.ring();
   on_failure_();
 }

@@ -8,8 +8,9 @@
 // replies. Bytes that the kernel does not take are sent when the kernel is ready for them.
 //
 //   open --(peer's FIN)--> ended: no more input comes, but output can still be sent
-//     `---(reset, an error, cut())--> failed: nothing is received or sent any more. The owner, told by
-//                                     on_failure, destroys the Socket from the top of the loop.
+//     `---(reset, an error, cut())--> failed: nothing is received or sent any more, and the descriptor is
+//                                     closed. The owner, told by on_failure, destroys the Socket from the
+//                                     top of the loop.
 //
 // This is not a bufferevent, because a bufferevent of libevent 2.1 reads at most 4 KiB at a time
 // (EVBUFFER_MAX_READ in its buffer.c), each time after an ioctl, and calls epoll_ctl twice for each reply.
@@ -82,7 +83,7 @@ class Socket {
   void flush();
   void fail();
 
-  int fd_;
+  int fd_;  // -1: failed
   size_t input_bytes_max_;
   std::function<void()> on_failure_;
   Signal changed_;

@@ -38,7 +38,7 @@ class CurlGlobal {
 }  // namespace
 
 struct CurlMulti::Impl {
-  Impl(Loop& event_loop, uint32_t connections_per_host_max);
+  Impl(Loop& event_loop, uint32_t connections_per_host_max, uint32_t connections_max);
 
   void add(Transfer& transfer);
   void remove(Transfer& transfer);
@@ -57,7 +57,7 @@ struct CurlMulti::Impl {
   Multi multi;  // last: its clean-up may still call on_socket and on_timer
 };
 
-CurlMulti::Impl::Impl(Loop& event_loop, uint32_t connections_per_host_max)
+CurlMulti::Impl::Impl(Loop& event_loop, uint32_t connections_per_host_max, uint32_t connections_max)
     : loop(event_loop),
       timer(evtimer_new(
           loop.base(),
@@ -73,6 +73,9 @@ CurlMulti::Impl::Impl(Loop& event_loop, uint32_t connections_per_host_max)
   curl_multi_setopt(multi.get(), CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
   curl_multi_setopt(multi.get(), CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(connections_per_host_max));
+  if (connections_max == 0) return;
+  curl_multi_setopt(multi.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, static_cast<long>(connections_max));
+  curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections_max));
 }
 
 void CurlMulti::Impl::add(Transfer& transfer) {
@@ -110,8 +113,9 @@ int CurlMulti::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self
     };
     before.reset();  // before the new event is added: epoll has one entry for a descriptor
     now.reset(event_new(impl->loop.base(), socket, kinds, ready, impl));
-    if (!now) return -1;
-    event_add(now.get(), nullptr);
+    // Without memory for it nobody drives this socket: the transfer stands still, and its owner's deadline ends
+    // it. libcurl is not told, because one error of this callback ends all transfers of the multi handle.
+    if (now && event_add(now.get(), nullptr) != 0) now.reset();
   }
   curl_multi_assign(impl->multi.get(), socket, now.release());
   return 0;
@@ -147,8 +151,8 @@ void CurlMulti::Impl::finish_ended() {
   }
 }
 
-CurlMulti::CurlMulti(Loop& loop, uint32_t connections_per_host_max)
-    : impl_(std::make_unique<Impl>(loop, connections_per_host_max)) {}
+CurlMulti::CurlMulti(Loop& loop, uint32_t connections_per_host_max, uint32_t connections_max)
+    : impl_(std::make_unique<Impl>(loop, connections_per_host_max, connections_max)) {}
 CurlMulti::~CurlMulti() = default;
 
 void CurlMulti::add(Transfer& transfer) { impl_->add(transfer); }

@@ -24,7 +24,8 @@ class CurlMulti {
     virtual void resume() = 0;            // Called from the loop after resume_soon().
   };
 
-  CurlMulti(Loop& loop, uint32_t connections_per_host_max);
+  // `connections_max` bounds those to all hosts, idle ones too; 0: no bound.
+  CurlMulti(Loop& loop, uint32_t connections_per_host_max, uint32_t connections_max);
   ~CurlMulti();
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;

@@ -64,7 +64,7 @@ struct HttpClient::Impl {
   Impl(Loop& event_loop, const HttpClientSettings& http_client_settings)
       : loop(event_loop),
         settings(http_client_settings),
-        multi(event_loop, http_client_settings.connections_per_host_max) {}
+        multi(event_loop, http_client_settings.connections_per_host_max, settings.connections_max) {}
 
   Loop& loop;
   HttpClientSettings settings;

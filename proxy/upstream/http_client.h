@@ -41,6 +41,7 @@ struct HttpClientSettings {
   std::string user_agent = "breakwater";
   // Well above fills_max, because a request that waits for a connection looks like a stall.
   uint32_t connections_per_host_max = 512;
+  uint32_t connections_max = 0;  // to all hosts, idle ones too; a request beyond it waits. 0: no bound
   uint32_t header_bytes_max = 64 * 1024;
 };
 

@@ -73,7 +73,7 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
   auto known = find(store::Reach::memory);
   if (known || known.error().kind != Error::Kind::would_block) co_return known;
   auto job = [find] { return find(store::Reach::disk); };
-  co_return co_await parts_.workers.run(std::move(job));
+  co_return co_await parts_.readers.run(std::move(job));
 }
 
 // Whether manifests of this repository give different sizes for the blob. One of them is wrong then, and must
@@ -87,14 +87,14 @@ Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
     }
     return sizes.size() > 1;
   };
-  co_return co_await parts_.workers.run(std::move(job));
+  co_return co_await parts_.readers.run(std::move(job));
 }
 
 Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
   auto warm = parts_.store.blobs().open_if_warm(digest);
   if (warm || warm.error().kind != Error::Kind::would_block) co_return warm;
   auto job = [&store = parts_.store, digest] { return store.blobs().open(digest); };
-  co_return co_await parts_.workers.run(std::move(job));
+  co_return co_await parts_.readers.run(std::move(job));
 }
 
 FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& digest,

@@ -158,7 +158,7 @@ Task<MirrorLists::Answer> MirrorLists::stored_tags(std::string repository, std::
   const RepositoryKey key(settings_.route, repository);
   // Reading one more than `n` tells whether there is a next page.
   auto job = [&catalog = parts_.store.catalog(), key, last, n] { return catalog.tags(key, last, n + 1); };
-  auto tags = co_await parts_.workers.run(std::move(job));
+  auto tags = co_await parts_.readers.run(std::move(job));
   if (!tags || tags->empty()) co_return failure(reason);
   std::vector<std::string> names;
   for (const auto& tag : *tags) names.push_back(tag.tag);
@@ -276,7 +276,7 @@ Task<MirrorLists::Answer> MirrorLists::stored_referrers(std::string repository, 
   auto job = [&catalog = parts_.store.catalog(), key, digest] {
     return catalog.referrers(key, digest, std::nullopt, kStoredReferrersMax);
   };
-  auto referrers = co_await parts_.workers.run(std::move(job));
+  auto referrers = co_await parts_.readers.run(std::move(job));
   if (!referrers || referrers->empty()) co_return failure(reason);
   List list;
   list.body = shared(referrers_index(*referrers));

@@ -152,7 +152,7 @@ Task<Result<std::optional<TagRecord>>> MirrorManifests::tag_record(RepositoryKey
   auto job = [&catalog = parts_.store.catalog(), key, tag] {
     return catalog.tag(key, tag, store::Reach::disk);
   };
-  co_return co_await parts_.workers.run(std::move(job));
+  co_return co_await parts_.readers.run(std::move(job));
 }
 
 Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest digest) {
@@ -168,7 +168,7 @@ Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest dig
     return ManifestCache::Entry((*record)->media_type,
                                 std::make_shared<const std::string>(std::move(*bytes)));
   };
-  auto entry = co_await parts_.workers.run(std::move(job));
+  auto entry = co_await parts_.readers.run(std::move(job));
   if (!entry) {
     // Reported as `not_found`, so that the manifest is fetched from upstream again.
     if (entry.error().kind != Error::Kind::not_found)

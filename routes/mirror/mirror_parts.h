@@ -32,7 +32,8 @@ struct MirrorSettings {
 
 struct MirrorParts {
   proxy::Loop& loop;
-  proxy::Workers& workers;
+  proxy::Workers& workers;  // write
+  proxy::Workers& readers;  // answer pulls: no write, and nothing slow, is before them
   store::Store& store;
   proxy::Fills& fills;
   proxy::PassThrough& pass_through;

@@ -168,6 +168,13 @@ void report(MetricsSink& sink, const store::Scrub::Stats& stats) {
                number(stats.found_total));
 }
 
+void report(MetricsSink& sink, const store::Catalog& catalog) {
+  sink.gauge("breakwater_catalog_writable",
+             "1 if the catalog can be written. At 0 pulls of what is stored go on and pushes are refused; the log "
+             "and /readyz say why.",
+             {}, catalog.why_not_writable().empty() ? 1 : 0);
+}
+
 void report_process(MetricsSink& sink) {
   const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
   const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));

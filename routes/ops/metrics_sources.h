@@ -13,6 +13,7 @@
 #include "routes/ops/metrics.h"
 #include "routes/registry/private_registry.h"
 #include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
 #include "store/references/broken.h"
 #include "store/store.h"
 #include "store/upkeep/collector.h"
@@ -32,6 +33,8 @@ void report_evicted(MetricsSink& sink, uint64_t blobs_total);
 // What is broken now, for each of `routes`.
 void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken);
 void report(MetricsSink& sink, const store::Scrub::Stats& stats);
+// Whether the catalog can be written.
+void report(MetricsSink& sink, const store::Catalog& catalog);
 // This process's CPU seconds, memory, open files and start time, from /proc.
 void report_process(MetricsSink& sink);
 

@@ -13,6 +13,8 @@ using proxy::Task;
 namespace {
 
 constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;  // a client may claim any length
+constexpr int kRoomTriesMax = 4;
+constexpr int64_t kTakenByOthersRetryS = 1;
 
 }  // namespace
 
@@ -92,22 +94,32 @@ Task<> BodyReceiver::write(Shared session, Writer& writer, std::string piece) {
 // Grows the reservation to `wanted` bytes in all, or if there is no capacity for that to `needed`.
 Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, uint64_t wanted) {
   if (needed <= session->granted) co_return Result<>();
-  auto job = [&store = parts_.store, file = session->file, route = route_, needed,
-              wanted]() -> Result<uint64_t> {
+  auto job = [&store = parts_.store, file = session->file, needed, wanted]() -> Result<uint64_t> {
     auto& reservation = file->partial->reservation;
-    auto grown = store.capacity().grow(reservation, wanted);
+    constexpr auto kNone = store::Capacity::Effort::none;
+    auto grown = store.capacity().grow(reservation, wanted, kNone);
     if (!grown && grown.error().kind == Error::Kind::full && needed < wanted)
-      grown = store.capacity().grow(reservation, needed);
+      grown = store.capacity().grow(reservation, needed, kNone);
     if (!grown) return failure(grown.error());
     return reservation.held();
   };
   const auto deadline = parts_.loop.now() + kCapacityWaitMax;
-  for (;;) {
+  for (int tries = 0;;) {
     auto granted = co_await parts_.workers.run(session->strand, job);
     if (granted) session->granted = *granted;
     if (granted) co_return Result<>();
-    const bool again = co_await wait_for_capacity(parts_.loop, granted.error(), deadline);
-    if (!again) co_return failure(granted.error());
+    if (granted.error().kind != Error::Kind::full) co_return failure(granted.error());
+    auto make = [&store = parts_.store, route = route_, needed, held = session->granted] {
+      return store.capacity().make_room(route, needed, held);
+    };
+    auto made = co_await parts_.room_makers.run(std::move(make));
+    // Others may have taken what was made free.
+    if (made && ++tries < kRoomTriesMax) continue;
+    auto refusal = granted.error();
+    refusal.retry_after_s = made ? kTakenByOthersRetryS : made.error().retry_after_s;
+    tries = 0;
+    const bool again = co_await wait_for_capacity(parts_.loop, refusal, deadline);
+    if (!again) co_return failure(made || made.error().retry_after_s > 0 ? refusal : made.error());
   }
 }
 

@@ -101,15 +101,19 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
                                               RequestContext& context) {
   // tag= belongs to a push by digest (distribution specification, "Pushing Manifests").
   const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
-  auto job = [&store = parts_.store, key = key_of(path), pushed, tags] {
-    return store.manifests().push(key, pushed.digest, *pushed.bytes, pushed.content, tags);
+  using Effort = store::Capacity::Effort;
+  auto push = [&store = parts_.store, key = key_of(path), pushed, tags](Effort effort) {
+    return store.manifests().push(key, pushed.digest, *pushed.bytes, pushed.content, tags, effort);
   };
-  auto missing = co_await parts_.workers.run(job);
+  auto at_once = [push] { return push(Effort::none); };
+  auto missing = co_await parts_.workers.run(std::move(at_once));
+  auto job = [push] { return push(Effort::make_room); };
+  if (!missing && missing.error().kind == Error::Kind::full) missing = co_await parts_.room_makers.run(job);
   const auto deadline = parts_.loop.now() + kCapacityWaitMax;
   while (!missing) {
     const bool again = co_await wait_for_capacity(parts_.loop, missing.error(), deadline);
     if (!again) co_return failure(missing.error());
-    missing = co_await parts_.workers.run(job);
+    missing = co_await parts_.room_makers.run(job);
   }
   if (!missing->empty()) {
     reply_missing_children(exchange, *missing, context.trace);

@@ -14,7 +14,9 @@ namespace breakwater::routes {
 
 struct RegistryParts {
   proxy::Loop& loop;
-  proxy::Workers& workers;
+  proxy::Workers& workers;      // write
+  proxy::Workers& readers;      // answer pulls: no write, and nothing slow, is before them
+  proxy::Workers& room_makers;  // evict, for those who found no room
   proxy::Buffers& buffers;
   store::Store& store;
   ManifestCache& manifests;

@@ -116,7 +116,7 @@ Task<Result<store::References::LeasedManifest>> RegistryReads::lease(const Excha
   auto held = ask(store::Reach::memory);
   if (held || !would_block(held.error())) co_return held;
   auto job = [ask] { return ask(store::Reach::disk); };
-  co_return co_await parts_.workers.run(std::move(job));
+  co_return co_await parts_.readers.run(std::move(job));
 }
 
 // Call this only for a manifest that the store has just confirmed: the memory cache may still have manifests
@@ -127,7 +127,7 @@ Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(
   auto job = [&store = parts_.store, key, digest = held.digest] {
     return store.manifests().bytes(key, digest);
   };
-  auto read = co_await parts_.workers.run(std::move(job));
+  auto read = co_await parts_.readers.run(std::move(job));
   if (!read) co_return failure(read.error());
   auto bytes = std::make_shared<const std::string>(std::move(*read));
   parts_.manifests.put(key, held.digest, ManifestCache::Entry(held.record.media_type, bytes));
@@ -149,7 +149,7 @@ Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, Requ
     auto job = [&store = parts_.store, key, digest, kind] {
       return store.blobs().lease(key, digest, store::Reach::disk, kind);
     };
-    blob = co_await parts_.workers.run(std::move(job));
+    blob = co_await parts_.readers.run(std::move(job));
   }
   if (!blob) co_return failure(as_ours(blob.error()));
   context.cache = CacheResult::hit;
@@ -174,7 +174,7 @@ Task<Result<>> RegistryReads::tags(Exchange& exchange, const OciPath& path, Requ
     for (auto& tag : *found) names.push_back(std::move(tag.tag));
     return names;
   };
-  auto names = co_await parts_.workers.run(std::move(job));
+  auto names = co_await parts_.readers.run(std::move(job));
   if (!names) co_return failure(names.error());
   auto link = take_next_link(*names, limit, "/v2/" + path.name + "/tags/list");
   reply_list(exchange, base_headers(context), kJson, std::move(link), tag_list_json(path.name, *names));
@@ -186,7 +186,7 @@ Task<Result<>> RegistryReads::catalog(Exchange& exchange, const OciPath& path, R
   auto job = [&catalog = parts_.store.catalog(), route = route_, last = path.query.last, limit] {
     return catalog.repositories(route, last, limit + 1);
   };
-  auto names = co_await parts_.workers.run(std::move(job));
+  auto names = co_await parts_.readers.run(std::move(job));
   if (!names) co_return failure(names.error());
   auto link = take_next_link(*names, limit, "/v2/_catalog");
   reply_list(exchange, base_headers(context), kJson, std::move(link), repository_list_json(*names));
@@ -205,7 +205,7 @@ Task<Result<>> RegistryReads::referrers(Exchange& exchange, const OciPath& path,
     query.last = *last;
   }
   auto job = [&catalog = parts_.store.catalog(), query] { return referrers_page(catalog, query); };
-  auto page = co_await parts_.workers.run(std::move(job));
+  auto page = co_await parts_.readers.run(std::move(job));
   if (!page) co_return failure(page.error());
   std::string link;
   if (page->more)

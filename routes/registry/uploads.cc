@@ -1,5 +1,7 @@
 #include "routes/registry/uploads.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -136,6 +138,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
 
 // Opens the file. Runs on the session's strand, after any job that an earlier request left behind.
 Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
+  co_await close_surplus(session);
   session->touched_at = parts_.clock.now();
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
               now = session->touched_at]() -> Result<Progress> {
@@ -266,21 +269,38 @@ Task<> Uploads::close_idle() {
     if (!session->busy && has_passed(settings_.idle_close_ms, session->touched_at, now))
       idle.push_back(session);
   }
-  for (const auto& session : idle) {
-    if (session->busy) continue;  // taken while another file was being closed
-    const Turn turn(session);
-    auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
-                at = session->touched_at]() -> Result<> {
-      if (!file->partial) return {};
-      auto touched = touch_upload(store, *file, key, id, at);
-      file->partial.reset();
-      return touched;
-    };
-    auto closed = co_await parts_.workers.run(session->strand, std::move(job));
-    if (!closed)
-      parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
-    erase(session);
+  for (const auto& session : idle) co_await close(session);
+}
+
+// Called before a file is opened, so that files of sessions which nobody goes on with do not take up what the
+// process may open.
+Task<> Uploads::close_surplus(Shared opened) {
+  std::vector<Shared> idle;
+  for (const auto& [key, session] : open_) {
+    if (!session->busy && session != opened) idle.push_back(session);
   }
+  if (idle.size() < settings_.idle_open_max) co_return;
+  const auto surplus = static_cast<ptrdiff_t>(idle.size() - settings_.idle_open_max + 1);
+  std::partial_sort(idle.begin(), idle.begin() + surplus, idle.end(),
+                    [](const Shared& a, const Shared& b) { return a->touched_at < b->touched_at; });
+  idle.resize(static_cast<size_t>(surplus));
+  for (const auto& session : idle) co_await close(session);
+}
+
+Task<> Uploads::close(Shared session) {
+  if (session->busy) co_return;  // taken meanwhile
+  const Turn turn(session);
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
+              at = session->touched_at]() -> Result<> {
+    if (!file->partial) return {};
+    auto touched = touch_upload(store, *file, key, id, at);
+    file->partial.reset();
+    return touched;
+  };
+  auto closed = co_await parts_.workers.run(session->strand, std::move(job));
+  if (!closed)
+    parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
+  erase(session);
 }
 
 Task<Result<>> Uploads::end_expired() {

@@ -43,6 +43,8 @@ struct UploadSettings {
   // After this idle time the session's file is closed, and bytes that were reserved but not used are given
   // back.
   int64_t idle_close_ms = 60'000;
+  // So many stay open that no request works on; the longest untouched is closed for the next one.
+  size_t idle_open_max = 256;
   uint64_t growth_bytes = 16 << 20;  // step of the reservation when the length is not known
 };
 
@@ -120,6 +122,8 @@ class Uploads {
   proxy::Task<Result<>> mark_abandoned(Shared session);
   proxy::Task<Result<>> catch_up(Shared session);
   proxy::Task<> close_idle();
+  proxy::Task<> close_surplus(Shared opened);
+  proxy::Task<> close(Shared session);
   proxy::Task<Result<>> end_expired();
   std::string new_id();
 

@@ -14,6 +14,9 @@
 #include <memory>
 #include <string_view>
 #include <system_error>
+#include <utility>
+
+#include "store/base/mutex.h"
 
 namespace breakwater::store {
 namespace {
@@ -43,16 +46,6 @@ Error::Kind kind_of(int error) {
 tl::unexpected<Error> failed(const char* what, const Path& path, int error) {
   return failure(kind_of(error),
                  std::string(what) + " " + path.string() + ": " + std::generic_category().message(error));
-}
-
-Result<SharedFile> open_file(const Path& path, int flags) {
-  constexpr mode_t kMode = 0640;
-  int fd;
-  do {
-    fd = ::open(path.c_str(), flags | O_CLOEXEC, kMode);
-  } while (fd < 0 && errno == EINTR);
-  if (fd < 0) return failed("open", path, errno);
-  return std::make_shared<const File>(fd, path);
 }
 
 // One byte of the page that holds `offset`, if that needs no device.
@@ -102,6 +95,8 @@ void give_back_behind(int fd) {
   if (taken > needed)
     (void)::fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, found.st_size, taken - found.st_size);
 }
+
+bool is_out_of_descriptors(int error) { return error == EMFILE || error == ENFILE; }
 
 class PosixDisk final : public Disk {
  public:
@@ -240,7 +235,8 @@ class PosixDisk final : public Disk {
 
   Result<std::vector<DirectoryEntry>> list(const Path& path) override {
     // Not by std::filesystem, which makes a path of each name: a start lists half a million.
-    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+    std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+    while (!folder && is_out_of_descriptors(errno) && relieve()) folder.reset(::opendir(path.c_str()));
     if (!folder) return failed("list", path, errno);
     std::vector<DirectoryEntry> found;
     for (;;) {
@@ -260,6 +256,34 @@ class PosixDisk final : public Disk {
     return DiskSpace{static_cast<uint64_t>(found.f_blocks) * found.f_frsize,
                      static_cast<uint64_t>(found.f_bavail) * found.f_frsize};
   }
+
+  void relieve_by(GiveBack give_back) override {
+    const Lock lock(relief_);
+    give_back_ = std::move(give_back);
+  }
+
+ private:
+  Result<SharedFile> open_file(const Path& path, int flags) {
+    constexpr mode_t kMode = 0640;
+    int fd;
+    do {
+      fd = ::open(path.c_str(), flags | O_CLOEXEC, kMode);
+    } while (fd < 0 && (errno == EINTR || (is_out_of_descriptors(errno) && relieve())));
+    if (fd < 0) return failed("open", path, errno);
+    return std::make_shared<const File>(fd, path);
+  }
+
+  // Whether somebody has given back a descriptor. Keeps the caller's errno if nobody has.
+  bool relieve() {
+    const int error = errno;
+    const Lock lock(relief_);
+    const bool is_relieved = give_back_ && give_back_() > 0;
+    errno = error;
+    return is_relieved;
+  }
+
+  Mutex relief_;  // held over give_back_, so that nobody is asked any more once relieve_by() has returned
+  GiveBack give_back_ GUARDED_BY(relief_);
 };
 
 }  // namespace

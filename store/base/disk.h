@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -114,6 +115,13 @@ class Disk {
   [[nodiscard]] virtual Result<> remove_directory(const std::filesystem::path& path) = 0;  // an empty one
   [[nodiscard]] virtual Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<DiskSpace> space(const std::filesystem::path& path) = 0;
+
+  // Closes files that nobody needs just now, and returns how many. It must not call the Disk.
+  using GiveBack = std::function<size_t()>;
+  // When a call finds no descriptor left in the process or the system, `give_back` is asked, and the call is
+  // tried again as long as that gave something back. Null: nobody is asked any more when this returns. A
+  // Disk that opens nothing by itself hands it on.
+  virtual void relieve_by(GiveBack give_back) { (void)give_back; }
 };
 
 std::unique_ptr<Disk> make_posix_disk();

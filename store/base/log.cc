@@ -1,13 +1,22 @@
 #include "store/base/log.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <climits>
+#include <cstdint>
+#include <cstring>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -20,8 +29,12 @@ namespace {
 
 constexpr size_t kGatheredBytesMax = 1 << 20;
 constexpr auto kGatheringTime = std::chrono::milliseconds(5);
+constexpr int kPollMs = 50;                                 // waited for stderr at a time
+constexpr auto kPatience = std::chrono::milliseconds(500);  // at the end, while stderr takes nothing
+constexpr int kLastTries = 10;                              // the same, for last words
 
 using Format = Log::Format;
+using Clock = std::chrono::steady_clock;
 
 bool is_plain(char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
@@ -94,31 +107,153 @@ std::unique_ptr<spdlog::formatter> formatter_of(Format format) {
   return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc);
 }
 
+// Lines that gather, or are being written. What is in [begin, end) can be read at any moment without a lock,
+// by a signal handler too.
+class Lines {
+ public:
+  bool empty() const { return text().empty(); }
+  std::string_view text() const {
+    const size_t begin = begin_, end = end_;
+    // A signal handler may come in the middle of clear().
+    return end < begin ? std::string_view() : std::string_view(bytes_.get() + begin, end - begin);
+  }
+  bool has_room_for(size_t size) const { return end_ + size <= kGatheredBytesMax; }
+  void append(const char* line, size_t size) {
+    std::memcpy(bytes_.get() + end_, line, size);
+    end_ += size;
+  }
+  void remove_prefix(size_t size) { begin_ += size; }
+  void clear() { end_ = begin_ = 0; }
+
+ private:
+  const std::unique_ptr<char[]> bytes_{new char[kGatheredBytesMax]};
+  std::atomic<size_t> begin_ = 0, end_ = 0;
+};
+
+// What is known about stderr: whether a write may wait, however long, although poll() says that it can take
+// something.
+size_t piece_bytes_max() {
+  struct stat found {};
+  const int flags = ::fcntl(STDERR_FILENO, F_GETFL);
+  const bool is_file = ::fstat(STDERR_FILENO, &found) == 0 && S_ISREG(found.st_mode);
+  return is_file || (flags >= 0 && (flags & O_NONBLOCK) != 0) ? kGatheredBytesMax : size_t{PIPE_BUF};
+}
+
+// Writes some of `lines` if stderr takes any within `wait_ms`. False if it did not; all that cannot be written
+// because of an error counts as written. Async-signal-safe.
+bool write_some(Lines& lines, size_t piece_max, int wait_ms) {
+  pollfd ready{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&ready, 1, wait_ms) <= 0) return false;
+  const std::string_view text = lines.text().substr(0, piece_max);
+  const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+  if (written > 0) lines.remove_prefix(static_cast<size_t>(written));
+  if (written < 0 && errno != EINTR && errno != EAGAIN) lines.clear();
+  return written > 0 || lines.empty();
+}
+
 // Where lines gather for a moment, to go out together with one write by a thread of its own: a wake-up and a
 // write for each line would cost more than serving a small reply. Bounded: when stderr falls behind, what has
-// gathered is dropped and counted.
+// gathered is dropped and counted. The thread outlives its log if stderr takes nothing at the end: so both
+// own this.
+class Gathered {
+ public:
+  void add(const char* line, size_t size) {
+    const Lock lock(mutex_);
+    Lines* lines = &lines_[gathering_];
+    if (!lines->has_room_for(size)) {
+      const std::string_view text = lines->text();
+      dropped_ += static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+      lines->clear();
+    }
+    if (!lines->has_room_for(size)) {
+      ++dropped_;
+      return;
+    }
+    if (lines->empty()) changed_.notify_all();
+    lines->append(line, size);
+  }
+
+  size_t take_dropped() {
+    const Lock lock(mutex_);
+    return std::exchange(dropped_, 0);
+  }
+
+  // The thread's work, until end().
+  void write_all() {
+    const size_t piece_max = piece_bytes_max();
+    Lock lock(mutex_);
+    for (;;) {
+      while (lines_[gathering_].empty() && !is_ending_) changed_.wait(mutex_);
+      if (!is_ending_) changed_.wait_for(mutex_, kGatheringTime);
+      Lines& lines = lines_[gathering_];
+      if (lines.empty()) break;
+      gathering_ = 1 - gathering_;  // the other was written before
+      lock.unlock();
+      while (!lines.empty() && !is_given_up_) {
+        if (write_some(lines, piece_max, kPollMs) && is_ending_) note_progress();
+      }
+      lines.clear();
+      lock.lock();
+    }
+    is_written_ = true;
+    changed_.notify_all();
+  }
+
+  // Waits for the thread, but no longer than stderr takes something. False if it has not ended.
+  bool end() {
+    Lock lock(mutex_);
+    is_ending_ = true;
+    changed_.notify_all();
+    for (auto deadline = Clock::now() + kPatience; !is_written_ && Clock::now() < deadline;) {
+      const uint64_t written = written_;
+      changed_.wait_for(mutex_, deadline - Clock::now());
+      if (written_ != written) deadline = Clock::now() + kPatience;
+    }
+    is_given_up_ = !is_written_;
+    return is_written_;
+  }
+
+  // Async-signal-safe: no lock is taken, so a line that another thread is just adding may be missing, and one
+  // that is just being written may come twice.
+  void write_last_words() {
+    const size_t piece_max = piece_bytes_max();
+    int tries = kLastTries;
+    for (const size_t which : {1 - gathering_.load(), gathering_.load()}) {
+      while (!lines_[which].empty() && tries > 0) {
+        if (!write_some(lines_[which], piece_max, kPollMs)) --tries;
+      }
+    }
+  }
+
+ private:
+  void note_progress() {
+    const Lock lock(mutex_);
+    ++written_;
+    changed_.notify_all();
+  }
+
+  Mutex mutex_;
+  Condition changed_;
+  std::array<Lines, 2> lines_;
+  std::atomic<size_t> gathering_ = 0;  // of lines_; the other is being written
+  size_t dropped_ GUARDED_BY(mutex_) = 0;
+  uint64_t written_ GUARDED_BY(mutex_) = 0;  // how often stderr took something since the end began
+  bool is_written_ GUARDED_BY(mutex_) = false;
+  std::atomic<bool> is_ending_ = false;
+  std::atomic<bool> is_given_up_ = false;  // nobody waits for stderr any more
+};
+
 class GatheringSink final : public spdlog::sinks::sink {
  public:
-  GatheringSink() : writer_([this] { write_gathered(); }) {}
-  ~GatheringSink() override {
-    {
-      const Lock lock(mutex_);
-      ending_ = true;
-    }
-    gathered_.notify_one();
-    writer_.join();
-  }
+  GatheringSink() : writer_([gathered = gathered_] { gathered->write_all(); }) {}
+  // A thread that waits for a stderr which takes nothing would be waited for in vain.
+  ~GatheringSink() override { gathered_->end() ? writer_.join() : writer_.detach(); }
 
   void log(const spdlog::details::log_msg& message) override {
     const Lock lock(mutex_);
     line_.clear();
     formatter_->format(message, line_);
-    if (lines_.size() + line_.size() > kGatheredBytesMax) {
-      dropped_ += static_cast<size_t>(std::count(lines_.begin(), lines_.end(), '\n'));
-      lines_.clear();
-    }
-    if (lines_.empty()) gathered_.notify_one();
-    lines_.append(line_.data(), line_.size());
+    gathered_->add(line_.data(), line_.size());
   }
   void flush() override {}
   void set_pattern(const std::string& pattern) override {
@@ -129,41 +264,14 @@ class GatheringSink final : public spdlog::sinks::sink {
     formatter_ = std::move(formatter);
   }
 
-  size_t take_dropped() {
-    const Lock lock(mutex_);
-    return std::exchange(dropped_, 0);
-  }
+  Gathered& gathered() { return *gathered_; }
 
  private:
-  void write_gathered() {
-    Lock lock(mutex_);
-    for (;;) {
-      while (lines_.empty() && !ending_) gathered_.wait(mutex_);
-      if (!ending_) gathered_.wait_for(mutex_, kGatheringTime);
-      if (lines_.empty()) return;
-      auto lines = std::exchange(lines_, std::string());
-      lock.unlock();
-      write_all(lines);
-      lock.lock();
-    }
-  }
-
-  static void write_all(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
-      if (written < 0 && errno != EINTR) return;
-      if (written > 0) text.remove_prefix(static_cast<size_t>(written));
-    }
-  }
-
   Mutex mutex_;
-  Condition gathered_;
   std::unique_ptr<spdlog::formatter> formatter_ GUARDED_BY(mutex_) =
       std::make_unique<spdlog::pattern_formatter>();
   spdlog::memory_buf_t line_ GUARDED_BY(mutex_);
-  std::string lines_ GUARDED_BY(mutex_);
-  size_t dropped_ GUARDED_BY(mutex_) = 0;
-  bool ending_ GUARDED_BY(mutex_) = false;
+  const std::shared_ptr<Gathered> gathered_ = std::make_shared<Gathered>();
   std::thread writer_;  // last: begins when all else is there
 };
 
@@ -179,12 +287,13 @@ class SpdlogLog final : public Log {
 
   void write(Level level, std::string_view event, std::span<const Field> fields) override {
     if (!logger_->should_log(level_of(level))) return;
-    if (const auto dropped = sink_->take_dropped(); dropped > 0) {
+    if (const auto dropped = sink_->gathered().take_dropped(); dropped > 0) {
       const Field field{"lines", static_cast<int64_t>(dropped)};
       hand_over(Level::warning, line_of("log lines dropped", {&field, 1}, format_));
     }
     hand_over(level, line_of(event, fields, format_));
   }
+  void write_last_words() noexcept override { sink_->gathered().write_last_words(); }
 
  private:
   void hand_over(Level level, const std::string& line) {

@@ -1,6 +1,7 @@
 // The log for the operator: one line for each event, with a name and named fields. Writing never blocks the
 // caller: lines are gathered for some milliseconds and written together by a thread of the log. If that
-// thread falls behind, all lines gathered so far are dropped, and a later line says how many.
+// thread falls behind, all lines gathered so far are dropped, and a later line says how many. The end of a log
+// waits for stderr no longer than half a second without a byte taken.
 //
 // Secrets, tokens, and the query of a redirect's or a presigned URL must never be in a line.
 #pragma once
@@ -25,6 +26,9 @@ class Log {
 
   virtual ~Log() = default;
   virtual void write(Level level, std::string_view event, std::span<const Field> fields) = 0;
+  // Writes what has gathered at once, because the process is about to end in a way that leaves nobody to do
+  // it. Waits half a second for stderr at most. Async-signal-safe.
+  virtual void write_last_words() noexcept {}
 
   void info(std::string_view event, std::initializer_list<Field> fields) {
     write(Level::info, event, {fields.begin(), fields.size()});

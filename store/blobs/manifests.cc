@@ -17,7 +17,8 @@ namespace breakwater::store {
 
 Result<std::vector<Digest>> Manifests::push(const RepositoryKey& repository, const Digest& digest,
                                             std::string_view bytes, const ManifestContent& content,
-                                            const std::vector<std::string>& tags) {
+                                            const std::vector<std::string>& tags,
+                                            Capacity::Effort effort) {
   // Opening the children finds those whose files are lost: their records are deleted, so that they count as
   // missing below. The records are also in memory then, for the check under the lock.
   for (const ManifestContent::Child& child : content.children) {
@@ -26,19 +27,19 @@ Result<std::vector<Digest>> Manifests::push(const RepositoryKey& repository, con
   }
   auto missing = missing_children(parts_.catalog, repository, content);
   if (!missing || !missing->empty()) return missing;
-  return add({repository, digest, content, tags, true}, bytes, Durability::synced);
+  return add({repository, digest, content, tags, true}, bytes, Durability::synced, effort);
 }
 
 Result<> Manifests::put(const RepositoryKey& repository, const Digest& digest, std::string_view bytes,
                         const ManifestContent& content, const std::string& tag, Durability durability) {
   std::vector<std::string> tags;
   if (!tag.empty()) tags.push_back(tag);
-  const auto added = add({repository, digest, content, tags}, bytes, durability);
+  const auto added = add({repository, digest, content, tags}, bytes, durability, Capacity::Effort::make_room);
   return added ? Result<>() : failure(added.error());
 }
 
 Result<std::vector<Digest>> Manifests::add(References::NewManifest manifest, std::string_view bytes,
-                                           Durability durability) {
+                                           Durability durability, Capacity::Effort effort) {
   const Digest& digest = manifest.digest;
   if (digest_of(digest.algorithm(), bytes) != digest) {
     return failure(Error::Kind::corrupt,
@@ -61,7 +62,7 @@ Result<std::vector<Digest>> Manifests::add(References::NewManifest manifest, std
     }
     // Without the digest's lock, because making room takes such locks too.
     auto reserved =
-        is_added ? Result<Reservation>() : capacity_.reserve(manifest.repository.route, bytes.size());
+        is_added ? Result<Reservation>() : capacity_.reserve(manifest.repository.route, bytes.size(), effort);
     if (!reserved) return failure(reserved.error());
     if (!is_added) reservation = *std::move(reserved);
   }

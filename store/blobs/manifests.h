@@ -15,13 +15,13 @@
 
 #include "store/base/result.h"
 #include "store/blobs/parts.h"
+#include "store/capacity/capacity.h"
 #include "store/catalog/rows.h"
 #include "store/references/references.h"
 
 namespace breakwater::store {
 
 class Blobs;
-class Capacity;
 class Reservation;
 
 class Manifests {
@@ -34,7 +34,8 @@ class Manifests {
   // `digest`. Synced.
   [[nodiscard]] Result<std::vector<Digest>> push(const RepositoryKey& repository, const Digest& digest,
                                                  std::string_view bytes, const ManifestContent& content,
-                                                 const std::vector<std::string>& tags);
+                                                 const std::vector<std::string>& tags,
+                                                 Capacity::Effort effort = Capacity::Effort::make_room);
   // For a mirror: stores a manifest under `tag`, or under no tag if that is empty, even if its children are
   // not stored yet. `corrupt` if `bytes` are not `digest`.
   [[nodiscard]] Result<> put(const RepositoryKey& repository, const Digest& digest, std::string_view bytes,
@@ -45,7 +46,7 @@ class Manifests {
 
  private:
   Result<std::vector<Digest>> add(References::NewManifest manifest, std::string_view bytes,
-                                  Durability durability);
+                                  Durability durability, Capacity::Effort effort);
   Result<bool> has_bytes(const Digest& digest, std::string_view bytes);
   Result<> store_bytes(const DigestLock& lock, References::NewManifest& manifest, std::string_view bytes,
                        Reservation& reservation);

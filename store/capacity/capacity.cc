@@ -1,5 +1,6 @@
 #include "store/capacity/capacity.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -34,7 +35,7 @@ class Capacity::Turn {
   Capacity& capacity_;
 };
 
-Result<Reservation> Capacity::reserve(const std::string& route, uint64_t size) {
+Result<Reservation> Capacity::reserve(const std::string& route, uint64_t size, Effort effort) {
   std::optional<Reservation> reservation;
   const auto take_it = [&]() -> Result<> {
     auto taken = budget_.reserve(route, size);
@@ -42,13 +43,25 @@ Result<Reservation> Capacity::reserve(const std::string& route, uint64_t size) {
     reservation = *std::move(taken);
     return {};
   };
-  if (auto taken = take(route, size, 0, take_it); !taken) return failure(taken.error());
+  if (auto taken = take(route, size, 0, effort, take_it); !taken) return failure(taken.error());
   return *std::move(reservation);
 }
 
-Result<> Capacity::grow(Reservation& reservation, uint64_t size) {
+Result<> Capacity::grow(Reservation& reservation, uint64_t size, Effort effort) {
   if (size <= reservation.held()) return {};
-  return take(reservation.route(), size, reservation.held(), [&] { return reservation.grow(size); });
+  return take(reservation.route(), size, reservation.held(), effort, [&] { return reservation.grow(size); });
+}
+
+Result<> Capacity::make_room(const std::string& route, uint64_t size, uint64_t held) {
+  const auto is_there = [&] { return budget_.has_room(route, on_disk(size) - std::min(held, on_disk(size))); };
+  disk_bound_.measure();
+  if (is_there()) return {};
+  if (!can_ever_fit(route, size, held))
+    return failure(Error::Kind::full, "no room in " + route + " for so many bytes");
+  const Turn turn(*this);
+  disk_bound_.measure();
+  if (is_there()) return {};
+  return evictor_.evict_for(route, on_disk(size) - held);
 }
 
 Result<> Capacity::ensure(const std::string& route, uint64_t size) {
@@ -58,11 +71,11 @@ Result<> Capacity::ensure(const std::string& route, uint64_t size) {
 
 // `held` bytes of the `size` are taken already.
 template <class Take>
-Result<> Capacity::take(const std::string& route, uint64_t size, uint64_t held, Take take_it) {
+Result<> Capacity::take(const std::string& route, uint64_t size, uint64_t held, Effort effort, Take take_it) {
   disk_bound_.measure();
   Result<> taken = take_it();
   const auto is_full = [&] { return !taken && taken.error().kind == Error::Kind::full; };
-  if (!is_full() || !can_ever_fit(route, size, held)) return taken;
+  if (!is_full() || effort == Effort::none || !can_ever_fit(route, size, held)) return taken;
   const Turn turn(*this);
   // Whoever had the turn before may have made room enough for both.
   disk_bound_.measure();

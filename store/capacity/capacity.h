@@ -33,11 +33,19 @@ class Capacity {
   Capacity(Budget& budget, DiskBound& disk_bound, Evictor& evictor)
       : budget_(budget), disk_bound_(disk_bound), evictor_(evictor) {}
 
+  // What is done if there is no room: nothing, so that nobody waits, or all that can be done.
+  enum class Effort { none, make_room };
+
   // Room for `size` bytes of `route`. `full` if there is none and none can be made; with retry_after_s if
   // some will be there in a moment.
-  [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
+  [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size,
+                                            Effort effort = Effort::make_room);
   // Makes `reservation` cover at least `size` bytes. Likewise; what was held stays held.
-  [[nodiscard]] Result<> grow(Reservation& reservation, uint64_t size);
+  [[nodiscard]] Result<> grow(Reservation& reservation, uint64_t size, Effort effort = Effort::make_room);
+  // The effort alone, for a caller who could not reserve `size` bytes of which `held` are taken: it makes
+  // room, and the caller tries again. `full` if that would be in vain. It may take as long as all that goes
+  // takes, so it belongs on a thread that nothing else waits for.
+  [[nodiscard]] Result<> make_room(const std::string& route, uint64_t size, uint64_t held);
   // Evicts what is over a bound, until `size` more bytes of `route` would fit, without reserving them and
   // without measuring the disk again. For bounds that were lowered, and for disks that other programs fill.
   [[nodiscard]] Result<> ensure(const std::string& route, uint64_t size);
@@ -46,7 +54,7 @@ class Capacity {
   // Whose turn it is to make room.
   class Turn;
   template <class Take>
-  Result<> take(const std::string& route, uint64_t size, uint64_t held, Take take_it);
+  Result<> take(const std::string& route, uint64_t size, uint64_t held, Effort effort, Take take_it);
   bool can_ever_fit(const std::string& route, uint64_t size, uint64_t held) const;
 
   Budget& budget_;

@@ -11,11 +11,13 @@ Batch::Batch(Batch&&) noexcept = default;
 
 void Batch::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record,
                     const std::optional<TagRecord>& previous) {
+  impl_->changes_needs = true;
   if (previous) impl_->writes.Delete(tag_of_key(repository, previous->digest, tag));
   impl_->writes.Put(tag_key(repository, tag), encode(record));
   impl_->writes.Put(tag_of_key(repository, record.digest, tag), rocksdb::Slice());
 }
 void Batch::delete_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& previous) {
+  impl_->changes_needs = true;
   impl_->writes.Delete(tag_of_key(repository, previous.digest, tag));
   impl_->writes.Delete(tag_key(repository, tag));
 }
@@ -72,6 +74,7 @@ void Batch::delete_blob(const Digest& digest, const BlobRecord& previous) {
 }
 
 void Batch::put_review(Time review_after, const Digest& digest) {
+  impl_->changes_needs = true;
   impl_->writes.Put(review_key(review_after, digest), rocksdb::Slice());
 }
 void Batch::delete_review(Time review_after, const Digest& digest) {

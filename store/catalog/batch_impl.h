@@ -9,6 +9,7 @@ namespace breakwater::store {
 
 struct Batch::Impl {
   rocksdb::WriteBatch writes;
+  bool changes_needs = false;  // as Catalog::need_changes() counts
 };
 
 }  // namespace breakwater::store

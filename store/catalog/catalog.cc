@@ -34,8 +34,8 @@ Catalog::Catalog(std::unique_ptr<Database> database)
 Catalog::~Catalog() = default;
 
 Result<std::unique_ptr<Catalog>> Catalog::open(Disk& disk, const std::filesystem::path& path,
-                                               uint64_t cache_bytes, Log* log) {
-  auto database = Database::open(disk, path, cache_bytes, log);
+                                               uint64_t cache_bytes, Log* log, int files_max) {
+  auto database = Database::open(disk, path, cache_bytes, log, files_max);
   if (!database) return failure(database.error());
   return std::unique_ptr<Catalog>(new Catalog(*std::move(database)));
 }
@@ -48,7 +48,9 @@ Result<std::unique_ptr<Catalog>> Catalog::open_to_read(Disk& disk, const std::fi
 }
 
 Result<> Catalog::write(Batch batch, Durability durability) {
-  return database_->apply(batch.impl_->writes, durability);
+  auto written = database_->apply(batch.impl_->writes, durability);
+  if (batch.impl_->changes_needs) ++need_changes_;
+  return written;
 }
 
 // By an empty batch rather than DB::SyncWAL(), which ends the process when the log breaks off beside it (see
@@ -340,6 +342,7 @@ Result<std::vector<std::string>> Catalog::upload_ids() const {
 uint64_t Catalog::disk_bytes() const { return database_->disk_bytes(); }
 bool Catalog::log_was_broken() const { return database_->log_was_broken(); }
 bool Catalog::may_differ() const { return database_->was_opened_anew() || log_was_broken(); }
+std::string Catalog::why_not_writable() const { return database_->why_not_writable(); }
 Result<> Catalog::checkpoint(const std::filesystem::path& to) const { return database_->checkpoint(to); }
 Result<> Catalog::flush() { return database_->flush(); }
 

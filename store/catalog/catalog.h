@@ -12,6 +12,7 @@
 // any thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -37,10 +38,12 @@ class Catalog {
  public:
   // Opens the catalog, and creates it if it is not there. `cache_bytes` bounds the memory for blocks and
   // memtables together. RocksDB's warnings go to `log`, from any thread, if `log` is not null. On a full disk
-  // the catalog is opened for reading, and later writes try to open it for writing. `disk` and `log` outlive
+  // the catalog is opened for reading, and later writes try to open it for writing. `files_max` bounds the
+  // files that it keeps open (-1: all of them stay open, so that memory can answer). `disk` and `log` outlive
   // the catalog.
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(Disk& disk, const std::filesystem::path& path,
-                                                             uint64_t cache_bytes, Log* log = nullptr);
+                                                             uint64_t cache_bytes, Log* log = nullptr,
+                                                             int files_max = -1);
   // Opens an existing catalog for reading only; no file is changed. A log that is corrupt before its end is
   // read up to there: see log_was_broken().
   [[nodiscard]] static Result<std::unique_ptr<Catalog>> open_to_read(Disk& disk,
@@ -53,6 +56,9 @@ class Catalog {
   [[nodiscard]] Result<> write(Batch batch, Durability durability);
   // What was written buffered so far survives a power cut from now on.
   [[nodiscard]] Result<> sync();
+  // How many writes there were that put or deleted a tag or queued a review, since it was opened: as long as
+  // this stays the same, nothing has become dispensable but by time.
+  uint64_t need_changes() const { return need_changes_; }
 
   // --- one record
 
@@ -118,6 +124,9 @@ class Catalog {
   // Whether the records may differ from the files since it was opened: it was opened anew, or its log was
   // broken.
   bool may_differ() const;
+  // Why it cannot be written just now; empty if it can be, as far as is known. Each write, sync() too, tries
+  // to mend it first. Never blocks.
+  std::string why_not_writable() const;
   [[nodiscard]] Result<> flush();
 
  private:
@@ -127,6 +136,7 @@ class Catalog {
   std::unique_ptr<Database> database_;
   std::unique_ptr<CatalogWalk> walk_;
   std::unique_ptr<CatalogState> state_;
+  std::atomic<uint64_t> need_changes_ = 0;
 };
 
 }  // namespace breakwater::store

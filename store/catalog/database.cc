@@ -96,7 +96,7 @@ rocksdb::Options Database::options() const {
   options.max_compaction_bytes = 32U << 20;
   options.compression = rocksdb::kNoCompression;  // what is big in it are hashes
   options.max_background_jobs = 2;
-  options.max_open_files = -1;  // a table that is not open cannot answer from memory
+  options.max_open_files = files_max_;  // a table that is not open cannot answer from memory
   options.avoid_unnecessary_blocking_io = true;
   // A log that was synced and is not there any more, or has become shorter, is an error rather than an end.
   options.track_and_verify_wals_in_manifest = true;
@@ -126,17 +126,18 @@ rocksdb::ReadOptions reading(Reach reach) {
 
 // --- opening
 
-Database::Database(Disk& disk, std::filesystem::path path, uint64_t cache_bytes, Log* log)
+Database::Database(Disk& disk, std::filesystem::path path, uint64_t cache_bytes, Log* log, int files_max)
     : disk_(disk),
       path_(std::move(path)),
       log_(log),
+      files_max_(files_max),
       cache_(rocksdb::NewLRUCache(cache_bytes, 2)),
       env_(rocksdb::NewCompositeEnv(make_disk_file_system(disk))) {}
 
 Result<std::unique_ptr<Database>> Database::open(Disk& disk, const std::filesystem::path& path,
-                                                 uint64_t cache_bytes, Log* log) {
+                                                 uint64_t cache_bytes, Log* log, int files_max) {
   (void)disk.make_directories(path);  // whatever is wrong with the folder, RocksDB says it
-  std::unique_ptr<Database> database(new Database(disk, path, cache_bytes, log));
+  std::unique_ptr<Database> database(new Database(disk, path, cache_bytes, log, files_max));
   const auto has_log = database->has_log();
   if (!has_log) return failure(has_log.error());
   if (*has_log) {
@@ -151,9 +152,8 @@ Result<std::unique_ptr<Database>> Database::open(Disk& disk, const std::filesyst
     const Error full = opened.error();
     opened = database->open_readable();
     if (!opened) return failure(full);
-    database->state_ = State::full;
     database->note_try();
-    if (log != nullptr) log->error("catalog_read_only", {{"error", full.message}});
+    database->set_state(State::full, full.message);
   }
   database->replace(*std::move(opened));
   return database;
@@ -357,16 +357,34 @@ uint64_t Database::disk_bytes() const {
 bool Database::mend(uint64_t known, const rocksdb::Status& cause) {
   const Lock alone(mending_);
   if (tries_ != known) return state_ == State::well;
-  state_ = cause.IsNoSpace() ? State::full : State::failing;
+  // A write that was refused since then says nothing new.
+  const State now = cause.IsNoSpace() ? State::full : State::failing;
+  if (state_ == State::well) set_state(now, error_of(cause, "write the catalog").message);
   if (state_ == State::full && room_now() <= room_when_tried_ &&
       std::chrono::steady_clock::now() - tried_at_ < kMendingPause)
     return false;
   const bool is_open = open_anew();
   note_try();
   if (is_open) was_opened_anew_ = true;
-  if (is_open) state_ = State::well;
+  if (is_open) set_state(State::well, {});
   ++tries_;
   return is_open;
+}
+
+void Database::set_state(State state, const std::string& why) {
+  const bool was_well = state_.exchange(state) == State::well;
+  {
+    const Lock lock(why_mutex_);
+    why_ = why;
+  }
+  if (log_ == nullptr || was_well == (state == State::well)) return;
+  if (state == State::well) log_->write(Log::Level::info, "catalog_writable", {});
+  if (state != State::well) log_->error("catalog_read_only", {{"error", why}});
+}
+
+std::string Database::why_not_writable() const {
+  const Lock lock(why_mutex_);
+  return why_;
 }
 
 void Database::note_try() {

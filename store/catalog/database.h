@@ -50,7 +50,8 @@ class Database {
  public:
   // As Catalog::open() and Catalog::open_to_read().
   [[nodiscard]] static Result<std::unique_ptr<Database>> open(Disk& disk, const std::filesystem::path& path,
-                                                              uint64_t cache_bytes, Log* log);
+                                                              uint64_t cache_bytes, Log* log,
+                                                              int files_max = -1);
   [[nodiscard]] static Result<std::unique_ptr<Database>> open_to_read(Disk& disk,
                                                                       const std::filesystem::path& path,
                                                                       uint64_t cache_bytes);
@@ -94,6 +95,8 @@ class Database {
   // Whether it was opened anew since it was opened first. A write that was refused may be true then, and one
   // that was taken in buffered may not be.
   [[nodiscard]] bool was_opened_anew() const { return was_opened_anew_; }
+  // As Catalog::why_not_writable().
+  [[nodiscard]] std::string why_not_writable() const;
 
  private:
   enum class State {
@@ -102,7 +105,7 @@ class Database {
     failing  // the same: the disk failed
   };
   enum class Tables { few_open, all_open };
-  Database(Disk& disk, std::filesystem::path path, uint64_t cache_bytes, Log* log);
+  Database(Disk& disk, std::filesystem::path path, uint64_t cache_bytes, Log* log, int files_max = -1);
 
   rocksdb::Options options() const;
   Result<std::unique_ptr<rocksdb::DB>> open_writable() const;
@@ -119,11 +122,13 @@ class Database {
   bool mend(uint64_t known, const rocksdb::Status& cause) EXCLUDES(mending_, replacing_);
   bool open_anew() REQUIRES(mending_) EXCLUDES(replacing_);
   void note_try() REQUIRES(mending_);
+  void set_state(State state, const std::string& why) REQUIRES(mending_);
   uint64_t room_now() const;
 
   Disk& disk_;
   const std::filesystem::path path_;
   Log* const log_;  // null: nobody is told
+  const int files_max_;
   const std::shared_ptr<rocksdb::Cache> cache_;
   const std::unique_ptr<rocksdb::Env> env_;
   std::atomic<bool> log_was_broken_ = false;
@@ -137,6 +142,8 @@ class Database {
   bool is_open_to_write_ GUARDED_BY(mending_) = false;
   uint64_t room_when_tried_ GUARDED_BY(mending_) = 0;  // bytes that the disk had left
   std::chrono::steady_clock::time_point tried_at_ GUARDED_BY(mending_){};
+  mutable Mutex why_mutex_;
+  std::string why_ GUARDED_BY(why_mutex_);  // not empty: why nobody can write
 };
 
 // --- RocksDB's words in ours

@@ -8,6 +8,8 @@ namespace breakwater::store {
 namespace {
 
 constexpr size_t kPieceBytes = size_t{256} * 1024;
+// Closed at a time when descriptors run out: enough for a while, and the rest stays warm.
+constexpr size_t kGivenBackAtOnce = 16;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::string folder_of(const Digest& digest) { return digest.hex().substr(0, 2); }
@@ -76,6 +78,8 @@ Result<Blob> Files::open(const Digest& digest, uint64_t size) {
     if (!blob || open_.put_unless_deleted(*blob, deletions)) return blob;
   }
 }
+
+size_t Files::give_back_idle() { return open_.take_idle(kGivenBackAtOnce).size(); }
 
 Result<std::string> Files::read(const Blob& blob) {
   std::string bytes(static_cast<size_t>(blob.size), '\0');

@@ -50,6 +50,9 @@ class Files {
   // What the bytes at a blob's place are. They are not made a blob that is open, because they may be others.
   [[nodiscard]] Result<Digest> hash(const Digest& digest);
   bool is_read(const Digest& digest) const { return open_.is_read(digest); }
+  // Closes some of the files that nobody reads, because descriptors are wanted for something else; how many
+  // it closed. Calls nothing of the Disk.
+  size_t give_back_idle();
   // Readers keep what they have open. `not_found` if absent.
   [[nodiscard]] Result<> delete_blob(const Digest& digest);
 

@@ -62,6 +62,7 @@ class FolderDisk final : public Disk {
   [[nodiscard]] Result<> remove_directory(const std::filesystem::path& path) override;
   [[nodiscard]] Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& path) override;
   [[nodiscard]] Result<DiskSpace> space(const std::filesystem::path& path) override;
+  void relieve_by(GiveBack give_back) override { real_.relieve_by(std::move(give_back)); }
 
  private:
   using FileId = std::pair<uint64_t, uint64_t>;

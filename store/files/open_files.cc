@@ -76,18 +76,27 @@ std::vector<SharedFile> OpenFiles::put_locked(const Blob& blob) {
 }
 
 std::vector<SharedFile> OpenFiles::trim() {
-  std::vector<SharedFile> closed;
+  return open_.size() > files_max_ ? take_idle_locked(open_.size() - files_max_) : std::vector<SharedFile>();
+}
+
+std::vector<SharedFile> OpenFiles::take_idle(size_t count) {
+  const Lock lock(mutex_);
+  return take_idle_locked(count);
+}
+
+std::vector<SharedFile> OpenFiles::take_idle_locked(size_t count) {
+  std::vector<SharedFile> taken;
   // What somebody reads stays in the table: that is how take_unless_read() knows.
   auto candidate = uses_.end();
-  while (open_.size() > files_max_ && candidate != uses_.begin()) {
+  while (taken.size() < count && candidate != uses_.begin()) {
     --candidate;
     const auto found = open_.find(*candidate);
     if (found->second.blob.file.use_count() > 1) continue;
-    closed.push_back(std::move(found->second.blob.file));
+    taken.push_back(std::move(found->second.blob.file));
     open_.erase(found);
     candidate = uses_.erase(candidate);
   }
-  return closed;
+  return taken;
 }
 
 }  // namespace breakwater::store

@@ -38,6 +38,8 @@ class OpenFiles {
   SharedFile take(const Digest& digest);
   // The same, unless somebody reads it: false then.
   bool take_unless_read(const Digest& digest, SharedFile& file);
+  // Takes out the files that nobody reads, the least recently used first, at most `count`.
+  std::vector<SharedFile> take_idle(size_t count);
 
  private:
   struct OpenBlob {
@@ -46,6 +48,7 @@ class OpenFiles {
   };
   std::vector<SharedFile> put_locked(const Blob& blob) REQUIRES(mutex_);
   std::vector<SharedFile> trim() REQUIRES(mutex_);
+  std::vector<SharedFile> take_idle_locked(size_t count) REQUIRES(mutex_);
   SharedFile take_locked(const Digest& digest) REQUIRES(mutex_);
 
   const size_t files_max_;

@@ -6,18 +6,24 @@ namespace breakwater::store {
 namespace {
 
 constexpr size_t kRepositoriesAtOnce = 1000;
+constexpr size_t kTagsAtOnce = 1000;
 
 Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const RepositoryKey& repository,
-                        std::vector<CacheTag>& found) {
-  const auto tags = catalog.tags(repository, "", SIZE_MAX);
-  if (!tags) return failure(tags.error());
+                        const MayGo& may_go, std::vector<CacheTag>& found) {
   const RetentionPolicy& policy = rules.policy_for(repository);
-  for (const NamedTag& tag : *tags) {
-    if (!is_cache(policy, tag.tag)) continue;
-    const auto blob = catalog.blob(tag.record.digest, Reach::disk);
-    if (!blob) return failure(blob.error());
-    const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.pushed()) : tag.record.pushed();
-    found.push_back({repository, tag, used_at});
+  std::string last;
+  for (size_t named = kTagsAtOnce; named == kTagsAtOnce;) {
+    const auto tags = catalog.tags(repository, last, kTagsAtOnce);
+    if (!tags) return failure(tags.error());
+    named = tags->size();
+    for (const NamedTag& tag : *tags) {
+      last = tag.tag;
+      if (!is_cache(policy, tag.tag) || !may_go(tag.record.digest)) continue;
+      const auto blob = catalog.blob(tag.record.digest, Reach::disk);
+      if (!blob) return failure(blob.error());
+      const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.pushed()) : tag.record.pushed();
+      found.push_back({repository, tag, used_at});
+    }
   }
   return {};
 }
@@ -25,7 +31,7 @@ Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const R
 }  // namespace
 
 Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRules& rules,
-                                         const std::string& route) {
+                                         const std::string& route, const MayGo& may_go) {
   std::vector<CacheTag> found;
   std::string last;
   for (size_t named = kRepositoriesAtOnce; named == kRepositoriesAtOnce;) {
@@ -34,7 +40,7 @@ Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRule
     named = names->size();
     for (const std::string& name : *names) {
       last = name;
-      if (auto added = add_cache_tags(catalog, rules, {route, name}, found); !added)
+      if (auto added = add_cache_tags(catalog, rules, {route, name}, may_go, found); !added)
         return failure(added.error());
     }
   }

@@ -1,6 +1,7 @@
 // The tags that a registry gives up when it needs room: those that its policy calls cache.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,10 @@ struct CacheTag {
   NamedTag tag;
   Time used_at{};  // pushed or pulled
 };
-// Of a route, the least recently used first. Walks over all of its tags; may block.
+// Of a route, those whose digest `may_go`, the least recently used first. Walks over all of its tags, and
+// keeps only what it returns; may block.
+using MayGo = std::function<bool(const Digest&)>;
 [[nodiscard]] Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRules& rules,
-                                                       const std::string& route);
+                                                       const std::string& route, const MayGo& may_go);
 
 }  // namespace breakwater::store

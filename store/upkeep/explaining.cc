@@ -228,7 +228,7 @@ class Planner {
       if (item.bytes > 0) add(std::move(item));
       return {};
     }
-    auto tags = cache_tags(parts_.catalog, parts_.rules, route);
+    auto tags = cache_tags(parts_.catalog, parts_.rules, route, [](const Digest&) { return true; });
     if (!tags) return failure(tags.error());
     for (CacheTag& tag : *tags) {
       Planned item{Planned::Kind::cache, std::nullopt, std::move(tag.repository), std::move(tag.tag)};

@@ -23,6 +23,9 @@ constexpr size_t kReviewsAtOnce = 64;
 constexpr auto kUploadKeptAtLeast = std::chrono::hours(1);
 // A lease that ends within this is worth waiting for.
 constexpr auto kWorthWaitingFor = std::chrono::seconds(10);
+// A walk that took longer is not repeated before so many times its length has passed.
+constexpr auto kLongWalk = std::chrono::milliseconds(50);
+constexpr int kRestAfterWalk = 20;
 
 int64_t seconds_until(Time when, Time now) {
   return std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(when - now).count());
@@ -30,22 +33,53 @@ int64_t seconds_until(Time when, Time now) {
 
 }  // namespace
 
+void RegistryEviction::Fruitless::begin(uint64_t changes) {
+  changes_ = changes;
+  is_known_ = false;
+  began_ = std::chrono::steady_clock::now();
+}
+
+void RegistryEviction::Fruitless::end(std::optional<Time> until) {
+  until_ = until;
+  is_known_ = true;
+  ended_ = std::chrono::steady_clock::now();
+}
+
+bool RegistryEviction::Fruitless::is_true(uint64_t changes, Time now) const {
+  return is_known_ && changes == changes_ && (!until_ || now < *until_);
+}
+
+bool RegistryEviction::Fruitless::is_tiring() const {
+  const auto took = ended_ - began_;
+  return is_known_ && took > kLongWalk && std::chrono::steady_clock::now() - ended_ < took * kRestAfterWalk;
+}
+
 Result<> RegistryEviction::evict_dead(const std::string& route, uint64_t size) {
   while (disk_bound_.is_curable(route, size) && !trash_.is_held()) {
+    const uint64_t changes = parts_.catalog.need_changes();
+    if (dead_.is_true(changes, parts_.clock.now())) return wait_for_lease(route, size, dead_.until());
+    if (dead_.is_tiring()) return failure(Error{Error::Kind::full, "room is looked for in a moment", 1});
+    dead_.begin(changes);
     const auto pass = review_all(route, size);
     if (!pass) return failure(pass.error());
     if (pass->has_reviewed_any) continue;
+    if (pass->is_whole && !pass->has_failed_any) dead_.end(pass->soon);
     // Another thread may have reviewed the last of them, and not have freed it yet.
     if (auto emptied = empty_trash(size); !emptied) return emptied;
     if (!disk_bound_.is_curable(route, size)) return {};
-    const Time now = parts_.clock.now();
-    if (!pass->soon || *pass->soon - now > kWorthWaitingFor) return {};
-    return failure(
-        Error{Error::Kind::full,
-              "no room in " + route + " for " + std::to_string(size) + " bytes before a lease ends",
-              seconds_until(*pass->soon, now)});
+    return wait_for_lease(route, size, pass->soon);
   }
   return {};
+}
+
+// `full`, with the time to wait, if a lease ends so soon that it is worth waiting for.
+Result<> RegistryEviction::wait_for_lease(const std::string& route, uint64_t size,
+                                          std::optional<Time> until) const {
+  const Time now = parts_.clock.now();
+  if (!until || *until - now > kWorthWaitingFor) return {};
+  return failure(Error{Error::Kind::full,
+                       "no room in " + route + " for " + std::to_string(size) + " bytes before a lease ends",
+                       seconds_until(*until, now)});
 }
 
 // One pass through the queue of reviews, due or not, until there is room.
@@ -55,7 +89,10 @@ Result<RegistryEviction::Pass> RegistryEviction::review_all(const std::string& r
   while (disk_bound_.is_curable(route, size) && !trash_.is_held()) {
     const auto reviews = parts_.catalog.reviews(Time::max(), kReviewsAtOnce, last);
     if (!reviews) return failure(reviews.error());
-    if (reviews->empty()) break;
+    if (reviews->empty()) {
+      pass.is_whole = true;
+      break;
+    }
     last = reviews->back();
     for (const Review& review : *reviews) {
       // What goes into a trash that is held makes no room.
@@ -65,6 +102,7 @@ Result<RegistryEviction::Pass> RegistryEviction::review_all(const std::string& r
       if (auto done = review_one(review, pass); !done) {
         parts_.log.error("review_failed",
                          {{"digest", review.digest.text()}, {"error", done.error().message}});
+        pass.has_failed_any = true;
       }
     }
     if (auto emptied = empty_trash(size); !emptied) return failure(emptied.error());
@@ -124,12 +162,25 @@ Result<> RegistryEviction::evict_uploads(const std::string& route, uint64_t size
 Result<> RegistryEviction::evict_cache_tags(const std::string& route, uint64_t size) {
   if (!disk_bound_.is_curable(route, size)) return {};
   const uint64_t wanted = size + low_water(parts_.budget, route);
-  const auto tags = cache_tags(parts_.catalog, parts_.rules, route);
+  Fruitless& fruitless = cache_tags_[route];
+  const uint64_t changes = parts_.catalog.need_changes();
+  const Time now = parts_.clock.now();
+  if (fruitless.is_true(changes, now)) return {};
+  if (fruitless.is_tiring()) return failure(Error{Error::Kind::full, "room is looked for in a moment", 1});
+  fruitless.begin(changes);
+  // What was imported just now, or pushed, is needed by somebody.
+  std::optional<Time> next;
+  const auto may_go = [&](const Digest& digest) {
+    const Time until = parts_.leases.until(digest);
+    if (until > now) next = std::min(next.value_or(until), until);
+    return until <= now;
+  };
+  const auto tags = cache_tags(parts_.catalog, parts_.rules, route, may_go);
   if (!tags) return failure(tags.error());
+  if (tags->empty()) fruitless.end(next);
   for (const CacheTag& tag : *tags) {
     if (!disk_bound_.is_curable(route, wanted) || trash_.is_held()) return {};
-    // What was imported just now, or pushed, is needed by somebody.
-    if (parts_.leases.until(tag.tag.record.digest) > parts_.clock.now()) continue;
+    if (!may_go(tag.tag.record.digest)) continue;
     const auto deleted = parts_.references.delete_tag_if_unchanged(tag.repository, tag.tag);
     if (!deleted) return failure(deleted.error());
     if (!*deleted) continue;

@@ -4,7 +4,9 @@
 // recently used first. A leased digest stays, however little room there is. One thread at a time; may block.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -35,20 +37,44 @@ class RegistryEviction {
   [[nodiscard]] Result<> evict_cache_tags(const std::string& route, uint64_t size);
 
  private:
+  // What a walk over all of something has found that could free nothing. That stays true until something
+  // changes in the catalog (Catalog::need_changes()) or a lease ends, so that one refused push after the other
+  // costs no walk. While it is not true any more, a long walk is not repeated at once either: whoever asks
+  // is told to ask again in a moment.
+  class Fruitless {
+   public:
+    // Call both around a walk that found nothing; `until`: when a lease ends that kept something.
+    void begin(uint64_t changes);
+    void end(std::optional<Time> until);
+    bool is_true(uint64_t changes, Time now) const;
+    bool is_tiring() const;  // the walk was long, and is not long past
+    std::optional<Time> until() const { return until_; }
+
+   private:
+    uint64_t changes_ = 0;
+    std::optional<Time> until_;
+    bool is_known_ = false;
+    std::chrono::steady_clock::time_point began_{}, ended_{};
+  };
   struct Pass {
     bool has_reviewed_any = false;
+    bool has_failed_any = false;
+    bool is_whole = false;      // all of the queue was looked at
     std::optional<Time> soon;  // when the first that only a lease keeps may go
   };
   Result<Pass> review_all(const std::string& route, uint64_t size);
   Result<> review_one(const Review& review, Pass& pass);
   Result<Time> leased_until(const Review& review) const;
   Result<> empty_trash(uint64_t size);
+  Result<> wait_for_lease(const std::string& route, uint64_t size, std::optional<Time> until) const;
 
   const Parts parts_;
   IdlePartials& partials_;
   Trash& trash_;
   Collector& collector_;
   DiskBound& disk_bound_;
+  Fruitless dead_;
+  std::map<std::string, Fruitless> cache_tags_;  // by route
 };
 
 }  // namespace breakwater::store

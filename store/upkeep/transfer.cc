@@ -1,7 +1,9 @@
 #include "store/upkeep/transfer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,7 @@ namespace breakwater::store {
 namespace {
 
 constexpr size_t kPieceBytes = size_t{256} * 1024;
+constexpr uint64_t kCopiedAtOnce = 8ULL << 20;
 
 std::string import_id(const Digest& digest) {
   return "import-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex();
@@ -24,6 +27,37 @@ tl::unexpected<Error> not_given(const Error& error) {
   const bool is_gone = error.kind == Error::Kind::not_found;
   return failure(is_gone ? error.kind : Error::Kind::unavailable, error.message);
 }
+
+// Keeps a copy from disturbing others: what was written goes to the disk in small portions, so that it does
+// not pile up in memory until nobody else can write; both disks then rest for as long as that took; and the
+// page cache is left to what is being served.
+class Pace {
+ public:
+  Pace(Disk& disk, const File& from, const File& to) : disk_(disk), from_(from), to_(to) {}
+
+  // To be called whenever the copy has reached `bytes`.
+  Result<> keep(uint64_t bytes) {
+    if (bytes - done_ < kCopiedAtOnce) return {};
+    const auto began = std::chrono::steady_clock::now();
+    if (auto synced = disk_.sync(to_); !synced) return synced;
+    drop_to(bytes);
+    std::this_thread::sleep_for(std::chrono::steady_clock::now() - began);
+    return {};
+  }
+  void drop_to(uint64_t bytes) {
+    disk_.drop_resident(to_, done_, bytes - done_);
+    if (is_cold_) disk_.drop_resident(from_, done_, bytes - done_);
+    done_ = bytes;
+  }
+
+ private:
+  Disk& disk_;
+  const File& from_;
+  const File& to_;
+  // Who is not in memory as a whole is not much asked for.
+  const bool is_cold_ = !disk_.resident(from_, 0, 1);
+  uint64_t done_ = 0;
+};
 
 // Calls `each` for the pieces of a file, up to `size` bytes of it. `unavailable` if it cannot be read.
 template <class Each>
@@ -169,12 +203,15 @@ Result<bool> link_or_copy(Disk& disk, const std::filesystem::path& from, uint64_
   part += ".incomplete";
   const auto copy = disk.open_for_writing(part);
   if (!copy) return failure(copy.error());
-  const auto write = [&](uint64_t offset, std::span<const char> piece) {
-    return disk.write(**copy, offset, piece);
+  Pace pace(disk, **file, **copy);
+  const auto write = [&](uint64_t offset, std::span<const char> piece) -> Result<> {
+    if (auto written = disk.write(**copy, offset, piece); !written) return written;
+    return pace.keep(offset + piece.size());
   };
   if (auto cut = disk.truncate(**copy, 0); !cut) return failure(cut.error());
   if (auto copied = read_pieces(disk, **file, size, write); !copied) return failure(copied.error());
   if (auto synced = disk.sync(**copy); !synced) return failure(synced.error());
+  pace.drop_to(size);
   if (auto renamed = disk.rename(part, to); !renamed) return failure(renamed.error());
   return true;
 }

@@ -144,6 +144,7 @@ class FaultyDisk final : public store::Disk {
   Result<> remove_directory(const std::filesystem::path& path) override;
   Result<std::vector<store::DirectoryEntry>> list(const std::filesystem::path& path) override;
   Result<store::DiskSpace> space(const std::filesystem::path& path) override;
+  void relieve_by(GiveBack give_back) override { real_->relieve_by(std::move(give_back)); }
 
  private:
   using Inode = uint64_t;

@@ -26,9 +26,10 @@ namespace breakwater::test {
 struct RegistryWorld::Running {
   explicit Running(RegistryWorld& world)
       : workers(world.loop, 2),
+        readers(world.loop, 2),
         buffers(world.loop, world.buffer_bytes_max),
         manifests(16 << 20),
-        registry(routes::RegistryParts(world.loop, workers, buffers, *world.files.store, manifests,
+        registry(routes::RegistryParts(world.loop, workers, readers, workers, buffers, *world.files.store, manifests,
                                        world.files.store->clock(), world.files.log),
                  world.settings),
         router(router_settings(world), registry, metrics, world.files.log),
@@ -45,6 +46,7 @@ struct RegistryWorld::Running {
   }
 
   proxy::Workers workers;
+  proxy::Workers readers;
   proxy::Buffers buffers;
   routes::Metrics metrics;
   routes::ManifestCache manifests;

@@ -291,18 +291,68 @@ TEST_CASE("one connection too many is told so and closed") {
   World world;
   world.settings.connections_max = 2;
   world.serve(hello_route(world));
+  // Both have just come: their first request may be on its way.
   auto first = world.client();
   auto second = world.client();
-  second.send(get("/a"));
-  CHECK(second.receive_reply() == hello_to("/a"));
+  world.run_until([&] { return world.server->stats().connections == 2; });
   auto third = world.client();
   CHECK(third.receive_to_end().starts_with("HTTP/1.1 503 "));
   CHECK(world.server->stats().refused_total == 1);
+  second.send(get("/a"));
+  CHECK(second.receive_reply() == hello_to("/a"));
   first.leave();
   world.run_until([&] { return world.server->stats().connections == 1; });
   auto fourth = world.client();
   fourth.send(get("/b"));
   CHECK(fourth.receive_reply() == hello_to("/b"));
+  CHECK(world.server->stats().refused_total == 1);
+}
+
+TEST_CASE("a connection that is idle between two requests gives way to a new one, the longest idle first") {
+  World world;
+  world.settings.connections_max = 3;
+  world.serve(hello_route(world));
+  auto first = world.client();
+  auto second = world.client();
+  auto third = world.client();
+  for (RawClient* client : {&first, &second, &third}) {
+    client->send(get("/a"));
+    CHECK(client->receive_reply() == hello_to("/a"));
+  }
+  first.send(get("/b"));
+  CHECK(first.receive_reply() == hello_to("/b"));
+  auto fourth = world.client();
+  fourth.send(get("/c"));
+  CHECK(fourth.receive_reply() == hello_to("/c"));
+  CHECK(second.receive_to_end().empty());
+  for (RawClient* client : {&first, &third}) {
+    client->send(get("/d"));
+    CHECK(client->receive_reply() == hello_to("/d"));
+  }
+  CHECK(world.server->stats().refused_total == 0);
+}
+
+TEST_CASE("servers that share their connections make room for each other's clients") {
+  World world;
+  ConnectionShare common(2);
+  HttpServer other(world.loop, world.workers, world.buffers, world.disk, world.log, world.settings,
+                   hello_route(world), &common);
+  HttpServer one(world.loop, world.workers, world.buffers, world.disk, world.log, world.settings,
+                 hello_route(world), &common);
+  const auto others = other.listen("127.0.0.1:0");
+  const auto ones = one.listen("127.0.0.1:0");
+  RawClient first(world.loop, *others);
+  RawClient second(world.loop, *others);
+  for (RawClient* client : {&first, &second}) {
+    client->send(get("/a"));
+    CHECK(client->receive_reply() == hello_to("/a"));
+  }
+  RawClient third(world.loop, *ones);
+  third.send(get("/b"));
+  CHECK(third.receive_reply() == hello_to("/b"));
+  CHECK(first.receive_to_end().empty());
+  world.run_until([&] { return other.stats().connections == 1; });
+  CHECK(one.stats().connections == 1);
 }
 
 TEST_CASE("many connections are served at once") {

@@ -350,4 +350,17 @@ TEST_CASE(
   go_on(world, location, content);
 }
 
+TEST_CASE("of the sessions that nobody goes on with only the last ones keep their files open") {
+  RegistryWorld world;
+  world.settings.uploads.idle_open_max = 2;
+  const auto content = content_of(20'000, 17);
+  std::vector<std::string> locations;
+  for (int i = 0; i < 5; ++i) {
+    locations.push_back(world.begin_upload(kRepository));
+    CHECK(world.patch(locations.back(), content.substr(0, 10'000)).status == 202);
+    CHECK(world.registry().push_stats().uploads_open <= 3);
+  }
+  for (const auto& location : locations) go_on(world, location, content);
+}
+
 }  // namespace breakwater::test

@@ -233,5 +233,36 @@ TEST_CASE("a tag and its manifest appear together to every reader") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("a catalog that may open no file any more says so, and is written again as soon as it may") {
+  test::Folder folder;
+  test::FaultyDisk disk;
+  test::FakeLog log;
+  const auto catalog = *Catalog::open(disk, folder.path() / "catalog", 8 << 20, &log);
+  CHECK(catalog->why_not_writable().empty());
+  disk.fail_each(test::FaultyDisk::Operation::open_for_writing);
+  disk.fail_each(test::FaultyDisk::Operation::open);
+  disk.fail_each(test::FaultyDisk::Operation::list);
+  const auto put = [&](int number) {
+    Batch batch;
+    const std::string tag = std::to_string(number);
+    batch.put_tag(kAlpine, tag, {digest(tag), std::string(10'000, 't'), at(1), at(1)}, std::nullopt);
+    return catalog->write(std::move(batch), Durability::synced);
+  };
+  int written = 0;
+  while (written < 2000 && put(written)) ++written;
+  REQUIRE(written < 2000);
+  CHECK_FALSE(catalog->why_not_writable().empty());
+  CHECK_FALSE(put(written));
+  CHECK(log.count("catalog_read_only") == 1);
+  CHECK(log.count("catalog_writable") == 0);
+  disk.heal();
+  CHECK(catalog->sync());
+  CHECK(catalog->why_not_writable().empty());
+  CHECK(log.count("catalog_writable") == 1);
+  CHECK(put(written));
+  for (int number = 0; number <= written; ++number)
+    CHECK((*catalog->tag(kAlpine, std::to_string(number), Reach::disk)).has_value());
+}
+
 }  // namespace
 }  // namespace breakwater::store

@@ -1,7 +1,11 @@
 #include "store/files/files.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <thread>
+#include <vector>
 
 #include "store/capacity/budget.h"
 #include "test/catch.h"
@@ -35,6 +39,34 @@ struct World {
     return content;
   }
 };
+
+TEST_CASE("without a descriptor left, files that nobody reads are closed, and what is read stays open") {
+  World world;
+  Files files{world.disk, world.folder.path() / "data", 100};
+  world.disk.relieve_by([&files] { return files.give_back_idle(); });
+  std::vector<Digest> digests;
+  for (uint32_t seed = 0; seed < 40; ++seed) digests.push_back(world.put(content_of(10, seed)).digest);
+  const auto read = files.open(digests[0], 10);
+  REQUIRE(read);
+  for (size_t i = 1; i < 20; ++i) REQUIRE(files.open(digests[i], 10));
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none_left = before;
+  const int last = ::dup(STDERR_FILENO);  // the lowest that was free
+  none_left.rlim_cur = static_cast<rlim_t>(last) + 1;
+  setrlimit(RLIMIT_NOFILE, &none_left);
+  std::vector<Result<Blob>> opened;
+  for (size_t i = 20; i < 40; ++i) opened.push_back(files.open(digests[i], 10));
+  const auto listed = world.disk.list(world.folder.path());
+  const auto kept = files.open_if_warm(digests[0]);
+  setrlimit(RLIMIT_NOFILE, &before);
+  ::close(last);
+  for (const auto& blob : opened) CHECK(blob.has_value());
+  CHECK(listed.has_value());
+  CHECK(kept.has_value());
+  CHECK(read->file == kept->file);
+  world.disk.relieve_by(nullptr);
+}
 
 TEST_CASE("what was received and committed is read back") {
   World world;

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,6 +38,8 @@ class CapturedStderr {
     close(saved_);
     saved_ = -1;
   }
+  // What is there already; it blocks if nothing is.
+  ssize_t read_some(std::span<char> into) const { return ::read(pipe_[0], into.data(), into.size()); }
   // Until every writer has closed its end.
   std::string drain() const {
     std::string text;
@@ -123,4 +126,28 @@ TEST_CASE("a stderr that nobody reads blocks no caller, and what was dropped is 
   CHECK(text.find("i=19999 ") != std::string::npos);
   CHECK(text.find("log lines dropped lines=") != std::string::npos);
   CHECK(std::count(text.begin(), text.end(), '\n') < kLines);
+}
+
+TEST_CASE("a log ends although nobody reads its stderr") {
+  CapturedStderr captured;
+  auto log = make_log({});
+  for (int64_t i = 0; i < 20'000; ++i)
+    log->info("line", {{"i", i}, {"filler", std::string_view("0123456789012345678901234567890123456789")}});
+  log.reset();
+  captured.restore();
+  const std::string text = captured.drain();
+  CHECK(text.find("i=0 ") != std::string::npos);
+  CHECK(text.size() < 1 << 20);
+}
+
+TEST_CASE("last words are written by whoever says them, before the call returns") {
+  CapturedStderr captured;
+  auto log = make_log({});
+  log->error("catalog_lost", {{"path", "/data"}});
+  log->write_last_words();
+  std::array<char, 4096> piece{};
+  const ssize_t got = captured.read_some(piece);
+  CHECK(std::string(piece.data(), static_cast<size_t>(got)).find("catalog_lost path=/data\n") !=
+        std::string::npos);
+  log.reset();
 }

@@ -1,0 +1,137 @@
+#include "conf/ending.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "store/base/mutex.h"
+
+namespace breakwater::conf {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// After the drain, for all that has to be closed. Last words may take half a second more.
+constexpr auto kClosingMax = std::chrono::milliseconds(1'400);
+constexpr int kBoundPassed = 1;  // exit status
+
+sigset_t ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
+  return signals;
+}
+
+// The next signal, or nothing when the deadline has passed.
+std::optional<int> next_signal(const sigset_t& signals, std::optional<Clock::time_point> deadline) {
+  for (;;) {
+    int number;
+    if (deadline) {
+      const auto left =
+          std::max(std::chrono::nanoseconds(*deadline - Clock::now()), std::chrono::nanoseconds(0));
+      timespec wait{};
+      wait.tv_sec = static_cast<time_t>(left.count() / 1'000'000'000);
+      wait.tv_nsec = static_cast<long>(left.count() % 1'000'000'000);
+      number = sigtimedwait(&signals, nullptr, &wait);
+    } else {
+      number = sigwaitinfo(&signals, nullptr);
+    }
+    if (number > 0) return number;
+    if (errno == EAGAIN) return std::nullopt;
+  }
+}
+
+// As if nobody had asked for the signal.
+[[noreturn]] void end_by(int number) {
+  (void)std::signal(number, SIG_DFL);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, number);
+  pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+  (void)::raise(number);
+  ::_exit(kBoundPassed);
+}
+
+}  // namespace
+
+struct Ending::Watch {
+  [[noreturn]] void run();
+  std::optional<Clock::duration> tell();
+  void say_last_words();
+
+  const sigset_t signals = ending_signals();
+  store::Mutex mutex;  // held while somebody is told, so that nobody is told any more once it is taken away
+  std::function<void()> received GUARDED_BY(mutex);
+  store::Log* log GUARDED_BY(mutex) = nullptr;
+  bool has_served GUARDED_BY(mutex) = false;
+  Clock::duration drain GUARDED_BY(mutex){};
+};
+
+[[noreturn]] void Ending::Watch::run() {
+  std::optional<Clock::time_point> deadline;
+  for (;;) {
+    const auto number = next_signal(signals, deadline);
+    if (!number) {
+      say_last_words();
+      ::_exit(kBoundPassed);
+    }
+    const auto drain_time = tell();
+    if (!drain_time) end_by(*number);
+    // A second signal ends the drain.
+    const auto end = Clock::now() + kClosingMax + (deadline ? Clock::duration() : *drain_time);
+    deadline = std::min(deadline.value_or(end), end);
+  }
+}
+
+// How long the drain may take; nothing if nobody serves yet.
+std::optional<Clock::duration> Ending::Watch::tell() {
+  const store::Lock lock(mutex);
+  if (!has_served) return std::nullopt;
+  if (received) received();
+  return drain;
+}
+
+void Ending::Watch::say_last_words() {
+  // Whoever holds the mutex may be what hangs.
+  if (!mutex.try_lock()) return;
+  if (log != nullptr) {
+    log->error("ended_by_force", {{"reason", "something hangs, and the time to end in has passed"}});
+    log->write_last_words();
+  }
+  mutex.unlock();
+}
+
+Ending::Ending() : watch_(*new Watch) {
+  pthread_sigmask(SIG_BLOCK, &watch_.signals, nullptr);
+  std::thread([&watch = watch_] { watch.run(); }).detach();
+}
+
+void Ending::serve(int64_t drain_timeout_ms, std::function<void()> received, store::Log& log) {
+  const store::Lock lock(watch_.mutex);
+  watch_.received = std::move(received);
+  watch_.log = &log;
+  watch_.drain = std::chrono::milliseconds(drain_timeout_ms);
+  watch_.has_served = true;
+}
+
+void Ending::stop_terminating() {
+  const store::Lock lock(watch_.mutex);
+  watch_.received = nullptr;
+}
+
+void Ending::stop_serving() {
+  const store::Lock lock(watch_.mutex);
+  watch_.received = nullptr;
+  watch_.log = nullptr;
+}
+
+}  // namespace breakwater::conf
