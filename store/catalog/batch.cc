@@ -73,9 +73,10 @@ void Batch::delete_blob(const Digest& digest, const BlobRecord& previous) {
   impl_->writes.Delete(blob_key(digest));
 }
 
-void Batch::put_review(Time review_after, const Digest& digest) {
+void Batch::put_review(Time review_after, const Digest& digest, const std::optional<RepositoryKey>& only) {
   impl_->changes_needs = true;
-  impl_->writes.Put(review_key(review_after, digest), rocksdb::Slice());
+  impl_->writes.Put(review_key(review_after, digest),
+                    only ? only->route + '\0' + only->repository + '\0' : std::string());
 }
 void Batch::delete_review(Time review_after, const Digest& digest) {
   impl_->writes.Delete(review_key(review_after, digest));

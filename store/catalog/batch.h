@@ -34,7 +34,8 @@ class Batch {
   void put_blob(const Digest&, const BlobRecord&, const std::optional<BlobRecord>& previous);
   void delete_blob(const Digest&, const BlobRecord& previous);
   // Queues a review of whether anything still needs `digest`, not before `review_after`.
-  void put_review(Time review_after, const Digest&);
+  // `only`: see Review. It replaces a review of the same digest at the same time.
+  void put_review(Time review_after, const Digest&, const std::optional<RepositoryKey>& only = std::nullopt);
   void delete_review(Time review_after, const Digest&);
   bool empty() const;
 

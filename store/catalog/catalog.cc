@@ -18,6 +18,18 @@ tl::unexpected<Error> malformed_key() {
   return failure(Error::Kind::corrupt, "a malformed key in the catalog");
 }
 
+Result<Review> review_of(std::string_view key, std::string_view value) {
+  KeyReader in(key, 1);
+  const Time review_after = in.time();
+  Review review{review_after, in.digest()};
+  if (in.failed()) return malformed_key();
+  if (value.empty()) return review;
+  KeyReader names(value, 0);
+  review.only = names.repository();
+  if (names.failed()) review.only.reset();
+  return review;
+}
+
 // The first key behind all that begin with `prefix`, which ends with a name: the end of a name is a 0, and no
 // name holds that.
 std::string behind_name(std::string prefix) {
@@ -98,6 +110,21 @@ Result<std::optional<Parent>> Catalog::parent_in(const Digest& child, const Repo
                                  });
   if (!scanned) return failure(scanned.error());
   return parent;
+}
+
+Result<bool> Catalog::has_other_parent(const Digest& child, const RepositoryKey& repository,
+                                       const Digest& parent) const {
+  const std::string prefix = edge_prefix(child, repository);
+  bool found = false;
+  auto scanned = database_->scan(prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    found = digest != parent;
+    return !found;
+  });
+  if (!scanned) return failure(scanned.error());
+  return found;
 }
 
 // --- scans
@@ -191,14 +218,20 @@ Result<std::vector<RepositoryKey>> Catalog::repositories_naming(const Digest& ch
 }
 
 Result<std::set<std::string>> Catalog::routes_of(const Digest& digest) const {
+  return routes_beside(digest, {});
+}
+
+Result<std::set<std::string>> Catalog::routes_beside(const Digest& digest, const RepositoryKey& but) const {
   std::set<std::string> routes;
   for (const std::string& prefix : {link_prefix(digest), edge_prefix(digest)}) {
     auto leapt = database_->leap(prefix, prefix, [&](std::string_view key) -> Result<std::string> {
       KeyReader in(key, prefix.size());
-      const std::string route = in.name();
+      const RepositoryKey repository = in.repository();
       if (in.failed()) return malformed_key();
-      routes.insert(route);
-      return behind_name(prefix + route + '\0');
+      const std::string of_route = prefix + repository.route + '\0';
+      if (repository == but) return behind_name(of_route + repository.repository + '\0');
+      routes.insert(repository.route);
+      return behind_name(of_route);
     });
     if (!leapt) return failure(leapt.error());
   }
@@ -245,17 +278,28 @@ Result<std::vector<Review>> Catalog::reviews(Time now, size_t limit,
   if (limit == 0) return reviews;
   const std::string from = after ? review_key(after->review_after, after->digest) + '\0' : kReviews;
   auto scanned = database_->scan(kReviews, from, Reach::disk,
-                                 [&](std::string_view key, std::string_view) -> Result<bool> {
-                                   KeyReader in(key, 1);
-                                   const Time review_after = in.time();
-                                   const Digest digest = in.digest();
-                                   if (in.failed()) return malformed_key();
-                                   if (review_after > now) return false;
-                                   reviews.push_back({review_after, digest});
+                                 [&](std::string_view key, std::string_view value) -> Result<bool> {
+                                   auto review = review_of(key, value);
+                                   if (!review) return failure(review.error());
+                                   if (review->review_after > now) return false;
+                                   reviews.push_back(*std::move(review));
                                    return reviews.size() < limit;
                                  });
   if (!scanned) return failure(scanned.error());
   return reviews;
+}
+
+Result<std::optional<Review>> Catalog::queued_review(Time review_after, const Digest& digest) const {
+  std::optional<Review> found;
+  auto scanned = database_->scan(review_key(review_after, digest),
+                                 [&](std::string_view key, std::string_view value) -> Result<bool> {
+                                   auto review = review_of(key, value);
+                                   if (!review) return failure(review.error());
+                                   found = *std::move(review);
+                                   return false;
+                                 });
+  if (!scanned) return failure(scanned.error());
+  return found;
 }
 
 Result<std::vector<NamedManifest>> Catalog::manifests_of(const Digest& digest) const {

@@ -73,6 +73,10 @@ class Catalog {
   [[nodiscard]] Result<std::optional<Parent>> parent_in(const Digest& child, const RepositoryKey&,
                                                         Reach) const;
 
+  // Whether a manifest of the repository beside `parent` names `child`.
+  [[nodiscard]] Result<bool> has_other_parent(const Digest& child, const RepositoryKey&,
+                                              const Digest& parent) const;
+
   // --- of a repository or a route, in byte order, behind `last` (empty: from the start), at most `limit`
 
   [[nodiscard]] Result<std::vector<NamedTag>> tags(const RepositoryKey&, const std::string& last,
@@ -97,12 +101,16 @@ class Catalog {
   [[nodiscard]] Result<std::vector<RepositoryKey>> repositories_naming(const Digest& child) const;
   // The routes with a link to the digest, or of which a manifest names it. One step each.
   [[nodiscard]] Result<std::set<std::string>> routes_of(const Digest&) const;
+  // The same of all repositories but one.
+  [[nodiscard]] Result<std::set<std::string>> routes_beside(const Digest&, const RepositoryKey& but) const;
 
   // --- queues
 
   // Reviews whose time has come at `now`, the longest due first, behind `after`.
   [[nodiscard]] Result<std::vector<Review>> reviews(Time now, size_t limit,
                                                     const std::optional<Review>& after = std::nullopt) const;
+  // The one of this digest at this time.
+  [[nodiscard]] Result<std::optional<Review>> queued_review(Time review_after, const Digest&) const;
   // Blobs on the account of a route, the least recently used first. Those whose record cannot be understood
   // are left out and told to `unreadable`.
   using Unreadable = std::function<void(const Digest&, const Error&)>;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "store/base/clock.h"
@@ -36,6 +37,8 @@ struct Parent {
 struct Review {
   Time review_after;
   Digest digest;
+  // Only this repository has lost something that needed it; empty: any may have.
+  std::optional<RepositoryKey> only{};
 };
 struct NamedReferrer {
   Digest digest;

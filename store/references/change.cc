@@ -34,12 +34,19 @@ Result<> Change::delete_manifest(const NamedManifest& manifest) {
   if (!children) return failure(children.error());
   for (const Digest& child : *children) {
     batch_.delete_edge(child, repository, manifest.digest);
-    review_soon(repository, child);
+    // What another manifest of the repository names has lost nothing: a base layer is not reviewed for each
+    // image that goes.
+    const auto needed = catalog_.has_other_parent(child, repository, manifest.digest);
+    if (!needed) return failure(needed.error());
+    if (*needed) continue;
+    if (auto queued = review_soon(repository, child); !queued) return queued;
   }
   if (manifest.record.subject) batch_.delete_referrer(repository, *manifest.record.subject, manifest.digest);
   const auto referrers = catalog_.referrers(repository, manifest.digest, std::nullopt, SIZE_MAX);
   if (!referrers) return failure(referrers.error());
-  for (const NamedReferrer& referrer : *referrers) review_soon(repository, referrer.digest);
+  for (const NamedReferrer& referrer : *referrers) {
+    if (auto queued = review_soon(repository, referrer.digest); !queued) return queued;
+  }
   const auto tags = catalog_.tags_of(repository, manifest.digest);
   if (!tags) return failure(tags.error());
   for (const std::string& tag : *tags) {
@@ -47,8 +54,7 @@ Result<> Change::delete_manifest(const NamedManifest& manifest) {
     if (!record) return failure(record.error());
     if (*record) batch_.delete_tag(repository, tag, **record);
   }
-  review_soon(repository, manifest.digest);
-  return {};
+  return review_soon(repository, manifest.digest);
 }
 
 Result<> Change::delete_from_mirrors(const Digest& digest) {
@@ -67,8 +73,20 @@ Result<> Change::delete_from_mirrors(const Digest& digest) {
   return {};
 }
 
-void Change::review_soon(const RepositoryKey& repository, const Digest& digest) {
-  if (!rules_.is_mirror(repository.route)) batch_.put_review(now_, digest);
+// A review that is queued for the same moment must not become one of this repository only.
+Result<> Change::review_soon(const RepositoryKey& repository, const Digest& digest) {
+  if (rules_.is_mirror(repository.route)) return {};
+  std::optional<RepositoryKey> only = repository;
+  if (const auto ours = soon_.find(digest); ours != soon_.end()) {
+    if (ours->second != only) only.reset();
+  } else {
+    const auto queued = catalog_.queued_review(now_, digest);
+    if (!queued) return failure(queued.error());
+    if (*queued && (*queued)->only != only) only.reset();
+  }
+  soon_[digest] = only;
+  batch_.put_review(now_, digest, only);
+  return {};
 }
 
 Time Change::untagged_until(const RepositoryKey& repository, const Digest& digest) const {

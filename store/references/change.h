@@ -7,6 +7,8 @@
 //   return catalog.write(change.take(), Durability::buffered);
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -37,7 +39,7 @@ class Change {
   [[nodiscard]] Result<> delete_from_mirrors(const Digest& digest);
 
   // Queues a review of something that has lost a reference. Mirrors lose what is least recently used instead.
-  void review_soon(const RepositoryKey& repository, const Digest& digest);
+  [[nodiscard]] Result<> review_soon(const RepositoryKey& repository, const Digest& digest);
   // Queues a review of a manifest that no tag names from now on, and notes until when it was promised to
   // stay.
   [[nodiscard]] Result<> leave_untagged(const RepositoryKey& repository, const Digest& digest);
@@ -55,6 +57,7 @@ class Change {
   StoreClock& clock_;
   const Time now_;
   Batch batch_;
+  std::map<Digest, std::optional<RepositoryKey>> soon_;  // what review_soon() has queued in batch_
 };
 
 }  // namespace breakwater::store

@@ -288,7 +288,7 @@ Result<> References::delete_link(const RepositoryKey& repository, const Digest& 
     if (auto unneeded = check_unneeded(repository, digest); !unneeded) return unneeded;
     Change change = begin();
     change.batch().delete_link(digest, repository);
-    change.review_soon(repository, digest);
+    if (auto queued = change.review_soon(repository, digest); !queued) return queued;
     if (auto written = write(change); !written) return written;
   }
   return catalog_.sync();

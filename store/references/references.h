@@ -177,6 +177,12 @@ class References {
   Result<> add_foreign(Change& change, const NewManifest& manifest, std::vector<Digest>& held)
       REQUIRES(mutex_);
   Result<size_t> collect_manifests(Change& change, const Digest& digest, Time now) REQUIRES(mutex_);
+  Result<size_t> collect_manifest(Change& change, const RepositoryKey& repository, const Digest& digest,
+                                  Time now) REQUIRES(mutex_);
+  Result<size_t> collect_manifest(Change& change, const NamedManifest& manifest, Time now) REQUIRES(mutex_);
+  Result<std::optional<RepositoryKey>> left_by_one(const Review& review) const REQUIRES(mutex_);
+  Result<Reviewed> leave_repository(Change& change, const RepositoryKey& repository, const Digest& digest)
+      REQUIRES(mutex_);
   Result<Reviewed> collect_blob(Change& change, const Digest& digest, const Uses& uses,
                                 const TakeRoom& take_room) REQUIRES(mutex_);
   Result<> delete_record(const Digest& digest, const std::optional<BlobRecord>& record) REQUIRES(mutex_);

@@ -57,10 +57,12 @@ Result<> References::delete_record(const Digest& digest, const std::optional<Blo
 Result<References::Reviewed> References::review(const DigestLock&, const Review& review, For purpose,
                                                 const TakeRoom& take_room) {
   const Lock lock(mutex_);
-  const auto uses = uses_of(catalog_, review.digest);
+  const auto only = left_by_one(review);
+  if (!only) return failure(only.error());
+  const auto uses = *only ? Result<Uses>() : uses_of(catalog_, review.digest);
   if (!uses) return failure(uses.error());
   // A lease is of no use to a client if no repository may serve the digest any more.
-  if (uses->empty()) leases_.release(review.digest);
+  if (!*only && uses->empty()) leases_.release(review.digest);
   const BeingCollected collecting(leases_, review.digest);
   if (!collecting.is_begun()) {
     auto postponed = postpone(review, std::max(review.review_after, leases_.until(review.digest)));
@@ -71,15 +73,44 @@ Result<References::Reviewed> References::review(const DigestLock&, const Review&
   }
   Change change = begin();
   change.batch().delete_review(review.review_after, review.digest);
-  const auto manifests =
-      collect_manifests(change, review.digest, purpose == For::room ? Time::max() : clock_.now());
+  const Time now = purpose == For::room ? Time::max() : clock_.now();
+  const auto manifests = *only ? collect_manifest(change, **only, review.digest, now)
+                               : collect_manifests(change, review.digest, now);
   if (!manifests) return failure(manifests.error());
+  if (*manifests == 0 && *only) return leave_repository(change, **only, review.digest);
   if (*manifests == 0) return collect_blob(change, review.digest, *uses, take_room);
   // The next review, which this has queued, finds what is left: links and the file.
   if (auto written = write(change); !written) return failure(written.error());
   Reviewed reviewed;
   reviewed.manifests = *manifests;
   return reviewed;
+}
+
+// The repository that alone has lost something, if a registry has the digest in another one too: then nothing
+// else can have become dead, and the others, of which there may be very many, are not looked at.
+Result<std::optional<RepositoryKey>> References::left_by_one(const Review& review) const {
+  // As it is queued now: since it was read it may have become one of all repositories.
+  const auto queued = catalog_.queued_review(review.review_after, review.digest);
+  if (!queued) return failure(queued.error());
+  const std::optional<RepositoryKey> only = *queued ? (*queued)->only : review.only;
+  if (!only || rules_.is_mirror(only->route)) return std::nullopt;
+  const auto routes = catalog_.routes_beside(review.digest, *only);
+  if (!routes) return failure(routes.error());
+  const bool is_elsewhere = std::any_of(routes->begin(), routes->end(),
+                                        [&](const std::string& route) { return !rules_.is_mirror(route); });
+  return is_elsewhere ? only : std::nullopt;
+}
+
+// The same as collect_blob() for one repository, while another keeps the blob.
+Result<References::Reviewed> References::leave_repository(Change& change, const RepositoryKey& repository,
+                                                          const Digest& digest) {
+  const auto manifest = catalog_.manifest(repository, digest, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  const auto parent = catalog_.parent_in(digest, repository, Reach::disk);
+  if (!parent) return failure(parent.error());
+  if (!*manifest && !*parent) change.batch().delete_link(digest, repository);
+  if (auto written = write(change); !written) return failure(written.error());
+  return Reviewed();
 }
 
 Result<> References::postpone(const Review& review, Time until) {
@@ -97,19 +128,33 @@ Result<size_t> References::collect_manifests(Change& change, const Digest& diges
   size_t dead = 0;
   for (const NamedManifest& manifest : *manifests) {
     if (rules_.is_mirror(manifest.repository.route)) continue;
-    const auto alive = is_alive(catalog_, manifest);
-    if (!alive) return failure(alive.error());
-    if (*alive) continue;
-    if (manifest.record.kept_until > now) {
-      change.batch().put_review(manifest.record.kept_until, digest);
-      continue;
-    }
-    if (auto deleted = change.delete_manifest(manifest); !deleted) return failure(deleted.error());
-    ++dead;
-    log_.debug("manifest_collected",
-               {{"repository", manifest.repository.repository}, {"digest", digest.text()}});
+    const auto collected = collect_manifest(change, manifest, now);
+    if (!collected) return collected;
+    dead += *collected;
   }
   return dead;
+}
+
+Result<size_t> References::collect_manifest(Change& change, const RepositoryKey& repository,
+                                            const Digest& digest, Time now) {
+  const auto record = catalog_.manifest(repository, digest, Reach::disk);
+  if (!record) return failure(record.error());
+  return *record ? collect_manifest(change, {repository, digest, **record}, now) : 0;
+}
+
+// How many: one if it is dead, none else.
+Result<size_t> References::collect_manifest(Change& change, const NamedManifest& manifest, Time now) {
+  const auto alive = is_alive(catalog_, manifest);
+  if (!alive) return failure(alive.error());
+  if (*alive) return 0;
+  if (manifest.record.kept_until > now) {
+    change.batch().put_review(manifest.record.kept_until, manifest.digest);
+    return 0;
+  }
+  if (auto deleted = change.delete_manifest(manifest); !deleted) return failure(deleted.error());
+  log_.debug("manifest_collected",
+             {{"repository", manifest.repository.repository}, {"digest", manifest.digest.text()}});
+  return 1;
 }
 
 // Deletes links of registries whose repository needs the blob no more. If no repository needs the blob, it
@@ -222,7 +267,7 @@ Result<bool> References::delete_stray_edge(const Edge& edge) {
   if (*manifest) return false;
   Change change = begin();
   change.batch().delete_edge(edge.child, edge.repository, edge.parent);
-  change.review_soon(edge.repository, edge.child);
+  if (auto queued = change.review_soon(edge.repository, edge.child); !queued) return failure(queued.error());
   if (auto written = write(change); !written) return failure(written.error());
   log_.error("edge_deleted", {{"route", edge.repository.route},
                               {"repository", edge.repository.repository},

@@ -80,14 +80,16 @@ Result<bool> Collector::review(const Review& review, References::For purpose) {
   return !reviewed->is_postponed;
 }
 
-// Keeps one review of each digest, which does for all that are due. The others are removed before that review
+// Keeps one review of each digest, or of each repository that has lost it, which does for all that are due. The others are removed before that review
 // is done, so that a review which is queued meanwhile is not removed.
 Result<std::vector<Review>> Collector::delete_repeated(const std::vector<Review>& reviews) {
-  std::set<Digest> seen;
+  std::set<std::pair<Digest, std::optional<RepositoryKey>>> seen;
   std::vector<Review> first;
   Batch batch;
   for (const Review& review : reviews) {
-    if (seen.insert(review.digest).second) {
+    // A review of all repositories does for one of them too.
+    const bool is_done = seen.contains({review.digest, std::nullopt});
+    if (!is_done && seen.emplace(review.digest, review.only).second) {
       first.push_back(review);
     } else {
       batch.delete_review(review.review_after, review.digest);

@@ -1,5 +1,5 @@
-"""stderr is a pipe that nobody reads any more: requests are answered, and SIGTERM ends the process in the time
-that the drain may take and two seconds, in an orderly way."""
+"""stderr is a pipe that nobody reads any more: requests are answered, and SIGTERM ends the process in the
+time that the drain may take and two seconds, in an orderly way."""
 
 import time
 

@@ -487,4 +487,74 @@ TEST_CASE("two collectors never run at once: the second has nothing to do") {
   CHECK(world.bytes_on_disk() == 0);
 }
 
+// Collects one image of `images` that share a base layer, each in a repository of its own or all in one.
+CatalogReads reads_to_collect_one_of(int images, bool is_spread) {
+  PushedWorld world;
+  const auto repository_of = [&](int i) {
+    return is_spread ? RepositoryKey{"private", "team/app-" + std::to_string(i)} : world.app;
+  };
+  std::vector<Digest> manifests;
+  for (int i = 0; i < images; ++i) {
+    const RepositoryKey repository = repository_of(i);
+    const std::string text = "image " + std::to_string(i);
+    const Digest base = world.upload("base", repository);
+    const Digest own = world.upload("layer of " + text, repository);
+    const auto content = PushedWorld::content_of(text, {base, own});
+    REQUIRE(world.store->manifests().push(repository, digest_of(text), text, content, {std::to_string(i)}));
+    manifests.push_back(digest_of(text));
+  }
+  world.pass(hours(2));
+  world.collect();  // the reviews of the uploads
+  REQUIRE(world.store->references().delete_manifest(repository_of(images / 2), manifests[static_cast<size_t>(images / 2)]));
+  CatalogReads reads = reads_of_step(world);
+  while (looks_queued(world) > 0) {
+    const CatalogReads more = reads_of_step(world);
+    reads.searches += more.searches;
+    reads.records += more.records;
+  }
+  CHECK_FALSE(world.is_stored(digest_of("layer of image " + std::to_string(images / 2))));
+  CHECK(world.is_stored(digest_of("base")));
+  CHECK_FALSE(*world.store->catalog().has_link(digest_of("layer of image " + std::to_string(images / 2)),
+                                               repository_of(images / 2), Reach::disk));
+  CHECK(*world.store->catalog().has_link(digest_of("base"), repository_of(images / 2), Reach::disk) !=
+        is_spread);
+  return reads;
+}
+
+TEST_CASE("collecting one image reads as much of the catalog however many others share its base layer") {
+  for (const bool is_spread : {false, true}) {
+    const CatalogReads few = reads_to_collect_one_of(10, is_spread);
+    const CatalogReads many = reads_to_collect_one_of(200, is_spread);
+    CAPTURE(is_spread, few.searches, many.searches, few.records, many.records);
+    CHECK(many.searches <= few.searches + few.searches / 4);
+    CHECK(many.records <= few.records + few.records / 4);
+  }
+}
+
+TEST_CASE("a base layer that leaves two repositories in one moment leaves both, and goes with the last") {
+  PushedWorld world;
+  const Digest base = world.upload("base", world.app);
+  world.upload("base", world.other);
+  const RepositoryKey third{"private", "team/third"};
+  world.upload("base", third);
+  for (const RepositoryKey& repository : {world.app, world.other, third}) {
+    const std::string text = "image of " + repository.repository;
+    REQUIRE(world.store->manifests().push(repository, digest_of(text), text,
+                                          PushedWorld::content_of(text, {base}), {"latest"}));
+  }
+  world.pass(hours(2));
+  world.collect();
+  for (const RepositoryKey& repository : {world.app, world.other})
+    REQUIRE(world.store->references().delete_manifest(repository,
+                                                      digest_of("image of " + repository.repository)));
+  world.collect();
+  CHECK_FALSE(*world.store->catalog().has_link(base, world.app, Reach::disk));
+  CHECK_FALSE(*world.store->catalog().has_link(base, world.other, Reach::disk));
+  CHECK(*world.store->catalog().has_link(base, third, Reach::disk));
+  CHECK(world.is_stored(base));
+  REQUIRE(world.store->references().delete_manifest(third, digest_of("image of " + third.repository)));
+  world.collect();
+  CHECK_FALSE(world.is_stored(base));
+}
+
 }  // namespace breakwater::store

@@ -1,4 +1,7 @@
 // Who goes when a registry needs room, and who never does.
+#include <rocksdb/perf_context.h>
+#include <rocksdb/perf_level.h>
+
 #include <chrono>
 #include <stop_token>
 
@@ -360,6 +363,46 @@ TEST_CASE(
   world.collect();
   CHECK_FALSE(world.is_stored(digest_of("manifest of one")));
   CHECK(world.is_whole("two"));
+}
+
+// How many records of the catalog a push reads that is refused for lack of room.
+uint64_t records_of_refused_push(BoundedWorld& world) {
+  rocksdb::SetPerfLevel(rocksdb::kEnableCount);
+  rocksdb::PerfContext& read = *rocksdb::get_perf_context();
+  read.Reset();
+  const auto refused = world.store->capacity().reserve("private", 2 * kGeneration);
+  rocksdb::SetPerfLevel(rocksdb::kDisable);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::full);
+  return read.next_on_memtable_count + read.seek_on_memtable_count;
+}
+
+TEST_CASE("a full registry that refuses one push after the other looks through its tags only once") {
+  RetentionPolicy policy;
+  policy.protect = {"v*"};
+  BoundedWorld world(20, {policy});
+  for (int i = 0; i < 20; ++i) world.generation("image " + std::to_string(i), "v" + std::to_string(i));
+  world.pass(hours(2));
+  world.collect();
+  const uint64_t first = records_of_refused_push(world);
+  CHECK(first >= 20);
+  for (int i = 0; i < 3; ++i) CHECK(records_of_refused_push(world) <= 2);
+  // Pulls change nothing.
+  CHECK(world.has_blob(digest_of(BoundedWorld::layer_of("image 3"))));
+  CHECK(records_of_refused_push(world) <= 4);
+  // What could make room does.
+  REQUIRE(world.store->references().delete_tag(world.app, "v7"));
+  REQUIRE(world.store->capacity().reserve("private", kGeneration));
+  CHECK_FALSE(world.is_whole("image 7"));
+}
+
+TEST_CASE("a refusal that a lease causes is looked at again when that ends") {
+  BoundedWorld world(4);
+  for (const char* name : {"a", "b", "c", "d"}) world.generation(name, std::string("cache-") + name);
+  CHECK_FALSE(world.store->capacity().reserve("private", kGeneration));
+  CHECK_FALSE(world.store->capacity().reserve("private", kGeneration));
+  world.pass(world.settings.lease);
+  CHECK(world.store->capacity().reserve("private", kGeneration));
 }
 
 }  // namespace breakwater::store
