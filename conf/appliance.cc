@@ -82,8 +82,8 @@ struct Appliance::Parts {
     proxy::HttpServer server;
   };
 
-  Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk, const store::Clock& the_clock, store::Log& the_log,
-        std::unique_ptr<store::Store> opened);
+  Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk,
+        const store::Clock& the_clock, store::Log& the_log, std::unique_ptr<store::Store> opened);
 
   routes::Registry& add_mirror(const RouteConfig& route);
   routes::Registry& add_registry(const RouteConfig& route);
@@ -196,8 +196,8 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
       std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, route.mirror->registry_client);
   auto& counts = metrics.of(route.name);
   registry_client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, *registry_client, manifests,
-                                   store->clock(), log);
+  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, *registry_client,
+                                   manifests, store->clock(), log);
   mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
   targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
   namespaces.push_back(std::make_unique<routes::Namespaces>(*mirrors.back(), targets));
@@ -205,7 +205,8 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
 }
 
 routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
-  const routes::RegistryParts machinery(loop, workers, readers, room_makers, buffers, *store, manifests, store->clock(), log);
+  const routes::RegistryParts machinery(loop, workers, readers, room_makers, buffers, *store, manifests,
+                                        store->clock(), log);
   auto& registry = registries[route.name];
   auto settings = registry_settings(route);
   settings.uploads.idle_open_max = std::max<size_t>(shares.uploads / registry_routes(config), 1);

@@ -1,7 +1,7 @@
 // How the process ends: SIGTERM and SIGINT, and a bound that holds whatever hangs: a worker in a system call,
-// a disk, a stderr that nobody reads, a destructor, the loop itself. When the bound has passed the process ends
-// at once; it says so first, if it can. What was acknowledged is on the disk by then, as it is in a power cut,
-// and the kernel lets the folder's lock go last.
+// a disk, a stderr that nobody reads, a destructor, the loop itself. When the bound has passed the process
+// ends at once; it says so first, if it can. What was acknowledged is on the disk by then, as it is in a
+// power cut, and the kernel lets the folder's lock go last.
 //
 //   starting --serve()--> serving --signal--> ending (drain_timeout and two seconds) --signal--> two seconds
 //       `-- signal: the process ends by it, as by default

@@ -1,8 +1,9 @@
-// What the log still holds when the process ends by an assertion, an exception that nobody catches, or a fault
-// reaches stderr all the same: abort() and the other fatal signals write it before they end the process.
+// What the log still holds when the process ends by an assertion, an exception that nobody catches, or a
+// fault reaches stderr all the same: abort() and the other fatal signals write it before they end the
+// process.
 //
-// stderr itself is kept from blocking: an assertion prints its sentence there before it aborts, and would wait
-// for ever for a reader that is gone.
+// stderr itself is kept from blocking: an assertion prints its sentence there before it aborts, and would
+// wait for ever for a reader that is gone.
 #pragma once
 
 #include "store/base/log.h"

@@ -52,7 +52,8 @@ int serve(const Config& config) {
     log->error("not started", {{"reason", appliance.error().message}});
     return 1;
   }
-  ending.serve(config.drain_timeout_ms, [&appliance] { (*appliance)->terminate(); }, *log);
+  ending.serve(
+      config.drain_timeout_ms, [&appliance] { (*appliance)->terminate(); }, *log);
   (*appliance)->run();
   ending.stop_terminating();
   appliance->reset();

@@ -43,8 +43,8 @@ class Fills::Slot {
   const RegistryClient& registry_;
 };
 
-Fills::Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffers, store::Store& store, store::Log& log,
-             const FillSettings& settings)
+Fills::Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffers, store::Store& store,
+             store::Log& log, const FillSettings& settings)
     : loop_(loop),
       workers_(workers),
       room_makers_(room_makers),

@@ -138,8 +138,8 @@ class Fill {
 class Fills {
  public:
   // `workers` write; `room_makers` evict, for fills that found no room.
-  Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffers, store::Store& store, store::Log& log,
-        const FillSettings& settings);
+  Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffers, store::Store& store,
+        store::Log& log, const FillSettings& settings);
   ~Fills();  // Partial files stay for the next start.
   Fills(const Fills&) = delete;
   Fills& operator=(const Fills&) = delete;

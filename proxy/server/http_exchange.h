@@ -50,7 +50,7 @@ class ServerContext {
   bool draining = false;
   ConnectionShare own;                // of this server: settings.connections_max
   ConnectionShare* common = nullptr;  // of several servers; null: there is none
-  std::vector<char> scratch;  // holds one small file while it is sent, never across a wait
+  std::vector<char> scratch;          // holds one small file while it is sent, never across a wait
 
  private:
   std::time_t date_of_ = -1;

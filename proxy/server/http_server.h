@@ -54,8 +54,9 @@ struct ServerStats {
 
 class HttpServer {
  public:
-  // The arguments passed by reference, and whatever `route` refers to, must outlive the server. `workers` read
-  // files ahead. `common` is the share of the process that several servers have together; null: there is none.
+  // The arguments passed by reference, and whatever `route` refers to, must outlive the server. `workers`
+  // read files ahead. `common` is the share of the process that several servers have together; null: there is
+  // none.
   HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
              const ServerSettings& settings, Route route, ConnectionShare* common = nullptr);
   ~HttpServer();

@@ -113,8 +113,9 @@ int CurlMulti::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self
     };
     before.reset();  // before the new event is added: epoll has one entry for a descriptor
     now.reset(event_new(impl->loop.base(), socket, kinds, ready, impl));
-    // Without memory for it nobody drives this socket: the transfer stands still, and its owner's deadline ends
-    // it. libcurl is not told, because one error of this callback ends all transfers of the multi handle.
+    // Without memory for it nobody drives this socket: the transfer stands still, and its owner's deadline
+    // ends it. libcurl is not told, because one error of this callback ends all transfers of the multi
+    // handle.
     if (now && event_add(now.get(), nullptr) != 0) now.reset();
   }
   curl_multi_assign(impl->multi.get(), socket, now.release());

@@ -169,10 +169,11 @@ void report(MetricsSink& sink, const store::Scrub::Stats& stats) {
 }
 
 void report(MetricsSink& sink, const store::Catalog& catalog) {
-  sink.gauge("breakwater_catalog_writable",
-             "1 if the catalog can be written. At 0 pulls of what is stored go on and pushes are refused; the log "
-             "and /readyz say why.",
-             {}, catalog.why_not_writable().empty() ? 1 : 0);
+  sink.gauge(
+      "breakwater_catalog_writable",
+      "1 if the catalog can be written. At 0 pulls of what is stored go on and pushes are refused; the log "
+      "and /readyz say why.",
+      {}, catalog.why_not_writable().empty() ? 1 : 0);
 }
 
 void report_process(MetricsSink& sink) {

@@ -139,8 +139,8 @@ size_t piece_bytes_max() {
   return is_file || (flags >= 0 && (flags & O_NONBLOCK) != 0) ? kGatheredBytesMax : size_t{PIPE_BUF};
 }
 
-// Writes some of `lines` if stderr takes any within `wait_ms`. False if it did not; all that cannot be written
-// because of an error counts as written. Async-signal-safe.
+// Writes some of `lines` if stderr takes any within `wait_ms`. False if it did not; all that cannot be
+// written because of an error counts as written. Async-signal-safe.
 bool write_some(Lines& lines, size_t piece_max, int wait_ms) {
   pollfd ready{STDERR_FILENO, POLLOUT, 0};
   if (::poll(&ready, 1, wait_ms) <= 0) return false;

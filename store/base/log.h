@@ -1,7 +1,7 @@
 // The log for the operator: one line for each event, with a name and named fields. Writing never blocks the
 // caller: lines are gathered for some milliseconds and written together by a thread of the log. If that
-// thread falls behind, all lines gathered so far are dropped, and a later line says how many. The end of a log
-// waits for stderr no longer than half a second without a byte taken.
+// thread falls behind, all lines gathered so far are dropped, and a later line says how many. The end of a
+// log waits for stderr no longer than half a second without a byte taken.
 //
 // Secrets, tokens, and the query of a redirect's or a presigned URL must never be in a line.
 #pragma once

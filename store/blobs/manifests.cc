@@ -17,8 +17,7 @@ namespace breakwater::store {
 
 Result<std::vector<Digest>> Manifests::push(const RepositoryKey& repository, const Digest& digest,
                                             std::string_view bytes, const ManifestContent& content,
-                                            const std::vector<std::string>& tags,
-                                            Capacity::Effort effort) {
+                                            const std::vector<std::string>& tags, Capacity::Effort effort) {
   // Opening the children finds those whose files are lost: their records are deleted, so that they count as
   // missing below. The records are also in memory then, for the check under the lock.
   for (const ManifestContent::Child& child : content.children) {

@@ -53,7 +53,9 @@ Result<> Capacity::grow(Reservation& reservation, uint64_t size, Effort effort) 
 }
 
 Result<> Capacity::make_room(const std::string& route, uint64_t size, uint64_t held) {
-  const auto is_there = [&] { return budget_.has_room(route, on_disk(size) - std::min(held, on_disk(size))); };
+  const auto is_there = [&] {
+    return budget_.has_room(route, on_disk(size) - std::min(held, on_disk(size)));
+  };
   disk_bound_.measure();
   if (is_there()) return {};
   if (!can_ever_fit(route, size, held))

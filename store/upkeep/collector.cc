@@ -80,8 +80,9 @@ Result<bool> Collector::review(const Review& review, References::For purpose) {
   return !reviewed->is_postponed;
 }
 
-// Keeps one review of each digest, or of each repository that has lost it, which does for all that are due. The others are removed before that review
-// is done, so that a review which is queued meanwhile is not removed.
+// Keeps one review of each digest, or of each repository that has lost it, which does for all that are due.
+// The others are removed before that review is done, so that a review which is queued meanwhile is not
+// removed.
 Result<std::vector<Review>> Collector::delete_repeated(const std::vector<Review>& reviews) {
   std::set<std::pair<Digest, std::optional<RepositoryKey>>> seen;
   std::vector<Review> first;

@@ -38,9 +38,9 @@ class RegistryEviction {
 
  private:
   // What a walk over all of something has found that could free nothing. That stays true until something
-  // changes in the catalog (Catalog::need_changes()) or a lease ends, so that one refused push after the other
-  // costs no walk. While it is not true any more, a long walk is not repeated at once either: whoever asks
-  // is told to ask again in a moment.
+  // changes in the catalog (Catalog::need_changes()) or a lease ends, so that one refused push after the
+  // other costs no walk. While it is not true any more, a long walk is not repeated at once either: whoever
+  // asks is told to ask again in a moment.
   class Fruitless {
    public:
     // Call both around a walk that found nothing; `until`: when a lease ends that kept something.
@@ -59,7 +59,7 @@ class RegistryEviction {
   struct Pass {
     bool has_reviewed_any = false;
     bool has_failed_any = false;
-    bool is_whole = false;      // all of the queue was looked at
+    bool is_whole = false;     // all of the queue was looked at
     std::optional<Time> soon;  // when the first that only a lease keeps may go
   };
   Result<Pass> review_all(const std::string& route, uint64_t size);

@@ -76,7 +76,8 @@ void hang(Stderr how) {
   Ending ending;
   keep_stderr_from_blocking();
   const auto log = store::make_log({});
-  ending.serve(0, [] {}, *log);
+  ending.serve(
+      0, [] {}, *log);
   (void)!::write(STDERR_FILENO, "hanging", 7);
   if (how == Stderr::unread) fill_stderr();
   for (;;) ::pause();
@@ -123,7 +124,8 @@ void say_and(const std::function<void()>& die, Stderr how = Stderr::read) noexce
   die();
 }
 
-TEST_CASE("what was logged before an abort, an uncaught exception or a fault is said before the process ends") {
+TEST_CASE(
+    "what was logged before an abort, an uncaught exception or a fault is said before the process ends") {
   Child aborted([] { say_and([] { std::abort(); }); });
   CHECK(aborted.hear("catalog_lost path=/data\n").find("catalog_lost") != std::string::npos);
   CHECK(WTERMSIG(aborted.wait()) == SIGABRT);

@@ -34,7 +34,8 @@ struct MirrorWorld::Running {
         ghcr_registry_client(world.loop, http_client, world.files.clock, world.files.log,
                              world.ghcr_registry_client),
         pass_through(world.loop, workers, buffers, world.files.disk, world.pass_through_settings),
-        fills(world.loop, workers, workers, buffers, *world.files.store, world.files.log, world.fill_settings),
+        fills(world.loop, workers, workers, buffers, *world.files.store, world.files.log,
+              world.fill_settings),
         hub(*this, world, hub_registry_client, "dockerhub", "docker.io"),
         ghcr(*this, world, ghcr_registry_client, "ghcr", "ghcr.io") {}
 
@@ -55,9 +56,9 @@ struct MirrorWorld::Running {
 
 MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::RegistryClient& client,
                             const std::string& route, const std::string& registry)
-    : mirror(routes::MirrorParts(world.loop, running.workers, running.workers, *world.files.store, running.fills,
-                                 running.pass_through, client, running.manifests, world.files.store->clock(),
-                                 world.files.log),
+    : mirror(routes::MirrorParts(world.loop, running.workers, running.workers, *world.files.store,
+                                 running.fills, running.pass_through, client, running.manifests,
+                                 world.files.store->clock(), world.files.log),
              [&] {
                auto settings = world.mirror_settings;
                settings.route = route;

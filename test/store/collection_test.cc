@@ -505,7 +505,8 @@ CatalogReads reads_to_collect_one_of(int images, bool is_spread) {
   }
   world.pass(hours(2));
   world.collect();  // the reviews of the uploads
-  REQUIRE(world.store->references().delete_manifest(repository_of(images / 2), manifests[static_cast<size_t>(images / 2)]));
+  REQUIRE(world.store->references().delete_manifest(repository_of(images / 2),
+                                                    manifests[static_cast<size_t>(images / 2)]));
   CatalogReads reads = reads_of_step(world);
   while (looks_queued(world) > 0) {
     const CatalogReads more = reads_of_step(world);
