@@ -115,11 +115,12 @@ Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, ui
     auto made = co_await parts_.room_makers.run(std::move(make));
     // Others may have taken what was made free.
     if (made && ++tries < kRoomTriesMax) continue;
-    auto refusal = granted.error();
-    refusal.retry_after_s = made ? kTakenByOthersRetryS : made.error().retry_after_s;
+    Error refusal = granted.error();
+    if (made) refusal.retry_after_s = kTakenByOthersRetryS;
+    if (!made && made.error().retry_after_s > 0) refusal = made.error();
     tries = 0;
     const bool again = co_await wait_for_capacity(parts_.loop, refusal, deadline);
-    if (!again) co_return failure(made || made.error().retry_after_s > 0 ? refusal : made.error());
+    if (!again) co_return failure(std::move(refusal));
   }
 }
 
