@@ -248,7 +248,7 @@ TEST_CASE(
   CHECK(world.log.contains("the disk cannot read it"));
   CHECK(world.holds(kLayer));
   CHECK(world.holds(world.mirrored));
-  world.clock.advance(std::chrono::minutes(10));
+  world.clock.advance(std::chrono::minutes(11));
   world.disk.fail_each(test::FaultyDisk::Operation::read);
   world.pass();
   world.disk.heal();
