@@ -30,6 +30,7 @@
 #include "store/references/broken.h"
 #include "store/store.h"
 #include "store/upkeep/collector.h"
+#include "store/upkeep/forgetting.h"
 #include "store/upkeep/scrub.h"
 
 namespace breakwater::conf {
@@ -42,6 +43,18 @@ std::vector<std::string> route_names(const Config& config) {
   names.reserve(config.routes.size());
   for (const auto& route : config.routes) names.push_back(route.name);
   return names;
+}
+
+// What an earlier configuration has left counts for ever, if nobody does anything about it.
+Result<> tell_left_routes(const store::Store& store, store::Log& log) {
+  const auto left = store::left_routes(store.parts());
+  if (!left) return failure(left.error());
+  for (const auto& [route, bytes] : *left) {
+    const std::string advice = "configure it again, or give its room back: breakwater forget-route " + route;
+    log.warning("route_not_configured",
+                {{"route", route}, {"bytes", static_cast<int64_t>(bytes)}, {"advice", advice}});
+  }
+  return {};
 }
 
 }  // namespace
@@ -204,6 +217,7 @@ void Appliance::Parts::add_metric_sources() {
     for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());
+    routes::report_left(sink, store->budget(), store->rules());
     routes::report(sink, buffers);
     routes::report_loop(sink, loop.take_lag_seconds(), workers.queued(), workers.running());
     routes::report_evicted(sink, store->blobs().evicted_total());
@@ -247,6 +261,7 @@ Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, store:
                                                     const store::Clock& clock, store::Log& log) {
   auto opened = store::Store::open(store_settings(config), disk, clock, log);
   if (!opened) return failure(opened.error());
+  if (auto told = tell_left_routes(**opened, log); !told) return failure(told.error());
   auto parts = std::make_unique<Parts>(config, disk, clock, log, std::move(*opened));
   auto bound = parts->listen();
   if (!bound) return failure(bound.error());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/references/dependents.h"
+
 namespace breakwater::store {
 namespace {
 
@@ -14,6 +16,9 @@ Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const R
   const RetentionPolicy& policy = rules.policy_for(repository);
   for (const NamedTag& tag : *tags) {
     if (!is_cache(policy, tag.tag)) continue;
+    const auto subject = named_subject(catalog, repository, tag.tag);
+    if (!subject) return failure(subject.error());
+    if (*subject) continue;
     const auto blob = catalog.blob(tag.record.digest, Reach::disk);
     if (!blob) return failure(blob.error());
     const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.pushed()) : tag.record.pushed();
