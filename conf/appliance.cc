@@ -31,6 +31,7 @@
 #include "store/references/broken.h"
 #include "store/store.h"
 #include "store/upkeep/collector.h"
+#include "store/upkeep/forgetting.h"
 #include "store/upkeep/scrub.h"
 
 namespace breakwater::conf {
@@ -69,6 +70,18 @@ Config within(Config config, const DescriptorShares& shares) {
 proxy::ServerSettings with_connections(proxy::ServerSettings settings, uint32_t connections_max) {
   settings.connections_max = std::min(settings.connections_max, connections_max);
   return settings;
+}
+
+// What an earlier configuration has left counts for ever, if nobody does anything about it.
+Result<> tell_left_routes(const store::Store& store, store::Log& log) {
+  const auto left = store::left_routes(store.parts());
+  if (!left) return failure(left.error());
+  for (const auto& [route, bytes] : *left) {
+    const std::string advice = "configure it again, or give its room back: breakwater forget-route " + route;
+    log.warning("route_not_configured",
+                {{"route", route}, {"bytes", static_cast<int64_t>(bytes)}, {"advice", advice}});
+  }
+  return {};
 }
 
 }  // namespace
@@ -245,6 +258,7 @@ void Appliance::Parts::add_metric_sources() {
     for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());
+    routes::report_left(sink, store->budget(), store->rules());
     routes::report(sink, buffers);
     routes::report_loop(sink, loop.take_lag_seconds(), workers.queued() + readers.queued(),
                         workers.running() + readers.running());
@@ -296,6 +310,7 @@ Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, uint64
   settings.catalog_files_max = shares->catalog;
   auto opened = store::Store::open(settings, disk, clock, log);
   if (!opened) return failure(opened.error());
+  if (auto told = tell_left_routes(**opened, log); !told) return failure(told.error());
   auto parts = std::make_unique<Parts>(config, *shares, disk, clock, log, std::move(*opened));
   auto bound = parts->listen();
   if (!bound) return failure(bound.error());

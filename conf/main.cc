@@ -1,4 +1,4 @@
-// breakwater serve | check-config | verify | import | export | backup | gc | why | version
+// breakwater serve | check-config | verify | import | export | backup | gc | why | forget-route | version
 #include <malloc.h>
 
 #include <csignal>
@@ -88,6 +88,7 @@ int run(const Options& options) {
   if (options.verb == Verb::back_up) return back_up(*config, options);
   if (options.verb == Verb::gc) return plan_collection(*config);
   if (options.verb == Verb::why) return why(*config, options);
+  if (options.verb == Verb::forget_route) return forget_route(*config, options);
   std::cout << describe(*config);
   return 0;
 }

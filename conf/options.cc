@@ -77,6 +77,15 @@ void add_explaining(CLI::App& app, Options& options) {
       ->required();
 }
 
+void add_forgetting(CLI::App& app, Options& options) {
+  auto* forget =
+      add_verb(app, options, Verb::forget_route, "forget-route",
+               "Delete all that a route has left which is not configured any more, and give its room back");
+  forget->add_option("name", options.route, "The route")->type_name("NAME")->check(no_empty_path)->required();
+  forget->add_flag("--dry-run", options.dry_run, "Only tell what would go");
+  forget->add_flag("--yes", options.yes, "Do not ask; without a terminal nothing is asked anyway");
+}
+
 }  // namespace
 
 std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
@@ -89,6 +98,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
            "Say everything that is wrong with the configuration and exit 1, else print what would run");
   add_transfers(app, options);
   add_explaining(app, options);
+  add_forgetting(app, options);
   add_verb(app, options, Verb::verify, "verify",
            "Look at everything that is stored while nobody serves it, change nothing, and exit 1 if "
            "something is broken");

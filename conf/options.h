@@ -8,6 +8,7 @@
 //   breakwater backup DIR   [--config FILE] [--data DIR]
 //   breakwater gc --dry-run [--config FILE] [--data DIR]
 //   breakwater why WHAT     [--config FILE] [--data DIR]
+//   breakwater forget-route NAME [--dry-run] [--yes] [--config FILE] [--data DIR]
 //   breakwater verify       [--config FILE] [--data DIR]
 //   breakwater version
 #pragma once
@@ -19,7 +20,18 @@
 
 namespace breakwater::conf {
 
-enum class Verb { serve, check_config, verify, import_images, export_images, back_up, gc, why, version };
+enum class Verb {
+  serve,
+  check_config,
+  verify,
+  import_images,
+  export_images,
+  back_up,
+  gc,
+  why,
+  forget_route,
+  version
+};
 
 struct Options {
   Verb verb = Verb::serve;
@@ -28,9 +40,10 @@ struct Options {
   std::filesystem::path from;                   // import: the data folder of a docker-registry
   std::optional<std::filesystem::path> layout;  // import: OCI image layouts instead
   std::filesystem::path to;                     // export, backup
-  bool dry_run = false;                         // gc: always true, since gc has no other mode
+  bool dry_run = false;                         // forget-route; gc: always true, since gc has no other mode
+  bool yes = false;                             // forget-route: does not ask
   std::string what;                             // why: a digest or <repository>:<tag>
-  std::string route;                            // import, export
+  std::string route;                            // import, export, forget-route
   std::string repository = "*";                 // import, export: a pattern for repository names
 };
 

@@ -1,5 +1,7 @@
 #include "conf/server_verbs.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -43,6 +45,15 @@ int tell(Config config, const Result<LocalReply>& asked, As as,
   return 0;
 }
 
+// Whether the operator has typed the route's name.
+bool is_confirmed(const std::string& route) {
+  std::cout << "This cannot be undone. To go on, type the name of the route: " << std::flush;
+  std::string typed;
+  return std::getline(std::cin, typed) && typed == route;
+}
+
+Error not_confirmed() { return {Error::Kind::invalid, "nothing was done", 0}; }
+
 }  // namespace
 
 int why(const Config& config, const Options& options) {
@@ -63,6 +74,32 @@ int back_up(const Config& config, const Options& options) {
                 if (!done) return failure(done.error());
                 return routes::backup_summary(*done);
               });
+}
+
+int forget_route(const Config& config, const Options& options) {
+  const std::string& route = options.route;
+  const auto look = [&](store::Store& store) { return routes::left_of_route_text(store, route); };
+  const auto forget = [&](store::Store& store) {
+    return routes::forget_route_text(store, route, std::stop_token());
+  };
+  const auto ask_for_plan = [&] { return ask_server(config.data, "POST", "/forget-route/plan", route); };
+  if (options.dry_run) return tell(config, ask_for_plan(), As::owner, look);
+  if (!options.yes && ::isatty(STDIN_FILENO) == 1) {
+    const auto planned = ask_for_plan();
+    const bool is_planned = planned && planned->status == 200;
+    if (is_planned) std::cout << planned->text;
+    if (is_planned && !is_confirmed(route)) return fail(not_confirmed());
+    // Nobody serves the folder, or there is nothing to do.
+    if (!is_planned) {
+      return tell(config, planned, As::owner, [&](store::Store& store) -> Result<std::string> {
+        const auto left = look(store);
+        if (!left) return left;
+        std::cout << *left << "\n";
+        return is_confirmed(route) ? forget(store) : failure(not_confirmed());
+      });
+    }
+  }
+  return tell(config, ask_server(config.data, "POST", "/forget-route", route), As::owner, forget);
 }
 
 }  // namespace breakwater::conf

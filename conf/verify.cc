@@ -74,6 +74,7 @@ class Report final : public store::Findings {
            << edge.repository.route << "/" << edge.repository.repository
            << " does not have; a running server mends that\n";
   }
+  void link_stray(const store::LinkOf&) override {}  // a running server deletes it, and nobody misses it
   void malformed(const Error& error) override {
     line() << "a record of the catalog: " << error.message << "\n";
   }

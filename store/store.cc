@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "store/blobs/blobs.h"
@@ -90,6 +91,12 @@ Result<> agree_on_id(Disk& disk, const std::filesystem::path& data, const std::o
   return !written && written.error().kind == Error::Kind::full ? Result<>() : written;
 }
 
+std::vector<std::string> configured_routes(const StoreSettings& settings) {
+  std::vector<std::string> routes = settings.mirror_routes;
+  routes.insert(routes.end(), settings.registry_routes.begin(), settings.registry_routes.end());
+  return routes;
+}
+
 }  // namespace
 
 // In the order of the folders: each part is given only parts that are declared above it.
@@ -103,7 +110,7 @@ struct Store::Impl {
         disk(*folder_disk),
         log(the_log),
         clock(machine, saved_clock),
-        rules(std::move(mirrors), settings.retention, settings.lease),
+        rules(std::move(mirrors), configured_routes(settings), settings.retention, settings.lease),
         files(disk, settings.data, settings.open_blobs_max),
         mark(disk, settings.data),
         catalog(std::move(opened)),
@@ -165,6 +172,7 @@ struct Store::Impl {
 
   Recovered recovered;
   bool is_open = false;
+  std::atomic<uint64_t> accounting_errors_told = 0;
 };
 
 // Without room for it another tick does it. Only after a restart of the machine it would be missed.
@@ -271,6 +279,16 @@ Result<> Store::export_blob(const Digest& digest, const std::filesystem::path& t
 std::optional<Error> Store::away() const { return impl_->disk.away(); }
 void Store::check_folder() { (void)impl_->disk.check(); }
 
+Result<Plan> Store::plan() { return store::plan(impl_->parts, impl_->idle_partials); }
+
+Result<Forgotten> Store::forget_route(const std::string& route, const std::stop_token& stop) {
+  return store::forget_route({impl_->parts, impl_->blobs, impl_->idle_partials, impl_->trash}, route, stop);
+}
+
+Result<Forgotten> Store::what_is_left_of(const std::string& route) {
+  return store::what_is_left_of({impl_->parts, impl_->blobs, impl_->idle_partials, impl_->trash}, route);
+}
+
 Result<> Store::sync() { return impl_->catalog->sync(); }
 
 Result<> Store::tick() {
@@ -283,6 +301,13 @@ Result<> Store::tick() {
 }
 
 void Store::measure() {
+  const uint64_t errors = impl_->budget.accounting_errors();
+  if (errors > impl_->accounting_errors_told.exchange(errors)) {
+    impl_->log.error("accounting_error", {{"times", static_cast<int64_t>(errors)},
+                                          {"advice",
+                                           "what is stored may be more than is counted until the "
+                                           "next start, which counts anew: please report it"}});
+  }
   const uint64_t catalog_bytes = impl_->catalog->disk_bytes();
   impl_->budget.set_overhead(catalog_bytes + impl_->files.directory_bytes());
   impl_->disk_bound.set_growth(std::min(catalog_bytes, kCompactionBytesMax) + kCatalogLogBytesMax);

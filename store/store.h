@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@
 #include "store/catalog/rows.h"
 #include "store/files/blob.h"
 #include "store/references/retention.h"
+#include "store/upkeep/explaining.h"
+#include "store/upkeep/forgetting.h"
 #include "store/upkeep/recovery.h"
 #include "store/upkeep/transfer.h"
 
@@ -111,6 +114,11 @@ class Store {
   // operation on the disk or check_folder(). Never blocks.
   std::optional<Error> away() const;
   void check_folder();
+  // As store::plan() (explaining.h), and as store::forget_route() and store::what_is_left_of()
+  // (forgetting.h).
+  [[nodiscard]] Result<Plan> plan();
+  [[nodiscard]] Result<Forgotten> forget_route(const std::string& route, const std::stop_token& stop);
+  [[nodiscard]] Result<Forgotten> what_is_left_of(const std::string& route);
   // All that was acknowledged buffered survives a power cut from now on.
   [[nodiscard]] Result<> sync();
 
@@ -119,7 +127,8 @@ class Store {
   // broken things still are broken (References::review_broken), and writes the use times that are only in
   // memory.
   [[nodiscard]] Result<> tick();
-  // Measures what the catalog and the folders take of the disk, and evicts what mirrors hold over a bound.
+  // Measures what the catalog and the folders take of the disk, and evicts what mirrors hold over a bound. An
+  // account that turned out to be wrong since the last call is told to the log (accounting_error).
   void measure();
 
   const Recovered& recovered() const;  // by open()

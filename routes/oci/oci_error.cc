@@ -113,8 +113,7 @@ OciStatus oci_status_of(OciPathError::Kind kind, std::string_view method) {
     case OciPathError::Kind::tag_invalid:
       return method == "PUT" ? OciStatus{400, "MANIFEST_INVALID", "invalid tag"}
                              : unknown(OciSubject::manifest);
-    case OciPathError::Kind::page_invalid:
-      return {400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested"};
+    case OciPathError::Kind::page_invalid: return {400, "UNSUPPORTED", "invalid number of results requested"};
     case OciPathError::Kind::target_invalid: return {400, "NAME_INVALID", "invalid path"};
   }
   return {400, "NAME_INVALID", "invalid repository name"};
@@ -162,12 +161,12 @@ void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::strin
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace) {
   auto headers = base_headers();
   headers.add("Content-Range", unsatisfied_content_range(size));
-  reply_oci(exchange, {416, "RANGE_INVALID", "range not satisfiable"}, std::move(headers), "", trace);
+  reply_oci(exchange, {416, "SIZE_INVALID", "range not satisfiable"}, std::move(headers), "", trace);
 }
 
 void reply_missing_children(proxy::Exchange& exchange, const std::vector<store::Digest>& missing,
                             std::string_view trace) {
-  constexpr OciStatus kUnknown = {404, "MANIFEST_BLOB_UNKNOWN",
+  constexpr OciStatus kUnknown = {400, "MANIFEST_BLOB_UNKNOWN",
                                   "manifest references a manifest or blob unknown to registry"};
   auto errors = ordered_json::array();
   for (const auto& digest : missing) {

@@ -3,6 +3,10 @@
 //   {"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown",
 //               "detail":{"trace":"4f…","reason":"… upstream answered 404"}}]}
 //
+// The code of every 4xx is one of the distribution specification's list, as it demands; clients know no
+// others. It says nothing of 5xx, whose bodies no client reads: dockerd, containerd and BuildKit look at the
+// status alone.
+//
 // The reason is the Error's message; no Error's message holds a secret. Belongs to the loop's thread. Each
 // reply_…() sends the whole reply. If a reply has begun already, it cuts the connection instead, because
 // nothing else would tell the client that the body is incomplete.
@@ -51,8 +55,9 @@ void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::s
 void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::string_view trace);
 // 416 with `Content-Range: bytes */<size>`.
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace);
-// 404 MANIFEST_BLOB_UNKNOWN, with one error for each digest that a pushed manifest names and its repository
-// lacks; at most a hundred.
+// 400 MANIFEST_BLOB_UNKNOWN, with one error for each digest that a pushed manifest names and its repository
+// lacks; at most a hundred. 400 as other registries answer: containerd looks for that status before it tells
+// its user which blobs are missing (core/remotes/handlers.go).
 void reply_missing_children(proxy::Exchange& exchange, const std::vector<store::Digest>& missing,
                             std::string_view trace);
 // 404 for a path that is not part of the API.

@@ -46,7 +46,7 @@ proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
   co_return body;
 }
 
-// Stops a running backup when the client that asked for it disconnects.
+// Stops a running backup, or the forgetting of a route, when the client that asked for it disconnects.
 struct Stop {
   std::stop_source source;
   ~Stop() { source.request_stop(); }
@@ -78,19 +78,36 @@ Result<std::string> explanation_of(store::Store& store, const std::string& of) {
   return text_of(tags);
 }
 
-Result<std::string> plan_text(store::Store& store) { return text_of(store::plan(store.parts())); }
+Result<std::string> plan_text(store::Store& store) { return text_of(store.plan()); }
+
+Result<std::string> forget_route_text(store::Store& store, const std::string& route,
+                                      const std::stop_token& stop) {
+  const auto forgotten = store.forget_route(route, stop);
+  if (!forgotten) return failure(forgotten.error());
+  return forgotten_text(route, *forgotten);
+}
+
+Result<std::string> left_of_route_text(store::Store& store, const std::string& route) {
+  const auto left = store.what_is_left_of(route);
+  if (!left) return failure(left.error());
+  return left_text(route, *left);
+}
 
 proxy::Task<> Control::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
-  const bool is_plan = request.target == "/plan";
-  if (!is_plan && request.target != "/backup" && request.target != "/why")
-    co_return reply_text(exchange, 404, "here are /backup, /why and /plan");
+  const std::string target(request.target);
+  const bool is_plan = target == "/plan";
+  const bool is_known = is_plan || target == "/backup" || target == "/why" || target == "/forget-route" ||
+                        target == "/forget-route/plan";
+  if (!is_known) co_return reply_text(exchange, 404, "here are /backup, /why, /plan and /forget-route");
   if (request.method != (is_plan ? "GET" : "POST"))
     co_return reply_not_allowed(exchange, is_plan ? "GET" : "POST", "", "");
   if (is_plan) co_return co_await plan(exchange);
   auto body = co_await read_body(exchange);
   if (!body) co_return reply_text(exchange, 400, body.error().message);
-  if (request.target == "/why") co_return co_await explain(exchange, std::move(*body));
+  if (target == "/why") co_return co_await explain(exchange, std::move(*body));
+  if (target == "/forget-route") co_return co_await forget_route(exchange, std::move(*body));
+  if (target == "/forget-route/plan") co_return co_await plan_forgetting(exchange, std::move(*body));
   co_await back_up(exchange, std::move(*body));
 }
 
@@ -113,6 +130,20 @@ proxy::Task<> Control::explain(proxy::Exchange& exchange, std::string of) {
 
 proxy::Task<> Control::plan(proxy::Exchange& exchange) {
   auto job = [&store = store_] { return plan_text(store); };
+  reply_result(exchange, co_await workers_.run(std::move(job)));
+}
+
+proxy::Task<> Control::forget_route(proxy::Exchange& exchange, std::string route) {
+  Stop stop;
+  auto job = [&store = store_, route, token = stop.source.get_token()] {
+    return forget_route_text(store, route, token);
+  };
+  exchange.at("forgetting a route");
+  reply_result(exchange, co_await workers_.run(std::move(job)));
+}
+
+proxy::Task<> Control::plan_forgetting(proxy::Exchange& exchange, std::string route) {
+  auto job = [&store = store_, route] { return left_of_route_text(store, route); };
   reply_result(exchange, co_await workers_.run(std::move(job)));
 }
 

@@ -33,6 +33,8 @@ std::string text_of(const TagStanding& standing) {
     case TagStanding::Kind::protected_: return ", protected";
     case TagStanding::Kind::cache: return ", cache: goes when room is needed";
     case TagStanding::Kind::follows: return ", stays as long as " + standing.subject->text() + " is here";
+    case TagStanding::Kind::orphan:
+      return ", what it belongs to is not here: goes after " + time_text(standing.until);
   }
   return "";
 }
@@ -78,7 +80,7 @@ std::string text_of(const Planned& item) {
   switch (item.kind) {
     case Planned::Kind::tag: {
       const std::string why =
-          item.when ? "keep_for, pushed " + time_text(item.tag->record.set_at) : item.reason;
+          item.reason + (item.when ? ", pushed " + time_text(item.tag->record.set_at) : "");
       return when_text(item.when) + ": " + name_of(item.repository) + ":" + item.tag->tag + " (" + why +
              ") and what only it needs";
     }
@@ -87,6 +89,20 @@ std::string text_of(const Planned& item) {
     case Planned::Kind::cache:
       return "if room is needed: " + name_of(item.repository) + ":" + item.tag->tag + " (cache, last used " +
              time_text(item.used_at) + ")";
+    case Planned::Kind::upload: {
+      const std::string from =
+          std::to_string(item.bytes) + " bytes of an upload to " + name_of(item.repository);
+      if (item.is_abandoned) return "if room is needed, first of all: " + from + ", which was refused";
+      return "if room is needed" + (item.when ? " after " + time_text(*item.when) : "") + ": " + from +
+             ", which nobody has continued since " + time_text(item.used_at);
+    }
+    case Planned::Kind::fill:
+      return "if room is needed: " + std::to_string(item.bytes) + " bytes of a download of " +
+             (item.route.empty() ? "nobody" : item.route) + " that broke off";
+    case Planned::Kind::left:
+      return "never by itself: " + std::to_string(item.bytes) + " bytes of the route " + item.route +
+             ", which is not configured any more; `breakwater forget-route " + item.route +
+             "` gives them back";
     case Planned::Kind::mirror:
       return "if room is needed: " + std::to_string(item.bytes) + " bytes of the mirror " + item.route +
              ", which is over its bound";
@@ -94,7 +110,34 @@ std::string text_of(const Planned& item) {
   return "";
 }
 
+std::string counted_text(const store::Forgotten& what) {
+  const auto told = [](uint64_t count, const char* name) { return std::to_string(count) + " " + name; };
+  return told(what.tags, "tags") + ", " + told(what.manifests, "manifests") + ", " +
+         told(what.links, "links to blobs") + ", " + told(what.uploads, "uploads");
+}
+
 }  // namespace
+
+std::string left_text(const std::string& route, const store::Forgotten& left) {
+  return "the route " + route + " would be forgotten: " + counted_text(left) + "; " +
+         std::to_string(left.bytes) + " bytes would be given back, and " + std::to_string(left.bytes_handed) +
+         " bytes that other routes need would count for those";
+}
+
+std::string forgotten_text(const std::string& route, const store::Forgotten& forgotten) {
+  std::string text = forgotten.is_cut ? "stopped before the route " + route +
+                                            " was forgotten, and goes on "
+                                            "when it is asked for again: "
+                                      : "the route " + route + " is forgotten: ";
+  text += counted_text(forgotten) + "; " + std::to_string(forgotten.bytes) + " bytes are given back, and " +
+          std::to_string(forgotten.bytes_handed) + " bytes that other routes need count for those";
+  if (forgotten.bytes_left > 0 && !forgotten.is_cut) {
+    text +=
+        "; " + std::to_string(forgotten.bytes_left) + " bytes still count for " + route +
+        ", because the routes that need them have no room for them: raise their bytes_max and do this again";
+  }
+  return text;
+}
 
 std::vector<std::string> lines_of(const store::Why& why) {
   Lines lines;

@@ -109,7 +109,7 @@ void report(MetricsSink& sink, const std::string& route, const PushStats& stats)
   sink.gauge("breakwater_uploads_open", "Upload sessions whose file is open.", labels,
              number(stats.uploads_open));
   sink.counter("breakwater_buildkit_cache_unusable_total",
-               "Pushed caches whose config is longer than BuildKit's importers read.", labels,
+               "Pushed caches whose manifest or config is longer than BuildKit's importers read.", labels,
                number(stats.unusable_caches_total));
 }
 
@@ -117,6 +117,19 @@ void report(MetricsSink& sink, const store::Budget& budget) {
   for (const auto& [route, use] : budget.routes())
     report_bound(sink, "breakwater_store", "a route", {{"route", route}}, use);
   report_bound(sink, "breakwater_store_whole", "the whole store", {}, budget.whole());
+  sink.counter("breakwater_accounting_errors_total",
+               "Times that more bytes were given back than an account held: a defect of this program.", {},
+               number(budget.accounting_errors()));
+}
+
+void report_left(MetricsSink& sink, const store::Budget& budget, const store::RouteRules& rules) {
+  for (const auto& [route, use] : budget.routes()) {
+    if (route.empty() || use.stored == 0 || rules.is_configured(route)) continue;
+    sink.gauge("breakwater_store_unconfigured_bytes",
+               "Bytes on disk of a route that is not configured any more: breakwater forget-route gives them "
+               "back.",
+               {{"route", route}}, number(use.stored));
+  }
 }
 
 void report(MetricsSink& sink, const proxy::Buffers& buffers) {

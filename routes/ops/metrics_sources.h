@@ -15,6 +15,7 @@
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
 #include "store/references/broken.h"
+#include "store/references/route_rules.h"
 #include "store/store.h"
 #include "store/upkeep/collector.h"
 #include "store/upkeep/scrub.h"
@@ -26,6 +27,8 @@ void report(MetricsSink& sink, const std::string& route, const proxy::RegistryCl
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats);
 void report(MetricsSink& sink, const store::Budget& budget);
+// What routes have stored that are not configured any more.
+void report_left(MetricsSink& sink, const store::Budget& budget, const store::RouteRules& rules);
 void report(MetricsSink& sink, const proxy::Buffers& buffers);
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy);
 void report(MetricsSink& sink, const store::Collector::Collected& collected);

@@ -1,8 +1,10 @@
 #include "routes/registry/body_receiver.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "routes/registry/capacity_wait.h"
+#include "routes/registry/upload_file.h"
 #include "store/capacity/capacity.h"
 
 namespace breakwater::routes {
@@ -76,8 +78,12 @@ Task<Result<>> BodyReceiver::receive_body(Shared session, Exchange& exchange, ui
 Task<> BodyReceiver::write(Shared session, Writer& writer, std::string piece) {
   const auto held = parts_.buffers.reserve_over_limit(piece.size());
   const auto size = piece.size();
-  auto job = [file = session->file, bytes = std::move(piece)] {
-    file->partial->is_abandoned = false;
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
+              now = parts_.clock.now(), bytes = std::move(piece)]() -> Result<> {
+    // Its client has come back after all, which a restart must know too.
+    if (std::exchange(file->partial->is_abandoned, false)) {
+      if (auto touched = touch_upload(store, *file, key, id, now); !touched) return touched;
+    }
     return file->partial->writer->append(bytes);
   };
   auto appended = co_await parts_.workers.run(session->strand, std::move(job));

@@ -1,5 +1,6 @@
 #include "routes/registry/manifest_pushes.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -19,8 +20,9 @@ using store::Digest;
 namespace {
 
 constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cacheconfig.v0";
-// BuildKit's importers read no more of a cache config than this (cache/remotecache/import.go).
-constexpr uint64_t kBuildkitCacheConfigMax = 1 << 20;
+// BuildKit's importers read no more than this of a cache's manifest, nor of its config
+// (cache/remotecache/import.go).
+constexpr uint64_t kBuildkitCacheBytesMax = 1 << 20;
 constexpr uint64_t kBodiesBytesMax = 24 << 20;      // all manifests being received, except small ones
 constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;  // all small manifests being received
 constexpr uint64_t kSmallBodyBytesMax = 64 << 10;   // the longest manifest that counts as small
@@ -30,15 +32,20 @@ Error manifest_too_large() {
                "manifests of at most " + std::to_string(kManifestBytesMax) + " bytes are accepted", 0);
 }
 
-// Whether BuildKit's importers would refuse this cache, and why.
+// Whether BuildKit's importers would refuse this cache, and why. They read the manifest first.
 std::string unusable_cache(const store::ManifestContent& content) {
-  for (const auto& child : content.children) {
-    if (child.edge.media_type == kBuildkitCacheConfig && child.edge.size > kBuildkitCacheConfigMax) {
-      return "BuildKit imports cache configs of at most 1 MiB, and this one has " +
-             std::to_string(child.edge.size) + " bytes";
-    }
+  const auto is_config = [](const auto& child) { return child.edge.media_type == kBuildkitCacheConfig; };
+  const auto config = std::find_if(content.children.begin(), content.children.end(), is_config);
+  if (config == content.children.end()) return {};
+  std::string too_long;
+  if (content.record.size > kBuildkitCacheBytesMax)
+    too_long = "its manifest has " + std::to_string(content.record.size);
+  if (config->edge.size > kBuildkitCacheBytesMax) {
+    too_long +=
+        (too_long.empty() ? "its config has " : " and its config ") + std::to_string(config->edge.size);
   }
-  return {};
+  if (too_long.empty()) return {};
+  return "no BuildKit imports a cache whose manifest or config is over 1 MiB, and " + too_long + " bytes";
 }
 
 }  // namespace

@@ -23,8 +23,9 @@ std::string upload_record_id(const std::string& id) { return std::string(kRecord
 Result<> touch_upload(Store& store, const UploadFile& file, const RepositoryKey& key, const std::string& id,
                       store::Time now) {
   if (!file.has_record) return {};
-  return store.partials().put_upload(upload_record_id(id),
-                                     store::UploadRecord(key.route, key.repository, file.algorithm, now));
+  store::UploadRecord record(key.route, key.repository, file.algorithm, now);
+  record.is_abandoned = file.partial && file.partial->is_abandoned;
+  return store.partials().put_upload(upload_record_id(id), record);
 }
 
 Result<store::Algorithm> recorded_algorithm(Store& store, const RepositoryKey& key, const std::string& id) {
@@ -56,6 +57,9 @@ Result<store::Blob> commit_upload(Store& store, UploadFile& file, const Reposito
   Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
   if (verified) {
     blob = store.commit_blob(partial, key, store::Durability::synced);
+    // Refused for want of room: its client may never return.
+    if (!blob && blob.error().kind == Error::Kind::full && partial.writer->is_partial())
+      store.partials().end(std::move(partial), store::Partials::End::abandoned);
   } else {
     if (verified.error().kind == Error::Kind::corrupt)
       store.partials().end(std::move(partial), store::Partials::End::deleted);

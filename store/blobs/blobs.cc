@@ -168,23 +168,38 @@ Result<bool> Blobs::evict(const Digest& digest) {
   return true;
 }
 
-Result<References::Reviewed> Blobs::review(const Review& review, References::For purpose) {
-  Reservation given;  // of the mirror that takes over the blob
+// `take(take_room)` takes a blob away, or hands it to a route for which `take_room` finds room.
+template <class Take>
+Result<References::Reviewed> Blobs::take_away(const Take& take) {
+  Reservation given;  // of the route that takes over the blob
   BlobRecord giver;
-  const auto take_room = [&](const BlobRecord& record, const std::string& mirror) {
-    auto taken = parts_.budget.reclaim(record.route, mirror, record.size);
+  const auto take_room = [&](const BlobRecord& record, const std::string& taker) {
+    auto taken = parts_.budget.reclaim(record.route, taker, record.size);
     if (!taken) return false;
     given = *std::move(taken);
     giver = record;
     return true;
   };
-  const DigestLock lock = parts_.locks.lock(review.digest);
-  auto reviewed = parts_.references.review(lock, review, purpose, take_room);
+  auto reviewed = take(take_room);
   if (reviewed && reviewed->given_to) given.commit(giver.size);
   if (!reviewed && given.is_open()) parts_.budget.add_stored(giver.route, giver.size);
   if (!reviewed) return reviewed;
   if (reviewed->blob) trash_.add(*reviewed->blob);
   return reviewed;
+}
+
+Result<References::Reviewed> Blobs::review(const Review& review, References::For purpose) {
+  const DigestLock lock = parts_.locks.lock(review.digest);
+  return take_away([&](const References::TakeRoom& take_room) {
+    return parts_.references.review(lock, review, purpose, take_room);
+  });
+}
+
+Result<References::Reviewed> Blobs::leave_account(const Digest& digest, const std::string& route) {
+  const DigestLock lock = parts_.locks.lock(digest);
+  return take_away([&](const References::TakeRoom& take_room) {
+    return parts_.references.leave_account(lock, digest, route, take_room);
+  });
 }
 
 Result<> Blobs::delete_damaged(const Digest& digest) {

@@ -74,6 +74,8 @@ class Blobs {
   // Finds out whether anything needs the digest, and takes away what is dead of it. Reviews that are not due
   // by the lease are postponed.
   [[nodiscard]] Result<References::Reviewed> review(const Review& review, References::For purpose);
+  // As References::leave_account(): the blob leaves the account of `route`, which is not configured any more.
+  [[nodiscard]] Result<References::Reviewed> leave_account(const Digest& digest, const std::string& route);
   // Deletes a blob whose file does not match its digest any more, or is gone, so that a client that has the
   // blob uploads it again. Until then Broken lists the blob, if a registry needs it.
   [[nodiscard]] Result<> delete_damaged(const Digest& digest);
@@ -104,6 +106,8 @@ class Blobs {
   };
 
  private:
+  template <class Take>
+  Result<References::Reviewed> take_away(const Take& take);
   template <class WriteRecord>
   Result<Blob> place(const DigestLock& lock, BlobWriter& writer, Reservation& reservation,
                      WriteRecord write_record);

@@ -72,7 +72,7 @@ Result<> Partials::note_fill(const std::string& route, const std::string& id, Al
   if (!id.starts_with(kFillPrefix)) return {};
   const auto known = parts_.catalog.upload(id, Reach::disk);
   if (!known) return failure(known.error());
-  if (*known && (*known)->route == route) return {};
+  if (*known && (*known)->route == route && !(*known)->is_abandoned) return {};
   return put_upload(id, {route, "", algorithm, parts_.clock.now()});
 }
 
@@ -86,10 +86,24 @@ void Partials::end(ReceivedPartial partial, End end) {
   if (!partial.writer) return;
   const std::string id = partial.writer->id();
   if (end != End::deleted) {
+    if (end == End::abandoned) note_abandoned(id);
     return keep(partial.route_, std::move(partial.writer), partial.reservation, end == End::abandoned);
   }
   partial.writer->delete_partial();
   idle_.delete_record(id);
+}
+
+// A failure is only logged: until the next start the partial is known as abandoned all the same.
+void Partials::note_abandoned(const std::string& id) {
+  const auto known = parts_.catalog.upload(id, Reach::disk);
+  if (known && (!*known || (*known)->is_abandoned)) return;
+  auto noted = known ? Result<>() : failure(known.error());
+  if (known) {
+    UploadRecord record = **known;
+    record.is_abandoned = true;
+    noted = put_upload(id, record);
+  }
+  if (!noted) parts_.log.warning("abandoned_not_noted", {{"upload", id}, {"error", noted.error().message}});
 }
 
 Result<> Partials::delete_partial(const std::string& id) {
@@ -109,9 +123,12 @@ void Partials::keep(const std::string& route, std::unique_ptr<BlobWriter> writer
   if (!writer->is_partial()) return;
   const uint64_t written = writer->written();
   if (written == 0 || writer->is_lost()) {
+    const std::string id = writer->id();
     writer->delete_partial();
+    if (is_fill_id(id)) idle_.delete_record(id);  // a session's says that the session is there
     return;
   }
+  (void)writer->cut();  // what cannot be cut off now is counted when the partial is resumed
   const std::string id = writer->id();
   const std::string payer = reservation.is_open() ? reservation.route() : route;
   writer->leave_account();  // before its bytes are stored, so that nobody counts on them twice

@@ -68,8 +68,8 @@ class Partials {
   [[nodiscard]] Result<ReceivedPartial> receive(const std::string& route, const std::string& id,
                                                 Algorithm algorithm);
   // Ends the work of a writer that was not committed. `kept`: the partial stays for a later resume, on its
-  // route's account. `abandoned`: likewise, but it is the first to go when its route needs room. `deleted`:
-  // with its record.
+  // route's account. `abandoned`: likewise, but it is the first to go when room is needed, also after a
+  // restart: its record says so. `deleted`: with its record.
   enum class End { kept, abandoned, deleted };
   void end(ReceivedPartial partial, End end);
   // Deletes incoming/<id>, which nobody is at work on, and its upload record.
@@ -88,6 +88,7 @@ class Partials {
   Result<Reservation> claim(const std::string& route, const std::string& id,
                             std::optional<IdlePartial>& claimed);
   Result<> note_fill(const std::string& route, const std::string& id, Algorithm algorithm);
+  void note_abandoned(const std::string& id);
   void keep(const std::string& route, std::unique_ptr<BlobWriter> writer, Reservation& reservation,
             bool is_abandoned);
 

@@ -1,7 +1,6 @@
 #include "store/capacity/budget.h"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 namespace breakwater::store {
@@ -24,12 +23,6 @@ tl::unexpected<Error> reached(const std::string& bound, uint64_t bytes_max, uint
   return failure(Error::Kind::full, bound + " of " + std::to_string(bytes_max) + " bytes is reached: " +
                                         std::to_string(stored) + " stored, " + std::to_string(reserved) +
                                         " reserved, " + std::to_string(asked) + " asked for");
-}
-
-// An account that were wrong would, were it to wrap, refuse every byte from then on.
-void take_away(uint64_t& from, uint64_t bytes) {
-  assert(from >= bytes);
-  from -= std::min(from, bytes);
 }
 
 // A size near 2^64, as a lying upstream may name it, must not wrap to a small one.
@@ -120,6 +113,13 @@ void Budget::release(const std::string& route, uint64_t size) {
   take_away(whole_.stored, on_disk(size));
 }
 
+void Budget::forget(const std::string& route) {
+  const Lock lock(mutex_);
+  const auto found = routes_.find(route);
+  if (found == routes_.end()) return;
+  if (found->second.taken() == 0 && found->second.bytes_max == kUnbounded) routes_.erase(found);
+}
+
 void Budget::set_overhead(uint64_t bytes) {
   const Lock lock(mutex_);
   overhead_ = bytes;
@@ -172,6 +172,12 @@ Budget::Shortage Budget::shortage(const std::string& route, uint64_t size) const
 bool Budget::has_room(const std::string& route, uint64_t size) const {
   const Shortage needed = shortage(route, size);
   return needed.route == 0 && needed.whole == 0;
+}
+
+// An account that is wrong is counted and not wrapped: a wrapped one would refuse every byte from then on.
+void Budget::take_away(uint64_t& from, uint64_t bytes) {
+  if (from < bytes) ++accounting_errors_;
+  from -= std::min(from, bytes);
 }
 
 uint64_t Budget::whole_bound() const {

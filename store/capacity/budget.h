@@ -62,6 +62,8 @@ class Budget {
   // there any more, or that another route has taken over.
   void add_stored(const std::string& route, uint64_t size);
   void release(const std::string& route, uint64_t size);
+  // Removes the account of a route that has nothing on it and no bound.
+  void forget(const std::string& route);
   void set_overhead(uint64_t bytes);
   // Keeps `bytes` of the configured bound free, because the overhead may grow by as much until it is measured
   // again.
@@ -101,6 +103,9 @@ class Budget {
     uint64_t taken() const { return stored + reserved; }
   };
   Use whole() const;
+  // How often more was given back than an account held. It never should be: the account is 0 then, and what
+  // is stored in truth may be more than is counted, until the next start counts anew.
+  uint64_t accounting_errors() const { return accounting_errors_; }
   Use of(const std::string& route) const;
   std::map<std::string, Use> routes() const;
 
@@ -118,6 +123,7 @@ class Budget {
   Result<> take(const std::string& route, uint64_t bytes);
   void give_back(const std::string& route, uint64_t bytes);
   void settle(const std::string& route, uint64_t held, uint64_t stored);
+  void take_away(uint64_t& from, uint64_t bytes) REQUIRES(mutex_);
   uint64_t whole_bound() const REQUIRES(mutex_);
   uint64_t whole_taken() const REQUIRES(mutex_);
   Result<> check_route(const std::string& route, uint64_t bytes) const REQUIRES(mutex_);
@@ -125,6 +131,7 @@ class Budget {
 
   std::atomic<int> deleting_ = 0;
   std::atomic<uint64_t> deletions_ = 0;
+  std::atomic<uint64_t> accounting_errors_ = 0;
   mutable Mutex mutex_;
   Use whole_ GUARDED_BY(mutex_);
   uint64_t overhead_ GUARDED_BY(mutex_) = 0;

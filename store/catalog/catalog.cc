@@ -170,6 +170,40 @@ Result<bool> Catalog::has_manifests(const RepositoryKey& repository) const {
   return found;
 }
 
+Result<std::optional<Digest>> Catalog::manifest_beginning(const RepositoryKey& repository,
+                                                          Algorithm algorithm, const std::string& hex) const {
+  // The least of the digests that begin so; the next one that is there either begins so too, or none does.
+  const size_t digits = algorithm == Algorithm::sha256 ? 64 : 128;
+  const auto least = Digest::parse(std::string(name_of(algorithm)) + ":" + hex +
+                                   std::string(digits - std::min(digits, hex.size()), '0'));
+  if (!least) return failure(least.error());
+  const std::string prefix = manifest_prefix(repository);
+  std::optional<Digest> found;
+  auto scanned = database_->scan(prefix, manifest_key(repository, *least), Reach::disk,
+                                 [&](std::string_view key, std::string_view) -> Result<bool> {
+                                   KeyReader in(key, prefix.size());
+                                   const Digest digest = in.digest();
+                                   if (in.failed()) return malformed_key();
+                                   if (digest.algorithm() == algorithm && digest.hex().starts_with(hex))
+                                     found = digest;
+                                   return false;
+                                 });
+  if (!scanned) return failure(scanned.error());
+  return found;
+}
+
+Result<std::vector<std::string>> Catalog::routes() const {
+  std::vector<std::string> names;
+  auto leapt = database_->leap(kManifests, kManifests, [&](std::string_view key) -> Result<std::string> {
+    KeyReader in(key, 1);
+    names.push_back(in.name());
+    if (in.failed()) return malformed_key();
+    return behind_name(repository_prefix(names.back()));
+  });
+  if (!leapt) return failure(leapt.error());
+  return names;
+}
+
 Result<std::vector<std::string>> Catalog::repositories(const std::string& route, const std::string& last,
                                                        size_t limit) const {
   const std::string prefix = repository_prefix(route);
@@ -270,6 +304,21 @@ Result<std::vector<NamedReferrer>> Catalog::referrers(const RepositoryKey& repos
                                  });
   if (!scanned) return failure(scanned.error());
   return referrers;
+}
+
+Result<std::map<Digest, Digest>> Catalog::subjects_in(const RepositoryKey& repository) const {
+  const std::string prefix = referrers_prefix(repository);
+  std::map<Digest, Digest> subjects;
+  auto scanned = database_->scan(prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
+    KeyReader in(key, prefix.size());
+    const Digest subject = in.digest();
+    const Digest digest = in.digest();
+    if (in.failed()) return malformed_key();
+    subjects.emplace(digest, subject);
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return subjects;
 }
 
 Result<std::vector<Review>> Catalog::reviews(Time now, size_t limit,

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -81,16 +82,23 @@ class Catalog {
 
   [[nodiscard]] Result<std::vector<NamedTag>> tags(const RepositoryKey&, const std::string& last,
                                                    size_t limit) const;
+  // Those with a manifest: one step each.
+  [[nodiscard]] Result<std::vector<std::string>> routes() const;
   // Repositories are those with a manifest.
   [[nodiscard]] Result<std::vector<std::string>> repositories(const std::string& route,
                                                               const std::string& last, size_t limit) const;
   [[nodiscard]] Result<std::vector<NamedReferrer>> referrers(const RepositoryKey&, const Digest& subject,
                                                              const std::optional<Digest>& last,
                                                              size_t limit) const;
+  // The subject of each manifest of the repository that has one and that the referrers list names.
+  [[nodiscard]] Result<std::map<Digest, Digest>> subjects_in(const RepositoryKey&) const;
   // The digests that a manifest of the repository names.
   [[nodiscard]] Result<std::vector<Digest>> children(const RepositoryKey&, const Digest& parent) const;
   [[nodiscard]] Result<std::vector<std::string>> tags_of(const RepositoryKey&, const Digest&) const;
   [[nodiscard]] Result<bool> has_manifests(const RepositoryKey&) const;
+  // One manifest of the repository whose digest begins with these hex digits, if there is one.
+  [[nodiscard]] Result<std::optional<Digest>> manifest_beginning(const RepositoryKey&, Algorithm,
+                                                                 const std::string& hex) const;
 
   // --- of a digest, over all repositories
 

@@ -42,6 +42,7 @@ class Key {
 }  // namespace
 
 std::string repository_prefix(const std::string& route) { return Key('m').name(route).take(); }
+std::string route_tag_prefix(const std::string& route) { return Key('t').name(route).take(); }
 std::string tag_prefix(const RepositoryKey& r) { return Key('t').repository(r).take(); }
 std::string tag_key(const RepositoryKey& r, const std::string& tag) {
   return Key('t').repository(r).raw(tag).take();
@@ -73,6 +74,7 @@ std::string child_prefix(const RepositoryKey& r, const Digest& parent) {
 std::string child_key(const RepositoryKey& r, const Digest& parent, const Digest& child) {
   return Key('E').repository(r).digest(parent).digest(child).take();
 }
+std::string referrers_prefix(const RepositoryKey& r) { return Key('r').repository(r).take(); }
 std::string referrer_prefix(const RepositoryKey& r, const Digest& subject) {
   return Key('r').repository(r).digest(subject).take();
 }

@@ -27,6 +27,7 @@ namespace breakwater::store {
 inline constexpr char kTags[] = "t";
 inline constexpr char kManifests[] = "m";
 inline constexpr char kChildren[] = "E";
+inline constexpr char kLinks[] = "l";
 inline constexpr char kUploads[] = "u";
 inline constexpr char kBlobs[] = "b";
 inline constexpr char kReviews[] = "q";
@@ -40,6 +41,7 @@ inline constexpr char kMirrorKey[] = "!mirror:";  // and a route's name
 inline constexpr char kLeasesKey[] = "!leases";   // a LeaseRecord; its `read` is SavedLeases::others_until
 
 std::string repository_prefix(const std::string& route);  // of manifests
+std::string route_tag_prefix(const std::string& route);   // of tags
 std::string tag_prefix(const RepositoryKey& r);
 std::string tag_key(const RepositoryKey& r, const std::string& tag);
 std::string tag_of_prefix(const RepositoryKey& r, const Digest& d);
@@ -53,6 +55,7 @@ std::string edge_prefix(const Digest& child, const RepositoryKey& r);
 std::string edge_key(const Digest& child, const RepositoryKey& r, const Digest& parent);
 std::string child_prefix(const RepositoryKey& r, const Digest& parent);
 std::string child_key(const RepositoryKey& r, const Digest& parent, const Digest& child);
+std::string referrers_prefix(const RepositoryKey& r);  // of all subjects
 std::string referrer_prefix(const RepositoryKey& r, const Digest& subject);
 std::string referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d);
 std::string link_prefix(const Digest& blob);

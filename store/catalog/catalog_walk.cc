@@ -50,6 +50,14 @@ Result<Edge> edge_row(std::string_view key, std::string_view) {
   return Edge{std::move(repository), parent, child};
 }
 
+Result<LinkOf> link_row(std::string_view key, std::string_view) {
+  KeyReader in(key, 1);
+  const Digest digest = in.digest();
+  RepositoryKey repository = in.repository();
+  if (in.failed()) return malformed_key();
+  return LinkOf{digest, std::move(repository)};
+}
+
 Result<UsedBlob> blob_row(std::string_view key, std::string_view value) {
   KeyReader in(key, 1);
   const Digest digest = in.digest();
@@ -72,6 +80,10 @@ Result<std::vector<NamedManifest>> CatalogWalk::next_manifests(std::string& posi
 Result<std::vector<Edge>> CatalogWalk::next_edges(std::string& position, size_t limit,
                                                   const Malformed& malformed) const {
   return database_.walk<Edge>(kChildren, position, limit, malformed, edge_row);
+}
+Result<std::vector<LinkOf>> CatalogWalk::next_links(std::string& position, size_t limit,
+                                                    const Malformed& malformed) const {
+  return database_.walk<LinkOf>(kLinks, position, limit, malformed, link_row);
 }
 Result<std::vector<UsedBlob>> CatalogWalk::next_blobs(std::string& position, size_t limit,
                                                       const Malformed& malformed) const {

@@ -29,6 +29,8 @@ class CatalogWalk {
                                                                   const Malformed& malformed) const;
   [[nodiscard]] Result<std::vector<Edge>> next_edges(std::string& position, size_t limit,
                                                      const Malformed& malformed) const;
+  [[nodiscard]] Result<std::vector<LinkOf>> next_links(std::string& position, size_t limit,
+                                                       const Malformed& malformed) const;
   [[nodiscard]] Result<std::vector<UsedBlob>> next_blobs(std::string& position, size_t limit,
                                                          const Malformed& malformed) const;
   // All whose digest begins with `first`, in the order of the digests.

@@ -170,6 +170,7 @@ std::string encode(const UploadRecord& record) {
       .number(static_cast<uint64_t>(record.algorithm))
       .number(kNone)
       .time(record.touched_at)
+      .flag(record.is_abandoned)
       .take();
 }
 
@@ -178,7 +179,7 @@ std::string encode(const BlobRecord& record) {
 }
 
 std::string encode(const LeaseRecord& record) {
-  return Encoder().time(record.read).time(record.upload).number(record.uploads).take();
+  return Encoder().time(record.read).time(record.upload).number(record.uploads).time(record.inherited).take();
 }
 
 std::string encode(const ClockRecord& record) {
@@ -245,6 +246,7 @@ Result<UploadRecord> decode<UploadRecord>(std::string_view bytes) {
   UploadRecord record{in.text(), in.text(), in.algorithm(), {}};
   (void)in.number();
   if (in.more()) record.touched_at = in.time();
+  if (in.more()) record.is_abandoned = in.flag();
   return checked(in, std::move(record), "upload");
 }
 
@@ -258,7 +260,7 @@ Result<BlobRecord> decode<BlobRecord>(std::string_view bytes) {
 template <>
 Result<LeaseRecord> decode<LeaseRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  LeaseRecord record{in.time(), in.time(), in.number()};
+  LeaseRecord record{in.time(), in.time(), in.number(), in.more() ? in.time() : Time{}};
   return checked(in, record, "lease");
 }
 

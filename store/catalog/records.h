@@ -71,6 +71,7 @@ struct UploadRecord {
   std::string repository;
   Algorithm algorithm = Algorithm::sha256;
   Time touched_at{};
+  bool is_abandoned = false;  // see IdlePartial
 };
 
 // blob: digest. The index of what is in blobs/; recover() rebuilds it.
@@ -86,7 +87,7 @@ struct LeaseRecord {
   Time read{};           // HEAD or GET
   Time upload{};         // an upload or a mount
   uint64_t uploads = 0;  // that no manifest has come for yet
-  Time until() const { return read > upload ? read : upload; }
+  Time inherited{};      // from a manifest that named it, was read, and was deleted
 };
 
 // What a clean stop saves for the next start.

@@ -58,6 +58,10 @@ struct Edge {
   Digest parent;
   Digest child;
 };
+struct LinkOf {
+  Digest digest;
+  RepositoryKey repository;
+};
 
 // Told of each record that cannot be understood, by whoever walks over many and leaves such a one out.
 using Malformed = std::function<void(const Error&)>;

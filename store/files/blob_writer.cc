@@ -40,8 +40,9 @@ Result<> BlobWriter::append(std::span<const char> data) {
   if (auto caught_up = catch_up(UINT64_MAX); !caught_up) return failure(caught_up.error());
   if (auto wrote = files_.disk_.write(*file_, written_, data); !wrote) {
     // What did arrive is cut off again, so that the file takes no more than what is counted. If that fails
-    // too, the next append overwrites it.
-    (void)files_.disk_.truncate(*file_, written_);
+    // too, the next append overwrites some of it, and the rest is cut off before the end.
+    may_be_longer_ = true;
+    (void)cut();
     return wrote;
   }
   hasher_.update(data);
@@ -50,10 +51,18 @@ Result<> BlobWriter::append(std::span<const char> data) {
   return {};
 }
 
+Result<> BlobWriter::cut() {
+  if (!may_be_longer_) return {};
+  auto cut = files_.disk_.truncate(*file_, written_);
+  if (cut) may_be_longer_ = false;
+  return cut;
+}
+
 Result<> BlobWriter::rewind(uint64_t bytes) {
   assert(is_partial_ && !verified_);
   if (bytes >= written_) return {};
   if (auto cut = files_.disk_.truncate(*file_, bytes); !cut) return cut;
+  may_be_longer_ = false;
   count(bytes);
   hasher_ = Hasher(algorithm_);
   hashed_ = 0;
@@ -86,6 +95,11 @@ Result<> BlobWriter::sync() {
   // The kernel tells of lost pages once: a second sync would succeed without them.
   if (sync_failed_)
     return failure(Error::Kind::internal, "the partial " + id_ + " could not be synced, so it is of no use");
+  if (auto cut_off = cut(); !cut_off) return cut_off;
+  if (!files_.disk_.is_whole(*file_, written_)) {
+    return failure(Error::Kind::corrupt, "the partial " + id_ + " is not the file of " +
+                                             std::to_string(written_) + " bytes that was written");
+  }
   auto synced = files_.disk_.sync(*file_);
   (synced ? synced_ : sync_failed_) = true;
   return synced;

@@ -36,6 +36,9 @@ class BlobWriter {
   [[nodiscard]] Result<bool> catch_up(uint64_t bytes_max);
   // After an error nothing of `data` counts as written, and the same piece may be appended again.
   [[nodiscard]] Result<> append(std::span<const char> data);
+  // Cuts off what a failed append() has left in the file behind what counts, if it could not be cut off then.
+  // sync() does it too.
+  [[nodiscard]] Result<> cut();
   // Keeps only the first `bytes`. The kept bytes must then be hashed again: see catch_up().
   [[nodiscard]] Result<> rewind(uint64_t bytes);
   uint64_t written() const { return written_; }
@@ -49,8 +52,9 @@ class BlobWriter {
   // digest of another algorithm than receive() was told costs reading the file once more.
   [[nodiscard]] Result<> verify(const Digest& digest);
   const std::optional<Digest>& verified() const { return verified_; }
-  // After verify(): makes the content durable. commit() does it too; whoever commits under a lock calls this
-  // first.
+  // After verify(): makes the content durable, and the file as long as the content. commit() does it too;
+  // whoever commits under a lock calls this first. `corrupt` if the file has become shorter or longer by
+  // another hand: then it is no such blob.
   [[nodiscard]] Result<> sync();
   // After verify(): sync, rename into place, sync the directory. Returns the stored blob.
   [[nodiscard]] Result<Blob> commit();
@@ -79,7 +83,8 @@ class BlobWriter {
   bool synced_ = false;
   bool sync_failed_ = false;
   bool is_partial_ = true;
-  bool is_counted_ = true;  // in Files::receiving_bytes()
+  bool is_counted_ = true;      // in Files::receiving_bytes()
+  bool may_be_longer_ = false;  // the file, than what is written
 };
 
 }  // namespace breakwater::store

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/references/dependents.h"
+
 namespace breakwater::store {
 
 Result<> Change::set_tag(const RepositoryKey& repository, const std::string& tag, const Digest& digest,
@@ -34,6 +36,7 @@ Result<> Change::delete_manifest(const NamedManifest& manifest) {
   if (!children) return failure(children.error());
   for (const Digest& child : *children) {
     batch_.delete_edge(child, repository, manifest.digest);
+    if (!rules_.is_mirror(repository.route)) leases_.inherit(child, manifest.digest);
     // What another manifest of the repository names has lost nothing: a base layer is not reviewed for each
     // image that goes.
     const auto needed = catalog_.has_other_parent(child, repository, manifest.digest);
@@ -54,7 +57,20 @@ Result<> Change::delete_manifest(const NamedManifest& manifest) {
     if (!record) return failure(record.error());
     if (*record) batch_.delete_tag(repository, tag, **record);
   }
-  return review_soon(repository, manifest.digest);
+  if (auto queued = review_soon(repository, manifest.digest); !queued) return queued;
+  return rules_.is_mirror(repository.route) ? Result<>() : delete_tags_belonging_to(manifest);
+}
+
+Result<> Change::delete_tags_belonging_to(const NamedManifest& subject) {
+  const auto tags = tags_belonging_to(catalog_, subject.repository, subject.digest);
+  if (!tags) return failure(tags.error());
+  const RetentionPolicy& policy = rules_.policy_for(subject.repository);
+  for (const NamedTag& tag : *tags) {
+    if (is_protected(policy, tag.tag) || tag.record.digest == subject.digest) continue;
+    if (auto deleted = delete_tag(subject.repository, tag); !deleted) return deleted;
+    orphaned_tags_.push_back({subject.repository, tag.tag, tag.record});
+  }
+  return {};
 }
 
 Result<> Change::delete_from_mirrors(const Digest& digest) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "store/catalog/catalog.h"
 #include "store/catalog/store_clock.h"
@@ -22,7 +23,7 @@ namespace breakwater::store {
 class Change {
  public:
   // What it borrows outlives it.
-  Change(const Catalog& catalog, const RouteRules& rules, const Leases& leases, StoreClock& clock)
+  Change(const Catalog& catalog, const RouteRules& rules, Leases& leases, StoreClock& clock)
       : catalog_(catalog), rules_(rules), leases_(leases), clock_(clock), now_(clock.now()) {}
 
   // Points a tag at a manifest, and queues a review of the manifest that the tag named before. In a registry
@@ -32,7 +33,9 @@ class Change {
   // `tag` as it was read.
   [[nodiscard]] Result<> delete_tag(const RepositoryKey& repository, const NamedTag& tag);
   // Deletes a manifest from its repository, with its tags and edges. Queues reviews of its children, of the
-  // referrers to it, and of the manifest's own digest, because each of these may be dead now.
+  // referrers to it, and of the manifest's own digest, because each of these may be dead now. The children
+  // inherit what is left of the manifest's lease, even if the change is not written in the end. In a registry
+  // the tags that belong to the manifest by their names (dependents.h) go too, unless they are protected.
   [[nodiscard]] Result<> delete_manifest(const NamedManifest& manifest);
   // Takes a digest out of all mirrors, which ask upstream again. A registry's manifest or link is a promise,
   // and stays.
@@ -46,18 +49,24 @@ class Change {
   // The time until which a manifest stays although nothing names it any more, unless room is needed.
   Time untagged_until(const RepositoryKey& repository, const Digest& digest) const;
 
+  // The tags that go with the manifests that they belong to.
+  const std::vector<TagOf>& orphaned_tags() const { return orphaned_tags_; }
+
   Batch& batch() { return batch_; }
   bool empty() const { return batch_.empty(); }
   Batch take() { return std::move(batch_); }
 
  private:
+  Result<> delete_tags_belonging_to(const NamedManifest& subject);
+
   const Catalog& catalog_;
   const RouteRules& rules_;
-  const Leases& leases_;
+  Leases& leases_;
   StoreClock& clock_;
   const Time now_;
   Batch batch_;
   std::map<Digest, std::optional<RepositoryKey>> soon_;  // what review_soon() has queued in batch_
+  std::vector<TagOf> orphaned_tags_;
 };
 
 }  // namespace breakwater::store

@@ -30,6 +30,12 @@ void Leases::Lease::fulfil(const RepositoryKey& repository) {
   if (--uploads == 0) upload = {};
 }
 
+Time Leases::Lease::until(For purpose) const {
+  const Time own = std::max(read, upload);
+  const Time rest = purpose == For::room ? std::min(inherited, read_at + kReadBeforeRoom) : inherited;
+  return std::max(own, rest);
+}
+
 void Leases::resume(const SavedLeases& saved) {
   // None is longer than one that is granted now, whatever the clock of before said.
   const Time latest = clock_.now() + length_;
@@ -40,6 +46,8 @@ void Leases::resume(const SavedLeases& saved) {
     lease.read = std::min(record.read, latest);
     lease.upload = std::min(record.upload, latest);
     lease.uploads = record.uploads;
+    lease.inherited = std::min(record.inherited, latest);
+    lease.read_at = clock_.now();  // nobody knows
   }
 }
 
@@ -48,7 +56,7 @@ SavedLeases Leases::saved() const {
   const Lock lock(mutex_);
   SavedLeases saved{others_until_, {}};
   for (const auto& [digest, lease] : leases_) {
-    if (lease.until() > now) saved.leases.push_back({digest, lease});
+    if (lease.until(For::upkeep) > now) saved.leases.push_back({digest, lease});
   }
   return saved;
 }
@@ -66,6 +74,7 @@ std::optional<Leases::Ticket> Leases::take(const Digest& digest, Kind kind, cons
   Time& until = kind == Kind::upload ? lease.upload : lease.read;
   until = std::max(until, now + (kind == Kind::probe ? std::min(kProbe, length_) : length_));
   if (kind == Kind::upload) lease.add_upload(repository);
+  lease.read_at = now;
   lease.ticket = ++last_ticket_;
   lease.is_first = is_new;
   return last_ticket_;
@@ -83,6 +92,21 @@ void Leases::fulfil(const Digest& digest, const RepositoryKey& repository) {
   if (at != leases_.end()) at->second.fulfil(repository);
 }
 
+void Leases::inherit(const Digest& digest, const Digest& parent) {
+  const Time now = clock_.now();
+  const Lock lock(mutex_);
+  const auto from = leases_.find(parent);
+  // What others_until_ says of the parent it says of the digest too, unless that is new.
+  const Time first = new_.contains(parent) ? Time{} : others_until_;
+  const Time until = from == leases_.end() ? first : std::max(first, from->second.until(For::upkeep));
+  if (until <= now) return;
+  // Copied, because the next line may move it.
+  const Time read_at = from == leases_.end() ? now : from->second.read_at;
+  Lease& lease = leases_[digest];
+  lease.inherited = std::max(lease.inherited, until);
+  lease.read_at = std::max(lease.read_at, read_at);
+}
+
 void Leases::note_new(const Digest& digest) {
   const Time now = clock_.now();
   const Lock lock(mutex_);
@@ -95,21 +119,21 @@ void Leases::release(const Digest& digest) {
   new_.insert(digest);
 }
 
-Time Leases::until(const Digest& digest) const {
+Time Leases::until(const Digest& digest, For purpose) const {
   const Lock lock(mutex_);
-  return until_locked(digest);
+  return until_locked(digest, purpose);
 }
 
-Time Leases::until_locked(const Digest& digest) const {
+Time Leases::until_locked(const Digest& digest, For purpose) const {
   const auto at = leases_.find(digest);
   const Time first = new_.contains(digest) ? Time{} : others_until_;
-  return at == leases_.end() ? first : std::max(first, at->second.until());
+  return at == leases_.end() ? first : std::max(first, at->second.until(purpose));
 }
 
-bool Leases::begin_collection(const Digest& digest) {
+bool Leases::begin_collection(const Digest& digest, For purpose) {
   const Time now = clock_.now();
   const Lock lock(mutex_);
-  if (now < until_locked(digest)) return false;
+  if (now < until_locked(digest, purpose)) return false;
   going_.insert(digest);
   return true;
 }
@@ -129,7 +153,7 @@ void Leases::prune() {
   for (size_t i = 0; i < std::min(kBucketsAtOnce, leases_.bucket_count()); ++i, ++pruned_to_) {
     if (pruned_to_ >= leases_.bucket_count()) pruned_to_ = 0;
     for (auto at = leases_.begin(pruned_to_); at != leases_.end(pruned_to_); ++at) {
-      if (at->second.until() <= now) passed.push_back(at->first);
+      if (at->second.until(For::upkeep) <= now) passed.push_back(at->first);
     }
   }
   for (const Digest& digest : passed) leases_.erase(digest);

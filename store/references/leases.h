@@ -4,7 +4,13 @@
 //   take()              begins a lease; until the lease ends begin_collection() is refused
 //   begin_collection()  begins a collection; until end_collection() take() waits, or is refused
 //
-// So a digest is never promised and collected at the same time: whoever comes second finds out. Leases are in
+// So a digest is never promised and collected at the same time: whoever comes second finds out.
+//
+// A client that has read a manifest relies on what the manifest names too. These need no leases of their own
+// while the manifest is there, because it needs them. When it is deleted under its lease, what it names
+// inherits the rest of that: inherit().
+//
+// Leases are in
 // memory, and an orderly stop saves them for the next start. After any other stop the earlier leases are not
 // known, so nothing that was stored before may be collected until the length of one lease has passed. Any
 // thread.
@@ -58,15 +64,23 @@ class Leases {
   // The manifest for which the digest was uploaded to the repository is here, and keeps it from now on.
   void fulfil(const Digest& digest, const RepositoryKey& repository);
 
+  // The manifest `parent`, which names the digest, is being deleted: the digest is leased for as long as the
+  // manifest still was. If room is needed, only until nobody has read the manifest nor the digest for
+  // kReadBeforeRoom: what was deleted must not keep a full registry full.
+  void inherit(const Digest& digest, const Digest& parent);
+  static constexpr Time::duration kReadBeforeRoom = std::chrono::minutes(1);
+
   // Notes that the digest was first stored by this process, so that no lease of an earlier process can exist.
   void note_new(const Digest& digest);
   // Ends all leases of the digest, because no repository has it any more.
   void release(const Digest& digest);
 
+  // What a digest is collected for. For room an inherited lease may end early.
+  enum class For { upkeep, room };
   // The time at which the last lease of the digest ends; a time in the past if the digest has no lease.
-  Time until(const Digest& digest) const;
+  Time until(const Digest& digest, For purpose = For::upkeep) const;
   // False if it is leased.
-  [[nodiscard]] bool begin_collection(const Digest& digest);
+  [[nodiscard]] bool begin_collection(const Digest& digest, For purpose = For::upkeep);
   void end_collection(const Digest& digest);
 
   // Forgets some of the leases that have ended. To be called every now and then: each call is short, because
@@ -78,13 +92,16 @@ class Leases {
   struct Lease : LeaseRecord {
     void add_upload(const RepositoryKey& repository);
     void fulfil(const RepositoryKey& repository);
+    Time until(For purpose) const;
 
+    // When it was last taken, or its parent; an inherited lease goes by it.
+    Time read_at{};
     // How often to each; of uploads from before a restart that is not known.
     std::vector<std::pair<RepositoryKey, uint64_t>> uploaded_to;
     Ticket ticket = 0;
     bool is_first = false;  // there was none when it was taken last
   };
-  Time until_locked(const Digest& digest) const REQUIRES(mutex_);
+  Time until_locked(const Digest& digest, For purpose) const REQUIRES(mutex_);
 
   const Clock& clock_;
   const Time::duration length_;
@@ -103,8 +120,8 @@ class Leases {
 // While this lives nobody can be told that the digest exists.
 class BeingCollected {
  public:
-  BeingCollected(Leases& leases, const Digest& digest)
-      : leases_(leases), digest_(digest), is_begun_(leases.begin_collection(digest)) {}
+  BeingCollected(Leases& leases, const Digest& digest, Leases::For purpose)
+      : leases_(leases), digest_(digest), is_begun_(leases.begin_collection(digest, purpose)) {}
   BeingCollected(const BeingCollected&) = delete;
   BeingCollected& operator=(const BeingCollected&) = delete;
   ~BeingCollected() {

@@ -67,17 +67,6 @@ Result<bool> is_needed_by_registry(const Catalog& catalog, const RouteRules& rul
                       [&](const std::string& route) { return rules.is_mirror(route); });
 }
 
-Result<std::set<Digest>> held_manifests(const Catalog& catalog, const RepositoryKey& repository,
-                                        const std::set<Digest>& digests) {
-  std::set<Digest> held;
-  for (const Digest& digest : digests) {
-    const auto manifest = catalog.manifest(repository, digest, Reach::disk);
-    if (!manifest) return failure(manifest.error());
-    if (*manifest) held.insert(digest);
-  }
-  return held;
-}
-
 Result<Uses> uses_of(const Catalog& catalog, const Digest& digest) {
   auto links = catalog.links(digest);
   if (!links) return failure(links.error());

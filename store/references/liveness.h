@@ -4,7 +4,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -32,10 +31,6 @@ namespace breakwater::store {
 // Whether a route that cannot fetch the digest again has it or needs it.
 [[nodiscard]] Result<bool> is_needed_by_registry(const Catalog& catalog, const RouteRules& rules,
                                                  const Digest& digest);
-
-// Of these manifests those that the repository has.
-[[nodiscard]] Result<std::set<Digest>> held_manifests(const Catalog& catalog, const RepositoryKey& repository,
-                                                      const std::set<Digest>& digests);
 
 // The repositories that may serve a digest, and those of which a manifest needs it.
 struct Uses {

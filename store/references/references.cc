@@ -10,6 +10,7 @@
 #include "store/files/files.h"
 #include "store/references/broken.h"
 #include "store/references/change.h"
+#include "store/references/dependents.h"
 #include "store/references/digest_locks.h"
 #include "store/references/liveness.h"
 #include "store/references/route_rules.h"
@@ -36,7 +37,18 @@ References::References(Catalog& catalog, Files& files, Leases& leases, UseTimes&
 
 Change References::begin() const { return Change(catalog_, rules_, leases_, clock_); }
 
-Result<> References::write(Change& change) { return catalog_.write(change.take(), Durability::buffered); }
+Result<> References::write(Change& change) {
+  const std::vector<TagOf> orphaned = change.orphaned_tags();
+  auto written = catalog_.write(change.take(), Durability::buffered);
+  if (!written) return written;
+  for (const TagOf& tag : orphaned) {
+    log_.info("tag_expired", {{"route", tag.repository.route},
+                              {"repository", tag.repository.repository},
+                              {"tag", tag.tag},
+                              {"reason", "what it belongs to is gone"}});
+  }
+  return {};
+}
 
 // --- adding
 
@@ -151,6 +163,9 @@ Result<> References::put_tag(const RepositoryKey& repository, const std::string&
 
 Result<> References::link(const RepositoryKey& repository, const Digest& digest) {
   const Lock lock(mutex_);
+  const auto record = catalog_.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) return {};
   Batch batch;
   batch.put_link(digest, repository, {});
   return catalog_.write(std::move(batch), Durability::buffered);
@@ -247,6 +262,18 @@ Result<> References::delete_tag(const RepositoryKey& repository, const std::stri
 
 Result<bool> References::delete_tag_if_unchanged(const RepositoryKey& repository, const NamedTag& tag) {
   const Lock lock(mutex_);
+  return delete_unchanged(repository, tag);
+}
+
+Result<bool> References::delete_tag_if_orphaned(const RepositoryKey& repository, const NamedTag& tag) {
+  const Lock lock(mutex_);
+  const auto judged = judge(catalog_, repository, tag);
+  if (!judged) return failure(judged.error());
+  if (!judged->depends || judged->subject) return false;
+  return delete_unchanged(repository, tag);
+}
+
+Result<bool> References::delete_unchanged(const RepositoryKey& repository, const NamedTag& tag) {
   const auto record = catalog_.tag(repository, tag.tag, Reach::disk);
   if (!record) return failure(record.error());
   if (!*record || (*record)->digest != tag.record.digest || (*record)->pushed() != tag.record.pushed())

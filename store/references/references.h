@@ -93,7 +93,8 @@ class References {
   // only, because put_tag() queues no review.
   [[nodiscard]] Result<> put_tag(const RepositoryKey& repository, const std::string& tag,
                                  const TagRecord& record, Durability durability);
-  // Upstream says that the repository of this mirror has the blob.
+  // Upstream says that the repository of this mirror has the blob. Nothing is kept of that if the blob is not
+  // stored: whoever fetches it asks upstream again, and a link without a blob would stay for ever.
   [[nodiscard]] Result<> link(const RepositoryKey& repository, const Digest& digest);
   // Lets `to` serve a blob that a repository of the same route may serve: the one called `from`, or any if
   // that is empty. False if none may. Leased and synced.
@@ -106,7 +107,8 @@ class References {
     ManifestRecord record;
   };
   // Leases a manifest that the repository has, or that one of its tags names. The children take no lease of
-  // their own: they stay because the manifest stays, unless a client deletes the manifest. `not_found` if the
+  // their own: they stay because the manifest stays, and if it is deleted they inherit what is left of its
+  // lease. `not_found` if the
   // repository has no such manifest or its bytes are lost; `would_block` if the answer is not in memory.
   // Never blocks for Reach::memory.
   [[nodiscard]] Result<LeasedManifest> lease_manifest(const RepositoryKey& repository, const Digest& digest,
@@ -117,13 +119,16 @@ class References {
   // --- deleting, because a client asks for it. Synced. `not_found` if it is not there.
 
   [[nodiscard]] Result<> delete_tag(const RepositoryKey& repository, const std::string& tag);
-  // With the tags that name it. `conflict`, naming who, while another manifest of the repository needs it.
+  // With the tags that name it, and those that belong to it. `conflict`, naming who, while another manifest
+  // of the repository needs it.
   [[nodiscard]] Result<> delete_manifest(const RepositoryKey& repository, const Digest& digest);
   // Takes a blob out of the repository. `conflict` likewise, and if it is a manifest.
   [[nodiscard]] Result<> delete_link(const RepositoryKey& repository, const Digest& digest);
   // For retention and eviction. False if the tag was pushed again since it was read as `tag`: then it is
   // another promise. Not synced: if the power goes, it is decided again.
   [[nodiscard]] Result<bool> delete_tag_if_unchanged(const RepositoryKey& repository, const NamedTag& tag);
+  // The same for a tag that goes because its subject is not there. False also if the subject has come since.
+  [[nodiscard]] Result<bool> delete_tag_if_orphaned(const RepositoryKey& repository, const NamedTag& tag);
 
   // --- taking a digest away
 
@@ -140,13 +145,26 @@ class References {
     std::optional<std::string> given_to;  // the mirror that took over the blob, and its account
   };
   // For room only leases keep what is dead, not what untagged_after has promised.
-  enum class For { upkeep, room };
+  using For = Leases::For;
   // `take_room(record, mirror)`: takes room on the mirror's account for a blob that it is about to take over;
   // false if it has none.
   using TakeRoom = std::function<bool(const BlobRecord& record, const std::string& mirror)>;
   [[nodiscard]] Result<Reviewed> review(const DigestLock& lock, const Review& review, For purpose,
                                         const TakeRoom& take_room);
   [[nodiscard]] Result<> postpone(const Review& review, Time until);
+
+  // For a route that is not configured any more: nobody asks it for anything, so no lease keeps what it has.
+  // Each is a step of forgetting it (upkeep/forgetting.h), not synced, and false if there was nothing to do.
+
+  // A manifest, with its tags, edges and referrers. What it named is reviewed.
+  [[nodiscard]] Result<bool> forget_manifest(const RepositoryKey& repository, const Digest& digest);
+  [[nodiscard]] Result<bool> forget_tag(const TagOf& tag);
+  [[nodiscard]] Result<bool> forget_link(const LinkOf& link);
+  // A blob on the route's account goes on the account of another route that needs it: a registry, if one
+  // does, else a mirror. If no route needs the blob, or only mirrors that have no room for it, it goes into
+  // the trash. Nothing happens if only registries need it that have no room.
+  [[nodiscard]] Result<Reviewed> leave_account(const DigestLock& lock, const Digest& digest,
+                                               const std::string& route, const TakeRoom& take_room);
 
   // The file of a digest is gone, or is not what it should be and was deleted: so is its record. Mirrors lose
   // the manifest that it was too, with its edges and tags, and fetch it again; a registry's references stay,
@@ -165,12 +183,16 @@ class References {
                                       const Digest& child, const EdgeRecord& edge);
   // An edge of a parent that is not there goes, and its child is reviewed.
   [[nodiscard]] Result<bool> delete_stray_edge(const Edge& edge);
+  // A link to a blob that is not stored goes, unless a manifest of its repository needs the blob: whoever
+  // brings the blob again brings a link too.
+  [[nodiscard]] Result<bool> delete_stray_link(const LinkOf& link);
   // Finds out whether what was broken still is: what needed it may be gone.
   [[nodiscard]] Result<> review_broken();
 
  private:
   Change begin() const;
   Result<> write(Change& change);
+  Result<bool> delete_unchanged(const RepositoryKey& repository, const NamedTag& tag) REQUIRES(mutex_);
   Result<> check_unneeded(const RepositoryKey& repository, const Digest& digest) REQUIRES(mutex_);
   Result<bool> mount_locked(const RepositoryKey& to, const std::string& from, const Digest& digest)
       REQUIRES(mutex_);
@@ -185,6 +207,8 @@ class References {
       REQUIRES(mutex_);
   Result<Reviewed> collect_blob(Change& change, const Digest& digest, const Uses& uses,
                                 const TakeRoom& take_room) REQUIRES(mutex_);
+  Result<Reviewed> trash_blob(Change& change, const Digest& digest, const BlobRecord& record)
+      REQUIRES(mutex_);
   Result<> delete_record(const Digest& digest, const std::optional<BlobRecord>& record) REQUIRES(mutex_);
   Result<bool> is_broken(const BrokenThing& thing) REQUIRES(mutex_);
 

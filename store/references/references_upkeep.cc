@@ -63,7 +63,7 @@ Result<References::Reviewed> References::review(const DigestLock&, const Review&
   if (!uses) return failure(uses.error());
   // A lease is of no use to a client if no repository may serve the digest any more.
   if (!*only && uses->empty()) leases_.release(review.digest);
-  const BeingCollected collecting(leases_, review.digest);
+  const BeingCollected collecting(leases_, review.digest, purpose);
   if (!collecting.is_begun()) {
     auto postponed = postpone(review, std::max(review.review_after, leases_.until(review.digest)));
     if (!postponed) return failure(postponed.error());
@@ -194,17 +194,93 @@ Result<References::Reviewed> References::collect_blob(Change& change, const Dige
     reviewed.given_to = *mirror;
     return reviewed;
   }
+  return trash_blob(change, digest, **record);
+}
+
+Result<References::Reviewed> References::trash_blob(Change& change, const Digest& digest,
+                                                    const BlobRecord& record) {
   if (auto deleted = change.delete_from_mirrors(digest); !deleted) return failure(deleted.error());
   const auto trashed = files_.trash(digest);
   if (!trashed && trashed.error().kind != Error::Kind::not_found) return failure(trashed.error());
-  change.batch().delete_blob(digest, **record);
+  change.batch().delete_blob(digest, record);
   if (auto written = write(change); !written) {
     if (trashed && !files_.restore(digest)) mark_.forgo();
     return failure(written.error());
   }
-  log_.debug("blob_collected", {{"digest", digest.text()}, {"bytes", static_cast<int64_t>((*record)->size)}});
-  reviewed.blob = Trashed{digest, (*record)->route, (*record)->size};
+  log_.debug("blob_collected", {{"digest", digest.text()}, {"bytes", static_cast<int64_t>(record.size)}});
+  Reviewed reviewed;
+  reviewed.blob = Trashed{digest, record.route, record.size};
   return reviewed;
+}
+
+// --- forgetting a route
+
+Result<bool> References::forget_manifest(const RepositoryKey& repository, const Digest& digest) {
+  const Lock lock(mutex_);
+  const auto record = catalog_.manifest(repository, digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) return false;
+  Change change = begin();
+  if (auto deleted = change.delete_manifest({repository, digest, **record}); !deleted)
+    return failure(deleted.error());
+  if (auto written = write(change); !written) return failure(written.error());
+  return true;
+}
+
+Result<bool> References::forget_tag(const TagOf& tag) {
+  const Lock lock(mutex_);
+  const auto record = catalog_.tag(tag.repository, tag.tag, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) return false;
+  Change change = begin();
+  if (auto deleted = change.delete_tag(tag.repository, {tag.tag, **record}); !deleted)
+    return failure(deleted.error());
+  if (auto written = write(change); !written) return failure(written.error());
+  return true;
+}
+
+Result<bool> References::forget_link(const LinkOf& link) {
+  const Lock lock(mutex_);
+  const auto linked = catalog_.has_link(link.digest, link.repository, Reach::disk);
+  if (!linked || !*linked) return linked;
+  Change change = begin();
+  change.batch().delete_link(link.digest, link.repository);
+  if (auto queued = change.review_soon(link.repository, link.digest); !queued) return failure(queued.error());
+  if (auto written = write(change); !written) return failure(written.error());
+  return true;
+}
+
+Result<References::Reviewed> References::leave_account(const DigestLock&, const Digest& digest,
+                                                       const std::string& route, const TakeRoom& take_room) {
+  const Lock lock(mutex_);
+  Reviewed reviewed;
+  const auto record = catalog_.blob(digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record || (*record)->route != route) return reviewed;
+  const auto routes = catalog_.routes_of(digest);
+  if (!routes) return failure(routes.error());
+  std::vector<std::string> takers(routes->begin(), routes->end());
+  std::erase(takers, route);
+  // Registries first, and of each kind those that are configured.
+  std::stable_sort(takers.begin(), takers.end(), [&](const std::string& a, const std::string& b) {
+    return std::pair(rules_.is_mirror(a), !rules_.is_configured(a)) <
+           std::pair(rules_.is_mirror(b), !rules_.is_configured(b));
+  });
+  const bool is_needed = !takers.empty() && !rules_.is_mirror(takers.front());
+  Change change = begin();
+  for (const std::string& taker : takers) {
+    if ((is_needed && rules_.is_mirror(taker)) || !take_room(**record, taker)) continue;
+    BlobRecord given = **record;
+    given.route = taker;
+    change.batch().put_blob(digest, given, *record);
+    if (auto written = write(change); !written) return failure(written.error());
+    reviewed.given_to = taker;
+    return reviewed;
+  }
+  if (is_needed) return reviewed;
+  leases_.release(digest);
+  const BeingCollected collecting(leases_, digest, For::room);
+  return collecting.is_begun() ? trash_blob(change, digest, **record) : reviewed;
 }
 
 Result<> References::note_lost(const DigestLock&, const Digest& digest,
@@ -273,6 +349,23 @@ Result<bool> References::delete_stray_edge(const Edge& edge) {
                               {"repository", edge.repository.repository},
                               {"parent", edge.parent.text()},
                               {"child", edge.child.text()}});
+  return true;
+}
+
+Result<bool> References::delete_stray_link(const LinkOf& link) {
+  const Lock lock(mutex_);
+  const auto record = catalog_.blob(link.digest, Reach::disk);
+  if (!record) return failure(record.error());
+  const auto linked = catalog_.has_link(link.digest, link.repository, Reach::disk);
+  if (!linked) return linked;
+  const auto manifest = catalog_.manifest(link.repository, link.digest, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  const auto parent = catalog_.parent_in(link.digest, link.repository, Reach::disk);
+  if (!parent) return failure(parent.error());
+  if (*record || !*linked || *manifest || *parent) return false;
+  Change change = begin();
+  change.batch().delete_link(link.digest, link.repository);
+  if (auto written = write(change); !written) return failure(written.error());
   return true;
 }
 

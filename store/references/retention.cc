@@ -17,9 +17,27 @@ std::string age_text(Time::duration age) {
   return told(floor<seconds>(age).count(), " seconds ago");
 }
 
-bool lets_any_go(const RetentionPolicy& policy) { return policy.keep_last || policy.keep_for; }
+// Where a digest of any algorithm is cut off in a tag's name.
+constexpr size_t kHexDigitsNamed = 64;
+
+// Takes the orphans out of `tags`.
+void expire_orphans(std::vector<JudgedTag>& tags, Time::duration lease, Time now,
+                    std::vector<ExpiredTag>& expired) {
+  std::erase_if(tags, [&](JudgedTag& tag) {
+    if (!tag.depends) return false;
+    const Time pushed = tag.tag.record.pushed();
+    const Time::duration age = now - pushed;
+    if (!tag.subject && age >= lease) {
+      expired.push_back({std::move(tag.tag), "what it belongs to is not here, pushed " + age_text(age),
+                         pushed + lease, true});
+    }
+    return true;
+  });
+}
 
 }  // namespace
+
+bool lets_any_go(const RetentionPolicy& policy) { return policy.keep_last || policy.keep_for; }
 
 bool matches_any(std::span<const std::string> patterns, const std::string& name) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
@@ -43,49 +61,46 @@ bool is_cache(const RetentionPolicy& policy, const std::string& tag) {
   return !is_protected(policy, tag) && matches_any(policy.cache_tags, tag);
 }
 
-std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<NamedTag> tags,
-                                     const std::set<Digest>& subjects, Time now) {
+std::vector<ExpiredTag> expired_tags(const RetentionPolicy& policy, std::vector<JudgedTag> tags,
+                                     Time::duration lease, Time now) {
   std::vector<ExpiredTag> expired;
   if (!lets_any_go(policy)) return expired;
-  std::erase_if(tags, [&](const NamedTag& tag) {
-    const auto subject = subject_of_tag(tag.tag);
-    return is_protected(policy, tag.tag) || (subject && subjects.contains(*subject));
-  });
-  std::stable_sort(tags.begin(), tags.end(), [](const NamedTag& a, const NamedTag& b) {
-    return a.record.pushed() > b.record.pushed();
+  std::erase_if(tags, [&](const JudgedTag& tag) { return is_protected(policy, tag.tag.tag); });
+  expire_orphans(tags, lease, now, expired);
+  const auto pushed = [&](size_t index) { return tags[index].tag.record.pushed(); };
+  std::stable_sort(tags.begin(), tags.end(), [](const JudgedTag& a, const JudgedTag& b) {
+    return a.tag.record.pushed() > b.tag.record.pushed();
   });
   // Of those that are as old as the last that is kept none is older than the other: they stay with it.
   const size_t last = std::min<size_t>(policy.keep_last.value_or(0), tags.size());
-  const auto kept_since = last > 0 ? tags[last - 1].record.pushed() : Time::max();
+  const auto kept_since = last > 0 ? pushed(last - 1) : Time::max();
   for (size_t i = 0; i < tags.size(); ++i) {
-    const Time::duration age = now - tags[i].record.pushed();
-    if (tags[i].record.pushed() >= kept_since) continue;
+    const Time::duration age = now - pushed(i);
+    if (pushed(i) >= kept_since) continue;
     if (policy.keep_for && age < *policy.keep_for) continue;
     std::string reason;
     if (policy.keep_last) reason = "not among the last " + std::to_string(*policy.keep_last) + ", ";
-    expired.push_back({std::move(tags[i]), reason + "pushed " + age_text(age)});
+    const Time since = pushed(i) + policy.keep_for.value_or(Time::duration());
+    expired.push_back({std::move(tags[i].tag), reason + "pushed " + age_text(age), since, false});
   }
   return expired;
 }
 
-std::set<Digest> subjects_of(const RetentionPolicy& policy, std::span<const NamedTag> tags) {
-  std::set<Digest> subjects;
-  if (!lets_any_go(policy)) return subjects;
-  for (const NamedTag& tag : tags) {
-    if (const auto subject = subject_of_tag(tag.tag)) subjects.insert(*subject);
-  }
-  return subjects;
+std::optional<NamedSubject> subject_of_tag(std::string_view tag) {
+  const size_t dash = tag.find('-'), dot = std::min(tag.find('.'), tag.size());
+  if (dash > dot || dot + 1 == tag.size()) return std::nullopt;
+  const std::string_view algorithm = tag.substr(0, dash), hex = tag.substr(dash + 1, dot - dash - 1);
+  const bool is_long = algorithm == name_of(Algorithm::sha512);
+  if (!is_long && algorithm != name_of(Algorithm::sha256)) return std::nullopt;
+  const bool is_hex = std::all_of(hex.begin(), hex.end(), [](char digit) {
+    return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
+  });
+  if (!is_hex || hex.size() != kHexDigitsNamed) return std::nullopt;
+  return NamedSubject{is_long ? Algorithm::sha512 : Algorithm::sha256, std::string(hex), dot < tag.size()};
 }
 
-std::optional<Digest> subject_of_tag(std::string_view tag) {
-  const size_t dash = tag.find('-'), dot = std::min(tag.find('.'), tag.size());
-  const std::string_view kind = tag.substr(dot);
-  const bool is_known = kind.empty() || kind == ".sig" || kind == ".att" || kind == ".sbom";
-  if (!is_known || dash > dot) return std::nullopt;
-  std::string text(tag.substr(0, dot));
-  text[dash] = ':';
-  const auto digest = Digest::parse(text);
-  return digest ? std::optional(*digest) : std::nullopt;
+std::string tag_stem_of(const Digest& subject) {
+  return std::string(name_of(subject.algorithm())) + "-" + subject.hex().substr(0, kHexDigitsNamed);
 }
 
 }  // namespace breakwater::store

@@ -6,8 +6,16 @@
 
 namespace breakwater::store {
 
-RouteRules::RouteRules(std::vector<std::string> mirrors, Retention retention, Time::duration lease)
-    : mirrors_(std::move(mirrors)), retention_(std::move(retention)), lease_(lease) {}
+RouteRules::RouteRules(std::vector<std::string> mirrors, std::vector<std::string> configured,
+                       Retention retention, Time::duration lease)
+    : mirrors_(std::move(mirrors)),
+      configured_(std::move(configured)),
+      retention_(std::move(retention)),
+      lease_(lease) {}
+
+bool RouteRules::is_configured(const std::string& route) const {
+  return std::find(configured_.begin(), configured_.end(), route) != configured_.end();
+}
 
 bool RouteRules::is_mirror(const std::string& route) const {
   return route.empty() || std::find(mirrors_.begin(), mirrors_.end(), route) != mirrors_.end();

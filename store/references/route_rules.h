@@ -18,12 +18,16 @@ class RouteRules {
   using Retention = std::map<std::string, std::vector<RetentionPolicy>>;  // by route name
 
   // `lease`: how long a digest is safe from collection after a registry's client was told that it exists.
-  RouteRules(std::vector<std::string> mirrors, Retention retention, Time::duration lease);
+  // `configured`: the names of all routes of the configuration.
+  RouteRules(std::vector<std::string> mirrors, std::vector<std::string> configured, Retention retention,
+             Time::duration lease);
 
   // True for the route "" as well: blobs that recovery found without an owner count for that route, and may
   // be evicted like a mirror's, because no client was told of them.
   bool is_mirror(const std::string& route) const;
   const std::vector<std::string>& mirrors() const { return mirrors_; }
+  // False for a route that only an earlier configuration had, and for "".
+  bool is_configured(const std::string& route) const;
 
   // The first policy of the route that speaks of the repository counts; one that keeps everything if none
   // does.
@@ -33,6 +37,7 @@ class RouteRules {
 
  private:
   std::vector<std::string> mirrors_;
+  std::vector<std::string> configured_;
   Retention retention_;
   Time::duration lease_;
 };

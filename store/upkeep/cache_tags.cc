@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/references/dependents.h"
+
 namespace breakwater::store {
 namespace {
 
@@ -19,6 +21,9 @@ Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const R
     for (const NamedTag& tag : *tags) {
       last = tag.tag;
       if (!is_cache(policy, tag.tag) || !may_go(tag.record.digest)) continue;
+      const auto subject = named_subject(catalog, repository, tag.tag);
+      if (!subject) return failure(subject.error());
+      if (*subject) continue;
       const auto blob = catalog.blob(tag.record.digest, Reach::disk);
       if (!blob) return failure(blob.error());
       const Time used_at = *blob ? std::max((*blob)->used_at, tag.record.pushed()) : tag.record.pushed();

@@ -1,4 +1,5 @@
-// The tags that a registry gives up when it needs room: those that its policy calls cache.
+// The tags that a registry gives up when it needs room: those that its policy calls cache, but for those that
+// belong to an image that is here (dependents.h), because they free nothing and go with it.
 #pragma once
 
 #include <functional>

@@ -6,8 +6,8 @@
 #include "store/blobs/blobs.h"
 #include "store/blobs/trash.h"
 #include "store/catalog/catalog.h"
+#include "store/references/dependents.h"
 #include "store/references/leases.h"
-#include "store/references/liveness.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
 
@@ -127,13 +127,12 @@ Result<size_t> Collector::apply_retention(const std::string& route, std::string&
   for (const std::string& name : *names) {
     if (seen >= kTagsAtOnce) break;
     const RepositoryKey repository{route, name};
-    const auto tags = parts_.catalog.tags(repository, "", SIZE_MAX);
+    const RetentionPolicy& policy = parts_.rules.policy_for(repository);
+    auto tags = judged_tags(parts_.catalog, repository, policy);
     if (!tags) return failure(tags.error());
     seen += tags->size();
-    const RetentionPolicy& policy = parts_.rules.policy_for(repository);
-    const auto subjects = held_manifests(parts_.catalog, repository, subjects_of(policy, *tags));
-    if (!subjects) return failure(subjects.error());
-    auto expired = expire(repository, expired_tags(policy, *tags, *subjects, parts_.clock.now()));
+    auto expired =
+        expire(repository, expired_tags(policy, *std::move(tags), parts_.rules.lease(), parts_.clock.now()));
     if (!expired) return expired;
     deleted += *expired;
     position = name;
@@ -145,7 +144,8 @@ Result<size_t> Collector::apply_retention(const std::string& route, std::string&
 Result<size_t> Collector::expire(const RepositoryKey& repository, const std::vector<ExpiredTag>& tags) {
   size_t deleted = 0;
   for (const ExpiredTag& tag : tags) {
-    const auto gone = parts_.references.delete_tag_if_unchanged(repository, tag.tag);
+    const auto gone = tag.is_orphan ? parts_.references.delete_tag_if_orphaned(repository, tag.tag)
+                                    : parts_.references.delete_tag_if_unchanged(repository, tag.tag);
     if (!gone) return failure(gone.error());
     if (!*gone) continue;
     parts_.log.info("tag_expired", {{"route", repository.route},

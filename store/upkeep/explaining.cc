@@ -4,12 +4,17 @@
 #include <set>
 #include <utility>
 
+#include "store/base/disk.h"
+#include "store/blobs/idle_partials.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
+#include "store/references/dependents.h"
 #include "store/references/leases.h"
 #include "store/references/liveness.h"
 #include "store/references/route_rules.h"
 #include "store/upkeep/cache_tags.h"
+#include "store/upkeep/forgetting.h"
+#include "store/upkeep/registry_eviction.h"
 
 namespace breakwater::store {
 namespace {
@@ -18,16 +23,18 @@ constexpr size_t kAnswersMax = 10'000;
 constexpr size_t kReviewsAtOnce = 1000;
 constexpr size_t kRepositoriesAtOnce = 1000;
 
-TagStanding standing_of(const Parts& parts, const RepositoryKey& repository, const std::string& tag) {
-  if (parts.rules.is_mirror(repository.route)) return {};
+TagStanding standing_of(const Parts& parts, const RepositoryKey& repository, const NamedTag& tag) {
   const RetentionPolicy& policy = parts.rules.policy_for(repository);
-  if (is_protected(policy, tag)) return {TagStanding::Kind::protected_};
-  if (is_cache(policy, tag)) return {TagStanding::Kind::cache};
-  const auto subject = subject_of_tag(tag);
-  if (!subject || !(policy.keep_last || policy.keep_for)) return {};
-  const auto manifest = parts.catalog.manifest(repository, *subject, Reach::disk);
-  if (!manifest || !*manifest) return {};
-  return {TagStanding::Kind::follows, subject};
+  if (parts.rules.is_mirror(repository.route)) return {};
+  if (is_protected(policy, tag.tag)) return {TagStanding::Kind::protected_};
+  const auto judged = judge(parts.catalog, repository, tag);
+  const auto named = named_subject(parts.catalog, repository, tag.tag);
+  if (!judged || !named) return {};
+  if (*named || (judged->subject && lets_any_go(policy)))
+    return {TagStanding::Kind::follows, judged->subject};
+  if (judged->depends && lets_any_go(policy))
+    return {TagStanding::Kind::orphan, {}, parts.clock.to_wall(tag.record.pushed() + parts.rules.lease())};
+  return {is_cache(policy, tag.tag) ? TagStanding::Kind::cache : TagStanding::Kind::plain};
 }
 
 // As a person reads it.
@@ -72,7 +79,10 @@ class Explainer {
     const auto tags = parts_.catalog.tags_of(repository, digest);
     if (!tags) return failure(tags.error());
     for (const std::string& tag : *tags) {
-      found.push_back({Reason::Kind::tag, tag, standing_of(parts_, repository, tag)});
+      const auto record = parts_.catalog.tag(repository, tag, Reach::disk);
+      if (!record) return failure(record.error());
+      if (!*record) continue;
+      found.push_back({Reason::Kind::tag, tag, standing_of(parts_, repository, {tag, **record})});
     }
     if (auto added = add_parents(repository, digest, found); !added) return failure(added.error());
     const auto manifest = parts_.catalog.manifest(repository, digest, Reach::disk);
@@ -127,7 +137,8 @@ class Explainer {
 // Puts a plan together.
 class Planner {
  public:
-  explicit Planner(const Parts& parts) : parts_(parts), now_(parts.clock.now()) {}
+  Planner(const Parts& parts, const IdlePartials& partials)
+      : parts_(parts), partials_(partials), now_(parts.clock.now()) {}
 
   Result<Plan> plan() {
     for (const auto& [route, policies] : parts_.rules.retention()) {
@@ -135,9 +146,11 @@ class Planner {
     }
     if (auto added = add_dead(); !added) return failure(added.error());
     for (Planned& item : later_) add(std::move(item));
+    if (auto added = add_partials(); !added) return failure(added.error());
     for (const auto& [route, use] : parts_.budget.routes()) {
       if (auto added = add_evictable(route); !added) return failure(added.error());
     }
+    if (auto added = add_left(); !added) return failure(added.error());
     return std::move(plan_);
   }
 
@@ -162,19 +175,18 @@ class Planner {
   }
 
   Result<> add_expired(const RepositoryKey& repository) {
-    const auto tags = parts_.catalog.tags(repository, "", SIZE_MAX);
-    if (!tags) return failure(tags.error());
     const RetentionPolicy& policy = parts_.rules.policy_for(repository);
-    const auto subjects = held_manifests(parts_.catalog, repository, subjects_of(policy, *tags));
-    if (!subjects) return failure(subjects.error());
-    for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, now_)) {
+    const auto tags = judged_tags(parts_.catalog, repository, policy);
+    if (!tags) return failure(tags.error());
+    const Time::duration lease = parts_.rules.lease();
+    for (const ExpiredTag& tag : expired_tags(policy, *tags, lease, now_)) {
       add({Planned::Kind::tag, std::nullopt, repository, tag.tag, tag.reason});
     }
     // Then the tags that will expire later, if no push comes before.
-    for (const ExpiredTag& tag : expired_tags(policy, *tags, *subjects, Time::max())) {
-      const Time when = tag.tag.record.pushed() + policy.keep_for.value_or(Time::duration());
-      if (when <= now_ || later_.size() >= kAnswersMax) continue;
-      later_.push_back({Planned::Kind::tag, parts_.clock.to_wall(when), repository, tag.tag});
+    for (const ExpiredTag& tag : expired_tags(policy, *tags, lease, Time::max())) {
+      if (tag.since <= now_ || later_.size() >= kAnswersMax) continue;
+      const std::string reason = tag.is_orphan ? "what it belongs to is not here" : "keep_for";
+      later_.push_back({Planned::Kind::tag, parts_.clock.to_wall(tag.since), repository, tag.tag, reason});
     }
     return {};
   }
@@ -197,7 +209,25 @@ class Planner {
         Planned item{Planned::Kind::digest};
         item.digest = review.digest;
         if (**until > now_) item.when = parts_.clock.to_wall(**until);
+        const std::optional<Time> when = item.when;
         add(std::move(item));
+        if (auto added = add_belonging(review.digest, when); !added) return added;
+      }
+    }
+    return {};
+  }
+
+  // The tags that go with a manifest.
+  Result<> add_belonging(const Digest& digest, const std::optional<Time>& when) {
+    const auto manifests = parts_.catalog.manifests_of(digest);
+    if (!manifests) return failure(manifests.error());
+    for (const NamedManifest& manifest : *manifests) {
+      if (parts_.rules.is_mirror(manifest.repository.route)) continue;
+      const auto tags = tags_belonging_to(parts_.catalog, manifest.repository, digest);
+      if (!tags) return failure(tags.error());
+      for (const NamedTag& tag : *tags) {
+        if (is_protected(parts_.rules.policy_for(manifest.repository), tag.tag)) continue;
+        add({Planned::Kind::tag, when, manifest.repository, tag, "belongs to " + digest.text()});
       }
     }
     return {};
@@ -220,6 +250,44 @@ class Planner {
     return until;
   }
 
+  // In the order in which they go.
+  Result<> add_partials() {
+    std::vector<Planned> idle;
+    for (const auto& [id, partial] : partials_.list()) {
+      Planned item{Planned::Kind::fill};
+      item.route = partial.route;
+      item.bytes = on_disk(partial.bytes);
+      item.is_abandoned = partial.is_abandoned;
+      if (!parts_.rules.is_mirror(partial.route)) {
+        const auto record = parts_.catalog.upload(id, Reach::disk);
+        if (!record) return failure(record.error());
+        item.kind = Planned::Kind::upload;
+        item.repository = {partial.route, *record ? (*record)->repository : std::string()};
+        item.used_at = parts_.clock.to_wall(partial.modified);
+        const Time until = partial.modified + upload_kept_for(parts_.rules);
+        if (!partial.is_abandoned && until > now_) item.when = parts_.clock.to_wall(until);
+      }
+      idle.push_back(std::move(item));
+    }
+    std::stable_sort(idle.begin(), idle.end(), [](const Planned& a, const Planned& b) {
+      return std::pair(!a.is_abandoned, a.used_at) < std::pair(!b.is_abandoned, b.used_at);
+    });
+    for (Planned& item : idle) add(std::move(item));
+    return {};
+  }
+
+  Result<> add_left() {
+    const auto left = left_routes(parts_);
+    if (!left) return failure(left.error());
+    for (const auto& [route, bytes] : *left) {
+      Planned item{Planned::Kind::left};
+      item.route = route;
+      item.bytes = bytes;
+      add(std::move(item));
+    }
+    return {};
+  }
+
   Result<> add_evictable(const std::string& route) {
     if (parts_.rules.is_mirror(route)) {
       Planned item{Planned::Kind::mirror};
@@ -239,6 +307,7 @@ class Planner {
   }
 
   const Parts& parts_;
+  const IdlePartials& partials_;
   const Time now_;
   Plan plan_;
   std::vector<Planned> later_;
@@ -277,12 +346,14 @@ Result<std::vector<WhyTag>> why(const Parts& parts, const std::string& name, con
     auto because = why(parts, (*record)->digest);
     if (!because) return failure(because.error());
     answers.push_back(
-        {repository, {tag, **record}, standing_of(parts, repository, tag), *std::move(because)});
+        {repository, {tag, **record}, standing_of(parts, repository, {tag, **record}), *std::move(because)});
   }
   if (answers.empty()) return failure(Error::Kind::not_found, "no route has a tag " + name + ":" + tag);
   return answers;
 }
 
-Result<Plan> plan(const Parts& parts) { return Planner(parts).plan(); }
+Result<Plan> plan(const Parts& parts, const IdlePartials& partials) {
+  return Planner(parts, partials).plan();
+}
 
 }  // namespace breakwater::store

@@ -16,16 +16,20 @@
 
 namespace breakwater::store {
 
+class IdlePartials;
+
 // What its policy says of a tag.
 struct TagStanding {
   enum class Kind {
     plain,  // retention applies as to any other
     protected_,
-    cache,   // goes when room is needed
-    follows  // stays as long as `subject` is here
+    cache,    // goes when room is needed
+    follows,  // stays as long as `subject` is here, and goes with it
+    orphan    // its subject is not here: goes after `until`
   };
   Kind kind = Kind::plain;
   std::optional<Digest> subject = {};
+  Time until = {};
 };
 
 // One thing that keeps a digest in its repository, and what keeps that in turn.
@@ -75,10 +79,14 @@ struct WhyTag {
 // Something that goes, with what only it needs.
 struct Planned {
   enum class Kind {
-    tag,     // `repository`, `tag`, by retention: `reason` if that is so now
+    tag,     // `repository`, `tag`, by retention or with `digest`, as `reason` says
     digest,  // nothing needs it
     cache,   // a cache tag: if room is needed, last used at `used_at`
-    mirror   // `bytes` of the mirror `route`, which is over its bound: if room is needed
+    mirror,  // `bytes` of the mirror `route`, which is over its bound: if room is needed
+    upload,  // `bytes` of an upload to `repository`, last continued at `used_at`: if room is needed, and not
+             // before `when`; now if it was refused (`is_abandoned`)
+    fill,    // `bytes` of a download of the mirror `route` that broke off: if room is needed
+    left     // never by itself: `bytes` of `route`, which is not configured any more; see forgetting.h
   };
   Kind kind;
   std::optional<Time> when = {};  // empty: now; for `cache` and `mirror` when room is needed
@@ -89,11 +97,12 @@ struct Planned {
   Time used_at = {};
   std::string route = {};
   uint64_t bytes = 0;
+  bool is_abandoned = false;
 };
 struct Plan {
   std::vector<Planned> items;  // what goes now or at its time, then what would go if room were needed
   bool is_cut = false;         // there is more
 };
-[[nodiscard]] Result<Plan> plan(const Parts& parts);
+[[nodiscard]] Result<Plan> plan(const Parts& parts, const IdlePartials& partials);
 
 }  // namespace breakwater::store

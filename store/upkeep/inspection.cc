@@ -29,6 +29,7 @@ Result<uint64_t> Inspection::step() {
     case Stage::tags: return check_tags();
     case Stage::manifests: return check_manifests();
     case Stage::edges: return check_edges();
+    case Stage::links: return check_links();
     case Stage::contents: return at_ < page_.size() ? read_on(page_[at_]) : next_blob();
     case Stage::ended: break;
   }
@@ -75,7 +76,21 @@ Result<uint64_t> Inspection::check_edges() {
     if (auto checked = check_edge(edge); !checked) return failure(checked.error());
   }
   position_ = std::move(behind);
-  return done_with(edges->size(), Stage::contents);
+  return done_with(edges->size(), Stage::links);
+}
+
+Result<uint64_t> Inspection::check_links() {
+  std::string behind = position_;
+  const auto links = parts_.catalog.walk().next_links(
+      behind, kRowsAtOnce, [this](const Error& error) { findings_.malformed(error); });
+  if (!links) return failure(links.error());
+  for (const LinkOf& link : *links) {
+    const auto blob = parts_.catalog.blob(link.digest, Reach::disk);
+    if (blob && !*blob) findings_.link_stray(link);
+    if (!blob && blob.error().kind != Error::Kind::corrupt) return failure(blob.error());
+  }
+  position_ = std::move(behind);
+  return done_with(links->size(), Stage::contents);
 }
 
 Result<> Inspection::check_edge(const Edge& edge) {

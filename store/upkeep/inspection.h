@@ -5,9 +5,10 @@
 //   while (!walk.ended()) auto worth = walk.step();
 //
 // First the references, from the catalog alone: each tag of a registry names a manifest that is there, each
-// edge belongs to a manifest, and what a registry's manifests are and name is stored. (A mirror fetches what
-// it lacks.) Then the contents, in the order of their digests: each file is there, has its size, and is its
-// digest; what a registry's manifest says that it needs, the catalog knows.
+// edge belongs to a manifest, each link is of a blob that is stored, and what a registry's manifests are and
+// name is stored. (A mirror fetches what it lacks.) Then the contents, in the order of their digests: each
+// file is there, has its size, and is its digest; what a registry's manifest says that it needs, the catalog
+// knows.
 //
 // In a running store each finding is only a suspicion, because a record may change between two reads. Whoever
 // acts on a finding checks it again under the store's locks. step() blocks and holds no lock; one thread at a
@@ -44,6 +45,8 @@ class Findings {
   virtual void edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) = 0;
   // The parent is not there.
   virtual void edge_stray(const Edge& edge) = 0;
+  // The blob is not stored. Nobody misses it for this alone.
+  virtual void link_stray(const LinkOf& link) = 0;
   // A record that cannot be understood.
   virtual void malformed(const Error& error) = 0;
 };
@@ -78,7 +81,7 @@ class Inspection {
   const std::string& position() const { return page_begin_; }
 
  private:
-  enum class Stage { tags, manifests, edges, contents, ended };
+  enum class Stage { tags, manifests, edges, links, contents, ended };
   struct Reading {
     SharedFile file;
     Hasher hasher;
@@ -89,6 +92,7 @@ class Inspection {
   Result<uint64_t> check_tags();
   Result<uint64_t> check_manifests();
   Result<uint64_t> check_edges();
+  Result<uint64_t> check_links();
   Result<> check_edge(const Edge& edge);
   Result<> check_blob(const Digest& digest);
   uint64_t done_with(size_t rows, Stage next);

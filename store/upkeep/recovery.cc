@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "store/blobs/blobs.h"
 #include "store/blobs/idle_partials.h"
@@ -15,6 +16,7 @@
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
 #include "store/references/leases.h"
+#include "store/references/liveness.h"
 #include "store/references/route_rules.h"
 
 namespace breakwater::store {
@@ -46,7 +48,7 @@ class Recovery {
   Result<std::string> owner_of(const Digest& digest);
   Result<> recover_trash();
   Result<> recover_partials();
-  Result<> delete_stale_fill_records();
+  Result<> delete_stale_upload_records();
 
   const Parts& parts_;
   Blobs& blobs_;
@@ -69,7 +71,7 @@ Result<> Recovery::recover() {
   if (auto emptied = recover_trash(); !emptied) return emptied;
   if (auto counted = recovered_.was_clean ? count_blobs() : reconcile_blobs(); !counted) return counted;
   if (auto partials = recover_partials(); !partials) return partials;
-  if (auto dropped = delete_stale_fill_records(); !dropped) return dropped;
+  if (auto dropped = delete_stale_upload_records(); !dropped) return dropped;
   parts_.log.info("store_opened", {{"blobs", number(recovered_.blobs)},
                                    {"bytes", number(recovered_.bytes)},
                                    {"partials", number(recovered_.partials)},
@@ -140,10 +142,16 @@ Result<> Recovery::reconcile_folder(Algorithm algorithm, uint8_t first) {
 }
 
 // It was counted before it was known to be lost, because forgetting gives back what was counted.
+//
+// No loss is told of what only mirrors need. A mirror's blob is evicted without a sync of the catalog
+// (Trash::free), so a power cut brings its record back without its file.
 Result<> Recovery::delete_lost(const UsedBlob& blob) {
-  parts_.log.error(
-      "blob_lost",
-      {{"digest", blob.digest.text()}, {"route", blob.record.route}, {"bytes", number(blob.record.size)}});
+  const auto needed = is_needed_by_registry(parts_.catalog, parts_.rules, blob.digest);
+  const bool is_loss = !needed || *needed || !parts_.rules.is_mirror(blob.record.route);
+  parts_.log.write(
+      is_loss ? Log::Level::error : Log::Level::info, is_loss ? "blob_lost" : "blob_evicted_before",
+      std::vector<Log::Field>{
+          {"digest", blob.digest.text()}, {"route", blob.record.route}, {"bytes", number(blob.record.size)}});
   --recovered_.blobs;
   recovered_.bytes -= blob.record.size;
   ++recovered_.records_dropped;
@@ -239,18 +247,23 @@ Result<> Recovery::recover_partials() {
     // When bytes came last only the wall clock tells, and that may have been set.
     const Time modified = parts_.clock.of_wall(partial.stat.modified);
     const Time touched = *record ? std::min((*record)->touched_at, parts_.clock.now()) : modified;
+    const bool is_abandoned = *record && (*record)->is_abandoned;
     parts_.budget.add_stored(route, partial.stat.size);
-    partials_.add(partial.id, {route, partial.stat.size, std::max(modified, touched), false});
+    partials_.add(partial.id, {route, partial.stat.size, std::max(modified, touched), is_abandoned});
     ++recovered_.partials;
   }
   return {};
 }
 
-Result<> Recovery::delete_stale_fill_records() {
+// Those without a file, of fills and of sessions of what is a mirror now: nobody continues them.
+Result<> Recovery::delete_stale_upload_records() {
   const auto ids = parts_.catalog.upload_ids();
   if (!ids) return failure(ids.error());
   for (const std::string& id : *ids) {
-    if (Partials::is_fill_id(id) && !partials_.find(id)) partials_.delete_record(id);
+    if (partials_.find(id)) continue;
+    const auto record = parts_.catalog.upload(id, Reach::disk);
+    const bool is_of_mirror = record && *record && parts_.rules.is_mirror((*record)->route);
+    if (Partials::is_fill_id(id) || is_of_mirror) partials_.delete_record(id);
   }
   return {};
 }

@@ -20,7 +20,6 @@ namespace breakwater::store {
 namespace {
 
 constexpr size_t kReviewsAtOnce = 64;
-constexpr auto kUploadKeptAtLeast = std::chrono::hours(1);
 // A lease that ends within this is worth waiting for.
 constexpr auto kWorthWaitingFor = std::chrono::seconds(10);
 // A walk that took longer is not repeated before so many times its length has passed.
@@ -52,6 +51,28 @@ bool RegistryEviction::Fruitless::is_true(uint64_t changes, Time now) const {
 bool RegistryEviction::Fruitless::is_tiring() const {
   const auto took = ended_ - began_;
   return is_known_ && took > kLongWalk && std::chrono::steady_clock::now() - ended_ < took * kRestAfterWalk;
+}
+
+Time::duration upload_kept_for(const RouteRules& rules) {
+  constexpr auto kAtLeast = std::chrono::hours(1);
+  return std::max<Time::duration>(rules.lease(), kAtLeast);
+}
+
+Result<> RegistryEviction::evict_abandoned(const std::string& route, uint64_t size) {
+  for (const auto& [id, partial] : partials_.list()) {
+    const Budget::Shortage needed = parts_.budget.shortage(route, size);
+    if (needed.route == 0 && needed.whole == 0) return {};
+    const bool would_help = needed.whole > 0 || partial.route == route;
+    if (!partial.is_abandoned || !would_help) continue;
+    if (auto evicted = evict_upload(id, partial.route); !evicted) return evicted;
+  }
+  return {};
+}
+
+Result<> RegistryEviction::evict_upload(const std::string& id, const std::string& route) {
+  if (auto evicted = partials_.evict(id); !evicted) return evicted;
+  parts_.log.info("stale_upload_evicted", {{"route", route}, {"upload", id}});
+  return {};
 }
 
 Result<> RegistryEviction::evict_dead(const std::string& route, uint64_t size) {
@@ -127,7 +148,7 @@ Result<> RegistryEviction::review_one(const Review& review, Pass& pass) {
 // repository: if that was the last, the lease keeps nothing.
 Result<Time> RegistryEviction::leased_until(const Review& review) const {
   const Time now = parts_.clock.now();
-  const Time until = parts_.leases.until(review.digest);
+  const Time until = parts_.leases.until(review.digest, Leases::For::room);
   if (until <= now || review.review_after > now) return until;
   const auto routes = parts_.catalog.routes_of(review.digest);
   if (!routes) return failure(routes.error());
@@ -142,19 +163,16 @@ Result<> RegistryEviction::empty_trash(uint64_t size) {
 }
 
 Result<> RegistryEviction::evict_uploads(const std::string& route, uint64_t size) {
-  const Time::duration kept = std::max<Time::duration>(parts_.rules.lease(), kUploadKeptAtLeast);
-  std::vector<std::pair<Time, std::string>> evictable;  // abandoned ones first, then the oldest
+  const Time::duration kept = upload_kept_for(parts_.rules);
+  std::vector<std::pair<Time, std::string>> evictable;
   for (const auto& [id, partial] : partials_.list()) {
-    if (partial.route != route) continue;
     const bool is_old = parts_.clock.now() - partial.modified >= kept;
-    if (partial.is_abandoned) evictable.emplace_back(Time(), id);
-    if (!partial.is_abandoned && is_old) evictable.emplace_back(partial.modified, id);
+    if (partial.route == route && is_old) evictable.emplace_back(partial.modified, id);
   }
   std::sort(evictable.begin(), evictable.end());
   for (const auto& [modified, id] : evictable) {
     if (parts_.budget.has_room(route, size)) return {};
-    if (auto evicted = partials_.evict(id); !evicted) return evicted;
-    parts_.log.info("stale_upload_evicted", {{"route", route}, {"upload", id}});
+    if (auto evicted = evict_upload(id, route); !evicted) return evicted;
   }
   return {};
 }

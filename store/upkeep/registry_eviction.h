@@ -1,7 +1,8 @@
-// RegistryEviction makes room with what registries can spare. First go dead manifests and blobs, even if
-// untagged_after would keep them longer. Then go the route's own uploads that were refused, or that nobody
-// has continued for the length of a lease and at least an hour. Last go the route's own cache tags, the least
-// recently used first. A leased digest stays, however little room there is. One thread at a time; may block.
+// RegistryEviction makes room with what registries can spare. First go uploads that were refused for want of
+// room, because nobody may ever continue them. Then go dead manifests and blobs, even if untagged_after would
+// keep them longer. Then go the route's own uploads that nobody has continued for the length of a lease and
+// at least an hour. Last go the route's own cache tags, the least recently used first. A leased digest stays,
+// however little room there is. One thread at a time; may block.
 #pragma once
 
 #include <chrono>
@@ -29,6 +30,8 @@ class RegistryEviction {
 
   // Each goes on until `size` more bytes of the route fit, or there is no more of its kind.
 
+  // Deletes abandoned uploads: those of any route if the whole lacks room, else the route's own.
+  [[nodiscard]] Result<> evict_abandoned(const std::string& route, uint64_t size);
   // Deletes what is dead in any registry, by doing all queued reviews now. `full`, with the time to wait, if
   // no review could be done and a queued digest, dead or not, has a lease that ends within ten seconds.
   [[nodiscard]] Result<> evict_dead(const std::string& route, uint64_t size);
@@ -65,6 +68,7 @@ class RegistryEviction {
   Result<Pass> review_all(const std::string& route, uint64_t size);
   Result<> review_one(const Review& review, Pass& pass);
   Result<Time> leased_until(const Review& review) const;
+  Result<> evict_upload(const std::string& id, const std::string& route);
   Result<> empty_trash(uint64_t size);
   Result<> wait_for_lease(const std::string& route, uint64_t size, std::optional<Time> until) const;
 
@@ -76,5 +80,8 @@ class RegistryEviction {
   Fruitless dead_;
   std::map<std::string, Fruitless> cache_tags_;  // by route
 };
+
+// How long an upload is kept, however little room there is, after it was last continued.
+Time::duration upload_kept_for(const RouteRules& rules);
 
 }  // namespace breakwater::store

@@ -135,6 +135,12 @@ void Scrub::edge_stray(const Edge& edge) {
   found(parts_.references.delete_stray_edge(edge), "edge_stray", edge.child, {});
 }
 
+// It is no damage: it is not counted as found, and not told.
+void Scrub::link_stray(const LinkOf& link) {
+  const auto deleted = parts_.references.delete_stray_link(link);
+  if (!deleted) found(deleted, "link_stray", link.digest, {});
+}
+
 void Scrub::malformed(const Error& error) { malformed_.insert(error.message); }
 
 }  // namespace breakwater::store

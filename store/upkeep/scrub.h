@@ -57,6 +57,7 @@ class Scrub final : private Findings {
   void dangling(const TagOf& tag) override;
   void edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) override;
   void edge_stray(const Edge& edge) override;
+  void link_stray(const LinkOf& link) override;
   void malformed(const Error& error) override;
 
   Result<bool> delete_if_suspected(const UsedBlob& blob);

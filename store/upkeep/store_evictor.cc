@@ -37,6 +37,8 @@ Result<> StoreEvictor::make_room(const std::string& route, uint64_t size) {
     parts_.log.warning("trash_not_emptied", {{"error", emptied.error().message}});
   }
   if (parts_.budget.has_room(route, size)) return {};
+  if (auto evicted = registries_.evict_abandoned(route, size); !evicted) return evicted;
+  if (parts_.budget.has_room(route, size)) return {};
   // What goes for another bound makes no room on the disk either.
   if (size > 0 && disk_bound_.frees_nothing() && disk_bound_.is_short(size))
     return check_reached(route, size);

@@ -1,9 +1,10 @@
 // StoreEvictor makes room in a Store by taking away what is missed least, in this order:
 //
-//   1. If the route is a mirror over its own bound: the mirror's own content. Nothing else can help there.
-//   2. Dead content of any registry.
-//   3. Content of any mirror, because a mirror can fetch it again.
-//   4. If the route is a registry: the route's own broken-off uploads, then its own cache tags.
+//   1. Uploads that were refused for want of room, because nobody may ever continue them.
+//   2. If the route is a mirror over its own bound: the mirror's own content. Nothing else can help there.
+//   3. Dead content of any registry.
+//   4. Content of any mirror, because a mirror can fetch it again.
+//   5. If the route is a registry: the route's own broken-off uploads, then its own cache tags.
 #pragma once
 
 #include <cstdint>

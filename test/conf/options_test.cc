@@ -40,6 +40,18 @@ TEST_CASE("each verb is understood, with its files") {
   CHECK(options_of({"version"}).verb == Verb::version);
 }
 
+TEST_CASE("a route is forgotten by its name, with or without a question") {
+  const auto asked = options_of({"forget-route", "old", "--data", "there"});
+  CHECK(asked.verb == Verb::forget_route);
+  CHECK(asked.route == "old");
+  CHECK_FALSE(asked.yes);
+  CHECK_FALSE(asked.dry_run);
+  CHECK(options_of({"forget-route", "old", "--yes"}).yes);
+  CHECK(options_of({"forget-route", "--dry-run", "old"}).dry_run);
+  CHECK(exit_of({"forget-route"}).code == 2);
+  CHECK(exit_of({"forget-route", ""}).code == 2);
+}
+
 TEST_CASE("what is not understood ends with 2 and says why") {
   CHECK(exit_of({}).code == 2);
   CHECK(exit_of({"swim"}).code == 2);

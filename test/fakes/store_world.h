@@ -103,6 +103,7 @@ struct StoreWorld {
   StoreWorld() {
     settings.data = folder.path() / "data";
     settings.mirror_routes = {"dockerhub", "ghcr"};
+    settings.registry_routes = {"private"};
   }
 
   Result<> open() {

@@ -1,6 +1,8 @@
 #include "routes/oci/oci_error.h"
 
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "test/catch.h"
 #include "test/fakes/recorded_exchange.h"
@@ -53,6 +55,32 @@ TEST_CASE("a bad name or digest is the client's mistake, and a bad tag names not
   CHECK(oci_status_of(Bad::tag_invalid, "PUT").status == 400);
   CHECK(oci_status_of(Bad::page_invalid, "GET").status == 400);
   CHECK(oci_status_of(Bad::target_invalid, "GET").status == 400);
+}
+
+TEST_CASE("the code of every 4xx is one that the distribution specification lists") {
+  const std::set<std::string_view> listed = {
+      "BLOB_UNKNOWN",          "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID",
+      "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID",    "MANIFEST_UNKNOWN",    "NAME_INVALID",
+      "NAME_UNKNOWN",          "SIZE_INVALID",        "UNAUTHORIZED",        "DENIED",
+      "UNSUPPORTED",           "TOOMANYREQUESTS"};
+  const auto check = [&](const OciStatus& status) {
+    CAPTURE(status.status, status.code);
+    CHECK((status.status >= 500 || listed.contains(status.code)));
+  };
+  for (int kind = 0; kind <= static_cast<int>(Kind::internal); ++kind) {
+    for (const auto subject : {OciSubject::name, OciSubject::manifest, OciSubject::blob, OciSubject::upload})
+      check(oci_status_of(Error{static_cast<Kind>(kind), "", 0}, subject));
+  }
+  for (int kind = 0; kind <= static_cast<int>(OciPathError::Kind::target_invalid); ++kind) {
+    for (const char* method : {"GET", "PUT"})
+      check(oci_status_of(static_cast<OciPathError::Kind>(kind), method));
+  }
+  RecordedExchange range("GET", "/"), missing("PUT", "/");
+  reply_unsatisfiable(range, 10, "t");
+  CHECK(range.body().find(R"("code":"SIZE_INVALID")") != std::string::npos);
+  reply_missing_children(missing, {store::digest_of(store::Algorithm::sha256, std::string_view("x"))}, "t");
+  CHECK(missing.status() == 400);
+  CHECK(missing.body().find(R"("code":"MANIFEST_BLOB_UNKNOWN")") != std::string::npos);
 }
 
 TEST_CASE("an error's reply is OCI JSON with the trace id and the reason in its detail") {

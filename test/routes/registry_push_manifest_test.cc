@@ -81,7 +81,7 @@ TEST_CASE("a manifest whose digest is not that of its URL is DIGEST_INVALID, and
 }
 
 TEST_CASE(
-    "a manifest that names what is not there is MANIFEST_BLOB_UNKNOWN with the digests, and nothing is "
+    "a manifest that names what is not there is 400 MANIFEST_BLOB_UNKNOWN with the digests, and nothing is "
     "stored") {
   const auto algorithm = GENERATE(Algorithm::sha256, Algorithm::sha512);
   RegistryWorld world;
@@ -96,7 +96,7 @@ TEST_CASE(
   for (const auto& manifest : {no_config, no_foreign_config, no_layers, no_child}) {
     const auto text = manifest.text();
     const auto refused = world.put_manifest(kRepository, "latest", text, manifest.media_type);
-    CHECK(refused.status == 404);
+    CHECK(refused.status == 400);
     CHECK(refused.says("MANIFEST_BLOB_UNKNOWN"));
     CHECK(world.get(manifest_path(kRepository, "latest")).status == 404);
     CHECK(world.get(manifest_path(kRepository, digest_of(text).text())).status == 404);
@@ -332,6 +332,26 @@ TEST_CASE(
   CHECK(unusable["Warning"].find("1 MiB") != std::string_view::npos);
   CHECK(world.log().count("warning") == 1);
   CHECK(world.log().contains("1048577"));
+  CHECK(world.registry().push_stats().unusable_caches_total == 1);
+}
+
+TEST_CASE("a cache whose manifest is too long for BuildKit's importers says so, whatever its config") {
+  RegistryWorld world;
+  const auto config = world.push_blob(kRepository, "{}", kCacheConfigType);
+  const auto layer = world.push_blob(kRepository, content_of(1000, 22));
+  const auto push = [&](size_t note_bytes, std::string_view config_type) {
+    MadeManifest cache;
+    cache.config = Descriptor(config_type, config.digest, config.size);
+    cache.layers = {layer};
+    cache.note = std::string(note_bytes, 'x');
+    return world.put_manifest(kRepository, "cache", cache.text(), cache.media_type);
+  };
+  CHECK_FALSE(push(1000, kCacheConfigType).has("Warning"));
+  CHECK_FALSE(push(1 << 20, kConfigType).has("Warning"));  // an image: nobody minds
+  const auto unusable = push(1 << 20, kCacheConfigType);
+  CHECK(unusable.status == 201);
+  CHECK(unusable["Warning"].find("its manifest has 10") != std::string_view::npos);
+  CHECK(world.log().contains("its manifest has 10"));
   CHECK(world.registry().push_stats().unusable_caches_total == 1);
 }
 

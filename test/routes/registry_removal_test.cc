@@ -327,4 +327,48 @@ TEST_CASE("what refers to a manifest lives as long as that does") {
   CHECK(world.files.files_in("blobs") == 0);
 }
 
+TEST_CASE(
+    "who has read a manifest finds all that it names for as long as the lease, though it was deleted by "
+    "digest") {
+  RegistryWorld world;
+  const auto image = world.made_image(kRepository, 21);
+  const auto child = world.push_manifest(kRepository, "child", image);
+  const auto index = world.push_manifest(kRepository, "index", index_of({child}));
+  let_lease_pass(world);
+  CHECK(world.get(manifest_path(kRepository, "index")).status == 200);
+  CHECK(world.remove(manifest_path(kRepository, index.digest.text())).status == 202);
+  const bool child_too = GENERATE(false, true);
+  if (child_too) CHECK(world.remove(manifest_path(kRepository, child.digest.text())).status == 202);
+  collect(world);
+  world.clock().advance(minutes(59));
+  collect(world);
+  CHECK(world.get(manifest_path(kRepository, child.digest.text())).status == (child_too ? 404 : 200));
+  for (const auto& part : {*image.config, image.layers[0]}) {
+    CHECK(world.head(blob_path(kRepository, part.digest)).status == 200);
+    CHECK(world.get(blob_path(kRepository, part.digest)).status == 200);
+  }
+  for (int i = 0; i < 3; ++i) {
+    let_lease_pass(world);
+    if (!child_too && i == 0) CHECK(world.remove(manifest_path(kRepository, "child")).status == 202);
+    collect(world);
+  }
+  CHECK(world.files.files_in("blobs") == 0);
+}
+
+TEST_CASE("a signature's tag goes with its image, and what it names is there for a lease") {
+  RegistryWorld world;
+  const auto image = world.push_image(kRepository, "latest", 22);
+  const auto tag = "sha256-" + image.digest.hex() + ".sig";
+  const auto signature = world.push_image(kRepository, tag, 23);
+  CHECK(world.remove(manifest_path(kRepository, image.digest.text())).status == 202);
+  CHECK(world.get(manifest_path(kRepository, tag)).status == 404);
+  CHECK(world.get(manifest_path(kRepository, signature.digest.text())).status == 200);
+  for (int i = 0; i < 3; ++i) {
+    let_lease_pass(world);
+    collect(world);
+  }
+  CHECK(world.get(manifest_path(kRepository, signature.digest.text())).status == 404);
+  CHECK(world.files.files_in("blobs") == 0);
+}
+
 }  // namespace breakwater::test

@@ -98,6 +98,27 @@ TEST_CASE(
   CHECK(world.get(location).status == 404);
 }
 
+TEST_CASE(
+    "what an upload has received that met a full store makes room after a restart too, unless its client has "
+    "come back") {
+  const bool came_back = GENERATE(false, true);
+  RegistryWorld world;
+  world.settings.uploads.growth_bytes = 64 << 10;
+  world.files.settings.route_bytes_max["private"] = kBound;
+  const auto large = content_of(2 * kBound, 23);
+  const auto location = world.begin_upload(kRepository);
+  check_full(world.patch_streamed(location, large), "private");
+  world.stop();
+  world.start();
+  if (came_back) CHECK(world.patch_streamed(location, large.substr(0, 100)).status == 202);
+  if (came_back) world.crash();
+  if (came_back) world.start();
+  const auto small = content_of(600'000, 24);
+  CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(small)), small).status ==
+        (came_back ? 507 : 201));
+  CHECK(world.partial_files() == (came_back ? 1 : 0));
+}
+
 TEST_CASE("a manifest that does not fit is 507, and its tag stays where it was") {
   RegistryWorld world;
   world.files.settings.route_bytes_max["private"] = 10 * 4096;

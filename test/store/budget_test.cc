@@ -137,5 +137,28 @@ TEST_CASE("many threads at once never pass the bound") {
   CHECK(budget.whole().taken() == 0);
 }
 
+TEST_CASE("an account that would give back more than it holds is empty, and the error is counted") {
+  Budget budget(10 * kBlock);
+  budget.add_stored("a", kBlock);
+  budget.add_stored("b", kBlock);
+  REQUIRE(budget.accounting_errors() == 0);
+  budget.release("a", 2 * kBlock);
+  CHECK(budget.of("a").stored == 0);
+  CHECK(budget.of("b").stored == kBlock);
+  CHECK(budget.accounting_errors() == 1);  // the whole held as much
+  CHECK(budget.reserve("a", 5 * kBlock));
+}
+
+TEST_CASE("a route's account is forgotten only if nothing is on it, and no bound") {
+  Budget budget(10 * kBlock);
+  budget.set_bound("bounded", kBlock);
+  budget.add_stored("full", kBlock);
+  budget.add_stored("empty", kBlock);
+  budget.release("empty", kBlock);
+  for (const char* route : {"bounded", "full", "empty", "unknown"}) budget.forget(route);
+  CHECK(budget.routes().size() == 2);
+  CHECK_FALSE(budget.routes().contains("empty"));
+}
+
 }  // namespace
 }  // namespace breakwater::store

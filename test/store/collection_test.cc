@@ -11,6 +11,7 @@
 #include "store/references/liveness.h"
 #include "store/references/references.h"
 #include "store/upkeep/collector.h"
+#include "store/upkeep/scrub.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 
@@ -556,6 +557,211 @@ TEST_CASE("a base layer that leaves two repositories in one moment leaves both, 
   REQUIRE(world.store->references().delete_manifest(third, digest_of("image of " + third.repository)));
   world.collect();
   CHECK_FALSE(world.is_stored(base));
+}
+
+TEST_CASE("a DELETE ends no lease: who has read a manifest finds what it names, through index and image") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {});
+  const Digest index = world.push("index", {image}, {"latest"});
+  const Digest unread = world.upload("unread layer");
+  const Digest unread_image = world.push("unread image", {unread}, {"other"});
+  world.pass(minutes(120));
+  REQUIRE(world.store->references().lease_manifest(world.app, index, Reach::disk));
+  world.pass(minutes(10));
+  for (const Digest& deleted : {index, image, unread_image}) {
+    REQUIRE(world.store->references().delete_manifest(world.app, deleted));
+    world.collect();
+  }
+  CHECK_FALSE(world.is_stored(index));
+  CHECK_FALSE(world.is_stored(unread));
+  world.pass(minutes(49));
+  world.collect();
+  REQUIRE(world.is_stored(layer));
+  CHECK(world.store->blobs().lease(world.app, layer, Reach::disk, Leases::Kind::probe));
+  world.pass(minutes(2));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+  CHECK(looks_queued(world) == 0);
+}
+
+TEST_CASE("what a deleted index named stays readable by digest for its lease, and so do its layers") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {});
+  const Digest index = world.push("index", {image}, {"latest"});
+  world.pass(minutes(120));
+  REQUIRE(world.store->references().lease_tag(world.app, "latest", Reach::disk));
+  REQUIRE(world.store->references().delete_manifest(world.app, index));
+  world.pass(minutes(59));
+  world.collect();
+  CHECK(world.store->references().lease_manifest(world.app, image, Reach::disk));
+  world.pass(minutes(59));
+  world.collect();
+  CHECK(world.is_stored(layer));
+  world.pass(minutes(2));
+  world.collect();
+  CHECK_FALSE(world.is_stored(layer));
+}
+
+TEST_CASE("a link that was made for a blob that is not stored is none, and one of before goes") {
+  PushedWorld world;
+  const RepositoryKey alpine{"dockerhub", "library/alpine"};
+  const Digest asked = digest_of("asked for"), held = digest_of("held");
+  REQUIRE(world.put(alpine, "held"));
+  for (const Digest& digest : {asked, held})
+    REQUIRE(world.store->references().link({"dockerhub", "library/other"}, digest));
+  CHECK(world.store->catalog().links(asked)->empty());
+  CHECK(world.store->catalog().links(held)->size() == 2);
+
+  // As versions before have left them.
+  Batch batch;
+  batch.put_link(asked, alpine, {});
+  batch.put_link(asked, world.app, {});
+  REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::synced));
+  Scrub scrub(world.store->parts(), world.store->blobs(),
+              [](const NamedManifest&, std::string_view) { return std::vector<NeededChild>(); });
+  for (uint64_t worth = 1; worth > 0;) worth = scrub.step().value();
+  CHECK(world.store->catalog().links(asked)->empty());
+  CHECK(world.store->catalog().links(held)->size() == 2);
+  CHECK(scrub.stats().found_total == 0);
+}
+
+// --- what belongs to an image
+
+TEST_CASE("signatures that are pushed with each image push no other tag out, and go with their image") {
+  const std::string suffix = GENERATE(".sig", ".att", ".sbom", ".vuln", "");
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.keep_last = 3;
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const auto belonging = [&](const Digest& image) { return "sha256-" + image.hex() + suffix; };
+  for (const char* tag : {"v1", "v2"}) {
+    world.push(tag, {}, {tag});
+    world.pass(minutes(1));
+  }
+  std::vector<Digest> images;
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = "main " + std::to_string(i);
+    images.push_back(world.push(name, {}, {"main"}));
+    world.push("signature of " + name, {}, {belonging(images.back())});
+    world.pass(hours(2));
+    world.collect();
+    REQUIRE(world.store->collector().apply_retention());
+    world.collect();
+  }
+  for (const std::string& tag : {std::string("v1"), std::string("v2"), std::string("main")})
+    CHECK(world.has_tag(tag));
+  for (int i = 0; i < 4; ++i) {
+    INFO(i);
+    CHECK(world.has_manifest(images[i]) == (i == 3));
+    CHECK(world.has_tag(belonging(images[i])) == (i == 3));
+  }
+  world.pass(hours(2));
+  world.collect();
+  CHECK(world.store->catalog().tags(world.app, "", 100)->size() == 4);
+  CHECK_FALSE(world.is_stored(digest_of("signature of main 0")));
+  CHECK(world.log.contains("reason=what it belongs to is gone"));
+}
+
+TEST_CASE("what belongs to an image goes with it, without a policy too, unless it is protected") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.protect = {"*.att"};
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const Digest image = digest_of("image"), other = world.push("other", {}, {"other"});
+  const std::string stem = "sha256-" + image.hex();
+  world.push("before its image", {}, {stem + ".sig"});
+  world.push("protected", {}, {stem + ".att"});
+  world.push("of another", {}, {"sha256-" + other.hex() + ".sig"});
+  world.pass(hours(2));
+  REQUIRE(world.store->collector().apply_retention() == size_t{0});
+  REQUIRE(world.has_tag(stem + ".sig"));  // no policy lets any tag go
+  world.push("image", {}, {"latest"});
+  world.push("listed", {}, {stem});
+  REQUIRE(world.store->references().lease_tag(world.app, stem + ".sig", Reach::disk));
+  REQUIRE(world.store->references().delete_manifest(world.app, image));
+  CHECK_FALSE(world.has_tag(stem + ".sig"));
+  CHECK_FALSE(world.has_tag(stem));
+  CHECK(world.has_tag(stem + ".att"));
+  CHECK(world.has_tag("sha256-" + other.hex() + ".sig"));
+  world.pass(minutes(59));
+  world.collect();
+  CHECK(world.has_manifest(digest_of("before its image")));  // a client has read it
+  world.pass(minutes(2));
+  world.collect();
+  CHECK_FALSE(world.has_manifest(digest_of("before its image")));
+  CHECK(world.has_manifest(digest_of("protected")));
+}
+
+TEST_CASE("what belongs to an image with a longer digest is found by what of that stands in the tag") {
+  PushedWorld world;
+  const std::string text = "image";
+  const Digest image = store::digest_of(Algorithm::sha512, text);
+  REQUIRE(
+      world.store->manifests().push(world.app, image, text, PushedWorld::content_of(text, {}), {"latest"}));
+  const std::string tag = "sha512-" + image.hex().substr(0, 64) + ".sig";
+  world.push("signature", {}, {tag});
+  REQUIRE(world.store->references().delete_manifest(world.app, image));
+  CHECK_FALSE(world.has_tag(tag));
+}
+
+TEST_CASE("a signature that came before its image has a lease, and stays if the image comes meanwhile") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.keep_last = 9;
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const auto signature_of = [](const std::string& image) {
+    return "sha256-" + digest_of(image).hex() + ".sig";
+  };
+  for (const char* image : {"comes", "never comes"})
+    world.push(std::string("of ") + image, {}, {signature_of(image)});
+  world.pass(minutes(59));
+  CHECK(*world.store->collector().apply_retention() == 0);
+  world.push("comes", {}, {"latest"});
+  world.pass(minutes(2));
+  CHECK(*world.store->collector().apply_retention() == 1);
+  CHECK(world.has_tag(signature_of("comes")));
+  CHECK_FALSE(world.has_tag(signature_of("never comes")));
+}
+
+TEST_CASE("a tag of what has a subject does not count either, and goes a lease after it lost that") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.keep_last = 1;
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const Digest image = world.push("image", {}, {"latest"});
+  world.pass(minutes(1));
+  auto content = PushedWorld::content_of("sbom", {});
+  content.record.subject = image;
+  content.referrer_descriptor = "{}";
+  REQUIRE(world.store->manifests().push(world.app, digest_of("sbom"), "sbom", content, {"sbom-of-latest"}));
+  world.pass(hours(3));
+  CHECK(*world.store->collector().apply_retention() == 0);
+  REQUIRE(world.store->references().delete_manifest(world.app, image));
+  CHECK(*world.store->collector().apply_retention() == 1);
+  CHECK_FALSE(world.has_tag("sbom-of-latest"));
+}
+
+TEST_CASE("an image that is named after the digest of something else is a tag as any other") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.keep_last = 2;
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const auto name = [](const std::string& source) { return "sha256-" + digest_of(source).hex(); };
+  for (const char* source : {"a", "b", "c"}) {
+    world.push(std::string("built from ") + source, {}, {name(source)});
+    world.pass(hours(2));
+  }
+  CHECK(*world.store->collector().apply_retention() == 1);
+  CHECK_FALSE(world.has_tag(name("a")));
+  CHECK(world.has_tag(name("b")));
+  CHECK(world.has_tag(name("c")));
 }
 
 }  // namespace breakwater::store

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "routes/ops/explanations.h"
+#include "store/blobs/partials.h"
 #include "store/blobs/parts.h"
 #include "store/references/references.h"
 #include "store/upkeep/collector.h"
@@ -28,7 +29,7 @@ Result<std::vector<std::string>> why(const PushedWorld& world, const std::string
   return routes::lines_of(*found);
 }
 Result<std::vector<std::string>> plan(const PushedWorld& world) {
-  const auto found = store::plan(world.store->parts());
+  const auto found = world.store->plan();
   if (!found) return failure(found.error());
   return routes::lines_of(*found);
 }
@@ -152,28 +153,70 @@ TEST_CASE("a signature's tag stays with the image that it names, and the plan an
   world.push("old signature", {}, {signature_of(old)});
   world.pass(minutes(1));
   world.push("new", {}, {"new"});
+  const std::string orphan = signature_of(digest_of("nothing that is here"));
+  world.push("newest signature", {}, {orphan});
   world.pass(minutes(1));
 
-  const auto lines = plan(world);
+  auto lines = plan(world);
   REQUIRE(lines);
   CHECK(has_line(*lines, "now: private/team/app:old (not among the last 1, "));
+  CHECK(has_line(*lines, "private/team/app:" + orphan + " (what it belongs to is not here, pushed "));
   CHECK_FALSE(has_line(*lines, signature_of(release)));
   CHECK_FALSE(has_line(*lines, signature_of(old)));
   CHECK(has_line(why(world, "team/app", signature_of(old)).value(),
                  ", stays as long as " + old.text() + " is here"));
+  CHECK(has_line(why(world, "team/app", orphan).value(), ", what it belongs to is not here: goes after 20"));
   CHECK(*world.store->collector().apply_retention() == 1);
   CHECK_FALSE(world.has_tag("old"));
-  CHECK(world.has_tag("new"));
-  CHECK(world.has_tag(signature_of(release)));
-  CHECK(world.has_tag(signature_of(old)));
+  for (const std::string& tag : {std::string("new"), signature_of(release), signature_of(old), orphan})
+    CHECK(world.has_tag(tag));
 
-  // Without its image it is a tag as any other.
-  REQUIRE(world.store->references().delete_manifest(world.app, old));
-  CHECK(has_line(*plan(world), "now: private/team/app:" + signature_of(old) + " (not among the last 1, "));
-  CHECK_FALSE(has_line(why(world, "team/app", signature_of(old)).value(), "stays as long as"));
-  CHECK(*world.store->collector().apply_retention() == 1);
+  // Its image goes when the lease is over, and it goes along; so does the orphan.
+  world.pass(minutes(62));
+  lines = plan(world);
+  CHECK(has_line(*lines, "now: private/team/app:" + signature_of(old) + " (belongs to " + old.text() + ")"));
+  CHECK(has_line(*lines, "now: private/team/app:" + orphan + " (what it belongs to is not here, pushed 63 "));
+  world.collect();
   CHECK_FALSE(world.has_tag(signature_of(old)));
-  CHECK(world.has_tag(signature_of(release)));
+  CHECK(*world.store->collector().apply_retention() == 1);
+  CHECK_FALSE(world.has_tag(orphan));
+  for (const std::string& tag : {std::string("new"), std::string("release"), signature_of(release)})
+    CHECK(world.has_tag(tag));
+}
+
+TEST_CASE("the plan tells of uploads and downloads that broke off, in the order in which they go") {
+  PushedWorld world;
+  const auto leave = [&](const std::string& route, const std::string& id, Partials::End end) {
+    REQUIRE(world.store->partials().put_upload(id, {route, "app", Algorithm::sha256, {}}));
+    auto partial = world.store->partials().receive(route, id, Algorithm::sha256);
+    REQUIRE(partial->writer->append(std::string(5000, 'x')));
+    world.store->partials().end(*std::move(partial), end);
+    world.pass(minutes(1));
+  };
+  leave("private", "upload-kept", Partials::End::kept);
+  leave("private", "upload-refused", Partials::End::abandoned);
+  leave("dockerhub", store::Partials::fill_id(digest_of("x")), Partials::End::kept);
+  auto lines = plan(world);
+  REQUIRE(lines);
+  REQUIRE(lines->size() == 3);
+  CHECK((*lines)[0] ==
+        "if room is needed, first of all: 8192 bytes of an upload to private/app, which was refused");
+  CHECK(has_line(*lines, "if room is needed after 20"));
+  CHECK(has_line(*lines, ": 8192 bytes of an upload to private/app, which nobody has continued since 20"));
+  CHECK(has_line(*lines, "if room is needed: 8192 bytes of a download of dockerhub that broke off"));
+  world.pass(minutes(61));
+  CHECK(has_line(*plan(world), "if room is needed: 8192 bytes of an upload to private/app, which nobody"));
+}
+
+TEST_CASE("the plan tells of a route that is not configured any more, and how to be rid of it") {
+  PushedWorld world;
+  world.push("image", {world.upload(std::string(9000, 'x'))}, {"latest"});
+  CHECK(plan(world) == std::vector<std::string>{"nothing would go"});
+  world.settings.registry_routes.clear();
+  REQUIRE(world.open());
+  CHECK(plan(world) == std::vector<std::string>{
+                           "never by itself: 16384 bytes of the route private, which is not configured any "
+                           "more; `breakwater forget-route private` gives them back"});
 }
 
 TEST_CASE("why something stays that nothing names: untagged_after, or nothing any more") {

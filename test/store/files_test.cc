@@ -196,6 +196,46 @@ TEST_CASE("a piece that could not be written whole can be appended again") {
   CHECK(writer->commit());
 }
 
+TEST_CASE("what a piece has left behind that could not be cut off is no part of the blob") {
+  World world;
+  const std::string content = content_of(100'000, 4), piece = content.substr(40'000);
+  auto writer = *world.files.receive("some", Algorithm::sha256);
+  REQUIRE(writer->append({content.data(), 40'000}));
+  world.disk.full_after(50'000);
+  world.disk.fail_each(test::FaultyDisk::Operation::truncate);
+  REQUIRE(writer->append(piece).error().kind == Error::Kind::full);
+  REQUIRE(world.files.partials()->at(0).stat.size == 90'000);
+  const std::string shorter = content.substr(0, 40'000);
+
+  SECTION("it is cut off before the commit") {
+    world.disk.heal();
+    REQUIRE(writer->verify(digest_of(shorter)));
+    const auto blob = writer->commit();
+    REQUIRE(blob);
+    CHECK(std::filesystem::file_size(world.files.path_of(blob->digest)) == 40'000);
+    CHECK(world.files.open(blob->digest, 40'000));
+  }
+  SECTION("or nothing is committed") {
+    REQUIRE(writer->verify(digest_of(shorter)));
+    CHECK_FALSE(writer->commit());
+    CHECK(test::stored_digests(world.files).empty());
+    world.disk.heal();
+    REQUIRE(writer->commit());
+    CHECK(std::filesystem::file_size(world.files.path_of(digest_of(shorter))) == 40'000);
+  }
+}
+
+TEST_CASE("a partial that another hand has made longer or shorter is not committed") {
+  World world;
+  const std::string content = content_of(5000, 4);
+  auto writer = *world.files.receive("some", Algorithm::sha256);
+  REQUIRE(writer->append(content));
+  REQUIRE(writer->verify(digest_of(content)));
+  std::filesystem::resize_file(world.files.path_of_partial("some"), GENERATE(4999, 5001));
+  CHECK(writer->commit().error().kind == Error::Kind::corrupt);
+  CHECK(test::stored_digests(world.files).empty());
+}
+
 TEST_CASE("a file of the wrong size is removed and never served") {
   World world;
   const std::string content = content_of(5000, 5);

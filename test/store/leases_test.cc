@@ -177,4 +177,57 @@ TEST_CASE("leases that have passed take no memory") {
   CHECK(world.leases.size() == 0);
 }
 
+TEST_CASE("what a deleted manifest named inherits what was left of the manifest's lease") {
+  LeasedWorld world;
+  const Digest manifest = test::digest_of("manifest");
+  world.leases.inherit(world.thing, manifest);  // that nobody has read
+  CHECK(world.may_go());
+  REQUIRE(world.leases.take(manifest, Kind::read, {}, Reach::memory));
+  world.clock.advance(minutes(20));
+  world.leases.inherit(world.thing, manifest);
+  world.clock.advance(minutes(39));
+  CHECK_FALSE(world.may_go());
+  world.clock.advance(minutes(1));
+  CHECK(world.may_go());
+}
+
+TEST_CASE("if room is needed an inherited lease ends when nobody has read for a minute") {
+  using For = Leases::For;
+  LeasedWorld world;
+  const Digest manifest = test::digest_of("manifest");
+  const auto may_go_for_room = [&] {
+    const bool begun = world.leases.begin_collection(world.thing, For::room);
+    if (begun) world.leases.end_collection(world.thing);
+    return begun;
+  };
+  REQUIRE(world.leases.take(manifest, Kind::read, {}, Reach::memory));
+  world.clock.advance(seconds(10));
+  world.leases.inherit(world.thing, manifest);
+  world.clock.advance(seconds(49));
+  CHECK_FALSE(may_go_for_room());
+  REQUIRE(world.leases.take(world.thing, Kind::probe, {}, Reach::memory));  // a GET of a layer
+  world.clock.advance(seconds(59));
+  CHECK_FALSE(may_go_for_room());
+  world.clock.advance(seconds(1));
+  CHECK(may_go_for_room());
+  CHECK_FALSE(world.may_go());
+  // A client that was told of the thing itself keeps it, room or not.
+  REQUIRE(world.leases.take(world.thing, Kind::read, {}, Reach::memory));
+  world.clock.advance(minutes(30));
+  CHECK_FALSE(may_go_for_room());
+}
+
+TEST_CASE("an orderly stop keeps inherited leases") {
+  LeasedWorld world;
+  const Digest manifest = test::digest_of("manifest");
+  REQUIRE(world.leases.take(manifest, Kind::read, {}, Reach::memory));
+  world.leases.inherit(world.thing, manifest);
+  Leases next(world.clock, hours(1));
+  next.resume(world.leases.saved());
+  world.clock.advance(minutes(59));
+  CHECK_FALSE(next.begin_collection(world.thing));
+  world.clock.advance(minutes(1));
+  CHECK(next.begin_collection(world.thing));
+}
+
 }  // namespace breakwater::store

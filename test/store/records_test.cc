@@ -42,12 +42,14 @@ TEST_CASE("each record is decoded as it was encoded") {
 
   CHECK(decode<LinkRecord>(encode(LinkRecord())));
 
-  const auto upload = decode<UploadRecord>(encode(UploadRecord{"private", "a/b", Algorithm::sha512, at(9)}));
+  const auto upload =
+      decode<UploadRecord>(encode(UploadRecord{"private", "a/b", Algorithm::sha512, at(9), true}));
   REQUIRE(upload);
   CHECK(upload->route == "private");
   CHECK(upload->repository == "a/b");
   CHECK(upload->algorithm == Algorithm::sha512);
   CHECK(upload->touched_at == at(9));
+  CHECK(upload->is_abandoned);
 
   const auto blob = decode<BlobRecord>(encode(BlobRecord{1, "ghcr", at(2), at(3)}));
   REQUIRE(blob);
@@ -55,9 +57,10 @@ TEST_CASE("each record is decoded as it was encoded") {
   CHECK(blob->route == "ghcr");
   CHECK(blob->used_at == at(3));
 
-  const auto lease = decode<LeaseRecord>(encode(LeaseRecord{at(1), at(2), 3}));
+  const auto lease = decode<LeaseRecord>(encode(LeaseRecord{at(1), at(2), 3, at(4)}));
   REQUIRE(lease);
   CHECK(lease->read == at(1));
+  CHECK(lease->inherited == at(4));
   CHECK(lease->upload == at(2));
   CHECK(lease->uploads == 3);
 }
@@ -87,7 +90,9 @@ TEST_CASE("records of the version before are read, and what is written now it ca
   CHECK(decode<TagRecord>(tag)->checked_at == at(2));
   const std::string upload = std::string("\1\1p\1a", 5) + std::string("\0\x20\x09", 3);
   CHECK(decode<UploadRecord>(upload)->touched_at == at(9));
-  CHECK(encode(UploadRecord{"p", "a", Algorithm::sha256, at(9)}).size() == upload.size());
+  // Behind it stands what that version ignores.
+  CHECK(encode(UploadRecord{"p", "a", Algorithm::sha256, at(9)}).size() == upload.size() + 1);
+  CHECK_FALSE(decode<UploadRecord>(upload)->is_abandoned);
 }
 
 TEST_CASE("bytes behind the known fields are a newer writer's and are ignored") {

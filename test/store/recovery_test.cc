@@ -208,5 +208,62 @@ TEST_CASE(
   CHECK(world.store->partials().receive("dockerhub", fill, Algorithm::sha256)->writer->written() == 5000);
 }
 
+TEST_CASE("a mirror's blob that was evicted just before a power cut is told as no loss") {
+  StoredWorld world;
+  REQUIRE(world.store->sync());
+  REQUIRE(*world.store->blobs().evict(digest_of(world.content)));
+  world.crash();
+  world.disk.power_cut(test::FaultyDisk::Names::kept);
+  REQUIRE(world.open());
+  REQUIRE(world.store->recovered().records_dropped == 1);
+  CHECK_FALSE(world.log.contains("blob_lost"));
+  CHECK(world.log.contains("info blob_evicted_before"));
+  CHECK(world.store->budget().whole().stored == 0);
+}
+
+TEST_CASE("what a registry needs and a mirror counts is lost all the same") {
+  StoredWorld world;
+  REQUIRE(world.put({"dockerhub", "library/busybox"}, "m"));
+  REQUIRE(world.store->manifests().put(kPrivate, digest_of("n"), "n", {}, "latest", Durability::synced));
+  ManifestContent names;
+  names.children.push_back({digest_of("m"), {}});
+  REQUIRE(world.store->manifests().put(kPrivate, digest_of("o"), "o", names, "other", Durability::synced));
+  const auto path = world.store->parts().files.path_of(digest_of("m"));
+  world.crash();
+  std::filesystem::remove(path);
+  REQUIRE(world.open());
+  CHECK(world.log.contains("error blob_lost"));
+}
+
+TEST_CASE("an upload that was refused for want of room is known as abandoned after a start too") {
+  const bool is_killed = GENERATE(false, true);
+  StoredWorld world;
+  for (const char* id : {"upload-refused", "upload-kept"}) {
+    REQUIRE(world.store->partials().put_upload(id, {"private", "app", Algorithm::sha256, {}}));
+    auto partial = world.store->partials().receive("private", id, Algorithm::sha256);
+    REQUIRE(partial->writer->append(content_of(5000, 1)));
+    const bool is_refused = id == std::string("upload-refused");
+    world.store->partials().end(*std::move(partial),
+                                is_refused ? Partials::End::abandoned : Partials::End::kept);
+  }
+  if (is_killed) world.crash();
+  REQUIRE(world.open());
+  CHECK(world.store->partials().abandoned_bytes("upload-refused") == 5000);
+  CHECK_FALSE(world.store->partials().abandoned_bytes("upload-kept"));
+}
+
+TEST_CASE("no record stays of an upload that nobody can continue") {
+  StoredWorld world;
+  const std::string fill = store::Partials::fill_id(digest_of("x"));
+  { auto begun = world.store->partials().receive("dockerhub", fill, Algorithm::sha256); }
+  CHECK_FALSE(world.store->catalog().upload(fill, Reach::disk)->has_value());
+
+  REQUIRE(world.store->partials().put_upload("upload-1", {"private", "app", Algorithm::sha256, {}}));
+  REQUIRE(world.store->partials().put_upload("upload-2", {"other", "app", Algorithm::sha256, {}}));
+  world.settings.mirror_routes.push_back("other");  // was a registry
+  REQUIRE(world.open());
+  CHECK(*world.store->catalog().upload_ids() == std::vector<std::string>{"upload-1"});
+}
+
 }  // namespace
 }  // namespace breakwater::store

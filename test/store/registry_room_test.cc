@@ -405,4 +405,72 @@ TEST_CASE("a refusal that a lease causes is looked at again when that ends") {
   CHECK(world.store->capacity().reserve("private", kGeneration));
 }
 
+TEST_CASE("what was deleted makes room once nobody has read it for a minute, though it is leased") {
+  BoundedWorld world(2);
+  world.generation("first", "v1");
+  world.generation("second", "v2");
+  REQUIRE(world.store->references().lease_tag(world.app, "v1", Reach::disk));
+  REQUIRE(world.store->references().delete_manifest(world.app, digest_of("manifest of first")));
+  world.collect();
+  const auto refused = world.try_generation("third", "v3");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::full);
+  CHECK(world.is_stored(digest_of(BoundedWorld::layer_of("first"))));
+  world.pass(minutes(1));
+  world.generation("third", "v3");
+  CHECK_FALSE(world.is_stored(digest_of(BoundedWorld::layer_of("first"))));
+  CHECK(world.is_whole("second"));
+}
+
+TEST_CASE("an upload that was refused goes before anything else, of whatever route, after a start too") {
+  const bool is_of_mirror = GENERATE(false, true);
+  BoundedWorld world(2);
+  world.settings.registry_routes = {"private", "other"};
+  REQUIRE(world.open());
+  world.generation("cache", "buildcache");
+  const auto refuse = [&](const std::string& route, const std::string& id) {
+    REQUIRE(world.store->partials().put_upload(id, {route, "app", Algorithm::sha256, {}}));
+    auto partial = world.store->partials().receive(route, id, Algorithm::sha256);
+    const std::string begun(kGeneration - 8192, 'u');
+    REQUIRE(world.store->capacity().grow(partial->reservation, begun.size()));
+    REQUIRE(partial->writer->append(begun));
+    world.store->partials().end(*std::move(partial), Partials::End::abandoned);
+  };
+  refuse("private", "upload-own");
+  refuse("other", "upload-other");
+  REQUIRE(world.open());
+  world.generation("next", "v1");
+  CHECK(world.has_tag("buildcache"));
+  CHECK(world.files_in("incoming") == 1);  // the other's: it is not in the way
+
+  // Whoever lacks room in the whole store takes the other's too.
+  const uint64_t taken = world.store->budget().whole().taken();
+  world.settings.route_bytes_max.clear();
+  world.settings.bytes_max = 64ULL << 20;
+  REQUIRE(world.open());
+  const uint64_t all = world.settings.bytes_max / 16 * 15 - world.store->budget().overhead();
+  const auto room = world.store->capacity().reserve(is_of_mirror ? "dockerhub" : "private",
+                                                    (all - taken + 8192) / 4096 * 4096);
+  CHECK(room);
+  CHECK(world.files_in("incoming") == 0);
+  CHECK(world.has_tag("buildcache"));
+}
+
+TEST_CASE("a cache's signature does not go before the cache does, and then goes along") {
+  RetentionPolicy policy;
+  policy.cache_tags = {"*"};
+  BoundedWorld world(3, {policy});
+  world.generation("first", "buildcache");
+  const std::string signature = "sha256-" + digest_of("manifest of first").hex() + ".sig";
+  world.push("signature", {}, {signature});
+  world.pass(seconds(1));
+  world.generation("second", "v2");
+  REQUIRE(world.store->references().lease_tag(world.app, "buildcache", Reach::disk, Leases::Kind::probe));
+  world.pass(seconds(10));
+  world.generation("third", "v3");
+  CHECK_FALSE(world.has_tag("buildcache"));
+  CHECK_FALSE(world.has_tag(signature));
+  CHECK(world.has_tag("v2"));
+}
+
 }  // namespace breakwater::store

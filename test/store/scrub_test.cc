@@ -243,11 +243,13 @@ TEST_CASE(
   world.fill();
   world.disk.fail_each(test::FaultyDisk::Operation::read);
   world.pass();
+  world.disk.heal();
   CHECK(world.broken() == 4);  // layer, config, image and index
   CHECK(world.log.contains("the disk cannot read it"));
   CHECK(world.holds(kLayer));
   CHECK(world.holds(world.mirrored));
-  world.clock.advance(std::chrono::minutes(10));
+  world.clock.advance(std::chrono::minutes(11));
+  world.disk.fail_each(test::FaultyDisk::Operation::read);
   world.pass();
   world.disk.heal();
   CHECK(world.holds(kLayer));
