@@ -500,7 +500,7 @@ CatalogReads reads_to_collect_one_of(int images, bool is_spread) {
     const std::string text = "image " + std::to_string(i);
     const Digest base = world.upload("base", repository);
     const Digest own = world.upload("layer of " + text, repository);
-    const auto content = PushedWorld::content_of(text, {base, own});
+    const auto content = world.content_of(text, {base, own});
     REQUIRE(world.store->manifests().push(repository, digest_of(text), text, content, {std::to_string(i)}));
     manifests.push_back(digest_of(text));
   }
@@ -541,8 +541,8 @@ TEST_CASE("a base layer that leaves two repositories in one moment leaves both, 
   world.upload("base", third);
   for (const RepositoryKey& repository : {world.app, world.other, third}) {
     const std::string text = "image of " + repository.repository;
-    REQUIRE(world.store->manifests().push(repository, digest_of(text), text,
-                                          PushedWorld::content_of(text, {base}), {"latest"}));
+    REQUIRE(world.store->manifests().push(repository, digest_of(text), text, world.content_of(text, {base}),
+                                          {"latest"}));
   }
   world.pass(hours(2));
   world.collect();
@@ -620,7 +620,7 @@ TEST_CASE("a link that was made for a blob that is not stored is none, and one o
   batch.put_link(asked, world.app, {});
   REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::synced));
   Scrub scrub(world.store->parts(), world.store->blobs(),
-              [](const NamedManifest&, std::string_view) { return std::vector<NeededChild>(); });
+              [](const Digest&, const std::string&, std::string_view) { return ManifestContent(); });
   for (uint64_t worth = 1; worth > 0;) worth = scrub.step().value();
   CHECK(world.store->catalog().links(asked)->empty());
   CHECK(world.store->catalog().links(held)->size() == 2);
@@ -700,8 +700,7 @@ TEST_CASE("what belongs to an image with a longer digest is found by what of tha
   PushedWorld world;
   const std::string text = "image";
   const Digest image = store::digest_of(Algorithm::sha512, text);
-  REQUIRE(
-      world.store->manifests().push(world.app, image, text, PushedWorld::content_of(text, {}), {"latest"}));
+  REQUIRE(world.store->manifests().push(world.app, image, text, world.content_of(text, {}), {"latest"}));
   const std::string tag = "sha512-" + image.hex().substr(0, 64) + ".sig";
   world.push("signature", {}, {tag});
   REQUIRE(world.store->references().delete_manifest(world.app, image));
@@ -736,7 +735,7 @@ TEST_CASE("a tag of what has a subject does not count either, and goes a lease a
   REQUIRE(world.open());
   const Digest image = world.push("image", {}, {"latest"});
   world.pass(minutes(1));
-  auto content = PushedWorld::content_of("sbom", {});
+  auto content = world.content_of("sbom", {});
   content.record.subject = image;
   content.referrer_descriptor = "{}";
   REQUIRE(world.store->manifests().push(world.app, digest_of("sbom"), "sbom", content, {"sbom-of-latest"}));

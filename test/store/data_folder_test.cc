@@ -58,8 +58,8 @@ struct FolderWorld : PushedWorld {
       worth = *step;
     }
   }
-  static Result<std::vector<NeededChild>> names_nothing(const NamedManifest&, std::string_view) {
-    return std::vector<NeededChild>();
+  static Result<ManifestContent> names_nothing(const Digest&, const std::string&, std::string_view) {
+    return ManifestContent();
   }
 };
 
