@@ -162,7 +162,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       clock(the_clock),
       log(the_log),
       store(std::move(opened)),
-      scrub(store->parts(), store->blobs(), routes::needed_children),
+      scrub(store->parts(), store->blobs(), routes::read_content),
       workers(loop, config.workers),
       readers(loop, config.workers),
       room_makers(loop, 1),

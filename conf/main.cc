@@ -1,5 +1,6 @@
 // breakwater serve | check-config | verify | import | export | backup | gc | why | forget-route | version
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <iostream>
@@ -11,10 +12,12 @@
 #include "conf/descriptors.h"
 #include "conf/ending.h"
 #include "conf/last_words.h"
+#include "conf/open_folder.h"
 #include "conf/options.h"
 #include "conf/server_verbs.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
+#include "store/base/printable.h"
 
 namespace breakwater::conf {
 namespace {
@@ -45,7 +48,7 @@ int serve(const Config& config) {
   keep_stderr_from_blocking();
   const auto log = store::make_log(config.log);
   const LastWords last_words(*log);
-  const auto disk = store::make_posix_disk();
+  const auto disk = store::make_posix_disk(owner_of(config));
   const store::SystemClock clock;
   auto appliance = Appliance::build(config, descriptors, *disk, clock, *log);
   if (!appliance) {
@@ -65,13 +68,17 @@ int verify(const Config& config) {
   const auto disk = store::make_posix_disk();
   const auto whole = verify(config, *disk, std::cout);
   if (!whole) {
-    std::cerr << "not verified: " << whole.error().message << "\n";
+    std::cerr << "not verified: " << store::printable(whole.error().message) << "\n";
     return 1;
   }
   return *whole ? 0 : 1;
 }
 
+// Nobody but the owner and their group reads what is stored, also without the umask of the systemd unit.
+constexpr mode_t kUmask = 027;
+
 int run(const Options& options) {
+  ::umask(kUmask);
   if (options.verb == Verb::version) {
     std::cout << "breakwater " << version() << "\n";
     return 0;
@@ -103,5 +110,7 @@ int main(int argc, char** argv) {
     (exit->code == 0 ? std::cout : std::cerr) << exit->text;
     return exit->code;
   }
-  return conf::run(std::get<conf::Options>(parsed));
+  const int status = conf::run(std::get<conf::Options>(parsed));
+  // What was to be told and could not be is a failure: a full disk, a pipe that nobody reads.
+  return status == 0 && !std::cout.flush() ? 1 : status;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "conf/config.h"
 #include "store/store.h"
@@ -9,7 +10,7 @@
 namespace breakwater::conf {
 
 struct OpenFolder {
-  std::unique_ptr<store::Disk> disk = store::make_posix_disk();
+  std::unique_ptr<store::Disk> disk;
   store::SystemClock clock;
   std::unique_ptr<store::Log> log;
   std::unique_ptr<store::Store> store;
@@ -21,6 +22,9 @@ struct OpenFolder {
 // files that the server must be able to read. The folder becomes the working directory, since its path may be
 // closed to all but root (systemd's /var/lib/private).
 [[nodiscard]] Result<> become_owner(Config& config);
+// Of the data folder, if this process runs as root and the folder is another's: what it makes there has to be
+// readable by the server.
+std::optional<store::FolderOwner> owner_of(const Config& config);
 // Whether what is over a bound is evicted when the folder is opened.
 enum class Bounds { kept, ignored };
 // `conflict` if another process has the folder open.

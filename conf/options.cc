@@ -40,12 +40,18 @@ void add_transfers(CLI::App& app, Options& options) {
   sources->add_option("--from", options.from, "The data folder of a docker-registry (registry:2)")
       ->type_name("DIR")
       ->check(no_empty_path);
-  sources
-      ->add_option("--layout", options.layout,
-                   "An OCI image layout, then --repository is the name that it gets; or a folder of layouts")
-      ->type_name("DIR")
-      ->check(no_empty_path);
+  auto* layout =
+      sources
+          ->add_option(
+              "--layout", options.layout,
+              "An OCI image layout, then --repository is the name that it gets; or a folder of layouts")
+          ->type_name("DIR")
+          ->check(no_empty_path);
   sources->require_option(1);
+  import->add_option("--tag", options.tag, "What the one image of a layout is called that has no name there")
+      ->type_name("TAG")
+      ->check(no_empty_path)
+      ->needs(layout);
   add_images(*import, options, "The registry that takes it over");
   auto* give = add_verb(app, options, Verb::export_images, "export",
                         "Write repositories as OCI image layouts; nothing may serve the data meanwhile");

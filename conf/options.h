@@ -2,7 +2,7 @@
 //
 //   breakwater serve        [--config FILE] [--data DIR]
 //   breakwater check-config [--config FILE] [--data DIR]
-//   breakwater import       (--from DIR | --layout DIR) --route NAME [--repository PATTERN]
+//   breakwater import       (--from DIR | --layout DIR [--tag TAG]) --route NAME [--repository PATTERN]
 //                           [--config FILE] [--data DIR]
 //   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
 //   breakwater backup DIR   [--config FILE] [--data DIR]
@@ -45,6 +45,7 @@ struct Options {
   std::string what;                             // why: a digest or <repository>:<tag>
   std::string route;                            // import, export, forget-route
   std::string repository = "*";                 // import, export: a pattern for repository names
+  std::string tag;                              // import of layouts: for images without a name; "": none
 };
 
 // Nothing is run. The process prints `text` (to stdout if `code` is 0, else to stderr) and ends with `code`.

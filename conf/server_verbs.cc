@@ -13,13 +13,14 @@
 #include "conf/open_folder.h"
 #include "conf/part_settings.h"
 #include "routes/ops/control.h"
+#include "store/base/printable.h"
 #include "store/upkeep/backup.h"
 
 namespace breakwater::conf {
 namespace {
 
 int fail(const Error& error) {
-  std::cerr << error.message << "\n";
+  std::cerr << store::printable(error.message) << "\n";
   return 1;
 }
 

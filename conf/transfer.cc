@@ -6,19 +6,22 @@
 
 #include "conf/open_folder.h"
 #include "conf/part_settings.h"
+#include "routes/oci/oci_path.h"
 #include "routes/transfer/exports.h"
 #include "routes/transfer/imports.h"
+#include "store/base/printable.h"
 #include "store/store.h"
 
 namespace breakwater::conf {
 namespace {
 
 int fail(const Error& error) {
-  std::cerr << error.message << "\n";
+  std::cerr << store::printable(error.message) << "\n";
   return 1;
 }
 
-void say(const std::string& line) { std::cout << line << "\n"; }
+// Most of a line is what others have called their folders, tags and types.
+void say(const std::string& line) { std::cout << store::printable(line) << "\n"; }
 
 const RouteConfig* route_called(const Config& config, const std::string& name) {
   const auto found = std::find_if(config.routes.begin(), config.routes.end(),
@@ -29,6 +32,8 @@ const RouteConfig* route_called(const Config& config, const std::string& name) {
 }  // namespace
 
 int import_images(const Config& config, const Options& options) {
+  if (!options.tag.empty() && !routes::is_oci_tag(options.tag))
+    return fail({Error::Kind::invalid, "no tag can be called " + options.tag, 0});
   const RouteConfig* route = route_called(config, options.route);
   if (route == nullptr || !route->registry)
     return fail({Error::Kind::invalid, "no registry of the configuration is called " + options.route, 0});
@@ -41,11 +46,13 @@ int import_images(const Config& config, const Options& options) {
   wanted.from = options.layout ? *options.layout : options.from;
   wanted.route = route->name;
   wanted.repositories = options.repository;
+  wanted.tag = options.tag;
   if (retention != settings.retention.end()) wanted.retention = retention->second;
   const auto import = options.layout ? routes::import_layouts : routes::import_registry;
   const auto done = import({*folder.store, *folder.disk, folder.clock}, wanted, report);
   if (done || report.has_anything()) std::cout << report.summary();
-  return done ? 0 : fail(done.error());
+  if (!done) return fail(done.error());
+  return report.left_out() == 0 && !report.is_empty() ? 0 : 1;
 }
 
 int export_images(const Config& config, const Options& options) {
@@ -60,8 +67,11 @@ int export_images(const Config& config, const Options& options) {
   if (!done) return fail(done.error());
   std::cout << "exported: " << done->tags << " tags of " << done->repositories << " repositories, "
             << done->referrers << " referrers; left out: " << done->tags_skipped
-            << " tags that are not whole\n";
-  return 0;
+            << " tags that are not whole";
+  if (done->referrers_skipped > 0) std::cout << ", " << done->referrers_skipped << " referrers";
+  if (done->repositories_skipped > 0) std::cout << ", " << done->repositories_skipped << " repositories";
+  std::cout << "\n";
+  return done->left_out() == 0 ? 0 : 1;
 }
 
 }  // namespace breakwater::conf

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "routes/oci/manifest.h"
+#include "store/base/printable.h"
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
 #include "store/files/files.h"
@@ -43,8 +44,9 @@ class Report final : public store::Findings {
       : mirrors_(mirrors), catalog_(catalog), out_(out) {}
 
   void log_broken() {
-    line() << "the catalog's log is corrupt before its end: what was pushed or removed after that place is "
-              "not known any more; the next start keeps the log as it is in catalog-log-broken-<n>\n";
+    say("the catalog's log is corrupt before its end: what was pushed or removed after that place is not "
+        "known "
+        "any more; the next start keeps the log as it is in catalog-log-broken-<n>");
   }
 
   uint64_t broken() const { return broken_; }
@@ -60,24 +62,32 @@ class Report final : public store::Findings {
   }
   void missing(const Digest& blob) override { print(blob, "a registry needs it, and it is not stored"); }
   void dangling(const store::TagOf& tag) override {
-    line() << tag.repository.route << "/" << tag.repository.repository << ":" << tag.tag
-           << ": it names the manifest " << tag.record.digest.text() << ", which is not there\n";
+    say(name_of(tag.repository) + ":" + tag.tag + ": it names the manifest " + tag.record.digest.text() +
+        ", which is not there");
   }
   void edge_missing(const store::NamedManifest& manifest, const Digest& child,
                     const store::EdgeRecord&) override {
-    line() << "the catalog does not know that " << manifest.digest.text() << " of "
-           << manifest.repository.route << "/" << manifest.repository.repository << " needs " << child.text()
-           << "; a running server mends that\n";
+    say("the catalog does not know that " + manifest.digest.text() + " of " + name_of(manifest.repository) +
+        " needs " + child.text() + "; a running server mends that");
+  }
+  void lacking(const store::Edge& edge) override {
+    say(edge.parent.text() + " of " + name_of(edge.repository) + " needs " + edge.child.text() +
+        " as a manifest, and the repository has no such manifest; a running server mends that if the bytes "
+        "are "
+        "one, and all that it needs is there; breaks " +
+        broken_by(edge.parent));
+  }
+  void size_differs(const store::NamedManifest& manifest, const store::ManifestContent::Child& child,
+                    uint64_t size) override {
+    say(manifest.digest.text() + " of " + name_of(manifest.repository) + " gives " + child.digest.text() +
+        " a size of " + std::to_string(child.edge.size) + " bytes, and that has " + std::to_string(size));
   }
   void edge_stray(const store::Edge& edge) override {
-    line() << "the catalog has " << edge.child.text() << " needed by " << edge.parent.text() << ", which "
-           << edge.repository.route << "/" << edge.repository.repository
-           << " does not have; a running server mends that\n";
+    say("the catalog has " + edge.child.text() + " needed by " + edge.parent.text() + ", which " +
+        name_of(edge.repository) + " does not have; a running server mends that");
   }
   void link_stray(const store::LinkOf&) override {}  // a running server deletes it, and nobody misses it
-  void malformed(const Error& error) override {
-    line() << "a record of the catalog: " << error.message << "\n";
-  }
+  void malformed(const Error& error) override { say("a record of the catalog: " + error.message); }
 
   void print(const UsedBlob& blob, const Error& error) {
     const bool comes_again = mirrors_.contains(blob.record.route);
@@ -86,13 +96,18 @@ class Report final : public store::Findings {
   }
   void print(const Digest& digest, const std::string& what) {
     if (!named_.insert(digest).second) return;
-    const auto affected = store::affected_by(catalog_, digest, kTagsNamedMax);
-    line() << digest.text() << ": " << what << "; breaks "
-           << (affected ? affected->text() : affected.error().message) << "\n";
+    say(digest.text() + ": " + what + "; breaks " + broken_by(digest));
   }
-  std::ostream& line() {
+  std::string broken_by(const Digest& digest) const {
+    const auto affected = store::affected_by(catalog_, digest, kTagsNamedMax);
+    return affected ? affected->text() : affected.error().message;
+  }
+  static std::string name_of(const store::RepositoryKey& repository) {
+    return repository.route + "/" + repository.repository;
+  }
+  void say(const std::string& what) {
     ++broken_;
-    return out_ << "broken: ";
+    out_ << "broken: " << store::printable(what) << "\n";
   }
 
   const std::set<std::string>& mirrors_;
@@ -131,7 +146,7 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
   Report report(mirrors, **catalog, out);
   if ((*catalog)->log_was_broken()) report.log_broken();
   const auto mirrored = [&mirrors](const std::string& route) { return mirrors.contains(route); };
-  store::Inspection walk({**catalog, files, disk, mirrored, routes::needed_children}, report, "");
+  store::Inspection walk({**catalog, files, disk, mirrored, routes::read_content}, report, "");
   while (!walk.ended()) {
     if (auto worth = walk.step(); !worth) return failure(worth.error());
   }

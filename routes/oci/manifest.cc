@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -86,10 +87,17 @@ bool has_shape(const json& body, Shape shape) {
   return true;
 }
 
+// What cannot be a media type counts as none.
+std::string_view declared_type(std::string_view content_type) {
+  const std::string_view type = without_parameters(content_type);
+  return is_media_type(type) ? type : std::string_view();
+}
+
 Result<std::string> type_of(const json& body, std::string_view content_type) {
-  const std::string_view as_declared = without_parameters(content_type);
+  const std::string_view as_declared = declared_type(content_type);
   std::string declared = lower(as_declared);
   std::string own = text_of(body, "mediaType");
+  if (!is_media_type(own)) own.clear();
   if (is_generic(declared)) {
     std::string type = own.empty() ? std::string(type_by_fields(body)) : own;
     if (type.empty()) return bad("neither Content-Type nor the body says what it is");
@@ -108,7 +116,7 @@ Result<std::string> type_of(const json& body, std::string_view content_type) {
 
 // Whether the type is one that we do not know and need not understand.
 bool is_unknown_type(std::string_view content_type) {
-  const std::string type = lower(without_parameters(content_type));
+  const std::string type = lower(declared_type(content_type));
   return !is_generic(type) && !is_manifest_type(type) && !type.starts_with("text/html");
 }
 
@@ -158,8 +166,8 @@ class Children {
   Result<> add_of_index(const json& value) {
     auto descriptor = descriptor_of(value);
     if (!descriptor) return failure(std::move(descriptor.error()));
-    descriptor->edge.is_manifest =
-        descriptor->edge.media_type.empty() || is_manifest_type(descriptor->edge.media_type);
+    const std::string type = lower(without_parameters(descriptor->edge.media_type));
+    descriptor->edge.is_manifest = type.empty() || is_manifest_type(type);
     add(std::move(*descriptor));
     return {};
   }
@@ -173,7 +181,6 @@ class Children {
     if (!digest) return;
     Descriptor descriptor{*digest, {}};
     descriptor.edge.media_type = text_of(value, "mediaType");
-    descriptor.edge.is_manifest = is_manifest_type(descriptor.edge.media_type);
     add_foreign(std::move(descriptor));
   }
   void guess(const json& body) {
@@ -199,11 +206,17 @@ class Children {
 
  private:
   void add(Descriptor descriptor) {
-    if (is_foreign_layer_type(descriptor.edge.media_type)) return add_foreign(std::move(descriptor));
+    if (!descriptor.edge.is_manifest && is_foreign_layer_type(descriptor.edge.media_type))
+      return add_foreign(std::move(descriptor));
     add_needed(std::move(descriptor));
   }
   void add_needed(Descriptor descriptor) {
-    if (!needed_.insert(descriptor.digest).second) return;
+    note_size(descriptor);
+    const auto [known, is_new] = needed_.emplace(descriptor.digest, content_.children.size());
+    // Listed again, as a manifest now: that says more than what it was as a blob.
+    if (!is_new && descriptor.edge.is_manifest)
+      content_.children[known->second].edge = std::move(descriptor.edge);
+    if (!is_new) return;
     if (foreign_.erase(descriptor.digest) > 0) {
       std::erase_if(content_.foreign, [&](const store::ManifestContent::Child& child) {
         return child.digest == descriptor.digest;
@@ -211,13 +224,22 @@ class Children {
     }
     content_.children.push_back({descriptor.digest, std::move(descriptor.edge)});
   }
+  // What is only guessed has no size.
+  void note_size(const Descriptor& descriptor) {
+    const auto [said, is_new] = sizes_.emplace(descriptor.digest, descriptor.edge.size);
+    if (is_new || said->second == descriptor.edge.size || !content_.contradiction.empty()) return;
+    content_.contradiction = "manifest: it gives " + descriptor.digest.text() + " two sizes, " +
+                             std::to_string(said->second) + " and " + std::to_string(descriptor.edge.size);
+  }
   void add_foreign(Descriptor descriptor) {
+    if (descriptor.edge.size > 0) note_size(descriptor);
     if (needed_.contains(descriptor.digest) || !foreign_.insert(descriptor.digest).second) return;
     content_.foreign.push_back({descriptor.digest, std::move(descriptor.edge)});
   }
 
   store::ManifestContent& content_;
-  std::set<store::Digest> needed_;
+  std::map<store::Digest, size_t> needed_;  // where each is among the children
+  std::map<store::Digest, uint64_t> sizes_;
   std::set<store::Digest> foreign_;
 };
 
@@ -277,7 +299,7 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   if (!body.is_object()) {
     if (!is_unknown_type(content_type))
       return bad(is_bounded ? "no JSON object" : "nested too deep, or of too many values");
-    record.media_type = without_parameters(content_type);
+    record.media_type = declared_type(content_type);
     manifest.is_readable = false;
     return manifest;
   }
@@ -296,14 +318,11 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   return manifest;
 }
 
-Result<std::vector<store::NeededChild>> needed_children(const store::NamedManifest& manifest,
-                                                        std::string_view bytes) {
-  auto read = read_manifest(bytes, manifest.record.media_type, manifest.digest);
+Result<store::ManifestContent> read_content(const store::Digest& digest, const std::string& media_type,
+                                            std::string_view bytes) {
+  auto read = read_manifest(bytes, media_type, digest);
   if (!read) return failure(std::move(read.error()));
-  std::vector<store::NeededChild> needed;
-  needed.reserve(read->content.children.size());
-  for (auto& child : read->content.children) needed.push_back({child.digest, std::move(child.edge)});
-  return needed;
+  return std::move(read->content);
 }
 
 }  // namespace breakwater::routes

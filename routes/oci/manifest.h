@@ -14,16 +14,15 @@
 #include "store/base/result.h"
 #include "store/references/manifest_content.h"
 #include "store/store.h"
-#include "store/upkeep/inspection.h"
 
 namespace breakwater::routes {
 
 // The limit of the distribution specification and of containerd.
-inline constexpr size_t kManifestBytesMax = 4 << 20;
+inline constexpr size_t kManifestBytesMax = store::kManifestBytesMax;
 
 struct Manifest {
   // In `record`, media_type, size, subject and artifact_type are set; the caller sets the times. Each child
-  // is listed once. `welcome` lists the layers that a registry need not have (non-distributable, foreign),
+  // is listed once. `foreign` lists the layers that a registry need not have (non-distributable, foreign),
   // and whatever an opaque manifest seems to name.
   store::ManifestContent content;
   // False if the media type is unknown to us and the body cannot be read: it is not a JSON object, or exceeds
@@ -38,8 +37,10 @@ struct Manifest {
 [[nodiscard]] Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type,
                                              const store::Digest& digest);
 
-// The children that a stored manifest needs. A store::ReadManifest.
-[[nodiscard]] Result<std::vector<store::NeededChild>> needed_children(const store::NamedManifest& manifest,
-                                                                      std::string_view bytes);
+// The same, of a manifest that is called `media_type` by its record, its parent or a layout. A
+// store::ReadManifest.
+[[nodiscard]] Result<store::ManifestContent> read_content(const store::Digest& digest,
+                                                          const std::string& media_type,
+                                                          std::string_view bytes);
 
 }  // namespace breakwater::routes

@@ -1,6 +1,7 @@
 #include "routes/oci/manifest_reply.h"
 
 #include "routes/oci/freshness.h"
+#include "routes/oci/media_type.h"
 #include "routes/oci/oci_error.h"
 #include "routes/oci/range.h"
 
@@ -32,7 +33,9 @@ void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const Se
   if (none_match_names(request.headers.get("If-None-Match"), etag))
     return exchange.reply(304, std::move(headers), "");
 
-  headers.add("Content-Type", manifest.media_type);
+  // A folder of a version before may have any text as a media type.
+  headers.add("Content-Type",
+              is_media_type(manifest.media_type) ? manifest.media_type : std::string(kOctetStream));
   const bool ranged = request.method == "GET";
   const auto asked = requested_range(ranged ? request.headers.get("Range") : "",
                                      request.headers.get("If-Range"), etag, manifest.bytes->size());

@@ -13,6 +13,12 @@ std::string_view without_parameters(std::string_view content_type) {
   return content_type.substr(first, content_type.find_last_not_of(kSpace) - first + 1);
 }
 
+bool is_media_type(std::string_view type) {
+  constexpr size_t kBytesMax = 255;
+  return !type.empty() && type.size() <= kBytesMax &&
+         std::all_of(type.begin(), type.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
 bool is_image_type(std::string_view type) { return type == kOciManifest || type == kDockerManifest; }
 
 bool is_index_type(std::string_view type) { return type == kOciIndex || type == kDockerList; }

@@ -33,6 +33,10 @@ inline constexpr std::string_view kAcceptManifests =
 // proxy::same_token.
 std::string_view without_parameters(std::string_view content_type);
 
+// Whether it can be served as a Content-Type: visible ASCII, and no longer than the 255 bytes that RFC 6838
+// allows. A type out of a manifest's JSON, or of somebody's folder, may be anything.
+bool is_media_type(std::string_view type);
+
 bool is_image_type(std::string_view type);     // has a config and layers: OCI manifest, Docker schema 2
 bool is_index_type(std::string_view type);     // has manifests: OCI index, Docker list
 bool is_manifest_type(std::string_view type);  // also artifacts and Docker schema 1

@@ -8,6 +8,7 @@
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/explanations.h"
+#include "store/base/printable.h"
 #include "store/blobs/parts.h"
 #include "store/upkeep/backup.h"
 
@@ -31,7 +32,8 @@ template <class Explained>
 Result<std::string> text_of(const Result<Explained>& explained) {
   if (!explained) return failure(explained.error());
   std::string text;
-  for (const std::string& line : lines_of(*explained)) text += (text.empty() ? "" : "\n") + line;
+  for (const std::string& line : lines_of(*explained))
+    text += (text.empty() ? "" : "\n") + store::printable(line);
   return text;
 }
 

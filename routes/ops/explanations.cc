@@ -48,6 +48,7 @@ std::string text_of(const Reason& reason) {
     case Reason::Kind::mirror: return "pulled through the mirror: goes when it is the least recently used";
     case Reason::Kind::promise:
       return "nothing names it: untagged_after keeps it until " + time_text(reason.until);
+    case Reason::Kind::more: return "and more above that";
     case Reason::Kind::lease_only: return "nothing but a lease keeps it";
     case Reason::Kind::nothing:
       return reason.until == Time() ? "nothing keeps it: it goes now"

@@ -110,7 +110,8 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
   const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
   using Effort = store::Capacity::Effort;
   auto push = [&store = parts_.store, key = key_of(path), pushed, tags](Effort effort) {
-    return store.manifests().push(key, pushed.digest, *pushed.bytes, pushed.content, tags, effort);
+    return store.manifests().push(key, pushed.digest, *pushed.bytes, pushed.content, tags, read_content,
+                                  effort);
   };
   auto at_once = [push] { return push(Effort::none); };
   auto missing = co_await parts_.workers.run(std::move(at_once));

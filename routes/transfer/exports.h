@@ -1,13 +1,17 @@
-// Exports repositories as OCI image layouts, one layout for each repository, in the folder of its name. Every
-// blob is hashed on its way out, and every exported tag is complete. A tag that lacks content, as in a
-// mirror from which nobody has pulled all platforms, is left out and reported.
+// Exports repositories as OCI image layouts, one layout for each repository, in the folder of its name
+// (layout_folder()). Every blob is hashed on its way out, and every exported tag is complete. A tag that
+// lacks content, as in a mirror from which nobody has pulled all platforms, is left out and reported. So is a
+// repository whose folder cannot be written, and the export goes on with the others.
+//
+// What comes out is what was pushed, byte by byte and type by type: the layout's index says of each manifest
+// which type it was pushed as, where what names it does not.
 //
 // An export into an existing layout keeps the layout's entries with other names. It also keeps the entry of a
 // tag that is left out, if the layout has all of that image. A layout whose index.json cannot be understood
-// is an error, and is not changed.
+// is not changed, and its repository is left out. Symbolic links are not followed below the target.
 //
 // Where the file system allows, the exported files are hard links to the store's own: they may be read and
-// deleted, but not changed. May block; one thread.
+// deleted, but not changed. Memory: a repository's digests, and nothing for each tag. May block; one thread.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +31,13 @@ struct ExportSettings {
 };
 
 struct Exported {
-  uint64_t repositories = 0, tags = 0, tags_skipped = 0, referrers = 0;
+  uint64_t repositories = 0, tags = 0, tags_skipped = 0, referrers = 0, referrers_skipped = 0;
+  uint64_t repositories_skipped = 0;
+  uint64_t left_out() const { return repositories_skipped + tags_skipped + referrers_skipped; }
 };
 
-// `say` gets a line for each image that is left out and for each entry that is kept for one. An error ends
-// the export: the target is full, or our own disk fails.
+// `say` gets a line for each image and repository that is left out and for each entry that is kept for one.
+// An error ends the export: the target is full or cannot be made, or our own catalog fails.
 [[nodiscard]] Result<Exported> export_images(store::Store& store, store::Disk& disk,
                                              const ExportSettings& settings,
                                              const std::function<void(const std::string&)>& say);

@@ -9,9 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "routes/oci/json_bounds.h"
 #include "routes/oci/media_type.h"
-#include "routes/transfer/small_file.h"
+#include "routes/transfer/index_json.h"
 
 namespace breakwater::routes {
 
@@ -21,11 +20,15 @@ using store::Time;
 
 namespace {
 
-constexpr size_t kIndexBytesMax = 64 << 20;
 constexpr size_t kToldBytesMax = 300;  // shown of an entry that is not understood
 constexpr char kRefName[] = "org.opencontainers.image.ref.name";
 // org.opencontainers.image.created is the image's age, not the tag's.
 constexpr char kSetAt[] = "io.breakwater.tag.set-at";
+// Its value is what kind of part it is; only "manifest" is known.
+constexpr char kPart[] = "io.breakwater.part";
+constexpr char kManifestPart[] = "manifest";
+constexpr char kIndexName[] = "index.json";
+constexpr char kMarkerName[] = "oci-layout";
 constexpr std::string_view kMarker = R"({"imageLayoutVersion":"1.0.0"})";
 
 std::string text_of(const json& object, const char* field) {
@@ -107,7 +110,6 @@ std::optional<uint64_t> size_of(const json& descriptor) {
 }
 
 nlohmann::ordered_json descriptor_of(const ImageLayout::Entry& entry) {
-  if (!entry.descriptor.empty()) return nlohmann::ordered_json::parse(entry.descriptor);
   nlohmann::ordered_json descriptor;
   descriptor["mediaType"] = entry.media_type;
   descriptor["digest"] = entry.digest.text();
@@ -115,37 +117,58 @@ nlohmann::ordered_json descriptor_of(const ImageLayout::Entry& entry) {
   if (!entry.artifact_type.empty()) descriptor["artifactType"] = entry.artifact_type;
   if (!entry.name.empty()) descriptor["annotations"][kRefName] = entry.name;
   if (entry.set_at) descriptor["annotations"][kSetAt] = date_time_text(*entry.set_at);
+  if (entry.is_part) descriptor["annotations"][kPart] = kManifestPart;
   return descriptor;
+}
+
+ImageLayout::Entry entry_of(const Digest& digest, const json& descriptor, const std::string& text) {
+  return {digest,
+          text_of(descriptor, "mediaType"),
+          size_of(descriptor),
+          annotation_of(descriptor, kRefName),
+          text_of(descriptor, "artifactType"),
+          time_of(annotation_of(descriptor, kSetAt)),
+          annotation_of(descriptor, kPart) == kManifestPart,
+          text};
+}
+
+// The names of a layout's files and folder. A component of a repository's name may be one of them too.
+bool is_layouts_own(std::string_view name) {
+  return name == kIndexName || name == kMarkerName || name == "blobs";
 }
 
 }  // namespace
 
 bool ImageLayout::is_there(store::Disk& disk, const std::filesystem::path& folder) {
-  return disk.stat_target(folder / "oci-layout").has_value();
+  return disk.stat_target(folder / kMarkerName).has_value();
 }
 
-Result<ImageLayout> ImageLayout::read(store::Disk& disk, const std::filesystem::path& folder) {
-  const auto path = folder / "index.json";
-  const auto found = disk.stat_target(path);
+Result<ImageLayout> ImageLayout::open(store::Disk& disk, const std::filesystem::path& folder,
+                                      const Unreadable& unreadable) {
+  const auto found = disk.stat_target(folder / kIndexName);
   if (!found) return failure(found.error());
-  const auto text = read_small_file(disk, path, kIndexBytesMax);
-  if (!text) return failure(text.error());
-  const auto body = json_within_bounds(*text) ? json::parse(*text, nullptr, false) : json();
-  if (!body.is_object() || !body.contains("manifests") || !body["manifests"].is_array())
-    return failure(Error::Kind::invalid, path.string() + " is no index");
   ImageLayout layout(disk, folder);
   layout.modified_ = found->modified;
-  for (const json& descriptor : body["manifests"]) {
-    const auto digest = Digest::parse(descriptor.is_object() ? text_of(descriptor, "digest") : std::string());
-    if (digest) {
-      layout.entries_.push_back({*digest, text_of(descriptor, "mediaType"), size_of(descriptor),
-                                 annotation_of(descriptor, kRefName), text_of(descriptor, "artifactType"),
-                                 time_of(annotation_of(descriptor, kSetAt)), descriptor.dump()});
-    } else {
-      layout.unreadable_.push_back(descriptor.dump().substr(0, kToldBytesMax));
-    }
-  }
+  const auto note = [&](const Entry& entry) -> Result<> {
+    if (entry.is_part) layout.parts_.emplace(entry.digest, entry.media_type);
+    return {};
+  };
+  if (auto read = layout.read(note, unreadable); !read) return failure(read.error());
   return layout;
+}
+
+Result<> ImageLayout::each_entry(const Each& each) const {
+  return read(each, [](const std::string&) {});
+}
+
+Result<> ImageLayout::read(const Each& each, const Unreadable& unreadable) const {
+  return read_index_json(disk_, folder_ / kIndexName, [&](const std::string& text) -> Result<> {
+    const json descriptor = json::parse(text, nullptr, false);
+    const auto digest = Digest::parse(descriptor.is_object() ? text_of(descriptor, "digest") : std::string());
+    if (digest) return each(entry_of(*digest, descriptor, text));
+    unreadable(text.empty() ? "one of more than a mebibyte" : text.substr(0, kToldBytesMax));
+    return {};
+  });
 }
 
 // Always true: a layout has no links, so whatever is in its folder belongs to the repository.
@@ -154,29 +177,55 @@ bool ImageLayout::has(const Digest& digest) {
   return true;
 }
 
+std::optional<std::string> ImageLayout::part_type(const Digest& digest) const {
+  const auto found = parts_.find(digest);
+  return found == parts_.end() ? std::nullopt : std::optional(found->second);
+}
+
 std::filesystem::path ImageLayout::blob_file(const std::filesystem::path& folder, const Digest& digest) {
   return folder / "blobs" / store::name_of(digest.algorithm()) / digest.hex();
 }
 
-Result<> ImageLayout::prepare(store::Disk& disk, const std::filesystem::path& folder) {
-  for (const char* algorithm : {"sha256", "sha512"}) {
-    if (auto made = disk.make_directories(folder / "blobs" / algorithm); !made) return made;
-  }
-  return {};
+// --- writing
+
+Result<LayoutWriter> LayoutWriter::begin(store::Disk& disk, const std::filesystem::path& folder) {
+  auto index = NewFile::begin(disk, folder / kIndexName);
+  if (!index) return failure(index.error());
+  const std::string head =
+      R"({"schemaVersion":2,"mediaType":")" + std::string(kOciIndex) + R"(","manifests":[)";
+  if (auto written = index->append(head); !written) return failure(written.error());
+  return LayoutWriter(disk, folder, *std::move(index));
 }
 
-Result<> ImageLayout::write(store::Disk& disk, const std::filesystem::path& folder,
-                            const std::vector<Entry>& entries) {
+Result<> LayoutWriter::add(const ImageLayout::Entry& entry) {
+  const std::string text = entry.descriptor.empty() ? descriptor_of(entry).dump() : entry.descriptor;
+  return index_.append((std::exchange(is_empty_, false) ? "" : ",") + text);
+}
+
+Result<> LayoutWriter::end() {
   for (const char* below : {"blobs/sha256", "blobs/sha512", "blobs", "."}) {
-    if (auto synced = disk.sync_directory(folder / below); !synced) return synced;
+    if (auto synced = disk_.sync_directory(folder_ / below); !synced) return synced;
   }
-  if (auto written = write_small_file(disk, folder / "oci-layout", kMarker); !written) return written;
-  nlohmann::ordered_json index;
-  index["schemaVersion"] = 2;
-  index["mediaType"] = kOciIndex;
-  index["manifests"] = nlohmann::ordered_json::array();
-  for (const Entry& entry : entries) index["manifests"].push_back(descriptor_of(entry));
-  return write_small_file(disk, folder / "index.json", index.dump());
+  if (auto written = write_small_file(disk_, folder_ / kMarkerName, kMarker); !written) return written;
+  if (auto written = index_.append("]}"); !written) return written;
+  return index_.place();
+}
+
+// --- names
+
+std::string folder_name(std::string_view component) {
+  return (is_layouts_own(component) ? "@" : "") + std::string(component);
+}
+
+std::string component_of(std::string_view folder) {
+  const bool is_escaped = folder.starts_with('@') && is_layouts_own(folder.substr(1));
+  return std::string(is_escaped ? folder.substr(1) : folder);
+}
+
+std::filesystem::path layout_folder(const std::string& repository) {
+  std::filesystem::path folder;
+  for (const auto& component : std::filesystem::path(repository)) folder /= folder_name(component.string());
+  return folder;
 }
 
 }  // namespace breakwater::routes

@@ -35,13 +35,29 @@ void ImportReport::damaged(Damage damage, const std::string& where, const std::s
   say_(std::string(name_of(damage)) + ": " + where + (why.empty() ? "" : ": " + why));
 }
 
+void ImportReport::lost(const std::string& where, const std::string& why) {
+  if (!told_.contains({Damage::unreadable, where})) ++left_out_;
+  damaged(Damage::unreadable, where, why);
+}
+
 void ImportReport::skipped(const std::string& image, const std::string& why) {
+  ++left_out_;
   say_("skipped: " + image + ": " + why);
 }
 
 void ImportReport::kept(const std::string& image) {
   ++counts.tags_kept;
   say_("kept: " + image + ": the tag here was set later");
+}
+
+void ImportReport::named(const std::string& image, const store::Digest& digest) {
+  say_("named: " + image + ": the layout gives " + digest.text() + " no name");
+}
+
+bool ImportReport::is_empty() const {
+  return counts.tags + counts.tags_here + counts.tags_kept + counts.tags_mended + counts.manifests +
+             counts.manifests_here ==
+         0;
 }
 
 uint64_t ImportReport::count(Damage damage) const {
@@ -68,8 +84,10 @@ std::string ImportReport::summary() const {
     text += line("not moved", {{c.tags_ageless, "tags of unknown age, whose names are other images' here"}});
   if (c.by_digest > 0)
     text += line("without a tag", {{c.by_digest, "manifests, which stay for as long as untagged ones do"}});
-  if (damages_.empty()) return text + "damaged: nothing\n";
-  const char* separator = "damaged: ";
+  if (is_empty()) text += "nothing was taken over; ";
+  text += "left out: " + (left_out_ == 0 ? "nothing" : std::to_string(left_out_));
+  if (damages_.empty()) return text + "; damaged: nothing\n";
+  const char* separator = "; damaged: ";
   for (const auto& [damage, count] : damages_) {
     text += separator + std::to_string(count) + " " + name_of(damage);
     separator = ", ";

@@ -4,12 +4,6 @@ namespace breakwater::routes {
 
 using store::Digest;
 
-namespace {
-
-constexpr int kDepthMax = 16;  // levels of nested indexes
-
-}  // namespace
-
 void ImportSurvey::bad(Damage damage, const std::string& where, const std::string& what) {
   ++damages_;
   findings_.report.damaged(damage, where, what);
@@ -33,6 +27,8 @@ bool ImportSurvey::has_bytes(const Digest& digest, std::optional<uint64_t> size,
     const bool is_gone = found.error().kind == Error::Kind::not_found;
     const Damage missing = is_child ? Damage::missing_child : Damage::missing_blob;
     bad(is_gone ? missing : Damage::unreadable, digest.text(), is_gone ? "" : found.error().message);
+  } else if (!found->is_file) {
+    bad(Damage::unreadable, digest.text(), source_.file_of(digest).string() + " is no regular file");
   } else if (found->size == 0 && size.value_or(1) > 0) {
     bad(Damage::empty_blob, digest.text(), size ? "0 of " + std::to_string(*size) + " bytes" : "0 bytes");
   } else if (size && found->size != *size) {
@@ -46,29 +42,36 @@ bool ImportSurvey::has_bytes(const Digest& digest, std::optional<uint64_t> size,
   return false;
 }
 
-void ImportSurvey::survey_manifest(const Digest& digest, std::optional<uint64_t> size, int depth) {
+void ImportSurvey::survey_manifest(const Named& named, std::optional<uint64_t> size, int level) {
+  const Digest& digest = named.digest;
   if (!seen_.insert(digest).second) return;
   if (!has_bytes(digest, size, size ? Needed::by_index : Needed::by_tag)) return;
-  if (depth > kDepthMax) return bad(Damage::unreadable, digest.text(), "an index in an index, too deep");
+  if (level > store::kManifestLevelsMax) {
+    return bad(Damage::unreadable, digest.text(),
+               "more than " + std::to_string(store::kManifestLevelsMax) + " levels below an image");
+  }
   std::string bytes;
-  const auto manifest = manifest_of(disk_, source_, digest, bytes);
+  const auto manifest = manifest_of(disk_, source_, digest, named.media_type, bytes);
   if (!manifest) {
     const bool is_corrupt = manifest.error().kind == Error::Kind::corrupt;
     return bad(is_corrupt ? Damage::corrupt_blob : Damage::unreadable, digest.text(),
                manifest.error().message);
   }
+  if (const std::string& why = manifest->content.contradiction; !why.empty())
+    return bad(Damage::unreadable, digest.text(), why);
   for (const auto& child : manifest->content.children) {
-    if (!child.edge.is_manifest) {
+    if (!is_manifest_of(source_, child)) {
       if (seen_.insert(child.digest).second)
         (void)has_bytes(child.digest, child.edge.size, Needed::by_manifest);
       continue;
     }
     const size_t before = damages_;
-    survey_manifest(child.digest, child.edge.size, depth + 1);
-    if (damages_ == before) parts_.push_back(child.digest);
+    const Named below{child.digest, type_of(source_, child)};
+    survey_manifest(below, child.edge.size, level + 1);
+    if (damages_ == before) parts_.push_back(below);
   }
   for (const auto& child : manifest->content.foreign) findings_.needed.insert(child.digest);
-  manifests_.push_back(digest);
+  manifests_.push_back(named);
 }
 
 }  // namespace breakwater::routes

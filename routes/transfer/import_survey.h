@@ -30,20 +30,26 @@ class ImportSurvey {
                ImportFindings& findings)
       : disk_(disk), source_(source), repository_(repository), findings_(findings) {}
 
-  // Call this once. Damage is reported.
-  void survey(const store::Digest& digest) { survey_manifest(digest, std::nullopt, 0); }
+  // Call this once. Damage is reported. `media_type` is what the source calls the manifest, "" if nothing.
+  void survey(const store::Digest& digest, const std::string& media_type) {
+    survey_manifest({digest, media_type}, std::nullopt, 0);
+  }
 
   bool is_whole() const { return why_.empty(); }
   const std::string& why() const { return why_; }
-  const std::vector<store::Digest>& manifests() const { return manifests_; }  // children first
+  struct Named {
+    store::Digest digest;
+    std::string media_type;  // as its parent or the source says; may be ""
+  };
+  const std::vector<Named>& manifests() const { return manifests_; }  // children first
   // The manifests below the top one that lack nothing, as far as the survey can tell.
-  const std::vector<store::Digest>& parts() const { return parts_; }
+  const std::vector<Named>& parts() const { return parts_; }
 
  private:
   enum class Needed { by_tag, by_index, by_manifest };
   void bad(Damage damage, const std::string& where, const std::string& what);
   bool has_bytes(const store::Digest& digest, std::optional<uint64_t> size, Needed needed);
-  void survey_manifest(const store::Digest& digest, std::optional<uint64_t> size, int depth);
+  void survey_manifest(const Named& named, std::optional<uint64_t> size, int level);
 
   store::Disk& disk_;
   ImportSource& source_;
@@ -52,8 +58,8 @@ class ImportSurvey {
   std::string why_;
   size_t damages_ = 0;
   std::set<store::Digest> seen_;
-  std::vector<store::Digest> manifests_;
-  std::vector<store::Digest> parts_;
+  std::vector<Named> manifests_;
+  std::vector<Named> parts_;
 };
 
 }  // namespace breakwater::routes

@@ -1,6 +1,8 @@
 #include "routes/transfer/importer.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "routes/oci/manifest.h"
 #include "routes/transfer/import_survey.h"
@@ -29,11 +31,11 @@ bool is_of_source(const Error& error) {
 
 // --- tags
 
-Result<> Importer::import_tag(ImportSource& source, const Repository& repository, const std::string& tag,
-                              const Digest& digest, store::Time set_at, Age age) {
-  const std::string image = repository.repository + ":" + tag;
+Result<> Importer::import_tag(ImportSource& source, const Repository& repository, const Tag& tag) {
+  const Digest& digest = tag.manifest.digest;
+  const std::string image = repository.repository + ":" + tag.name;
   findings_.needed.insert(digest);
-  const auto known = store_.catalog().tag(repository, tag, Reach::disk);
+  const auto known = store_.catalog().tag(repository, tag.name, Reach::disk);
   if (!known) return failure(known.error());
   const bool is_set = *known && (*known)->digest == digest;
   if (is_set) {
@@ -42,19 +44,19 @@ Result<> Importer::import_tag(ImportSource& source, const Repository& repository
     if (*whole) ++findings_.report.counts.tags_here;
     if (*whole) return {};
   }
-  if (*known && !is_set && age == Age::unknown) {
+  if (*known && !is_set && tag.age == Age::unknown) {
     ++findings_.report.counts.tags_ageless;
     findings_.report.skipped(image,
                              "nothing says when it was set there, and the tag here names another image");
     return {};
   }
-  if (*known && !is_set && (*known)->set_at >= set_at) {
+  if (*known && !is_set && (*known)->set_at >= tag.set_at) {
     findings_.report.kept(image);
     return {};
   }
-  auto imported = import_image(source, repository, digest);
+  auto imported = import_image(source, repository, tag.manifest);
   if (imported && *imported && !is_set)
-    imported = *known ? move_tag(repository, tag, digest, set_at) : set_tag(repository, tag, digest, set_at);
+    imported = *known ? move_tag(repository, tag) : set_tag(repository, tag);
   if (!imported) return failure(imported.error());
   if (*imported) {
     ++(is_set ? findings_.report.counts.tags_mended : findings_.report.counts.tags);
@@ -65,15 +67,30 @@ Result<> Importer::import_tag(ImportSource& source, const Repository& repository
   return {};
 }
 
+// The media type of a manifest that is here, for a tag: the source may call it differently than it was when
+// it came first.
+Result<std::string> Importer::type_here(const Repository& repository, const Named& manifest) {
+  const auto record = store_.catalog().manifest(repository, manifest.digest, Reach::disk);
+  if (!record) return failure(record.error());
+  if (!*record) {
+    return failure(Error::Kind::internal,
+                   "the manifest " + manifest.digest.text() + " went while its tag was set");
+  }
+  if (manifest.media_type.empty() || manifest.media_type == (*record)->media_type)
+    return (*record)->media_type;
+  const auto bytes = store_.manifests().bytes(repository, manifest.digest);
+  if (!bytes) return failure(bytes.error());
+  const auto read = read_as(*bytes, manifest.media_type, manifest.digest);
+  return read ? read->content.record.media_type : (*record)->media_type;
+}
+
 // The tag gets the time at which it was set at its source, because retention goes by that time.
-Result<bool> Importer::set_tag(const Repository& repository, const std::string& tag, const Digest& digest,
-                               store::Time set_at) {
-  const auto manifest = store_.catalog().manifest(repository, digest, Reach::disk);
-  if (!manifest) return failure(manifest.error());
-  if (!*manifest)
-    return failure(Error::Kind::internal, "the manifest " + digest.text() + " went while its tag was set");
-  const store::Time when = std::min(set_at, clock_.wall());
-  auto set = store_.references().put_tag(repository, tag, {digest, (*manifest)->media_type, when, when},
+Result<bool> Importer::set_tag(const Repository& repository, const Tag& tag) {
+  auto media_type = type_here(repository, tag.manifest);
+  if (!media_type) return failure(media_type.error());
+  const store::Time when = std::min(tag.set_at, clock_.wall());
+  auto set = store_.references().put_tag(repository, tag.name,
+                                         {tag.manifest.digest, *std::move(media_type), when, when},
                                          store::Durability::buffered);
   if (!set) return failure(set.error());
   return true;
@@ -82,16 +99,17 @@ Result<bool> Importer::set_tag(const Repository& repository, const std::string& 
 // Moves a tag by a push, which takes care of the image that the tag named before and that may be unused now.
 // A push dates the tag to now, so set_tag() dates it back. Nothing comes between the two, because nobody else
 // has the folder open.
-Result<bool> Importer::move_tag(const Repository& repository, const std::string& tag, const Digest& digest,
-                                store::Time set_at) {
+Result<bool> Importer::move_tag(const Repository& repository, const Tag& tag) {
+  const Digest& digest = tag.manifest.digest;
   const auto bytes = store_.manifests().bytes(repository, digest);
   if (!bytes) return failure(bytes.error());
-  const auto manifest = read_manifest(*bytes, "", digest);
+  const auto manifest = read_as(*bytes, tag.manifest.media_type, digest);
   if (!manifest) return failure(manifest.error());
-  const auto missing = store_.manifests().push(repository, digest, *bytes, manifest->content, {tag});
+  const auto missing =
+      store_.manifests().push(repository, digest, *bytes, manifest->content, {tag.name}, read_content);
   if (!missing) return failure(missing.error());
   if (!missing->empty()) return false;
-  return set_tag(repository, tag, digest, set_at);
+  return set_tag(repository, tag);
 }
 
 // --- images
@@ -104,7 +122,10 @@ Result<bool> Importer::is_here(const Repository& repository, const Digest& diges
 
 // Whether the manifest is here with everything that it needs, so that lost content is imported again.
 // Contents are not read; that is the scrub's task.
-Result<bool> Importer::is_whole_here(const Repository& repository, const Digest& digest) {
+Result<bool> Importer::is_whole_here(const Repository& repository, const Digest& digest, int level) {
+  if (whole_in_ != repository) whole_.clear();
+  whole_in_ = repository;
+  if (whole_.contains(digest)) return true;
   auto known = is_here(repository, digest);
   if (!known || !*known) return known;
   const auto children = store_.catalog().children(repository, digest);
@@ -113,14 +134,26 @@ Result<bool> Importer::is_whole_here(const Repository& repository, const Digest&
   bool is_whole = true;
   for (const Digest& child : *children) {
     findings_.needed.insert(child);
-    auto manifest = is_here(repository, child);
-    if (!manifest) return manifest;
-    auto here = *manifest ? is_whole_here(repository, child) : has_file(child);
+    const auto here = is_child_here(repository, digest, child, level + 1);
     if (!here) return here;
     is_whole = is_whole && *here;
   }
   if (!is_whole) return false;
-  return has_file(digest);
+  auto here = has_file(digest);
+  if (here && *here) whole_.insert(digest);
+  return here;
+}
+
+Result<bool> Importer::is_child_here(const Repository& repository, const Digest& parent, const Digest& child,
+                                     int level) {
+  auto manifest = is_here(repository, child);
+  if (!manifest) return manifest;
+  if (*manifest && level <= store::kManifestLevelsMax) return is_whole_here(repository, child, level);
+  const auto edge = store_.catalog().edge(child, repository, parent);
+  if (!edge) return failure(edge.error());
+  // What is needed as a manifest and is here as a blob only is not all there.
+  if (!*manifest && *edge && (*edge)->is_manifest) return false;
+  return has_file(child);
 }
 
 // Opens the blob, because that shows whether its file was cut off.
@@ -135,16 +168,15 @@ Result<bool> Importer::has_file(const Digest& digest) {
 
 // False if the image is incomplete; that is reported then, and why_ says why.
 Result<bool> Importer::import_image(ImportSource& source, const Repository& repository,
-                                    const Digest& digest) {
-  auto here = is_whole_here(repository, digest);
+                                    const Named& manifest) {
+  auto here = is_whole_here(repository, manifest.digest);
   if (!here || *here) return here;
   ImportSurvey survey(disk_, source, repository, findings_);
-  survey.survey(digest);
+  survey.survey(manifest.digest, manifest.media_type);
   bool is_whole = survey.is_whole();
   if (!is_whole) why_ = survey.why();
-  for (auto manifest = survey.manifests().begin(); is_whole && manifest != survey.manifests().end();
-       ++manifest) {
-    const auto imported = import_manifest(source, repository, *manifest);
+  for (auto one = survey.manifests().begin(); is_whole && one != survey.manifests().end(); ++one) {
+    const auto imported = import_manifest(source, repository, *one);
     if (!imported) return imported;
     is_whole = *imported;
   }
@@ -157,9 +189,9 @@ Result<bool> Importer::import_image(ImportSource& source, const Repository& repo
 }
 
 Result<> Importer::import_parts(ImportSource& source, const Repository& repository,
-                                const std::vector<Digest>& parts) {
-  for (const Digest& part : parts) {
-    const auto here = is_whole_here(repository, part);
+                                const std::vector<Named>& parts) {
+  for (const Named& part : parts) {
+    const auto here = is_whole_here(repository, part.digest);
     if (!here) return failure(here.error());
     if (*here) continue;
     const auto imported = import_image(source, repository, part);
@@ -170,27 +202,29 @@ Result<> Importer::import_parts(ImportSource& source, const Repository& reposito
 }
 
 Result<bool> Importer::import_manifest(ImportSource& source, const Repository& repository,
-                                       const Digest& digest) {
+                                       const Named& named) {
+  const Digest& digest = named.digest;
   findings_.needed.insert(digest);
   auto here = is_whole_here(repository, digest);
   if (!here || *here) return here;
   std::string bytes;
-  const auto manifest = manifest_of(disk_, source, digest, bytes);
+  const auto manifest = manifest_of(disk_, source, digest, named.media_type, bytes);
   if (!manifest) return failure(manifest.error());  // an error, because the survey could read it
   for (const auto& child : manifest->content.children) {
-    if (child.edge.is_manifest) continue;
+    if (is_manifest_of(source, child)) continue;
     const auto imported = import_blob(source, repository, child.digest);
     if (!imported || !*imported) return imported;
   }
   for (const auto& child : manifest->content.foreign) {
-    if (!source.has(child.digest)) continue;
-    // The image is complete without a foreign layer, so damage to the layer is reported and has no other
-    // effect.
-    const std::string why = why_;
-    if (auto imported = import_blob(source, repository, child.digest); !imported) return imported;
-    why_ = why;
+    if (auto done = import_foreign(source, repository, digest, child); !done) return failure(done.error());
   }
-  const auto missing = store_.manifests().push(repository, digest, bytes, manifest->content, {});
+  const auto missing =
+      store_.manifests().push(repository, digest, bytes, manifest->content, {}, read_content);
+  if (!missing && missing.error().kind == Error::Kind::invalid) {
+    why_ = digest.text() + ": " + missing.error().message;
+    findings_.report.damaged(Damage::unreadable, digest.text(), missing.error().message);
+    return false;
+  }
   if (!missing) return failure(missing.error());
   if (!missing->empty())
     return failure(Error::Kind::internal,
@@ -199,6 +233,22 @@ Result<bool> Importer::import_manifest(ImportSource& source, const Repository& r
   count_imported();
   if (manifest->content.record.subject) ++findings_.report.counts.referrers;
   return true;
+}
+
+// The image is complete without a foreign layer, so damage to the layer is reported and has no other effect.
+Result<> Importer::import_foreign(ImportSource& source, const Repository& repository, const Digest& manifest,
+                                  const store::ManifestContent::Child& child) {
+  if (!source.has(child.digest)) return {};
+  const auto found = disk_.stat_target(source.file_of(child.digest));
+  if (!found && found.error().kind == Error::Kind::not_found) return {};
+  const std::string why = std::exchange(why_, std::string());
+  const auto imported = import_blob(source, repository, child.digest);
+  if (!imported) return failure(imported.error());
+  if (!*imported)
+    findings_.report.skipped(repository.repository + "@" + child.digest.text(),
+                             "a layer that " + manifest.text() + " is whole without is damaged");
+  why_ = why;
+  return {};
 }
 
 Result<bool> Importer::import_blob(ImportSource& source, const Repository& repository, const Digest& digest) {
@@ -231,29 +281,42 @@ void Importer::count_imported() {
 // --- what no tag names
 
 Result<> Importer::import_untagged(ImportSource& source, const Repository& repository,
-                                   const std::vector<Digest>& digests, Untagged untagged) {
-  auto referrers = import_without_subject(source, repository, digests, untagged);
+                                   const std::vector<Named>& manifests, Untagged untagged) {
+  auto referrers = import_without_subject(source, repository, manifests, untagged);
   if (!referrers) return failure(referrers.error());
-  // Repeated, because the subject of a referrer may be another referrer of the list.
-  for (bool is_moving = true; is_moving;) {
-    is_moving = false;
-    std::vector<Referrer> waiting;
-    for (const Referrer& referrer : *referrers) {
-      const auto here = is_here(repository, referrer.subject);
-      if (!here) return failure(here.error());
-      if (!*here) {
-        waiting.push_back(referrer);
-        continue;
-      }
-      const auto imported = import_image(source, repository, referrer.digest);
-      if (!imported) return failure(imported.error());
-      if (!*imported) findings_.report.skipped(repository.repository + "@" + referrer.digest.text(), why_);
-      is_moving = is_moving || *imported;
-    }
-    *referrers = std::move(waiting);
+  // Repeated, because an imported referrer may bring the subject of another with it, as its child.
+  std::multimap<Digest, Named> waiting;  // by subject
+  for (Referrer& referrer : *referrers) waiting.emplace(referrer.subject, std::move(referrer.manifest));
+  for (size_t before = 0; before != waiting.size();) {
+    before = waiting.size();
+    if (auto done = import_referrers(source, repository, waiting); !done) return done;
   }
-  for (const Referrer& referrer : *referrers) {
-    if (auto done = import_if_wanted(source, repository, referrer.digest, untagged); !done) return done;
+  for (const auto& [subject, manifest] : waiting) {
+    if (auto done = import_if_wanted(source, repository, manifest, untagged); !done) return done;
+  }
+  return {};
+}
+
+// Those whose subject is here, and those that refer to them in turn.
+Result<> Importer::import_referrers(ImportSource& source, const Repository& repository,
+                                    std::multimap<Digest, Named>& waiting) {
+  std::vector<Digest> subjects;
+  for (auto one = waiting.begin(); one != waiting.end(); one = waiting.upper_bound(one->first)) {
+    const auto here = is_here(repository, one->first);
+    if (!here) return failure(here.error());
+    if (*here) subjects.push_back(one->first);
+  }
+  while (!subjects.empty()) {
+    const auto [begin, end] = waiting.equal_range(subjects.back());
+    subjects.pop_back();
+    for (auto one = begin; one != end; ++one) {
+      const auto imported = import_image(source, repository, one->second);
+      if (!imported) return failure(imported.error());
+      const Digest& digest = one->second.digest;
+      if (*imported) subjects.push_back(digest);
+      if (!*imported) findings_.report.skipped(repository.repository + "@" + digest.text(), why_);
+    }
+    waiting.erase(begin, end);
   }
   return {};
 }
@@ -262,35 +325,38 @@ Result<> Importer::import_untagged(ImportSource& source, const Repository& repos
 // now.
 Result<std::vector<Importer::Referrer>> Importer::import_without_subject(ImportSource& source,
                                                                          const Repository& repository,
-                                                                         const std::vector<Digest>& digests,
+                                                                         const std::vector<Named>& manifests,
                                                                          Untagged untagged) {
   std::vector<Referrer> referrers;
-  for (const Digest& digest : digests) {
-    if (is_needed(digest)) continue;  // something needs it, so it was imported or reported
-    const auto here = is_whole_here(repository, digest);
+  for (const Named& named : manifests) {
+    if (is_needed(named.digest)) continue;  // something needs it, so it was imported or reported
+    const auto here = is_whole_here(repository, named.digest);
     if (!here) return failure(here.error());
+    if (*here) ++findings_.report.counts.manifests_here;
     if (*here) continue;
     std::string bytes;
-    const auto manifest = manifest_of(disk_, source, digest, bytes);
+    const auto manifest = manifest_of(disk_, source, named.digest, named.media_type, bytes);
     if (manifest && manifest->content.record.subject) {
-      referrers.push_back({digest, *manifest->content.record.subject});
-    } else if (auto done = import_if_wanted(source, repository, digest, untagged); !done) {
+      referrers.push_back({named, *manifest->content.record.subject});
+    } else if (auto done = import_if_wanted(source, repository, named, untagged); !done) {
       return failure(done.error());
     }
   }
   return referrers;
 }
 
-Result<> Importer::import_if_wanted(ImportSource& source, const Repository& repository, const Digest& digest,
+Result<> Importer::import_if_wanted(ImportSource& source, const Repository& repository, const Named& manifest,
                                     Untagged untagged) {
-  if (untagged == Untagged::skipped) {
+  const std::string image = repository.repository + "@" + manifest.digest.text();
+  if (untagged != Untagged::imported) {
     ++findings_.report.counts.untagged;
+    if (untagged == Untagged::told) findings_.report.skipped(image, "it has no name; --tag gives it one");
     return {};
   }
-  const auto imported = import_image(source, repository, digest);
+  const auto imported = import_image(source, repository, manifest);
   if (!imported) return failure(imported.error());
   ++(*imported ? findings_.report.counts.by_digest : findings_.report.counts.untagged);
-  if (!*imported) findings_.report.skipped(repository.repository + "@" + digest.text(), why_);
+  if (!*imported) findings_.report.skipped(image, why_);
   return {};
 }
 

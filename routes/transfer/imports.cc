@@ -1,11 +1,15 @@
 #include "routes/transfer/imports.h"
 
-#include <algorithm>
+#include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "routes/oci/oci_path.h"
 #include "routes/transfer/foreign_folder.h"
 #include "routes/transfer/image_layout.h"
+#include "routes/transfer/import_source.h"
+#include "routes/transfer/import_survey.h"
 #include "routes/transfer/importer.h"
 #include "routes/transfer/registry_folder.h"
 
@@ -34,11 +38,11 @@ struct Work {
     return store::matches_any(std::span(&settings.repositories, 1), repository);
   }
   void tell_unreadable(const std::string& where, const Error& error) const {
-    report.damaged(Damage::unreadable, where, error.message);
+    report.lost(where, error.message);
   }
-  Importer::Untagged untagged_of(const std::string& repository) const {
+  Importer::Untagged untagged_of(const std::string& repository, Importer::Untagged others) const {
     return store::policy_of(settings.retention, repository).untagged_after ? Importer::Untagged::imported
-                                                                           : Importer::Untagged::skipped;
+                                                                           : others;
   }
 };
 
@@ -56,7 +60,7 @@ Result<> nothing_wanted(const Work& work, const std::string& what) {
 template <class Listed>
 Listed list_of(ImportReport& report, const std::string& where, Result<Listed> listed) {
   if (listed) return *std::move(listed);
-  report.damaged(Damage::unreadable, where, listed.error().message);
+  report.lost(where, listed.error().message);
   return {};
 }
 
@@ -65,13 +69,14 @@ Result<> import_tags(Work& work, const RegistryFolder& folder, const std::string
   for (const auto& tag : list_of(work.report, name + "/_manifests/tags", folder.tags(name))) {
     const std::string image = name + ":" + tag.name;
     if (!is_oci_tag(tag.name)) {
-      work.report.damaged(Damage::unreadable, image, "no tag can have that name");
+      work.report.lost(image, "no tag can have that name");
     } else if (!tag.digest) {
       work.report.damaged(Damage::missing_link, image, "nothing says what the tag names");
       work.report.skipped(image, "nothing says what it names");
       ++work.report.counts.tags_skipped;
-    } else if (auto imported = work.importer.import_tag(source, {work.settings.route, name}, tag.name,
-                                                        *tag.digest, tag.set_at, Importer::Age::known);
+    } else if (auto imported =
+                   work.importer.import_tag(source, {work.settings.route, name},
+                                            {tag.name, {*tag.digest, ""}, tag.set_at, Importer::Age::known});
                !imported) {
       return imported;
     }
@@ -81,17 +86,17 @@ Result<> import_tags(Work& work, const RegistryFolder& folder, const std::string
 
 Result<> import_untagged(Work& work, const RegistryFolder& folder, const std::string& name) {
   RegistryFolderSource source(folder, name);
-  std::vector<Digest> manifests;
+  std::vector<ImportSurvey::Named> manifests;
   for (const auto& link : list_of(work.report, name + "/_manifests/revisions", folder.manifests(name))) {
     if (link.is_there) {
-      manifests.push_back(link.digest);
+      manifests.push_back({link.digest, ""});
     } else if (!work.importer.is_needed(link.digest)) {
       work.report.damaged(Damage::missing_link, name + "@" + link.digest.text(),
                           "a manifest without its link");
     }
   }
   return work.importer.import_untagged(source, {work.settings.route, name}, manifests,
-                                       work.untagged_of(name));
+                                       work.untagged_of(name, Importer::Untagged::skipped));
 }
 
 // Reports damage that no image is affected by.
@@ -108,7 +113,7 @@ void tell_of_leftovers(Work& work, const RegistryFolder& folder, const std::stri
 
 Result<> import_repository(Work& work, const RegistryFolder& folder, const std::string& name) {
   if (!is_oci_name(name)) {
-    work.report.damaged(Damage::unreadable, name, "no repository can have that name");
+    work.report.lost(name, "no repository can have that name");
     return {};
   }
   if (auto imported = import_tags(work, folder, name); !imported) return imported;
@@ -145,45 +150,86 @@ bool has_its_size(Work& work, const ImageLayout& layout, const ImageLayout::Entr
   return false;
 }
 
-Result<> import_layout(Work& work, const std::filesystem::path& folder, const std::string& name) {
-  auto layout = ImageLayout::read(work.parts.disk, folder);
-  if (!layout) {
-    work.report.damaged(Damage::unreadable, folder.string(), layout.error().message);
+// One layout and the repository that it becomes.
+struct LayoutWork {
+  Work& work;
+  ImageLayout& layout;
+  const std::string& name;
+  std::vector<ImportSurvey::Named> untagged = {};
+};
+
+// Those that are called like no tag are nameless too: other tools write whole references there.
+bool is_nameless(const ImageLayout::Entry& entry) { return !entry.is_part && !is_oci_tag(entry.name); }
+
+// The one image without a name, which --tag names; empty if there are several or none. A referrer needs no
+// name.
+Result<std::optional<Digest>> nameless_image(const LayoutWork& of) {
+  std::optional<Digest> found;
+  bool is_one = true;
+  const auto look = [&](const ImageLayout::Entry& entry) -> Result<> {
+    if (!is_nameless(entry) || !is_one || entry.digest == found) return {};
+    std::string bytes;
+    const auto manifest = manifest_of(of.work.parts.disk, of.layout, entry.digest, entry.media_type, bytes);
+    if (manifest && manifest->content.record.subject) return {};
+    is_one = !found;
+    found = entry.digest;
+    return {};
+  };
+  if (auto read = of.layout.each_entry(look); !read) return failure(read.error());
+  return is_one ? found : std::nullopt;
+}
+
+Result<> import_entry(LayoutWork& of, const ImageLayout::Entry& entry, const std::optional<Digest>& named) {
+  Work& work = of.work;
+  if (entry.is_part) return {};
+  const bool gets_name = is_nameless(entry) && entry.digest == named;
+  const std::string& tag = gets_name ? work.settings.tag : entry.name;
+  if (!gets_name && !entry.name.empty() && !is_oci_tag(entry.name))
+    work.report.damaged(Damage::unreadable, of.name + ":" + entry.name, "no tag can have that name");
+  const bool is_tag = is_oci_tag(tag);
+  if (!has_its_size(work, of.layout, entry)) {
+    work.report.skipped(of.name + (is_tag ? ":" + tag : "@" + entry.digest.text()),
+                        "index.json says another size of its manifest");
+    if (is_tag) ++work.report.counts.tags_skipped;
     return {};
   }
-  const store::RepositoryKey repository{work.settings.route, name};
-  for (const std::string& entry : layout->unreadable()) {
-    std::string where = name;
-    where += ": " + entry;
-    work.report.damaged(Damage::unreadable, where, "an entry of index.json that names no digest");
+  if (!is_tag) {
+    of.untagged.push_back({entry.digest, entry.media_type});
+    return {};
   }
-  std::vector<Digest> untagged;
-  for (const auto& entry : layout->entries()) {
-    if (!entry.name.empty() && !is_oci_tag(entry.name))
-      work.report.damaged(Damage::unreadable, name + ":" + entry.name, "no tag can have that name");
-    if (!has_its_size(work, *layout, entry)) {
-      work.report.skipped(name + (entry.name.empty() ? "@" + entry.digest.text() : ":" + entry.name),
-                          "index.json says another size of its manifest");
-      if (is_oci_tag(entry.name)) ++work.report.counts.tags_skipped;
-      continue;
-    }
-    if (!is_oci_tag(entry.name)) {
-      untagged.push_back(entry.digest);
-    } else {
-      const auto age = entry.set_at ? Importer::Age::known : Importer::Age::unknown;
-      auto imported = work.importer.import_tag(*layout, repository, entry.name, entry.digest,
-                                               entry.set_at.value_or(layout->modified()), age);
-      if (!imported) return imported;
-    }
+  if (gets_name) work.report.named(of.name + ":" + tag, entry.digest);
+  return work.importer.import_tag(of.layout, {work.settings.route, of.name},
+                                  {tag,
+                                   {entry.digest, entry.media_type},
+                                   entry.set_at.value_or(of.layout.modified()),
+                                   entry.set_at ? Importer::Age::known : Importer::Age::unknown});
+}
+
+Result<> import_layout(Work& work, const std::filesystem::path& folder, const std::string& name) {
+  auto layout = ImageLayout::open(work.parts.disk, folder, [&](const std::string& entry) {
+    work.report.lost(name + ": " + entry, "an entry of index.json that names no digest");
+  });
+  if (!layout) {
+    work.report.lost(folder.string(), layout.error().message);
+    return {};
   }
-  return work.importer.import_untagged(*layout, repository, untagged, work.untagged_of(name));
+  LayoutWork of{work, *layout, name};
+  const auto named = work.settings.tag.empty() ? std::nullopt : nameless_image(of);
+  if (!named) return failure(named.error());
+  if (!work.settings.tag.empty() && !*named) {
+    work.report.skipped(name + ":" + work.settings.tag,
+                        "--tag names the one image without a name, and the layout has none or several");
+  }
+  const auto import_one = [&](const ImageLayout::Entry& entry) { return import_entry(of, entry, *named); };
+  if (auto imported = layout->each_entry(import_one); !imported) return imported;
+  return work.importer.import_untagged(*layout, {work.settings.route, name}, of.untagged,
+                                       work.untagged_of(name, Importer::Untagged::told));
 }
 
 Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, const std::string& name) {
   const bool is_wanted =
       !name.empty() && work.is_wanted(name) && ImageLayout::is_there(work.parts.disk, folder);
-  if (is_wanted && !is_oci_name(name))
-    work.report.damaged(Damage::unreadable, name, "no repository can have that name");
+  if (is_wanted && !is_oci_name(name)) work.report.lost(name, "no repository can have that name");
   if (is_wanted && is_oci_name(name)) {
     ++work.repositories;
     if (auto imported = import_layout(work, folder, name); !imported) return imported;
@@ -191,7 +237,7 @@ Result<> import_layouts_below(Work& work, const std::filesystem::path& folder, c
   for (const std::string& entry :
        list_of(work.report, folder.string(), folders_in(work.parts.disk, folder))) {
     std::string below = name;
-    below += (name.empty() ? "" : "/") + entry;
+    below += (name.empty() ? "" : "/") + component_of(entry);
     if (below.size() > kNameBytesMax) continue;  // no repository has so long a name
     if (auto entered = work.chain.enter(work.parts.disk, folder / entry); !entered) {
       work.tell_unreadable((folder / entry).string(), entered.error());

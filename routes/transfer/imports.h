@@ -1,7 +1,8 @@
 // Imports the data folder of a docker-registry, or OCI image layouts, into a registry of our own.
 //
 // A second run imports only what is new since the first. An error ends the import; what was imported until
-// then stays, and the report says what that is. May block; one thread.
+// then stays, and the report says what that is. What is left out without ending it is in the report:
+// ImportReport::left_out(). May block; one thread.
 #pragma once
 
 #include <filesystem>
@@ -19,6 +20,7 @@ struct ImportSettings {
   std::filesystem::path from;
   std::string route;
   std::string repositories = "*";  // a pattern for repository names
+  std::string tag = {};  // of layouts: names the one image of each that has no name; "": those stay without
   // Untagged manifests are imported into repositories whose policy keeps untagged manifests for some time;
   // elsewhere they would soon be collected.
   std::vector<store::RetentionPolicy> retention;

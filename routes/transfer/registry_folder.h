@@ -75,6 +75,8 @@ class RegistryFolderSource final : public ImportSource {
   std::filesystem::path file_of(const store::Digest& digest) const override {
     return folder_.file_of(digest);
   }
+  // Docker-registry keeps no media types: a manifest is what its bytes say.
+  std::optional<std::string> part_type(const store::Digest&) const override { return std::nullopt; }
 
  private:
   const RegistryFolder& folder_;

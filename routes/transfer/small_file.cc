@@ -1,8 +1,14 @@
 #include "routes/transfer/small_file.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace breakwater::routes {
+namespace {
+
+constexpr size_t kBufferedBytes = size_t{64} << 10;
+
+}  // namespace
 
 Result<std::string> read_small_file(store::Disk& disk, const std::filesystem::path& path, size_t bytes_max) {
   const auto found = disk.stat_target(path);
@@ -27,15 +33,58 @@ Result<std::string> read_small_file(store::Disk& disk, const std::filesystem::pa
 }
 
 Result<> write_small_file(store::Disk& disk, const std::filesystem::path& path, std::string_view text) {
-  std::filesystem::path part = path;
-  part += ".incomplete";
-  const auto file = disk.open_for_writing(part);
+  auto file = NewFile::begin(disk, path);
   if (!file) return failure(file.error());
-  if (auto cut = disk.truncate(**file, 0); !cut) return cut;
-  if (auto written = disk.write(**file, 0, text); !written) return written;
-  if (auto synced = disk.sync(**file); !synced) return synced;
-  if (auto renamed = disk.rename(part, path); !renamed) return renamed;
-  return disk.sync_directory(path.parent_path());
+  if (auto written = file->append(text); !written) return written;
+  return file->place();
+}
+
+// A name that begins with a dot is no repository's.
+Result<NewFile> NewFile::begin(store::Disk& disk, const std::filesystem::path& path) {
+  auto beside = path.parent_path() / ("." + path.filename().string() + ".new");
+  auto removed = disk.remove(beside);  // of a run that did not end
+  if (!removed && removed.error().kind != Error::Kind::not_found) return failure(removed.error());
+  auto file = disk.create(beside);
+  if (!file) return failure(file.error());
+  return NewFile(disk, path, std::move(beside), *std::move(file));
+}
+
+NewFile::NewFile(store::Disk& disk, std::filesystem::path path, std::filesystem::path beside,
+                 store::SharedFile file)
+    : disk_(disk), path_(std::move(path)), beside_(std::move(beside)), file_(std::move(file)) {}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : disk_(other.disk_),
+      path_(std::move(other.path_)),
+      beside_(std::move(other.beside_)),
+      file_(std::move(other.file_)),
+      buffered_(std::move(other.buffered_)),
+      written_(other.written_) {
+  other.file_ = nullptr;
+}
+
+NewFile::~NewFile() {
+  if (file_) (void)disk_.remove(beside_);
+}
+
+Result<> NewFile::append(std::string_view text) {
+  buffered_ += text;
+  return buffered_.size() < kBufferedBytes ? Result<>() : write_buffered();
+}
+
+Result<> NewFile::write_buffered() {
+  if (auto written = disk_.write(*file_, written_, buffered_); !written) return written;
+  written_ += buffered_.size();
+  buffered_.clear();
+  return {};
+}
+
+Result<> NewFile::place() {
+  if (auto written = write_buffered(); !written) return written;
+  if (auto synced = disk_.sync(*file_); !synced) return synced;
+  if (auto renamed = disk_.rename(beside_, path_); !renamed) return renamed;
+  file_ = nullptr;
+  return disk_.sync_directory(path_.parent_path());
 }
 
 }  // namespace breakwater::routes

@@ -28,6 +28,7 @@ Error::Kind kind_of(int error) {
     case ENOENT: return Error::Kind::not_found;
     case ENOSPC:
     case EDQUOT: return Error::Kind::full;
+    case ELOOP:
     case EXDEV: return Error::Kind::invalid;
     case EBADF:
     case EFAULT:
@@ -71,7 +72,8 @@ FileStat facts_of(const struct stat& found) {
           Time(std::chrono::duration_cast<std::chrono::milliseconds>(modified)),
           S_ISDIR(found.st_mode),
           {found.st_dev, found.st_ino},
-          static_cast<uint64_t>(found.st_nlink)};
+          static_cast<uint64_t>(found.st_nlink),
+          S_ISREG(found.st_mode)};
 }
 
 int advice_of(Access access) {
@@ -100,8 +102,15 @@ bool is_out_of_descriptors(int error) { return error == EMFILE || error == ENFIL
 
 class PosixDisk final : public Disk {
  public:
-  Result<SharedFile> open(const Path& path) override { return open_file(path, O_RDONLY); }
-  Result<SharedFile> open_for_writing(const Path& path) override { return open_file(path, O_RDWR | O_CREAT); }
+  explicit PosixDisk(std::optional<FolderOwner> owner) : owner_(std::move(owner)) {}
+
+  Result<SharedFile> open(const Path& path) override { return open_regular_file(path, O_RDONLY); }
+  Result<SharedFile> open_for_writing(const Path& path) override {
+    return given(open_regular_file(path, O_RDWR | O_CREAT | O_NOFOLLOW));
+  }
+  Result<SharedFile> create(const Path& path) override {
+    return given(open_regular_file(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW));
+  }
 
   Result<> write(const File& file, uint64_t offset, std::span<const char> data) override {
     while (!data.empty()) {
@@ -207,7 +216,7 @@ class PosixDisk final : public Disk {
   }
 
   Result<> link(const Path& from, const Path& to) override {
-    if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0) return {};
+    if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0) return give(to);
     const int code = errno;
     Error error = failed("link", from, code).value();
     if (code == EEXIST) error.kind = Error::Kind::conflict;
@@ -225,6 +234,9 @@ class PosixDisk final : public Disk {
     std::error_code error;
     std::filesystem::create_directories(path, error);
     if (error) return failed("make directory", path, error.value());
+    for (Path made = path; owner_ && is_owned(made); made = made.parent_path()) {
+      if (auto given = give(made); !given) return given;
+    }
     return {};
   }
 
@@ -269,8 +281,20 @@ class PosixDisk final : public Disk {
     do {
       fd = ::open(path.c_str(), flags | O_CLOEXEC, kMode);
     } while (fd < 0 && (errno == EINTR || (is_out_of_descriptors(errno) && relieve())));
+    if (fd < 0 && errno == EEXIST) return failure(Error::Kind::conflict, path.string() + " is there already");
     if (fd < 0) return failed("open", path, errno);
     return std::make_shared<const File>(fd, path);
+  }
+
+  // O_NONBLOCK changes nothing for a regular file, and keeps the open of a FIFO from waiting for its other
+  // end.
+  Result<SharedFile> open_regular_file(const Path& path, int flags) {
+    auto file = open_file(path, flags | O_NONBLOCK);
+    if (!file) return file;
+    struct stat found {};
+    if (::fstat((*file)->fd(), &found) != 0) return failed("open", path, errno);
+    if (!S_ISREG(found.st_mode)) return failure(Error::Kind::invalid, path.string() + " is no regular file");
+    return file;
   }
 
   // Whether somebody has given back a descriptor. Keeps the caller's errno if nobody has.
@@ -282,6 +306,27 @@ class PosixDisk final : public Disk {
     return is_relieved;
   }
 
+  bool is_owned(const Path& path) const {
+    const std::string_view folder = owner_->folder.native(), name = path.native();
+    return name.starts_with(folder) && (name.size() == folder.size() || name[folder.size()] == '/');
+  }
+
+  Result<> give(const Path& path) const {
+    if (!owner_ || !is_owned(path)) return {};
+    struct stat found {};
+    if (::lstat(path.c_str(), &found) != 0) return failed("stat", path, errno);
+    if (found.st_uid == owner_->user) return {};
+    if (::lchown(path.c_str(), owner_->user, owner_->group) != 0) return failed("give away", path, errno);
+    return {};
+  }
+
+  Result<SharedFile> given(Result<SharedFile> file) const {
+    if (!file) return file;
+    if (auto done = give((*file)->path()); !done) return failure(done.error());
+    return file;
+  }
+
+  const std::optional<FolderOwner> owner_;
   Mutex relief_;  // held over give_back_, so that nobody is asked any more once relieve_by() has returned
   GiveBack give_back_ GUARDED_BY(relief_);
 };
@@ -290,6 +335,8 @@ class PosixDisk final : public Disk {
 
 File::~File() { ::close(fd_); }
 
-std::unique_ptr<Disk> make_posix_disk() { return std::make_unique<PosixDisk>(); }
+std::unique_ptr<Disk> make_posix_disk(std::optional<FolderOwner> owner) {
+  return std::make_unique<PosixDisk>(std::move(owner));
+}
 
 }  // namespace breakwater::store

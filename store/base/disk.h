@@ -6,15 +6,19 @@
 // reads ahead, the store's table of open blobs) and closed by the last; its file may have been removed
 // meanwhile.
 //
-// Errors: `not_found` for ENOENT, `full` for ENOSPC and EDQUOT, `internal` for what only a mistake of ours
-// can cause, and `storage` for all that may pass: EIO, ESTALE, EACCES, ENOTDIR, EMFILE … The message names
-// the path.
+// What is opened is a regular file: a FIFO or a device in somebody's folder would block for ever. Symbolic
+// links are followed to read, never to write.
+//
+// Errors: `not_found` for ENOENT, `full` for ENOSPC and EDQUOT, `invalid` for what is no regular file,
+// `internal` for what only a mistake of ours can cause, and `storage` for all that may pass: EIO, ESTALE,
+// EACCES, ENOTDIR, EMFILE … The message names the path.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -63,6 +67,7 @@ struct FileStat {
   bool is_directory = false;
   std::pair<uint64_t, uint64_t> id{};  // of the file, whatever its names: device and inode
   uint64_t names = 1;                  // hard links; removing one of several frees no bytes
+  bool is_file = false;                // a regular one: no folder, link, device or FIFO
 };
 
 // How a file is going to be read.
@@ -75,6 +80,8 @@ class Disk {
   [[nodiscard]] virtual Result<SharedFile> open(const std::filesystem::path& path) = 0;  // to read
   [[nodiscard]] virtual Result<SharedFile> open_for_writing(
       const std::filesystem::path& path) = 0;  // made if absent
+  // A new file, to write: `conflict` if anything has that name, also a symbolic link.
+  [[nodiscard]] virtual Result<SharedFile> create(const std::filesystem::path& path) = 0;
 
   // Everything or an error; a short write is continued.
   [[nodiscard]] virtual Result<> write(const File& file, uint64_t offset, std::span<const char> data) = 0;
@@ -124,6 +131,13 @@ class Disk {
   virtual void relieve_by(GiveBack give_back) { (void)give_back; }
 };
 
-std::unique_ptr<Disk> make_posix_disk();
+// For root: what is made below `folder`, or gets a name there, belongs to this user and group from the moment
+// on at which it is there.
+struct FolderOwner {
+  std::filesystem::path folder;
+  uint32_t user = 0;
+  uint32_t group = 0;
+};
+std::unique_ptr<Disk> make_posix_disk(std::optional<FolderOwner> owner = std::nullopt);
 
 }  // namespace breakwater::store

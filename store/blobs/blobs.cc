@@ -3,6 +3,7 @@
 #include <cassert>
 #include <utility>
 
+#include "store/base/disk.h"
 #include "store/blobs/trash.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
@@ -34,6 +35,24 @@ Result<Blob> Blobs::open(const Digest& digest) {
   parts_.log.error("blob_lost", {{"digest", digest.text()}, {"error", blob.error().message}});
   if (auto deleted = delete_damaged(lock, digest); !deleted) return failure(deleted.error());
   return failure(Error::Kind::not_found, blob.error().message);
+}
+
+Result<std::string> Blobs::bytes(const Digest& digest) {
+  const auto blob = open(digest);
+  if (!blob) return failure(blob.error());
+  auto bytes = parts_.files.read(*blob);
+  if (!bytes || digest_of(digest.algorithm(), *bytes) == digest) return bytes;
+  // Read again under the lock: a push may have replaced it by a right one.
+  const DigestLock lock = parts_.locks.lock(digest);
+  const auto again = parts_.files.open(digest, blob->size);
+  if (!again) return failure(again.error());
+  // From the disk: what is wrong in memory alone does not count.
+  parts_.disk.drop_resident(*again->file, 0, again->size);
+  bytes = parts_.files.read(*again);
+  if (!bytes || digest_of(digest.algorithm(), *bytes) == digest) return bytes;
+  parts_.log.error("blob_corrupt", {{"digest", digest.text()}});
+  if (auto deleted = delete_damaged(lock, digest); !deleted) return failure(deleted.error());
+  return failure(Error::Kind::corrupt, "the stored " + digest.text() + " does not match its digest any more");
 }
 
 Result<Blob> Blobs::open_if_warm(const Digest& digest) {

@@ -52,6 +52,9 @@ class Blobs {
                                    Leases::Kind kind = Leases::Kind::read);
   // As References::mount(), of a blob whose file is there.
   [[nodiscard]] Result<bool> mount(const RepositoryKey& to, const std::string& from, const Digest& digest);
+  // All bytes of a small blob, hashed: if they are not `digest`, the stored file is deleted and the error is
+  // `corrupt`. `not_found` if there is none.
+  [[nodiscard]] Result<std::string> bytes(const Digest& digest);
   // Notes that it was used now. Never blocks.
   void note_use(const Digest& digest);
 

@@ -3,13 +3,12 @@
 #include <optional>
 #include <utility>
 
-#include "store/base/disk.h"
 #include "store/blobs/blobs.h"
+#include "store/blobs/child_survey.h"
 #include "store/capacity/capacity.h"
 #include "store/catalog/catalog.h"
 #include "store/files/files.h"
 #include "store/references/digest_locks.h"
-#include "store/references/liveness.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
 
@@ -17,16 +16,14 @@ namespace breakwater::store {
 
 Result<std::vector<Digest>> Manifests::push(const RepositoryKey& repository, const Digest& digest,
                                             std::string_view bytes, const ManifestContent& content,
-                                            const std::vector<std::string>& tags, Capacity::Effort effort) {
-  // Opening the children finds those whose files are lost: their records are deleted, so that they count as
-  // missing below. The records are also in memory then, for the check under the lock.
-  for (const ManifestContent::Child& child : content.children) {
-    const auto blob = blobs_.open(child.digest);
-    if (!blob && blob.error().kind != Error::Kind::not_found) return failure(blob.error());
-  }
-  auto missing = missing_children(parts_.catalog, repository, content);
-  if (!missing || !missing->empty()) return missing;
-  return add({repository, digest, content, tags, true}, bytes, Durability::synced, effort);
+                                            const std::vector<std::string>& tags, const ReadManifest& read,
+                                            Capacity::Effort effort) {
+  if (!content.contradiction.empty()) return failure(Error::Kind::invalid, content.contradiction);
+  ChildSurvey children(parts_.catalog, blobs_, repository, read);
+  if (auto surveyed = children.survey(content); !surveyed) return failure(surveyed.error());
+  if (!children.missing().empty()) return children.missing();
+  return add({repository, digest, content, tags, true, std::nullopt, children.adopted()}, bytes,
+             Durability::synced, effort);
 }
 
 Result<> Manifests::put(const RepositoryKey& repository, const Digest& digest, std::string_view bytes,
@@ -108,25 +105,8 @@ Result<std::string> Manifests::bytes(const RepositoryKey& repository, const Dige
   if (!*record) {
     return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
   }
-  const auto blob = blobs_.open(digest);
-  if (!blob) return failure(blob.error());
-  auto bytes = parts_.files.read(*blob);
+  auto bytes = blobs_.bytes(digest);
   if (!bytes) return bytes;
-  if (digest_of(digest.algorithm(), *bytes) != digest) {
-    // Read again under the lock: a push may have replaced it by a right one.
-    const DigestLock lock = parts_.locks.lock(digest);
-    const auto again = parts_.files.open(digest, blob->size);
-    if (!again) return failure(again.error());
-    // From the disk: what is wrong in memory alone does not count.
-    parts_.disk.drop_resident(*again->file, 0, again->size);
-    bytes = parts_.files.read(*again);
-    if (!bytes) return bytes;
-    if (digest_of(digest.algorithm(), *bytes) == digest) return bytes;
-    parts_.log.error("blob_corrupt", {{"digest", digest.text()}});
-    if (auto deleted = blobs_.delete_damaged(lock, digest); !deleted) return failure(deleted.error());
-    return failure(Error::Kind::corrupt,
-                   "the stored manifest " + digest.text() + " does not match its digest any more");
-  }
   blobs_.note_use(digest);
   return bytes;
 }

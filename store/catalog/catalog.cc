@@ -93,6 +93,10 @@ Result<std::optional<BlobRecord>> Catalog::blob(const Digest& digest, Reach reac
 Result<std::optional<UploadRecord>> Catalog::upload(const std::string& id, Reach reach) const {
   return database_->get<UploadRecord>(upload_key(id), reach);
 }
+Result<std::optional<EdgeRecord>> Catalog::edge(const Digest& child, const RepositoryKey& repository,
+                                                const Digest& parent) const {
+  return database_->get<EdgeRecord>(edge_key(child, repository, parent), Reach::disk);
+}
 
 Result<std::optional<Parent>> Catalog::parent_in(const Digest& child, const RepositoryKey& repository,
                                                  Reach reach) const {

@@ -77,6 +77,9 @@ class Catalog {
   // Whether a manifest of the repository beside `parent` names `child`.
   [[nodiscard]] Result<bool> has_other_parent(const Digest& child, const RepositoryKey&,
                                               const Digest& parent) const;
+  // What `parent` says of `child`, if it needs it. May block.
+  [[nodiscard]] Result<std::optional<EdgeRecord>> edge(const Digest& child, const RepositoryKey&,
+                                                       const Digest& parent) const;
 
   // --- of a repository or a route, in byte order, behind `last` (empty: from the start), at most `limit`
 

@@ -93,6 +93,9 @@ Result<SharedFile> FolderDisk::open(const Path& path) {
 Result<SharedFile> FolderDisk::open_for_writing(const Path& path) {
   return change(path, [&] { return real_.open_for_writing(path); });
 }
+Result<SharedFile> FolderDisk::create(const Path& path) {
+  return change(path, [&] { return real_.create(path); });
+}
 Result<> FolderDisk::write(const File& file, uint64_t offset, std::span<const char> data) {
   return real_.write(file, offset, data);
 }

@@ -42,6 +42,7 @@ class FolderDisk final : public Disk {
 
   [[nodiscard]] Result<SharedFile> open(const std::filesystem::path& path) override;
   [[nodiscard]] Result<SharedFile> open_for_writing(const std::filesystem::path& path) override;
+  [[nodiscard]] Result<SharedFile> create(const std::filesystem::path& path) override;
   [[nodiscard]] Result<> write(const File& file, uint64_t offset, std::span<const char> data) override;
   [[nodiscard]] Result<size_t> read(const File& file, uint64_t offset, std::span<char> into) override;
   [[nodiscard]] Result<> truncate(const File& file, uint64_t size) override;

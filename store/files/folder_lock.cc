@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,6 +18,10 @@ Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::filesystem::path
     return failure(Error::Kind::internal,
                    "open " + path.string() + ": " + std::generic_category().message(errno));
   auto lock = std::make_unique<FolderLock>(fd);
+  // Root may be the first to take it, and the server's user is to take it later.
+  struct stat folder {};
+  if (::geteuid() == 0 && ::stat(data.c_str(), &folder) == 0)
+    (void)!::fchown(fd, folder.st_uid, folder.st_gid);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     return failure(Error::Kind::conflict,
                    "another process serves " + data.string() + " (its lock file is held)");

@@ -11,9 +11,10 @@ namespace {
 constexpr size_t kManifestsMax = 10'000;  // that one search goes through
 constexpr size_t kTagsNamedMax = 20;      // in one line of the log
 
-std::string name_of(const TagOf& tag) {
-  return tag.repository.route + "/" + tag.repository.repository + ":" + tag.tag;
+std::string name_of(const RepositoryKey& repository) {
+  return repository.route + "/" + repository.repository;
 }
+std::string name_of(const TagOf& tag) { return name_of(tag.repository) + ":" + tag.tag; }
 
 // Goes from what is broken up to the tags.
 class Search {
@@ -89,7 +90,11 @@ Result<Affected> affected_by(const Catalog& catalog, const Digest& digest, size_
   return Search(catalog, tags_max).from(digest);
 }
 
-std::string BrokenThing::name() const { return kind == Kind::dangling ? name_of(*tag) : digest.text(); }
+std::string BrokenThing::name() const {
+  if (kind == Kind::dangling) return name_of(*tag);
+  if (kind == Kind::lacking) return name_of(edge->repository) + "@" + digest.text();
+  return digest.text();
+}
 
 Result<bool> Broken::note(Thing thing) {
   auto affected = affected_by(catalog_, thing.digest, kTagsNamedMax);
@@ -98,11 +103,17 @@ Result<bool> Broken::note(Thing thing) {
     affected->routes = {thing.tag->repository.route};
     affected->tags = {thing.name()};
   }
+  if (thing.kind == Thing::Kind::lacking) {
+    affected->routes = {thing.edge->repository.route};
+    const std::string of = name_of(thing.edge->repository) + ":";
+    std::erase_if(affected->tags, [&](const std::string& tag) { return !tag.starts_with(of); });
+  }
   std::erase_if(affected->routes, [this](const std::string& route) { return rules_.is_mirror(route); });
   thing.routes = std::move(affected->routes);
   if (!add(thing)) return false;
-  const char* what =
-      thing.kind == Thing::Kind::unreadable ? "the disk cannot read it" : "it is not there any more";
+  const char* what = thing.kind == Thing::Kind::unreadable ? "the disk cannot read it"
+                     : thing.kind == Thing::Kind::lacking  ? "its repository has no manifest of that digest"
+                                                           : "it is not there any more";
   log_.error("broken", {{"digest", thing.digest.text()}, {"what", what}, {"breaks", affected->text()}});
   return true;
 }

@@ -34,12 +34,14 @@ struct BrokenThing {
   enum class Kind {
     missing,     // there is no blob `digest`
     unreadable,  // the disk does not give the bytes of blob `digest`
-    dangling     // `tag` names a manifest that its repository does not have
+    dangling,    // `tag` names a manifest that its repository does not have
+    lacking      // a manifest needs the child of `edge` as a manifest, and its repository has none such
   };
   Kind kind;
   Digest digest;
   std::optional<TagOf> tag = {};      // dangling
   std::set<std::string> routes = {};  // whose clients miss it: note() finds out
+  std::optional<Edge> edge = {};      // lacking
   std::string name() const;           // one thing, one name
 };
 

@@ -14,23 +14,66 @@ Result<bool> may_serve(const Catalog& catalog, const RepositoryKey& repository, 
   return parent->has_value();
 }
 
+namespace {
+
+enum class Role { blob, manifest };
+
+// The blob, if it is stored and the repository has it in that role.
+Result<std::optional<BlobRecord>> find_as(const Catalog& catalog, const RepositoryKey& repository,
+                                          const Digest& digest, Role role) {
+  if (role == Role::manifest) {
+    const auto record = catalog.manifest(repository, digest, Reach::disk);
+    if (!record) return failure(record.error());
+    if (!*record) return std::nullopt;
+  } else {
+    const auto served = may_serve(catalog, repository, digest, Reach::disk);
+    if (!served) return failure(served.error());
+    if (!*served) return std::nullopt;
+  }
+  return catalog.blob(digest, Reach::disk);
+}
+
+}  // namespace
+
 Result<std::vector<Digest>> missing_children(const Catalog& catalog, const RepositoryKey& repository,
-                                             const ManifestContent& content) {
+                                             const ManifestContent& content,
+                                             const std::set<Digest>& adopted) {
   std::vector<Digest> missing;
   for (const ManifestContent::Child& child : content.children) {
-    const auto held = has_child(catalog, repository, child.digest);
+    const bool is_manifest = child.edge.is_manifest && !adopted.contains(child.digest);
+    const auto held = find_as(catalog, repository, child.digest, is_manifest ? Role::manifest : Role::blob);
     if (!held) return failure(held.error());
     if (!*held) missing.push_back(child.digest);
+    if (auto right = *held ? check_size(child, (*held)->size) : Result<>(); !right)
+      return failure(right.error());
+  }
+  for (const ManifestContent::Child& child : content.foreign) {
+    if (child.edge.size == 0) continue;
+    const auto held = find_as(catalog, repository, child.digest, Role::blob);
+    if (!held) return failure(held.error());
+    if (auto right = *held ? check_size(child, (*held)->size) : Result<>(); !right)
+      return failure(right.error());
   }
   return missing;
 }
 
-Result<bool> has_child(const Catalog& catalog, const RepositoryKey& repository, const Digest& digest) {
-  auto served = may_serve(catalog, repository, digest, Reach::disk);
-  if (!served || !*served) return served;
-  const auto record = catalog.blob(digest, Reach::disk);
-  if (!record) return failure(record.error());
-  return record->has_value();
+Result<> check_size(const ManifestContent::Child& child, uint64_t size) {
+  if (size == child.edge.size) return {};
+  return failure(Error::Kind::invalid, "manifest: it gives " + child.digest.text() + " a size of " +
+                                           std::to_string(child.edge.size) + " bytes, and that has " +
+                                           std::to_string(size));
+}
+
+Result<bool> has_blob(const Catalog& catalog, const RepositoryKey& repository, const Digest& digest) {
+  const auto found = find_as(catalog, repository, digest, Role::blob);
+  if (!found) return failure(found.error());
+  return found->has_value();
+}
+
+Result<bool> has_manifest(const Catalog& catalog, const RepositoryKey& repository, const Digest& digest) {
+  const auto found = find_as(catalog, repository, digest, Role::manifest);
+  if (!found) return failure(found.error());
+  return found->has_value();
 }
 
 Result<bool> is_alive(const Catalog& catalog, const NamedManifest& manifest) {
@@ -89,6 +132,17 @@ Result<bool> is_missing(const Catalog& catalog, const RouteRules& rules, const D
   return std::any_of(manifests->begin(), manifests->end(),
                      [&](const NamedManifest& manifest) { return is_registry(manifest.repository); }) ||
          std::any_of(needing->begin(), needing->end(), is_registry);
+}
+
+Result<bool> lacks_manifest(const Catalog& catalog, const Edge& edge) {
+  const auto parent = catalog.manifest(edge.repository, edge.parent, Reach::disk);
+  if (!parent) return failure(parent.error());
+  const auto said = catalog.edge(edge.child, edge.repository, edge.parent);
+  if (!said) return failure(said.error());
+  if (!*parent || !*said || !(*said)->is_manifest) return false;
+  const auto child = catalog.manifest(edge.repository, edge.child, Reach::disk);
+  if (!child) return failure(child.error());
+  return !child->has_value();
 }
 
 Result<bool> is_dangling(const Catalog& catalog, const TagOf& tag) {

@@ -16,13 +16,23 @@ namespace breakwater::store {
 // Whether `repository` may serve the blob: by a link, or because a manifest of the repository names it.
 [[nodiscard]] Result<bool> may_serve(const Catalog& catalog, const RepositoryKey& repository,
                                      const Digest& digest, Reach reach);
-// The children of the manifest that are not stored, or that the repository may not serve.
+// The children of the manifest that the repository lacks: that are not stored, that it may not serve, or that
+// it has in another role than the manifest gives them. `adopted` are manifests that the repository gets
+// together with this one. `invalid` if the manifest gives a child, or a foreign layer that is here, another
+// size than it has.
 [[nodiscard]] Result<std::vector<Digest>> missing_children(const Catalog& catalog,
                                                            const RepositoryKey& repository,
-                                                           const ManifestContent& content);
-// Whether it is stored, and the repository may serve it.
-[[nodiscard]] Result<bool> has_child(const Catalog& catalog, const RepositoryKey& repository,
-                                     const Digest& digest);
+                                                           const ManifestContent& content,
+                                                           const std::set<Digest>& adopted);
+// `invalid` if the manifest gives the child, which has `size` bytes, another size: such a manifest could not
+// be imported elsewhere.
+[[nodiscard]] Result<> check_size(const ManifestContent::Child& child, uint64_t size);
+// Whether it is stored, and the repository may serve it as a blob.
+[[nodiscard]] Result<bool> has_blob(const Catalog& catalog, const RepositoryKey& repository,
+                                    const Digest& digest);
+// Whether it is stored, and a manifest of the repository.
+[[nodiscard]] Result<bool> has_manifest(const Catalog& catalog, const RepositoryKey& repository,
+                                        const Digest& digest);
 
 // Whether a manifest is alive: tagged, child of a manifest that is here, or referrer of one.
 [[nodiscard]] Result<bool> is_alive(const Catalog& catalog, const NamedManifest& manifest);
@@ -42,6 +52,8 @@ struct Uses {
 
 // Whether a registry needs the digest (as a manifest, or as a manifest's child) and no blob of it is stored.
 [[nodiscard]] Result<bool> is_missing(const Catalog& catalog, const RouteRules& rules, const Digest& digest);
+// Whether the parent is here and needs the child as a manifest, and their repository has no such manifest.
+[[nodiscard]] Result<bool> lacks_manifest(const Catalog& catalog, const Edge& edge);
 // Whether the tag still names that digest, and its repository has no such manifest.
 [[nodiscard]] Result<bool> is_dangling(const Catalog& catalog, const TagOf& tag);
 

@@ -21,6 +21,24 @@ namespace {
 
 constexpr size_t kTagsNamedMax = 5;  // in the message of a refusal
 
+// The same bytes may be pushed once more, as another type. What was answered before stays what it is.
+void keep_first(ManifestRecord& record, const ManifestRecord& first) {
+  record.media_type = first.media_type;
+  if (first.subject || record.artifact_type.empty()) record.artifact_type = first.artifact_type;
+  if (first.subject) record.subject = first.subject;
+}
+
+// Whether the bytes are known as another type already, which a tag or a parent has from then on.
+Result<bool> is_promised(const Catalog& catalog, const References::NewManifest& manifest,
+                         const ManifestRecord& known) {
+  if (known.media_type == manifest.content.record.media_type) return false;
+  const auto tags = catalog.tags_of(manifest.repository, manifest.digest);
+  if (!tags) return failure(tags.error());
+  const auto parent = catalog.parent_in(manifest.digest, manifest.repository, Reach::disk);
+  if (!parent) return failure(parent.error());
+  return !tags->empty() || parent->has_value();
+}
+
 }  // namespace
 
 References::References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
@@ -80,38 +98,42 @@ Result<std::vector<Digest>> References::add_manifest(const DigestLock&, const Ne
   const bool is_pushed = !rules_.is_mirror(repository.route);
   const Lock lock(mutex_);
   if (manifest.needs_children) {
-    auto missing = missing_children(catalog_, repository, manifest.content);
+    auto missing = missing_of(repository, &manifest.content, manifest.adopted);
     if (!missing || !missing->empty()) return missing;
   }
   const auto known = catalog_.manifest(repository, manifest.digest, Reach::disk);
   if (!known) return failure(known.error());
   Change change = begin();
+  std::vector<Digest> needed, needed_by_adopted;
+  for (const ChildManifest& child : manifest.adopted) {
+    auto adopted = adopt(change, repository, child, needed_by_adopted);
+    if (!adopted) return failure(adopted.error());
+  }
   ManifestRecord record = manifest.content.record;
+  const auto keeps = is_pushed && *known ? is_promised(catalog_, manifest, **known) : false;
+  if (!keeps) return failure(keeps.error());
+  if (*keeps) keep_first(record, **known);
   record.pushed_at = clock_.wall();
   const bool is_untagged = is_pushed && manifest.tags.empty();
   const Time kept_until = is_untagged ? change.untagged_until(repository, manifest.digest) : Time();
   if (is_untagged && rules_.policy_for(repository).untagged_after) record.kept_until = kept_until;
   change.batch().put_manifest(repository, manifest.digest, record);
   change.batch().put_link(manifest.digest, repository, {});
-  for (const ManifestContent::Child& child : manifest.content.children) {
-    change.batch().put_edge(child.digest, repository, manifest.digest, child.edge);
-  }
-  std::vector<Digest> foreign;
-  if (is_pushed) {
-    if (auto added = add_foreign(change, manifest, foreign); !added) return failure(added.error());
-  }
+  if (auto added = add_edges(change, repository, manifest.digest, manifest.content, needed); !added)
+    return failure(added.error());
   // The same bytes may have another subject, or none, when they come with another media type.
-  if (*known && (*known)->subject) {
+  const bool has_referrer = *known && (*known)->subject;
+  const bool keeps_referrer = has_referrer && *keeps;
+  if (has_referrer && !keeps_referrer) {
     change.batch().delete_referrer(repository, *(*known)->subject, manifest.digest);
   }
-  if (record.subject && !manifest.content.referrer_descriptor.empty()) {
+  if (record.subject && !manifest.content.referrer_descriptor.empty() && !keeps_referrer) {
     change.batch().put_referrer(repository, *record.subject, manifest.digest,
                                 {manifest.content.referrer_descriptor, record.artifact_type});
   }
   for (const std::string& tag : manifest.tags) {
-    if (auto set = change.set_tag(repository, tag, manifest.digest, record.media_type); !set) {
-      return failure(set.error());
-    }
+    auto set = change.set_tag(repository, tag, manifest.digest, manifest.content.record.media_type);
+    if (!set) return failure(set.error());
   }
   // Its bytes were queued for a review in case of a crash before this batch.
   if (manifest.review_after) change.batch().delete_review(*manifest.review_after, manifest.digest);
@@ -122,23 +144,68 @@ Result<std::vector<Digest>> References::add_manifest(const DigestLock&, const Ne
     (void)leases_.take(manifest.digest, Leases::Kind::upload, repository, Reach::memory);
   }
   if (auto written = write(change); !written) return failure(written.error());
+  for (const Digest& child : needed_by_adopted) leases_.fulfil(child, repository);
   // A manifest that was here before has ended its uploads' leases then: later uploads are for other
   // manifests.
   if (!is_pushed || *known) return std::vector<Digest>();
-  for (const ManifestContent::Child& child : manifest.content.children)
-    leases_.fulfil(child.digest, repository);
-  for (const Digest& digest : foreign) leases_.fulfil(digest, repository);
+  for (const Digest& child : needed) leases_.fulfil(child, repository);
   return std::vector<Digest>();
 }
 
-// Of the foreign layers that the manifest names, those that the repository holds all the same.
-Result<> References::add_foreign(Change& change, const NewManifest& manifest, std::vector<Digest>& held) {
-  for (const ManifestContent::Child& child : manifest.content.foreign) {
-    const auto has = has_child(catalog_, manifest.repository, child.digest);
-    if (!has) return failure(has.error());
-    if (!*has) continue;
-    change.batch().put_edge(child.digest, manifest.repository, manifest.digest, child.edge);
-    held.push_back(child.digest);
+// What the repository lacks of `content`, if there is one, and of the manifests that it gets with that.
+Result<std::vector<Digest>> References::missing_of(const RepositoryKey& repository,
+                                                   const ManifestContent* content,
+                                                   std::span<const ChildManifest> adopted) {
+  std::set<Digest> with;
+  for (const ChildManifest& child : adopted) with.insert(child.digest);
+  std::vector<Digest> all;
+  const auto add = [&](const ManifestContent& one) -> Result<> {
+    const auto missing = missing_children(catalog_, repository, one, with);
+    if (!missing) return failure(missing.error());
+    all.insert(all.end(), missing->begin(), missing->end());
+    return {};
+  };
+  for (const ChildManifest& child : adopted) {
+    const auto held = has_blob(catalog_, repository, child.digest);
+    if (!held) return failure(held.error());
+    if (!*held) all.push_back(child.digest);
+    if (auto added = add(child.content); !added) return failure(added.error());
+  }
+  if (auto added = content ? add(*content) : Result<>(); !added) return failure(added.error());
+  return all;
+}
+
+// A blob of the repository becomes a manifest of it. Its parent is in the same batch, or here.
+Result<> References::adopt(Change& change, const RepositoryKey& repository, const ChildManifest& child,
+                           std::vector<Digest>& needed) {
+  const auto known = catalog_.manifest(repository, child.digest, Reach::disk);
+  if (!known) return failure(known.error());
+  if (*known) return {};
+  ManifestRecord record = child.content.record;
+  record.pushed_at = clock_.wall();
+  change.batch().put_manifest(repository, child.digest, record);
+  change.batch().put_link(child.digest, repository, {});
+  if (record.subject && !child.content.referrer_descriptor.empty()) {
+    change.batch().put_referrer(repository, *record.subject, child.digest,
+                                {child.content.referrer_descriptor, record.artifact_type});
+  }
+  return add_edges(change, repository, child.digest, child.content, needed);
+}
+
+// To what the manifest needs, and at a registry to the foreign layers that the repository holds all the same.
+Result<> References::add_edges(Change& change, const RepositoryKey& repository, const Digest& digest,
+                               const ManifestContent& content, std::vector<Digest>& needed) {
+  for (const ManifestContent::Child& child : content.children) {
+    change.batch().put_edge(child.digest, repository, digest, child.edge);
+    needed.push_back(child.digest);
+  }
+  if (rules_.is_mirror(repository.route)) return {};
+  for (const ManifestContent::Child& child : content.foreign) {
+    const auto held = has_blob(catalog_, repository, child.digest);
+    if (!held) return failure(held.error());
+    if (!*held) continue;
+    change.batch().put_edge(child.digest, repository, digest, child.edge);
+    needed.push_back(child.digest);
   }
   return {};
 }
@@ -237,6 +304,9 @@ Result<References::LeasedManifest> References::lease_tag(const RepositoryKey& re
     if (!record) return failure(record.error());
     if (!*record) return failure(Error::Kind::not_found, repository.repository + " has no tag " + tag);
     auto leased = lease_manifest(repository, (*record)->digest, reach, kind);
+    // Two tags may name the same bytes and have been pushed as two types.
+    const bool has_type = leased && !rules_.is_mirror(repository.route) && !(*record)->media_type.empty();
+    if (has_type) leased->record.media_type = (*record)->media_type;
     const bool is_gone = !leased && leased.error().kind == Error::Kind::not_found;
     // If the manifest is gone, the tag was probably moved in between: look again, unless it names the same
     // one.

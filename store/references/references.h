@@ -21,6 +21,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,9 +76,12 @@ class References {
                                             const std::optional<BlobRecord>& previous,
                                             std::optional<Time> review_after);
   // Adds a manifest whose bytes are stored, with its edges, its referrer and `tags`. With `needs_children`
-  // the children that the repository lacks are returned, and nothing is written if there are any.
+  // the children that the repository lacks are returned, and nothing is written if there are any; `invalid`
+  // as missing_children(). `adopted`, children before parents, become manifests of the repository with it.
   // `review_after` is the time of the review that add_manifest_bytes() has queued; that review is removed.
-  // Not synced: the caller syncs the catalog.
+  // A registry's manifest that a tag or a parent names keeps its media type and its subject, whatever its
+  // bytes are called now; each of `tags` has the type that it was pushed as. Not synced: the caller syncs
+  // the catalog.
   struct NewManifest {
     const RepositoryKey& repository;
     const Digest& digest;
@@ -85,6 +89,7 @@ class References {
     const std::vector<std::string>& tags;
     bool needs_children = false;
     std::optional<Time> review_after = {};
+    std::span<const ChildManifest> adopted = {};
   };
   [[nodiscard]] Result<std::vector<Digest>> add_manifest(const DigestLock& lock, const NewManifest& manifest);
   // Writes a tag's record as it is given: a mirror notes when upstream confirmed the tag, and an import sets
@@ -181,6 +186,10 @@ class References {
   // A manifest needs a child that no edge names: there is one now.
   [[nodiscard]] Result<bool> add_edge(const RepositoryKey& repository, const Digest& parent,
                                       const Digest& child, const EdgeRecord& edge);
+  // A manifest needs a child as a manifest, and its repository has no such manifest. If `adopted`, children
+  // before parents, lack nothing, they become manifests of the repository, the child as the last; else the
+  // child is noted as broken.
+  [[nodiscard]] Result<bool> note_lacking(const Edge& edge, std::span<const ChildManifest> adopted);
   // An edge of a parent that is not there goes, and its child is reviewed.
   [[nodiscard]] Result<bool> delete_stray_edge(const Edge& edge);
   // A link to a blob that is not stored goes, unless a manifest of its repository needs the blob: whoever
@@ -196,8 +205,12 @@ class References {
   Result<> check_unneeded(const RepositoryKey& repository, const Digest& digest) REQUIRES(mutex_);
   Result<bool> mount_locked(const RepositoryKey& to, const std::string& from, const Digest& digest)
       REQUIRES(mutex_);
-  Result<> add_foreign(Change& change, const NewManifest& manifest, std::vector<Digest>& held)
-      REQUIRES(mutex_);
+  Result<std::vector<Digest>> missing_of(const RepositoryKey& repository, const ManifestContent* content,
+                                         std::span<const ChildManifest> adopted) REQUIRES(mutex_);
+  Result<> adopt(Change& change, const RepositoryKey& repository, const ChildManifest& child,
+                 std::vector<Digest>& needed) REQUIRES(mutex_);
+  Result<> add_edges(Change& change, const RepositoryKey& repository, const Digest& digest,
+                     const ManifestContent& content, std::vector<Digest>& needed) REQUIRES(mutex_);
   Result<size_t> collect_manifests(Change& change, const Digest& digest, Time now) REQUIRES(mutex_);
   Result<size_t> collect_manifest(Change& change, const RepositoryKey& repository, const Digest& digest,
                                   Time now) REQUIRES(mutex_);

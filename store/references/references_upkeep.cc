@@ -336,6 +336,27 @@ Result<bool> References::add_edge(const RepositoryKey& repository, const Digest&
   return true;
 }
 
+Result<bool> References::note_lacking(const Edge& edge, std::span<const ChildManifest> adopted) {
+  const Lock lock(mutex_);
+  auto lacks = lacks_manifest(catalog_, edge);
+  if (!lacks || !*lacks) return lacks;
+  const auto missing = missing_of(edge.repository, nullptr, adopted);
+  if (!missing && missing.error().kind != Error::Kind::invalid) return failure(missing.error());
+  if (adopted.empty() || !missing || !missing->empty())
+    return broken_.note({Broken::Thing::Kind::lacking, edge.child, std::nullopt, {}, edge});
+  Change change = begin();
+  std::vector<Digest> needed;
+  for (const ChildManifest& child : adopted) {
+    if (auto done = adopt(change, edge.repository, child, needed); !done) return failure(done.error());
+  }
+  if (auto written = write(change); !written) return failure(written.error());
+  log_.warning("manifest_adopted", {{"route", edge.repository.route},
+                                    {"repository", edge.repository.repository},
+                                    {"digest", edge.child.text()},
+                                    {"parent", edge.parent.text()}});
+  return true;
+}
+
 Result<bool> References::delete_stray_edge(const Edge& edge) {
   const Lock lock(mutex_);
   const auto manifest = catalog_.manifest(edge.repository, edge.parent, Reach::disk);
@@ -382,6 +403,7 @@ Result<> References::review_broken() {
 Result<bool> References::is_broken(const BrokenThing& thing) {
   if (thing.kind == Broken::Thing::Kind::missing) return is_missing(catalog_, rules_, thing.digest);
   if (thing.kind == Broken::Thing::Kind::dangling) return is_dangling(catalog_, *thing.tag);
+  if (thing.kind == Broken::Thing::Kind::lacking) return lacks_manifest(catalog_, *thing.edge);
   const auto record = catalog_.blob(thing.digest, Reach::disk);
   if (!record) return failure(record.error());
   return record->has_value();  // whether its bytes can be read again, the scrub will say

@@ -11,6 +11,7 @@
 #include "store/references/dependents.h"
 #include "store/references/leases.h"
 #include "store/references/liveness.h"
+#include "store/references/manifest_content.h"
 #include "store/references/route_rules.h"
 #include "store/upkeep/cache_tags.h"
 #include "store/upkeep/forgetting.h"
@@ -73,8 +74,12 @@ class Explainer {
  public:
   explicit Explainer(const Parts& parts) : parts_(parts) {}
 
-  Result<std::vector<Reason>> reasons(const RepositoryKey& repository, const Digest& digest, bool is_asked) {
+  // `level` manifests are between the digest and the one that was asked about, for which it is 0. What refers
+  // to what refers to something may go on for ever, so it is told as far as what is in an index.
+  Result<std::vector<Reason>> reasons(const RepositoryKey& repository, const Digest& digest, int level) {
+    const bool is_asked = level == 0;
     std::vector<Reason> found;
+    if (level > kManifestLevelsMax + 1) return std::vector<Reason>{{Reason::Kind::more}};
     if (told_.size() >= kAnswersMax || !told_.emplace(repository, digest).second) return found;
     const auto tags = parts_.catalog.tags_of(repository, digest);
     if (!tags) return failure(tags.error());
@@ -84,11 +89,11 @@ class Explainer {
       if (!*record) continue;
       found.push_back({Reason::Kind::tag, tag, standing_of(parts_, repository, {tag, **record})});
     }
-    if (auto added = add_parents(repository, digest, found); !added) return failure(added.error());
+    if (auto added = add_parents(repository, digest, level, found); !added) return failure(added.error());
     const auto manifest = parts_.catalog.manifest(repository, digest, Reach::disk);
     if (!manifest) return failure(manifest.error());
     if (*manifest && (*manifest)->subject) {
-      auto because = reasons(repository, *(*manifest)->subject, false);
+      auto because = reasons(repository, *(*manifest)->subject, level + 1);
       if (!because) return because;
       found.push_back({Reason::Kind::subject, {}, {}, (*manifest)->subject, {}, *std::move(because)});
     }
@@ -103,12 +108,13 @@ class Explainer {
   }
 
  private:
-  Result<> add_parents(const RepositoryKey& repository, const Digest& digest, std::vector<Reason>& found) {
+  Result<> add_parents(const RepositoryKey& repository, const Digest& digest, int level,
+                       std::vector<Reason>& found) {
     const auto parents = parts_.catalog.parents(digest);
     if (!parents) return failure(parents.error());
     for (const Parent& parent : *parents) {
       if (parent.repository != repository) continue;
-      auto because = reasons(repository, parent.parent, false);
+      auto because = reasons(repository, parent.parent, level + 1);
       if (!because) return failure(because.error());
       found.push_back({Reason::Kind::parent, {}, {}, parent.parent, {}, *std::move(because)});
     }
@@ -325,7 +331,7 @@ Result<Why> why(const Parts& parts, const Digest& digest) {
   if (!repositories) return failure(repositories.error());
   Explainer explainer(parts);
   for (const RepositoryKey& repository : *repositories) {
-    auto reasons = explainer.reasons(repository, digest, true);
+    auto reasons = explainer.reasons(repository, digest, 0);
     if (!reasons) return failure(reasons.error());
     const auto manifest = parts.catalog.manifest(repository, digest, Reach::disk);
     if (!manifest) return failure(manifest.error());

@@ -14,8 +14,7 @@ namespace {
 constexpr size_t kRowsAtOnce = 256;
 constexpr size_t kBlobsAtOnce = 8;  // a walk that goes on from a position looks at so many again at most
 constexpr size_t kPieceBytes = 1U << 20;
-constexpr uint64_t kManifestBytesMax = 4U << 20;  // as the distribution specification has it
-constexpr uint64_t kRowWorth = 4096;              // a catalog's row, and what is looked up for it
+constexpr uint64_t kRowWorth = 4096;  // a catalog's row, and what is looked up for it
 // What a spinning disk reads in the time of the seeks that opening a file takes.
 constexpr uint64_t kOpenWorth = 256U << 10;
 
@@ -105,7 +104,19 @@ Result<> Inspection::check_edge(const Edge& edge) {
     }
     known_parent_ = edge;
   }
-  return parts_.is_mirror(edge.repository.route) ? Result<>() : check_blob(edge.child);
+  if (parts_.is_mirror(edge.repository.route)) return {};
+  auto checked = check_role(edge);
+  return checked ? check_blob(edge.child) : checked;
+}
+
+Result<> Inspection::check_role(const Edge& edge) {
+  const auto said = parts_.catalog.edge(edge.child, edge.repository, edge.parent);
+  if (!said && said.error().kind != Error::Kind::corrupt) return failure(said.error());
+  if (!said || !*said || !(*said)->is_manifest) return {};
+  const auto manifest = parts_.catalog.manifest(edge.repository, edge.child, Reach::disk);
+  if (manifest && !*manifest) findings_.lacking(edge);
+  if (!manifest && manifest.error().kind != Error::Kind::corrupt) return failure(manifest.error());
+  return {};
 }
 
 Result<> Inspection::check_blob(const Digest& digest) {
@@ -225,14 +236,23 @@ Result<> Inspection::check_content(const UsedBlob& blob) {
 }
 
 Result<> Inspection::check_content(const NamedManifest& manifest) {
-  const auto needed = parts_.read_manifest(manifest, reading_->kept);
-  if (!needed) return {};  // it was taken in all the same, as something that names nothing
+  const auto content = parts_.read_manifest(manifest.digest, manifest.record.media_type, reading_->kept);
+  if (!content) return {};  // it was taken in all the same, as something that names nothing
   const auto known = parts_.catalog.children(manifest.repository, manifest.digest);
   if (!known) return failure(known.error());
-  for (const NeededChild& child : *needed) {
+  for (const ManifestContent::Child& child : content->children) {
     const bool is_known = std::find(known->begin(), known->end(), child.digest) != known->end();
     if (!is_known) findings_.edge_missing(manifest, child.digest, child.edge);
+    if (auto checked = check_size(manifest, child); !checked) return checked;
   }
+  return {};
+}
+
+Result<> Inspection::check_size(const NamedManifest& manifest, const ManifestContent::Child& child) {
+  const auto blob = parts_.catalog.blob(child.digest, Reach::disk);
+  if (!blob && blob.error().kind != Error::Kind::corrupt) return failure(blob.error());
+  if (blob && *blob && (*blob)->size != child.edge.size)
+    findings_.size_differs(manifest, child, (*blob)->size);
   return {};
 }
 

@@ -6,9 +6,10 @@
 //
 // First the references, from the catalog alone: each tag of a registry names a manifest that is there, each
 // edge belongs to a manifest, each link is of a blob that is stored, and what a registry's manifests are and
-// name is stored. (A mirror fetches what it lacks.) Then the contents, in the order of their digests: each
-// file is there, has its size, and is its digest; what a registry's manifest says that it needs, the catalog
-// knows.
+// name is stored, in the role in which it is needed: what an index calls a manifest is one. (A mirror fetches
+// what it lacks.) Then the contents, in the order of their digests: each file is there, has its size, and is
+// its digest; what a registry's manifest says that it needs, the catalog knows, and has in the size that the
+// manifest gives.
 //
 // In a running store each finding is only a suspicion, because a record may change between two reads. Whoever
 // acts on a finding checks it again under the store's locks. step() blocks and holds no lock; one thread at a
@@ -24,6 +25,7 @@
 #include "store/base/disk.h"
 #include "store/catalog/catalog.h"
 #include "store/files/files.h"
+#include "store/references/manifest_content.h"
 
 namespace breakwater::store {
 
@@ -43,6 +45,11 @@ class Findings {
   virtual void dangling(const TagOf& tag) = 0;
   // A manifest of a registry needs what its edges do not say.
   virtual void edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) = 0;
+  // A manifest of a registry needs the child as a manifest, and its repository has no such manifest.
+  virtual void lacking(const Edge& edge) = 0;
+  // A manifest of a registry gives a child another size than that has.
+  virtual void size_differs(const NamedManifest& manifest, const ManifestContent::Child& child,
+                            uint64_t size) = 0;
   // The parent is not there.
   virtual void edge_stray(const Edge& edge) = 0;
   // The blob is not stored. Nobody misses it for this alone.
@@ -50,14 +57,6 @@ class Findings {
   // A record that cannot be understood.
   virtual void malformed(const Error& error) = 0;
 };
-
-// What a manifest's bytes say that it needs. store/ cannot read manifests: whoever can hands this in.
-struct NeededChild {
-  Digest digest;
-  EdgeRecord edge;
-};
-using ReadManifest =
-    std::function<Result<std::vector<NeededChild>>(const NamedManifest& manifest, std::string_view bytes)>;
 
 class Inspection {
  public:
@@ -94,6 +93,7 @@ class Inspection {
   Result<uint64_t> check_edges();
   Result<uint64_t> check_links();
   Result<> check_edge(const Edge& edge);
+  Result<> check_role(const Edge& edge);
   Result<> check_blob(const Digest& digest);
   uint64_t done_with(size_t rows, Stage next);
 
@@ -104,6 +104,7 @@ class Inspection {
   void fail(const UsedBlob& blob, const Error& error);
   Result<> check_content(const UsedBlob& blob);
   Result<> check_content(const NamedManifest& manifest);
+  Result<> check_size(const NamedManifest& manifest, const ManifestContent::Child& child);
   void leave_blob();
 
   const Parts parts_;

@@ -1,9 +1,11 @@
 #include "store/upkeep/scrub.h"
 
+#include <span>
 #include <utility>
 
 #include "store/base/disk.h"
 #include "store/blobs/blobs.h"
+#include "store/blobs/child_survey.h"
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
 #include "store/files/files.h"
@@ -129,6 +131,23 @@ void Scrub::edge_missing(const NamedManifest& manifest, const Digest& child, con
   found(mended, "edge_missing", child, {});
   // An edge that was missing has kept its child from being looked for.
   missing(child);
+}
+
+void Scrub::lacking(const Edge& edge) {
+  const auto said = parts_.catalog.edge(edge.child, edge.repository, edge.parent);
+  if (!said || !*said) return;
+  ChildSurvey children(parts_.catalog, blobs_, edge.repository, walked_.read_manifest);
+  const auto surveyed = children.survey_child({edge.child, **said});
+  const bool is_whole = surveyed && children.missing().empty();
+  const auto mended = parts_.references.note_lacking(
+      edge, is_whole ? std::span<const ChildManifest>(children.adopted()) : std::span<const ChildManifest>());
+  found(mended, "manifest_lacking", edge.child, {});
+}
+
+void Scrub::size_differs(const NamedManifest& manifest, const ManifestContent::Child& child, uint64_t size) {
+  found(true, "size_differs", child.digest,
+        "the manifest " + manifest.digest.text() + " of " + manifest.repository.repository + " gives it " +
+            std::to_string(child.edge.size) + " bytes, and it has " + std::to_string(size));
 }
 
 void Scrub::edge_stray(const Edge& edge) {

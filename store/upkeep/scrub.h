@@ -2,8 +2,9 @@
 // notice, and mends or reports what is wrong. A blob with wrong bytes is deleted. If only mirrors need the
 // blob, it is fetched again at its next use. If a registry needs the blob, it is reported with the tags that
 // cannot be pulled until a client pushes the blob again. A registry's blob that the disk cannot read is
-// reported and kept, because a later read may succeed; a mirror's goes if another
-// pass, ten minutes later at least, cannot read it either.
+// reported and kept, because a later read may succeed; a mirror's goes if another pass, ten minutes later at
+// least, cannot read it either. What an index needs as a manifest and the repository has as a blob only
+// becomes a manifest, if it is one whole; else it is reported.
 //
 // Each pass checks the references first, which takes little time, and then the contents. After a start the
 // contents go on where the last run was. So the references are checked first after an unclean stop, while
@@ -56,6 +57,9 @@ class Scrub final : private Findings {
   void missing(const Digest& blob) override;
   void dangling(const TagOf& tag) override;
   void edge_missing(const NamedManifest& manifest, const Digest& child, const EdgeRecord& edge) override;
+  void lacking(const Edge& edge) override;
+  void size_differs(const NamedManifest& manifest, const ManifestContent::Child& child,
+                    uint64_t size) override;
   void edge_stray(const Edge& edge) override;
   void link_stray(const LinkOf& link) override;
   void malformed(const Error& error) override;

@@ -88,9 +88,10 @@ Result<Digest> hash_file(Disk& disk, const File& file, const Blob& blob) {
 // Whether `path` is the blob, whose own file is `own`.
 Result<bool> holds(Disk& disk, const std::filesystem::path& path, const std::filesystem::path& own,
                    const Blob& blob) {
-  const auto found = disk.stat_target(path);
+  // Not through a symbolic link: what it leads to may go.
+  const auto found = disk.stat(path);
   if (!found && found.error().kind != Error::Kind::not_found) return failure(found.error());
-  if (!found || found->size != blob.size) return false;
+  if (!found || !found->is_file || found->size != blob.size) return false;
   if (const auto ours = disk.stat(own); ours && ours->id == found->id) return true;
   const auto file = disk.open(path);
   return file && hash_file(disk, **file, blob) == blob.digest;
@@ -141,6 +142,7 @@ Result<Imported> import_blob(const Parts& parts, Blobs& blobs, Capacity& capacit
   if (*held) return Imported::held;
   const auto found = parts.disk.stat_target(file);
   if (!found) return not_given(found.error());
+  if (!found->is_file) return failure(Error::Kind::unavailable, file.string() + " is no regular file");
   auto reservation = capacity.reserve(repository.route, found->size);
   if (!reservation) return failure(reservation.error());
   auto writer = receive_by_link(parts, digest, file);
@@ -201,14 +203,15 @@ Result<bool> link_or_copy(Disk& disk, const std::filesystem::path& from, uint64_
   // Under another name until it is whole, because what has a digest's name is taken for it.
   std::filesystem::path part = to;
   part += ".incomplete";
-  const auto copy = disk.open_for_writing(part);
+  if (auto removed = disk.remove(part); !removed && removed.error().kind != Error::Kind::not_found)
+    return failure(removed.error());
+  const auto copy = disk.create(part);
   if (!copy) return failure(copy.error());
   Pace pace(disk, **file, **copy);
   const auto write = [&](uint64_t offset, std::span<const char> piece) -> Result<> {
     if (auto written = disk.write(**copy, offset, piece); !written) return written;
     return pace.keep(offset + piece.size());
   };
-  if (auto cut = disk.truncate(**copy, 0); !cut) return failure(cut.error());
   if (auto copied = read_pieces(disk, **file, size, write); !copied) return failure(copied.error());
   if (auto synced = disk.sync(**copy); !synced) return failure(synced.error());
   pace.drop_to(size);

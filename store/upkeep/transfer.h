@@ -23,8 +23,8 @@ enum class Imported { held, linked, copied };  // held: it was here already
                                            const RepositoryKey& repository, const Digest& digest,
                                            const std::filesystem::path& file);
 
-// Puts a blob's file at `to`, and replaces another file there. `corrupt` if the stored bytes do not match the
-// digest any more.
+// Puts a blob's file at `to`, and replaces another file there, also a symbolic link. `corrupt` if the stored
+// bytes do not match the digest any more.
 [[nodiscard]] Result<> export_blob(const Parts& parts, Blobs& blobs, const Digest& digest,
                                    const std::filesystem::path& to);
 

@@ -1,11 +1,21 @@
 #include "conf/transfer.h"
 
+#include <fstream>
 #include <initializer_list>
+#include <iostream>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "conf/options.h"
+#include "conf/verify.h"
+#include "routes/oci/manifest.h"
+#include "routes/oci/media_type.h"
+#include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
+#include "store/files/files.h"
 #include "test/catch.h"
-#include "test/fakes/store_world.h"
+#include "test/fakes/pushed_world.h"
 
 using namespace breakwater::conf;
 
@@ -17,7 +27,167 @@ std::variant<Options, Exit> parsed(std::initializer_list<const char*> arguments)
   return parse_options(static_cast<int>(argv.size()), argv.data());
 }
 
+using breakwater::Result;
+using breakwater::store::Digest;
+using breakwater::test::digest_of;
+using breakwater::test::PushedWorld;
+
+std::string text_of(const std::string& type, const Digest& digest, uint64_t size) {
+  return R"({"mediaType":")" + type + R"(","digest":")" + digest.text() + R"(","size":)" +
+         std::to_string(size) + "}";
+}
+
+// What a verb prints to stdout while this lives.
+class Printed {
+ public:
+  Printed() : before_(std::cout.rdbuf(text_.rdbuf())) {}
+  ~Printed() { std::cout.rdbuf(before_); }
+  Printed(const Printed&) = delete;
+  Printed& operator=(const Printed&) = delete;
+
+  std::string last_line() const {
+    std::string text = text_.str();
+    if (!text.empty()) text.pop_back();
+    return text.substr(text.rfind('\n') + 1);
+  }
+  std::string text() const { return text_.str(); }
+
+ private:
+  std::ostringstream text_;
+  std::streambuf* before_;
+};
+
+// A registry with one image, whose folder the verbs open when the store is closed.
+struct VerbWorld : PushedWorld {
+  const std::string layer = "layer", config = "{}";
+  const std::string image = R"({"schemaVersion":2,"config":)" +
+                            text_of("application/vnd.oci.image.config.v1+json", digest_of(config), 2) +
+                            R"(,"layers":[)" +
+                            text_of("application/vnd.oci.image.layer.v1.tar", digest_of(layer), 5) + "]}";
+  Config verbs = default_config();
+  Options options;
+
+  VerbWorld() {
+    upload(layer);
+    upload(config);
+    put(image, breakwater::routes::kOciManifest, {"1"});
+    verbs.data = settings.data;
+    options.route = "private";
+    options.to = folder.path() / "out";
+    options.layout = options.to / app.repository;
+    options.repository = app.repository;
+  }
+  void put(const std::string& text, std::string_view type, const std::vector<std::string>& tags) {
+    const auto read = breakwater::routes::read_manifest(text, type, digest_of(text));
+    REQUIRE(read);
+    for (const std::string& tag : tags) {
+      REQUIRE(store->manifests().put(app, digest_of(text), text, read->content, tag,
+                                     breakwater::store::Durability::synced));
+    }
+  }
+  // As a layout's only entry.
+  void write_index(const std::string& entries) const {
+    std::ofstream(*options.layout / "index.json") << R"({"schemaVersion":2,"manifests":[)" << entries << "]}";
+  }
+};
+
 }  // namespace
+
+TEST_CASE("an export ends with 1 if it left a tag out, and its last line says how many") {
+  VerbWorld world;
+  {
+    world.store.reset();
+    const Printed printed;
+    CHECK(export_images(world.verbs, world.options) == 0);
+    CHECK(printed.last_line() ==
+          "exported: 1 tags of 1 repositories, 0 referrers; left out: 0 tags that are not whole");
+  }
+  REQUIRE(world.open());
+  std::filesystem::resize_file(world.store->parts().files.path_of(digest_of(world.layer)), 1);
+  world.store.reset();
+  const Printed printed;
+  CHECK(export_images(world.verbs, world.options) == 1);
+  CHECK(printed.last_line().ends_with("left out: 1 tags that are not whole"));
+}
+
+TEST_CASE("an import ends with 1 if it left something out or took nothing, and its last line says how many") {
+  VerbWorld world;
+  world.store.reset();
+  {
+    const Printed printed;
+    REQUIRE(export_images(world.verbs, world.options) == 0);
+  }
+  world.verbs.data = world.folder.path() / "fresh";
+  const auto run = [&](const std::string& tag, int status, const std::string& last) {
+    const Printed printed;
+    world.options.tag = tag;
+    CHECK(import_images(world.verbs, world.options) == status);
+    CHECK(printed.last_line() == last);
+    return printed.text();
+  };
+  const auto entry =
+      text_of(std::string(breakwater::routes::kOciManifest), digest_of(world.image), world.image.size());
+  run("", 0, "left out: nothing; damaged: nothing");
+  run("", 0, "left out: nothing; damaged: nothing");  // it is here
+  world.verbs.data = world.folder.path() / "fresh-2";
+  world.write_index(entry);
+  run("", 1, "nothing was taken over; left out: 1; damaged: nothing");
+  CHECK(run("new", 0, "left out: nothing; damaged: nothing").find("named: team/app:new: ") !=
+        std::string::npos);
+  world.verbs.data = world.folder.path() / "fresh-3";
+  world.write_index("");
+  run("", 1, "nothing was taken over; left out: nothing; damaged: nothing");
+  std::filesystem::resize_file(*world.options.layout / "index.json", 20);
+  run("", 1, "nothing was taken over; left out: 1; damaged: 1 unreadable");
+  world.write_index(R"({"digest":"sha256:\u001b[31m"},)" + entry);
+  const auto text = run("new", 1, "left out: 1; damaged: 1 unreadable");
+  CHECK(text.find('\x1b') == std::string::npos);
+  world.options.tag = "no tag";
+  CHECK(import_images(world.verbs, world.options) == 1);
+}
+
+TEST_CASE(
+    "what an index needs as a manifest and the repository has as a blob only is broken, and so is a wrong "
+    "size") {
+  VerbWorld world;
+  const auto verify_all = [&] {
+    world.store.reset();
+    const auto disk = breakwater::store::make_posix_disk();
+    std::ostringstream out;
+    const auto whole = verify(world.verbs, *disk, out);
+    REQUIRE(whole);
+    CHECK(*whole == (out.str().find("broken: ") == std::string::npos));
+    return out.str();
+  };
+  CHECK(verify_all().find("broken: ") == std::string::npos);
+  REQUIRE(world.open());
+  const std::string alone = world.image + " ",
+                    alone_index = R"({"manifests":[)" +
+                                  text_of(std::string(breakwater::routes::kOciManifest), digest_of(alone),
+                                          alone.size()) +
+                                  "]}";
+  world.upload(alone);
+  world.put(alone_index, breakwater::routes::kOciIndex, {"multi"});
+  auto said = verify_all();
+  CHECK(said.find("broken: " + digest_of(alone_index).text() + " of private/team/app needs " +
+                  digest_of(alone).text() + " as a manifest") != std::string::npos);
+  CHECK(said.find("breaks private/team/app:multi") != std::string::npos);
+  CHECK(said.ends_with(": 1 broken\n"));
+  REQUIRE(world.open());
+  std::string wrong = world.image;
+  wrong.replace(wrong.rfind(R"("size":5)"), 8, R"("size":6)");
+  world.put(wrong, breakwater::routes::kOciManifest, {"wrong"});
+  said = verify_all();
+  CHECK(said.find("gives " + digest_of(world.layer).text() + " a size of 6 bytes, and that has 5") !=
+        std::string::npos);
+  CHECK(said.ends_with(": 2 broken\n"));
+}
+
+TEST_CASE("a tag for a layout is for a layout only") {
+  CHECK(std::get<Options>(parsed({"import", "--layout", "/a", "--route", "r", "--tag", "1"})).tag == "1");
+  CHECK(std::get<Exit>(parsed({"import", "--from", "/a", "--route", "r", "--tag", "1"})).code == 2);
+  CHECK(std::get<Exit>(parsed({"import", "--layout", "/a", "--route", "r", "--tag", ""})).code == 2);
+}
 
 TEST_CASE("what images come from and go to is understood") {
   const auto import = std::get<Options>(parsed({"import", "--from", "/old", "--route", "private"}));

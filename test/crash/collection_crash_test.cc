@@ -237,7 +237,7 @@ TEST_CASE(
     }
     const std::string text = "mirrored manifest";
     REQUIRE(world.store->manifests().put(kMirrored, digest_of(text), text,
-                                         PushedWorld::content_of(text, {digest_of(layer_of("one"))}), "3",
+                                         world.content_of(text, {digest_of(layer_of("one"))}), "3",
                                          Durability::synced));
     world.pass(std::chrono::hours(2));
   };

@@ -56,6 +56,7 @@ class ColdDisk final : public store::Disk {
   Result<store::SharedFile> open_for_writing(const std::filesystem::path& path) override {
     return real_->open_for_writing(path);
   }
+  Result<store::SharedFile> create(const std::filesystem::path& path) override { return real_->create(path); }
   Result<> write(const store::File& file, uint64_t offset, std::span<const char> data) override {
     return real_->write(file, offset, data);
   }

@@ -319,6 +319,14 @@ Result<store::SharedFile> FaultyDisk::open_for_writing(const Path& path) {
   return file;
 }
 
+Result<store::SharedFile> FaultyDisk::create(const Path& path) {
+  if (auto stepped = step(Operation::open_for_writing, path); !stepped) return failure(stepped.error());
+  const store::Lock lock(mutex_);
+  auto file = real_->create(path);
+  if (file) changes_.push_back({Change::Kind::created, path, {}, {}});
+  return file;
+}
+
 Result<> FaultyDisk::write(const File& file, uint64_t offset, std::span<const char> data) {
   auto [fault, stepped] = write_step(file);
   if (fault == Fault::all) return stepped;

@@ -124,6 +124,7 @@ class FaultyDisk final : public store::Disk {
 
   Result<store::SharedFile> open(const std::filesystem::path& path) override;
   Result<store::SharedFile> open_for_writing(const std::filesystem::path& path) override;
+  Result<store::SharedFile> create(const std::filesystem::path& path) override;  // counts as the one above
   Result<> write(const store::File& file, uint64_t offset, std::span<const char> data) override;
   Result<size_t> read(const store::File& file, uint64_t offset, std::span<char> into) override;
   Result<> truncate(const store::File& file, uint64_t size) override;

@@ -56,13 +56,16 @@ struct PushedWorld : StoreWorld {
   }
 
   // A manifest whose bytes are `text`, and that needs these.
-  static store::ManifestContent content_of(const std::string& text,
-                                           const std::vector<store::Digest>& children) {
+  store::ManifestContent content_of(const std::string& text,
+                                    const std::vector<store::Digest>& children) const {
     store::ManifestContent content;
     content.record.media_type = "application/vnd.oci.image.manifest.v1+json";
     content.record.size = text.size();
-    for (const store::Digest& child : children)
-      content.children.push_back({child, {"application/octet-stream", 1, false}});
+    for (const store::Digest& child : children) {
+      const auto blob = store->catalog().blob(child, store::Reach::disk);
+      const uint64_t size = blob && *blob ? (*blob)->size : 1;
+      content.children.push_back({child, {"application/octet-stream", size, false}});
+    }
     return content;
   }
   Result<std::vector<store::Digest>> try_push(const std::string& text,

@@ -71,10 +71,10 @@ TEST_CASE("only 404 means missing and only 401 and 403 mean refused") {
 
 TEST_CASE("a 404 is believed for a shorter time where signatures may appear any moment") {
   const std::string digest = "sha256-" + std::string(64, 'a');
-  for (const auto* suffix : {"", ".sig", ".att", ".sbom"})
+  for (const auto* suffix : {"", ".sig", ".att", ".sbom", ".vuln"})
     CHECK(missing_fresh_ms({}, digest + suffix) == 10'000);
   for (const std::string& tag :
-       {std::string("latest"), std::string("v1.sig"), digest + ".tar", digest.substr(0, 50) + ".sig"}) {
+       {std::string("latest"), std::string("v1.sig"), digest + "-tar", digest.substr(0, 50) + ".sig"}) {
     CAPTURE(tag);
     CHECK(missing_fresh_ms({}, tag) == 30'000);
   }

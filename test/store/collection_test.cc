@@ -113,7 +113,7 @@ TEST_CASE("an upload to one repository is not used up by the manifests of anothe
   world.collect();
   const std::string text = "the other's";
   const auto missing = world.store->manifests().push(world.other, digest_of(text), text,
-                                                     PushedWorld::content_of(text, {layer}), {"latest"});
+                                                     world.content_of(text, {layer}), {"latest"});
   REQUIRE(missing);
   CHECK(missing->empty());
 }
@@ -234,8 +234,8 @@ TEST_CASE("what has no tag stays as long as its policy says, whatever else had i
   SECTION("another repository that lost its tag and promises less") {
     const Digest image = world.push("image", {layer}, {"latest"});
     world.upload("layer", world.other);
-    REQUIRE(world.store->manifests().push(world.other, image, "image",
-                                          PushedWorld::content_of("image", {layer}), {"ci"}));
+    REQUIRE(world.store->manifests().push(world.other, image, "image", world.content_of("image", {layer}),
+                                          {"ci"}));
     world.pass(hours(2));
     REQUIRE(world.store->references().delete_tag(world.app, "latest"));
     REQUIRE(world.store->references().delete_tag(world.other, "ci"));

@@ -217,7 +217,7 @@ TEST_CASE("what a piece has left behind that could not be cut off is no part of 
   }
   SECTION("or nothing is committed") {
     REQUIRE(writer->verify(digest_of(shorter)));
-    CHECK_FALSE(writer->commit());
+    REQUIRE_FALSE(writer->commit());
     CHECK(test::stored_digests(world.files).empty());
     world.disk.heal();
     REQUIRE(writer->commit());

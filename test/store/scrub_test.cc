@@ -10,6 +10,7 @@
 #include "store/references/broken.h"
 #include "store/references/manifest_content.h"
 #include "store/references/references.h"
+#include "store/upkeep/collector.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 
@@ -36,14 +37,10 @@ ManifestContent naming(const std::vector<std::string>& children) {
 }
 
 // What the made manifests need, as a reader of real ones finds it in their bytes.
-Result<std::vector<NeededChild>> needed(const NamedManifest& manifest, std::string_view) {
-  std::vector<std::string> children;
-  if (manifest.digest == digest_of(kImage)) children = {kConfig, kLayer};
-  if (manifest.digest == digest_of(kIndex)) children = {kImage};
-  std::vector<NeededChild> found;
-  for (const std::string& child : children)
-    found.push_back({digest_of(child), {"layer", child.size(), false}});
-  return found;
+Result<ManifestContent> needed(const Digest& digest, const std::string&, std::string_view) {
+  if (digest == digest_of(kImage)) return naming({kConfig, kLayer});
+  if (digest == digest_of(kIndex)) return naming({kImage});
+  return naming({});
 }
 
 void flip(const std::filesystem::path& path, std::streamoff at) {
@@ -59,12 +56,18 @@ void flip(const std::filesystem::path& path, std::streamoff at) {
 struct World : StoreWorld {
   std::unique_ptr<Scrub> scrub;
   const std::string mirrored = content_of(2'500'000, 7);
+  uint64_t size_error = 0;  // of what manifests say of their children
 
   World() { start(); }
   void start() {
     scrub.reset();
     REQUIRE(open());
-    scrub = std::make_unique<Scrub>(store->parts(), store->blobs(), needed);
+    const auto read = [this](const Digest& digest, const std::string& type, std::string_view bytes) {
+      auto content = needed(digest, type, bytes);
+      for (auto& child : content->children) child.edge.size += size_error;
+      return content;
+    };
+    scrub = std::make_unique<Scrub>(store->parts(), store->blobs(), read);
   }
   void fill() {
     REQUIRE(put(kApp, kLayer, Durability::synced));
@@ -119,6 +122,69 @@ TEST_CASE("what the scrub has read does not stay in memory, and what was in memo
   CHECK(world.disk.resident(*hot->file, 0, world.mirrored.size()));
   CHECK(world.disk.dropped_bytes() > kLayer.size());
   CHECK(world.disk.dropped_bytes() < kLayer.size() + world.mirrored.size());
+}
+
+namespace {
+
+// As a version before took it in: an index whose child came as a blob.
+void put_index(World& world, const std::string& text, const std::string& child) {
+  ManifestContent content = naming({child});
+  content.children[0].edge.is_manifest = true;
+  REQUIRE(world.store->manifests().put(kApp, digest_of(text), text, content, "multi", Durability::synced));
+}
+bool has_manifest(const World& world, const std::string& text) {
+  return world.store->catalog().manifest(kApp, digest_of(text), Reach::disk)->has_value();
+}
+
+}  // namespace
+
+TEST_CASE("what an index needs as a manifest and the repository has as a blob becomes a manifest") {
+  World world;
+  for (const std::string& blob : {kLayer, kConfig, kImage})
+    REQUIRE(world.put(kApp, blob, Durability::synced));
+  put_index(world, kIndex, kImage);
+  CHECK_FALSE(has_manifest(world, kImage));
+  world.pass();
+  CHECK(world.scrub->stats().found_total == 1);
+  CHECK(has_manifest(world, kImage));
+  CHECK(world.broken() == 0);
+  world.clock.advance(10 * world.settings.lease);
+  for (int round = 0; round < 4; ++round) REQUIRE(world.store->collector().collect(100));
+  CHECK(world.holds(kLayer));
+  world.pass();
+  CHECK(world.scrub->stats().found_total == 1);
+}
+
+TEST_CASE("what an index needs as a manifest and that lacks a layer is named until the layer is there") {
+  World world;
+  for (const std::string& blob : {kConfig, kImage}) REQUIRE(world.put(kApp, blob, Durability::synced));
+  put_index(world, kIndex, kImage);
+  world.pass();
+  CHECK_FALSE(has_manifest(world, kImage));
+  CHECK(world.broken() == 1);
+  CHECK(world.log.contains("broken digest=" + digest_of(kImage).text()));
+  CHECK(world.log.contains("private/app:multi"));
+  REQUIRE(world.store->tick());
+  CHECK(world.broken() == 1);
+  REQUIRE(world.put(kApp, kLayer, Durability::synced));
+  world.pass();
+  CHECK(has_manifest(world, kImage));
+  REQUIRE(world.store->tick());
+  CHECK(world.broken() == 0);
+}
+
+TEST_CASE("a size that a manifest gives a blob wrongly is told") {
+  World world;
+  REQUIRE(world.put(kApp, kConfig, Durability::synced));
+  REQUIRE(world.put(kApp, kLayer, Durability::synced));
+  ManifestContent content = naming({kConfig, kLayer});
+  REQUIRE(world.store->manifests().put(kApp, digest_of(kImage), kImage, content, "1", Durability::synced));
+  world.pass();
+  CHECK(world.scrub->stats().found_total == 0);
+  world.size_error = 1;
+  world.pass();
+  CHECK(world.scrub->stats().found_total == 2);
+  CHECK(world.log.contains("size_differs digest=" + digest_of(kConfig).text()));
 }
 
 TEST_CASE("a flipped byte in a mirror's blob is found: the blob goes, and can be fetched again") {

@@ -63,6 +63,7 @@ LIBRARIES = {
         "store/base/log.cc",
         "proxy/upstream/tokens.cc",
         "routes/transfer/image_layout.cc",
+        "routes/transfer/index_json.cc",
         "routes/oci/manifest.cc",
         "routes/oci/oci_error.cc",
         "routes/oci/referrers_filter.cc",
