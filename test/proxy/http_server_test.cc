@@ -1,4 +1,5 @@
 #include "proxy/server/http_server.h"
+#include "proxy/server/connection_share.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>

@@ -55,13 +55,13 @@ TEST_CASE("without a descriptor left, files that nobody reads are closed, and wh
   const int last = ::dup(STDERR_FILENO);  // the lowest that was free
   none_left.rlim_cur = static_cast<rlim_t>(last) + 1;
   setrlimit(RLIMIT_NOFILE, &none_left);
-  std::vector<Result<Blob>> opened;
-  for (size_t i = 20; i < 40; ++i) opened.push_back(files.open(digests[i], 10));
+  size_t opened = 0;
+  for (size_t i = 20; i < 40; ++i) opened += files.open(digests[i], 10).has_value();
   const auto listed = world.disk.list(world.folder.path());
   const auto kept = files.open_if_warm(digests[0]);
   setrlimit(RLIMIT_NOFILE, &before);
   ::close(last);
-  for (const auto& blob : opened) CHECK(blob.has_value());
+  CHECK(opened == 20);
   CHECK(listed.has_value());
   CHECK(kept.has_value());
   CHECK(read->file == kept->file);

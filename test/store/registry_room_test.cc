@@ -398,7 +398,11 @@ TEST_CASE("a full registry that refuses one push after the other looks through i
 
 TEST_CASE("a refusal that a lease causes is looked at again when that ends") {
   BoundedWorld world(4);
-  for (const char* name : {"a", "b", "c", "d"}) world.generation(name, std::string("cache-") + name);
+  for (const char* name : {"a", "b", "c", "d"}) {
+    const std::string tag = std::string("cache-") + name;
+    world.generation(name, tag);
+    REQUIRE(world.store->references().lease_tag(world.app, tag, Reach::disk));
+  }
   CHECK_FALSE(world.store->capacity().reserve("private", kGeneration));
   CHECK_FALSE(world.store->capacity().reserve("private", kGeneration));
   world.pass(world.settings.lease);
