@@ -80,8 +80,7 @@ def wait_for_scrubs(world, breakwater, more):
     """That many more errors of the scrub, or passes."""
 
     def seen():
-        return sum(event.get("msg", event.get("event")) in ("scrub interrupted", "scrubbed")
-                   for event in breakwater.events())  # fmt: skip
+        return sum(event["event"] in ("scrub interrupted", "scrubbed") for event in breakwater.events())
 
     before = seen()
     world.wait_until(lambda: seen() >= before + more, "the scrub runs", 60)
@@ -105,10 +104,7 @@ def goes_and_comes(world, hub):
     mount.come()
     world.wait_until(lambda: ready(breakwater).status == 200, "/readyz says that the folder is back", 30)
     expect_all(breakwater, images_by_tag, "the folder is back")
-    asked = hub.count() if hasattr(hub, "count") else None
     expect(http.get(breakwater.addresses["dockerhub"], cached).status == 200, "what the mirror had, it has")
-    if asked is not None:
-        expect(hub.count() == asked, "the mirror has asked upstream again")
     later = images.single("pushed-later", [5_000])
     push(breakwater.addresses["private"], "team/app", "later", later)
 
@@ -165,7 +161,8 @@ def goes_and_comes(world, hub):
 def start_refused(world, data, *words):
     """What a start says that does not come about."""
     config = world.fresh_folder("config") / "breakwater.json"
-    config.write_text(json.dumps({"data": str(data), "routes": [private_route()], "metrics": {"listen": ["127.0.0.1:0"]}}))
+    settings = {"data": str(data), "routes": [private_route()], "metrics": {"listen": ["127.0.0.1:0"]}}
+    config.write_text(json.dumps(settings))
     before = sorted((str(path), path.lstat().st_mtime_ns) for path in data.rglob("*"))
     done = subprocess.run(
         [str(BINARY), "serve", "--config", str(config)],
@@ -188,7 +185,10 @@ def is_refused_at_the_start(world, mount):
     before, after = start_refused(world, data, "newer version", "format 2")
     expect(before == after, f"a newer folder is touched: {set(before) ^ set(after)}")
     verify = subprocess.run(
-        [str(BINARY), "verify", "--data", str(data)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [str(BINARY), "verify", "--data", str(data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     expect(verify.returncode == 1 and "newer version" in verify.stdout, f"verify: {verify}")
     form.write_text(text)
