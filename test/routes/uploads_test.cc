@@ -339,13 +339,13 @@ TEST_CASE("uploads share the limit of buffered bytes: with room for one piece, m
 }
 
 TEST_CASE(
-    "a disk that fails while an upload is written is 500, and the session goes on when it works again") {
+    "a disk that fails while an upload is written is 503, and the session goes on when it works again") {
   RegistryWorld world;
   const auto content = content_of(100'000, 16);
   const auto location = world.begin_upload(kRepository);
   CHECK(world.patch(location, content.substr(0, 10'000)).status == 202);
   world.files.disk.fail_each(FaultyDisk::Operation::write);
-  CHECK(world.patch(location, content.substr(10'000, 40'000)).status == 500);
+  CHECK(world.patch(location, content.substr(10'000, 40'000)).status == 503);
   world.files.disk.heal();
   go_on(world, location, content);
 }
