@@ -188,8 +188,11 @@ void Database::replace(std::unique_ptr<rocksdb::DB> by) {
 Result<std::unique_ptr<rocksdb::DB>> Database::open_writable() const {
   rocksdb::DB* opened = nullptr;
   rocksdb::Options writable = options();
-  // Only the first time: a catalog that is away later must not be taken for a new one.
-  writable.create_if_missing = db_ == nullptr;
+  {
+    // Only the first time: a catalog that is away later must not be taken for a new one.
+    const SharedLock used(replacing_);
+    writable.create_if_missing = db_ == nullptr;
+  }
   const auto status = rocksdb::DB::Open(writable, path_.string(), &opened);
   if (!status.ok()) return failure(error_of(status, "open the catalog " + path_.string()));
   return std::unique_ptr<rocksdb::DB>(opened);
