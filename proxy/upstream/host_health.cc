@@ -71,7 +71,7 @@ void HostHealth::report_throttled(AdmittedRequest& admitted, const Url& url, con
       now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(clock_.wall())));
   log_.warning("upstream throttles",
                {{"route", settings_.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
-  stats_.throttled_until = breaker_of(registry_)->throttled_until();
+  stats_.throttled_until = clock_.wall() + (breaker_of(registry_)->throttled_until() - now());
 }
 
 }  // namespace breakwater::proxy

@@ -83,7 +83,7 @@ struct RegistryClientStats {
   uint64_t requests_total = 0;
   uint64_t failures_total = 0;
   uint64_t fetched_bytes = 0;  // bytes of the bodies of 200 and 206, tokens included
-  store::Time throttled_until{};
+  store::Time throttled_until{};  // by the wall clock
   std::optional<int64_t> ratelimit_remaining;  // as the registry last said
   bool unwell = false;                         // it could not be reached the last time that it was asked
 };
