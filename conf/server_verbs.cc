@@ -93,7 +93,7 @@ int forget_route(const Config& config, const Options& options) {
     // Nobody serves the folder, or there is nothing to do.
     if (!is_planned) {
       return tell(config, planned, As::owner, [&](store::Store& store) -> Result<std::string> {
-        const auto left = look(store);
+        auto left = look(store);
         if (!left) return left;
         std::cout << *left << "\n";
         return is_confirmed(route) ? forget(store) : failure(not_confirmed());

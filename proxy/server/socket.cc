@@ -139,9 +139,12 @@ void Socket::send(std::string_view head, std::shared_ptr<const std::string> body
   const char* rest = body->data() + gone;
   size_t rest_bytes = body->size() - gone;
   auto release = [](const void*, size_t, void* owner) { delete static_cast<Owner*>(owner); };
-  auto owner = std::make_unique<Owner>(std::move(body));
-  if (evbuffer_add_reference(output_, rest, rest_bytes, release, owner.get()) != 0) return fail();
-  (void)owner.release();  // the buffer's, until the bytes are sent
+  // The buffer's, until the bytes are sent.
+  auto* owner = std::make_unique<Owner>(std::move(body)).release();
+  if (evbuffer_add_reference(output_, rest, rest_bytes, release, owner) != 0) {
+    delete owner;
+    return fail();
+  }
   ring_when_writable();
 }
 
