@@ -8,7 +8,7 @@ from harness.breakwater import private_route
 from harness.registry import push_blob
 
 LINES = 3000  # more than a pipe holds
-DRAIN_S = 1
+DRAIN_S = 20
 # Runs the command with a stderr of which the first lines are read and no others.
 UNREAD = """
 mkfifo "$0"
