@@ -30,10 +30,12 @@ Result<> FolderDisk::watch() {
   // Without room for it a start leaves it to the next one.
   if (const auto format = real_.stat(data_ / "format")) watched.emplace_back(data_ / "format", format->id);
   watched_ = std::move(watched);
+  is_watching_ = true;
   return {};
 }
 
 Result<> FolderDisk::compare() const {
+  if (!is_watching_) return {};
   for (const auto& [path, id] : watched_) {
     const auto found = real_.stat_target(path);
     if (!found) return failure(away_error(data_, found.error().message));
@@ -61,7 +63,7 @@ std::optional<Error> FolderDisk::away() const {
 }
 
 bool FolderDisk::is_inside(const Path& path) const {
-  return !watched_.empty() && (path.native().starts_with(inside_) || path == data_);
+  return is_watching_ && (path.native().starts_with(inside_) || path == data_);
 }
 
 template <class Operation>

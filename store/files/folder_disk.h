@@ -14,6 +14,7 @@
 // device and inode. Paths outside of the folder are passed on. The calls of Disk may block; any thread.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@ class FolderDisk final : public Disk {
   // What it borrows outlives it.
   FolderDisk(Disk& real, std::filesystem::path data, Log& log);
 
-  // Remembers which folder this is.
+  // Remembers which folder this is. Once.
   [[nodiscard]] Result<> watch();
   // `storage`, with what is wrong, if the folder is away. Logs when it goes and when it is back. May block.
   [[nodiscard]] Result<> check();
@@ -80,7 +81,9 @@ class FolderDisk final : public Disk {
   const std::filesystem::path data_;
   const std::string inside_;  // what paths in the folder begin with
   Log& log_;
-  std::vector<std::pair<std::filesystem::path, FileId>> watched_;  // before there are other threads
+  // Written once, before is_watching_ is true; RocksDB's threads are there already.
+  std::vector<std::pair<std::filesystem::path, FileId>> watched_;
+  std::atomic<bool> is_watching_ = false;
   mutable Mutex mutex_;
   std::optional<Error> away_ GUARDED_BY(mutex_);
 };
