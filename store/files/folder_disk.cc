@@ -17,7 +17,7 @@ Error away_error(const Path& data, const std::string& why) {
 }  // namespace
 
 FolderDisk::FolderDisk(Disk& real, Path data, Log& log)
-    : real_(real), data_(std::move(data)), inside_(data_.string() + "/"), log_(log) {}
+    : real_(real), data_(std::move(data)), inside_((data_ / "").native()), log_(log) {}
 
 Result<> FolderDisk::watch() {
   std::vector<std::pair<Path, FileId>> watched;

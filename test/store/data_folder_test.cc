@@ -105,6 +105,17 @@ TEST_CASE("while the data folder is away nothing is found to be lost, and all is
   CHECK(world.try_upload("another layer", world.app));
 }
 
+TEST_CASE("a folder that is configured with a slash at its end is watched too") {
+  FolderWorld world;
+  const fs::path plain = world.settings.data;
+  world.settings.data = plain / "";
+  world.open_again();
+  fs::rename(plain, world.elsewhere);
+  CHECK(world.store->blobs().open(world.layer).error().kind == Kind::storage);
+  fs::rename(world.elsewhere, plain);
+  CHECK(world.store->blobs().open(world.layer));
+}
+
 TEST_CASE("a store that is closed while its folder is away leaves nothing in the place, and is whole after") {
   FolderWorld world;
   world.go();
