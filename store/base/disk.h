@@ -128,7 +128,7 @@ class Disk {
   // When a call finds no descriptor left in the process or the system, `give_back` is asked, and the call is
   // tried again as long as that gave something back. Null: nobody is asked any more when this returns. A
   // Disk that opens nothing by itself hands it on.
-  virtual void relieve_by(GiveBack /*give_back*/) {}
+  virtual void relieve_by(GiveBack give_back) = 0;
 };
 
 // For root: what is made below `folder`, or gets a name there, belongs to this user and group from the moment

@@ -57,6 +57,7 @@ class ColdDisk final : public store::Disk {
     return real_->open_for_writing(path);
   }
   Result<store::SharedFile> create(const std::filesystem::path& path) override { return real_->create(path); }
+  void relieve_by(GiveBack give_back) override { real_->relieve_by(std::move(give_back)); }
   Result<> write(const store::File& file, uint64_t offset, std::span<const char> data) override {
     return real_->write(file, offset, data);
   }
