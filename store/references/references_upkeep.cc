@@ -241,7 +241,7 @@ Result<bool> References::forget_tag(const TagOf& tag) {
 
 Result<bool> References::forget_link(const LinkOf& link) {
   const Lock lock(mutex_);
-  const auto linked = catalog_.has_link(link.digest, link.repository, Reach::disk);
+  auto linked = catalog_.has_link(link.digest, link.repository, Reach::disk);
   if (!linked || !*linked) return linked;
   Change change = begin();
   change.batch().delete_link(link.digest, link.repository);
@@ -377,7 +377,7 @@ Result<bool> References::delete_stray_link(const LinkOf& link) {
   const Lock lock(mutex_);
   const auto record = catalog_.blob(link.digest, Reach::disk);
   if (!record) return failure(record.error());
-  const auto linked = catalog_.has_link(link.digest, link.repository, Reach::disk);
+  auto linked = catalog_.has_link(link.digest, link.repository, Reach::disk);
   if (!linked) return linked;
   const auto manifest = catalog_.manifest(link.repository, link.digest, Reach::disk);
   if (!manifest) return failure(manifest.error());
