@@ -261,6 +261,7 @@ Result<bool> Blobs::take_back(const std::string& route, const Digest& digest) {
   if (*record || !found) return false;
   const Time now = parts_.clock.now();
   const BlobRecord again{found->size, route, now, now};
+  const Committing committing(*this, digest);
   auto written =
       parts_.references.add_manifest_bytes(lock, digest, again, std::nullopt, now + parts_.rules.lease());
   if (!written) return failure(written.error());

@@ -1,11 +1,15 @@
 // A backup is a store as it was when the backup was asked for, or a little later, whatever happens meanwhile.
+#include <algorithm>
 #include <atomic>
 #include <stop_token>
 #include <thread>
 
 #include "store/blobs/blobs.h"
 #include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/references/broken.h"
 #include "store/references/references.h"
 #include "store/upkeep/backup.h"
 #include "store/upkeep/collector.h"
@@ -87,6 +91,34 @@ TEST_CASE("a backup overwrites nothing, and is not there until it is whole") {
   std::filesystem::remove_all(to.string() + ".incomplete");
   REQUIRE(world.store->backup().back_up(to.string() + "/", std::stop_token()));
   CHECK(world.store->backup().back_up(to, std::stop_token()).error().kind == Error::Kind::conflict);
+}
+
+TEST_CASE("a lost blob that is taken back while a backup is made is in it") {
+  PushedWorld world;
+  const Digest a = world.upload("layer a"), b = world.upload("layer b");
+  world.push("image", {a, b}, {"latest"});
+  // The backup links blobs in the order of their digests, and comes to this one first.
+  const Digest lost = std::min(a, b), later = std::max(a, b);
+  const std::string content = lost == a ? "layer a" : "layer b";
+  const auto file = world.store->parts().files.path_of(lost), aside = world.folder.path() / "aside";
+  world.store.reset();
+  std::filesystem::rename(file, aside);
+  REQUIRE(world.open());
+  CHECK_FALSE(world.store->blobs().open(lost));
+  bool is_back = false;
+  world.disk.watch_by([&](FaultyDisk::Operation operation, const std::filesystem::path& path) {
+    if (operation != FaultyDisk::Operation::link || path.filename() != later.hex() || is_back) return;
+    is_back = true;
+    std::filesystem::rename(aside, file);
+    CHECK(*world.store->blobs().take_back("private", lost));
+  });
+  const auto to = world.folder.path() / "backup";
+  REQUIRE(world.store->backup().back_up(to, std::stop_token()));
+  world.disk.watch_by({});
+  REQUIRE(is_back);
+  Restored restored(to);
+  CHECK(restored.holds(lost, content));
+  CHECK(restored.store->broken().size() == 0);
 }
 
 TEST_CASE("a backup beside pushes and collection names no blob that it has not") {
