@@ -106,7 +106,7 @@ proxy::Task<> Upkeep::watch_folder() {
       store.check_folder();
       return true;
     };
-    co_await workers_.run(std::move(job));
+    co_await background_.run(std::move(job));  // not behind an eviction
   }
 }
 

@@ -20,8 +20,8 @@ class Upkeep {
  public:
   using Registries = std::map<std::string, std::unique_ptr<routes::PrivateRegistry>>;  // by route
 
-  // Everything borrowed here must outlive the Tasks. `workers` evict, and `background` has
-  // the workers for collection and the scrub.
+  // Everything borrowed here must outlive the Tasks. `workers` evict, which may take long; `background` has
+  // the workers for all else.
   Upkeep(proxy::Loop& loop, proxy::Workers& workers, proxy::Workers& background, store::Store& store,
          store::Scrub& scrub, Registries& registries, store::Log& log, const store::ScrubSettings& settings);
 

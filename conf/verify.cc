@@ -45,8 +45,7 @@ class Report final : public store::Findings {
 
   void log_broken() {
     say("the catalog's log is corrupt before its end: what was pushed or removed after that place is not "
-        "known "
-        "any more; the next start keeps the log as it is in catalog-log-broken-<n>");
+        "known any more; the next start keeps the log as it is in catalog-log-broken-<n>");
   }
 
   uint64_t broken() const { return broken_; }
@@ -73,8 +72,7 @@ class Report final : public store::Findings {
   void lacking(const store::Edge& edge) override {
     say(edge.parent.text() + " of " + name_of(edge.repository) + " needs " + edge.child.text() +
         " as a manifest, and the repository has no such manifest; a running server mends that if the bytes "
-        "are "
-        "one, and all that it needs is there; breaks " +
+        "are one, and all that it needs is there; breaks " +
         broken_by(edge.parent));
   }
   void size_differs(const store::NamedManifest& manifest, const store::ManifestContent::Child& child,

@@ -29,9 +29,8 @@ class Trash {
     bool had_other_name = false;
   };
   // Removes all files in the trash, and waits for those that another thread is just removing, unless a Hold
-  // lives: then nothing happens. A file that cannot be removed stays for the next call, and
-  // is the error; the others go. Each blob that this
-  // call has freed is appended to `freed`, if that is not null.
+  // lives: then nothing happens. A file that cannot be removed stays for the next call, and is the error; the
+  // others go. Each blob that this call has freed is appended to `freed`, if that is not null.
   [[nodiscard]] Result<> empty(std::vector<Freed>* freed = nullptr);
   // Removes the file of one blob at once, without a sync of the catalog, because a mirror can do without the
   // blob. If a Hold lives, or the removal fails, the blob is added to the trash.

@@ -80,7 +80,7 @@ auto FolderDisk::look(const Path& path, Operation operation) -> decltype(operati
 }
 
 template <class Operation>
-auto FolderDisk::change(const Path& path, Operation operation) -> decltype(operation()) {
+auto FolderDisk::only_if_there(const Path& path, Operation operation) -> decltype(operation()) {
   if (is_inside(path)) {
     if (auto checked = check(); !checked) return failure(checked.error());
   }
@@ -90,13 +90,13 @@ auto FolderDisk::change(const Path& path, Operation operation) -> decltype(opera
 // --- Disk
 
 Result<SharedFile> FolderDisk::open(const Path& path) {
-  return look(path, [&] { return real_.open(path); });
+  return only_if_there(path, [&] { return real_.open(path); });
 }
 Result<SharedFile> FolderDisk::open_for_writing(const Path& path) {
-  return change(path, [&] { return real_.open_for_writing(path); });
+  return only_if_there(path, [&] { return real_.open_for_writing(path); });
 }
 Result<SharedFile> FolderDisk::create(const Path& path) {
-  return change(path, [&] { return real_.create(path); });
+  return only_if_there(path, [&] { return real_.create(path); });
 }
 Result<> FolderDisk::write(const File& file, uint64_t offset, std::span<const char> data) {
   return real_.write(file, offset, data);
@@ -130,19 +130,19 @@ Result<FileStat> FolderDisk::stat_target(const Path& path) {
   return look(path, [&] { return real_.stat_target(path); });
 }
 Result<> FolderDisk::rename(const Path& from, const Path& to) {
-  return change(to, [&] { return real_.rename(from, to); });
+  return only_if_there(to, [&] { return real_.rename(from, to); });
 }
 Result<> FolderDisk::link(const Path& from, const Path& to) {
-  return change(to, [&] { return look(from, [&] { return real_.link(from, to); }); });
+  return only_if_there(to, [&] { return look(from, [&] { return real_.link(from, to); }); });
 }
 Result<> FolderDisk::remove(const Path& path) {
-  return change(path, [&] { return real_.remove(path); });
+  return only_if_there(path, [&] { return real_.remove(path); });
 }
 Result<> FolderDisk::make_directories(const Path& path) {
-  return change(path, [&] { return real_.make_directories(path); });
+  return only_if_there(path, [&] { return real_.make_directories(path); });
 }
 Result<> FolderDisk::remove_directory(const Path& path) {
-  return change(path, [&] { return real_.remove_directory(path); });
+  return only_if_there(path, [&] { return real_.remove_directory(path); });
 }
 Result<std::vector<DirectoryEntry>> FolderDisk::list(const Path& path) {
   return look(path, [&] { return real_.list(path); });

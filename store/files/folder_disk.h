@@ -1,14 +1,15 @@
 // The disk as the store uses it: a Disk that knows its data folder, and notices when that is away - a mount
-// that went, or another folder in its place. Then nothing that is not found means that it is lost, and
-// nothing may be written to what is there instead:
+// that went, or another folder in its place. Then nothing that is not found means that it is lost, and what
+// is there instead is neither opened nor written:
 //
 //   FolderDisk disk(real, data, log);
 //   ... the folder is made and opened ...
 //   disk.watch();              // from now on the folder is the one that is there at this moment
 //
-//   disk.open(path)            `storage`, rather than `not_found`, while the folder is away
-//   disk.rename(from, to)      `storage`, and nothing is done, while the folder is away
-//   disk.is_away()             as of the last operation or check()
+//   disk.stat(path)            `storage`, rather than `not_found`, while the folder is away
+//   disk.open(path)            `storage`, and nothing is done, while the folder is away
+//   disk.rename(from, to)      likewise
+//   disk.away()                as of the last operation or check()
 //
 // The folder is the one that was watched if it, its subfolders and its format file are the same files, by
 // device and inode. Paths outside of the folder are passed on. The calls of Disk may block; any thread.
@@ -70,11 +71,11 @@ class FolderDisk final : public Disk {
   using FileId = std::pair<uint64_t, uint64_t>;
 
   bool is_inside(const std::filesystem::path& path) const;
-  // Does an operation that only looks, or one that changes something at `path`.
+  // Does an operation that asks what is at `path`, or one that opens or changes it.
   template <class Operation>
   auto look(const std::filesystem::path& path, Operation operation) -> decltype(operation());
   template <class Operation>
-  auto change(const std::filesystem::path& path, Operation operation) -> decltype(operation());
+  auto only_if_there(const std::filesystem::path& path, Operation operation) -> decltype(operation());
   Result<> compare() const;
 
   Disk& real_;

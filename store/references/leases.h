@@ -10,10 +10,9 @@
 // while the manifest is there, because it needs them. When it is deleted under its lease, what it names
 // inherits the rest of that: inherit().
 //
-// Leases are in
-// memory, and an orderly stop saves them for the next start. After any other stop the earlier leases are not
-// known, so nothing that was stored before may be collected until the length of one lease has passed. Any
-// thread.
+// Leases are in memory, and an orderly stop saves them for the next start. After any other stop, or after the
+// machine was started anew, the earlier leases are not known, so nothing that was stored before may be
+// collected until the length of one lease has passed. Any thread.
 #pragma once
 
 #include <cstdint>

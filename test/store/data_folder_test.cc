@@ -82,6 +82,7 @@ TEST_CASE("while the data folder is away nothing is found to be lost, and all is
     for (const char* below : {"blobs/sha256", "blobs/sha512", "incoming", "trash", "catalog"})
       fs::create_directories(world.settings.data / below);
   }
+  SECTION("a copy of it is") { fs::copy(world.elsewhere, world.settings.data, fs::copy_options::recursive); }
   const auto lost = world.store->blobs().open(world.layer);
   REQUIRE_FALSE(lost);
   CHECK(lost.error().kind == Kind::storage);
