@@ -9,6 +9,7 @@
 #include "routes/oci/range.h"
 #include "store/blobs/blobs.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
 #include "store/references/liveness.h"
 
 namespace breakwater::routes {
@@ -80,7 +81,7 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
 // not break the pulls of the others.
 Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
   auto job = [&catalog = parts_.store.catalog(), key, digest] {
-    const auto parents = catalog.parents(digest);
+    const auto parents = catalog.by_digest().parents(digest);
     std::set<uint64_t> sizes;
     for (const auto& parent : parents ? *parents : std::vector<store::Parent>()) {
       if (parent.repository == key) sizes.insert(parent.edge.size);

@@ -1,6 +1,7 @@
 #include "routes/registry/upload_file.h"
 #include "store/blobs/partials.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_queues.h"
 
 #include <chrono>
 #include <string_view>
@@ -79,7 +80,7 @@ Result<> discard_upload(Store& store, UploadFile& file, const std::string& id) {
 Result<std::vector<std::pair<RepositoryKey, std::string>>> idle_uploads(Store& store, store::Log& log,
                                                                         const std::string& route,
                                                                         store::Time now, int64_t age_ms) {
-  auto ids = store.catalog().upload_ids();
+  auto ids = store.catalog().queues().upload_ids();
   if (!ids) return failure(ids.error());
   std::vector<std::pair<RepositoryKey, std::string>> found;
   for (const auto& id : *ids) {

@@ -6,41 +6,18 @@
 #include <utility>
 
 #include "store/catalog/batch_impl.h"
+#include "store/catalog/catalog_by_digest.h"
 #include "store/catalog/catalog_keys.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/catalog/catalog_state.h"
 #include "store/catalog/catalog_walk.h"
 #include "store/catalog/database.h"
 
 namespace breakwater::store {
-namespace {
-
-tl::unexpected<Error> malformed_key() {
-  return failure(Error::Kind::corrupt, "a malformed key in the catalog");
-}
-
-Result<Review> review_of(std::string_view key, std::string_view value) {
-  KeyReader in(key, 1);
-  const Time review_after = in.time();
-  Review review{review_after, in.digest()};
-  if (in.failed()) return malformed_key();
-  if (value.empty()) return review;
-  KeyReader names(value, 0);
-  review.only = names.repository();
-  if (names.failed()) review.only.reset();
-  return review;
-}
-
-// The first key behind all that begin with `prefix`, which ends with a name: the end of a name is a 0, and no
-// name holds that.
-std::string behind_name(std::string prefix) {
-  prefix.back() = '\1';
-  return prefix;
-}
-
-}  // namespace
-
 Catalog::Catalog(std::unique_ptr<Database> database)
     : database_(std::move(database)),
+      by_digest_(std::make_unique<CatalogByDigest>(*database_)),
+      queues_(std::make_unique<CatalogQueues>(*database_)),
       walk_(std::make_unique<CatalogWalk>(*database_)),
       state_(std::make_unique<CatalogState>(*database_)) {}
 Catalog::~Catalog() = default;
@@ -225,70 +202,6 @@ Result<std::vector<std::string>> Catalog::repositories(const std::string& route,
   return names;
 }
 
-Result<std::vector<Parent>> Catalog::parents(const Digest& child) const {
-  const std::string prefix = edge_prefix(child);
-  std::vector<Parent> parents;
-  auto scanned = database_->scan(prefix, [&](std::string_view key, std::string_view value) -> Result<bool> {
-    KeyReader in(key, prefix.size());
-    RepositoryKey repository = in.repository();
-    const Digest parent = in.digest();
-    if (in.failed()) return malformed_key();
-    auto edge = decode<EdgeRecord>(value);
-    if (!edge) return failure(edge.error());
-    parents.push_back({std::move(repository), parent, *std::move(edge)});
-    return true;
-  });
-  if (!scanned) return failure(scanned.error());
-  return parents;
-}
-
-Result<std::vector<RepositoryKey>> Catalog::repositories_naming(const Digest& child) const {
-  const std::string prefix = edge_prefix(child);
-  std::vector<RepositoryKey> repositories;
-  auto leapt = database_->leap(prefix, prefix, [&](std::string_view key) -> Result<std::string> {
-    KeyReader in(key, prefix.size());
-    repositories.push_back(in.repository());
-    if (in.failed()) return malformed_key();
-    return behind_name(edge_prefix(child, repositories.back()));
-  });
-  if (!leapt) return failure(leapt.error());
-  return repositories;
-}
-
-Result<std::set<std::string>> Catalog::routes_of(const Digest& digest) const {
-  return routes_beside(digest, {});
-}
-
-Result<std::set<std::string>> Catalog::routes_beside(const Digest& digest, const RepositoryKey& but) const {
-  std::set<std::string> routes;
-  for (const std::string& prefix : {link_prefix(digest), edge_prefix(digest)}) {
-    auto leapt = database_->leap(prefix, prefix, [&](std::string_view key) -> Result<std::string> {
-      KeyReader in(key, prefix.size());
-      const RepositoryKey repository = in.repository();
-      if (in.failed()) return malformed_key();
-      const std::string of_route = prefix + repository.route + '\0';
-      if (repository == but) return behind_name(of_route + repository.repository + '\0');
-      routes.insert(repository.route);
-      return behind_name(of_route);
-    });
-    if (!leapt) return failure(leapt.error());
-  }
-  return routes;
-}
-
-Result<std::vector<RepositoryKey>> Catalog::links(const Digest& blob) const {
-  const std::string prefix = link_prefix(blob);
-  std::vector<RepositoryKey> links;
-  auto scanned = database_->scan(prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
-    KeyReader in(key, prefix.size());
-    links.push_back(in.repository());
-    if (in.failed()) return malformed_key();
-    return true;
-  });
-  if (!scanned) return failure(scanned.error());
-  return links;
-}
-
 Result<std::vector<NamedReferrer>> Catalog::referrers(const RepositoryKey& repository, const Digest& subject,
                                                       const std::optional<Digest>& last, size_t limit) const {
   const std::string prefix = referrer_prefix(repository, subject);
@@ -325,94 +238,6 @@ Result<std::map<Digest, Digest>> Catalog::subjects_in(const RepositoryKey& repos
   return subjects;
 }
 
-Result<std::vector<Review>> Catalog::reviews(Time now, size_t limit,
-                                             const std::optional<Review>& after) const {
-  std::vector<Review> reviews;
-  if (limit == 0) return reviews;
-  const std::string from = after ? review_key(after->review_after, after->digest) + '\0' : kReviews;
-  auto scanned = database_->scan(kReviews, from, Reach::disk,
-                                 [&](std::string_view key, std::string_view value) -> Result<bool> {
-                                   auto review = review_of(key, value);
-                                   if (!review) return failure(review.error());
-                                   if (review->review_after > now) return false;
-                                   reviews.push_back(*std::move(review));
-                                   return reviews.size() < limit;
-                                 });
-  if (!scanned) return failure(scanned.error());
-  return reviews;
-}
-
-Result<std::optional<Review>> Catalog::queued_review(Time review_after, const Digest& digest) const {
-  std::optional<Review> found;
-  auto scanned = database_->scan(review_key(review_after, digest),
-                                 [&](std::string_view key, std::string_view value) -> Result<bool> {
-                                   auto review = review_of(key, value);
-                                   if (!review) return failure(review.error());
-                                   found = *std::move(review);
-                                   return false;
-                                 });
-  if (!scanned) return failure(scanned.error());
-  return found;
-}
-
-Result<std::vector<NamedManifest>> Catalog::manifests_of(const Digest& digest) const {
-  const std::string prefix = manifest_of_prefix(digest);
-  std::vector<RepositoryKey> repositories;
-  auto scanned = database_->scan(prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
-    KeyReader in(key, prefix.size());
-    repositories.push_back(in.repository());
-    if (in.failed()) return malformed_key();
-    return true;
-  });
-  if (!scanned) return failure(scanned.error());
-  std::vector<NamedManifest> manifests;
-  for (RepositoryKey& repository : repositories) {
-    auto record = manifest(repository, digest, Reach::disk);
-    if (!record) return failure(record.error());
-    if (*record) manifests.push_back({std::move(repository), digest, **std::move(record)});
-  }
-  return manifests;
-}
-
-// The digests that come from `from` on in the order of use, at most `limit`; and where to go on.
-Result<std::vector<Digest>> Catalog::used_digests(const std::string& prefix, std::string& from,
-                                                  size_t limit) const {
-  std::vector<Digest> digests;
-  auto scanned =
-      database_->scan(prefix, from, Reach::disk, [&](std::string_view key, std::string_view) -> Result<bool> {
-        from = std::string(key) + '\0';
-        KeyReader in(key, prefix.size());
-        in.time();
-        digests.push_back(in.digest());
-        if (in.failed()) return malformed_key();
-        return digests.size() < limit;
-      });
-  if (!scanned) return failure(scanned.error());
-  return digests;
-}
-
-Result<std::vector<UsedBlob>> Catalog::least_recently_used(const std::string& route, size_t limit,
-                                                           const Unreadable& unreadable) const {
-  const std::string prefix = use_prefix(route);
-  std::string from = prefix;
-  std::vector<UsedBlob> blobs;
-  while (blobs.size() < limit) {
-    const auto digests = used_digests(prefix, from, limit - blobs.size());
-    if (!digests) return failure(digests.error());
-    if (digests->empty()) break;
-    for (const Digest& digest : *digests) {
-      auto record = blob(digest, Reach::disk);
-      if (!record && record.error().kind == Error::Kind::corrupt && unreadable) {
-        unreadable(digest, record.error());
-        continue;
-      }
-      if (!record) return failure(record.error());
-      if (*record) blobs.push_back({digest, **std::move(record)});
-    }
-  }
-  return blobs;
-}
-
 Result<std::vector<Digest>> Catalog::children(const RepositoryKey& repository, const Digest& parent) const {
   const std::string prefix = child_prefix(repository, parent);
   std::vector<Digest> children;
@@ -424,16 +249,6 @@ Result<std::vector<Digest>> Catalog::children(const RepositoryKey& repository, c
   });
   if (!scanned) return failure(scanned.error());
   return children;
-}
-
-Result<std::vector<std::string>> Catalog::upload_ids() const {
-  std::vector<std::string> ids;
-  auto scanned = database_->scan(kUploads, [&](std::string_view key, std::string_view) -> Result<bool> {
-    ids.push_back(KeyReader(key, 1).rest());
-    return true;
-  });
-  if (!scanned) return failure(scanned.error());
-  return ids;
 }
 
 uint64_t Catalog::disk_bytes() const { return database_->disk_bytes(); }

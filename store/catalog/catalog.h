@@ -15,11 +15,9 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +29,8 @@
 
 namespace breakwater::store {
 
+class CatalogByDigest;
+class CatalogQueues;
 class CatalogState;
 class CatalogWalk;
 class Database;
@@ -103,37 +103,16 @@ class Catalog {
   [[nodiscard]] Result<std::optional<Digest>> manifest_beginning(const RepositoryKey&, Algorithm,
                                                                  const std::string& hex) const;
 
-  // --- of a digest, over all repositories
+  // --- its other parts, each with a header of its own
 
-  [[nodiscard]] Result<std::vector<NamedManifest>> manifests_of(const Digest&) const;
-  [[nodiscard]] Result<std::vector<Parent>> parents(const Digest& child) const;
-  [[nodiscard]] Result<std::vector<RepositoryKey>> links(const Digest& blob) const;
-  // The repositories of which a manifest names `child`: one step each, however many of their manifests do.
-  [[nodiscard]] Result<std::vector<RepositoryKey>> repositories_naming(const Digest& child) const;
-  // The routes with a link to the digest, or of which a manifest names it. One step each.
-  [[nodiscard]] Result<std::set<std::string>> routes_of(const Digest&) const;
-  // The same of all repositories but one.
-  [[nodiscard]] Result<std::set<std::string>> routes_beside(const Digest&, const RepositoryKey& but) const;
-
-  // --- queues
-
-  // Reviews whose time has come at `now`, the longest due first, behind `after`.
-  [[nodiscard]] Result<std::vector<Review>> reviews(Time now, size_t limit,
-                                                    const std::optional<Review>& after = std::nullopt) const;
-  // The one of this digest at this time.
-  [[nodiscard]] Result<std::optional<Review>> queued_review(Time review_after, const Digest&) const;
-  // Blobs on the account of a route, the least recently used first. Those whose record cannot be understood
-  // are left out and told to `unreadable`.
-  using Unreadable = std::function<void(const Digest&, const Error&)>;
-  [[nodiscard]] Result<std::vector<UsedBlob>> least_recently_used(const std::string& route, size_t limit,
-                                                                  const Unreadable& unreadable = {}) const;
-  [[nodiscard]] Result<std::vector<std::string>> upload_ids() const;
-
-  // --- the whole
-
+  const CatalogByDigest& by_digest() const { return *by_digest_; }
+  const CatalogQueues& queues() const { return *queues_; }
   const CatalogWalk& walk() const { return *walk_; }
   CatalogState& state() { return *state_; }
   const CatalogState& state() const { return *state_; }
+
+  // --- the whole
+
   // Writes what is in it at this moment to a folder that is not there yet: links to its own files where the
   // file system allows. What is in the copy can be read here when this returns.
   [[nodiscard]] Result<> checkpoint(const std::filesystem::path& to) const;
@@ -150,9 +129,10 @@ class Catalog {
 
  private:
   explicit Catalog(std::unique_ptr<Database> database);
-  Result<std::vector<Digest>> used_digests(const std::string& prefix, std::string& from, size_t limit) const;
 
   std::unique_ptr<Database> database_;
+  std::unique_ptr<CatalogByDigest> by_digest_;
+  std::unique_ptr<CatalogQueues> queues_;
   std::unique_ptr<CatalogWalk> walk_;
   std::unique_ptr<CatalogState> state_;
   std::atomic<uint64_t> need_changes_ = 0;

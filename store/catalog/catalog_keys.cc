@@ -129,6 +129,16 @@ Digest KeyReader::digest() {
 
 std::string KeyReader::rest() { return std::string(std::exchange(rest_, {})); }
 
+// The end of a name is a 0, and no name holds that.
+std::string behind_name(std::string prefix) {
+  prefix.back() = '\1';
+  return prefix;
+}
+
+tl::unexpected<Error> malformed_key() {
+  return failure(Error::Kind::corrupt, "a malformed key in the catalog");
+}
+
 std::string KeyReader::fail() {
   failed_ = true;
   rest_ = {};

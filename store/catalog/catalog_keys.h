@@ -19,6 +19,7 @@
 
 #include "store/base/clock.h"
 #include "store/base/digest.h"
+#include "store/base/result.h"
 #include "store/catalog/records.h"
 
 namespace breakwater::store {
@@ -66,6 +67,11 @@ std::string use_prefix(const std::string& route);
 std::string review_key(Time review_after, const Digest& d);
 std::string lease_key(const Digest& d);
 std::string use_key(const Digest& d, const BlobRecord& record);
+
+// The first key behind all that begin with `prefix`, which ends with a name.
+std::string behind_name(std::string prefix);
+// What a reader of keys says of one that it cannot take apart.
+tl::unexpected<Error> malformed_key();
 
 // Takes a key apart again. Like the records' decoder it fails once and for all, and is asked at the end.
 class KeyReader {

@@ -42,8 +42,7 @@ Result<std::optional<SavedLeases>> CatalogState::take_leases() {
     writes.Delete(key);
     KeyReader in(key, 1);
     const Digest digest = in.digest();
-    const auto record = in.failed() ? failure(Error::Kind::corrupt, "a malformed key in the catalog")
-                                    : decode<LeaseRecord>(value);
+    const auto record = in.failed() ? malformed_key() : decode<LeaseRecord>(value);
     if (!record) malformed = record.error();
     if (record) saved.leases.push_back({digest, *record});
     return true;

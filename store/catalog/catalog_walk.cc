@@ -9,10 +9,6 @@
 namespace breakwater::store {
 namespace {
 
-tl::unexpected<Error> malformed_key() {
-  return failure(Error::Kind::corrupt, "a malformed key in the catalog");
-}
-
 // An error that says whose record it is.
 tl::unexpected<Error> malformed_record(const std::string& whose, const Error& error) {
   return failure(error.kind, whose + ": " + error.message);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <iterator>
 #include <utility>
+#include "store/catalog/catalog_by_digest.h"
 
 namespace breakwater::store {
 namespace {
@@ -22,7 +23,7 @@ class Search {
   Search(const Catalog& catalog, size_t tags_max) : catalog_(catalog), tags_max_(tags_max) {}
 
   Result<Affected> from(const Digest& digest) {
-    const auto manifests = catalog_.manifests_of(digest);
+    const auto manifests = catalog_.by_digest().manifests_of(digest);
     if (!manifests) return failure(manifests.error());
     for (const NamedManifest& manifest : *manifests) visit(manifest.repository, digest);
     if (auto added = add_parents(digest, nullptr); !added) return failure(added.error());
@@ -49,7 +50,7 @@ class Search {
 
   // Of one repository, or of all.
   Result<> add_parents(const Digest& child, const RepositoryKey* repository) {
-    const auto parents = catalog_.parents(child);
+    const auto parents = catalog_.by_digest().parents(child);
     if (!parents) return failure(parents.error());
     for (const Parent& parent : *parents) {
       if (!repository || parent.repository == *repository) visit(parent.repository, parent.parent);

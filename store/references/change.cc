@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/references/dependents.h"
 
 namespace breakwater::store {
@@ -74,14 +76,14 @@ Result<> Change::delete_tags_belonging_to(const NamedManifest& subject) {
 }
 
 Result<> Change::delete_from_mirrors(const Digest& digest) {
-  const auto manifests = catalog_.manifests_of(digest);
+  const auto manifests = catalog_.by_digest().manifests_of(digest);
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {
     if (!rules_.is_mirror(manifest.repository.route)) continue;
     if (auto deleted = delete_manifest(manifest); !deleted) return deleted;
   }
   // Left behind, links would outnumber what is stored.
-  const auto links = catalog_.links(digest);
+  const auto links = catalog_.by_digest().links(digest);
   if (!links) return failure(links.error());
   for (const RepositoryKey& repository : *links) {
     if (rules_.is_mirror(repository.route)) batch_.delete_link(digest, repository);
@@ -96,7 +98,7 @@ Result<> Change::review_soon(const RepositoryKey& repository, const Digest& dige
   if (const auto ours = soon_.find(digest); ours != soon_.end()) {
     if (ours->second != only) only.reset();
   } else {
-    const auto queued = catalog_.queued_review(now_, digest);
+    const auto queued = catalog_.queues().queued_review(now_, digest);
     if (!queued) return failure(queued.error());
     if (*queued && (*queued)->only != only) only.reset();
   }

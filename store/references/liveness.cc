@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include "store/catalog/catalog_by_digest.h"
 
 namespace breakwater::store {
 
@@ -91,10 +92,10 @@ Result<bool> is_alive(const Catalog& catalog, const NamedManifest& manifest) {
 }
 
 Result<bool> is_needed(const Catalog& catalog, const Digest& digest) {
-  const auto parents = catalog.parents(digest);
+  const auto parents = catalog.by_digest().parents(digest);
   if (!parents) return failure(parents.error());
   if (!parents->empty()) return true;
-  const auto manifests = catalog.manifests_of(digest);
+  const auto manifests = catalog.by_digest().manifests_of(digest);
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {
     const auto alive = is_alive(catalog, manifest);
@@ -104,16 +105,16 @@ Result<bool> is_needed(const Catalog& catalog, const Digest& digest) {
 }
 
 Result<bool> is_needed_by_registry(const Catalog& catalog, const RouteRules& rules, const Digest& digest) {
-  const auto routes = catalog.routes_of(digest);
+  const auto routes = catalog.by_digest().routes_of(digest);
   if (!routes) return failure(routes.error());
   return !std::all_of(routes->begin(), routes->end(),
                       [&](const std::string& route) { return rules.is_mirror(route); });
 }
 
 Result<Uses> uses_of(const Catalog& catalog, const Digest& digest) {
-  auto links = catalog.links(digest);
+  auto links = catalog.by_digest().links(digest);
   if (!links) return failure(links.error());
-  auto needing = catalog.repositories_naming(digest);
+  auto needing = catalog.by_digest().repositories_naming(digest);
   if (!needing) return failure(needing.error());
   return Uses{*std::move(links), *std::move(needing)};
 }
@@ -122,9 +123,9 @@ Result<bool> is_missing(const Catalog& catalog, const RouteRules& rules, const D
   const auto record = catalog.blob(digest, Reach::disk);
   if (!record) return failure(record.error());
   if (*record) return false;
-  const auto manifests = catalog.manifests_of(digest);
+  const auto manifests = catalog.by_digest().manifests_of(digest);
   if (!manifests) return failure(manifests.error());
-  const auto needing = catalog.repositories_naming(digest);
+  const auto needing = catalog.by_digest().repositories_naming(digest);
   if (!needing) return failure(needing.error());
   const auto is_registry = [&](const RepositoryKey& repository) {
     return !rules.is_mirror(repository.route);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
 #include "store/catalog/store_clock.h"
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
@@ -255,7 +256,7 @@ Result<bool> References::mount(const RepositoryKey& to, const std::string& from,
 Result<bool> References::mount_locked(const RepositoryKey& to, const std::string& from,
                                       const Digest& digest) {
   if (from.empty()) {
-    const auto links = catalog_.links(digest);
+    const auto links = catalog_.by_digest().links(digest);
     if (!links) return failure(links.error());
     const auto is_of_route = [&](const RepositoryKey& repository) { return repository.route == to.route; };
     if (std::none_of(links->begin(), links->end(), is_of_route)) return false;

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/catalog/store_clock.h"
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
@@ -90,11 +92,11 @@ Result<References::Reviewed> References::review(const DigestLock&, const Review&
 // else can have become dead, and the others, of which there may be very many, are not looked at.
 Result<std::optional<RepositoryKey>> References::left_by_one(const Review& review) const {
   // As it is queued now: since it was read it may have become one of all repositories.
-  const auto queued = catalog_.queued_review(review.review_after, review.digest);
+  const auto queued = catalog_.queues().queued_review(review.review_after, review.digest);
   if (!queued) return failure(queued.error());
   const std::optional<RepositoryKey> only = *queued ? (*queued)->only : review.only;
   if (!only || rules_.is_mirror(only->route)) return std::nullopt;
-  const auto routes = catalog_.routes_beside(review.digest, *only);
+  const auto routes = catalog_.by_digest().routes_beside(review.digest, *only);
   if (!routes) return failure(routes.error());
   const bool is_elsewhere = std::any_of(routes->begin(), routes->end(),
                                         [&](const std::string& route) { return !rules_.is_mirror(route); });
@@ -123,7 +125,7 @@ Result<> References::postpone(const Review& review, Time until) {
 // Takes the digest out of the registries' repositories where it is a dead manifest that was promised until
 // `now` at most.
 Result<size_t> References::collect_manifests(Change& change, const Digest& digest, Time now) {
-  const auto manifests = catalog_.manifests_of(digest);
+  const auto manifests = catalog_.by_digest().manifests_of(digest);
   if (!manifests) return failure(manifests.error());
   size_t dead = 0;
   for (const NamedManifest& manifest : *manifests) {
@@ -257,7 +259,7 @@ Result<References::Reviewed> References::leave_account(const DigestLock&, const 
   const auto record = catalog_.blob(digest, Reach::disk);
   if (!record) return failure(record.error());
   if (!*record || (*record)->route != route) return reviewed;
-  const auto routes = catalog_.routes_of(digest);
+  const auto routes = catalog_.by_digest().routes_of(digest);
   if (!routes) return failure(routes.error());
   std::vector<std::string> takers(routes->begin(), routes->end());
   std::erase(takers, route);

@@ -6,6 +6,7 @@
 #include "store/blobs/blobs.h"
 #include "store/blobs/trash.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/references/dependents.h"
 #include "store/references/leases.h"
 #include "store/references/references.h"
@@ -52,7 +53,7 @@ Result<size_t> Collector::collect(size_t reviews_max) {
 Result<size_t> Collector::collect_behind(std::optional<Review>& position, size_t reviews_max) {
   parts_.leases.prune();
   // Begun behind the last position, because RocksDB still steps over deleted keys for a while.
-  const auto queued = parts_.catalog.reviews(parts_.clock.now(), reviews_max, position);
+  const auto queued = parts_.catalog.queues().reviews(parts_.clock.now(), reviews_max, position);
   if (!queued) return failure(queued.error());
   position = queued->size() < reviews_max ? std::nullopt : std::optional(queued->back());
   const auto reviews = delete_repeated(*queued);

@@ -8,6 +8,8 @@
 #include "store/blobs/idle_partials.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/references/dependents.h"
 #include "store/references/leases.h"
 #include "store/references/liveness.h"
@@ -50,7 +52,7 @@ std::optional<BlobRecord> shown(const StoreClock& clock, std::optional<BlobRecor
 Result<std::optional<Time>> last_review(const Catalog& catalog, const Digest& digest) {
   std::optional<Time> found;
   for (std::optional<Review> last;;) {
-    const auto reviews = catalog.reviews(Time::max(), kReviewsAtOnce, last);
+    const auto reviews = catalog.queues().reviews(Time::max(), kReviewsAtOnce, last);
     if (!reviews) return failure(reviews.error());
     if (reviews->empty()) return found;
     last = reviews->back();
@@ -110,7 +112,7 @@ class Explainer {
  private:
   Result<> add_parents(const RepositoryKey& repository, const Digest& digest, int level,
                        std::vector<Reason>& found) {
-    const auto parents = parts_.catalog.parents(digest);
+    const auto parents = parts_.catalog.by_digest().parents(digest);
     if (!parents) return failure(parents.error());
     for (const Parent& parent : *parents) {
       if (parent.repository != repository) continue;
@@ -202,7 +204,7 @@ class Planner {
     std::set<Digest> told;
     std::optional<Review> last;
     while (!is_full()) {
-      const auto reviews = parts_.catalog.reviews(Time::max(), kReviewsAtOnce, last);
+      const auto reviews = parts_.catalog.queues().reviews(Time::max(), kReviewsAtOnce, last);
       if (!reviews) return failure(reviews.error());
       if (reviews->empty()) return {};
       last = reviews->back();
@@ -225,7 +227,7 @@ class Planner {
 
   // The tags that go with a manifest.
   Result<> add_belonging(const Digest& digest, const std::optional<Time>& when) {
-    const auto manifests = parts_.catalog.manifests_of(digest);
+    const auto manifests = parts_.catalog.by_digest().manifests_of(digest);
     if (!manifests) return failure(manifests.error());
     for (const NamedManifest& manifest : *manifests) {
       if (parts_.rules.is_mirror(manifest.repository.route)) continue;
@@ -246,9 +248,9 @@ class Planner {
     if (*needed) return std::nullopt;
     const auto record = parts_.catalog.blob(review.digest, Reach::disk);
     if (!record) return failure(record.error());
-    const auto links = parts_.catalog.links(review.digest);
+    const auto links = parts_.catalog.by_digest().links(review.digest);
     if (!links) return failure(links.error());
-    const auto manifests = parts_.catalog.manifests_of(review.digest);
+    const auto manifests = parts_.catalog.by_digest().manifests_of(review.digest);
     if (!manifests) return failure(manifests.error());
     if (!*record && links->empty() && manifests->empty()) return std::nullopt;
     Time until = std::max(review.review_after, parts_.leases.until(review.digest));

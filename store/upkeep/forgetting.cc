@@ -12,7 +12,9 @@
 #include "store/blobs/trash.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
 #include "store/catalog/catalog_keys.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/catalog/catalog_state.h"
 #include "store/catalog/catalog_walk.h"
 #include "store/references/references.h"
@@ -151,7 +153,7 @@ Result<> Route::each_blob(const std::function<Result<>(const UsedBlob&)>& call) 
 }
 
 Result<> Route::each_upload(const std::function<Result<>(const std::string& id)>& call) const {
-  const auto ids = parts_.catalog.upload_ids();
+  const auto ids = parts_.catalog.queues().upload_ids();
   if (!ids) return failure(ids.error());
   for (const std::string& id : *ids) {
     const auto record = parts_.catalog.upload(id, Reach::disk);
@@ -181,7 +183,7 @@ Result<Forgotten> Route::look() {
   if (auto counted = each_tag(count(forgotten_.tags)); !counted) return failure(counted.error());
   if (auto counted = each_link(count(forgotten_.links)); !counted) return failure(counted.error());
   const auto count_blob = [&](const UsedBlob& blob) -> Result<> {
-    auto routes = parts_.catalog.routes_of(blob.digest);
+    auto routes = parts_.catalog.by_digest().routes_of(blob.digest);
     if (!routes) return failure(routes.error());
     routes->erase(route_);
     (routes->empty() ? forgotten_.bytes : forgotten_.bytes_handed) += on_disk(blob.record.size);

@@ -5,6 +5,7 @@
 
 #include "store/base/disk.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
 #include "store/catalog/catalog_walk.h"
 #include "store/files/files.h"
 
@@ -226,7 +227,7 @@ void Inspection::fail(const UsedBlob& blob, const Error& error) {
 
 Result<> Inspection::check_content(const UsedBlob& blob) {
   if (blob.record.size > kManifestBytesMax) return {};
-  const auto manifests = parts_.catalog.manifests_of(blob.digest);
+  const auto manifests = parts_.catalog.by_digest().manifests_of(blob.digest);
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {
     if (parts_.is_mirror(manifest.repository.route)) continue;

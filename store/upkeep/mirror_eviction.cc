@@ -10,6 +10,8 @@
 #include "store/capacity/budget.h"
 #include "store/capacity/disk_bound.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
 #include "store/references/liveness.h"
@@ -140,11 +142,11 @@ Result<> MirrorEviction::add_blobs_of(const std::string& route, size_t blobs_max
   const auto skip = [&](const Digest& digest, const Error& error) {
     parts_.log.error("blob_not_evictable", {{"digest", digest.text()}, {"error", error.message}});
   };
-  auto blobs = parts_.catalog.least_recently_used(route, blobs_max, skip);
+  auto blobs = parts_.catalog.queues().least_recently_used(route, blobs_max, skip);
   if (!blobs) return failure(blobs.error());
   if (blobs->size() == blobs_max) found.is_complete = false;
   for (UsedBlob& blob : *blobs) {
-    const auto manifests = parts_.catalog.manifests_of(blob.digest);
+    const auto manifests = parts_.catalog.by_digest().manifests_of(blob.digest);
     if (!manifests) {
       skip(blob.digest, manifests.error());
       continue;

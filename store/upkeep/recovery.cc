@@ -10,6 +10,8 @@
 #include "store/blobs/partials.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/catalog/catalog_state.h"
 #include "store/catalog/catalog_walk.h"
 #include "store/catalog/store_clock.h"
@@ -200,10 +202,10 @@ Result<bool> Recovery::is_whole(const Digest& digest, uint64_t size) {
 
 // The route of a repository that may serve it; empty if none is known.
 Result<std::string> Recovery::owner_of(const Digest& digest) {
-  const auto links = parts_.catalog.links(digest);
+  const auto links = parts_.catalog.by_digest().links(digest);
   if (!links) return failure(links.error());
   if (!links->empty()) return links->front().route;
-  const auto parents = parts_.catalog.parents(digest);
+  const auto parents = parts_.catalog.by_digest().parents(digest);
   if (!parents) return failure(parents.error());
   if (!parents->empty()) return parents->front().repository.route;
   return std::string();
@@ -257,7 +259,7 @@ Result<> Recovery::recover_partials() {
 
 // Those without a file, of fills and of sessions of what is a mirror now: nobody continues them.
 Result<> Recovery::delete_stale_upload_records() {
-  const auto ids = parts_.catalog.upload_ids();
+  const auto ids = parts_.catalog.queues().upload_ids();
   if (!ids) return failure(ids.error());
   for (const std::string& id : *ids) {
     if (partials_.find(id)) continue;

@@ -9,6 +9,8 @@
 #include "store/capacity/budget.h"
 #include "store/capacity/disk_bound.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/references/leases.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
@@ -108,7 +110,7 @@ Result<RegistryEviction::Pass> RegistryEviction::review_all(const std::string& r
   Pass pass;
   std::optional<Review> last;
   while (disk_bound_.is_curable(route, size) && !trash_.is_held()) {
-    const auto reviews = parts_.catalog.reviews(Time::max(), kReviewsAtOnce, last);
+    const auto reviews = parts_.catalog.queues().reviews(Time::max(), kReviewsAtOnce, last);
     if (!reviews) return failure(reviews.error());
     if (reviews->empty()) {
       pass.is_whole = true;
@@ -150,7 +152,7 @@ Result<Time> RegistryEviction::leased_until(const Review& review) const {
   const Time now = parts_.clock.now();
   const Time until = parts_.leases.until(review.digest, Leases::For::room);
   if (until <= now || review.review_after > now) return until;
-  const auto routes = parts_.catalog.routes_of(review.digest);
+  const auto routes = parts_.catalog.by_digest().routes_of(review.digest);
   if (!routes) return failure(routes.error());
   return routes->empty() ? now : until;
 }

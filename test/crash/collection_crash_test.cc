@@ -9,6 +9,8 @@
 
 #include "store/blobs/manifests.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/references/broken.h"
 #include "store/references/references.h"
 #include "store/store.h"
@@ -82,7 +84,7 @@ void check_alive(CollectionWorld& world) {
 // Every manifest that the registry has is whole.
 void check_manifests_are_whole(CollectionWorld& world) {
   for (const Digest& digest : test::stored_digests(*world.store)) {
-    const auto parents = world.store->catalog().parents(digest);
+    const auto parents = world.store->catalog().by_digest().parents(digest);
     REQUIRE(parents);
     for (const Parent& parent : *parents) {
       if (parent.repository == world.app) CHECK(world.has_manifest(parent.parent));
@@ -115,7 +117,7 @@ void check_settled(CollectionWorld& world) {
   }
   CHECK(found == expected);
   CHECK(world.files_in("trash") == 0);
-  CHECK(world.store->catalog().reviews(Time::max(), 10)->empty());
+  CHECK(world.store->catalog().queues().reviews(Time::max(), 10)->empty());
 }
 
 // False when the removal has fewer steps than that.

@@ -16,6 +16,7 @@
 #include "store/blobs/partials.h"
 #include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/catalog/store_clock.h"
 #include "store/files/files.h"
 #include "test/catch.h"
@@ -91,7 +92,7 @@ void RegistryWorld::stop_serving() {
 }
 
 void RegistryWorld::check_partials() {
-  const auto sessions = store().catalog().upload_ids();
+  const auto sessions = store().catalog().queues().upload_ids();
   const auto partials = store().parts().files.partials();
   REQUIRE(sessions);
   REQUIRE(partials);

@@ -1,6 +1,7 @@
 // Blobs are pushed in one request, in two, in chunks and as a stream; whatever the way, what is answered 201
 // is there and whole.
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_queues.h"
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 
@@ -127,7 +128,7 @@ TEST_CASE("an algorithm that nobody knows is refused where it is asked for") {
   CHECK(world.post(uploads_path(kRepository) + "?digest-algorithm=md5").status == 400);
   CHECK(world.post(uploads_path(kRepository) + "?digest=md5:d41d8cd98f00b204e9800998ecf8427e")
             .says("DIGEST_INVALID"));
-  CHECK(world.store().catalog().upload_ids()->empty());
+  CHECK(world.store().catalog().queues().upload_ids()->empty());
 }
 
 TEST_CASE("a session tells where it is") {
@@ -219,7 +220,7 @@ TEST_CASE("a digest that does not match is DIGEST_INVALID, the session is gone a
     CHECK(world.head(blob_path(kRepository, wrong)).status == 404);
     CHECK(world.head(blob_path(kRepository, store::digest_of(algorithm, content))).status == 404);
     CHECK(world.partial_files() == 0);
-    CHECK(world.store().catalog().upload_ids()->empty());
+    CHECK(world.store().catalog().queues().upload_ids()->empty());
     CHECK(world.store().budget().of("private").taken() == 0);
   };
   check_refused(world.post(with_digest(uploads_path(kRepository), wrong), content));
@@ -257,7 +258,7 @@ TEST_CASE("an upload is cancelled, and what it took is given back") {
   CHECK(world.get(location).status == 404);
   CHECK(world.partial_files() == 0);
   CHECK(world.store().budget().of("private").taken() == 0);
-  CHECK(world.store().catalog().upload_ids()->empty());
+  CHECK(world.store().catalog().queues().upload_ids()->empty());
 }
 
 TEST_CASE("a session that is not there, or not of this repository, is BLOB_UPLOAD_UNKNOWN to every method") {

@@ -5,6 +5,7 @@
 #include "store/blobs/blobs.h"
 #include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/files/files.h"
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
@@ -168,7 +169,7 @@ TEST_CASE("a client that is gone from a push in one request leaves nothing, or t
     const auto pulled = world.get(blob_path(kRepository, digest_of(content)));
     CHECK((pulled.status == 404 || pulled.body == content));
     CHECK(world.partial_files() == 0);
-    CHECK(world.store().catalog().upload_ids()->empty());
+    CHECK(world.store().catalog().queues().upload_ids()->empty());
     CHECK(world.store().budget().whole().reserved == 0);
   }
 }
@@ -223,7 +224,7 @@ TEST_CASE("a session that nobody touches for a week is gone, with its bytes") {
   world.sweep();
   CHECK(world.partial_files() == 0);
   CHECK(world.store().budget().of("private").taken() == 0);
-  CHECK(world.store().catalog().upload_ids()->empty());
+  CHECK(world.store().catalog().queues().upload_ids()->empty());
 }
 
 TEST_CASE("an upload that is being received does not expire under its client") {

@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "test/catch.h"
 #include "test/fakes/store_world.h"
 
@@ -47,15 +49,15 @@ TEST_CASE("what one batch wrote is there after a restart, all of it") {
   CHECK((*catalog.manifest(kAlpine, digest("m"), Reach::disk))->size == 7);
   CHECK((*catalog.tag(kAlpine, "3.20", Reach::disk))->digest == digest("m"));
   CHECK((*catalog.parent_in(digest("layer"), kAlpine, Reach::disk))->parent == digest("m"));
-  CHECK(catalog.parents(digest("layer"))->size() == 1);
+  CHECK(catalog.by_digest().parents(digest("layer"))->size() == 1);
   CHECK(catalog.children(kAlpine, digest("m"))->at(0) == digest("layer"));
   CHECK(catalog.referrers(kAlpine, digest("s"), std::nullopt, 10)->at(0).record.artifact_type == "sbom");
-  CHECK(catalog.links(digest("layer"))->at(0) == kAlpine);
+  CHECK(catalog.by_digest().links(digest("layer"))->at(0) == kAlpine);
   CHECK(*catalog.has_link(digest("layer"), kAlpine, Reach::disk));
   CHECK((*catalog.upload("id", Reach::disk))->touched_at == at(1));
-  CHECK(*catalog.upload_ids() == std::vector<std::string>{"id"});
+  CHECK(*catalog.queues().upload_ids() == std::vector<std::string>{"id"});
   CHECK((*catalog.blob(digest("layer"), Reach::disk))->size == 5);
-  CHECK(catalog.manifests_of(digest("m"))->at(0).repository == kAlpine);
+  CHECK(catalog.by_digest().manifests_of(digest("m"))->at(0).repository == kAlpine);
 }
 
 TEST_CASE("what is absent is empty, and no error") {
@@ -79,10 +81,10 @@ TEST_CASE("what was removed is gone from every index") {
     batch.delete_edge(digest("layer"), kAlpine, digest("m"));
     batch.delete_blob(digest("layer"), blob);
   });
-  CHECK(world.catalog->manifests_of(digest("m"))->empty());
+  CHECK(world.catalog->by_digest().manifests_of(digest("m"))->empty());
   CHECK(world.catalog->children(kAlpine, digest("m"))->empty());
-  CHECK(world.catalog->parents(digest("layer"))->empty());
-  CHECK(world.catalog->least_recently_used("dockerhub", 10)->empty());
+  CHECK(world.catalog->by_digest().parents(digest("layer"))->empty());
+  CHECK(world.catalog->queues().least_recently_used("dockerhub", 10)->empty());
   CHECK(world.catalog->repositories("dockerhub", "", 10)->empty());
 }
 
@@ -139,12 +141,13 @@ TEST_CASE(
   });
   for (int i = 0; i < 2; ++i) {
     for (const Digest& child : {digest("layer"), longer}) {
-      CHECK(*world.catalog->repositories_naming(child) ==
+      CHECK(*world.catalog->by_digest().repositories_naming(child) ==
             std::vector<RepositoryKey>{{"", "nobody's"}, kAlpine, kAlpineSlim, {"ghcr", "b"}});
-      CHECK(*world.catalog->routes_of(child) == std::set<std::string>{"", "dockerhub", "ghcr", "private"});
+      CHECK(*world.catalog->by_digest().routes_of(child) ==
+            std::set<std::string>{"", "dockerhub", "ghcr", "private"});
     }
-    CHECK(world.catalog->repositories_naming(digest("unknown"))->empty());
-    CHECK(world.catalog->routes_of(digest("unknown"))->empty());
+    CHECK(world.catalog->by_digest().repositories_naming(digest("unknown"))->empty());
+    CHECK(world.catalog->by_digest().routes_of(digest("unknown"))->empty());
     REQUIRE(world.catalog->flush());
     world.reopen();
   }
@@ -158,11 +161,11 @@ TEST_CASE("blobs come in the order of their use, which a new use changes") {
     batch.put_blob(digest("second"), {2, "dockerhub", at(2), at(2)}, std::nullopt);
     batch.put_blob(digest("elsewhere"), {2, "ghcr", at(0), at(0)}, std::nullopt);
   });
-  CHECK(world.catalog->least_recently_used("dockerhub", 1)->at(0).digest == digest("first"));
+  CHECK(world.catalog->queues().least_recently_used("dockerhub", 1)->at(0).digest == digest("first"));
   world.write([&](Batch& batch) {
     batch.put_blob(digest("first"), {1, "dockerhub", at(1), at(300)}, first);
   });
-  const auto used = *world.catalog->least_recently_used("dockerhub", 10);
+  const auto used = *world.catalog->queues().least_recently_used("dockerhub", 10);
   REQUIRE(used.size() == 2);
   CHECK(used[0].digest == digest("second"));
   CHECK(used[1].record.used_at == at(300));
@@ -200,8 +203,8 @@ TEST_CASE("digests of either length are keys that do not touch each other") {
     batch.put_edge(longer, kAlpine, digest("m"), {"long", 1, false});
     batch.put_edge(digest("m"), kAlpine, longer, {"short", 2, true});
   });
-  CHECK(world.catalog->parents(longer)->at(0).parent == digest("m"));
-  CHECK(world.catalog->parents(digest("m"))->at(0).parent == longer);
+  CHECK(world.catalog->by_digest().parents(longer)->at(0).parent == digest("m"));
+  CHECK(world.catalog->by_digest().parents(digest("m"))->at(0).parent == longer);
   CHECK(world.catalog->children(kAlpine, longer)->at(0) == digest("m"));
 }
 

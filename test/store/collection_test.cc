@@ -8,6 +8,8 @@
 #include "store/blobs/blobs.h"
 #include "store/blobs/manifests.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/references/liveness.h"
 #include "store/references/references.h"
 #include "store/upkeep/collector.h"
@@ -38,7 +40,7 @@ CatalogReads reads_of_step(PushedWorld& world) {
 }
 
 size_t looks_queued(PushedWorld& world) {
-  return world.store->catalog().reviews(Time::max(), 10'000)->size();
+  return world.store->catalog().queues().reviews(Time::max(), 10'000)->size();
 }
 
 }  // namespace
@@ -316,7 +318,7 @@ TEST_CASE("a mirror that has no room for what a registry gives up forgets it") {
   world.pass(minutes(61));
   world.collect();
   CHECK_FALSE(world.is_stored(digest_of(layer)));
-  CHECK(world.store->catalog().links(digest_of(layer))->empty());
+  CHECK(world.store->catalog().by_digest().links(digest_of(layer))->empty());
   CHECK(world.store->budget().of("private").stored == 0);
   CHECK(world.store->budget().of("dockerhub").stored == 0);
 }
@@ -608,8 +610,8 @@ TEST_CASE("a link that was made for a blob that is not stored is none, and one o
   REQUIRE(world.put(alpine, "held"));
   for (const Digest& digest : {asked, held})
     REQUIRE(world.store->references().link({"dockerhub", "library/other"}, digest));
-  CHECK(world.store->catalog().links(asked)->empty());
-  CHECK(world.store->catalog().links(held)->size() == 2);
+  CHECK(world.store->catalog().by_digest().links(asked)->empty());
+  CHECK(world.store->catalog().by_digest().links(held)->size() == 2);
 
   // As versions before have left them.
   Batch batch;
@@ -619,8 +621,8 @@ TEST_CASE("a link that was made for a blob that is not stored is none, and one o
   Scrub scrub(world.store->parts(), world.store->blobs(),
               [](const Digest&, const std::string&, std::string_view) { return ManifestContent(); });
   for (uint64_t worth = 1; worth > 0;) worth = scrub.step().value();
-  CHECK(world.store->catalog().links(asked)->empty());
-  CHECK(world.store->catalog().links(held)->size() == 2);
+  CHECK(world.store->catalog().by_digest().links(asked)->empty());
+  CHECK(world.store->catalog().by_digest().links(held)->size() == 2);
   CHECK(scrub.stats().found_total == 0);
 }
 

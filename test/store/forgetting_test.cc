@@ -4,6 +4,8 @@
 #include <chrono>
 #include <stop_token>
 
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
 #include "store/upkeep/backup.h"
@@ -93,9 +95,10 @@ TEST_CASE("a registry that is forgotten gives its room back, and what others nee
   CHECK_FALSE(world.is_stored(digest_of(world.alone)));
   CHECK_FALSE(world.is_stored(digest_of("image")));
   CHECK(world.has_blob(digest_of(world.shared)));
-  CHECK(world.store->catalog().links(digest_of(world.shared)) == std::vector<RepositoryKey>{world.app});
+  CHECK(world.store->catalog().by_digest().links(digest_of(world.shared)) ==
+        std::vector<RepositoryKey>{world.app});
   CHECK(world.files_in("incoming") == 0);
-  CHECK(world.store->catalog().upload_ids()->empty());
+  CHECK(world.store->catalog().queues().upload_ids()->empty());
   CHECK(world.store->catalog().tags(kOld, "", 9)->empty());
   CHECK(world.forget().error().kind == Error::Kind::not_found);
 
@@ -165,9 +168,9 @@ TEST_CASE("what was stopped while it forgot a route is gone on with, wherever it
     // A file whose way to the trash the power cut has undone is nobody's, and goes in time.
     world.pass(hours(2));
     world.collect();
-    CHECK(world.store->catalog().links(digest_of(world.alone))->empty());
+    CHECK(world.store->catalog().by_digest().links(digest_of(world.alone))->empty());
     CHECK(world.store->catalog().tags(kOld, "", 9)->empty());
-    CHECK(world.store->catalog().upload_ids()->empty());
+    CHECK(world.store->catalog().queues().upload_ids()->empty());
     CHECK(world.has_blob(digest_of(world.shared)));
     CHECK_FALSE(world.is_stored(digest_of(world.alone)));
     CHECK(world.store->budget().of("old").taken() == 0);

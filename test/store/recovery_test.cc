@@ -4,6 +4,7 @@
 #include "store/blobs/parts.h"
 #include "store/capacity/capacity.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/files/files.h"
 #include "store/references/manifest_content.h"
 #include "store/references/route_rules.h"
@@ -262,7 +263,7 @@ TEST_CASE("no record stays of an upload that nobody can continue") {
   REQUIRE(world.store->partials().put_upload("upload-2", {"other", "app", Algorithm::sha256, {}}));
   world.settings.mirror_routes.push_back("other");  // was a registry
   REQUIRE(world.open());
-  CHECK(*world.store->catalog().upload_ids() == std::vector<std::string>{"upload-1"});
+  CHECK(*world.store->catalog().queues().upload_ids() == std::vector<std::string>{"upload-1"});
 }
 
 }  // namespace

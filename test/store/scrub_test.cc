@@ -6,6 +6,7 @@
 #include "store/blobs/manifests.h"
 #include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
 #include "store/files/files.h"
 #include "store/references/broken.h"
 #include "store/references/manifest_content.h"
@@ -388,7 +389,7 @@ TEST_CASE("an edge of a manifest that is not there goes, so that what it kept ca
   REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::buffered));
   world.pass();
   CHECK(world.log.contains("edge_deleted"));
-  CHECK(world.store->catalog().parents(digest_of(kLayer))->size() == 1);
+  CHECK(world.store->catalog().by_digest().parents(digest_of(kLayer))->size() == 1);
 }
 
 TEST_CASE("a tag that names a manifest which is not there is named, until it names another") {

@@ -9,6 +9,8 @@
 #include "store/blobs/parts.h"
 #include "store/capacity/capacity.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/files/files.h"
 #include "store/references/liveness.h"
 #include "store/references/manifest_content.h"
@@ -60,7 +62,7 @@ TEST_CASE("a committed blob is served, linked and accounted for") {
   CHECK(world.store->budget().of("dockerhub").stored == on_disk(kBlobBytes));
   CHECK(world.store->budget().whole().reserved == 0);
   CHECK(world.files_in("incoming") == 0);
-  CHECK(world.store->catalog().upload_ids()->empty());
+  CHECK(world.store->catalog().queues().upload_ids()->empty());
 }
 
 TEST_CASE("a blob that is stored twice is accounted for once, on account of the last who stored it") {
@@ -198,7 +200,7 @@ TEST_CASE("a partial that nobody receives goes before any blob") {
   REQUIRE(world.put(kAlpine, content_of(kBlobBytes, 2)));
   CHECK(world.holds(content_of(kBlobBytes, 1)));
   CHECK(world.files_in("incoming") == 0);
-  CHECK(world.store->catalog().upload_ids()->empty());
+  CHECK(world.store->catalog().queues().upload_ids()->empty());
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
@@ -416,7 +418,7 @@ TEST_CASE("a use is written to the catalog at most once a minute") {
   world.store->blobs().note_use(digest_of(content));
   REQUIRE(world.store->parts().use_times.flush());
   CHECK(used_at() == world.clock.now());
-  CHECK(world.store->catalog().least_recently_used("dockerhub", 10)->size() == 1);
+  CHECK(world.store->catalog().queues().least_recently_used("dockerhub", 10)->size() == 1);
 }
 
 // --- partials
@@ -489,7 +491,7 @@ TEST_CASE("a deleted or empty partial leaves nothing") {
   world.store->partials().end(*std::move(partial), store::Partials::End::deleted);
   CHECK(world.files_in("incoming") == 0);
   CHECK(world.store->budget().whole().taken() == 0);
-  CHECK(world.store->catalog().upload_ids()->empty());
+  CHECK(world.store->catalog().queues().upload_ids()->empty());
 }
 
 // --- manifests
@@ -574,7 +576,7 @@ TEST_CASE(
   CHECK(*store::may_serve(world.store->catalog(), kAlpine, digest_of(content), Reach::disk));
   REQUIRE(world.store->blobs().delete_damaged(digest_of(unnamed)));
   CHECK_FALSE(*store::may_serve(world.store->catalog(), kAlpine, digest_of(unnamed), Reach::disk));
-  CHECK(world.store->catalog().links(digest_of(content))->empty());
+  CHECK(world.store->catalog().by_digest().links(digest_of(content))->empty());
 }
 
 TEST_CASE("manifests go last, and with them their tags, edges and referrers") {
@@ -594,7 +596,7 @@ TEST_CASE("manifests go last, and with them their tags, edges and referrers") {
   const Catalog& catalog = world.store->catalog();
   CHECK_FALSE(catalog.tag(kAlpine, "3.20", Reach::disk)->has_value());
   CHECK_FALSE(catalog.manifest(kAlpine, digest_of(bytes), Reach::disk)->has_value());
-  CHECK(catalog.parents(digest_of("layer"))->empty());
+  CHECK(catalog.by_digest().parents(digest_of("layer"))->empty());
   CHECK(catalog.children(kAlpine, digest_of(bytes))->empty());
   CHECK(catalog.referrers(kAlpine, digest_of("subject"), std::nullopt, 10)->empty());
 }

@@ -6,6 +6,7 @@
 
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/references/digest_locks.h"
 #include "store/references/references.h"
 #include "test/catch.h"
@@ -26,7 +27,7 @@ struct TrashWorld : PushedWorld {
     pass(std::chrono::hours(2));
     const DigestLock lock = store->parts().locks.lock(digest);
     const auto has_no_room = [](const BlobRecord&, const std::string&) { return false; };
-    const auto reviews = store->catalog().reviews(Time::max(), 10);
+    const auto reviews = store->catalog().queues().reviews(Time::max(), 10);
     const auto reviewed =
         store->references().review(lock, reviews->front(), References::For::upkeep, has_no_room);
     REQUIRE(reviewed);

@@ -1,0 +1,35 @@
+// Who has a digest or needs it, over all repositories and routes. May block; any thread.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "store/base/digest.h"
+#include "store/base/result.h"
+#include "store/catalog/records.h"
+#include "store/catalog/rows.h"
+
+namespace breakwater::store {
+
+class Database;
+
+class CatalogByDigest {
+ public:
+  explicit CatalogByDigest(const Database& database) : database_(database) {}
+
+  [[nodiscard]] Result<std::vector<NamedManifest>> manifests_of(const Digest&) const;
+  [[nodiscard]] Result<std::vector<Parent>> parents(const Digest& child) const;
+  [[nodiscard]] Result<std::vector<RepositoryKey>> links(const Digest& blob) const;
+  // The repositories of which a manifest names `child`: one step each, however many of their manifests do.
+  [[nodiscard]] Result<std::vector<RepositoryKey>> repositories_naming(const Digest& child) const;
+  // The routes with a link to the digest, or of which a manifest names it. One step each.
+  [[nodiscard]] Result<std::set<std::string>> routes_of(const Digest&) const;
+  // The same of all repositories but one.
+  [[nodiscard]] Result<std::set<std::string>> routes_beside(const Digest&, const RepositoryKey& but) const;
+
+ private:
+  const Database& database_;
+};
+
+}  // namespace breakwater::store
