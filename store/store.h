@@ -60,7 +60,7 @@ struct StoreSettings {
   // Routes whose content exists only here: only dead content, stale uploads and cache tags may be evicted. A
   // route in neither list stays a mirror if it was one at the last start.
   std::vector<std::string> registry_routes;
-  uint64_t catalog_cache_bytes = 8ULL << 20;
+  uint64_t catalog_cache_bytes = 32ULL << 20;
   size_t open_blobs_max = 256;  // files of blobs that nobody reads just now and that stay open
   int catalog_files_max = -1;   // files that the catalog keeps open; -1: all of them
   // How long a digest is safe from collection after a registry's client was told that the digest exists.

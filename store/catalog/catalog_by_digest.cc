@@ -44,27 +44,28 @@ Result<std::vector<Parent>> CatalogByDigest::parents(const Digest& child) const 
   return parents;
 }
 
-Result<std::vector<RepositoryKey>> CatalogByDigest::repositories_naming(const Digest& child) const {
+Result<std::vector<RepositoryKey>> CatalogByDigest::repositories_naming(const Digest& child,
+                                                                        size_t limit) const {
   const std::string prefix = edge_prefix(child);
   std::vector<RepositoryKey> repositories;
   auto leapt = database_.leap(prefix, prefix, [&](std::string_view key) -> Result<std::string> {
     KeyReader in(key, prefix.size());
     repositories.push_back(in.repository());
     if (in.failed()) return malformed_key();
-    return behind_name(edge_prefix(child, repositories.back()));
+    return repositories.size() < limit ? behind_name(edge_prefix(child, repositories.back())) : std::string();
   });
   if (!leapt) return failure(leapt.error());
   return repositories;
 }
 
-Result<std::vector<RepositoryKey>> CatalogByDigest::links(const Digest& blob) const {
+Result<std::vector<RepositoryKey>> CatalogByDigest::links(const Digest& blob, size_t limit) const {
   const std::string prefix = link_prefix(blob);
   std::vector<RepositoryKey> links;
   auto scanned = database_.scan(prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
     KeyReader in(key, prefix.size());
     links.push_back(in.repository());
     if (in.failed()) return malformed_key();
-    return true;
+    return links.size() < limit;
   });
   if (!scanned) return failure(scanned.error());
   return links;

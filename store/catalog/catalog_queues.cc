@@ -41,16 +41,11 @@ Result<std::vector<Review>> CatalogQueues::reviews(Time now, size_t limit,
 }
 
 Result<std::optional<Review>> CatalogQueues::queued_review(Time review_after, const Digest& digest) const {
-  std::optional<Review> found;
-  auto scanned = database_.scan(review_key(review_after, digest),
-                                [&](std::string_view key, std::string_view value) -> Result<bool> {
-                                  auto review = review_of(key, value);
-                                  if (!review) return failure(review.error());
-                                  found = *std::move(review);
-                                  return false;
-                                });
-  if (!scanned) return failure(scanned.error());
-  return found;
+  const std::string key = review_key(review_after, digest);
+  const auto value = database_.value(key);
+  if (!value) return failure(value.error());
+  if (!*value) return std::nullopt;
+  return review_of(key, **value);
 }
 
 // The digests that come from `from` on in the order of use, at most `limit`; and where to go on.

@@ -76,7 +76,8 @@ rocksdb::Options Database::options() const {
   table.block_cache = cache_;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // A table's index and filter are asked at each read, so they stay. The cache counts them.
+  table.metadata_cache_options.unpartitioned_pinning = rocksdb::PinningTier::kAll;
   table.format_version = 5;
 
   rocksdb::Options options;
@@ -288,13 +289,19 @@ bool Database::enter(Reach reach) const NO_THREAD_SAFETY_ANALYSIS {
   return true;
 }
 
-Result<bool> Database::has(const std::string& key) const {
+Result<std::optional<std::string>> Database::value(const std::string& key) const {
   std::string value;
   const SharedLock used(replacing_);
   const auto status = db_->Get(reading(Reach::disk), key, &value);
-  if (status.IsNotFound()) return false;
+  if (status.IsNotFound()) return std::nullopt;
   if (!status.ok()) return failure(error_of(status, "read the catalog"));
-  return true;
+  return value;
+}
+
+Result<bool> Database::has(const std::string& key) const {
+  const auto found = value(key);
+  if (!found) return failure(found.error());
+  return found->has_value();
 }
 
 template <class Write>

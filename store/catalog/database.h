@@ -62,6 +62,8 @@ class Database {
   // --- reading
   template <class Record>
   [[nodiscard]] Result<std::optional<Record>> get(const std::string& key, Reach reach) const;
+  // The value itself, undecoded; it may be empty.
+  [[nodiscard]] Result<std::optional<std::string>> value(const std::string& key) const;
   [[nodiscard]] Result<bool> has(const std::string& key) const;
 
   // Calls `each(key, value)` for the keys that begin with `prefix`, from `from` on, until it returns false.

@@ -5,6 +5,7 @@
 #include "store/catalog/catalog_by_digest.h"
 #include "store/catalog/catalog_queues.h"
 #include "store/references/dependents.h"
+#include "store/references/liveness.h"
 
 namespace breakwater::store {
 
@@ -75,17 +76,13 @@ Result<> Change::delete_tags_belonging_to(const NamedManifest& subject) {
   return {};
 }
 
-Result<> Change::delete_from_mirrors(const Digest& digest) {
-  const auto manifests = catalog_.by_digest().manifests_of(digest);
-  if (!manifests) return failure(manifests.error());
-  for (const NamedManifest& manifest : *manifests) {
+Result<> Change::delete_from_mirrors(const Digest& digest, const Uses& uses) {
+  for (const NamedManifest& manifest : uses.manifests) {
     if (!rules_.is_mirror(manifest.repository.route)) continue;
     if (auto deleted = delete_manifest(manifest); !deleted) return deleted;
   }
   // Left behind, links would outnumber what is stored.
-  const auto links = catalog_.by_digest().links(digest);
-  if (!links) return failure(links.error());
-  for (const RepositoryKey& repository : *links) {
+  for (const RepositoryKey& repository : uses.links) {
     if (rules_.is_mirror(repository.route)) batch_.delete_link(digest, repository);
   }
   return {};

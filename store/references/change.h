@@ -20,6 +20,8 @@
 
 namespace breakwater::store {
 
+struct Uses;
+
 class Change {
  public:
   // What it borrows outlives it.
@@ -37,9 +39,10 @@ class Change {
   // inherit what is left of the manifest's lease, even if the change is not written in the end. In a registry
   // the tags that belong to the manifest by their names (dependents.h) go too, unless they are protected.
   [[nodiscard]] Result<> delete_manifest(const NamedManifest& manifest);
+
   // Takes a digest out of all mirrors, which ask upstream again. A registry's manifest or link is a promise,
-  // and stays.
-  [[nodiscard]] Result<> delete_from_mirrors(const Digest& digest);
+  // and stays. `uses` are all uses of the digest.
+  [[nodiscard]] Result<> delete_from_mirrors(const Digest& digest, const Uses& uses);
 
   // Queues a review of something that has lost a reference. Mirrors lose what is least recently used instead.
   [[nodiscard]] Result<> review_soon(const RepositoryKey& repository, const Digest& digest);

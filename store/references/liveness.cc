@@ -111,12 +111,15 @@ Result<bool> is_needed_by_registry(const Catalog& catalog, const RouteRules& rul
                       [&](const std::string& route) { return rules.is_mirror(route); });
 }
 
-Result<Uses> uses_of(const Catalog& catalog, const Digest& digest) {
-  auto links = catalog.by_digest().links(digest);
+Result<Uses> uses_of(const Catalog& catalog, const Digest& digest, size_t limit) {
+  auto links = catalog.by_digest().links(digest, limit);
   if (!links) return failure(links.error());
-  auto needing = catalog.by_digest().repositories_naming(digest);
+  auto needing = catalog.by_digest().repositories_naming(digest, limit);
   if (!needing) return failure(needing.error());
-  return Uses{*std::move(links), *std::move(needing)};
+  auto manifests = catalog.by_digest().manifests_of(digest);
+  if (!manifests) return failure(manifests.error());
+  const bool is_whole = links->size() < limit && needing->size() < limit;
+  return Uses{*std::move(links), *std::move(needing), *std::move(manifests), is_whole};
 }
 
 Result<bool> is_missing(const Catalog& catalog, const RouteRules& rules, const Digest& digest) {

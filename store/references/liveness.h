@@ -3,6 +3,8 @@
 // it is given. May block, unless Reach::memory is asked for.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,13 +45,16 @@ namespace breakwater::store {
 [[nodiscard]] Result<bool> is_needed_by_registry(const Catalog& catalog, const RouteRules& rules,
                                                  const Digest& digest);
 
-// The repositories that may serve a digest, and those of which a manifest needs it.
+// The repositories that may serve a digest, those of which a manifest needs it, and those in which it is a
+// manifest.
 struct Uses {
   std::vector<RepositoryKey> links;
   std::vector<RepositoryKey> needing;
-  bool empty() const { return links.empty() && needing.empty(); }
+  std::vector<NamedManifest> manifests;
+  bool is_whole = true;  // false: there are more links or needing repositories than were asked for
 };
-[[nodiscard]] Result<Uses> uses_of(const Catalog& catalog, const Digest& digest);
+// At most `limit` links, and as many needing repositories.
+[[nodiscard]] Result<Uses> uses_of(const Catalog& catalog, const Digest& digest, size_t limit = SIZE_MAX);
 
 // Whether a registry needs the digest (as a manifest, or as a manifest's child) and no blob of it is stored.
 [[nodiscard]] Result<bool> is_missing(const Catalog& catalog, const RouteRules& rules, const Digest& digest);

@@ -211,17 +211,18 @@ class References {
                  std::vector<Digest>& needed) REQUIRES(mutex_);
   Result<> add_edges(Change& change, const RepositoryKey& repository, const Digest& digest,
                      const ManifestContent& content, std::vector<Digest>& needed) REQUIRES(mutex_);
-  Result<size_t> collect_manifests(Change& change, const Digest& digest, Time now) REQUIRES(mutex_);
+  struct Scope;
+  Result<Scope> scope_of(const Review& review) const REQUIRES(mutex_);
+  Result<size_t> collect_manifests(Change& change, const Uses& uses, Time now) REQUIRES(mutex_);
   Result<size_t> collect_manifest(Change& change, const RepositoryKey& repository, const Digest& digest,
                                   Time now) REQUIRES(mutex_);
   Result<size_t> collect_manifest(Change& change, const NamedManifest& manifest, Time now) REQUIRES(mutex_);
-  Result<std::optional<RepositoryKey>> left_by_one(const Review& review) const REQUIRES(mutex_);
   Result<Reviewed> leave_repository(Change& change, const RepositoryKey& repository, const Digest& digest)
       REQUIRES(mutex_);
   Result<Reviewed> collect_blob(Change& change, const Digest& digest, const Uses& uses,
                                 const TakeRoom& take_room) REQUIRES(mutex_);
-  Result<Reviewed> trash_blob(Change& change, const Digest& digest, const BlobRecord& record)
-      REQUIRES(mutex_);
+  Result<Reviewed> trash_blob(Change& change, const Digest& digest, const BlobRecord& record,
+                              const Uses& uses) REQUIRES(mutex_);
   Result<> delete_record(const Digest& digest, const std::optional<BlobRecord>& record) REQUIRES(mutex_);
   Result<bool> is_broken(const BrokenThing& thing) REQUIRES(mutex_);
 

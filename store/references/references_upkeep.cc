@@ -19,6 +19,12 @@
 #include "store/references/use_times.h"
 
 namespace breakwater::store {
+namespace {
+
+// So many repositories are looked at one by one; a base layer may have very many more.
+constexpr size_t kFewUses = 4;
+
+}  // namespace
 
 // --- taking a digest away
 
@@ -50,21 +56,56 @@ Result<std::optional<Trashed>> References::evict(const DigestLock&, const Digest
 
 // Deletes the blob's record, and the mirrors' references to the digest. The Budget still counts the bytes.
 Result<> References::delete_record(const Digest& digest, const std::optional<BlobRecord>& record) {
+  const auto uses = uses_of(catalog_, digest);
+  if (!uses) return failure(uses.error());
   Change change = begin();
   if (record) change.batch().delete_blob(digest, *record);
-  if (auto deleted = change.delete_from_mirrors(digest); !deleted) return deleted;
+  if (auto deleted = change.delete_from_mirrors(digest, *uses); !deleted) return deleted;
   return change.empty() ? Result<>() : write(change);
+}
+
+// What a review has to look at. `only` is the repository that alone has lost something, if a registry has the
+// digest in another one too: then nothing else can have become dead, and the others, of which there may be
+// very many, are not looked at. Without it, `uses` are all.
+struct References::Scope {
+  std::optional<RepositoryKey> only;
+  Uses uses;
+};
+
+Result<References::Scope> References::scope_of(const Review& review) const {
+  // As it is queued now: since it was read it may have become one of all repositories.
+  const auto queued = catalog_.queues().queued_review(review.review_after, review.digest);
+  if (!queued) return failure(queued.error());
+  const std::optional<RepositoryKey> only = *queued ? (*queued)->only : review.only;
+  const bool may_be_of_one = only && !rules_.is_mirror(only->route);
+  auto uses = uses_of(catalog_, review.digest, may_be_of_one ? kFewUses : SIZE_MAX);
+  if (!uses) return failure(uses.error());
+  if (!may_be_of_one) return Scope{std::nullopt, *std::move(uses)};
+  const auto is_elsewhere = [&](const RepositoryKey& repository) {
+    return repository != *only && !rules_.is_mirror(repository.route);
+  };
+  if (std::any_of(uses->links.begin(), uses->links.end(), is_elsewhere) ||
+      std::any_of(uses->needing.begin(), uses->needing.end(), is_elsewhere))
+    return Scope{only, {}};
+  if (uses->is_whole) return Scope{std::nullopt, *std::move(uses)};
+  const auto routes = catalog_.by_digest().routes_beside(review.digest, *only);
+  if (!routes) return failure(routes.error());
+  if (std::any_of(routes->begin(), routes->end(),
+                  [&](const std::string& route) { return !rules_.is_mirror(route); }))
+    return Scope{only, {}};
+  uses = uses_of(catalog_, review.digest);
+  if (!uses) return failure(uses.error());
+  return Scope{std::nullopt, *std::move(uses)};
 }
 
 Result<References::Reviewed> References::review(const DigestLock&, const Review& review, For purpose,
                                                 const TakeRoom& take_room) {
   const Lock lock(mutex_);
-  const auto only = left_by_one(review);
-  if (!only) return failure(only.error());
-  const auto uses = *only ? Result<Uses>() : uses_of(catalog_, review.digest);
-  if (!uses) return failure(uses.error());
+  const auto scope = scope_of(review);
+  if (!scope) return failure(scope.error());
+  const auto& [only, uses] = *scope;
   // A lease is of no use to a client if no repository may serve the digest any more.
-  if (!*only && uses->empty()) leases_.release(review.digest);
+  if (!only && uses.links.empty() && uses.needing.empty()) leases_.release(review.digest);
   const BeingCollected collecting(leases_, review.digest, purpose);
   if (!collecting.is_begun()) {
     auto postponed = postpone(review, std::max(review.review_after, leases_.until(review.digest)));
@@ -76,31 +117,16 @@ Result<References::Reviewed> References::review(const DigestLock&, const Review&
   Change change = begin();
   change.batch().delete_review(review.review_after, review.digest);
   const Time now = purpose == For::room ? Time::max() : clock_.now();
-  const auto manifests = *only ? collect_manifest(change, **only, review.digest, now)
-                               : collect_manifests(change, review.digest, now);
+  const auto manifests =
+      only ? collect_manifest(change, *only, review.digest, now) : collect_manifests(change, uses, now);
   if (!manifests) return failure(manifests.error());
-  if (*manifests == 0 && *only) return leave_repository(change, **only, review.digest);
-  if (*manifests == 0) return collect_blob(change, review.digest, *uses, take_room);
+  if (*manifests == 0 && only) return leave_repository(change, *only, review.digest);
+  if (*manifests == 0) return collect_blob(change, review.digest, uses, take_room);
   // The next review, which this has queued, finds what is left: links and the file.
   if (auto written = write(change); !written) return failure(written.error());
   Reviewed reviewed;
   reviewed.manifests = *manifests;
   return reviewed;
-}
-
-// The repository that alone has lost something, if a registry has the digest in another one too: then nothing
-// else can have become dead, and the others, of which there may be very many, are not looked at.
-Result<std::optional<RepositoryKey>> References::left_by_one(const Review& review) const {
-  // As it is queued now: since it was read it may have become one of all repositories.
-  const auto queued = catalog_.queues().queued_review(review.review_after, review.digest);
-  if (!queued) return failure(queued.error());
-  const std::optional<RepositoryKey> only = *queued ? (*queued)->only : review.only;
-  if (!only || rules_.is_mirror(only->route)) return std::nullopt;
-  const auto routes = catalog_.by_digest().routes_beside(review.digest, *only);
-  if (!routes) return failure(routes.error());
-  const bool is_elsewhere = std::any_of(routes->begin(), routes->end(),
-                                        [&](const std::string& route) { return !rules_.is_mirror(route); });
-  return is_elsewhere ? only : std::nullopt;
 }
 
 // The same as collect_blob() for one repository, while another keeps the blob.
@@ -124,11 +150,9 @@ Result<> References::postpone(const Review& review, Time until) {
 
 // Takes the digest out of the registries' repositories where it is a dead manifest that was promised until
 // `now` at most.
-Result<size_t> References::collect_manifests(Change& change, const Digest& digest, Time now) {
-  const auto manifests = catalog_.by_digest().manifests_of(digest);
-  if (!manifests) return failure(manifests.error());
+Result<size_t> References::collect_manifests(Change& change, const Uses& uses, Time now) {
   size_t dead = 0;
-  for (const NamedManifest& manifest : *manifests) {
+  for (const NamedManifest& manifest : uses.manifests) {
     if (rules_.is_mirror(manifest.repository.route)) continue;
     const auto collected = collect_manifest(change, manifest, now);
     if (!collected) return collected;
@@ -196,12 +220,12 @@ Result<References::Reviewed> References::collect_blob(Change& change, const Dige
     reviewed.given_to = *mirror;
     return reviewed;
   }
-  return trash_blob(change, digest, **record);
+  return trash_blob(change, digest, **record, uses);
 }
 
 Result<References::Reviewed> References::trash_blob(Change& change, const Digest& digest,
-                                                    const BlobRecord& record) {
-  if (auto deleted = change.delete_from_mirrors(digest); !deleted) return failure(deleted.error());
+                                                    const BlobRecord& record, const Uses& uses) {
+  if (auto deleted = change.delete_from_mirrors(digest, uses); !deleted) return failure(deleted.error());
   const auto trashed = files_.trash(digest);
   if (!trashed && trashed.error().kind != Error::Kind::not_found) return failure(trashed.error());
   change.batch().delete_blob(digest, record);
@@ -280,9 +304,11 @@ Result<References::Reviewed> References::leave_account(const DigestLock&, const 
     return reviewed;
   }
   if (is_needed) return reviewed;
+  const auto uses = uses_of(catalog_, digest);
+  if (!uses) return failure(uses.error());
   leases_.release(digest);
   const BeingCollected collecting(leases_, digest, For::room);
-  return collecting.is_begun() ? trash_blob(change, digest, **record) : reviewed;
+  return collecting.is_begun() ? trash_blob(change, digest, **record, *uses) : reviewed;
 }
 
 Result<> References::note_lost(const DigestLock&, const Digest& digest,
