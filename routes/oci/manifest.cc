@@ -17,6 +17,9 @@ namespace {
 
 using nlohmann::json;
 
+// Who reads. A registry refuses what is malformed; a mirror carries it, and follows what it understands.
+enum class Reader { registry, mirror };
+
 // The fields that a manifest has; several media types share a shape.
 enum class Shape { image, index, artifact, opaque };
 
@@ -120,6 +123,11 @@ bool is_unknown_type(std::string_view content_type) {
   return !is_generic(type) && !is_manifest_type(type) && !type.starts_with("text/html");
 }
 
+bool begins_object(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && text[first] == '{';
+}
+
 // --- what it names
 
 struct Descriptor {
@@ -127,36 +135,36 @@ struct Descriptor {
   store::EdgeRecord edge;
 };
 
-Result<Descriptor> descriptor_of(const json& value) {
+Result<Descriptor> descriptor_of(const json& value, Reader reader) {
   if (!value.is_object()) return bad("a descriptor is no object");
   auto digest = store::Digest::parse(text_of(value, "digest"));
   if (!digest) return bad("a descriptor's digest: " + digest.error().message);
   const auto size = value.find("size");
   const bool is_size = size != value.end() && size->is_number_integer() &&
                        (size->is_number_unsigned() || size->get<int64_t>() >= 0);
-  if (!is_size) return bad("a descriptor has no size");
+  if (!is_size && reader == Reader::registry) return bad("a descriptor has no size");
   Descriptor descriptor{*digest, {}};
   descriptor.edge.media_type = text_of(value, "mediaType");
-  descriptor.edge.size = size->get<uint64_t>();
+  descriptor.edge.size = is_size ? size->get<uint64_t>() : 0;
   return descriptor;
 }
 
 // Collects the children of a manifest, each once.
 class Children {
  public:
-  explicit Children(store::ManifestContent& content) : content_(content) {}
+  Children(store::ManifestContent& content, Reader reader) : content_(content), reader_(reader) {}
 
   // A config is always needed, whatever its media type: only layers may be foreign.
   Result<> add_config(const json& value) {
-    auto descriptor = descriptor_of(value);
-    if (!descriptor) return failure(std::move(descriptor.error()));
+    auto descriptor = descriptor_of(value, reader_);
+    if (!descriptor) return malformed(std::move(descriptor.error()));
     add_needed(std::move(*descriptor));
     return {};
   }
 
   Result<> add_blob(const json& value) {
-    auto descriptor = descriptor_of(value);
-    if (!descriptor) return failure(std::move(descriptor.error()));
+    auto descriptor = descriptor_of(value, reader_);
+    if (!descriptor) return malformed(std::move(descriptor.error()));
     add(std::move(*descriptor));
     return {};
   }
@@ -164,8 +172,8 @@ class Children {
   // Whether a child of an index is a manifest is decided by its media type: BuildKit's older cache exports
   // list layers in an index.
   Result<> add_of_index(const json& value) {
-    auto descriptor = descriptor_of(value);
-    if (!descriptor) return failure(std::move(descriptor.error()));
+    auto descriptor = descriptor_of(value, reader_);
+    if (!descriptor) return malformed(std::move(descriptor.error()));
     const std::string type = lower(without_parameters(descriptor->edge.media_type));
     descriptor->edge.is_manifest = type.empty() || is_manifest_type(type);
     add(std::move(*descriptor));
@@ -205,6 +213,10 @@ class Children {
   }
 
  private:
+  // A mirror leaves out what it does not understand.
+  Result<> malformed(Error error) const {
+    return reader_ == Reader::mirror ? Result<>() : failure(std::move(error));
+  }
   void add(Descriptor descriptor) {
     if (!descriptor.edge.is_manifest && is_foreign_layer_type(descriptor.edge.media_type))
       return add_foreign(std::move(descriptor));
@@ -226,6 +238,7 @@ class Children {
   }
   // What is only guessed has no size.
   void note_size(const Descriptor& descriptor) {
+    if (reader_ == Reader::mirror) return;
     const auto [said, is_new] = sizes_.emplace(descriptor.digest, descriptor.edge.size);
     if (is_new || said->second == descriptor.edge.size || !content_.contradiction.empty()) return;
     content_.contradiction = "manifest: it gives " + descriptor.digest.text() + " two sizes, " +
@@ -238,13 +251,14 @@ class Children {
   }
 
   store::ManifestContent& content_;
+  const Reader reader_;
   std::map<store::Digest, size_t> needed_;  // where each is among the children
   std::map<store::Digest, uint64_t> sizes_;
   std::set<store::Digest> foreign_;
 };
 
-Result<> read_children(const json& body, Shape shape, store::ManifestContent& content) {
-  Children children(content);
+Result<> read_children(const json& body, Shape shape, Reader reader, store::ManifestContent& content) {
+  Children children(content, reader);
   switch (shape) {
     case Shape::image:
       if (auto config = children.add_config(body["config"]); !config) return config;
@@ -258,10 +272,11 @@ Result<> read_children(const json& body, Shape shape, store::ManifestContent& co
 
 // --- what it refers to
 
-Result<> read_subject(const json& body, store::ManifestRecord& record) {
+Result<> read_subject(const json& body, Reader reader, store::ManifestRecord& record) {
   const auto subject = body.find("subject");
   if (subject == body.end() || subject->is_null()) return {};
-  auto descriptor = descriptor_of(*subject);
+  auto descriptor = descriptor_of(*subject, reader);
+  if (!descriptor && reader == Reader::mirror) return {};
   if (!descriptor) return failure(std::move(descriptor.error()));
   record.subject = descriptor->digest;
   return {};
@@ -284,6 +299,27 @@ std::string referrer_descriptor(const json& body, const store::ManifestRecord& r
   if (!record.artifact_type.empty()) descriptor["artifactType"] = record.artifact_type;
   if (has_object(body, "annotations")) descriptor["annotations"] = body["annotations"];
   return descriptor.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+// Reads what a body of this shape says of itself and of others.
+Result<> read_body(const json& body, Shape shape, Reader reader, const store::Digest& digest,
+                   store::ManifestContent& content) {
+  if (auto read = read_children(body, shape, reader, content); !read) return read;
+  if (shape == Shape::opaque) return {};
+  store::ManifestRecord& record = content.record;
+  if (auto read = read_subject(body, reader, record); !read) return read;
+  record.artifact_type = artifact_type_of(body, shape);
+  if (record.subject) content.referrer_descriptor = referrer_descriptor(body, record, digest);
+  return {};
+}
+
+// What a mirror calls a manifest: as upstream did, unless the body knows better.
+std::string carried_type(const json& body, std::string_view content_type) {
+  auto type = body.is_object() ? type_of(body, content_type) : failure(Error::Kind::invalid, "no object");
+  if (type) return *std::move(type);
+  const std::string_view declared = declared_type(content_type);
+  const bool is_type = !declared.empty() && !lower(declared).starts_with("text/html");
+  return std::string(is_type ? declared : kOctetStream);
 }
 
 }  // namespace
@@ -309,12 +345,25 @@ Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_
   if (!has_shape(body, shape)) return bad("the body is not of the shape of " + *type);
 
   record.media_type = std::move(*type);
-  if (auto read = read_children(body, shape, manifest.content); !read)
+  if (auto read = read_body(body, shape, Reader::registry, digest, manifest.content); !read)
     return failure(std::move(read.error()));
-  if (shape == Shape::opaque) return manifest;
-  if (auto read = read_subject(body, record); !read) return failure(std::move(read.error()));
-  record.artifact_type = artifact_type_of(body, shape);
-  if (record.subject) manifest.content.referrer_descriptor = referrer_descriptor(body, record, digest);
+  return manifest;
+}
+
+Manifest read_carried_manifest(std::string_view bytes, std::string_view content_type,
+                               const store::Digest& digest) {
+  Manifest manifest;
+  store::ManifestRecord& record = manifest.content.record;
+  record.size = bytes.size();
+  const bool is_bounded = json_within_bounds(bytes);
+  const auto body = is_bounded ? json::parse(bytes, nullptr, false) : json(json::value_t::discarded);
+  // What is too deep to be followed may be JSON nevertheless; telling takes no memory to speak of.
+  manifest.is_readable = body.is_object() || (!is_bounded && begins_object(bytes) && json::accept(bytes));
+  record.media_type = carried_type(body, content_type);
+  if (!body.is_object()) return manifest;
+  const Shape shape = shape_of(record.media_type);
+  const bool is_clear = has_shape(body, shape);
+  (void)read_body(body, is_clear ? shape : Shape::opaque, Reader::mirror, digest, manifest.content);
   return manifest;
 }
 

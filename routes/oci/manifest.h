@@ -26,7 +26,7 @@ struct Manifest {
   // and whatever an opaque manifest seems to name.
   store::ManifestContent content;
   // False if the media type is unknown to us and the body cannot be read: it is not a JSON object, or exceeds
-  // the bounds. A client may push such a manifest; from an upstream it counts as a wrong answer.
+  // the bounds. A client may push such a manifest.
   bool is_readable = true;
 };
 
@@ -37,8 +37,14 @@ struct Manifest {
 [[nodiscard]] Result<Manifest> read_manifest(std::string_view bytes, std::string_view content_type,
                                              const store::Digest& digest);
 
-// The same, of a manifest that is called `media_type` by its record, its parent or a layout. A
-// store::ReadManifest.
+// The same of a manifest that a mirror passes on byte by byte, where nothing is an error: what cannot be
+// understood is only not followed. A descriptor whose digest is none is left out, a size that is none counts
+// as 0, which says nothing, and a body that has no shape that we know, or two, is opaque.
+[[nodiscard]] Manifest read_carried_manifest(std::string_view bytes, std::string_view content_type,
+                                             const store::Digest& digest);
+
+// The same as read_manifest(), of a manifest that is called `media_type` by its record, its parent or a
+// layout. A store::ReadManifest.
 [[nodiscard]] Result<store::ManifestContent> read_content(const store::Digest& digest,
                                                           const std::string& media_type,
                                                           std::string_view bytes);

@@ -53,7 +53,7 @@ LIBRARIES = {
         "store/catalog/disk_file_system.cc",
         "store/catalog/disk_file_system.h",
     },
-    "openssl": {"store/base/digest.cc", "proxy/upstream/registry_rules.cc"},
+    "openssl": {"store/base/digest.cc", "proxy/upstream/registry_rules.cc", "routes/oci/schema1.cc"},
     "spdlog": {"store/base/log.cc"},
     "fmt": {"store/base/log.cc"},
     "tl": {"store/base/result.h", "routes/oci/oci_path.h"},
