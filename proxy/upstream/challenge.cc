@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "proxy/http/http.h"
-
 namespace breakwater::proxy {
 namespace {
 
@@ -105,11 +103,27 @@ bool parse_parameters(Scanner& scanner, Challenge& challenge) {
   }
 }
 
+// The address without `user:password@`. The host is what stands after the last '@' before path and query, as
+// every client reads it.
+std::string without_userinfo(std::string_view address) {
+  const size_t slashes = address.find("//");
+  const bool has_authority =
+      slashes == 0 || (slashes != std::string_view::npos && slashes > 0 &&
+                       address.substr(0, slashes).find_first_of("/?") == std::string_view::npos);
+  if (!has_authority) return std::string(address);
+  const size_t begin = slashes + 2;
+  const size_t end = std::min(address.find_first_of("/?", begin), address.size());
+  const size_t at = address.substr(0, end).rfind('@');
+  if (at == std::string_view::npos || at < begin) return std::string(address);
+  return std::string(address.substr(0, begin)).append(address.substr(at + 1));
+}
+
 }  // namespace
 
 std::string_view Challenge::get(std::string_view name) const {
-  auto found = std::find_if(parameters.begin(), parameters.end(),
-                            [&](const Parameter& parameter) { return parameter.name == name; });
+  auto found = std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& parameter) {
+    return parameter.name == name && !parameter.value.empty();
+  });
   return found == parameters.end() ? std::string_view() : found->value;
 }
 
@@ -131,6 +145,15 @@ std::vector<Challenge> parse_challenges(std::string_view header) {
   }
 }
 
+std::vector<Challenge> challenges_of(const Headers& headers) {
+  std::vector<Challenge> challenges;
+  for (const Header& header : headers) {
+    if (!same_token(header.name, "WWW-Authenticate")) continue;
+    for (Challenge& challenge : parse_challenges(header.value)) challenges.push_back(std::move(challenge));
+  }
+  return challenges;
+}
+
 const Challenge* find_challenge(const std::vector<Challenge>& challenges, std::string_view scheme) {
   auto found = std::find_if(challenges.begin(), challenges.end(),
                             [&](const Challenge& challenge) { return challenge.scheme == scheme; });
@@ -140,15 +163,19 @@ const Challenge* find_challenge(const std::vector<Challenge>& challenges, std::s
 bool is_placeholder_scope(std::string_view scope) { return scope == "repository:user/image:pull"; }
 
 std::string token_url(std::string_view realm, std::string_view service, std::string_view scope) {
-  std::string address(realm);
-  char separator = realm.find('?') == std::string_view::npos ? '?' : '&';
+  std::string address = without_userinfo(realm.substr(0, realm.find('#')));
+  char separator = address.find('?') == std::string::npos ? '?' : '&';
   auto add = [&](std::string_view name, std::string_view value) {
     if (value.empty()) return;
     address.append(1, separator).append(name).append("=").append(percent_encode(value));
     separator = '&';
   };
   add("service", service);
-  add("scope", scope);
+  while (!scope.empty()) {
+    const size_t size = std::min(scope.find(' '), scope.size());
+    add("scope", scope.substr(0, size));
+    scope.remove_prefix(std::min(size + 1, scope.size()));
+  }
   return address;
 }
 

@@ -86,7 +86,7 @@ class Sink {
 
  private:
   friend class HttpClient;
-  friend class RegistryClient;  // puts a Sink of its own before the caller's and passes resume() on
+  friend class GuardedClient;  // puts a Sink of its own before the caller's and passes resume() on
   std::function<void()> resume_;
 };
 

@@ -4,8 +4,9 @@
 //   circuit breaker open       -> fails at once with its error; no request is sent
 //   token known for (scheme,
 //     host, port, scope)       -> sent along
-//   401                        -> the challenge is answered (Basic, or a token from the realm; one token
-//                                 request for a key at a time), and the registry is asked once more
+//   401, 403, 400              -> the challenge is answered (Basic, or a token from a realm; one token
+//                                 request for a key at a time), or a token from the cache is replaced, and
+//                                 the registry is asked again: proxy/upstream/authentication.h
 //   3xx                        -> followed, at most five times, without Authorization for another host. If
 //                                 that host answers 401 with a Bearer challenge, it gets an anonymous token.
 //   anything else              -> the answer, or an Error
@@ -69,7 +70,7 @@ struct RegistryClientRequest {
   std::string method;  // GET or HEAD
   std::string path;    // and query: "/v2/library/alpine/manifests/3.20"
   // "repository:library/alpine:pull". The token is kept under this scope. On the registry's own host the
-  // token is asked for with this scope, not with that of the challenge.
+  // token is asked for with this scope first, and with that of the challenge if it is not enough.
   std::string scope;
   Headers headers;  // Accept, Range, If-None-Match
   int64_t timeout_ms = 0;
@@ -82,8 +83,8 @@ struct RegistryClientRequest {
 struct RegistryClientStats {
   uint64_t requests_total = 0;
   uint64_t failures_total = 0;
-  uint64_t fetched_bytes = 0;  // bytes of the bodies of 200 and 206, tokens included
-  store::Time throttled_until{};  // by the wall clock
+  uint64_t fetched_bytes = 0;                  // bytes of the bodies of 200 and 206, tokens included
+  store::Time throttled_until{};               // by the wall clock
   std::optional<int64_t> ratelimit_remaining;  // as the registry last said
   bool unwell = false;                         // it could not be reached the last time that it was asked
 };

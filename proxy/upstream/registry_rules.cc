@@ -127,10 +127,26 @@ bool is_trusted_realm(const Endpoint& registry, const Endpoint& realm,
          is_listed(token_realms, realm);
 }
 
-std::string scope_to_ask(bool own_host, std::string_view requested, std::string_view challenged) {
-  std::string_view usable = is_placeholder_scope(challenged) ? std::string_view() : challenged;
-  if (own_host && !requested.empty()) return std::string(requested);
-  return std::string(usable.empty() ? requested : usable);
+std::vector<std::string> scopes_to_ask(bool own_host, std::string_view requested,
+                                       std::string_view challenged) {
+  const std::string_view theirs = is_placeholder_scope(challenged) ? std::string_view() : challenged;
+  std::vector<std::string> scopes;
+  for (std::string_view scope : {own_host ? requested : theirs, own_host ? theirs : requested}) {
+    if (!scope.empty() && (scopes.empty() || scopes.front() != scope)) scopes.emplace_back(scope);
+  }
+  if (scopes.empty()) scopes.emplace_back();
+  return scopes;
+}
+
+Error refusal_of_realm(const Url& realm, const Head& head, std::string_view body, int64_t now_epoch_s) {
+  const int status = head.status;
+  auto usable = check_answer("GET", realm, head, body, now_epoch_s);
+  const bool transient = status == 429 || status == 408 || status == 425 || is_server_error(status);
+  if (transient && !usable) return std::move(usable).error();
+  const std::string what = "GET " + realm.without_query() + ": " + std::to_string(status);
+  if (status == 400 || status == 401 || status == 403)
+    return Error(Error::Kind::denied, what + ", no token for us", 0);
+  return Error(Error::Kind::corrupt, what + " where a token was due", 0);
 }
 
 std::string basic_authorization(std::string_view username, std::string_view password) {

@@ -56,9 +56,16 @@ struct TargetPolicy {
 bool is_trusted_realm(const Endpoint& registry, const Endpoint& realm,
                       const std::vector<std::string>& token_realms);
 
-// The scope to ask a token for. On the registry's own host it is the scope of the request. On another host it
-// is the scope of the challenge, unless that is absent or ghcr.io's placeholder.
-std::string scope_to_ask(bool own_host, std::string_view requested, std::string_view challenged);
+// The scopes to ask a token for, in the order to try; at least one, which may be "". On the registry's own
+// host the scope of the request is the first, on another host that of the challenge. A scope of the challenge
+// that is ghcr.io's placeholder counts as absent.
+std::vector<std::string> scopes_to_ask(bool own_host, std::string_view requested,
+                                       std::string_view challenged);
+
+// What an answer means that is no 2xx where a token was due: `denied` if the realm refuses us (400, 401,
+// 403), `throttled`, `unavailable`, or `corrupt` if it does not do what a realm does.
+[[nodiscard]] Error refusal_of_realm(const Url& realm, const Head& head, std::string_view body,
+                                     int64_t now_epoch_s);
 
 std::string basic_authorization(std::string_view username, std::string_view password);
 

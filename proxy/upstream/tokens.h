@@ -4,6 +4,9 @@
 //
 //   auto fetch = [this, key] { return ask_realm(key); };
 //   auto token = co_await tokens.get(key, rejected, std::move(fetch));
+//
+// A token remembers how it was fetched, so that renew() can replace it when nobody says anew where tokens
+// are.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +34,12 @@ struct TokenKey {
 
 struct Token {
   std::string text;
-  int64_t expires_in_s = 60;
+  int64_t expires_in_s = 60;           // from `issued_at_s`, or from when the answer came
+  std::optional<int64_t> issued_at_s;  // since the epoch
 };
 
-// Reads the answer of a token endpoint: `token` or `access_token`, and `expires_in`. The error is `corrupt`
-// if the answer holds no token that can stand in a header.
+// Reads the answer of a token endpoint: `token` or `access_token`, `expires_in` and `issued_at`. The error is
+// `corrupt` if the answer holds no token that can stand in a header.
 [[nodiscard]] Result<Token> parse_token(std::string_view json);
 
 class Tokens {
@@ -49,6 +53,13 @@ class Tokens {
   // A token, from the cache or by `fetch`. `rejected` is the token that the registry has just refused, "" if
   // none was sent; it is not returned from the cache.
   Task<Result<std::string>> get(TokenKey key, std::string rejected, Fetch fetch);
+  // The same, by the `fetch` that brought the rejected token. `not_found` if that is not known any more.
+  Task<Result<std::string>> renew(TokenKey key, std::string rejected);
+
+  // The registry has refused a token of that key that was fetched for the very request. For a minute that is
+  // its answer, and another token would not help.
+  void note_refusal(const TokenKey& key);
+  bool refusal_stands(const TokenKey& key) const;
 
   size_t size() const { return tokens_.size(); }
 
@@ -56,6 +67,8 @@ class Tokens {
   struct CachedToken {
     std::string text;
     store::Time use_until;
+    Fetch fetch;
+    std::optional<store::Time> refused_at;
   };
   struct Flight {
     explicit Flight(Loop& loop) : ended(loop) {}
@@ -64,7 +77,8 @@ class Tokens {
   };
 
   Task<> run(TokenKey key, std::shared_ptr<Flight> flight, Fetch fetch);
-  void keep(const TokenKey& key, const Token& token);
+  void keep(const TokenKey& key, const Token& token, Fetch fetch);
+  int64_t life_s(const Token& token) const;
   void ensure_capacity();
 
   Loop& loop_;

@@ -12,21 +12,25 @@
 #include "test/fakes/fake_registry.h"
 #include "test/fakes/run.h"
 #include "test/fakes/tls_identity.h"
+#include "test/fakes/upstream_world.h"
 
 namespace breakwater::proxy {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::authorizations;
 using test::Canned;
 using test::FakeRegistry;
 using test::Fault;
+using test::kAlpine;
+using test::kBasicMe;
+using test::kImageType;
+using test::me;
 using test::run;
+using test::status_of;
 using Kind = Error::Kind;
-
-constexpr const char* kAlpine = "library/alpine";
-constexpr const char* kScope = "repository:library/alpine:pull";
-constexpr const char* kImageType = "application/vnd.oci.image.manifest.v1+json";
+using World = test::UpstreamWorld;
 
 // For hosts that cannot be reached; the others may take the time that a busy machine needs.
 HttpClientSettings impatient() {
@@ -34,58 +38,6 @@ HttpClientSettings impatient() {
   settings.connect_timeout_ms = 300;
   return settings;
 }
-
-// An upstream registry, hosts that it may send us to, and our RegistryClient for it.
-struct World {
-  explicit World(std::optional<Credentials> credentials = std::nullopt,
-                 const HttpClientSettings& http_client_settings = HttpClientSettings())
-      : http_client(loop, http_client_settings) {
-    settings.name = "hub";
-    settings.url = registry.url();
-    settings.credentials = std::move(credentials);
-    begin();
-  }
-  void begin() { client = std::make_unique<RegistryClient>(loop, http_client, clock, log, settings); }
-
-  RegistryClientRequest request(const std::string& method, const std::string& path) const {
-    RegistryClientRequest made(method, path);
-    made.scope = kScope;
-    made.headers.add("Accept", kImageType);
-    return made;
-  }
-  Result<Reply> fetch(RegistryClientRequest asked) {
-    return run(loop, client->fetch(std::move(asked), 1 << 20));
-  }
-  Result<Reply> get(const std::string& path) { return fetch(request("GET", path)); }
-
-  Loop loop;
-  test::FakeClock clock;
-  test::FakeLog log;
-  HttpClient http_client;
-  FakeRegistry registry{loop};
-  FakeRegistry auth{loop, "127.0.0.2"};
-  FakeRegistry cdn{loop, "127.0.0.3"};
-  RegistryClientSettings settings;
-  std::unique_ptr<RegistryClient> client;
-};
-
-Credentials me() { return Credentials{"me", "s3cret"}; }
-
-std::vector<std::string> authorizations(const FakeRegistry& host) {
-  std::vector<std::string> list;
-  for (const auto& seen : host.seen()) list.emplace_back(seen.headers.get("Authorization"));
-  return list;
-}
-
-Canned status_of(int status, Headers headers = {}, std::string body = "") {
-  Canned canned;
-  canned.status = status;
-  canned.headers = std::move(headers);
-  canned.body = std::move(body);
-  return canned;
-}
-
-const std::string kBasicMe = "Basic bWU6czNjcmV0";
 
 // ---- the five upstreams
 
@@ -694,13 +646,15 @@ TEST_CASE("our password may go to realms of the same owner, to Docker's, and to 
   CHECK_FALSE(is_trusted_realm(address, Endpoint{"http", "11.0.0.1", 5000}, {}));
 }
 
-TEST_CASE("the scope asked for is ours at our registry, and the challenge's elsewhere if it is one") {
-  CHECK(scope_to_ask(true, "ours", "theirs") == "ours");
-  CHECK(scope_to_ask(true, "", "theirs") == "theirs");
-  CHECK(scope_to_ask(false, "ours", "theirs") == "theirs");
-  CHECK(scope_to_ask(false, "ours", "") == "ours");
-  CHECK(scope_to_ask(false, "ours", "repository:user/image:pull") == "ours");
-  CHECK(scope_to_ask(true, "", "repository:user/image:pull").empty());
+TEST_CASE("the scope asked for first is ours at our registry, and the challenge's elsewhere if it is one") {
+  using Scopes = std::vector<std::string>;
+  CHECK(scopes_to_ask(true, "ours", "theirs") == Scopes{"ours", "theirs"});
+  CHECK(scopes_to_ask(true, "ours", "ours") == Scopes{"ours"});
+  CHECK(scopes_to_ask(true, "", "theirs") == Scopes{"theirs"});
+  CHECK(scopes_to_ask(false, "ours", "theirs") == Scopes{"theirs", "ours"});
+  CHECK(scopes_to_ask(false, "ours", "") == Scopes{"ours"});
+  CHECK(scopes_to_ask(false, "ours", "repository:user/image:pull") == Scopes{"ours"});
+  CHECK(scopes_to_ask(true, "", "repository:user/image:pull") == Scopes{""});
 }
 
 TEST_CASE("a password is sent as RFC 7617 has it") {

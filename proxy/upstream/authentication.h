@@ -1,0 +1,107 @@
+// How a registry's requests are authenticated: its challenges are answered with our password (Basic) or with
+// a token from the realm that a challenge names (Bearer).
+//
+//   Authorization authorization(authentication, url.endpoint(), scope);
+//   for (;;) {
+//     … send the request with authorization.header() …
+//     auto again = co_await authorization.answer_refusal(url, head);
+//     if (!again) …                // why nothing better can be sent
+//     if (!*again) break;          // the answer stands
+//   }
+//
+// A 401, or a 403 with a challenge, is answered by the first of these that the request has not tried:
+//
+//   a token of a Bearer realm    of each challenge that names a usable one, in their order; for the scope of
+//                                the request and for that of the challenge (scopes_to_ask())
+//   our password                 if Basic is offered too, we have one and it is the registry itself that asks
+//
+// So a realm that is dead (unreachable, 404, 5xx, a web page, nonsense) does not hide what stands beside it.
+// A token from the cache that is refused with 400, 401 or 403 is replaced once, by the realm that issued it.
+// If the new one is refused likewise, with 400 or 403, that is the answer, and for a minute no other token is
+// asked for because of it.
+//
+// Credentials are sent to the scheme, host and port of the registry and to its trusted token realms, and
+// nowhere else. What stands before the host of a realm's URL (`user:password@`) is dropped. Belongs to the
+// loop's thread. The constructor's arguments must outlive it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proxy/http/url.h"
+#include "proxy/loop/loop.h"
+#include "proxy/upstream/challenge.h"
+#include "proxy/upstream/guarded_client.h"
+#include "proxy/upstream/registry_client.h"
+#include "proxy/upstream/registry_rules.h"
+#include "proxy/upstream/tokens.h"
+#include "store/base/clock.h"
+
+namespace breakwater::proxy {
+
+class Authentication {
+ public:
+  Authentication(Loop& loop, GuardedClient& client, const store::Clock& clock,
+                 const RegistryClientSettings& settings, const TargetPolicy& targets)
+      : client_(client), clock_(clock), settings_(settings), targets_(targets), tokens_(loop, clock) {}
+
+ private:
+  friend class Authorization;
+
+  std::string known_authorization(const TokenKey& key) const;
+  std::string password_authorization() const;
+  bool is_registry_itself(const Endpoint& endpoint) const { return endpoint == targets_.registry; }
+
+  Tokens::Fetch fetch_from(const Url& realm, bool with_credentials, bool own_host);
+  Task<Result<Token>> ask_realm(Url realm, bool with_credentials, bool own_host);
+  Task<Result<GuardedClient::Answer>> follow_realm(Url& realm, bool with_credentials, Sink& sink);
+
+  GuardedClient& client_;
+  const store::Clock& clock_;
+  const RegistryClientSettings& settings_;
+  const TargetPolicy& targets_;
+  // The registry has been asked with our password, so that is sent with each request.
+  bool basic_asked_ = false;
+  Tokens tokens_;  // last: destroyed before what its requests use
+};
+
+// What one request to one host is authorized by. Lives in the frame of the request.
+class Authorization {
+ public:
+  // `scope` is that of the request.
+  Authorization(Authentication& authentication, const Endpoint& endpoint, std::string scope);
+
+  // The value of the Authorization header; "" for none.
+  const std::string& header() const { return header_; }
+
+  // Returns true if the request should be sent again, with what header() now returns, and false if the answer
+  // stands. An error says why no token could be had. `url` is what answered with `head`.
+  Task<Result<bool>> answer_refusal(Url url, const Head& head);
+
+ private:
+  struct Realm {
+    Url url;  // with service and scope
+    bool is_trusted = false;
+  };
+  bool has_token() const { return header_.starts_with("Bearer "); }
+  std::string token_text() const { return has_token() ? header_.substr(7) : std::string(); }
+  Task<Result<bool>> replace_token();
+  Task<Result<bool>> answer_challenges(Url url, std::vector<Challenge> challenges);
+  Task<Result<bool>> try_realms(Url url, std::vector<Challenge> challenges);
+  std::vector<Realm> realms_of(const Url& url, const Challenge& challenge,
+                               std::optional<Error>& unusable) const;
+  bool may_send_password(const std::vector<Challenge>& challenges) const;
+  void use(std::string header);
+
+  Authentication& authentication_;
+  TokenKey key_;
+  bool own_host_;
+  std::string header_;
+  bool is_fresh_ = false;        // header_ was made for this request
+  std::set<std::string> tried_;  // the URLs of realms that were asked for this request
+};
+
+}  // namespace breakwater::proxy

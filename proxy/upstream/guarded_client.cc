@@ -1,0 +1,152 @@
+#include "proxy/upstream/guarded_client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+namespace breakwater::proxy {
+namespace {
+
+// How much of an error's body is kept: enough for a Retry-After in its text.
+constexpr size_t kErrorBytesKept = size_t{16} * 1024;
+constexpr size_t kErrorBytesMax = size_t{1024} * 1024;  // a longer body of an error is not read to its end
+constexpr Millis kFailedSoon(3'000);  // within this time a client can still wait for another attempt
+
+// The number that `text` begins with. Docker Hub's "ratelimit-remaining" reads "76;w=21600".
+std::optional<int64_t> leading_number(std::string_view text) {
+  int64_t number = 0;
+  size_t digits = 0;
+  while (digits < std::min(text.size(), size_t{18}) && text[digits] >= '0' && text[digits] <= '9')
+    number = number * 10 + (text[digits++] - '0');
+  return digits == 0 ? std::nullopt : std::optional(number);
+}
+
+bool has_body_for_caller(GuardedClient::Bodies bodies, int status) {
+  if (bodies == GuardedClient::Bodies::of_success) return status >= 200 && status < 300;
+  return status == 200 || status == 206;
+}
+
+}  // namespace
+
+// Stands between libcurl and the caller's sink for one request. The caller's sink sees only the bodies that
+// it wants; the text of an error is kept here.
+class GuardedClient::AnswerSink final : public Sink {
+ public:
+  AnswerSink(GuardedClient& client, const Url& url, const HttpClientRequest& request, Bodies bodies,
+             AdmittedRequest& admitted, Sink& caller)
+      : client_(client),
+        url_(url),
+        asked_(request.headers),
+        bodies_(bodies),
+        admitted_(admitted),
+        caller_(caller) {
+    caller_.resume_ = [this] { resume(); };
+  }
+  ~AnswerSink() override { caller_.resume_ = nullptr; }
+  AnswerSink(const AnswerSink&) = delete;
+  AnswerSink& operator=(const AnswerSink&) = delete;
+
+  bool is_connected() const { return connected_; }
+  const std::optional<Head>& answered() const { return head_; }
+  std::string& error_text() { return error_text_; }
+
+  void connected() override { connected_ = true; }
+
+  Result<> head(const Head& head) override {
+    head_ = head;
+    client_.note_head(url_, head);
+    // A 429 or a server error is reported once its text is here.
+    if (head.status != 429 && !is_server_error(head.status)) admitted_.answered();
+    if (is_unasked_html(asked_, head))
+      return failure(Error::Kind::corrupt, url_.without_query() + " answered with a web page");
+    // A 416 is complete with its head, and its body may never come: docker-registry 2.8 announces the length
+    // of the blob and sends 33 bytes.
+    if (head.status == 416)
+      return failure(Error::Kind::not_found, url_.without_query() + " has nothing in that range");
+    for_caller_ = has_body_for_caller(bodies_, head.status);
+    if (for_caller_) return caller_.head(head);
+    return {};
+  }
+
+  Result<bool> body(std::span<const char> data) override {
+    if (!for_caller_) return keep_error_text(data);
+    auto taken = caller_.body(data);
+    if (taken && *taken) client_.stats_.fetched_bytes += data.size();
+    return taken;
+  }
+
+ private:
+  Result<bool> keep_error_text(std::span<const char> data) {
+    error_bytes_ += data.size();
+    if (error_bytes_ > kErrorBytesMax)
+      return failure(Error::Kind::corrupt, url_.without_query() + ": the text of its error does not end");
+    error_text_.append(data.data(), std::min(data.size(), kErrorBytesKept - error_text_.size()));
+    return true;
+  }
+
+  GuardedClient& client_;
+  const Url& url_;
+  const Headers& asked_;
+  Bodies bodies_;
+  AdmittedRequest& admitted_;
+  Sink& caller_;
+  bool connected_ = false;
+  bool for_caller_ = false;
+  std::optional<Head> head_;
+  size_t error_bytes_ = 0;
+  std::string error_text_;
+};
+
+Task<Result<GuardedClient::Answer>> GuardedClient::send(Url url, HttpClientRequest request, Bodies bodies,
+                                                        Sink& sink) {
+  auto breaker = health_.breaker_of(url.endpoint());
+  auto permit = breaker->admit(now(), url.endpoint().text());
+  if (!permit) co_return failure(std::move(permit).error());
+
+  ++stats_.requests_total;
+  AdmittedRequest admitted(std::move(breaker), *permit, now());
+  AnswerSink answer_sink(*this, url, request, bodies, admitted, sink);
+  auto began = std::chrono::steady_clock::now();
+  auto ended = co_await http_client_.send(request, answer_sink);
+  auto took = std::chrono::steady_clock::now() - began;
+  bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
+
+  if (!answer_sink.answered()) {
+    auto error = ended ? Error(Error::Kind::unavailable, url.without_query() + " ended without an answer", 0)
+                       : std::move(ended).error();
+    auto failed = out_of_time || took >= kFailedSoon ? HostHealth::Failed::late : HostHealth::Failed::soon;
+    if (out_of_time && answer_sink.is_connected()) failed = HostHealth::Failed::impatient;
+    health_.report_failure(admitted, url, error, failed);
+    co_return failure(std::move(error));
+  }
+  health_.report_answer(admitted, url, *answer_sink.answered(), answer_sink.error_text());
+  bool refused = answer_sink.answered()->status >= 400;
+  if (!ended && !refused) co_return failure(std::move(ended).error());
+  Answer answer;
+  answer.head = *answer_sink.answered();
+  answer.error_text = std::move(answer_sink.error_text());
+  co_return std::move(answer);
+}
+
+void GuardedClient::throttled_by_realm(const Url& realm, const Answer& answer) {
+  AdmittedRequest admitted(health_.breaker_of(targets_.registry), CircuitBreaker::Permit::normal, now());
+  health_.report_throttled(admitted, realm, answer.head, answer.error_text);
+}
+
+void GuardedClient::note_head(const Url& url, const Head& head) {
+  if (observe_) observe_(head.seconds);
+  log_.debug("upstream answered", {{"route", settings_.name},
+                                   {"url", url.without_query()},
+                                   {"status", int64_t{head.status}},
+                                   {"seconds", head.seconds}});
+  if (url.endpoint() != targets_.registry) return;
+  if (stats_.unwell)
+    log_.info("upstream answers again", {{"route", settings_.name}, {"upstream", targets_.registry.text()}});
+  stats_.unwell = false;
+  if (is_private_address(head.address)) targets_.registry_is_private = true;
+  if (auto remaining = leading_number(head.headers.get("ratelimit-remaining")))
+    stats_.ratelimit_remaining = remaining;
+}
+
+}  // namespace breakwater::proxy

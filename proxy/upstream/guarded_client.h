@@ -1,0 +1,64 @@
+// Sends one request to one host, if the host's circuit breaker lets it pass, and reports what came of it: to
+// the breaker, to the statistics and to the log. What an answer means for the caller is not decided here, but
+// for one thing: a web page that nobody asked for is `corrupt`.
+//
+// Belongs to the loop's thread. The constructor's arguments must outlive it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "proxy/http/url.h"
+#include "proxy/upstream/host_health.h"
+#include "proxy/upstream/http_client.h"
+#include "proxy/upstream/registry_client.h"
+#include "proxy/upstream/registry_rules.h"
+#include "store/base/clock.h"
+#include "store/base/log.h"
+
+namespace breakwater::proxy {
+
+class GuardedClient {
+ public:
+  // `targets` is told when the registry turns out to be in a private network.
+  GuardedClient(HttpClient& http_client, const store::Clock& clock, store::Log& log,
+                const RegistryClientSettings& settings, TargetPolicy& targets, RegistryClientStats& stats)
+      : http_client_(http_client),
+        clock_(clock),
+        log_(log),
+        settings_(settings),
+        targets_(targets),
+        stats_(stats),
+        health_(clock, log, settings, targets.registry, stats) {}
+
+  struct Answer {
+    Head head;
+    std::string error_text;  // the beginning of the body, if the sink did not get it
+  };
+  // Which bodies reach the sink: those of 200 and 206, or those of every 2xx.
+  enum class Bodies { of_content, of_success };
+
+  // The answer, whatever its status. An error means that the request was not sent, or that the transfer
+  // failed. `sink` must outlive the Task.
+  Task<Result<Answer>> send(Url url, HttpClientRequest request, Bodies bodies, Sink& sink);
+  // A 429 of the registry's token endpoint, which counts for the registry.
+  void throttled_by_realm(const Url& realm, const Answer& answer);
+
+  void observe_latency(RegistryClient::Observe observe) { observe_ = std::move(observe); }
+
+ private:
+  class AnswerSink;
+  void note_head(const Url& url, const Head& head);
+  store::Time now() const { return clock_.now(); }
+
+  HttpClient& http_client_;
+  const store::Clock& clock_;
+  store::Log& log_;
+  const RegistryClientSettings& settings_;
+  TargetPolicy& targets_;
+  RegistryClientStats& stats_;
+  RegistryClient::Observe observe_;
+  HostHealth health_;
+};
+
+}  // namespace breakwater::proxy
