@@ -37,12 +37,15 @@ Tokens::Fetch Authentication::fetch_from(const Url& realm, bool with_credentials
 // not sent to another host.
 Task<Result<GuardedClient::Answer>> Authentication::follow_realm(Url& realm, bool with_credentials,
                                                                  Sink& sink) {
+  GuardedClient::Reading reading;
+  reading.bodies = GuardedClient::Reading::Bodies::of_success;
+  reading.vouched = Vouched::by_form;
   for (uint32_t redirects = 0;; ++redirects) {
     HttpClientRequest request("GET", realm.text());
     request.timeout_ms = kTokenTimeout_ms;
     request.private_allowed = targets_.private_allowed(realm.endpoint());
     if (with_credentials) request.headers.add("Authorization", password_authorization());
-    auto answer = co_await client_.send(realm, std::move(request), GuardedClient::Bodies::of_success, sink);
+    auto answer = co_await client_.send(realm, std::move(request), reading, sink);
     if (!answer || !is_redirect(answer->head.status)) co_return answer;
     auto target = redirect_target(realm, answer->head, targets_);
     if (!target) co_return failure(std::move(target).error());

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "proxy/upstream/content_decoder.h"
+
 namespace breakwater::proxy {
 namespace {
 
@@ -22,8 +24,8 @@ std::optional<int64_t> leading_number(std::string_view text) {
   return digits == 0 ? std::nullopt : std::optional(number);
 }
 
-bool has_body_for_caller(GuardedClient::Bodies bodies, int status) {
-  if (bodies == GuardedClient::Bodies::of_success) return status >= 200 && status < 300;
+bool has_body_for_caller(GuardedClient::Reading::Bodies bodies, int status) {
+  if (bodies == GuardedClient::Reading::Bodies::of_success) return status >= 200 && status < 300;
   return status == 200 || status == 206;
 }
 
@@ -33,12 +35,12 @@ bool has_body_for_caller(GuardedClient::Bodies bodies, int status) {
 // it wants; the text of an error is kept here.
 class GuardedClient::AnswerSink final : public Sink {
  public:
-  AnswerSink(GuardedClient& client, const Url& url, const HttpClientRequest& request, Bodies bodies,
+  AnswerSink(GuardedClient& client, const Url& url, const HttpClientRequest& request, const Reading& reading,
              AdmittedRequest& admitted, Sink& caller)
       : client_(client),
         url_(url),
-        asked_(request.headers),
-        bodies_(bodies),
+        request_(request),
+        reading_(reading),
         admitted_(admitted),
         caller_(caller) {
     caller_.resume_ = [this] { resume(); };
@@ -49,6 +51,9 @@ class GuardedClient::AnswerSink final : public Sink {
 
   bool is_connected() const { return connected_; }
   const std::optional<Head>& answered() const { return head_; }
+  // The answer is a range of an encoded body, which says nothing of the range that was asked for.
+  bool is_encoded_range() const { return is_encoded_range_; }
+  bool is_whole() const { return !decoder_ || decoder_->is_complete(); }
   std::string& error_text() { return error_text_; }
 
   void connected() override { connected_ = true; }
@@ -58,25 +63,38 @@ class GuardedClient::AnswerSink final : public Sink {
     client_.note_head(url_, head);
     // A 429 or a server error is reported once its text is here.
     if (head.status != 429 && !is_server_error(head.status)) admitted_.answered();
-    if (is_unasked_html(asked_, head))
+    if (reading_.vouched == Vouched::by_nothing && is_unasked_html(request_.headers, head))
       return failure(Error::Kind::corrupt, url_.without_query() + " answered with a web page");
     // A 416 is complete with its head, and its body may never come: docker-registry 2.8 announces the length
     // of the blob and sends 33 bytes.
     if (head.status == 416)
       return failure(Error::Kind::not_found, url_.without_query() + " has nothing in that range");
-    for_caller_ = has_body_for_caller(bodies_, head.status);
-    if (for_caller_) return caller_.head(head);
-    return {};
+    for_caller_ = has_body_for_caller(reading_.bodies, head.status);
+    return for_caller_ ? head_for_caller() : Result<>();
   }
 
   Result<bool> body(std::span<const char> data) override {
     if (!for_caller_) return keep_error_text(data);
-    auto taken = caller_.body(data);
+    auto taken = decoder_ ? decoder_->body(data) : caller_.body(data);
     if (taken && *taken) client_.stats_.fetched_bytes += data.size();
     return taken;
   }
 
  private:
+  Result<> head_for_caller() {
+    const auto coding = coding_to_undo(*head_, reading_.decoding, reading_.size);
+    if (!coding) return caller_.head(*head_);
+    if (head_->status == 206) {
+      is_encoded_range_ = true;
+      return failure(Error::Kind::unavailable, url_.without_query() + " sent a range of an encoded body");
+    }
+    head_->headers.remove("Content-Encoding");
+    head_->length.reset();
+    head_->decoded = true;
+    if (request_.method != "HEAD") decoder_.emplace(*coding, caller_);
+    return caller_.head(*head_);
+  }
+
   Result<bool> keep_error_text(std::span<const char> data) {
     error_bytes_ += data.size();
     if (error_bytes_ > kErrorBytesMax)
@@ -87,26 +105,38 @@ class GuardedClient::AnswerSink final : public Sink {
 
   GuardedClient& client_;
   const Url& url_;
-  const Headers& asked_;
-  Bodies bodies_;
+  const HttpClientRequest& request_;
+  const Reading& reading_;
   AdmittedRequest& admitted_;
   Sink& caller_;
   bool connected_ = false;
   bool for_caller_ = false;
+  bool is_encoded_range_ = false;
+  std::optional<ContentDecoder> decoder_;
   std::optional<Head> head_;
   size_t error_bytes_ = 0;
   std::string error_text_;
 };
 
-Task<Result<GuardedClient::Answer>> GuardedClient::send(Url url, HttpClientRequest request, Bodies bodies,
+Task<Result<GuardedClient::Answer>> GuardedClient::send(Url url, HttpClientRequest request, Reading reading,
                                                         Sink& sink) {
+  bool is_encoded_range = false;
+  auto answer = co_await send_once(url, request, reading, sink, is_encoded_range);
+  if (!is_encoded_range || request.headers.find("Range") == nullptr) co_return answer;
+  request.headers.remove("Range");
+  co_return co_await send_once(url, request, reading, sink, is_encoded_range);
+}
+
+Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, const HttpClientRequest& request,
+                                                             const Reading& reading, Sink& sink,
+                                                             bool& is_encoded_range) {
   auto breaker = health_.breaker_of(url.endpoint());
   auto permit = breaker->admit(now(), url.endpoint().text());
   if (!permit) co_return failure(std::move(permit).error());
 
   ++stats_.requests_total;
   AdmittedRequest admitted(std::move(breaker), *permit, now());
-  AnswerSink answer_sink(*this, url, request, bodies, admitted, sink);
+  AnswerSink answer_sink(*this, url, request, reading, admitted, sink);
   auto began = std::chrono::steady_clock::now();
   auto ended = co_await http_client_.send(request, answer_sink);
   auto took = std::chrono::steady_clock::now() - began;
@@ -121,8 +151,11 @@ Task<Result<GuardedClient::Answer>> GuardedClient::send(Url url, HttpClientReque
     co_return failure(std::move(error));
   }
   health_.report_answer(admitted, url, *answer_sink.answered(), answer_sink.error_text());
+  is_encoded_range = answer_sink.is_encoded_range();
   bool refused = answer_sink.answered()->status >= 400;
   if (!ended && !refused) co_return failure(std::move(ended).error());
+  if (!answer_sink.is_whole())
+    co_return failure(Error::Kind::unavailable, url.without_query() + " ended inside its encoded body");
   Answer answer;
   answer.head = *answer_sink.answered();
   answer.error_text = std::move(answer_sink.error_text());

@@ -1,11 +1,13 @@
 // Sends one request to one host, if the host's circuit breaker lets it pass, and reports what came of it: to
 // the breaker, to the statistics and to the log. What an answer means for the caller is not decided here, but
-// for one thing: a web page that nobody asked for is `corrupt`.
+// for one thing: a web page that nobody asked for is `corrupt`, unless something vouches for the body. A
+// Content-Encoding is undone here.
 //
 // Belongs to the loop's thread. The constructor's arguments must outlive it.
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "proxy/http/url.h"
@@ -35,12 +37,19 @@ class GuardedClient {
     Head head;
     std::string error_text;  // the beginning of the body, if the sink did not get it
   };
-  // Which bodies reach the sink: those of 200 and 206, or those of every 2xx.
-  enum class Bodies { of_content, of_success };
+  // How the body of an answer is taken.
+  struct Reading {
+    // Which bodies reach the sink: those of 200 and 206, or those of every 2xx.
+    enum class Bodies { of_content, of_success };
+    Bodies bodies = Bodies::of_content;
+    Vouched vouched = Vouched::by_nothing;
+    Decoding decoding = Decoding::as_labelled;
+    std::optional<uint64_t> size;  // as RegistryClientRequest has it
+  };
 
   // The answer, whatever its status. An error means that the request was not sent, or that the transfer
   // failed. `sink` must outlive the Task.
-  Task<Result<Answer>> send(Url url, HttpClientRequest request, Bodies bodies, Sink& sink);
+  Task<Result<Answer>> send(Url url, HttpClientRequest request, Reading reading, Sink& sink);
   // A 429 of the registry's token endpoint, which counts for the registry.
   void throttled_by_realm(const Url& realm, const Answer& answer);
 
@@ -48,6 +57,8 @@ class GuardedClient {
 
  private:
   class AnswerSink;
+  Task<Result<Answer>> send_once(const Url& url, const HttpClientRequest& request, const Reading& reading,
+                                 Sink& sink, bool& is_encoded_range);
   void note_head(const Url& url, const Head& head);
   store::Time now() const { return clock_.now(); }
 

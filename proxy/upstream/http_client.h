@@ -3,8 +3,8 @@
 //
 // Connections are reused. DNS answers are kept for 60 s and looked up on libcurl's own threads. The proxy is
 // chosen as proxy_choice.h says. HTTP/1.1 only while libcurl is older than 8.6, where pausing HTTP/2 stalls
-// (one named gate in the .cc). There are no cookies and no content decoding: `Accept-Encoding: identity` asks
-// for the bytes as they are, and the sink gets them as they were sent.
+// (one named gate in the .cc). There are no cookies and no decoding here: `Accept-Encoding: identity` asks
+// for the bytes as they are, and the sink gets them as they were sent (RegistryClient decodes).
 //
 // Belongs to the loop's thread. Destroying the Task aborts the transfer; the HttpClient must outlive its
 // Tasks.
@@ -62,8 +62,11 @@ struct Head {
   int status = 0;
   Headers headers;
   std::optional<uint64_t> length;  // Content-Length
-  double seconds = 0;              // from the request to the end of the head
-  std::string address;             // the address of the peer, "10.0.0.7"; "" behind a proxy
+  // RegistryClient has undone a Content-Encoding: `length` is nothing, the field is gone, and a Range would
+  // be one of other bytes.
+  bool decoded = false;
+  double seconds = 0;   // from the request to the end of the head
+  std::string address;  // the address of the peer, "10.0.0.7"; "" behind a proxy
 };
 
 // Takes the body of an answer. It is called from inside libcurl, so it must neither wait nor destroy the

@@ -61,9 +61,13 @@ Task<Result<Head>> RegistryClient::Impl::send(RegistryClientRequest request, Sin
 // the host is asked again.
 Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientRequest& request, Sink& sink) {
   Authorization authorization(authentication, url.endpoint(), request.scope);
+  GuardedClient::Reading reading;
+  if (request.method == "GET") reading.vouched = request.vouched;
+  reading.decoding = request.decoding;
+  reading.size = request.size;
   for (;;) {
-    auto answer = co_await client.send(url, request_for(url, request, authorization.header()),
-                                       GuardedClient::Bodies::of_content, sink);
+    auto sent = request_for(url, request, authorization.header());
+    auto answer = co_await client.send(url, std::move(sent), reading, sink);
     if (!answer) co_return failure(std::move(answer).error());
     auto again = co_await authorization.answer_refusal(url, answer->head);
     if (!again) co_return failure(std::move(again).error());

@@ -20,8 +20,13 @@
 //   throttled     429. Retry-After is read from the header (seconds, a date or an epoch) or the body; it
 //                 counts for 1 s to 15 min
 //   invalid       400 of a registry
-//   corrupt       what the caller cannot use: HTML, a redirect without Location, too many redirects, a
-//                 forbidden target, any other status
+//   corrupt       what the caller cannot use: HTML where nothing vouches for the body, an encoding that
+//                 cannot be undone, a redirect without Location, too many redirects, a forbidden target, any
+//                 other status
+//
+// Bodies that come with a Content-Encoding (gzip, deflate) although none was asked for are decoded. The range
+// of an encoded body is of no use: it is asked for again without Range, so a request for a range may get a
+// 200 here as it may from any server.
 //
 // Each host has a CircuitBreaker (proxy/upstream/circuit_breaker.h). After a 429, and for a short, growing
 // time after failures to reach the host, every request to it fails at once with the same error, so no storm
@@ -65,6 +70,14 @@ struct RegistryClientSettings {
   int64_t backoff_max_ms = 30'000;  // how long the circuit breaker stays open after failures, at most
 };
 
+// What tells that a body is the one that was asked for, whatever its headers say: the caller compares it with
+// its digest, or its form is enough. A body for which nothing vouches is refused if it is a web page.
+enum class Vouched { by_nothing, by_digest, by_form };
+
+// Whether a Content-Encoding is undone. Object storage often labels a layer that is itself a gzip file; then
+// the bytes are right as they were sent, and decoding them gives another digest.
+enum class Decoding { as_labelled, never };
+
 struct RegistryClientRequest {
   RegistryClientRequest(std::string m, std::string p) : method(std::move(m)), path(std::move(p)) {}
   std::string method;  // GET or HEAD
@@ -78,6 +91,10 @@ struct RegistryClientRequest {
   // redirect to another registry (a path below /v2/) is followed all the same, because that registry has not
   // been asked yet.
   bool redirect_is_answer = false;
+  Vouched vouched = Vouched::by_nothing;  // of the body of a GET
+  Decoding decoding = Decoding::as_labelled;
+  // How long the body, or for a Range the whole, should be. A body of that Content-Length is not decoded.
+  std::optional<uint64_t> size;
 };
 
 struct RegistryClientStats {

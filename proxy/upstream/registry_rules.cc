@@ -89,7 +89,7 @@ Result<> check_answer(std::string_view method, const Url& url, const Head& head,
 }
 
 bool is_unasked_html(const Headers& asked, const Head& head) {
-  if (head.status != 200 && head.status != 206) return false;
+  if (head.status != 200) return false;
   bool html = lower(head.headers.get("Content-Type")).starts_with("text/html");
   return html && asked.all("Accept").find("text/html") == std::string::npos;
 }

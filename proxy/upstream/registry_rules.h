@@ -32,7 +32,8 @@ bool is_registry(const Url& url);
 [[nodiscard]] Result<> check_answer(std::string_view method, const Url& url, const Head& head,
                                     std::string_view body, int64_t now_epoch_s);
 
-// Whether HTML came where none was asked for: a login page, a captive portal, a block page.
+// Whether HTML came where none was asked for: a login page, a captive portal, a block page. A 206 is none,
+// because such a page is not sent in parts.
 bool is_unasked_html(const Headers& asked, const Head& head);
 
 // Where redirects and realms may lead.

@@ -102,6 +102,7 @@ FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& di
                                       std::optional<uint64_t> size) const {
   FillRequest request(digest, key, registry_request("GET", key.repository, "/blobs/" + digest.text()));
   request.size = size;
+  request.request.size = size;
   return request;
 }
 

@@ -67,6 +67,10 @@ proxy::RegistryClientRequest registry_request(const char* method, const std::str
                                               const std::string& rest) {
   proxy::RegistryClientRequest request(method, "/v2/" + repository + rest);
   request.scope = "repository:" + repository + ":pull";
+  // The digest that a path ends with vouches for the body. Nothing does for a tag's manifest or a list.
+  const bool is_list = rest.starts_with("/referrers/") || rest.starts_with("/tags/");
+  if (!is_list && Digest::parse(rest.substr(rest.rfind('/') + 1)))
+    request.vouched = proxy::Vouched::by_digest;
   return request;
 }
 
