@@ -21,45 +21,35 @@ class Claims {
   std::map<std::string, std::string> by_;
 };
 
-void claim_addresses(Claims& claims, const std::vector<ListenAddress>& listen, const std::string& path) {
-  for (const auto& address : listen) {
-    if (address.port() != 0) claims.claim("address", address.text(), path + ".listen");
-  }
-}
-
-// Reports listeners that collide because one of them takes the port on every address.
-void check_wildcards(const Config& config, std::vector<std::string>& errors) {
-  std::map<uint16_t, std::pair<ListenAddress, std::string>> first;  // port: address, path
-  const auto check = [&](const std::vector<ListenAddress>& listen, const std::string& path) {
-    for (const auto& address : listen) {
-      if (address.port() == 0) continue;
-      const auto found = first.emplace(address.port(), std::pair(address, path)).first;
-      const auto& [other, taken_by] = found->second;
-      if (other == address || (!address.is_wildcard() && !other.is_wildcard())) continue;
-      auto& error = errors.emplace_back(path);
-      error.append(".listen: port ").append(std::to_string(address.port()));
-      error.append(" is taken by ").append(taken_by).append(" (").append(other.text()).append(")");
-    }
-  };
-  for (size_t i = 0; i < config.routes.size(); ++i)
-    check(config.routes[i].listen, "routes[" + std::to_string(i) + "]");
-  check(config.metrics.listen, "metrics");
-}
+std::string path_of(size_t route) { return "routes[" + std::to_string(route) + "]"; }
 
 }  // namespace
 
-void check_collisions(const Config& config, std::vector<std::string>& errors) {
+void check_names(const Config& config, std::vector<std::string>& errors) {
   Claims claims(errors);
   for (size_t i = 0; i < config.routes.size(); ++i) {
     const auto& route = config.routes[i];
-    const auto path = "routes[" + std::to_string(i) + "]";
-    if (!route.name.empty()) claims.claim("name", route.name, path + ".name");
+    if (!route.name.empty()) claims.claim("name", route.name, path_of(i) + ".name");
     if (route.mirror && !route.mirror->registry.empty())
-      claims.claim("registry", route.mirror->registry, path + ".mirror.registry");
-    claim_addresses(claims, route.listen, path);
+      claims.claim("registry", route.mirror->registry, path_of(i) + ".mirror.registry");
   }
-  claim_addresses(claims, config.metrics.listen, "metrics");
-  check_wildcards(config, errors);
+}
+
+void check_listeners(const Config& config, std::vector<std::string>& errors) {
+  std::vector<std::pair<ListenAddress, std::string>> taken;  // address, path
+  const auto check = [&](const std::vector<ListenAddress>& listen, const std::string& path) {
+    for (const auto& address : listen) {
+      for (const auto& [other, taken_by] : taken) {
+        if (!address.collides_with(other)) continue;
+        errors.push_back(path + ": address \"" + address.text() + "\" is taken by " + taken_by +
+                         (other == address ? "" : " (\"" + other.text() + "\")"));
+        break;
+      }
+      taken.emplace_back(address, path);
+    }
+  };
+  for (size_t i = 0; i < config.routes.size(); ++i) check(config.routes[i].listen, path_of(i) + ".listen");
+  check(config.metrics.listen, "metrics.listen");
 }
 
 }  // namespace breakwater::conf

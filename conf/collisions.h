@@ -9,7 +9,8 @@
 
 namespace breakwater::conf {
 
-// Appends a line to `errors` for each collision, with the path of the key that comes second.
-void check_collisions(const Config& config, std::vector<std::string>& errors);
+// Each appends a line to `errors` for each collision, with the path of the key that comes second.
+void check_names(const Config& config, std::vector<std::string>& errors);
+void check_listeners(const Config& config, std::vector<std::string>& errors);
 
 }  // namespace breakwater::conf

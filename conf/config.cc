@@ -5,12 +5,15 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "conf/collisions.h"
 #include "conf/json_object.h"
+#include "conf/json_text.h"
 #include "conf/log_names.h"
-#include "conf/units.h"
+#include "proxy/upstream/ca_file.h"
+#include "routes/mirror/registry_name.h"
 
 namespace breakwater::conf {
 namespace {
@@ -22,6 +25,10 @@ constexpr uint64_t kRegistryBytesMax = 100ULL << 30;  // of the private registry
 constexpr int64_t kLeaseMinMs = 1'000;
 constexpr int64_t kUploadExpiryMinMs = 1'000;
 constexpr int64_t kScrubPauseMinMs = 100;
+// Of a client's or an upstream's patience. Less would fail what is well; libcurl takes no more than 24 days.
+constexpr int64_t kTimeoutMinMs = 100;
+constexpr int64_t kTimeoutMaxMs = 86'400'000;
+constexpr uint32_t kHeadBytesMax = 1 << 20;  // is read in one piece
 
 bool is_name(const std::string& text) {
   static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -29,17 +36,8 @@ bool is_name(const std::string& text) {
 }
 
 void read_listen(JsonObject& object, std::vector<ListenAddress>& listen) {
-  std::vector<std::string> texts;
-  object.strings("listen", texts);
-  if (texts.empty())
-    object.wrong("listen", object.has("listen") ? "must name at least one address" : "is missing");
-  for (const auto& text : texts) {
-    auto address = ListenAddress::parse(text);
-    if (address)
-      listen.push_back(*address);
-    else
-      object.wrong("listen", "expected <address>:<port>, such as \"0.0.0.0:5000\", not \"" + text + "\"");
-  }
+  if (!object.has("listen")) return object.wrong("listen", "is missing");
+  object.parsed_strings("listen", listen, ListenAddress::parse, 1);
 }
 
 void read_networks(JsonObject& object, std::string_view key, routes::Networks& networks) {
@@ -82,30 +80,43 @@ void read_credentials(JsonObject& object, proxy::RegistryClientSettings& setting
   if (username.empty() && has_secret) return object.wrong("username", "is missing, but a password is given");
   if (username.empty()) return;
   if (!has_secret) return object.wrong("username", "needs password_file or password_env");
+  if (username.find(':') != std::string::npos)
+    return object.wrong("username", "must not hold a colon: HTTP ends the name there");
   auto password = file.empty() ? secret_of_environment(variable) : secret_of_file(file);
   if (!password)
     return object.wrong(file.empty() ? "password_env" : "password_file", password.error().message);
   settings.credentials = proxy::Credentials(username, *password);
 }
 
-void read_upstream_url(JsonObject& object, std::string& url) {
-  object.required_string("upstream", url);
-  if (url.empty()) return;
-  if (!url.starts_with("https://") && !url.starts_with("http://"))
-    return object.wrong("upstream", "must begin with https:// or http://, not \"" + url + "\"");
-  while (url.ends_with('/')) url.pop_back();
-  const auto authority = std::string_view(url).substr(url.find("://") + 3);
-  if (authority.empty() || authority.find_first_of("/?#@ ") != std::string_view::npos) {
-    object.wrong("upstream", "must be a scheme and a host, maybe with a port, and nothing else");
-  }
+void read_upstream_url(JsonObject& object, proxy::Endpoint& upstream) {
+  std::string text;
+  object.required_string("upstream", text);
+  if (text.empty()) return;
+  auto parsed = proxy::Endpoint::parse(text);
+  if (!parsed) return object.wrong("upstream", parsed.error().message);
+  upstream = *parsed;
+}
+
+void read_registry_name(JsonObject& object, std::string& registry) {
+  std::string text;
+  object.required_string("registry", text);
+  if (text.empty()) return;
+  auto name = routes::normal_registry(text);
+  if (!name)
+    return object.wrong("registry",
+                        "expected the name that clients know it by, such as \"docker.io\" or "
+                        "\"registry.example:5000\", not \"" +
+                            text + "\"");
+  registry = std::move(*name);
 }
 
 void read_mirror(JsonObject& object, MirrorConfig& mirror) {
-  object.required_string("registry", mirror.registry);
-  read_upstream_url(object, mirror.registry_client.url);
-  read_credentials(object, mirror.registry_client);
-  object.strings("token_realms", mirror.registry_client.token_realms);
-  object.strings("allow_private", mirror.registry_client.allow_private);
+  read_registry_name(object, mirror.registry);
+  auto& client = mirror.registry_client;
+  read_upstream_url(object, client.upstream);
+  read_credentials(object, client);
+  object.parsed_strings("token_realms", client.token_realms, proxy::HostPattern::parse);
+  object.parsed_strings("allow_private", client.allow_private, proxy::HostPattern::parse);
   object.duration("fresh", mirror.freshness.fresh_ms, 0);
   object.duration("stale", mirror.freshness.stale_ms, 0);
   object.duration("stale_when_missing", mirror.freshness.missing_stale_ms, 0);
@@ -155,7 +166,7 @@ void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
 
 void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
   if (!object.has("repositories")) object.wrong("repositories", "is missing");
-  object.strings("repositories", policy.repositories);
+  object.strings("repositories", policy.repositories, 1);
   for (const auto& pattern : policy.repositories) {
     if (!is_name_pattern(pattern))
       object.wrong(
@@ -204,21 +215,21 @@ void read_route(JsonObject& object, RouteConfig& route) {
 
 void read_server(JsonObject& object, proxy::ServerSettings& server) {
   object.number("connections_max", server.connections_max, 1, 1'000'000);
-  object.size("header_bytes_max", server.header_bytes_max, 1024);
-  object.size("target_bytes_max", server.target_bytes_max, 512);
+  object.size("header_bytes_max", server.header_bytes_max, 1024, kHeadBytesMax);
+  object.size("target_bytes_max", server.target_bytes_max, 512, kHeadBytesMax);
   object.size("drain_bytes_max", server.drain_bytes_max, 0);
-  object.duration("idle_timeout", server.idle_timeout_ms, 1);
-  object.duration("header_timeout", server.header_timeout_ms, 1);
-  object.duration("body_timeout", server.body_timeout_ms, 1);
-  object.duration("write_timeout", server.write_timeout_ms, 1);
+  object.duration("idle_timeout", server.idle_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
+  object.duration("header_timeout", server.header_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
+  object.duration("body_timeout", server.body_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
+  object.duration("write_timeout", server.write_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
 }
 
 void read_upstream(JsonObject& object, proxy::HttpClientSettings& settings) {
-  object.duration("connect_timeout", settings.connect_timeout_ms, 1);
-  object.duration("stall_timeout", settings.stall_timeout_ms, 1);
+  object.duration("connect_timeout", settings.connect_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
+  object.duration("stall_timeout", settings.stall_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
   object.string("ca_file", settings.ca_file);
-  if (!settings.ca_file.empty() && !std::ifstream(settings.ca_file))
-    object.wrong("ca_file", "cannot be read: " + settings.ca_file);
+  const auto usable = settings.ca_file.empty() ? Result<>() : proxy::check_ca_file(settings.ca_file);
+  if (!usable) object.wrong("ca_file", usable.error().message);
   object.number("connections_per_host_max", settings.connections_per_host_max, 1, 10'000);
 }
 
@@ -245,10 +256,17 @@ void read_log(JsonObject& object, store::LogSettings& log) {
   read_choice(object, "format", kLogFormats, "text or json", log.format);
 }
 
+void read_data(JsonObject& object, std::filesystem::path& data) {
+  std::string text = data;
+  object.string("data", text);
+  data = text;
+  std::error_code none;
+  if (std::filesystem::exists(data, none) && !std::filesystem::is_directory(data, none))
+    object.wrong("data", text + " is there and is no folder");
+}
+
 void read_whole(JsonObject& object, Config& config) {
-  std::string data = config.data;
-  object.string("data", data);
-  config.data = data;
+  read_data(object, config.data);
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
   if (bytes > 0) config.bytes_max = bytes;
@@ -261,7 +279,7 @@ void read_whole(JsonObject& object, Config& config) {
   object.size("buffer_bytes_max", config.buffer_bytes_max, 8ULL << 20);
   object.number("workers", config.workers, 1, 64);
   object.number("fills_max", config.fills.fills_max, 1, 10'000);
-  object.duration("drain_timeout", config.drain_timeout_ms, 0);
+  object.duration("drain_timeout", config.drain_timeout_ms, 0, kTimeoutMaxMs);
   object.object("server", [&config](JsonObject& server) { read_server(server, config.server); });
   object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.http_client); });
   object.object("scrub", [&config](JsonObject& scrub) { read_scrub(scrub, config.scrub); });
@@ -269,31 +287,29 @@ void read_whole(JsonObject& object, Config& config) {
   object.finish();
 }
 
-RouteConfig default_mirror(const std::string& name, int port, const std::string& registry,
+ListenAddress on_loopback(uint16_t port) {
+  return ListenAddress::parse("127.0.0.1:" + std::to_string(port)).value();
+}
+
+RouteConfig default_mirror(const std::string& name, uint16_t port, const std::string& registry,
                            const std::string& url) {
   RouteConfig route;
   route.name = name;
-  route.listen.push_back(*ListenAddress::parse("127.0.0.1:" + std::to_string(port)));
+  route.listen.push_back(on_loopback(port));
   route.mirror.emplace();
   route.mirror->registry = registry;
   route.mirror->registry_client.name = name;
-  route.mirror->registry_client.url = url;
+  route.mirror->registry_client.upstream = proxy::Endpoint::parse(url).value();
   return route;
 }
 
-RouteConfig default_registry(const std::string& name, int port) {
+RouteConfig default_registry(const std::string& name, uint16_t port) {
   RouteConfig route;
   route.name = name;
-  route.listen.push_back(*ListenAddress::parse("127.0.0.1:" + std::to_string(port)));
+  route.listen.push_back(on_loopback(port));
   route.bytes_max = kRegistryBytesMax;
   route.registry.emplace();
   return route;
-}
-
-tl::unexpected<ConfigErrors> one_error(std::string line) {
-  ConfigErrors errors;
-  errors.lines.push_back(std::move(line));
-  return tl::unexpected<ConfigErrors>(std::move(errors));
 }
 
 }  // namespace
@@ -306,25 +322,24 @@ Config default_config() {
   config.routes.push_back(default_mirror("k8s", 5030, "registry.k8s.io", "https://registry.k8s.io"));
   config.routes.push_back(default_mirror("kyverno", 5040, "reg.kyverno.io", "https://reg.kyverno.io"));
   config.routes.push_back(default_registry("private", 5050));
-  config.metrics.listen.push_back(*ListenAddress::parse("127.0.0.1:5001"));
+  config.metrics.listen.push_back(on_loopback(5001));
   return config;
 }
 
 tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
-  json parsed;
-  try {
-    parsed = json::parse(text, nullptr, true, true);
-  } catch (const json::exception& error) {  // the form without exceptions tells no line and column
-    return one_error(std::string("the configuration is no JSON: ") + error.what());
-  }
-  Config config;
   ConfigErrors errors;
+  const json parsed = parse_json(text, errors.lines);
+  if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
+  Config config;
   JsonObject whole(parsed, "", errors.lines);
   if (parsed.is_object()) read_whole(whole, config);
   // Compared only if every route is an object; else config.routes[2] would not be the file's routes[2].
   const bool routes_are_whole =
       parsed.is_object() && config.routes.size() == parsed.value("routes", json::array()).size();
-  if (routes_are_whole) check_collisions(config, errors.lines);
+  if (routes_are_whole) {
+    check_names(config, errors.lines);
+    check_listeners(config, errors.lines);
+  }
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
   return config;
 }
@@ -333,8 +348,10 @@ tl::expected<Config, ConfigErrors> read_config(const std::filesystem::path& path
   std::ifstream file(path);
   std::stringstream text;
   if (file) text << file.rdbuf();
-  if (!file) return one_error(path.string() + ": cannot be read");
-  return parse_config(text.str());
+  if (file) return parse_config(text.str());
+  ConfigErrors errors;
+  errors.lines.push_back(path.string() + ": cannot be read");
+  return tl::unexpected<ConfigErrors>(std::move(errors));
 }
 
 }  // namespace breakwater::conf

@@ -1,8 +1,9 @@
 // The whole configuration, as read from one JSON file (with comments), or the default one.
 //
 // Every mistake is found before anything is opened, and each is one line with the path of its key
-// (`routes[2].mirror.upstream: …`). Settings structs live beside the code that they configure; this file only
-// composes them.
+// (`routes[2].mirror.upstream: …`). Everything is parsed once, into types that hold nothing but what can be
+// used, so that what passes check-config is what serve runs. Settings structs live beside the code that they
+// configure; this file only composes them.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 #include "conf/describe.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <ostream>
 #include <sstream>
@@ -38,7 +39,7 @@ std::string joined(const std::vector<ListenAddress>& list) {
 }
 
 void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
-  out << "mirror of " << mirror.registry << " at " << mirror.registry_client.url;
+  out << "mirror of " << mirror.registry << " at " << mirror.registry_client.upstream.text();
   if (mirror.registry_client.credentials) out << " as " << mirror.registry_client.credentials->username;
 }
 
@@ -66,7 +67,7 @@ void describe_registry(std::ostream& out, const RegistryConfig& registry) {
 
 std::string describe(const Config& config) {
   std::ostringstream out;
-  out << "data " << config.data.string() << ", the whole store ";
+  out << "data " << std::filesystem::absolute(config.data).string() << ", the whole store ";
   describe_bound(out, config.bytes_max);
   out << "\n";
   for (const auto& route : config.routes) {

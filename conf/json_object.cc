@@ -1,13 +1,23 @@
 #include "conf/json_object.h"
 
-#include <limits>
+#include <algorithm>
 #include <nlohmann/json.hpp>
-
-#include "conf/units.h"
 
 namespace breakwater::conf {
 
 using nlohmann::json;
+
+namespace {
+
+constexpr const char* kControlCharacters = "must not hold control characters";
+
+bool has_control_characters(const json& text) {
+  const auto& characters = text.get_ref<const std::string&>();
+  return std::any_of(characters.begin(), characters.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+}  // namespace
 
 JsonObject::JsonObject(const json& value, std::string path, std::vector<std::string>& errors)
     : value_(value), path_(std::move(path)), errors_(errors) {
@@ -37,6 +47,7 @@ void JsonObject::string(std::string_view key, std::string& into) {
   if (!value) return;
   if (!value->is_string()) return wrong(key, "must be a string");
   if (value->get_ref<const std::string&>().empty()) return wrong(key, "must not be empty");
+  if (has_control_characters(*value)) return wrong(key, kControlCharacters);
   into = value->get<std::string>();
 }
 
@@ -55,20 +66,21 @@ void JsonObject::size(std::string_view key, uint64_t& into, uint64_t min) {
   into = *bytes;
 }
 
-void JsonObject::size(std::string_view key, uint32_t& into, uint64_t min) {
+void JsonObject::size(std::string_view key, uint32_t& into, uint32_t min, uint32_t max) {
   uint64_t bytes = into;
   size(key, bytes, min);
-  if (bytes > std::numeric_limits<uint32_t>::max()) return wrong(key, "must be less than 4GiB");
+  if (bytes > max) return wrong(key, "must be at most " + size_text(max));
   into = static_cast<uint32_t>(bytes);
 }
 
-void JsonObject::duration(std::string_view key, int64_t& into_ms, int64_t min_ms) {
+void JsonObject::duration(std::string_view key, int64_t& into_ms, int64_t min_ms, int64_t max_ms) {
   const auto* value = find(key);
   if (!value) return;
   if (!value->is_string()) return wrong(key, "must be a time in quotes, such as \"60s\"");
   auto ms = parse_duration_ms(value->get_ref<const std::string&>());
   if (!ms) return wrong(key, ms.error().message);
   if (*ms < min_ms) return wrong(key, "must be at least " + duration_text(min_ms));
+  if (*ms > max_ms) return wrong(key, "must be at most " + duration_text(max_ms));
   into_ms = *ms;
 }
 
@@ -89,17 +101,16 @@ void JsonObject::boolean(std::string_view key, bool& into) {
   into = value->get<bool>();
 }
 
-void JsonObject::strings(std::string_view key, std::vector<std::string>& into) {
+void JsonObject::strings(std::string_view key, std::vector<std::string>& into, size_t min) {
   const auto* value = find(key);
   if (!value) return;
-  if (value->is_string()) {
-    into.assign(1, value->get<std::string>());
-    return;
-  }
-  if (!value->is_array()) return wrong(key, "must be an array of strings");
+  const json items = value->is_string() ? json::array({*value}) : *value;
+  if (!items.is_array()) return wrong(key, "must be an array of strings");
+  if (items.size() < min) return wrong(key, "must name at least one");
   std::vector<std::string> list;
-  for (const auto& item : *value) {
+  for (const auto& item : items) {
     if (!item.is_string()) return wrong(key, "must be an array of strings");
+    if (has_control_characters(item)) return wrong(key, kControlCharacters);
     list.push_back(item.get<std::string>());
   }
   into = std::move(list);

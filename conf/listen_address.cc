@@ -1,22 +1,46 @@
 #include "conf/listen_address.h"
 
+#include <utility>
+
+#include "proxy/http/host_name.h"
+#include "proxy/http/url.h"
+
 namespace breakwater::conf {
 
-std::optional<ListenAddress> ListenAddress::parse(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return std::nullopt;
-  const auto host = text.substr(0, colon);
-  const auto port = text.substr(colon + 1);
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  if (!bracketed && host.find(':') != std::string::npos) return std::nullopt;
-  const bool is_number =
-      !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
-  if (!is_number || std::stoul(port) > 65535) return std::nullopt;
-  return ListenAddress(text, static_cast<uint16_t>(std::stoul(port)));
+Result<ListenAddress> ListenAddress::parse(std::string_view text) {
+  const auto bad = [text](const std::string& why) {
+    return failure(Error::Kind::invalid,
+                   "expected <address>:<port>, such as \"0.0.0.0:5000\" or \"[::1]:5000\""
+                   ", not \"" +
+                       std::string(text) + "\": " + why);
+  };
+  if (text.starts_with(':') || text.starts_with("*:"))
+    return bad("write 0.0.0.0 for every IPv4 address, or [::] for every address");
+  if (text.find("://") != std::string_view::npos) return bad("it is a URL");
+  const auto parts = proxy::split_port(text);
+  if (!parts || !parts->port)
+    return bad("a port from 0 to 65535 is due behind it, and brackets around an IPv6 address only");
+  if (const auto address = proxy::IpAddress::parse(parts->host)) return ListenAddress(*address, *parts->port);
+  if (parts->host.find('%') != std::string::npos)
+    return bad("an address with a zone cannot be listened on; [::] can");
+  auto name = proxy::normal_host_name(parts->host);
+  if (!name) return bad("that is neither an IP address nor a host's name");
+  return ListenAddress(std::move(*name), *parts->port);
 }
 
-bool ListenAddress::is_wildcard() const {
-  return text_.starts_with("0.0.0.0:") || text_.starts_with("[::]:");
+ListenAddress::ListenAddress(const proxy::IpAddress& address, uint16_t port)
+    : host_(address.text()), address_(address), port_(port) {}
+
+std::string ListenAddress::text() const { return proxy::bracketed(host_) + ":" + std::to_string(port_); }
+
+bool ListenAddress::takes(const ListenAddress& other) const {
+  if (host_ == "::") return true;
+  return host_ == "0.0.0.0" && other.address_ && other.address_->is_ipv4();
+}
+
+bool ListenAddress::collides_with(const ListenAddress& other) const {
+  if (port_ != other.port_ || port_ == 0) return false;
+  return host_ == other.host_ || takes(other) || other.takes(*this);
 }
 
 }  // namespace breakwater::conf

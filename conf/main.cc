@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <utility>
 #include <variant>
 
 #include "conf/appliance.h"
@@ -12,6 +13,7 @@
 #include "conf/descriptors.h"
 #include "conf/ending.h"
 #include "conf/last_words.h"
+#include "conf/listeners.h"
 #include "conf/open_folder.h"
 #include "conf/options.h"
 #include "conf/server_verbs.h"
@@ -26,6 +28,8 @@ tl::expected<Config, ConfigErrors> config_of(const Options& options) {
   auto config =
       options.config ? read_config(*options.config) : tl::expected<Config, ConfigErrors>(default_config());
   if (config && options.data) config->data = *options.data;
+  const bool listens = options.verb == Verb::serve || options.verb == Verb::check_config;
+  if (config && listens) return resolve_listeners(std::move(*config), resolve_by_system);
   return config;
 }
 

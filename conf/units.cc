@@ -44,8 +44,7 @@ Result<uint64_t> parse_size(std::string_view text) {
 
 Result<int64_t> parse_duration_ms(std::string_view text) {
   if (text == "0") return 0;
-  auto ms =
-      parse(text, kDurations, 100ULL * 365 * 86'400'000, "a time such as \"500ms\", \"60s\" or \"168h\"");
+  auto ms = parse(text, kDurations, kDurationMaxMs, "a time such as \"500ms\", \"60s\" or \"168h\"");
   if (!ms) return failure(ms.error());
   return static_cast<int64_t>(*ms);
 }

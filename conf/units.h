@@ -9,6 +9,8 @@
 
 namespace breakwater::conf {
 
+constexpr int64_t kDurationMaxMs = 100LL * 365 * 86'400'000;  // longer ones are refused
+
 // A whole number and B, KiB, MiB, GiB or TiB. The error says what is expected.
 [[nodiscard]] Result<uint64_t> parse_size(std::string_view text);
 // A whole number and ms, s, m, h or d, in milliseconds; "0" needs no unit.

@@ -1,6 +1,8 @@
 // A Url is an http or https address in a normal form: scheme and host in lower case, the port always known,
-// no fragment. An address that holds a user name or password is refused, because secrets come from the
-// settings alone and never from somebody else's redirect. Urls are values; any thread.
+// no fragment. Every spelling of an IP address (2130706433, 0x7f.1) is the address itself, and a host that is
+// neither an address nor a name in ASCII is refused. An address that holds a user name or password is refused
+// too, because secrets come from the settings alone and never from somebody else's redirect. Urls are values;
+// any thread.
 //
 // The query of a redirect may be a signature that opens a private blob. So there are two ways to print a Url:
 // text() for the wire, without_query() for logs and errors.
@@ -8,9 +10,9 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "store/base/result.h"
 
@@ -22,6 +24,10 @@ struct Endpoint {
   std::string scheme;
   std::string host;  // an IPv6 address has no brackets here
   uint16_t port = 0;
+
+  // Parses what a setting names: "https://ghcr.io", "http://registry.lan:5000", maybe with slashes at its
+  // end. The error is `invalid`; it says what is wrong and what to write.
+  [[nodiscard]] static Result<Endpoint> parse(std::string_view text);
 
   auto operator<=>(const Endpoint&) const = default;
   std::string text() const;       // "https://ghcr.io", "http://[::1]:5000"
@@ -51,19 +57,12 @@ class Url {
   std::string query_;
 };
 
-// Loopback, private, link-local, carrier-grade NAT, unspecified and multicast addresses: "10.0.0.7",
-// "fd00::1", "::ffff:127.0.0.1". False for anything that is not an IP address.
-bool is_private_address(std::string_view host);
-bool is_ip_address(std::string_view host);
-// Whether `host` is a private address, or a name that means this machine by definition (RFC 6761):
-// "localhost", "x.localhost".
-bool names_private_network(std::string_view host);
-
-// Whether both names belong to the same registered domain: their last two labels agree, or the last three
-// where the ending is like "co.uk". False for IP addresses and for names of one label.
-bool same_registrable_domain(std::string_view a, std::string_view b);
-
-// Whether `list` holds "host" or "host:port" of that endpoint.
-bool is_listed(const std::vector<std::string>& list, const Endpoint& endpoint);
+// A host and maybe a port, as "registry.lan:5000", "10.0.0.7", "[::1]:5000": nothing if the text has no such
+// form, or the port is no number from 0 to 65535. The host is not looked at.
+struct HostAndPort {
+  std::string host;  // without brackets
+  std::optional<uint16_t> port;
+};
+std::optional<HostAndPort> split_port(std::string_view text);
 
 }  // namespace breakwater::proxy

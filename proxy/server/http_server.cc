@@ -111,6 +111,9 @@ Result<int> bind_to(const std::string& address) {
   int fd = socket(parsed->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure(bind_error(address, errno));
   evutil_make_listen_socket_reuseable(fd);
+  // [::] takes IPv4 too, whatever net.ipv6.bindv6only says.
+  int off = 0;
+  if (parsed->ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   // On Linux every accepted connection inherits these options.
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

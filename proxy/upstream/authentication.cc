@@ -43,7 +43,9 @@ Task<Result<GuardedClient::Answer>> Authentication::follow_realm(Url& realm, boo
   for (uint32_t redirects = 0;; ++redirects) {
     HttpClientRequest request("GET", realm.text());
     request.timeout_ms = kTokenTimeout_ms;
-    request.private_allowed = targets_.private_allowed(realm.endpoint());
+    request.may_connect = [this, endpoint = realm.endpoint()](const IpAddress& address) {
+      return targets_.may_connect(endpoint, address);
+    };
     if (with_credentials) request.headers.add("Authorization", password_authorization());
     auto answer = co_await client_.send(realm, std::move(request), reading, sink);
     if (!answer || !is_redirect(answer->head.status)) co_return answer;

@@ -177,7 +177,7 @@ void GuardedClient::note_head(const Url& url, const Head& head) {
   if (stats_.unwell)
     log_.info("upstream answers again", {{"route", settings_.name}, {"upstream", targets_.registry.text()}});
   stats_.unwell = false;
-  if (is_private_address(head.address)) targets_.registry_is_private = true;
+  targets_.registry_address = IpAddress::parse(head.address);
   if (auto remaining = leading_number(head.headers.get("ratelimit-remaining")))
     stats_.ratelimit_remaining = remaining;
 }

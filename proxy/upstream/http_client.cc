@@ -49,6 +49,7 @@ bool is_malformed(CURLcode code) {
          code == CURLE_HTTP_RETURNED_ERROR || code == CURLE_URL_MALFORMAT;
 }
 
+// The address as a text, maybe with a zone.
 std::string numeric_host(const sockaddr* address, socklen_t length) {
   char text[NI_MAXHOST] = "";
   return getnameinfo(address, length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0 ? text : "";
@@ -100,9 +101,7 @@ class HttpClient::Transfer final : public CurlMulti::Transfer {
 
   bool take_header_line(std::string_view line);
   bool fail(Error error);
-  bool is_forbidden(std::string_view peer) const {
-    return proxy_.empty() && !private_allowed_ && is_private_address(peer);
-  }
+  bool refuses(std::string_view peer);
   std::string attempted() const { return method_ + " " + url_without_query_ + ": "; }
 
   template <class Value>
@@ -121,8 +120,8 @@ class HttpClient::Transfer final : public CurlMulti::Transfer {
   std::string method_;
   std::string url_without_query_;
   std::string proxy_;
-  bool private_allowed_;
-  bool private_refused_ = false;
+  std::function<bool(const IpAddress&)> may_connect_;
+  std::string refused_peer_;
   Moment began_;
   Moment last_byte_;
   Moment time_limit_;
@@ -143,7 +142,7 @@ HttpClient::Transfer::Transfer(Impl& client, const HttpClientRequest& request, S
       sink_(sink),
       method_(request.method),
       url_without_query_(request.url.substr(0, request.url.find_first_of("?#"))),
-      private_allowed_(request.private_allowed),
+      may_connect_(request.may_connect),
       began_(client.loop.now()),
       last_byte_(began_),
       time_limit_(request.timeout_ms > 0 ? began_ + Millis(request.timeout_ms) : Moment::max()),
@@ -226,12 +225,18 @@ void HttpClient::Transfer::set_up_callbacks() {
   set(CURLOPT_OPENSOCKETDATA, this);
 }
 
+// Remembers the peer if it is refused. What is no IP address is not known to be allowed.
+bool HttpClient::Transfer::refuses(std::string_view peer) {
+  if (!proxy_.empty() || !may_connect_) return false;
+  const auto address = IpAddress::parse(peer.substr(0, peer.find('%')));
+  if (address && may_connect_(*address)) return false;
+  refused_peer_ = address ? address->text() : "an address of an unknown kind";
+  return true;
+}
+
 curl_socket_t HttpClient::Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto* transfer = static_cast<Transfer*>(self);
-  if (transfer->is_forbidden(numeric_host(&address->addr, address->addrlen))) {
-    transfer->private_refused_ = true;
-    return CURL_SOCKET_BAD;
-  }
+  if (transfer->refuses(numeric_host(&address->addr, address->addrlen))) return CURL_SOCKET_BAD;
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -240,10 +245,7 @@ int HttpClient::Transfer::on_request(void* self, char* peer, char*, int, int) {
   auto* transfer = static_cast<Transfer*>(self);
   transfer->last_byte_ = transfer->client_.loop.now();
   if (transfer->proxy_.empty()) transfer->head_.head().address = peer;
-  if (transfer->is_forbidden(peer)) {
-    transfer->private_refused_ = true;
-    return CURL_PREREQFUNC_ABORT;
-  }
+  if (transfer->refuses(peer)) return CURL_PREREQFUNC_ABORT;
   transfer->sink_.connected();
   return CURL_PREREQFUNC_OK;
 }
@@ -326,7 +328,10 @@ Result<Head> HttpClient::Transfer::result() {
   if (*code_ == CURLE_OK && !head_.complete())
     return failure(Error::Kind::unavailable, attempted() + "the connection ended inside the answer's head");
   if (*code_ == CURLE_OK) return std::move(head_.head());
-  if (private_refused_) return failure(Error::Kind::corrupt, attempted() + "it leads into a private network");
+  if (!refused_peer_.empty())
+    return failure(Error::Kind::corrupt,
+                   attempted() + "it leads into a private network, to " + refused_peer_ +
+                       ", which is neither the registry's own nor named in allow_private");
   auto kind = is_malformed(*code_) ? Error::Kind::corrupt : Error::Kind::unavailable;
   std::string reason = curl_message_[0] != '\0' ? curl_message_ : curl_easy_strerror(*code_);
   return failure(kind, attempted() + reason);

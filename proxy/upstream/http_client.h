@@ -28,6 +28,7 @@
 #include <string>
 
 #include "proxy/http/http.h"
+#include "proxy/http/ip_address.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "store/base/result.h"
@@ -52,10 +53,10 @@ struct HttpClientRequest {
   Headers headers;
   // For the whole request, pauses included; 0: only the timeouts for connecting and stalling apply.
   int64_t timeout_ms = 0;
-  // Whether the request may go to loopback, private and link-local addresses. This is checked when
-  // connecting, so a name that resolves to such an address is caught too. It is not checked when a proxy
-  // connects for us, because the proxy has rules of its own.
-  bool private_allowed = true;
+  // Whether the request may go to an address; empty: to any. This is asked when connecting, so a name that
+  // resolves to a forbidden address is caught too. It is not asked when a proxy connects for us, because the
+  // proxy has rules of its own. Called until the Task of the request ends.
+  std::function<bool(const IpAddress&)> may_connect;
 };
 
 struct Head {

@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "proxy/http/host_pattern.h"
+#include "proxy/http/ip_address.h"
+
 namespace breakwater::proxy {
 namespace {
 
@@ -66,7 +69,7 @@ bool is_below(std::string_view host, std::string_view domain) {
   if (domain.starts_with('.')) domain.remove_prefix(1);
   if (domain.empty() || !host.ends_with(domain)) return false;
   return host.size() == domain.size() ||
-         (host[host.size() - domain.size() - 1] == '.' && !is_ip_address(host));
+         (host[host.size() - domain.size() - 1] == '.' && !IpAddress::parse(host));
 }
 
 }  // namespace
@@ -84,8 +87,8 @@ std::string ProxyChoice::proxy_for(const Endpoint& endpoint) const {
 bool ProxyChoice::is_exception(const Endpoint& endpoint) const {
   return std::any_of(exceptions_.begin(), exceptions_.end(), [&](const std::string& entry) {
     if (entry == "*" || is_below(endpoint.host, entry) || in_network(endpoint.host, entry)) return true;
-    std::vector<std::string> exact{entry};
-    return is_listed(exact, endpoint);
+    const auto exact = HostPattern::parse(entry);
+    return exact && exact->matches(endpoint);
   });
 }
 

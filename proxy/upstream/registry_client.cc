@@ -1,6 +1,5 @@
 #include "proxy/upstream/registry_client.h"
 
-#include <stdexcept>
 #include <utility>
 
 #include "proxy/http/url.h"
@@ -34,10 +33,8 @@ RegistryClient::Impl::Impl(Loop& event_loop, HttpClient& http_client, const stor
       settings(client_settings),
       client(http_client, clock, log, settings, targets, stats),
       authentication(event_loop, client, clock, settings, targets) {
-  auto url = Url::parse(settings.url);
-  if (!url) throw std::invalid_argument(url.error().message);  // the configuration was checked before
-  targets.registry = url->endpoint();
-  targets.registry_is_private = names_private_network(url->host());
+  targets.registry = settings.upstream;
+  targets.registry_may_be_private = settings.upstream_may_be_private;
   targets.allow_private = settings.allow_private;
 }
 
@@ -85,7 +82,9 @@ HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const Regist
   sent.headers.remove("Authorization");
   if (!authorization.empty()) sent.headers.add("Authorization", authorization);
   sent.timeout_ms = request.timeout_ms;
-  sent.private_allowed = targets.private_allowed(url.endpoint());
+  sent.may_connect = [this, endpoint = url.endpoint()](const IpAddress& address) {
+    return targets.may_connect(endpoint, address);
+  };
   return sent;
 }
 

@@ -45,6 +45,8 @@
 #include <string>
 #include <vector>
 
+#include "proxy/http/host_pattern.h"
+#include "proxy/http/url.h"
 #include "proxy/upstream/http_client.h"
 #include "store/base/clock.h"
 #include "store/base/log.h"
@@ -58,14 +60,18 @@ struct Credentials {
 
 struct RegistryClientSettings {
   std::string name;                        // the name of the route, for logs and metrics
-  std::string url;                         // "https://registry-1.docker.io": scheme and host, maybe a port
-  std::optional<Credentials> credentials;  // for the host of `url`
+  Endpoint upstream;                       // "https://registry-1.docker.io"
+  std::optional<Credentials> credentials;  // for `upstream`
   // Further hosts that may be sent the credentials if the registry's challenge names them as its realm. The
-  // registry's own host and its registrable domain may be sent them in any case.
-  std::vector<std::string> token_realms;
-  // Hosts ("host" or "host:port") in loopback, private and link-local networks that redirects and realms may
-  // lead to. Others are refused, unless the registry itself is in such a network.
-  std::vector<std::string> allow_private;
+  // registry itself and its registrable domain may be sent them in any case; another port of the registry's
+  // own host must be named with the port (is_trusted_realm() in registry_rules.h).
+  std::vector<HostPattern> token_realms;
+  // What redirects and realms may lead to beside hosts of the internet. If the registry answers from a
+  // private network, its own /24 (IPv4) or /64 (IPv6) is allowed too. Loopback, link-local and metadata
+  // addresses are allowed only if an entry names them one by one (TargetPolicy in registry_rules.h).
+  std::vector<HostPattern> allow_private;
+  // False if a client named the registry and no operator: then its own address must be allowed like others.
+  bool upstream_may_be_private = true;
   uint32_t redirects_max = 5;
   int64_t backoff_max_ms = 30'000;  // how long the circuit breaker stays open after failures, at most
 };

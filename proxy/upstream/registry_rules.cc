@@ -7,6 +7,7 @@
 #include <chrono>
 #include <optional>
 
+#include "proxy/http/host_name.h"
 #include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/retry.h"
 
@@ -39,6 +40,12 @@ Error::Kind kind_of(const Url& url, int status) {
   if (refused && is_signed(url)) return Error::Kind::unavailable;
   if (status == 401 || status == 403) return Error::Kind::denied;
   return status == 400 ? Error::Kind::invalid : Error::Kind::corrupt;
+}
+
+// Whether the address is a neighbour of the registry, in a private network.
+bool is_own_network(const std::optional<IpAddress>& registry, const IpAddress& address) {
+  return registry && kind_of(*registry) == AddressKind::private_network &&
+         IpNetwork::around(*registry).contains(address);
 }
 
 std::string base64(std::string_view data) {
@@ -94,16 +101,32 @@ bool is_unasked_html(const Headers& asked, const Head& head) {
   return html && asked.all("Accept").find("text/html") == std::string::npos;
 }
 
-bool TargetPolicy::private_allowed(const Endpoint& endpoint) const {
-  return registry_is_private || endpoint == registry || is_listed(allow_private, endpoint);
+bool TargetPolicy::may_connect(const Endpoint& endpoint, const IpAddress& address) const {
+  const auto any_entry = [this](auto&& names) {
+    return std::any_of(allow_private.begin(), allow_private.end(), names);
+  };
+  if (endpoint == registry && registry_may_be_private) return true;
+  switch (kind_of(address)) {
+    case AddressKind::global: return true;
+    case AddressKind::private_network:
+      return is_own_network(registry_address, address) ||
+             any_entry([&](const HostPattern& entry) { return entry.matches(endpoint, address); });
+    case AddressKind::special:
+      return any_entry([&](const HostPattern& entry) { return entry.is_exactly(endpoint, address); });
+  }
+  return false;
 }
 
 Result<> TargetPolicy::check(const Url& target) const {
   if (!target.secure() && registry.scheme == "https")
     return failure(Error::Kind::corrupt, registry.text() + " leads from https to " + target.without_query());
-  if (names_private_network(target.host()) && !private_allowed(target.endpoint()))
-    return failure(Error::Kind::corrupt,
-                   registry.text() + " leads into a private network: " + target.without_query());
+  auto address = IpAddress::parse(target.host());
+  if (is_localhost(target.host())) address = IpAddress::parse("127.0.0.1");
+  if (address && !may_connect(target.endpoint(), *address))
+    return failure(Error::Kind::corrupt, registry.text() +
+                                             " leads into a private network: " + target.without_query() +
+                                             "; if it may, name " + bracketed(target.host()) + ":" +
+                                             std::to_string(target.endpoint().port) + " in allow_private");
   return {};
 }
 
@@ -120,11 +143,16 @@ Result<Url> redirect_target(const Url& from, const Head& head, const TargetPolic
 }
 
 bool is_trusted_realm(const Endpoint& registry, const Endpoint& realm,
-                      const std::vector<std::string>& token_realms) {
+                      const std::vector<HostPattern>& token_realms) {
+  if (realm == registry) return true;
   if (realm.scheme != "https" && registry.scheme == "https") return false;
-  bool docker = registry.host == "registry-1.docker.io" && realm.host == "auth.docker.io";
-  return realm.host == registry.host || same_registrable_domain(realm.host, registry.host) || docker ||
-         is_listed(token_realms, realm);
+  const bool own_host = realm.host == registry.host;
+  const auto names = [&](const HostPattern& entry) {
+    return entry.matches(realm) && (entry.has_port() || !own_host);
+  };
+  if (std::any_of(token_realms.begin(), token_realms.end(), names)) return true;
+  const bool usual_port = realm.port == registry.port || realm.port == (realm.scheme == "https" ? 443 : 80);
+  return !own_host && usual_port && same_registrable_domain(realm.host, registry.host);
 }
 
 std::vector<std::string> scopes_to_ask(bool own_host, std::string_view requested,

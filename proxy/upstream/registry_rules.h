@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "proxy/http/host_pattern.h"
+#include "proxy/http/ip_address.h"
 #include "proxy/http/url.h"
 #include "proxy/upstream/challenge.h"
 #include "proxy/upstream/http_client.h"
@@ -36,26 +39,38 @@ bool is_registry(const Url& url);
 // because such a page is not sent in parts.
 bool is_unasked_html(const Headers& asked, const Head& head);
 
-// Where redirects and realms may lead.
+// Where redirects and realms may lead. By the kind of the address (proxy/http/ip_address.h):
+//
+//   global            everywhere
+//   private_network   to the registry's own network: the /24 (IPv4) or /64 (IPv6) of the address from which
+//                     the registry answered, if that is in a private network itself; and to what
+//                     `allow_private` names
+//   special           to what an entry of `allow_private` names one by one: an address, or a host and port
+//
+// The registry itself may be anywhere, because the settings name it, unless their operator did not.
 struct TargetPolicy {
   Endpoint registry;
-  bool registry_is_private = false;  // then targets in private networks are its neighbours and allowed
-  std::vector<std::string> allow_private;
+  bool registry_may_be_private = true;
+  std::optional<IpAddress> registry_address;  // from which it answered last
+  std::vector<HostPattern> allow_private;
 
-  // Whether the endpoint may have an address in a private network.
-  bool private_allowed(const Endpoint& endpoint) const;
-  // `corrupt` if the target is plain http although the registry is not, or is in a private network that is
-  // not allowed.
+  // Whether a request to `endpoint`, whose host resolves to `address`, may connect to it.
+  bool may_connect(const Endpoint& endpoint, const IpAddress& address) const;
+  // `corrupt` if the target is plain http although the registry is not, or if its host is an address (or
+  // "localhost") that may_connect() forbids. Other names are judged by the address when they are connected
+  // to.
   [[nodiscard]] Result<> check(const Url& target) const;
 };
 
 // The target of a redirect; `corrupt` if the answer names none or TargetPolicy forbids it.
 [[nodiscard]] Result<Url> redirect_target(const Url& from, const Head& head, const TargetPolicy& targets);
 
-// Whether the registry's credentials may be sent to `realm`, which the registry's own challenge names.
-// `token_realms` comes from the settings.
+// Whether the registry's credentials may be sent to `realm`, which the registry's own challenge names: to the
+// registry itself; to another host of its registrable domain, at the registry's port or the scheme's own; and
+// to what `token_realms` of the settings names. Another port of the registry's own host may be somebody
+// else's, so an entry must name it with the port.
 bool is_trusted_realm(const Endpoint& registry, const Endpoint& realm,
-                      const std::vector<std::string>& token_realms);
+                      const std::vector<HostPattern>& token_realms);
 
 // The scopes to ask a token for, in the order to try; at least one, which may be "". On the registry's own
 // host the scope of the request is the first, on another host that of the challenge. A scope of the challenge

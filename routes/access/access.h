@@ -1,12 +1,11 @@
 // The lists of networks, in CIDR notation, that may use a route. A Networks is a value; any thread.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "proxy/http/exchange.h"
+#include "proxy/http/ip_address.h"
 #include "store/base/result.h"
 
 namespace breakwater::routes {
@@ -24,13 +23,7 @@ class Networks {
   const std::vector<std::string>& text() const { return text_; }  // as given to parse()
 
  private:
-  struct Network {
-    std::array<uint8_t, 16> address{};  // IPv4 mapped into IPv6
-    unsigned prefix = 0;                // bits, 96 more than written for IPv4
-  };
-  static Result<Network> parse_one(const std::string& entry);
-
-  std::vector<Network> networks_;
+  std::vector<proxy::IpNetwork> networks_;
   std::vector<std::string> text_;
 };
 

@@ -71,7 +71,7 @@ TEST_CASE("comments are allowed, and what is not said has its default") {
   const auto& route = config->routes[0];
   REQUIRE(route.mirror);
   CHECK(route.name == "one");
-  CHECK(route.mirror->registry_client.url == "https://one.example");
+  CHECK(route.mirror->registry_client.upstream.text() == "https://one.example");
   CHECK(route.mirror->freshness.fresh_ms == 0);
   CHECK(route.mirror->freshness.stale_ms == 30LL * 24 * 3600 * 1000);
   CHECK(!route.bytes_max);
@@ -98,8 +98,10 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(mirror.freshness.stale_ms == 3'600'000);
   CHECK(mirror.freshness.missing_stale_ms == 7'200'000);
   CHECK(mirror.freshness.missing_fresh_ms == 7'000);
-  CHECK(mirror.registry_client.token_realms == std::vector<std::string>{"auth.example"});
-  CHECK(mirror.registry_client.allow_private == std::vector<std::string>{"cdn.example:81"});
+  REQUIRE(mirror.registry_client.token_realms.size() == 1);
+  CHECK(mirror.registry_client.token_realms[0].text() == "auth.example");
+  REQUIRE(mirror.registry_client.allow_private.size() == 1);
+  CHECK(mirror.registry_client.allow_private[0].text() == "cdn.example:81");
   CHECK(config->routes[0].bytes_max == 1ULL << 30);
   CHECK(config->routes[0].allow.text() == std::vector<std::string>{"10.0.20.0/24"});
   CHECK(config->data == "/kept");
@@ -227,11 +229,48 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("", "", R"(, "metrics": {"listen": ["127.0.0.1:5000"]})"),
        "metrics.listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"},
       {config_with("", "", R"(, "metrics": {"listen": ["0.0.0.0:5000"]})"),
-       "metrics.listen: port 5000 is taken by routes[0]"},
+       "metrics.listen: address \"0.0.0.0:5000\" is taken by routes[0].listen (\"127.0.0.1:5000\")"},
       {config_with("", "", R"(, "upstream": {"ca_file": "/nowhere/ca.pem"})"),
-       "upstream.ca_file: cannot be read"},
+       "upstream.ca_file: /nowhere/ca.pem cannot be read"},
+      {config_with("", "", R"(, "upstream": {"ca_file": "/"})"), "upstream.ca_file: / cannot be read"},
+      {config_with("", "", R"(, "upstream": {"ca_file": "/etc/passwd"})"),
+       "upstream.ca_file: /etc/passwd holds no certificate"},
+      {config_with("", "", R"(, "upstream": {"connect_timeout": "30d"})"),
+       "upstream.connect_timeout: must be at most 1d"},
+      {config_with("", "", R"(, "upstream": {"stall_timeout": "1ms"})"),
+       "upstream.stall_timeout: must be at least 100ms"},
+      {config_with("", "", R"(, "server": {"header_timeout": "0"})"),
+       "server.header_timeout: must be at least 100ms"},
+      {config_with("", "", R"(, "server": {"idle_timeout": "-5s"})"), "server.idle_timeout: expected a time"},
+      {config_with("", "", R"(, "drain_timeout": "100000000d")"), "drain_timeout: too large"},
+      {config_with("", "", R"(, "drain_timeout": "2d")"), "drain_timeout: must be at most 1d"},
       {config_with("", "", R"(, "server": {"header_bytes_max": "5GiB"})"),
-       "server.header_bytes_max: must be less than 4GiB"},
+       "server.header_bytes_max: must be at most 1MiB"},
+      {config_with("", "", R"(, "server": {"target_bytes_max": "2MiB"})"),
+       "server.target_bytes_max: must be at most 1MiB"},
+      {config_with("", "", R"(, "bytes_max": "9000000TiB")"), "bytes_max: too large"},
+      {config_with("", "", R"(, "bytes_max": "99999999999999999999B")"), "bytes_max: expected a size"},
+      {config_with("", "", R"(, "data": "")"), "data: must not be empty"},
+      {config_with("", "", R"(, "data": "/etc/passwd")"), "data: /etc/passwd is there and is no folder"},
+      {config_with("", "", R"(, "data": "/tmp/a\u0000b")"), "data: must not hold control characters"},
+      {config_with("", R"(, "allow": ["10.0.0.0/33"])"),
+       "routes[0].allow: '10.0.0.0/33' has no valid prefix"},
+      {config_with("", R"(, "allow": ["10.0.0.1/8"])"), "routes[0].allow: '10.0.0.1/8' has bits set"},
+      {config_with("", R"(, "allow": ["10.0.0.0/8\n"])"), "routes[0].allow: must not hold control"},
+      {config_with(R"(, "token_realms": ["https://auth.example"])"),
+       "routes[0].mirror.token_realms: 'https://auth.example' is a URL and no host"},
+      {config_with(R"(, "token_realms": "auth.example:0")"),
+       "routes[0].mirror.token_realms: 'auth.example:0'"},
+      {config_with(R"(, "allow_private": ["10.0.0.1/33"])"), "routes[0].mirror.allow_private: '10.0.0.1/33'"},
+      {config_with(R"(, "allow_private": ["*"])"), "routes[0].mirror.allow_private: '*' names no host"},
+      {config_with(R"(, "username": "me:you", "password_env": "PATH")"),
+       "routes[0].mirror.username: must not hold a colon"},
+      {config_with(R"(, "username": "me", "password_file": "/")"),
+       "routes[0].mirror.password_file: cannot read a secret from /"},
+      {config_with(R"(, "fresh": "1s", "fresh": "2s")"), "routes[0].mirror.fresh: is there twice"},
+      {config_with("", "", R"(, "routes": [])"), "routes: is there twice"},
+      {registry_with(R"("retention": [{"repositories": []}])"),
+       "routes[0].registry.retention[0].repositories: must name at least one"},
       {R"({"routes": [7]})", "routes[0]: must be an object"},
       {R"({"routes": []})", "routes: must hold at least one"},
       {R"({"routes": {}})", "routes: must be an array"},
@@ -264,19 +303,119 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
   }
 }
 
+TEST_CASE("an upstream is what can be asked, and each error says what to write") {
+  const auto with_upstream = [](const std::string& upstream) {
+    return R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": ")" + upstream +
+           "\"}}]}";
+  };
+  for (const std::string upstream :
+       {"https://ghcr.io:99999", "https://[::1", "http://host:0", "https://", "https://a b",
+        "https://ghcr.io/v2", "https://ghcr.io?x", "https://me@ghcr.io", "https://b\xc3\xbc\x63her.example",
+        "https://a..b", "https://[fe80::1%25eth0]", "https://*.gcr.io", "https://10.0.0.256"}) {
+    INFO(upstream);
+    const auto lines = errors_of(with_upstream(upstream));
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].starts_with("routes[0].mirror.upstream: "));
+    CHECK(lines[0].ends_with("such as \"https://ghcr.io\""));
+  }
+  const auto config = parse_config(with_upstream("https://GHCR.io.:443/"));
+  REQUIRE(config);
+  CHECK(config->routes[0].mirror->registry_client.upstream.text() == "https://ghcr.io");
+}
+
+TEST_CASE("a mirror's registry is the name that clients know, whatever its spelling") {
+  const auto registry_of = [](const std::string& name) {
+    const auto config = parse_config(R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": ")" + name +
+                                     R"(", "upstream": "https://one.example"}}]})");
+    return config ? config->routes[0].mirror->registry : config.error().lines[0];
+  };
+  CHECK(registry_of("Docker.IO") == "docker.io");
+  CHECK(registry_of("registry-1.docker.io:443") == "docker.io");
+  CHECK(registry_of("registry.lan:5000") == "registry.lan:5000");
+  for (const std::string name :
+       {"https://ghcr.io", "ghcr.io/", "ghcr.io/v2", "a b", "ghcr.io:0", "*.gcr.io"}) {
+    INFO(name);
+    CHECK(registry_of(name).starts_with("routes[0].mirror.registry: expected the name"));
+  }
+}
+
+std::string listening_on(const std::string& addresses) {
+  return R"({"routes": [{"name": "one", "listen": [)" + addresses + R"(], "mirror": {)" + kMirror + "}}]}";
+}
+
 TEST_CASE("an address to listen on is a host and a port") {
-  for (const std::string address : {"127.0.0.1:0", "0.0.0.0:65535", "[::1]:5000", "[::]:1"}) {
-    INFO(address);
-    CHECK(parse_config(R"({"routes": [{"name": "one", "listen": [")" + address + R"("], "mirror": {)" +
-                       kMirror + "}}]}"));
+  for (const auto& [given, text] :
+       std::vector<std::pair<std::string, std::string>>{{"127.0.0.1:0", "127.0.0.1:0"},
+                                                        {"0.0.0.0:65535", "0.0.0.0:65535"},
+                                                        {"[0::1]:5000", "[::1]:5000"},
+                                                        {"[::]:1", "[::]:1"},
+                                                        {"[::ffff:127.0.0.1]:1", "127.0.0.1:1"},
+                                                        {"LocalHost:5000", "localhost:5000"},
+                                                        {"my_registry.lan.:5000", "my_registry.lan:5000"}}) {
+    INFO(given);
+    const auto config = parse_config(listening_on('"' + given + '"'));
+    REQUIRE(config);
+    CHECK(config->routes[0].listen[0].text() == text);
   }
-  for (const std::string address : {"127.0.0.1", ":5000", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:http",
-                                    "::1:5000", "127.0.0.1:-1", ""}) {
+  for (const std::string address : {"127.0.0.1",
+                                    ":5000",
+                                    "*:5000",
+                                    "127.0.0.1:",
+                                    "127.0.0.1:65536",
+                                    "127.0.0.1:http",
+                                    "::1:5000",
+                                    "127.0.0.1:-1",
+                                    "127.0.0.1:+1",
+                                    "127.0.0.1: 1",
+                                    " 127.0.0.1:1",
+                                    "",
+                                    "[zz]:5000",
+                                    "[::1]5000",
+                                    "[::1:5000",
+                                    "[127.0.0.1]:5000",
+                                    "[fe80::1%eth0]:5000",
+                                    "300.1.1.1:5000",
+                                    "127.1:5000",
+                                    "0:5000",
+                                    "0x7f000001:5000",
+                                    "http://127.0.0.1:5000",
+                                    "me@host:5000",
+                                    "a b:5000",
+                                    "a..b:5000",
+                                    "host:5000/x",
+                                    "b\xc3\xbc\x63her.example:5000"}) {
     INFO(address);
-    CHECK(has_line(errors_of(R"({"routes": [{"name": "one", "listen": [")" + address + R"("], "mirror": {)" +
-                             kMirror + "}}]}"),
-                   "routes[0].listen: expected"));
+    const auto lines = errors_of(listening_on('"' + address + '"'));
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].starts_with("routes[0].listen: expected"));
   }
+}
+
+TEST_CASE("two listeners may not want one port of one address, in whatever way they say it") {
+  struct Row {
+    const char* addresses;
+    bool collide;
+  };
+  const auto row = GENERATE(values<Row>({
+      {R"("0.0.0.0:5000", "0.0.0.0:5000")", true},
+      {R"("0.0.0.0:5000", "127.0.0.1:5000")", true},
+      {R"("127.0.0.1:5000", "[::ffff:127.0.0.1]:5000")", true},
+      {R"("[::]:5000", "0.0.0.0:5000")", true},
+      {R"("[::]:5000", "127.0.0.1:5000")", true},
+      {R"("[::]:5000", "[::1]:5000")", true},
+      {R"("[::1]:5000", "[0::1]:5000")", true},
+      {R"("127.0.0.1:5000", "127.0.0.2:5000", "0.0.0.0:5000")", true},
+      {R"("127.0.0.1:5000", "[::1]:5000", "127.0.0.1:5000")", true},
+      {R"("localhost:5000", "LOCALHOST:5000")", true},
+      {R"("0.0.0.0:5000", "[::1]:5000")", false},
+      {R"("0.0.0.0:5000", "0.0.0.0:5001")", false},
+      {R"("127.0.0.1:5000", "127.0.0.2:5000", "[::1]:5000")", false},
+      {R"("[::]:0", "0.0.0.0:0")", false},
+  }));
+  INFO(row.addresses);
+  const auto lines = errors_of(listening_on(row.addresses));
+  CHECK(lines.size() == (row.collide ? 1 : 0));
+  CHECK(has_line(lines, "routes[0].listen: address ") == row.collide);
 }
 
 TEST_CASE("two routes may not have one name, one address or one registry") {

@@ -27,7 +27,7 @@ TEST_CASE("without a file the five mirrors, the private registry and the metrics
     CHECK(route.listen.front().text() == kRoutes[i].listen);
     REQUIRE(route.mirror);
     CHECK(route.mirror->registry == kRoutes[i].registry);
-    CHECK(route.mirror->registry_client.url == kRoutes[i].upstream);
+    CHECK(route.mirror->registry_client.upstream.text() == kRoutes[i].upstream);
     CHECK(route.mirror->registry_client.name == kRoutes[i].name);
   }
   const auto& own = config.routes.back();

@@ -52,6 +52,17 @@ MISTAKES = {
     "an upstream with a path": lambda config: config["routes"][0]["mirror"].update(
         upstream="https://one.example/v2"
     ),
+    "a registry that is a URL": lambda config: config["routes"][0]["mirror"].update(
+        registry="https://one.example"
+    ),
+    "a realm that is a URL": lambda config: config["routes"][0]["mirror"].update(
+        token_realms=["https://one.example"]
+    ),
+    "a user's name with a colon": lambda config: config["routes"][0]["mirror"].update(
+        username="me:you", password_env="PATH"
+    ),
+    "an address with a star": lambda config: config["routes"][0].update(listen=["*:5000"]),
+    "an address that is a URL": lambda config: config["routes"][0].update(listen=["http://127.0.0.1:0"]),
     "a size without unit": lambda config: config.update(bytes_max="100"),
     "a size as a number": lambda config: config.update(bytes_max=100),
     "a time without unit": lambda config: config["routes"][0]["mirror"].update(fresh="60"),
@@ -132,7 +143,7 @@ class Schema(unittest.TestCase):
     def test_the_schema_knows_every_key_of_the_parser(self):
         asked = set(
             re.findall(
-                r'\.(?:text|required_text|size|duration|number|truth|texts|objects?)\("(\w+)"',
+                r'\.(?:(?:required_|parsed_)?strings?|size|duration|number|boolean|objects?)\("(\w+)"',
                 (CONF / "config.cc").read_text(),
             )
         )

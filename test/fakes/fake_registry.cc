@@ -195,6 +195,10 @@ std::string FakeRegistry::url() const {
   return (identity_ == nullptr ? "http://" : "https://") + authority();
 }
 
+proxy::Endpoint FakeRegistry::endpoint() const {
+  return {identity_ == nullptr ? "http" : "https", address_, port_};
+}
+
 void FakeRegistry::listen() {
   sockaddr_in address{};
   address.sin_family = AF_INET;

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "proxy/http/http.h"
+#include "proxy/http/url.h"
 #include "proxy/loop/loop.h"
 #include "store/base/digest.h"
 
@@ -105,6 +106,7 @@ class FakeRegistry {
 
   std::string url() const;        // "http://127.0.0.1:40123"
   std::string authority() const;  // "127.0.0.1:40123"
+  proxy::Endpoint endpoint() const;
 
   // --- content
   store::Digest blob(const std::string& repository, std::string bytes);

@@ -3,6 +3,7 @@
 #include "store/blobs/parts.h"
 #include "store/catalog/store_clock.h"
 #include "store/files/files.h"
+#include "test/fakes/host_patterns.h"
 
 #include <cassert>
 #include <map>
@@ -78,9 +79,12 @@ MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Registr
 
 MirrorWorld::MirrorWorld() {
   hub_registry_client.name = "dockerhub";
-  hub_registry_client.url = hub.url();
+  hub_registry_client.upstream = hub.endpoint();
+  // Storage and realms of the tests are on other ports of loopback.
+  hub_registry_client.allow_private = host_patterns({"127.0.0.1"});
   ghcr_registry_client.name = "ghcr";
-  ghcr_registry_client.url = ghcr.url();
+  ghcr_registry_client.upstream = ghcr.endpoint();
+  ghcr_registry_client.allow_private = hub_registry_client.allow_private;
   fill_settings.retry.delay_first_ms = 1;
   fill_settings.retry.delay_max_ms = 2;
   fill_settings.retry.patience_ms = 0;

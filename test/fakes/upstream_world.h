@@ -17,6 +17,7 @@
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/fake_log.h"
 #include "test/fakes/fake_registry.h"
+#include "test/fakes/host_patterns.h"
 #include "test/fakes/run.h"
 
 namespace breakwater::test {
@@ -33,7 +34,8 @@ struct UpstreamWorld {
                          const proxy::HttpClientSettings& http_client_settings = proxy::HttpClientSettings())
       : http_client(loop, http_client_settings) {
     settings.name = "hub";
-    settings.url = registry.url();
+    settings.upstream = registry.endpoint();
+    settings.allow_private = host_patterns({"127.0.0.2", "127.0.0.3", "127.0.0.4"});
     settings.credentials = std::move(credentials);
     begin();
   }

@@ -27,6 +27,8 @@ std::string bytes_of(size_t size) {
   return bytes;
 }
 
+bool is_global(const IpAddress& address) { return kind_of(address) == AddressKind::global; }
+
 // Takes up to `room` bytes and then asks for a pause.
 class SlowSink final : public Sink {
  public:
@@ -371,7 +373,7 @@ TEST_CASE("a proxy of the environment is told the whole address, and may be in a
   HttpClient http_client(loop, HttpClientSettings());
   unsetenv("HTTP_PROXY");
   HttpClientRequest request("GET", "http://registry.example/v2/");
-  request.private_allowed = false;
+  request.may_connect = is_global;
   auto reply = run(loop, http_client.fetch(std::move(request), 100));
   REQUIRE(reply);
   CHECK(reply->body == "through");
@@ -388,9 +390,10 @@ TEST_CASE(
       "/hello";
   for (const std::string& url : {world.server.url() + "/hello", by_name}) {
     HttpClientRequest request("GET", url);
-    request.private_allowed = false;
+    request.may_connect = is_global;
     auto reply = run(world.loop, world.http_client.fetch(std::move(request), 100));
     CHECK(reply.error().kind == Error::Kind::corrupt);
+    CHECK(reply.error().message.find("leads into a private network, to ") != std::string::npos);
   }
   CHECK(world.server.count() == 1);
 }

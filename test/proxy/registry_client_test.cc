@@ -10,6 +10,7 @@
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/fake_log.h"
 #include "test/fakes/fake_registry.h"
+#include "test/fakes/host_patterns.h"
 #include "test/fakes/run.h"
 #include "test/fakes/tls_identity.h"
 #include "test/fakes/upstream_world.h"
@@ -23,6 +24,7 @@ using test::authorizations;
 using test::Canned;
 using test::FakeRegistry;
 using test::Fault;
+using test::host_patterns;
 using test::kAlpine;
 using test::kBasicMe;
 using test::kImageType;
@@ -45,7 +47,7 @@ TEST_CASE(
     "docker.io: the token host elsewhere gets the password, the registry the token, the CDN neither, and the "
     "log no signature") {
   World world(me());
-  world.settings.token_realms = {"127.0.0.2"};
+  world.settings.token_realms = host_patterns({"127.0.0.2"});
   world.begin();
   world.auth.ask_for_password("me", "s3cret");
   world.registry.ask_for_token(world.auth, "registry.docker.io");
@@ -232,7 +234,7 @@ TEST_CASE("a token endpoint that has moved is followed, with the password on its
   for (int status : {301, 302, 303, 307, 308}) {
     INFO(status);
     World world(me());
-    world.settings.token_realms = {"127.0.0.2"};
+    world.settings.token_realms = host_patterns({"127.0.0.2"});
     world.begin();
     world.registry.ask_for_token(world.auth, "x");
     world.registry.manifest(kAlpine, "1", kImageType, "{}");
@@ -312,7 +314,7 @@ TEST_CASE("an https registry leads neither to http storage nor to an http realm,
   HttpClient http_client(world.loop, trusting);
   FakeRegistry registry(world.loop, identity);
   FakeRegistry cdn(world.loop, identity, "127.0.0.2");
-  world.settings.url = registry.url();
+  world.settings.upstream = registry.endpoint();
   RegistryClient client(world.loop, http_client, world.clock, world.log, world.settings);
   auto path = FakeRegistry::blob_path(kAlpine, registry.blob(kAlpine, "layer"));
 
@@ -558,7 +560,7 @@ TEST_CASE("names without address and TLS failures are unavailable and start no s
   World world(std::nullopt, impatient());
   for (const std::string& url :
        {std::string("http://registry.invalid"), "https://" + world.registry.authority()}) {
-    world.settings.url = url;
+    world.settings.upstream = Endpoint::parse(url).value();
     world.begin();
     for (int i = 0; i < 20; ++i) CHECK(world.get("/v2/").error().kind == Kind::unavailable);
     CHECK(world.client->stats().failures_total == 2);
@@ -581,7 +583,7 @@ TEST_CASE("a caller's own short patience with a registry that answers slowly is 
 TEST_CASE("a registry that swallows SYNs costs one caller's patience, and nobody else's") {
   World world;
   test::Blackhole blackhole;
-  world.settings.url = blackhole.url();
+  world.settings.upstream = Endpoint::parse(blackhole.url()).value();
   world.begin();
   auto hasty = world.request("HEAD", "/v2/library/alpine/manifests/1");
   hasty.timeout_ms = 30;
@@ -604,46 +606,170 @@ TEST_CASE("the rate limit that is left is remembered, and latency is observed") 
 
 // ---- the rules
 
-TargetPolicy public_targets() {
+bool leads(const TargetPolicy& targets, const std::string& url) {
+  return targets.check(Url::parse(url).value()).has_value();
+}
+
+// A registry at this URL that has answered from this address.
+TargetPolicy targets_of(const char* url, const char* address) {
   TargetPolicy targets;
-  targets.registry = Endpoint{"https", "registry-1.docker.io", 443};
+  targets.registry = Endpoint::parse(url).value();
+  targets.registry_address = IpAddress::parse(address);
   return targets;
 }
 
 TEST_CASE("a public registry may lead neither into private networks nor from https to http") {
-  auto targets = public_targets();
-  auto refused = [&](const char* url) { return !targets.check(*Url::parse(url)).has_value(); };
-  CHECK_FALSE(refused("https://cdn.example.com/x"));
-  CHECK(refused("http://cdn.example.com/x"));
+  auto targets = targets_of("https://registry-1.docker.io", "44.208.254.194");
+  CHECK(leads(targets, "https://cdn.example.com/x"));
+  CHECK(leads(targets, "https://104.16.97.215/x"));
+  CHECK_FALSE(leads(targets, "http://cdn.example.com/x"));
   for (const char* url :
        {"https://127.0.0.1/", "https://169.254.169.254/latest/meta-data", "https://10.1.1.1/",
-        "https://[::1]/", "https://localhost/", "https://2130706433/"}) {
+        "https://[::1]/", "https://[::10.1.1.1]/", "https://[64:ff9b::a01:101]/", "https://localhost/",
+        "https://a.localhost/", "https://2130706433/", "https://0x7f.1/"}) {
     INFO(url);
-    CHECK(refused(url));
+    CHECK_FALSE(leads(targets, url));
   }
-  targets.allow_private = {"10.1.1.1:8443"};
-  CHECK(refused("https://10.1.1.1/"));
-  CHECK_FALSE(refused("https://10.1.1.1:8443/"));
-  CHECK(targets.private_allowed(targets.registry));
-  CHECK_FALSE(targets.private_allowed(Endpoint{"https", "cdn.example.com", 443}));
-  targets.registry_is_private = true;
-  CHECK_FALSE(refused("https://127.0.0.1/"));
+  targets.allow_private = host_patterns({"10.1.1.1:8443"});
+  CHECK_FALSE(leads(targets, "https://10.1.1.1/"));
+  CHECK(leads(targets, "https://10.1.1.1:8443/"));
   targets.registry.scheme = "http";
-  CHECK_FALSE(refused("http://cdn.example.com/x"));
+  CHECK(leads(targets, "http://cdn.example.com/x"));
 }
 
-TEST_CASE("our password may go to realms of the same owner, to Docker's, and to those that are listed") {
-  Endpoint hub{"https", "registry-1.docker.io", 443};
-  CHECK(is_trusted_realm(hub, Endpoint{"https", "auth.docker.io", 443}, {}));
-  CHECK(is_trusted_realm(hub, hub, {}));
-  CHECK_FALSE(is_trusted_realm(hub, Endpoint{"http", "auth.docker.io", 80}, {}));
-  CHECK_FALSE(is_trusted_realm(hub, Endpoint{"https", "docker.io.evil.example", 443}, {}));
-  Endpoint kyverno{"https", "reg.kyverno.io", 443};
-  CHECK_FALSE(is_trusted_realm(kyverno, Endpoint{"https", "ghcr.io", 443}, {}));
-  CHECK(is_trusted_realm(kyverno, Endpoint{"https", "ghcr.io", 443}, {"ghcr.io"}));
-  Endpoint address{"http", "10.0.0.1", 5000};
-  CHECK(is_trusted_realm(address, Endpoint{"http", "10.0.0.1", 5001}, {}));
-  CHECK_FALSE(is_trusted_realm(address, Endpoint{"http", "11.0.0.1", 5000}, {}));
+TEST_CASE("a registry in a private network may lead to its own network and to what is named, no further") {
+  struct Row {
+    const char* registry;
+    const char* address;
+    const char* target;
+    bool allowed;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"http://10.1.1.5:5000", "10.1.1.5", "http://10.1.1.9:9000/", true},
+      {"http://10.1.1.5:5000", "10.1.1.5", "http://10.1.1.5:9000/", true},
+      {"http://registry.lan", "10.1.1.5", "http://10.1.1.9/", true},
+      {"http://registry.lan", "10.1.1.5", "http://10.1.2.9/", false},
+      {"http://registry.lan", "10.1.1.5", "http://192.168.1.9/", false},
+      {"http://registry.lan", "10.1.1.5", "http://127.0.0.1/", false},
+      {"http://registry.lan", "10.1.1.5", "http://169.254.169.254/", false},
+      {"http://registry.lan", "fd00:1::5", "http://[fd00:1::9]/", true},
+      {"http://registry.lan", "fd00:1::5", "http://[fd00:2::9]/", false},
+      {"http://registry.lan", "fd00:ec2::5", "http://[fd00:ec2::254]/", false},
+      {"http://registry.lan", "100.100.100.5", "http://100.100.100.200/", false},
+      {"http://registry.lan", "100.100.100.5", "http://100.100.100.6/", true},
+      {"http://registry.lan", "169.254.1.5", "http://169.254.1.6/", false},
+      {"http://127.0.0.1:5000", "127.0.0.1", "http://127.0.0.1:5000/", true},
+      {"http://127.0.0.1:5000", "127.0.0.1", "http://127.0.0.1:5001/", false},
+      {"http://localhost:5000", "127.0.0.1", "http://localhost:5001/", false},
+      {"http://localhost:5000", "127.0.0.1", "http://127.0.0.2:5000/", false},
+      {"http://127.0.0.1:5000", "127.0.0.1", "http://10.1.1.9/", false},
+  }));
+  INFO(row.registry << " leads to " << row.target);
+  CHECK(leads(targets_of(row.registry, row.address), row.target) == row.allowed);
+}
+
+TEST_CASE("loopback, link-local and metadata addresses are allowed one by one, and by no network") {
+  struct Row {
+    const char* allowed;
+    const char* target;
+    bool leads;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"127.0.0.0/8", "http://127.0.0.1:9000/", false},
+      {"0.0.0.0/0", "http://169.254.169.254/", false},
+      {"fd00::/8", "http://[fd00:ec2::254]/", false},
+      {"127.0.0.1", "http://127.0.0.1:9000/", true},
+      {"127.0.0.1:9000", "http://127.0.0.1:9000/", true},
+      {"127.0.0.1:9000", "http://127.0.0.1:9001/", false},
+      {"127.0.0.1", "http://[::127.0.0.1]/", false},
+      {"localhost:9000", "http://localhost:9000/", true},
+      {"localhost", "http://localhost:9000/", true},
+      {"169.254.169.254", "http://169.254.169.254/", true},
+      {"10.0.0.0/8", "http://10.7.7.7/", true},
+      {"64:ff9b:1::/48", "http://[64:ff9b:1:5::a]/", true},
+  }));
+  INFO(row.allowed << " and " << row.target);
+  auto targets = targets_of("http://registry.example", "93.184.216.34");
+  targets.allow_private = host_patterns({row.allowed});
+  CHECK(leads(targets, row.target) == row.leads);
+}
+
+TEST_CASE("a name is judged by the address that it resolves to, when it is connected to") {
+  const Endpoint cdn{"https", "cdn.example", 443};
+  const auto private_one = *IpAddress::parse("10.9.9.9"), loopback = *IpAddress::parse("127.0.0.1");
+  auto targets = targets_of("https://registry.example", "93.184.216.34");
+  CHECK(leads(targets, "https://cdn.example/"));
+  CHECK(targets.may_connect(cdn, *IpAddress::parse("93.184.216.35")));
+  CHECK_FALSE(targets.may_connect(cdn, private_one));
+  CHECK(targets.may_connect(targets.registry, private_one));
+  CHECK(targets.may_connect(targets.registry, loopback));
+
+  targets.allow_private = host_patterns({"cdn.example"});
+  CHECK(targets.may_connect(cdn, private_one));
+  CHECK_FALSE(targets.may_connect(cdn, loopback));
+  targets.allow_private = host_patterns({"10.0.0.0/8"});
+  CHECK(targets.may_connect(cdn, private_one));
+  targets.allow_private = host_patterns({"cdn.example:443"});
+  CHECK(targets.may_connect(cdn, loopback));
+
+  // A registry that a client named, and no operator.
+  targets.registry_may_be_private = false;
+  CHECK_FALSE(targets.may_connect(targets.registry, private_one));
+  CHECK_FALSE(targets.may_connect(targets.registry, loopback));
+  CHECK(targets.may_connect(targets.registry, *IpAddress::parse("93.184.216.35")));
+}
+
+TEST_CASE(
+    "a registry on loopback is served, and its redirect to another port there is refused, by any name") {
+  World world;
+  world.settings.allow_private.clear();
+  world.begin();
+  const auto port = world.cdn.authority().substr(world.cdn.authority().find(':'));
+  world.registry.answer("/v2/ok", status_of(200, {}, "ok"));
+  world.registry.answer("/v2/address", status_of(307, {{"Location", world.cdn.url() + "/x"}}));
+  world.registry.answer("/v2/name", status_of(307, {{"Location", "http://localhost" + port + "/x"}}));
+  world.registry.answer("/v2/number", status_of(307, {{"Location", "http://2130706435" + port + "/x"}}));
+  world.cdn.answer("/x", status_of(200, {}, "secret"));
+  CHECK(world.get("/v2/ok")->body == "ok");
+  for (const char* path : {"/v2/address", "/v2/name", "/v2/number"}) {
+    INFO(path);
+    CHECK(world.get(path).error().kind == Kind::corrupt);
+    CHECK(world.get(path).error().message.find("allow_private") != std::string::npos);
+  }
+  CHECK(world.cdn.count() == 0);
+}
+
+TEST_CASE("our password may go to realms of the same owner and to those that are listed") {
+  struct Row {
+    const char* registry;
+    const char* realm;
+    const char* listed;
+    bool trusted;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"https://registry-1.docker.io", "https://auth.docker.io", "x", true},
+      {"https://registry-1.docker.io", "https://registry-1.docker.io", "x", true},
+      {"https://registry-1.docker.io", "http://auth.docker.io", "auth.docker.io", false},
+      {"https://registry-1.docker.io", "https://docker.io.evil.example", "x", false},
+      {"https://reg.kyverno.io", "https://ghcr.io", "x", false},
+      {"https://reg.kyverno.io", "https://ghcr.io", "ghcr.io", true},
+      {"https://me.github.io", "https://you.github.io", "x", false},
+      {"https://registry.example.com", "https://auth.example.com:8443", "x", false},
+      {"https://registry.example.com", "https://auth.example.com:8443", "auth.example.com", true},
+      {"https://registry.example.com:8443", "https://auth.example.com:8443", "x", true},
+      {"https://registry.example.com:5050", "https://auth.example.com", "x", true},
+      {"https://git.example.com:5050", "https://git.example.com", "x", false},
+      {"https://git.example.com:5050", "https://git.example.com", "git.example.com", false},
+      {"https://git.example.com:5050", "https://git.example.com", "*.example.com", false},
+      {"https://git.example.com:5050", "https://git.example.com", "git.example.com:443", true},
+      {"http://10.0.0.1:5000", "http://10.0.0.1:5000", "x", true},
+      {"http://10.0.0.1:5000", "http://10.0.0.1:5001", "x", false},
+      {"http://10.0.0.1:5000", "http://10.0.0.1:5001", "10.0.0.1:5001", true},
+      {"http://10.0.0.1:5000", "http://11.0.0.1:5000", "x", false},
+  }));
+  INFO(row.registry << " names " << row.realm);
+  CHECK(is_trusted_realm(Endpoint::parse(row.registry).value(), Endpoint::parse(row.realm).value(),
+                         host_patterns({row.listed})) == row.trusted);
 }
 
 TEST_CASE("the scope asked for first is ours at our registry, and the challenge's elsewhere if it is one") {

@@ -44,59 +44,92 @@ TEST_CASE("a Location is resolved as browsers do, its signature untouched") {
   CHECK(resolved("https://a/x", "ftp://b/") == "error");
 }
 
-TEST_CASE("private addresses are known in every spelling") {
-  for (const char* host : {"127.0.0.1",
-                           "127.9.9.9",
-                           "10.1.2.3",
-                           "172.16.0.1",
-                           "172.31.255.255",
-                           "192.168.1.1",
-                           "169.254.169.254",
-                           "0.0.0.0",
-                           "100.64.0.1",
-                           "224.0.0.1",
-                           "255.255.255.255",
-                           "::1",
-                           "::",
-                           "fe80::1",
-                           "fe80::1%eth0",
-                           "fd00::1",
-                           "fc12::",
-                           "ff02::1",
-                           "::ffff:10.0.0.1",
-                           "64:ff9b::7f00:1"}) {
-    INFO(host);
-    CHECK(is_private_address(host));
+TEST_CASE("every spelling of a host is the host itself, and what is none is refused") {
+  const auto host_of = [](const std::string& authority) {
+    const auto url = Url::parse("http://" + authority + "/x");
+    return url ? url->host() : "refused";
+  };
+  for (const char* authority : {"127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0x7f000001",
+                                "%31%32%37.0.0.1", "[::ffff:127.0.0.1]", "[::FFFF:7f00:1]"}) {
+    INFO(authority);
+    CHECK(host_of(authority) == "127.0.0.1");
   }
-  for (const char* host : {"8.8.8.8", "172.32.0.1", "100.128.0.1", "192.169.0.1", "2001:db8::1",
-                           "::ffff:8.8.8.8", "example.com", "localhost", ""}) {
-    INFO(host);
-    CHECK_FALSE(is_private_address(host));
+  CHECK(host_of("[0:0::1]") == "::1");
+  CHECK(host_of("[FD00::0A]") == "fd00::a");
+  CHECK(host_of("GHCR.io.") == "ghcr.io");
+  CHECK(host_of("a_b.xn--bcher-kva") == "a_b.xn--bcher-kva");
+  for (const char* authority : {"127.0.0.1.",
+                                "2130706433.",
+                                "256.1.1.1",
+                                "4294967296",
+                                "1.2.3.4.5",
+                                "127.0.0.08",
+                                "0x",
+                                "h.0x7",
+                                "\xef\xbc\x91\x32\x37.0.0.1",
+                                "127\xe3\x80\x82\x30.0.1",
+                                "b\xc3\xbc\x63her.example",
+                                "a..b",
+                                ".a",
+                                "h|x",
+                                "h%00x",
+                                "h%0ax",
+                                "[fe80::1%25eth0]",
+                                "[fe80::1%eth0]",
+                                "h:0",
+                                "@h",
+                                "[zz]",
+                                "[::1"}) {
+    INFO(authority);
+    CHECK(host_of(authority) == "refused");
   }
-  CHECK(names_private_network("localhost"));
-  CHECK(names_private_network("a.localhost."));
-  CHECK_FALSE(names_private_network("localhost.example.com"));
+  CHECK(host_of(std::string(63, 'a') + ".b") != "refused");
+  CHECK(host_of(std::string(64, 'a') + ".b") == "refused");
 }
 
-TEST_CASE("one owner stands behind names with the same registrable domain") {
-  CHECK(same_registrable_domain("registry.example.com", "auth.example.com"));
-  CHECK(same_registrable_domain("example.com", "auth.Example.com"));
-  CHECK(same_registrable_domain("a.b.co.uk", "c.b.co.uk"));
-  CHECK_FALSE(same_registrable_domain("a.co.uk", "b.co.uk"));
-  CHECK_FALSE(same_registrable_domain("example.com", "example.org"));
-  CHECK_FALSE(same_registrable_domain("notexample.com", "example.com"));
-  CHECK_FALSE(same_registrable_domain("10.0.0.1", "11.0.0.1"));
-  CHECK_FALSE(same_registrable_domain("10.1.0.1", "10.2.0.1"));
-  CHECK_FALSE(same_registrable_domain("localhost", "localhost"));
-  CHECK_FALSE(same_registrable_domain("com", "com"));
-}
-
-TEST_CASE("lists name hosts with a port or without") {
-  Endpoint endpoint{"https", "auth.internal", 8443};
-  CHECK(is_listed({"x", "auth.internal"}, endpoint));
-  CHECK(is_listed({"Auth.Internal:8443"}, endpoint));
-  CHECK_FALSE(is_listed({"auth.internal:443", "internal"}, endpoint));
-  CHECK(is_listed({"[::1]:80"}, Endpoint{"http", "::1", 80}));
+TEST_CASE("an endpoint is a scheme, a host and maybe a port, and the error says what to write") {
+  CHECK(Endpoint::parse("https://ghcr.io") == Endpoint{"https", "ghcr.io", 443});
+  CHECK(Endpoint::parse("https://GHCR.io.:443//") == Endpoint{"https", "ghcr.io", 443});
+  CHECK(Endpoint::parse("http://[fd00::1]:5000/") == Endpoint{"http", "fd00::1", 5000});
+  CHECK(Endpoint::parse("http://0x7f.1:5000") == Endpoint{"http", "127.0.0.1", 5000});
+  for (const char* bad : {"",
+                          "ghcr.io",
+                          "HTTPS://ghcr.io",
+                          "ftp://ghcr.io",
+                          "https:/ghcr.io",
+                          "https:///ghcr.io",
+                          "https://",
+                          "https://ghcr.io/v2",
+                          "https://ghcr.io?",
+                          "https://ghcr.io/?x=1",
+                          "https://ghcr.io#x",
+                          "https://me@ghcr.io",
+                          "https://me:pw@ghcr.io",
+                          "https://ghcr.io:99999",
+                          "https://ghcr.io:0",
+                          "https://ghcr.io:-1",
+                          "https://ghcr.io:https",
+                          "https://ghcr.io:4 43",
+                          "https://:443",
+                          "https://[::1",
+                          "https://::1",
+                          "https://[::1]x",
+                          "https://[fe80::1%25eth0]",
+                          "https://a b",
+                          " https://ghcr.io",
+                          "https://ghcr.io ",
+                          "https://a..b",
+                          "https://b\xc3\xbc\x63her.example",
+                          "https://*.gcr.io",
+                          "https://300.1.1.1",
+                          "https://ghcr.io\\x"}) {
+    INFO(bad);
+    const auto endpoint = Endpoint::parse(bad);
+    REQUIRE_FALSE(endpoint);
+    CHECK(endpoint.error().kind == Error::Kind::invalid);
+    CHECK(endpoint.error().message.find("such as \"https://ghcr.io\"") != std::string::npos);
+    CHECK(endpoint.error().message.find("pw") == std::string::npos);
+  }
 }
 
 std::string proxy_of(std::map<std::string, std::string> environment, Endpoint endpoint) {

@@ -318,7 +318,7 @@ TEST_CASE("while upstream refuses, what was pulled is served") {
 
 TEST_CASE("a name that cannot be resolved is 503, and cached tags are served") {
   MirrorWorld world;
-  world.hub_registry_client.url = "http://registry.invalid";
+  world.hub_registry_client.upstream = proxy::Endpoint::parse("http://registry.invalid").value();
   const auto answer = world.get(kTagTarget);
   CHECK(answer.status == 503);
   CHECK(answer.body.find("UNAVAILABLE") != std::string::npos);

@@ -50,6 +50,35 @@ MISTAKES = [
     ("a log level that is none", {"routes": [route()], "log": {"level": "shouting"}}, "log.level"),
     ("a number for a text", {"routes": [{**route(), "name": 7}]}, "routes[0].name"),
     ("a listen address without port", {"routes": [route(listen="127.0.0.1")]}, "routes[0].listen"),
+    ("a listen address that is none", {"routes": [route(listen="[zz]:5000")]}, "routes[0].listen"),
+    ("a listen name that nobody knows", {"routes": [route(listen="nowhere.invalid:0")]}, "routes[0].listen"),
+    (
+        "a name and an address that are one",
+        {"routes": [{**route(), "listen": ["localhost:5999", "127.0.0.1:5999"]}]},
+        "routes[0].listen",
+    ),
+    (
+        "a port beyond 65535",
+        {"routes": [route(upstream="https://ghcr.io:99999")]},
+        "routes[0].mirror.upstream",
+    ),
+    ("a bracket that is open", {"routes": [route(upstream="https://[::1")]}, "routes[0].mirror.upstream"),
+    ("port 0 of an upstream", {"routes": [route(upstream="http://host:0")]}, "routes[0].mirror.upstream"),
+    (
+        "a realm that is a URL",
+        {"routes": [route(token_realms=["https://x"])]},
+        "routes[0].mirror.token_realms",
+    ),
+    (
+        "a file without certificates",
+        {"routes": [route()], "upstream": {"ca_file": "/etc/passwd"}},
+        "upstream.ca_file",
+    ),
+    (
+        "a time that libcurl does not take",
+        {"routes": [route()], "upstream": {"connect_timeout": "30d"}},
+        "upstream.connect_timeout",
+    ),
 ]
 
 
@@ -95,7 +124,8 @@ def main(world):
     expect(status == 1 and len(output.splitlines()) == 1, f"an absent file is not one line:\n{output}")
 
     good = folder / "good.json"
-    good.write_text('// what runs\n' + json.dumps({"routes": [route(fresh="60s")], "bytes_max": "1GiB"}))
+    named = route(fresh="60s", listen="localhost:0")
+    good.write_text('// what runs\n' + json.dumps({"routes": [named], "bytes_max": "1GiB"}))
     status, output = check_config(good)
     expect(
         status == 0 and "one" in output,

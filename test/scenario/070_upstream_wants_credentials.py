@@ -29,15 +29,17 @@ def main(world):
     for number, secret in enumerate(("swordfish-one", "swordfish-two", "wrong")):
         (secrets / str(number)).write_text(secret + "\n")
 
-    def login(number):
-        return {"username": "me", "password_file": str(secrets / str(number))}
+    def login(number, realm=None):
+        """`realm` is on another port than its registry, so it has to be named."""
+        named = [realm.url.split("/")[2]] if realm else []
+        return {"username": "me", "password_file": str(secrets / str(number)), "token_realms": named}
 
     breakwater = world.breakwater(
         routes=[
             mirror_route("basic", "basic.example", basic.url, **login(0)),
             mirror_route("anyone", "anyone.example", for_anyone.url),
-            mirror_route("users", "users.example", for_users.url, **login(1)),
-            mirror_route("refused", "refused.example", for_users.url, **login(2)),
+            mirror_route("users", "users.example", for_users.url, **login(1, users)),
+            mirror_route("refused", "refused.example", for_users.url, **login(2, users)),
         ]
     )
     expect_whole(breakwater.addresses["basic"], image, "htpasswd")

@@ -54,7 +54,13 @@ LIBRARIES = {
         "store/catalog/disk_file_system.cc",
         "store/catalog/disk_file_system.h",
     },
-    "openssl": {"store/base/digest.cc", "proxy/upstream/registry_rules.cc", "routes/oci/schema1.cc"},
+    "libpsl": {"proxy/http/host_name.cc"},
+    "openssl": {
+        "store/base/digest.cc",
+        "proxy/upstream/ca_file.cc",
+        "proxy/upstream/registry_rules.cc",
+        "routes/oci/schema1.cc",
+    },
     "spdlog": {"store/base/log.cc"},
     "fmt": {"store/base/log.cc"},
     "tl": {"store/base/result.h", "routes/oci/oci_path.h"},
@@ -72,6 +78,8 @@ LIBRARIES = {
         "conf/config.cc",
         "conf/json_object.cc",
         "conf/json_object.h",
+        "conf/json_text.cc",
+        "conf/json_text.h",
     },
 }
 
