@@ -209,7 +209,7 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
       std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, route.mirror->registry_client);
   auto& counts = metrics.of(route.name);
   registry_client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, *registry_client,
+  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, buffers, *registry_client,
                                    manifests, store->clock(), log);
   mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
   targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);

@@ -125,6 +125,7 @@ class HttpClient::Transfer final : public CurlMulti::Transfer {
   Moment began_;
   Moment last_byte_;
   Moment time_limit_;
+  Millis stall_timeout_;
   bool paused_ = false;
   HeadReader head_;
   std::optional<Error> error_;  // ours or the sink's; it takes precedence over libcurl's
@@ -146,6 +147,8 @@ HttpClient::Transfer::Transfer(Impl& client, const HttpClientRequest& request, S
       began_(client.loop.now()),
       last_byte_(began_),
       time_limit_(request.timeout_ms > 0 ? began_ + Millis(request.timeout_ms) : Moment::max()),
+      stall_timeout_(request.stall_timeout_ms > 0 ? request.stall_timeout_ms
+                                                  : client.settings.stall_timeout_ms),
       head_(client.settings.header_bytes_max),
       changed_(client.loop),
       easy_(curl_easy_init()) {
@@ -309,7 +312,7 @@ void HttpClient::Transfer::resume() {
 // count the pauses.)
 Moment HttpClient::Transfer::deadline() const {
   Moment since = paused_ ? client_.loop.now() : last_byte_;
-  return std::min(since + Millis(client_.settings.stall_timeout_ms), time_limit_);
+  return std::min(since + stall_timeout_, time_limit_);
 }
 
 void HttpClient::Transfer::check_time() {

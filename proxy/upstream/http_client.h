@@ -53,6 +53,8 @@ struct HttpClientRequest {
   Headers headers;
   // For the whole request, pauses included; 0: only the timeouts for connecting and stalling apply.
   int64_t timeout_ms = 0;
+  // How long no byte may arrive, if that differs from the client's stall_timeout_ms; 0: it does not.
+  int64_t stall_timeout_ms = 0;
   // Whether the request may go to an address; empty: to any. This is asked when connecting, so a name that
   // resolves to a forbidden address is caught too. It is not asked when a proxy connects for us, because the
   // proxy has rules of its own. Called until the Task of the request ends.

@@ -1,5 +1,6 @@
 #include "proxy/upstream/registry_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/http/url.h"
@@ -69,6 +70,9 @@ Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientR
     auto again = co_await authorization.answer_refusal(url, answer->head);
     if (!again) co_return failure(std::move(again).error());
     if (*again) continue;
+    const auto& further = request.answers;
+    if (std::find(further.begin(), further.end(), answer->head.status) != further.end())
+      co_return std::move(answer->head);
     auto usable = check_answer(request.method, url, answer->head, answer->error_text, epoch_s(clock.wall()));
     if (!usable) co_return failure(std::move(usable).error());
     co_return std::move(answer->head);
@@ -82,6 +86,7 @@ HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const Regist
   sent.headers.remove("Authorization");
   if (!authorization.empty()) sent.headers.add("Authorization", authorization);
   sent.timeout_ms = request.timeout_ms;
+  sent.stall_timeout_ms = request.stall_timeout_ms;
   sent.may_connect = [this, endpoint = url.endpoint()](const IpAddress& address) {
     return targets.may_connect(endpoint, address);
   };

@@ -93,10 +93,12 @@ struct RegistryClientRequest {
   std::string scope;
   Headers headers;  // Accept, Range, If-None-Match
   int64_t timeout_ms = 0;
+  int64_t stall_timeout_ms = 0;  // as HttpClientRequest's
   // Makes 3xx an answer too. This is for HEAD: a redirect to storage says that the registry has the object. A
   // redirect to another registry (a path below /v2/) is followed all the same, because that registry has not
   // been asked yet.
   bool redirect_is_answer = false;
+  std::vector<int> answers;               // further statuses that are an answer and not an error
   Vouched vouched = Vouched::by_nothing;  // of the body of a GET
   Decoding decoding = Decoding::as_labelled;
   // How long the body, or for a Range the whole, should be. A body of that Content-Length is not decoded.

@@ -12,11 +12,17 @@ Mirror::Mirror(const MirrorParts& parts, const MirrorSettings& settings)
       settings_(settings),
       manifests_(parts, settings),
       blobs_(parts, settings),
-      lists_(parts, settings, manifests_) {}
+      tags_(parts, settings),
+      referrers_(parts, settings, manifests_) {}
 
 Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
-  if (!answered) reply_error(exchange, answered.error(), subject_of(path.kind), context.trace);
+  if (answered) co_return;
+  // A list that upstream refuses to us is not a list that is not there.
+  const bool is_list = path.kind == OciPath::Kind::tags || path.kind == OciPath::Kind::referrers;
+  if (is_list && answered.error().kind == Error::Kind::denied)
+    co_return reply_denied(exchange, answered.error().message, context.trace);
+  reply_error(exchange, answered.error(), subject_of(path.kind), context.trace);
 }
 
 Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {
@@ -26,10 +32,9 @@ Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestCo
       co_return co_await serve_manifest(exchange, std::move(repository), path, context);
     case OciPath::Kind::blob:
       co_return co_await blobs_.serve(exchange, std::move(repository), *path.digest, context);
-    case OciPath::Kind::tags:
-      co_return co_await lists_.serve_tags(exchange, std::move(repository), path, context);
+    case OciPath::Kind::tags: co_return co_await tags_.serve(exchange, std::move(repository), path, context);
     case OciPath::Kind::referrers:
-      co_return co_await lists_.serve_referrers(exchange, std::move(repository), path, context);
+      co_return co_await referrers_.serve(exchange, std::move(repository), path, context);
     default: reply_no_such_path(exchange, context.trace);
   }
   co_return Result<>();

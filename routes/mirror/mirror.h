@@ -8,9 +8,10 @@
 
 #include "routes/access/access.h"
 #include "routes/mirror/mirror_blobs.h"
-#include "routes/mirror/mirror_lists.h"
 #include "routes/mirror/mirror_manifests.h"
 #include "routes/mirror/mirror_parts.h"
+#include "routes/mirror/mirror_referrers.h"
+#include "routes/mirror/mirror_tags.h"
 #include "routes/oci/registry.h"
 
 namespace breakwater::routes {
@@ -32,7 +33,8 @@ class Mirror final : public Registry {
   MirrorSettings settings_;
   MirrorManifests manifests_;
   MirrorBlobs blobs_;
-  MirrorLists lists_;
+  MirrorTags tags_;
+  MirrorReferrers referrers_;
 };
 
 // Routes a request with `?ns=` to the mirror of the registry that `ns` names, on whichever listener the

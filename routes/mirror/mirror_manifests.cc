@@ -1,10 +1,13 @@
 #include "routes/mirror/mirror_manifests.h"
 
+#include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "proxy/upstream/retry.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/media_type.h"
+#include "routes/oci/schema1.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/manifests.h"
 #include "store/catalog/catalog.h"
@@ -28,32 +31,34 @@ std::string flight_key(const RepositoryKey& key, const std::string& reference) {
   return key.repository + "@" + reference;
 }
 
-// The digest in Docker-Content-Digest, if upstream sent one.
-Result<std::optional<Digest>> claimed_digest(const proxy::Headers& headers) {
-  const auto* text = headers.find("Docker-Content-Digest");
-  if (!text) return std::optional<Digest>();
-  auto digest = Digest::parse(*text);
-  if (!digest)
-    return failure(Error::Kind::corrupt,
-                   "upstream's Docker-Content-Digest is none: " + digest.error().message);
-  return std::optional<Digest>(*digest);
+// The digest in Docker-Content-Digest, if upstream sent one that can be read. It is a hint.
+std::optional<Digest> claimed_digest(const proxy::Headers& headers) {
+  std::string text(headers.get("Docker-Content-Digest"));
+  std::erase_if(text, [](char c) { return c == '"' || c == ' ' || c == '\t'; });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  auto digest = Digest::parse(text);
+  return digest ? std::optional(*digest) : std::nullopt;
 }
 
-// The digest of the body, checked against the digest that was asked for and the one that upstream claims.
-Result<Digest> checked_digest(const proxy::Reply& reply, const std::optional<Digest>& asked) {
-  auto claimed = claimed_digest(reply.head.headers);
-  if (!claimed) return failure(claimed.error());
-  const auto algorithm = asked      ? asked->algorithm()
-                         : *claimed ? (*claimed)->algorithm()
-                                    : store::Algorithm::sha256;
-  auto digest = store::digest_of(algorithm, reply.body);
-  if (asked && digest != *asked)
-    return failure(Error::Kind::corrupt, "upstream's manifest is not " + asked->text());
-  if (*claimed && (*claimed)->algorithm() == algorithm && digest != **claimed) {
-    return failure(Error::Kind::corrupt,
-                   "upstream's manifest is not the " + (*claimed)->text() + " that its answer claims");
-  }
-  return digest;
+// A manifest's digest, and whether it is that of what was signed rather than of the bytes.
+struct Identity {
+  Digest digest;
+  bool is_of_payload = false;
+};
+
+// What the answer is. The digest that was asked for decides; for a tag, the one that upstream claims has to
+// be right, because nothing else tells a body that was damaged.
+Result<Identity> identity_of(const proxy::Reply& reply, const std::optional<Digest>& asked) {
+  const auto expected = asked ? asked : claimed_digest(reply.head.headers);
+  const auto algorithm = expected ? expected->algorithm() : store::Algorithm::sha256;
+  const auto digest = store::digest_of(algorithm, reply.body);
+  if (expected == digest) return Identity(digest, false);
+  const auto payload = signed_digest(reply.body, algorithm);
+  if (payload && (!expected || *expected == *payload)) return Identity(*payload, true);
+  if (!expected) return Identity(digest, false);
+  return failure(Error::Kind::corrupt, "upstream's manifest is not " + expected->text() +
+                                           (asked ? "" : ", which its answer claims to be"));
 }
 
 ServedManifest served(const Digest& digest, const ManifestCache::Entry& entry, CacheResult cache) {
@@ -185,13 +190,7 @@ Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest dig
 
 Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::string tag, TagRecord record) {
   auto digest = co_await ask_digest(key.repository, tag);
-  if (!digest) {
-    if (digest.error().kind == Error::Kind::not_found) {
-      negative_cache_.put(flight_key(key, tag), digest.error(), parts_.clock.now(),
-                          Millis(missing_fresh_ms(settings_.freshness, tag)));
-    }
-    co_return failure(digest.error());
-  }
+  if (!digest) co_return failure(digest.error());
   if (!*digest || **digest != record.digest) co_return co_await fetch(key, tag, std::nullopt);
   auto here = co_await held(key, record.digest);
   if (!here) co_return co_await fetch(key, tag, std::nullopt);
@@ -203,19 +202,16 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
 }
 
 // Asks with HEAD, which does not count against Docker Hub's pull quota. Without a digest in the answer the
-// caller uses GET.
+// caller uses GET; so it does after a refusal, because some registries refuse HEAD alone.
 Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repository, std::string tag) {
   auto request = registry_request("HEAD", repository, "/manifests/" + tag);
   request.headers.add("Accept", std::string(kAcceptManifests));
-  request.timeout_ms = settings_.manifest_timeout_ms;
+  request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
   auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
-  if (reply) {
-    auto claimed = claimed_digest(reply->head.headers);
-    co_return claimed.value_or(std::nullopt);
-  }
-  if (reply.error().kind == Error::Kind::corrupt || reply.error().kind == Error::Kind::invalid)
-    co_return std::optional<Digest>();
-  co_return failure(reply.error());
+  if (reply) co_return claimed_digest(reply->head.headers);
+  const auto kind = reply.error().kind;
+  if (kind == Error::Kind::unavailable || kind == Error::Kind::throttled) co_return failure(reply.error());
+  co_return std::optional<Digest>();
 }
 
 Task<Result<>> MirrorManifests::mark_checked(RepositoryKey key, std::string tag, TagRecord record) {
@@ -233,7 +229,7 @@ Task<Result<proxy::Reply>> MirrorManifests::get(std::string repository, std::str
   for (uint32_t attempts = 1;; ++attempts) {
     auto request = registry_request("GET", repository, "/manifests/" + reference);
     request.headers.add("Accept", std::string(kAcceptManifests));
-    request.timeout_ms = settings_.manifest_timeout_ms;
+    request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
     auto reply = co_await parts_.registry_client.fetch(std::move(request), kManifestBytesMax);
     if (reply) co_return reply;
     auto delay = proxy::retry_delay_ms(kManifestRetry, reply.error(), attempts, 0.5);
@@ -256,25 +252,33 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
   if (reply->head.status != 200)
     co_return failure(Error::Kind::corrupt, "upstream answered " + std::to_string(reply->head.status) +
                                                 " where a manifest was due");
-  auto digest = checked_digest(*reply, asked);
-  if (!digest) co_return failure(digest.error());
+  const auto identity = identity_of(*reply, asked);
+  if (!identity) co_return failure(identity.error());
+  auto manifest =
+      read_carried_manifest(reply->body, reply->head.headers.get("Content-Type"), identity->digest);
+  // Nothing but its form vouches for a tag's manifest: a web page, or one that was cut off, is none.
+  if (!manifest.is_readable && !asked)
+    co_return failure(Error::Kind::corrupt,
+                      "upstream's manifest is no JSON object: " + manifest.content.record.media_type);
   negative_cache_.erase(flight_key(key, reference));
+  ManifestCache::Entry entry(manifest.content.record.media_type,
+                             std::make_shared<const std::string>(std::move(reply->body)));
+  // What is stored has the digest of its bytes. This has not, so it is only passed on.
+  if (identity->is_of_payload) {
+    parts_.manifests.put(key, identity->digest, entry);
+    co_return served(identity->digest, entry, CacheResult::pass);
+  }
   // Named, because g++ 12 frees a conditional's temporary twice inside co_await.
   auto tag = asked ? std::string() : reference;
-  co_return co_await keep(key, std::move(tag), *digest, std::move(*reply));
+  co_return co_await keep(key, std::move(tag), identity->digest, std::move(entry),
+                          std::move(manifest.content));
 }
 
 // Stores what upstream sent, then serves it. If it cannot be stored, it is served all the same.
 Task<Result<ServedManifest>> MirrorManifests::keep(RepositoryKey key, std::string tag, Digest digest,
-                                                   proxy::Reply reply) {
-  auto manifest = read_manifest(reply.body, reply.head.headers.get("Content-Type"), digest);
-  if (!manifest) co_return failure(Error::Kind::corrupt, "upstream's manifest: " + manifest.error().message);
-  if (!manifest->is_readable)
-    co_return failure(Error::Kind::corrupt,
-                      "upstream's manifest is no JSON object: " + manifest->content.record.media_type);
-  ManifestCache::Entry entry(manifest->content.record.media_type,
-                             std::make_shared<const std::string>(std::move(reply.body)));
-  auto job = [&store = parts_.store, key, digest, bytes = entry.bytes, content = manifest->content, tag] {
+                                                   ManifestCache::Entry entry,
+                                                   store::ManifestContent content) {
+  auto job = [&store = parts_.store, key, digest, bytes = entry.bytes, content = std::move(content), tag] {
     return store.manifests().put(key, digest, *bytes, content, tag, store::Durability::buffered);
   };
   auto stored = co_await parts_.workers.run(std::move(job));

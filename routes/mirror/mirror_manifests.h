@@ -20,6 +20,7 @@
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/negative_cache.h"
 #include "routes/oci/manifest_reply.h"
+#include "store/references/manifest_content.h"
 
 namespace breakwater::routes {
 
@@ -51,7 +52,7 @@ class MirrorManifests {
   proxy::Task<Result<proxy::Reply>> get(std::string repository, std::string reference);
   proxy::Task<Result<>> mark_checked(store::RepositoryKey key, std::string tag, store::TagRecord record);
   proxy::Task<Answer> keep(store::RepositoryKey key, std::string tag, store::Digest digest,
-                           proxy::Reply reply);
+                           ManifestCache::Entry entry, store::ManifestContent content);
 
   MirrorParts parts_;
   MirrorSettings settings_;

@@ -6,6 +6,7 @@
 
 #include "proxy/fill/fill.h"
 #include "proxy/fill/pass_through.h"
+#include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
 #include "proxy/upstream/registry_client.h"
@@ -21,7 +22,9 @@ struct MirrorSettings {
   FreshnessSettings freshness;
   // How long a client waits for upstream when there is an older answer to serve (at most 2 s).
   int64_t revalidate_wait_ms = 1'500;
-  int64_t manifest_timeout_ms = 30'000;  // for one small request upstream
+  // For one small request upstream, a silent one too. It goes on when its clients have left, and what comes
+  // is kept.
+  int64_t manifest_timeout_ms = 120'000;
   // How long a reply's head waits for the first byte, so that an error can still become a status. containerd
   // 2.3 gives up after 30 s.
   int64_t first_byte_wait_ms = 20'000;
@@ -37,6 +40,7 @@ struct MirrorParts {
   store::Store& store;
   proxy::Fills& fills;
   proxy::PassThrough& pass_through;
+  proxy::Buffers& buffers;
   proxy::RegistryClient& registry_client;
   ManifestCache& manifests;
   const store::Clock& clock;

@@ -315,11 +315,11 @@ Result<> read_body(const json& body, Shape shape, Reader reader, const store::Di
 
 // What a mirror calls a manifest: as upstream did, unless the body knows better.
 std::string carried_type(const json& body, std::string_view content_type) {
-  auto type = body.is_object() ? type_of(body, content_type) : failure(Error::Kind::invalid, "no object");
+  std::string_view declared = declared_type(content_type);
+  if (lower(declared).starts_with("text/html")) declared = {};
+  auto type = body.is_object() ? type_of(body, declared) : failure(Error::Kind::invalid, "no object");
   if (type) return *std::move(type);
-  const std::string_view declared = declared_type(content_type);
-  const bool is_type = !declared.empty() && !lower(declared).starts_with("text/html");
-  return std::string(is_type ? declared : kOctetStream);
+  return std::string(declared.empty() ? kOctetStream : declared);
 }
 
 }  // namespace

@@ -22,9 +22,9 @@ std::optional<std::string> base64url_decoded(std::string text) {
   text.append(padding, '=');
   if (padding == 3) return std::nullopt;
   std::string decoded(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
   if (size < 0 || static_cast<size_t>(size) < padding) return std::nullopt;
   decoded.resize(static_cast<size_t>(size) - padding);
   return decoded;

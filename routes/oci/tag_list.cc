@@ -7,7 +7,6 @@
 
 #include "proxy/http/http.h"
 #include "routes/oci/json_bounds.h"
-#include "routes/oci/oci_path.h"
 
 namespace breakwater::routes {
 
@@ -17,7 +16,8 @@ Result<std::vector<std::string>> parse_tag_list(std::string_view text) {
   const auto bad = [](const char* why) {
     return failure(Error::Kind::corrupt, std::string("upstream's tag list ") + why);
   };
-  if (!json_within_bounds(text)) return bad("is too deep or too long");
+  if (!json_within_bounds(text))
+    return failure(Error::Kind::too_large, "upstream's tag list is too deep or too long");
   const auto list = json::parse(text, nullptr, false);
   if (!list.is_object() || !list.contains("tags")) return bad("is no tag list");
   const auto& tags = list["tags"];
@@ -25,8 +25,7 @@ Result<std::vector<std::string>> parse_tag_list(std::string_view text) {
   if (tags.is_null()) return result;
   if (!tags.is_array()) return bad("has no array of tags");
   for (const auto& tag : tags) {
-    if (!tag.is_string() || !is_oci_tag(tag.get_ref<const std::string&>()))
-      return bad("names a tag that is none");
+    if (!tag.is_string()) return bad("names a tag that is none");
     result.push_back(tag.get<std::string>());
   }
   return result;

@@ -12,8 +12,8 @@
 
 namespace breakwater::routes {
 
-// The tags in upstream's list; `null` counts as no tags. `corrupt` if the text is not a tag list, or lists a
-// malformed tag.
+// The tags in upstream's list, whatever their names; `null` counts as no tags. `corrupt` if the text is not a
+// tag list, `too_large` if it has too many values to be parsed.
 [[nodiscard]] Result<std::vector<std::string>> parse_tag_list(std::string_view json);
 
 std::string tag_list_json(std::string_view name, const std::vector<std::string>& tags);

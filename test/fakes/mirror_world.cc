@@ -58,7 +58,7 @@ struct MirrorWorld::Running {
 MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::RegistryClient& client,
                             const std::string& route, const std::string& registry)
     : mirror(routes::MirrorParts(world.loop, running.workers, running.workers, *world.files.store,
-                                 running.fills, running.pass_through, client, running.manifests,
+                                 running.fills, running.pass_through, running.buffers, client, running.manifests,
                                  world.files.store->clock(), world.files.log),
              [&] {
                auto settings = world.mirror_settings;

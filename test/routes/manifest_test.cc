@@ -120,6 +120,60 @@ TEST_CASE("what is no manifest is invalid") {
   CHECK(read.error().kind == Error::Kind::invalid);
 }
 
+TEST_CASE("a mirror follows what it understands of a manifest, and nothing in it is an error") {
+  const std::string oci(kOciManifest), list(kOciIndex);
+  const auto children = [](const std::string& body, const std::string& type) {
+    std::vector<std::string> found;
+    const auto read = read_carried_manifest(body, type, kSelf);
+    for (const auto& child : read.content.children)
+      found.push_back(child.digest.hex().substr(0, 1) + ":" + std::to_string(child.edge.size));
+    for (const auto& child : read.content.foreign) found.push_back("~" + child.digest.hex().substr(0, 1));
+    return found;
+  };
+  using Found = std::vector<std::string>;
+  const std::string layer = R"("digest":")" + digest_text('1') + "\"";
+  for (const char* size : {R"("size":-1,)", R"("size":500.0,)", R"("size":"500",)", R"("size":null,)", ""}) {
+    CAPTURE(size);
+    CHECK(children(image("{" + std::string(size) + layer + "}"), oci) == Found{"c:7", "1:0"});
+    CHECK(children(index("{" + std::string(size) + layer + "}"), list) == Found{"1:0"});
+  }
+  CHECK(children(image(R"({"digest":"sha384:)" + std::string(96, '1') + R"(","size":1},7,{})"), oci) ==
+        Found{"c:7"});
+  CHECK(children(R"({"schemaVersion":2,"manifests":null})", list).empty());
+  CHECK(children(R"({"config":{},"layers":[{"size":3,)" + layer + "}]}", oci) == Found{"1:3"});
+  CHECK(children(image("", R"(,"manifests":[])"), oci) == Found{"~c"});
+  CHECK(children(R"({"config":7,"layers":"x","manifests":{}})", oci).empty());
+  CHECK_FALSE(
+      read_carried_manifest(image("", R"(,"subject":{"digest":"none"})"), oci, kSelf).content.record.subject);
+  CHECK(read_carried_manifest(image("", R"(,"subject":{)" + layer + "}"), oci, kSelf).content.record.subject);
+}
+
+TEST_CASE("a mirror calls a manifest as upstream did, and knows JSON from a web page") {
+  struct Row {
+    std::string type, body, called;
+    bool is_readable;
+  };
+  const std::string deep = R"({"a":)" + std::string(100, '[') + std::string(100, ']') + "}";
+  const auto row = GENERATE_COPY(values<Row>({
+      {"", "{}", "application/octet-stream", true},
+      {"application/json", "{}", "application/json", true},
+      {"application/vnd.own+json", "{}", "application/vnd.own+json", true},
+      {"text/html; charset=utf-8", "{}", "application/octet-stream", true},
+      {"text/html", image(""), std::string(kOciManifest), true},
+      {std::string(kOciManifest), index(""), std::string(kOciManifest), true},
+      {std::string(kOciManifest), deep, std::string(kOciManifest), true},
+      {std::string(kOciManifest), deep.substr(0, 120), std::string(kOciManifest), false},
+      {std::string(kOciManifest), "<html>{}", std::string(kOciManifest), false},
+      {std::string(kOciManifest), image("").substr(0, 30), std::string(kOciManifest), false},
+      {"application/x-tar", "\x01", "application/x-tar", false},
+  }));
+  CAPTURE(row.type, row.body);
+  const auto read = read_carried_manifest(row.body, row.type, kSelf);
+  CHECK(read.content.record.media_type == row.called);
+  CHECK(read.content.record.size == row.body.size());
+  CHECK(read.is_readable == row.is_readable);
+}
+
 TEST_CASE("a manifest with a subject has the descriptor that the referrers API lists") {
   const auto text = image("", R"(,"artifactType":"application/x","subject":)" +
                                   descriptor(kOciManifest, 'b') + R"(,"annotations":{"k":"v"})");

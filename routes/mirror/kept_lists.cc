@@ -1,0 +1,67 @@
+#include "routes/mirror/kept_lists.h"
+
+#include <utility>
+
+namespace breakwater::routes {
+
+using proxy::Millis;
+using proxy::Task;
+
+namespace {
+
+constexpr uint64_t kKeptBytesMax = 8 << 20;  // all lists together
+
+// The key, the body and an estimate of the container's overhead.
+uint64_t cost_of(const std::string& key, const KeptList& list) {
+  return key.size() + (list.body ? list.body->size() : 0) + 256;
+}
+
+}  // namespace
+
+bool is_unwell(const Error& error) {
+  return error.kind == Error::Kind::unavailable || error.kind == Error::Kind::throttled;
+}
+
+Task<KeptLists::Answer> KeptLists::get(std::string key, Fetch fetch) {
+  const auto kept = kept_.find(key);
+  const bool have = kept != kept_.end();
+  KeptList old = have ? kept->second : KeptList();
+  const auto now = parts_.clock.now();
+  const bool is_to_come = old.at > now;  // the clock was put back
+  if (have && !is_to_come && now - old.at < Millis(settings_.list_fresh_ms)) {
+    old.cache = CacheResult::hit;
+    co_return old;
+  }
+  const bool may_be_old = have && !old.is_too_long && now - old.at <= Millis(settings_.freshness.stale_ms);
+  const auto patience = Millis(may_be_old ? settings_.revalidate_wait_ms : settings_.first_byte_wait_ms);
+  auto begin = [this, key, fetch] { return renew(key, fetch); };
+  auto answer = co_await flights_.join_until(key, begin, parts_.loop.now() + patience);
+  if (answer && *answer) co_return *answer;
+  auto reason = answer ? answer->error() : Error(Error::Kind::unavailable, "upstream is slow to answer", 1);
+  const bool is_gone = reason.kind == Error::Kind::not_found || reason.kind == Error::Kind::invalid;
+  if (!may_be_old || is_gone) co_return failure(reason);
+  old.cache = CacheResult::stale;
+  old.stale_reason = reason.message;
+  co_return old;
+}
+
+// Runs in a flight: a slow answer is kept even if no client waits for it any more.
+Task<KeptLists::Answer> KeptLists::renew(std::string key, Fetch fetch) {
+  auto answer = co_await fetch();
+  // What is not known to be whole is looked for again.
+  if (answer && answer->stale_reason.empty()) keep(key, *answer);
+  co_return answer;
+}
+
+void KeptLists::keep(const std::string& key, const KeptList& list) {
+  if (auto old = kept_.find(key); old != kept_.end()) kept_bytes_ -= cost_of(key, old->second);
+  const auto cost = cost_of(key, list);
+  if (kept_bytes_ + cost > kKeptBytesMax) {
+    kept_.clear();
+    kept_bytes_ = 0;
+  }
+  kept_bytes_ += cost;
+  kept_[key] = list;
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,56 @@
+// Upstream's lists (tags, referrers), kept in memory for a short time, within a bound in bytes. Many clients
+// that ask the same cause one question upstream, which goes on when they leave. When upstream does not give
+// an answer, an older one is served, and says so. Belongs to the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "proxy/loop/single_flight.h"
+#include "routes/mirror/mirror_parts.h"
+#include "routes/oci/request_context.h"
+
+namespace breakwater::routes {
+
+struct KeptList {
+  std::shared_ptr<const std::string> body;
+  std::string link;  // to the next page: upstream's, or ours
+  // The list is longer than what is kept: there is no body, and each client gets it straight from upstream.
+  bool is_too_long = false;
+  store::Time at{};
+  std::string stale_reason;  // "" unless the list is known to be old, or not known to be whole
+  CacheResult cache = CacheResult::miss;
+};
+
+// How long a list may be that is kept and understood: one page of tags, or all pages of referrers together.
+inline constexpr size_t kListBytesMax = 4 << 20;
+
+class KeptLists {
+ public:
+  using Answer = Result<KeptList>;
+  using Fetch = proxy::SingleFlight<Answer>::Begin;
+
+  KeptLists(const MirrorParts& parts, const MirrorSettings& settings)
+      : parts_(parts), settings_(settings), flights_(parts.loop) {}
+
+  // The list of that key: from memory while it is fresh, else by `fetch`, else the old one.
+  proxy::Task<Answer> get(std::string key, Fetch fetch);
+
+ private:
+  proxy::Task<Answer> renew(std::string key, Fetch fetch);
+  void keep(const std::string& key, const KeptList& list);
+
+  MirrorParts parts_;
+  MirrorSettings settings_;
+  std::map<std::string, KeptList> kept_;
+  uint64_t kept_bytes_ = 0;
+  proxy::SingleFlight<Answer> flights_;
+};
+
+// Whether upstream could not be asked, or could not answer for now. Everything else is an answer, if only a
+// refusal: what the store has says nothing against it.
+bool is_unwell(const Error& error);
+
+}  // namespace breakwater::routes

@@ -1,0 +1,208 @@
+#include "routes/mirror/mirror_referrers.h"
+
+#include <utility>
+#include <vector>
+
+#include "routes/mirror/list_sink.h"
+#include "routes/mirror/passed_list.h"
+#include "routes/oci/link_header.h"
+#include "routes/oci/media_type.h"
+#include "routes/oci/referrers_filter.h"
+#include "store/catalog/catalog.h"
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Task;
+using store::Digest;
+using store::RepositoryKey;
+
+namespace {
+
+constexpr size_t kPagesMax = 100;
+constexpr size_t kStoredMax = 1'000;  // in a list made from the store
+
+// The error for a page that is missing, refused or cut off. It does not say that the repository or the list
+// is missing, because upstream served the page before it.
+Error error_between_pages(Error error) {
+  if (error.kind != Error::Kind::throttled) error.kind = Error::Kind::unavailable;
+  error.message = "upstream's list of referrers broke off: " + error.message;
+  return error;
+}
+
+std::shared_ptr<const std::string> shared(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+std::string fallback_tag(const Digest& digest) {
+  return std::string(store::name_of(digest.algorithm())) + "-" + digest.hex();
+}
+
+bool is_called_index(const proxy::Head& head) {
+  return proxy::same_token(without_parameters(head.headers.get("Content-Type")), kOciIndex);
+}
+
+// The client's query without the filter: which page of a list that is passed on page by page.
+std::string page_query(const OciQuery& query) {
+  std::string page;
+  for (size_t at = 0; at < query.forwarded.size();) {
+    const size_t end = std::min(query.forwarded.find('&', at), query.forwarded.size());
+    const auto parameter = std::string_view(query.forwarded).substr(at, end - at);
+    if (!parameter.starts_with("artifactType=")) page.append(page.empty() ? "" : "&").append(parameter);
+    at = end + 1;
+  }
+  return page;
+}
+
+}  // namespace
+
+proxy::RegistryClientRequest MirrorReferrers::request_for(const std::string& repository, const Digest& digest,
+                                                          const std::string& query) const {
+  auto request = registry_request(
+      "GET", repository, "/referrers/" + digest.text() + (query.empty() ? std::string() : "?" + query));
+  request.headers.add("Accept", std::string(kOciIndex));
+  request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
+  return request;
+}
+
+Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository, const OciPath& path,
+                                      RequestContext& context) {
+  const auto digest = *path.digest;
+  const auto page = page_query(path.query);
+  auto begin = [this, repository, digest] { return fetch(repository, digest); };
+  Answer referrers = KeptList();
+  if (page.empty()) referrers = co_await lists_.get(repository + "@" + digest.text(), begin);
+  if (!referrers && is_unwell(referrers.error()))
+    referrers = co_await stored(repository, digest, referrers.error());
+  if (!referrers) co_return failure(referrers.error());
+  if (!page.empty() || referrers->is_too_long) {
+    auto request = request_for(repository, digest, page);
+    request.timeout_ms = 0;
+    PassedList list{std::string(kOciIndex), "/v2/" + path.name + "/referrers/" + digest.text(),
+                    path.query.ns};
+    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, std::move(request),
+                                 std::move(list), context);
+  }
+  auto body = referrers->body;
+  if (!path.query.artifact_type.empty()) {
+    auto some = filter_referrers(*body, path.query.artifact_type);
+    if (!some) co_return failure(some.error());
+    body = shared(std::move(*some));
+  }
+  context.cache = referrers->cache;
+  auto headers = base_headers(context);
+  headers.add("Content-Type", std::string(kOciIndex));
+  if (!path.query.artifact_type.empty()) headers.add("OCI-Filters-Applied", "artifactType");
+  if (!referrers->stale_reason.empty()) headers.add("Warning", stale_warning(referrers->stale_reason));
+  exchange.reply(200, std::move(headers), body);
+  co_return Result<>();
+}
+
+// Fetches all referrers without a filter, so that one answer serves every filter.
+Task<MirrorReferrers::Answer> MirrorReferrers::fetch(std::string repository, Digest digest) {
+  auto first = co_await fetch_page(repository, digest, "");
+  if (!first && is_unwell(first.error())) co_return failure(first.error());
+  if (!first) co_return co_await fetch_fallback(repository, digest, first.error());
+  if (first->is_too_long) {
+    KeptList list;
+    list.is_too_long = true;
+    list.at = parts_.clock.now();
+    co_return list;
+  }
+  if (!first->is_index) co_return co_await fetch_fallback(repository, digest, std::nullopt);
+  co_return co_await fetch_further(repository, digest, std::move(*first));
+}
+
+Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(std::string repository, Digest digest,
+                                                                std::string query) {
+  auto request = request_for(repository, digest, query);
+  request.answers = {404, 405, 501};
+  // A redirect leads to a web page of a registry without the referrers API. The other host is not asked.
+  request.redirect_is_answer = true;
+  ListSink sink;
+  auto head = co_await parts_.registry_client.download(std::move(request), sink);
+  Page page;
+  page.is_too_long = sink.is_too_long();
+  if (page.is_too_long) co_return page;
+  // What began as an index and broke off is no sign of an upstream without the API.
+  if (!head && is_called_index(sink.answered())) co_return failure(error_between_pages(head.error()));
+  if (!head) co_return failure(head.error());
+  if (head->status != 200) co_return page;
+  page.is_index = true;
+  page.body = sink.take();
+  if (!filter_referrers(page.body, "")) {
+    Error error(Error::Kind::corrupt, "upstream's list of referrers is no image index", 0);
+    co_return failure(is_called_index(*head) ? error_between_pages(std::move(error)) : std::move(error));
+  }
+  auto next = next_page_query(head->headers.all("Link"));
+  if (!next) co_return failure(error_between_pages(next.error()));
+  page.next = *std::move(next);
+  co_return page;
+}
+
+Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(std::string repository, Digest digest,
+                                                             Page first) {
+  std::vector<std::string> pages;
+  size_t bytes = 0;
+  KeptList list;
+  for (auto page = std::move(first);;) {
+    bytes += page.body.size();
+    pages.push_back(std::move(page.body));
+    list.is_too_long = page.is_too_long || bytes > kListBytesMax;
+    if (list.is_too_long || page.next.empty()) break;
+    if (pages.size() == kPagesMax)
+      co_return failure(Error::Kind::unavailable, "upstream's list of referrers has too many pages");
+    auto next = co_await fetch_page(repository, digest, page.next);
+    if (!next) co_return failure(error_between_pages(next.error()));
+    if (!next->is_index && !next->is_too_long)
+      co_return failure(Error::Kind::unavailable,
+                        "upstream's list of referrers broke off: a page is missing");
+    page = std::move(*next);
+  }
+  list.at = parts_.clock.now();
+  if (list.is_too_long) co_return list;
+  auto index = join_referrers(pages);
+  if (!index) co_return failure(error_between_pages(index.error()));
+  list.body = shared(std::move(*index));
+  co_return list;
+}
+
+// The index under the fallback tag, as the distribution specification has clients ask for it. `refusal` is
+// why the API did not answer, if there is one: then a missing tag does not say that there are no referrers.
+Task<MirrorReferrers::Answer> MirrorReferrers::fetch_fallback(std::string repository, Digest digest,
+                                                              std::optional<Error> refusal) {
+  auto manifest = co_await manifests_.by_tag(repository, fallback_tag(digest));
+  if (!manifest && manifest.error().kind != Error::Kind::not_found)
+    co_return failure(refusal ? *refusal : manifest.error());
+  // Some registries take such a tag for the digest in it, and answer with the subject itself.
+  const bool is_there = manifest && manifest->digest != digest && is_index_type(manifest->media_type);
+  if (!is_there && refusal) co_return failure(*refusal);
+  KeptList list;
+  list.at = parts_.clock.now();
+  if (!is_there) {
+    list.body = shared(referrers_index(std::vector<store::NamedReferrer>()));
+    co_return list;
+  }
+  auto index = filter_referrers(*manifest->bytes, "");
+  if (!index) co_return failure(index.error());
+  list.body = shared(std::move(*index));
+  list.stale_reason = manifest->stale_reason;
+  if (refusal) list.stale_reason = "only what the tag in place of the API lists: " + refusal->message;
+  co_return list;
+}
+
+Task<MirrorReferrers::Answer> MirrorReferrers::stored(std::string repository, Digest digest, Error reason) {
+  const RepositoryKey key(settings_.route, repository);
+  auto job = [&catalog = parts_.store.catalog(), key, digest] {
+    return catalog.referrers(key, digest, std::nullopt, kStoredMax);
+  };
+  auto referrers = co_await parts_.readers.run(std::move(job));
+  if (!referrers || referrers->empty()) co_return failure(reason);
+  KeptList list;
+  list.body = shared(referrers_index(*referrers));
+  list.stale_reason = "only the referrers that were pulled here: " + reason.message;
+  list.cache = CacheResult::stale;
+  co_return list;
+}
+
+}  // namespace breakwater::routes
