@@ -13,6 +13,7 @@
 #include "conf/json_text.h"
 #include "conf/log_names.h"
 #include "proxy/upstream/ca_file.h"
+#include "proxy/upstream/password_file.h"
 #include "routes/mirror/registry_name.h"
 
 namespace breakwater::conf {
@@ -49,16 +50,6 @@ void read_networks(JsonObject& object, std::string_view key, routes::Networks& n
   networks = *parsed;
 }
 
-Result<std::string> secret_of_file(const std::string& path) {
-  std::ifstream file(path);
-  std::string secret;
-  if (!file || !std::getline(file, secret))
-    return failure(Error::Kind::invalid, "cannot read a secret from " + path);
-  while (!secret.empty() && (secret.back() == '\r' || secret.back() == ' ')) secret.pop_back();
-  if (secret.empty()) return failure(Error::Kind::invalid, path + " is empty");
-  return secret;
-}
-
 Result<std::string> secret_of_environment(const std::string& name) {
   const char* secret =
       std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables here
@@ -82,10 +73,11 @@ void read_credentials(JsonObject& object, proxy::RegistryClientSettings& setting
   if (!has_secret) return object.wrong("username", "needs password_file or password_env");
   if (username.find(':') != std::string::npos)
     return object.wrong("username", "must not hold a colon: HTTP ends the name there");
-  auto password = file.empty() ? secret_of_environment(variable) : secret_of_file(file);
+  auto password = file.empty() ? secret_of_environment(variable) : proxy::read_password_file(file);
   if (!password)
     return object.wrong(file.empty() ? "password_env" : "password_file", password.error().message);
   settings.credentials = proxy::Credentials(username, *password);
+  settings.password_file = file;
 }
 
 void read_upstream_url(JsonObject& object, proxy::Endpoint& upstream) {

@@ -20,9 +20,11 @@
 // If the new one is refused likewise, with 400 or 403, that is the answer, and for a minute no other token is
 // asked for because of it.
 //
-// Credentials are sent to the scheme, host and port of the registry and to its trusted token realms, and
-// nowhere else. What stands before the host of a realm's URL (`user:password@`) is dropped. Belongs to the
-// loop's thread. The constructor's arguments must outlive it.
+// Credentials that the registry or a realm refuses rest (proxy/upstream/own_credentials.h), and the request
+// goes on without them: with an anonymous token, or without Authorization. They are sent to the scheme, host
+// and port of the registry and to its trusted token realms, and nowhere else. What stands before the host of
+// a realm's URL (`user:password@`) is dropped. Belongs to the loop's thread. The constructor's arguments must
+// outlive it.
 #pragma once
 
 #include <map>
@@ -35,6 +37,7 @@
 #include "proxy/loop/loop.h"
 #include "proxy/upstream/challenge.h"
 #include "proxy/upstream/guarded_client.h"
+#include "proxy/upstream/own_credentials.h"
 #include "proxy/upstream/registry_client.h"
 #include "proxy/upstream/registry_rules.h"
 #include "proxy/upstream/tokens.h"
@@ -44,20 +47,33 @@ namespace breakwater::proxy {
 
 class Authentication {
  public:
-  Authentication(Loop& loop, GuardedClient& client, const store::Clock& clock,
-                 const RegistryClientSettings& settings, const TargetPolicy& targets)
-      : client_(client), clock_(clock), settings_(settings), targets_(targets), tokens_(loop, clock) {}
+  Authentication(Loop& loop, GuardedClient& client, const store::Clock& clock, store::Log& log,
+                 const RegistryClientSettings& settings, const TargetPolicy& targets,
+                 RegistryClientStats& stats)
+      : client_(client),
+        clock_(clock),
+        settings_(settings),
+        targets_(targets),
+        credentials_(clock, log, settings, stats),
+        tokens_(loop, clock) {}
 
  private:
   friend class Authorization;
 
-  std::string known_authorization(const TokenKey& key) const;
-  std::string password_authorization() const;
+  std::string known_authorization(const TokenKey& key);
+  std::string password_authorization(const std::string& scope);
   bool is_registry_itself(const Endpoint& endpoint) const { return endpoint == targets_.registry; }
 
-  Tokens::Fetch fetch_from(const Url& realm, bool with_credentials, bool own_host);
-  Task<Result<Token>> ask_realm(Url realm, bool with_credentials, bool own_host);
-  Task<Result<GuardedClient::Answer>> follow_realm(Url& realm, bool with_credentials, Sink& sink);
+  // A realm, and on whose behalf it is asked.
+  struct Errand {
+    Url realm;                // with service and scope
+    std::string scope;        // of the request
+    bool is_own_host = true;  // it is the registry itself that wants the token
+    bool is_trusted = false;  // the realm may see our credentials
+  };
+  Tokens::Fetch fetch_for(const Errand& errand);
+  Task<Result<Token>> ask_realm(Errand errand);
+  Task<Result<GuardedClient::Answer>> follow_realm(Url& realm, std::string authorization, Sink& sink);
 
   GuardedClient& client_;
   const store::Clock& clock_;
@@ -65,6 +81,7 @@ class Authentication {
   const TargetPolicy& targets_;
   // The registry has been asked with our password, so that is sent with each request.
   bool basic_asked_ = false;
+  OwnCredentials credentials_;
   Tokens tokens_;  // last: destroyed before what its requests use
 };
 
@@ -74,6 +91,9 @@ class Authorization {
   // `scope` is that of the request.
   Authorization(Authentication& authentication, const Endpoint& endpoint, std::string scope);
 
+  // Says of an error of this host what the operator has to know of our credentials.
+  [[nodiscard]] Error explained(Error error) const;
+
   // The value of the Authorization header; "" for none.
   const std::string& header() const { return header_; }
 
@@ -82,17 +102,20 @@ class Authorization {
   Task<Result<bool>> answer_refusal(Url url, const Head& head);
 
  private:
-  struct Realm {
-    Url url;  // with service and scope
-    bool is_trusted = false;
-  };
+  using Errand = Authentication::Errand;
   bool has_token() const { return header_.starts_with("Bearer "); }
   std::string token_text() const { return has_token() ? header_.substr(7) : std::string(); }
+  bool has_password() const { return header_.starts_with("Basic "); }
+  std::string identity() const;
+  void note_acceptance(int status);
+  bool go_on_without_password(const Url& url);
   Task<Result<bool>> replace_token();
-  Task<Result<bool>> answer_challenges(Url url, std::vector<Challenge> challenges);
+  Task<Result<bool>> answer_challenges(Url url, int status, std::vector<Challenge> challenges);
   Task<Result<bool>> try_realms(Url url, std::vector<Challenge> challenges);
-  std::vector<Realm> realms_of(const Url& url, const Challenge& challenge,
-                               std::optional<Error>& unusable) const;
+  Task<Result<bool>> try_realms_once(Url url, std::vector<Challenge> challenges);
+  bool is_refusal_of_credentials(int status, const std::vector<Challenge>& challenges) const;
+  std::vector<Errand> errands_of(const Url& url, const Challenge& challenge,
+                                 std::optional<Error>& unusable) const;
   bool may_send_password(const std::vector<Challenge>& challenges) const;
   void use(std::string header);
 
@@ -100,8 +123,11 @@ class Authorization {
   TokenKey key_;
   bool own_host_;
   std::string header_;
-  bool is_fresh_ = false;        // header_ was made for this request
-  std::set<std::string> tried_;  // the URLs of realms that were asked for this request
+  bool is_fresh_ = false;          // header_ was made for this request
+  bool was_anonymous_ = false;     // the request has been sent without Authorization
+  bool with_credentials_ = false;  // our credentials have brought the token in header_
+  std::string denied_by_;          // the realm that refused our credentials, and how; "" if none did
+  std::set<std::string> tried_;    // the realms that were asked for this request, and as whom
 };
 
 }  // namespace breakwater::proxy

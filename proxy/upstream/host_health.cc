@@ -67,6 +67,7 @@ void HostHealth::report_answer(AdmittedRequest& admitted, const Url& url, const 
 
 void HostHealth::report_throttled(AdmittedRequest& admitted, const Url& url, const Head& head,
                                   std::string_view error_text) {
+  ++stats_.refusals.throttled;
   int64_t wait_s = admitted.throttled(
       now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(clock_.wall())));
   log_.warning("upstream throttles",

@@ -16,6 +16,7 @@ struct RegistryClient::Impl {
        const RegistryClientSettings& client_settings);
 
   Task<Result<Head>> send(RegistryClientRequest request, Sink& sink);
+  Task<Result<Head>> follow(RegistryClientRequest request, Sink& sink);
   Task<Result<Head>> ask_host(Url url, const RegistryClientRequest& request, Sink& sink);
   HttpClientRequest request_for(const Url& url, const RegistryClientRequest& request,
                                 const std::string& authorization) const;
@@ -33,13 +34,20 @@ RegistryClient::Impl::Impl(Loop& event_loop, HttpClient& http_client, const stor
     : clock(time),
       settings(client_settings),
       client(http_client, clock, log, settings, targets, stats),
-      authentication(event_loop, client, clock, settings, targets) {
+      authentication(event_loop, client, clock, log, settings, targets, stats) {
   targets.registry = settings.upstream;
   targets.registry_may_be_private = settings.upstream_may_be_private;
   targets.allow_private = settings.allow_private;
 }
 
 Task<Result<Head>> RegistryClient::Impl::send(RegistryClientRequest request, Sink& sink) {
+  auto head = co_await follow(std::move(request), sink);
+  if (!head && head.error().kind == Error::Kind::denied) ++stats.refusals.denied;
+  co_return head;
+}
+
+// The answer at the end of all redirects.
+Task<Result<Head>> RegistryClient::Impl::follow(RegistryClientRequest request, Sink& sink) {
   auto url = Url::parse(targets.registry.text() + request.path);
   if (!url) co_return failure(std::move(url).error());
   for (uint32_t redirects = 0;; ++redirects) {
@@ -68,13 +76,13 @@ Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientR
     auto answer = co_await client.send(url, std::move(sent), reading, sink);
     if (!answer) co_return failure(std::move(answer).error());
     auto again = co_await authorization.answer_refusal(url, answer->head);
-    if (!again) co_return failure(std::move(again).error());
+    if (!again) co_return failure(authorization.explained(std::move(again).error()));
     if (*again) continue;
     const auto& further = request.answers;
     if (std::find(further.begin(), further.end(), answer->head.status) != further.end())
       co_return std::move(answer->head);
     auto usable = check_answer(request.method, url, answer->head, answer->error_text, epoch_s(clock.wall()));
-    if (!usable) co_return failure(std::move(usable).error());
+    if (!usable) co_return failure(authorization.explained(std::move(usable).error()));
     co_return std::move(answer->head);
   }
 }

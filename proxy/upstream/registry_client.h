@@ -33,9 +33,10 @@
 // goes upstream. Failures of a CDN do not count for the registry. A 429 of the registry's token endpoint
 // does.
 //
-// Credentials are sent to the scheme, host and port of the registry and to its token realms, and nowhere
-// else. Presigned URLs are neither kept nor logged. Belongs to the loop's thread; the RegistryClient must
-// outlive its Tasks.
+// Credentials that are refused rest for a while, and requests go without them
+// (proxy/upstream/own_credentials.h). Credentials are sent to the scheme, host and port of the registry and
+// to its token realms, and nowhere else. Presigned URLs are neither kept nor logged. Belongs to the loop's
+// thread; the RegistryClient must outlive its Tasks.
 #pragma once
 
 #include <cstdint>
@@ -62,6 +63,8 @@ struct RegistryClientSettings {
   std::string name;                        // the name of the route, for logs and metrics
   Endpoint upstream;                       // "https://registry-1.docker.io"
   std::optional<Credentials> credentials;  // for `upstream`
+  // Where their password is from, "" if from no file. It is read again when they are refused.
+  std::string password_file;
   // Further hosts that may be sent the credentials if the registry's challenge names them as its realm. The
   // registry itself and its registrable domain may be sent them in any case; another port of the registry's
   // own host must be named with the port (is_trusted_realm() in registry_rules.h).
@@ -105,9 +108,17 @@ struct RegistryClientRequest {
   std::optional<uint64_t> size;
 };
 
+// What upstream has refused, by reason.
+struct UpstreamRefusals {
+  uint64_t credentials = 0;  // 401 or 403 to our password, or 401 to a token that it has brought
+  uint64_t denied = 0;       // requests that ended with 401 or 403
+  uint64_t throttled = 0;    // 429
+};
+
 struct RegistryClientStats {
   uint64_t requests_total = 0;
   uint64_t failures_total = 0;
+  UpstreamRefusals refusals;
   uint64_t fetched_bytes = 0;                  // bytes of the bodies of 200 and 206, tokens included
   store::Time throttled_until{};               // by the wall clock
   std::optional<int64_t> ratelimit_remaining;  // as the registry last said

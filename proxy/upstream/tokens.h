@@ -28,6 +28,7 @@ namespace breakwater::proxy {
 struct TokenKey {
   Endpoint endpoint;  // of the registry that accepts the token, not of the realm that issues it
   std::string scope;
+  std::string identity;  // whom the token is for; "" if no credentials were sent for it
 
   auto operator<=>(const TokenKey&) const = default;
 };

@@ -80,6 +80,13 @@ void report(MetricsSink& sink, const std::string& route, const proxy::RegistryCl
                number(stats.requests_total));
   sink.counter("breakwater_upstream_failures_total", "Requests that upstream did not answer as it should.",
                labels, number(stats.failures_total));
+  const std::pair<const char*, uint64_t> refusals[] = {{"credentials", stats.refusals.credentials},
+                                                       {"denied", stats.refusals.denied},
+                                                       {"throttled", stats.refusals.throttled}};
+  for (const auto& [reason, count] : refusals)
+    sink.counter("breakwater_upstream_refusals_total",
+                 "What upstream refused: our credentials, a request (401 or 403), or any more of them (429).",
+                 {{"route", route}, {"reason", reason}}, number(count));
   sink.counter("breakwater_fetched_bytes_total", "Bytes of bodies received from upstream.", labels,
                number(stats.fetched_bytes));
   sink.gauge("breakwater_upstream_throttled_until_timestamp_seconds",

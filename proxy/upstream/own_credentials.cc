@@ -1,0 +1,105 @@
+#include "proxy/upstream/own_credentials.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace breakwater::proxy {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr minutes kRestFirst(1);
+constexpr minutes kRestMax(15);
+constexpr minutes kTellEvery(60);
+constexpr seconds kCheckFileEvery(1);
+constexpr size_t kRestsMax = 1024;
+const std::string kAllScopes = "*";  // no scope: those have colons, or are empty
+
+}  // namespace
+
+const Credentials* OwnCredentials::usable(const std::string& scope) {
+  if (!credentials_) return nullptr;
+  if (rests_.empty()) return &*credentials_;
+  const bool is_check_due = !file_checked_at_ || clock_.now() >= *file_checked_at_ + kCheckFileEvery;
+  if (is_check_due) take_changed_password();
+  return is_resting(kAllScopes) || is_resting(scope) ? nullptr : &*credentials_;
+}
+
+bool OwnCredentials::is_resting(const std::string& key) const {
+  auto found = rests_.find(key);
+  return found != rests_.end() && clock_.now() < found->second.until;
+}
+
+std::string OwnCredentials::identity(const std::string& scope) {
+  const Credentials* credentials = usable(scope);
+  return credentials == nullptr ? "" : std::to_string(passwords_) + " " + credentials->username;
+}
+
+void OwnCredentials::refused(const std::string& scope, Extent extent, const std::string& by) {
+  const std::string& key = extent == Extent::all ? kAllScopes : scope;
+  // Requests that were on their way together are refused together.
+  if (!credentials_ || is_resting(kAllScopes) || is_resting(key)) return;
+  ++stats_.refusals.credentials;
+  if (take_changed_password()) return;
+  rest(key);
+  tell(by);
+}
+
+void OwnCredentials::accepted(const std::string& scope) {
+  end_rest(kAllScopes);
+  end_rest(scope);
+}
+
+void OwnCredentials::accepted_by_realm() { end_rest(kAllScopes); }
+
+void OwnCredentials::end_rest(const std::string& key) {
+  if (rests_.erase(key) == 0 || !rests_.empty()) return;
+  told_at_.reset();
+  log_.info("upstream accepts credentials again", {{"route", settings_.name}, {"upstream", settings_.url}});
+}
+
+Error OwnCredentials::explained(Error error, const std::string& scope) const {
+  const bool is_refusal = error.kind == Error::Kind::denied || error.kind == Error::Kind::not_found;
+  const bool were_refused = rests_.contains(kAllScopes) || rests_.contains(scope);
+  if (!is_refusal || !were_refused) return error;
+  error.kind = Error::Kind::denied;
+  error.message += "; Breakwater's own credentials for " + settings_.url + " (user " +
+                   credentials_->username + ") were refused: check username and " +
+                   (settings_.password_file.empty() ? "password_env" : "password_file") + " of route " +
+                   settings_.name;
+  return error;
+}
+
+// Whether the file has another password than ours, which counts from now on.
+bool OwnCredentials::take_changed_password() {
+  file_checked_at_ = clock_.now();
+  auto password = file_.read_if_changed();
+  if (!password || *password == credentials_->password) return false;
+  credentials_->password = std::move(*password);
+  ++passwords_;
+  rests_.clear();
+  log_.info("password file read again", {{"route", settings_.name}, {"upstream", settings_.url}});
+  return true;
+}
+
+void OwnCredentials::rest(const std::string& key) {
+  // Forgotten as a whole, because a lost entry costs only one more refusal.
+  if (rests_.size() >= kRestsMax) rests_.clear();
+  Rest& rest = rests_[key];
+  const store::Time::duration first = kRestFirst, longest = kRestMax;
+  rest.length = std::clamp(rest.length * 2, first, longest);
+  rest.until = clock_.now() + rest.length;
+}
+
+void OwnCredentials::tell(const std::string& by) {
+  const store::Time now = clock_.now();
+  if (told_at_ && now < *told_at_ + kTellEvery) return;
+  told_at_ = now;
+  log_.error("upstream_refuses_credentials", {{"route", settings_.name},
+                                              {"upstream", settings_.url},
+                                              {"user", credentials_->username},
+                                              {"reason", by}});
+}
+
+}  // namespace breakwater::proxy
