@@ -33,13 +33,17 @@ Tokens::Fetch Authentication::fetch_for(const Errand& errand) {
   return [this, errand] { return ask_realm(errand); };
 }
 
-// The answer of a realm, whose redirects are followed; `realm` is then the URL that answered. `authorization`
-// is not sent to another host.
-Task<Result<GuardedClient::Answer>> Authentication::follow_realm(Url& realm, std::string authorization,
+// The answer of a realm, whose redirects are followed; `errand.realm` is then the URL that answered.
+// `authorization` is not sent to another host.
+Task<Result<GuardedClient::Answer>> Authentication::follow_realm(Errand& errand, std::string authorization,
                                                                  Sink& sink) {
   GuardedClient::Reading reading;
   reading.bodies = GuardedClient::Reading::Bodies::of_success;
   reading.vouched = Vouched::by_form;
+  Url& realm = errand.realm;
+  Question question;
+  question.kind = Question::Kind::tokens;
+  question.repository = errand.scope;
   for (uint32_t redirects = 0;; ++redirects) {
     HttpClientRequest request("GET", realm.text());
     request.timeout_ms = kTokenTimeout_ms;
@@ -47,7 +51,8 @@ Task<Result<GuardedClient::Answer>> Authentication::follow_realm(Url& realm, std
       return targets_.may_connect(endpoint, address);
     };
     if (!authorization.empty()) request.headers.add("Authorization", authorization);
-    auto answer = co_await client_.send(realm, std::move(request), reading, sink);
+    question.host = realm.endpoint();
+    auto answer = co_await client_.send(realm, question, std::move(request), reading, sink);
     if (!answer || !is_redirect(answer->head.status)) co_return answer;
     auto target = redirect_target(realm, answer->head, targets_);
     if (!target) co_return failure(std::move(target).error());
@@ -62,15 +67,15 @@ Task<Result<GuardedClient::Answer>> Authentication::follow_realm(Url& realm, std
 Task<Result<Token>> Authentication::ask_realm(Errand errand) {
   MemorySink body(kTokenAnswerBytesMax);
   const std::string password = errand.is_trusted ? password_authorization(errand.scope) : std::string();
-  auto answer = co_await follow_realm(errand.realm, password, body);
+  auto answer = co_await follow_realm(errand, password, body);
   if (!answer) co_return failure(std::move(answer).error());
   if (answer->head.status / 100 == 2) {
     if (!password.empty()) credentials_.accepted_by_realm();
     co_return parse_token(body.take());
   }
 
-  // A 429 of the token endpoint counts as a 429 of the registry.
-  if (answer->head.status == 429 && errand.is_own_host) client_.throttled_by_realm(errand.realm, *answer);
+  // Whoever needs a token of this registry waits, also if the next challenge names another realm.
+  if (answer->head.status == 429 && errand.is_own_host) client_.throttled_by_realm(*answer);
   auto error = refusal_of_realm(errand.realm, answer->head, answer->error_text, epoch_s(clock_.wall()));
   if (answer->head.status == 401 && !password.empty())
     credentials_.refused(errand.scope, OwnCredentials::Extent::all, error.message);
@@ -96,6 +101,10 @@ void Authorization::use(std::string header) {
   header_ = std::move(header);
   is_fresh_ = true;
   with_credentials_ = false;
+}
+
+std::optional<Error> Authorization::refused_unasked() const {
+  return own_host_ && header_.empty() ? authentication_.client_.tokens_refused() : std::nullopt;
 }
 
 Error Authorization::explained(Error error) const {

@@ -73,7 +73,7 @@ class Authentication {
   };
   Tokens::Fetch fetch_for(const Errand& errand);
   Task<Result<Token>> ask_realm(Errand errand);
-  Task<Result<GuardedClient::Answer>> follow_realm(Url& realm, std::string authorization, Sink& sink);
+  Task<Result<GuardedClient::Answer>> follow_realm(Errand& errand, std::string authorization, Sink& sink);
 
   GuardedClient& client_;
   const store::Clock& clock_;
@@ -93,6 +93,9 @@ class Authorization {
 
   // Says of an error of this host what the operator has to know of our credentials.
   [[nodiscard]] Error explained(Error error) const;
+
+  // The error if the registry wants a token, and its token endpoint has throttled us.
+  std::optional<Error> refused_unasked() const;
 
   // The value of the Authorization header; "" for none.
   const std::string& header() const { return header_; }

@@ -1,5 +1,6 @@
-// A circuit breaker says whether a host may be asked just now. An open breaker refuses requests at once, so
-// that no storm of requests reaches a host that throttles us or is down. Each host has a breaker of its own.
+// A circuit breaker says whether a host, or something of it, may be asked just now. An open breaker refuses
+// requests at once, so that no storm of requests reaches a host that throttles us or is down. Circuits
+// (circuits.h) knows which breakers a request has to pass.
 // Pure: time is an argument.
 //
 //   closed      requests pass

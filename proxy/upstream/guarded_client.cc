@@ -29,6 +29,13 @@ bool has_body_for_caller(GuardedClient::Reading::Bodies bodies, int status) {
   return status == 200 || status == 206;
 }
 
+HostHealth::Failed how_failed(bool is_connected, bool out_of_time, bool is_soon) {
+  using Failed = HostHealth::Failed;
+  if (!is_connected) return is_soon ? Failed::to_reach_soon : Failed::to_reach;
+  if (out_of_time) return Failed::impatient;
+  return is_soon ? Failed::to_answer_soon : Failed::to_answer;
+}
+
 }  // namespace
 
 // Stands between libcurl and the caller's sink for one request. The caller's sink sees only the bodies that
@@ -36,7 +43,7 @@ bool has_body_for_caller(GuardedClient::Reading::Bodies bodies, int status) {
 class GuardedClient::AnswerSink final : public Sink {
  public:
   AnswerSink(GuardedClient& client, const Url& url, const HttpClientRequest& request, const Reading& reading,
-             AdmittedRequest& admitted, Sink& caller)
+             Circuits::Admitted& admitted, Sink& caller)
       : client_(client),
         url_(url),
         request_(request),
@@ -107,7 +114,7 @@ class GuardedClient::AnswerSink final : public Sink {
   const Url& url_;
   const HttpClientRequest& request_;
   const Reading& reading_;
-  AdmittedRequest& admitted_;
+  Circuits::Admitted& admitted_;
   Sink& caller_;
   bool connected_ = false;
   bool for_caller_ = false;
@@ -118,39 +125,38 @@ class GuardedClient::AnswerSink final : public Sink {
   std::string error_text_;
 };
 
-Task<Result<GuardedClient::Answer>> GuardedClient::send(Url url, HttpClientRequest request, Reading reading,
-                                                        Sink& sink) {
+Task<Result<GuardedClient::Answer>> GuardedClient::send(Url url, Question question, HttpClientRequest request,
+                                                        Reading reading, Sink& sink) {
   bool is_encoded_range = false;
-  auto answer = co_await send_once(url, request, reading, sink, is_encoded_range);
+  auto answer = co_await send_once(url, question, request, reading, sink, is_encoded_range);
   if (!is_encoded_range || request.headers.find("Range") == nullptr) co_return answer;
   request.headers.remove("Range");
-  co_return co_await send_once(url, request, reading, sink, is_encoded_range);
+  co_return co_await send_once(url, question, request, reading, sink, is_encoded_range);
 }
 
-Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, const HttpClientRequest& request,
+Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, const Question& question,
+                                                             const HttpClientRequest& request,
                                                              const Reading& reading, Sink& sink,
                                                              bool& is_encoded_range) {
-  auto breaker = health_.breaker_of(url.endpoint());
-  auto permit = breaker->admit(now(), url.endpoint().text());
-  if (!permit) co_return failure(std::move(permit).error());
+  auto admitted = health_.admit(question);
+  if (!admitted) co_return failure(std::move(admitted).error());
 
   ++stats_.requests_total;
-  AdmittedRequest admitted(std::move(breaker), *permit, now());
-  AnswerSink answer_sink(*this, url, request, reading, admitted, sink);
+  AnswerSink answer_sink(*this, url, request, reading, *admitted, sink);
   auto began = std::chrono::steady_clock::now();
   auto ended = co_await http_client_.send(request, answer_sink);
   auto took = std::chrono::steady_clock::now() - began;
-  bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
 
   if (!answer_sink.answered()) {
     auto error = ended ? Error(Error::Kind::unavailable, url.without_query() + " ended without an answer", 0)
                        : std::move(ended).error();
-    auto failed = out_of_time || took >= kFailedSoon ? HostHealth::Failed::late : HostHealth::Failed::soon;
-    if (out_of_time && answer_sink.is_connected()) failed = HostHealth::Failed::impatient;
-    health_.report_failure(admitted, url, error, failed);
+    const bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
+    const bool is_soon = !out_of_time && took < kFailedSoon;
+    health_.report_failure(*admitted, question, error,
+                           how_failed(answer_sink.is_connected(), out_of_time, is_soon));
     co_return failure(std::move(error));
   }
-  health_.report_answer(admitted, url, *answer_sink.answered(), answer_sink.error_text());
+  health_.report_answer(*admitted, question, *answer_sink.answered(), answer_sink.error_text());
   is_encoded_range = answer_sink.is_encoded_range();
   bool refused = answer_sink.answered()->status >= 400;
   if (!ended && !refused) co_return failure(std::move(ended).error());
@@ -160,11 +166,6 @@ Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, con
   answer.head = *answer_sink.answered();
   answer.error_text = std::move(answer_sink.error_text());
   co_return std::move(answer);
-}
-
-void GuardedClient::throttled_by_realm(const Url& realm, const Answer& answer) {
-  AdmittedRequest admitted(health_.breaker_of(targets_.registry), CircuitBreaker::Permit::normal, now());
-  health_.report_throttled(admitted, realm, answer.head, answer.error_text);
 }
 
 void GuardedClient::note_head(const Url& url, const Head& head) {

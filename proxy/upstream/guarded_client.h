@@ -1,5 +1,5 @@
-// Sends one request to one host, if the host's circuit breaker lets it pass, and reports what came of it: to
-// the breaker, to the statistics and to the log. What an answer means for the caller is not decided here, but
+// Sends one request to one host, if the circuits that it is part of let it pass, and reports what came of it:
+// to them, to the statistics and to the log. What an answer means for the caller is not decided here, but
 // for one thing: a web page that nobody asked for is `corrupt`, unless something vouches for the body. A
 // Content-Encoding is undone here.
 //
@@ -47,18 +47,23 @@ class GuardedClient {
     std::optional<uint64_t> size;  // as RegistryClientRequest has it
   };
 
-  // The answer, whatever its status. An error means that the request was not sent, or that the transfer
-  // failed. `sink` must outlive the Task.
-  Task<Result<Answer>> send(Url url, HttpClientRequest request, Reading reading, Sink& sink);
-  // A 429 of the registry's token endpoint, which counts for the registry.
-  void throttled_by_realm(const Url& realm, const Answer& answer);
+  // The answer to `question`, whatever its status. An error means that the request was not sent, or that the
+  // transfer failed. `sink` must outlive the Task.
+  Task<Result<Answer>> send(Url url, Question question, HttpClientRequest request, Reading reading,
+                            Sink& sink);
+  // A 429 of the registry's token endpoint: no token of that registry is asked for until its time is over.
+  void throttled_by_realm(const Answer& answer) {
+    health_.report_tokens_throttled(answer.head, answer.error_text);
+  }
+  // The error for a request that would need a new token of the registry during that time.
+  std::optional<Error> tokens_refused() { return health_.tokens_refused(); }
 
   void observe_latency(RegistryClient::Observe observe) { observe_ = std::move(observe); }
 
  private:
   class AnswerSink;
-  Task<Result<Answer>> send_once(const Url& url, const HttpClientRequest& request, const Reading& reading,
-                                 Sink& sink, bool& is_encoded_range);
+  Task<Result<Answer>> send_once(const Url& url, const Question& question, const HttpClientRequest& request,
+                                 const Reading& reading, Sink& sink, bool& is_encoded_range);
   void note_head(const Url& url, const Head& head);
   store::Time now() const { return clock_.now(); }
 

@@ -8,8 +8,6 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr size_t kBreakersMax = 64;
-
 CircuitBreakerSettings breaker_settings(const RegistryClientSettings& settings) {
   CircuitBreakerSettings breaker;
   breaker.open_max_ms = settings.backoff_max_ms;
@@ -17,62 +15,87 @@ CircuitBreakerSettings breaker_settings(const RegistryClientSettings& settings) 
   return breaker;
 }
 
-}  // namespace
-
-std::shared_ptr<CircuitBreaker> HostHealth::breaker_of(const Endpoint& endpoint) {
-  auto found = breakers_.find(endpoint);
-  if (found != breakers_.end()) return found->second;
-  if (breakers_.size() >= kBreakersMax) {
-    store::Time time = now();
-    std::erase_if(breakers_, [time](const auto& entry) { return entry.second->is_forgettable(time); });
-  }
-  auto breaker = std::make_shared<CircuitBreaker>(breaker_settings(settings_));
-  breakers_.emplace(endpoint, breaker);
-  return breaker;
+Question tokens_of(const Endpoint& registry) {
+  Question question;
+  question.host = registry;
+  question.kind = Question::Kind::tokens;
+  return question;
 }
 
-void HostHealth::report_failure(AdmittedRequest& admitted, const Url& url, const Error& error,
+}  // namespace
+
+HostHealth::HostHealth(const store::Clock& clock, store::Log& log, const RegistryClientSettings& settings,
+                       const Endpoint& registry, RegistryClientStats& stats)
+    : clock_(clock),
+      log_(log),
+      settings_(settings),
+      registry_(registry),
+      stats_(stats),
+      circuits_(breaker_settings(settings)) {}
+
+void HostHealth::report_failure(Circuits::Admitted& admitted, const Question& question, const Error& error,
                                 Failed failed) {
   ++stats_.failures_total;
   // Neither the caller's impatience nor a refusal of our own says anything about the host.
   if (failed == Failed::impatient || error.kind != Error::Kind::unavailable) return;
-  bool was_tripped = admitted.breaker().is_tripped();
-  if (failed == Failed::soon)
-    admitted.broken_off(now());
-  else
-    admitted.unreached(now());
-  const auto host = url.endpoint().text();
-  const store::Log::Field what[] = {{"route", settings_.name}, {"upstream", host}, {"error", error.message}};
-  if (!admitted.breaker().is_tripped())
+  const bool was_tripped = admitted.is_tripped();
+  switch (failed) {
+    case Failed::to_reach_soon: admitted.unreached_soon(now()); break;
+    case Failed::to_reach: admitted.unreached(now()); break;
+    case Failed::to_answer_soon: admitted.unanswered_soon(now()); break;
+    case Failed::to_answer:
+    case Failed::impatient: admitted.unanswered(now()); break;
+  }
+  const std::string upstream = question.host.text(), asked = question.text();
+  const store::Log::Field what[] = {
+      {"route", settings_.name}, {"upstream", upstream}, {"asked", asked}, {"error", error.message}};
+  if (!admitted.is_tripped())
     log_.write(store::Log::Level::info, "upstream broke off", what);
   else if (!was_tripped)
     log_.write(store::Log::Level::warning, "upstream unreachable", what);
-  if (url.endpoint() == registry_) stats_.unwell = true;
+  if (question.host == registry_) stats_.unwell = true;
 }
 
-void HostHealth::report_answer(AdmittedRequest& admitted, const Url& url, const Head& head,
+void HostHealth::report_answer(Circuits::Admitted& admitted, const Question& question, const Head& head,
                                std::string_view error_text) {
-  bool failed = head.status == 429 || is_server_error(head.status);
+  const bool failed = head.status == 429 || is_server_error(head.status);
   if (!failed) return;  // reported when the head came
   ++stats_.failures_total;
-  if (head.status == 429) return report_throttled(admitted, url, head, error_text);
-  bool was_tripped = admitted.breaker().is_tripped();
+  if (head.status == 429) return report_throttled(admitted, question, head, error_text);
+  const bool was_tripped = admitted.is_tripped();
   admitted.server_error(now());
-  bool news = !was_tripped && admitted.breaker().is_tripped();
+  const bool news = !was_tripped && admitted.is_tripped();
   if (news)
-    log_.warning(
-        "upstream fails",
-        {{"route", settings_.name}, {"upstream", url.endpoint().text()}, {"status", int64_t{head.status}}});
+    log_.warning("upstream fails", {{"route", settings_.name},
+                                    {"upstream", question.host.text()},
+                                    {"asked", question.text()},
+                                    {"status", int64_t{head.status}}});
 }
 
-void HostHealth::report_throttled(AdmittedRequest& admitted, const Url& url, const Head& head,
+void HostHealth::report_throttled(Circuits::Admitted& admitted, const Question& question, const Head& head,
                                   std::string_view error_text) {
   ++stats_.refusals.throttled;
-  int64_t wait_s = admitted.throttled(
-      now(), retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(clock_.wall())));
-  log_.warning("upstream throttles",
-               {{"route", settings_.name}, {"upstream", url.endpoint().text()}, {"wait_s", wait_s}});
-  stats_.throttled_until = clock_.wall() + (breaker_of(registry_)->throttled_until() - now());
+  const int64_t wait_s = admitted.throttled(now(), wait_of(head, error_text));
+  log_.warning("upstream throttles", {{"route", settings_.name},
+                                      {"upstream", question.host.text()},
+                                      {"asked", question.text()},
+                                      {"wait_s", wait_s}});
+  note_throttled_until();
+}
+
+void HostHealth::report_tokens_throttled(const Head& head, std::string_view error_text) {
+  circuits_.throttle(tokens_of(registry_), now(), wait_of(head, error_text));
+  note_throttled_until();
+}
+
+std::optional<Error> HostHealth::tokens_refused() { return circuits_.refusal(tokens_of(registry_), now()); }
+
+std::optional<int64_t> HostHealth::wait_of(const Head& head, std::string_view error_text) const {
+  return retry_after_s(head.headers.get("Retry-After"), error_text, epoch_s(clock_.wall()));
+}
+
+void HostHealth::note_throttled_until() {
+  stats_.throttled_until = clock_.wall() + (circuits_.throttled_until(registry_) - now());
 }
 
 }  // namespace breakwater::proxy

@@ -71,9 +71,11 @@ Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientR
   if (request.method == "GET") reading.vouched = request.vouched;
   reading.decoding = request.decoding;
   reading.size = request.size;
+  const Question question = question_of(url.endpoint(), request.method, request.path);
   for (;;) {
+    if (auto refused = authorization.refused_unasked()) co_return failure(std::move(*refused));
     auto sent = request_for(url, request, authorization.header());
-    auto answer = co_await client.send(url, std::move(sent), reading, sink);
+    auto answer = co_await client.send(url, question, std::move(sent), reading, sink);
     if (!answer) co_return failure(std::move(answer).error());
     auto again = co_await authorization.answer_refusal(url, answer->head);
     if (!again) co_return failure(authorization.explained(std::move(again).error()));

@@ -1,7 +1,7 @@
 // The client of one upstream registry: its URL, our credentials for it, and the rules of asking it. A request
 // takes this way:
 //
-//   circuit breaker open       -> fails at once with its error; no request is sent
+//   a circuit is open          -> fails at once with its error; no request is sent
 //   token known for (scheme,
 //     host, port, scope)       -> sent along
 //   401, 403, 400              -> the challenge is answered (Basic, or a token from a realm; one token
@@ -28,10 +28,10 @@
 // of an encoded body is of no use: it is asked for again without Range, so a request for a range may get a
 // 200 here as it may from any server.
 //
-// Each host has a CircuitBreaker (proxy/upstream/circuit_breaker.h). After a 429, and for a short, growing
-// time after failures to reach the host, every request to it fails at once with the same error, so no storm
-// goes upstream. Failures of a CDN do not count for the registry. A 429 of the registry's token endpoint
-// does.
+// Circuits say what may be asked (proxy/upstream/circuits.h). After a 429, every question of the same kind to
+// that host fails at once with the same error, and for a short, growing time after failures whatever fails
+// together does: a repository's manifests, a kind, or the host; so no storm goes upstream. Failures of a CDN
+// do not count for the registry. A 429 of the registry's token endpoint refuses what needs a new token.
 //
 // Credentials that are refused rest for a while, and requests go without them
 // (proxy/upstream/own_credentials.h). Credentials are sent to the scheme, host and port of the registry and

@@ -486,7 +486,8 @@ TEST_CASE("after a 429 in any form nothing goes upstream until its time is over"
   }
 }
 
-TEST_CASE("a 429 of the token endpoint throttles the registry, a 429 of the CDN does not") {
+TEST_CASE(
+    "a 429 of the token endpoint refuses what needs a new token, a 429 of the CDN nothing of the registry") {
   World world;
   world.registry.ask_for_token(world.auth, "x");
   world.registry.redirect_blobs_to(world.cdn);
@@ -501,9 +502,44 @@ TEST_CASE("a 429 of the token endpoint throttles the registry, a 429 of the CDN 
   other.scope = "repository:other:pull";
   world.auth.next("/token", Fault::reply(429, {{"Retry-After", "20"}}));
   CHECK(world.fetch(other).error().kind == Kind::throttled);
+  CHECK(world.client->stats().throttled_until == world.clock.now() + seconds(20));
   size_t before = world.registry.count();
-  CHECK(world.get("/v2/").error().kind == Kind::throttled);
+  for (int i = 0; i < 10; ++i) CHECK(world.fetch(other).error().kind == Kind::throttled);
   CHECK(world.registry.count() == before);
+  CHECK(world.get("/v2/"));  // its token is good
+  CHECK(world.client->stats().refusals.throttled == 2);
+  world.clock.advance(seconds(20));
+  CHECK(world.fetch(other).error().kind == Kind::not_found);
+}
+
+TEST_CASE("a 429 on lists or on a GET of manifests leaves manifests, their HEAD and blobs alone") {
+  World world;
+  auto blob = FakeRegistry::blob_path(kAlpine, world.registry.blob(kAlpine, "layer"));
+  world.registry.manifest(kAlpine, "1", kImageType, "{}");
+  auto manifest = FakeRegistry::manifest_path(kAlpine, "1");
+  const std::string list = "/v2/library/alpine/tags/list";
+  world.registry.answer(list, status_of(429, {{"Retry-After", "60"}}));
+  for (int i = 0; i < 10; ++i) CHECK(world.get(list).error().kind == Kind::throttled);
+  CHECK(world.registry.count() == 1);
+  CHECK(world.get(manifest));
+  world.registry.next(manifest, Fault::reply(429, {{"Retry-After", "60"}}));
+  for (int i = 0; i < 10; ++i) CHECK(world.get(manifest).error().kind == Kind::throttled);
+  CHECK(world.registry.count() == 3);
+  CHECK(world.fetch(world.request("HEAD", manifest)));
+  CHECK(world.get(blob));
+  CHECK(world.client->stats().throttled_until == world.clock.now() + seconds(60));
+}
+
+TEST_CASE("a repository that always fails, or hangs up, costs no other one an answer") {
+  for (const Fault& fault : {Fault::reply(500), Fault::raw("HTTP/1.1 200 OK\r\n")}) {
+    World world;
+    const std::string broken = FakeRegistry::manifest_path("broken", "1");
+    world.registry.manifest(kAlpine, "1", kImageType, "{}");
+    world.registry.always(broken, fault);
+    for (int i = 0; i < 12; ++i) CHECK(world.get(broken).error().kind == Kind::unavailable);
+    CHECK(world.registry.count() <= 5);
+    CHECK(world.get(FakeRegistry::manifest_path(kAlpine, "1")));
+  }
 }
 
 TEST_CASE(
