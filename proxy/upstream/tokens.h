@@ -15,11 +15,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "proxy/http/url.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "proxy/upstream/token_answer.h"
 #include "store/base/clock.h"
 #include "store/base/result.h"
 
@@ -32,16 +32,6 @@ struct TokenKey {
 
   auto operator<=>(const TokenKey&) const = default;
 };
-
-struct Token {
-  std::string text;
-  int64_t expires_in_s = 60;           // from `issued_at_s`, or from when the answer came
-  std::optional<int64_t> issued_at_s;  // since the epoch
-};
-
-// Reads the answer of a token endpoint: `token` or `access_token`, `expires_in` and `issued_at`. The error is
-// `corrupt` if the answer holds no token that can stand in a header.
-[[nodiscard]] Result<Token> parse_token(std::string_view json);
 
 class Tokens {
  public:

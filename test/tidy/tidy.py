@@ -68,7 +68,7 @@ LIBRARIES = {
     "CLI": {"conf/options.cc"},
     "nlohmann": {
         "store/base/log.cc",
-        "proxy/upstream/tokens.cc",
+        "proxy/upstream/token_answer.cc",
         "routes/transfer/image_layout.cc",
         "routes/transfer/index_json.cc",
         "routes/oci/manifest.cc",
