@@ -56,7 +56,7 @@ void OwnCredentials::accepted_by_realm() { end_rest(kAllScopes); }
 void OwnCredentials::end_rest(const std::string& key) {
   if (rests_.erase(key) == 0 || !rests_.empty()) return;
   told_at_.reset();
-  log_.info("upstream accepts credentials again", {{"route", settings_.name}, {"upstream", settings_.url}});
+  log_.info("upstream accepts credentials again", {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
 }
 
 Error OwnCredentials::explained(Error error, const std::string& scope) const {
@@ -64,7 +64,7 @@ Error OwnCredentials::explained(Error error, const std::string& scope) const {
   const bool were_refused = rests_.contains(kAllScopes) || rests_.contains(scope);
   if (!is_refusal || !were_refused) return error;
   error.kind = Error::Kind::denied;
-  error.message += "; Breakwater's own credentials for " + settings_.url + " (user " +
+  error.message += "; Breakwater's own credentials for " + settings_.upstream.text() + " (user " +
                    credentials_->username + ") were refused: check username and " +
                    (settings_.password_file.empty() ? "password_env" : "password_file") + " of route " +
                    settings_.name;
@@ -79,7 +79,7 @@ bool OwnCredentials::take_changed_password() {
   credentials_->password = std::move(*password);
   ++passwords_;
   rests_.clear();
-  log_.info("password file read again", {{"route", settings_.name}, {"upstream", settings_.url}});
+  log_.info("password file read again", {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
   return true;
 }
 
@@ -97,7 +97,7 @@ void OwnCredentials::tell(const std::string& by) {
   if (told_at_ && now < *told_at_ + kTellEvery) return;
   told_at_ = now;
   log_.error("upstream_refuses_credentials", {{"route", settings_.name},
-                                              {"upstream", settings_.url},
+                                              {"upstream", settings_.upstream.text()},
                                               {"user", credentials_->username},
                                               {"reason", by}});
 }
