@@ -98,6 +98,7 @@ struct Appliance::Parts {
   Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk,
         const store::Clock& the_clock, store::Log& the_log, std::unique_ptr<store::Store> opened);
 
+  routes::Registry& add(const RouteConfig& route);
   routes::Registry& add_mirror(const RouteConfig& route);
   routes::Registry& add_registry(const RouteConfig& route);
   Result<> listen();
@@ -183,8 +184,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
                      with_connections(config.server, kControlConnectionsMax), control.route()),
       tasks(loop) {
   for (const auto& route : config.routes) {
-    served.push_back(
-        std::make_unique<Served>(*this, route.registry ? add_registry(route) : add_mirror(route), route));
+    served.push_back(std::make_unique<Served>(*this, add(route), route));
   }
   add_metric_sources();
 }
@@ -201,6 +201,13 @@ std::string Appliance::Parts::trouble() const {
   if (away) return away->message;
   const std::string why = store->catalog().why_not_writable();
   return why.empty() ? "" : "the catalog cannot be written: " + why;
+}
+
+routes::Registry& Appliance::Parts::add(const RouteConfig& route) {
+  if (route.registry) return add_registry(route);
+  if (route.mirror) return add_mirror(route);
+  namespaces.push_back(std::make_unique<routes::Namespaces>(targets));
+  return *namespaces.back();
 }
 
 routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {

@@ -32,6 +32,9 @@ void check_names(const Config& config, std::vector<std::string>& errors) {
     if (!route.name.empty()) claims.claim("name", route.name, path_of(i) + ".name");
     if (route.mirror && !route.mirror->registry.empty())
       claims.claim("registry", route.mirror->registry, path_of(i) + ".mirror.registry");
+    if (!route.registry) continue;
+    for (const auto& name : route.registry->names)
+      claims.claim("registry", name, path_of(i) + ".registry.names");
   }
 }
 

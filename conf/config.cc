@@ -89,16 +89,21 @@ void read_upstream_url(JsonObject& object, proxy::Endpoint& upstream) {
   upstream = *parsed;
 }
 
+Result<std::string> parse_registry_name(std::string_view text) {
+  auto name = routes::normal_registry(text);
+  if (name) return std::move(*name);
+  return failure(Error::Kind::invalid,
+                 "expected the name that clients know it by, such as \"docker.io\" or "
+                 "\"registry.example:5000\", not \"" +
+                     std::string(text) + "\"");
+}
+
 void read_registry_name(JsonObject& object, std::string& registry) {
   std::string text;
   object.required_string("registry", text);
   if (text.empty()) return;
-  auto name = routes::normal_registry(text);
-  if (!name)
-    return object.wrong("registry",
-                        "expected the name that clients know it by, such as \"docker.io\" or "
-                        "\"registry.example:5000\", not \"" +
-                            text + "\"");
+  auto name = parse_registry_name(text);
+  if (!name) return object.wrong("registry", name.error().message);
   registry = std::move(*name);
 }
 
@@ -169,6 +174,7 @@ void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
 }
 
 void read_registry(JsonObject& object, RegistryConfig& registry) {
+  object.parsed_strings("names", registry.names, parse_registry_name);
   object.boolean("delete", registry.removal);
   object.duration("lease", registry.lease_ms, kLeaseMinMs);
   object.duration("upload_expiry", registry.upload_expiry_ms, kUploadExpiryMinMs);
@@ -179,15 +185,52 @@ void read_registry(JsonObject& object, RegistryConfig& registry) {
   });
 }
 
+// One name is taken in its normal form, in which registries are compared.
+Result<proxy::HostPattern> parse_registry_pattern(std::string_view text) {
+  auto pattern = proxy::HostPattern::parse(routes::normal_registry(text).value_or(std::string(text)));
+  if (pattern && pattern->is_address())
+    return failure(Error::Kind::invalid, "'" + std::string(text) +
+                                             "' is an address: write names of registries, such as gcr.io or "
+                                             "*.gcr.io");
+  return pattern;
+}
+
+void read_any(JsonObject& object, AnyConfig& any) {
+  if (!object.has("registries")) object.wrong("registries", "is missing");
+  object.parsed_strings("registries", any.registries, parse_registry_pattern, 1);
+  object.named_strings("upstreams", [&](const std::string& name, const std::string& text) {
+    const auto registry = parse_registry_name(name);
+    if (!registry) return object.wrong("upstreams", registry.error().message);
+    auto upstream = proxy::Endpoint::parse(text);
+    if (!upstream) return object.wrong("upstreams." + name, upstream.error().message);
+    const auto is_listed =
+        std::any_of(any.registries.begin(), any.registries.end(),
+                    [&registry](const auto& pattern) { return routes::names_registry(pattern, *registry); });
+    if (!is_listed) object.wrong("upstreams." + name, "is not among the registries");
+    if (!any.upstreams.emplace(*registry, *upstream).second)
+      object.wrong("upstreams." + name, "is there twice, in another spelling");
+  });
+}
+
+// A route is exactly one of these.
+void check_kinds(JsonObject& object) {
+  std::string kind;
+  for (const char* key : {"mirror", "registry", "any"}) {
+    if (!object.has(key)) continue;
+    if (!kind.empty()) object.wrong(key, "a route is a mirror, a registry or any, and this is a " + kind);
+    kind = key;
+  }
+  if (kind.empty()) object.wrong("mirror", "is missing: a route is a mirror, a registry or any");
+}
+
 void read_kind(JsonObject& object, RouteConfig& route) {
   object.object("mirror", [&route](JsonObject& mirror) { read_mirror(mirror, route.mirror.emplace()); });
   object.object("registry",
                 [&route](JsonObject& registry) { read_registry(registry, route.registry.emplace()); });
   if (route.mirror) route.mirror->registry_client.name = route.name;
-  const bool is_mirror = object.has("mirror"), is_registry = object.has("registry");
-  if (is_mirror && is_registry) object.wrong("registry", "a route is a mirror or a registry, not both");
-  if (!is_mirror && !is_registry) object.wrong("mirror", "is missing: a route is a mirror or a registry");
-  if (object.has("allow_push") && !is_registry)
+  object.object("any", [&route](JsonObject& any) { read_any(any, route.any.emplace()); });
+  check_kinds(object);
+  if (object.has("allow_push") && !object.has("registry"))
     object.wrong("allow_push", "belongs to a registry: nobody pushes to a mirror");
   if (route.registry) read_networks(object, "allow_push", route.registry->allow_push);
 }
@@ -304,6 +347,18 @@ RouteConfig default_registry(const std::string& name, uint16_t port) {
   return route;
 }
 
+RouteConfig default_any(const std::string& name, uint16_t port) {
+  RouteConfig route;
+  route.name = name;
+  route.listen.push_back(on_loopback(port));
+  route.any.emplace();
+  for (const char* registry :
+       {"mcr.microsoft.com", "gcr.io", "*.gcr.io", "*.pkg.dev", "public.ecr.aws", "registry.gitlab.com",
+        "lscr.io", "docker.elastic.co", "nvcr.io", "registry.access.redhat.com"})
+    route.any->registries.push_back(proxy::HostPattern::parse(registry).value());
+  return route;
+}
+
 }  // namespace
 
 Config default_config() {
@@ -314,6 +369,7 @@ Config default_config() {
   config.routes.push_back(default_mirror("k8s", 5030, "registry.k8s.io", "https://registry.k8s.io"));
   config.routes.push_back(default_mirror("kyverno", 5040, "reg.kyverno.io", "https://reg.kyverno.io"));
   config.routes.push_back(default_registry("private", 5050));
+  config.routes.push_back(default_any("any", 5060));
   config.metrics.listen.push_back(on_loopback(5001));
   return config;
 }

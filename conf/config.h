@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 
 #include "conf/listen_address.h"
 #include "proxy/fill/fill.h"
+#include "proxy/http/host_pattern.h"
+#include "proxy/http/url.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
@@ -32,7 +35,19 @@ struct MirrorConfig {
   routes::FreshnessSettings freshness;
 };
 
+// Whatever registry a client names by ?ns=, if the list has it. Its repositories are kept as
+// "<registry>/<repository>".
+struct AnyConfig {
+  std::vector<proxy::HostPattern> registries;  // names and *.names; without a port they mean port 443
+  // By the registry's name in normal form. Of the others it is default_upstream() in
+  // routes/mirror/registry_name.h, which has to resolve to addresses of the internet, because a client named
+  // it.
+  std::map<std::string, proxy::Endpoint> upstreams;
+};
+
 struct RegistryConfig {
+  // What clients call it, in normal form: requests with ?ns= and one of these are for it.
+  std::vector<std::string> names;
   bool removal = true;           // "delete"
   int64_t lease_ms = 3'600'000;  // how long content is kept after a client was told that it exists
   int64_t upload_expiry_ms = 168LL * 3600 * 1000;
@@ -41,12 +56,13 @@ struct RegistryConfig {
   routes::Networks allow_push = routes::Networks::internal();
 };
 
-// Either a mirror or a registry of our own.
+// A mirror, a registry of our own, or a mirror of any registry.
 struct RouteConfig {
   std::string name;
   std::vector<ListenAddress> listen;
   std::optional<MirrorConfig> mirror;
   std::optional<RegistryConfig> registry;
+  std::optional<AnyConfig> any;
   std::optional<uint64_t> bytes_max;
   routes::Networks allow = routes::Networks::internal();
 };
@@ -71,7 +87,7 @@ struct Config {
   store::LogSettings log;
 };
 
-// The five mirrors, the private registry and the metrics on 127.0.0.1.
+// The five mirrors, the private registry, the mirror of any registry and the metrics on 127.0.0.1.
 Config default_config();
 
 // All mistakes, one line each with its path. There is no partial Config.

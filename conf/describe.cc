@@ -31,16 +31,22 @@ std::string joined(const std::vector<std::string>& list) {
   return text;
 }
 
-std::string joined(const std::vector<ListenAddress>& list) {
+template <class Item>
+std::string joined_texts(const std::vector<Item>& list) {
   std::vector<std::string> texts;
   texts.reserve(list.size());
-  for (const auto& address : list) texts.push_back(address.text());
+  for (const auto& item : list) texts.push_back(item.text());
   return joined(texts);
 }
 
 void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
   out << "mirror of " << mirror.registry << " at " << mirror.registry_client.upstream.text();
   if (mirror.registry_client.credentials) out << " as " << mirror.registry_client.credentials->username;
+}
+
+void describe_any(std::ostream& out, const AnyConfig& any) {
+  out << "mirror of any registry of " << joined_texts(any.registries);
+  for (const auto& [registry, upstream] : any.upstreams) out << ", " << registry << " at " << upstream.text();
 }
 
 void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
@@ -53,9 +59,10 @@ void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
 }
 
 void describe_registry(std::ostream& out, const RegistryConfig& registry) {
-  out << "registry " << (registry.removal ? "with" : "without") << " delete, leases of "
-      << duration_text(registry.lease_ms) << ", uploads kept for " << duration_text(registry.upload_expiry_ms)
-      << ",";
+  out << "registry ";
+  if (!registry.names.empty()) out << "called " << joined(registry.names) << " ";
+  out << (registry.removal ? "with" : "without") << " delete, leases of " << duration_text(registry.lease_ms)
+      << ", uploads kept for " << duration_text(registry.upload_expiry_ms) << ",";
   describe_policy(out, registry.policy);
   for (const auto& policy : registry.retention) {
     out << "; in " << joined(policy.repositories) << ":";
@@ -71,16 +78,17 @@ std::string describe(const Config& config) {
   describe_bound(out, config.bytes_max);
   out << "\n";
   for (const auto& route : config.routes) {
-    out << "route " << route.name << " on " << joined(route.listen) << ": ";
+    out << "route " << route.name << " on " << joined_texts(route.listen) << ": ";
     if (route.mirror) describe_mirror(out, *route.mirror);
     if (route.registry) describe_registry(out, *route.registry);
+    if (route.any) describe_any(out, *route.any);
     out << ", ";
     describe_bound(out, route.bytes_max);
     out << ", for " << joined(route.allow.text());
     if (route.registry) out << ", pushes from " << joined(route.registry->allow_push.text());
     out << "\n";
   }
-  if (!config.metrics.listen.empty()) out << "metrics on " << joined(config.metrics.listen) << "\n";
+  if (!config.metrics.listen.empty()) out << "metrics on " << joined_texts(config.metrics.listen) << "\n";
   if (config.scrub.bytes_per_second > 0) {
     out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "
         << duration_text(config.scrub.pause_ms) << "\n";

@@ -11,9 +11,8 @@ namespace {
 
 constexpr const char* kControlCharacters = "must not hold control characters";
 
-bool has_control_characters(const json& text) {
-  const auto& characters = text.get_ref<const std::string&>();
-  return std::any_of(characters.begin(), characters.end(),
+bool has_control_characters(const std::string& text) {
+  return std::any_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
@@ -47,7 +46,7 @@ void JsonObject::string(std::string_view key, std::string& into) {
   if (!value) return;
   if (!value->is_string()) return wrong(key, "must be a string");
   if (value->get_ref<const std::string&>().empty()) return wrong(key, "must not be empty");
-  if (has_control_characters(*value)) return wrong(key, kControlCharacters);
+  if (has_control_characters(value->get_ref<const std::string&>())) return wrong(key, kControlCharacters);
   into = value->get<std::string>();
 }
 
@@ -110,10 +109,26 @@ void JsonObject::strings(std::string_view key, std::vector<std::string>& into, s
   std::vector<std::string> list;
   for (const auto& item : items) {
     if (!item.is_string()) return wrong(key, "must be an array of strings");
-    if (has_control_characters(item)) return wrong(key, kControlCharacters);
+    if (has_control_characters(item.get_ref<const std::string&>())) return wrong(key, kControlCharacters);
     list.push_back(item.get<std::string>());
   }
   into = std::move(list);
+}
+
+void JsonObject::named_strings(
+    std::string_view key, const std::function<void(const std::string& name, const std::string& text)>& read) {
+  object(key, [&read](JsonObject& child) {
+    for (const auto& [name, unused] : child.value_.items()) {
+      std::string text;
+      if (has_control_characters(name)) {
+        child.asked_.insert(name);
+        child.errors_.push_back(child.path() + ": " + kControlCharacters);
+        continue;
+      }
+      child.string(name, text);
+      if (!text.empty()) read(name, text);
+    }
+  });
 }
 
 void JsonObject::object(std::string_view key, const std::function<void(JsonObject&)>& read) {

@@ -55,6 +55,9 @@ class JsonObject {
       }
     }
   }
+  // An object whose keys are the operator's: `read` gets each key and its string.
+  void named_strings(std::string_view key,
+                     const std::function<void(const std::string& name, const std::string& text)>& read);
   void object(std::string_view key, const std::function<void(JsonObject&)>& read);
   void objects(std::string_view key, const std::function<void(JsonObject&)>& read);  // at least one
 

@@ -99,7 +99,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   CLI::App app("Breakwater: registry mirrors and a registry for a cluster, in one process", "breakwater");
   app.require_subcommand(1);
   add_verb(app, options, Verb::serve, "serve",
-           "Run; without a file: the five mirrors, the private registry and metrics, on 127.0.0.1");
+           "Run; without a file: the mirrors, the private registry and metrics, on 127.0.0.1");
   add_verb(app, options, Verb::check_config, "check-config",
            "Say everything that is wrong with the configuration and exit 1, else print what would run");
   add_transfers(app, options);

@@ -23,7 +23,7 @@ store::StoreSettings store_settings(const Config& config) {
   if (config.bytes_max) settings.bytes_max = *config.bytes_max;
   for (const auto& route : config.routes) {
     if (route.bytes_max) settings.route_bytes_max[route.name] = *route.bytes_max;
-    if (route.mirror) settings.mirror_routes.push_back(route.name);
+    if (route.mirror || route.any) settings.mirror_routes.push_back(route.name);
     if (!route.registry) continue;
     settings.registry_routes.push_back(route.name);
     auto& policies = settings.retention[route.name] = route.registry->retention;
@@ -37,6 +37,17 @@ proxy::PassThroughSettings pass_through_settings(const Config& config) {
   proxy::PassThroughSettings settings;
   settings.retry = config.fills.retry;
   return settings;
+}
+
+routes::RegistryNames registry_names(const Config& config) {
+  routes::RegistryNames names;
+  for (const auto& route : config.routes) {
+    if (route.mirror) names.routes.emplace(route.mirror->registry, route.name);
+    if (route.any) names.any.push_back({route.name, route.any->registries});
+    if (!route.registry) continue;
+    for (const auto& name : route.registry->names) names.routes.emplace(name, route.name);
+  }
+  return names;
 }
 
 routes::MirrorSettings mirror_settings(const RouteConfig& route) {

@@ -4,6 +4,7 @@
 #include "conf/config.h"
 #include "proxy/fill/pass_through.h"
 #include "routes/mirror/mirror_parts.h"
+#include "routes/mirror/registry_name.h"
 #include "routes/registry/private_registry.h"
 #include "routes/router.h"
 #include "store/store.h"
@@ -12,6 +13,8 @@ namespace breakwater::conf {
 
 store::StoreSettings store_settings(const Config& config);
 proxy::PassThroughSettings pass_through_settings(const Config& config);
+// Who answers for which registry, by ?ns=.
+routes::RegistryNames registry_names(const Config& config);
 
 // `route` is a mirror.
 routes::MirrorSettings mirror_settings(const RouteConfig& route);

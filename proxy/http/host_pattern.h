@@ -27,6 +27,7 @@ class HostPattern {
 
   const std::string& text() const { return text_; }  // as given to parse()
   bool has_port() const { return port_ != 0; }
+  bool is_address() const { return network_.has_value(); }  // or a network
 
   // By its host as it is written and by its port.
   bool matches(const Endpoint& endpoint) const;

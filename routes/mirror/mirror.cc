@@ -1,5 +1,6 @@
 #include "routes/mirror/mirror.h"
 
+#include "routes/mirror/registry_name.h"
 #include "routes/oci/oci_error.h"
 
 namespace breakwater::routes {
@@ -63,10 +64,11 @@ std::string Mirror::repository_of(const OciPath& path) const {
 
 Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto& ns = path.query.ns;
-  if (ns.empty()) co_return co_await own_.serve(exchange, path, context);
-  auto found = targets_.find(ns);
+  if (ns.empty() && own_ != nullptr) co_return co_await own_->serve(exchange, path, context);
+  auto found = targets_.find(normal_registry(ns).value_or(ns));
   if (found == targets_.end()) {
-    const Error error(Error::Kind::not_found, "no mirror of " + ns + " here", 0);
+    Error error(Error::Kind::not_found, "no mirror of " + ns + " here", 0);
+    if (ns.empty()) error.message = "which registry is meant is not said: ask with ?ns=, as containerd does";
     co_return reply_error(exchange, error, OciSubject::name, context.trace);
   }
   const auto& [mirror, allow] = found->second;

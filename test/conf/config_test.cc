@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "conf/part_settings.h"
 #include "test/catch.h"
 
 using namespace breakwater::conf;
@@ -182,7 +183,7 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("", "", R"(, "colour": 1)"), "colour: unknown key"},
       {config_with(R"(, "frsh": "1s")"), "routes[0].mirror.frsh: unknown key"},
       {config_with("", R"(, "registry": {})"),
-       "routes[0].registry: a route is a mirror or a registry, not both"},
+       "routes[0].registry: a route is a mirror, a registry or any, and this is a mirror"},
       {config_with("", R"(, "allow_push": ["10.0.0.0/8"])"), "routes[0].allow_push: belongs to a registry"},
       {registry_with("", R"(, "allow_push": ["10.0.0.0/99"])"), "routes[0].allow_push: "},
       {registry_with(R"("delete": "yes")"), "routes[0].registry.delete: must be true or false"},
@@ -341,6 +342,85 @@ TEST_CASE("a mirror's registry is the name that clients know, whatever its spell
 
 std::string listening_on(const std::string& addresses) {
   return R"({"routes": [{"name": "one", "listen": [)" + addresses + R"(], "mirror": {)" + kMirror + "}}]}";
+}
+
+std::string any_with(const std::string& in_any) {
+  return "{\"routes\": [{" + kRoute + R"(, "any": {)" + in_any + "}}]}";
+}
+
+TEST_CASE("a mirror of any registry has a list of them, and upstreams for some") {
+  const auto config = parse_config(any_with(
+      R"("registries": ["gcr.io", "*.gcr.io", "registry-1.docker.io"], "upstreams": {"EU.gcr.io:443": "http://10.0.0.1:5000"})"));
+  REQUIRE(config);
+  const auto& route = config->routes[0];
+  REQUIRE(route.any);
+  CHECK_FALSE(route.mirror);
+  CHECK_FALSE(route.registry);
+  REQUIRE(route.any->registries.size() == 3);
+  CHECK(route.any->registries[1].text() == "*.gcr.io");
+  CHECK(route.any->registries[2].text() == "docker.io");
+  REQUIRE(route.any->upstreams.size() == 1);
+  CHECK(route.any->upstreams.at("eu.gcr.io").text() == "http://10.0.0.1:5000");
+  CHECK(parse_config(any_with(R"("registries": "gcr.io")")));
+
+  const std::vector<std::pair<std::string, std::string>> kMistakes = {
+      {"", "any.registries: is missing"},
+      {R"("registries": [])", "any.registries: must name at least one"},
+      {R"("registries": ["*"])", "any.registries: '*' names no host"},
+      {R"("registries": ["https://gcr.io"])", "any.registries: 'https://gcr.io' is a URL"},
+      {R"("registries": ["10.0.0.0/8"])", "any.registries: '10.0.0.0/8' is an address"},
+      {R"("registries": "gcr.io", "upstreams": {"gcr.io": "gcr.io"})",
+       "any.upstreams.gcr.io: must begin with"},
+      {R"("registries": "gcr.io", "upstreams": {"gcr.io": 7})", "any.upstreams.gcr.io: must be a string"},
+      {R"("registries": "gcr.io", "upstreams": {"https://gcr.io": "https://gcr.io"})",
+       "any.upstreams: expected the name"},
+      {R"("registries": "gcr.io", "upstreams": {"quay.io": "https://quay.io"})",
+       "any.upstreams.quay.io: is not among the registries"},
+      {R"("registries": "gcr.io", "upstreams": {"gcr.io": "https://a", "GCR.io": "https://b"})",
+       "any.upstreams.gcr.io: is there twice"},
+      {R"("registries": "gcr.io", "upstreams": {"a\nb": "https://a"})",
+       "any.upstreams: must not hold control"},
+      {R"("registries": "gcr.io", "upstreams": ["https://a"])", "any.upstreams: must be an object"},
+      {R"("registries": "gcr.io", "fresh": "1s")", "any.fresh: unknown key"},
+  };
+  for (const auto& [in_any, beginning] : kMistakes) {
+    INFO(in_any);
+    const auto lines = errors_of(any_with(in_any));
+    REQUIRE(lines.size() == 1);
+    INFO(lines[0]);
+    CHECK(lines[0].starts_with("routes[0]." + beginning));
+  }
+}
+
+TEST_CASE("a registry has names, which nobody else has") {
+  const auto config =
+      parse_config(registry_with(R"("names": ["Registry.Example.LAN:5050", "registry.lan:443"])"));
+  REQUIRE(config);
+  CHECK(config->routes[0].registry->names ==
+        std::vector<std::string>{"registry.example.lan:5050", "registry.lan"});
+  CHECK(errors_of(registry_with(R"("names": ["registry.lan", "REGISTRY.lan:443"])")) ==
+        std::vector<std::string>{"routes[0].registry.names: registry \"registry.lan\" is taken by "
+                                 "routes[0].registry.names"});
+  CHECK(has_line(errors_of(registry_with(R"("names": "http://registry.lan")")),
+                 "routes[0].registry.names: expected the name that clients know it by"));
+  CHECK(
+      errors_of(R"({"routes": [{)" + kRoute + R"(, "mirror": {)" + kMirror +
+                R"(}}, {"name": "two", "listen": "127.0.0.1:2", "registry": {"names": "one.example"}}]})") ==
+      std::vector<std::string>{"routes[1].registry.names: registry \"one.example\" is taken by "
+                               "routes[0].mirror.registry"});
+}
+
+TEST_CASE("the names of mirrors and registries, and the lists of any, are what requests are led by") {
+  const auto config = parse_config(R"({"routes": [
+      {"name": "hub", "listen": "127.0.0.1:1", "mirror": {"registry": "docker.io", "upstream": "https://a"}},
+      {"name": "own", "listen": "127.0.0.1:2", "registry": {"names": "registry.lan:5050"}},
+      {"name": "any", "listen": "127.0.0.1:3", "any": {"registries": "*.gcr.io"}}]})");
+  REQUIRE(config);
+  const auto names = registry_names(*config);
+  CHECK(breakwater::routes::registry_named(names, "index.docker.io")->route == "hub");
+  CHECK(breakwater::routes::registry_named(names, "registry.lan:5050")->route == "own");
+  CHECK(breakwater::routes::registry_named(names, "eu.gcr.io")->route == "any");
+  CHECK(store_settings(*config).mirror_routes == std::vector<std::string>{"hub", "any"});
 }
 
 TEST_CASE("an address to listen on is a host and a port") {

@@ -7,7 +7,7 @@
 
 using namespace breakwater::conf;
 
-TEST_CASE("without a file the five mirrors, the private registry and the metrics are on loopback") {
+TEST_CASE("without a file the mirrors, the private registry and the metrics are on loopback") {
   struct Expected {
     std::string name, listen, registry, upstream;
   };
@@ -19,7 +19,7 @@ TEST_CASE("without a file the five mirrors, the private registry and the metrics
       {"kyverno", "127.0.0.1:5040", "reg.kyverno.io", "https://reg.kyverno.io"},
   };
   const auto config = default_config();
-  REQUIRE(config.routes.size() == kRoutes.size() + 1);
+  REQUIRE(config.routes.size() == kRoutes.size() + 2);
   for (size_t i = 0; i < kRoutes.size(); ++i) {
     const auto& route = config.routes[i];
     CHECK(route.name == kRoutes[i].name);
@@ -30,13 +30,19 @@ TEST_CASE("without a file the five mirrors, the private registry and the metrics
     CHECK(route.mirror->registry_client.upstream.text() == kRoutes[i].upstream);
     CHECK(route.mirror->registry_client.name == kRoutes[i].name);
   }
-  const auto& own = config.routes.back();
+  const auto& own = config.routes[kRoutes.size()];
   CHECK(own.name == "private");
   REQUIRE(own.listen.size() == 1);
   CHECK(own.listen.front().text() == "127.0.0.1:5050");
   CHECK(own.registry);
   CHECK_FALSE(own.mirror);
   CHECK(own.bytes_max == 100ULL << 30);
+  const auto& any = config.routes.back();
+  CHECK(any.name == "any");
+  REQUIRE(any.listen.size() == 1);
+  CHECK(any.listen.front().text() == "127.0.0.1:5060");
+  REQUIRE(any.any);
+  CHECK(any.any->registries.size() == 10);
   REQUIRE(config.metrics.listen.size() == 1);
   CHECK(config.metrics.listen.front().text() == "127.0.0.1:5001");
 }
@@ -45,13 +51,18 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
   auto config = default_config();
   config.bytes_max = 55ULL << 30;
   config.routes[0].bytes_max = 20ULL << 30;
+  config.routes[5].registry->names = {"registry.lan:5050"};
   config.routes[0].mirror->registry_client.credentials = breakwater::proxy::Credentials("me", "s3cret");
   const auto text = describe(config);
   CHECK(text.find("the whole store at most 55GiB") != std::string::npos);
   CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as "
                   "me, at most 20GiB") != std::string::npos);
-  CHECK(text.find("route private on 127.0.0.1:5050: registry with delete, leases of 1h, uploads kept for 7d, "
+  CHECK(text.find("route private on 127.0.0.1:5050: registry called registry.lan:5050 with delete, leases of "
+                  "1h, uploads kept for 7d, "
                   "cache tags *cache*, at most 100GiB") != std::string::npos);
+  CHECK(
+      text.find("route any on 127.0.0.1:5060: mirror of any registry of mcr.microsoft.com, gcr.io, *.gcr.io, "
+                "*.pkg.dev, public.ecr.aws") != std::string::npos);
   CHECK(text.find("metrics on 127.0.0.1:5001") != std::string::npos);
   CHECK(text.find("scrub of 8MiB a second, pauses of 10m") != std::string::npos);
   CHECK(text.find("s3cret") == std::string::npos);

@@ -26,6 +26,11 @@ def become_registry(config, **settings):
     config["routes"][0].update(registry=settings)
 
 
+def become_any(config, **settings):
+    config["routes"][0].pop("mirror")
+    config["routes"][0].update(any=settings)
+
+
 # What is wrong; how to make it so. Both the schema and the parser must refuse it.
 MISTAKES = {
     "an unknown key": lambda config: config.update(colour="blue"),
@@ -36,13 +41,24 @@ MISTAKES = {
     ),
     "a secret without a name": lambda config: config["routes"][0]["mirror"].update(password_env="PATH"),
     "no routes": lambda config: config.update(routes=[]),
-    "neither mirror nor registry": lambda config: config["routes"][0].pop("mirror"),
+    "neither mirror nor registry nor any": lambda config: config["routes"][0].pop("mirror"),
     "mirror and registry": lambda config: config["routes"][0].update(registry={}),
     "pushes to a mirror": lambda config: config["routes"][0].update(allow_push=["10.0.0.0/8"]),
     "an unknown key of a registry": lambda config: become_registry(config, colour="blue"),
     "a delete that is a text": lambda config: become_registry(config, delete="yes"),
     "a lease without unit": lambda config: become_registry(config, lease="60"),
     "a pattern that no tag matches": lambda config: become_registry(config, cache_tags=["a/b"]),
+    "a name of a registry that is a URL": lambda config: become_registry(config, names=["http://a"]),
+    "any and mirror": lambda config: config["routes"][0].update(any={"registries": ["gcr.io"]}),
+    "any without registries": lambda config: become_any(config),
+    "any of none": lambda config: become_any(config, registries=[]),
+    "any of a URL": lambda config: become_any(config, registries=["https://gcr.io"]),
+    "an upstream of any that has no scheme": lambda config: become_any(
+        config, registries=["gcr.io"], upstreams={"gcr.io": "gcr.io"}
+    ),
+    "an upstream of any for a URL": lambda config: become_any(
+        config, registries=["gcr.io"], upstreams={"https://gcr.io": "https://gcr.io"}
+    ),
     "no name": lambda config: config["routes"][0].pop("name"),
     "a name with a space": lambda config: config["routes"][0].update(name="a b"),
     "the metrics' name": lambda config: config["routes"][0].update(name="metrics"),
@@ -113,6 +129,7 @@ class Schema(unittest.TestCase):
             done.stdout,
         )
         self.assertIn("route private on 0.0.0.0:5050: registry with delete", done.stdout)
+        self.assertIn("route any on 0.0.0.0:5060: mirror of any registry of mcr.microsoft.com", done.stdout)
 
     def test_the_example_names_every_key(self):
         text = (CONF / "breakwater.json").read_text()
@@ -143,7 +160,7 @@ class Schema(unittest.TestCase):
     def test_the_schema_knows_every_key_of_the_parser(self):
         asked = set(
             re.findall(
-                r'\.(?:(?:required_|parsed_)?strings?|size|duration|number|boolean|objects?)\("(\w+)"',
+                r'\.(?:(?:required_|parsed_|named_)?strings?|size|duration|number|boolean|objects?)\("(\w+)"',
                 (CONF / "config.cc").read_text(),
             )
         )

@@ -25,7 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   require(!config->routes.empty());
   for (const auto& route : config->routes)
-    require(!route.name.empty() && !route.listen.empty() && route.mirror.has_value());
+    require(!route.name.empty() && !route.listen.empty() &&
+            int{route.mirror.has_value()} + int{route.registry.has_value()} + int{route.any.has_value()} ==
+                1);
   require(!describe(*config).empty());
   return 0;
 }
