@@ -295,9 +295,7 @@ void read_data(JsonObject& object, std::filesystem::path& data) {
   std::string text = data;
   object.string("data", text);
   data = text;
-  std::error_code none;
-  if (std::filesystem::exists(data, none) && !std::filesystem::is_directory(data, none))
-    object.wrong("data", text + " is there and is no folder");
+  if (auto checked = check_data(data); !checked) object.wrong("data", checked.error().message);
 }
 
 void read_whole(JsonObject& object, Config& config) {
@@ -372,6 +370,12 @@ Config default_config() {
   config.routes.push_back(default_any("any", 5060));
   config.metrics.listen.push_back(on_loopback(5001));
   return config;
+}
+
+Result<> check_data(const std::filesystem::path& data) {
+  std::error_code none;
+  if (!std::filesystem::exists(data, none) || std::filesystem::is_directory(data, none)) return {};
+  return failure(Error::Kind::invalid, data.string() + " is there and is no folder");
 }
 
 tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {

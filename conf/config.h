@@ -24,6 +24,7 @@
 #include "routes/access/access.h"
 #include "routes/oci/freshness.h"
 #include "store/base/log.h"
+#include "store/base/result.h"
 #include "store/references/retention.h"
 #include "store/upkeep/scrub.h"
 
@@ -89,6 +90,9 @@ struct Config {
 
 // The five mirrors, the private registry, the mirror of any registry and the metrics on 127.0.0.1.
 Config default_config();
+
+// `invalid` if something is there that is no folder.
+[[nodiscard]] Result<> check_data(const std::filesystem::path& data);
 
 // All mistakes, one line each with its path. There is no partial Config.
 struct ConfigErrors {

@@ -28,6 +28,11 @@ tl::expected<Config, ConfigErrors> config_of(const Options& options) {
   auto config =
       options.config ? read_config(*options.config) : tl::expected<Config, ConfigErrors>(default_config());
   if (config && options.data) config->data = *options.data;
+  if (auto checked = config ? check_data(config->data) : Result<>(); !checked) {
+    ConfigErrors errors;
+    errors.lines.push_back("--data: " + checked.error().message);
+    return tl::unexpected<ConfigErrors>(std::move(errors));
+  }
   const bool listens = options.verb == Verb::serve || options.verb == Verb::check_config;
   if (config && listens) return resolve_listeners(std::move(*config), resolve_by_system);
   return config;

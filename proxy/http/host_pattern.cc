@@ -20,7 +20,7 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
   };
   if (text.find("://") != std::string_view::npos) return bad("is a URL and no host");
   if (text.find('/') != std::string_view::npos || IpAddress::parse(text)) {
-    HostPattern pattern(text, Kind::network);
+    HostPattern pattern(text);
     auto network = IpNetwork::parse(text);
     if (!network) return failure(network.error());
     pattern.network_ = *network;
@@ -28,15 +28,14 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
   }
   const auto parts = split_port(text);
   if (!parts || parts->port == 0) return bad("is no host, or its port is no number from 1 to 65535");
-  const bool below = parts->host.starts_with("*.");
-  HostPattern pattern(text, below ? Kind::below : Kind::name);
+  HostPattern pattern(text);
+  pattern.is_below_ = parts->host.starts_with("*.");
   pattern.port_ = parts->port.value_or(0);
   if (const auto address = IpAddress::parse(parts->host)) {
-    pattern.kind_ = Kind::network;
     pattern.network_ = IpNetwork::one(*address);
     return pattern;
   }
-  auto name = normal_host_name(below ? std::string_view(parts->host).substr(2) : parts->host);
+  auto name = normal_host_name(pattern.is_below_ ? std::string_view(parts->host).substr(2) : parts->host);
   if (!name) return bad("names no host");
   pattern.name_ = std::move(*name);
   return pattern;
@@ -44,10 +43,11 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
 
 bool HostPattern::matches(const Endpoint& endpoint) const {
   if (!has_port_of(endpoint)) return false;
-  if (kind_ == Kind::name) return endpoint.host == name_;
-  if (kind_ == Kind::below) return endpoint.host.ends_with("." + name_);
-  const auto address = IpAddress::parse(endpoint.host);
-  return address && network_->contains(*address);
+  if (network_) {
+    const auto address = IpAddress::parse(endpoint.host);
+    return address && network_->contains(*address);
+  }
+  return is_below_ ? endpoint.host.ends_with("." + name_) : endpoint.host == name_;
 }
 
 bool HostPattern::matches(const Endpoint& endpoint, const IpAddress& address) const {
@@ -57,7 +57,7 @@ bool HostPattern::matches(const Endpoint& endpoint, const IpAddress& address) co
 bool HostPattern::is_exactly(const Endpoint& endpoint, const IpAddress& address) const {
   if (!has_port_of(endpoint)) return false;
   if (network_) return network_->is_one_address() && network_->contains(address);
-  return kind_ == Kind::name && endpoint.host == name_ && (has_port() || is_localhost(name_));
+  return !is_below_ && endpoint.host == name_ && (has_port() || is_localhost(name_));
 }
 
 bool any_matches(const std::vector<HostPattern>& patterns, const Endpoint& endpoint) {

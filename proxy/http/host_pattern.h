@@ -38,15 +38,14 @@ class HostPattern {
   bool is_exactly(const Endpoint& endpoint, const IpAddress& address) const;
 
  private:
-  enum class Kind { name, below, network };
-  HostPattern(std::string_view text, Kind kind) : text_(text), kind_(kind) {}
+  explicit HostPattern(std::string_view text) : text_(text) {}
   bool has_port_of(const Endpoint& endpoint) const { return port_ == 0 || port_ == endpoint.port; }
 
   std::string text_;
-  Kind kind_;
-  std::string name_;  // unless the kind is network
-  std::optional<IpNetwork> network_;
-  uint16_t port_ = 0;  // 0: any
+  std::optional<IpNetwork> network_;  // else there is a name
+  std::string name_;
+  bool is_below_ = false;  // the names below name_ are meant
+  uint16_t port_ = 0;      // 0: any
 };
 
 bool any_matches(const std::vector<HostPattern>& patterns, const Endpoint& endpoint);

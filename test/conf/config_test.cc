@@ -297,7 +297,8 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
   for (const auto& [json, beginning] : kMistakes) {
     INFO(json);
     const auto lines = errors_of(json);
-    REQUIRE(lines.size() == 1);
+    CHECK(lines.size() == 1);
+    if (lines.size() != 1) continue;
     INFO(lines[0]);
     CHECK(lines[0].starts_with(beginning));
     CHECK(lines[0].find('\n') == std::string::npos);
@@ -417,9 +418,9 @@ TEST_CASE("the names of mirrors and registries, and the lists of any, are what r
       {"name": "any", "listen": "127.0.0.1:3", "any": {"registries": "*.gcr.io"}}]})");
   REQUIRE(config);
   const auto names = registry_names(*config);
-  CHECK(breakwater::routes::registry_named(names, "index.docker.io")->route == "hub");
-  CHECK(breakwater::routes::registry_named(names, "registry.lan:5050")->route == "own");
-  CHECK(breakwater::routes::registry_named(names, "eu.gcr.io")->route == "any");
+  CHECK(breakwater::routes::registry_named(names, "index.docker.io").value().route == "hub");
+  CHECK(breakwater::routes::registry_named(names, "registry.lan:5050").value().route == "own");
+  CHECK(breakwater::routes::registry_named(names, "eu.gcr.io").value().route == "any");
   CHECK(store_settings(*config).mirror_routes == std::vector<std::string>{"hub", "any"});
 }
 
