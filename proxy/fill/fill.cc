@@ -10,38 +10,59 @@
 #include "store/capacity/capacity.h"
 #include "store/catalog/catalog.h"
 #include "store/references/liveness.h"
+#include "store/references/references.h"
 
 namespace breakwater::proxy {
 namespace {
 
 constexpr int kRoomTriesMax = 4;
 constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed by one job, so that other jobs get their turn
+constexpr int64_t kQueueFull_s = 10;         // after which a client may ask again
 
 tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
-  return failure(Error::Kind::corrupt, "upstream's " + fill.request().digest.text() + " " + what);
+  return failure(Error::Kind::corrupt, "upstream's " + fill.digest().text() + " " + what);
+}
+
+Error gave_way() {
+  return Error(Error::Kind::unavailable, "nobody reads it, and others wait for its slot", 0);
+}
+
+FillSlotsSettings slots_settings(const FillSettings& settings) {
+  FillSlotsSettings slots;
+  slots.fills_max = settings.fills_max;
+  slots.queued_max = settings.queued_max;
+  slots.queued_per_upstream_max = settings.queued_per_upstream_max;
+  return slots;
+}
+
+std::vector<const RegistryClient*> upstreams_of(const FillSources& sources) {
+  std::vector<const RegistryClient*> upstreams;
+  for (size_t i = 0; i < sources.size(); ++i) upstreams.push_back(sources[i].registry);
+  return upstreams;
 }
 
 }  // namespace
 
-// The right to run, of which has_slot() limits the number. Counted as long as the object lives.
-class Fills::Slot {
- public:
-  Slot(Fills& fills, const RegistryClient& registry) : fills_(fills), registry_(registry) {
-    ++fills_.stats_.running;
-    ++fills_.slots_[&registry_];
-  }
-  ~Slot() {
-    --fills_.stats_.running;
-    if (--fills_.slots_[&registry_] == 0) fills_.slots_.erase(&registry_);
-    fills_.slot_freed_.ring();
-  }
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
+Fill::Follower::Follower(std::shared_ptr<Fill> fill, FillStats& stats)
+    : fill_(std::move(fill)), stats_(stats) {
+  ++stats_.followers;
+  if (fill_->followers_++ == 0 && fill_->claim_) fill_->claim_->set_readers(true);
+}
 
- private:
-  Fills& fills_;
-  const RegistryClient& registry_;
-};
+Fill::Follower::~Follower() {
+  if (!fill_) return;
+  --stats_.followers;
+  if (--fill_->followers_ == 0 && fill_->claim_) fill_->claim_->set_readers(false);
+}
+
+void Fill::begin_anew() {
+  written_ = available_ = 0;
+  told_.reset();
+  ended_at_.reset();
+  begun_ = false;
+  ++generation_;
+  progress_.ring();
+}
 
 Fills::Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffers, store::Store& store,
              store::Log& log, const FillSettings& settings)
@@ -52,65 +73,122 @@ Fills::Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffer
       store_(store),
       log_(log),
       settings_(settings),
-      slot_freed_(loop),
+      slots_(slots_settings(settings)),
+      partial_ended_(loop),
       random_(std::random_device()()),
       running_(loop) {}
 Fills::~Fills() = default;
 
-std::shared_ptr<Fill> Fills::find(const store::Digest& digest) const {
+FillStats Fills::stats() const {
+  auto stats = stats_;
+  stats.running = slots_.running();
+  return stats;
+}
+
+const Fill* Fills::find(const store::Digest& digest) const {
   auto found = fills_.find(digest);
-  return found == fills_.end() ? nullptr : found->second;
+  return found == fills_.end() ? nullptr : found->second.get();
 }
 
-std::shared_ptr<Fill> Fills::join(RegistryClient& registry, FillRequest request) {
-  if (auto running = find(request.digest)) return running;
-  auto fill = std::make_shared<Fill>(loop_, std::move(request));
-  fills_[fill->request_.digest] = fill;
-  running_.spawn(run(fill, registry));
-  return fill;
+Fill::Follower Fills::join(const FillRequest& request) {
+  if (auto found = fills_.find(request.digest); found != fills_.end()) {
+    add_sources(*found->second, request);
+    return Fill::Follower(found->second, stats_);
+  }
+  auto fill = std::make_shared<Fill>(loop_, request, Millis(settings_.first_byte_wait_ms));
+  suspect_silent(*fill);
+  Fill::Follower follower(fill, stats_);
+  fill->claim_.emplace(slots_, fill->attention_, upstreams_of(fill->sources_));
+  if (slots_.is_too_many(*fill->claim_)) {
+    fill->claim_.reset();
+    fill->error_ = Error(Error::Kind::unavailable, "too many downloads wait for their turn", kQueueFull_s);
+    return follower;
+  }
+  fills_[request.digest] = fill;
+  running_.spawn(run(fill));
+  return follower;
 }
 
-Task<> Fills::run(Shared fill, RegistryClient& registry) {
-  while (!has_slot(registry) || ending_partials_.contains(fill->request_.digest)) co_await slot_freed_.wait();
-  Slot slot(*this, registry);
-  if (co_await find_stored(fill)) co_return;
-  auto done = co_await download(fill, registry);
+void Fills::add_sources(Fill& fill, const FillRequest& request) {
+  if (!fill.hint_) fill.hint_ = request.size;
+  for (const auto& source : request.sources) {
+    if (!fill.sources_.add(source)) continue;
+    if (fill.claim_) fill.claim_->add_upstream(*source.registry);
+    fill.attention_.ring();
+  }
+  suspect_silent(fill);
+}
+
+void Fills::suspect_silent(Fill& fill) {
+  const auto remembered = loop_.now() - Millis(settings_.silence_remembered_ms);
+  for (const auto& [upstream, at] : silent_at_) {
+    if (at > remembered) fill.sources_.suspect(*upstream);
+  }
+}
+
+Task<> Fills::run(Shared fill) {
+  while (ending_partials_.contains(fill->digest_)) co_await partial_ended_.wait();
+  running_.spawn(pump(fill));
+  auto done = co_await download(fill);
   fill->ending_ = true;
   fill->arrived_.ring();
-  if (!done) {
+  if (done) {
+    co_await commit(fill);
+    unregister(*fill);
+  } else {
     // A new fill of this digest waits until the partial file of this one is dealt with.
-    ending_partials_.insert(fill->request_.digest);
+    ending_partials_.insert(fill->digest_);
     const auto end = fail(*fill, done.error());
     co_await end_partial(fill, end);
-    ending_partials_.erase(fill->request_.digest);
-    co_return;
+    ending_partials_.erase(fill->digest_);
+    partial_ended_.ring();
   }
-  co_await commit(fill);
-  unregister(*fill);
+  fill->claim_.reset();
   fill->progress_.ring();
 }
 
-// Whether a fill from `registry` may run now. An upstream that hangs may take all of fills_max, so the others
-// get a few more.
-bool Fills::has_slot(const RegistryClient& registry) const {
-  if (stats_.running < settings_.fills_max) return true;
-  const auto taken = slots_.find(&registry);
-  return (taken == slots_.end() ? 0 : taken->second) < std::max<uint32_t>(settings_.fills_max / 8, 1);
+// Downloads until the blob is verified, or no source is left.
+Task<Result<>> Fills::download(Shared fill) {
+  for (;;) {
+    auto turn = co_await wait_for_turn(fill);
+    if (!turn) co_return turn;
+    const bool stored = co_await find_stored(fill);
+    if (stored) co_return Result<>();
+    auto done = co_await download_once(fill);
+    const auto again = std::exchange(fill->again_, Fill::Again::no);
+    if (done || again == Fill::Again::no) co_return done;
+    const bool useless = again == Fill::Again::from_start || fill->written_ == 0;
+    const auto end = useless ? store::Partials::End::deleted : store::Partials::End::kept;
+    co_await end_partial(fill, end);
+    fill->partial_.reset();
+    if (again == Fill::Again::in_turn) {
+      fill->claim_->queue_again(upstreams_of(fill->sources_));
+    } else {
+      fill->begin_anew();
+    }
+  }
 }
 
-Task<Result<>> Fills::download(Shared fill, RegistryClient& registry) {
+// The error is for a fill that nobody waits for any more.
+Task<Result<>> Fills::wait_for_turn(Shared fill) {
+  while (!fill->claim_->runs() && fill->followers_ > 0) co_await fill->attention_.wait();
+  fill->gave_way_ = !fill->claim_->runs();
+  if (fill->gave_way_) co_return failure(Error::Kind::unavailable, "nobody waits for it any more");
+  fill->sources_.prefer(fill->claim_->upstream());
+  co_return Result<>();
+}
+
+Task<Result<>> Fills::download_once(Shared fill) {
   auto opened = co_await open(fill);
   if (!opened) co_return opened;
-  running_.spawn(pump(fill));
-  auto received = co_await receive(fill, registry);
+  auto received = co_await receive(fill);
   if (!received) co_return received;
   co_return co_await verify(fill);
 }
 
 // Looks for the blob in the store once more: another fill may have stored it after this one was asked for.
 Task<bool> Fills::find_stored(Shared fill) {
-  auto job = [&store = store_, digest = fill->request_.digest,
-              repository = fill->request_.repository]() -> Result<store::Blob> {
+  auto job = [&store = store_, digest = fill->digest_, repository = fill->home_]() -> Result<store::Blob> {
     auto permitted = store::may_serve(store.catalog(), repository, digest, store::Reach::disk);
     if (!permitted) return failure(permitted.error());
     // A blob that another repository brought may be served for this one only if upstream says so, and this
@@ -121,7 +199,7 @@ Task<bool> Fills::find_stored(Shared fill) {
   auto blob = co_await workers_.run(std::move(job));
   if (!blob) co_return false;
   fill->file_ = blob->file;
-  fill->size_ = fill->written_ = blob->size;
+  fill->told_ = fill->written_ = blob->size;
   fill->verified_ = true;
   unregister(*fill);
   publish(*fill);
@@ -131,20 +209,22 @@ Task<bool> Fills::find_stored(Shared fill) {
 // Opens the partial file that an earlier fill left, or a new one. Reserves room on the disk if the size is
 // known.
 Task<Result<>> Fills::open(Shared fill) {
-  auto job = [&store = store_, route = fill->request_.repository.route, digest = fill->request_.digest] {
+  auto job = [&store = store_, route = fill->home_.route, digest = fill->digest_] {
     return store.partials().receive(route, store::Partials::fill_id(digest), digest.algorithm());
   };
   auto partial = co_await workers_.run(fill->strand_, std::move(job));
   if (!partial) co_return failure(partial.error());
   fill->partial_ = std::make_shared<store::ReceivedPartial>(std::move(*partial));
   fill->file_ = fill->partial_->writer->file();
+  if (fill->written_ == 0) fill->resumed_ = fill->partial_->writer->written() > 0;
   fill->written_ = fill->partial_->writer->written();
   fill->granted_ = fill->written_;
   if (fill->written_ > 0) ++stats_.resumes_total;
   auto caught_up = co_await catch_up(fill);
   if (!caught_up) co_return caught_up;
-  if (!fill->size_) co_return Result<>();
-  co_return co_await grow(fill, *fill->size_);
+  const auto size = fill->size();
+  if (!size || *size <= fill->granted_) co_return Result<>();
+  co_return co_await grow(fill, *size);
 }
 
 // Hashes the bytes that an earlier fill left.
@@ -168,7 +248,7 @@ Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
     auto grown = co_await workers_.run(fill->strand_, job);
     if (grown) fill->granted_ = std::max(fill->granted_, bytes);
     if (grown || grown.error().kind != Error::Kind::full || tries == kRoomTriesMax) co_return grown;
-    auto make = [&store = store_, route = fill->request_.repository.route, bytes, held = fill->granted_] {
+    auto make = [&store = store_, route = fill->home_.route, bytes, held = fill->granted_] {
       return store.capacity().make_room(route, bytes, held);
     };
     auto made = co_await room_makers_.run(std::move(make));
@@ -176,65 +256,117 @@ Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
   }
 }
 
-Task<Result<>> Fills::receive(Shared fill, RegistryClient& registry) {
-  auto progress_at = loop_.now();
-  for (uint32_t attempts = 0; fill->size_ != fill->written_;) {
-    const auto before = fill->written_;
-    auto ended = co_await attempt(fill, registry);
+// Asks one source after the other for what is missing. An error if no source is left, if the disk refuses, or
+// if the fill gives its slot to another.
+Task<Result<>> Fills::receive(Shared fill) {
+  fill->complete_ = fill->written_ > 0 && fill->size() == fill->written_;
+  while (!fill->complete_) {
+    fill->gave_way_ = fill->is_giving_way();
+    if (fill->gave_way_) co_return failure(gave_way());
+    const auto next = fill->sources_.next(loop_.now());
+    if (!next) co_return failure(fill->sources_.failure());
+    if (next->at > loop_.now()) {
+      co_await fill->attention_.wait_until(next->at);
+      continue;
+    }
+    fill->claim_->move_to(*fill->sources_[next->index].registry);
+    auto ended = co_await attempt(fill, next->index);
     if (fill->disk_error_) co_return failure(*fill->disk_error_);
-    if (ended) continue;
-    attempts = fill->written_ > before ? 1 : attempts + 1;
-    if (fill->written_ > before) progress_at = loop_.now();
-    int64_t delay_ms = 0;
-    if (!worth_another(*fill, ended.error(), attempts, loop_.now() - progress_at, delay_ms)) co_return ended;
-    log_.info("fill resumes", {{"digest", fill->request_.digest.text()},
-                               {"offset", int64_t(fill->written_)},
-                               {"reason", ended.error().message}});
-    if (fill->written_ > 0) ++stats_.resumes_total;
-    fill->last_failure_ = ended.error();
-    co_await loop_.sleep(Millis(delay_ms));
+    if (!ended && fill->again_ != Fill::Again::no) co_return ended;
   }
   co_return Result<>();
 }
 
-// Whether another attempt should follow, and after which delay. A corrupt answer at the start is final: that
-// is what upstream says. Once good bytes have come, it may be one bad answer of one edge of a CDN, and is
-// retried like a broken transfer.
-bool Fills::worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence,
-                          int64_t& delay_ms) {
-  auto judged = error;
-  if (error.kind == Error::Kind::corrupt && fill.written_ > 0 && attempts <= 2)
-    judged.kind = Error::Kind::unavailable;
-  const double random = std::uniform_real_distribution<double>(0, 1)(random_);
-  const auto silence_ms = std::chrono::duration_cast<Millis>(silence).count();
-  auto delay = retry_delay_ms(settings_.retry, judged, attempts, random,
-                              fill.begun_ ? std::optional(silence_ms) : std::nullopt);
-  delay_ms = delay.value_or(0);
-  return delay.has_value();
-}
-
-// One request for what follows the end of the file. Success means that the blob is complete: the body ended
-// as it should, or nothing was missing.
-Task<Result<>> Fills::attempt(Shared fill, RegistryClient& registry) {
-  auto request = fill->request_.request;
-  if (fill->written_ > 0) request.headers.set("Range", "bytes=" + std::to_string(fill->written_) + "-");
-  Result<Head> answer;
+// One request for what follows the end of the file. An error says why another must follow.
+Task<Result<>> Fills::attempt(Shared fill, size_t index) {
+  const auto before = fill->written_;
+  std::optional<Result<Head>> answer;
+  bool silent = false;
   {
-    FillSink sink(*this, fill);
-    answer = co_await registry.download(std::move(request), sink);
+    FillSink sink(*this, fill, index);
+    sink.begin();
+    while (!sink.outcome() && !answer) {
+      if (auto reason = reason_to_stop(*fill, index, sink)) {
+        answer = failure(std::move(*reason));
+      } else {
+        co_await fill->attention_.wait_until(sink.look_again_at(loop_.now()));
+      }
+    }
+    if (sink.outcome()) answer = sink.outcome();
+    silent = sink.is_silent(loop_.now());
   }
   while (fill->unwritten_ > 0 && !fill->disk_error_) co_await fill->progress_.wait();
-  if (!answer) co_return failure(answer.error());
-  if (answer->status == 416) {  // nothing follows what we have; the digest will tell whether that is all
-    auto range = parse_content_range(answer->headers.get("Content-Range"));
-    if (!range || range->total != fill->written_ || fill->size_.value_or(fill->written_) != fill->written_)
-      co_return wrong(*fill, "is shorter than what was received of it");
-  } else if (fill->size_.value_or(fill->written_) > fill->written_) {
-    co_return failure(Error::Kind::unavailable,
-                      "upstream's " + fill->request_.digest.text() + " ended early");
+  const bool progressed = fill->written_ > before;
+  if (progressed) fill->last_progress_at_ = loop_.now();
+  const auto* upstream = fill->sources_[index].registry;
+  if (silent) silent_at_[upstream] = loop_.now();
+  if (progressed && !silent) silent_at_.erase(upstream);
+  if (progressed && !fill->resumed_) fill->sources_.contributed(index);
+  auto ended = *answer ? judge_end(*fill, **answer) : Result<>(failure(answer->error()));
+  if (ended) fill->sources_.answered(index);  // a 416 that says that nothing is missing, too
+  if (!ended && fill->written_ > 0 && fill->size() == fill->written_) {
+    fill->complete_ = true;  // it broke behind the last byte
+    ended = Result<>();
   }
-  fill->size_ = fill->written_;
-  co_return Result<>();
+  if (ended || fill->disk_error_ || fill->again_ != Fill::Again::no) co_return ended;
+  FailedAttempt failed(ended.error());
+  failed.progressed = progressed;
+  failed.stalled = silent;
+  note_failure(*fill, index, std::move(failed));
+  co_return ended;
+}
+
+// Why the attempt should end although it may go on: another source or another fill would do better.
+std::optional<Error> Fills::reason_to_stop(Fill& fill, size_t index, FillSink& sink) {
+  if (fill.is_giving_way()) return gave_way();
+  const auto now = loop_.now();
+  const bool slow = sink.was_slow(now);
+  const auto& upstream = fill.sources_[index].registry->settings().name;
+  if (fill.sources_.another_stands_by(index, now) &&
+      (slow || sink.is_silent(now) || fill.sources_.is_stalled(index)))
+    return Error(Error::Kind::unavailable, upstream + " is too slow, and another source stands by", 0);
+  if (!slow || !slots_.are_wanted()) return std::nullopt;
+  fill.again_ = Fill::Again::in_turn;
+  return Error(Error::Kind::unavailable, upstream + " is too slow, and others wait for its slot", 0);
+}
+
+// Whether the answer that has ended well was all that was missing.
+Result<> Fills::judge_end(Fill& fill, const Head& answer) {
+  const auto expected = fill.told_.value_or(fill.written_);
+  if (answer.status == 416) {  // nothing follows what we have; the digest will tell whether that is all
+    auto range = parse_content_range(answer.headers.get("Content-Range"));
+    if (!range || range->total != fill.written_ || expected != fill.written_)
+      return wrong(fill, "is shorter than what was received of it");
+  } else if (expected > fill.written_) {
+    return failure(Error::Kind::unavailable, "upstream's " + fill.digest_.text() + " ended early");
+  } else if (!fill.told_ && fill.hint_.value_or(0) > fill.written_ && fill.ended_at_ != fill.written_) {
+    // A body without a length may have been cut, or the manifest may be wrong: the second time it is the
+    // manifest.
+    fill.ended_at_ = fill.written_;
+    return failure(Error::Kind::unavailable,
+                   "upstream's " + fill.digest_.text() + " ended before the size in its manifest");
+  }
+  fill.told_ = fill.written_;
+  fill.complete_ = true;
+  return {};
+}
+
+// A corrupt answer at the start is final: that is what upstream says. Once good bytes have come, it may be
+// one bad answer of one edge of a CDN, and is retried like a broken transfer.
+void Fills::note_failure(Fill& fill, size_t index, FailedAttempt attempt) {
+  const auto now = loop_.now();
+  const auto silence = std::chrono::duration_cast<Millis>(now - fill.last_progress_at_).count();
+  if (fill.begun_) attempt.silence_ms = silence;
+  if (fill.written_ > 0) attempt.corrupt_retries = 2;
+  attempt.random = std::uniform_real_distribution<double>(0, 1)(random_);
+  fill.sources_.failed(index, attempt, settings_.retry, now);
+  fill.progress_.ring();
+  if (fill.is_giving_way() || !fill.sources_.next(now)) return;
+  log_.info("fill resumes", {{"digest", fill.digest_.text()},
+                             {"offset", int64_t(fill.written_)},
+                             {"reason", attempt.error.message}});
+  if (fill.written_ > 0) ++stats_.resumes_total;
+  fill.last_failure_ = std::move(attempt.error);
 }
 
 // Writes pending bytes to the file, each time as many as have come since the last write.
@@ -265,28 +397,41 @@ Task<> Fills::pump(Shared fill) {
 }
 
 Task<Result<>> Fills::verify(Shared fill) {
-  auto job = [partial = fill->partial_, digest = fill->request_.digest] {
-    return partial->writer->verify(digest);
-  };
+  auto job = [partial = fill->partial_, digest = fill->digest_] { return partial->writer->verify(digest); };
   auto verified = co_await workers_.run(fill->strand_, std::move(job));
+  if (!verified && verified.error().kind == Error::Kind::corrupt) {
+    ++stats_.discarded_total;
+    fill->sources_.blame(verified.error());
+    if (fill->sources_.next(loop_.now())) fill->again_ = Fill::Again::from_start;
+  }
   if (!verified) co_return verified;
+  fill->told_ = fill->written_;
   fill->verified_ = true;
   publish(*fill);
   co_return Result<>();
 }
 
-// Commits the blob to the store. The readers have all they need by now; this is for later requests.
+// Commits the blob to the store, for the repositories whose upstream has sent some of it. The readers have
+// all they need by now; this is for later requests.
 Task<> Fills::commit(Shared fill) {
-  auto job = [&store = store_, partial = fill->partial_, repository = fill->request_.repository] {
-    return store.commit_blob(*partial, repository, store::Durability::buffered);
+  if (!fill->partial_) co_return;
+  auto shown = fill->sources_.shown();
+  if (shown.empty()) shown.push_back(fill->home_);  // all was here already, as its manifest says
+  auto job = [&store = store_, partial = fill->partial_, digest = fill->digest_,
+              repositories = std::move(shown)]() -> Result<store::Blob> {
+    auto stored = store.commit_blob(*partial, repositories.front(), store::Durability::buffered);
+    for (size_t i = 1; stored && i < repositories.size(); ++i) {
+      if (auto linked = store.references().link(repositories[i], digest); !linked)
+        return failure(linked.error());
+    }
+    return stored;
   };
   auto stored = co_await workers_.run(fill->strand_, std::move(job));
   if (stored) {
     ++stats_.stored_total;
     co_return;
   }
-  log_.warning("fill not stored",
-               {{"digest", fill->request_.digest.text()}, {"reason", stored.error().message}});
+  log_.warning("fill not stored", {{"digest", fill->digest_.text()}, {"reason", stored.error().message}});
   co_await end_partial(fill, store::Partials::End::deleted);
 }
 
@@ -304,12 +449,18 @@ store::Partials::End Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
                        error.kind == Kind::internal || error.kind == Kind::storage || fill.written_ == 0;
-  if (error.kind == Kind::corrupt) ++stats_.discarded_total;
-  log_.warning("fill failed", {{"route", fill.request_.repository.route},
-                               {"repository", fill.request_.repository.repository},
-                               {"digest", fill.request_.digest.text()},
-                               {"offset", int64_t(fill.written_)},
-                               {"reason", error.message}});
+  using Level = store::Log::Level;
+  const auto digest = fill.digest_.text();
+  const store::Log::Field fields[] = {{"route", fill.home_.route},
+                                      {"repository", fill.home_.repository},
+                                      {"digest", digest},
+                                      {"offset", int64_t(fill.written_)},
+                                      {"reason", error.message}};
+  if (fill.gave_way_) {
+    log_.write(Level::info, "fill gave way", fields);
+  } else {
+    log_.write(Level::warning, "fill failed", fields);
+  }
   fill.error_ = std::move(error);
   unregister(fill);
   fill.progress_.ring();
@@ -317,7 +468,7 @@ store::Partials::End Fills::fail(Fill& fill, Error error) {
 }
 
 void Fills::unregister(const Fill& fill) {
-  auto found = fills_.find(fill.request_.digest);
+  auto found = fills_.find(fill.digest_);
   if (found != fills_.end() && found->second.get() == &fill) fills_.erase(found);
 }
 
@@ -325,7 +476,7 @@ void Fills::unregister(const Fill& fill) {
 // repository, so none are available before upstream has answered this fill.
 void Fills::publish(Fill& fill) {
   const auto held_back = settings_.hold_back_bytes;
-  const auto end = fill.size_.value_or(fill.written_);
+  const auto end = fill.told_.value_or(fill.written_);
   const auto unverified = fill.begun_ ? std::min(fill.written_, end > held_back ? end - held_back : 0) : 0;
   fill.available_ = fill.verified_ ? end : unverified;
   fill.progress_.ring();

@@ -7,14 +7,21 @@
 // download nor holds memory, and a reader that leaves wastes nothing. The phases of a Fill:
 //
 //   queued --> opening --> receiving <--> resuming --> verified --> stored
-//                 |            |                          `-------> (the disk refused it: served, not stored)
-//                 `------------`--> failed (error() says why)
+//     ^           |            |                          `-------> (the disk refused it: served, not stored)
+//     `--(slow)---+------------`--> failed (error() says why)
 //
 // available() grows while the Fill is receiving. The last 64 KiB are withheld until the digest matches, so
 // that no client can complete a corrupt blob. A transfer that breaks is resumed by Range, through the
 // registry again, because a presigned URL may have expired. A partial file outlives the process, and the next
-// Fill of the same digest resumes it. If the digest does not match, the file is deleted and the next request
-// starts anew.
+// Fill of the same digest resumes it.
+//
+// A Fill has the sources of all who asked (proxy/fill/fill_sources.h). An attempt that fails goes on with the
+// next source where it was, and so does one that is silent while another source stands by. If the digest does
+// not match, the file is deleted, and what is there begins anew from the sources that brought none of it; the
+// Fill fails when no source is left. Where it is stored the first source says.
+//
+// How many run at once, and which give way, proxy/fill/fill_slots.h says. A Fill that nobody reads goes on
+// while nobody needs its slot, and leaves the queue when it waits for one; its partial file stays.
 //
 // When there is no room on the disk, the Fill fails with `full`, and its readers go on straight from upstream
 // (proxy/fill/pass_through.h). Belongs to the loop's thread.
@@ -27,26 +34,39 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "proxy/fill/fill_slots.h"
+#include "proxy/fill/fill_sources.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "proxy/loop/workers.h"
-#include "proxy/upstream/registry_client.h"
 #include "proxy/upstream/retry.h"
 #include "store/blobs/partials.h"
 #include "store/store.h"
 
 namespace breakwater::proxy {
 
+class FillSink;
+
 struct FillSettings {
-  // How many fills run at once; further ones are queued. When the limit is reached, an upstream that runs
-  // fewer than fills_max / 8 may still begin one, so that an upstream that hangs cannot starve the others.
-  uint32_t fills_max = 64;
+  uint32_t fills_max = 64;  // how many run at once; see proxy/fill/fill_slots.h
+  // How many may wait for their turn, in all and for one upstream. Further ones fail at once.
+  uint32_t queued_max = 2048;
+  uint32_t queued_per_upstream_max = 512;
   uint64_t hold_back_bytes = 64 << 10;     // how much is withheld until the digest matches
   uint64_t pending_bytes_max = 512 << 10;  // per fill: bytes received and not yet with a worker
   uint64_t growth_bytes = 16 << 20;        // how the disk reservation grows when the size is not known
+  // While another source stands by, an attempt may be silent for this long: before its first byte, and later.
+  int64_t first_byte_wait_ms = 5'000;
+  int64_t silence_max_ms = 10'000;
+  // For so long an upstream that was is asked only when no other source is there.
+  int64_t silence_remembered_ms = 30'000;
+  // While another source stands by, or another fill waits for a slot, a slower attempt counts as a stall.
+  uint64_t slow_bytes_per_s = 8 << 10;
+  int64_t slow_after_ms = 60'000;  // over which the rate is measured
   RetrySettings retry;
 };
 
@@ -58,30 +78,41 @@ struct FillStats {
   uint64_t stored_total = 0;
 };
 
-// What to download, and the repository that it is stored for.
+// What to download, and from where. The first source's repository is the one that it is stored for.
 struct FillRequest {
-  FillRequest(const store::Digest& d, store::RepositoryKey r, RegistryClientRequest o)
-      : digest(d), repository(std::move(r)), request(std::move(o)) {}
+  FillRequest(const store::Digest& d, FillSource source) : digest(d) { sources.push_back(std::move(source)); }
   store::Digest digest;
-  store::RepositoryKey repository;
-  RegistryClientRequest request;
-  std::optional<uint64_t> size;  // from the descriptor in a manifest, if there is one
+  std::vector<FillSource> sources;  // in the order of preference
+  // From the descriptor in a manifest of the first source's repository, if there is one. A hint: what
+  // upstream says counts, and in the end the digest.
+  std::optional<uint64_t> size;
 };
 
 class Fill {
  public:
-  Fill(Loop& loop, FillRequest request)
-      : request_(std::move(request)), size_(request_.size), progress_(loop), arrived_(loop) {}
+  Fill(Loop& loop, FillRequest request, Millis stall_cost)
+      : digest_(request.digest),
+        home_(request.sources.front().repository),
+        hint_(request.size),
+        sources_(request.sources, stall_cost),
+        last_progress_at_(loop.now()),
+        progress_(loop),
+        arrived_(loop),
+        attention_(loop) {}
   Fill(const Fill&) = delete;
   Fill& operator=(const Fill&) = delete;
 
-  const FillRequest& request() const { return request_; }
+  const store::Digest& digest() const { return digest_; }
 
   // Rings whenever the result of a function below has changed.
   Signal& progress() { return progress_; }
-  std::optional<uint64_t> size() const { return size_; }
+  // As upstream says, else as a manifest does.
+  std::optional<uint64_t> size() const { return told_ ? told_ : hint_; }
+  bool is_size_told() const { return told_.has_value(); }  // by upstream
   // How many bytes from the start may be sent to readers.
   uint64_t available() const { return available_; }
+  // How often it began anew: what was available before is not what is available now.
+  uint32_t generation() const { return generation_; }
   bool begun() const { return begun_; }                         // whether upstream has begun to send
   bool verified() const { return verified_; }                   // if so, available() == size()
   const std::optional<Error>& error() const { return error_; }  // if set, no more bytes will come
@@ -90,18 +121,27 @@ class Fill {
   const std::optional<Error>& last_failure() const { return last_failure_; }
   const store::SharedFile& file() const { return file_; }  // null before available() > 0
 
-  // Counts one reader for as long as the object lives.
+  // What came of the sources of one repository; see FillSources.
+  bool has_source_of(const store::RepositoryKey& repository) const { return sources_.has(repository); }
+  bool is_shown_by(const store::RepositoryKey& repository) const { return sources_.is_shown_by(repository); }
+  std::optional<Error> failure_of(const store::RepositoryKey& repository) const {
+    return sources_.failure_of(repository);
+  }
+
+  // One who reads the fill, or waits for it, for as long as the object lives. Whoever keeps a Fill has one;
+  // it must end before the Fills does.
   class Follower {
    public:
-    Follower(std::shared_ptr<Fill> fill, FillStats& stats) : fill_(std::move(fill)), stats_(stats) {
-      ++stats_.followers;
-    }
-    ~Follower() { --stats_.followers; }
-    Follower(const Follower&) = delete;
-    Follower& operator=(const Follower&) = delete;
+    Follower(Follower&& other) noexcept : fill_(std::move(other.fill_)), stats_(other.stats_) {}
+    Follower& operator=(Follower&&) = delete;
+    ~Follower();
     Fill* operator->() const { return fill_.get(); }
+    Fill& operator*() const { return *fill_; }
 
    private:
+    friend class Fills;
+    Follower(std::shared_ptr<Fill> fill, FillStats& stats);
+
     std::shared_ptr<Fill> fill_;
     FillStats& stats_;
   };
@@ -110,12 +150,28 @@ class Fill {
   friend class Fills;
   friend class FillSink;
   using Partial = std::shared_ptr<store::ReceivedPartial>;
+  // Whether it goes on after its bytes have ended without success.
+  enum class Again { no, from_start, in_turn };
 
-  FillRequest request_;
-  std::optional<uint64_t> size_;
+  bool is_giving_way() const { return claim_->gives_way() && followers_ == 0; }
+  void begin_anew();
+
+  const store::Digest digest_;
+  const store::RepositoryKey home_;  // whose room its bytes take
+  std::optional<uint64_t> hint_;     // its size, as a manifest says
+  std::optional<uint64_t> told_;     // as upstream says
+  FillSources sources_;
   uint64_t written_ = 0;  // bytes that are in the file
   uint64_t available_ = 0;
+  uint32_t generation_ = 0;
+  uint32_t followers_ = 0;
+  Moment last_progress_at_;
   bool begun_ = false;
+  bool complete_ = false;             // all bytes are in the file, as far as upstream says
+  std::optional<uint64_t> ended_at_;  // where a body without a length ended before the hint
+  bool resumed_ = false;              // the file holds bytes that an earlier fill left
+  bool gave_way_ = false;
+  Again again_ = Again::no;
   bool verified_ = false;
   std::optional<Error> error_;
   std::optional<Error> last_failure_;
@@ -133,6 +189,9 @@ class Fill {
   bool ending_ = false;  // no more bytes will arrive, so pump() ends
   std::optional<Error> disk_error_;
   Sink* sink_ = nullptr;  // the sink of the attempt in progress
+
+  Signal attention_;  // for run(): its slot, its sources, its readers or its attempt changed
+  std::optional<FillSlots::Claim> claim_;  // until it has ended
 };
 
 class Fills {
@@ -144,14 +203,15 @@ class Fills {
   Fills(const Fills&) = delete;
   Fills& operator=(const Fills&) = delete;
 
-  // The fill of that digest, or null if none is in progress.
-  std::shared_ptr<Fill> find(const store::Digest& digest) const;
-  // The fill of the request's digest. If none is in progress, one is begun and downloads from `registry`,
-  // which must outlive this object.
-  std::shared_ptr<Fill> join(RegistryClient& registry, FillRequest request);
+  // The fill of that digest, or null if none is in progress. Look at it before the next co_await.
+  const Fill* find(const store::Digest& digest) const;
+  // The fill of the request's digest, which gets the sources that it does not have yet. If none is in
+  // progress, one is begun. The sources' RegistryClients must outlive this object. If too many wait, the fill
+  // has failed with `unavailable`.
+  Fill::Follower join(const FillRequest& request);
 
   const FillSettings& settings() const { return settings_; }
-  FillStats& stats() { return stats_; }
+  FillStats stats() const;
   size_t size() const { return fills_.size(); }
   bool idle() const { return running_.size() == 0; }
   Signal& ended() { return running_.ended(); }
@@ -159,22 +219,25 @@ class Fills {
  private:
   friend class FillSink;
   using Shared = std::shared_ptr<Fill>;
-  class Slot;
 
-  Task<> run(Shared fill, RegistryClient& registry);
-  Task<Result<>> download(Shared fill, RegistryClient& registry);
-  bool has_slot(const RegistryClient& registry) const;
+  void add_sources(Fill& fill, const FillRequest& request);
+  void suspect_silent(Fill& fill);
+  Task<> run(Shared fill);
+  Task<Result<>> download(Shared fill);
+  Task<Result<>> wait_for_turn(Shared fill);
   Task<bool> find_stored(Shared fill);
+  Task<Result<>> download_once(Shared fill);
   Task<Result<>> open(Shared fill);
-  Task<Result<>> receive(Shared fill, RegistryClient& registry);
-  Task<Result<>> attempt(Shared fill, RegistryClient& registry);
   Task<Result<>> catch_up(Shared fill);
   Task<Result<>> grow(Shared fill, uint64_t bytes);
+  Task<Result<>> receive(Shared fill);
+  Task<Result<>> attempt(Shared fill, size_t index);
+  std::optional<Error> reason_to_stop(Fill& fill, size_t index, FillSink& sink);
+  Result<> judge_end(Fill& fill, const Head& answer);
+  void note_failure(Fill& fill, size_t index, FailedAttempt attempt);
   Task<Result<>> verify(Shared fill);
   Task<> commit(Shared fill);
   Task<> pump(Shared fill);
-  bool worth_another(const Fill& fill, const Error& error, uint32_t attempts, Moment::duration silence,
-                     int64_t& delay_ms);
   Task<> end_partial(Shared fill, store::Partials::End end);
   store::Partials::End fail(Fill& fill, Error error);
   void publish(Fill& fill);
@@ -188,8 +251,9 @@ class Fills {
   store::Log& log_;
   FillSettings settings_;
   FillStats stats_;
-  Signal slot_freed_;
-  std::map<const RegistryClient*, uint32_t> slots_;  // fills that run, by upstream
+  FillSlots slots_;
+  Signal partial_ended_;
+  std::map<const RegistryClient*, Moment> silent_at_;  // upstreams that were, when they were asked last
   std::minstd_rand random_;
   std::map<store::Digest, Shared> fills_;
   std::set<store::Digest> ending_partials_;  // of fills that failed and still clean up

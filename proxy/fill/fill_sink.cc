@@ -8,33 +8,80 @@
 
 namespace breakwater::proxy {
 
-FillSink::FillSink(Fills& fills, std::shared_ptr<Fill> fill)
-    : fills_(fills), fill_(std::move(fill)), waits_(fills.loop_) {
+FillSink::FillSink(Fills& fills, std::shared_ptr<Fill> fill, size_t source)
+    : fills_(fills),
+      fill_(std::move(fill)),
+      source_(source),
+      last_byte_at_(fills.loop_.now()),
+      measured_at_(last_byte_at_),
+      tasks_(fills.loop_) {
   fill_->sink_ = this;
 }
 
 FillSink::~FillSink() { fill_->sink_ = nullptr; }
 
+void FillSink::begin() {
+  const auto& source = fill_->sources_[source_];
+  auto request = source.request;
+  if (fill_->written_ > 0) request.headers.set("Range", "bytes=" + std::to_string(fill_->written_) + "-");
+  tasks_.spawn(run(*source.registry, std::move(request)));
+}
+
+Task<> FillSink::run(RegistryClient& registry, RegistryClientRequest request) {
+  outcome_ = co_await registry.download(std::move(request), *this);
+  fill_->attention_.ring();
+}
+
+Millis FillSink::silence_max() const {
+  return Millis(taken_ > 0 ? fills_.settings_.silence_max_ms : fills_.settings_.first_byte_wait_ms);
+}
+
+bool FillSink::is_silent(Moment now) const { return !is_paused_ && now - last_byte_at_ >= silence_max(); }
+
+bool FillSink::was_slow(Moment now) {
+  const Millis measured(fills_.settings_.slow_after_ms);
+  if (now - measured_at_ < measured) return false;
+  const auto due = fills_.settings_.slow_bytes_per_s * static_cast<uint64_t>(measured.count()) / 1000;
+  const bool slow = !is_paused_ && taken_ - measured_from_ < due;
+  measured_at_ = now;
+  measured_from_ = taken_;
+  return slow;
+}
+
+Moment FillSink::look_again_at(Moment now) const {
+  const auto silent_at = last_byte_at_ + silence_max();
+  const auto measured_at = measured_at_ + Millis(fills_.settings_.slow_after_ms);
+  return std::min(silent_at > now ? silent_at : now + silence_max(), measured_at);
+}
+
 Result<> FillSink::head(const Head& head) {
-  auto resumption = check_resumption(head, fill_->written_, fill_->size_);
+  auto resumption = check_resumption(head, fill_->written_, fill_->told_);
   if (!resumption) return failure(resumption.error());
   skip_ = resumption->skip;
-  fill_->size_ = resumption->size;
+  fill_->told_ = resumption->size;
   fill_->begun_ = true;
+  fill_->sources_.answered(source_);
   fill_->last_failure_.reset();
   fills_.publish(*fill_);
   return {};
 }
 
 Result<bool> FillSink::body(std::span<const char> data) {
+  last_byte_at_ = fills_.loop_.now();
+  auto taken = take(data);
+  is_paused_ = taken && !*taken;
+  if (taken && *taken) taken_ += data.size();
+  return taken;
+}
+
+Result<bool> FillSink::take(std::span<const char> data) {
   if (fill_->disk_error_) return failure(*fill_->disk_error_);
   const auto skipped = std::min<uint64_t>(skip_, data.size());
   const auto fresh = data.subspan(skipped);
   const auto have = fill_->written_ + fill_->unwritten_;
-  if (fill_->size_ && have + fresh.size() > *fill_->size_)
-    return failure(Error::Kind::corrupt, "upstream's " + fill_->request().digest.text() +
-                                             " is longer than its " + std::to_string(*fill_->size_) +
-                                             " bytes");
+  if (fill_->told_ && have + fresh.size() > *fill_->told_)
+    return failure(Error::Kind::corrupt, "upstream's " + fill_->digest().text() + " is longer than its " +
+                                             std::to_string(*fill_->told_) + " bytes");
   if (!fresh.empty() && !room_for(have, fresh.size())) return false;
   skip_ -= skipped;
   fill_->pending_.append(fresh.data(), fresh.size());
@@ -53,12 +100,12 @@ bool FillSink::room_for(uint64_t have, size_t more) {
 }
 
 bool FillSink::wait_for_disk() {
-  if (!std::exchange(growing_, true)) waits_.spawn(grow());
+  if (!std::exchange(growing_, true)) tasks_.spawn(grow());
   return false;
 }
 
 Task<> FillSink::grow() {
-  const auto bytes = fill_->size_.value_or(fill_->granted_ + fills_.settings_.growth_bytes);
+  const auto bytes = fill_->told_.value_or(fill_->granted_ + fills_.settings_.growth_bytes);
   auto grown = co_await fills_.grow(fill_, bytes);
   if (!grown) fill_->disk_error_ = grown.error();
   growing_ = false;
@@ -66,7 +113,7 @@ Task<> FillSink::grow() {
 }
 
 bool FillSink::wait_for_buffers() {
-  if (!std::exchange(awaiting_buffers_, true)) waits_.spawn(resume_when_freed());
+  if (!std::exchange(awaiting_buffers_, true)) tasks_.spawn(resume_when_freed());
   return false;
 }
 

@@ -1,10 +1,12 @@
-// The Sink of a Fill: takes the body of one attempt from libcurl into the fill's pending bytes. It takes no
-// more than there is room for in the disk reservation, in the fill and in the buffers. Lives in the frame of
-// Fills::attempt(). Belongs to the loop's thread.
+// One attempt of a Fill: asks one source, and is the Sink that takes the body from libcurl into the fill's
+// pending bytes. It takes no more than there is room for in the disk reservation, in the fill and in the
+// buffers, and knows how long upstream has been silent and how slow it is. Lives in the frame of
+// Fills::attempt(); its destructor ends the transfer. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "proxy/fill/fill.h"
@@ -16,27 +18,49 @@ namespace breakwater::proxy {
 
 class FillSink final : public Sink {
  public:
-  FillSink(Fills& fills, std::shared_ptr<Fill> fill);
+  FillSink(Fills& fills, std::shared_ptr<Fill> fill, size_t source);
   ~FillSink() override;
   FillSink(const FillSink&) = delete;
   FillSink& operator=(const FillSink&) = delete;
+
+  void begin();
+  // What came of it, once it has ended. The fill's attention_ rings then.
+  const std::optional<Result<Head>>& outcome() const { return outcome_; }
+
+  // Whether upstream has sent nothing for as long as it may while another source stands by. The time in which
+  // we take nothing does not count.
+  bool is_silent(Moment now) const;
+  // Whether upstream has been slower than it may be since the last time that this was found out.
+  bool was_slow(Moment now);
+  // When one of the two may have another result.
+  Moment look_again_at(Moment now) const;
 
   Result<> head(const Head& head) override;
   Result<bool> body(std::span<const char> data) override;
 
  private:
+  Task<> run(RegistryClient& registry, RegistryClientRequest request);
+  Result<bool> take(std::span<const char> data);
   bool room_for(uint64_t have, size_t more);
   bool wait_for_disk();
   Task<> grow();
   bool wait_for_buffers();
   Task<> resume_when_freed();
+  Millis silence_max() const;
 
   Fills& fills_;
   std::shared_ptr<Fill> fill_;
-  uint64_t skip_ = 0;  // bytes at the start of the body that the file has already
+  const size_t source_;
+  std::optional<Result<Head>> outcome_;
+  uint64_t skip_ = 0;       // bytes at the start of the body that the file has already
+  uint64_t taken_ = 0;      // bytes of the body
+  bool is_paused_ = false;  // because we have no room
+  Moment last_byte_at_;
+  Moment measured_at_;  // since then the rate is measured
+  uint64_t measured_from_ = 0;
   bool growing_ = false;
   bool awaiting_buffers_ = false;
-  Tasks waits_;  // last: destroyed before the members that its Tasks use
+  Tasks tasks_;  // last: destroyed before the members that its Tasks use
 };
 
 }  // namespace breakwater::proxy

@@ -60,13 +60,6 @@ Result<Resumption> check_range(const Head& head, uint64_t first, uint64_t last, 
   return rest;
 }
 
-// How to treat an error of a range. The first answer with another range, or with the whole, may be a bad
-// answer of one edge of a CDN, and is retried; the second is final.
-Error judged_of_range(Error error, uint32_t attempts) {
-  if (error.kind == Error::Kind::corrupt && attempts < 2) error.kind = Error::Kind::unavailable;
-  return error;
-}
-
 // How long there has been no progress, if the client has a part of the reply already; otherwise nothing.
 std::optional<int64_t> silence_ms(const Exchange& exchange, Moment::duration silence) {
   if (!exchange.started()) return std::nullopt;
@@ -85,11 +78,19 @@ Result<> give_up(Exchange& exchange, Error error) {
 
 // The state of the body that send_whole() sends.
 struct PassThrough::Body {
-  Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> total)
-      : hold_back(algorithm, hold_back_bytes), size(total) {}
+  Body(store::Algorithm algorithm, uint64_t hold_back_bytes, std::optional<uint64_t> expected)
+      : hold_back(algorithm, hold_back_bytes), hint(expected) {}
+  // The length of a reply that starts now.
+  std::optional<uint64_t> size() const { return told ? told : hint; }
+  // Whether the reply that has started is not the whole.
+  bool breaks_promise() const { return promised && (have > *promised || (told && *told != *promised)); }
+
   HoldBack hold_back;
   uint64_t have = 0;
-  std::optional<uint64_t> size;
+  std::optional<uint64_t> hint;      // the size, as a manifest says
+  std::optional<uint64_t> told;      // as upstream says
+  std::optional<uint64_t> promised;  // as the head of the reply says
+  bool complete = false;
 };
 
 struct PassThrough::Range {
@@ -126,56 +127,67 @@ Task<Result<>> PassThrough::hash_file(store::Hasher& hasher, SentBefore before) 
 }
 
 // One transfer of what follows `body.have`, as far as it goes. The error says why it ended early.
-Task<Result<>> PassThrough::attempt(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
-                                    const Headers& headers, Body& body, Moment first_byte_by) {
-  auto wanted = request.request;
+Task<Result<>> PassThrough::attempt(Exchange& exchange, const FillSource& source, const Headers& headers,
+                                    Body& body, Moment first_byte_by) {
+  auto wanted = source.request;
   if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
-  auto check = [have = body.have, size = body.size](const Head& head) {
+  auto check = [have = body.have, size = body.told](const Head& head) {
     return check_resumption(head, have, size);
   };
   StreamedDownload download(loop_, buffers_, settings_.queue_bytes_max, body.have,
                             StreamedDownload::Wanted::all, check);
   if (body.have == 0) download.expect_first_byte_by(first_byte_by);
-  download.begin(registry, std::move(wanted));
+  download.begin(*source.registry, std::move(wanted));
   for (;;) {
     auto piece = co_await download.next();
-    if (download.size()) body.size = download.size();
+    if (download.size()) body.told = download.size();
     if (piece.empty()) break;
     body.have += piece.size();
     auto free = body.hold_back.pass(std::move(piece));
+    if (body.breaks_promise())
+      co_return failure(Error::Kind::corrupt, "upstream's body has not the size that was promised");
     if (free.empty()) continue;
-    if (!exchange.started()) exchange.start(status_of(headers), headers, body.size);
+    if (!exchange.started()) {
+      body.promised = body.size();
+      exchange.start(status_of(headers), headers, body.promised);
+    }
     co_await exchange.write(std::move(free));
   }
   auto ended = download.ended();
   if (!ended) co_return ended;
-  if (body.have < body.size.value_or(body.have))
+  if (body.have < body.told.value_or(body.promised.value_or(body.have)))
     co_return failure(Error::Kind::unavailable, "upstream's body ended early");
-  body.size = body.have;
+  body.complete = true;
   co_return Result<>();
 }
 
-Task<Result<>> PassThrough::send_whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
-                                       Headers headers, std::optional<SentBefore> before) {
+Task<Result<>> PassThrough::send_whole(Exchange& exchange, FillRequest request, Headers headers,
+                                       std::optional<SentBefore> before) {
   Body body(request.digest.algorithm(), settings_.hold_back_bytes, request.size);
   if (before) {
     auto hashed = co_await hash_file(body.hold_back.hasher(), *before);
     if (!hashed) co_return give_up(exchange, hashed.error());
     body.have = before->bytes;
+    body.promised = request.size;
+    body.complete = body.promised == body.have;
   }
+  FillSources sources(request.sources, Millis(0));
   const auto first_byte_by = loop_.now() + Millis(settings_.first_byte_wait_ms);
   auto progress_at = loop_.now();
-  for (uint32_t attempts = 0; body.have == 0 || body.size != body.have;) {
+  auto next = sources.next(progress_at);
+  while (!body.complete) {
     const auto begun_at = body.have;
-    auto ended = co_await attempt(exchange, registry, request, headers, body, first_byte_by);
-    if (ended) break;
-    attempts = body.have > begun_at ? 1 : attempts + 1;
-    if (body.have > begun_at) progress_at = loop_.now();
-    auto delay = retry_delay_ms(settings_.retry, ended.error(), attempts, 0.5,
-                                silence_ms(exchange, loop_.now() - progress_at));
-    const bool too_late = body.have == 0 && loop_.now() + Millis(delay.value_or(0)) >= first_byte_by;
-    if (!delay || too_late) co_return give_up(exchange, ended.error());
-    co_await loop_.sleep(Millis(*delay));
+    auto ended = co_await attempt(exchange, sources[next->index], headers, body, first_byte_by);
+    if (ended || (body.have > 0 && body.have == body.size())) break;
+    FailedAttempt failed(ended.error());
+    failed.progressed = body.have > begun_at;
+    if (failed.progressed) progress_at = loop_.now();
+    failed.silence_ms = silence_ms(exchange, loop_.now() - progress_at);
+    sources.failed(next->index, failed, settings_.retry, loop_.now());
+    next = sources.next(loop_.now());
+    const bool too_late = next && body.have == 0 && next->at >= first_byte_by;
+    if (!next || too_late || body.breaks_promise()) co_return give_up(exchange, ended.error());
+    co_await loop_.sleep(std::chrono::ceil<Millis>(next->at - loop_.now()));
   }
   if (!body.hold_back.matches(request.digest)) {
     auto error = Error(Error::Kind::corrupt, "upstream's bytes are not " + request.digest.text(), 0);
@@ -189,15 +201,15 @@ Task<Result<>> PassThrough::send_whole(Exchange& exchange, RegistryClient& regis
 }
 
 // One transfer of what is missing of the range, as far as it goes. The error says why it ended early.
-Task<Result<>> PassThrough::attempt_range(Exchange& exchange, RegistryClient& registry,
-                                          const FillRequest& request, const Headers& headers,
+Task<Result<>> PassThrough::attempt_range(Exchange& exchange, const FillSource& source,
+                                          std::optional<uint64_t> size, const Headers& headers,
                                           const Range& range, uint64_t& sent) {
-  auto wanted = request.request;
+  auto wanted = source.request;
   const auto first = range.first + sent;
   const auto last = range.first + range.length - 1;
   wanted.headers.set("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
   const bool may_skip = range.other == nullptr;
-  auto check = [first, last, size = request.size, may_skip](const Head& head) {
+  auto check = [first, last, size, may_skip](const Head& head) {
     return check_range(head, first, last, size, may_skip);
   };
   StreamedDownload download(loop_, buffers_, settings_.queue_bytes_max, 0, StreamedDownload::Wanted::part,
@@ -205,7 +217,7 @@ Task<Result<>> PassThrough::attempt_range(Exchange& exchange, RegistryClient& re
   if (!exchange.started()) download.expect_first_byte_by(range.first_byte_by);
   auto overtaken = [&range, &sent] { return range.is_overtaken(sent); };
   if (range.other != nullptr) download.stop_when(overtaken, range.other->progress);
-  download.begin(registry, std::move(wanted));
+  download.begin(*source.registry, std::move(wanted));
   for (;;) {
     auto bytes = co_await download.next();
     if (bytes.empty()) break;
@@ -219,34 +231,38 @@ Task<Result<>> PassThrough::attempt_range(Exchange& exchange, RegistryClient& re
   co_return Result<>();
 }
 
-Task<RangeSent> PassThrough::send_range(Exchange& exchange, RegistryClient& registry, FillRequest request,
-                                        Headers headers, uint64_t first, uint64_t length,
-                                        const Alternative* other) {
+Task<RangeSent> PassThrough::send_range(Exchange& exchange, FillRequest request, Headers headers,
+                                        uint64_t first, uint64_t length, const Alternative* other) {
   const Range range(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
+  FillSources sources(request.sources, Millis(0));
   RangeSent sent;
   auto progress_at = loop_.now();
-  for (uint32_t attempts = 0; sent.bytes < length;) {
+  auto next = sources.next(progress_at);
+  while (sent.bytes < length) {
     if (range.is_overtaken(sent.bytes)) {
       sent.error = Error(Error::Kind::unavailable, "not asked for", 0);
       break;
     }
     const auto before = sent.bytes;
-    auto ended = co_await attempt_range(exchange, registry, request, headers, range, sent.bytes);
+    auto ended =
+        co_await attempt_range(exchange, sources[next->index], request.size, headers, range, sent.bytes);
     if (ended || sent.bytes == length) break;
-    attempts = sent.bytes > before ? 1 : attempts + 1;
-    if (sent.bytes > before) progress_at = loop_.now();
-    auto delay = retry_delay_ms(settings_.retry, judged_of_range(ended.error(), attempts), attempts, 0.5,
-                                silence_ms(exchange, loop_.now() - progress_at));
-    const auto again_at = loop_.now() + Millis(delay.value_or(0));
-    const bool too_late = !exchange.started() && again_at >= range.first_byte_by;
-    while (delay && !too_late && other != nullptr && !range.is_overtaken(sent.bytes) &&
-           loop_.now() < again_at)
-      co_await other->progress.wait_until(again_at);
-    if (!delay || too_late) {
+    FailedAttempt failed(ended.error());
+    failed.progressed = sent.bytes > before;
+    if (failed.progressed) progress_at = loop_.now();
+    failed.silence_ms = silence_ms(exchange, loop_.now() - progress_at);
+    // The first answer with another range, or with the whole, may be a bad answer of one edge of a CDN.
+    failed.corrupt_retries = 1;
+    sources.failed(next->index, failed, settings_.retry, loop_.now());
+    next = sources.next(loop_.now());
+    const bool too_late = next && !exchange.started() && next->at >= range.first_byte_by;
+    while (next && !too_late && other != nullptr && !range.is_overtaken(sent.bytes) && loop_.now() < next->at)
+      co_await other->progress.wait_until(next->at);
+    if (!next || too_late) {
       sent.error = ended.error();
       break;
     }
-    if (other == nullptr) co_await loop_.sleep(Millis(*delay));
+    if (other == nullptr) co_await loop_.sleep(std::chrono::ceil<Millis>(next->at - loop_.now()));
   }
   co_return sent;
 }

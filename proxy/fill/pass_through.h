@@ -4,7 +4,7 @@
 // A whole body is hashed on the way, and its last 64 KiB are withheld until the digest matches, so that no
 // client can complete a corrupt blob. If a fill has sent the beginning already, that is hashed from its file
 // first. A range cannot be checked against the digest; only its position and length are checked. In both
-// cases a transfer that breaks is resumed by Range.
+// cases a transfer that breaks is resumed by Range, from the next source if there are several.
 //
 // send_whole() returns an error only if the reply has not started; later it cuts the exchange instead.
 // send_range() never cuts the exchange and leaves the rest to the caller. Belongs to the loop's thread; the
@@ -58,20 +58,22 @@ class PassThrough {
               const PassThroughSettings& settings);
 
   // Sends all of the blob. `headers` are those of the reply, which is a 206 if they hold a Content-Range.
-  // They are not used if `before` is set, because then the reply has started.
-  Task<Result<>> send_whole(Exchange& exchange, RegistryClient& registry, FillRequest request,
-                            Headers headers, std::optional<SentBefore> before);
+  // They are not used if `before` is set, because then the reply has started, with request.size as its
+  // length.
+  Task<Result<>> send_whole(Exchange& exchange, FillRequest request, Headers headers,
+                            std::optional<SentBefore> before);
   // Sends `length` bytes from `first`. `headers` hold the Content-Range of a 206. Ends early, with an error,
-  // when upstream sends nothing and `other`, which may be null, has the next bytes.
-  Task<RangeSent> send_range(Exchange& exchange, RegistryClient& registry, FillRequest request,
-                             Headers headers, uint64_t first, uint64_t length, const Alternative* other);
+  // when upstream sends nothing and `other`, which may be null, has the next bytes. The whole has
+  // request.size bytes, and another size is an error.
+  Task<RangeSent> send_range(Exchange& exchange, FillRequest request, Headers headers, uint64_t first,
+                             uint64_t length, const Alternative* other);
 
  private:
   struct Body;
   struct Range;
-  Task<Result<>> attempt(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
-                         const Headers& headers, Body& body, Moment first_byte_by);
-  Task<Result<>> attempt_range(Exchange& exchange, RegistryClient& registry, const FillRequest& request,
+  Task<Result<>> attempt(Exchange& exchange, const FillSource& source, const Headers& headers, Body& body,
+                         Moment first_byte_by);
+  Task<Result<>> attempt_range(Exchange& exchange, const FillSource& source, std::optional<uint64_t> size,
                                const Headers& headers, const Range& range, uint64_t& sent);
   Task<Result<>> hash_file(store::Hasher& hasher, SentBefore before);
 

@@ -40,10 +40,10 @@ class SizeSink final : public proxy::Sink {
   std::optional<uint64_t> size;
 };
 
-// Whether a GET may succeed although HEAD got this error: upstream has not said that the blob is missing or
-// that it is down.
+// Whether a GET may succeed although HEAD got this error: upstream was there and refused.
 bool may_get_succeed(Error::Kind kind) {
-  return kind == Error::Kind::corrupt || kind == Error::Kind::invalid || kind == Error::Kind::denied;
+  return kind == Error::Kind::not_found || kind == Error::Kind::denied || kind == Error::Kind::corrupt ||
+         kind == Error::Kind::invalid;
 }
 
 bool is_empty_blob(const Digest& digest) {
@@ -53,9 +53,9 @@ bool is_empty_blob(const Digest& digest) {
 }  // namespace
 
 BlobProbe::BlobProbe(const MirrorParts& parts, const MirrorSettings& settings)
-    : parts_(parts), settings_(settings), questions_(parts.loop), sizes_(parts.loop) {}
+    : parts_(parts), settings_(settings), questions_(parts.loop), bytes_(parts.loop) {}
 
-Task<Result<std::optional<uint64_t>>> BlobProbe::ask(RepositoryKey key, Digest digest, Moment deadline) {
+Task<Result<BlobProbe::Held>> BlobProbe::ask(RepositoryKey key, Digest digest, Moment deadline) {
   if (auto error = known_missing(key, digest)) co_return failure(*error);
   auto begin = [this, key, digest] { return ask_upstream(key, digest); };
   auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
@@ -63,9 +63,9 @@ Task<Result<std::optional<uint64_t>>> BlobProbe::ask(RepositoryKey key, Digest d
   co_return *answer;
 }
 
-Task<Result<uint64_t>> BlobProbe::size(RepositoryKey key, Digest digest, Moment deadline) {
-  auto begin = [this, key, digest] { return ask_size(key, digest); };
-  auto answer = co_await sizes_.join_until(question_key(key, digest), begin, deadline);
+Task<Result<BlobProbe::Held>> BlobProbe::ask_get(RepositoryKey key, Digest digest, Moment deadline) {
+  auto begin = [this, key, digest] { return ask_byte(key, digest); };
+  auto answer = co_await bytes_.join_until(question_key(key, digest), begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
 }
@@ -79,47 +79,48 @@ void BlobProbe::remember(const RepositoryKey& key, const Digest& digest, const E
   negative_cache_.put(question_key(key, digest), error, parts_.clock.now(), kMissingBlob);
 }
 
-Task<Result<std::optional<uint64_t>>> BlobProbe::ask_upstream(RepositoryKey key, Digest digest) {
-  auto size = co_await ask_head(key, digest);
-  if (!size && may_get_succeed(size.error().kind)) {
-    auto told = co_await ask_size(key, digest);
-    if (told) size = std::optional<uint64_t>(*told);
-    if (!told) size = failure(told.error());
+Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(RepositoryKey key, Digest digest) {
+  auto held = co_await ask_head(key, digest);
+  if (!held && may_get_succeed(held.error().kind)) {
+    held = co_await ask_byte(key, digest);
+    if (!held) remember(key, digest, held.error());
   }
-  if (!size) {
-    remember(key, digest, size.error());
-    co_return failure(size.error());
-  }
+  if (!held) co_return held;
   auto job = [&store = parts_.store, key, digest] { return store.references().link(key, digest); };
   auto linked = co_await parts_.workers.run(std::move(job));
   if (!linked) co_return failure(linked.error());
-  co_return size;
+  co_return held;
 }
 
-Task<Result<std::optional<uint64_t>>> BlobProbe::ask_head(RepositoryKey key, Digest digest) {
+Task<Result<BlobProbe::Held>> BlobProbe::ask_head(RepositoryKey key, Digest digest) {
   auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
   request.timeout_ms = settings_.manifest_timeout_ms;
   request.redirect_is_answer = true;
   auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
   if (!reply) co_return failure(reply.error());
-  const auto length = reply->head.length;
-  const bool is_told = reply->head.status == 200 && length && (*length > 0 || is_empty_blob(digest));
-  if (!is_told) co_return std::optional<uint64_t>();
-  co_return length;
+  if (reply->head.status != 200) co_return failure(Error::Kind::corrupt, "upstream's HEAD does not say");
+  Held held;
+  held.size = reply->head.length;
+  if (held.size == 0 && !is_empty_blob(digest)) held.size.reset();
+  co_return held;
 }
 
-// Asks for one byte to learn the size. For upstreams that redirect HEAD to a host that does not accept HEAD,
-// or that do not support HEAD at all.
-Task<Result<uint64_t>> BlobProbe::ask_size(RepositoryKey key, Digest digest) {
+Task<Result<BlobProbe::Held>> BlobProbe::ask_byte(RepositoryKey key, Digest digest) {
   auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
   request.vouched = proxy::Vouched::by_nothing;  // the body is not read
   request.headers.add("Range", "bytes=0-0");
   request.timeout_ms = settings_.manifest_timeout_ms;
   SizeSink sink;
   auto answer = co_await parts_.registry_client.download(std::move(request), sink);
-  if (sink.size && (*sink.size > 0 || is_empty_blob(digest))) co_return *sink.size;
-  if (!answer && !sink.answered) co_return failure(answer.error());
-  co_return failure(Error::Kind::corrupt, "upstream does not tell the size of " + digest.text());
+  Held held;
+  held.by_get = true;
+  held.size = sink.size;
+  if (held.size == 0) held.size.reset();
+  const bool has_no_byte = answer && answer->status == 416;
+  if (is_empty_blob(digest) && (sink.answered || has_no_byte)) held.size = 0;
+  if (sink.answered || held.size) co_return held;
+  if (!answer) co_return failure(answer.error());
+  co_return failure(Error::Kind::corrupt, "upstream does not send " + digest.text());
 }
 
 }  // namespace breakwater::routes

@@ -1,6 +1,10 @@
 // Asks upstream about a blob without downloading it: whether a repository has the blob, and how long it is.
 // Clients that ask the same share one question, and what upstream does not have is remembered for a short
-// time. Belongs to the loop's thread.
+// time.
+//
+// A HEAD is asked first. Its refusal is not one of GET, and a redirect says nothing: many registries send one
+// for any digest. In both cases one byte is asked for by GET, through the redirects, and its answer counts.
+// Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -14,30 +18,35 @@ namespace breakwater::routes {
 
 class BlobProbe {
  public:
+  // That upstream has the blob.
+  struct Held {
+    std::optional<uint64_t> size;  // if it was told
+    bool by_get = false;           // whether a GET told it, not a HEAD alone
+  };
+
   BlobProbe(const MirrorParts& parts, const MirrorSettings& settings);
 
-  // Asks upstream whether this repository has the blob, and its size if the answer tells. A yes is recorded
-  // as a link. `unavailable` after the deadline, while the question goes on.
-  proxy::Task<Result<std::optional<uint64_t>>> ask(store::RepositoryKey key, store::Digest digest,
-                                                   proxy::Moment deadline);
-  // The size alone, for upstreams whose answer to HEAD does not tell it. `unavailable` as above.
-  proxy::Task<Result<uint64_t>> size(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline);
+  // Asks upstream whether this repository has the blob. A yes is recorded as a link. `unavailable` after the
+  // deadline, while the question goes on.
+  proxy::Task<Result<Held>> ask(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline);
+  // Asks by GET alone, for who does not believe a HEAD. Records nothing.
+  proxy::Task<Result<Held>> ask_get(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline);
 
-  // The error to answer with, if upstream said a short time ago that it does not have the blob.
+  // The error to answer with, if upstream said to a GET a short time ago that it does not have the blob.
   std::optional<Error> known_missing(const store::RepositoryKey& key, const store::Digest& digest);
-  // Remembers `error` if it says that upstream does not have the blob.
+  // Remembers what upstream said to a GET, if it is that it does not have the blob.
   void remember(const store::RepositoryKey& key, const store::Digest& digest, const Error& error);
 
  private:
-  proxy::Task<Result<std::optional<uint64_t>>> ask_upstream(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<std::optional<uint64_t>>> ask_head(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<uint64_t>> ask_size(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<Held>> ask_upstream(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<Held>> ask_head(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<Held>> ask_byte(store::RepositoryKey key, store::Digest digest);
 
   MirrorParts parts_;
   MirrorSettings settings_;
   NegativeCache negative_cache_;
-  proxy::SingleFlight<Result<std::optional<uint64_t>>> questions_;
-  proxy::SingleFlight<Result<uint64_t>> sizes_;
+  proxy::SingleFlight<Result<Held>> questions_;
+  proxy::SingleFlight<Result<Held>> bytes_;
 };
 
 }  // namespace breakwater::routes

@@ -1,22 +1,19 @@
 #include "routes/mirror/mirror_blobs.h"
 
-#include <set>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "routes/mirror/fill_source.h"
 #include "routes/oci/range.h"
 #include "store/blobs/blobs.h"
 #include "store/catalog/catalog.h"
-#include "store/catalog/catalog_by_digest.h"
 #include "store/references/liveness.h"
 
 namespace breakwater::routes {
 
 using proxy::Exchange;
-using proxy::Fill;
+using proxy::FillReader;
 using proxy::FillRequest;
+using proxy::FillSource;
 using proxy::Millis;
 using proxy::Task;
 using store::Digest;
@@ -24,14 +21,38 @@ using store::RepositoryKey;
 
 namespace {
 
-// Whether the range is like `bytes=5-`. containerd opens many such ranges on one blob at once and hangs up
-// after its share, so these readers wait for the fill.
-bool is_open_ended(std::string_view range) { return range.ends_with('-'); }
+// A reader of a fill as the source of a reply.
+class FilledBlob final : public ByteSource {
+ public:
+  FilledBlob(FillReader& reader, RequestContext& context, std::string_view range)
+      : reader_(reader),
+        context_(context),
+        kind_(range.ends_with('-') ? FillReader::Range::open_ended : FillReader::Range::closed) {}
+  ~FilledBlob() override {
+    if (reader_.is_passing()) context_.cache = CacheResult::pass;
+  }
+  FilledBlob(const FilledBlob&) = delete;
+  FilledBlob& operator=(const FilledBlob&) = delete;
+
+  Task<Result<>> ready(ByteRange range) override { return reader_.ready(range.first, range.length, kind_); }
+  Task<> send(Exchange& exchange, ByteRange range) override {
+    return reader_.send(exchange, range.first, range.length);
+  }
+
+ private:
+  FillReader& reader_;
+  RequestContext& context_;
+  FillReader::Range kind_;
+};
 
 }  // namespace
 
 MirrorBlobs::MirrorBlobs(const MirrorParts& parts, const MirrorSettings& settings)
     : parts_(parts), settings_(settings), probe_(parts, settings) {}
+
+proxy::Moment MirrorBlobs::deadline() const {
+  return parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
+}
 
 Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Digest digest,
                                   RequestContext& context) {
@@ -39,16 +60,10 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   auto known = co_await look_up(key, digest);
   if (!known) co_return failure(known.error());
   auto blob = co_await open(digest);
-  // A fill for this repository shows that upstream serves the blob to it. A held blob, or a fill for another
-  // repository, does not.
-  const auto fill = parts_.fills.find(digest);
-  if (!known->permitted && (blob || (fill && fill->request().repository != key))) {
+  if (blob && !known->permitted) {
     exchange.at("asking upstream");
-    const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
-    auto asked = co_await probe_.ask(key, digest, deadline);
+    auto asked = co_await probe_.ask(key, digest, deadline());
     if (!asked) co_return failure(asked.error());
-    known->permitted = true;
-    if (!blob) blob = co_await open(digest);  // the fill may have ended while we asked
   }
   if (blob) {
     context.cache = CacheResult::hit;
@@ -77,20 +92,6 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
   co_return co_await parts_.readers.run(std::move(job));
 }
 
-// Whether manifests of this repository give different sizes for the blob. One of them is wrong then, and must
-// not break the pulls of the others.
-Task<bool> MirrorBlobs::is_size_disputed(RepositoryKey key, Digest digest) {
-  auto job = [&catalog = parts_.store.catalog(), key, digest] {
-    const auto parents = catalog.by_digest().parents(digest);
-    std::set<uint64_t> sizes;
-    for (const auto& parent : parents ? *parents : std::vector<store::Parent>()) {
-      if (parent.repository == key) sizes.insert(parent.edge.size);
-    }
-    return sizes.size() > 1;
-  };
-  co_return co_await parts_.readers.run(std::move(job));
-}
-
 Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
   auto warm = parts_.store.blobs().open_if_warm(digest);
   if (warm || warm.error().kind != Error::Kind::would_block) co_return warm;
@@ -100,32 +101,26 @@ Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
 
 FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& digest,
                                       std::optional<uint64_t> size) const {
-  FillRequest request(digest, key, registry_request("GET", key.repository, "/blobs/" + digest.text()));
-  request.size = size;
-  request.request.size = size;
-  return request;
+  auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
+  FillRequest fill(digest, FillSource(parts_.registry_client, std::move(request), key));
+  fill.size = size;
+  return fill;
 }
 
+// The size that upstream told to a GET wins over that of HEAD, and that over a manifest's: no digest was
+// checked yet, and a manifest's may be wrong.
 Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Digest digest,
                                        RequestContext& context, Known known) {
-  auto size = known.size;
-  if (auto fill = parts_.fills.find(digest); fill && fill->size()) size = fill->size();
-  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
-  auto asked = co_await probe_.ask(key, digest, deadline);
+  const auto by = deadline();
+  auto asked = co_await probe_.ask(key, digest, by);
   if (!asked) co_return failure(asked.error());
   context.cache = CacheResult::miss;
-  // The size in a manifest wins over the size in a HEAD answer: the manifest is verified by its digest.
-  if (size && *asked && *size != **asked) {
-    const bool is_disputed = co_await is_size_disputed(key, digest);
-    if (is_disputed) size = *asked;
+  auto size = asked->size;
+  if (!asked->by_get && (!size || size != known.size.value_or(*size))) {
+    auto got = co_await probe_.ask_get(key, digest, by);
+    if (got && got->size) size = got->size;
   }
-  if (!size) size = *asked;
-  if (!size) {
-    auto told = co_await probe_.size(key, digest, deadline);
-    if (!told) co_return failure(told.error());
-    size = *told;
-  }
-  reply_blob_head(exchange, context, digest, *size);
+  reply_blob_head(exchange, context, digest, size ? size : known.size);
   co_return Result<>();
 }
 
@@ -133,59 +128,50 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
                                        RequestContext& context, Known known) {
   if (auto error = probe_.known_missing(key, digest)) co_return failure(*error);
   context.cache = parts_.fills.find(digest) ? CacheResult::follow : CacheResult::miss;
+  const proxy::FillReaderParts machinery(parts_.loop, parts_.fills, parts_.pass_through,
+                                         settings_.far_ahead_bytes);
   auto request = fill_request(key, digest, known.size);
-  auto fill = parts_.fills.join(parts_.registry_client, request);
-  exchange.at("waiting for upstream");
-  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
-  const auto nothing = [&fill] { return !fill->size() && !fill->error() && fill->available() == 0; };
-  while (nothing() && parts_.loop.now() < deadline) co_await fill->progress().wait_until(deadline);
-
-  auto served = Result<>();
-  if (fill->size()) {
-    exchange.at("following the fill");
-    FillSource source(parts_, settings_.far_ahead_bytes, fill, request, context,
-                      is_open_ended(exchange.request().headers.get("Range")), deadline);
-    served = co_await send_blob(exchange, context, digest, *fill->size(), source);
-  } else if (fill->error()) {
-    served = failure(*fill->error());
-  } else if (!fill->begun()) {
-    served = failure(stall_reason(*fill));
-  } else {
-    served = co_await serve_unsized(exchange, fill, context);
-  }
+  FillReader reader(machinery, request, deadline());
+  auto served = co_await follow(exchange, reader, key, digest, context, known.permitted);
+  while (!served && !exchange.started() && reader.is_outdated())
+    served = co_await follow(exchange, reader, key, digest, context, known.permitted);
   if (served || exchange.started()) co_return served;
-  if (known.size && served.error().kind == Error::Kind::corrupt) {
-    const bool is_disputed = co_await is_size_disputed(key, digest);
-    known.size.reset();
-    if (is_disputed) co_return co_await serve_fill(exchange, key, digest, context, known);
+  if (const auto own = reader.own_failure()) probe_.remember(key, digest, *own);
+  if (!proxy::can_pass(served.error())) co_return served;
+  // The place of a range is in the reply's head, so its size must be right.
+  request.size = reader.told_size();
+  if (!request.size && exchange.request().headers.find("Range") != nullptr) {
+    auto got = co_await probe_.ask_get(key, digest, deadline());
+    if (got) request.size = got->size;
   }
-  if (fill->size()) request.size = fill->size();
-  if (can_pass(served.error())) co_return co_await pass(exchange, std::move(request), context);
-  // A fill for another repository may fail because of that repository's upstream or credentials, so this
-  // repository tries its own.
-  if (fill->error() && fill->request().repository != key)
-    co_return co_await serve_fill(exchange, key, digest, context, known);
-  probe_.remember(key, digest, served.error());
-  co_return served;
+  if (!request.size) request.size = known.size;
+  co_return co_await pass(exchange, std::move(request), context);
 }
 
-// Serves a fill whose size nobody knows: with chunked encoding, to the end of the fill.
-Task<Result<>> MirrorBlobs::serve_unsized(Exchange& exchange, std::shared_ptr<Fill> fill,
-                                          RequestContext& context) {
-  Fill::Follower follower(fill, parts_.fills.stats());
-  exchange.start(200, blob_headers(context, fill->request().digest), std::nullopt);
-  for (uint64_t sent = 0; !fill->verified() || sent < fill->available();) {
-    while (fill->available() <= sent && !fill->verified() && !fill->error()) co_await fill->progress().wait();
-    const auto count = fill->available() - sent;
-    if (count == 0 && fill->error()) {
-      exchange.abort();
-      co_return Result<>();
-    }
-    if (count > 0) co_await exchange.send_file(fill->file(), sent, count);
-    sent += count;
+// Sends what the fill brings. While nobody has said that the repository has the blob, only what its own
+// upstream sends shows that; else upstream is asked.
+Task<Result<>> MirrorBlobs::follow(Exchange& exchange, FillReader& reader, RepositoryKey key, Digest digest,
+                                   RequestContext& context, bool& permitted) {
+  exchange.at("waiting for upstream");
+  const auto may = permitted ? FillReader::May::read_all : FillReader::May::read_own;
+  auto begun = co_await reader.begin(may);
+  if (!begun) co_return begun;
+  if (!permitted && !reader.may_read()) {
+    exchange.at("asking upstream");
+    auto asked = co_await probe_.ask(key, digest, deadline());
+    if (!asked) co_return failure(asked.error());
+    permitted = true;
+    begun = co_await reader.begin(FillReader::May::read_all);
+    if (!begun) co_return begun;
   }
-  exchange.finish();
-  co_return Result<>();
+  exchange.at("following the fill");
+  if (!reader.size()) {
+    exchange.start(200, blob_headers(context, digest), std::nullopt);
+    co_await reader.send_unsized(exchange);
+    co_return Result<>();
+  }
+  FilledBlob source(reader, context, exchange.request().headers.get("Range"));
+  co_return co_await send_blob(exchange, context, digest, *reader.size(), source);
 }
 
 // Passes the blob through from upstream to this client alone, because there is no capacity to store it.
@@ -196,18 +182,17 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   auto asked =
       request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
   if (asked.kind != RequestedRange::Kind::single) {
-    co_return co_await parts_.pass_through.send_whole(exchange, parts_.registry_client, std::move(request),
-                                                      std::move(headers), std::nullopt);
+    co_return co_await parts_.pass_through.send_whole(exchange, std::move(request), std::move(headers),
+                                                      std::nullopt);
   }
   const auto range = asked.ranges.front();
   headers.add("Content-Range", content_range(range, *request.size));
   if (range.length == *request.size) {
-    co_return co_await parts_.pass_through.send_whole(exchange, parts_.registry_client, std::move(request),
-                                                      std::move(headers), std::nullopt);
+    co_return co_await parts_.pass_through.send_whole(exchange, std::move(request), std::move(headers),
+                                                      std::nullopt);
   }
-  auto piece =
-      co_await parts_.pass_through.send_range(exchange, parts_.registry_client, std::move(request),
-                                              std::move(headers), range.first, range.length, nullptr);
+  auto piece = co_await parts_.pass_through.send_range(exchange, std::move(request), std::move(headers),
+                                                       range.first, range.length, nullptr);
   if (piece.error && !exchange.started()) co_return failure(*piece.error);
   if (piece.error) exchange.abort();
   co_return Result<>();

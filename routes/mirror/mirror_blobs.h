@@ -2,15 +2,15 @@
 // capacity to store it, passed through from upstream.
 //
 // A blob is served to a repository if one of its stored manifests names the blob, or upstream confirms that
-// the repository has it. A blob that is held for another repository is not downloaded again: upstream is only
-// asked. Belongs to the loop's thread.
+// the repository has it. A blob that is held for another repository, or that another's source is sending, is
+// not downloaded again: upstream is only asked. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
+#include "proxy/fill/fill_reader.h"
 #include "proxy/http/exchange.h"
 #include "routes/mirror/blob_probe.h"
 #include "routes/mirror/mirror_parts.h"
@@ -34,17 +34,17 @@ class MirrorBlobs {
   };
 
   proxy::Task<Result<Known>> look_up(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<bool> is_size_disputed(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Result<store::Blob>> open(store::Digest digest);
   proxy::Task<Result<>> serve_head(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest,
                                    RequestContext& context, Known known);
   proxy::Task<Result<>> serve_fill(proxy::Exchange& exchange, store::RepositoryKey key, store::Digest digest,
                                    RequestContext& context, Known known);
-  proxy::Task<Result<>> serve_unsized(proxy::Exchange& exchange, std::shared_ptr<proxy::Fill> fill,
-                                      RequestContext& context);
+  proxy::Task<Result<>> follow(proxy::Exchange& exchange, proxy::FillReader& reader, store::RepositoryKey key,
+                               store::Digest digest, RequestContext& context, bool& permitted);
   proxy::Task<Result<>> pass(proxy::Exchange& exchange, proxy::FillRequest request, RequestContext& context);
   proxy::FillRequest fill_request(const store::RepositoryKey& key, const store::Digest& digest,
                                   std::optional<uint64_t> size) const;
+  proxy::Moment deadline() const;
 
   MirrorParts parts_;
   MirrorSettings settings_;

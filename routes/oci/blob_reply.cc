@@ -29,7 +29,7 @@ RequestedRange requested_of(const proxy::Request& request, const store::Digest& 
 }
 
 void reply_blob_head(Exchange& exchange, const RequestContext& context, const store::Digest& digest,
-                     uint64_t size) {
+                     std::optional<uint64_t> size) {
   exchange.start(200, blob_headers(context, digest), size);
 }
 

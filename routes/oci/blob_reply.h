@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
@@ -43,8 +44,8 @@ RequestedRange requested_of(const proxy::Request& request, const store::Digest& 
 proxy::Task<Result<>> send_blob(proxy::Exchange& exchange, const RequestContext& context,
                                 store::Digest digest, uint64_t size, ByteSource& source);
 
-// Sends the head that a GET of the whole blob would have.
+// Sends the head that a GET of the whole blob would have. Without `size` it has no Content-Length.
 void reply_blob_head(proxy::Exchange& exchange, const RequestContext& context, const store::Digest& digest,
-                     uint64_t size);
+                     std::optional<uint64_t> size);
 
 }  // namespace breakwater::routes

@@ -673,7 +673,8 @@ TEST_CASE("a blob whose fill ends while upstream is asked for another repository
   auto first = world.connect();
   first->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\n\r\n");
   world.hub.let(100'000);
-  run_until(world.loop, [&] { return world.fills().find(layer) && world.fills().find(layer)->begun(); });
+  run_until(world.loop,
+            [&] { return world.fills().find(layer) != nullptr && world.fills().find(layer)->begun(); });
   world.hub.next(FakeRegistry::blob_path("other/image", layer), Fault::silent());
   auto second = world.connect();
   second->send("GET " + blob_target(layer, "other/image") + " HTTP/1.1\r\nHost: x\r\n\r\n");

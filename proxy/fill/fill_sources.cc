@@ -1,0 +1,120 @@
+#include "proxy/fill/fill_sources.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace breakwater::proxy {
+
+FillSources::FillSources(const std::vector<FillSource>& sources, Millis stall_cost)
+    : stall_cost_(stall_cost) {
+  for (const auto& source : sources) add(source);
+}
+
+bool FillSources::add(const FillSource& source) {
+  const auto is_same = [&source](const State& known) {
+    return known.source.registry == source.registry && known.source.repository == source.repository;
+  };
+  if (states_.size() == kSourcesMax || std::any_of(states_.begin(), states_.end(), is_same)) return false;
+  states_.push_back(State(source));
+  return true;
+}
+
+bool FillSources::has(const store::RepositoryKey& repository) const {
+  return std::any_of(states_.begin(), states_.end(),
+                     [&repository](const State& known) { return known.source.repository == repository; });
+}
+
+// How long it is expected to take until the source sends.
+Millis FillSources::cost(const State& state, Moment now) const {
+  const auto wait = std::chrono::ceil<Millis>(std::max(state.retry_at - now, Moment::duration::zero()));
+  return wait + (state.stalled ? stall_cost_ : Millis(0));
+}
+
+std::optional<FillSources::Next> FillSources::next(Moment now) const {
+  std::optional<Next> best;
+  for (size_t i = 0; i < states_.size(); ++i) {
+    const auto index = (first_ + i) % states_.size();
+    const auto& state = states_[index];
+    if (state.failure || (best && cost(state, now) >= cost(states_[best->index], now))) continue;
+    best = Next(index, std::max(state.retry_at, now));
+  }
+  return best;
+}
+
+bool FillSources::another_stands_by(size_t index, Moment now) const {
+  for (size_t i = 0; i < states_.size(); ++i) {
+    const auto& state = states_[i];
+    if (i != index && !state.failure && !state.stalled && state.retry_at <= now) return true;
+  }
+  return false;
+}
+
+void FillSources::prefer(const RegistryClient& registry) {
+  const auto found = std::find_if(states_.begin(), states_.end(), [&registry](const State& known) {
+    return known.source.registry == &registry;
+  });
+  if (found != states_.end()) first_ = static_cast<size_t>(found - states_.begin());
+}
+
+void FillSources::suspect(const RegistryClient& registry) {
+  for (auto& state : states_) {
+    if (state.source.registry == &registry && !state.answered) state.stalled = true;
+  }
+}
+
+void FillSources::answered(size_t index) {
+  states_[index].answered = true;
+  states_[index].stalled = false;
+}
+
+void FillSources::failed(size_t index, const FailedAttempt& attempt, const RetrySettings& retry, Moment now) {
+  auto& state = states_[index];
+  state.attempts = attempt.progressed ? 1 : state.attempts + 1;
+  state.stalled = attempt.stalled;
+  auto judged = attempt.error;
+  if (judged.kind == Error::Kind::corrupt && state.attempts <= attempt.corrupt_retries)
+    judged.kind = Error::Kind::unavailable;
+  const auto delay_ms = retry_delay_ms(retry, judged, state.attempts, attempt.random, attempt.silence_ms);
+  if (!delay_ms) state.failure = attempt.error;
+  state.retry_at = now + Millis(delay_ms.value_or(0));
+  first_ = (index + 1) % states_.size();
+}
+
+void FillSources::blame(const Error& error) {
+  for (auto& state : states_) {
+    const bool is_blamed = state.contributed || state.blamed;
+    auto kept = state.blamed ? state.failure : error;
+    state = State(state.source);
+    state.blamed = is_blamed;
+    if (is_blamed) state.failure = std::move(kept);
+  }
+}
+
+bool FillSources::is_shown_by(const store::RepositoryKey& repository) const {
+  return std::any_of(states_.begin(), states_.end(), [&repository](const State& known) {
+    return known.answered && known.source.repository == repository;
+  });
+}
+
+std::vector<store::RepositoryKey> FillSources::shown() const {
+  std::vector<store::RepositoryKey> repositories;
+  for (const auto& state : states_) {
+    const auto& repository = state.source.repository;
+    if (state.answered &&
+        std::find(repositories.begin(), repositories.end(), repository) == repositories.end())
+      repositories.push_back(repository);
+  }
+  return repositories;
+}
+
+std::optional<Error> FillSources::failure_of(const store::RepositoryKey& repository) const {
+  std::optional<Error> failure;
+  for (const auto& state : states_) {
+    if (!(state.source.repository == repository)) continue;
+    if (!state.failure) return std::nullopt;
+    if (!failure) failure = state.failure;
+  }
+  return failure;
+}
+
+}  // namespace breakwater::proxy

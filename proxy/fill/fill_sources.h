@@ -1,0 +1,106 @@
+// The sources of a download: the same digest wanted from several repositories, or from several upstreams of
+// one. The digest vouches for the bytes, so any source may go on where another stopped. FillSources says
+// which is asked next, and remembers what came of each. Pure: time and randomness are arguments.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "proxy/loop/loop.h"
+#include "proxy/upstream/registry_client.h"
+#include "proxy/upstream/retry.h"
+#include "store/catalog/records.h"
+
+namespace breakwater::proxy {
+
+// Where the bytes may come from: a request, whom it is sent to, and the repository of ours that it is for.
+struct FillSource {
+  FillSource(RegistryClient& r, RegistryClientRequest q, store::RepositoryKey k)
+      : registry(&r), request(std::move(q)), repository(std::move(k)) {}
+  RegistryClient* registry;  // not owned
+  RegistryClientRequest request;
+  store::RepositoryKey repository;
+};
+
+// How an attempt ended before the body was complete.
+struct FailedAttempt {
+  explicit FailedAttempt(Error e) : error(std::move(e)) {}
+  Error error;
+  bool progressed = false;  // whether it brought bytes
+  bool stalled = false;     // whether it was silent for as long as a source that is not alone may be
+  // How many corrupt answers in a row are worth another attempt: one edge of a CDN may be bad.
+  uint32_t corrupt_retries = 0;
+  // The time since bytes came, if the client or the file has some already; see retry_delay_ms().
+  std::optional<int64_t> silence_ms;
+  double random = 0.5;  // in [0, 1)
+};
+
+class FillSources {
+ public:
+  static constexpr size_t kSourcesMax = 8;
+
+  // `sources` are in the order of preference, and one at least. No more than kSourcesMax are kept. A source
+  // that stalled is asked again when no other is expected within `stall_cost`.
+  FillSources(const std::vector<FillSource>& sources, Millis stall_cost);
+
+  // False if the source is known, or there are too many.
+  bool add(const FillSource& source);
+
+  size_t size() const { return states_.size(); }
+  const FillSource& operator[](size_t index) const { return states_[index].source; }
+  bool has(const store::RepositoryKey& repository) const;
+
+  // Which source is asked next, and when; nothing if all have failed for good.
+  struct Next {
+    size_t index = 0;
+    Moment at;
+  };
+  std::optional<Next> next(Moment now) const;
+  // Whether a source other than `index` could go on now, and did not stall itself.
+  bool another_stands_by(size_t index, Moment now) const;
+
+  // The source is asked first of all that may be asked.
+  void prefer(const RegistryClient& registry);
+  // The registry was silent a short time ago, for another blob: its sources count as stalled.
+  void suspect(const RegistryClient& registry);
+  bool is_stalled(size_t index) const { return states_[index].stalled; }
+  // The source sends the blob: its repository has it.
+  void answered(size_t index);
+  // The source brought bytes that are kept.
+  void contributed(size_t index) { states_[index].contributed = true; }
+  void failed(size_t index, const FailedAttempt& attempt, const RetrySettings& retry, Moment now);
+  // What was brought is wrong: whoever contributed has failed for good, with `error`. All others may be asked
+  // anew.
+  void blame(const Error& error);
+
+  // Whether a source of this repository has sent some of the blob: its readers may read what others bring.
+  bool is_shown_by(const store::RepositoryKey& repository) const;
+  // The repositories of the sources that have sent some of the blob.
+  std::vector<store::RepositoryKey> shown() const;
+  // Why this repository's sources failed, if all of them have failed for good.
+  std::optional<Error> failure_of(const store::RepositoryKey& repository) const;
+  // Why all failed: what the first said. Only when next() returns nothing.
+  Error failure() const { return *states_.front().failure; }
+
+ private:
+  struct State {
+    explicit State(const FillSource& s) : source(s) {}
+    FillSource source;
+    bool answered = false;
+    bool contributed = false;  // to the bytes that are there
+    bool blamed = false;
+    bool stalled = false;   // when it was asked last
+    uint32_t attempts = 0;  // in a row, that brought nothing
+    Moment retry_at{};
+    std::optional<Error> failure;  // for good
+  };
+  Millis cost(const State& state, Moment now) const;
+
+  std::vector<State> states_;
+  Millis stall_cost_;
+  size_t first_ = 0;  // of equals, the one that is asked first
+};
+
+}  // namespace breakwater::proxy
