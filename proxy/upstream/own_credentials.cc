@@ -56,7 +56,8 @@ void OwnCredentials::accepted_by_realm() { end_rest(kAllScopes); }
 void OwnCredentials::end_rest(const std::string& key) {
   if (rests_.erase(key) == 0 || !rests_.empty()) return;
   told_at_.reset();
-  log_.info("upstream accepts credentials again", {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
+  log_.info("upstream accepts credentials again",
+            {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
 }
 
 Error OwnCredentials::explained(Error error, const std::string& scope) const {

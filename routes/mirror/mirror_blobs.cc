@@ -81,7 +81,9 @@ Task<Result<MirrorBlobs::Known>> MirrorBlobs::look_up(RepositoryKey key, Digest 
   auto find = [&store = parts_.store, key, digest](store::Reach reach) -> Result<Known> {
     auto parent = store.catalog().parent_in(digest, key, reach);
     if (!parent) return failure(parent.error());
-    if (*parent) return Known(true, (*parent)->edge.size);
+    // A size of 0 is what a manifest gives that tells none.
+    if (*parent)
+      return Known(true, (*parent)->edge.size > 0 ? std::optional((*parent)->edge.size) : std::nullopt);
     auto permitted = store::may_serve(store.catalog(), key, digest, reach);
     if (!permitted) return failure(permitted.error());
     return Known(*permitted, std::nullopt);
@@ -102,6 +104,7 @@ Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
 FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& digest,
                                       std::optional<uint64_t> size) const {
   auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
+  request.size = size;
   FillRequest fill(digest, FillSource(parts_.registry_client, std::move(request), key));
   fill.size = size;
   return fill;
