@@ -17,6 +17,7 @@
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "routes/mirror/mirror.h"
+#include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/control.h"
@@ -101,6 +102,10 @@ struct Appliance::Parts {
   routes::Registry& add(const RouteConfig& route);
   routes::Registry& add_mirror(const RouteConfig& route);
   routes::Registry& add_registry(const RouteConfig& route);
+  std::unique_ptr<routes::Mirror> make_mirror(proxy::RegistryClient& client,
+                                              const routes::MirrorSettings& settings);
+  routes::Registry& add_any(const RouteConfig& route);
+  proxy::RegistryClient& add_client(const proxy::RegistryClientSettings& settings);
   Result<> listen();
   Result<> listen(proxy::HttpServer& server, const std::string& route,
                   const std::vector<ListenAddress>& addresses);
@@ -127,13 +132,13 @@ struct Appliance::Parts {
   proxy::ConnectionShare clients;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  // By route. Running fills use these to their end.
-  std::map<std::string, std::unique_ptr<proxy::RegistryClient>> registry_clients;
+  // By route, which has several if it mirrors any registry. Running fills use these to their end.
+  std::map<std::string, std::vector<std::unique_ptr<proxy::RegistryClient>>> registry_clients;
   proxy::PassThrough pass_through;
   proxy::Fills fills;
   // A request to one mirror may use any other, by ?ns=.
   std::vector<std::unique_ptr<routes::Mirror>> mirrors;
-  routes::Namespaces::Targets targets;
+  routes::RegistryDirectory directory;
   std::vector<std::unique_ptr<routes::Namespaces>> namespaces;
   Upkeep::Registries registries;                // by route
   std::vector<std::unique_ptr<Served>> served;  // in the order of config.routes
@@ -183,6 +188,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       control_server(loop, readers, buffers, disk, log,
                      with_connections(config.server, kControlConnectionsMax), control.route()),
       tasks(loop) {
+  directory.set_names(registry_names(config));
   for (const auto& route : config.routes) {
     served.push_back(std::make_unique<Served>(*this, add(route), route));
   }
@@ -205,22 +211,40 @@ std::string Appliance::Parts::trouble() const {
 
 routes::Registry& Appliance::Parts::add(const RouteConfig& route) {
   if (route.registry) return add_registry(route);
-  if (route.mirror) return add_mirror(route);
-  namespaces.push_back(std::make_unique<routes::Namespaces>(targets));
-  return *namespaces.back();
+  return route.mirror ? add_mirror(route) : add_any(route);
+}
+
+proxy::RegistryClient& Appliance::Parts::add_client(const proxy::RegistryClientSettings& settings) {
+  auto& clients_of_route = registry_clients[settings.name];
+  clients_of_route.push_back(
+      std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, settings));
+  auto& counts = metrics.of(settings.name);
+  clients_of_route.back()->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
+  return *clients_of_route.back();
+}
+
+std::unique_ptr<routes::Mirror> Appliance::Parts::make_mirror(proxy::RegistryClient& client,
+                                                              const routes::MirrorSettings& settings) {
+  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, buffers, client,
+                                   manifests, store->clock(), log);
+  return std::make_unique<routes::Mirror>(shared, settings);
 }
 
 routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
-  auto& registry_client = registry_clients[route.name];
-  registry_client =
-      std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, route.mirror->registry_client);
-  auto& counts = metrics.of(route.name);
-  registry_client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, buffers, *registry_client,
-                                   manifests, store->clock(), log);
-  mirrors.push_back(std::make_unique<routes::Mirror>(shared, mirror_settings(route)));
-  targets[route.mirror->registry] = routes::Namespaces::Target(mirrors.back().get(), route.allow);
-  namespaces.push_back(std::make_unique<routes::Namespaces>(*mirrors.back(), targets));
+  auto& client = add_client(route.mirror->registry_client);
+  mirrors.push_back(make_mirror(client, mirror_settings(route)));
+  directory.add(route.name, *mirrors.back(), route.allow);
+  namespaces.push_back(std::make_unique<routes::Namespaces>(mirrors.back().get(), directory));
+  return *namespaces.back();
+}
+
+routes::Registry& Appliance::Parts::add_any(const RouteConfig& route) {
+  auto make = [this, name = route.name, any = *route.any](const std::string& registry) {
+    return make_mirror(add_client(any_client_settings(name, any, registry)),
+                       any_mirror_settings(name, registry));
+  };
+  directory.add_any(route.name, make, route.allow);
+  namespaces.push_back(std::make_unique<routes::Namespaces>(nullptr, directory));
   return *namespaces.back();
 }
 
@@ -231,6 +255,7 @@ routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
   auto settings = registry_settings(route);
   settings.uploads.idle_open_max = std::max<size_t>(shares.uploads / registry_routes(config), 1);
   registry = std::make_unique<routes::PrivateRegistry>(machinery, settings);
+  directory.add(route.name, *registry, route.allow);
   return *registry;
 }
 
@@ -260,8 +285,11 @@ void Appliance::Parts::add_metric_sources() {
   metrics.add_source([this](routes::MetricsSink& sink) {
     for (size_t i = 0; i < served.size(); ++i)
       routes::report(sink, config.routes[i].name, served[i]->server.stats());
-    for (const auto& [route, registry_client] : registry_clients)
-      routes::report(sink, route, registry_client->stats());
+    for (const auto& [route, of_route] : registry_clients) {
+      proxy::RegistryClientStats sum;
+      for (const auto& client : of_route) sum += client->stats();
+      routes::report(sink, route, sum);
+    }
     for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());

@@ -118,6 +118,7 @@ void read_mirror(JsonObject& object, MirrorConfig& mirror) {
   object.duration("stale", mirror.freshness.stale_ms, 0);
   object.duration("stale_when_missing", mirror.freshness.missing_stale_ms, 0);
   object.duration("missing", mirror.freshness.missing_fresh_ms, 0);
+  object.duration("manifest_timeout", mirror.manifest_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
 }
 
 // Accepts the characters of tags, and `*`, which stands for any characters.

@@ -34,6 +34,7 @@ struct MirrorConfig {
   std::string registry;                           // the name that clients use for it: "docker.io"
   proxy::RegistryClientSettings registry_client;  // its name is the route's
   routes::FreshnessSettings freshness;
+  int64_t manifest_timeout_ms = 120'000;  // as MirrorSettings has it
 };
 
 // Whatever registry a client names by ?ns=, if the list has it. Its repositories are kept as

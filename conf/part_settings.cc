@@ -55,6 +55,26 @@ routes::MirrorSettings mirror_settings(const RouteConfig& route) {
   settings.route = route.name;
   settings.registry = route.mirror->registry;
   settings.freshness = route.mirror->freshness;
+  settings.manifest_timeout_ms = route.mirror->manifest_timeout_ms;
+  return settings;
+}
+
+routes::MirrorSettings any_mirror_settings(const std::string& route, const std::string& registry) {
+  routes::MirrorSettings settings;
+  settings.route = route;
+  settings.registry = registry;
+  settings.kept_under = registry + "/";
+  return settings;
+}
+
+proxy::RegistryClientSettings any_client_settings(const std::string& route, const AnyConfig& any,
+                                                  const std::string& registry) {
+  proxy::RegistryClientSettings settings;
+  settings.name = route;
+  const auto named = any.upstreams.find(registry);
+  // Whoever set the configuration may name an address of his own network; a client may not.
+  settings.upstream_may_be_private = named != any.upstreams.end();
+  settings.upstream = named != any.upstreams.end() ? named->second : routes::default_upstream(registry);
   return settings;
 }
 

@@ -1,8 +1,11 @@
 // What the configuration means for each part of the appliance: its own settings struct. Pure; any thread.
 #pragma once
 
+#include <string>
+
 #include "conf/config.h"
 #include "proxy/fill/pass_through.h"
+#include "proxy/upstream/registry_client.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/registry_name.h"
 #include "routes/registry/private_registry.h"
@@ -18,6 +21,10 @@ routes::RegistryNames registry_names(const Config& config);
 
 // `route` is a mirror.
 routes::MirrorSettings mirror_settings(const RouteConfig& route);
+// Of one of the registries of a route that mirrors any; `registry` is in normal form.
+routes::MirrorSettings any_mirror_settings(const std::string& route, const std::string& registry);
+proxy::RegistryClientSettings any_client_settings(const std::string& route, const AnyConfig& any,
+                                                  const std::string& registry);
 // `route` is a registry.
 routes::PrivateRegistrySettings registry_settings(const RouteConfig& route);
 routes::RouterSettings router_settings(const RouteConfig& route);

@@ -11,6 +11,21 @@
 
 namespace breakwater::proxy {
 
+RegistryClientStats& RegistryClientStats::operator+=(const RegistryClientStats& other) {
+  requests_total += other.requests_total;
+  failures_total += other.failures_total;
+  refusals.credentials += other.refusals.credentials;
+  refusals.denied += other.refusals.denied;
+  refusals.throttled += other.refusals.throttled;
+  fetched_bytes += other.fetched_bytes;
+  throttled_until = std::max(throttled_until, other.throttled_until);
+  if (other.ratelimit_remaining)
+    ratelimit_remaining =
+        std::min(ratelimit_remaining.value_or(*other.ratelimit_remaining), *other.ratelimit_remaining);
+  unwell = unwell || other.unwell;
+  return *this;
+}
+
 struct RegistryClient::Impl {
   Impl(Loop& event_loop, HttpClient& http_client, const store::Clock& time, store::Log& log,
        const RegistryClientSettings& client_settings);

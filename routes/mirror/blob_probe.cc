@@ -93,7 +93,7 @@ Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(RepositoryKey key, Digest 
 }
 
 Task<Result<BlobProbe::Held>> BlobProbe::ask_head(RepositoryKey key, Digest digest) {
-  auto request = registry_request("HEAD", key.repository, "/blobs/" + digest.text());
+  auto request = registry_request(settings_, "HEAD", key.repository, "/blobs/" + digest.text());
   request.timeout_ms = settings_.manifest_timeout_ms;
   request.redirect_is_answer = true;
   auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
@@ -106,7 +106,7 @@ Task<Result<BlobProbe::Held>> BlobProbe::ask_head(RepositoryKey key, Digest dige
 }
 
 Task<Result<BlobProbe::Held>> BlobProbe::ask_byte(RepositoryKey key, Digest digest) {
-  auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
+  auto request = registry_request(settings_, "GET", key.repository, "/blobs/" + digest.text());
   request.vouched = proxy::Vouched::by_nothing;  // the body is not read
   request.headers.add("Range", "bytes=0-0");
   request.timeout_ms = settings_.manifest_timeout_ms;

@@ -1,6 +1,5 @@
 #include "routes/mirror/mirror.h"
 
-#include "routes/mirror/registry_name.h"
 #include "routes/oci/oci_error.h"
 
 namespace breakwater::routes {
@@ -58,26 +57,8 @@ Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository
 // Adds "library/" to the names of Docker Hub's official images: some clients send it, others do not.
 std::string Mirror::repository_of(const OciPath& path) const {
   if (settings_.registry == "docker.io" && path.name.find('/') == std::string::npos)
-    return "library/" + path.name;
-  return path.name;
-}
-
-Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
-  const auto& ns = path.query.ns;
-  if (ns.empty() && own_ != nullptr) co_return co_await own_->serve(exchange, path, context);
-  auto found = targets_.find(normal_registry(ns).value_or(ns));
-  if (found == targets_.end()) {
-    Error error(Error::Kind::not_found, "no mirror of " + ns + " here", 0);
-    if (ns.empty()) error.message = "which registry is meant is not said: ask with ?ns=, as containerd does";
-    co_return reply_error(exchange, error, OciSubject::name, context.trace);
-  }
-  const auto& [mirror, allow] = found->second;
-  if (!allow.allows(exchange.peer()))
-    co_return reply_denied(exchange, exchange.peer().text + " may not use the mirror of " + ns,
-                           context.trace);
-  context.oci_namespace = ns;
-  context.route = mirror->settings().route;
-  co_await mirror->serve(exchange, path, context);
+    return settings_.kept_under + "library/" + path.name;
+  return settings_.kept_under + path.name;
 }
 
 }  // namespace breakwater::routes

@@ -103,7 +103,7 @@ Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
 
 FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& digest,
                                       std::optional<uint64_t> size) const {
-  auto request = registry_request("GET", key.repository, "/blobs/" + digest.text());
+  auto request = registry_request(settings_, "GET", key.repository, "/blobs/" + digest.text());
   request.size = size;
   FillRequest fill(digest, FillSource(parts_.registry_client, std::move(request), key));
   fill.size = size;

@@ -68,10 +68,11 @@ ServedManifest served(const Digest& digest, const ManifestCache::Entry& entry, C
 
 }  // namespace
 
-proxy::RegistryClientRequest registry_request(const char* method, const std::string& repository,
-                                              const std::string& rest) {
-  proxy::RegistryClientRequest request(method, "/v2/" + repository + rest);
-  request.scope = "repository:" + repository + ":pull";
+proxy::RegistryClientRequest registry_request(const MirrorSettings& settings, const char* method,
+                                              const std::string& repository, const std::string& rest) {
+  const std::string name = settings.upstream_name(repository);
+  proxy::RegistryClientRequest request(method, "/v2/" + name + rest);
+  request.scope = "repository:" + name + ":pull";
   // The digest that a path ends with vouches for the body. Nothing does for a tag's manifest or a list.
   const bool is_list = rest.starts_with("/referrers/") || rest.starts_with("/tags/");
   if (!is_list && Digest::parse(rest.substr(rest.rfind('/') + 1)))
@@ -204,7 +205,7 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
 // Asks with HEAD, which does not count against Docker Hub's pull quota. Without a digest in the answer the
 // caller uses GET; so it does after a refusal, because some registries refuse HEAD alone.
 Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repository, std::string tag) {
-  auto request = registry_request("HEAD", repository, "/manifests/" + tag);
+  auto request = registry_request(settings_, "HEAD", repository, "/manifests/" + tag);
   request.headers.add("Accept", std::string(kAcceptManifests));
   request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
   auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
@@ -227,7 +228,7 @@ Task<Result<>> MirrorManifests::mark_checked(RepositoryKey key, std::string tag,
 
 Task<Result<proxy::Reply>> MirrorManifests::get(std::string repository, std::string reference) {
   for (uint32_t attempts = 1;; ++attempts) {
-    auto request = registry_request("GET", repository, "/manifests/" + reference);
+    auto request = registry_request(settings_, "GET", repository, "/manifests/" + reference);
     request.headers.add("Accept", std::string(kAcceptManifests));
     request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
     auto reply = co_await parts_.registry_client.fetch(std::move(request), kManifestBytesMax);

@@ -19,6 +19,9 @@ namespace breakwater::routes {
 struct MirrorSettings {
   std::string route;     // "dockerhub"
   std::string registry;  // the name that clients use for it: "docker.io"
+  // What precedes the names of its repositories in the store, if the route mirrors several registries:
+  // "gcr.io/".
+  std::string kept_under = {};
   FreshnessSettings freshness;
   // How long a client waits for upstream when there is an older answer to serve (at most 2 s).
   int64_t revalidate_wait_ms = 1'500;
@@ -31,6 +34,11 @@ struct MirrorSettings {
   // A range with an end that begins further than this ahead of its fill is fetched from upstream by itself.
   uint64_t far_ahead_bytes = 16 << 20;
   int64_t list_fresh_ms = 10'000;  // how long tag lists and referrers are served without asking again
+
+  // What upstream calls the repository that the store calls `repository`.
+  std::string upstream_name(const std::string& repository) const {
+    return repository.substr(kept_under.size());
+  }
 };
 
 struct MirrorParts {
@@ -47,9 +55,9 @@ struct MirrorParts {
   store::Log& log;
 };
 
-// A request upstream about `repository`, with the scope that its token needs. `rest` follows the name:
-// "/manifests/3.20".
-proxy::RegistryClientRequest registry_request(const char* method, const std::string& repository,
-                                              const std::string& rest);
+// A request upstream about a repository, as the store calls it, with the scope that its token needs. `rest`
+// follows the name: "/manifests/3.20".
+proxy::RegistryClientRequest registry_request(const MirrorSettings& settings, const char* method,
+                                              const std::string& repository, const std::string& rest);
 
 }  // namespace breakwater::routes

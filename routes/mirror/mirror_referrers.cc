@@ -58,8 +58,9 @@ std::string page_query(const OciQuery& query) {
 
 proxy::RegistryClientRequest MirrorReferrers::request_for(const std::string& repository, const Digest& digest,
                                                           const std::string& query) const {
-  auto request = registry_request(
-      "GET", repository, "/referrers/" + digest.text() + (query.empty() ? std::string() : "?" + query));
+  auto request =
+      registry_request(settings_, "GET", repository,
+                       "/referrers/" + digest.text() + (query.empty() ? std::string() : "?" + query));
   request.headers.add("Accept", std::string(kOciIndex));
   request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
   return request;

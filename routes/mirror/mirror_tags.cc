@@ -37,8 +37,8 @@ bool ignores_paging(const std::vector<std::string>& tags, const OciQuery& query)
 
 proxy::RegistryClientRequest MirrorTags::request_for(const std::string& repository,
                                                      const std::string& query) const {
-  auto request =
-      registry_request("GET", repository, "/tags/list" + (query.empty() ? std::string() : "?" + query));
+  auto request = registry_request(settings_, "GET", repository,
+                                  "/tags/list" + (query.empty() ? std::string() : "?" + query));
   request.headers.add("Accept", std::string(kJson));
   request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
   return request;
@@ -91,7 +91,7 @@ Task<MirrorTags::Answer> MirrorTags::fetch(std::string repository, OciQuery quer
       list.link = next_page_link("/v2/" + repository + "/tags/list", *query.n, ours.items.back(), "");
     page->tags = std::move(ours.items);
   }
-  list.body = shared(tag_list_json(repository, page->tags));
+  list.body = shared(tag_list_json(settings_.upstream_name(repository), page->tags));
   co_return list;
 }
 
@@ -153,7 +153,7 @@ Task<MirrorTags::Answer> MirrorTags::stored(std::string repository, OciQuery que
   for (const auto& tag : *tags) names.push_back(tag.tag);
   const auto page = page_of(std::move(names), query.last, n);
   KeptList list;
-  list.body = shared(tag_list_json(repository, page.items));
+  list.body = shared(tag_list_json(settings_.upstream_name(repository), page.items));
   if (page.more) {
     const auto link = next_page_link("/v2/" + repository + "/tags/list", n, page.items.back(), "");
     list.link = link.substr(0, link.find('>')) + std::string(kOfPulled) + link.substr(link.find('>'));

@@ -38,7 +38,33 @@ struct MirrorWorld::Running {
         fills(world.loop, workers, workers, buffers, *world.files.store, world.files.log,
               world.fill_settings),
         hub(*this, world, hub_registry_client, "dockerhub", "docker.io"),
-        ghcr(*this, world, ghcr_registry_client, "ghcr", "ghcr.io") {}
+        ghcr(*this, world, ghcr_registry_client, "ghcr", "ghcr.io") {
+    routes::RegistryNames names;
+    names.routes = {{"docker.io", "dockerhub"}, {"ghcr.io", "ghcr"}};
+    names.any.push_back({"any", {}});
+    for (const auto& pattern : world.any_registries)
+      names.any.front().registries.push_back(proxy::HostPattern::parse(pattern).value());
+    directory.set_names(std::move(names));
+    directory.add_any(
+        "any", [this, &world](const std::string& registry) { return make_any(world, registry); },
+        routes::Networks::internal());
+  }
+
+  std::unique_ptr<routes::Mirror> make_any(MirrorWorld& world, const std::string& registry) {
+    auto settings = world.ghcr_registry_client;
+    settings.name = "any";
+    settings.upstream = world.other.endpoint();
+    any_clients.push_back(std::make_unique<proxy::RegistryClient>(world.loop, http_client, world.files.clock,
+                                                                  world.files.log, settings));
+    const routes::MirrorParts parts(world.loop, workers, workers, *world.files.store, fills, pass_through,
+                                    buffers, *any_clients.back(), manifests, world.files.store->clock(),
+                                    world.files.log);
+    auto mirror_settings = world.mirror_settings;
+    mirror_settings.route = "any";
+    mirror_settings.registry = registry;
+    mirror_settings.kept_under = registry + "/";
+    return std::make_unique<routes::Mirror>(parts, mirror_settings);
+  }
 
   proxy::Workers workers;
   proxy::Buffers buffers;
@@ -48,9 +74,10 @@ struct MirrorWorld::Running {
   routes::ManifestCache manifests;
   proxy::RegistryClient hub_registry_client;
   proxy::RegistryClient ghcr_registry_client;
+  std::vector<std::unique_ptr<proxy::RegistryClient>> any_clients;
   proxy::PassThrough pass_through;
   proxy::Fills fills;
-  routes::Namespaces::Targets mirrors;
+  routes::RegistryDirectory directory;
   Served hub;
   Served ghcr;
 };
@@ -58,20 +85,20 @@ struct MirrorWorld::Running {
 MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::RegistryClient& client,
                             const std::string& route, const std::string& registry)
     : mirror(routes::MirrorParts(world.loop, running.workers, running.workers, *world.files.store,
-                                 running.fills, running.pass_through, running.buffers, client, running.manifests,
-                                 world.files.store->clock(), world.files.log),
+                                 running.fills, running.pass_through, running.buffers, client,
+                                 running.manifests, world.files.store->clock(), world.files.log),
              [&] {
                auto settings = world.mirror_settings;
                settings.route = route;
                settings.registry = registry;
                return settings;
              }()),
-      namespaces(mirror, running.mirrors),
+      namespaces(&mirror, running.directory),
       router(routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
              proxy::ServerSettings(), router.route()) {
-  running.mirrors[registry] = routes::Namespaces::Target(
-      &mirror, registry == "ghcr.io" ? world.ghcr_allow : routes::Networks::internal());
+  running.directory.add(route, mirror,
+                        registry == "ghcr.io" ? world.ghcr_allow : routes::Networks::internal());
   auto bound = server.listen("127.0.0.1:0");
   assert(bound);
   address = *bound;

@@ -21,6 +21,7 @@
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "routes/mirror/mirror.h"
+#include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/metrics.h"
 #include "routes/router.h"
@@ -50,6 +51,7 @@ class MirrorWorld {
   routes::MirrorSettings mirror_settings;                      // of both, but for their names
   routes::Networks ghcr_allow = routes::Networks::internal();  // for who comes by ns
   proxy::FillSettings fill_settings;
+  std::vector<std::string> any_registries;  // of the route "any"
   proxy::HttpClientSettings http_client_settings;
   uint64_t buffer_bytes_max = 128 << 20;
 
@@ -57,6 +59,7 @@ class MirrorWorld {
   proxy::Loop loop;
   FakeRegistry hub{loop};
   FakeRegistry ghcr{loop};
+  FakeRegistry other{loop};  // upstream of every registry of `any_registries`
 
   void start();
   void stop();

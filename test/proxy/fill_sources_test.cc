@@ -31,7 +31,7 @@ struct World {
   FakeLog log;
   proxy::RegistryClientSettings settings = [] {
     proxy::RegistryClientSettings made;
-    made.url = "http://127.0.0.1:1";
+    made.upstream = {"http", "127.0.0.1", 1};
     return made;
   }();
   proxy::RegistryClient a{loop, http_client, clock, log, settings};

@@ -33,7 +33,7 @@ const std::string kAdvice = "(user me) were refused: check username and password
 struct World : test::UpstreamWorld {
   World() : UpstreamWorld(me()) {
     settings.password_file = file.string();
-    settings.token_realms = host_patterns({"127.0.0.2"});
+    settings.token_realms = test::host_patterns({"127.0.0.2"});
     write("s3cret");
     begin();
   }

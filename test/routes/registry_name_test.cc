@@ -3,6 +3,7 @@
 #include <string>
 
 #include "routes/mirror/mirror.h"
+#include "routes/mirror/namespaces.h"
 #include "test/catch.h"
 #include "test/fakes/host_patterns.h"
 #include "test/fakes/mirror_world.h"
@@ -108,8 +109,8 @@ TEST_CASE("a registry named in any spelling is its mirror, on the listener of an
 }
 
 TEST_CASE("a listener that mirrors nothing itself says that the registry has to be named") {
-  const Namespaces::Targets targets;
-  Namespaces namespaces(targets);
+  RegistryDirectory directory;
+  Namespaces namespaces(nullptr, directory);
   test::RecordedExchange exchange("GET", "/v2/a/manifests/x");
   RequestContext context;
   const auto path = parse_oci_path("/v2/a/manifests/x").value();

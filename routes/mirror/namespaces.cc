@@ -1,0 +1,66 @@
+#include "routes/mirror/namespaces.h"
+
+#include <utility>
+
+#include "routes/oci/oci_error.h"
+
+namespace breakwater::routes {
+
+using proxy::Exchange;
+using proxy::Task;
+
+namespace {
+
+// A mirror is small, and stays for its downloads; but clients name them, and a pattern allows any number.
+constexpr size_t kAnyMirrorsMax = 1024;
+
+}  // namespace
+
+void RegistryDirectory::add(const std::string& route, Registry& registry, Networks allow) {
+  routes_[route] = Known{&registry, nullptr, std::move(allow)};
+}
+
+void RegistryDirectory::add_any(const std::string& route, MakeMirror make, Networks allow) {
+  routes_[route] = Known{nullptr, std::move(make), std::move(allow)};
+}
+
+Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns) {
+  const auto named = registry_named(names_, ns);
+  const auto known = named ? routes_.find(named->route) : routes_.end();
+  if (known == routes_.end()) return failure(Error::Kind::not_found, "no mirror of " + ns + " here");
+  const Known& route = known->second;
+  if (!named->by_any) return Found{route.registry, named->route, &route.allow};
+  auto mirror = mirrors_.find(named->registry);
+  if (mirror == mirrors_.end()) {
+    if (mirrors_.size() >= kAnyMirrorsMax)
+      return failure(Error::Kind::unavailable, "route " + named->route + " mirrors " +
+                                                   std::to_string(kAnyMirrorsMax) +
+                                                   " registries already; a restart forgets them");
+    mirror = mirrors_.emplace(named->registry, route.make(named->registry)).first;
+  }
+  return Found{mirror->second.get(), named->route, &route.allow};
+}
+
+Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  const std::string& ns = path.query.ns;
+  if (ns.empty() && own_ != nullptr) co_return co_await own_->serve(exchange, path, context);
+  if (ns.empty()) {
+    const Error error(Error::Kind::not_found,
+                      "which registry is meant is not said: ask with ?ns=, as containerd does", 0);
+    co_return reply_error(exchange, error, OciSubject::name, context.trace);
+  }
+  const auto found = directory_.find(ns);
+  if (!found) co_return reply_error(exchange, found.error(), OciSubject::name, context.trace);
+  if (!found->allow->allows(exchange.peer()))
+    co_return reply_denied(exchange, exchange.peer().text + " may not use the mirror of " + ns,
+                           context.trace);
+  // Our own registry is written to at its own address.
+  const std::string& method = exchange.request().method;
+  if (method != "GET" && method != "HEAD")
+    co_return reply_not_allowed(exchange, "GET, HEAD", "with ?ns= a registry is read only", context.trace);
+  context.oci_namespace = ns;
+  context.route = found->route;
+  co_await found->registry->serve(exchange, path, context);
+}
+
+}  // namespace breakwater::routes
