@@ -18,6 +18,13 @@ struct FreeAddresses {
   void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
 };
 
+bool is_scoped(const sockaddr* address) {
+  if (address->sa_family != AF_INET6) return false;
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, address, sizeof v6);
+  return v6.sin6_scope_id != 0;
+}
+
 proxy::IpAddress address_of(const sockaddr* address) {
   proxy::IpAddress::Bytes bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   if (address->sa_family == AF_INET) {
@@ -65,10 +72,13 @@ Result<std::vector<proxy::IpAddress>> resolve_by_system(const std::string& name)
   const std::unique_ptr<addrinfo, FreeAddresses> owned(list);
   std::vector<proxy::IpAddress> addresses;
   for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
+    // Without the interface that it belongs to, a link-local address cannot be listened on.
+    if (is_scoped(one->ai_addr)) continue;
     const auto address = address_of(one->ai_addr);
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
       addresses.push_back(address);
   }
+  if (addresses.empty()) return failure(Error::Kind::not_found, "the name has only link-local addresses");
   return addresses;
 }
 

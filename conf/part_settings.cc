@@ -64,6 +64,7 @@ routes::MirrorSettings any_mirror_settings(const std::string& route, const std::
   settings.route = route;
   settings.registry = registry;
   settings.kept_under = registry + "/";
+  settings.kept_list_bytes_max = 256 << 10;  // there may be many of them
   return settings;
 }
 

@@ -222,7 +222,9 @@ Task<Result<>> Fills::open(Shared fill) {
   if (fill->written_ > 0) ++stats_.resumes_total;
   auto caught_up = co_await catch_up(fill);
   if (!caught_up) co_return caught_up;
-  const auto size = fill->size();
+  // What a manifest says of the size is not checked yet, and takes no more than a step's room.
+  auto size = fill->size();
+  if (size && !fill->told_) size = std::min(*size, fill->written_ + settings_.growth_bytes);
   if (!size || *size <= fill->granted_) co_return Result<>();
   co_return co_await grow(fill, *size);
 }

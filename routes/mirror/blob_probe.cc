@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/fill/resumption.h"
+#include "routes/oci/media_type.h"
 #include "store/references/references.h"
 
 namespace breakwater::routes {
@@ -27,17 +28,28 @@ std::string question_key(const RepositoryKey& key, const Digest& digest) {
 // Range.
 class SizeSink final : public proxy::Sink {
  public:
+  // `expected` is the size of the blob if it is here already.
+  explicit SizeSink(std::optional<uint64_t> expected) : expected_(expected) {}
+
   Result<> head(const proxy::Head& head) override {
-    answered = true;
     auto range = proxy::parse_content_range(head.headers.get("Content-Range"));
     if (range) size = range->total;
     if (head.status == 200) size = head.length;
+    // A portal answers every path with its page, in parts too. Only the right length tells a blob from it.
+    const bool is_page =
+        proxy::same_token(without_parameters(head.headers.get("Content-Type")), "text/html") &&
+        !(expected_ && size == expected_);
+    if (is_page) return failure(Error::Kind::corrupt, "upstream answered with a web page");
+    answered = true;
     return failure(Error::Kind::not_found, "the rest is not wanted");
   }
   Result<bool> body(std::span<const char>) override { return true; }
 
   bool answered = false;
   std::optional<uint64_t> size;
+
+ private:
+  std::optional<uint64_t> expected_;
 };
 
 // Whether a GET may succeed although HEAD got this error: upstream was there and refused.
@@ -55,16 +67,17 @@ bool is_empty_blob(const Digest& digest) {
 BlobProbe::BlobProbe(const MirrorParts& parts, const MirrorSettings& settings)
     : parts_(parts), settings_(settings), questions_(parts.loop), bytes_(parts.loop) {}
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask(RepositoryKey key, Digest digest, Moment deadline) {
+Task<Result<BlobProbe::Held>> BlobProbe::ask(RepositoryKey key, Digest digest, Moment deadline,
+                                             std::optional<uint64_t> size) {
   if (auto error = known_missing(key, digest)) co_return failure(*error);
-  auto begin = [this, key, digest] { return ask_upstream(key, digest); };
+  auto begin = [this, key, digest, size] { return ask_upstream(key, digest, size); };
   auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
 }
 
 Task<Result<BlobProbe::Held>> BlobProbe::ask_get(RepositoryKey key, Digest digest, Moment deadline) {
-  auto begin = [this, key, digest] { return ask_byte(key, digest); };
+  auto begin = [this, key, digest] { return ask_byte(key, digest, std::nullopt); };
   auto answer = co_await bytes_.join_until(question_key(key, digest), begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
@@ -79,13 +92,16 @@ void BlobProbe::remember(const RepositoryKey& key, const Digest& digest, const E
   negative_cache_.put(question_key(key, digest), error, parts_.clock.now(), kMissingBlob);
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(RepositoryKey key, Digest digest) {
+Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(RepositoryKey key, Digest digest,
+                                                      std::optional<uint64_t> size) {
   auto held = co_await ask_head(key, digest);
   if (!held && may_get_succeed(held.error().kind)) {
-    held = co_await ask_byte(key, digest);
+    held = co_await ask_byte(key, digest, size);
     if (!held) remember(key, digest, held.error());
   }
   if (!held) co_return held;
+  if (size && held->size && *held->size != *size)
+    co_return failure(Error::Kind::not_found, "upstream has something else as " + digest.text());
   auto job = [&store = parts_.store, key, digest] { return store.references().link(key, digest); };
   auto linked = co_await parts_.workers.run(std::move(job));
   if (!linked) co_return failure(linked.error());
@@ -105,12 +121,12 @@ Task<Result<BlobProbe::Held>> BlobProbe::ask_head(RepositoryKey key, Digest dige
   co_return held;
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_byte(RepositoryKey key, Digest digest) {
+Task<Result<BlobProbe::Held>> BlobProbe::ask_byte(RepositoryKey key, Digest digest,
+                                                  std::optional<uint64_t> size) {
   auto request = registry_request(settings_, "GET", key.repository, "/blobs/" + digest.text());
-  request.vouched = proxy::Vouched::by_nothing;  // the body is not read
   request.headers.add("Range", "bytes=0-0");
   request.timeout_ms = settings_.manifest_timeout_ms;
-  SizeSink sink;
+  SizeSink sink(size);
   auto answer = co_await parts_.registry_client.download(std::move(request), sink);
   Held held;
   held.by_get = true;

@@ -26,9 +26,11 @@ class BlobProbe {
 
   BlobProbe(const MirrorParts& parts, const MirrorSettings& settings);
 
-  // Asks upstream whether this repository has the blob. A yes is recorded as a link. `unavailable` after the
-  // deadline, while the question goes on.
-  proxy::Task<Result<Held>> ask(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline);
+  // Asks upstream whether this repository has the blob. A yes is recorded as a link. `size` is that of the
+  // blob if it is known by its digest: an upstream that tells another has something else. `unavailable` after
+  // the deadline, while the question goes on.
+  proxy::Task<Result<Held>> ask(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline,
+                                std::optional<uint64_t> size = std::nullopt);
   // Asks by GET alone, for who does not believe a HEAD. Records nothing.
   proxy::Task<Result<Held>> ask_get(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline);
 
@@ -38,9 +40,11 @@ class BlobProbe {
   void remember(const store::RepositoryKey& key, const store::Digest& digest, const Error& error);
 
  private:
-  proxy::Task<Result<Held>> ask_upstream(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<Held>> ask_upstream(store::RepositoryKey key, store::Digest digest,
+                                         std::optional<uint64_t> size);
   proxy::Task<Result<Held>> ask_head(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<Held>> ask_byte(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<Held>> ask_byte(store::RepositoryKey key, store::Digest digest,
+                                     std::optional<uint64_t> size);
 
   MirrorParts parts_;
   MirrorSettings settings_;

@@ -9,8 +9,6 @@ using proxy::Task;
 
 namespace {
 
-constexpr uint64_t kKeptBytesMax = 8 << 20;  // all lists together
-
 // The key, the body and an estimate of the container's overhead.
 uint64_t cost_of(const std::string& key, const KeptList& list) {
   return key.size() + (list.body ? list.body->size() : 0) + 256;
@@ -56,7 +54,7 @@ Task<KeptLists::Answer> KeptLists::renew(std::string key, Fetch fetch) {
 void KeptLists::keep(const std::string& key, const KeptList& list) {
   if (auto old = kept_.find(key); old != kept_.end()) kept_bytes_ -= cost_of(key, old->second);
   const auto cost = cost_of(key, list);
-  if (kept_bytes_ + cost > kKeptBytesMax) {
+  if (kept_bytes_ + cost > settings_.kept_list_bytes_max) {
     kept_.clear();
     kept_bytes_ = 0;
   }

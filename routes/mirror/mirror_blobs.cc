@@ -62,7 +62,7 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   auto blob = co_await open(digest);
   if (blob && !known->permitted) {
     exchange.at("asking upstream");
-    auto asked = co_await probe_.ask(key, digest, deadline());
+    auto asked = co_await probe_.ask(key, digest, deadline(), blob->size);
     if (!asked) co_return failure(asked.error());
   }
   if (blob) {

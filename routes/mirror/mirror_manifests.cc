@@ -257,10 +257,11 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
   if (!identity) co_return failure(identity.error());
   auto manifest =
       read_carried_manifest(reply->body, reply->head.headers.get("Content-Type"), identity->digest);
-  // Nothing but its form vouches for a tag's manifest: a web page, or one that was cut off, is none.
-  if (!manifest.is_readable && !asked)
+  // Nothing but its form vouches for a tag's manifest: a web page, one that was cut off, or an error with
+  // status 200 is none.
+  if (!asked && !(manifest.is_readable && manifest.is_known))
     co_return failure(Error::Kind::corrupt,
-                      "upstream's manifest is no JSON object: " + manifest.content.record.media_type);
+                      "what upstream sent is no manifest: " + manifest.content.record.media_type);
   negative_cache_.erase(flight_key(key, reference));
   ManifestCache::Entry entry(manifest.content.record.media_type,
                              std::make_shared<const std::string>(std::move(reply->body)));

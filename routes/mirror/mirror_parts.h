@@ -33,7 +33,8 @@ struct MirrorSettings {
   int64_t first_byte_wait_ms = 20'000;
   // A range with an end that begins further than this ahead of its fill is fetched from upstream by itself.
   uint64_t far_ahead_bytes = 16 << 20;
-  int64_t list_fresh_ms = 10'000;  // how long tag lists and referrers are served without asking again
+  uint64_t kept_list_bytes_max = 8 << 20;  // of its lists in memory, tags and referrers each
+  int64_t list_fresh_ms = 10'000;          // how long tag lists and referrers are served without asking again
 
   // What upstream calls the repository that the store calls `repository`.
   std::string upstream_name(const std::string& repository) const {

@@ -23,9 +23,9 @@ constexpr size_t kPagesMax = 100;
 constexpr size_t kStoredMax = 1'000;  // in a list made from the store
 
 // The error for a page that is missing, refused or cut off. It does not say that the repository or the list
-// is missing, because upstream served the page before it.
+// is missing, because upstream served the page before it; nor that upstream is unwell, if it has answered.
 Error error_between_pages(Error error) {
-  if (error.kind != Error::Kind::throttled) error.kind = Error::Kind::unavailable;
+  if (!is_unwell(error)) error.kind = Error::Kind::corrupt;
   error.message = "upstream's list of referrers broke off: " + error.message;
   return error;
 }
@@ -71,12 +71,11 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
   const auto digest = *path.digest;
   const auto page = page_query(path.query);
   auto begin = [this, repository, digest] { return fetch(repository, digest); };
-  Answer referrers = KeptList();
-  if (page.empty()) referrers = co_await lists_.get(repository + "@" + digest.text(), begin);
+  auto referrers = co_await lists_.get(repository + "@" + digest.text(), begin);
   if (!referrers && is_unwell(referrers.error()))
     referrers = co_await stored(repository, digest, referrers.error());
   if (!referrers) co_return failure(referrers.error());
-  if (!page.empty() || referrers->is_too_long) {
+  if (referrers->is_too_long) {
     auto request = request_for(repository, digest, page);
     request.timeout_ms = 0;
     PassedList list{std::string(kOciIndex), "/v2/" + path.name + "/referrers/" + digest.text(),
@@ -149,15 +148,13 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(std::string reposit
   for (auto page = std::move(first);;) {
     bytes += page.body.size();
     pages.push_back(std::move(page.body));
-    list.is_too_long = page.is_too_long || bytes > kListBytesMax;
+    const bool has_too_many = pages.size() >= kPagesMax && !page.next.empty();
+    list.is_too_long = page.is_too_long || bytes > kListBytesMax || has_too_many;
     if (list.is_too_long || page.next.empty()) break;
-    if (pages.size() == kPagesMax)
-      co_return failure(Error::Kind::unavailable, "upstream's list of referrers has too many pages");
     auto next = co_await fetch_page(repository, digest, page.next);
     if (!next) co_return failure(error_between_pages(next.error()));
     if (!next->is_index && !next->is_too_long)
-      co_return failure(Error::Kind::unavailable,
-                        "upstream's list of referrers broke off: a page is missing");
+      co_return failure(Error::Kind::corrupt, "upstream's list of referrers broke off: a page is missing");
     page = std::move(*next);
   }
   list.at = parts_.clock.now();

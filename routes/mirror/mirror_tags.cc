@@ -20,8 +20,10 @@ namespace {
 
 constexpr uint64_t kStoredTagsMax = 10'000;  // in a list made from the store
 constexpr size_t kPagesMax = 100;            // of a list that is paged here
-// Marks the link to the next page of a list made from the store. Upstream's own pages have no such successor.
+// These end our links to the next page of a list that is paged here: one made from the store, and upstream's
+// whole list. Upstream's own pages have no such successor.
 constexpr std::string_view kOfPulled = "&of=pulled";
+constexpr std::string_view kOfWhole = "&of=whole";
 
 std::shared_ptr<const std::string> shared(std::string text) {
   return std::make_shared<const std::string>(std::move(text));
@@ -31,6 +33,24 @@ std::shared_ptr<const std::string> shared(std::string text) {
 bool ignores_paging(const std::vector<std::string>& tags, const OciQuery& query) {
   if (query.n && tags.size() > *query.n) return true;
   return !query.last.empty() && std::find(tags.begin(), tags.end(), query.last) != tags.end();
+}
+
+// Whether it asks for the first page. Upstream may name the others in ways of its own.
+bool is_of_first_page(const OciQuery& query) {
+  return query.forwarded.empty() ||
+         (query.forwarded.starts_with("n=") && query.forwarded.find('&') == std::string::npos);
+}
+
+// The page of `tags` that `query` asks for, and the link to the next, which `mark` ends.
+KeptList page_of_ours(const std::string& name, std::vector<std::string> tags, const OciQuery& query,
+                      std::optional<uint64_t> n, std::string_view mark) {
+  const auto page = page_of(std::move(tags), query.last, n);
+  KeptList list;
+  list.body = shared(tag_list_json(name, page.items));
+  if (!page.more) return list;
+  list.link = next_page_link("/v2/" + name + "/tags/list", *n, page.items.back(), "");
+  list.link.insert(list.link.find('>'), mark);
+  return list;
 }
 
 }  // namespace
@@ -46,13 +66,19 @@ proxy::RegistryClientRequest MirrorTags::request_for(const std::string& reposito
 
 Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, const OciPath& path,
                                  RequestContext& context) {
-  OciQuery query = path.query;
+  const OciQuery query = path.query;
   const bool is_of_pulled = query.forwarded.ends_with(kOfPulled);
-  if (is_of_pulled) query.forwarded.resize(query.forwarded.size() - kOfPulled.size());
+  const bool is_of_whole = query.forwarded.ends_with(kOfWhole);
   auto begin = [this, repository, query] { return fetch(repository, query); };
-  auto tags = co_await lists_.get(repository + "?" + query.forwarded, begin);
-  // A page of what the store has would end upstream's list before its end.
-  if (!tags && is_unwell(tags.error()) && (query.last.empty() || is_of_pulled))
+  Answer tags = KeptList();
+  if (is_of_whole) tags = co_await page_of_whole(repository, query);
+  if (is_of_pulled) {
+    const Error reason(Error::Kind::unavailable, "the list began so", 0);
+    tags = co_await stored(repository, query, reason);
+  }
+  if (!is_of_whole && !is_of_pulled) tags = co_await lists_.get(repository + "?" + query.forwarded, begin);
+  // A later page of what the store has would end upstream's list before its end.
+  if (!tags && is_unwell(tags.error()) && is_of_first_page(query))
     tags = co_await stored(repository, query, tags.error());
   if (!tags) co_return failure(tags.error());
   const std::string own_path = "/v2/" + path.name + "/tags/list";
@@ -81,16 +107,7 @@ Task<MirrorTags::Answer> MirrorTags::fetch(std::string repository, OciQuery quer
   list.is_too_long = page->is_too_long;
   if (list.is_too_long) co_return list;
   list.link = page->link;
-  if (ignores_paging(page->tags, query)) {
-    const bool is_whole = page->link.empty() && (!query.n || page->tags.size() > *query.n);
-    if (!is_whole) page = co_await fetch_all(repository);
-    if (!page) co_return failure(page.error());
-    auto ours = page_of(std::move(page->tags), query.last, query.n);
-    list.link.clear();
-    if (ours.more)
-      list.link = next_page_link("/v2/" + repository + "/tags/list", *query.n, ours.items.back(), "");
-    page->tags = std::move(ours.items);
-  }
+  if (ignores_paging(page->tags, query)) co_return co_await page_of_whole(repository, query);
   list.body = shared(tag_list_json(settings_.upstream_name(repository), page->tags));
   co_return list;
 }
@@ -116,24 +133,41 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(std::string repository, st
   co_return page;
 }
 
-// All tags, for an upstream whose pages do not begin where they should. Not whole is an error.
-Task<Result<MirrorTags::Page>> MirrorTags::fetch_all(std::string repository) {
-  Page all;
+// A page of upstream's whole list, for an upstream that does not page it as it is asked to.
+Task<MirrorTags::Answer> MirrorTags::page_of_whole(std::string repository, OciQuery query) {
+  auto begin = [this, repository] { return fetch_whole(repository); };
+  auto whole = co_await lists_.get(repository, begin);
+  if (!whole) co_return failure(whole.error());
+  auto tags = parse_tag_list(*whole->body);
+  if (!tags) co_return failure(tags.error());
+  auto page = page_of_ours(settings_.upstream_name(repository), *std::move(tags), query, query.n, kOfWhole);
+  page.at = whole->at;
+  page.stale_reason = whole->stale_reason;
+  page.cache = whole->cache;
+  co_return page;
+}
+
+// All pages in one list. Not whole is an error.
+Task<MirrorTags::Answer> MirrorTags::fetch_whole(std::string repository) {
+  std::vector<std::string> tags;
   size_t bytes = 0;
   std::string query;
   for (size_t pages = 0; pages < kPagesMax; ++pages) {
     auto page = co_await fetch_page(repository, query);
     if (!page) co_return failure(page.error());
     for (auto& tag : page->tags) {
-      bytes += tag.size();
-      all.tags.push_back(std::move(tag));
+      bytes += tag.size() + sizeof(std::string);
+      tags.push_back(std::move(tag));
     }
-    if (page->is_too_long || bytes > kListBytesMax) break;
+    if (page->is_too_long || bytes > 4 * kListBytesMax) break;
     query = next_page_query(page->link).value_or("");
     if (!query.empty()) continue;
-    std::sort(all.tags.begin(), all.tags.end());
-    all.tags.erase(std::unique(all.tags.begin(), all.tags.end()), all.tags.end());
-    co_return all;
+    std::sort(tags.begin(), tags.end());
+    tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+    KeptList list;
+    list.body = shared(tag_list_json(settings_.upstream_name(repository), tags));
+    list.at = parts_.clock.now();
+    co_return list;
   }
   co_return failure(Error::Kind::corrupt,
                     "upstream ignores n and last, and its list of tags is too long to be paged here");
@@ -151,13 +185,7 @@ Task<MirrorTags::Answer> MirrorTags::stored(std::string repository, OciQuery que
   if (!tags || tags->empty()) co_return failure(reason);
   std::vector<std::string> names;
   for (const auto& tag : *tags) names.push_back(tag.tag);
-  const auto page = page_of(std::move(names), query.last, n);
-  KeptList list;
-  list.body = shared(tag_list_json(settings_.upstream_name(repository), page.items));
-  if (page.more) {
-    const auto link = next_page_link("/v2/" + repository + "/tags/list", n, page.items.back(), "");
-    list.link = link.substr(0, link.find('>')) + std::string(kOfPulled) + link.substr(link.find('>'));
-  }
+  auto list = page_of_ours(settings_.upstream_name(repository), std::move(names), query, n, kOfPulled);
   list.stale_reason = "only the tags that were pulled here: " + reason.message;
   list.cache = CacheResult::stale;
   co_return list;

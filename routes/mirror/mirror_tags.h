@@ -38,7 +38,8 @@ class MirrorTags {
   proxy::RegistryClientRequest request_for(const std::string& repository, const std::string& query) const;
   proxy::Task<Answer> fetch(std::string repository, OciQuery query);
   proxy::Task<Result<Page>> fetch_page(std::string repository, std::string query);
-  proxy::Task<Result<Page>> fetch_all(std::string repository);
+  proxy::Task<Answer> page_of_whole(std::string repository, OciQuery query);
+  proxy::Task<Answer> fetch_whole(std::string repository);
   proxy::Task<Answer> stored(std::string repository, OciQuery query, Error reason);
 
   MirrorParts parts_;

@@ -12,7 +12,7 @@ using proxy::Task;
 namespace {
 
 // A mirror is small, and stays for its downloads; but clients name them, and a pattern allows any number.
-constexpr size_t kAnyMirrorsMax = 1024;
+constexpr size_t kAnyMirrorsMax = 256;
 
 }  // namespace
 
@@ -24,12 +24,14 @@ void RegistryDirectory::add_any(const std::string& route, MakeMirror make, Netwo
   routes_[route] = Known{nullptr, std::move(make), std::move(allow)};
 }
 
-Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns) {
+Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns, const proxy::Peer& client) {
   const auto named = registry_named(names_, ns);
   const auto known = named ? routes_.find(named->route) : routes_.end();
   if (known == routes_.end()) return failure(Error::Kind::not_found, "no mirror of " + ns + " here");
   const Known& route = known->second;
-  if (!named->by_any) return Found{route.registry, named->route, &route.allow};
+  if (!route.allow.allows(client))
+    return failure(Error::Kind::denied, client.text + " may not use the mirror of " + ns);
+  if (!named->by_any) return Found{route.registry, named->route};
   auto mirror = mirrors_.find(named->registry);
   if (mirror == mirrors_.end()) {
     if (mirrors_.size() >= kAnyMirrorsMax)
@@ -38,7 +40,7 @@ Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns) 
                                                    " registries already; a restart forgets them");
     mirror = mirrors_.emplace(named->registry, route.make(named->registry)).first;
   }
-  return Found{mirror->second.get(), named->route, &route.allow};
+  return Found{mirror->second.get(), named->route};
 }
 
 Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
@@ -49,11 +51,10 @@ Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext
                       "which registry is meant is not said: ask with ?ns=, as containerd does", 0);
     co_return reply_error(exchange, error, OciSubject::name, context.trace);
   }
-  const auto found = directory_.find(ns);
+  const auto found = directory_.find(ns, exchange.peer());
+  if (!found && found.error().kind == Error::Kind::denied)
+    co_return reply_denied(exchange, found.error().message, context.trace);
   if (!found) co_return reply_error(exchange, found.error(), OciSubject::name, context.trace);
-  if (!found->allow->allows(exchange.peer()))
-    co_return reply_denied(exchange, exchange.peer().text + " may not use the mirror of " + ns,
-                           context.trace);
   // Our own registry is written to at its own address.
   const std::string& method = exchange.request().method;
   if (method != "GET" && method != "HEAD")

@@ -39,10 +39,10 @@ class RegistryDirectory {
   struct Found {
     Registry* registry = nullptr;
     std::string route;
-    const Networks* allow = nullptr;
   };
-  // `not_found` if nobody answers for it; `unavailable` if more registries were asked for than are mirrored.
-  [[nodiscard]] Result<Found> find(const std::string& ns);
+  // `not_found` if nobody answers for it, `denied` if its route does not allow the client, `unavailable` if
+  // more registries were asked for than are mirrored.
+  [[nodiscard]] Result<Found> find(const std::string& ns, const proxy::Peer& client);
 
  private:
   struct Known {

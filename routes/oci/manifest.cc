@@ -313,13 +313,13 @@ Result<> read_body(const json& body, Shape shape, Reader reader, const store::Di
   return {};
 }
 
-// What a mirror calls a manifest: as upstream did, unless the body knows better.
+// What a mirror calls a manifest: as upstream did, unless the body knows better. Empty if neither says.
 std::string carried_type(const json& body, std::string_view content_type) {
   std::string_view declared = declared_type(content_type);
   if (lower(declared).starts_with("text/html")) declared = {};
   auto type = body.is_object() ? type_of(body, declared) : failure(Error::Kind::invalid, "no object");
   if (type) return *std::move(type);
-  return std::string(declared.empty() ? kOctetStream : declared);
+  return std::string(is_generic(lower(declared)) ? std::string_view() : declared);
 }
 
 }  // namespace
@@ -360,6 +360,8 @@ Manifest read_carried_manifest(std::string_view bytes, std::string_view content_
   // What is too deep to be followed may be JSON nevertheless; telling takes no memory to speak of.
   manifest.is_readable = body.is_object() || (!is_bounded && begins_object(bytes) && json::accept(bytes));
   record.media_type = carried_type(body, content_type);
+  manifest.is_known = !record.media_type.empty();
+  if (!manifest.is_known) record.media_type = kOctetStream;
   if (!body.is_object()) return manifest;
   const Shape shape = shape_of(record.media_type);
   const bool is_clear = has_shape(body, shape);

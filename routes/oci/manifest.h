@@ -28,6 +28,8 @@ struct Manifest {
   // False if the media type is unknown to us and the body cannot be read: it is not a JSON object, or exceeds
   // the bounds. A client may push such a manifest.
   bool is_readable = true;
+  // Whether the Content-Type or the body says which type it has.
+  bool is_known = true;
 };
 
 // `content_type` is the Content-Type header, "" if there was none. It decides the media type; without a

@@ -30,6 +30,12 @@ std::optional<std::string> base64url_decoded(std::string text) {
   return decoded;
 }
 
+bool is_schema1(const json& manifest) {
+  const auto version = manifest.find("schemaVersion");
+  const auto layers = manifest.find("fsLayers");
+  return version != manifest.end() && *version == 1 && layers != manifest.end() && layers->is_array();
+}
+
 // The protected header of the first signature: {"formatLength": 123, "formatTail": "Cn0", …}.
 json protected_header(const json& manifest) {
   const auto signatures = manifest.find("signatures");
@@ -45,7 +51,7 @@ json protected_header(const json& manifest) {
 std::optional<store::Digest> signed_digest(std::string_view bytes, store::Algorithm algorithm) {
   if (!json_within_bounds(bytes)) return std::nullopt;
   const auto manifest = json::parse(bytes, nullptr, false);
-  if (!manifest.is_object()) return std::nullopt;
+  if (!manifest.is_object() || !is_schema1(manifest)) return std::nullopt;
   const json header = protected_header(manifest);
   if (!header.is_object()) return std::nullopt;
   const auto length = header.find("formatLength");
@@ -55,7 +61,12 @@ std::optional<store::Digest> signed_digest(std::string_view bytes, store::Algori
   const auto end = base64url_decoded(tail->get<std::string>());
   if (!end || length->get<uint64_t>() > bytes.size()) return std::nullopt;
   std::string payload(bytes.substr(0, length->get<size_t>()));
-  return store::digest_of(algorithm, payload.append(*end));
+  payload.append(*end);
+  // Else anything could have any digest: what is served has to say what was signed.
+  auto said = manifest;
+  said.erase("signatures");
+  if (!json_within_bounds(payload) || json::parse(payload, nullptr, false) != said) return std::nullopt;
+  return store::digest_of(algorithm, payload);
 }
 
 }  // namespace breakwater::routes

@@ -10,7 +10,8 @@
 
 namespace breakwater::routes {
 
-// The digest of what was signed; nothing if the bytes are no signed schema 1. Whether a signature is valid is
+// The digest of what was signed; nothing if the bytes are no signed schema 1, or say anything else than what
+// was signed. Whether a signature is valid is
 // not looked at: the digest tells whether it is the manifest that was asked for.
 std::optional<store::Digest> signed_digest(std::string_view bytes, store::Algorithm algorithm);
 

@@ -116,10 +116,13 @@ Result<Uses> uses_of(const Catalog& catalog, const Digest& digest, size_t limit)
   if (!links) return failure(links.error());
   auto needing = catalog.by_digest().repositories_naming(digest, limit);
   if (!needing) return failure(needing.error());
+  Uses uses{*std::move(links), *std::move(needing), {}, true};
+  uses.is_whole = uses.links.size() < limit && uses.needing.size() < limit;
+  if (!uses.is_whole) return uses;
   auto manifests = catalog.by_digest().manifests_of(digest);
   if (!manifests) return failure(manifests.error());
-  const bool is_whole = links->size() < limit && needing->size() < limit;
-  return Uses{*std::move(links), *std::move(needing), *std::move(manifests), is_whole};
+  uses.manifests = *std::move(manifests);
+  return uses;
 }
 
 Result<bool> is_missing(const Catalog& catalog, const RouteRules& rules, const Digest& digest) {

@@ -53,7 +53,7 @@ struct Uses {
   std::vector<NamedManifest> manifests;
   bool is_whole = true;  // false: there are more links or needing repositories than were asked for
 };
-// At most `limit` links, and as many needing repositories.
+// At most `limit` links, and as many needing repositories; without the manifests if there are more.
 [[nodiscard]] Result<Uses> uses_of(const Catalog& catalog, const Digest& digest, size_t limit = SIZE_MAX);
 
 // Whether a registry needs the digest (as a manifest, or as a manifest's child) and no blob of it is stored.

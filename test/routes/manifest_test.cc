@@ -156,7 +156,7 @@ TEST_CASE("a mirror calls a manifest as upstream did, and knows JSON from a web 
   const std::string deep = R"({"a":)" + std::string(100, '[') + std::string(100, ']') + "}";
   const auto row = GENERATE_COPY(values<Row>({
       {"", "{}", "application/octet-stream", true},
-      {"application/json", "{}", "application/json", true},
+      {"application/json", "{}", "application/octet-stream", true},
       {"application/vnd.own+json", "{}", "application/vnd.own+json", true},
       {"text/html; charset=utf-8", "{}", "application/octet-stream", true},
       {"text/html", image(""), std::string(kOciManifest), true},
