@@ -198,6 +198,7 @@ Task<bool> Fills::find_stored(Shared fill) {
   };
   auto blob = co_await workers_.run(std::move(job));
   if (!blob) co_return false;
+  if (fill->available_ > 0) fill->begin_anew();
   fill->file_ = blob->file;
   fill->told_ = fill->written_ = blob->size;
   fill->verified_ = true;
@@ -212,6 +213,7 @@ Task<Result<>> Fills::open(Shared fill) {
   auto job = [&store = store_, route = fill->home_.route, digest = fill->digest_] {
     return store.partials().receive(route, store::Partials::fill_id(digest), digest.algorithm());
   };
+  const auto before = fill->written_;
   auto partial = co_await workers_.run(fill->strand_, std::move(job));
   if (!partial) co_return failure(partial.error());
   fill->partial_ = std::make_shared<store::ReceivedPartial>(std::move(*partial));
@@ -222,6 +224,11 @@ Task<Result<>> Fills::open(Shared fill) {
   if (fill->written_ > 0) ++stats_.resumes_total;
   auto caught_up = co_await catch_up(fill);
   if (!caught_up) co_return caught_up;
+  // The partial was evicted while the fill was queued: what its readers have is not what comes now.
+  if (const auto left = fill->written_; left < before) {
+    fill->begin_anew();
+    fill->written_ = left;
+  }
   // What a manifest says of the size is not checked yet, and takes no more than a step's room.
   auto size = fill->size();
   if (size && !fill->told_) size = std::min(*size, fill->written_ + settings_.growth_bytes);
@@ -303,9 +310,9 @@ Task<Result<>> Fills::attempt(Shared fill, size_t index) {
   const auto* upstream = fill->sources_[index].registry;
   if (silent) silent_at_[upstream] = loop_.now();
   if (progressed && !silent) silent_at_.erase(upstream);
-  if (progressed && !fill->resumed_) fill->sources_.contributed(index);
   auto ended = *answer ? judge_end(*fill, **answer) : Result<>(failure(answer->error()));
-  if (ended) fill->sources_.answered(index);  // a 416 that says that nothing is missing, too
+  if ((progressed || ended) && !fill->resumed_) fill->sources_.contributed(index);
+  if (ended) fill->sources_.answered(index, fill->told_);  // a 416 that says that nothing is missing, too
   if (!ended && fill->written_ > 0 && fill->size() == fill->written_) {
     fill->complete_ = true;  // it broke behind the last byte
     ended = Result<>();
@@ -403,8 +410,10 @@ Task<Result<>> Fills::verify(Shared fill) {
   auto verified = co_await workers_.run(fill->strand_, std::move(job));
   if (!verified && verified.error().kind == Error::Kind::corrupt) {
     ++stats_.discarded_total;
-    fill->sources_.blame(verified.error());
-    if (fill->sources_.next(loop_.now())) fill->again_ = Fill::Again::from_start;
+    bool is_worth_another = fill->sources_.blame(verified.error());
+    // What an earlier fill left was nobody's of these.
+    if (fill->resumed_ && !std::exchange(fill->discarded_resumed_, true)) is_worth_another = true;
+    if (is_worth_another && fill->sources_.next(loop_.now())) fill->again_ = Fill::Again::from_start;
   }
   if (!verified) co_return verified;
   fill->told_ = fill->written_;
@@ -417,7 +426,7 @@ Task<Result<>> Fills::verify(Shared fill) {
 // all they need by now; this is for later requests.
 Task<> Fills::commit(Shared fill) {
   if (!fill->partial_) co_return;
-  auto shown = fill->sources_.shown();
+  auto shown = fill->sources_.shown(fill->told_);
   if (shown.empty()) shown.push_back(fill->home_);  // all was here already, as its manifest says
   auto job = [&store = store_, partial = fill->partial_, digest = fill->digest_,
               repositories = std::move(shown)]() -> Result<store::Blob> {

@@ -123,7 +123,9 @@ class Fill {
 
   // What came of the sources of one repository; see FillSources.
   bool has_source_of(const store::RepositoryKey& repository) const { return sources_.has(repository); }
-  bool is_shown_by(const store::RepositoryKey& repository) const { return sources_.is_shown_by(repository); }
+  bool is_shown_by(const store::RepositoryKey& repository) const {
+    return sources_.is_shown_by(repository, told_);
+  }
   std::optional<Error> failure_of(const store::RepositoryKey& repository) const {
     return sources_.failure_of(repository);
   }
@@ -167,9 +169,13 @@ class Fill {
   uint32_t followers_ = 0;
   Moment last_progress_at_;
   bool begun_ = false;
-  bool complete_ = false;             // all bytes are in the file, as far as upstream says
-  std::optional<uint64_t> ended_at_;  // where a body without a length ended before the hint
-  bool resumed_ = false;              // the file holds bytes that an earlier fill left
+  bool complete_ = false;              // all bytes are in the file, as far as upstream says
+  std::optional<uint64_t> ended_at_;   // where a body without a length ended before the hint
+  bool resumed_ = false;               // the file holds bytes that an earlier fill left
+  bool discarded_resumed_ = false;     // those were thrown away once
+  size_t measured_source_ = SIZE_MAX;  // whose rate is measured
+  Moment measured_at_;                 // since then
+  uint64_t measured_from_ = 0;         // from this many bytes in the file
   bool gave_way_ = false;
   Again again_ = Again::no;
   bool verified_ = false;

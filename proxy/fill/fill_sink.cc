@@ -13,9 +13,10 @@ FillSink::FillSink(Fills& fills, std::shared_ptr<Fill> fill, size_t source)
       fill_(std::move(fill)),
       source_(source),
       last_byte_at_(fills.loop_.now()),
-      measured_at_(last_byte_at_),
       tasks_(fills.loop_) {
   fill_->sink_ = this;
+  // Over all attempts of a source: one that breaks off each minute is slow too.
+  if (std::exchange(fill_->measured_source_, source_) != source_) measure_from(last_byte_at_);
 }
 
 FillSink::~FillSink() { fill_->sink_ = nullptr; }
@@ -23,7 +24,10 @@ FillSink::~FillSink() { fill_->sink_ = nullptr; }
 void FillSink::begin() {
   const auto& source = fill_->sources_[source_];
   auto request = source.request;
-  if (fill_->written_ > 0) request.headers.set("Range", "bytes=" + std::to_string(fill_->written_) + "-");
+  if (fill_->written_ == 0) fill_->told_.reset();  // what another said who brought nothing
+  // A range of an encoded body would be one of other bytes.
+  if (fill_->written_ > 0 && !fill_->sources_.is_decoded(source_))
+    request.headers.set("Range", "bytes=" + std::to_string(fill_->written_) + "-");
   tasks_.spawn(run(*source.registry, std::move(request)));
 }
 
@@ -38,19 +42,23 @@ Millis FillSink::silence_max() const {
 
 bool FillSink::is_silent(Moment now) const { return !is_paused_ && now - last_byte_at_ >= silence_max(); }
 
+void FillSink::measure_from(Moment now) {
+  fill_->measured_at_ = now;
+  fill_->measured_from_ = have();
+}
+
 bool FillSink::was_slow(Moment now) {
   const Millis measured(fills_.settings_.slow_after_ms);
-  if (now - measured_at_ < measured) return false;
+  if (now - fill_->measured_at_ < measured) return false;
   const auto due = fills_.settings_.slow_bytes_per_s * static_cast<uint64_t>(measured.count()) / 1000;
-  const bool slow = !is_paused_ && taken_ - measured_from_ < due;
-  measured_at_ = now;
-  measured_from_ = taken_;
+  const bool slow = !is_paused_ && have() < fill_->measured_from_ + due;
+  measure_from(now);
   return slow;
 }
 
 Moment FillSink::look_again_at(Moment now) const {
   const auto silent_at = last_byte_at_ + silence_max();
-  const auto measured_at = measured_at_ + Millis(fills_.settings_.slow_after_ms);
+  const auto measured_at = fill_->measured_at_ + Millis(fills_.settings_.slow_after_ms);
   return std::min(silent_at > now ? silent_at : now + silence_max(), measured_at);
 }
 
@@ -60,7 +68,11 @@ Result<> FillSink::head(const Head& head) {
   skip_ = resumption->skip;
   fill_->told_ = resumption->size;
   fill_->begun_ = true;
-  fill_->sources_.answered(source_);
+  if (head.decoded) fill_->sources_.decoded(source_);
+  const auto range = parse_content_range(head.headers.get("Content-Range"));
+  auto told = head.status == 206 && range ? range->total : head.length;
+  // Without a size, only its end tells whether it is the blob that others have brought the beginning of.
+  if (fill_->written_ == 0 || told) fill_->sources_.answered(source_, told);
   fill_->last_failure_.reset();
   fills_.publish(*fill_);
   return {};
@@ -69,7 +81,8 @@ Result<> FillSink::head(const Head& head) {
 Result<bool> FillSink::body(std::span<const char> data) {
   last_byte_at_ = fills_.loop_.now();
   auto taken = take(data);
-  is_paused_ = taken && !*taken;
+  const bool was_paused = std::exchange(is_paused_, taken && !*taken);
+  if (was_paused && !is_paused_) measure_from(last_byte_at_);  // the pause was ours
   if (taken && *taken) taken_ += data.size();
   return taken;
 }
@@ -84,6 +97,7 @@ Result<bool> FillSink::take(std::span<const char> data) {
                                              std::to_string(*fill_->told_) + " bytes");
   if (!fresh.empty() && !room_for(have, fresh.size())) return false;
   skip_ -= skipped;
+  if (!fresh.empty() && !fill_->resumed_) fill_->sources_.contributed(source_);
   fill_->pending_.append(fresh.data(), fresh.size());
   fill_->unwritten_ += fresh.size();
   fill_->arrived_.ring();

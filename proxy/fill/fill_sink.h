@@ -47,6 +47,8 @@ class FillSink final : public Sink {
   bool wait_for_buffers();
   Task<> resume_when_freed();
   Millis silence_max() const;
+  void measure_from(Moment now);
+  uint64_t have() const { return fill_->written_ + fill_->unwritten_; }
 
   Fills& fills_;
   std::shared_ptr<Fill> fill_;
@@ -56,8 +58,6 @@ class FillSink final : public Sink {
   uint64_t taken_ = 0;      // bytes of the body
   bool is_paused_ = false;  // because we have no room
   Moment last_byte_at_;
-  Moment measured_at_;  // since then the rate is measured
-  uint64_t measured_from_ = 0;
   bool growing_ = false;
   bool awaiting_buffers_ = false;
   Tasks tasks_;  // last: destroyed before the members that its Tasks use

@@ -14,7 +14,9 @@ bool FillSources::add(const FillSource& source) {
   const auto is_same = [&source](const State& known) {
     return known.source.registry == source.registry && known.source.repository == source.repository;
   };
-  if (states_.size() == kSourcesMax || std::any_of(states_.begin(), states_.end(), is_same)) return false;
+  const auto known = std::find_if(states_.begin(), states_.end(), is_same);
+  if (known != states_.end() && !known->source.request.size) known->source.request.size = source.request.size;
+  if (states_.size() == kSourcesMax || known != states_.end()) return false;
   states_.push_back(State(source));
   return true;
 }
@@ -62,9 +64,15 @@ void FillSources::suspect(const RegistryClient& registry) {
   }
 }
 
-void FillSources::answered(size_t index) {
+void FillSources::answered(size_t index, std::optional<uint64_t> size) {
   states_[index].answered = true;
+  states_[index].told = size;
   states_[index].stalled = false;
+}
+
+void FillSources::contributed(size_t index) {
+  states_[index].contributed = true;
+  if (!beginner_) beginner_ = index;
 }
 
 void FillSources::failed(size_t index, const FailedAttempt& attempt, const RetrySettings& retry, Moment now) {
@@ -80,27 +88,58 @@ void FillSources::failed(size_t index, const FailedAttempt& attempt, const Retry
   first_ = (index + 1) % states_.size();
 }
 
-void FillSources::blame(const Error& error) {
+bool FillSources::blame(const Error& error) {
+  const auto contributors =
+      std::count_if(states_.begin(), states_.end(), [](const State& state) { return state.contributed; });
   for (auto& state : states_) {
-    const bool is_blamed = state.contributed || state.blamed;
-    auto kept = state.blamed ? state.failure : error;
-    state = State(state.source);
-    state.blamed = is_blamed;
-    if (is_blamed) state.failure = std::move(kept);
+    const bool is_beginner = beginner_ && &state == &states_[*beginner_];
+    auto& decoding = state.source.request.decoding;
+    const bool was_decoded = is_beginner && state.decoded && decoding != Decoding::never;
+    if (was_decoded) decoding = Decoding::never;
+    State anew(state.source);
+    anew.blamed = state.blamed || (is_beginner && !was_decoded);
+    anew.blamed_alone = state.blamed_alone || (is_beginner && !was_decoded && contributors == 1);
+    if (anew.blamed) anew.failure = state.blamed ? state.failure : error;
+    state = std::move(anew);
+  }
+  beginner_.reset();
+  acquit();
+  return contributors > 0;
+}
+
+// Who was blamed for what several brought gets another chance once all are blamed and one more of them has
+// been wrong alone.
+void FillSources::acquit() {
+  const auto guilty = static_cast<size_t>(
+      std::count_if(states_.begin(), states_.end(), [](const State& state) { return state.blamed_alone; }));
+  const bool is_one_left =
+      std::any_of(states_.begin(), states_.end(), [](const State& state) { return !state.blamed; });
+  if (is_one_left || guilty <= acquitted_at_) return;
+  acquitted_at_ = guilty;
+  for (auto& state : states_) {
+    if (!state.blamed_alone) state = State(state.source);
   }
 }
 
-bool FillSources::is_shown_by(const store::RepositoryKey& repository) const {
-  return std::any_of(states_.begin(), states_.end(), [&repository](const State& known) {
-    return known.answered && known.source.repository == repository;
+bool FillSources::shows(const State& state, std::optional<uint64_t> size) const {
+  if (!state.answered) return false;
+  if (state.told && size) return state.told == size;
+  return std::none_of(states_.begin(), states_.end(), [&state](const State& other) {
+    return other.contributed && !(other.source.repository == state.source.repository);
   });
 }
 
-std::vector<store::RepositoryKey> FillSources::shown() const {
+bool FillSources::is_shown_by(const store::RepositoryKey& repository, std::optional<uint64_t> size) const {
+  return std::any_of(states_.begin(), states_.end(), [this, &repository, size](const State& known) {
+    return shows(known, size) && known.source.repository == repository;
+  });
+}
+
+std::vector<store::RepositoryKey> FillSources::shown(std::optional<uint64_t> size) const {
   std::vector<store::RepositoryKey> repositories;
   for (const auto& state : states_) {
     const auto& repository = state.source.repository;
-    if (state.answered &&
+    if (shows(state, size) &&
         std::find(repositories.begin(), repositories.end(), repository) == repositories.end())
       repositories.push_back(repository);
   }

@@ -66,19 +66,24 @@ class FillSources {
   // The registry was silent a short time ago, for another blob: its sources count as stalled.
   void suspect(const RegistryClient& registry);
   bool is_stalled(size_t index) const { return states_[index].stalled; }
-  // The source sends the blob: its repository has it.
-  void answered(size_t index);
-  // The source brought bytes that are kept.
-  void contributed(size_t index) { states_[index].contributed = true; }
+  // The source sends the blob, of `size` bytes if it says so: its repository has it.
+  void answered(size_t index, std::optional<uint64_t> size);
+  // The source's answer came with a Content-Encoding, which was undone.
+  void decoded(size_t index) { states_[index].decoded = true; }
+  bool is_decoded(size_t index) const { return states_[index].decoded; }
+  // The source brought bytes that are kept, or said that this is all.
+  void contributed(size_t index);
   void failed(size_t index, const FailedAttempt& attempt, const RetrySettings& retry, Moment now);
-  // What was brought is wrong: whoever contributed has failed for good, with `error`. All others may be asked
-  // anew.
-  void blame(const Error& error);
+  // What was brought is wrong, and all but one may be asked anew: who alone brought it has failed for good,
+  // with `error`; if several did, who began it, until another turns out to have been wrong alone. If it was
+  // decoded, it is asked for once more as it is. False if nobody brought anything.
+  bool blame(const Error& error);
 
-  // Whether a source of this repository has sent some of the blob: its readers may read what others bring.
-  bool is_shown_by(const store::RepositoryKey& repository) const;
-  // The repositories of the sources that have sent some of the blob.
-  std::vector<store::RepositoryKey> shown() const;
+  // Whether a source of this repository sends a blob of this size, if it is known, or has brought all that is
+  // there: its readers may read what comes, from others too in the first case.
+  bool is_shown_by(const store::RepositoryKey& repository, std::optional<uint64_t> size) const;
+  // The repositories whose sources do.
+  std::vector<store::RepositoryKey> shown(std::optional<uint64_t> size) const;
   // Why this repository's sources failed, if all of them have failed for good.
   std::optional<Error> failure_of(const store::RepositoryKey& repository) const;
   // Why all failed: what the first said. Only when next() returns nothing.
@@ -89,18 +94,25 @@ class FillSources {
     explicit State(const FillSource& s) : source(s) {}
     FillSource source;
     bool answered = false;
-    bool contributed = false;  // to the bytes that are there
+    std::optional<uint64_t> told;  // the size
+    bool contributed = false;      // to the bytes that are there
+    bool decoded = false;
     bool blamed = false;
+    bool blamed_alone = false;
     bool stalled = false;   // when it was asked last
     uint32_t attempts = 0;  // in a row, that brought nothing
     Moment retry_at{};
     std::optional<Error> failure;  // for good
   };
+  bool shows(const State& state, std::optional<uint64_t> size) const;
   Millis cost(const State& state, Moment now) const;
+  void acquit();
 
   std::vector<State> states_;
   Millis stall_cost_;
-  size_t first_ = 0;  // of equals, the one that is asked first
+  size_t first_ = 0;                // of equals, the one that is asked first
+  std::optional<size_t> beginner_;  // who brought the first of the bytes that are there
+  size_t acquitted_at_ = 0;         // how many had been wrong alone when the others were asked again
 };
 
 }  // namespace breakwater::proxy

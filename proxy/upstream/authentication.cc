@@ -7,6 +7,9 @@
 namespace breakwater::proxy {
 namespace {
 
+// How many realms are asked for one request: a registry may name another one in each answer.
+constexpr size_t kRealmsMax = 16;
+
 constexpr size_t kTokenAnswerBytesMax = size_t{128} * 1024;
 constexpr int64_t kTokenTimeout_ms = 30'000;
 
@@ -204,6 +207,7 @@ Task<Result<bool>> Authorization::try_realms_once(Url url, std::vector<Challenge
   std::optional<Error> failed;
   for (const Challenge& challenge : challenges) {
     for (const Errand& errand : errands_of(url, challenge, failed)) {
+      if (tried_.size() >= kRealmsMax) break;
       if (!tried_.insert(key_.identity + " " + errand.realm.text()).second) continue;
       const bool with_credentials = errand.is_trusted && !key_.identity.empty();
       auto fetch = authentication_.fetch_for(errand);

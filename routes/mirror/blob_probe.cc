@@ -39,6 +39,7 @@ class SizeSink final : public proxy::Sink {
     const bool is_page =
         proxy::same_token(without_parameters(head.headers.get("Content-Type")), "text/html") &&
         !(expected_ && size == expected_);
+    if (is_page) size.reset();
     if (is_page) return failure(Error::Kind::corrupt, "upstream answered with a web page");
     answered = true;
     return failure(Error::Kind::not_found, "the rest is not wanted");

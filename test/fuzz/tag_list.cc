@@ -1,5 +1,5 @@
-// Any bytes are read as upstream's list of tags or refused as corrupt or too large. What was read makes a list of ours
-// that reads the same.
+// Any bytes are read as upstream's list of tags or refused as corrupt or too large. What was read makes a
+// list of ours that reads the same.
 #include "routes/oci/tag_list.h"
 
 #include <cstddef>

@@ -95,12 +95,12 @@ TEST_CASE("a source that stalled is asked again only when no other is expected s
 TEST_CASE("wrong bytes are the fault of those who brought some, and the others are asked anew") {
   World world;
   auto sources = world.three();
-  sources.answered(0);
+  sources.answered(0, 7);
   sources.contributed(0);
   sources.failed(1, failed(Error::Kind::not_found), world.retry, world.now);
-  CHECK(sources.is_shown_by(store::RepositoryKey("r0", "x")));
+  CHECK(sources.is_shown_by(store::RepositoryKey("r0", "x"), 7));
   sources.blame(Error(Error::Kind::corrupt, "wrong", 0));
-  CHECK_FALSE(sources.is_shown_by(store::RepositoryKey("r0", "x")));
+  CHECK_FALSE(sources.is_shown_by(store::RepositoryKey("r0", "x"), 7));
   CHECK(sources.next(world.now)->index == 2);  // in the order after the one that failed last
   sources.contributed(2);
   sources.blame(Error(Error::Kind::corrupt, "wrong", 0));
@@ -109,6 +109,60 @@ TEST_CASE("wrong bytes are the fault of those who brought some, and the others a
   sources.blame(Error(Error::Kind::corrupt, "wrong", 0));
   CHECK_FALSE(sources.next(world.now));
   CHECK(sources.failure().kind == Error::Kind::corrupt);
+}
+
+TEST_CASE("of several who brought wrong bytes each is asked alone, and who is well is asked again") {
+  World world;
+  const Error wrong(Error::Kind::corrupt, "wrong", 0);
+  auto sources = world.three();
+  sources.failed(2, failed(Error::Kind::not_found), world.retry, world.now);
+  sources.contributed(0);
+  sources.contributed(1);
+  CHECK(sources.blame(wrong));  // the beginner, though it may be the other's fault
+  CHECK(sources.next(world.now)->index != 0);
+  sources.contributed(1);
+  CHECK(sources.blame(wrong));
+  sources.contributed(2);
+  CHECK(sources.blame(wrong));
+  REQUIRE(sources.next(world.now));
+  CHECK(sources.next(world.now)->index == 0);
+  sources.contributed(0);
+  CHECK(sources.blame(wrong));
+  CHECK_FALSE(sources.next(world.now));
+}
+
+TEST_CASE("where nobody brought anything nobody is asked again for it") {
+  World world;
+  auto sources = world.three();
+  CHECK_FALSE(sources.blame(Error(Error::Kind::corrupt, "wrong", 0)));
+}
+
+TEST_CASE("what was decoded and is wrong is asked for once more as it is") {
+  World world;
+  const Error wrong(Error::Kind::corrupt, "wrong", 0);
+  FillSources sources({world.source(0, "hub")}, kStallCost);
+  sources.decoded(0);
+  sources.contributed(0);
+  CHECK(sources.blame(wrong));
+  REQUIRE(sources.next(world.now));
+  CHECK(sources[0].request.decoding == proxy::Decoding::never);
+  sources.contributed(0);
+  CHECK(sources.blame(wrong));
+  CHECK_FALSE(sources.next(world.now));
+}
+
+TEST_CASE("a source shows a blob of the size that it tells, and without one only what it brought alone") {
+  World world;
+  auto sources = world.three();
+  const store::RepositoryKey first("r0", "x");
+  sources.answered(0, 7);
+  CHECK(sources.is_shown_by(first, 7));
+  CHECK_FALSE(sources.is_shown_by(first, 8));
+  sources.answered(0, std::nullopt);
+  sources.contributed(0);
+  CHECK(sources.is_shown_by(first, 8));
+  sources.contributed(1);
+  CHECK_FALSE(sources.is_shown_by(first, 8));
 }
 
 TEST_CASE("an upstream that was silent for another blob is asked last, until it answers") {
@@ -120,7 +174,7 @@ TEST_CASE("an upstream that was silent for another blob is asked last, until it 
   sources.failed(1, failed(Error::Kind::not_found), world.retry, world.now);
   sources.failed(2, failed(Error::Kind::not_found), world.retry, world.now);
   CHECK(sources.next(world.now)->index == 0);
-  sources.answered(0);
+  sources.answered(0, 7);
   CHECK_FALSE(sources.is_stalled(0));
 }
 
@@ -131,9 +185,9 @@ TEST_CASE("two upstreams of one repository fail it together, and either shows th
   CHECK_FALSE(sources.add(world.source(1, "hub")));
   sources.failed(0, failed(Error::Kind::not_found), world.retry, world.now);
   CHECK_FALSE(sources.failure_of(hub));
-  sources.answered(1);
-  CHECK(sources.is_shown_by(hub));
-  CHECK(sources.shown() == std::vector<store::RepositoryKey>{hub});
+  sources.answered(1, 7);
+  CHECK(sources.is_shown_by(hub, 7));
+  CHECK(sources.shown(7) == std::vector<store::RepositoryKey>{hub});
   sources.failed(1, failed(Error::Kind::denied), world.retry, world.now);
   CHECK(sources.failure_of(hub)->kind == Error::Kind::not_found);
 }

@@ -74,6 +74,7 @@ LIBRARIES = {
         "routes/oci/manifest.cc",
         "routes/oci/oci_error.cc",
         "routes/oci/referrers_filter.cc",
+        "routes/oci/schema1.cc",
         "routes/oci/tag_list.cc",
         "conf/config.cc",
         "conf/json_object.cc",
