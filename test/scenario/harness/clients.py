@@ -207,9 +207,11 @@ class Buildah:
 class Containerd:
     """containerd with ctr; the mirror by hosts.toml, whose own server is a port where nobody listens."""
 
-    def __init__(self, world, mirrors, plain=()):
+    def __init__(self, world, mirrors, plain=(), environment=None):
+        """`environment` finds another containerd than the installed one: see trixie.environment()."""
         self.world = world
         self.plain = plain
+        self._environment = environment or {}
         self.folder = world.fresh_folder("containerd")
         self.hosts = self.folder / "certs.d"
         for registry, address in mirrors.items():
@@ -220,7 +222,7 @@ class Containerd:
                 ' "resolve"]\n'
             )
         config = self.folder / "config.toml"
-        config.write_text("version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n")
+        config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
         run = world.run_folder("containerd")
         self.socket = run / "c.sock"
         self.process = world.start(
@@ -238,20 +240,18 @@ class Containerd:
                 "--log-level",
                 "warn",
             ],
+            env=self._environment,
         )
         world.wait_until(self.socket.exists, "containerd listens")
         world.wait_until(
-            lambda: "Server" in world.run("ctr", "--address", self.socket, "version", check=False),
+            lambda: "Server" in self._ctr("version", check=False),
             "containerd answers",
         )
 
     def pull(self, name, whole=False):
         """`whole`: all platforms."""
         platforms = ["--all-platforms"] if whole else ["--platform", "linux/amd64"]
-        output = self.world.run(
-            "ctr",
-            "--address",
-            self.socket,
+        output = self._ctr(
             "images",
             "pull",
             "--hosts-dir",
@@ -263,10 +263,7 @@ class Containerd:
         expect("done" in output, f"ctr images pull {name}: {output}")
 
     def push(self, name, target):
-        self.world.run(
-            "ctr",
-            "--address",
-            self.socket,
+        self._ctr(
             "images",
             "push",
             "--hosts-dir",
@@ -277,15 +274,18 @@ class Containerd:
         )
 
     def content_of(self, name):
-        lines = self.world.run("ctr", "--address", self.socket, "images", "ls", f"name=={name}").splitlines()
+        lines = self._ctr("images", "ls", f"name=={name}").splitlines()
         return lines[1].split()[2]
+
+    def _ctr(self, *arguments, check=True):
+        return self.world.run("ctr", "--address", self.socket, *arguments, env=self._environment, check=check)
 
     def _plain_http(self, name):
         return ["--plain-http"] if name.startswith(tuple(self.plain)) else []
 
     def forget(self, name):
-        self.world.run("ctr", "--address", self.socket, "images", "rm", "--sync", name)
-        self.world.run("ctr", "--address", self.socket, "content", "prune", "references", check=False)
+        self._ctr("images", "rm", "--sync", name)
+        self._ctr("content", "prune", "references", check=False)
 
     def stop(self):
         self.process.kill()
