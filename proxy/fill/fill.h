@@ -168,14 +168,14 @@ class Fill {
   uint32_t generation_ = 0;
   uint32_t followers_ = 0;
   Moment last_progress_at_;
-  bool begun_ = false;
-  bool complete_ = false;              // all bytes are in the file, as far as upstream says
-  std::optional<uint64_t> ended_at_;   // where a body without a length ended before the hint
-  bool resumed_ = false;               // the file holds bytes that an earlier fill left
-  bool discarded_resumed_ = false;     // those were thrown away once
   size_t measured_source_ = SIZE_MAX;  // whose rate is measured
   Moment measured_at_;                 // since then
   uint64_t measured_from_ = 0;         // from this many bytes in the file
+  bool begun_ = false;
+  bool complete_ = false;             // all bytes are in the file, as far as upstream says
+  std::optional<uint64_t> ended_at_;  // where a body without a length ended before the hint
+  bool resumed_ = false;              // the file holds bytes that an earlier fill left
+  bool discarded_resumed_ = false;    // those were thrown away once
   bool gave_way_ = false;
   Again again_ = Again::no;
   bool verified_ = false;

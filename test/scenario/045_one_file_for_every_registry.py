@@ -1,4 +1,4 @@
-"""With one `_default/hosts.toml` real containerd, the one installed and the one of Debian 13, pulls from every
+"""With one `_default/hosts.toml` real containerd, the installed one and that of Debian 13, pulls from every
 registry of the list through the mirror of any registry, and from our own; what it lacks it does not serve."""
 
 from harness import expect, http, images, scenario, trixie

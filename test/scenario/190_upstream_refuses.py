@@ -81,7 +81,7 @@ def main(world):
         else:
             shaper.blackhole()
         expect_held(breakwater.address, image, what)
-        replies = expect_refused(world, breakwater.address, shaper, status, code, what, 4)
+        replies = expect_refused(world, breakwater.address, shaper, status, code, what, 5)
         if status == 429:
             expect(all(reply.header("Retry-After") for reply in replies), f"{what}: 429 without Retry-After")
             until = breakwater.metric(
