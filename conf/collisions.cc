@@ -44,8 +44,10 @@ void check_listeners(const Config& config, std::vector<std::string>& errors) {
     for (const auto& address : listen) {
       for (const auto& [other, taken_by] : taken) {
         if (!address.collides_with(other)) continue;
-        errors.push_back(path + ": address \"" + address.text() + "\" is taken by " + taken_by +
-                         (other == address ? "" : " (\"" + other.text() + "\")"));
+        std::string error = path;
+        error.append(": address \"").append(address.text()).append("\" is taken by ").append(taken_by);
+        if (!(other == address)) error.append(" (\"").append(other.text()).append("\")");
+        errors.push_back(std::move(error));
         break;
       }
       taken.emplace_back(address, path);

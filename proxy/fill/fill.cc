@@ -37,6 +37,7 @@ FillSlotsSettings slots_settings(const FillSettings& settings) {
 
 std::vector<const RegistryClient*> upstreams_of(const FillSources& sources) {
   std::vector<const RegistryClient*> upstreams;
+  upstreams.reserve(sources.size());
   for (size_t i = 0; i < sources.size(); ++i) upstreams.push_back(sources[i].registry);
   return upstreams;
 }
