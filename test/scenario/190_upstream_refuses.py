@@ -69,7 +69,7 @@ def main(world):
         shaper = world.shaper(hub.address)
         breakwater = world.breakwater(
             upstream=shaper.url,
-            mirror={"fresh": "0s"},
+            mirror={"fresh": "0s", "manifest_timeout": "1s"},
             settings={"upstream": {"stall_timeout": "1s", "connect_timeout": "1s"}},
         )
         for path in image.paths("library/app", "1"):
