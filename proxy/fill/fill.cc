@@ -176,6 +176,7 @@ Task<Result<>> Fills::wait_for_turn(Shared fill) {
   fill->gave_way_ = !fill->claim_->runs();
   if (fill->gave_way_) co_return failure(Error::Kind::unavailable, "nobody waits for it any more");
   fill->sources_.prefer(fill->claim_->upstream());
+  fill->measured_source_ = SIZE_MAX;  // the time in the queue was nobody's slowness
   co_return Result<>();
 }
 

@@ -7,6 +7,14 @@
 #include "proxy/fill/resumption.h"
 
 namespace breakwater::proxy {
+namespace {
+
+// How much longer a decoded body may be than a manifest says, and how long where none does: a few bytes of
+// gzip can become any number.
+constexpr uint64_t kDecodedFactorMax = 16;
+constexpr uint64_t kDecodedBytesMax = 4ULL << 30;
+
+}  // namespace
 
 FillSink::FillSink(Fills& fills, std::shared_ptr<Fill> fill, size_t source)
     : fills_(fills),
@@ -24,7 +32,6 @@ FillSink::~FillSink() { fill_->sink_ = nullptr; }
 void FillSink::begin() {
   const auto& source = fill_->sources_[source_];
   auto request = source.request;
-  if (fill_->written_ == 0) fill_->told_.reset();  // what another said who brought nothing
   // A range of an encoded body would be one of other bytes.
   if (fill_->written_ > 0 && !fill_->sources_.is_decoded(source_))
     request.headers.set("Range", "bytes=" + std::to_string(fill_->written_) + "-");
@@ -63,7 +70,9 @@ Moment FillSink::look_again_at(Moment now) const {
 }
 
 Result<> FillSink::head(const Head& head) {
-  auto resumption = check_resumption(head, fill_->written_, fill_->told_);
+  // What one has told who brought nothing binds nobody.
+  const auto size = fill_->written_ > 0 ? fill_->told_ : std::nullopt;
+  auto resumption = check_resumption(head, fill_->written_, size);
   if (!resumption) return failure(resumption.error());
   skip_ = resumption->skip;
   fill_->told_ = resumption->size;
@@ -95,6 +104,9 @@ Result<bool> FillSink::take(std::span<const char> data) {
   if (fill_->told_ && have + fresh.size() > *fill_->told_)
     return failure(Error::Kind::corrupt, "upstream's " + fill_->digest().text() + " is longer than its " +
                                              std::to_string(*fill_->told_) + " bytes");
+  if (fill_->sources_.is_decoded(source_) && have + fresh.size() > decoded_max())
+    return failure(Error::Kind::corrupt,
+                   "upstream's " + fill_->digest().text() + " is encoded, and has no end when decoded");
   if (!fresh.empty() && !room_for(have, fresh.size())) return false;
   skip_ -= skipped;
   if (!fresh.empty() && !fill_->resumed_) fill_->sources_.contributed(source_);
@@ -102,6 +114,11 @@ Result<bool> FillSink::take(std::span<const char> data) {
   fill_->unwritten_ += fresh.size();
   fill_->arrived_.ring();
   return true;
+}
+
+uint64_t FillSink::decoded_max() const {
+  return std::min(fill_->hint_.value_or(kDecodedBytesMax), kDecodedBytesMax / kDecodedFactorMax) *
+         kDecodedFactorMax;
 }
 
 bool FillSink::room_for(uint64_t have, size_t more) {

@@ -42,6 +42,7 @@ class FillSink final : public Sink {
   Task<> run(RegistryClient& registry, RegistryClientRequest request);
   Result<bool> take(std::span<const char> data);
   bool room_for(uint64_t have, size_t more);
+  uint64_t decoded_max() const;
   bool wait_for_disk();
   Task<> grow();
   bool wait_for_buffers();

@@ -13,7 +13,10 @@ constexpr minutes kRestFirst(1);
 constexpr minutes kRestMax(15);
 constexpr minutes kTellEvery(60);
 constexpr seconds kCheckFileEvery(1);
+constexpr minutes kAcceptedFor(60);
+constexpr int kRefusedInARowMax = 3;
 constexpr size_t kRestsMax = 1024;
+constexpr size_t kAcceptedMax = 64;
 const std::string kAllScopes = "*";  // no scope: those have colons, or are empty
 
 }  // namespace
@@ -37,16 +40,28 @@ std::string OwnCredentials::identity(const std::string& scope) {
 }
 
 void OwnCredentials::refused(const std::string& scope, Extent extent, const std::string& by) {
-  const std::string& key = extent == Extent::all ? kAllScopes : scope;
   // Requests that were on their way together are refused together.
-  if (!credentials_ || is_resting(kAllScopes) || is_resting(key)) return;
+  if (!credentials_ || is_resting(kAllScopes) || is_resting(scope)) return;
+  const bool means_all = extent == Extent::all && !may_mean_scope(scope);
+  const std::string& key = means_all ? kAllScopes : scope;
   ++stats_.refusals.credentials;
   if (take_changed_password()) return;
   rest(key);
   tell(by);
 }
 
+bool OwnCredentials::may_mean_scope(const std::string& scope) {
+  accepted_at_.erase(scope);
+  const store::Time since = clock_.now() - kAcceptedFor;
+  std::erase_if(accepted_at_, [since](const auto& entry) { return entry.second < since; });
+  return !accepted_at_.empty() && ++refused_in_a_row_ < kRefusedInARowMax;
+}
+
 void OwnCredentials::accepted(const std::string& scope) {
+  // Forgotten as a whole, because a lost entry costs only a rest of a minute.
+  if (accepted_at_.size() >= kAcceptedMax) accepted_at_.clear();
+  accepted_at_[scope] = clock_.now();
+  refused_in_a_row_ = 0;
   end_rest(kAllScopes);
   end_rest(scope);
 }
@@ -80,6 +95,7 @@ bool OwnCredentials::take_changed_password() {
   credentials_->password = std::move(*password);
   ++passwords_;
   rests_.clear();
+  accepted_at_.clear();
   log_.info("password file read again", {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
   return true;
 }

@@ -6,7 +6,8 @@
 //
 // So public images are fetched meanwhile, and a wrong password is not sent often enough to lock an account. A
 // 401 refuses them altogether. A 403 of a realm, and a 401 to a token that they have brought, refuse them for
-// one scope: the registry may only mean that repository.
+// one scope: the registry may only mean that repository. So may a 401, if they were accepted for another
+// scope within the hour; but the third in a row refuses them altogether.
 //
 // The password file is looked at when the credentials are refused and, at most once a second, while they
 // rest. Until they are refused they are good, whatever the file says. It is read on the loop's thread: a
@@ -68,6 +69,7 @@ class OwnCredentials {
   void end_rest(const std::string& key);
   bool take_changed_password();
   void rest(const std::string& key);
+  bool may_mean_scope(const std::string& scope);
   void tell(const std::string& by);
 
   const store::Clock& clock_;
@@ -80,6 +82,8 @@ class OwnCredentials {
   uint64_t passwords_ = 1;             // that we have had
   std::map<std::string, Rest> rests_;  // by scope; for all under kAllScopes
   std::optional<store::Time> told_at_;
+  std::map<std::string, store::Time> accepted_at_;  // by scope
+  int refused_in_a_row_ = 0;                        // by a 401 that may have meant a scope
 };
 
 }  // namespace breakwater::proxy

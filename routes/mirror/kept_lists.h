@@ -1,6 +1,7 @@
 // Upstream's lists (tags, referrers), kept in memory for a short time, within a bound in bytes. Many clients
-// that ask the same cause one question upstream, which goes on when they leave. When upstream does not give
-// an answer, an older one is served, and says so. Belongs to the loop's thread.
+// that ask the same cause one question upstream, which goes on when they leave. A refusal is believed for as
+// long as a list is. When upstream does not give an answer, an older one is served, and says so. Belongs to
+// the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
+#include "routes/mirror/negative_cache.h"
 #include "routes/oci/request_context.h"
 
 namespace breakwater::routes {
@@ -46,8 +48,11 @@ class KeptLists {
   MirrorSettings settings_;
   std::map<std::string, KeptList> kept_;
   uint64_t kept_bytes_ = 0;
+  NegativeCache refusals_;
   proxy::SingleFlight<Answer> flights_;
 };
+
+std::shared_ptr<const std::string> shared_body(std::string text);
 
 // Whether upstream could not be asked, or could not answer for now. Everything else is an answer, if only a
 // refusal: what the store has says nothing against it.

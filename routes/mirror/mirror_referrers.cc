@@ -30,10 +30,6 @@ Error error_between_pages(Error error) {
   return error;
 }
 
-std::shared_ptr<const std::string> shared(std::string text) {
-  return std::make_shared<const std::string>(std::move(text));
-}
-
 std::string fallback_tag(const Digest& digest) {
   return std::string(store::name_of(digest.algorithm())) + "-" + digest.hex();
 }
@@ -87,7 +83,7 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
   if (!path.query.artifact_type.empty()) {
     auto some = filter_referrers(*body, path.query.artifact_type);
     if (!some) co_return failure(some.error());
-    body = shared(std::move(*some));
+    body = shared_body(std::move(*some));
   }
   context.cache = referrers->cache;
   auto headers = base_headers(context);
@@ -161,7 +157,7 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(std::string reposit
   if (list.is_too_long) co_return list;
   auto index = join_referrers(pages);
   if (!index) co_return failure(error_between_pages(index.error()));
-  list.body = shared(std::move(*index));
+  list.body = shared_body(std::move(*index));
   co_return list;
 }
 
@@ -178,12 +174,12 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_fallback(std::string reposi
   KeptList list;
   list.at = parts_.clock.now();
   if (!is_there) {
-    list.body = shared(referrers_index(std::vector<store::NamedReferrer>()));
+    list.body = shared_body(referrers_index(std::vector<store::NamedReferrer>()));
     co_return list;
   }
   auto index = filter_referrers(*manifest->bytes, "");
   if (!index) co_return failure(index.error());
-  list.body = shared(std::move(*index));
+  list.body = shared_body(std::move(*index));
   list.stale_reason = manifest->stale_reason;
   if (refusal) list.stale_reason = "only what the tag in place of the API lists: " + refusal->message;
   co_return list;
@@ -197,7 +193,7 @@ Task<MirrorReferrers::Answer> MirrorReferrers::stored(std::string repository, Di
   auto referrers = co_await parts_.readers.run(std::move(job));
   if (!referrers || referrers->empty()) co_return failure(reason);
   KeptList list;
-  list.body = shared(referrers_index(*referrers));
+  list.body = shared_body(referrers_index(*referrers));
   list.stale_reason = "only the referrers that were pulled here: " + reason.message;
   list.cache = CacheResult::stale;
   co_return list;

@@ -25,10 +25,6 @@ constexpr size_t kPagesMax = 100;            // of a list that is paged here
 constexpr std::string_view kOfPulled = "&of=pulled";
 constexpr std::string_view kOfWhole = "&of=whole";
 
-std::shared_ptr<const std::string> shared(std::string text) {
-  return std::make_shared<const std::string>(std::move(text));
-}
-
 // Whether upstream has not done what `n` and `last` ask for.
 bool ignores_paging(const std::vector<std::string>& tags, const OciQuery& query) {
   if (query.n && tags.size() > *query.n) return true;
@@ -46,7 +42,7 @@ KeptList page_of_ours(const std::string& name, std::vector<std::string> tags, co
                       std::optional<uint64_t> n, std::string_view mark) {
   const auto page = page_of(std::move(tags), query.last, n);
   KeptList list;
-  list.body = shared(tag_list_json(name, page.items));
+  list.body = shared_body(tag_list_json(name, page.items));
   if (!page.more) return list;
   list.link = next_page_link("/v2/" + name + "/tags/list", *n, page.items.back(), "");
   list.link.insert(list.link.find('>'), mark);
@@ -73,7 +69,7 @@ Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, con
   Answer tags = KeptList();
   if (is_of_whole) tags = co_await page_of_whole(repository, query);
   if (is_of_pulled) {
-    const Error reason(Error::Kind::unavailable, "the list began so", 0);
+    const Error reason(Error::Kind::unavailable, "upstream was unwell when the list began", 0);
     tags = co_await stored(repository, query, reason);
   }
   if (!is_of_whole && !is_of_pulled) tags = co_await lists_.get(repository + "?" + query.forwarded, begin);
@@ -108,7 +104,7 @@ Task<MirrorTags::Answer> MirrorTags::fetch(std::string repository, OciQuery quer
   if (list.is_too_long) co_return list;
   list.link = page->link;
   if (ignores_paging(page->tags, query)) co_return co_await page_of_whole(repository, query);
-  list.body = shared(tag_list_json(settings_.upstream_name(repository), page->tags));
+  list.body = shared_body(tag_list_json(settings_.upstream_name(repository), page->tags));
   co_return list;
 }
 
@@ -138,12 +134,17 @@ Task<MirrorTags::Answer> MirrorTags::page_of_whole(std::string repository, OciQu
   auto begin = [this, repository] { return fetch_whole(repository); };
   auto whole = co_await lists_.get(repository, begin);
   if (!whole) co_return failure(whole.error());
-  auto tags = parse_tag_list(*whole->body);
-  if (!tags) co_return failure(tags.error());
-  auto page = page_of_ours(settings_.upstream_name(repository), *std::move(tags), query, query.n, kOfWhole);
-  page.at = whole->at;
-  page.stale_reason = whole->stale_reason;
-  page.cache = whole->cache;
+  // On a worker, because the list may be long and its pages many.
+  auto job = [whole_body = whole->body, name = settings_.upstream_name(repository), query]() -> Answer {
+    auto tags = parse_tag_list(*whole_body);
+    if (!tags) return failure(tags.error());
+    return page_of_ours(name, *std::move(tags), query, query.n, kOfWhole);
+  };
+  auto page = co_await parts_.readers.run(std::move(job));
+  if (!page) co_return page;
+  page->at = whole->at;
+  page->stale_reason = whole->stale_reason;
+  page->cache = whole->cache;
   co_return page;
 }
 
@@ -165,8 +166,9 @@ Task<MirrorTags::Answer> MirrorTags::fetch_whole(std::string repository) {
     std::sort(tags.begin(), tags.end());
     tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
     KeptList list;
-    list.body = shared(tag_list_json(settings_.upstream_name(repository), tags));
+    list.body = shared_body(tag_list_json(settings_.upstream_name(repository), tags));
     list.at = parts_.clock.now();
+    if (list.body->size() > kListBytesMax) break;
     co_return list;
   }
   co_return failure(Error::Kind::corrupt,

@@ -11,7 +11,7 @@ using proxy::Task;
 
 namespace {
 
-// A mirror is small, and stays for its downloads; but clients name them, and a pattern allows any number.
+// A mirror is small, and stays for its downloads; but where a pattern allows it clients name any number.
 constexpr size_t kAnyMirrorsMax = 256;
 
 }  // namespace
@@ -34,10 +34,11 @@ Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns, 
   if (!named->by_any) return Found{route.registry, named->route};
   auto mirror = mirrors_.find(named->registry);
   if (mirror == mirrors_.end()) {
-    if (mirrors_.size() >= kAnyMirrorsMax)
+    if (!named->by_name && mirrors_by_pattern_ >= kAnyMirrorsMax)
       return failure(Error::Kind::unavailable, "route " + named->route + " mirrors " +
                                                    std::to_string(kAnyMirrorsMax) +
                                                    " registries already; a restart forgets them");
+    if (!named->by_name) ++mirrors_by_pattern_;
     mirror = mirrors_.emplace(named->registry, route.make(named->registry)).first;
   }
   return Found{mirror->second.get(), named->route};

@@ -41,7 +41,7 @@ class RegistryDirectory {
     std::string route;
   };
   // `not_found` if nobody answers for it, `denied` if its route does not allow the client, `unavailable` if
-  // more registries were asked for than are mirrored.
+  // clients have asked for more registries of a pattern than are mirrored.
   [[nodiscard]] Result<Found> find(const std::string& ns, const proxy::Peer& client);
 
  private:
@@ -53,6 +53,7 @@ class RegistryDirectory {
   RegistryNames names_;
   std::map<std::string, Known> routes_;                     // by name
   std::map<std::string, std::unique_ptr<Mirror>> mirrors_;  // of any routes, by registry
+  size_t mirrors_by_pattern_ = 0;
 };
 
 // What a listener of a mirror serves.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/fill/streamed_download.h"
+#include "routes/oci/json_bounds.h"
 #include "routes/oci/link_header.h"
 
 namespace breakwater::routes {
@@ -14,11 +15,6 @@ using proxy::Task;
 namespace {
 
 constexpr uint64_t kQueueBytesMax = 512 << 10;
-
-bool begins_object(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && text[first] == '{';
-}
 
 }  // namespace
 
@@ -47,7 +43,8 @@ Task<Result<>> pass_list(Exchange& exchange, MirrorParts parts, int64_t first_by
     auto piece = co_await download.next();
     if (piece.empty()) break;
     if (!exchange.started()) {
-      if (!begins_object(piece)) co_return failure(Error::Kind::corrupt, "upstream's list is no JSON object");
+      if (!begins_json_object(piece))
+        co_return failure(Error::Kind::corrupt, "upstream's list is no JSON object");
       auto headers = base_headers(context);
       headers.add("Content-Type", list.media_type);
       const auto link = relative_link(answered->headers.all("Link"), list.path, list.ns);

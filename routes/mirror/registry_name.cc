@@ -50,6 +50,9 @@ std::optional<NamedRegistry> registry_named(const RegistryNames& names, std::str
     if (!std::any_of(any.registries.begin(), any.registries.end(), matches)) continue;
     named.route = any.route;
     named.by_any = true;
+    named.by_name = std::any_of(any.registries.begin(), any.registries.end(), [&](const auto& pattern) {
+      return matches(pattern) && pattern.text().find('*') == std::string::npos;
+    });
     return named;
   }
   return std::nullopt;

@@ -41,7 +41,8 @@ struct RegistryNames {
 struct NamedRegistry {
   std::string registry;  // in normal form
   std::string route;
-  bool by_any = false;  // whether the route is one of RegistryNames::any
+  bool by_any = false;   // whether the route is one of RegistryNames::any
+  bool by_name = false;  // and its list has this very name, not only a pattern of such
 };
 
 // The registry that `ns` names, and its route: one of its own goes before any pattern. Nothing if no route

@@ -35,4 +35,9 @@ bool json_within_bounds(std::string_view text) {
   return true;
 }
 
+bool begins_json_object(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && text[first] == '{';
+}
+
 }  // namespace breakwater::routes

@@ -13,4 +13,7 @@ inline constexpr size_t kJsonValuesMax = 500'000;
 
 bool json_within_bounds(std::string_view text);
 
+// Whether its first character that is no white space is `{`.
+bool begins_json_object(std::string_view text);
+
 }  // namespace breakwater::routes

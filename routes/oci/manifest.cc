@@ -123,11 +123,6 @@ bool is_unknown_type(std::string_view content_type) {
   return !is_generic(type) && !is_manifest_type(type) && !type.starts_with("text/html");
 }
 
-bool begins_object(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && text[first] == '{';
-}
-
 // --- what it names
 
 struct Descriptor {
@@ -358,7 +353,8 @@ Manifest read_carried_manifest(std::string_view bytes, std::string_view content_
   const bool is_bounded = json_within_bounds(bytes);
   const auto body = is_bounded ? json::parse(bytes, nullptr, false) : json(json::value_t::discarded);
   // What is too deep to be followed may be JSON nevertheless; telling takes no memory to speak of.
-  manifest.is_readable = body.is_object() || (!is_bounded && begins_object(bytes) && json::accept(bytes));
+  manifest.is_readable =
+      body.is_object() || (!is_bounded && begins_json_object(bytes) && json::accept(bytes));
   record.media_type = carried_type(body, content_type);
   manifest.is_known = !record.media_type.empty();
   if (!manifest.is_known) record.media_type = kOctetStream;

@@ -104,6 +104,28 @@ TEST_CASE("credentials that a registry refuses by Basic rest, and it is asked wi
   CHECK(world.log.count("upstream_refuses_credentials") == 1);
 }
 
+TEST_CASE("a Basic registry that refuses them one repository goes on getting them for the others") {
+  World world;
+  world.registry.ask_for_password("me", "s3cret");
+  world.registry.manifest(kAlpine, "1", kImageType, "{}");
+  CHECK(world.get(kPath));
+  const auto ask = [&world](const std::string& repository) {
+    auto asked = world.request("GET", "/v2/" + repository + "/manifests/1");
+    asked.scope = "repository:" + repository + ":pull";
+    world.registry.answer("/v2/" + repository + "/manifests/1",
+                          status_of(401, {{"WWW-Authenticate", "Basic realm=\"r\""}}));
+    return world.fetch(asked);
+  };
+  for (const char* repository : {"one", "two"}) {
+    CHECK(world.is_advised(ask(repository)));
+    CHECK(world.get(kPath));
+  }
+  // The password that is good for nobody any more is not tried for each repository.
+  for (const char* repository : {"three", "four", "five"}) CHECK(world.is_advised(ask(repository)));
+  CHECK(world.is_advised(ask("six")));
+  CHECK(authorizations(world.registry).back() == "");
+}
+
 TEST_CASE("what upstream hides from those without credentials is not said to be missing") {
   World world;
   world.ask_realm_with("another");

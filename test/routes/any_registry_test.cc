@@ -70,4 +70,17 @@ TEST_CASE("two registries with a repository of one name are apart, also from Doc
   CHECK(world.get(at("org/app/manifests/1", "lscr.io")).status == 503);
 }
 
+TEST_CASE("clients can name so many registries of a pattern, and leave those of the list their place") {
+  MirrorWorld world;
+  world.any_registries = {"gcr.io", "*.pkg.dev"};
+  world.other.manifest("org/app", "1", std::string(routes::kOciManifest), image_of(digest_of("a"), 1, {}));
+  int refused = 0;
+  for (int i = 0; i < 260; ++i) {
+    const auto status = world.get(at("org/app/manifests/1", "r" + std::to_string(i) + ".pkg.dev")).status;
+    refused += status == 503 ? 1 : 0;
+  }
+  CHECK(refused == 260 - 256);
+  CHECK(world.get(at("org/app/manifests/1", "gcr.io")).status == 200);
+}
+
 }  // namespace breakwater::test

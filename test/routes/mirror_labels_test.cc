@@ -120,5 +120,25 @@ TEST_CASE("one portal of two sources spoils no layer for the other") {
   CHECK(world.get("/v2/org/app/blobs/" + digest.text() + "?ns=ghcr.io").body == bytes);
 }
 
+TEST_CASE("the length that an answer told which brought nothing binds no other") {
+  MirrorWorld world;
+  const std::string bytes = test::content_of(300'000, 7);
+  const auto path = FakeRegistry::blob_path(kAlpine, world.hub.blob(kAlpine, bytes));
+  world.hub.next(path, Fault::raw("HTTP/1.1 200 OK\r\nContent-Length: 5120\r\n\r\n"));
+  CHECK(world.get(path).body == bytes);
+}
+
+TEST_CASE("a body that does not end when it is decoded is given up") {
+  MirrorWorld world;
+  const auto layer = world.hub.blob(kAlpine, "the layer");
+  const auto config = world.hub.blob(kAlpine, "{}");
+  world.hub.manifest(kAlpine, "1", kImageType, test::image_of(config, 2, {{layer, 9}}));
+  const auto path = FakeRegistry::blob_path(kAlpine, layer);
+  world.hub.always(path, sent_as("Content-Encoding", "gzip", gzipped(std::string(50'000'000, 'x'))));
+  CHECK(world.get(FakeRegistry::manifest_path(kAlpine, "1")).status == 200);
+  CHECK(world.get(path).status != 200);
+  CHECK(world.store().budget().of("dockerhub").taken() < 1'000'000);
+}
+
 }  // namespace
 }  // namespace breakwater::routes

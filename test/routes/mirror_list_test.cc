@@ -218,4 +218,35 @@ TEST_CASE("a list of referrers that is too long to be kept passes through page b
   CHECK(world.hub.seen().back().target == path + "?page=2");
 }
 
+TEST_CASE("a list that upstream refuses is not asked for again by each client") {
+  MirrorWorld world;
+  const auto subject = digest_of("subject");
+  world.hub.always(kList, Fault::reply(403));
+  world.hub.always(referrers_of(subject), Fault::reply(403));
+  for (int i = 0; i < 5; ++i) {
+    CHECK(world.get(kList).status == 403);
+    CHECK(world.get(referrers_of(subject)).status == 403);
+  }
+  CHECK(world.hub.count("GET", kList) == 1);
+  CHECK(world.hub.count("GET", referrers_of(subject)) == 1);
+  world.hub.heal();
+  world.hub.answer(kList, json(tags({"a"})));
+  world.clock().advance(std::chrono::seconds(11));
+  CHECK(world.get(kList).body == tags({"a"}));
+}
+
+TEST_CASE("lists take no more memory than they may: what is longer is asked for each time") {
+  MirrorWorld world;
+  world.mirror_settings.kept_list_bytes_max = 1'000;
+  const std::string name(600, 'a');
+  world.hub.answer(kList, json(tags({name})));
+  world.hub.answer("/v2/library/long/tags/list", json(tags({name, name})));
+  for (int i = 0; i < 3; ++i) {
+    CHECK(world.get(kList).status == 200);
+    CHECK(world.get("/v2/library/long/tags/list").status == 200);
+  }
+  CHECK(world.hub.count("GET", kList) == 1);
+  CHECK(world.hub.count("GET", "/v2/library/long/tags/list") == 3);
+}
+
 }  // namespace breakwater::test

@@ -3,7 +3,6 @@ upstream once, and nobody waits for the one that hangs for longer than 5 s and t
 
 import concurrent.futures
 import json
-import time
 
 from harness import expect, expect_at_most, http, images, scenario
 from harness.breakwater import mirror_route
@@ -38,7 +37,10 @@ def main(world):
 
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         pulls = [pool.submit(pull, breakwater.addresses["hangs"], digest) for digest in layers]
-        time.sleep(0.5)  # the one that hangs is the first source of all of them
+        # The one that hangs is the first source of all of them.
+        world.wait_until(
+            lambda: breakwater.metric("breakwater_fills_running") == LAYERS, "all layers are asked for"
+        )
         names = list(shapers)
         for number in range(CLIENTS - LAYERS):
             address = breakwater.addresses[names[number % len(names)]]
