@@ -5,6 +5,7 @@
 
 #include "proxy/fill/fill_sink.h"
 #include "proxy/fill/resumption.h"
+#include "proxy/http/content_range.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/partials.h"
 #include "store/capacity/capacity.h"

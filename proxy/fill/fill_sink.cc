@@ -78,8 +78,7 @@ Result<> FillSink::head(const Head& head) {
   fill_->told_ = resumption->size;
   fill_->begun_ = true;
   if (head.decoded) fill_->sources_.decoded(source_);
-  const auto range = parse_content_range(head.headers.get("Content-Range"));
-  auto told = head.status == 206 && range ? range->total : head.length;
+  const auto told = size_of_whole(head);
   // Without a size, only its end tells whether it is the blob that others have brought the beginning of.
   if (fill_->written_ == 0 || told) fill_->sources_.answered(source_, told);
   fill_->last_failure_.reset();

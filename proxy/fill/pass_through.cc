@@ -7,6 +7,7 @@
 
 #include "proxy/fill/resumption.h"
 #include "proxy/fill/streamed_download.h"
+#include "proxy/http/content_range.h"
 
 namespace breakwater::proxy {
 namespace {

@@ -1,23 +1,11 @@
 #include "proxy/fill/resumption.h"
 
-#include <charconv>
+#include <string>
+
+#include "proxy/http/content_range.h"
 
 namespace breakwater::proxy {
 namespace {
-
-std::optional<uint64_t> take_number(std::string_view& text) {
-  uint64_t number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return std::nullopt;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  return number;
-}
-
-bool take(std::string_view& text, std::string_view prefix) {
-  if (!text.starts_with(prefix)) return false;
-  text.remove_prefix(prefix.size());
-  return true;
-}
 
 tl::unexpected<Error> contradiction(const char* what, uint64_t said, uint64_t expected) {
   return failure(Error::Kind::corrupt, std::string("upstream answered ") + what + " " + std::to_string(said) +
@@ -50,26 +38,6 @@ Result<Resumption> check_rest(const Head& head, uint64_t have, std::optional<uin
 }
 
 }  // namespace
-
-std::optional<ContentRange> parse_content_range(std::string_view value) {
-  if (!take(value, "bytes ")) return std::nullopt;
-  ContentRange range;
-  if (!take(value, "*")) {
-    range.first = take_number(value);
-    if (!range.first || !take(value, "-")) return std::nullopt;
-    range.last = take_number(value);
-    if (!range.last || *range.last < *range.first) return std::nullopt;
-  }
-  if (!take(value, "/")) return std::nullopt;
-  if (take(value, "*")) {
-    if (!range.first || !value.empty()) return std::nullopt;
-    return range;
-  }
-  range.total = take_number(value);
-  if (!range.total || !value.empty()) return std::nullopt;
-  if (range.last && *range.last >= *range.total) return std::nullopt;
-  return range;
-}
 
 Result<Resumption> check_resumption(const Head& head, uint64_t have, std::optional<uint64_t> size) {
   if (head.status == 200) return check_whole(head, have, size);

@@ -20,12 +20,4 @@ struct Resumption {
 // size.
 Result<Resumption> check_resumption(const Head& head, uint64_t have, std::optional<uint64_t> size);
 
-// The value of a Content-Range header, "bytes 5-9/10". `total` is nothing if the header has "*" in its place.
-// An unsatisfied range, "bytes */10", has no `first` and `last`. parse_content_range() returns nothing for a
-// malformed value.
-struct ContentRange {
-  std::optional<uint64_t> first, last, total;
-};
-std::optional<ContentRange> parse_content_range(std::string_view value);
-
 }  // namespace breakwater::proxy

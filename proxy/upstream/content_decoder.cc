@@ -4,7 +4,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <charconv>
 #include <new>
 
 namespace breakwater::proxy {
@@ -27,19 +26,6 @@ bool begins_as_zlib(std::string_view text) {
 std::string_view trimmed(std::string_view text) {
   const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
   return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
-// How long the whole is of which this is the body, or a part.
-std::optional<uint64_t> whole_length(const Head& head) {
-  if (head.status != 206) return head.length;
-  const std::string_view range = head.headers.get("Content-Range");
-  const size_t slash = range.rfind('/');
-  if (slash == std::string_view::npos) return std::nullopt;
-  const std::string_view total = range.substr(slash + 1);
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(total.data(), total.data() + total.size(), number);
-  const bool is_number = error == std::errc() && end == total.data() + total.size() && !total.empty();
-  return is_number ? std::optional(number) : std::nullopt;
 }
 
 }  // namespace
@@ -162,7 +148,7 @@ std::optional<ContentDecoder::Coding> coding_of(std::string_view content_encodin
 std::optional<ContentDecoder::Coding> coding_to_undo(const Head& head, Decoding decoding,
                                                      std::optional<uint64_t> size) {
   if (decoding == Decoding::never) return std::nullopt;
-  if (size && whole_length(head) == size) return std::nullopt;
+  if (size && size_of_whole(head) == size) return std::nullopt;
   return coding_of(head.headers.all("Content-Encoding"));
 }
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "proxy/http/content_range.h"
+
 namespace breakwater::proxy {
 namespace {
 
@@ -59,6 +61,12 @@ HeadReader::Taken HeadReader::finish() {
   bool chunked = head_.headers.find("Transfer-Encoding") != nullptr;
   if (!chunked) head_.length = number_of<uint64_t>(head_.headers.get("Content-Length"));
   return Taken::complete;
+}
+
+std::optional<uint64_t> size_of_whole(const Head& head) {
+  if (head.status != 206) return head.length;
+  const auto range = parse_content_range(head.headers.get("Content-Range"));
+  return range ? range->total : std::nullopt;
 }
 
 }  // namespace breakwater::proxy

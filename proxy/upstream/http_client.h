@@ -72,6 +72,9 @@ struct Head {
   std::string address;  // the address of the peer, "10.0.0.7"; "" behind a proxy
 };
 
+// How long the whole is of which the answer's body is all or a part, if its head tells.
+std::optional<uint64_t> size_of_whole(const Head& head);
+
 // Takes the body of an answer. It is called from inside libcurl, so it must neither wait nor destroy the
 // transfer.
 class Sink {

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "proxy/fill/resumption.h"
 #include "routes/oci/media_type.h"
 #include "store/references/references.h"
 
@@ -32,9 +31,7 @@ class SizeSink final : public proxy::Sink {
   explicit SizeSink(std::optional<uint64_t> expected) : expected_(expected) {}
 
   Result<> head(const proxy::Head& head) override {
-    auto range = proxy::parse_content_range(head.headers.get("Content-Range"));
-    if (range) size = range->total;
-    if (head.status == 200) size = head.length;
+    size = proxy::size_of_whole(head);
     // A portal answers every path with its page, in parts too. Only the right length tells a blob from it.
     const bool is_page =
         proxy::same_token(without_parameters(head.headers.get("Content-Type")), "text/html") &&

@@ -128,7 +128,10 @@ void MirrorWorld::start() {
 }
 
 void MirrorWorld::stop() {
-  running_.reset();
+  if (running_) {
+    running_.reset();
+    run_some_turns(loop);  // what the workers had posted may hold a partial
+  }
   files.store.reset();
 }
 

@@ -1,44 +1,28 @@
 #include "proxy/upstream/content_decoder.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <string>
 
 #include "proxy/upstream/memory_sink.h"
 #include "test/catch.h"
+#include "test/fakes/gzipped.h"
 #include "test/fakes/upstream_world.h"
 
 namespace breakwater::proxy {
 namespace {
 
 using Coding = ContentDecoder::Coding;
+using test::encoded;
 using test::FakeRegistry;
 using test::Fault;
 using test::kAlpine;
+using test::kGzip;
 using test::kImageType;
+using test::kRaw;
+using test::kZlib;
 using test::run;
 using Kind = Error::Kind;
 using World = test::UpstreamWorld;
-
-constexpr int kGzip = 15 + 16;
-constexpr int kZlib = 15;
-constexpr int kRaw = -15;
-
-std::string encoded(const std::string& text, int window_bits = kGzip) {
-  z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  std::string in = text;
-  stream.next_in = reinterpret_cast<Bytef*>(in.data());
-  stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(out.size() - stream.avail_out);
-  deflateEnd(&stream);
-  return out;
-}
 
 // Bytes that do not compress well and are not all alike.
 std::string sample(size_t size) {

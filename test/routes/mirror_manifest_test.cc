@@ -344,8 +344,17 @@ TEST_CASE("a signed schema 1 manifest is served under the digest of what was sig
     CHECK(answer.headers.get("Docker-Content-Digest") == digest.text());
   }
   CHECK_FALSE(world.holds(digest));
+  // What was signed, beside something else that a client would read.
+  const std::string signature =
+      R"(eyJmb3JtYXRMZW5ndGgiOiAxLCAiZm9ybWF0VGFpbCI6ICJDaUFnSUNKelkyaGxiV0ZXWlhKemFXOXVJ)"
+      R"(am9nTVN3S0lDQWdJbTVoYldVaU9pQWliR2xpY21GeWVTOXZiR1FpTEFvZ0lDQWlkR0ZuSWpvZ0lqRWlM)"
+      R"(QW9nSUNBaVpuTk1ZWGxsY25NaU9pQmJDaUFnSUNBZ0lIc0tJQ0FnSUNBZ0lDQWdJbUpzYjJKVGRXMGlP)"
+      R"(aUFpYzJoaE1qVTJPbUZoWVdGaFlXRmhZV0ZoWVdGaFlXRmhZV0ZoWVdGaFlXRmhZV0ZoWVdGaFlXRmhZ)"
+      R"(V0ZoWVdGaFlXRmhZV0ZoWVdGaFlXRmhZV0ZoWVdGaFlXRmhZV0VpQ2lBZ0lDQWdJSDBLSUNBZ1hRcDki)"
+      R"(fQ)";
   auto forged = canned;
-  forged.body.replace(forged.body.find("library/old"), 11, "library/bad");
+  forged.body = R"({"schemaVersion":1,"name":"library/bad","fsLayers":[],"signatures":[{"protected":")" +
+                signature + R"("}]})";
   MirrorWorld deceived;
   deceived.hub.answer(path_of(digest.text()), forged);
   CHECK(deceived.get(target_of(digest.text())).status == 502);
