@@ -7,18 +7,13 @@
 #include "proxy/fill/resumption.h"
 #include "proxy/http/content_range.h"
 #include "store/blobs/blobs.h"
-#include "store/blobs/partials.h"
-#include "store/capacity/capacity.h"
 #include "store/catalog/catalog.h"
 #include "store/references/liveness.h"
-#include "store/references/references.h"
 
 namespace breakwater::proxy {
 namespace {
 
-constexpr int kRoomTriesMax = 4;
-constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed by one job, so that other jobs get their turn
-constexpr int64_t kQueueFull_s = 10;         // after which a client may ask again
+constexpr int64_t kQueueFull_s = 10;  // after which a client may ask again
 
 tl::unexpected<Error> wrong(const Fill& fill, const std::string& what) {
   return failure(Error::Kind::corrupt, "upstream's " + fill.digest().text() + " " + what);
@@ -58,7 +53,7 @@ Fill::Follower::~Follower() {
 }
 
 void Fill::begin_anew() {
-  written_ = available_ = 0;
+  available_ = 0;
   told_.reset();
   ended_at_.reset();
   begun_ = false;
@@ -69,10 +64,8 @@ void Fill::begin_anew() {
 Fills::Fills(Loop& loop, Workers& workers, Workers& room_makers, Buffers& buffers, store::Store& store,
              store::Log& log, const FillSettings& settings)
     : loop_(loop),
-      workers_(workers),
-      room_makers_(room_makers),
+      parts_{workers, room_makers, store},
       buffers_(buffers),
-      store_(store),
       log_(log),
       settings_(settings),
       slots_(slots_settings(settings)),
@@ -97,7 +90,7 @@ Fill::Follower Fills::join(const FillRequest& request) {
     add_sources(*found->second, request);
     return Fill::Follower(found->second, stats_);
   }
-  auto fill = std::make_shared<Fill>(loop_, request, Millis(settings_.first_byte_wait_ms));
+  auto fill = std::make_shared<Fill>(loop_, request, parts_, Millis(settings_.first_byte_wait_ms));
   suspect_silent(*fill);
   Fill::Follower follower(fill, stats_);
   fill->claim_.emplace(slots_, fill->attention_, upstreams_of(fill->sources_));
@@ -130,10 +123,9 @@ void Fills::suspect_silent(Fill& fill) {
 
 Task<> Fills::run(Shared fill) {
   while (ending_partials_.contains(fill->digest_)) co_await partial_ended_.wait();
-  running_.spawn(pump(fill));
+  running_.spawn(write(fill));
   auto done = co_await download(fill);
-  fill->ending_ = true;
-  fill->arrived_.ring();
+  fill->bytes_.end_input();
   if (done) {
     co_await commit(fill);
     unregister(*fill);
@@ -141,7 +133,7 @@ Task<> Fills::run(Shared fill) {
     // A new fill of this digest waits until the partial file of this one is dealt with.
     ending_partials_.insert(fill->digest_);
     const auto end = fail(*fill, done.error());
-    co_await end_partial(fill, end);
+    co_await fill->bytes_.end(end);
     ending_partials_.erase(fill->digest_);
     partial_ended_.ring();
   }
@@ -159,13 +151,13 @@ Task<Result<>> Fills::download(Shared fill) {
     auto done = co_await download_once(fill);
     const auto again = std::exchange(fill->again_, Fill::Again::no);
     if (done || again == Fill::Again::no) co_return done;
-    const bool useless = again == Fill::Again::from_start || fill->written_ == 0;
+    const bool useless = again == Fill::Again::from_start || fill->bytes_.written() == 0;
     const auto end = useless ? store::Partials::End::deleted : store::Partials::End::kept;
-    co_await end_partial(fill, end);
-    fill->partial_.reset();
+    co_await fill->bytes_.end(end);
     if (again == Fill::Again::in_turn) {
       fill->claim_->queue_again(upstreams_of(fill->sources_));
     } else {
+      fill->bytes_.forget();
       fill->begin_anew();
     }
   }
@@ -191,7 +183,8 @@ Task<Result<>> Fills::download_once(Shared fill) {
 
 // Looks for the blob in the store once more: another fill may have stored it after this one was asked for.
 Task<bool> Fills::find_stored(Shared fill) {
-  auto job = [&store = store_, digest = fill->digest_, repository = fill->home_]() -> Result<store::Blob> {
+  auto job = [&store = parts_.store, digest = fill->digest_,
+              repository = fill->home_]() -> Result<store::Blob> {
     auto permitted = store::may_serve(store.catalog(), repository, digest, store::Reach::disk);
     if (!permitted) return failure(permitted.error());
     // A blob that another repository brought may be served for this one only if upstream says so, and this
@@ -199,11 +192,11 @@ Task<bool> Fills::find_stored(Shared fill) {
     if (!*permitted) return failure(Error::Kind::not_found, "not this repository's yet");
     return store.blobs().open(digest);
   };
-  auto blob = co_await workers_.run(std::move(job));
+  auto blob = co_await parts_.workers.run(std::move(job));
   if (!blob) co_return false;
   if (fill->available_ > 0) fill->begin_anew();
   fill->file_ = blob->file;
-  fill->told_ = fill->written_ = blob->size;
+  fill->told_ = blob->size;
   fill->verified_ = true;
   unregister(*fill);
   publish(*fill);
@@ -213,65 +206,26 @@ Task<bool> Fills::find_stored(Shared fill) {
 // Opens the partial file that an earlier fill left, or a new one. Reserves room on the disk if the size is
 // known.
 Task<Result<>> Fills::open(Shared fill) {
-  auto job = [&store = store_, route = fill->home_.route, digest = fill->digest_] {
-    return store.partials().receive(route, store::Partials::fill_id(digest), digest.algorithm());
-  };
-  const auto before = fill->written_;
-  auto partial = co_await workers_.run(fill->strand_, std::move(job));
-  if (!partial) co_return failure(partial.error());
-  fill->partial_ = std::make_shared<store::ReceivedPartial>(std::move(*partial));
-  fill->file_ = fill->partial_->writer->file();
-  if (fill->written_ == 0) fill->resumed_ = fill->partial_->writer->written() > 0;
-  fill->written_ = fill->partial_->writer->written();
-  fill->granted_ = fill->written_;
-  if (fill->written_ > 0) ++stats_.resumes_total;
-  auto caught_up = co_await catch_up(fill);
-  if (!caught_up) co_return caught_up;
+  auto& bytes = fill->bytes_;
+  const auto before = bytes.written();
+  auto opened = co_await bytes.open();
+  if (!opened) co_return opened;
+  fill->file_ = bytes.file();
+  if (before == 0) fill->resumed_ = bytes.written() > 0;
+  if (bytes.written() > 0) ++stats_.resumes_total;
   // The partial was evicted while the fill was queued: what its readers have is not what comes now.
-  if (const auto left = fill->written_; left < before) {
-    fill->begin_anew();
-    fill->written_ = left;
-  }
+  if (bytes.written() < before) fill->begin_anew();
   // What a manifest says of the size is not checked yet, and takes no more than a step's room.
   auto size = fill->size();
-  if (size && !fill->told_) size = std::min(*size, fill->written_ + settings_.growth_bytes);
-  if (!size || *size <= fill->granted_) co_return Result<>();
-  co_return co_await grow(fill, *size);
-}
-
-// Hashes the bytes that an earlier fill left.
-Task<Result<>> Fills::catch_up(Shared fill) {
-  auto job = [partial = fill->partial_] { return partial->writer->catch_up(kCatchUpBytes); };
-  for (;;) {
-    auto done = co_await workers_.run(fill->strand_, job);
-    if (!done) co_return failure(done.error());
-    if (*done) break;
-  }
-  fill->written_ = fill->partial_->writer->written();
-  co_return Result<>();
-}
-
-Task<Result<>> Fills::grow(Shared fill, uint64_t bytes) {
-  auto job = [&store = store_, partial = fill->partial_, bytes] {
-    return store.capacity().grow(partial->reservation, bytes, store::Capacity::Effort::none);
-  };
-  // Others may take what was made free.
-  for (int tries = 0;; ++tries) {
-    auto grown = co_await workers_.run(fill->strand_, job);
-    if (grown) fill->granted_ = std::max(fill->granted_, bytes);
-    if (grown || grown.error().kind != Error::Kind::full || tries == kRoomTriesMax) co_return grown;
-    auto make = [&store = store_, route = fill->home_.route, bytes, held = fill->granted_] {
-      return store.capacity().make_room(route, bytes, held);
-    };
-    auto made = co_await room_makers_.run(std::move(make));
-    if (!made) co_return grown;
-  }
+  if (size && !fill->told_) size = std::min(*size, bytes.written() + settings_.growth_bytes);
+  if (!size || *size <= bytes.granted()) co_return Result<>();
+  co_return co_await bytes.reserve(*size);
 }
 
 // Asks one source after the other for what is missing. An error if no source is left, if the disk refuses, or
 // if the fill gives its slot to another.
 Task<Result<>> Fills::receive(Shared fill) {
-  fill->complete_ = fill->written_ > 0 && fill->size() == fill->written_;
+  fill->complete_ = fill->bytes_.written() > 0 && fill->size() == fill->bytes_.written();
   while (!fill->complete_) {
     fill->gave_way_ = fill->is_giving_way();
     if (fill->gave_way_) co_return failure(gave_way());
@@ -283,7 +237,7 @@ Task<Result<>> Fills::receive(Shared fill) {
     }
     fill->claim_->move_to(*fill->sources_[next->index].registry);
     auto ended = co_await attempt(fill, next->index);
-    if (fill->disk_error_) co_return failure(*fill->disk_error_);
+    if (fill->bytes_.error()) co_return failure(*fill->bytes_.error());
     if (!ended && fill->again_ != Fill::Again::no) co_return ended;
   }
   co_return Result<>();
@@ -291,7 +245,7 @@ Task<Result<>> Fills::receive(Shared fill) {
 
 // One request for what follows the end of the file. An error says why another must follow.
 Task<Result<>> Fills::attempt(Shared fill, size_t index) {
-  const auto before = fill->written_;
+  const auto before = fill->bytes_.written();
   std::optional<Result<Head>> answer;
   bool silent = false;
   {
@@ -307,8 +261,8 @@ Task<Result<>> Fills::attempt(Shared fill, size_t index) {
     if (sink.outcome()) answer = sink.outcome();
     silent = sink.is_silent(loop_.now());
   }
-  while (fill->unwritten_ > 0 && !fill->disk_error_) co_await fill->progress_.wait();
-  const bool progressed = fill->written_ > before;
+  while (fill->bytes_.is_writing()) co_await fill->progress_.wait();
+  const bool progressed = fill->bytes_.written() > before;
   if (progressed) fill->last_progress_at_ = loop_.now();
   const auto* upstream = fill->sources_[index].registry;
   if (silent) silent_at_[upstream] = loop_.now();
@@ -316,11 +270,11 @@ Task<Result<>> Fills::attempt(Shared fill, size_t index) {
   auto ended = *answer ? judge_end(*fill, **answer) : Result<>(failure(answer->error()));
   if ((progressed || ended) && !fill->resumed_) fill->sources_.contributed(index);
   if (ended) fill->sources_.answered(index, fill->told_);  // a 416 that says that nothing is missing, too
-  if (!ended && fill->written_ > 0 && fill->size() == fill->written_) {
+  if (!ended && fill->bytes_.written() > 0 && fill->size() == fill->bytes_.written()) {
     fill->complete_ = true;  // it broke behind the last byte
     ended = Result<>();
   }
-  if (ended || fill->disk_error_ || fill->again_ != Fill::Again::no) co_return ended;
+  if (ended || fill->bytes_.error() || fill->again_ != Fill::Again::no) co_return ended;
   FailedAttempt failed(ended.error());
   failed.progressed = progressed;
   failed.stalled = silent;
@@ -344,21 +298,22 @@ std::optional<Error> Fills::reason_to_stop(Fill& fill, size_t index, FillSink& s
 
 // Whether the answer that has ended well was all that was missing.
 Result<> Fills::judge_end(Fill& fill, const Head& answer) {
-  const auto expected = fill.told_.value_or(fill.written_);
+  const auto expected = fill.told_.value_or(fill.bytes_.written());
   if (answer.status == 416) {  // nothing follows what we have; the digest will tell whether that is all
     auto range = parse_content_range(answer.headers.get("Content-Range"));
-    if (!range || range->total != fill.written_ || expected != fill.written_)
+    if (!range || range->total != fill.bytes_.written() || expected != fill.bytes_.written())
       return wrong(fill, "is shorter than what was received of it");
-  } else if (expected > fill.written_) {
+  } else if (expected > fill.bytes_.written()) {
     return failure(Error::Kind::unavailable, "upstream's " + fill.digest_.text() + " ended early");
-  } else if (!fill.told_ && fill.hint_.value_or(0) > fill.written_ && fill.ended_at_ != fill.written_) {
+  } else if (!fill.told_ && fill.hint_.value_or(0) > fill.bytes_.written() &&
+             fill.ended_at_ != fill.bytes_.written()) {
     // A body without a length may have been cut, or the manifest may be wrong: the second time it is the
     // manifest.
-    fill.ended_at_ = fill.written_;
+    fill.ended_at_ = fill.bytes_.written();
     return failure(Error::Kind::unavailable,
                    "upstream's " + fill.digest_.text() + " ended before the size in its manifest");
   }
-  fill.told_ = fill.written_;
+  fill.told_ = fill.bytes_.written();
   fill.complete_ = true;
   return {};
 }
@@ -369,48 +324,33 @@ void Fills::note_failure(Fill& fill, size_t index, FailedAttempt attempt) {
   const auto now = loop_.now();
   const auto silence = std::chrono::duration_cast<Millis>(now - fill.last_progress_at_).count();
   if (fill.begun_) attempt.silence_ms = silence;
-  if (fill.written_ > 0) attempt.corrupt_retries = 2;
+  if (fill.bytes_.written() > 0) attempt.corrupt_retries = 2;
   attempt.random = std::uniform_real_distribution<double>(0, 1)(random_);
   fill.sources_.failed(index, attempt, settings_.retry, now);
   fill.progress_.ring();
   if (fill.is_giving_way() || !fill.sources_.next(now)) return;
   log_.info("fill resumes", {{"digest", fill.digest_.text()},
-                             {"offset", int64_t(fill.written_)},
+                             {"offset", int64_t(fill.bytes_.written())},
                              {"reason", attempt.error.message}});
-  if (fill.written_ > 0) ++stats_.resumes_total;
+  if (fill.bytes_.written() > 0) ++stats_.resumes_total;
   fill.last_failure_ = std::move(attempt.error);
 }
 
-// Writes pending bytes to the file, each time as many as have come since the last write.
-Task<> Fills::pump(Shared fill) {
+// Writes what the sources bring, and tells the readers.
+Task<> Fills::write(Shared fill) {
   for (;;) {
-    while (fill->pending_.empty() && !fill->ending_) co_await fill->arrived_.wait();
-    if (fill->pending_.empty()) co_return;
-    const auto reserved = std::exchange(fill->reserved_, std::vector<BufferReservation>());
-    const auto count = fill->pending_.size();
-    auto job = [partial = fill->partial_, bytes = std::exchange(fill->pending_, std::string())] {
-      return partial->writer->append(bytes);
-    };
-    if (fill->sink_) fill->sink_->resume();
-    auto appended = co_await workers_.run(fill->strand_, std::move(job));
-    fill->unwritten_ -= count;
-    if (appended) {
-      fill->written_ += count;
+    const auto wrote = co_await fill->bytes_.write_next();
+    if (wrote && *wrote) {
       publish(*fill);
-    } else {
-      fill->disk_error_ = appended.error();
-      fill->pending_ = std::string();
-      fill->reserved_.clear();
-      fill->progress_.ring();
+      continue;
     }
-    if (fill->sink_) fill->sink_->resume();
-    if (!appended) co_return;
+    fill->progress_.ring();
+    co_return;
   }
 }
 
 Task<Result<>> Fills::verify(Shared fill) {
-  auto job = [partial = fill->partial_, digest = fill->digest_] { return partial->writer->verify(digest); };
-  auto verified = co_await workers_.run(fill->strand_, std::move(job));
+  auto verified = co_await fill->bytes_.verify();
   if (!verified && verified.error().kind == Error::Kind::corrupt) {
     ++stats_.discarded_total;
     bool is_worth_another = fill->sources_.blame(verified.error());
@@ -419,7 +359,7 @@ Task<Result<>> Fills::verify(Shared fill) {
     if (is_worth_another && fill->sources_.next(loop_.now())) fill->again_ = Fill::Again::from_start;
   }
   if (!verified) co_return verified;
-  fill->told_ = fill->written_;
+  fill->told_ = fill->bytes_.written();
   fill->verified_ = true;
   publish(*fill);
   co_return Result<>();
@@ -428,47 +368,30 @@ Task<Result<>> Fills::verify(Shared fill) {
 // Commits the blob to the store, for the repositories whose upstream has sent some of it. The readers have
 // all they need by now; this is for later requests.
 Task<> Fills::commit(Shared fill) {
-  if (!fill->partial_) co_return;
+  if (!fill->bytes_.is_open()) co_return;
   auto shown = fill->sources_.shown(fill->told_);
   if (shown.empty()) shown.push_back(fill->home_);  // all was here already, as its manifest says
-  auto job = [&store = store_, partial = fill->partial_, digest = fill->digest_,
-              repositories = std::move(shown)]() -> Result<store::Blob> {
-    auto stored = store.commit_blob(*partial, repositories.front(), store::Durability::buffered);
-    for (size_t i = 1; stored && i < repositories.size(); ++i) {
-      if (auto linked = store.references().link(repositories[i], digest); !linked)
-        return failure(linked.error());
-    }
-    return stored;
-  };
-  auto stored = co_await workers_.run(fill->strand_, std::move(job));
+  auto stored = co_await fill->bytes_.commit(std::move(shown));
   if (stored) {
     ++stats_.stored_total;
     co_return;
   }
   log_.warning("fill not stored", {{"digest", fill->digest_.text()}, {"reason", stored.error().message}});
-  co_await end_partial(fill, store::Partials::End::deleted);
-}
-
-Task<> Fills::end_partial(Shared fill, store::Partials::End end) {
-  if (!fill->partial_) co_return;
-  auto job = [&store = store_, partial = fill->partial_, end] {
-    store.partials().end(std::move(*partial), end);
-    return true;
-  };
-  co_await workers_.run(fill->strand_, std::move(job));
+  co_await fill->bytes_.end(store::Partials::End::deleted);
 }
 
 // Ends the fill with `error`, and tells its readers. Returns what is to be done with the partial file.
 store::Partials::End Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
-                       error.kind == Kind::internal || error.kind == Kind::storage || fill.written_ == 0;
+                       error.kind == Kind::internal || error.kind == Kind::storage ||
+                       fill.bytes_.written() == 0;
   using Level = store::Log::Level;
   const auto digest = fill.digest_.text();
   const store::Log::Field fields[] = {{"route", fill.home_.route},
                                       {"repository", fill.home_.repository},
                                       {"digest", digest},
-                                      {"offset", int64_t(fill.written_)},
+                                      {"offset", int64_t(fill.bytes_.written())},
                                       {"reason", error.message}};
   if (fill.gave_way_) {
     log_.write(Level::info, "fill gave way", fields);
@@ -490,8 +413,9 @@ void Fills::unregister(const Fill& fill) {
 // repository, so none are available before upstream has answered this fill.
 void Fills::publish(Fill& fill) {
   const auto held_back = settings_.hold_back_bytes;
-  const auto end = fill.told_.value_or(fill.written_);
-  const auto unverified = fill.begun_ ? std::min(fill.written_, end > held_back ? end - held_back : 0) : 0;
+  const auto end = fill.told_.value_or(fill.bytes_.written());
+  const auto unverified =
+      fill.begun_ ? std::min(fill.bytes_.written(), end > held_back ? end - held_back : 0) : 0;
   fill.available_ = fill.verified_ ? end : unverified;
   fill.progress_.ring();
 }

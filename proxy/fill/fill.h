@@ -37,6 +37,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/fill/fill_file.h"
 #include "proxy/fill/fill_slots.h"
 #include "proxy/fill/fill_sources.h"
 #include "proxy/loop/buffers.h"
@@ -90,14 +91,14 @@ struct FillRequest {
 
 class Fill {
  public:
-  Fill(Loop& loop, FillRequest request, Millis stall_cost)
+  Fill(Loop& loop, FillRequest request, const FillFileParts& parts, Millis stall_cost)
       : digest_(request.digest),
         home_(request.sources.front().repository),
         hint_(request.size),
         sources_(request.sources, stall_cost),
         last_progress_at_(loop.now()),
+        bytes_(loop, parts, digest_, home_.route),
         progress_(loop),
-        arrived_(loop),
         attention_(loop) {}
   Fill(const Fill&) = delete;
   Fill& operator=(const Fill&) = delete;
@@ -151,7 +152,6 @@ class Fill {
  private:
   friend class Fills;
   friend class FillSink;
-  using Partial = std::shared_ptr<store::ReceivedPartial>;
   // Whether it goes on after its bytes have ended without success.
   enum class Again { no, from_start, in_turn };
 
@@ -163,7 +163,6 @@ class Fill {
   std::optional<uint64_t> hint_;     // its size, as a manifest says
   std::optional<uint64_t> told_;     // as upstream says
   FillSources sources_;
-  uint64_t written_ = 0;  // bytes that are in the file
   uint64_t available_ = 0;
   uint32_t generation_ = 0;
   uint32_t followers_ = 0;
@@ -181,20 +180,9 @@ class Fill {
   bool verified_ = false;
   std::optional<Error> error_;
   std::optional<Error> last_failure_;
-  store::SharedFile file_;
+  FillFile bytes_;
+  store::SharedFile file_;  // that of bytes_, or of the blob that another fill has stored
   Signal progress_;
-
-  // The hand-over from the sink, which libcurl calls, to the Tasks that write.
-  Partial partial_;
-  Workers::Strand strand_;
-  uint64_t granted_ = 0;                     // bytes of the blob that the disk reservation covers
-  std::string pending_;                      // received, not yet with a worker
-  std::vector<BufferReservation> reserved_;  // for pending_
-  uint64_t unwritten_ = 0;                   // pending_ and what a worker is writing
-  Signal arrived_;
-  bool ending_ = false;  // no more bytes will arrive, so pump() ends
-  std::optional<Error> disk_error_;
-  Sink* sink_ = nullptr;  // the sink of the attempt in progress
 
   Signal attention_;  // for run(): its slot, its sources, its readers or its attempt changed
   std::optional<FillSlots::Claim> claim_;  // until it has ended
@@ -234,8 +222,6 @@ class Fills {
   Task<bool> find_stored(Shared fill);
   Task<Result<>> download_once(Shared fill);
   Task<Result<>> open(Shared fill);
-  Task<Result<>> catch_up(Shared fill);
-  Task<Result<>> grow(Shared fill, uint64_t bytes);
   Task<Result<>> receive(Shared fill);
   Task<Result<>> attempt(Shared fill, size_t index);
   std::optional<Error> reason_to_stop(Fill& fill, size_t index, FillSink& sink);
@@ -243,17 +229,14 @@ class Fills {
   void note_failure(Fill& fill, size_t index, FailedAttempt attempt);
   Task<Result<>> verify(Shared fill);
   Task<> commit(Shared fill);
-  Task<> pump(Shared fill);
-  Task<> end_partial(Shared fill, store::Partials::End end);
+  Task<> write(Shared fill);
   store::Partials::End fail(Fill& fill, Error error);
   void publish(Fill& fill);
   void unregister(const Fill& fill);
 
   Loop& loop_;
-  Workers& workers_;
-  Workers& room_makers_;
+  FillFileParts parts_;
   Buffers& buffers_;
-  store::Store& store_;
   store::Log& log_;
   FillSettings settings_;
   FillStats stats_;

@@ -22,19 +22,19 @@ FillSink::FillSink(Fills& fills, std::shared_ptr<Fill> fill, size_t source)
       source_(source),
       last_byte_at_(fills.loop_.now()),
       tasks_(fills.loop_) {
-  fill_->sink_ = this;
+  fill_->bytes_.set_sink(this);
   // Over all attempts of a source: one that breaks off each minute is slow too.
   if (std::exchange(fill_->measured_source_, source_) != source_) measure_from(last_byte_at_);
 }
 
-FillSink::~FillSink() { fill_->sink_ = nullptr; }
+FillSink::~FillSink() { fill_->bytes_.set_sink(nullptr); }
 
 void FillSink::begin() {
   const auto& source = fill_->sources_[source_];
   auto request = source.request;
   // A range of an encoded body would be one of other bytes.
-  if (fill_->written_ > 0 && !fill_->sources_.is_decoded(source_))
-    request.headers.set("Range", "bytes=" + std::to_string(fill_->written_) + "-");
+  if (fill_->bytes_.written() > 0 && !fill_->sources_.is_decoded(source_))
+    request.headers.set("Range", "bytes=" + std::to_string(fill_->bytes_.written()) + "-");
   tasks_.spawn(run(*source.registry, std::move(request)));
 }
 
@@ -71,8 +71,8 @@ Moment FillSink::look_again_at(Moment now) const {
 
 Result<> FillSink::head(const Head& head) {
   // What one has told who brought nothing binds nobody.
-  const auto size = fill_->written_ > 0 ? fill_->told_ : std::nullopt;
-  auto resumption = check_resumption(head, fill_->written_, size);
+  const auto size = fill_->bytes_.written() > 0 ? fill_->told_ : std::nullopt;
+  auto resumption = check_resumption(head, fill_->bytes_.written(), size);
   if (!resumption) return failure(resumption.error());
   skip_ = resumption->skip;
   fill_->told_ = resumption->size;
@@ -80,7 +80,7 @@ Result<> FillSink::head(const Head& head) {
   if (head.decoded) fill_->sources_.decoded(source_);
   const auto told = size_of_whole(head);
   // Without a size, only its end tells whether it is the blob that others have brought the beginning of.
-  if (fill_->written_ == 0 || told) fill_->sources_.answered(source_, told);
+  if (fill_->bytes_.written() == 0 || told) fill_->sources_.answered(source_, told);
   fill_->last_failure_.reset();
   fills_.publish(*fill_);
   return {};
@@ -96,22 +96,25 @@ Result<bool> FillSink::body(std::span<const char> data) {
 }
 
 Result<bool> FillSink::take(std::span<const char> data) {
-  if (fill_->disk_error_) return failure(*fill_->disk_error_);
+  if (fill_->bytes_.error()) return failure(*fill_->bytes_.error());
   const auto skipped = std::min<uint64_t>(skip_, data.size());
   const auto fresh = data.subspan(skipped);
-  const auto have = fill_->written_ + fill_->unwritten_;
+  const auto have = fill_->bytes_.received();
   if (fill_->told_ && have + fresh.size() > *fill_->told_)
     return failure(Error::Kind::corrupt, "upstream's " + fill_->digest().text() + " is longer than its " +
                                              std::to_string(*fill_->told_) + " bytes");
   if (fill_->sources_.is_decoded(source_) && have + fresh.size() > decoded_max())
     return failure(Error::Kind::corrupt,
                    "upstream's " + fill_->digest().text() + " is encoded, and has no end when decoded");
-  if (!fresh.empty() && !room_for(have, fresh.size())) return false;
+  if (fresh.empty()) {
+    skip_ -= skipped;
+    return true;
+  }
+  auto reserved = room_for(have, fresh.size());
+  if (reserved.bytes() == 0) return false;
   skip_ -= skipped;
-  if (!fresh.empty() && !fill_->resumed_) fill_->sources_.contributed(source_);
-  fill_->pending_.append(fresh.data(), fresh.size());
-  fill_->unwritten_ += fresh.size();
-  fill_->arrived_.ring();
+  if (!fill_->resumed_) fill_->sources_.contributed(source_);
+  fill_->bytes_.push(fresh, std::move(reserved));
   return true;
 }
 
@@ -120,31 +123,25 @@ uint64_t FillSink::decoded_max() const {
          kDecodedFactorMax;
 }
 
-bool FillSink::room_for(uint64_t have, size_t more) {
-  if (have + more > fill_->granted_) return wait_for_disk();
-  if (fill_->pending_.size() >= fills_.settings_.pending_bytes_max) return false;  // pump() resumes the sink
+// Nothing if there is no room now; then the sink is resumed when there is some.
+BufferReservation FillSink::room_for(uint64_t have, size_t more) {
+  if (have + more > fill_->bytes_.granted()) {
+    if (!std::exchange(growing_, true)) tasks_.spawn(grow());
+    return {};
+  }
+  // The file resumes the sink when a worker has taken what is pending.
+  if (fill_->bytes_.pending_bytes() >= fills_.settings_.pending_bytes_max) return {};
   auto reserved = fills_.buffers_.try_reserve(more);
-  if (reserved.bytes() == 0) return wait_for_buffers();
-  fill_->reserved_.push_back(std::move(reserved));
-  return true;
-}
-
-bool FillSink::wait_for_disk() {
-  if (!std::exchange(growing_, true)) tasks_.spawn(grow());
-  return false;
+  if (reserved.bytes() == 0 && !std::exchange(awaiting_buffers_, true)) tasks_.spawn(resume_when_freed());
+  return reserved;
 }
 
 Task<> FillSink::grow() {
-  const auto bytes = fill_->told_.value_or(fill_->granted_ + fills_.settings_.growth_bytes);
-  auto grown = co_await fills_.grow(fill_, bytes);
-  if (!grown) fill_->disk_error_ = grown.error();
+  auto& bytes = fill_->bytes_;
+  auto grown = co_await bytes.reserve(fill_->told_.value_or(bytes.granted() + fills_.settings_.growth_bytes));
+  if (!grown) bytes.set_error(grown.error());
   growing_ = false;
   resume();
-}
-
-bool FillSink::wait_for_buffers() {
-  if (!std::exchange(awaiting_buffers_, true)) tasks_.spawn(resume_when_freed());
-  return false;
 }
 
 Task<> FillSink::resume_when_freed() {

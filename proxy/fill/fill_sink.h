@@ -41,15 +41,13 @@ class FillSink final : public Sink {
  private:
   Task<> run(RegistryClient& registry, RegistryClientRequest request);
   Result<bool> take(std::span<const char> data);
-  bool room_for(uint64_t have, size_t more);
+  BufferReservation room_for(uint64_t have, size_t more);
   uint64_t decoded_max() const;
-  bool wait_for_disk();
   Task<> grow();
-  bool wait_for_buffers();
   Task<> resume_when_freed();
   Millis silence_max() const;
   void measure_from(Moment now);
-  uint64_t have() const { return fill_->written_ + fill_->unwritten_; }
+  uint64_t have() const { return fill_->bytes_.received(); }
 
   Fills& fills_;
   std::shared_ptr<Fill> fill_;
