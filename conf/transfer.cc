@@ -56,14 +56,18 @@ int import_images(const Config& config, const Options& options) {
 }
 
 int export_images(const Config& config, const Options& options) {
-  if (route_called(config, options.route) == nullptr)
+  const RouteConfig* route = route_called(config, options.route);
+  if (route == nullptr)
     return fail({Error::Kind::invalid, "no route of the configuration is called " + options.route, 0});
   if (auto there = check_folder(config); !there) return fail(there.error());
   OpenFolder folder;
   if (auto opened = open_folder(config, folder, Bounds::kept); !opened) return fail(opened.error());
-  const auto done =
-      routes::export_images(*folder.store, *folder.disk,
-                            {options.route, options.repository, std::filesystem::absolute(options.to)}, say);
+  routes::ExportSettings wanted;
+  wanted.route = route->name;
+  wanted.repositories = options.repository;
+  wanted.to = std::filesystem::absolute(options.to);
+  wanted.is_mirror = !route->registry;
+  const auto done = routes::export_images(*folder.store, *folder.disk, wanted, say);
   if (!done) return fail(done.error());
   std::cout << "exported: " << done->tags << " tags of " << done->repositories << " repositories, "
             << done->referrers << " referrers; left out: " << done->tags_skipped

@@ -56,12 +56,13 @@ Result<> make_folders(store::Disk& disk, const std::filesystem::path& top,
 // One repository and the layout that it is exported to.
 class Layout {
  public:
-  Layout(store::Store& store, store::Disk& disk, const store::RepositoryKey& repository,
-         std::filesystem::path folder, Exported& exported, const Say& say)
+  Layout(store::Store& store, store::Disk& disk, const ExportSettings& settings, const std::string& name,
+         Exported& exported, const Say& say)
       : store_(store),
         disk_(disk),
-        repository_(repository),
-        folder_(std::move(folder)),
+        repository_(settings.route, name),
+        is_carried_(settings.is_mirror),
+        folder_(settings.to / layout_folder(name)),
         counts_(exported),
         say_(say) {}
 
@@ -207,9 +208,10 @@ class Layout {
     if (exported_.contains(digest)) return {};
     const auto bytes = store_.manifests().bytes(repository_, digest);
     if (!bytes) return failure(bytes.error());
-    const auto manifest = read_manifest(*bytes, media_type, digest);
+    const auto manifest = is_carried_ ? Result<Manifest>(read_carried_manifest(*bytes, media_type, digest))
+                                      : read_manifest(*bytes, media_type, digest);
     if (!manifest) return failure(manifest.error());
-    if (!manifest->content.contradiction.empty())
+    if (!is_carried_ && !manifest->content.contradiction.empty())
       return failure(Error::Kind::invalid, manifest->content.contradiction);
     for (const auto& child : manifest->content.children) {
       if (auto done = export_child(child, level + 1); !done) return done;
@@ -224,7 +226,7 @@ class Layout {
 
   // What is a manifest here is one there, whatever its parent says of it.
   Result<> export_child(const store::ManifestContent::Child& child, int level) {
-    if (auto right = check_size(child); !right) return right;
+    if (auto right = is_carried_ ? Result<>() : check_size(child); !right) return right;
     const auto record = store_.catalog().manifest(repository_, child.digest, Reach::disk);
     if (!record) return failure(record.error());
     if (!*record && child.edge.is_manifest) {
@@ -278,6 +280,7 @@ class Layout {
   store::Store& store_;
   store::Disk& disk_;
   const store::RepositoryKey repository_;
+  const bool is_carried_;  // not judged when it came, nor when it goes
   const std::filesystem::path folder_;
   Exported& counts_;
   const Say& say_;
@@ -292,7 +295,7 @@ class Layout {
 Result<> export_repository(store::Store& store, store::Disk& disk, const ExportSettings& settings,
                            const std::string& name, Exported& exported, const Say& say) {
   const auto relative = layout_folder(name);
-  Layout layout(store, disk, {settings.route, name}, settings.to / relative, exported, say);
+  Layout layout(store, disk, settings, name, exported, say);
   if (auto begun = layout.begin(settings.to, relative); !begun) return begun;
   if (auto done = layout.export_tags(); !done) return done;
   return layout.end();

@@ -28,6 +28,9 @@ struct ExportSettings {
   std::string route;
   std::string repositories = "*";  // a pattern for repository names
   std::filesystem::path to;
+  // The route's manifests were carried, not pushed: no size that they give, nor their form, was judged, and
+  // they are exported as they are.
+  bool is_mirror = false;
 };
 
 struct Exported {

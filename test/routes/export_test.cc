@@ -64,8 +64,9 @@ struct ExportWorld : StoreWorld {
   }
 
   std::filesystem::path to() const { return folder.path() / "out"; }
-  Result<routes::Exported> give(const std::string& pattern) {
-    return routes::export_images(*store, disk, {"private", pattern, to()},
+  Result<routes::Exported> give(const std::string& pattern) { return give_as("private", pattern, false); }
+  Result<routes::Exported> give_as(const std::string& route, const std::string& pattern, bool is_mirror) {
+    return routes::export_images(*store, disk, {route, pattern, to(), is_mirror},
                                  [this](const std::string& line) { lines.push_back(line); });
   }
   bool said(const std::string& begin) const {
@@ -381,6 +382,43 @@ TEST_CASE("a layout that cannot be understood is not changed, and the other repo
   CHECK(world.said("not exported: team/tool: " + (folder / "index.json").string() + " is no index"));
   CHECK(text_in(folder / "index.json") == text);
   CHECK_FALSE(std::filesystem::exists(folder / "blobs"));
+}
+
+TEST_CASE("what a mirror has carried is exported, although no push would be accepted like it") {
+  ExportWorld world;
+  const RepositoryKey key("hub", "library/app");
+  const std::string layer = "the layer", config = "{}";
+  for (const auto& blob : {layer, config}) {
+    auto partial = world.store->partials().receive("hub", digest_of(blob).hex(), store::Algorithm::sha256);
+    REQUIRE(partial);
+    REQUIRE(world.store->capacity().grow(partial->reservation, blob.size()));
+    REQUIRE(partial->writer->append(blob));
+    REQUIRE(partial->writer->verify(digest_of(blob)));
+    REQUIRE(world.store->commit_blob(*partial, key, store::Durability::synced));
+  }
+  const std::string type(routes::kOciManifest);
+  const auto carry = [&](const std::string& tag, const std::string& layer_size) {
+    const std::string bytes = R"({"schemaVersion":2,"mediaType":")" + type + R"(","config":{"digest":")" +
+                              digest_of(config).text() + R"("},"layers":[{"digest":")" +
+                              digest_of(layer).text() + R"(","size":)" + layer_size + "}]}";
+    const auto manifest = routes::read_carried_manifest(bytes, type, digest_of(bytes));
+    REQUIRE(world.store->manifests().put(key, digest_of(bytes), bytes, manifest.content, tag,
+                                         store::Durability::synced));
+    return digest_of(bytes);
+  };
+  const auto other_size = carry("1", "8");
+  const auto no_size = carry("2", "null");
+  const auto refused = world.give_as("hub", "*", false);
+  REQUIRE(refused);
+  CHECK(refused->tags_skipped == 2);
+  const auto done = world.give_as("hub", "*", true);
+  REQUIRE(done);
+  CHECK(done->tags == 2);
+  CHECK(done->left_out() == 0);
+  const auto folder = world.to() / "library/app";
+  CHECK(entries_of(world.disk, folder).size() == 2);
+  for (const auto& digest : {other_size, no_size, digest_of(layer), digest_of(config)})
+    CHECK(digest_of(text_in(routes::ImageLayout::blob_file(folder, digest))) == digest);
 }
 
 TEST_CASE("what an export leaves out of an index.json because it names nothing is said") {
