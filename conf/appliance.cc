@@ -42,6 +42,8 @@ constexpr uint64_t kManifestCacheBytes = 16 << 20;
 // Of the metrics' listener and of the control socket: what descriptors.cc keeps in reserve for them.
 constexpr uint32_t kMetricsConnectionsMax = 16;
 constexpr uint32_t kControlConnectionsMax = 8;
+// What holds the loop for so long is named in the log: everybody had to wait for it.
+constexpr proxy::Millis kHeldAtLeast(50);
 
 std::vector<std::string> route_names(const Config& config) {
   std::vector<std::string> names;
@@ -188,6 +190,9 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       control_server(loop, readers, buffers, disk, log,
                      with_connections(config.server, kControlConnectionsMax), control.route()),
       tasks(loop) {
+  loop.watch(kHeldAtLeast, [this](std::string_view what, proxy::Millis time) {
+    log.warning("loop_held", {{"what", what}, {"ms", static_cast<int64_t>(time.count())}});
+  });
   directory.set_names(registry_names(config));
   for (const auto& route : config.routes) {
     served.push_back(std::make_unique<Served>(*this, add(route), route));
@@ -362,6 +367,7 @@ void Appliance::run() {
   for (const auto& one : parts_->listening)
     parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
   parts_->health.set(routes::Readiness::ready);
+  parts_->loop.set_work("upkeep");
   parts_->upkeep.start(parts_->tasks);
   parts_->loop.run();
   parts_->log.info("stopped", {});

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <exception>
 #include <new>
-#include <optional>
 #include <utility>
 
 namespace breakwater::proxy {
@@ -60,24 +59,7 @@ void Waiter::move_all_to(Waiter& list) {
   list.prev_ = last;
 }
 
-// Measures the turns of the loop. A turn begins with the first Task or job that it runs; what libevent does
-// before takes a few microseconds and is left out.
-struct Loop::Lag {
-  std::optional<Moment> turn_began;
-  std::chrono::nanoseconds longest{0};
-
-  void begin() {
-    if (!turn_began) turn_began = std::chrono::steady_clock::now();
-  }
-  void end() {
-    if (!turn_began) return;
-    longest = std::max(longest, std::chrono::nanoseconds(std::chrono::steady_clock::now() - *turn_began));
-    turn_began.reset();
-  }
-};
-
-Loop::Loop()
-    : base_(make_base()), posted_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), lag_(std::make_unique<Lag>()) {
+Loop::Loop() : base_(make_base()), posted_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   wake_ = event_new(
       base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->resume_ready(); },
       this);
@@ -96,10 +78,7 @@ Loop::~Loop() {
 }
 
 void Loop::run() {
-  while (!stopping_) {
-    event_base_loop(base_, EVLOOP_ONCE);
-    lag_->end();
-  }
+  while (!stopping_) event_base_loop(base_, EVLOOP_ONCE);
   stopping_ = false;
 }
 
@@ -115,17 +94,22 @@ void Loop::resume_soon(Waiter& list) {
 }
 
 void Loop::resume_ready() {
-  lag_->begin();
   Waiter batch;
   ready_.move_all_to(batch);
   while (!batch.empty()) {
     Waiter& waiter = batch.next();
     waiter.leave();
-    waiter.task.resume();
+    resume(waiter);
     if (stopping_) break;
   }
   // After stop() the batch may hold more Tasks: the next run() resumes them.
   resume_soon(batch);
+}
+
+// The Waiter is in the frame of the Task that waits, and is gone when that goes on.
+void Loop::resume(Waiter& waiter) {
+  const Hold hold(*this, waiter.work);
+  waiter.task.resume();
 }
 
 void Loop::post(std::function<void()> job) {
@@ -139,7 +123,7 @@ void Loop::post(std::function<void()> job) {
 }
 
 void Loop::run_posted() {
-  lag_->begin();
+  const Hold hold(*this, "what other threads have posted");
   eventfd_t rung;
   eventfd_read(posted_fd_, &rung);
   std::vector<std::function<void()>> jobs;
@@ -150,17 +134,32 @@ void Loop::run_posted() {
   for (auto& job : jobs) job();
 }
 
+void Loop::watch(Millis at_least, std::function<void(std::string_view, Millis)> held) {
+  held_at_least_ = at_least;
+  held_ = std::move(held);
+}
+
 double Loop::take_lag_seconds() {
-  return std::chrono::duration<double>(std::exchange(lag_->longest, {})).count();
+  return std::chrono::duration<double>(std::exchange(longest_hold_, {})).count();
+}
+
+// What the Task was about when it stopped is what held the loop: it may have begun another request.
+Loop::Hold::~Hold() {
+  const auto time = loop_.now() - began_;
+  loop_.longest_hold_ = std::max(loop_.longest_hold_, std::chrono::nanoseconds(time));
+  if (time >= loop_.held_at_least_)
+    loop_.held_(loop_.works_.words_of(loop_.work_), std::chrono::duration_cast<Millis>(time));
+  loop_.work_ = 0;
 }
 
 Loop::Sleep Loop::sleep(Millis duration) { return Sleep(*this, duration); }
 
 void Loop::Sleep::await_suspend(std::coroutine_handle<> task) {
   task_ = task;
+  work_ = loop_.work();
   auto fired = [](evutil_socket_t, short, void* argument) {
     auto* self = static_cast<Sleep*>(argument);
-    self->loop_.lag_->begin();
+    const Hold hold(self->loop_, self->work_);
     self->task_.resume();
   };
   timer_ = start_timer(loop_.base(), duration_, fired, this);
@@ -174,6 +173,7 @@ Signal::WaitUntil Signal::wait_until(Moment deadline) { return WaitUntil(loop_, 
 
 void Signal::WaitUntil::await_suspend(std::coroutine_handle<> waiting) {
   task = waiting;
+  work = loop_.work();
   join(list_);
   auto fired = [](evutil_socket_t, short, void* argument) {
     auto* self = static_cast<WaitUntil*>(argument);

@@ -10,8 +10,10 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <string_view>
 #include <vector>
 
+#include "proxy/loop/loop_work.h"
 #include "proxy/loop/task.h"
 #include "store/base/mutex.h"
 
@@ -48,6 +50,7 @@ class Waiter {
   void move_all_to(Waiter& list);
 
   std::coroutine_handle<> task;
+  Work work = 0;
 
  private:
   Waiter* prev_ = this;
@@ -78,12 +81,23 @@ class Loop {
   class Sleep;
   Sleep sleep(Millis duration);
 
-  // The duration of the longest turn of the loop since the last call: everything else had to wait that long.
+  // Says what the Task that runs now is about; see loop_work.h.
+  void set_work(std::string_view words) { work_ = works_.add(words); }
+  Work work() const { return work_; }
+
+  // Whoever holds the loop keeps everybody waiting. A Hold measures one call of a callback or one step of a
+  // Task, for as long as it lives.
+  class Hold;
+  // `held` is called, from the top of the loop, for what has held it for `at_least`: with its words, "" if it
+  // has none.
+  void watch(Millis at_least, std::function<void(std::string_view what, Millis time)> held);
+  // The longest Hold since the last call.
   double take_lag_seconds();
 
  private:
   void resume_ready();
   void run_posted();
+  void resume(Waiter& waiter);
 
   event_base* base_;
   event* wake_;
@@ -91,10 +105,26 @@ class Loop {
   int posted_fd_;
   Waiter ready_;
   bool stopping_ = false;
+  WorkNames works_;
+  Work work_ = 0;
+  std::chrono::nanoseconds longest_hold_{0};
+  std::chrono::nanoseconds held_at_least_ = std::chrono::nanoseconds::max();
+  std::function<void(std::string_view, Millis)> held_;
   store::Mutex posted_mutex_;
   std::vector<std::function<void()>> posted_ GUARDED_BY(posted_mutex_);
-  struct Lag;
-  std::unique_ptr<Lag> lag_;
+};
+
+class Loop::Hold {
+ public:
+  Hold(Loop& loop, Work work) : loop_(loop), began_(loop.now()) { loop_.work_ = work; }
+  Hold(Loop& loop, std::string_view words) : loop_(loop), began_(loop.now()) { loop_.set_work(words); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold();
+
+ private:
+  Loop& loop_;
+  Moment began_;
 };
 
 class Loop::Sleep {
@@ -111,6 +141,7 @@ class Loop::Sleep {
   Loop& loop_;
   Millis duration_;
   std::coroutine_handle<> task_;
+  Work work_ = 0;
   event* timer_ = nullptr;
 };
 
@@ -125,16 +156,17 @@ class Signal {
 
   auto wait() {
     struct Wait : Waiter {
-      Waiter& list;
-      explicit Wait(Waiter& waiters) : list(waiters) {}
+      Signal& signal;
+      explicit Wait(Signal& waited_for) : signal(waited_for) {}
       bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> waiting) {
         task = waiting;
-        join(list);
+        work = signal.loop_.work();
+        join(signal.waiters_);
       }
       void await_resume() const noexcept {}
     };
-    return Wait(waiters_);
+    return Wait(*this);
   }
 
   // As wait(), but at `deadline` the Task is resumed in any case. The caller checks its condition and the

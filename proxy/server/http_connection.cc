@@ -20,6 +20,14 @@ class Counted {
   uint64_t& count_;
 };
 
+// What the request is, in printable words, without its query.
+std::string work_of(const Request& request) {
+  const auto path = std::string_view(request.target).substr(0, request.target.find('?'));
+  std::string words = request.method + " ";
+  for (const char c : path.substr(0, WorkNames::kBytesMax)) words.push_back(c > ' ' && c < 127 ? c : '?');
+  return words;
+}
+
 RequestParser::Limits limits_of(const ServerSettings& settings) {
   RequestParser::Limits limits;
   limits.header_bytes_max = settings.header_bytes_max;
@@ -74,12 +82,15 @@ Task<> Connection::serve_requests() {
   bool has_unread_body = false;
   for (;;) {
     auto head = parser_.parse_head(socket_.input());
+    // One client's requests, however many it has sent together, are not one turn of the loop.
+    if (head == Progress::done && has_answered_) co_await context_.loop.sleep(Millis(0));
     if (head == Progress::more) head = co_await next_head();
     if (head == Progress::failed) answer_malformed(parser_.malformed());
     if (head != Progress::done) break;
     {
       Counted running(context_.stats.requests_running);
       exchange_.begin();
+      context_.loop.set_work(work_of(exchange_.request()));
       try {
         Task<> route = context_.route(exchange_);
         co_await std::move(route);

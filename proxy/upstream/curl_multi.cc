@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct FreeMulti {
 };
 using Event = std::unique_ptr<event, FreeEvent>;
 using Multi = std::unique_ptr<CURLM, FreeMulti>;
+
+constexpr std::string_view kWork = "what upstreams have sent";  // for whoever looks what holds the loop
 
 // Initialises libcurl for as long as it lives. libcurl counts the initialisations, so there may be several.
 class CurlGlobal {
@@ -96,6 +99,7 @@ void CurlMulti::Impl::resume_soon(Transfer& transfer) {
 
 void CurlMulti::Impl::resume_paused() {
   std::vector<Transfer*> batch = std::exchange(resuming, {});
+  const Loop::Hold hold(loop, kWork);
   // No Task runs meanwhile, so no Transfer is destroyed.
   for (Transfer* transfer : batch) transfer->resume();
 }
@@ -136,6 +140,7 @@ int CurlMulti::Impl::on_timer(CURLM*, long timeout_ms, void* self) {
 }
 
 void CurlMulti::Impl::drive(curl_socket_t socket, int action) {
+  const Loop::Hold hold(loop, kWork);
   int running = 0;
   curl_multi_socket_action(multi.get(), socket, action, &running);
   finish_ended();

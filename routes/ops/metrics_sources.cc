@@ -146,7 +146,7 @@ void report(MetricsSink& sink, const proxy::Buffers& buffers) {
 
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy) {
   sink.gauge("breakwater_loop_lag_seconds",
-             "The longest that one turn of the event loop took since the last scrape.", {}, lag_seconds);
+             "The longest that anything has held the event loop since the last scrape.", {}, lag_seconds);
   sink.gauge("breakwater_worker_queue", "Jobs that wait for a worker.", {}, number(worker_queue));
   sink.gauge("breakwater_workers_busy", "Workers that have a job.", {}, number(workers_busy));
 }

@@ -188,6 +188,25 @@ TEST_CASE("pipelined requests are answered in order") {
   CHECK(received == replies);
 }
 
+TEST_CASE("many pipelined requests of one client do not keep another waiting") {
+  World world;
+  world.serve(hello_route(world));
+  auto greedy = world.client(), other = world.client();
+  for (auto* client : {&greedy, &other}) {
+    client->send(get("/first"));
+    client->receive_reply();
+  }
+  world.seen.clear();
+  std::string requests;
+  for (int i = 0; i < 500; ++i) requests += get("/" + std::to_string(i));
+  greedy.send(requests);
+  other.send(get("/other"));
+  other.receive_reply();
+  CHECK(world.seen.size() < 20);
+  for (int i = 0; i < 500; ++i) greedy.receive_reply();
+  CHECK(world.seen.size() == 501);
+}
+
 TEST_CASE("the connection closes when the client asks for it, and stays open in HTTP/1.0 only if asked for") {
   World world;
   world.serve(hello_route(world));

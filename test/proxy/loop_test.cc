@@ -1,5 +1,6 @@
 #include "proxy/loop/loop.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
@@ -147,18 +148,71 @@ TEST_CASE("jobs posted by other threads run on the loop's, each one once") {
   CHECK(ran == kThreads * kJobs);
 }
 
-TEST_CASE("the lag is the longest turn since it was last asked for") {
+void compute_for(Millis time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+TEST_CASE("the lag is what has held the loop for longest since it was last asked for") {
   Loop loop;
   run_for(loop, Millis(0));
   loop.take_lag_seconds();
-  loop.post([] {
-    auto end = std::chrono::steady_clock::now() + Millis(30);
-    while (std::chrono::steady_clock::now() < end) {
-    }
-  });
+  loop.post([] { compute_for(Millis(30)); });
   run_for(loop, Millis(1));
   CHECK(loop.take_lag_seconds() >= 0.030);
   CHECK(loop.take_lag_seconds() == 0);
+}
+
+TEST_CASE("whoever holds the loop is named, by what it said before it waited, or whoever began it") {
+  Loop loop;
+  Tasks tasks(loop);
+  Signal rung(loop);
+  std::vector<std::string> held;
+  loop.watch(Millis(20), [&held](std::string_view what, Millis time) {
+    held.emplace_back(what);
+    CHECK(time >= Millis(20));
+  });
+  auto computes_after = [](Loop& on, Signal& signal, bool sleeps) -> Task<> {
+    if (sleeps) co_await on.sleep(Millis(1));
+    if (!sleeps) co_await signal.wait();
+    compute_for(Millis(20));
+  };
+  auto begin = [&](std::string_view what, bool sleeps) {
+    loop.set_work(what);
+    tasks.spawn(computes_after(loop, rung, sleeps));
+  };
+  loop.post([&] { begin("one that waits for a signal", false); });
+  loop.post([&] { begin("one that sleeps", true); });
+  loop.post([&] { loop.set_work("another"); });
+  // On a busy machine others may be held too.
+  auto is_told = [&held](const char* what) {
+    return std::find(held.begin(), held.end(), what) != held.end();
+  };
+  run_for(loop, Millis(5));
+  CHECK(is_told("one that sleeps"));
+  CHECK_FALSE(is_told("one that waits for a signal"));
+  rung.ring();
+  run_for(loop, Millis(5));
+  CHECK(is_told("one that waits for a signal"));
+  CHECK_FALSE(is_told("what other threads have posted"));
+  loop.post([] { compute_for(Millis(20)); });
+  run_for(loop, Millis(5));
+  CHECK(is_told("what other threads have posted"));
+}
+
+TEST_CASE("the words of a work are kept until others have taken their place") {
+  WorkNames names;
+  CHECK(names.words_of(0).empty());
+  const auto first = names.add("first");
+  const auto second = names.add(std::string(1000, 'x'));
+  CHECK(names.words_of(first) == "first");
+  CHECK(names.words_of(second) == std::string(WorkNames::kBytesMax, 'x'));
+  for (size_t i = 2; i < WorkNames::kKept; ++i) names.add("more");
+  CHECK(names.words_of(first) == "first");
+  names.add("one more");
+  CHECK(names.words_of(first).empty());
+  CHECK(names.words_of(second).size() == WorkNames::kBytesMax);
 }
 
 struct Counted {
