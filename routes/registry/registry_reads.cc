@@ -27,7 +27,8 @@ namespace {
 
 constexpr size_t kPageMax = 10'000;     // names on one page, whatever the client asks for
 constexpr size_t kReferrersAtOnce = 8;  // records read together; each may be as long as a manifest
-// The descriptors on one page, within the 4 MiB that clients accept as a manifest.
+// The descriptors that are read for one page, whether or not they are on it: within the 4 MiB that clients
+// accept as a manifest, and a bounded time of a worker.
 constexpr size_t kReferrersBytesMax = 3 << 20;
 
 size_t page_size(const OciQuery& query) {
@@ -51,11 +52,16 @@ std::string take_next_link(std::vector<std::string>& names, size_t limit, const 
   return limit == 0 ? std::string() : next_page_link(path, limit, names.back(), "");
 }
 
-void reply_list(Exchange& exchange, proxy::Headers headers, std::string_view type, std::string link,
-                std::string body) {
+// A page of a list as it is sent. Made on a worker, because it may be long.
+struct ListPage {
+  std::string body;
+  std::string link;  // to the next page, or ""
+};
+
+void reply_list(Exchange& exchange, proxy::Headers headers, std::string_view type, ListPage page) {
   headers.add("Content-Type", std::string(type));
-  if (!link.empty()) headers.add("Link", std::move(link));
-  exchange.reply(200, std::move(headers), std::make_shared<const std::string>(std::move(body)));
+  if (!page.link.empty()) headers.add("Link", std::move(page.link));
+  exchange.reply(200, std::move(headers), std::make_shared<const std::string>(std::move(page.body)));
 }
 
 struct ReferrersQuery {
@@ -64,28 +70,32 @@ struct ReferrersQuery {
   std::optional<Digest> last;
   std::string artifact_type;
 };
-struct ReferrersPage {
-  std::vector<store::NamedReferrer> referrers;
-  bool more = false;
-};
 
-// As many descriptors as fit on one page, at least one. May block: it scans the catalog.
-Result<ReferrersPage> referrers_page(const store::Catalog& catalog, const ReferrersQuery& query) {
-  ReferrersPage page;
+// A page of the descriptors that the query asks for. It may have none, and a link: then those that were read
+// for it were of other types. May block: it scans the catalog.
+Result<ListPage> referrers_page(const store::Catalog& catalog, const ReferrersQuery& query,
+                                const std::string& path) {
+  std::vector<store::NamedReferrer> referrers;
+  ListPage page;
   size_t bytes = 0;
-  for (auto last = query.last;;) {
+  auto last = query.last;
+  for (bool ended = false; !ended && page.link.empty();) {
     auto some = catalog.referrers(query.key, query.subject, last, kReferrersAtOnce);
     if (!some) return failure(some.error());
     for (auto& referrer : *some) {
-      if (!query.artifact_type.empty() && referrer.record.artifact_type != query.artifact_type) continue;
       bytes += referrer.record.descriptor.size();
-      page.more = bytes > kReferrersBytesMax && !page.referrers.empty();
-      if (page.more) return page;
-      page.referrers.push_back(std::move(referrer));
+      if (bytes > kReferrersBytesMax && last != query.last) {
+        page.link = next_referrers_link(path, *last, query.artifact_type);
+        break;
+      }
+      last = referrer.digest;
+      if (query.artifact_type.empty() || referrer.record.artifact_type == query.artifact_type)
+        referrers.push_back(std::move(referrer));
     }
-    if (some->size() < kReferrersAtOnce) return page;
-    last = some->back().digest;
+    ended = some->size() < kReferrersAtOnce;
   }
+  page.body = referrers_index(referrers);
+  return page;
 }
 
 }  // namespace
@@ -162,8 +172,8 @@ Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, Requ
 
 Task<Result<>> RegistryReads::tags(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto limit = page_size(path.query);
-  auto job = [&catalog = parts_.store.catalog(), key = key_of(path), last = path.query.last,
-              limit]() -> Result<std::vector<std::string>> {
+  auto job = [&catalog = parts_.store.catalog(), key = key_of(path), name = path.name, last = path.query.last,
+              limit]() -> Result<ListPage> {
     auto exists = catalog.has_manifests(key);
     if (!exists) return failure(exists.error());
     if (!*exists) return failure(Error::Kind::not_found, "no repository " + key.repository);
@@ -172,24 +182,31 @@ Task<Result<>> RegistryReads::tags(Exchange& exchange, const OciPath& path, Requ
     std::vector<std::string> names;
     names.reserve(found->size());
     for (auto& tag : *found) names.push_back(std::move(tag.tag));
-    return names;
+    ListPage page;
+    page.link = take_next_link(names, limit, "/v2/" + name + "/tags/list");
+    page.body = tag_list_json(name, names);
+    return page;
   };
-  auto names = co_await parts_.readers.run(std::move(job));
-  if (!names) co_return failure(names.error());
-  auto link = take_next_link(*names, limit, "/v2/" + path.name + "/tags/list");
-  reply_list(exchange, base_headers(context), kJson, std::move(link), tag_list_json(path.name, *names));
+  auto page = co_await parts_.readers.run(std::move(job));
+  if (!page) co_return failure(page.error());
+  reply_list(exchange, base_headers(context), kJson, std::move(*page));
   co_return Result<>();
 }
 
 Task<Result<>> RegistryReads::catalog(Exchange& exchange, const OciPath& path, RequestContext& context) {
   const auto limit = page_size(path.query);
-  auto job = [&catalog = parts_.store.catalog(), route = route_, last = path.query.last, limit] {
-    return catalog.repositories(route, last, limit + 1);
+  auto job = [&catalog = parts_.store.catalog(), route = route_, last = path.query.last,
+              limit]() -> Result<ListPage> {
+    auto names = catalog.repositories(route, last, limit + 1);
+    if (!names) return failure(names.error());
+    ListPage page;
+    page.link = take_next_link(*names, limit, "/v2/_catalog");
+    page.body = repository_list_json(*names);
+    return page;
   };
-  auto names = co_await parts_.readers.run(std::move(job));
-  if (!names) co_return failure(names.error());
-  auto link = take_next_link(*names, limit, "/v2/_catalog");
-  reply_list(exchange, base_headers(context), kJson, std::move(link), repository_list_json(*names));
+  auto page = co_await parts_.readers.run(std::move(job));
+  if (!page) co_return failure(page.error());
+  reply_list(exchange, base_headers(context), kJson, std::move(*page));
   co_return Result<>();
 }
 
@@ -204,16 +221,15 @@ Task<Result<>> RegistryReads::referrers(Exchange& exchange, const OciPath& path,
     }
     query.last = *last;
   }
-  auto job = [&catalog = parts_.store.catalog(), query] { return referrers_page(catalog, query); };
+  auto job = [&catalog = parts_.store.catalog(), query,
+              own_path = "/v2/" + path.name + "/referrers/" + path.digest->text()] {
+    return referrers_page(catalog, query, own_path);
+  };
   auto page = co_await parts_.readers.run(std::move(job));
   if (!page) co_return failure(page.error());
-  std::string link;
-  if (page->more)
-    link = next_referrers_link("/v2/" + path.name + "/referrers/" + path.digest->text(),
-                               page->referrers.back().digest, query.artifact_type);
   auto headers = base_headers(context);
   if (!query.artifact_type.empty()) headers.add("OCI-Filters-Applied", "artifactType");
-  reply_list(exchange, std::move(headers), kOciIndex, std::move(link), referrers_index(page->referrers));
+  reply_list(exchange, std::move(headers), kOciIndex, std::move(*page));
   co_return Result<>();
 }
 

@@ -239,6 +239,25 @@ TEST_CASE("more referrers than fit into one manifest come in pages, filtered ali
   CHECK(times_listed(signature) == (filtered ? 0 : 1));
 }
 
+TEST_CASE("a type that no referrer has is not looked for among all of them for one page") {
+  RegistryWorld world;
+  const auto subject = world.push_image(kRepository, "latest", 6);
+  for (int i = 0; i < 9; ++i) attach(world, subject, kSbom, std::to_string(i) + std::string(800'000, 'x'));
+  const std::string query = "?artifactType=" + proxy::percent_encode(kSignature);
+  const auto signature = [&] {
+    const auto first = world.get(referrers_path(subject.digest) + query);
+    check_index(first);
+    CHECK(next_of(first).find("artifactType") != std::string::npos);
+    return attach(world, subject, kSignature, "");
+  }();
+  std::vector<Reply> pages;
+  for (auto target = referrers_path(subject.digest) + query; !target.empty(); target = next_of(pages.back()))
+    pages.push_back(world.get(target));
+  CHECK(pages.size() > 1);
+  CHECK(std::count_if(pages.begin(), pages.end(),
+                      [&](const Reply& page) { return lists(page, signature.digest.text()); }) == 1);
+}
+
 TEST_CASE(
     "referrers of nothing, of a repository that is not there or of another's manifest are none, never 404") {
   RegistryWorld world;
