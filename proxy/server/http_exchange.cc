@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "proxy/http/hops.h"
 #include "proxy/loop/workers.h"
 
 namespace breakwater::proxy {
@@ -83,7 +84,10 @@ void ServedExchange::begin_head(int status, const Headers& headers, std::optiona
   framing_ = framing_of(request(), status, length);
   unwritten_ = framing_ == Framing::length ? *length : 0;
   closes_ = closes_ || must_close();
-  compose_head(head_, request(), ReplyHead{status, length, closes_, context_.date()}, headers);
+  ReplyHead reply{status, length, closes_, context_.date()};
+  const bool is_through = request().headers.find("Via") != nullptr && !Hops::of(request().headers).empty();
+  if (is_through) reply.hop_name = context_.settings.hop_name;
+  compose_head(head_, request(), reply, headers);
 }
 
 std::string_view ServedExchange::take_head() {

@@ -26,6 +26,9 @@ class ConnectionShare;
 class Workers;
 
 struct ServerSettings {
+  // Said in the Via header of answers to requests that came through another appliance (proxy/http/hops.h); ""
+  // for none.
+  std::string hop_name = {};
   // One beyond it takes the place of one that is idle, or else is answered 503 and closed.
   uint32_t connections_max = 4096;
   uint32_t header_bytes_max = 16 * 1024;

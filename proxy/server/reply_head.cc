@@ -75,6 +75,10 @@ void compose_head(std::string& text, const Request& request, const ReplyHead& re
     text += ": ";
     append_value(text, header.value);
   }
+  if (!reply.hop_name.empty()) {
+    text += "\r\nVia: 1.1 ";
+    text += reply.hop_name;
+  }
   text += "\r\nDate: ";
   text += reply.date;
   append_framing(text, request, reply);

@@ -19,6 +19,7 @@ struct ReplyHead {
   std::optional<uint64_t> length;  // of the body; for HEAD the length that GET would have
   bool closes = false;             // the connection closes after this reply
   std::string_view date;
+  std::string_view hop_name = {};  // for the Via header; "" for none
 };
 
 // Makes `text` the head, up to its empty line. Fields of `headers` about framing, Connection and Date are

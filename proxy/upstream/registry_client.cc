@@ -37,6 +37,7 @@ struct RegistryClient::Impl {
                                 const std::string& authorization) const;
 
   const store::Clock& clock;
+  std::optional<std::string> peer;
   RegistryClientSettings settings;
   RegistryClientStats stats;
   TargetPolicy targets;
@@ -92,6 +93,7 @@ Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientR
     auto sent = request_for(url, request, authorization.header());
     auto answer = co_await client.send(url, question, std::move(sent), reading, sink);
     if (!answer) co_return failure(std::move(answer).error());
+    if (url.endpoint() == targets.registry) peer = Hops::of(answer->head.headers).last();
     auto again = co_await authorization.answer_refusal(url, answer->head);
     if (!again) co_return failure(authorization.explained(std::move(again).error()));
     if (*again) continue;
@@ -110,6 +112,8 @@ HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const Regist
   sent.headers = request.headers;
   sent.headers.remove("Authorization");
   if (!authorization.empty()) sent.headers.add("Authorization", authorization);
+  if (url.endpoint() == targets.registry && !settings.hop_name.empty())
+    sent.headers.set("Via", request.hops.via(settings.hop_name));
   sent.timeout_ms = request.timeout_ms;
   sent.stall_timeout_ms = request.stall_timeout_ms;
   sent.may_connect = [this, endpoint = url.endpoint()](const IpAddress& address) {
@@ -139,6 +143,7 @@ Task<Result<Head>> RegistryClient::download(RegistryClientRequest request, Sink&
   return impl_->send(std::move(request), sink);
 }
 
+const std::optional<std::string>& RegistryClient::peer() const { return impl_->peer; }
 const RegistryClientSettings& RegistryClient::settings() const { return impl_->settings; }
 const RegistryClientStats& RegistryClient::stats() const { return impl_->stats; }
 void RegistryClient::observe_latency(Observe observe) { impl_->client.observe_latency(std::move(observe)); }

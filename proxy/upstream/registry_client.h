@@ -46,6 +46,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/http/hops.h"
 #include "proxy/http/host_pattern.h"
 #include "proxy/http/url.h"
 #include "proxy/upstream/http_client.h"
@@ -60,8 +61,9 @@ struct Credentials {
 };
 
 struct RegistryClientSettings {
-  std::string name;                        // the name of the route, for logs and metrics
-  Endpoint upstream;                       // "https://registry-1.docker.io"
+  std::string name;      // the name of the route, for logs and metrics
+  std::string hop_name;  // ours, in the Via header of what the registry is asked; see hops.h
+  Endpoint upstream;     // "https://registry-1.docker.io"
   std::optional<Credentials> credentials;  // for `upstream`
   // Where their password is from, "" if from no file. It is read again when they are refused.
   std::string password_file;
@@ -106,6 +108,7 @@ struct RegistryClientRequest {
   Decoding decoding = Decoding::as_labelled;
   // How long the body, or for a Range the whole, should be. A body of that Content-Length is not decoded.
   std::optional<uint64_t> size;
+  Hops hops;  // what the client's request came through
 };
 
 // What upstream has refused, by reason.
@@ -143,6 +146,8 @@ class RegistryClient {
   // one attempt: a transfer that breaks is an error, and the caller asks again from where it is.
   Task<Result<Head>> download(RegistryClientRequest request, Sink& sink);
 
+  // The name of the appliance that the registry is, "" if it is none; nothing before its first answer.
+  const std::optional<std::string>& peer() const;
   const RegistryClientSettings& settings() const;
   const RegistryClientStats& stats() const;
   void observe_latency(Observe observe);

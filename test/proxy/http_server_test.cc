@@ -207,6 +207,22 @@ TEST_CASE("many pipelined requests of one client do not keep another waiting") {
   CHECK(world.seen.size() == 501);
 }
 
+TEST_CASE("who asks through another appliance is told the name of this one, and nobody else is") {
+  World world;
+  world.settings.hop_name = "breakwater-aaaaaaaaaaaaaaaa";
+  world.serve(hello_route(world));
+  auto client = world.client();
+  const auto ask = [&client](const std::string& via) {
+    client.send("GET /a HTTP/1.1\r\n" + via + kHost);
+    return client.receive_reply();
+  };
+  CHECK(ask("") == hello_to("/a"));
+  CHECK(ask("Via: 1.1 proxy.example\r\n") == hello_to("/a"));
+  CHECK(
+      ask("Via: 1.1 breakwater-bbbbbbbbbbbbbbbb\r\n").find("\r\nVia: 1.1 breakwater-aaaaaaaaaaaaaaaa\r\n") !=
+      std::string::npos);
+}
+
 TEST_CASE("the connection closes when the client asks for it, and stays open in HTTP/1.0 only if asked for") {
   World world;
   world.serve(hello_route(world));

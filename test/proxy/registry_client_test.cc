@@ -819,6 +819,28 @@ TEST_CASE("the scope asked for first is ours at our registry, and the challenge'
   CHECK(scopes_to_ask(true, "", "repository:user/image:pull") == Scopes{""});
 }
 
+TEST_CASE("a registry is told what a question came through, storage is not, and its answers tell who it is") {
+  World world;
+  world.settings.hop_name = "breakwater-aaaaaaaaaaaaaaaa";
+  world.begin();
+  world.registry.redirect_blobs_to(world.cdn);
+  const auto path = FakeRegistry::blob_path(kAlpine, world.registry.blob(kAlpine, "bytes"));
+  CHECK_FALSE(world.client->peer());
+  auto asked = world.request("GET", path);
+  asked.hops = Hops::of({{"Via", "1.1 breakwater-bbbbbbbbbbbbbbbb"}});
+  REQUIRE(world.fetch(asked));
+  CHECK(world.registry.seen().back().headers.all("Via") ==
+        "1.1 breakwater-bbbbbbbbbbbbbbbb, 1.1 breakwater-aaaaaaaaaaaaaaaa");
+  CHECK(world.cdn.seen().back().headers.find("Via") == nullptr);
+  CHECK(world.client->peer() == "");
+
+  const std::string peer = "breakwater-cccccccccccccccc";
+  const auto tag = FakeRegistry::manifest_path(kAlpine, "1");
+  world.registry.answer(tag, test::Canned{404, {{"Via", "1.1 " + peer}}, ""});
+  CHECK_FALSE(world.get(tag));
+  CHECK(world.client->peer() == peer);
+}
+
 TEST_CASE("a password is sent as RFC 7617 has it") {
   CHECK(basic_authorization("Aladdin", "open sesame") == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
   CHECK(basic_authorization("a", "b") == "Basic YTpi");
