@@ -246,7 +246,7 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
 routes::Registry& Appliance::Parts::add_any(const RouteConfig& route) {
   auto make = [this, name = route.name, any = *route.any](const std::string& registry) {
     return make_mirror(add_client(any_client_settings(name, any, registry)),
-                       any_mirror_settings(name, registry));
+                       any_mirror_settings(name, any, registry));
   };
   directory.add_any(route.name, make, route.allow);
   namespaces.push_back(std::make_unique<routes::Namespaces>(nullptr, directory));

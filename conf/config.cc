@@ -12,6 +12,7 @@
 #include "conf/json_object.h"
 #include "conf/json_text.h"
 #include "conf/log_names.h"
+#include "conf/repository_patterns.h"
 #include "proxy/upstream/ca_file.h"
 #include "proxy/upstream/password_file.h"
 #include "routes/mirror/registry_name.h"
@@ -119,6 +120,7 @@ void read_mirror(JsonObject& object, MirrorConfig& mirror) {
   object.duration("stale_when_missing", mirror.freshness.missing_stale_ms, 0);
   object.duration("missing", mirror.freshness.missing_fresh_ms, 0);
   object.duration("manifest_timeout", mirror.manifest_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
+  read_repository_rules(object, mirror.registry, mirror.repositories);
 }
 
 // Accepts the characters of tags, and `*`, which stands for any characters.
@@ -126,12 +128,6 @@ bool is_tag_pattern(const std::string& text) {
   static constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-*";
   return !text.empty() && text.size() <= 128 && text.find_first_not_of(kAllowed) == std::string::npos;
-}
-
-// Accepts the characters of repository names, and `*`, which stands for any characters.
-bool is_name_pattern(const std::string& text) {
-  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789._-/*";
-  return !text.empty() && text.size() <= 255 && text.find_first_not_of(kAllowed) == std::string::npos;
 }
 
 void read_tag_patterns(JsonObject& object, std::string_view key, std::vector<std::string>& patterns) {
@@ -164,13 +160,7 @@ void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
 
 void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
   if (!object.has("repositories")) object.wrong("repositories", "is missing");
-  object.strings("repositories", policy.repositories, 1);
-  for (const auto& pattern : policy.repositories) {
-    if (!is_name_pattern(pattern))
-      object.wrong(
-          "repositories",
-          "expected the characters of repositories' names and *, such as \"ci/*\", not \"" + pattern + "\"");
-  }
+  read_name_patterns(object, "repositories", policy.repositories, 1);
   read_policy(object, policy);
 }
 
@@ -199,6 +189,7 @@ Result<proxy::HostPattern> parse_registry_pattern(std::string_view text) {
 void read_any(JsonObject& object, AnyConfig& any) {
   if (!object.has("registries")) object.wrong("registries", "is missing");
   object.parsed_strings("registries", any.registries, parse_registry_pattern, 1);
+  read_repository_rules(object, any.registries, any.repositories);
   object.named_strings("upstreams", [&](const std::string& name, const std::string& text) {
     const auto registry = parse_registry_name(name);
     if (!registry) return object.wrong("upstreams", registry.error().message);

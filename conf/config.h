@@ -22,6 +22,7 @@
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "routes/access/access.h"
+#include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
 #include "store/base/log.h"
 #include "store/base/result.h"
@@ -35,6 +36,7 @@ struct MirrorConfig {
   proxy::RegistryClientSettings registry_client;  // its name is the route's
   routes::FreshnessSettings freshness;
   int64_t manifest_timeout_ms = 120'000;  // as MirrorSettings has it
+  routes::RepositoryRules repositories;
 };
 
 // Whatever registry a client names by ?ns=, if the list has it. Its repositories are kept as
@@ -45,6 +47,7 @@ struct AnyConfig {
   // routes/mirror/registry_name.h, which has to resolve to addresses of the internet, because a client named
   // it.
   std::map<std::string, proxy::Endpoint> upstreams;
+  routes::RepositoryRules repositories;
 };
 
 struct RegistryConfig {

@@ -39,14 +39,22 @@ std::string joined_texts(const std::vector<Item>& list) {
   return joined(texts);
 }
 
+void describe_rules(std::ostream& out, const routes::RepositoryRules& repositories) {
+  if (repositories.allow != routes::RepositoryRules().allow)
+    out << ", only repositories " << joined(repositories.allow);
+  if (!repositories.deny.empty()) out << ", no repositories " << joined(repositories.deny);
+}
+
 void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
   out << "mirror of " << mirror.registry << " at " << mirror.registry_client.upstream.text();
   if (mirror.registry_client.credentials) out << " as " << mirror.registry_client.credentials->username;
+  describe_rules(out, mirror.repositories);
 }
 
 void describe_any(std::ostream& out, const AnyConfig& any) {
   out << "mirror of any registry of " << joined_texts(any.registries);
   for (const auto& [registry, upstream] : any.upstreams) out << ", " << registry << " at " << upstream.text();
+  describe_rules(out, any.repositories);
 }
 
 void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {

@@ -56,14 +56,17 @@ routes::MirrorSettings mirror_settings(const RouteConfig& route) {
   settings.registry = route.mirror->registry;
   settings.freshness = route.mirror->freshness;
   settings.manifest_timeout_ms = route.mirror->manifest_timeout_ms;
+  settings.repositories = route.mirror->repositories;
   return settings;
 }
 
-routes::MirrorSettings any_mirror_settings(const std::string& route, const std::string& registry) {
+routes::MirrorSettings any_mirror_settings(const std::string& route, const AnyConfig& any,
+                                           const std::string& registry) {
   routes::MirrorSettings settings;
   settings.route = route;
   settings.registry = registry;
   settings.kept_under = registry + "/";
+  settings.repositories = any.repositories;
   settings.kept_list_bytes_max = 256 << 10;  // there may be many of them
   return settings;
 }

@@ -22,7 +22,8 @@ routes::RegistryNames registry_names(const Config& config);
 // `route` is a mirror.
 routes::MirrorSettings mirror_settings(const RouteConfig& route);
 // Of one of the registries of a route that mirrors any; `registry` is in normal form.
-routes::MirrorSettings any_mirror_settings(const std::string& route, const std::string& registry);
+routes::MirrorSettings any_mirror_settings(const std::string& route, const AnyConfig& any,
+                                           const std::string& registry);
 proxy::RegistryClientSettings any_client_settings(const std::string& route, const AnyConfig& any,
                                                   const std::string& registry);
 // `route` is a registry.

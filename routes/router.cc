@@ -108,6 +108,7 @@ class Router::AccessRecord {
     auto& counts =
         context_.route == router_.settings_.route ? router_.counts_ : router_.metrics_.of(context_.route);
     counts.count_request(request.method, status(), context_.cache, seconds, exchange_.bytes_sent());
+    if (!context_.refusal.empty()) counts.count_refusal();
     log(request, seconds);
   }
 
@@ -123,7 +124,7 @@ class Router::AccessRecord {
 
   void log(const proxy::Request& request, double seconds) const {
     const std::string path = loggable(request.target);
-    const std::array<store::Log::Field, 10> fields = {{
+    std::array<store::Log::Field, 11> fields = {{
         {"route", context_.route},
         {"client", exchange_.peer().text},
         {"method", request.method},
@@ -133,10 +134,11 @@ class Router::AccessRecord {
         {"seconds", seconds},
         {"cache", name_of(context_.cache)},
         {"trace", context_.trace},
-        {"end", ended_ ? std::string_view("whole") : std::string_view(exchange_.step())},
     }};
-    // `end` is written only if the request did not end normally: it names what the request waited for.
-    const size_t count = ended_ ? fields.size() - 1 : fields.size();
+    size_t count = 9;
+    if (!context_.refusal.empty()) fields[count++] = {"reason", context_.refusal};
+    // What the request waited for, if it did not end normally.
+    if (!ended_) fields[count++] = {"end", std::string_view(exchange_.step())};
     router_.log_.write(store::Log::Level::info, "request", std::span(fields.data(), count));
   }
 

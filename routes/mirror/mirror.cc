@@ -27,6 +27,14 @@ Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& co
 
 Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto repository = repository_of(path);
+  // Before anything is looked up, here or upstream: a refused repository is told nothing but this.
+  const auto refusal =
+      path.name.empty() ? std::nullopt : refusal_of(settings_.repositories, settings_.route, repository);
+  if (refusal) {
+    context.refusal = *refusal;
+    reply_refused(exchange, context);
+    co_return Result<>();
+  }
   switch (path.kind) {
     case OciPath::Kind::manifest:
       co_return co_await serve_manifest(exchange, std::move(repository), path, context);

@@ -10,6 +10,7 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
 #include "proxy/upstream/registry_client.h"
+#include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest_cache.h"
 #include "store/store.h"
@@ -22,6 +23,7 @@ struct MirrorSettings {
   // What precedes the names of its repositories in the store, if the route mirrors several registries:
   // "gcr.io/".
   std::string kept_under = {};
+  RepositoryRules repositories;  // of names as the store has them
   FreshnessSettings freshness;
   // How long a client waits for upstream when there is an older answer to serve (at most 2 s).
   int64_t revalidate_wait_ms = 1'500;

@@ -6,7 +6,6 @@
 
 #include "routes/oci/media_type.h"
 #include "routes/oci/range.h"
-#include "routes/oci/request_context.h"
 
 namespace breakwater::routes {
 namespace {
@@ -156,6 +155,10 @@ void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::s
 void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::string_view trace) {
   reply_oci(exchange, {403, "DENIED", "requested access to the resource is denied"}, base_headers(), reason,
             trace);
+}
+
+void reply_refused(proxy::Exchange& exchange, const RequestContext& context) {
+  reply_oci(exchange, {403, "DENIED", context.refusal}, base_headers(context), "", context.trace);
 }
 
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace) {

@@ -19,6 +19,7 @@
 
 #include "proxy/http/exchange.h"
 #include "routes/oci/oci_path.h"
+#include "routes/oci/request_context.h"
 #include "store/base/digest.h"
 #include "store/base/result.h"
 
@@ -53,6 +54,8 @@ void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::s
                        std::string_view trace);
 // 403 DENIED for the client's address. (Error::Kind::denied is about upstream refusing us.)
 void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::string_view trace);
+// 403 DENIED for a rule of the route. `context.refusal` is the message, because clients print that.
+void reply_refused(proxy::Exchange& exchange, const RequestContext& context);
 // 416 with `Content-Range: bytes */<size>`.
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace);
 // 400 MANIFEST_BLOB_UNKNOWN, with one error for each digest that a pushed manifest names and its repository

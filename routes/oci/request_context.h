@@ -28,6 +28,7 @@ struct RequestContext {
   std::string route;          // the route that answers: the listener's, or the one that ?ns= names
   std::string oci_namespace;  // the value of OCI-Namespace, if ?ns= chose the route
   CacheResult cache = CacheResult::none;
+  std::string refusal;  // why a rule of the route refuses the request, in one sentence; "" if none does
 };
 
 // The headers of every reply: X-Content-Type-Options and Docker-Distribution-Api-Version.

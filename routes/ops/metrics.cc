@@ -77,13 +77,15 @@ class Scraped final : public MetricsSink {
 struct RouteMetrics::Impl {
   Impl(prometheus::Family<prometheus::Counter>& requests_family, std::string route_name,
        prometheus::Histogram& request_seconds_of_route, prometheus::Histogram& upstream_seconds_of_route,
-       prometheus::Counter& served_of_route, prometheus::Counter& stale_of_route)
+       prometheus::Counter& served_of_route, prometheus::Counter& stale_of_route,
+       prometheus::Counter& refused_of_route)
       : requests(requests_family),
         route(std::move(route_name)),
         request_seconds(request_seconds_of_route),
         upstream_seconds(upstream_seconds_of_route),
         served_bytes(served_of_route),
-        stale_answers(stale_of_route) {}
+        stale_answers(stale_of_route),
+        refused_by_rule(refused_of_route) {}
 
   prometheus::Counter& counter_of(size_t method, int status, CacheResult cache) {
     const size_t key = (method * 600 + static_cast<size_t>(status)) * 16 + static_cast<size_t>(cache);
@@ -104,6 +106,7 @@ struct RouteMetrics::Impl {
   prometheus::Histogram& upstream_seconds;
   prometheus::Counter& served_bytes;
   prometheus::Counter& stale_answers;
+  prometheus::Counter& refused_by_rule;
   std::unordered_map<size_t, prometheus::Counter*> counters;
 };
 
@@ -117,6 +120,8 @@ void RouteMetrics::count_request(std::string_view method, int status, CacheResul
   impl_->served_bytes.Increment(static_cast<double>(bytes));
   if (cache == CacheResult::stale) impl_->stale_answers.Increment();
 }
+
+void RouteMetrics::count_refusal() { impl_->refused_by_rule.Increment(); }
 
 void RouteMetrics::observe_upstream(double seconds) { impl_->upstream_seconds.Observe(seconds); }
 
@@ -145,6 +150,11 @@ struct Metrics::Impl {
                                                        .Name("breakwater_stale_answers_total")
                                                        .Help("Answers that upstream could not confirm.")
                                                        .Register(registry);
+  prometheus::Family<prometheus::Counter>& refused =
+      prometheus::BuildCounter()
+          .Name("breakwater_refused_total")
+          .Help("Requests that the route refused, by what refused them: a rule of the route.")
+          .Register(registry);
   std::map<std::string, RouteMetrics> routes;
   std::vector<std::function<void(MetricsSink&)>> sources;
 };
@@ -155,10 +165,10 @@ Metrics::~Metrics() = default;
 RouteMetrics& Metrics::of(const std::string& route) {
   if (const auto found = impl_->routes.find(route); found != impl_->routes.end()) return found->second;
   const prometheus::Labels labels = {{"route", route}};
-  auto counts = std::make_unique<RouteMetrics::Impl>(impl_->requests, route,
-                                                     impl_->request_seconds.Add(labels, request_buckets()),
-                                                     impl_->upstream_seconds.Add(labels, upstream_buckets()),
-                                                     impl_->served.Add(labels), impl_->stale.Add(labels));
+  auto counts = std::make_unique<RouteMetrics::Impl>(
+      impl_->requests, route, impl_->request_seconds.Add(labels, request_buckets()),
+      impl_->upstream_seconds.Add(labels, upstream_buckets()), impl_->served.Add(labels),
+      impl_->stale.Add(labels), impl_->refused.Add({{"route", route}, {"reason", "rule"}}));
   return impl_->routes.try_emplace(route, std::move(counts)).first->second;
 }
 

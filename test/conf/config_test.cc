@@ -393,6 +393,56 @@ TEST_CASE("a mirror of any registry has a list of them, and upstreams for some")
   }
 }
 
+TEST_CASE("a mirror has rules for repositories, and a pattern that no name can match is a mistake") {
+  const auto mirror =
+      parse_config(config_with(R"(, "repositories": {"allow": "a/*", "deny": ["*/b", "c"]})"));
+  REQUIRE(mirror);
+  const auto& rules = mirror->routes[0].mirror->repositories;
+  CHECK(rules.allow == std::vector<std::string>{"a/*"});
+  CHECK(rules.deny == std::vector<std::string>{"*/b", "c"});
+  CHECK(mirror_settings(mirror->routes[0]).repositories.deny == rules.deny);
+  CHECK(parse_config(config_with(""))->routes[0].mirror->repositories.allow == std::vector<std::string>{"*"});
+  const auto any = parse_config(any_with(
+      R"("registries": ["gcr.io", "*.pkg.dev", "lan:5000"], "repositories": {"allow": ["gcr.io/a/*", "eu.pkg.dev/*", "*.pkg.dev/b", "lan:5000/*"], "deny": "*/c*"})"));
+  REQUIRE(any);
+  CHECK(any_mirror_settings("one", *any->routes[0].any, "gcr.io").repositories.deny ==
+        std::vector<std::string>{"*/c*"});
+
+  const std::vector<std::pair<std::string, std::string>> kMistakes = {
+      {R"({"allow": []})", "allow: must name at least one"},
+      {R"({"deny": ["A/*"]})", "deny: expected the characters of repositories' names and *"},
+      {R"({"deny": [""]})", "deny: expected the characters"},
+      {R"({"deny": ["a:5000/b"]})", "deny: expected the characters"},
+      {R"({"deny": [7]})", "deny: must be an array of strings"},
+      {R"({"allow": ["one.example/a/*"]})", "allow: expected a name without the registry, such as \"a/*\""},
+      {R"({"refuse": ["a"]})", "refuse: unknown key"},
+  };
+  for (const auto& [in_rules, beginning] : kMistakes) {
+    INFO(in_rules);
+    const auto lines = errors_of(config_with(R"(, "repositories": )" + in_rules));
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].starts_with("routes[0].mirror.repositories." + beginning));
+  }
+  CHECK(has_line(errors_of(config_with(R"(, "repositories": ["a"])")),
+                 "routes[0].mirror.repositories: must be an object"));
+  for (const std::string pattern :
+       {"quay.io/a", "gcr.io", "GCR.io/a", "gcr.io:443/a", "gcr.io:5000/a", "distroless/*", "a b/*"}) {
+    INFO(pattern);
+    const auto lines =
+        errors_of(any_with(R"("registries": "gcr.io", "repositories": {"deny": [")" + pattern + "\"]}"));
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].starts_with("routes[0].any.repositories.deny: expected one of the registries"));
+  }
+  const auto of_hub = [](const std::string& pattern) {
+    return errors_of(
+        R"({"routes": [{)" + kRoute +
+        R"(, "mirror": {"registry": "docker.io", "upstream": "https://a", "repositories": {"deny": [")" +
+        pattern + R"("]}}}]})");
+  };
+  CHECK(has_line(of_hub("alpine"), "routes[0].mirror.repositories.deny: expected \"library/alpine\""));
+  CHECK(of_hub("alpine*").empty());
+}
+
 TEST_CASE("a registry has names, which nobody else has") {
   const auto config =
       parse_config(registry_with(R"("names": ["Registry.Example.LAN:5050", "registry.lan:443"])"));

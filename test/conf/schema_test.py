@@ -59,6 +59,13 @@ MISTAKES = {
     "an upstream of any for a URL": lambda config: become_any(
         config, registries=["gcr.io"], upstreams={"https://gcr.io": "https://gcr.io"}
     ),
+    "rules that are a list": lambda config: config["routes"][0]["mirror"].update(repositories=["library/*"]),
+    "an empty list of what is allowed": lambda config: config["routes"][0]["mirror"].update(
+        repositories={"allow": []}
+    ),
+    "a pattern in upper case": lambda config: config["routes"][0]["mirror"].update(
+        repositories={"deny": ["Library/*"]}
+    ),
     "no name": lambda config: config["routes"][0].pop("name"),
     "a name with a space": lambda config: config["routes"][0].update(name="a b"),
     "the metrics' name": lambda config: config["routes"][0].update(name="metrics"),
@@ -161,7 +168,7 @@ class Schema(unittest.TestCase):
         asked = set(
             re.findall(
                 r'\.(?:(?:required_|parsed_|named_)?strings?|size|duration|number|boolean|objects?)\("(\w+)"',
-                (CONF / "config.cc").read_text(),
+                (CONF / "config.cc").read_text() + (CONF / "repository_patterns.cc").read_text(),
             )
         )
         self.assertGreater(len(asked), 30)

@@ -36,6 +36,14 @@ TEST_CASE("a client cannot make up labels") {
   CHECK(says(metrics, R"(breakwater_requests_total{cache="none",code="200",method="other",route="r"} 100)"));
 }
 
+TEST_CASE("what a rule of a route refuses is counted, from none on") {
+  Metrics metrics;
+  auto& counts = metrics.of("dockerhub");
+  CHECK(says(metrics, R"(breakwater_refused_total{reason="rule",route="dockerhub"} 0)"));
+  counts.count_refusal();
+  CHECK(says(metrics, R"(breakwater_refused_total{reason="rule",route="dockerhub"} 1)"));
+}
+
 TEST_CASE("upstream answers are a histogram for each route") {
   Metrics metrics;
   metrics.of("quay").observe_upstream(0.03);

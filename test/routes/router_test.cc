@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "routes/oci/oci_error.h"
 #include "test/catch.h"
 #include "test/fakes/recorded_exchange.h"
 
@@ -32,13 +33,15 @@ class RecordedLog final : public store::Log {
 // What the registry behind the router does with a request.
 class ScriptedRegistry final : public Registry {
  public:
-  enum class Does { reply, wait, nothing, fail };
+  enum class Does { reply, wait, nothing, fail, refuse };
   proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override {
     served.push_back(std::string(name_of(path.kind)) + " " + path.name);
     exchange.at("scripted");
     context.cache = CacheResult::hit;
     if (does == Does::wait) co_await std::suspend_always();
     if (does == Does::fail) throw std::runtime_error("scripted");
+    if (does == Does::refuse) context.refusal = "a rule refuses it";
+    if (does == Does::refuse) reply_refused(exchange, context);
     if (does == Does::reply) exchange.reply(200, base_headers(context), std::string_view("four"));
   }
   Does does = Does::reply;
@@ -141,6 +144,19 @@ TEST_CASE("what means something goes to the registry, is logged once and counted
       world.counted(R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 1)"));
   CHECK(world.counted(R"(breakwater_served_bytes_total{route="dockerhub"} 4)"));
   CHECK(world.router.requests_running() == 0);
+}
+
+TEST_CASE("what a rule refuses is 403 with the reason as its message, in the log line, and is counted") {
+  World world;
+  world.registry.does = ScriptedRegistry::Does::refuse;
+  RecordedExchange exchange("GET", "/v2/a/manifests/x", {{"X-Request-Id", "t"}});
+  world.run(exchange);
+  CHECK(exchange.status() == 403);
+  CHECK(exchange.body() ==
+        R"({"errors":[{"code":"DENIED","message":"a rule refuses it","detail":{"trace":"t"}}]})");
+  REQUIRE(world.log.lines.size() == 1);
+  CHECK(world.log.lines[0].ends_with(" trace=t reason=a rule refuses it"));
+  CHECK(world.counted(R"(breakwater_refused_total{reason="rule",route="dockerhub"} 1)"));
 }
 
 TEST_CASE("writes reach a registry that takes them") {
