@@ -25,6 +25,7 @@
 #include "store/references/leases.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
+#include "store/references/tag_histories.h"
 #include "store/references/use_times.h"
 #include "store/upkeep/backup.h"
 #include "store/upkeep/collector.h"
@@ -120,8 +121,9 @@ struct Store::Impl {
         use_times(*catalog, locks, clock, log),
         broken(*catalog, rules, log),
         references(*catalog, files, leases, use_times, broken, mark, rules, clock, log),
-        parts{disk,   clock,  log,   rules,     files,  mark,      *catalog,
-              budget, leases, locks, use_times, broken, references},
+        tag_histories(*catalog, log),
+        parts{disk,   clock,  log,   rules,     files,  mark,       *catalog,
+              budget, leases, locks, use_times, broken, references, tag_histories},
         trash(parts),
         blobs(parts, trash),
         idle_partials(parts),
@@ -159,6 +161,7 @@ struct Store::Impl {
   UseTimes use_times;
   Broken broken;
   References references;
+  TagHistories tag_histories;
   const Parts parts;
   Trash trash;
   Blobs blobs;
@@ -250,6 +253,7 @@ const Budget& Store::budget() const { return impl_->budget; }
 const Broken& Store::broken() const { return impl_->broken; }
 const RouteRules& Store::rules() const { return impl_->rules; }
 References& Store::references() { return impl_->references; }
+TagHistories& Store::tag_histories() { return impl_->tag_histories; }
 Blobs& Store::blobs() { return impl_->blobs; }
 Manifests& Store::manifests() { return impl_->manifests; }
 Partials& Store::partials() { return impl_->partials; }
@@ -296,8 +300,9 @@ Result<> Store::tick() {
   measure();
   auto taken_back = impl_->take_back_lost();
   auto reviewed = taken_back ? impl_->references.review_broken() : taken_back;
+  auto trimmed = reviewed ? impl_->tag_histories.trim() : reviewed;
   auto flushed = impl_->use_times.flush();
-  return reviewed ? flushed : reviewed;
+  return trimmed ? flushed : trimmed;
 }
 
 void Store::measure() {

@@ -50,6 +50,7 @@ class ReceivedPartial;
 class References;
 class RouteRules;
 class StoreClock;
+class TagHistories;
 struct Parts;
 
 struct StoreSettings {
@@ -89,6 +90,7 @@ class Store {
   const Broken& broken() const;
   const RouteRules& rules() const;
   References& references();
+  TagHistories& tag_histories();
   Blobs& blobs();
   Manifests& manifests();
   Partials& partials();
@@ -124,8 +126,8 @@ class Store {
 
   // To be called every now and then: saves where the store's clock is, calls measure(), takes back what was
   // lost and is there again, finds out whether
-  // broken things still are broken (References::review_broken), and writes the use times that are only in
-  // memory.
+  // broken things still are broken (References::review_broken), trims the histories of tags, and writes the
+  // use times that are only in memory.
   [[nodiscard]] Result<> tick();
   // Measures what the catalog and the folders take of the disk, and evicts what mirrors hold over a bound. An
   // account that turned out to be wrong since the last call is told to the log (accounting_error).

@@ -18,6 +18,7 @@ class Files;
 class Leases;
 class References;
 class RouteRules;
+class TagHistories;
 class UseTimes;
 
 struct Parts {
@@ -34,6 +35,7 @@ struct Parts {
   UseTimes& use_times;
   Broken& broken;
   References& references;
+  TagHistories& tag_histories;
 };
 
 }  // namespace breakwater::store

@@ -22,6 +22,14 @@ void Batch::delete_tag(const RepositoryKey& repository, const std::string& tag, 
   impl_->writes.Delete(tag_key(repository, tag));
 }
 
+void Batch::put_history(const RepositoryKey& repository, const std::string& tag,
+                        const TagHistoryRecord& record) {
+  impl_->writes.Put(history_key(repository, tag), encode(record));
+}
+void Batch::delete_history(const RepositoryKey& repository, const std::string& tag) {
+  impl_->writes.Delete(history_key(repository, tag));
+}
+
 void Batch::put_manifest(const RepositoryKey& repository, const Digest& digest,
                          const ManifestRecord& record) {
   impl_->writes.Put(manifest_key(repository, digest), encode(record));

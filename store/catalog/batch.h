@@ -20,6 +20,8 @@ class Batch {
   void put_tag(const RepositoryKey&, const std::string& tag, const TagRecord&,
                const std::optional<TagRecord>& previous);
   void delete_tag(const RepositoryKey&, const std::string& tag, const TagRecord& previous);
+  void put_history(const RepositoryKey&, const std::string& tag, const TagHistoryRecord&);
+  void delete_history(const RepositoryKey&, const std::string& tag);
   void put_manifest(const RepositoryKey&, const Digest&, const ManifestRecord&);
   void delete_manifest(const RepositoryKey&, const Digest&);
   void put_edge(const Digest& child, const RepositoryKey&, const Digest& parent, const EdgeRecord&);

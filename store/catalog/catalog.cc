@@ -55,6 +55,10 @@ Result<std::optional<TagRecord>> Catalog::tag(const RepositoryKey& repository, c
                                               Reach reach) const {
   return database_->get<TagRecord>(tag_key(repository, tag), reach);
 }
+Result<std::optional<TagHistoryRecord>> Catalog::history(const RepositoryKey& repository,
+                                                         const std::string& tag, Reach reach) const {
+  return database_->get<TagHistoryRecord>(history_key(repository, tag), reach);
+}
 Result<std::optional<ManifestRecord>> Catalog::manifest(const RepositoryKey& repository, const Digest& digest,
                                                         Reach reach) const {
   return database_->get<ManifestRecord>(manifest_key(repository, digest), reach);

@@ -3,8 +3,9 @@
 // one query of the catalog: repositories().)
 //
 // Recovery can rebuild blob records alone, from the blob files. Every other record exists only here.
-// The catalog does not judge what a record means: References, Partials, IdlePartials, UseTimes and upkeep/
-// write records, by a Batch, which is applied as a whole or not at all. Code outside of store/ only reads.
+// The catalog does not judge what a record means: References, TagHistories, Partials, IdlePartials, UseTimes
+// and upkeep/ write records, by a Batch, which is applied as a whole or not at all. Code outside of store/
+// only reads.
 //
 // A read with Reach::memory never touches the disk, and fails with `would_block` when the answer is not in
 // memory (the event loop asks this way first). A read with Reach::disk may block, and so may every call that
@@ -65,6 +66,8 @@ class Catalog {
 
   [[nodiscard]] Result<std::optional<TagRecord>> tag(const RepositoryKey&, const std::string& tag,
                                                      Reach) const;
+  [[nodiscard]] Result<std::optional<TagHistoryRecord>> history(const RepositoryKey&, const std::string& tag,
+                                                                Reach) const;
   [[nodiscard]] Result<std::optional<ManifestRecord>> manifest(const RepositoryKey&, const Digest&,
                                                                Reach) const;
   [[nodiscard]] Result<bool> has_link(const Digest& blob, const RepositoryKey&, Reach) const;

@@ -47,6 +47,10 @@ std::string tag_prefix(const RepositoryKey& r) { return Key('t').repository(r).t
 std::string tag_key(const RepositoryKey& r, const std::string& tag) {
   return Key('t').repository(r).raw(tag).take();
 }
+std::string route_history_prefix(const std::string& route) { return Key('h').name(route).take(); }
+std::string history_key(const RepositoryKey& r, const std::string& tag) {
+  return Key('h').repository(r).raw(tag).take();
+}
 std::string tag_of_prefix(const RepositoryKey& r, const Digest& d) {
   return Key('T').repository(r).digest(d).take();
 }

@@ -8,6 +8,7 @@
 //   r route repository subject digest  l digest route repository       u id
 //   b digest                           o route used-at digest          (b, in the order of use)
 //   q review-after digest              (the review queue)
+//   h route repository tag             (histories of tags; a version before them leaves them as they are)
 //   L digest                           (leases that a clean stop has saved)
 //   !…                                 (single values of CatalogState)
 #pragma once
@@ -26,6 +27,7 @@ namespace breakwater::store {
 
 // All of one letter.
 inline constexpr char kTags[] = "t";
+inline constexpr char kHistories[] = "h";
 inline constexpr char kManifests[] = "m";
 inline constexpr char kChildren[] = "E";
 inline constexpr char kLinks[] = "l";
@@ -45,6 +47,8 @@ std::string repository_prefix(const std::string& route);  // of manifests
 std::string route_tag_prefix(const std::string& route);   // of tags
 std::string tag_prefix(const RepositoryKey& r);
 std::string tag_key(const RepositoryKey& r, const std::string& tag);
+std::string route_history_prefix(const std::string& route);
+std::string history_key(const RepositoryKey& r, const std::string& tag);
 std::string tag_of_prefix(const RepositoryKey& r, const Digest& d);
 std::string tag_of_key(const RepositoryKey& r, const Digest& d, const std::string& tag);
 std::string manifest_prefix(const RepositoryKey& r);

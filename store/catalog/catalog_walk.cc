@@ -25,6 +25,17 @@ Result<TagOf> tag_row(std::string_view key, std::string_view value) {
   return TagOf{std::move(repository), std::move(tag), *std::move(record)};
 }
 
+Result<TagHistory> history_row(std::string_view key, std::string_view value) {
+  KeyReader in(key, 1);
+  RepositoryKey repository = in.repository();
+  std::string tag = in.rest();
+  if (in.failed()) return malformed_key();
+  auto record = decode<TagHistoryRecord>(value);
+  if (!record)
+    return malformed_record(repository.route + "/" + repository.repository + ":" + tag, record.error());
+  return TagHistory{std::move(repository), std::move(tag), *std::move(record)};
+}
+
 Result<NamedManifest> manifest_row(std::string_view key, std::string_view value) {
   KeyReader in(key, 1);
   RepositoryKey repository = in.repository();
@@ -68,6 +79,10 @@ Result<UsedBlob> blob_row(std::string_view key, std::string_view value) {
 Result<std::vector<TagOf>> CatalogWalk::next_tags(std::string& position, size_t limit,
                                                   const Malformed& malformed) const {
   return database_.walk<TagOf>(kTags, position, limit, malformed, tag_row);
+}
+Result<std::vector<TagHistory>> CatalogWalk::next_histories(std::string& position, size_t limit,
+                                                            const Malformed& malformed) const {
+  return database_.walk<TagHistory>(kHistories, position, limit, malformed, history_row);
 }
 Result<std::vector<NamedManifest>> CatalogWalk::next_manifests(std::string& position, size_t limit,
                                                                const Malformed& malformed) const {

@@ -25,6 +25,8 @@ class CatalogWalk {
 
   [[nodiscard]] Result<std::vector<TagOf>> next_tags(std::string& position, size_t limit,
                                                      const Malformed& malformed) const;
+  [[nodiscard]] Result<std::vector<TagHistory>> next_histories(std::string& position, size_t limit,
+                                                               const Malformed& malformed) const;
   [[nodiscard]] Result<std::vector<NamedManifest>> next_manifests(std::string& position, size_t limit,
                                                                   const Malformed& malformed) const;
   [[nodiscard]] Result<std::vector<Edge>> next_edges(std::string& position, size_t limit,

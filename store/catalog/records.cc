@@ -142,6 +142,13 @@ std::string encode(const TagRecord& record) {
       .take();
 }
 
+std::string encode(const TagHistoryRecord& record) {
+  Encoder encoder;
+  encoder.number(record.sightings.size());
+  for (const auto& sighting : record.sightings) encoder.digest(sighting.digest).time(sighting.first_seen);
+  return encoder.take();
+}
+
 std::string encode(const ManifestRecord& record) {
   Encoder encoder;
   encoder.text(record.media_type).number(record.size).flag(record.subject.has_value());
@@ -203,6 +210,16 @@ Result<TagRecord> decode<TagRecord>(std::string_view bytes) {
   Decoder in(bytes);
   TagRecord record{in.digest(), in.text(), in.time(), in.time(), in.more() ? in.time() : Time()};
   return checked(in, std::move(record), "tag");
+}
+
+template <>
+Result<TagHistoryRecord> decode<TagHistoryRecord>(std::string_view bytes) {
+  Decoder in(bytes);
+  TagHistoryRecord record;
+  // A number that is too high ends with the bytes, because each sighting takes some.
+  for (uint64_t left = in.number(); left > 0 && !in.failed(); --left)
+    record.sightings.push_back({in.digest(), in.time()});
+  return checked(in, std::move(record), "history");
 }
 
 template <>

@@ -7,6 +7,7 @@
 // Names: route "dockerhub", repository "library/alpine".
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,18 @@ struct TagRecord {
   Time sequence{};
   // What its order and its age are counted from.
   Time pushed() const { return sequence == Time() ? set_at : sequence; }
+};
+
+// history: route, repository, tag. Which digests upstream has shown under a mirror's tag, each once; the one
+// that it showed last is the last. It outlives the tag's record, which is deleted with an evicted manifest.
+struct TagHistoryRecord {
+  struct Sighting {
+    Digest digest;
+    Time first_seen{};
+    auto operator<=>(const Sighting&) const = default;
+  };
+  static constexpr size_t kSightingsMax = 16;
+  std::vector<Sighting> sightings;
 };
 
 // manifest: route, repository, digest
@@ -116,6 +129,7 @@ struct ScrubRecord {
 };
 
 std::string encode(const TagRecord&);
+std::string encode(const TagHistoryRecord&);
 std::string encode(const ManifestRecord&);
 std::string encode(const EdgeRecord&);
 std::string encode(const ReferrerRecord&);
@@ -127,9 +141,11 @@ std::string encode(const ClockRecord&);
 std::string encode(const ScrubRecord&);
 
 template <class Record>
-[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the ten
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the eleven
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes);
+template <>
+Result<TagHistoryRecord> decode<TagHistoryRecord>(std::string_view bytes);
 template <>
 Result<ManifestRecord> decode<ManifestRecord>(std::string_view bytes);
 template <>

@@ -53,6 +53,11 @@ struct TagOf {
   std::string tag;
   TagRecord record;
 };
+struct TagHistory {
+  RepositoryKey repository;
+  std::string tag;
+  TagHistoryRecord record;
+};
 struct Edge {
   RepositoryKey repository;
   Digest parent;

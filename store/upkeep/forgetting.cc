@@ -19,6 +19,7 @@
 #include "store/catalog/catalog_walk.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
+#include "store/references/tag_histories.h"
 
 namespace breakwater::store {
 namespace {
@@ -46,6 +47,7 @@ class Route {
   Result<> each_upload(const std::function<Result<>(const std::string& id)>& call) const;
   Result<> each_manifest(const std::function<Result<>(const NamedManifest&)>& call);
   Result<> each_tag(const std::function<Result<>(const TagOf&)>& call);
+  Result<> each_history(const std::function<Result<>(const TagHistory&)>& call);
   Result<> each_link(const std::function<Result<>(const LinkOf&)>& call);
   Result<> each_blob(const std::function<Result<>(const UsedBlob&)>& call);
   template <class Row, class Next, class IsOurs>
@@ -134,6 +136,16 @@ Result<> Route::each_tag(const std::function<Result<>(const TagOf&)>& call) {
     return tag.repository.route == route_ ? std::optional(true) : std::nullopt;
   };
   return each<TagOf>(route_tag_prefix(route_), next, is_ours, call);
+}
+
+Result<> Route::each_history(const std::function<Result<>(const TagHistory&)>& call) {
+  const auto next = [&](std::string& position, const Malformed& malformed) {
+    return parts_.catalog.walk().next_histories(position, kRowsAtOnce, malformed);
+  };
+  const auto is_ours = [&](const TagHistory& history) {
+    return history.repository.route == route_ ? std::optional(true) : std::nullopt;
+  };
+  return each<TagHistory>(route_history_prefix(route_), next, is_ours, call);
 }
 
 Result<> Route::each_link(const std::function<Result<>(const LinkOf&)>& call) {
@@ -234,6 +246,10 @@ Result<> Route::forget_references() {
     if (*forgotten) ++forgotten_.links;
     return {};
   };
+  const auto forget_history = [&](const TagHistory& history) {
+    return parts_.tag_histories.remove(history.repository, history.tag);
+  };
+  if (auto done = each_history(forget_history); !done) return done;
   if (auto done = each_tag(forget_tag); !done) return done;
   // Before the manifests: as long as one is there, the next call knows that the route is not forgotten yet.
   if (auto done = each_link(forget_link); !done) return done;

@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace breakwater::store;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 9) {
+  switch (data[0] % 10) {
     case 0: check<TagRecord>(bytes); break;
     case 1: check<ManifestRecord>(bytes); break;
     case 2: check<EdgeRecord>(bytes); break;
@@ -41,6 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 6: check<BlobRecord>(bytes); break;
     case 7: check<LeaseRecord>(bytes); break;
     case 8: check<ScrubRecord>(bytes); break;
+    case 9: check<TagHistoryRecord>(bytes); break;
   }
   return 0;
 }

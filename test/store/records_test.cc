@@ -19,6 +19,12 @@ TEST_CASE("each record is decoded as it was encoded") {
   CHECK(tag->set_at == at(-5));
   CHECK(tag->checked_at == at(1'700'000'000'000));
 
+  const TagHistoryRecord seen{{{kShort, at(1)}, {kLong, at(1'700'000'000'000)}}};
+  const auto history = decode<TagHistoryRecord>(encode(seen));
+  REQUIRE(history);
+  CHECK(history->sightings == seen.sightings);
+  CHECK(decode<TagHistoryRecord>(encode(TagHistoryRecord()))->sightings.empty());
+
   const auto manifest = decode<ManifestRecord>(
       encode(ManifestRecord{"type", UINT64_MAX, kShort, std::string("a\0b", 3), at(3), at(4)}));
   REQUIRE(manifest);
@@ -110,6 +116,9 @@ TEST_CASE("a length or a number that cannot be is corrupt") {
   CHECK_FALSE(decode<LinkRecord>(endless));
   CHECK_FALSE(decode<BlobRecord>(endless));
   CHECK_FALSE(decode<ReferrerRecord>(std::string("\1\x7f", 2) + "short"));
+  CHECK_FALSE(decode<TagHistoryRecord>(endless));
+  CHECK_FALSE(
+      decode<TagHistoryRecord>(std::string("\1\x7f", 2) + encode(TagHistoryRecord{{{kShort, at(1)}}})));
   std::string upload = encode(UploadRecord{"", "", Algorithm::sha512, at(0)});
   upload[3] = 9;  // the algorithm
   CHECK_FALSE(decode<UploadRecord>(upload));
