@@ -121,6 +121,7 @@ void read_mirror(JsonObject& object, MirrorConfig& mirror) {
   object.duration("missing", mirror.freshness.missing_fresh_ms, 0);
   object.duration("manifest_timeout", mirror.manifest_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
   read_repository_rules(object, mirror.registry, mirror.repositories);
+  object.duration("min_age", mirror.min_age_ms, 0);
 }
 
 // Accepts the characters of tags, and `*`, which stands for any characters.
@@ -190,6 +191,7 @@ void read_any(JsonObject& object, AnyConfig& any) {
   if (!object.has("registries")) object.wrong("registries", "is missing");
   object.parsed_strings("registries", any.registries, parse_registry_pattern, 1);
   read_repository_rules(object, any.registries, any.repositories);
+  object.duration("min_age", any.min_age_ms, 0);
   object.named_strings("upstreams", [&](const std::string& name, const std::string& text) {
     const auto registry = parse_registry_name(name);
     if (!registry) return object.wrong("upstreams", registry.error().message);

@@ -37,6 +37,7 @@ struct MirrorConfig {
   routes::FreshnessSettings freshness;
   int64_t manifest_timeout_ms = 120'000;  // as MirrorSettings has it
   routes::RepositoryRules repositories;
+  int64_t min_age_ms = 0;  // as MirrorSettings has it
 };
 
 // Whatever registry a client names by ?ns=, if the list has it. Its repositories are kept as
@@ -48,6 +49,7 @@ struct AnyConfig {
   // it.
   std::map<std::string, proxy::Endpoint> upstreams;
   routes::RepositoryRules repositories;
+  int64_t min_age_ms = 0;  // as MirrorSettings has it
 };
 
 struct RegistryConfig {

@@ -39,22 +39,23 @@ std::string joined_texts(const std::vector<Item>& list) {
   return joined(texts);
 }
 
-void describe_rules(std::ostream& out, const routes::RepositoryRules& repositories) {
+void describe_rules(std::ostream& out, const routes::RepositoryRules& repositories, int64_t min_age_ms) {
   if (repositories.allow != routes::RepositoryRules().allow)
     out << ", only repositories " << joined(repositories.allow);
   if (!repositories.deny.empty()) out << ", no repositories " << joined(repositories.deny);
+  if (min_age_ms > 0) out << ", tags move after " << duration_text(min_age_ms);
 }
 
 void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
   out << "mirror of " << mirror.registry << " at " << mirror.registry_client.upstream.text();
   if (mirror.registry_client.credentials) out << " as " << mirror.registry_client.credentials->username;
-  describe_rules(out, mirror.repositories);
+  describe_rules(out, mirror.repositories, mirror.min_age_ms);
 }
 
 void describe_any(std::ostream& out, const AnyConfig& any) {
   out << "mirror of any registry of " << joined_texts(any.registries);
   for (const auto& [registry, upstream] : any.upstreams) out << ", " << registry << " at " << upstream.text();
-  describe_rules(out, any.repositories);
+  describe_rules(out, any.repositories, any.min_age_ms);
 }
 
 void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {

@@ -57,6 +57,7 @@ routes::MirrorSettings mirror_settings(const RouteConfig& route) {
   settings.freshness = route.mirror->freshness;
   settings.manifest_timeout_ms = route.mirror->manifest_timeout_ms;
   settings.repositories = route.mirror->repositories;
+  settings.min_age_ms = route.mirror->min_age_ms;
   return settings;
 }
 
@@ -67,6 +68,7 @@ routes::MirrorSettings any_mirror_settings(const std::string& route, const AnyCo
   settings.registry = registry;
   settings.kept_under = registry + "/";
   settings.repositories = any.repositories;
+  settings.min_age_ms = any.min_age_ms;
   settings.kept_list_bytes_max = 256 << 10;  // there may be many of them
   return settings;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "routes/mirror/mirror_blobs.h"
 #include "routes/mirror/mirror_manifests.h"
@@ -20,6 +21,10 @@ class Mirror final : public Registry {
 
   proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override;
   const MirrorSettings& settings() const { return settings_; }
+  // As MirrorManifests::move_now(); `repository` is as the store calls it.
+  proxy::Task<Result<ServedManifest>> move_now(std::string repository, std::string tag) {
+    return manifests_.move_now(std::move(repository), std::move(tag));
+  }
 
  private:
   proxy::Task<Result<>> answer(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);

@@ -94,7 +94,7 @@ Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, 
   const auto reference = digest.text();
   if (auto error = negative_cache_.find(flight_key(key, reference), parts_.clock.now()))
     co_return failure(*error);
-  auto begin = [this, key, reference, digest] { return fetch(key, reference, digest); };
+  auto begin = [this, key, reference, digest] { return fetch(key, reference, digest, ""); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   co_return co_await answer_by(deadline, flight_key(key, reference), begin);
 }
@@ -108,14 +108,30 @@ Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std
     if (before_asking(settings_.freshness, now, (*record)->checked_at) == BeforeAsking::serve) {
       auto here = co_await held(key, (*record)->digest);
       if (here) here->checked_at = (*record)->checked_at;
+      if (here && cools(tag)) here->held_back = co_await cooldown_warning(key, tag, **record);
       if (here) co_return here;
     }
     co_return co_await renew(key, tag, **record);
   }
   if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now())) co_return failure(*error);
-  auto begin = [this, key, tag] { return fetch(key, tag, std::nullopt); };
+  auto begin = [this, key, tag] { return ask(key, tag, std::nullopt); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   co_return co_await answer_by(deadline, flight_key(key, tag), begin);
+}
+
+Task<Result<ServedManifest>> MirrorManifests::move_now(std::string repository, std::string tag) {
+  const auto key = key_of(repository);
+  const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
+  // A question that is under way would move the tag back after this one: it is waited for.
+  for (;;) {
+    bool is_ours = false;
+    auto begin = [this, key, tag, &is_ours] {
+      is_ours = true;
+      return fetch_now(key, tag);
+    };
+    auto answer = co_await answer_by(deadline, flight_key(key, tag), begin);
+    if (is_ours || parts_.loop.now() >= deadline) co_return answer;
+  }
 }
 
 // The result of the flight, or `unavailable` when the deadline passes. Clients that give up by themselves
@@ -130,25 +146,26 @@ Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, 
 // Asks upstream whether the tag that we hold is current, and falls back on what we hold.
 Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::string tag, TagRecord record) {
   if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now()))
-    co_return co_await stale(key, record, *error);
-  auto begin = [this, key, tag, record] { return confirm(key, tag, record); };
+    co_return co_await stale(key, tag, record, *error);
+  auto begin = [this, key, tag, record] { return ask(key, tag, record); };
   const auto asked_at = parts_.loop.now();
   auto answer = co_await flights_.join_until(flight_key(key, tag), begin,
                                              asked_at + Millis(settings_.revalidate_wait_ms));
   if (answer && *answer) co_return *answer;
   auto reason = answer ? answer->error() : Error(Error::Kind::unavailable, "upstream is slow to answer", 0);
-  auto instead = co_await stale(key, record, reason);
+  auto instead = co_await stale(key, tag, record, reason);
   if (instead || answer) co_return instead;
   // There is nothing to serve instead, so the client waits for upstream.
   co_return co_await answer_by(asked_at + Millis(settings_.first_byte_wait_ms), flight_key(key, tag), begin);
 }
 
 // The held manifest, if it may be served although upstream did not confirm it; else `reason` is the error.
-Task<Result<ServedManifest>> MirrorManifests::stale(RepositoryKey key, TagRecord record, Error reason) {
+Task<Result<ServedManifest>> MirrorManifests::stale(RepositoryKey key, std::string tag, TagRecord record,
+                                                    Error reason) {
   const auto after =
       after_asking(settings_.freshness, parts_.clock.now(), record.checked_at, said_by(reason));
   if (after != AfterAsking::serve_stale) co_return failure(reason);
-  auto here = co_await held(key, record.digest);
+  auto here = co_await held_meanwhile(key, tag, record);
   if (!here) co_return failure(reason);
   here->cache = CacheResult::stale;
   here->checked_at = record.checked_at;
@@ -189,12 +206,20 @@ Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest dig
   co_return served(digest, *entry, CacheResult::hit);
 }
 
+// What upstream has for a tag, as far as it may be served. `record` is what the tag names here, if anything.
+Task<Result<ServedManifest>> MirrorManifests::ask(RepositoryKey key, std::string tag,
+                                                  std::optional<TagRecord> record) {
+  if (cools(tag)) return settle(std::move(key), std::move(tag), std::move(record));
+  if (record) return confirm(std::move(key), std::move(tag), *std::move(record));
+  return fetch(std::move(key), tag, std::nullopt, tag);
+}
+
 Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::string tag, TagRecord record) {
   auto digest = co_await ask_digest(key.repository, tag);
   if (!digest) co_return failure(digest.error());
-  if (!*digest || **digest != record.digest) co_return co_await fetch(key, tag, std::nullopt);
+  if (!*digest || **digest != record.digest) co_return co_await fetch(key, tag, std::nullopt, tag);
   auto here = co_await held(key, record.digest);
-  if (!here) co_return co_await fetch(key, tag, std::nullopt);
+  if (!here) co_return co_await fetch(key, tag, std::nullopt, tag);
   auto marked = co_await mark_checked(key, tag, record);
   if (!marked)
     parts_.log.warning("tag not marked as checked", {{"tag", tag}, {"reason", marked.error().message}});
@@ -240,7 +265,7 @@ Task<Result<proxy::Reply>> MirrorManifests::get(std::string repository, std::str
 }
 
 Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::string reference,
-                                                    std::optional<Digest> asked) {
+                                                    std::optional<Digest> asked, std::string tag) {
   auto reply = co_await get(key.repository, reference);
   if (!reply) {
     const auto kind = reply.error().kind;
@@ -270,8 +295,6 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
     parts_.manifests.put(key, identity->digest, entry);
     co_return served(identity->digest, entry, CacheResult::pass);
   }
-  // Named, because g++ 12 frees a conditional's temporary twice inside co_await.
-  auto tag = asked ? std::string() : reference;
   co_return co_await keep(key, std::move(tag), identity->digest, std::move(entry),
                           std::move(manifest.content));
 }

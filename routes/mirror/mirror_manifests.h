@@ -5,6 +5,7 @@
 //                          |------------ other ------> GET, store, serve
 //                          |------------ no answer --> held, with Age and Warning, within revalidate_wait_ms
 //                unknown: GET, store, serve
+//                with min_age: what upstream has is stored, what is old enough is served (mirror_cooldown.cc)
 //   by_digest()  held, else GET, store, serve
 //
 // A client waits for at most first_byte_wait_ms, then gets `unavailable` while the question goes on. A
@@ -19,6 +20,7 @@
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/negative_cache.h"
+#include "routes/oci/cooldown.h"
 #include "routes/oci/manifest_reply.h"
 #include "store/references/manifest_content.h"
 
@@ -30,6 +32,9 @@ class MirrorManifests {
 
   proxy::Task<Result<ServedManifest>> by_tag(std::string repository, std::string tag);
   proxy::Task<Result<ServedManifest>> by_digest(std::string repository, store::Digest digest);
+  // The tag names what upstream has now, whatever its age, and what upstream showed before does not hold it
+  // back any more: for an operator who does not want to wait for min_age.
+  proxy::Task<Result<ServedManifest>> move_now(std::string repository, std::string tag);
 
  private:
   using Answer = Result<ServedManifest>;
@@ -38,21 +43,43 @@ class MirrorManifests {
   proxy::Task<Result<std::optional<store::TagRecord>>> tag_record(store::RepositoryKey key, std::string tag);
   proxy::Task<Answer> held(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Answer> renew(store::RepositoryKey key, std::string tag, store::TagRecord record);
-  proxy::Task<Answer> stale(store::RepositoryKey key, store::TagRecord record, Error reason);
+  proxy::Task<Answer> stale(store::RepositoryKey key, std::string tag, store::TagRecord record, Error reason);
 
   proxy::Task<Answer> answer_by(proxy::Moment deadline, std::string flight,
                                 proxy::SingleFlight<Answer>::Begin begin);
 
   // These run in a flight.
+  proxy::Task<Answer> ask(store::RepositoryKey key, std::string tag, std::optional<store::TagRecord> record);
   proxy::Task<Answer> confirm(store::RepositoryKey key, std::string tag, store::TagRecord record);
+  // `tag` names what comes from then on; "" for none.
   proxy::Task<Answer> fetch(store::RepositoryKey key, std::string reference,
-                            std::optional<store::Digest> digest);
+                            std::optional<store::Digest> digest, std::string tag);
 
   proxy::Task<Result<std::optional<store::Digest>>> ask_digest(std::string repository, std::string tag);
   proxy::Task<Result<proxy::Reply>> get(std::string repository, std::string reference);
   proxy::Task<Result<>> mark_checked(store::RepositoryKey key, std::string tag, store::TagRecord record);
   proxy::Task<Answer> keep(store::RepositoryKey key, std::string tag, store::Digest digest,
                            ManifestCache::Entry entry, store::ManifestContent content);
+
+  // --- with min_age (mirror_cooldown.cc)
+
+  bool cools(const std::string& tag) const;
+  proxy::Task<Answer> held_meanwhile(store::RepositoryKey key, std::string tag, store::TagRecord record);
+  proxy::Task<std::string> cooldown_warning(store::RepositoryKey key, std::string tag,
+                                            store::TagRecord record);
+  proxy::Task<Result<Sightings>> sightings(store::RepositoryKey key, std::string tag,
+                                           std::optional<store::TagRecord> record);
+  proxy::Task<Result<>> remember(store::RepositoryKey key, std::string tag, Sightings seen);
+
+  // These run in a flight.
+  proxy::Task<Answer> settle(store::RepositoryKey key, std::string tag,
+                             std::optional<store::TagRecord> record);
+  proxy::Task<Answer> see_first(store::RepositoryKey key, std::string tag);
+  proxy::Task<Result<>> see(store::RepositoryKey key, std::string tag, Sightings& seen);
+  proxy::Task<> note(store::RepositoryKey key, std::string tag, store::Digest shown, Sightings& seen);
+  proxy::Task<Answer> serve_due(store::RepositoryKey key, std::string tag,
+                                std::optional<store::TagRecord> record, Sightings seen);
+  proxy::Task<Answer> fetch_now(store::RepositoryKey key, std::string tag);
 
   MirrorParts parts_;
   MirrorSettings settings_;

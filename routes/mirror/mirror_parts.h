@@ -25,6 +25,8 @@ struct MirrorSettings {
   std::string kept_under = {};
   RepositoryRules repositories;  // of names as the store has them
   FreshnessSettings freshness;
+  // A tag moves to a digest only when that was first seen so long ago, if there is an older one; 0: at once.
+  int64_t min_age_ms = 0;
   // How long a client waits for upstream when there is an older answer to serve (at most 2 s).
   int64_t revalidate_wait_ms = 1'500;
   // For one small request upstream, a silent one too. It goes on when its clients have left, and what comes

@@ -11,6 +11,7 @@ namespace {
 void add_age(proxy::Headers& headers, const ServedManifest& manifest, store::Time now) {
   if (manifest.checked_at) headers.add("Age", age_header(now, *manifest.checked_at));
   if (!manifest.stale_reason.empty()) headers.add("Warning", stale_warning(manifest.stale_reason));
+  if (!manifest.held_back.empty()) headers.add("Warning", stale_warning(manifest.held_back));
 }
 
 void reply_part(proxy::Exchange& exchange, proxy::Headers headers, const std::string& bytes,

@@ -19,6 +19,7 @@ struct ServedManifest {
   CacheResult cache = CacheResult::hit;
   std::optional<store::Time> checked_at;  // when the tag was confirmed, for Age; empty if just now
   std::string stale_reason;               // why an old answer is served; "" if it is not known to be old
+  std::string held_back = {};             // what min_age holds back, or why it does not; "" if nothing
 };
 
 // Replies 200, 304 for If-None-Match, 206 or 416 for Range (containerd asks for manifests with `bytes=0-`

@@ -1,8 +1,8 @@
 #include "routes/ops/explanations.h"
 
-#include <chrono>
-#include <ctime>
 #include <utility>
+
+#include "routes/oci/date_text.h"
 
 namespace breakwater::routes {
 namespace {
@@ -13,15 +13,6 @@ using store::TagStanding;
 using store::Time;
 
 constexpr size_t kLinesMax = 10'000;
-
-std::string time_text(Time time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[sizeof "2026-01-01T00:00:00Z"];
-  (void)std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
 
 std::string name_of(const store::RepositoryKey& repository) {
   return repository.route + "/" + repository.repository;
@@ -34,7 +25,7 @@ std::string text_of(const TagStanding& standing) {
     case TagStanding::Kind::cache: return ", cache: goes when room is needed";
     case TagStanding::Kind::follows: return ", stays as long as " + standing.subject->text() + " is here";
     case TagStanding::Kind::orphan:
-      return ", what it belongs to is not here: goes after " + time_text(standing.until);
+      return ", what it belongs to is not here: goes after " + date_text(standing.until);
   }
   return "";
 }
@@ -44,15 +35,15 @@ std::string text_of(const Reason& reason) {
     case Reason::Kind::tag: return "tagged " + reason.tag + text_of(reason.standing);
     case Reason::Kind::parent: return "needed by the manifest " + reason.digest->text();
     case Reason::Kind::subject: return "refers to " + reason.digest->text();
-    case Reason::Kind::lease: return "leased until " + time_text(reason.until);
+    case Reason::Kind::lease: return "leased until " + date_text(reason.until);
     case Reason::Kind::mirror: return "pulled through the mirror: goes when it is the least recently used";
     case Reason::Kind::promise:
-      return "nothing names it: untagged_after keeps it until " + time_text(reason.until);
+      return "nothing names it: untagged_after keeps it until " + date_text(reason.until);
     case Reason::Kind::more: return "and more above that";
     case Reason::Kind::lease_only: return "nothing but a lease keeps it";
     case Reason::Kind::nothing:
       return reason.until == Time() ? "nothing keeps it: it goes now"
-                                    : "nothing keeps it: it goes after " + time_text(reason.until);
+                                    : "nothing keeps it: it goes after " + date_text(reason.until);
   }
   return "";
 }
@@ -75,13 +66,13 @@ class Lines {
   std::vector<std::string> lines_;
 };
 
-std::string when_text(const std::optional<Time>& when) { return when ? "after " + time_text(*when) : "now"; }
+std::string when_text(const std::optional<Time>& when) { return when ? "after " + date_text(*when) : "now"; }
 
 std::string text_of(const Planned& item) {
   switch (item.kind) {
     case Planned::Kind::tag: {
       const std::string why =
-          item.reason + (item.when ? ", pushed " + time_text(item.tag->record.set_at) : "");
+          item.reason + (item.when ? ", pushed " + date_text(item.tag->record.set_at) : "");
       return when_text(item.when) + ": " + name_of(item.repository) + ":" + item.tag->tag + " (" + why +
              ") and what only it needs";
     }
@@ -89,13 +80,13 @@ std::string text_of(const Planned& item) {
       return when_text(item.when) + ": " + item.digest->text() + " (no tag and no manifest needs it)";
     case Planned::Kind::cache:
       return "if room is needed: " + name_of(item.repository) + ":" + item.tag->tag + " (cache, last used " +
-             time_text(item.used_at) + ")";
+             date_text(item.used_at) + ")";
     case Planned::Kind::upload: {
       const std::string from =
           std::to_string(item.bytes) + " bytes of an upload to " + name_of(item.repository);
       if (item.is_abandoned) return "if room is needed, first of all: " + from + ", which was refused";
-      return "if room is needed" + (item.when ? " after " + time_text(*item.when) : "") + ": " + from +
-             ", which nobody has continued since " + time_text(item.used_at);
+      return "if room is needed" + (item.when ? " after " + date_text(*item.when) : "") + ": " + from +
+             ", which nobody has continued since " + date_text(item.used_at);
     }
     case Planned::Kind::fill:
       return "if room is needed: " + std::to_string(item.bytes) + " bytes of a download of " +
@@ -145,14 +136,14 @@ std::vector<std::string> lines_of(const store::Why& why) {
   if (why.blob) {
     const std::string owner = why.blob->route.empty() ? "nobody" : why.blob->route;
     lines.add(0, why.digest.text() + ": " + std::to_string(why.blob->size) + " bytes, on the account of " +
-                     owner + ", last used " + time_text(why.blob->used_at));
+                     owner + ", last used " + date_text(why.blob->used_at));
   } else {
     lines.add(0, why.digest.text() + ": not stored");
   }
-  if (why.leased_until) lines.add(1, "leased until " + time_text(*why.leased_until));
+  if (why.leased_until) lines.add(1, "leased until " + date_text(*why.leased_until));
   for (const store::Why::InRepository& in : why.repositories) {
     lines.add(1,
-              "in " + name_of(in.repository) + (in.pushed_at ? ", since " + time_text(*in.pushed_at) : ""));
+              "in " + name_of(in.repository) + (in.pushed_at ? ", since " + date_text(*in.pushed_at) : ""));
     lines.add(2, in.reasons);
   }
   return lines.take();
@@ -162,7 +153,7 @@ std::vector<std::string> lines_of(const std::vector<store::WhyTag>& tags) {
   std::vector<std::string> lines;
   for (const store::WhyTag& tag : tags) {
     lines.push_back(name_of(tag.repository) + ":" + tag.tag.tag + " names " + tag.tag.record.digest.text() +
-                    ", set " + time_text(tag.tag.record.set_at) + text_of(tag.standing));
+                    ", set " + date_text(tag.tag.record.set_at) + text_of(tag.standing));
     const auto more = lines_of(tag.why);
     lines.insert(lines.end(), more.begin(), more.end());
   }

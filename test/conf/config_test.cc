@@ -443,6 +443,20 @@ TEST_CASE("a mirror has rules for repositories, and a pattern that no name can m
   CHECK(of_hub("alpine*").empty());
 }
 
+TEST_CASE("a mirror has an age from which on its tags move, and without one they move at once") {
+  const auto mirror = parse_config(config_with(R"(, "min_age": "72h")"));
+  REQUIRE(mirror);
+  CHECK(mirror_settings(mirror->routes[0]).min_age_ms == 72LL * 3'600'000);
+  CHECK(mirror_settings(parse_config(config_with(""))->routes[0]).min_age_ms == 0);
+  const auto any = parse_config(any_with(R"("registries": "gcr.io", "min_age": "7d")"));
+  REQUIRE(any);
+  CHECK(any_mirror_settings("one", *any->routes[0].any, "gcr.io").min_age_ms == 168LL * 3'600'000);
+  CHECK(
+      has_line(errors_of(config_with(R"(, "min_age": "-1h")")), "routes[0].mirror.min_age: expected a time"));
+  CHECK(has_line(errors_of(config_with(R"(, "min_age": 72)")), "routes[0].mirror.min_age: must be a time"));
+  CHECK(has_line(errors_of(registry_with(R"("min_age": "1h")")), "routes[0].registry.min_age: unknown key"));
+}
+
 TEST_CASE("a registry has names, which nobody else has") {
   const auto config =
       parse_config(registry_with(R"("names": ["Registry.Example.LAN:5050", "registry.lan:443"])"));

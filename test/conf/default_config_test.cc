@@ -54,11 +54,13 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
   config.routes[5].registry->names = {"registry.lan:5050"};
   config.routes[0].mirror->registry_client.credentials = breakwater::proxy::Credentials("me", "s3cret");
   config.routes[1].mirror->repositories = {{"org/*", "team/*"}, {"*/crypto*"}};
+  config.routes[2].mirror->min_age_ms = 72LL * 3'600'000;
   config.routes[6].any->repositories.deny = {"gcr.io/evil/*"};
   const auto text = describe(config);
   CHECK(
       text.find("ghcr.io at https://ghcr.io, only repositories org/*, team/*, no repositories */crypto*, ") !=
       std::string::npos);
+  CHECK(text.find("mirror of quay.io at https://quay.io, tags move after 3d, ") != std::string::npos);
   CHECK(text.find("registry.access.redhat.com, no repositories gcr.io/evil/*, ") != std::string::npos);
   CHECK(text.find("the whole store at most 55GiB") != std::string::npos);
   CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as "

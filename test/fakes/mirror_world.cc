@@ -190,6 +190,11 @@ void MirrorWorld::finish_fills() {
 
 proxy::Fills& MirrorWorld::fills() { return running_->fills; }
 
+routes::Mirror& MirrorWorld::hub_mirror() {
+  start();
+  return running_->hub.mirror;
+}
+
 bool MirrorWorld::holds(const store::Digest& digest) {
   return std::filesystem::exists(store().parts().files.path_of(digest));
 }

@@ -75,6 +75,7 @@ class MirrorWorld {
 
   // --- looking
   proxy::Fills& fills();
+  routes::Mirror& hub_mirror();
   store::Store& store() { return *files.store; }
   FakeClock& clock() { return files.clock; }
   bool holds(const store::Digest& digest);
