@@ -130,6 +130,7 @@ class Fill {
   std::optional<Error> failure_of(const store::RepositoryKey& repository) const {
     return sources_.failure_of(repository);
   }
+  bool is_doubtful(const RegistryClient& registry) const { return sources_.is_doubtful(registry); }
 
   // One who reads the fill, or waits for it, for as long as the object lives. Whoever keeps a Fill has one;
   // it must end before the Fills does.

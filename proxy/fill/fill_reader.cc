@@ -111,12 +111,14 @@ bool FillReader::is_far_ahead(uint64_t first, uint64_t length) const {
   return !ended() && first > fill_->available() + parts_.far_ahead_bytes && length < *size_;
 }
 
-// Fetches a range far ahead of the fill from upstream. Returns how many bytes were sent; the fill will bring
-// the rest.
+// Fetches a range far ahead of the fill from upstream, first from those that the fill has no doubt of.
+// Returns how many bytes were sent; the fill will bring the rest.
 Task<uint64_t> FillReader::pass_far_ahead(Exchange& exchange, uint64_t first, uint64_t length) {
   passing_ = true;
   auto request = request_;
   request.size = size_;
+  std::stable_partition(request.sources.begin(), request.sources.end(),
+                        [this](const FillSource& source) { return !fill_->is_doubtful(*source.registry); });
   auto has = [this](uint64_t position) { return readable() > position; };
   const Alternative filled(fill_->progress(), has);
   auto piece = co_await parts_.pass_through.send_range(exchange, std::move(request), Headers(), first, length,

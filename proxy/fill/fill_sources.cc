@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/upstream/error_rank.h"
+
 namespace breakwater::proxy {
 
 FillSources::FillSources(const std::vector<FillSource>& sources, Millis stall_cost)
@@ -62,6 +64,12 @@ void FillSources::suspect(const RegistryClient& registry) {
   for (auto& state : states_) {
     if (state.source.registry == &registry && !state.answered) state.stalled = true;
   }
+}
+
+bool FillSources::is_doubtful(const RegistryClient& registry) const {
+  return std::none_of(states_.begin(), states_.end(), [&registry](const State& state) {
+    return state.source.registry == &registry && !state.stalled && !state.failure;
+  });
 }
 
 void FillSources::answered(size_t index, std::optional<uint64_t> size) {
@@ -151,9 +159,17 @@ std::optional<Error> FillSources::failure_of(const store::RepositoryKey& reposit
   for (const auto& state : states_) {
     if (!(state.source.repository == repository)) continue;
     if (!state.failure) return std::nullopt;
-    if (!failure) failure = state.failure;
+    if (!failure || outweighs(*state.failure, *failure)) failure = state.failure;
   }
   return failure;
+}
+
+Error FillSources::failure() const {
+  const Error* told = &*states_.front().failure;
+  for (const auto& state : states_) {
+    if (outweighs(*state.failure, *told)) told = &*state.failure;
+  }
+  return *told;
 }
 
 }  // namespace breakwater::proxy

@@ -66,6 +66,8 @@ class FillSources {
   // The registry was silent a short time ago, for another blob: its sources count as stalled.
   void suspect(const RegistryClient& registry);
   bool is_stalled(size_t index) const { return states_[index].stalled; }
+  // Whether no source of the registry is expected to send: each has stalled, or failed for good.
+  bool is_doubtful(const RegistryClient& registry) const;
   // The source sends the blob, of `size` bytes if it says so: its repository has it.
   void answered(size_t index, std::optional<uint64_t> size);
   // The source's answer came with a Content-Encoding, which was undone.
@@ -84,10 +86,11 @@ class FillSources {
   bool is_shown_by(const store::RepositoryKey& repository, std::optional<uint64_t> size) const;
   // The repositories whose sources do.
   std::vector<store::RepositoryKey> shown(std::optional<uint64_t> size) const;
-  // Why this repository's sources failed, if all of them have failed for good.
+  // Why this repository's sources failed, if all of them have failed for good: the error that outweighs the
+  // others (proxy/upstream/error_rank.h).
   std::optional<Error> failure_of(const store::RepositoryKey& repository) const;
-  // Why all failed: what the first said. Only when next() returns nothing.
-  Error failure() const { return *states_.front().failure; }
+  // Why all failed, likewise. Only when next() returns nothing.
+  Error failure() const;
 
  private:
   struct State {

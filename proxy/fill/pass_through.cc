@@ -127,9 +127,18 @@ Task<Result<>> PassThrough::hash_file(store::Hasher& hasher, SentBefore before) 
   co_return Result<>();
 }
 
+// At `by`, and sooner if another source stands by.
+PassThrough::FirstByteBy PassThrough::first_byte_by(const FillSources& sources, size_t index,
+                                                    FirstByteBy by) const {
+  const auto now = loop_.now();
+  if (!sources.another_stands_by(index, now)) return by;
+  const auto silent_at = now + Millis(settings_.silence_max_ms);
+  return std::min(by.value_or(silent_at), silent_at);
+}
+
 // One transfer of what follows `body.have`, as far as it goes. The error says why it ended early.
 Task<Result<>> PassThrough::attempt(Exchange& exchange, const FillSource& source, const Headers& headers,
-                                    Body& body, Moment first_byte_by) {
+                                    Body& body, FirstByteBy first_byte_by) {
   auto wanted = source.request;
   if (body.have > 0) wanted.headers.set("Range", "bytes=" + std::to_string(body.have) + "-");
   auto check = [have = body.have, size = body.told](const Head& head) {
@@ -137,7 +146,7 @@ Task<Result<>> PassThrough::attempt(Exchange& exchange, const FillSource& source
   };
   StreamedDownload download(loop_, buffers_, settings_.queue_bytes_max, body.have,
                             StreamedDownload::Wanted::all, check);
-  if (body.have == 0) download.expect_first_byte_by(first_byte_by);
+  if (first_byte_by) download.expect_first_byte_by(*first_byte_by);
   download.begin(*source.registry, std::move(wanted));
   for (;;) {
     auto piece = co_await download.next();
@@ -172,22 +181,25 @@ Task<Result<>> PassThrough::send_whole(Exchange& exchange, FillRequest request, 
     body.promised = request.size;
     body.complete = body.promised == body.have;
   }
-  FillSources sources(request.sources, Millis(0));
-  const auto first_byte_by = loop_.now() + Millis(settings_.first_byte_wait_ms);
+  FillSources sources(request.sources, Millis(settings_.silence_max_ms));
+  const auto head_by = loop_.now() + Millis(settings_.first_byte_wait_ms);
   auto progress_at = loop_.now();
   auto next = sources.next(progress_at);
   while (!body.complete) {
     const auto begun_at = body.have;
-    auto ended = co_await attempt(exchange, sources[next->index], headers, body, first_byte_by);
+    const auto by = first_byte_by(sources, next->index, begun_at == 0 ? FirstByteBy(head_by) : std::nullopt);
+    auto ended = co_await attempt(exchange, sources[next->index], headers, body, by);
     if (ended || (body.have > 0 && body.have == body.size())) break;
     FailedAttempt failed(ended.error());
     failed.progressed = body.have > begun_at;
+    failed.stalled = !failed.progressed && by && loop_.now() >= *by;
     if (failed.progressed) progress_at = loop_.now();
     failed.silence_ms = silence_ms(exchange, loop_.now() - progress_at);
     sources.failed(next->index, failed, settings_.retry, loop_.now());
     next = sources.next(loop_.now());
-    const bool too_late = next && body.have == 0 && next->at >= first_byte_by;
-    if (!next || too_late || body.breaks_promise()) co_return give_up(exchange, ended.error());
+    const bool too_late = next && body.have == 0 && next->at >= head_by;
+    if (!next) co_return give_up(exchange, sources.failure());
+    if (too_late || body.breaks_promise()) co_return give_up(exchange, ended.error());
     co_await loop_.sleep(std::chrono::ceil<Millis>(next->at - loop_.now()));
   }
   if (!body.hold_back.matches(request.digest)) {
@@ -204,7 +216,7 @@ Task<Result<>> PassThrough::send_whole(Exchange& exchange, FillRequest request, 
 // One transfer of what is missing of the range, as far as it goes. The error says why it ended early.
 Task<Result<>> PassThrough::attempt_range(Exchange& exchange, const FillSource& source,
                                           std::optional<uint64_t> size, const Headers& headers,
-                                          const Range& range, uint64_t& sent) {
+                                          const Range& range, FirstByteBy first_byte_by, uint64_t& sent) {
   auto wanted = source.request;
   const auto first = range.first + sent;
   const auto last = range.first + range.length - 1;
@@ -215,7 +227,7 @@ Task<Result<>> PassThrough::attempt_range(Exchange& exchange, const FillSource& 
   };
   StreamedDownload download(loop_, buffers_, settings_.queue_bytes_max, 0, StreamedDownload::Wanted::part,
                             check);
-  if (!exchange.started()) download.expect_first_byte_by(range.first_byte_by);
+  if (first_byte_by) download.expect_first_byte_by(*first_byte_by);
   auto overtaken = [&range, &sent] { return range.is_overtaken(sent); };
   if (range.other != nullptr) download.stop_when(overtaken, range.other->progress);
   download.begin(*source.registry, std::move(wanted));
@@ -235,7 +247,7 @@ Task<Result<>> PassThrough::attempt_range(Exchange& exchange, const FillSource& 
 Task<RangeSent> PassThrough::send_range(Exchange& exchange, FillRequest request, Headers headers,
                                         uint64_t first, uint64_t length, const Alternative* other) {
   const Range range(first, length, loop_.now() + Millis(settings_.first_byte_wait_ms), other);
-  FillSources sources(request.sources, Millis(0));
+  FillSources sources(request.sources, Millis(settings_.silence_max_ms));
   RangeSent sent;
   auto progress_at = loop_.now();
   auto next = sources.next(progress_at);
@@ -245,11 +257,14 @@ Task<RangeSent> PassThrough::send_range(Exchange& exchange, FillRequest request,
       break;
     }
     const auto before = sent.bytes;
+    const auto by = first_byte_by(sources, next->index,
+                                  exchange.started() ? std::nullopt : FirstByteBy(range.first_byte_by));
     auto ended =
-        co_await attempt_range(exchange, sources[next->index], request.size, headers, range, sent.bytes);
+        co_await attempt_range(exchange, sources[next->index], request.size, headers, range, by, sent.bytes);
     if (ended || sent.bytes == length) break;
     FailedAttempt failed(ended.error());
     failed.progressed = sent.bytes > before;
+    failed.stalled = !failed.progressed && by && loop_.now() >= *by;
     if (failed.progressed) progress_at = loop_.now();
     failed.silence_ms = silence_ms(exchange, loop_.now() - progress_at);
     // The first answer with another range, or with the whole, may be a bad answer of one edge of a CDN.
@@ -260,7 +275,7 @@ Task<RangeSent> PassThrough::send_range(Exchange& exchange, FillRequest request,
     while (next && !too_late && other != nullptr && !range.is_overtaken(sent.bytes) && loop_.now() < next->at)
       co_await other->progress.wait_until(next->at);
     if (!next || too_late) {
-      sent.error = ended.error();
+      sent.error = next ? ended.error() : sources.failure();
       break;
     }
     if (other == nullptr) co_await loop_.sleep(std::chrono::ceil<Millis>(next->at - loop_.now()));

@@ -4,7 +4,8 @@
 // A whole body is hashed on the way, and its last 64 KiB are withheld until the digest matches, so that no
 // client can complete a corrupt blob. If a fill has sent the beginning already, that is hashed from its file
 // first. A range cannot be checked against the digest; only its position and length are checked. In both
-// cases a transfer that breaks is resumed by Range, from the next source if there are several.
+// cases a transfer that breaks is resumed by Range, from the next source if there are several; so is one that
+// does not begin within silence_max_ms while another source stands by.
 //
 // send_whole() returns an error only if the reply has not started; later it cuts the exchange instead.
 // send_range() never cuts the exchange and leaves the rest to the caller. Belongs to the loop's thread; the
@@ -30,6 +31,8 @@ struct PassThroughSettings {
   uint64_t queue_bytes_max = 512 << 10;  // received, and not yet taken by the client's socket
   // How long the head of the reply waits for the first byte, so that an error can still be a status.
   int64_t first_byte_wait_ms = 20'000;
+  // While another source stands by, an attempt may be silent for this long before its first byte.
+  int64_t silence_max_ms = 5'000;
   RetrySettings retry;
 };
 
@@ -71,10 +74,14 @@ class PassThrough {
  private:
   struct Body;
   struct Range;
+  // When an attempt must have sent its first byte; nothing: there is no such time.
+  using FirstByteBy = std::optional<Moment>;
+  FirstByteBy first_byte_by(const FillSources& sources, size_t index, FirstByteBy by) const;
   Task<Result<>> attempt(Exchange& exchange, const FillSource& source, const Headers& headers, Body& body,
-                         Moment first_byte_by);
+                         FirstByteBy first_byte_by);
   Task<Result<>> attempt_range(Exchange& exchange, const FillSource& source, std::optional<uint64_t> size,
-                               const Headers& headers, const Range& range, uint64_t& sent);
+                               const Headers& headers, const Range& range, FirstByteBy first_byte_by,
+                               uint64_t& sent);
   Task<Result<>> hash_file(store::Hasher& hasher, SentBefore before);
 
   Loop& loop_;

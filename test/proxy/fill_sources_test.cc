@@ -189,7 +189,20 @@ TEST_CASE("two upstreams of one repository fail it together, and either shows th
   CHECK(sources.is_shown_by(hub, 7));
   CHECK(sources.shown(7) == std::vector<store::RepositoryKey>{hub});
   sources.failed(1, failed(Error::Kind::denied), world.retry, world.now);
-  CHECK(sources.failure_of(hub)->kind == Error::Kind::not_found);
+  CHECK(sources.failure_of(hub)->kind == Error::Kind::denied);  // it may be there
+  CHECK(sources.failure().kind == Error::Kind::denied);
+}
+
+TEST_CASE("a source is doubtful while it is silent, and for good once it has failed so") {
+  World world;
+  auto sources = world.three();
+  CHECK_FALSE(sources.is_doubtful(world.a));
+  sources.failed(0, failed(Error::Kind::unavailable, true), world.retry, world.now);
+  CHECK(sources.is_doubtful(world.a));
+  sources.answered(0, 7);
+  CHECK_FALSE(sources.is_doubtful(world.a));
+  sources.failed(1, failed(Error::Kind::not_found), world.retry, world.now);
+  CHECK(sources.is_doubtful(world.b));
 }
 
 TEST_CASE("there are no more than so many sources") {
