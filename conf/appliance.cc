@@ -16,6 +16,7 @@
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
+#include "proxy/upstream/upstreams.h"
 #include "routes/mirror/mirror.h"
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest.h"
@@ -104,10 +105,11 @@ struct Appliance::Parts {
   routes::Registry& add(const RouteConfig& route);
   routes::Registry& add_mirror(const RouteConfig& route);
   routes::Registry& add_registry(const RouteConfig& route);
-  std::unique_ptr<routes::Mirror> make_mirror(proxy::RegistryClient& client,
+  std::unique_ptr<routes::Mirror> make_mirror(proxy::Upstreams& upstreams_of_mirror,
                                               const routes::MirrorSettings& settings);
   routes::Registry& add_any(const RouteConfig& route);
-  proxy::RegistryClient& add_client(const proxy::RegistryClientSettings& settings);
+  proxy::Upstreams& add_upstreams(const std::vector<proxy::RegistryClientSettings>& settings);
+  std::unique_ptr<proxy::RegistryClient> make_client(const proxy::RegistryClientSettings& settings);
   Result<> listen();
   Result<> listen(proxy::HttpServer& server, const std::string& route,
                   const std::vector<ListenAddress>& addresses);
@@ -134,8 +136,8 @@ struct Appliance::Parts {
   proxy::ConnectionShare clients;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  // By route, which has several if it mirrors any registry. Running fills use these to their end.
-  std::map<std::string, std::vector<std::unique_ptr<proxy::RegistryClient>>> registry_clients;
+  // By route, which has those of several registries if it mirrors any. Running fills use these to their end.
+  std::map<std::string, std::vector<std::unique_ptr<proxy::Upstreams>>> upstreams;
   proxy::PassThrough pass_through;
   proxy::Fills fills;
   // A request to one mirror may use any other, by ?ns=.
@@ -219,25 +221,33 @@ routes::Registry& Appliance::Parts::add(const RouteConfig& route) {
   return route.mirror ? add_mirror(route) : add_any(route);
 }
 
-proxy::RegistryClient& Appliance::Parts::add_client(const proxy::RegistryClientSettings& settings) {
-  auto& clients_of_route = registry_clients[settings.name];
-  clients_of_route.push_back(
-      std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, settings));
-  auto& counts = metrics.of(settings.name);
-  clients_of_route.back()->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
-  return *clients_of_route.back();
+proxy::Upstreams& Appliance::Parts::add_upstreams(
+    const std::vector<proxy::RegistryClientSettings>& settings) {
+  proxy::Upstreams::Clients of_registry;
+  for (const auto& one : settings) of_registry.push_back(make_client(one));
+  auto& of_route = upstreams[settings.front().name];
+  of_route.push_back(
+      std::make_unique<proxy::Upstreams>(loop, clock, proxy::UpstreamsSettings(), std::move(of_registry)));
+  return *of_route.back();
 }
 
-std::unique_ptr<routes::Mirror> Appliance::Parts::make_mirror(proxy::RegistryClient& client,
+std::unique_ptr<proxy::RegistryClient> Appliance::Parts::make_client(
+    const proxy::RegistryClientSettings& settings) {
+  auto client = std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, settings);
+  auto& counts = metrics.of(settings.name);
+  client->observe_latency([&counts](double seconds) { counts.observe_upstream(seconds); });
+  return client;
+}
+
+std::unique_ptr<routes::Mirror> Appliance::Parts::make_mirror(proxy::Upstreams& upstreams_of_mirror,
                                                               const routes::MirrorSettings& settings) {
-  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, buffers, client,
-                                   manifests, store->clock(), log);
+  const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, buffers,
+                                   upstreams_of_mirror, manifests, store->clock(), log);
   return std::make_unique<routes::Mirror>(shared, settings);
 }
 
 routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
-  auto& client = add_client(route.mirror->registry_client);
-  mirrors.push_back(make_mirror(client, mirror_settings(route)));
+  mirrors.push_back(make_mirror(add_upstreams(route.mirror->upstreams), mirror_settings(route)));
   directory.add(route.name, *mirrors.back(), route.allow);
   namespaces.push_back(std::make_unique<routes::Namespaces>(mirrors.back().get(), directory));
   return *namespaces.back();
@@ -245,7 +255,7 @@ routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
 
 routes::Registry& Appliance::Parts::add_any(const RouteConfig& route) {
   auto make = [this, name = route.name, any = *route.any](const std::string& registry) {
-    return make_mirror(add_client(any_client_settings(name, any, registry)),
+    return make_mirror(add_upstreams(any_upstream_settings(name, any, registry)),
                        any_mirror_settings(name, any, registry));
   };
   directory.add_any(route.name, make, route.allow);
@@ -290,10 +300,12 @@ void Appliance::Parts::add_metric_sources() {
   metrics.add_source([this](routes::MetricsSink& sink) {
     for (size_t i = 0; i < served.size(); ++i)
       routes::report(sink, config.routes[i].name, served[i]->server.stats());
-    for (const auto& [route, of_route] : registry_clients) {
-      proxy::RegistryClientStats sum;
-      for (const auto& client : of_route) sum += client->stats();
-      routes::report(sink, route, sum);
+    for (const auto& route : config.routes) {
+      if (route.mirror) routes::report(sink, route.name, *upstreams[route.name].front());
+      if (!route.any) continue;
+      proxy::RegistryClientStats sum;  // of as many registries as clients name
+      for (const auto& of_registry : upstreams[route.name]) sum += of_registry->stats();
+      routes::report(sink, route.name, sum);
     }
     for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());

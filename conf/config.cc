@@ -1,7 +1,6 @@
 #include "conf/config.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -13,8 +12,8 @@
 #include "conf/json_text.h"
 #include "conf/log_names.h"
 #include "conf/repository_patterns.h"
+#include "conf/upstream_list.h"
 #include "proxy/upstream/ca_file.h"
-#include "proxy/upstream/password_file.h"
 #include "routes/mirror/registry_name.h"
 
 namespace breakwater::conf {
@@ -51,45 +50,6 @@ void read_networks(JsonObject& object, std::string_view key, routes::Networks& n
   networks = *parsed;
 }
 
-Result<std::string> secret_of_environment(const std::string& name) {
-  const char* secret =
-      std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables here
-  if (secret == nullptr || *secret == '\0')
-    return failure(Error::Kind::invalid, "the environment has no " + name);
-  return std::string(secret);
-}
-
-void read_credentials(JsonObject& object, proxy::RegistryClientSettings& settings) {
-  std::string username, file, variable;
-  object.string("username", username);
-  object.string("password_file", file);
-  object.string("password_env", variable);
-  if (object.has("password"))
-    return object.wrong("password", "secrets do not belong here: use password_file or password_env");
-  if (!file.empty() && !variable.empty())
-    return object.wrong("password_env", "give password_file or password_env, not both");
-  const bool has_secret = !file.empty() || !variable.empty();
-  if (username.empty() && has_secret) return object.wrong("username", "is missing, but a password is given");
-  if (username.empty()) return;
-  if (!has_secret) return object.wrong("username", "needs password_file or password_env");
-  if (username.find(':') != std::string::npos)
-    return object.wrong("username", "must not hold a colon: HTTP ends the name there");
-  auto password = file.empty() ? secret_of_environment(variable) : proxy::read_password_file(file);
-  if (!password)
-    return object.wrong(file.empty() ? "password_env" : "password_file", password.error().message);
-  settings.credentials = proxy::Credentials(username, *password);
-  settings.password_file = file;
-}
-
-void read_upstream_url(JsonObject& object, proxy::Endpoint& upstream) {
-  std::string text;
-  object.required_string("upstream", text);
-  if (text.empty()) return;
-  auto parsed = proxy::Endpoint::parse(text);
-  if (!parsed) return object.wrong("upstream", parsed.error().message);
-  upstream = *parsed;
-}
-
 Result<std::string> parse_registry_name(std::string_view text) {
   auto name = routes::normal_registry(text);
   if (name) return std::move(*name);
@@ -110,11 +70,7 @@ void read_registry_name(JsonObject& object, std::string& registry) {
 
 void read_mirror(JsonObject& object, MirrorConfig& mirror) {
   read_registry_name(object, mirror.registry);
-  auto& client = mirror.registry_client;
-  read_upstream_url(object, client.upstream);
-  read_credentials(object, client);
-  object.parsed_strings("token_realms", client.token_realms, proxy::HostPattern::parse);
-  object.parsed_strings("allow_private", client.allow_private, proxy::HostPattern::parse);
+  read_upstreams(object, mirror.upstreams);
   object.duration("fresh", mirror.freshness.fresh_ms, 0);
   object.duration("stale", mirror.freshness.stale_ms, 0);
   object.duration("stale_when_missing", mirror.freshness.missing_stale_ms, 0);
@@ -192,17 +148,19 @@ void read_any(JsonObject& object, AnyConfig& any) {
   object.parsed_strings("registries", any.registries, parse_registry_pattern, 1);
   read_repository_rules(object, any.registries, any.repositories);
   object.duration("min_age", any.min_age_ms, 0);
-  object.named_strings("upstreams", [&](const std::string& name, const std::string& text) {
+  object.named_strings("upstreams", [&](const std::string& name, const std::vector<std::string>& texts) {
     const auto registry = parse_registry_name(name);
     if (!registry) return object.wrong("upstreams", registry.error().message);
-    auto upstream = proxy::Endpoint::parse(text);
-    if (!upstream) return object.wrong("upstreams." + name, upstream.error().message);
+    const std::string key = "upstreams." + name;
+    std::vector<proxy::Endpoint> upstreams;
+    read_endpoints(object, key, texts, upstreams);
+    if (upstreams.size() != texts.size()) return;
     const auto is_listed =
         std::any_of(any.registries.begin(), any.registries.end(),
                     [&registry](const auto& pattern) { return routes::names_registry(pattern, *registry); });
-    if (!is_listed) object.wrong("upstreams." + name, "is not among the registries");
-    if (!any.upstreams.emplace(*registry, *upstream).second)
-      object.wrong("upstreams." + name, "is there twice, in another spelling");
+    if (!is_listed) object.wrong(key, "is not among the registries");
+    if (!any.upstreams.emplace(*registry, std::move(upstreams)).second)
+      object.wrong(key, "is there twice, in another spelling");
   });
 }
 
@@ -221,7 +179,9 @@ void read_kind(JsonObject& object, RouteConfig& route) {
   object.object("mirror", [&route](JsonObject& mirror) { read_mirror(mirror, route.mirror.emplace()); });
   object.object("registry",
                 [&route](JsonObject& registry) { read_registry(registry, route.registry.emplace()); });
-  if (route.mirror) route.mirror->registry_client.name = route.name;
+  if (route.mirror) {
+    for (auto& upstream : route.mirror->upstreams) upstream.name = route.name;
+  }
   object.object("any", [&route](JsonObject& any) { read_any(any, route.any.emplace()); });
   check_kinds(object);
   if (object.has("allow_push") && !object.has("registry"))
@@ -325,8 +285,9 @@ RouteConfig default_mirror(const std::string& name, uint16_t port, const std::st
   route.listen.push_back(on_loopback(port));
   route.mirror.emplace();
   route.mirror->registry = registry;
-  route.mirror->registry_client.name = name;
-  route.mirror->registry_client.upstream = proxy::Endpoint::parse(url).value();
+  auto& upstream = route.mirror->upstreams.emplace_back();
+  upstream.name = name;
+  upstream.upstream = proxy::Endpoint::parse(url).value();
   return route;
 }
 

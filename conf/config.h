@@ -32,8 +32,9 @@
 namespace breakwater::conf {
 
 struct MirrorConfig {
-  std::string registry;                           // the name that clients use for it: "docker.io"
-  proxy::RegistryClientSettings registry_client;  // its name is the route's
+  std::string registry;  // the name that clients use for it: "docker.io"
+  // In the order in which they are asked; at least one. Their name is the route's.
+  std::vector<proxy::RegistryClientSettings> upstreams;
   routes::FreshnessSettings freshness;
   int64_t manifest_timeout_ms = 120'000;  // as MirrorSettings has it
   routes::RepositoryRules repositories;
@@ -44,10 +45,10 @@ struct MirrorConfig {
 // "<registry>/<repository>".
 struct AnyConfig {
   std::vector<proxy::HostPattern> registries;  // names and *.names; without a port they mean port 443
-  // By the registry's name in normal form. Of the others it is default_upstream() in
-  // routes/mirror/registry_name.h, which has to resolve to addresses of the internet, because a client named
-  // it.
-  std::map<std::string, proxy::Endpoint> upstreams;
+  // By the registry's name in normal form, in the order in which they are asked; at least one. Of the others
+  // it is default_upstream() in routes/mirror/registry_name.h, which has to resolve to addresses of the
+  // internet, because a client named it.
+  std::map<std::string, std::vector<proxy::Endpoint>> upstreams;
   routes::RepositoryRules repositories;
   int64_t min_age_ms = 0;  // as MirrorSettings has it
 };

@@ -47,14 +47,21 @@ void describe_rules(std::ostream& out, const routes::RepositoryRules& repositori
 }
 
 void describe_mirror(std::ostream& out, const MirrorConfig& mirror) {
-  out << "mirror of " << mirror.registry << " at " << mirror.registry_client.upstream.text();
-  if (mirror.registry_client.credentials) out << " as " << mirror.registry_client.credentials->username;
+  out << "mirror of " << mirror.registry << " at ";
+  for (const auto& upstream : mirror.upstreams) {
+    if (&upstream != &mirror.upstreams.front()) out << ", then ";
+    out << upstream.upstream.text();
+    if (upstream.credentials) out << " as " << upstream.credentials->username;
+  }
   describe_rules(out, mirror.repositories, mirror.min_age_ms);
 }
 
 void describe_any(std::ostream& out, const AnyConfig& any) {
   out << "mirror of any registry of " << joined_texts(any.registries);
-  for (const auto& [registry, upstream] : any.upstreams) out << ", " << registry << " at " << upstream.text();
+  for (const auto& [registry, upstreams] : any.upstreams) {
+    out << ", " << registry << " at " << upstreams.front().text();
+    for (size_t i = 1; i < upstreams.size(); ++i) out << ", then " << upstreams[i].text();
+  }
   describe_rules(out, any.repositories, any.min_age_ms);
 }
 

@@ -41,6 +41,11 @@ const json* JsonObject::find(std::string_view key) {
 
 bool JsonObject::has(std::string_view key) { return find(key) != nullptr; }
 
+bool JsonObject::is_string(std::string_view key) {
+  const auto* value = find(key);
+  return value != nullptr && value->is_string();
+}
+
 void JsonObject::string(std::string_view key, std::string& into) {
   const auto* value = find(key);
   if (!value) return;
@@ -116,19 +121,48 @@ void JsonObject::strings(std::string_view key, std::vector<std::string>& into, s
 }
 
 void JsonObject::named_strings(
-    std::string_view key, const std::function<void(const std::string& name, const std::string& text)>& read) {
+    std::string_view key,
+    const std::function<void(const std::string& name, const std::vector<std::string>& texts)>& read) {
   object(key, [&read](JsonObject& child) {
     for (const auto& [name, unused] : child.value_.items()) {
-      std::string text;
+      std::vector<std::string> texts;
       if (has_control_characters(name)) {
         child.asked_.insert(name);
         child.errors_.push_back(child.path() + ": " + kControlCharacters);
         continue;
       }
-      child.string(name, text);
-      if (!text.empty()) read(name, text);
+      child.strings(name, texts, 1);
+      if (!texts.empty()) read(name, texts);
     }
   });
+}
+
+void JsonObject::strings_and_objects(
+    std::string_view key, size_t max,
+    const std::function<void(const std::string& place, const std::string& text)>& read_text,
+    const std::function<void(JsonObject&)>& read_object) {
+  const auto* value = find(key);
+  if (!value) return;
+  if (!value->is_array()) return wrong(key, "must be a string, or an array of strings and objects");
+  if (value->empty()) return wrong(key, "must hold at least one");
+  if (value->size() > max) return wrong(key, "must hold at most " + std::to_string(max));
+  for (size_t i = 0; i < value->size(); ++i) {
+    const auto& item = (*value)[i];
+    const std::string place = std::string(key) + "[" + std::to_string(i) + "]";
+    if (item.is_object()) {
+      JsonObject child(item, path_of(place), errors_);
+      read_object(child);
+      child.finish();
+    } else if (!item.is_string()) {
+      wrong(place, "must be a string or an object");
+    } else if (item.get_ref<const std::string&>().empty()) {
+      wrong(place, "must not be empty");
+    } else if (has_control_characters(item.get_ref<const std::string&>())) {
+      wrong(place, kControlCharacters);
+    } else {
+      read_text(place, item.get_ref<const std::string&>());
+    }
+  }
 }
 
 void JsonObject::object(std::string_view key, const std::function<void(JsonObject&)>& read) {

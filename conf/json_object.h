@@ -27,6 +27,7 @@ class JsonObject {
   const std::string& path() const { return path_; }
   std::string path_of(std::string_view key) const;
   bool has(std::string_view key);
+  bool is_string(std::string_view key);
   void wrong(std::string_view key, const std::string& what);
 
   // Each of these leaves its target unchanged if the key is absent or wrong.
@@ -55,9 +56,16 @@ class JsonObject {
       }
     }
   }
-  // An object whose keys are the operator's: `read` gets each key and its string.
-  void named_strings(std::string_view key,
-                     const std::function<void(const std::string& name, const std::string& text)>& read);
+  // An object whose keys are the operator's: `read` gets each key and its strings, of which there is one at
+  // least.
+  void named_strings(
+      std::string_view key,
+      const std::function<void(const std::string& name, const std::vector<std::string>& texts)>& read);
+  // An array of 1 to `max` strings and objects. `read_text` gets each string, and as what wrong() knows it.
+  void strings_and_objects(
+      std::string_view key, size_t max,
+      const std::function<void(const std::string& place, const std::string& text)>& read_text,
+      const std::function<void(JsonObject&)>& read_object);
   void object(std::string_view key, const std::function<void(JsonObject&)>& read);
   void objects(std::string_view key, const std::function<void(JsonObject&)>& read);  // at least one
 

@@ -36,6 +36,7 @@ store::StoreSettings store_settings(const Config& config) {
 proxy::PassThroughSettings pass_through_settings(const Config& config) {
   proxy::PassThroughSettings settings;
   settings.retry = config.fills.retry;
+  settings.silence_max_ms = config.fills.first_byte_wait_ms;
   return settings;
 }
 
@@ -73,15 +74,19 @@ routes::MirrorSettings any_mirror_settings(const std::string& route, const AnyCo
   return settings;
 }
 
-proxy::RegistryClientSettings any_client_settings(const std::string& route, const AnyConfig& any,
-                                                  const std::string& registry) {
+std::vector<proxy::RegistryClientSettings> any_upstream_settings(const std::string& route,
+                                                                 const AnyConfig& any,
+                                                                 const std::string& registry) {
   proxy::RegistryClientSettings settings;
   settings.name = route;
   const auto named = any.upstreams.find(registry);
   // Whoever set the configuration may name an address of his own network; a client may not.
   settings.upstream_may_be_private = named != any.upstreams.end();
-  settings.upstream = named != any.upstreams.end() ? named->second : routes::default_upstream(registry);
-  return settings;
+  settings.upstream = routes::default_upstream(registry);
+  if (named == any.upstreams.end()) return {settings};
+  std::vector<proxy::RegistryClientSettings> upstreams(named->second.size(), settings);
+  for (size_t i = 0; i < upstreams.size(); ++i) upstreams[i].upstream = named->second[i];
+  return upstreams;
 }
 
 routes::PrivateRegistrySettings registry_settings(const RouteConfig& route) {

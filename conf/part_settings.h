@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "conf/config.h"
 #include "proxy/fill/pass_through.h"
@@ -24,8 +25,10 @@ routes::MirrorSettings mirror_settings(const RouteConfig& route);
 // Of one of the registries of a route that mirrors any; `registry` is in normal form.
 routes::MirrorSettings any_mirror_settings(const std::string& route, const AnyConfig& any,
                                            const std::string& registry);
-proxy::RegistryClientSettings any_client_settings(const std::string& route, const AnyConfig& any,
-                                                  const std::string& registry);
+// Of its upstreams, in the order in which they are asked.
+std::vector<proxy::RegistryClientSettings> any_upstream_settings(const std::string& route,
+                                                                 const AnyConfig& any,
+                                                                 const std::string& registry);
 // `route` is a registry.
 routes::PrivateRegistrySettings registry_settings(const RouteConfig& route);
 routes::RouterSettings router_settings(const RouteConfig& route);

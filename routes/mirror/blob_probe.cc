@@ -68,14 +68,14 @@ BlobProbe::BlobProbe(const MirrorParts& parts, const MirrorSettings& settings)
 Task<Result<BlobProbe::Held>> BlobProbe::ask(RepositoryKey key, Digest digest, Moment deadline,
                                              std::optional<uint64_t> size) {
   if (auto error = known_missing(key, digest)) co_return failure(*error);
-  auto begin = [this, key, digest, size] { return ask_upstream(key, digest, size); };
+  auto begin = [this, key, digest, size] { return find(key, digest, size); };
   auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
 }
 
 Task<Result<BlobProbe::Held>> BlobProbe::ask_get(RepositoryKey key, Digest digest, Moment deadline) {
-  auto begin = [this, key, digest] { return ask_byte(key, digest, std::nullopt); };
+  auto begin = [this, key, digest] { return find_byte(key, digest); };
   auto answer = co_await bytes_.join_until(question_key(key, digest), begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
@@ -90,27 +90,45 @@ void BlobProbe::remember(const RepositoryKey& key, const Digest& digest, const E
   negative_cache_.put(question_key(key, digest), error, parts_.clock.now(), kMissingBlob);
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(RepositoryKey key, Digest digest,
-                                                      std::optional<uint64_t> size) {
-  auto held = co_await ask_head(key, digest);
-  if (!held && may_get_succeed(held.error().kind)) {
-    held = co_await ask_byte(key, digest, size);
-    if (!held) remember(key, digest, held.error());
-  }
+Task<Result<BlobProbe::Held>> BlobProbe::find(RepositoryKey key, Digest digest,
+                                              std::optional<uint64_t> size) {
+  bool has_another = false;
+  auto attempt = [this, key, digest, size, &has_another](proxy::RegistryClient& upstream) {
+    return ask_upstream(upstream, key, digest, size, has_another);
+  };
+  auto held = co_await parts_.upstreams.first_of(attempt);
+  if (!held && !has_another) remember(key, digest, held.error());
   if (!held) co_return held;
-  if (size && held->size && *held->size != *size)
-    co_return failure(Error::Kind::not_found, "upstream has something else as " + digest.text());
   auto job = [&store = parts_.store, key, digest] { return store.references().link(key, digest); };
   auto linked = co_await parts_.workers.run(std::move(job));
   if (!linked) co_return failure(linked.error());
   co_return held;
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_head(RepositoryKey key, Digest digest) {
+Task<Result<BlobProbe::Held>> BlobProbe::find_byte(RepositoryKey key, Digest digest) {
+  auto attempt = [this, key, digest](proxy::RegistryClient& upstream) {
+    return ask_byte(upstream, key, digest, std::nullopt);
+  };
+  co_return co_await parts_.upstreams.first_of(attempt);
+}
+
+// `has_another` is set if the upstream has a blob of another size under this digest. It outlives the Task.
+Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(proxy::RegistryClient& upstream, RepositoryKey key,
+                                                      Digest digest, std::optional<uint64_t> size,
+                                                      bool& has_another) {
+  auto held = co_await ask_head(upstream, key, digest);
+  if (!held && may_get_succeed(held.error().kind)) held = co_await ask_byte(upstream, key, digest, size);
+  if (!held || !size || !held->size || *held->size == *size) co_return held;
+  has_another = true;
+  co_return failure(Error::Kind::not_found, "upstream has something else as " + digest.text());
+}
+
+Task<Result<BlobProbe::Held>> BlobProbe::ask_head(proxy::RegistryClient& upstream, RepositoryKey key,
+                                                  Digest digest) {
   auto request = registry_request(settings_, "HEAD", key.repository, "/blobs/" + digest.text());
   request.timeout_ms = settings_.manifest_timeout_ms;
   request.redirect_is_answer = true;
-  auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
+  auto reply = co_await upstream.fetch(std::move(request), 0);
   if (!reply) co_return failure(reply.error());
   if (reply->head.status != 200) co_return failure(Error::Kind::corrupt, "upstream's HEAD does not say");
   Held held;
@@ -119,13 +137,13 @@ Task<Result<BlobProbe::Held>> BlobProbe::ask_head(RepositoryKey key, Digest dige
   co_return held;
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_byte(RepositoryKey key, Digest digest,
-                                                  std::optional<uint64_t> size) {
+Task<Result<BlobProbe::Held>> BlobProbe::ask_byte(proxy::RegistryClient& upstream, RepositoryKey key,
+                                                  Digest digest, std::optional<uint64_t> size) {
   auto request = registry_request(settings_, "GET", key.repository, "/blobs/" + digest.text());
   request.headers.add("Range", "bytes=0-0");
   request.timeout_ms = settings_.manifest_timeout_ms;
   SizeSink sink(size);
-  auto answer = co_await parts_.registry_client.download(std::move(request), sink);
+  auto answer = co_await upstream.download(std::move(request), sink);
   Held held;
   held.by_get = true;
   held.size = sink.size;

@@ -4,6 +4,7 @@
 //
 // A HEAD is asked first. Its refusal is not one of GET, and a redirect says nothing: many registries send one
 // for any digest. In both cases one byte is asked for by GET, through the redirects, and its answer counts.
+// Of several upstreams the next is asked if one does not have the blob, and the blob is missing if none has.
 // Belongs to the loop's thread.
 #pragma once
 
@@ -40,11 +41,18 @@ class BlobProbe {
   void remember(const store::RepositoryKey& key, const store::Digest& digest, const Error& error);
 
  private:
-  proxy::Task<Result<Held>> ask_upstream(store::RepositoryKey key, store::Digest digest,
-                                         std::optional<uint64_t> size);
-  proxy::Task<Result<Held>> ask_head(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Result<Held>> ask_byte(store::RepositoryKey key, store::Digest digest,
-                                     std::optional<uint64_t> size);
+  // These run in a flight.
+  proxy::Task<Result<Held>> find(store::RepositoryKey key, store::Digest digest,
+                                 std::optional<uint64_t> size);
+  proxy::Task<Result<Held>> find_byte(store::RepositoryKey key, store::Digest digest);
+
+  proxy::Task<Result<Held>> ask_upstream(proxy::RegistryClient& upstream, store::RepositoryKey key,
+                                         store::Digest digest, std::optional<uint64_t> size,
+                                         bool& has_another);
+  proxy::Task<Result<Held>> ask_head(proxy::RegistryClient& upstream, store::RepositoryKey key,
+                                     store::Digest digest);
+  proxy::Task<Result<Held>> ask_byte(proxy::RegistryClient& upstream, store::RepositoryKey key,
+                                     store::Digest digest, std::optional<uint64_t> size);
 
   MirrorParts parts_;
   MirrorSettings settings_;

@@ -21,6 +21,8 @@ struct KeptList {
   std::string link;  // to the next page: upstream's, or ours
   // The list is longer than what is kept: there is no body, and each client gets it straight from upstream.
   bool is_too_long = false;
+  // Whom it is from, and so the pages that follow it; null if it was made here.
+  proxy::RegistryClient* upstream = nullptr;
   store::Time at{};
   std::string stale_reason;  // "" unless the list is known to be old, or not known to be whole
   CacheResult cache = CacheResult::miss;

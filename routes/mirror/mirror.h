@@ -1,4 +1,4 @@
-// A read-only mirror of one upstream registry. Manifests, blobs and
+// A read-only mirror of one registry, which has one upstream or several. Manifests, blobs and
 // lists have a file each (mirror_*.h). Belongs to the loop's thread; destroy a Mirror after the servers that
 // use it.
 #pragma once

@@ -105,7 +105,9 @@ FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& di
                                       std::optional<uint64_t> size) const {
   auto request = registry_request(settings_, "GET", key.repository, "/blobs/" + digest.text());
   request.size = size;
-  FillRequest fill(digest, FillSource(parts_.registry_client, std::move(request), key));
+  const auto upstreams = parts_.upstreams.in_order();
+  FillRequest fill(digest, FillSource(*upstreams.front(), request, key));
+  for (size_t i = 1; i < upstreams.size(); ++i) fill.sources.emplace_back(*upstreams[i], request, key);
   fill.size = size;
   return fill;
 }

@@ -104,7 +104,10 @@ Task<Result<ServedManifest>> MirrorManifests::see_first(RepositoryKey key, std::
 // Notes what upstream shows now, and keeps that manifest for when it is due. Without it the tag is served all
 // the same, and the next question tries again.
 Task<Result<>> MirrorManifests::see(RepositoryKey key, std::string tag, Sightings& seen) {
-  auto shown = co_await ask_digest(key.repository, tag);
+  auto attempt = [this, key, tag](proxy::RegistryClient& upstream) {
+    return ask_digest(upstream, key.repository, tag);
+  };
+  auto shown = co_await parts_.upstreams.first_of(attempt);
   if (!shown) co_return failure(shown.error());
   if (*shown) {
     co_await note(key, tag, **shown, seen);

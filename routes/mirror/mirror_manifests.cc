@@ -215,9 +215,14 @@ Task<Result<ServedManifest>> MirrorManifests::ask(RepositoryKey key, std::string
 }
 
 Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::string tag, TagRecord record) {
-  auto digest = co_await ask_digest(key.repository, tag);
-  if (!digest) co_return failure(digest.error());
-  if (!*digest || **digest != record.digest) co_return co_await fetch(key, tag, std::nullopt, tag);
+  auto attempt = [this, key, tag, record](proxy::RegistryClient& upstream) {
+    return news(upstream, key.repository, tag, record.digest);
+  };
+  auto found = co_await parts_.upstreams.first_of(attempt);
+  if (!found || *found) {
+    auto fetched = found ? Result<Fetched>(**std::move(found)) : Result<Fetched>(failure(found.error()));
+    co_return co_await take(key, tag, tag, std::move(fetched));
+  }
   auto here = co_await held(key, record.digest);
   if (!here) co_return co_await fetch(key, tag, std::nullopt, tag);
   auto marked = co_await mark_checked(key, tag, record);
@@ -227,13 +232,26 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   co_return here;
 }
 
+// What the tag is at that upstream, or nothing if it still is what we know.
+Task<Result<std::optional<MirrorManifests::Fetched>>> MirrorManifests::news(proxy::RegistryClient& upstream,
+                                                                            std::string repository,
+                                                                            std::string tag, Digest known) {
+  auto digest = co_await ask_digest(upstream, repository, tag);
+  if (!digest) co_return failure(digest.error());
+  if (*digest == known) co_return std::optional<Fetched>();
+  auto fetched = co_await get(upstream, std::move(repository), std::move(tag), std::nullopt);
+  if (!fetched) co_return failure(fetched.error());
+  co_return std::optional<Fetched>(*std::move(fetched));
+}
+
 // Asks with HEAD, which does not count against Docker Hub's pull quota. Without a digest in the answer the
 // caller uses GET; so it does after a refusal, because some registries refuse HEAD alone.
-Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(std::string repository, std::string tag) {
+Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(proxy::RegistryClient& upstream,
+                                                                std::string repository, std::string tag) {
   auto request = registry_request(settings_, "HEAD", repository, "/manifests/" + tag);
   request.headers.add("Accept", std::string(kAcceptManifests));
   request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
-  auto reply = co_await parts_.registry_client.fetch(std::move(request), 0);
+  auto reply = co_await upstream.fetch(std::move(request), 0);
   if (reply) co_return claimed_digest(reply->head.headers);
   const auto kind = reply.error().kind;
   if (kind == Error::Kind::unavailable || kind == Error::Kind::throttled) co_return failure(reply.error());
@@ -251,13 +269,15 @@ Task<Result<>> MirrorManifests::mark_checked(RepositoryKey key, std::string tag,
   co_return co_await parts_.workers.run(std::move(job));
 }
 
-Task<Result<proxy::Reply>> MirrorManifests::get(std::string repository, std::string reference) {
+// The answer to GET. With several upstreams the next one is the retry.
+Task<Result<proxy::Reply>> MirrorManifests::get_reply(proxy::RegistryClient& upstream, std::string repository,
+                                                      std::string reference) {
   for (uint32_t attempts = 1;; ++attempts) {
     auto request = registry_request(settings_, "GET", repository, "/manifests/" + reference);
     request.headers.add("Accept", std::string(kAcceptManifests));
     request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
-    auto reply = co_await parts_.registry_client.fetch(std::move(request), kManifestBytesMax);
-    if (reply) co_return reply;
+    auto reply = co_await upstream.fetch(std::move(request), kManifestBytesMax);
+    if (reply || parts_.upstreams.size() > 1) co_return reply;
     auto delay = proxy::retry_delay_ms(kManifestRetry, reply.error(), attempts, 0.5);
     if (!delay) co_return reply;
     co_await parts_.loop.sleep(Millis(*delay));
@@ -266,15 +286,19 @@ Task<Result<proxy::Reply>> MirrorManifests::get(std::string repository, std::str
 
 Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::string reference,
                                                     std::optional<Digest> asked, std::string tag) {
-  auto reply = co_await get(key.repository, reference);
-  if (!reply) {
-    const auto kind = reply.error().kind;
-    if (kind == Error::Kind::not_found || kind == Error::Kind::denied) {
-      negative_cache_.put(flight_key(key, reference), reply.error(), parts_.clock.now(),
-                          Millis(missing_fresh_ms(settings_.freshness, reference)));
-    }
-    co_return failure(reply.error());
-  }
+  auto attempt = [this, key, reference, asked](proxy::RegistryClient& upstream) {
+    return get(upstream, key.repository, reference, asked);
+  };
+  auto fetched = co_await parts_.upstreams.first_of(attempt);
+  co_return co_await take(key, std::move(reference), std::move(tag), std::move(fetched));
+}
+
+// What that upstream has, if it is what was asked for.
+Task<Result<MirrorManifests::Fetched>> MirrorManifests::get(proxy::RegistryClient& upstream,
+                                                            std::string repository, std::string reference,
+                                                            std::optional<Digest> asked) {
+  auto reply = co_await get_reply(upstream, std::move(repository), std::move(reference));
+  if (!reply) co_return failure(reply.error());
   if (reply->head.status != 200)
     co_return failure(Error::Kind::corrupt, "upstream answered " + std::to_string(reply->head.status) +
                                                 " where a manifest was due");
@@ -287,16 +311,31 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
   if (!asked && !(manifest.is_readable && manifest.is_known))
     co_return failure(Error::Kind::corrupt,
                       "what upstream sent is no manifest: " + manifest.content.record.media_type);
-  negative_cache_.erase(flight_key(key, reference));
-  ManifestCache::Entry entry(manifest.content.record.media_type,
-                             std::make_shared<const std::string>(std::move(reply->body)));
-  // What is stored has the digest of its bytes. This has not, so it is only passed on.
-  if (identity->is_of_payload) {
-    parts_.manifests.put(key, identity->digest, entry);
-    co_return served(identity->digest, entry, CacheResult::pass);
+  co_return Fetched(std::move(reply->body), identity->digest, identity->is_of_payload,
+                    std::move(manifest.content));
+}
+
+// Keeps and serves what was fetched.
+Task<Result<ServedManifest>> MirrorManifests::take(RepositoryKey key, std::string reference, std::string tag,
+                                                   Result<Fetched> fetched) {
+  if (!fetched) {
+    const auto kind = fetched.error().kind;
+    if (kind == Error::Kind::not_found || kind == Error::Kind::denied) {
+      negative_cache_.put(flight_key(key, reference), fetched.error(), parts_.clock.now(),
+                          Millis(missing_fresh_ms(settings_.freshness, reference)));
+    }
+    co_return failure(fetched.error());
   }
-  co_return co_await keep(key, std::move(tag), identity->digest, std::move(entry),
-                          std::move(manifest.content));
+  negative_cache_.erase(flight_key(key, reference));
+  ManifestCache::Entry entry(fetched->content.record.media_type,
+                             std::make_shared<const std::string>(std::move(fetched->bytes)));
+  // What is stored has the digest of its bytes. This has not, so it is only passed on.
+  if (fetched->is_of_payload) {
+    parts_.manifests.put(key, fetched->digest, entry);
+    co_return served(fetched->digest, entry, CacheResult::pass);
+  }
+  co_return co_await keep(key, std::move(tag), fetched->digest, std::move(entry),
+                          std::move(fetched->content));
 }
 
 // Stores what upstream sent, then serves it. If it cannot be stored, it is served all the same.

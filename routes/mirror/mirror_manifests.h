@@ -11,7 +11,8 @@
 // A client waits for at most first_byte_wait_ms, then gets `unavailable` while the question goes on. A
 // manifest is stored before its tag is answered, so the client's next GET, by digest, works even if upstream
 // dies in between. Many clients that ask the same cause one question upstream, which goes on when they leave.
-// Belongs to the loop's thread.
+// Of several upstreams each is asked by HEAD and then, if that says something new or is refused, by GET; what
+// it sends counts once it is what was asked for. Belongs to the loop's thread.
 #pragma once
 
 #include <optional>
@@ -38,6 +39,13 @@ class MirrorManifests {
 
  private:
   using Answer = Result<ServedManifest>;
+  // What upstream has sent, and that it is what was asked for.
+  struct Fetched {
+    std::string bytes;
+    store::Digest digest;
+    bool is_of_payload = false;  // the digest is that of what was signed, not of the bytes
+    store::ManifestContent content;
+  };
 
   store::RepositoryKey key_of(const std::string& repository) const;
   proxy::Task<Result<std::optional<store::TagRecord>>> tag_record(store::RepositoryKey key, std::string tag);
@@ -54,9 +62,18 @@ class MirrorManifests {
   // `tag` names what comes from then on; "" for none.
   proxy::Task<Answer> fetch(store::RepositoryKey key, std::string reference,
                             std::optional<store::Digest> digest, std::string tag);
+  proxy::Task<Answer> take(store::RepositoryKey key, std::string reference, std::string tag,
+                           Result<Fetched> fetched);
 
-  proxy::Task<Result<std::optional<store::Digest>>> ask_digest(std::string repository, std::string tag);
-  proxy::Task<Result<proxy::Reply>> get(std::string repository, std::string reference);
+  // These ask one upstream.
+  proxy::Task<Result<std::optional<Fetched>>> news(proxy::RegistryClient& upstream, std::string repository,
+                                                   std::string tag, store::Digest known);
+  proxy::Task<Result<std::optional<store::Digest>>> ask_digest(proxy::RegistryClient& upstream,
+                                                               std::string repository, std::string tag);
+  proxy::Task<Result<Fetched>> get(proxy::RegistryClient& upstream, std::string repository,
+                                   std::string reference, std::optional<store::Digest> asked);
+  proxy::Task<Result<proxy::Reply>> get_reply(proxy::RegistryClient& upstream, std::string repository,
+                                              std::string reference);
   proxy::Task<Result<>> mark_checked(store::RepositoryKey key, std::string tag, store::TagRecord record);
   proxy::Task<Answer> keep(store::RepositoryKey key, std::string tag, store::Digest digest,
                            ManifestCache::Entry entry, store::ManifestContent content);

@@ -10,6 +10,7 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
 #include "proxy/upstream/registry_client.h"
+#include "proxy/upstream/upstreams.h"
 #include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest_cache.h"
@@ -54,7 +55,7 @@ struct MirrorParts {
   proxy::Fills& fills;
   proxy::PassThrough& pass_through;
   proxy::Buffers& buffers;
-  proxy::RegistryClient& registry_client;
+  proxy::Upstreams& upstreams;
   ManifestCache& manifests;
   const store::Clock& clock;
   store::Log& log;

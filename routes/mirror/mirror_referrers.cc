@@ -1,5 +1,6 @@
 #include "routes/mirror/mirror_referrers.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -65,18 +66,20 @@ proxy::RegistryClientRequest MirrorReferrers::request_for(const std::string& rep
 Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository, const OciPath& path,
                                       RequestContext& context) {
   const auto digest = *path.digest;
-  const auto page = page_query(path.query);
+  const auto origin = page_origin(parts_.upstreams, page_query(path.query));
+  if (!origin) co_return failure(origin.error());
   auto begin = [this, repository, digest] { return fetch(repository, digest); };
   auto referrers = co_await lists_.get(repository + "@" + digest.text(), begin);
   if (!referrers && is_unwell(referrers.error()))
     referrers = co_await stored(repository, digest, referrers.error());
   if (!referrers) co_return failure(referrers.error());
   if (referrers->is_too_long) {
-    auto request = request_for(repository, digest, page);
+    auto& upstream = origin->upstream != nullptr ? *origin->upstream : *referrers->upstream;
+    auto request = request_for(repository, digest, origin->query);
     request.timeout_ms = 0;
-    PassedList list{std::string(kOciIndex), "/v2/" + path.name + "/referrers/" + digest.text(),
-                    path.query.ns};
-    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, std::move(request),
+    PassedList list{std::string(kOciIndex), "/v2/" + path.name + "/referrers/" + digest.text(), path.query.ns,
+                    origin_mark(parts_.upstreams, &upstream)};
+    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, upstream, std::move(request),
                                  std::move(list), context);
   }
   auto body = referrers->body;
@@ -96,27 +99,44 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
 
 // Fetches all referrers without a filter, so that one answer serves every filter.
 Task<MirrorReferrers::Answer> MirrorReferrers::fetch(std::string repository, Digest digest) {
-  auto first = co_await fetch_page(repository, digest, "");
-  if (!first && is_unwell(first.error())) co_return failure(first.error());
-  if (!first) co_return co_await fetch_fallback(repository, digest, first.error());
-  if (first->is_too_long) {
-    KeptList list;
-    list.is_too_long = true;
-    list.at = parts_.clock.now();
-    co_return list;
-  }
-  if (!first->is_index) co_return co_await fetch_fallback(repository, digest, std::nullopt);
-  co_return co_await fetch_further(repository, digest, std::move(*first));
+  auto obstacle = Obstacle::none_listed;
+  auto attempt = [this, repository, digest, &obstacle](proxy::RegistryClient& upstream) {
+    return fetch_from(upstream, repository, digest, obstacle);
+  };
+  auto list = co_await parts_.upstreams.first_of(attempt);
+  if (list || is_unwell(list.error()) || obstacle == Obstacle::broke_off) co_return list;
+  if (obstacle == Obstacle::refused) co_return co_await fetch_fallback(repository, digest, list.error());
+  co_return co_await fetch_fallback(repository, digest, std::nullopt);
 }
 
-Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(std::string repository, Digest digest,
+// The list of one upstream; `not_found` if it lists none and another may. `obstacle` outlives the Task.
+Task<MirrorReferrers::Answer> MirrorReferrers::fetch_from(proxy::RegistryClient& upstream,
+                                                          std::string repository, Digest digest,
+                                                          Obstacle& obstacle) {
+  auto first = co_await fetch_page(upstream, repository, digest, "");
+  if (!first) {
+    obstacle = std::max(obstacle, Obstacle::refused);
+    co_return failure(first.error());
+  }
+  if (!first->is_index && !first->is_too_long)
+    co_return failure(Error::Kind::not_found, "upstream has no referrers API");
+  auto list = co_await fetch_further(upstream, repository, digest, std::move(*first));
+  if (!list) obstacle = Obstacle::broke_off;
+  const bool is_empty = list && list->body && *list->body == referrers_index({});
+  if (is_empty && parts_.upstreams.size() > 1)
+    co_return failure(Error::Kind::not_found, "upstream lists no referrers");
+  co_return list;
+}
+
+Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(proxy::RegistryClient& upstream,
+                                                                std::string repository, Digest digest,
                                                                 std::string query) {
   auto request = request_for(repository, digest, query);
   request.answers = {404, 405, 501};
   // A redirect leads to a web page of a registry without the referrers API. The other host is not asked.
   request.redirect_is_answer = true;
   ListSink sink;
-  auto head = co_await parts_.registry_client.download(std::move(request), sink);
+  auto head = co_await upstream.download(std::move(request), sink);
   Page page;
   page.is_too_long = sink.is_too_long();
   if (page.is_too_long) co_return page;
@@ -136,18 +156,20 @@ Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(std::string repo
   co_return page;
 }
 
-Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(std::string repository, Digest digest,
+Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(proxy::RegistryClient& upstream,
+                                                             std::string repository, Digest digest,
                                                              Page first) {
   std::vector<std::string> pages;
   size_t bytes = 0;
   KeptList list;
+  list.upstream = &upstream;
   for (auto page = std::move(first);;) {
     bytes += page.body.size();
     pages.push_back(std::move(page.body));
     const bool has_too_many = pages.size() >= kPagesMax && !page.next.empty();
     list.is_too_long = page.is_too_long || bytes > kListBytesMax || has_too_many;
     if (list.is_too_long || page.next.empty()) break;
-    auto next = co_await fetch_page(repository, digest, page.next);
+    auto next = co_await fetch_page(upstream, repository, digest, page.next);
     if (!next) co_return failure(error_between_pages(next.error()));
     if (!next->is_index && !next->is_too_long)
       co_return failure(Error::Kind::corrupt, "upstream's list of referrers broke off: a page is missing");

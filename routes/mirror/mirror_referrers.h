@@ -7,7 +7,8 @@
 //        `-------  no answer, 429 ------> an older answer, or what was pulled here, and it says so; else 503
 //
 // A list that is not whole is an error, because a client would take a missing entry for a missing signature.
-// Belongs to the loop's thread.
+// Of several upstreams the first that lists any referrers gives all of its pages (page_origin.h): one that
+// does not have the subject answers with an empty list too. Belongs to the loop's thread.
 #pragma once
 
 #include <optional>
@@ -17,6 +18,7 @@
 #include "routes/mirror/kept_lists.h"
 #include "routes/mirror/mirror_manifests.h"
 #include "routes/mirror/mirror_parts.h"
+#include "routes/mirror/page_origin.h"
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 
@@ -33,6 +35,8 @@ class MirrorReferrers {
 
  private:
   using Answer = KeptLists::Answer;
+  // What came of the upstreams that gave no list; of several, the last of these.
+  enum class Obstacle { none_listed, refused, broke_off };
   struct Page {
     bool is_index = false;  // else there is no API
     bool is_too_long = false;
@@ -43,8 +47,12 @@ class MirrorReferrers {
   proxy::RegistryClientRequest request_for(const std::string& repository, const store::Digest& digest,
                                            const std::string& query) const;
   proxy::Task<Answer> fetch(std::string repository, store::Digest digest);
-  proxy::Task<Result<Page>> fetch_page(std::string repository, store::Digest digest, std::string query);
-  proxy::Task<Answer> fetch_further(std::string repository, store::Digest digest, Page first);
+  proxy::Task<Answer> fetch_from(proxy::RegistryClient& upstream, std::string repository,
+                                 store::Digest digest, Obstacle& obstacle);
+  proxy::Task<Result<Page>> fetch_page(proxy::RegistryClient& upstream, std::string repository,
+                                       store::Digest digest, std::string query);
+  proxy::Task<Answer> fetch_further(proxy::RegistryClient& upstream, std::string repository,
+                                    store::Digest digest, Page first);
   proxy::Task<Answer> fetch_fallback(std::string repository, store::Digest digest,
                                      std::optional<Error> refusal);
   proxy::Task<Answer> stored(std::string repository, store::Digest digest, Error reason);

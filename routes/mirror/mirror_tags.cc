@@ -62,56 +62,78 @@ proxy::RegistryClientRequest MirrorTags::request_for(const std::string& reposito
 
 Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, const OciPath& path,
                                  RequestContext& context) {
-  const OciQuery query = path.query;
-  const bool is_of_pulled = query.forwarded.ends_with(kOfPulled);
-  const bool is_of_whole = query.forwarded.ends_with(kOfWhole);
-  auto begin = [this, repository, query] { return fetch(repository, query); };
-  Answer tags = KeptList();
-  if (is_of_whole) tags = co_await page_of_whole(repository, query);
-  if (is_of_pulled) {
-    const Error reason(Error::Kind::unavailable, "upstream was unwell when the list began", 0);
-    tags = co_await stored(repository, query, reason);
-  }
-  if (!is_of_whole && !is_of_pulled) tags = co_await lists_.get(repository + "?" + query.forwarded, begin);
-  // A later page of what the store has would end upstream's list before its end.
-  if (!tags && is_unwell(tags.error()) && is_of_first_page(query))
-    tags = co_await stored(repository, query, tags.error());
+  auto origin = page_origin(parts_.upstreams, path.query.forwarded);
+  if (!origin) co_return failure(origin.error());
+  Asked asked(repository, path.query, origin->upstream);
+  asked.query.forwarded = std::move(origin->query);
+  auto tags = co_await list_for(asked);
   if (!tags) co_return failure(tags.error());
   const std::string own_path = "/v2/" + path.name + "/tags/list";
+  const auto mark = origin_mark(parts_.upstreams, tags->upstream);
   if (tags->is_too_long) {
-    auto request = request_for(repository, query.forwarded);
+    auto request = request_for(repository, asked.query.forwarded);
     request.timeout_ms = 0;
-    PassedList list{std::string(kJson), own_path, query.ns};
-    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, std::move(request),
-                                 std::move(list), context);
+    PassedList list{std::string(kJson), own_path, path.query.ns, mark};
+    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, *tags->upstream,
+                                 std::move(request), std::move(list), context);
   }
   context.cache = tags->cache;
   auto headers = base_headers(context);
   headers.add("Content-Type", std::string(kJson));
-  const auto link = relative_link(tags->link, own_path, query.ns);
+  const auto link = marked(relative_link(tags->link, own_path, path.query.ns), mark);
   if (!link.empty()) headers.add("Link", link);
   if (!tags->stale_reason.empty()) headers.add("Warning", stale_warning(tags->stale_reason));
   exchange.reply(200, std::move(headers), tags->body);
   co_return Result<>();
 }
 
-Task<MirrorTags::Answer> MirrorTags::fetch(std::string repository, OciQuery query) {
-  auto page = co_await fetch_page(repository, query.forwarded);
+Task<MirrorTags::Answer> MirrorTags::list_for(Asked asked) {
+  const auto& query = asked.query;
+  if (query.forwarded.ends_with(kOfWhole)) co_return co_await page_of_whole(asked.repository, query);
+  if (query.forwarded.ends_with(kOfPulled)) {
+    const Error reason(Error::Kind::unavailable, "upstream was unwell when the list began", 0);
+    co_return co_await stored(asked.repository, query, reason);
+  }
+  auto begin = [this, asked] { return fetch(asked); };
+  auto key = asked.repository + "?" + query.forwarded + origin_mark(parts_.upstreams, asked.upstream);
+  auto tags = co_await lists_.get(std::move(key), begin);
+  // A later page of what the store has would end upstream's list before its end.
+  if (!tags && is_unwell(tags.error()) && is_of_first_page(query) && asked.upstream == nullptr)
+    tags = co_await stored(asked.repository, query, tags.error());
+  co_return tags;
+}
+
+Task<MirrorTags::Answer> MirrorTags::fetch(Asked asked) {
+  auto page = co_await fetch_first(asked);
   if (!page) co_return failure(page.error());
   KeptList list;
   list.at = parts_.clock.now();
+  list.upstream = page->upstream;
   list.is_too_long = page->is_too_long;
   if (list.is_too_long) co_return list;
   list.link = page->link;
-  if (ignores_paging(page->tags, query)) co_return co_await page_of_whole(repository, query);
-  list.body = shared_body(tag_list_json(settings_.upstream_name(repository), page->tags));
+  if (ignores_paging(page->tags, asked.query))
+    co_return co_await page_of_whole(asked.repository, asked.query);
+  list.body = shared_body(tag_list_json(settings_.upstream_name(asked.repository), page->tags));
   co_return list;
 }
 
-Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(std::string repository, std::string query) {
+// The page from the upstream that it has to come from, else from the first that has it.
+Task<Result<MirrorTags::Page>> MirrorTags::fetch_first(Asked asked) {
+  if (asked.upstream != nullptr)
+    co_return co_await fetch_page(*asked.upstream, asked.repository, asked.query.forwarded);
+  auto attempt = [this, asked](proxy::RegistryClient& upstream) {
+    return fetch_page(upstream, asked.repository, asked.query.forwarded);
+  };
+  co_return co_await parts_.upstreams.first_of(attempt);
+}
+
+Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::RegistryClient& upstream, std::string repository,
+                                                      std::string query) {
   ListSink body;
-  auto head = co_await parts_.registry_client.download(request_for(repository, query), body);
+  auto head = co_await upstream.download(request_for(repository, query), body);
   Page page;
+  page.upstream = &upstream;
   page.is_too_long = body.is_too_long();
   if (page.is_too_long) co_return page;
   if (!head) co_return failure(head.error());
@@ -148,13 +170,20 @@ Task<MirrorTags::Answer> MirrorTags::page_of_whole(std::string repository, OciQu
   co_return page;
 }
 
-// All pages in one list. Not whole is an error.
 Task<MirrorTags::Answer> MirrorTags::fetch_whole(std::string repository) {
+  auto attempt = [this, repository](proxy::RegistryClient& upstream) {
+    return fetch_whole_of(upstream, repository);
+  };
+  co_return co_await parts_.upstreams.first_of(attempt);
+}
+
+// All pages in one list. Not whole is an error.
+Task<MirrorTags::Answer> MirrorTags::fetch_whole_of(proxy::RegistryClient& upstream, std::string repository) {
   std::vector<std::string> tags;
   size_t bytes = 0;
   std::string query;
   for (size_t pages = 0; pages < kPagesMax; ++pages) {
-    auto page = co_await fetch_page(repository, query);
+    auto page = co_await fetch_page(upstream, repository, query);
     if (!page) co_return failure(page.error());
     for (auto& tag : page->tags) {
       bytes += tag.size() + sizeof(std::string);

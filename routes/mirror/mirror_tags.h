@@ -1,5 +1,6 @@
 // The tags of a mirror's repository, as upstream lists them. An upstream that ignores `n` and `last` is paged
-// here. A list of any length is passed on; what is longer than 4 MiB is not understood and so not paged.
+// here. A list of any length is passed on; what is longer than 4 MiB is not understood and so not paged. Of
+// several upstreams the first that has the list gives all of its pages (page_origin.h).
 //
 // Only while upstream cannot be reached, or throttles, is the list made of the tags that were pulled here,
 // and it says so. A refusal, or an answer that is of no use, is an error: whoever took a few tags for all of
@@ -13,6 +14,7 @@
 #include "proxy/http/exchange.h"
 #include "routes/mirror/kept_lists.h"
 #include "routes/mirror/mirror_parts.h"
+#include "routes/mirror/page_origin.h"
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 
@@ -29,17 +31,28 @@ class MirrorTags {
 
  private:
   using Answer = KeptLists::Answer;
+  // What a client asks for.
+  struct Asked {
+    std::string repository;
+    OciQuery query;  // its `forwarded` without what names the upstream
+    proxy::RegistryClient* upstream = nullptr;
+  };
   struct Page {
     std::vector<std::string> tags;
     std::string link;  // upstream's
     bool is_too_long = false;
+    proxy::RegistryClient* upstream = nullptr;
   };
 
   proxy::RegistryClientRequest request_for(const std::string& repository, const std::string& query) const;
-  proxy::Task<Answer> fetch(std::string repository, OciQuery query);
-  proxy::Task<Result<Page>> fetch_page(std::string repository, std::string query);
+  proxy::Task<Answer> list_for(Asked asked);
+  proxy::Task<Answer> fetch(Asked asked);
+  proxy::Task<Result<Page>> fetch_first(Asked asked);
+  proxy::Task<Result<Page>> fetch_page(proxy::RegistryClient& upstream, std::string repository,
+                                       std::string query);
   proxy::Task<Answer> page_of_whole(std::string repository, OciQuery query);
   proxy::Task<Answer> fetch_whole(std::string repository);
+  proxy::Task<Answer> fetch_whole_of(proxy::RegistryClient& upstream, std::string repository);
   proxy::Task<Answer> stored(std::string repository, OciQuery query, Error reason);
 
   MirrorParts parts_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/fill/streamed_download.h"
+#include "routes/mirror/page_origin.h"
 #include "routes/oci/json_bounds.h"
 #include "routes/oci/link_header.h"
 
@@ -19,7 +20,8 @@ constexpr uint64_t kQueueBytesMax = 512 << 10;
 }  // namespace
 
 Task<Result<>> pass_list(Exchange& exchange, MirrorParts parts, int64_t first_byte_wait_ms,
-                         proxy::RegistryClientRequest request, PassedList list, RequestContext& context) {
+                         proxy::RegistryClient& upstream, proxy::RegistryClientRequest request,
+                         PassedList list, RequestContext& context) {
   context.cache = CacheResult::pass;
   exchange.at("passing a list from upstream");
   auto answered = std::make_shared<proxy::Head>();
@@ -38,7 +40,7 @@ Task<Result<>> pass_list(Exchange& exchange, MirrorParts parts, int64_t first_by
   proxy::StreamedDownload download(parts.loop, parts.buffers, kQueueBytesMax, 0,
                                    proxy::StreamedDownload::Wanted::all, check);
   download.expect_first_byte_by(parts.loop.now() + proxy::Millis(first_byte_wait_ms));
-  download.begin(parts.registry_client, std::move(request));
+  download.begin(upstream, std::move(request));
   for (;;) {
     auto piece = co_await download.next();
     if (piece.empty()) break;
@@ -47,7 +49,7 @@ Task<Result<>> pass_list(Exchange& exchange, MirrorParts parts, int64_t first_by
         co_return failure(Error::Kind::corrupt, "upstream's list is no JSON object");
       auto headers = base_headers(context);
       headers.add("Content-Type", list.media_type);
-      const auto link = relative_link(answered->headers.all("Link"), list.path, list.ns);
+      const auto link = marked(relative_link(answered->headers.all("Link"), list.path, list.ns), list.mark);
       if (!link.empty()) headers.add("Link", link);
       exchange.start(200, std::move(headers), download.size());
     }

@@ -15,11 +15,12 @@ struct PassedList {
   std::string media_type;  // of the request and of the reply
   std::string path;        // as the client knows the list: "/v2/library/alpine/tags/list"
   std::string ns;          // of the client's request
+  std::string mark;        // ends the link to the next page; see page_origin.h
 };
 
 // Sends the whole reply, or returns an error before anything was sent.
 proxy::Task<Result<>> pass_list(proxy::Exchange& exchange, MirrorParts parts, int64_t first_byte_wait_ms,
-                                proxy::RegistryClientRequest request, PassedList list,
-                                RequestContext& context);
+                                proxy::RegistryClient& upstream, proxy::RegistryClientRequest request,
+                                PassedList list, RequestContext& context);
 
 }  // namespace breakwater::routes

@@ -59,6 +59,33 @@ void report_bound(MetricsSink& sink, const std::string& prefix, const std::strin
              number(use.bytes_max));
 }
 
+void report_client(MetricsSink& sink, const MetricLabels& labels, const proxy::RegistryClientStats& stats) {
+  const auto throttled_s = std::chrono::duration<double>(stats.throttled_until.time_since_epoch()).count();
+  sink.counter("breakwater_upstream_requests_total", "Requests sent upstream.", labels,
+               number(stats.requests_total));
+  sink.counter("breakwater_upstream_failures_total", "Requests that upstream did not answer as it should.",
+               labels, number(stats.failures_total));
+  const std::pair<const char*, uint64_t> refusals[] = {{"credentials", stats.refusals.credentials},
+                                                       {"denied", stats.refusals.denied},
+                                                       {"throttled", stats.refusals.throttled}};
+  for (const auto& [reason, count] : refusals) {
+    auto with_reason = labels;
+    with_reason.emplace_back("reason", reason);
+    sink.counter("breakwater_upstream_refusals_total",
+                 "What upstream refused: our credentials, a request (401 or 403), or any more of them (429).",
+                 std::move(with_reason), number(count));
+  }
+  sink.counter("breakwater_fetched_bytes_total", "Bytes of bodies received from upstream.", labels,
+               number(stats.fetched_bytes));
+  sink.gauge("breakwater_upstream_throttled_until_timestamp_seconds",
+             "Until when upstream asked not to be asked; 0 if it never did.", labels, throttled_s);
+  sink.gauge("breakwater_upstream_unwell", "1 if the last attempt did not reach upstream.", labels,
+             stats.unwell ? 1 : 0);
+  if (!stats.ratelimit_remaining) return;
+  sink.gauge("breakwater_upstream_ratelimit_remaining", "Pulls that upstream still allows, as it last said.",
+             labels, static_cast<double>(*stats.ratelimit_remaining));
+}
+
 }  // namespace
 
 void report(MetricsSink& sink, const proxy::FillStats& stats) {
@@ -74,28 +101,15 @@ void report(MetricsSink& sink, const proxy::FillStats& stats) {
 }
 
 void report(MetricsSink& sink, const std::string& route, const proxy::RegistryClientStats& stats) {
-  const MetricLabels labels = {{"route", route}};
-  const auto throttled_s = std::chrono::duration<double>(stats.throttled_until.time_since_epoch()).count();
-  sink.counter("breakwater_upstream_requests_total", "Requests sent upstream.", labels,
-               number(stats.requests_total));
-  sink.counter("breakwater_upstream_failures_total", "Requests that upstream did not answer as it should.",
-               labels, number(stats.failures_total));
-  const std::pair<const char*, uint64_t> refusals[] = {{"credentials", stats.refusals.credentials},
-                                                       {"denied", stats.refusals.denied},
-                                                       {"throttled", stats.refusals.throttled}};
-  for (const auto& [reason, count] : refusals)
-    sink.counter("breakwater_upstream_refusals_total",
-                 "What upstream refused: our credentials, a request (401 or 403), or any more of them (429).",
-                 {{"route", route}, {"reason", reason}}, number(count));
-  sink.counter("breakwater_fetched_bytes_total", "Bytes of bodies received from upstream.", labels,
-               number(stats.fetched_bytes));
-  sink.gauge("breakwater_upstream_throttled_until_timestamp_seconds",
-             "Until when upstream asked not to be asked; 0 if it never did.", labels, throttled_s);
-  sink.gauge("breakwater_upstream_unwell", "1 if the last attempt did not reach upstream.", labels,
-             stats.unwell ? 1 : 0);
-  if (!stats.ratelimit_remaining) return;
-  sink.gauge("breakwater_upstream_ratelimit_remaining", "Pulls that upstream still allows, as it last said.",
-             labels, static_cast<double>(*stats.ratelimit_remaining));
+  report_client(sink, {{"route", route}}, stats);
+}
+
+void report(MetricsSink& sink, const std::string& route, const proxy::Upstreams& upstreams) {
+  if (upstreams.size() == 1) return report(sink, route, upstreams.stats());
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    const auto url = upstreams[i].settings().upstream.text();
+    report_client(sink, {{"route", route}, {"upstream", url}}, upstreams[i].stats());
+  }
 }
 
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats) {

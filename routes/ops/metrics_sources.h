@@ -10,6 +10,7 @@
 #include "proxy/loop/buffers.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/registry_client.h"
+#include "proxy/upstream/upstreams.h"
 #include "routes/ops/metrics.h"
 #include "routes/registry/private_registry.h"
 #include "store/capacity/budget.h"
@@ -24,6 +25,8 @@ namespace breakwater::routes {
 
 void report(MetricsSink& sink, const proxy::FillStats& stats);
 void report(MetricsSink& sink, const std::string& route, const proxy::RegistryClientStats& stats);
+// Each upstream by itself, with its URL as a label if there are several.
+void report(MetricsSink& sink, const std::string& route, const proxy::Upstreams& upstreams);
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats);
 void report(MetricsSink& sink, const store::Budget& budget);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "conf/describe.h"
 #include "conf/part_settings.h"
 #include "test/catch.h"
 
@@ -72,7 +73,7 @@ TEST_CASE("comments are allowed, and what is not said has its default") {
   const auto& route = config->routes[0];
   REQUIRE(route.mirror);
   CHECK(route.name == "one");
-  CHECK(route.mirror->registry_client.upstream.text() == "https://one.example");
+  CHECK(route.mirror->upstreams[0].upstream.text() == "https://one.example");
   CHECK(route.mirror->freshness.fresh_ms == 0);
   CHECK(route.mirror->freshness.stale_ms == 30LL * 24 * 3600 * 1000);
   CHECK(!route.bytes_max);
@@ -99,10 +100,10 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(mirror.freshness.stale_ms == 3'600'000);
   CHECK(mirror.freshness.missing_stale_ms == 7'200'000);
   CHECK(mirror.freshness.missing_fresh_ms == 7'000);
-  REQUIRE(mirror.registry_client.token_realms.size() == 1);
-  CHECK(mirror.registry_client.token_realms[0].text() == "auth.example");
-  REQUIRE(mirror.registry_client.allow_private.size() == 1);
-  CHECK(mirror.registry_client.allow_private[0].text() == "cdn.example:81");
+  REQUIRE(mirror.upstreams[0].token_realms.size() == 1);
+  CHECK(mirror.upstreams[0].token_realms[0].text() == "auth.example");
+  REQUIRE(mirror.upstreams[0].allow_private.size() == 1);
+  CHECK(mirror.upstreams[0].allow_private[0].text() == "cdn.example:81");
   CHECK(config->routes[0].bytes_max == 1ULL << 30);
   CHECK(config->routes[0].allow.text() == std::vector<std::string>{"10.0.20.0/24"});
   CHECK(config->data == "/kept");
@@ -322,7 +323,98 @@ TEST_CASE("an upstream is what can be asked, and each error says what to write")
   }
   const auto config = parse_config(with_upstream("https://GHCR.io.:443/"));
   REQUIRE(config);
-  CHECK(config->routes[0].mirror->registry_client.upstream.text() == "https://ghcr.io");
+  CHECK(config->routes[0].mirror->upstreams[0].upstream.text() == "https://ghcr.io");
+}
+
+std::string mirror_of(const std::string& upstream, const std::string& in_mirror = "") {
+  return R"({"routes": [{)" + kRoute + R"(, "mirror": {"registry": "x", "upstream": )" + upstream +
+         in_mirror + "}}]}";
+}
+
+TEST_CASE("a mirror may have several upstreams, each with its own credentials") {
+  const SecretFile file("s3cret");
+  const auto config = parse_config(mirror_of(
+      R"(["https://harbor.lan", {"url": "https://one.example", "username": "me", "password_file": ")" +
+      file.path() +
+      R"(", "token_realms": "auth.example", "allow_private": "10.0.0.0/8"}, "http://last:5000"])"));
+  REQUIRE(config);
+  const auto& upstreams = config->routes[0].mirror->upstreams;
+  REQUIRE(upstreams.size() == 3);
+  CHECK(upstreams[0].upstream.text() == "https://harbor.lan");
+  CHECK(upstreams[1].upstream.text() == "https://one.example");
+  CHECK(upstreams[2].upstream.text() == "http://last:5000");
+  for (const auto& upstream : upstreams) CHECK(upstream.name == "one");
+  REQUIRE(upstreams[1].credentials);
+  CHECK(upstreams[1].credentials->password == "s3cret");
+  CHECK(upstreams[1].token_realms.size() == 1);
+  CHECK(upstreams[1].allow_private.size() == 1);
+  for (const size_t other : {0, 2}) {
+    CHECK_FALSE(upstreams[other].credentials);
+    CHECK(upstreams[other].token_realms.empty());
+    CHECK(upstreams[other].allow_private.empty());
+  }
+  CHECK(describe(*config).find("mirror of x at https://harbor.lan, then https://one.example as me, then "
+                               "http://last:5000") != std::string::npos);
+}
+
+TEST_CASE("a mistake in a list of upstreams is named by its place") {
+  const std::string two = R"(["https://a.example", "https://b.example"])";
+  const std::vector<std::pair<std::string, std::string>> kMistakes = {
+      {mirror_of("[]"), ": must hold at least one"},
+      {mirror_of(
+           R"(["https://r1", "https://r2", "https://r3", "https://r4", "https://r5", "https://r6", "https://r7",
+                     "https://r8", "https://r9"])"),
+       ": must hold at most 8"},
+      {mirror_of("7"), ": must be a string, or an array of strings and objects"},
+      {mirror_of(R"({"url": "https://a"})"), ": must be a string, or an array of strings and objects"},
+      {mirror_of(R"(["https://a", 7])"), "[1]: must be a string or an object"},
+      {mirror_of(R"(["https://a", ""])"), "[1]: must not be empty"},
+      {mirror_of(R"(["https://a", "b"])"), "[1]: must begin with"},
+      {mirror_of("[\"https://a\", \"https://b\\n\"]"), "[1]: must not hold control characters"},
+      {mirror_of(R"([{"url": "https://a"}, {"url": "b"}])"), "[1].url: must begin with"},
+      {mirror_of(R"(["https://a", {}])"), "[1].url: is missing"},
+      {mirror_of(R"(["https://a", {"url": 7}])"), "[1].url: must be a string"},
+      {mirror_of(R"(["https://a", {"url": "https://b", "fresh": "1s"}])"), "[1].fresh: unknown key"},
+      {mirror_of(R"(["https://a", {"url": "https://b", "username": "me"}])"),
+       "[1].username: needs password_file or password_env"},
+      {mirror_of(R"(["https://a", {"url": "https://b", "username": "me", "password": "x"}])"),
+       "[1].password: secrets do not belong here"},
+      {mirror_of(R"(["https://a", {"url": "https://b", "allow_private": "*"}])"), "[1].allow_private: "},
+      {mirror_of(R"(["https://a", "https://A:443/"])"), "[1]: is there twice: https://a"},
+      {mirror_of(R"(["https://a", {"url": "https://a"}])"), "[1].url: is there twice: https://a"},
+  };
+  for (const auto& [json, beginning] : kMistakes) {
+    INFO(json);
+    const auto lines = errors_of(json);
+    REQUIRE(lines.size() == 1);
+    INFO(lines[0]);
+    CHECK(lines[0].starts_with("routes[0].mirror.upstream" + beginning));
+  }
+  for (const std::string key :
+       {"username", "password_file", "password_env", "token_realms", "allow_private"}) {
+    CHECK(errors_of(mirror_of(two, ", \"" + key + R"(": "x")")) ==
+          std::vector<std::string>{"routes[0].mirror." + key +
+                                   ": belongs into the list of upstreams, beside the \"url\" of the one that "
+                                   "it is for"});
+  }
+}
+
+TEST_CASE("a mirror of any registry may have several upstreams for one of them") {
+  const auto config = parse_config("{\"routes\": [{" + kRoute + R"(, "any": {"registries": "*.gcr.io",
+      "upstreams": {"eu.gcr.io": ["https://harbor.lan", "https://eu.gcr.io"]}}}]})");
+  REQUIRE(config);
+  const auto& any = *config->routes[0].any;
+  const auto named = any_upstream_settings("any", any, "eu.gcr.io");
+  REQUIRE(named.size() == 2);
+  CHECK(named[0].upstream.text() == "https://harbor.lan");
+  CHECK(named[1].upstream.text() == "https://eu.gcr.io");
+  CHECK(named[1].upstream_may_be_private);
+  CHECK(describe(*config).find("eu.gcr.io at https://harbor.lan, then https://eu.gcr.io") !=
+        std::string::npos);
+  const auto other = any_upstream_settings("any", any, "us.gcr.io");
+  REQUIRE(other.size() == 1);
+  CHECK(other[0].upstream.text() == "https://us.gcr.io");
+  CHECK_FALSE(other[0].upstream_may_be_private);
 }
 
 TEST_CASE("a mirror's registry is the name that clients know, whatever its spelling") {
@@ -361,7 +453,8 @@ TEST_CASE("a mirror of any registry has a list of them, and upstreams for some")
   CHECK(route.any->registries[1].text() == "*.gcr.io");
   CHECK(route.any->registries[2].text() == "docker.io");
   REQUIRE(route.any->upstreams.size() == 1);
-  CHECK(route.any->upstreams.at("eu.gcr.io").text() == "http://10.0.0.1:5000");
+  REQUIRE(route.any->upstreams.at("eu.gcr.io").size() == 1);
+  CHECK(route.any->upstreams.at("eu.gcr.io")[0].text() == "http://10.0.0.1:5000");
   CHECK(parse_config(any_with(R"("registries": "gcr.io")")));
 
   const std::vector<std::pair<std::string, std::string>> kMistakes = {
@@ -372,7 +465,14 @@ TEST_CASE("a mirror of any registry has a list of them, and upstreams for some")
       {R"("registries": ["10.0.0.0/8"])", "any.registries: '10.0.0.0/8' is an address"},
       {R"("registries": "gcr.io", "upstreams": {"gcr.io": "gcr.io"})",
        "any.upstreams.gcr.io: must begin with"},
-      {R"("registries": "gcr.io", "upstreams": {"gcr.io": 7})", "any.upstreams.gcr.io: must be a string"},
+      {R"("registries": "gcr.io", "upstreams": {"gcr.io": 7})",
+       "any.upstreams.gcr.io: must be an array of strings"},
+      {R"("registries": "gcr.io", "upstreams": {"gcr.io": ["https://a", "b"]})",
+       "any.upstreams.gcr.io[1]: must begin with"},
+      {R"("registries": "gcr.io", "upstreams": {"gcr.io": ["https://a", "https://A:443/"]})",
+       "any.upstreams.gcr.io[1]: is there twice"},
+      {R"("registries": "gcr.io", "upstreams": {"gcr.io": []})",
+       "any.upstreams.gcr.io: must name at least one"},
       {R"("registries": "gcr.io", "upstreams": {"https://gcr.io": "https://gcr.io"})",
        "any.upstreams: expected the name"},
       {R"("registries": "gcr.io", "upstreams": {"quay.io": "https://quay.io"})",
@@ -610,14 +710,14 @@ TEST_CASE("a secret comes from a file's first line or from the environment") {
   const SecretFile file("s3cret\r\nand more\n");
   auto config = parse_config(config_with(R"(, "username": "me", "password_file": ")" + file.path() + "\""));
   REQUIRE(config);
-  REQUIRE(config->routes[0].mirror->registry_client.credentials);
-  CHECK(config->routes[0].mirror->registry_client.credentials->username == "me");
-  CHECK(config->routes[0].mirror->registry_client.credentials->password == "s3cret");
+  REQUIRE(config->routes[0].mirror->upstreams[0].credentials);
+  CHECK(config->routes[0].mirror->upstreams[0].credentials->username == "me");
+  CHECK(config->routes[0].mirror->upstreams[0].credentials->password == "s3cret");
 
   REQUIRE(setenv("BREAKWATER_TEST_SECRET", "from outside", 1) == 0);
   config = parse_config(config_with(R"(, "username": "me", "password_env": "BREAKWATER_TEST_SECRET")"));
   REQUIRE(config);
-  CHECK(config->routes[0].mirror->registry_client.credentials->password == "from outside");
+  CHECK(config->routes[0].mirror->upstreams[0].credentials->password == "from outside");
 }
 
 TEST_CASE("an empty secret is a mistake, and two sources of one are too") {

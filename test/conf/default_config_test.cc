@@ -27,8 +27,8 @@ TEST_CASE("without a file the mirrors, the private registry and the metrics are 
     CHECK(route.listen.front().text() == kRoutes[i].listen);
     REQUIRE(route.mirror);
     CHECK(route.mirror->registry == kRoutes[i].registry);
-    CHECK(route.mirror->registry_client.upstream.text() == kRoutes[i].upstream);
-    CHECK(route.mirror->registry_client.name == kRoutes[i].name);
+    CHECK(route.mirror->upstreams[0].upstream.text() == kRoutes[i].upstream);
+    CHECK(route.mirror->upstreams[0].name == kRoutes[i].name);
   }
   const auto& own = config.routes[kRoutes.size()];
   CHECK(own.name == "private");
@@ -52,7 +52,7 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
   config.bytes_max = 55ULL << 30;
   config.routes[0].bytes_max = 20ULL << 30;
   config.routes[5].registry->names = {"registry.lan:5050"};
-  config.routes[0].mirror->registry_client.credentials = breakwater::proxy::Credentials("me", "s3cret");
+  config.routes[0].mirror->upstreams[0].credentials = breakwater::proxy::Credentials("me", "s3cret");
   config.routes[1].mirror->repositories = {{"org/*", "team/*"}, {"*/crypto*"}};
   config.routes[2].mirror->min_age_ms = 72LL * 3'600'000;
   config.routes[6].any->repositories.deny = {"gcr.io/evil/*"};

@@ -75,6 +75,28 @@ MISTAKES = {
     "an upstream with a path": lambda config: config["routes"][0]["mirror"].update(
         upstream="https://one.example/v2"
     ),
+    "one of several upstreams without scheme": lambda config: config["routes"][0]["mirror"].update(
+        upstream=["https://one.example", "two.example"]
+    ),
+    "no upstream at all": lambda config: config["routes"][0]["mirror"].update(upstream=[]),
+    "one upstream twice": lambda config: config["routes"][0]["mirror"].update(
+        upstream=["https://one.example", "https://one.example"]
+    ),
+    "nine upstreams": lambda config: config["routes"][0]["mirror"].update(
+        upstream=[f"https://{i}.example" for i in range(9)]
+    ),
+    "one of several upstreams without url": lambda config: config["routes"][0]["mirror"].update(
+        upstream=["https://one.example", {"token_realms": ["one.example"]}]
+    ),
+    "an unknown key of an upstream": lambda config: config["routes"][0]["mirror"].update(
+        upstream=[{"url": "https://one.example", "fresh": "60s"}]
+    ),
+    "a secret of one of several upstreams beside them": lambda config: config["routes"][0]["mirror"].update(
+        upstream=["https://one.example", "https://two.example"], username="me", password_env="PATH"
+    ),
+    "two upstreams of any of which one has no scheme": lambda config: become_any(
+        config, registries=["gcr.io"], upstreams={"gcr.io": ["https://gcr.io", "gcr.io"]}
+    ),
     "a registry that is a URL": lambda config: config["routes"][0]["mirror"].update(
         registry="https://one.example"
     ),
@@ -159,6 +181,8 @@ class Schema(unittest.TestCase):
                 config = copy.deepcopy({"routes": [ROUTE]})
                 place = config
                 for key in path[:-1]:
+                    if isinstance(place.get(key), str):
+                        place[key] = [{}]  # what may be one string may be a list of objects too
                     place = place.setdefault(key, {})
                     place = place[0] if isinstance(place, list) else place
                 place[path[-1]] = None
@@ -168,7 +192,10 @@ class Schema(unittest.TestCase):
         asked = set(
             re.findall(
                 r'\.(?:(?:required_|parsed_|named_)?strings?|size|duration|number|boolean|objects?)\("(\w+)"',
-                (CONF / "config.cc").read_text() + (CONF / "repository_patterns.cc").read_text(),
+                "".join(
+                    (CONF / name).read_text()
+                    for name in ("config.cc", "repository_patterns.cc", "upstream_list.cc")
+                ),
             )
         )
         self.assertGreater(len(asked), 30)

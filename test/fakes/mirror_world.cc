@@ -14,7 +14,7 @@ namespace breakwater::test {
 using proxy::Task;
 
 struct MirrorWorld::Served {
-  Served(Running& world, MirrorWorld& settings, proxy::RegistryClient& client, const std::string& route,
+  Served(Running& world, MirrorWorld& settings, proxy::Upstreams& upstreams, const std::string& route,
          const std::string& registry);
   routes::Mirror mirror;
   routes::Namespaces namespaces;
@@ -30,15 +30,13 @@ struct MirrorWorld::Running {
         http_client(world.loop, world.http_client_settings),
         client(world.loop, proxy::HttpClientSettings()),
         manifests(16 << 20),
-        hub_registry_client(world.loop, http_client, world.files.clock, world.files.log,
-                            world.hub_registry_client),
-        ghcr_registry_client(world.loop, http_client, world.files.clock, world.files.log,
-                             world.ghcr_registry_client),
+        hub_upstreams(upstreams_of(world, hub_settings(world))),
+        ghcr_upstreams(upstreams_of(world, {world.ghcr_registry_client})),
         pass_through(world.loop, workers, buffers, world.files.disk, world.pass_through_settings),
         fills(world.loop, workers, workers, buffers, *world.files.store, world.files.log,
               world.fill_settings),
-        hub(*this, world, hub_registry_client, "dockerhub", "docker.io"),
-        ghcr(*this, world, ghcr_registry_client, "ghcr", "ghcr.io") {
+        hub(*this, world, *hub_upstreams, "dockerhub", "docker.io"),
+        ghcr(*this, world, *ghcr_upstreams, "ghcr", "ghcr.io") {
     routes::RegistryNames names;
     names.routes = {{"docker.io", "dockerhub"}, {"ghcr.io", "ghcr"}};
     names.any.push_back({"any", {}});
@@ -50,14 +48,29 @@ struct MirrorWorld::Running {
         routes::Networks::internal());
   }
 
+  static std::vector<proxy::RegistryClientSettings> hub_settings(const MirrorWorld& world) {
+    auto settings = world.further_registry_clients;
+    settings.insert(settings.begin(), world.hub_registry_client);
+    return settings;
+  }
+
+  std::unique_ptr<proxy::Upstreams> upstreams_of(MirrorWorld& world,
+                                                 const std::vector<proxy::RegistryClientSettings>& settings) {
+    proxy::Upstreams::Clients clients;
+    for (const auto& one : settings)
+      clients.push_back(std::make_unique<proxy::RegistryClient>(world.loop, http_client, world.files.clock,
+                                                                world.files.log, one));
+    return std::make_unique<proxy::Upstreams>(world.loop, world.files.clock, world.upstreams_settings,
+                                              std::move(clients));
+  }
+
   std::unique_ptr<routes::Mirror> make_any(MirrorWorld& world, const std::string& registry) {
     auto settings = world.ghcr_registry_client;
     settings.name = "any";
     settings.upstream = world.other.endpoint();
-    any_clients.push_back(std::make_unique<proxy::RegistryClient>(world.loop, http_client, world.files.clock,
-                                                                  world.files.log, settings));
+    any_upstreams.push_back(upstreams_of(world, {settings}));
     const routes::MirrorParts parts(world.loop, workers, workers, *world.files.store, fills, pass_through,
-                                    buffers, *any_clients.back(), manifests, world.files.store->clock(),
+                                    buffers, *any_upstreams.back(), manifests, world.files.store->clock(),
                                     world.files.log);
     auto mirror_settings = world.mirror_settings;
     mirror_settings.route = "any";
@@ -72,9 +85,9 @@ struct MirrorWorld::Running {
   proxy::HttpClient client;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
-  proxy::RegistryClient hub_registry_client;
-  proxy::RegistryClient ghcr_registry_client;
-  std::vector<std::unique_ptr<proxy::RegistryClient>> any_clients;
+  std::unique_ptr<proxy::Upstreams> hub_upstreams;
+  std::unique_ptr<proxy::Upstreams> ghcr_upstreams;
+  std::vector<std::unique_ptr<proxy::Upstreams>> any_upstreams;
   proxy::PassThrough pass_through;
   proxy::Fills fills;
   routes::RegistryDirectory directory;
@@ -82,10 +95,10 @@ struct MirrorWorld::Running {
   Served ghcr;
 };
 
-MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::RegistryClient& client,
+MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Upstreams& upstreams,
                             const std::string& route, const std::string& registry)
     : mirror(routes::MirrorParts(world.loop, running.workers, running.workers, *world.files.store,
-                                 running.fills, running.pass_through, running.buffers, client,
+                                 running.fills, running.pass_through, running.buffers, upstreams,
                                  running.manifests, world.files.store->clock(), world.files.log),
              [&] {
                auto settings = world.mirror_settings;
@@ -119,6 +132,13 @@ MirrorWorld::MirrorWorld() {
 }
 
 MirrorWorld::~MirrorWorld() { stop(); }
+
+void MirrorWorld::add_second() {
+  auto settings = hub_registry_client;
+  settings.upstream = second.endpoint();
+  settings.credentials.reset();
+  further_registry_clients.push_back(std::move(settings));
+}
 
 void MirrorWorld::start() {
   if (running_) return;

@@ -20,6 +20,7 @@
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
+#include "proxy/upstream/upstreams.h"
 #include "routes/mirror/mirror.h"
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest_cache.h"
@@ -47,6 +48,10 @@ class MirrorWorld {
   // --- before start(); the first request starts the world if nobody did
   proxy::RegistryClientSettings hub_registry_client;   // of `hub`, as "docker.io"
   proxy::RegistryClientSettings ghcr_registry_client;  // of `ghcr`, as "ghcr.io"
+  // Of the registries that are asked for "docker.io" after `hub`. add_second() adds that of `second`.
+  std::vector<proxy::RegistryClientSettings> further_registry_clients;
+  void add_second();
+  proxy::UpstreamsSettings upstreams_settings;
   proxy::PassThroughSettings pass_through_settings;
   routes::MirrorSettings mirror_settings;                      // of both, but for their names
   routes::Networks ghcr_allow = routes::Networks::internal();  // for who comes by ns
@@ -59,7 +64,8 @@ class MirrorWorld {
   proxy::Loop loop;
   FakeRegistry hub{loop};
   FakeRegistry ghcr{loop};
-  FakeRegistry other{loop};  // upstream of every registry of `any_registries`
+  FakeRegistry other{loop};   // upstream of every registry of `any_registries`
+  FakeRegistry second{loop};  // upstream of "docker.io" too, after add_second()
 
   void start();
   void stop();

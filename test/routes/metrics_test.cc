@@ -4,6 +4,8 @@
 
 #include "routes/ops/metrics_sources.h"
 #include "test/catch.h"
+#include "test/fakes/fake_clock.h"
+#include "test/fakes/fake_log.h"
 
 namespace breakwater::routes {
 namespace {
@@ -93,6 +95,37 @@ TEST_CASE("what others count is reported under its documented name") {
   CHECK(says(metrics, "breakwater_workers_busy 2"));
   registry.ratelimit_remaining = 76;
   CHECK(says(metrics, R"(breakwater_upstream_ratelimit_remaining{route="ghcr"} 76)"));
+}
+
+TEST_CASE("of several upstreams of a route each is reported by itself, and a single one is the route") {
+  proxy::Loop loop;
+  proxy::HttpClient http_client(loop, proxy::HttpClientSettings());
+  const test::FakeClock clock;
+  test::FakeLog log;
+  const auto upstreams_of = [&](const std::vector<std::string>& urls) {
+    proxy::Upstreams::Clients clients;
+    for (const auto& url : urls) {
+      proxy::RegistryClientSettings settings;
+      settings.upstream = proxy::Endpoint::parse(url).value();
+      clients.push_back(std::make_unique<proxy::RegistryClient>(loop, http_client, clock, log, settings));
+    }
+    return std::make_unique<proxy::Upstreams>(loop, clock, proxy::UpstreamsSettings(), std::move(clients));
+  };
+  const auto two = upstreams_of({"https://harbor.lan", "https://quay.io"});
+  const auto one = upstreams_of({"https://ghcr.io"});
+  Metrics metrics;
+  metrics.add_source([&](MetricsSink& sink) {
+    report(sink, "quay", *two);
+    report(sink, "ghcr", *one);
+  });
+  CHECK(says(metrics, R"(breakwater_upstream_unwell{route="quay",upstream="https://harbor.lan"} 0)"));
+  CHECK(says(metrics, R"(breakwater_upstream_unwell{route="quay",upstream="https://quay.io"} 0)"));
+  CHECK(says(
+      metrics,
+      R"(breakwater_upstream_refusals_total{route="quay",upstream="https://quay.io",reason="denied"} 0)"));
+  CHECK_FALSE(says(metrics, R"(breakwater_upstream_unwell{route="quay"} 0)"));
+  CHECK(says(metrics, R"(breakwater_upstream_unwell{route="ghcr"} 0)"));
+  CHECK(says(metrics, R"(breakwater_upstream_refusals_total{route="ghcr",reason="denied"} 0)"));
 }
 
 TEST_CASE("a bound that is none is not reported") {
