@@ -64,8 +64,9 @@ size_t registry_routes(const Config& config) {
                                            [](const auto& route) { return route.registry.has_value(); }));
 }
 
-// Lowers what would take more descriptors than its share.
-Config within(Config config, const DescriptorShares& shares) {
+// Lowers what would take more descriptors than its share, and gives the servers their name.
+Config within(Config config, const DescriptorShares& shares, const std::string& hop_name) {
+  config.server.hop_name = hop_name;
   config.fills.fills_max = std::min(config.fills.fills_max, static_cast<uint32_t>(shares.fills));
   config.http_client.connections_max = static_cast<uint32_t>(shares.upstream);
   return config;
@@ -120,6 +121,7 @@ struct Appliance::Parts {
   routes::RouterSettings settings_of(const RouteConfig& route);
   std::string trouble() const;
 
+  const std::string hop_name = proxy::new_hop_name();
   const Config config;
   const DescriptorShares shares;
   store::Disk& disk;
@@ -166,7 +168,7 @@ Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const
 Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk,
                         const store::Clock& the_clock, store::Log& the_log,
                         std::unique_ptr<store::Store> opened)
-    : config(within(settings, descriptors)),
+    : config(within(settings, descriptors, hop_name)),
       shares(descriptors),
       disk(the_disk),
       clock(the_clock),
@@ -224,10 +226,14 @@ routes::Registry& Appliance::Parts::add(const RouteConfig& route) {
 proxy::Upstreams& Appliance::Parts::add_upstreams(
     const std::vector<proxy::RegistryClientSettings>& settings) {
   proxy::Upstreams::Clients of_registry;
-  for (const auto& one : settings) of_registry.push_back(make_client(one));
+  for (auto one : settings) {
+    one.hop_name = hop_name;
+    of_registry.push_back(make_client(one));
+  }
+  proxy::UpstreamsSettings of_all;
+  of_all.hop_name = hop_name;
   auto& of_route = upstreams[settings.front().name];
-  of_route.push_back(
-      std::make_unique<proxy::Upstreams>(loop, clock, proxy::UpstreamsSettings(), std::move(of_registry)));
+  of_route.push_back(std::make_unique<proxy::Upstreams>(loop, clock, of_all, std::move(of_registry)));
   return *of_route.back();
 }
 

@@ -166,6 +166,7 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   RequestContext context;
   context.trace = trace_of(exchange.request().headers);
   context.route = settings_.route;
+  context.hops = proxy::Hops::of(exchange.request().headers);
   AccessRecord record(*this, exchange, context);
   if (requests_running_ > settings_.requests_max) {
     reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name,

@@ -38,6 +38,7 @@ class SingleFlight {
     co_return flight->result;
   }
 
+  bool has(const std::string& key) const { return flights_.contains(key); }
   size_t size() const { return flights_.size(); }
 
  private:

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "store/base/clock.h"
@@ -23,6 +24,7 @@
 namespace breakwater::proxy {
 
 struct UpstreamsSettings {
+  std::string hop_name = {};  // ours (proxy/http/hops.h)
   // An attempt that has not ended after this time is silent: if another upstream stands by, it is asked too.
   int64_t silence_max_ms = 5'000;
   int64_t silence_remembered_ms = 30'000;

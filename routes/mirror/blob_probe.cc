@@ -65,18 +65,24 @@ bool is_empty_blob(const Digest& digest) {
 BlobProbe::BlobProbe(const MirrorParts& parts, const MirrorSettings& settings)
     : parts_(parts), settings_(settings), questions_(parts.loop), bytes_(parts.loop) {}
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask(RepositoryKey key, Digest digest, Moment deadline,
-                                             std::optional<uint64_t> size) {
+Task<Result<BlobProbe::Held>> BlobProbe::ask(RepositoryKey key, Digest digest, proxy::Hops hops,
+                                             Moment deadline, std::optional<uint64_t> size) {
   if (auto error = known_missing(key, digest)) co_return failure(*error);
-  auto begin = [this, key, digest, size] { return find(key, digest, size); };
-  auto answer = co_await questions_.join_until(question_key(key, digest), begin, deadline);
+  const auto question = question_key(key, digest);
+  if (auto circle = co_await parts_.upstreams.circle(hops, questions_.has(question)))
+    co_return failure(*circle);
+  auto begin = [this, key, digest, hops, size] { return find(key, digest, hops, size); };
+  auto answer = co_await questions_.join_until(question, begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_get(RepositoryKey key, Digest digest, Moment deadline) {
-  auto begin = [this, key, digest] { return find_byte(key, digest); };
-  auto answer = co_await bytes_.join_until(question_key(key, digest), begin, deadline);
+Task<Result<BlobProbe::Held>> BlobProbe::ask_get(RepositoryKey key, Digest digest, proxy::Hops hops,
+                                                 Moment deadline) {
+  const auto question = question_key(key, digest);
+  if (auto circle = co_await parts_.upstreams.circle(hops, bytes_.has(question))) co_return failure(*circle);
+  auto begin = [this, key, digest, hops] { return find_byte(key, digest, hops); };
+  auto answer = co_await bytes_.join_until(question, begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
 }
@@ -90,13 +96,13 @@ void BlobProbe::remember(const RepositoryKey& key, const Digest& digest, const E
   negative_cache_.put(question_key(key, digest), error, parts_.clock.now(), kMissingBlob);
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::find(RepositoryKey key, Digest digest,
+Task<Result<BlobProbe::Held>> BlobProbe::find(RepositoryKey key, Digest digest, proxy::Hops hops,
                                               std::optional<uint64_t> size) {
   bool has_another = false;
-  auto attempt = [this, key, digest, size, &has_another](proxy::RegistryClient& upstream) {
+  auto attempt = [this, key, digest, size, &has_another](proxy::AskedUpstream upstream) {
     return ask_upstream(upstream, key, digest, size, has_another);
   };
-  auto held = co_await parts_.upstreams.first_of(attempt);
+  auto held = co_await parts_.upstreams.first_of(hops, attempt);
   if (!held && !has_another) remember(key, digest, held.error());
   if (!held) co_return held;
   auto job = [&store = parts_.store, key, digest] { return store.references().link(key, digest); };
@@ -105,15 +111,15 @@ Task<Result<BlobProbe::Held>> BlobProbe::find(RepositoryKey key, Digest digest,
   co_return held;
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::find_byte(RepositoryKey key, Digest digest) {
-  auto attempt = [this, key, digest](proxy::RegistryClient& upstream) {
+Task<Result<BlobProbe::Held>> BlobProbe::find_byte(RepositoryKey key, Digest digest, proxy::Hops hops) {
+  auto attempt = [this, key, digest](proxy::AskedUpstream upstream) {
     return ask_byte(upstream, key, digest, std::nullopt);
   };
-  co_return co_await parts_.upstreams.first_of(attempt);
+  co_return co_await parts_.upstreams.first_of(hops, attempt);
 }
 
 // `has_another` is set if the upstream has a blob of another size under this digest. It outlives the Task.
-Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(proxy::RegistryClient& upstream, RepositoryKey key,
+Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(proxy::AskedUpstream upstream, RepositoryKey key,
                                                       Digest digest, std::optional<uint64_t> size,
                                                       bool& has_another) {
   auto held = co_await ask_head(upstream, key, digest);
@@ -123,7 +129,7 @@ Task<Result<BlobProbe::Held>> BlobProbe::ask_upstream(proxy::RegistryClient& ups
   co_return failure(Error::Kind::not_found, "upstream has something else as " + digest.text());
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_head(proxy::RegistryClient& upstream, RepositoryKey key,
+Task<Result<BlobProbe::Held>> BlobProbe::ask_head(proxy::AskedUpstream upstream, RepositoryKey key,
                                                   Digest digest) {
   auto request = registry_request(settings_, "HEAD", key.repository, "/blobs/" + digest.text());
   request.timeout_ms = settings_.manifest_timeout_ms;
@@ -137,7 +143,7 @@ Task<Result<BlobProbe::Held>> BlobProbe::ask_head(proxy::RegistryClient& upstrea
   co_return held;
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_byte(proxy::RegistryClient& upstream, RepositoryKey key,
+Task<Result<BlobProbe::Held>> BlobProbe::ask_byte(proxy::AskedUpstream upstream, RepositoryKey key,
                                                   Digest digest, std::optional<uint64_t> size) {
   auto request = registry_request(settings_, "GET", key.repository, "/blobs/" + digest.text());
   request.headers.add("Range", "bytes=0-0");

@@ -29,11 +29,12 @@ class BlobProbe {
 
   // Asks upstream whether this repository has the blob. A yes is recorded as a link. `size` is that of the
   // blob if it is known by its digest: an upstream that tells another has something else. `unavailable` after
-  // the deadline, while the question goes on.
-  proxy::Task<Result<Held>> ask(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline,
-                                std::optional<uint64_t> size = std::nullopt);
+  // the deadline, while the question goes on. `hops` are what the request came through.
+  proxy::Task<Result<Held>> ask(store::RepositoryKey key, store::Digest digest, proxy::Hops hops,
+                                proxy::Moment deadline, std::optional<uint64_t> size = std::nullopt);
   // Asks by GET alone, for who does not believe a HEAD. Records nothing.
-  proxy::Task<Result<Held>> ask_get(store::RepositoryKey key, store::Digest digest, proxy::Moment deadline);
+  proxy::Task<Result<Held>> ask_get(store::RepositoryKey key, store::Digest digest, proxy::Hops hops,
+                                    proxy::Moment deadline);
 
   // The error to answer with, if upstream said to a GET a short time ago that it does not have the blob.
   std::optional<Error> known_missing(const store::RepositoryKey& key, const store::Digest& digest);
@@ -42,16 +43,16 @@ class BlobProbe {
 
  private:
   // These run in a flight.
-  proxy::Task<Result<Held>> find(store::RepositoryKey key, store::Digest digest,
+  proxy::Task<Result<Held>> find(store::RepositoryKey key, store::Digest digest, proxy::Hops hops,
                                  std::optional<uint64_t> size);
-  proxy::Task<Result<Held>> find_byte(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<Held>> find_byte(store::RepositoryKey key, store::Digest digest, proxy::Hops hops);
 
-  proxy::Task<Result<Held>> ask_upstream(proxy::RegistryClient& upstream, store::RepositoryKey key,
+  proxy::Task<Result<Held>> ask_upstream(proxy::AskedUpstream upstream, store::RepositoryKey key,
                                          store::Digest digest, std::optional<uint64_t> size,
                                          bool& has_another);
-  proxy::Task<Result<Held>> ask_head(proxy::RegistryClient& upstream, store::RepositoryKey key,
+  proxy::Task<Result<Held>> ask_head(proxy::AskedUpstream upstream, store::RepositoryKey key,
                                      store::Digest digest);
-  proxy::Task<Result<Held>> ask_byte(proxy::RegistryClient& upstream, store::RepositoryKey key,
+  proxy::Task<Result<Held>> ask_byte(proxy::AskedUpstream upstream, store::RepositoryKey key,
                                      store::Digest digest, std::optional<uint64_t> size);
 
   MirrorParts parts_;

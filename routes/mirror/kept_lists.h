@@ -40,7 +40,8 @@ class KeptLists {
       : parts_(parts), settings_(settings), flights_(parts.loop) {}
 
   // The list of that key: from memory while it is fresh, else by `fetch`, else the old one.
-  proxy::Task<Answer> get(std::string key, Fetch fetch);
+  // `hops` are what the request came through.
+  proxy::Task<Answer> get(std::string key, proxy::Hops hops, Fetch fetch);
 
  private:
   proxy::Task<Answer> renew(std::string key, Fetch fetch);

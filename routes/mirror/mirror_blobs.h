@@ -43,7 +43,7 @@ class MirrorBlobs {
                                store::Digest digest, RequestContext& context, bool& permitted);
   proxy::Task<Result<>> pass(proxy::Exchange& exchange, proxy::FillRequest request, RequestContext& context);
   proxy::FillRequest fill_request(const store::RepositoryKey& key, const store::Digest& digest,
-                                  std::optional<uint64_t> size) const;
+                                  const proxy::Hops& hops, std::optional<uint64_t> size) const;
   proxy::Moment deadline() const;
 
   MirrorParts parts_;

@@ -84,17 +84,18 @@ Task<Result<>> MirrorManifests::remember(RepositoryKey key, std::string tag, Sig
 // --- asking upstream
 
 Task<Result<ServedManifest>> MirrorManifests::settle(RepositoryKey key, std::string tag,
-                                                     std::optional<TagRecord> record) {
+                                                     std::optional<TagRecord> record, proxy::Hops hops) {
   auto seen = co_await sightings(key, tag, record);
   if (!seen) co_return failure(seen.error());
-  if (seen->empty()) co_return co_await see_first(key, tag);
-  auto done = co_await see(key, tag, *seen);
+  if (seen->empty()) co_return co_await see_first(key, tag, std::move(hops));
+  auto done = co_await see(key, tag, *seen, hops);
   if (!done) co_return failure(done.error());
-  co_return co_await serve_due(key, tag, record, *std::move(seen));
+  co_return co_await serve_due(key, tag, record, *std::move(seen), std::move(hops));
 }
 
-Task<Result<ServedManifest>> MirrorManifests::see_first(RepositoryKey key, std::string tag) {
-  auto first = co_await fetch(key, tag, std::nullopt, tag);
+Task<Result<ServedManifest>> MirrorManifests::see_first(RepositoryKey key, std::string tag,
+                                                        proxy::Hops hops) {
+  auto first = co_await fetch(key, tag, std::nullopt, tag, std::move(hops));
   if (!first) co_return first;
   Sightings seen(1, Sighting{first->digest, parts_.clock.now()});
   (void)co_await remember(key, tag, std::move(seen));
@@ -103,20 +104,20 @@ Task<Result<ServedManifest>> MirrorManifests::see_first(RepositoryKey key, std::
 
 // Notes what upstream shows now, and keeps that manifest for when it is due. Without it the tag is served all
 // the same, and the next question tries again.
-Task<Result<>> MirrorManifests::see(RepositoryKey key, std::string tag, Sightings& seen) {
-  auto attempt = [this, key, tag](proxy::RegistryClient& upstream) {
+Task<Result<>> MirrorManifests::see(RepositoryKey key, std::string tag, Sightings& seen, proxy::Hops hops) {
+  auto attempt = [this, key, tag](proxy::AskedUpstream upstream) {
     return ask_digest(upstream, key.repository, tag);
   };
-  auto shown = co_await parts_.upstreams.first_of(attempt);
+  auto shown = co_await parts_.upstreams.first_of(hops, attempt);
   if (!shown) co_return failure(shown.error());
   if (*shown) {
     co_await note(key, tag, **shown, seen);
     auto kept = co_await held(key, **shown);
-    if (!kept) kept = co_await fetch(key, (*shown)->text(), **shown, "");
+    if (!kept) kept = co_await fetch(key, (*shown)->text(), **shown, "", hops);
     if (kept || kept.error().kind != Error::Kind::not_found) co_return Result<>();
   }
   // HEAD has told no digest, or one that upstream does not have: what GET brings is what upstream shows.
-  auto got = co_await fetch(key, tag, std::nullopt, "");
+  auto got = co_await fetch(key, tag, std::nullopt, "", std::move(hops));
   if (!got) co_return failure(got.error());
   co_await note(key, tag, got->digest, seen);
   co_return Result<>();
@@ -139,7 +140,8 @@ Task<> MirrorManifests::note(RepositoryKey key, std::string tag, Digest shown, S
 }
 
 Task<Result<ServedManifest>> MirrorManifests::serve_due(RepositoryKey key, std::string tag,
-                                                        std::optional<TagRecord> record, Sightings seen) {
+                                                        std::optional<TagRecord> record, Sightings seen,
+                                                        proxy::Hops hops) {
   const Millis min_age(settings_.min_age_ms);
   const auto preferred = by_preference(seen, parts_.clock.now(), min_age);
   Answer answer = failure(Error::Kind::not_found, "upstream has nothing that it has shown as " + tag);
@@ -147,7 +149,7 @@ Task<Result<ServedManifest>> MirrorManifests::serve_due(RepositoryKey key, std::
     const Digest digest = preferred[i];
     answer = co_await held(key, digest);
     if (answer) answer->cache = CacheResult::revalidated;
-    if (!answer) answer = co_await fetch(key, digest.text(), digest, "");
+    if (!answer) answer = co_await fetch(key, digest.text(), digest, "", hops);
     // Only what upstream does not have any more makes way for what is younger.
     if (!answer && answer.error().kind != Error::Kind::not_found) co_return answer;
   }
@@ -170,7 +172,7 @@ Task<Result<ServedManifest>> MirrorManifests::serve_due(RepositoryKey key, std::
 }
 
 Task<Result<ServedManifest>> MirrorManifests::fetch_now(RepositoryKey key, std::string tag) {
-  auto moved = co_await fetch(key, tag, std::nullopt, tag);
+  auto moved = co_await fetch(key, tag, std::nullopt, tag, proxy::Hops());
   if (!moved || !cools(tag)) co_return moved;
   Sightings seen(1, Sighting{moved->digest, parts_.clock.now()});
   auto remembered = co_await remember(key, tag, std::move(seen));

@@ -87,19 +87,23 @@ RepositoryKey MirrorManifests::key_of(const std::string& repository) const {
   return RepositoryKey(settings_.route, repository);
 }
 
-Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, Digest digest) {
+Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, Digest digest,
+                                                        proxy::Hops hops) {
   const auto key = key_of(repository);
   auto here = co_await held(key, digest);
   if (here || here.error().kind != Error::Kind::not_found) co_return here;
   const auto reference = digest.text();
   if (auto error = negative_cache_.find(flight_key(key, reference), parts_.clock.now()))
     co_return failure(*error);
-  auto begin = [this, key, reference, digest] { return fetch(key, reference, digest, ""); };
+  const auto flight = flight_key(key, reference);
+  if (auto circle = co_await parts_.upstreams.circle(hops, flights_.has(flight))) co_return failure(*circle);
+  auto begin = [this, key, reference, digest, hops] { return fetch(key, reference, digest, "", hops); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
-  co_return co_await answer_by(deadline, flight_key(key, reference), begin);
+  co_return co_await answer_by(deadline, flight, begin);
 }
 
-Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std::string tag) {
+Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std::string tag,
+                                                     proxy::Hops hops) {
   const auto key = key_of(repository);
   auto record = co_await tag_record(key, tag);
   if (!record) co_return failure(record.error());
@@ -111,12 +115,14 @@ Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std
       if (here && cools(tag)) here->held_back = co_await cooldown_warning(key, tag, **record);
       if (here) co_return here;
     }
-    co_return co_await renew(key, tag, **record);
+    co_return co_await renew(key, tag, **record, hops);
   }
   if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now())) co_return failure(*error);
-  auto begin = [this, key, tag] { return ask(key, tag, std::nullopt); };
+  const auto flight = flight_key(key, tag);
+  if (auto circle = co_await parts_.upstreams.circle(hops, flights_.has(flight))) co_return failure(*circle);
+  auto begin = [this, key, tag, hops] { return ask(key, tag, std::nullopt, hops); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
-  co_return co_await answer_by(deadline, flight_key(key, tag), begin);
+  co_return co_await answer_by(deadline, flight, begin);
 }
 
 Task<Result<ServedManifest>> MirrorManifests::move_now(std::string repository, std::string tag) {
@@ -144,10 +150,13 @@ Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, 
 }
 
 // Asks upstream whether the tag that we hold is current, and falls back on what we hold.
-Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::string tag, TagRecord record) {
+Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::string tag, TagRecord record,
+                                                    proxy::Hops hops) {
+  const auto flight = flight_key(key, tag);
+  if (auto circle = co_await parts_.upstreams.circle(hops, flights_.has(flight))) co_return failure(*circle);
   if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now()))
     co_return co_await stale(key, tag, record, *error);
-  auto begin = [this, key, tag, record] { return ask(key, tag, record); };
+  auto begin = [this, key, tag, record, hops] { return ask(key, tag, record, hops); };
   const auto asked_at = parts_.loop.now();
   auto answer = co_await flights_.join_until(flight_key(key, tag), begin,
                                              asked_at + Millis(settings_.revalidate_wait_ms));
@@ -208,23 +217,24 @@ Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest dig
 
 // What upstream has for a tag, as far as it may be served. `record` is what the tag names here, if anything.
 Task<Result<ServedManifest>> MirrorManifests::ask(RepositoryKey key, std::string tag,
-                                                  std::optional<TagRecord> record) {
-  if (cools(tag)) return settle(std::move(key), std::move(tag), std::move(record));
-  if (record) return confirm(std::move(key), std::move(tag), *std::move(record));
-  return fetch(std::move(key), tag, std::nullopt, tag);
+                                                  std::optional<TagRecord> record, proxy::Hops hops) {
+  if (cools(tag)) return settle(std::move(key), std::move(tag), std::move(record), std::move(hops));
+  if (record) return confirm(std::move(key), std::move(tag), *std::move(record), std::move(hops));
+  return fetch(std::move(key), tag, std::nullopt, tag, std::move(hops));
 }
 
-Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::string tag, TagRecord record) {
-  auto attempt = [this, key, tag, record](proxy::RegistryClient& upstream) {
+Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::string tag, TagRecord record,
+                                                      proxy::Hops hops) {
+  auto attempt = [this, key, tag, record](proxy::AskedUpstream upstream) {
     return news(upstream, key.repository, tag, record.digest);
   };
-  auto found = co_await parts_.upstreams.first_of(attempt);
+  auto found = co_await parts_.upstreams.first_of(hops, attempt);
   if (!found || *found) {
     auto fetched = found ? Result<Fetched>(**std::move(found)) : Result<Fetched>(failure(found.error()));
     co_return co_await take(key, tag, tag, std::move(fetched));
   }
   auto here = co_await held(key, record.digest);
-  if (!here) co_return co_await fetch(key, tag, std::nullopt, tag);
+  if (!here) co_return co_await fetch(key, tag, std::nullopt, tag, std::move(hops));
   auto marked = co_await mark_checked(key, tag, record);
   if (!marked)
     parts_.log.warning("tag not marked as checked", {{"tag", tag}, {"reason", marked.error().message}});
@@ -233,7 +243,7 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
 }
 
 // What the tag is at that upstream, or nothing if it still is what we know.
-Task<Result<std::optional<MirrorManifests::Fetched>>> MirrorManifests::news(proxy::RegistryClient& upstream,
+Task<Result<std::optional<MirrorManifests::Fetched>>> MirrorManifests::news(proxy::AskedUpstream upstream,
                                                                             std::string repository,
                                                                             std::string tag, Digest known) {
   auto digest = co_await ask_digest(upstream, repository, tag);
@@ -246,7 +256,7 @@ Task<Result<std::optional<MirrorManifests::Fetched>>> MirrorManifests::news(prox
 
 // Asks with HEAD, which does not count against Docker Hub's pull quota. Without a digest in the answer the
 // caller uses GET; so it does after a refusal, because some registries refuse HEAD alone.
-Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(proxy::RegistryClient& upstream,
+Task<Result<std::optional<Digest>>> MirrorManifests::ask_digest(proxy::AskedUpstream upstream,
                                                                 std::string repository, std::string tag) {
   auto request = registry_request(settings_, "HEAD", repository, "/manifests/" + tag);
   request.headers.add("Accept", std::string(kAcceptManifests));
@@ -270,7 +280,7 @@ Task<Result<>> MirrorManifests::mark_checked(RepositoryKey key, std::string tag,
 }
 
 // The answer to GET. With several upstreams the next one is the retry.
-Task<Result<proxy::Reply>> MirrorManifests::get_reply(proxy::RegistryClient& upstream, std::string repository,
+Task<Result<proxy::Reply>> MirrorManifests::get_reply(proxy::AskedUpstream upstream, std::string repository,
                                                       std::string reference) {
   for (uint32_t attempts = 1;; ++attempts) {
     auto request = registry_request(settings_, "GET", repository, "/manifests/" + reference);
@@ -285,16 +295,17 @@ Task<Result<proxy::Reply>> MirrorManifests::get_reply(proxy::RegistryClient& ups
 }
 
 Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::string reference,
-                                                    std::optional<Digest> asked, std::string tag) {
-  auto attempt = [this, key, reference, asked](proxy::RegistryClient& upstream) {
+                                                    std::optional<Digest> asked, std::string tag,
+                                                    proxy::Hops hops) {
+  auto attempt = [this, key, reference, asked](proxy::AskedUpstream upstream) {
     return get(upstream, key.repository, reference, asked);
   };
-  auto fetched = co_await parts_.upstreams.first_of(attempt);
+  auto fetched = co_await parts_.upstreams.first_of(hops, attempt);
   co_return co_await take(key, std::move(reference), std::move(tag), std::move(fetched));
 }
 
 // What that upstream has, if it is what was asked for.
-Task<Result<MirrorManifests::Fetched>> MirrorManifests::get(proxy::RegistryClient& upstream,
+Task<Result<MirrorManifests::Fetched>> MirrorManifests::get(proxy::AskedUpstream upstream,
                                                             std::string repository, std::string reference,
                                                             std::optional<Digest> asked) {
   auto reply = co_await get_reply(upstream, std::move(repository), std::move(reference));

@@ -31,8 +31,10 @@ class MirrorManifests {
  public:
   MirrorManifests(const MirrorParts& parts, const MirrorSettings& settings);
 
-  proxy::Task<Result<ServedManifest>> by_tag(std::string repository, std::string tag);
-  proxy::Task<Result<ServedManifest>> by_digest(std::string repository, store::Digest digest);
+  // `hops` are what the request came through.
+  proxy::Task<Result<ServedManifest>> by_tag(std::string repository, std::string tag, proxy::Hops hops);
+  proxy::Task<Result<ServedManifest>> by_digest(std::string repository, store::Digest digest,
+                                                proxy::Hops hops);
   // The tag names what upstream has now, whatever its age, and what upstream showed before does not hold it
   // back any more: for an operator who does not want to wait for min_age.
   proxy::Task<Result<ServedManifest>> move_now(std::string repository, std::string tag);
@@ -50,29 +52,32 @@ class MirrorManifests {
   store::RepositoryKey key_of(const std::string& repository) const;
   proxy::Task<Result<std::optional<store::TagRecord>>> tag_record(store::RepositoryKey key, std::string tag);
   proxy::Task<Answer> held(store::RepositoryKey key, store::Digest digest);
-  proxy::Task<Answer> renew(store::RepositoryKey key, std::string tag, store::TagRecord record);
+  proxy::Task<Answer> renew(store::RepositoryKey key, std::string tag, store::TagRecord record,
+                            proxy::Hops hops);
   proxy::Task<Answer> stale(store::RepositoryKey key, std::string tag, store::TagRecord record, Error reason);
 
   proxy::Task<Answer> answer_by(proxy::Moment deadline, std::string flight,
                                 proxy::SingleFlight<Answer>::Begin begin);
 
   // These run in a flight.
-  proxy::Task<Answer> ask(store::RepositoryKey key, std::string tag, std::optional<store::TagRecord> record);
-  proxy::Task<Answer> confirm(store::RepositoryKey key, std::string tag, store::TagRecord record);
+  proxy::Task<Answer> ask(store::RepositoryKey key, std::string tag, std::optional<store::TagRecord> record,
+                          proxy::Hops hops);
+  proxy::Task<Answer> confirm(store::RepositoryKey key, std::string tag, store::TagRecord record,
+                              proxy::Hops hops);
   // `tag` names what comes from then on; "" for none.
   proxy::Task<Answer> fetch(store::RepositoryKey key, std::string reference,
-                            std::optional<store::Digest> digest, std::string tag);
+                            std::optional<store::Digest> digest, std::string tag, proxy::Hops hops);
   proxy::Task<Answer> take(store::RepositoryKey key, std::string reference, std::string tag,
                            Result<Fetched> fetched);
 
   // These ask one upstream.
-  proxy::Task<Result<std::optional<Fetched>>> news(proxy::RegistryClient& upstream, std::string repository,
+  proxy::Task<Result<std::optional<Fetched>>> news(proxy::AskedUpstream upstream, std::string repository,
                                                    std::string tag, store::Digest known);
-  proxy::Task<Result<std::optional<store::Digest>>> ask_digest(proxy::RegistryClient& upstream,
+  proxy::Task<Result<std::optional<store::Digest>>> ask_digest(proxy::AskedUpstream upstream,
                                                                std::string repository, std::string tag);
-  proxy::Task<Result<Fetched>> get(proxy::RegistryClient& upstream, std::string repository,
+  proxy::Task<Result<Fetched>> get(proxy::AskedUpstream upstream, std::string repository,
                                    std::string reference, std::optional<store::Digest> asked);
-  proxy::Task<Result<proxy::Reply>> get_reply(proxy::RegistryClient& upstream, std::string repository,
+  proxy::Task<Result<proxy::Reply>> get_reply(proxy::AskedUpstream upstream, std::string repository,
                                               std::string reference);
   proxy::Task<Result<>> mark_checked(store::RepositoryKey key, std::string tag, store::TagRecord record);
   proxy::Task<Answer> keep(store::RepositoryKey key, std::string tag, store::Digest digest,
@@ -90,12 +95,12 @@ class MirrorManifests {
 
   // These run in a flight.
   proxy::Task<Answer> settle(store::RepositoryKey key, std::string tag,
-                             std::optional<store::TagRecord> record);
-  proxy::Task<Answer> see_first(store::RepositoryKey key, std::string tag);
-  proxy::Task<Result<>> see(store::RepositoryKey key, std::string tag, Sightings& seen);
+                             std::optional<store::TagRecord> record, proxy::Hops hops);
+  proxy::Task<Answer> see_first(store::RepositoryKey key, std::string tag, proxy::Hops hops);
+  proxy::Task<Result<>> see(store::RepositoryKey key, std::string tag, Sightings& seen, proxy::Hops hops);
   proxy::Task<> note(store::RepositoryKey key, std::string tag, store::Digest shown, Sightings& seen);
   proxy::Task<Answer> serve_due(store::RepositoryKey key, std::string tag,
-                                std::optional<store::TagRecord> record, Sightings seen);
+                                std::optional<store::TagRecord> record, Sightings seen, proxy::Hops hops);
   proxy::Task<Answer> fetch_now(store::RepositoryKey key, std::string tag);
 
   MirrorParts parts_;

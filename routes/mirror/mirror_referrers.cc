@@ -68,19 +68,20 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
   const auto digest = *path.digest;
   const auto origin = page_origin(parts_.upstreams, page_query(path.query));
   if (!origin) co_return failure(origin.error());
-  auto begin = [this, repository, digest] { return fetch(repository, digest); };
-  auto referrers = co_await lists_.get(repository + "@" + digest.text(), begin);
+  auto begin = [this, repository, digest, hops = context.hops] { return fetch(repository, digest, hops); };
+  auto referrers = co_await lists_.get(repository + "@" + digest.text(), context.hops, begin);
   if (!referrers && is_unwell(referrers.error()))
     referrers = co_await stored(repository, digest, referrers.error());
   if (!referrers) co_return failure(referrers.error());
   if (referrers->is_too_long) {
-    auto& upstream = origin->upstream != nullptr ? *origin->upstream : *referrers->upstream;
+    auto* client = origin->upstream != nullptr ? origin->upstream : referrers->upstream;
+    proxy::AskedUpstream upstream(*client, context.hops);
     auto request = request_for(repository, digest, origin->query);
     request.timeout_ms = 0;
     PassedList list{std::string(kOciIndex), "/v2/" + path.name + "/referrers/" + digest.text(), path.query.ns,
-                    origin_mark(parts_.upstreams, &upstream)};
-    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, upstream, std::move(request),
-                                 std::move(list), context);
+                    origin_mark(parts_.upstreams, client)};
+    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, std::move(upstream),
+                                 std::move(request), std::move(list), context);
   }
   auto body = referrers->body;
   if (!path.query.artifact_type.empty()) {
@@ -98,19 +99,21 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
 }
 
 // Fetches all referrers without a filter, so that one answer serves every filter.
-Task<MirrorReferrers::Answer> MirrorReferrers::fetch(std::string repository, Digest digest) {
+Task<MirrorReferrers::Answer> MirrorReferrers::fetch(std::string repository, Digest digest,
+                                                     proxy::Hops hops) {
   auto obstacle = Obstacle::none_listed;
-  auto attempt = [this, repository, digest, &obstacle](proxy::RegistryClient& upstream) {
+  auto attempt = [this, repository, digest, &obstacle](proxy::AskedUpstream upstream) {
     return fetch_from(upstream, repository, digest, obstacle);
   };
-  auto list = co_await parts_.upstreams.first_of(attempt);
+  auto list = co_await parts_.upstreams.first_of(hops, attempt);
   if (list || is_unwell(list.error()) || obstacle == Obstacle::broke_off) co_return list;
-  if (obstacle == Obstacle::refused) co_return co_await fetch_fallback(repository, digest, list.error());
-  co_return co_await fetch_fallback(repository, digest, std::nullopt);
+  if (obstacle == Obstacle::refused)
+    co_return co_await fetch_fallback(repository, digest, list.error(), hops);
+  co_return co_await fetch_fallback(repository, digest, std::nullopt, hops);
 }
 
 // The list of one upstream; `not_found` if it lists none and another may. `obstacle` outlives the Task.
-Task<MirrorReferrers::Answer> MirrorReferrers::fetch_from(proxy::RegistryClient& upstream,
+Task<MirrorReferrers::Answer> MirrorReferrers::fetch_from(proxy::AskedUpstream upstream,
                                                           std::string repository, Digest digest,
                                                           Obstacle& obstacle) {
   auto first = co_await fetch_page(upstream, repository, digest, "");
@@ -128,7 +131,7 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_from(proxy::RegistryClient&
   co_return list;
 }
 
-Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(proxy::RegistryClient& upstream,
+Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(proxy::AskedUpstream upstream,
                                                                 std::string repository, Digest digest,
                                                                 std::string query) {
   auto request = request_for(repository, digest, query);
@@ -156,13 +159,13 @@ Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(proxy::RegistryC
   co_return page;
 }
 
-Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(proxy::RegistryClient& upstream,
+Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(proxy::AskedUpstream upstream,
                                                              std::string repository, Digest digest,
                                                              Page first) {
   std::vector<std::string> pages;
   size_t bytes = 0;
   KeptList list;
-  list.upstream = &upstream;
+  list.upstream = &upstream.client();
   for (auto page = std::move(first);;) {
     bytes += page.body.size();
     pages.push_back(std::move(page.body));
@@ -186,8 +189,9 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(proxy::RegistryClie
 // The index under the fallback tag, as the distribution specification has clients ask for it. `refusal` is
 // why the API did not answer, if there is one: then a missing tag does not say that there are no referrers.
 Task<MirrorReferrers::Answer> MirrorReferrers::fetch_fallback(std::string repository, Digest digest,
-                                                              std::optional<Error> refusal) {
-  auto manifest = co_await manifests_.by_tag(repository, fallback_tag(digest));
+                                                              std::optional<Error> refusal,
+                                                              proxy::Hops hops) {
+  auto manifest = co_await manifests_.by_tag(repository, fallback_tag(digest), hops);
   if (!manifest && manifest.error().kind != Error::Kind::not_found)
     co_return failure(refusal ? *refusal : manifest.error());
   // Some registries take such a tag for the digest in it, and answer with the subject itself.

@@ -46,15 +46,15 @@ class MirrorReferrers {
 
   proxy::RegistryClientRequest request_for(const std::string& repository, const store::Digest& digest,
                                            const std::string& query) const;
-  proxy::Task<Answer> fetch(std::string repository, store::Digest digest);
-  proxy::Task<Answer> fetch_from(proxy::RegistryClient& upstream, std::string repository,
-                                 store::Digest digest, Obstacle& obstacle);
-  proxy::Task<Result<Page>> fetch_page(proxy::RegistryClient& upstream, std::string repository,
+  proxy::Task<Answer> fetch(std::string repository, store::Digest digest, proxy::Hops hops);
+  proxy::Task<Answer> fetch_from(proxy::AskedUpstream upstream, std::string repository, store::Digest digest,
+                                 Obstacle& obstacle);
+  proxy::Task<Result<Page>> fetch_page(proxy::AskedUpstream upstream, std::string repository,
                                        store::Digest digest, std::string query);
-  proxy::Task<Answer> fetch_further(proxy::RegistryClient& upstream, std::string repository,
+  proxy::Task<Answer> fetch_further(proxy::AskedUpstream upstream, std::string repository,
                                     store::Digest digest, Page first);
   proxy::Task<Answer> fetch_fallback(std::string repository, store::Digest digest,
-                                     std::optional<Error> refusal);
+                                     std::optional<Error> refusal, proxy::Hops hops);
   proxy::Task<Answer> stored(std::string repository, store::Digest digest, Error reason);
 
   MirrorParts parts_;

@@ -64,7 +64,7 @@ Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, con
                                  RequestContext& context) {
   auto origin = page_origin(parts_.upstreams, path.query.forwarded);
   if (!origin) co_return failure(origin.error());
-  Asked asked(repository, path.query, origin->upstream);
+  Asked asked(repository, path.query, context.hops, origin->upstream);
   asked.query.forwarded = std::move(origin->query);
   auto tags = co_await list_for(asked);
   if (!tags) co_return failure(tags.error());
@@ -74,8 +74,9 @@ Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, con
     auto request = request_for(repository, asked.query.forwarded);
     request.timeout_ms = 0;
     PassedList list{std::string(kJson), own_path, path.query.ns, mark};
-    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, *tags->upstream,
-                                 std::move(request), std::move(list), context);
+    co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms,
+                                 proxy::AskedUpstream(*tags->upstream, context.hops), std::move(request),
+                                 std::move(list), context);
   }
   context.cache = tags->cache;
   auto headers = base_headers(context);
@@ -89,14 +90,14 @@ Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, con
 
 Task<MirrorTags::Answer> MirrorTags::list_for(Asked asked) {
   const auto& query = asked.query;
-  if (query.forwarded.ends_with(kOfWhole)) co_return co_await page_of_whole(asked.repository, query);
+  if (query.forwarded.ends_with(kOfWhole)) co_return co_await page_of_whole(asked);
   if (query.forwarded.ends_with(kOfPulled)) {
     const Error reason(Error::Kind::unavailable, "upstream was unwell when the list began", 0);
     co_return co_await stored(asked.repository, query, reason);
   }
   auto begin = [this, asked] { return fetch(asked); };
   auto key = asked.repository + "?" + query.forwarded + origin_mark(parts_.upstreams, asked.upstream);
-  auto tags = co_await lists_.get(std::move(key), begin);
+  auto tags = co_await lists_.get(std::move(key), asked.hops, begin);
   // A later page of what the store has would end upstream's list before its end.
   if (!tags && is_unwell(tags.error()) && is_of_first_page(query) && asked.upstream == nullptr)
     tags = co_await stored(asked.repository, query, tags.error());
@@ -112,28 +113,29 @@ Task<MirrorTags::Answer> MirrorTags::fetch(Asked asked) {
   list.is_too_long = page->is_too_long;
   if (list.is_too_long) co_return list;
   list.link = page->link;
-  if (ignores_paging(page->tags, asked.query))
-    co_return co_await page_of_whole(asked.repository, asked.query);
+  if (ignores_paging(page->tags, asked.query)) co_return co_await page_of_whole(asked);
   list.body = shared_body(tag_list_json(settings_.upstream_name(asked.repository), page->tags));
   co_return list;
 }
 
 // The page from the upstream that it has to come from, else from the first that has it.
 Task<Result<MirrorTags::Page>> MirrorTags::fetch_first(Asked asked) {
-  if (asked.upstream != nullptr)
-    co_return co_await fetch_page(*asked.upstream, asked.repository, asked.query.forwarded);
-  auto attempt = [this, asked](proxy::RegistryClient& upstream) {
+  if (asked.upstream != nullptr) {
+    proxy::AskedUpstream upstream(*asked.upstream, asked.hops);
+    co_return co_await fetch_page(std::move(upstream), asked.repository, asked.query.forwarded);
+  }
+  auto attempt = [this, asked](proxy::AskedUpstream upstream) {
     return fetch_page(upstream, asked.repository, asked.query.forwarded);
   };
-  co_return co_await parts_.upstreams.first_of(attempt);
+  co_return co_await parts_.upstreams.first_of(asked.hops, attempt);
 }
 
-Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::RegistryClient& upstream, std::string repository,
+Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::AskedUpstream upstream, std::string repository,
                                                       std::string query) {
   ListSink body;
   auto head = co_await upstream.download(request_for(repository, query), body);
   Page page;
-  page.upstream = &upstream;
+  page.upstream = &upstream.client();
   page.is_too_long = body.is_too_long();
   if (page.is_too_long) co_return page;
   if (!head) co_return failure(head.error());
@@ -152,12 +154,13 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::RegistryClient& ups
 }
 
 // A page of upstream's whole list, for an upstream that does not page it as it is asked to.
-Task<MirrorTags::Answer> MirrorTags::page_of_whole(std::string repository, OciQuery query) {
-  auto begin = [this, repository] { return fetch_whole(repository); };
-  auto whole = co_await lists_.get(repository, begin);
+Task<MirrorTags::Answer> MirrorTags::page_of_whole(Asked asked) {
+  auto begin = [this, asked] { return fetch_whole(asked.repository, asked.hops); };
+  auto whole = co_await lists_.get(asked.repository, asked.hops, begin);
   if (!whole) co_return failure(whole.error());
   // On a worker, because the list may be long and its pages many.
-  auto job = [whole_body = whole->body, name = settings_.upstream_name(repository), query]() -> Answer {
+  auto job = [whole_body = whole->body, name = settings_.upstream_name(asked.repository),
+              query = asked.query]() -> Answer {
     auto tags = parse_tag_list(*whole_body);
     if (!tags) return failure(tags.error());
     return page_of_ours(name, *std::move(tags), query, query.n, kOfWhole);
@@ -170,15 +173,15 @@ Task<MirrorTags::Answer> MirrorTags::page_of_whole(std::string repository, OciQu
   co_return page;
 }
 
-Task<MirrorTags::Answer> MirrorTags::fetch_whole(std::string repository) {
-  auto attempt = [this, repository](proxy::RegistryClient& upstream) {
+Task<MirrorTags::Answer> MirrorTags::fetch_whole(std::string repository, proxy::Hops hops) {
+  auto attempt = [this, repository](proxy::AskedUpstream upstream) {
     return fetch_whole_of(upstream, repository);
   };
-  co_return co_await parts_.upstreams.first_of(attempt);
+  co_return co_await parts_.upstreams.first_of(hops, attempt);
 }
 
 // All pages in one list. Not whole is an error.
-Task<MirrorTags::Answer> MirrorTags::fetch_whole_of(proxy::RegistryClient& upstream, std::string repository) {
+Task<MirrorTags::Answer> MirrorTags::fetch_whole_of(proxy::AskedUpstream upstream, std::string repository) {
   std::vector<std::string> tags;
   size_t bytes = 0;
   std::string query;

@@ -35,6 +35,7 @@ class MirrorTags {
   struct Asked {
     std::string repository;
     OciQuery query;  // its `forwarded` without what names the upstream
+    proxy::Hops hops;
     proxy::RegistryClient* upstream = nullptr;
   };
   struct Page {
@@ -48,11 +49,11 @@ class MirrorTags {
   proxy::Task<Answer> list_for(Asked asked);
   proxy::Task<Answer> fetch(Asked asked);
   proxy::Task<Result<Page>> fetch_first(Asked asked);
-  proxy::Task<Result<Page>> fetch_page(proxy::RegistryClient& upstream, std::string repository,
+  proxy::Task<Result<Page>> fetch_page(proxy::AskedUpstream upstream, std::string repository,
                                        std::string query);
-  proxy::Task<Answer> page_of_whole(std::string repository, OciQuery query);
-  proxy::Task<Answer> fetch_whole(std::string repository);
-  proxy::Task<Answer> fetch_whole_of(proxy::RegistryClient& upstream, std::string repository);
+  proxy::Task<Answer> page_of_whole(Asked asked);
+  proxy::Task<Answer> fetch_whole(std::string repository, proxy::Hops hops);
+  proxy::Task<Answer> fetch_whole_of(proxy::AskedUpstream upstream, std::string repository);
   proxy::Task<Answer> stored(std::string repository, OciQuery query, Error reason);
 
   MirrorParts parts_;

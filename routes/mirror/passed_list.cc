@@ -20,8 +20,8 @@ constexpr uint64_t kQueueBytesMax = 512 << 10;
 }  // namespace
 
 Task<Result<>> pass_list(Exchange& exchange, MirrorParts parts, int64_t first_byte_wait_ms,
-                         proxy::RegistryClient& upstream, proxy::RegistryClientRequest request,
-                         PassedList list, RequestContext& context) {
+                         proxy::AskedUpstream upstream, proxy::RegistryClientRequest request, PassedList list,
+                         RequestContext& context) {
   context.cache = CacheResult::pass;
   exchange.at("passing a list from upstream");
   auto answered = std::make_shared<proxy::Head>();
@@ -40,7 +40,7 @@ Task<Result<>> pass_list(Exchange& exchange, MirrorParts parts, int64_t first_by
   proxy::StreamedDownload download(parts.loop, parts.buffers, kQueueBytesMax, 0,
                                    proxy::StreamedDownload::Wanted::all, check);
   download.expect_first_byte_by(parts.loop.now() + proxy::Millis(first_byte_wait_ms));
-  download.begin(upstream, std::move(request));
+  download.begin(upstream.client(), std::move(request));
   for (;;) {
     auto piece = co_await download.next();
     if (piece.empty()) break;

@@ -20,7 +20,7 @@ struct PassedList {
 
 // Sends the whole reply, or returns an error before anything was sent.
 proxy::Task<Result<>> pass_list(proxy::Exchange& exchange, MirrorParts parts, int64_t first_byte_wait_ms,
-                                proxy::RegistryClient& upstream, proxy::RegistryClientRequest request,
+                                proxy::AskedUpstream upstream, proxy::RegistryClientRequest request,
                                 PassedList list, RequestContext& context);
 
 }  // namespace breakwater::routes

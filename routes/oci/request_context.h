@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http/hops.h"
 #include "proxy/http/http.h"
 
 namespace breakwater::routes {
@@ -26,6 +27,7 @@ std::string_view name_of(CacheResult result);
 struct RequestContext {
   std::string trace;          // the request's id, in its log lines and in the detail of its error
   std::string route;          // the route that answers: the listener's, or the one that ?ns= names
+  proxy::Hops hops;           // the appliances that the request came through
   std::string oci_namespace;  // the value of OCI-Namespace, if ?ns= chose the route
   CacheResult cache = CacheResult::none;
   std::string refusal;  // why a rule of the route refuses the request, in one sentence; "" if none does

@@ -348,7 +348,7 @@ TEST_CASE("a mirror may have several upstreams, each with its own credentials") 
   CHECK(upstreams[1].credentials->password == "s3cret");
   CHECK(upstreams[1].token_realms.size() == 1);
   CHECK(upstreams[1].allow_private.size() == 1);
-  for (const size_t other : {0, 2}) {
+  for (const size_t other : {size_t(0), size_t(2)}) {
     CHECK_FALSE(upstreams[other].credentials);
     CHECK(upstreams[other].token_realms.empty());
     CHECK(upstreams[other].allow_private.empty());

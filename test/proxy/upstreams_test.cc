@@ -10,6 +10,8 @@
 namespace breakwater::test {
 namespace {
 
+using proxy::AskedUpstream;
+using proxy::Hops;
 using proxy::RegistryClient;
 using proxy::Task;
 using proxy::Upstreams;
@@ -28,6 +30,7 @@ struct World {
     for (const auto& registry : registries) {
       proxy::RegistryClientSettings of_one;
       of_one.upstream = registry->endpoint();
+      of_one.hop_name = settings.hop_name;
       clients.push_back(std::make_unique<RegistryClient>(loop, http_client, clock, log, of_one));
     }
     made = std::make_unique<Upstreams>(loop, clock, settings, std::move(clients));
@@ -40,12 +43,12 @@ struct World {
     co_return *says[index];
   }
   Task<Result<int>> question() {
-    auto attempt = [this](RegistryClient& upstream) {
+    auto attempt = [this](const AskedUpstream& upstream) {
       size_t index = 0;
-      while (&upstreams()[index] != &upstream) ++index;
+      while (&upstreams()[index] != &upstream.client()) ++index;
       return answer_of(index);
     };
-    return upstreams().first_of(attempt);
+    return upstreams().first_of(hops, attempt);
   }
   Result<int> ask() {
     asked.clear();
@@ -70,8 +73,35 @@ struct World {
   std::vector<std::unique_ptr<FakeRegistry>> registries;
   std::vector<std::optional<Result<int>>> says;  // nothing: silent
   Indices asked;
+  Hops hops;
   proxy::Signal changed{loop};
   std::unique_ptr<Upstreams> made;
+};
+
+const std::string kOurs = "breakwater-5555555555555555";
+const std::string kLesser = "breakwater-1111111111111111";
+const std::string kGreater = "breakwater-9999999999999999";
+
+Hops through(const std::string& name) { return Hops::of({{"Via", "1.1 " + name}}); }
+
+// Upstreams of which the first says that it is `peer`; "" if it is no appliance.
+struct PeerWorld : World {
+  explicit PeerWorld(size_t upstreams, const std::string& peer) : World(upstreams) {
+    settings.hop_name = kOurs;
+    proxy::Headers headers;
+    if (!peer.empty()) headers.add("Via", "1.1 " + peer);
+    registries.front()->answer("/v2/", Canned{200, headers, "{}"});
+  }
+  // The first has answered something.
+  void meet() {
+    proxy::RegistryClientRequest request("GET", "/v2/");
+    REQUIRE(run(loop, upstreams()[0].fetch(std::move(request), 100)));
+  }
+  bool is_circle(const std::string& sender, bool is_being_asked) {
+    const auto refusal = run(loop, upstreams().circle(through(sender), is_being_asked));
+    if (refusal) CHECK(refusal->kind == Error::Kind::not_found);
+    return refusal.has_value();
+  }
 };
 
 Task<> keep(Task<Result<int>> question, std::optional<Result<int>>& answer) {
@@ -176,7 +206,7 @@ TEST_CASE("a silent upstream is asked after the others for half a minute, and on
   CHECK(world.asked == Indices{0, 1});
   CHECK(*world.ask() == 8);
   CHECK(world.asked == Indices{1});
-  CHECK(world.upstreams().in_order().front() == &world.upstreams()[1]);
+  CHECK(world.upstreams().in_order(Hops()).front() == &world.upstreams()[1]);
   world.clock.advance(seconds(30));
   world.fail(0);
   CHECK(*world.ask() == 8);
@@ -241,6 +271,60 @@ TEST_CASE("upstreams are unwell if all of them are, and their requests are added
   world.registries[1]->shut();
   fetch(1);
   CHECK(world.upstreams().stats().unwell);
+}
+
+TEST_CASE("what came through an appliance is not asked of it") {
+  PeerWorld world(2, kLesser);
+  world.say(0, 7);
+  world.say(1, 8);
+  world.meet();
+  CHECK(*world.ask() == 7);
+  world.hops = through(kLesser);
+  CHECK(*world.ask() == 8);
+  CHECK(world.asked == Indices{1});
+  CHECK(world.upstreams().in_order(world.hops) == std::vector<RegistryClient*>{&world.upstreams()[1]});
+  world.fail(1, Error::Kind::not_found);
+  CHECK(world.ask().error().kind == Error::Kind::not_found);
+  CHECK_FALSE(world.is_circle(kLesser, false));
+}
+
+TEST_CASE("what came back to where it began, or has come too far, is a circle") {
+  PeerWorld world(2, "");
+  CHECK(world.is_circle(kOurs, false));
+  CHECK_FALSE(world.is_circle(kLesser, false));
+  std::string far = kLesser;
+  for (size_t i = 0; i < Hops::kMax; ++i) far += ", 1.1 " + kGreater;
+  CHECK(world.is_circle(far, false));
+  CHECK_FALSE(run(world.loop, world.upstreams().circle(Hops(), true)));
+}
+
+TEST_CASE("an appliance whose only upstream is who asks has nobody to ask") {
+  PeerWorld world(1, kLesser);
+  world.meet();
+  CHECK(world.is_circle(kLesser, false));
+  CHECK_FALSE(world.is_circle(kGreater, false));
+}
+
+TEST_CASE("of two that ask each other at the same time, the one with the greater name waits for the other") {
+  for (const bool have_met : {false, true}) {
+    PeerWorld greater(2, kGreater);
+    if (have_met) greater.meet();
+    CHECK(greater.is_circle(kGreater, true));  // we have the lesser name: it has to go on without us
+    CHECK_FALSE(greater.is_circle(kGreater, false));
+    PeerWorld lesser(2, kLesser);
+    if (have_met) lesser.meet();
+    CHECK_FALSE(lesser.is_circle(kLesser, true));
+  }
+}
+
+TEST_CASE("an appliance that is no upstream of ours waits for what we are asking") {
+  for (const char* first : {"", kLesser.c_str()}) {
+    PeerWorld world(2, first);
+    CHECK_FALSE(world.is_circle(kGreater, true));
+    // Both were asked who they are, and are asked again only if they did not say.
+    CHECK_FALSE(world.is_circle(kGreater, true));
+    CHECK(world.registries.front()->count() == 1);
+  }
 }
 
 }  // namespace breakwater::test

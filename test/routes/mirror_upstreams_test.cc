@@ -428,7 +428,7 @@ TEST_CASE("a layer that breaks off goes on from the second upstream, and each by
 TEST_CASE("a layer whose first upstream is silent comes from the second, and the next layer at once") {
   Mirrors world;
   world.fill_settings.first_byte_wait_ms = 20;
-  for (const uint32_t seed : {7, 8}) {
+  for (const uint32_t seed : {7U, 8U}) {
     const auto content = content_of(300'000, seed);
     const auto layer = world.second.blob(kRepository, content);
     world.hub.always(blob_of(layer), Fault::silent());

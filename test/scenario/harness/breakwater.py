@@ -13,13 +13,19 @@ _FIELD = {name: re.compile(rf'"?\b{name}"?\s*[=:]\s*"?([^\s",}}]+)') for name in
 
 
 def mirror_route(name, registry, upstream, **settings):
-    """A route of the config; `settings` are the mirror's, but bytes_max, allow and listen are the route's.
-    Storage and token servers are on other ports of loopback than their registry."""
+    """A route of the config, with one upstream or a list of them; `settings` are the mirror's, but bytes_max,
+    allow and listen are the route's. Storage and token servers are on other ports of loopback than their
+    registry."""
     route = {"name": name, "listen": settings.pop("listen", ["127.0.0.1:0"])}
     for key in ("bytes_max", "allow"):
         if key in settings:
             route[key] = settings.pop(key)
-    route["mirror"] = {"registry": registry, "upstream": upstream, "allow_private": ["127.0.0.1"], **settings}
+    private = {"allow_private": ["127.0.0.1"]}
+    if isinstance(upstream, list):
+        upstreams = [{"url": url, **private} for url in upstream]
+        route["mirror"] = {"registry": registry, "upstream": upstreams, **settings}
+    else:
+        route["mirror"] = {"registry": registry, "upstream": upstream, **private, **settings}
     return route
 
 
