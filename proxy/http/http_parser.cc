@@ -44,17 +44,25 @@ bool is_valid_target(std::string_view target) {
   return std::all_of(target.begin(), target.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
 
-// Turns "http://host/path" into "/path": servers must accept the absolute form (RFC 9112, 3.2.2). Empty if
-// the target has neither form.
-std::string origin_form(std::string_view target) {
-  if (target.starts_with('/') || target == "*") return std::string(target);
+struct Target {
+  std::string authority;  // of the absolute form; else empty
+  std::string origin_form;
+};
+
+// Splits "http://host/path" into "host" and "/path": servers must accept the absolute form (RFC 9112, 3.2.2).
+// Nothing if the target has neither form.
+std::optional<Target> split_target(std::string_view target) {
+  if (target.starts_with('/') || target == "*") return Target{"", std::string(target)};
   auto scheme = target.find("://");
   if (scheme == std::string_view::npos ||
       !(same_token(target.substr(0, scheme), "http") || same_token(target.substr(0, scheme), "https")))
-    return {};
-  auto end = std::min(target.find_first_of("/?", scheme + 3), target.size());  // of the authority
+    return std::nullopt;
+  auto begin = scheme + 3;  // of the authority
+  auto end = std::min(target.find_first_of("/?", begin), target.size());
+  auto authority = std::string(target.substr(begin, end - begin));
+  if (authority.empty() || !is_valid_host(authority)) return std::nullopt;
   auto rest = std::string(target.substr(end));
-  return rest.starts_with('/') ? rest : "/" + rest;
+  return Target{std::move(authority), rest.starts_with('/') ? rest : "/" + rest};
 }
 
 // Whether the request line ends in a version of HTTP that we do not speak. "GET / HTTP/2.0" does; "GET / FOO"
@@ -87,6 +95,7 @@ class Reader final : public beast::basic_parser<true> {
 
   bool expects_continue() const { return expects_continue_; }
   unsigned hosts() const { return hosts_; }
+  const std::string& authority() const { return authority_; }  // of a target in absolute form
   bool has_transfer_encoding() const { return has_transfer_encoding_; }
   bool in_chunk() const { return chunk_left_ > 0; }
   void append_body_to(std::string& into, size_t bytes_max) {
@@ -105,10 +114,11 @@ class Reader final : public beast::basic_parser<true> {
   void on_request_impl(beast::verb, boost::beast::string_view method, boost::beast::string_view target,
                        int version, Code& code) override {
     if (target.size() > limits_.target_bytes_max) return refuse(code, 414, "the target is too long");
-    auto origin = origin_form(view(target));
-    if (origin.empty() || !is_valid_target(origin)) return refuse(code, 400, "the target is malformed");
+    auto split = split_target(view(target));
+    if (!split || !is_valid_target(split->origin_form)) return refuse(code, 400, "the target is malformed");
     request_.method.assign(method.data(), method.size());
-    request_.target = std::move(origin);
+    request_.target = std::move(split->origin_form);
+    authority_ = std::move(split->authority);
     request_.minor_version = version % 10;
   }
 
@@ -150,6 +160,7 @@ class Reader final : public beast::basic_parser<true> {
   bool expects_continue_ = false;
   bool has_transfer_encoding_ = false;
   unsigned hosts_ = 0;
+  std::string authority_;
   uint64_t chunk_left_ = 0;
   std::string* body_ = nullptr;
   size_t body_bytes_max_ = 0;
@@ -230,6 +241,7 @@ Progress RequestParser::Impl::check_head() {
   if (reader->hosts() == 0 && request.minor_version == 1) return refuse(400, "there is no Host");
   if (reader->has_transfer_encoding() && request.minor_version == 0)
     return refuse(400, "HTTP/1.0 has no Transfer-Encoding");
+  if (!reader->authority().empty()) request.headers.set("Host", reader->authority());
   length = reader->chunked() ? std::nullopt : std::optional<uint64_t>(reader->content_length().value_or(0));
   left = length.value_or(0);
   return Progress::done;

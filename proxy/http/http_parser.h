@@ -11,7 +11,8 @@
 // has understood, and nothing else.
 //
 // The parser is stricter than the RFC demands: lines end in CRLF, no line is folded, there is one Host at
-// most, and the only Transfer-Encoding is exactly "chunked".
+// most, and the only Transfer-Encoding is exactly "chunked". A target in absolute form becomes its path, and
+// its host replaces what the Host says (RFC 9112, 3.2.2).
 #pragma once
 
 #include <cstdint>

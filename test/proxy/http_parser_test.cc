@@ -21,6 +21,7 @@ struct Parsed {
   Progress progress = Progress::more;
   int status = 0;
   std::string target;
+  std::string host;
   std::string body;
   std::string rest;
 };
@@ -43,6 +44,7 @@ Parsed parse(const std::string& text, const std::vector<size_t>& cuts) {
     if (!head && parsed.progress == Progress::done) {
       head = true;
       parsed.target = parser.request().target;
+      parsed.host = parser.request().headers.all("Host");
     }
     if (head && !(parsed.progress == Progress::done && parser.body_ended()))
       parsed.progress = parser.parse_body(input.get(), parsed.body, 1 << 20);
@@ -119,6 +121,8 @@ TEST_CASE("a head is a request or is refused with the status that says why, howe
       Row{"a space in the target", "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       Row{"a fragment", "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       Row{"a byte over 127 in the target", "GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      Row{"the absolute form without a host", "GET http:///a HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      Row{"the absolute form with a user's name", "GET http://u@x/a HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       Row{"a target that is none", "GET a HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       Row{"no method", " / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       Row{"a method that is no token", "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
@@ -141,6 +145,13 @@ TEST_CASE("the absolute form of a target is read as the path") {
   CHECK(parse("GET http://x:1/a?b HTTP/1.1\r\nHost: x\r\n\r\n", {}).target == "/a?b");
   CHECK(parse("GET HTTPS://x HTTP/1.1\r\nHost: x\r\n\r\n", {}).target == "/");
   CHECK(parse("GET http://x?a=/v2/ HTTP/1.1\r\nHost: x\r\n\r\n", {}).target == "/?a=/v2/");
+}
+
+TEST_CASE("the host of a target in absolute form counts, whatever the Host says") {
+  CHECK(parse("GET http://x:1/a HTTP/1.1\r\nHost: localhost\r\n\r\n", {}).host == "x:1");
+  CHECK(parse("GET http://x?a HTTP/1.0\r\n\r\n", {}).host == "x");
+  CHECK(parse("GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n", {}).host == "localhost");
+  CHECK(parse("GET http://x/a HTTP/1.1\r\n\r\n", {}).status == 400);
 }
 
 TEST_CASE("a body ends where its framing says, and what follows is left alone") {
