@@ -34,6 +34,8 @@ tl::expected<Config, ConfigErrors> config_of(const Options& options) {
     return tl::unexpected<ConfigErrors>(std::move(errors));
   }
   const bool listens = options.verb == Verb::serve || options.verb == Verb::check_config;
+  // Messages then have paths that a client is not told (routes/oci/client_text.h).
+  if (config && listens) config->data = std::filesystem::absolute(config->data);
   if (config && listens) return resolve_listeners(std::move(*config), resolve_by_system);
   return config;
 }

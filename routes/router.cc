@@ -124,7 +124,7 @@ class Router::AccessRecord {
 
   void log(const proxy::Request& request, double seconds) const {
     const std::string path = loggable(request.target);
-    std::array<store::Log::Field, 11> fields = {{
+    std::array<store::Log::Field, 12> fields = {{
         {"route", context_.route},
         {"client", exchange_.peer().text},
         {"method", request.method},
@@ -137,6 +137,7 @@ class Router::AccessRecord {
     }};
     size_t count = 9;
     if (!context_.refusal.empty()) fields[count++] = {"reason", context_.refusal};
+    if (!context_.error.empty()) fields[count++] = {"error", context_.error};
     // What the request waited for, if it did not end normally.
     if (!ended_) fields[count++] = {"end", std::string_view(exchange_.step())};
     router_.log_.write(store::Log::Level::info, "request", std::span(fields.data(), count));
@@ -170,7 +171,7 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   AccessRecord record(*this, exchange, context);
   if (requests_running_ > settings_.requests_max) {
     reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name,
-                context.trace);
+                context);
   } else if (!settings_.allow.allows(exchange.peer())) {
     reply_denied(exchange,
                  "the address " + exchange.peer().text + " is not among those that may use this route",
@@ -196,7 +197,7 @@ proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& contex
     co_return;
   }
   if (const auto away = settings_.away()) {
-    reply_error(exchange, *away, OciSubject::name, context.trace);
+    reply_error(exchange, *away, OciSubject::name, context);
     co_return;
   }
   const auto path = parse_oci_path(request.target);

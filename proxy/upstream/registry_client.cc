@@ -26,6 +26,20 @@ RegistryClientStats& RegistryClientStats::operator+=(const RegistryClientStats& 
   return *this;
 }
 
+namespace {
+
+std::string_view said_of_redirect(Error::Kind kind) {
+  switch (kind) {
+    case Error::Kind::not_found: return "what it redirects to is not there";
+    case Error::Kind::denied: return "what it redirects to is refused to us";
+    case Error::Kind::throttled: return "where it redirects to there were too many requests";
+    case Error::Kind::corrupt: return "where it redirects to may not be asked, or answers what is of no use";
+    default: return "where it redirects to nothing answers";
+  }
+}
+
+}  // namespace
+
 struct RegistryClient::Impl {
   Impl(Loop& event_loop, HttpClient& http_client, const store::Clock& time, store::Log& log,
        const RegistryClientSettings& client_settings);
@@ -33,11 +47,14 @@ struct RegistryClient::Impl {
   Task<Result<Head>> send(RegistryClientRequest request, Sink& sink);
   Task<Result<Head>> follow(RegistryClientRequest request, Sink& sink);
   Task<Result<Head>> ask_host(Url url, const RegistryClientRequest& request, Sink& sink);
+  // The error about what a redirect leads to, as others may read it.
+  Error redirect_failed(const RegistryClientRequest& request, const Error& error) const;
   HttpClientRequest request_for(const Url& url, const RegistryClientRequest& request,
                                 const std::string& authorization) const;
 
   const store::Clock& clock;
   std::optional<std::string> peer;
+  store::Log& log;
   RegistryClientSettings settings;
   RegistryClientStats stats;
   TargetPolicy targets;
@@ -46,8 +63,9 @@ struct RegistryClient::Impl {
 };
 
 RegistryClient::Impl::Impl(Loop& event_loop, HttpClient& http_client, const store::Clock& time,
-                           store::Log& log, const RegistryClientSettings& client_settings)
+                           store::Log& the_log, const RegistryClientSettings& client_settings)
     : clock(time),
+      log(the_log),
       settings(client_settings),
       client(http_client, clock, log, settings, targets, stats),
       authentication(event_loop, client, clock, log, settings, targets, stats) {
@@ -68,10 +86,14 @@ Task<Result<Head>> RegistryClient::Impl::follow(RegistryClientRequest request, S
   if (!url) co_return failure(std::move(url).error());
   for (uint32_t redirects = 0;; ++redirects) {
     auto head = co_await ask_host(*url, request, sink);
+    // What the caller's sink says does not name the host.
+    const bool is_redirected = url->endpoint() != targets.registry;
+    if (!head && is_redirected && head.error().message.find(url->host()) != std::string::npos)
+      co_return failure(redirect_failed(request, head.error()));
     if (!head || !is_redirect(head->status)) co_return head;
     auto target = redirect_target(*url, *head, targets);
     if (request.redirect_is_answer && (!target || !is_registry(*target))) co_return head;
-    if (!target) co_return failure(std::move(target).error());
+    if (!target) co_return failure(redirect_failed(request, target.error()));
     if (redirects == settings.redirects_max)
       co_return failure(Error::Kind::corrupt,
                         targets.registry.text() + request.path + ": too many redirects");
@@ -104,6 +126,14 @@ Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientR
     if (!usable) co_return failure(authorization.explained(std::move(usable).error()));
     co_return std::move(answer->head);
   }
+}
+
+// Host and path of storage may be as good as a secret, so they are for the operator's log alone.
+Error RegistryClient::Impl::redirect_failed(const RegistryClientRequest& request, const Error& error) const {
+  log.warning("redirect_failed",
+              {{"route", settings.name}, {"path", request.path}, {"error", error.message}});
+  const std::string asked = targets.registry.text() + request.path + ": ";
+  return Error(error.kind, asked + std::string(said_of_redirect(error.kind)), error.retry_after_s);
 }
 
 HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const RegistryClientRequest& request,

@@ -22,7 +22,7 @@ Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& co
   const bool is_list = path.kind == OciPath::Kind::tags || path.kind == OciPath::Kind::referrers;
   if (is_list && answered.error().kind == Error::Kind::denied)
     co_return reply_denied(exchange, answered.error().message, context.trace);
-  reply_error(exchange, answered.error(), subject_of(path.kind), context.trace);
+  reply_error(exchange, answered.error(), subject_of(path.kind), context);
 }
 
 Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {

@@ -50,12 +50,12 @@ Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext
   if (ns.empty()) {
     const Error error(Error::Kind::not_found,
                       "which registry is meant is not said: ask with ?ns=, as containerd does", 0);
-    co_return reply_error(exchange, error, OciSubject::name, context.trace);
+    co_return reply_error(exchange, error, OciSubject::name, context);
   }
   const auto found = directory_.find(ns, exchange.peer());
   if (!found && found.error().kind == Error::Kind::denied)
     co_return reply_denied(exchange, found.error().message, context.trace);
-  if (!found) co_return reply_error(exchange, found.error(), OciSubject::name, context.trace);
+  if (!found) co_return reply_error(exchange, found.error(), OciSubject::name, context);
   // Our own registry is written to at its own address.
   const std::string& method = exchange.request().method;
   if (method != "GET" && method != "HEAD")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "routes/oci/client_text.h"
 #include "store/references/retention.h"
 
 namespace breakwater::routes {
@@ -53,7 +54,8 @@ std::string age_header(store::Time now, store::Time checked_at) {
 
 std::string stale_warning(std::string_view reason) {
   std::string value = "299 - \"";
-  for (const char c : reason.substr(0, 200)) {
+  const std::string text = client_text(reason).substr(0, 200);
+  for (const char c : text) {
     const bool safe = static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7f;
     value += c == '"' || c == '\\' ? '\'' : safe ? c : ' ';
   }

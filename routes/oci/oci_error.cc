@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "routes/oci/client_text.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/range.h"
 
@@ -120,7 +121,7 @@ OciStatus oci_status_of(OciPathError::Kind kind, std::string_view method) {
 
 std::string oci_error_body(const OciStatus& status, std::string_view reason, std::string_view trace) {
   auto error = error_json(status, trace);
-  if (!reason.empty()) error["detail"]["reason"] = reason;
+  if (!reason.empty()) error["detail"]["reason"] = client_text(reason);
   return errors_json(ordered_json::array({std::move(error)}));
 }
 
@@ -129,14 +130,15 @@ void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Header
   reply_json(exchange, status.status, std::move(headers), oci_error_body(status, reason, trace));
 }
 
-void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, std::string_view trace) {
+void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, RequestContext& context) {
+  context.error = error.message;
   auto headers = base_headers();
   const bool waits = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable ||
                      error.kind == Error::Kind::storage;
   if (waits && error.retry_after_s > 0) headers.add("Retry-After", std::to_string(error.retry_after_s));
   const OciStatus status = oci_status_of(error, subject);
   if (status.status == 405) headers.add("Allow", "GET, HEAD");
-  reply_oci(exchange, status, std::move(headers), error.message, trace);
+  reply_oci(exchange, status, std::move(headers), error.message, context.trace);
 }
 
 void reply_path_error(proxy::Exchange& exchange, const OciPathError& error, std::string_view trace) {

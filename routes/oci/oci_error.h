@@ -7,7 +7,8 @@
 // others. It says nothing of 5xx, whose bodies no client reads: dockerd, containerd and BuildKit look at the
 // status alone.
 //
-// The reason is the Error's message; no Error's message holds a secret. Belongs to the loop's thread. Each
+// The reason is the Error's message without the paths of this machine (client_text.h); the access line of the
+// request has all of it. No Error's message holds a secret. Belongs to the loop's thread. Each
 // reply_…() sends the whole reply. If a reply has begun already, it cuts the connection instead, because
 // nothing else would tell the client that the body is incomplete.
 #pragma once
@@ -47,7 +48,8 @@ std::string oci_error_body(const OciStatus& status, std::string_view reason, std
 // The reply has `headers` and nothing beside them but Content-Type.
 void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Headers headers,
                std::string_view reason, std::string_view trace);
-void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, std::string_view trace);
+// Leaves the message to the access line, in context.error.
+void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, RequestContext& context);
 void reply_path_error(proxy::Exchange& exchange, const OciPathError& error, std::string_view trace);
 // 405 UNSUPPORTED with `Allow: <allow>`.
 void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::string_view reason,

@@ -31,6 +31,7 @@ struct RequestContext {
   std::string oci_namespace;  // the value of OCI-Namespace, if ?ns= chose the route
   CacheResult cache = CacheResult::none;
   std::string refusal;  // why a rule of the route refuses the request, in one sentence; "" if none does
+  std::string error;  // what went wrong, for the operator: a client is told less
 };
 
 // The headers of every reply: X-Content-Type-Options and Docker-Distribution-Api-Version.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "routes/oci/client_text.h"
 #include "routes/oci/oci_error.h"
 #include "routes/oci/request_context.h"
 
@@ -46,7 +47,7 @@ void Health::answer_ready(proxy::Exchange& exchange) {
   if (readiness_ != Readiness::ready) return reply_text(exchange, 503, name_of(readiness_));
   const std::string trouble = trouble_();
   if (trouble.empty()) return reply_text(exchange, 200, name_of(readiness_));
-  reply_text(exchange, 503, "not ready: " + trouble + "\n");
+  reply_text(exchange, 503, "not ready: " + client_text(trouble) + "\n");
 }
 
 void Health::answer(proxy::Exchange& exchange, std::string_view path) {

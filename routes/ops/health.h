@@ -1,6 +1,6 @@
 // The metrics listener: /metrics, /livez (200 as long as the loop runs) and /readyz (503 while starting or
-// draining, or while the store is in trouble, which its body says). Belongs to the loop's thread. Must
-// outlive the server that uses it.
+// draining, or while the store is in trouble, which its body says, without paths). Belongs to the loop's
+// thread. Must outlive the server that uses it.
 #pragma once
 
 #include <functional>

@@ -45,7 +45,7 @@ PushStats PrivateRegistry::push_stats() const {
 
 Task<> PrivateRegistry::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
-  if (!answered) reply_error(exchange, answered.error(), subject_of(path.kind), context.trace);
+  if (!answered) reply_error(exchange, answered.error(), subject_of(path.kind), context);
 }
 
 Task<Result<>> PrivateRegistry::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {

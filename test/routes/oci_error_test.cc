@@ -85,7 +85,10 @@ TEST_CASE("the code of every 4xx is one that the distribution specification list
 
 TEST_CASE("an error's reply is OCI JSON with the trace id and the reason in its detail") {
   RecordedExchange exchange("GET", "/v2/a/manifests/x");
-  reply_error(exchange, Error{Kind::throttled, "docker.io said 429", 17}, OciSubject::manifest, "4f00");
+  RequestContext context;
+  context.trace = "4f00";
+  reply_error(exchange, Error{Kind::throttled, "docker.io said 429", 17}, OciSubject::manifest, context);
+  CHECK(context.error == "docker.io said 429");
   CHECK(exchange.status() == 429);
   CHECK(
       exchange.body() ==
@@ -97,7 +100,8 @@ TEST_CASE("an error's reply is OCI JSON with the trace id and the reason in its 
 
 TEST_CASE("Retry-After is sent only when it is known") {
   RecordedExchange exchange("GET", "/");
-  reply_error(exchange, Error{Kind::unavailable, "", 0}, OciSubject::blob, "");
+  RequestContext context;
+  reply_error(exchange, Error{Kind::unavailable, "", 0}, OciSubject::blob, context);
   CHECK(exchange.status() == 503);
   CHECK_FALSE(exchange.reply_headers().find("Retry-After"));
 }
@@ -111,7 +115,8 @@ TEST_CASE("a reason that is no UTF-8 does no harm") {
 TEST_CASE("an error after the reply has begun cuts the connection") {
   RecordedExchange exchange("GET", "/");
   exchange.start(200, {}, 100);
-  reply_error(exchange, Error{Kind::corrupt, "", 0}, OciSubject::blob, "");
+  RequestContext context;
+  reply_error(exchange, Error{Kind::corrupt, "", 0}, OciSubject::blob, context);
   CHECK(exchange.aborted());
   CHECK(exchange.status() == 200);
 }

@@ -86,6 +86,7 @@ TEST_CASE(
     }
   }
   CHECK(world.registry.served.empty());
+  CHECK(world.log.lines[0].ends_with(" error=the data folder is away"));
   RecordedExchange alive("GET", "/");
   world.run(alive);
   CHECK(alive.status() == 200);
