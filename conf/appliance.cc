@@ -184,7 +184,8 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       manifests(kManifestCacheBytes),
       pass_through(loop, readers, buffers, disk, pass_through_settings(config)),
       fills(loop, workers, room_makers, buffers, *store, log, config.fills),
-      health(metrics, config.metrics.allow, [this] { return trouble(); }),
+      health(
+          metrics, config.metrics.allow, [this] { return trouble(); }, host_settings(config)),
       metrics_server(loop, readers, buffers, disk, log,
                      with_connections(config.server, kMetricsConnectionsMax), health.route()),
       background(loop, 2, proxy::Workers::Priority::low),
@@ -205,7 +206,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
 }
 
 routes::RouterSettings Appliance::Parts::settings_of(const RouteConfig& route) {
-  auto settings = router_settings(route);
+  auto settings = router_settings(config, route);
   settings.away = [this] { return store->away(); };
   return settings;
 }

@@ -263,6 +263,7 @@ void read_whole(JsonObject& object, Config& config) {
     read_listen(metrics, config.metrics.listen);
     read_networks(metrics, "allow", config.metrics.allow);
   });
+  if (object.has("hosts")) object.parsed_strings("hosts", config.hosts.emplace(), proxy::HostPattern::parse);
   object.size("buffer_bytes_max", config.buffer_bytes_max, 8ULL << 20);
   object.number("workers", config.workers, 1, 64);
   object.number("fills_max", config.fills.fills_max, 1, 10'000);

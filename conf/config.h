@@ -85,6 +85,8 @@ struct Config {
   std::optional<uint64_t> bytes_max;  // for the whole store
   std::vector<RouteConfig> routes;
   MetricsConfig metrics;
+  std::optional<std::vector<proxy::HostPattern>> hosts;  // as HostSettings::named has it
+  std::vector<std::string> own_names;                    // of this machine, if it was asked: own_names.h
   uint64_t buffer_bytes_max = 128ULL << 20;
   uint32_t workers = 2;
   int64_t drain_timeout_ms = 30'000;

@@ -86,6 +86,13 @@ void describe_registry(std::ostream& out, const RegistryConfig& registry) {
   }
 }
 
+void describe_hosts(std::ostream& out, const Config& config) {
+  out << "hosts: addresses, localhost";
+  if (!config.own_names.empty()) out << ", " << joined(config.own_names);
+  if (config.hosts && !config.hosts->empty()) out << ", " << joined_texts(*config.hosts);
+  out << (config.hosts ? ", for every client\n" : ", for browsers; other clients may use any name\n");
+}
+
 }  // namespace
 
 std::string describe(const Config& config) {
@@ -105,6 +112,7 @@ std::string describe(const Config& config) {
     out << "\n";
   }
   if (!config.metrics.listen.empty()) out << "metrics on " << joined_texts(config.metrics.listen) << "\n";
+  describe_hosts(out, config);
   if (config.scrub.bytes_per_second > 0) {
     out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "
         << duration_text(config.scrub.pause_ms) << "\n";

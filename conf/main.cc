@@ -16,6 +16,7 @@
 #include "conf/listeners.h"
 #include "conf/open_folder.h"
 #include "conf/options.h"
+#include "conf/own_names.h"
 #include "conf/server_verbs.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
@@ -36,6 +37,7 @@ tl::expected<Config, ConfigErrors> config_of(const Options& options) {
   const bool listens = options.verb == Verb::serve || options.verb == Verb::check_config;
   // Messages then have paths that a client is not told (routes/oci/client_text.h).
   if (config && listens) config->data = std::filesystem::absolute(config->data);
+  if (config && listens) config->own_names = own_names(*config);
   if (config && listens) return resolve_listeners(std::move(*config), resolve_by_system);
   return config;
 }

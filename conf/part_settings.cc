@@ -98,8 +98,15 @@ routes::PrivateRegistrySettings registry_settings(const RouteConfig& route) {
   return settings;
 }
 
-routes::RouterSettings router_settings(const RouteConfig& route) {
-  routes::RouterSettings settings(route.name, route.allow);
+routes::HostSettings host_settings(const Config& config) {
+  routes::HostSettings settings;
+  settings.named = config.hosts;
+  settings.own = config.own_names;
+  return settings;
+}
+
+routes::RouterSettings router_settings(const Config& config, const RouteConfig& route) {
+  routes::RouterSettings settings(route.name, route.allow, host_settings(config));
   settings.writable = route.registry.has_value();
   return settings;
 }

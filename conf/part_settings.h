@@ -7,6 +7,7 @@
 #include "conf/config.h"
 #include "proxy/fill/pass_through.h"
 #include "proxy/upstream/registry_client.h"
+#include "routes/access/hosts.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/registry_name.h"
 #include "routes/registry/private_registry.h"
@@ -31,6 +32,7 @@ std::vector<proxy::RegistryClientSettings> any_upstream_settings(const std::stri
                                                                  const std::string& registry);
 // `route` is a registry.
 routes::PrivateRegistrySettings registry_settings(const RouteConfig& route);
-routes::RouterSettings router_settings(const RouteConfig& route);
+routes::RouterSettings router_settings(const Config& config, const RouteConfig& route);
+routes::HostSettings host_settings(const Config& config);
 
 }  // namespace breakwater::conf

@@ -108,7 +108,7 @@ class Router::AccessRecord {
     auto& counts =
         context_.route == router_.settings_.route ? router_.counts_ : router_.metrics_.of(context_.route);
     counts.count_request(request.method, status(), context_.cache, seconds, exchange_.bytes_sent());
-    if (!context_.refusal.empty()) counts.count_refusal();
+    if (!context_.refused.empty()) counts.refused(context_.refused);
     log(request, seconds);
   }
 
@@ -124,7 +124,7 @@ class Router::AccessRecord {
 
   void log(const proxy::Request& request, double seconds) const {
     const std::string path = loggable(request.target);
-    std::array<store::Log::Field, 12> fields = {{
+    std::array<store::Log::Field, 11> fields = {{
         {"route", context_.route},
         {"client", exchange_.peer().text},
         {"method", request.method},
@@ -136,8 +136,7 @@ class Router::AccessRecord {
         {"trace", context_.trace},
     }};
     size_t count = 9;
-    if (!context_.refusal.empty()) fields[count++] = {"reason", context_.refusal};
-    if (!context_.error.empty()) fields[count++] = {"error", context_.error};
+    if (!context_.error.empty()) fields[count++] = {"reason", context_.error};
     // What the request waited for, if it did not end normally.
     if (!ended_) fields[count++] = {"end", std::string_view(exchange_.step())};
     router_.log_.write(store::Log::Level::info, "request", std::span(fields.data(), count));
@@ -176,6 +175,10 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
     reply_denied(exchange,
                  "the address " + exchange.peer().text + " is not among those that may use this route",
                  context.trace);
+  } else if (const auto refusal = host_refusal(settings_.hosts, exchange.request())) {
+    context.refused = refusal->reason;
+    context.error = refusal->message;
+    reply_denied(exchange, refusal->message, context.trace);
   } else {
     co_await dispatch(exchange, context);
   }

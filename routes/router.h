@@ -6,6 +6,7 @@
 //   count   the same for the metrics
 //   limit   requests_max at once; a request beyond them is answered 503
 //   allow   by address; others are answered 403 DENIED
+//   host    what a page of another site makes a browser ask for is answered 403 DENIED (access/hosts.h)
 //   away    while the data folder is away, all below /v2/ is answered 503
 //   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown
 //           paths 404, malformed ones 400
@@ -24,6 +25,7 @@
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
 #include "routes/access/access.h"
+#include "routes/access/hosts.h"
 #include "routes/oci/registry.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/metrics.h"
@@ -35,6 +37,7 @@ namespace breakwater::routes {
 struct RouterSettings {
   std::string route;  // the route's name: "dockerhub"
   Networks allow = Networks::internal();
+  HostSettings hosts = {};
   bool writable = false;
   uint32_t requests_max = 8192;  // at once
   // Asked before each request: why nothing of the store can be served now, if that is so. It must not block.

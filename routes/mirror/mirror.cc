@@ -31,7 +31,8 @@ Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestCo
   const auto refusal =
       path.name.empty() ? std::nullopt : refusal_of(settings_.repositories, settings_.route, repository);
   if (refusal) {
-    context.refusal = *refusal;
+    context.error = *refusal;
+    context.refused = "rule";
     reply_refused(exchange, context);
     co_return Result<>();
   }

@@ -160,7 +160,7 @@ void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::strin
 }
 
 void reply_refused(proxy::Exchange& exchange, const RequestContext& context) {
-  reply_oci(exchange, {403, "DENIED", context.refusal}, base_headers(context), "", context.trace);
+  reply_oci(exchange, {403, "DENIED", context.error}, base_headers(context), "", context.trace);
 }
 
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace) {

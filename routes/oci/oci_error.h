@@ -56,7 +56,7 @@ void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::s
                        std::string_view trace);
 // 403 DENIED for the client's address. (Error::Kind::denied is about upstream refusing us.)
 void reply_denied(proxy::Exchange& exchange, std::string_view reason, std::string_view trace);
-// 403 DENIED for a rule of the route. `context.refusal` is the message, because clients print that.
+// 403 DENIED for a rule of the route. `context.error` is the message, because clients print that.
 void reply_refused(proxy::Exchange& exchange, const RequestContext& context);
 // 416 with `Content-Range: bytes */<size>`.
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, std::string_view trace);

@@ -30,8 +30,8 @@ struct RequestContext {
   proxy::Hops hops;           // the appliances that the request came through
   std::string oci_namespace;  // the value of OCI-Namespace, if ?ns= chose the route
   CacheResult cache = CacheResult::none;
-  std::string refusal;  // why a rule of the route refuses the request, in one sentence; "" if none does
-  std::string error;  // what went wrong, for the operator: a client is told less
+  std::string error;    // what went wrong, for the operator: a client is told less
+  std::string refused;  // why the request was refused, in a word, as the metrics count it
 };
 
 // The headers of every reply: X-Content-Type-Options and Docker-Distribution-Api-Version.

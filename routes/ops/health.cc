@@ -35,6 +35,9 @@ proxy::Task<> Health::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
   if (!allow_.allows(exchange.peer())) {
     reply_denied(exchange, "this address is not among those that may read metrics", "");
+  } else if (const auto refusal = host_refusal(hosts_, request)) {
+    metrics_.of("metrics").refused(refusal->reason);
+    reply_denied(exchange, refusal->message, "");
   } else if (request.method != "GET" && request.method != "HEAD") {
     reply_not_allowed(exchange, "GET, HEAD", "", "");
   } else {

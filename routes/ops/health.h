@@ -10,6 +10,7 @@
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
 #include "routes/access/access.h"
+#include "routes/access/hosts.h"
 #include "routes/ops/metrics.h"
 
 namespace breakwater::routes {
@@ -20,10 +21,11 @@ class Health {
  public:
   // Why it is not ready although it runs; empty if it is. It must not block.
   using Trouble = std::function<std::string()>;
-  // Only clients in `allow` are answered.
+  // Only clients in `allow` are answered, and no page of another site.
   Health(
-      Metrics& metrics, Networks allow, Trouble trouble = [] { return std::string(); })
-      : metrics_(metrics), allow_(std::move(allow)), trouble_(std::move(trouble)) {}
+      Metrics& metrics, Networks allow, Trouble trouble = [] { return std::string(); },
+      HostSettings hosts = {})
+      : metrics_(metrics), allow_(std::move(allow)), trouble_(std::move(trouble)), hosts_(std::move(hosts)) {}
 
   void set(Readiness readiness) { readiness_ = readiness; }
   Readiness readiness() const { return readiness_; }
@@ -38,6 +40,7 @@ class Health {
   Metrics& metrics_;
   Networks allow_;
   Trouble trouble_;
+  HostSettings hosts_;
   Readiness readiness_ = Readiness::starting;
 };
 

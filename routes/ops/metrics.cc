@@ -78,14 +78,14 @@ struct RouteMetrics::Impl {
   Impl(prometheus::Family<prometheus::Counter>& requests_family, std::string route_name,
        prometheus::Histogram& request_seconds_of_route, prometheus::Histogram& upstream_seconds_of_route,
        prometheus::Counter& served_of_route, prometheus::Counter& stale_of_route,
-       prometheus::Counter& refused_of_route)
+       prometheus::Family<prometheus::Counter>& refused_family)
       : requests(requests_family),
         route(std::move(route_name)),
         request_seconds(request_seconds_of_route),
         upstream_seconds(upstream_seconds_of_route),
         served_bytes(served_of_route),
         stale_answers(stale_of_route),
-        refused_by_rule(refused_of_route) {}
+        refusals(refused_family) {}
 
   prometheus::Counter& counter_of(size_t method, int status, CacheResult cache) {
     const size_t key = (method * 600 + static_cast<size_t>(status)) * 16 + static_cast<size_t>(cache);
@@ -106,7 +106,7 @@ struct RouteMetrics::Impl {
   prometheus::Histogram& upstream_seconds;
   prometheus::Counter& served_bytes;
   prometheus::Counter& stale_answers;
-  prometheus::Counter& refused_by_rule;
+  prometheus::Family<prometheus::Counter>& refusals;
   std::unordered_map<size_t, prometheus::Counter*> counters;
 };
 
@@ -121,7 +121,9 @@ void RouteMetrics::count_request(std::string_view method, int status, CacheResul
   if (cache == CacheResult::stale) impl_->stale_answers.Increment();
 }
 
-void RouteMetrics::count_refusal() { impl_->refused_by_rule.Increment(); }
+void RouteMetrics::refused(std::string_view reason) {
+  impl_->refusals.Add({{"route", impl_->route}, {"reason", std::string(reason)}}).Increment();
+}
 
 void RouteMetrics::observe_upstream(double seconds) { impl_->upstream_seconds.Observe(seconds); }
 
@@ -150,11 +152,10 @@ struct Metrics::Impl {
                                                        .Name("breakwater_stale_answers_total")
                                                        .Help("Answers that upstream could not confirm.")
                                                        .Register(registry);
-  prometheus::Family<prometheus::Counter>& refused =
-      prometheus::BuildCounter()
-          .Name("breakwater_refused_total")
-          .Help("Requests that the route refused, by what refused them: a rule of the route.")
-          .Register(registry);
+  prometheus::Family<prometheus::Counter>& refusals = prometheus::BuildCounter()
+                                                          .Name("breakwater_refused_total")
+                                                          .Help("Requests refused, by the reason.")
+                                                          .Register(registry);
   std::map<std::string, RouteMetrics> routes;
   std::vector<std::function<void(MetricsSink&)>> sources;
 };
@@ -168,7 +169,8 @@ RouteMetrics& Metrics::of(const std::string& route) {
   auto counts = std::make_unique<RouteMetrics::Impl>(
       impl_->requests, route, impl_->request_seconds.Add(labels, request_buckets()),
       impl_->upstream_seconds.Add(labels, upstream_buckets()), impl_->served.Add(labels),
-      impl_->stale.Add(labels), impl_->refused.Add({{"route", route}, {"reason", "rule"}}));
+      impl_->stale.Add(labels), impl_->refusals);
+  impl_->refusals.Add({{"route", route}, {"reason", "rule"}});  // is there from the start
   return impl_->routes.try_emplace(route, std::move(counts)).first->second;
 }
 

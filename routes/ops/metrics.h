@@ -44,8 +44,8 @@ class RouteMetrics {
 
   // Counts a finished request and the bytes that it sent, and the stale answer if `cache` is stale.
   void count_request(std::string_view method, int status, CacheResult cache, double seconds, uint64_t bytes);
-  // Counts a request that a rule of the route refused.
-  void count_refusal();
+  // Counts a request that was refused, by the reason: a word of a small set.
+  void refused(std::string_view reason);
   // Records the seconds until the head of an answer from upstream arrived.
   void observe_upstream(double seconds);
 

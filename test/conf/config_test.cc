@@ -131,6 +131,21 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->log.format == breakwater::store::Log::Format::json);
 }
 
+TEST_CASE("names of this machine are read, and that they are held to is said by naming none too") {
+  CHECK_FALSE(parse_config(config_with(""))->hosts);
+  const auto none = parse_config(config_with("", "", R"(, "hosts": [])"));
+  REQUIRE(none);
+  REQUIRE(none->hosts);
+  CHECK(none->hosts->empty());
+  const auto some = parse_config(config_with("", "", R"(, "hosts": ["breakwater.internal", "*.svc:5050"])"));
+  REQUIRE(some);
+  REQUIRE(some->hosts);
+  CHECK(some->hosts->at(1).text() == "*.svc:5050");
+  const auto bad = parse_config(config_with("", "", R"(, "hosts": ["http://breakwater.internal"])"));
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().lines[0].starts_with("hosts: 'http://breakwater.internal' is a URL and no host"));
+}
+
 TEST_CASE("a registry of our own says who may push, and how long things stay") {
   auto config = parse_config(registry_with(
       R"("delete": false, "lease": "30m", "upload_expiry": "24h", "cache_tags": ["*cache*", "pr-*"])",

@@ -56,12 +56,18 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
   config.routes[1].mirror->repositories = {{"org/*", "team/*"}, {"*/crypto*"}};
   config.routes[2].mirror->min_age_ms = 72LL * 3'600'000;
   config.routes[6].any->repositories.deny = {"gcr.io/evil/*"};
+  config.own_names = {"vm"};
+  CHECK(describe(config).find(
+            "hosts: addresses, localhost, vm, for browsers; other clients may use any name") !=
+        std::string::npos);
+  config.hosts.emplace().push_back(breakwater::proxy::HostPattern::parse("*.lan").value());
   const auto text = describe(config);
   CHECK(
       text.find("ghcr.io at https://ghcr.io, only repositories org/*, team/*, no repositories */crypto*, ") !=
       std::string::npos);
   CHECK(text.find("mirror of quay.io at https://quay.io, tags move after 3d, ") != std::string::npos);
   CHECK(text.find("registry.access.redhat.com, no repositories gcr.io/evil/*, ") != std::string::npos);
+  CHECK(text.find("hosts: addresses, localhost, vm, *.lan, for every client") != std::string::npos);
   CHECK(text.find("the whole store at most 55GiB") != std::string::npos);
   CHECK(text.find("route dockerhub on 127.0.0.1:5000: mirror of docker.io at https://registry-1.docker.io as "
                   "me, at most 20GiB") != std::string::npos);

@@ -40,6 +40,7 @@ MISTAKES = {
         username="me", password="secret"
     ),
     "a secret without a name": lambda config: config["routes"][0]["mirror"].update(password_env="PATH"),
+    "a host that is a URL": lambda config: config.update(hosts=["http://breakwater.internal"]),
     "no routes": lambda config: config.update(routes=[]),
     "neither mirror nor registry nor any": lambda config: config["routes"][0].pop("mirror"),
     "mirror and registry": lambda config: config["routes"][0].update(registry={}),

@@ -69,5 +69,18 @@ TEST_CASE("metrics are told in the Prometheus text format, to those who may know
   CHECK(stranger.status() == 403);
 }
 
+TEST_CASE("a page whose name was made to lead here reads no metrics") {
+  Metrics metrics;
+  Health health(metrics, Networks::internal());
+  RecordedExchange page("GET", "/metrics", {{"Host", "evil.example"}, {"Accept-Language", "en"}});
+  RecordedExchange scrape("GET", "/metrics", {{"Host", "breakwater.internal"}});
+  run(health, page);
+  run(health, scrape);
+  CHECK(page.status() == 403);
+  CHECK(scrape.status() == 200);
+  CHECK(scrape.body().find("breakwater_refused_total{reason=\"host\",route=\"metrics\"} 1") !=
+        std::string::npos);
+}
+
 }  // namespace
 }  // namespace breakwater::routes

@@ -181,6 +181,31 @@ TEST_CASE("an address outside allow is denied") {
   CHECK(world.registry.served.empty());
 }
 
+TEST_CASE(
+    "what a page of another site makes a browser ask for is refused, counted and logged with its reason") {
+  struct Row {
+    std::string method, host, origin, reason;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"POST", "10.0.0.7:5050", "http://evil.example", "origin"},
+      {"GET", "evil.example", "http://evil.example", "host"},
+      {"POST", "evil.example", "http://evil.example", "host"},
+  }));
+  CAPTURE(row.method, row.host);
+  RouterSettings settings;
+  settings.writable = true;
+  World world(std::move(settings));
+  RecordedExchange exchange(row.method, "/v2/a/blobs/uploads/",
+                            {{"Host", row.host}, {"Origin", row.origin}, {"X-Request-Id", "t"}});
+  world.run(exchange);
+  CHECK(exchange.status() == 403);
+  CHECK(exchange.body().find("\"DENIED\"") != std::string::npos);
+  CHECK(world.registry.served.empty());
+  CHECK(world.counted("breakwater_refused_total{reason=\"" + row.reason + "\",route=\"dockerhub\"} 1"));
+  REQUIRE(world.log.lines.size() == 1);
+  CHECK(world.log.lines[0].ends_with("trace=t refused=" + row.reason));
+}
+
 TEST_CASE("a client that leaves is logged with what its request waited for") {
   World world;
   world.registry.does = ScriptedRegistry::Does::wait;
