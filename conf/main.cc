@@ -20,6 +20,7 @@
 #include "conf/server_verbs.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
+#include "conf/warnings.h"
 #include "store/base/printable.h"
 
 namespace breakwater::conf {
@@ -61,6 +62,7 @@ int serve(const Config& config) {
   keep_stderr_from_blocking();
   const auto log = store::make_log(config.log);
   const LastWords last_words(*log);
+  for (const auto& warning : warnings(config)) log->warning("configuration", {{"warning", warning}});
   const auto disk = store::make_posix_disk(owner_of(config));
   const store::SystemClock clock;
   auto appliance = Appliance::build(config, descriptors, *disk, clock, *log);
@@ -109,6 +111,7 @@ int run(const Options& options) {
   if (options.verb == Verb::gc) return plan_collection(*config);
   if (options.verb == Verb::why) return why(*config, options);
   if (options.verb == Verb::forget_route) return forget_route(*config, options);
+  for (const auto& warning : warnings(*config)) std::cerr << "warning: " << warning << "\n";
   std::cout << describe(*config);
   return 0;
 }

@@ -106,6 +106,7 @@ IpNetwork IpNetwork::around(const IpAddress& address) {
 }
 
 bool IpNetwork::contains(const IpAddress& address) const {
+  if (address_.is_ipv4() != address.is_ipv4()) return false;
   const Bytes &a = address_.bytes(), &b = address.bytes();
   const unsigned bytes = prefix_ / 8, rest = prefix_ % 8;
   if (!std::equal(a.begin(), a.begin() + bytes, b.begin())) return false;

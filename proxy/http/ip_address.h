@@ -33,7 +33,8 @@ class IpAddress {
   Bytes bytes_;
 };
 
-// The addresses that share a prefix. One address is a network too.
+// The addresses that share a prefix. One address is a network too. IPv4 is none of IPv6: "::/0" holds no IPv4
+// address, though those are kept as mapped ones. "::ffff:0:0/96" and what is in it are networks of IPv4.
 class IpNetwork {
  public:
   // Parses "10.0.20.0/24", "fd00::/8", "192.168.1.7" and "::1". The error is `invalid` and quotes the text.

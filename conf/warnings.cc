@@ -1,0 +1,66 @@
+#include "conf/warnings.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+namespace breakwater::conf {
+namespace {
+
+std::optional<mode_t> mode_of(const std::filesystem::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+  return found.st_mode & 07777;
+}
+
+// Whether others than the owner and the group may read or write it, and enter all folders above it.
+bool is_open_to_all(const std::filesystem::path& file) {
+  if ((mode_of(file).value_or(0) & (S_IROTH | S_IWOTH)) == 0) return false;
+  std::error_code error;
+  auto folder = std::filesystem::canonical(file, error);
+  while (folder.has_relative_path()) {
+    folder = folder.parent_path();
+    if ((mode_of(folder).value_or(0) & S_IXOTH) == 0) return false;
+  }
+  return true;
+}
+
+void warn_of_secret(const std::string& where, const std::string& file, std::vector<std::string>& warnings) {
+  if (file.empty() || !is_open_to_all(file)) return;
+  std::array<char, 8> mode{};
+  std::snprintf(mode.data(), mode.size(), "%04o", static_cast<unsigned>(mode_of(file).value_or(0)));
+  warnings.push_back(where + ".password_file: every user of this machine may open " + file +
+                     ", whose mode is " + mode.data() + ": chmod 0640 " + file);
+}
+
+void warn_of_networks(const std::string& where, const routes::Networks& networks,
+                      std::vector<std::string>& warnings) {
+  const auto& texts = networks.text();
+  const auto is_all = [](const std::string& text) { return text == "::/0"; };
+  const auto is_ipv4 = [](const std::string& text) { return text.find('.') != std::string::npos; };
+  if (std::none_of(texts.begin(), texts.end(), is_all) || std::any_of(texts.begin(), texts.end(), is_ipv4))
+    return;
+  warnings.push_back(where + ": \"::/0\" lets in nobody who comes by IPv4: name \"0.0.0.0/0\" too");
+}
+
+}  // namespace
+
+std::vector<std::string> warnings(const Config& config) {
+  std::vector<std::string> warnings;
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    const auto& route = config.routes[i];
+    const std::string where = "routes[" + std::to_string(i) + "]";
+    warn_of_networks(where + ".allow", route.allow, warnings);
+    if (route.registry) warn_of_networks(where + ".allow_push", route.registry->allow_push, warnings);
+    if (route.mirror)
+      warn_of_secret(where + ".mirror", route.mirror->registry_client.password_file, warnings);
+  }
+  warn_of_networks("metrics.allow", config.metrics.allow, warnings);
+  return warnings;
+}
+
+}  // namespace breakwater::conf

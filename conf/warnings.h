@@ -1,0 +1,15 @@
+// What a configuration allows and most likely nobody wants. check-config prints it, and a start logs it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+
+namespace breakwater::conf {
+
+// One sentence each, with what to do: a secret that every user of this machine can read, and a list of
+// networks that lets in all of IPv6 and nothing of IPv4. Looks at the files.
+std::vector<std::string> warnings(const Config& config);
+
+}  // namespace breakwater::conf
