@@ -275,6 +275,25 @@ void read_whole(JsonObject& object, Config& config) {
   object.finish();
 }
 
+bool is_data_folder(const std::filesystem::path& folder) {
+  std::error_code none;
+  return std::filesystem::is_regular_file(folder / "format", none) &&
+         std::filesystem::is_directory(folder / "catalog", none);
+}
+
+// Of a folder that is not there yet.
+Result<> check_new_data(const std::filesystem::path& data) {
+  auto above = std::filesystem::absolute(data).lexically_normal();
+  while (above.has_relative_path()) {
+    above = above.parent_path();
+    if (!is_data_folder(above)) continue;
+    return failure(Error::Kind::invalid, data.string() +
+                                             " would be a new data folder inside of another: name " +
+                                             above.string() + ", or move what is in it to " + data.string());
+  }
+  return {};
+}
+
 ListenAddress on_loopback(uint16_t port) {
   return ListenAddress::parse("127.0.0.1:" + std::to_string(port)).value();
 }
@@ -330,7 +349,8 @@ Config default_config() {
 
 Result<> check_data(const std::filesystem::path& data) {
   std::error_code none;
-  if (!std::filesystem::exists(data, none) || std::filesystem::is_directory(data, none)) return {};
+  if (!std::filesystem::exists(data, none)) return check_new_data(data);
+  if (std::filesystem::is_directory(data, none)) return {};
   return failure(Error::Kind::invalid, data.string() + " is there and is no folder");
 }
 

@@ -100,7 +100,8 @@ struct Config {
 // The five mirrors, the private registry, the mirror of any registry and the metrics on 127.0.0.1.
 Config default_config();
 
-// `invalid` if something is there that is no folder.
+// `invalid` if something is there that is no folder, or if it would be made inside of another data folder, as
+// happens when the setting changes from /var/lib/breakwater to a folder in it: a new store would seem empty.
 [[nodiscard]] Result<> check_data(const std::filesystem::path& data);
 
 // All mistakes, one line each with its path. There is no partial Config.

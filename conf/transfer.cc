@@ -10,6 +10,7 @@
 #include "routes/transfer/exports.h"
 #include "routes/transfer/imports.h"
 #include "store/base/printable.h"
+#include "store/files/outside.h"
 #include "store/store.h"
 
 namespace breakwater::conf {
@@ -39,11 +40,14 @@ int import_images(const Config& config, const Options& options) {
     return fail({Error::Kind::invalid, "no registry of the configuration is called " + options.route, 0});
   OpenFolder folder;
   if (auto opened = open_folder(config, folder, Bounds::kept); !opened) return fail(opened.error());
+  const auto from = options.layout ? *options.layout : options.from;
+  if (auto outside = store::check_outside(*folder.disk, config.data, from); !outside)
+    return fail(outside.error());
   routes::ImportReport report(say);
   const auto settings = store_settings(config);
   const auto retention = settings.retention.find(route->name);
   routes::ImportSettings wanted;
-  wanted.from = options.layout ? *options.layout : options.from;
+  wanted.from = from;
   wanted.route = route->name;
   wanted.repositories = options.repository;
   wanted.tag = options.tag;

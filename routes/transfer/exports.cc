@@ -12,7 +12,10 @@
 #include "routes/transfer/import_source.h"
 #include "routes/transfer/small_file.h"
 #include "store/blobs/manifests.h"
+#include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
+#include "store/files/files.h"
+#include "store/files/outside.h"
 #include "store/references/liveness.h"
 #include "store/references/manifest_content.h"
 #include "store/references/retention.h"
@@ -295,6 +298,8 @@ class Layout {
 Result<> export_repository(store::Store& store, store::Disk& disk, const ExportSettings& settings,
                            const std::string& name, Exported& exported, const Say& say) {
   const auto relative = layout_folder(name);
+  if (auto outside = store::check_outside(disk, store.parts().files.root(), settings.to / relative); !outside)
+    return outside;
   Layout layout(store, disk, settings, name, exported, say);
   if (auto begun = layout.begin(settings.to, relative); !begun) return begun;
   if (auto done = layout.export_tags(); !done) return done;
@@ -306,6 +311,8 @@ Result<> export_repository(store::Store& store, store::Disk& disk, const ExportS
 Result<Exported> export_images(store::Store& store, store::Disk& disk, const ExportSettings& settings,
                                const Say& say) {
   Exported exported;
+  if (auto outside = store::check_outside(disk, store.parts().files.root(), settings.to); !outside)
+    return failure(outside.error());
   if (auto made = disk.make_directories(settings.to); !made) return failure(made.error());
   for (std::string last;;) {
     const auto names = store.catalog().repositories(settings.route, last, kPage);

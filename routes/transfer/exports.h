@@ -40,7 +40,8 @@ struct Exported {
 };
 
 // `say` gets a line for each image and repository that is left out and for each entry that is kept for one.
-// An error ends the export: the target is full or cannot be made, or our own catalog fails.
+// An error ends the export: the target is in the data folder, is full or cannot be made, or our own catalog
+// fails.
 [[nodiscard]] Result<Exported> export_images(store::Store& store, store::Disk& disk,
                                              const ExportSettings& settings,
                                              const std::function<void(const std::string&)>& say);

@@ -90,6 +90,7 @@ class Files {
   // What the folders themselves take of the disk.
   uint64_t directory_bytes();
 
+  const std::filesystem::path& root() const { return root_; }
   std::filesystem::path path_of(const Digest& digest) const;
   std::filesystem::path path_of_partial(const std::string& id) const;
   std::filesystem::path path_of_trashed(const Digest& digest) const;

@@ -12,6 +12,7 @@
 #include "store/catalog/catalog_walk.h"
 #include "store/files/files.h"
 #include "store/files/folder_format.h"
+#include "store/files/outside.h"
 #include "store/upkeep/transfer.h"
 
 namespace breakwater::store {
@@ -123,6 +124,8 @@ Result<> Copy::sync() {
 
 Result<BackedUp> make(const Parts& parts, Blobs& blobs, Trash& trash, const std::filesystem::path& whole,
                       const std::stop_token& stop) {
+  if (auto outside = check_outside(parts.disk, parts.files.root(), whole); !outside)
+    return failure(outside.error());
   // Under another name until it is whole.
   std::filesystem::path part = whole;
   part += ".incomplete";

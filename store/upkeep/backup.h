@@ -31,8 +31,8 @@ class Backup {
  public:
   Backup(const Parts& parts, Blobs& blobs, Trash& trash) : parts_(parts), blobs_(blobs), trash_(trash) {}
 
-  // Writes to the folder `to`, which is not there yet. `conflict` if it is, or if another backup is being
-  // made; `unavailable` if it is told to stop. Any thread.
+  // Writes to the folder `to`, which is not there yet. `conflict` if it is, if it would be in the data
+  // folder, or if another backup is being made; `unavailable` if it is told to stop. Any thread.
   [[nodiscard]] Result<BackedUp> back_up(const std::filesystem::path& to, const std::stop_token& stop);
 
  private:

@@ -13,6 +13,7 @@
 #include "conf/describe.h"
 #include "conf/part_settings.h"
 #include "test/catch.h"
+#include "test/fakes/store_world.h"
 
 using namespace breakwater::conf;
 
@@ -144,6 +145,21 @@ TEST_CASE("names of this machine are read, and that they are held to is said by 
   const auto bad = parse_config(config_with("", "", R"(, "hosts": ["http://breakwater.internal"])"));
   REQUIRE_FALSE(bad);
   CHECK(bad.error().lines[0].starts_with("hosts: 'http://breakwater.internal' is a URL and no host"));
+}
+
+TEST_CASE("no new data folder is made inside of another, and what is there may be used") {
+  const breakwater::test::Folder folder;
+  const auto data = folder.path() / "breakwater";
+  CHECK(check_data(data));
+  std::filesystem::create_directories(data / "catalog");
+  CHECK(check_data(data / "data"));
+  std::ofstream(data / "format") << "version 1\n";
+  CHECK(check_data(data));
+  CHECK_FALSE(check_data(data / "data"));
+  CHECK_FALSE(check_data(data / "blobs/../a/b"));
+  CHECK(check_data(data / ".." / "beside"));
+  std::filesystem::create_directories(data / "backups/monday");
+  CHECK(check_data(data / "backups/monday"));
 }
 
 TEST_CASE("a registry of our own says who may push, and how long things stay") {

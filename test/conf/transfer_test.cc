@@ -93,6 +93,31 @@ struct VerbWorld : PushedWorld {
 
 }  // namespace
 
+TEST_CASE("neither an export nor an import has to do with the data folder itself") {
+  VerbWorld world;
+  world.store.reset();
+  const Printed printed;
+  const auto data = world.settings.data;
+  const auto link = world.folder.path() / "link";
+  std::filesystem::create_directory_symlink(data, link);
+  for (const auto& inside : {data, data / "out", link / "blobs"}) {
+    CAPTURE(inside);
+    world.options.to = inside;
+    CHECK(export_images(world.verbs, world.options) == 1);
+    world.options.layout = inside;
+    CHECK(import_images(world.verbs, world.options) == 1);
+  }
+  CHECK_FALSE(std::filesystem::exists(data / "out"));
+  // Above it a repository may be called as the data folder is.
+  const auto above = world.folder.path() / "above";
+  std::filesystem::create_directories(above / "team");
+  std::filesystem::rename(data, above / "team/app");
+  world.verbs.data = above / "team/app";
+  world.options.to = above;
+  CHECK(export_images(world.verbs, world.options) == 1);
+  CHECK_FALSE(std::filesystem::exists(world.verbs.data / "index.json"));
+}
+
 TEST_CASE("an export ends with 1 if it left a tag out, and its last line says how many") {
   VerbWorld world;
   {

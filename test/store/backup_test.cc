@@ -44,6 +44,30 @@ struct Restored {
 
 }  // namespace
 
+TEST_CASE("a backup is not made in the data folder, by whatever path") {
+  PushedWorld world;
+  const std::filesystem::path data = world.settings.data, top = world.folder.path();
+  std::filesystem::create_directory_symlink(data, top / "link");
+  std::filesystem::create_directory_symlink(data / "blobs", top / "deep");
+  std::filesystem::create_directory_symlink(top, data / "out");
+  for (const auto& to : {data, data / "", data / "backup", data / "backups/monday", data / "blobs/sha256/x",
+                         top / "link/x", top / "link/not/there", top / "deep/x", top / "x/../data/y",
+                         std::filesystem::relative(data / "x"), top}) {
+    CAPTURE(to);
+    const auto done = world.store->backup().back_up(to, std::stop_token());
+    REQUIRE_FALSE(done);
+    CHECK(done.error().kind == Error::Kind::conflict);
+  }
+  CHECK(world.store->backup()
+            .back_up(data / "x", std::stop_token())
+            .error()
+            .message.find("is in the data folder " + data.string()) != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(data / "backup.incomplete"));
+  // Through the data folder, but not in it; and beside it, by a name that begins as its own.
+  CHECK(world.store->backup().back_up(data / "out/backup", std::stop_token()));
+  CHECK(world.store->backup().back_up(data.string() + "-backup", std::stop_token()));
+}
+
 TEST_CASE("a backup holds what was acknowledged, by hard link or by copy, and goes on alone") {
   PushedWorld world;
   const bool is_linked = GENERATE(true, false);
