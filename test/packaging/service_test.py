@@ -31,6 +31,9 @@ class Service(unittest.TestCase):
         exposure = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout).group(1))
         self.assertLessEqual(exposure, EXPOSURE_MAX)
 
+    def test_no_core_keeps_secrets_on_the_disk(self):
+        self.assertRegex(UNIT.read_text(), r"(?m)^LimitCORE=0$")
+
     def test_nothing_starts_before_the_configuration_is_checked(self):
         self.assertRegex(
             UNIT.read_text(),
