@@ -37,6 +37,16 @@ void warn_of_secret(const std::string& where, const std::string& file, std::vect
                      ", whose mode is " + mode.data() + ": chmod 0640 " + file);
 }
 
+void warn_of_secrets(const std::string& mirror, const std::vector<proxy::RegistryClientSettings>& upstreams,
+                     std::vector<std::string>& warnings) {
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    // One upstream may have its keys beside its URL.
+    const std::string where =
+        upstreams.size() == 1 ? mirror : mirror + ".upstream[" + std::to_string(i) + "]";
+    warn_of_secret(where, upstreams[i].password_file, warnings);
+  }
+}
+
 void warn_of_networks(const std::string& where, const routes::Networks& networks,
                       std::vector<std::string>& warnings) {
   const auto& texts = networks.text();
@@ -56,8 +66,7 @@ std::vector<std::string> warnings(const Config& config) {
     const std::string where = "routes[" + std::to_string(i) + "]";
     warn_of_networks(where + ".allow", route.allow, warnings);
     if (route.registry) warn_of_networks(where + ".allow_push", route.registry->allow_push, warnings);
-    if (route.mirror)
-      warn_of_secret(where + ".mirror", route.mirror->registry_client.password_file, warnings);
+    if (route.mirror) warn_of_secrets(where + ".mirror", route.mirror->upstreams, warnings);
   }
   warn_of_networks("metrics.allow", config.metrics.allow, warnings);
   return warnings;

@@ -31,10 +31,13 @@ FillSlotsSettings slots_settings(const FillSettings& settings) {
   return slots;
 }
 
+// For whom a slot is asked: several upstreams of one repository share what the first of them has.
 std::vector<const RegistryClient*> upstreams_of(const FillSources& sources) {
   std::vector<const RegistryClient*> upstreams;
-  upstreams.reserve(sources.size());
-  for (size_t i = 0; i < sources.size(); ++i) upstreams.push_back(sources[i].registry);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const auto* leader = &sources.leader_of(i);
+    if (leader == sources[i].registry) upstreams.push_back(leader);
+  }
   return upstreams;
 }
 
@@ -108,7 +111,8 @@ void Fills::add_sources(Fill& fill, const FillRequest& request) {
   if (!fill.hint_) fill.hint_ = request.size;
   for (const auto& source : request.sources) {
     if (!fill.sources_.add(source)) continue;
-    if (fill.claim_) fill.claim_->add_upstream(*source.registry);
+    const bool is_leader = &fill.sources_.leader_of(fill.sources_.size() - 1) == source.registry;
+    if (fill.claim_ && is_leader) fill.claim_->add_upstream(*source.registry);
     fill.attention_.ring();
   }
   suspect_silent(fill);
@@ -235,7 +239,7 @@ Task<Result<>> Fills::receive(Shared fill) {
       co_await fill->attention_.wait_until(next->at);
       continue;
     }
-    fill->claim_->move_to(*fill->sources_[next->index].registry);
+    fill->claim_->move_to(fill->sources_.leader_of(next->index));
     auto ended = co_await attempt(fill, next->index);
     if (fill->bytes_.error()) co_return failure(*fill->bytes_.error());
     if (!ended && fill->again_ != Fill::Again::no) co_return ended;

@@ -1,4 +1,5 @@
-// Who may download now: fills_max at once, shared out among the upstreams.
+// Who may download now: fills_max at once, shared out among the upstreams. Several upstreams of one mirror
+// count as the first of them, so that they are asked in their order, however many fills there are.
 //
 //   queued --runs()--> running --(asked to give way)--> ends, and its slot goes to another
 //

@@ -28,6 +28,14 @@ bool FillSources::has(const store::RepositoryKey& repository) const {
                      [&repository](const State& known) { return known.source.repository == repository; });
 }
 
+const RegistryClient& FillSources::leader_of(size_t index) const {
+  const auto& repository = states_[index].source.repository;
+  const auto first = std::find_if(states_.begin(), states_.end(), [&repository](const State& known) {
+    return known.source.repository == repository;
+  });
+  return *first->source.registry;
+}
+
 // How long it is expected to take until the source sends.
 Millis FillSources::cost(const State& state, Moment now) const {
   const auto wait = std::chrono::ceil<Millis>(std::max(state.retry_at - now, Moment::duration::zero()));

@@ -51,6 +51,8 @@ class FillSources {
   size_t size() const { return states_.size(); }
   const FillSource& operator[](size_t index) const { return states_[index].source; }
   bool has(const store::RepositoryKey& repository) const;
+  // The registry of the first source that there is of the same repository.
+  const RegistryClient& leader_of(size_t index) const;
 
   // Which source is asked next, and when; nothing if all have failed for good.
   struct Next {

@@ -20,7 +20,7 @@ TEST_CASE("a secret that every user can read or write is warned of, and one of a
   fs::create_symlink(file, folder.path() / "link");
   auto config = default_config();
   for (const auto& path : {file, folder.path() / "link"}) {
-    config.routes[1].mirror->registry_client.password_file = path;
+    config.routes[1].mirror->upstreams[0].password_file = path;
     const auto count_at = [&](unsigned mode) {
       fs::permissions(file, fs::perms(mode));
       return warnings(config).size();
@@ -37,8 +37,12 @@ TEST_CASE("a secret that every user can read or write is warned of, and one of a
     CHECK(warnings(config).empty());
     fs::permissions(folder.path(), fs::perms(0755));
   }
-  config.routes[1].mirror->registry_client.password_file = folder.path() / "none";
+  config.routes[1].mirror->upstreams[0].password_file = folder.path() / "none";
   CHECK(warnings(config).empty());
+  config.routes[1].mirror->upstreams.push_back(config.routes[2].mirror->upstreams.front());
+  config.routes[1].mirror->upstreams[1].password_file = file;
+  REQUIRE(warnings(config).size() == 1);
+  CHECK(warnings(config)[0].starts_with("routes[1].mirror.upstream[1].password_file: "));
 }
 
 TEST_CASE("all of IPv6 and nothing of IPv4 is most likely a mistake") {

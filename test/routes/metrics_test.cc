@@ -42,7 +42,7 @@ TEST_CASE("what a rule of a route refuses is counted, from none on") {
   Metrics metrics;
   auto& counts = metrics.of("dockerhub");
   CHECK(says(metrics, R"(breakwater_refused_total{reason="rule",route="dockerhub"} 0)"));
-  counts.count_refusal();
+  counts.refused("rule");
   CHECK(says(metrics, R"(breakwater_refused_total{reason="rule",route="dockerhub"} 1)"));
 }
 

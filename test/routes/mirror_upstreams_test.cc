@@ -411,6 +411,19 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("many layers at once come from the first upstream all of them") {
+  Mirrors world;
+  std::vector<std::string> paths;
+  for (uint32_t number = 0; number < 20; ++number) {
+    const std::string bytes = content_of(20'000, number);
+    const auto digest = world.hub.blob(kRepository, bytes);
+    world.second.blob(kRepository, bytes);
+    paths.push_back(blob_of(digest));
+  }
+  for (const auto& answer : world.get_at_once(paths)) CHECK(answer.status == 200);
+  CHECK(world.second.count() == 0);
+}
+
 TEST_CASE("a layer that breaks off goes on from the second upstream, and each byte is sent once") {
   Mirrors world;
   const auto content = content_of(1 << 20, 6);
