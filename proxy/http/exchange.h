@@ -26,6 +26,7 @@
 #include <string_view>
 
 #include "proxy/http/http.h"
+#include "proxy/http/piece.h"
 #include "proxy/loop/task.h"
 #include "store/base/disk.h"
 #include "store/base/result.h"
@@ -45,10 +46,10 @@ class Exchange {
   // --- the request's body
   // 0 if the request has no body; nothing if the body is chunked, so that its length is not known.
   virtual std::optional<uint64_t> body_length() const = 0;
-  // The next piece of the body, at most 256 KiB; empty at the end. Sends `100 Continue` first if the client
+  // The next piece of the body, at most 512 KiB; empty at the end. Sends `100 Continue` first if the client
   // waits for that. The error is `invalid` if the framing is broken or the body ended early, and
   // `unavailable` if the client sent nothing for too long.
-  virtual Task<Result<std::string>> read() = 0;
+  virtual Task<Result<Piece>> read() = 0;
 
   // --- the reply, all at once. The first form is for bodies of a few KiB, which may be copied. The second is
   // for bodies of up to some MiB that are in memory anyway; they are not copied.

@@ -98,10 +98,10 @@ class Reader final : public beast::basic_parser<true> {
   const std::string& authority() const { return authority_; }  // of a target in absolute form
   bool has_transfer_encoding() const { return has_transfer_encoding_; }
   bool in_chunk() const { return chunk_left_ > 0; }
-  void append_body_to(std::string& into, size_t bytes_max) {
-    body_ = &into;
-    body_bytes_max_ = bytes_max;
-  }
+  // Puts what follows of the body there. That may overlap the bytes which are parsed, but not lie behind
+  // them.
+  void put_body_into(std::span<char> space) { space_ = space; }
+  size_t space() const { return space_.size(); }  // what is left of it
 
  private:
   using Code = boost::beast::error_code;
@@ -147,8 +147,9 @@ class Reader final : public beast::basic_parser<true> {
 
   void on_chunk_header_impl(uint64_t size, boost::beast::string_view, Code&) override { chunk_left_ = size; }
   size_t on_chunk_body_impl(uint64_t, boost::beast::string_view data, Code&) override {
-    size_t taken = std::min(data.size(), body_bytes_max_ - body_->size());
-    body_->append(data.data(), taken);
+    size_t taken = std::min(data.size(), space_.size());
+    std::memmove(space_.data(), data.data(), taken);
+    space_ = space_.subspan(taken);
     chunk_left_ -= taken;
     return taken;
   }
@@ -162,8 +163,7 @@ class Reader final : public beast::basic_parser<true> {
   unsigned hosts_ = 0;
   std::string authority_;
   uint64_t chunk_left_ = 0;
-  std::string* body_ = nullptr;
-  size_t body_bytes_max_ = 0;
+  std::span<char> space_;
 };
 
 }  // namespace
@@ -183,7 +183,7 @@ struct RequestParser::Impl {
   Progress read_head(std::string_view head);
   Progress explain(std::string_view head, const boost::beast::error_code& code);
   Progress check_head();
-  Progress read_chunks(evbuffer* input);
+  Progress read_chunks(std::string_view received, size_t& taken);
 
   Limits limits;
   Malformed malformed;
@@ -255,24 +255,19 @@ Progress RequestParser::Impl::read_head(std::string_view head) {
   return check_head();
 }
 
-Progress RequestParser::Impl::read_chunks(evbuffer* input) {
-  size_t available = evbuffer_get_length(input);
-  if (!reader->in_chunk() && available < kChunkHeadBytesMin) return Progress::more;
-  size_t contiguous = std::max(evbuffer_get_contiguous_space(input), std::min(available, kChunkHeadBytesMin));
-  if (!reader->in_chunk()) contiguous = std::min(contiguous, kChunkHeadBytesMax);
-  for (;;) {
-    boost::beast::error_code code;
-    reader->restore_body_limit();
-    size_t used = reader->put(
-        boost::asio::const_buffer(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous)), contiguous),
-        code);
-    evbuffer_drain(input, used);
-    if (!code) return Progress::done;
-    if (code != beast::error::need_more) return refuse(400, "the chunked body is malformed");
-    if (contiguous >= kChunkHeadBytesMax) return refuse(400, "a chunk's head or the trailers are too long");
-    if (contiguous == available) return Progress::more;
-    contiguous = std::min(available, kChunkHeadBytesMax);
-  }
+// Reads on behind the first `taken` bytes, and counts what it reads: the head of a chunk, or what is there of
+// the chunk itself.
+Progress RequestParser::Impl::read_chunks(std::string_view received, size_t& taken) {
+  auto bytes = received.substr(taken);
+  if (!reader->in_chunk() && bytes.size() < kChunkHeadBytesMin) return Progress::more;
+  if (!reader->in_chunk()) bytes = bytes.substr(0, kChunkHeadBytesMax);
+  boost::beast::error_code code;
+  reader->restore_body_limit();
+  taken += reader->put(boost::asio::const_buffer(bytes.data(), bytes.size()), code);
+  if (!code) return Progress::done;
+  if (code != beast::error::need_more) return refuse(400, "the chunked body is malformed");
+  if (bytes.size() == kChunkHeadBytesMax) return refuse(400, "a chunk's head or the trailers are too long");
+  return Progress::more;
 }
 
 RequestParser::RequestParser(const Limits& limits) : impl_(std::make_unique<Impl>(limits)) {}
@@ -302,31 +297,26 @@ Progress RequestParser::parse_head(evbuffer* input) {
   return read;
 }
 
-Progress RequestParser::parse_body(evbuffer* input, std::string& into, size_t bytes_max) {
+RequestParser::BodyPart RequestParser::parse_body(std::span<char> received, size_t bytes_max) {
   Impl& self = *impl_;
+  auto space = received.first(std::min(received.size(), bytes_max));
   if (self.length) {
-    size_t taken = std::min({evbuffer_get_length(input), bytes_max - into.size(),
-                             static_cast<size_t>(std::min<uint64_t>(self.left, bytes_max))});
+    auto taken = static_cast<size_t>(std::min<uint64_t>(space.size(), self.left));
     self.left -= taken;
-    into.reserve(into.size() + taken);  // reserve and append, because resize() would write each byte twice
-    while (taken > 0) {
-      size_t contiguous = std::min(taken, evbuffer_get_contiguous_space(input));
-      into.append(reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(contiguous))),
-                  contiguous);
-      evbuffer_drain(input, contiguous);
-      taken -= contiguous;
+    return {self.left == 0 ? Progress::done : Progress::more, taken, taken};
+  }
+  auto& reader = *self.reader;
+  BodyPart part{Progress::done, 0, 0};
+  reader.put_body_into(space);
+  while (part.progress == Progress::done && !reader.is_done()) {
+    if (part.taken == received.size() || (reader.space() == 0 && reader.in_chunk())) {
+      part.progress = Progress::more;
+    } else {
+      part.progress = self.read_chunks({received.data(), received.size()}, part.taken);
     }
-    return self.left == 0 ? Progress::done : Progress::more;
   }
-  into.reserve(std::min(evbuffer_get_length(input), bytes_max));
-  self.reader->append_body_to(into, bytes_max);
-  while (!self.reader->is_done()) {
-    if (evbuffer_get_length(input) == 0 || (into.size() == bytes_max && self.reader->in_chunk()))
-      return Progress::more;
-    auto read = self.read_chunks(input);
-    if (read != Progress::done) return read;
-  }
-  return Progress::done;
+  part.body = space.size() - reader.space();
+  return part;
 }
 
 void RequestParser::next() {
@@ -341,6 +331,9 @@ void RequestParser::next() {
 const Malformed& RequestParser::malformed() const { return impl_->malformed; }
 const Request& RequestParser::request() const { return impl_->request; }
 std::optional<uint64_t> RequestParser::body_length() const { return impl_->length; }
+std::optional<uint64_t> RequestParser::body_left() const {
+  return impl_->length ? std::optional<uint64_t>(impl_->left) : std::nullopt;
+}
 bool RequestParser::body_ended() const { return impl_->length ? impl_->left == 0 : impl_->reader->is_done(); }
 bool RequestParser::keep_alive() const { return impl_->reader->keep_alive(); }
 bool RequestParser::expects_continue() const {

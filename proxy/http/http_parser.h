@@ -3,12 +3,12 @@
 //
 //   RequestParser parser(limits);
 //   parse_head(input) until it is not `more`  ->  request(), body_length(), keep_alive(), expects_continue()
-//   parse_body(input, piece, bytes_max) until `done`
+//   parse_body(received, bytes_max) until `done`
 //   next()                                    ->  ready for the next request of the connection
 //
 // After `failed`, malformed() says what to answer. The connection must then be closed, because nobody knows
-// where the next request would begin. The bytes are those of an evbuffer; the parser drains from it what it
-// has understood, and nothing else.
+// where the next request would begin. The head comes in an evbuffer, and the parser drains it and nothing
+// else from there. A body comes in memory of the caller, because it is long and should be copied nowhere.
 //
 // The parser is stricter than the RFC demands: lines end in CRLF, no line is folded, there is one Host at
 // most, and the only Transfer-Encoding is exactly "chunked". A target in absolute form becomes its path, and
@@ -18,7 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
+#include <span>
 
 #include "proxy/http/http.h"
 
@@ -45,9 +45,19 @@ class RequestParser {
   RequestParser& operator=(const RequestParser&) = delete;
 
   Progress parse_head(evbuffer* input);
-  // Appends pieces of the body to `into`, until that holds `bytes_max` bytes. `done` at the end of the body;
-  // `more` when `input` holds no more of the body for now, or `into` is full.
-  Progress parse_body(evbuffer* input, std::string& into, size_t bytes_max);
+
+  struct BodyPart {
+    Progress progress = Progress::more;  // `done` at the end of the body
+    size_t body = 0;                     // bytes of the body, now at the front of what was given
+    size_t taken = 0;                    // bytes that were understood
+  };
+  // Parses what was received, up to `bytes_max` bytes of the body. Chunked encoding is undone where it
+  // stands, so `received` changes. What is behind `taken` does not: it is beyond the limit, or the next
+  // request's, or too little to be understood. What belongs to the body must be given once more, with what
+  // follows it.
+  BodyPart parse_body(std::span<char> received, size_t bytes_max);
+  // Of a body with a Content-Length: how many bytes are still to come. Nothing if the body is chunked.
+  std::optional<uint64_t> body_left() const;
   void next();
 
   const Malformed& malformed() const;

@@ -10,8 +10,11 @@
 namespace breakwater::proxy {
 namespace {
 
-// How much of a body is read at a time, and of a file checked for being in memory.
-constexpr size_t kPieceBytes = size_t{256} << 10;
+// Of a body read at a time. Larger pieces cost less CPU, and more memory if there are many clients.
+constexpr size_t kPieceBytes = size_t{512} << 10;
+// Received with a piece of a chunked body, for the heads of its chunks.
+constexpr size_t kChunkHeadsBytes = size_t{4} << 10;
+constexpr size_t kResidentBytes = size_t{256} << 10;  // of a file checked for being in memory at a time
 // A file of at most this size is read and sent together with the head: one call instead of two.
 constexpr size_t kSmallFileBytes = size_t{16} << 10;
 constexpr size_t kSendFileBytes = size_t{1} << 20;   // given to the kernel at a time
@@ -123,11 +126,27 @@ Task<Result<>> ServedExchange::until_received(size_t more_than) {
   co_return failure(std::move(broken));
 }
 
+// Receives what has come of the body, without waiting for more: at most `bytes_max` bytes of it, none if what
+// has come is too little to be understood.
+Piece ServedExchange::receive_piece(size_t bytes_max) {
+  const auto left = parser_.body_left();
+  Piece piece(left ? static_cast<size_t>(std::min<uint64_t>(*left, bytes_max))
+                   : bytes_max + kChunkHeadsBytes);
+  const auto received = piece.memory().first(socket_.receive(piece.memory()));
+  const auto part = parser_.parse_body(received, bytes_max);
+  if (part.progress == RequestParser::Progress::failed) (void)broken_body(parser_.malformed().why);
+  if (part.taken < received.size()) socket_.put_back(received.subspan(part.taken));
+  piece.shrink(part.body);
+  body_read_ += piece.size();
+  return piece;
+}
+
 // Reads the next piece. The bytes are reserved from the limit of all buffers first; until then the socket
-// reads no further than its own small limit.
-Task<Result<std::string>> ServedExchange::read() {
+// reads no further than its own small limit. Pieces end at multiples of kPieceBytes: a piece that begins at
+// one goes into the page cache as one.
+Task<Result<Piece>> ServedExchange::read() {
   body_reserved_.shrink(0);
-  std::string piece;
+  Piece piece;
   size_t not_understood = 0;  // received bytes that are too few to be parsed
   while (piece.empty() && !parser_.body_ended()) {
     if (body_broken_ != nullptr) co_return failure(broken_body(body_broken_));
@@ -135,33 +154,26 @@ Task<Result<std::string>> ServedExchange::read() {
       auto received = co_await until_received(not_understood);
       if (!received) co_return failure(received.error());
     }
-    body_reserved_ = co_await context_.buffers.reserve(kPieceBytes);
-    socket_.receive_now(kPieceBytes);
-    auto progress = parser_.parse_body(socket_.input(), piece, kPieceBytes);
-    socket_.consumed();
-    body_reserved_.shrink(piece.size());
+    body_reserved_ = co_await context_.buffers.reserve(kPieceBytes + kChunkHeadsBytes);
+    piece = receive_piece(kPieceBytes - static_cast<size_t>(body_read_ % kPieceBytes));
+    body_reserved_.shrink(piece.held());
     not_understood = socket_.received();
-    if (progress == RequestParser::Progress::failed) co_return failure(broken_body(parser_.malformed().why));
   }
-  body_read_ += piece.size();
+  if (body_broken_ != nullptr) co_return failure(broken_body(body_broken_));
   co_return piece;
 }
 
 // Parses what has come of a chunked body that the route does not want. Nobody knows how long such a body is,
-// so the connection can be kept only if the end of the body has come already.
+// so the connection can be kept only if the end of the body has come already. What is received makes room for
+// what its sender has ready, so the kernel is asked until it has no more.
 void ServedExchange::skip_received() {
   if (body_length()) return;
-  socket_.receive_now(kPieceBytes);
-  std::string unread;
-  for (size_t left = socket_.received(); left > 0 && !parser_.body_ended() && body_broken_ == nullptr;) {
-    if (parser_.parse_body(socket_.input(), unread, kPieceBytes) == RequestParser::Progress::failed)
-      (void)broken_body(parser_.malformed().why);
-    body_read_ += unread.size();
-    unread.clear();
-    if (socket_.received() == left) break;
-    left = socket_.received();
+  size_t skipped = 0;
+  while (!parser_.body_ended() && body_broken_ == nullptr && skipped < kPieceBytes) {
+    const size_t bytes = receive_piece(kPieceBytes).size();
+    if (bytes == 0) return;
+    skipped += bytes;
   }
-  socket_.consumed();
 }
 
 Task<bool> ServedExchange::skip_body() {
@@ -311,7 +323,7 @@ Task<> ServedExchange::send_large_file(store::SharedFile file, uint64_t offset, 
 uint64_t ServedExchange::resident_bytes(const store::File& file, uint64_t offset, uint64_t length) {
   uint64_t ready = 0;
   while (ready < length) {
-    uint64_t piece = std::min<uint64_t>(length - ready, kPieceBytes);
+    uint64_t piece = std::min<uint64_t>(length - ready, kResidentBytes);
     if (!context_.disk.resident(file, offset + ready, piece)) break;
     ready += piece;
   }

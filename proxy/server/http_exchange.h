@@ -79,7 +79,7 @@ class ServedExchange final : public Exchange {
   const Request& request() const override { return parser_.request(); }
   const Peer& peer() const override { return peer_; }
   std::optional<uint64_t> body_length() const override { return parser_.body_length(); }
-  Task<Result<std::string>> read() override;
+  Task<Result<Piece>> read() override;
   void reply(int status, Headers headers, std::string_view body) override;
   void reply(int status, Headers headers, std::shared_ptr<const std::string> body) override;
   void start(int status, Headers headers, std::optional<uint64_t> length) override;
@@ -103,6 +103,7 @@ class ServedExchange final : public Exchange {
   // The request's body.
   Task<Result<>> until_received(size_t more_than);
   Error broken_body(const char* why);
+  Piece receive_piece(size_t bytes_max);
   void skip_received();
 
   // The reply's body.

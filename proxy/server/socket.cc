@@ -70,29 +70,37 @@ void Socket::pause_or_resume_reading() {
 }
 
 void Socket::readable() {
-  receive(discarding_ ? kSendPieceBytes : input_bytes_max_);
+  const size_t bytes_max = discarding_ ? kSendPieceBytes : input_bytes_max_ - received();
+  evbuffer_iovec space{};
+  if (evbuffer_reserve_space(input_, static_cast<ev_ssize_t>(bytes_max), &space, 1) < 1) return fail();
+  space.iov_len = receive_directly({static_cast<char*>(space.iov_base), std::min(space.iov_len, bytes_max)});
+  evbuffer_commit_space(input_, &space, 1);
   if (discarding_) evbuffer_drain(input_, received());
   pause_or_resume_reading();
   changed_.ring();
 }
 
-void Socket::receive(size_t bytes) {
-  size_t had = received();
-  if (had >= bytes || ended_ || failed_) return;
-  evbuffer_iovec space{};
-  if (evbuffer_reserve_space(input_, static_cast<ev_ssize_t>(bytes - had), &space, 1) < 1) return fail();
-  ssize_t count = recv(fd_, space.iov_base, std::min(space.iov_len, bytes - had), 0);
-  int error = errno;
-  space.iov_len = count > 0 ? static_cast<size_t>(count) : 0;
-  evbuffer_commit_space(input_, &space, 1);
+// One call to the kernel: how many bytes it had.
+size_t Socket::receive_directly(std::span<char> into) {
+  if (into.empty() || ended_ || failed_) return 0;
+  ssize_t count = recv(fd_, into.data(), into.size(), 0);
+  if (count > 0) return static_cast<size_t>(count);
   if (count == 0) ended_ = true;
-  if (count < 0 && !would_block(error)) fail();
+  if (count < 0 && !would_block(errno)) fail();
+  return 0;
 }
 
 void Socket::consumed() { pause_or_resume_reading(); }
 
-void Socket::receive_now(size_t bytes) {
-  receive(bytes);
+size_t Socket::receive(std::span<char> into) {
+  auto waiting = static_cast<size_t>(std::max(evbuffer_remove(input_, into.data(), into.size()), 0));
+  size_t bytes = waiting + receive_directly(into.subspan(waiting));
+  pause_or_resume_reading();
+  return bytes;
+}
+
+void Socket::put_back(std::span<const char> bytes) {
+  if (evbuffer_prepend(input_, bytes.data(), bytes.size()) != 0) return fail();  // a gap would go unseen
   pause_or_resume_reading();
 }
 

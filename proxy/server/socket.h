@@ -4,8 +4,9 @@
 //   while (evbuffer_get_length(socket.input()) == 0 && !socket.ended()) co_await socket.changed().wait();
 //
 // The socket reads on its own while input() holds less than the limit, and pauses beyond that; call
-// consumed() after draining input(). Sending is tried at once, which saves the loop two turns for most
-// replies. Bytes that the kernel does not take are sent when the kernel is ready for them.
+// consumed() after draining input(). What is long goes by receive() into the memory of who wants it: input()
+// is for heads, and for what came with them. Sending is tried at once, which saves the loop two turns for
+// most replies. Bytes that the kernel does not take are sent when the kernel is ready for them.
 //
 //   open --(peer's FIN)--> ended: no more input comes, but output can still be sent
 //     `---(reset, an error, cut())--> failed: nothing is received or sent any more, and the descriptor is
@@ -22,6 +23,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -48,8 +50,11 @@ class Socket {
   size_t received() const;               // bytes waiting in input()
   bool ended() const { return ended_; }  // whether nothing comes after what is in input()
   void consumed();                       // Call after draining input(): reading goes on if it was paused.
-  // Reads what the kernel has already, until input() holds `bytes`. The limit does not apply.
-  void receive_now(size_t bytes);
+  // Fills `into` with what input() holds, and then with what the kernel has already. Returns the number of
+  // bytes. Reading goes on if it was paused.
+  size_t receive(std::span<char> into);
+  // Puts the end of what receive() gave back to the front of input(), whatever the limit.
+  void put_back(std::span<const char> bytes);
   void discard_input();  // From now on everything that is received is dropped.
 
   // --- sending
@@ -77,7 +82,7 @@ class Socket {
  private:
   void readable();
   void writable();
-  void receive(size_t bytes);
+  size_t receive_directly(std::span<char> into);
   void pause_or_resume_reading();
   size_t send_directly(std::initializer_list<std::string_view> parts, int flags);
   void flush();

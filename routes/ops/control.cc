@@ -42,7 +42,7 @@ proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
   for (;;) {
     auto piece = co_await exchange.read();
     if (!piece || piece->empty()) break;
-    body += *piece;
+    body += piece->view();
     if (body.size() > kBodyBytesMax) co_return failure(Error::Kind::invalid, "more than 4096 bytes");
   }
   co_return body;

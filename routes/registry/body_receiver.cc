@@ -75,16 +75,16 @@ Task<Result<>> BodyReceiver::receive_body(Shared session, Exchange& exchange, ui
 }
 
 // Counts the piece against the buffers by itself, because the exchange stops counting it at the next read.
-Task<> BodyReceiver::write(Shared session, Writer& writer, std::string piece) {
-  const auto held = parts_.buffers.reserve_over_limit(piece.size());
+Task<> BodyReceiver::write(Shared session, Writer& writer, proxy::Piece piece) {
+  const auto held = parts_.buffers.reserve_over_limit(piece.held());
   const auto size = piece.size();
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
-              now = parts_.clock.now(), bytes = std::move(piece)]() -> Result<> {
+              now = parts_.clock.now(), piece = std::move(piece)]() -> Result<> {
     // Its client has come back after all, which a restart must know too.
     if (std::exchange(file->partial->is_abandoned, false)) {
       if (auto touched = touch_upload(store, *file, key, id, now); !touched) return touched;
     }
-    return file->partial->writer->append(bytes);
+    return file->partial->writer->append(piece.view());
   };
   auto appended = co_await parts_.workers.run(session->strand, std::move(job));
   if (appended) {

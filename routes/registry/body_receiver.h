@@ -33,7 +33,7 @@ class BodyReceiver {
   struct Writer;
 
   proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
-  proxy::Task<> write(Shared session, Writer& writer, std::string piece);
+  proxy::Task<> write(Shared session, Writer& writer, proxy::Piece piece);
   proxy::Task<Result<>> ensure_capacity(Shared session, uint64_t needed, uint64_t wanted);
 
   RegistryParts parts_;

@@ -64,7 +64,7 @@ Task<Result<std::string>> ManifestPushes::read_body(Exchange& exchange) {
     if (!piece) co_return failure(piece.error());
     if (piece->empty()) co_return body;
     if (body.size() + piece->size() > kManifestBytesMax) co_return failure(manifest_too_large());
-    body += *piece;
+    body += piece->view();
   }
 }
 

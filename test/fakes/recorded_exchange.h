@@ -29,7 +29,7 @@ class RecordedExchange final : public proxy::Exchange {
   const proxy::Request& request() const override { return request_; }
   const proxy::Peer& peer() const override { return peer_; }
   std::optional<uint64_t> body_length() const override { return 0; }
-  proxy::Task<Result<std::string>> read() override { co_return std::string(); }
+  proxy::Task<Result<proxy::Piece>> read() override { co_return proxy::Piece(); }
 
   void reply(int status, proxy::Headers headers, std::string_view body) override {
     start(status, std::move(headers), body.size());

@@ -36,12 +36,15 @@ struct Read {
 
 void read_body(RequestParser& parser, evbuffer* input, Read& read) {
   while (!parser.body_ended() && !read.failed) {
-    std::string piece;
-    auto progress = parser.parse_body(input, piece, kPieceBytes);
-    require(piece.size() <= kPieceBytes);
+    std::string piece(evbuffer_get_length(input), '\0');
+    evbuffer_remove(input, piece.data(), piece.size());
+    const auto part = parser.parse_body(piece, kPieceBytes);
+    require(part.body <= kPieceBytes && part.body <= part.taken && part.taken <= piece.size());
+    evbuffer_prepend(input, piece.data() + part.taken, piece.size() - part.taken);
+    piece.resize(part.body);
     read.body += piece;
-    read.failed = progress == Progress::failed;
-    if (piece.empty() && progress == Progress::more) break;
+    read.failed = part.progress == Progress::failed;
+    if (part.taken == 0 && part.progress == Progress::more) break;
   }
 }
 

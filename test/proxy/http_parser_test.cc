@@ -2,6 +2,7 @@
 
 #include <event2/buffer.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,18 @@ using Progress = RequestParser::Progress;
 struct FreeBuffer {
   void operator()(evbuffer* buffer) const { evbuffer_free(buffer); }
 };
+
+// Parses what `input` holds of a body as the server does it: in memory of its own. What the parser does not
+// take goes back. Appends the body's bytes to `into`.
+Progress parse_body(RequestParser& parser, evbuffer* input, std::string& into, size_t bytes_max) {
+  std::vector<char> received(evbuffer_get_length(input));
+  evbuffer_remove(input, received.data(), received.size());
+  auto part = parser.parse_body(received, bytes_max);
+  CHECK(part.body <= std::min(part.taken, bytes_max));
+  into.append(received.data(), part.body);
+  evbuffer_prepend(input, received.data() + part.taken, received.size() - part.taken);
+  return part.progress;
+}
 
 struct Parsed {
   Progress progress = Progress::more;
@@ -47,7 +60,7 @@ Parsed parse(const std::string& text, const std::vector<size_t>& cuts) {
       parsed.host = parser.request().headers.all("Host");
     }
     if (head && !(parsed.progress == Progress::done && parser.body_ended()))
-      parsed.progress = parser.parse_body(input.get(), parsed.body, 1 << 20);
+      parsed.progress = parse_body(parser, input.get(), parsed.body, 1 << 20);
   };
   for (size_t cut : cuts) feed(cut);
   feed(text.size());
@@ -206,11 +219,46 @@ TEST_CASE("a body is handed out in pieces of the size that is asked for") {
   std::string whole;
   while (!parser.body_ended()) {
     std::string piece;
-    REQUIRE(parser.parse_body(input.get(), piece, 4) != Progress::failed);
+    REQUIRE(parse_body(parser, input.get(), piece, 4) != Progress::failed);
     CHECK(piece.size() <= 4);
     whole += piece;
   }
   CHECK(whole == "0123456789");
+}
+
+TEST_CASE("a chunked body is put together where it was received, and what is behind it is unchanged") {
+  std::string head = post("Transfer-Encoding: chunked\r\n", "");
+  std::unique_ptr<evbuffer, FreeBuffer> input(evbuffer_new());
+  evbuffer_add(input.get(), head.data(), head.size());
+  RequestParser parser(RequestParser::Limits{});
+  REQUIRE(parser.parse_head(input.get()) == Progress::done);
+  std::string received = "5\r\nhello\r\n6\r\n world\r\n0";
+  auto part = parser.parse_body(received, 100);
+  CHECK(part.progress == Progress::more);
+  CHECK(received.substr(0, part.body) == "hello world");
+  CHECK(received.substr(part.taken) == "\r\n0");
+  received = received.substr(part.taken) + "\r\n\r\nGET /next";
+  part = parser.parse_body(received, 100);
+  CHECK(part.progress == Progress::done);
+  CHECK(part.body == 0);
+  CHECK(received.substr(part.taken) == "GET /next");
+}
+
+TEST_CASE("how much is left of a body is known if it has a length") {
+  std::string text = post("Content-Length: 10\r\n", "");
+  std::unique_ptr<evbuffer, FreeBuffer> input(evbuffer_new());
+  evbuffer_add(input.get(), text.data(), text.size());
+  RequestParser parser(RequestParser::Limits{});
+  REQUIRE(parser.parse_head(input.get()) == Progress::done);
+  CHECK(parser.body_left() == 10);
+  std::string received = "0123456";
+  CHECK(parser.parse_body(received, 100).progress == Progress::more);
+  CHECK(parser.body_left() == 3);
+  received = "789GET /next";
+  auto part = parser.parse_body(received, 100);
+  CHECK(part.progress == Progress::done);
+  CHECK(part.taken == 3);
+  CHECK(parser.body_left() == 0);
 }
 
 TEST_CASE("requests are read one after the other") {
@@ -229,7 +277,7 @@ TEST_CASE("requests are read one after the other") {
   CHECK(parser.request().method == "POST");
   CHECK(parser.request().headers.size() == 2);
   std::string body;
-  CHECK(parser.parse_body(input.get(), body, 100) == Progress::done);
+  CHECK(parse_body(parser, input.get(), body, 100) == Progress::done);
   CHECK(body == "ab");
   parser.next();
   REQUIRE(parser.parse_head(input.get()) == Progress::done);
