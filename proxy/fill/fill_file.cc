@@ -22,9 +22,9 @@ Task<Result<>> FillFile::open() {
   if (!partial) co_return failure(partial.error());
   partial_ = std::make_shared<store::ReceivedPartial>(std::move(*partial));
   written_ = granted_ = partial_->writer->written();
-  auto hash = [partial = partial_] { return partial->writer->catch_up(kCatchUpBytes); };
   for (;;) {
-    auto done = co_await parts_.workers.run(strand_, hash);
+    auto hash = [partial = partial_] { return partial->writer->catch_up(kCatchUpBytes); };
+    auto done = co_await parts_.workers.run(strand_, std::move(hash));
     if (!done) co_return failure(done.error());
     if (*done) break;
   }
@@ -33,12 +33,13 @@ Task<Result<>> FillFile::open() {
 }
 
 Task<Result<>> FillFile::reserve(uint64_t bytes) {
-  auto job = [&store = parts_.store, partial = partial_, bytes] {
-    return store.capacity().grow(partial->reservation, bytes, store::Capacity::Effort::none);
-  };
-  // Others may take what was made free.
+  // Others may take what was made free. The job is made anew each time, because g++ 12 may destroy a copy
+  // that is made inside co_await twice.
   for (int tries = 0;; ++tries) {
-    auto grown = co_await parts_.workers.run(strand_, job);
+    auto job = [&store = parts_.store, partial = partial_, bytes] {
+      return store.capacity().grow(partial->reservation, bytes, store::Capacity::Effort::none);
+    };
+    auto grown = co_await parts_.workers.run(strand_, std::move(job));
     if (grown) granted_ = std::max(granted_, bytes);
     if (grown || grown.error().kind != Error::Kind::full || tries == kRoomTriesMax) co_return grown;
     auto make = [&store = parts_.store, route = route_, bytes, held = granted_] {

@@ -7,6 +7,7 @@
 #include "proxy/upstream/retry.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/media_type.h"
+#include "routes/oci/parsing.h"
 #include "routes/oci/schema1.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/manifests.h"
@@ -313,17 +314,24 @@ Task<Result<MirrorManifests::Fetched>> MirrorManifests::get(proxy::AskedUpstream
   if (reply->head.status != 200)
     co_return failure(Error::Kind::corrupt, "upstream answered " + std::to_string(reply->head.status) +
                                                 " where a manifest was due");
-  const auto identity = identity_of(*reply, asked);
-  if (!identity) co_return failure(identity.error());
-  auto manifest =
-      read_carried_manifest(reply->body, reply->head.headers.get("Content-Type"), identity->digest);
+  const size_t bytes = reply->body.size();
+  auto job = [reply = *std::move(reply), asked]() mutable { return understood(std::move(reply), asked); };
+  co_return co_await parse(parts_.readers, bytes, std::move(job));
+}
+
+// The manifest in upstream's answer, if it is what was asked for. Any thread.
+Result<MirrorManifests::Fetched> MirrorManifests::understood(proxy::Reply reply,
+                                                             const std::optional<Digest>& asked) {
+  const auto identity = identity_of(reply, asked);
+  if (!identity) return failure(identity.error());
+  auto manifest = read_carried_manifest(reply.body, reply.head.headers.get("Content-Type"), identity->digest);
   // Nothing but its form vouches for a tag's manifest: a web page, one that was cut off, or an error with
   // status 200 is none.
   if (!asked && !(manifest.is_readable && manifest.is_known))
-    co_return failure(Error::Kind::corrupt,
-                      "what upstream sent is no manifest: " + manifest.content.record.media_type);
-  co_return Fetched(std::move(reply->body), identity->digest, identity->is_of_payload,
-                    std::move(manifest.content));
+    return failure(Error::Kind::corrupt,
+                   "what upstream sent is no manifest: " + manifest.content.record.media_type);
+  return Fetched(std::move(reply.body), identity->digest, identity->is_of_payload,
+                 std::move(manifest.content));
 }
 
 // Keeps and serves what was fetched.

@@ -77,6 +77,7 @@ class MirrorManifests {
                                                                std::string repository, std::string tag);
   proxy::Task<Result<Fetched>> get(proxy::AskedUpstream upstream, std::string repository,
                                    std::string reference, std::optional<store::Digest> asked);
+  static Result<Fetched> understood(proxy::Reply reply, const std::optional<store::Digest>& asked);
   proxy::Task<Result<proxy::Reply>> get_reply(proxy::AskedUpstream upstream, std::string repository,
                                               std::string reference);
   proxy::Task<Result<>> mark_checked(store::RepositoryKey key, std::string tag, store::TagRecord record);

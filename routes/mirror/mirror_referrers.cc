@@ -8,6 +8,7 @@
 #include "routes/mirror/passed_list.h"
 #include "routes/oci/link_header.h"
 #include "routes/oci/media_type.h"
+#include "routes/oci/parsing.h"
 #include "routes/oci/referrers_filter.h"
 #include "store/catalog/catalog.h"
 
@@ -85,7 +86,8 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
   }
   auto body = referrers->body;
   if (!path.query.artifact_type.empty()) {
-    auto some = filter_referrers(*body, path.query.artifact_type);
+    auto job = [body, type = path.query.artifact_type] { return filter_referrers(*body, type); };
+    auto some = co_await parse(parts_.readers, body->size(), std::move(job));
     if (!some) co_return failure(some.error());
     body = shared_body(std::move(*some));
   }
@@ -148,8 +150,11 @@ Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(proxy::AskedUpst
   if (!head) co_return failure(head.error());
   if (head->status != 200) co_return page;
   page.is_index = true;
-  page.body = sink.take();
-  if (!filter_referrers(page.body, "")) {
+  auto text = std::make_shared<std::string>(sink.take());
+  auto job = [text] { return filter_referrers(*text, ""); };
+  const auto read = co_await parse(parts_.readers, text->size(), std::move(job));
+  page.body = std::move(*text);
+  if (!read) {
     Error error(Error::Kind::corrupt, "upstream's list of referrers is no image index", 0);
     co_return failure(is_called_index(*head) ? error_between_pages(std::move(error)) : std::move(error));
   }
@@ -180,7 +185,8 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(proxy::AskedUpstrea
   }
   list.at = parts_.clock.now();
   if (list.is_too_long) co_return list;
-  auto index = join_referrers(pages);
+  auto job = [pages = std::move(pages)] { return join_referrers(pages); };
+  auto index = co_await parse(parts_.readers, bytes, std::move(job));
   if (!index) co_return failure(error_between_pages(index.error()));
   list.body = shared_body(std::move(*index));
   co_return list;
@@ -203,7 +209,8 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_fallback(std::string reposi
     list.body = shared_body(referrers_index(std::vector<store::NamedReferrer>()));
     co_return list;
   }
-  auto index = filter_referrers(*manifest->bytes, "");
+  auto job = [text = manifest->bytes] { return filter_referrers(*text, ""); };
+  auto index = co_await parse(parts_.readers, manifest->bytes->size(), std::move(job));
   if (!index) co_return failure(index.error());
   list.body = shared_body(std::move(*index));
   list.stale_reason = manifest->stale_reason;

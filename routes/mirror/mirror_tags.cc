@@ -7,6 +7,7 @@
 #include "routes/mirror/passed_list.h"
 #include "routes/oci/link_header.h"
 #include "routes/oci/media_type.h"
+#include "routes/oci/parsing.h"
 #include "routes/oci/tag_list.h"
 #include "store/catalog/catalog.h"
 
@@ -114,7 +115,11 @@ Task<MirrorTags::Answer> MirrorTags::fetch(Asked asked) {
   if (list.is_too_long) co_return list;
   list.link = page->link;
   if (ignores_paging(page->tags, asked.query)) co_return co_await page_of_whole(asked);
-  list.body = shared_body(tag_list_json(settings_.upstream_name(asked.repository), page->tags));
+  auto job = [name = settings_.upstream_name(asked.repository), tags = std::move(page->tags)] {
+    return tag_list_json(name, tags);
+  };
+  auto text = co_await parse(parts_.readers, page->bytes, std::move(job));
+  list.body = shared_body(std::move(text));
   co_return list;
 }
 
@@ -142,10 +147,14 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::AskedUpstream upstr
   if (head->status != 200)
     co_return failure(Error::Kind::corrupt,
                       "upstream answered " + std::to_string(head->status) + " where a list was due");
-  auto tags = parse_tag_list(body.take());
+  auto text = body.take();
+  const size_t bytes = text.size();
+  auto job = [text = std::move(text)] { return parse_tag_list(text); };
+  auto tags = co_await parse(parts_.readers, bytes, std::move(job));
   page.is_too_long = !tags && tags.error().kind == Error::Kind::too_large;
   if (page.is_too_long) co_return page;
   if (!tags) co_return failure(tags.error());
+  page.bytes = bytes;
   page.tags = *std::move(tags);
   page.link = head->headers.all("Link");
   // Without a next page this would look like the last one.
@@ -195,10 +204,14 @@ Task<MirrorTags::Answer> MirrorTags::fetch_whole_of(proxy::AskedUpstream upstrea
     if (page->is_too_long || bytes > 4 * kListBytesMax) break;
     query = next_page_query(page->link).value_or("");
     if (!query.empty()) continue;
-    std::sort(tags.begin(), tags.end());
-    tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+    auto job = [name = settings_.upstream_name(repository), tags = std::move(tags)]() mutable {
+      std::sort(tags.begin(), tags.end());
+      tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+      return tag_list_json(name, tags);
+    };
+    auto text = co_await parse(parts_.readers, bytes, std::move(job));
     KeptList list;
-    list.body = shared_body(tag_list_json(settings_.upstream_name(repository), tags));
+    list.body = shared_body(std::move(text));
     list.at = parts_.clock.now();
     if (list.body->size() > kListBytesMax) break;
     co_return list;

@@ -40,6 +40,7 @@ class MirrorTags {
   };
   struct Page {
     std::vector<std::string> tags;
+    size_t bytes = 0;  // of the text that they came in
     std::string link;  // upstream's
     bool is_too_long = false;
     proxy::RegistryClient* upstream = nullptr;

@@ -111,7 +111,8 @@ Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, ui
   };
   const auto deadline = parts_.loop.now() + kCapacityWaitMax;
   for (int tries = 0;;) {
-    auto granted = co_await parts_.workers.run(session->strand, job);
+    auto once = job;  // its own copy: g++ 12 may destroy one that is made inside co_await twice
+    auto granted = co_await parts_.workers.run(session->strand, std::move(once));
     if (granted) session->granted = *granted;
     if (granted) co_return Result<>();
     if (granted.error().kind != Error::Kind::full) co_return failure(granted.error());

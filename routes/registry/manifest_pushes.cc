@@ -115,13 +115,18 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
   };
   auto at_once = [push] { return push(Effort::none); };
   auto missing = co_await parts_.workers.run(std::move(at_once));
-  auto job = [push] { return push(Effort::make_room); };
-  if (!missing && missing.error().kind == Error::Kind::full) missing = co_await parts_.room_makers.run(job);
+  const auto make_room = [push] { return push(Effort::make_room); };
+  // A copy of its own each time, because g++ 12 may destroy one that is made inside co_await twice.
+  if (!missing && missing.error().kind == Error::Kind::full) {
+    auto job = make_room;
+    missing = co_await parts_.room_makers.run(std::move(job));
+  }
   const auto deadline = parts_.loop.now() + kCapacityWaitMax;
   while (!missing) {
     const bool again = co_await wait_for_capacity(parts_.loop, missing.error(), deadline);
     if (!again) co_return failure(missing.error());
-    missing = co_await parts_.room_makers.run(job);
+    auto job = make_room;
+    missing = co_await parts_.room_makers.run(std::move(job));
   }
   if (!missing->empty()) {
     reply_missing_children(exchange, *missing, context.trace);

@@ -151,11 +151,11 @@ Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
 
 // Hashes the bytes that the file had when it was opened.
 Task<Result<>> Uploads::catch_up(Shared session) {
-  auto job = [file = session->file]() -> Result<bool> {
-    return !file->partial || file->partial->writer->catch_up(kCatchUpBytes);
-  };
   for (;;) {
-    auto done = co_await parts_.workers.run(session->strand, job);
+    auto job = [file = session->file]() -> Result<bool> {
+      return !file->partial || file->partial->writer->catch_up(kCatchUpBytes);
+    };
+    auto done = co_await parts_.workers.run(session->strand, std::move(job));
     if (!done) co_return failure(done.error());
     if (*done) co_return Result<>();
   }

@@ -1,5 +1,5 @@
-"""Two appliances have each other as their first upstream and the registry as their second: clients of both pull
-the same images at the same time, nothing goes in a circle or waits for it, and everything comes from the
+"""Two appliances have each other as their first upstream and the registry as their second: clients of both
+pull the same images at the same time, nothing goes in a circle or waits for it, and everything comes from the
 registry once. What one has the other serves when the registry is gone; one alone goes on."""
 
 import concurrent.futures
@@ -39,7 +39,8 @@ def expect_once(shaper, repository, image):
 def main(world):
     hub = world.registry()
     shaper = world.shaper(hub.address)
-    pushed = {f"team/app-{number}": images.single(f"{number}", [64 * 1024] * LAYERS) for number in range(IMAGES)}
+    sizes = [64 * 1024] * LAYERS
+    pushed = {f"team/app-{number}": images.single(f"{number}", sizes) for number in range(IMAGES)}
     for repository, image in pushed.items():
         hub.push(repository, "1", image)
     ports = [world.free_port() for _ in range(2)]
