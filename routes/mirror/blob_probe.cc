@@ -102,7 +102,7 @@ Task<Result<BlobProbe::Held>> BlobProbe::find(RepositoryKey key, Digest digest, 
   auto attempt = [this, key, digest, size, &has_another](proxy::AskedUpstream upstream) {
     return ask_upstream(upstream, key, digest, size, has_another);
   };
-  auto held = co_await parts_.upstreams.first_of(hops, attempt);
+  auto held = co_await parts_.upstreams.first_of(hops, std::move(attempt));
   if (!held && !has_another) remember(key, digest, held.error());
   if (!held) co_return held;
   auto job = [&store = parts_.store, key, digest] { return store.references().link(key, digest); };
@@ -115,7 +115,7 @@ Task<Result<BlobProbe::Held>> BlobProbe::find_byte(RepositoryKey key, Digest dig
   auto attempt = [this, key, digest](proxy::AskedUpstream upstream) {
     return ask_byte(upstream, key, digest, std::nullopt);
   };
-  co_return co_await parts_.upstreams.first_of(hops, attempt);
+  co_return co_await parts_.upstreams.first_of(hops, std::move(attempt));
 }
 
 // `has_another` is set if the upstream has a blob of another size under this digest. It outlives the Task.

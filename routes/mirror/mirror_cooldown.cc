@@ -108,7 +108,7 @@ Task<Result<>> MirrorManifests::see(RepositoryKey key, std::string tag, Sighting
   auto attempt = [this, key, tag](proxy::AskedUpstream upstream) {
     return ask_digest(upstream, key.repository, tag);
   };
-  auto shown = co_await parts_.upstreams.first_of(hops, attempt);
+  auto shown = co_await parts_.upstreams.first_of(hops, std::move(attempt));
   if (!shown) co_return failure(shown.error());
   if (*shown) {
     co_await note(key, tag, **shown, seen);

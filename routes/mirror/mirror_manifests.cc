@@ -229,7 +229,7 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   auto attempt = [this, key, tag, record](proxy::AskedUpstream upstream) {
     return news(upstream, key.repository, tag, record.digest);
   };
-  auto found = co_await parts_.upstreams.first_of(hops, attempt);
+  auto found = co_await parts_.upstreams.first_of(hops, std::move(attempt));
   if (!found || *found) {
     auto fetched = found ? Result<Fetched>(**std::move(found)) : Result<Fetched>(failure(found.error()));
     co_return co_await take(key, tag, tag, std::move(fetched));
@@ -301,7 +301,7 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
   auto attempt = [this, key, reference, asked](proxy::AskedUpstream upstream) {
     return get(upstream, key.repository, reference, asked);
   };
-  auto fetched = co_await parts_.upstreams.first_of(hops, attempt);
+  auto fetched = co_await parts_.upstreams.first_of(hops, std::move(attempt));
   co_return co_await take(key, std::move(reference), std::move(tag), std::move(fetched));
 }
 

@@ -107,7 +107,7 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch(std::string repository, Dig
   auto attempt = [this, repository, digest, &obstacle](proxy::AskedUpstream upstream) {
     return fetch_from(upstream, repository, digest, obstacle);
   };
-  auto list = co_await parts_.upstreams.first_of(hops, attempt);
+  auto list = co_await parts_.upstreams.first_of(hops, std::move(attempt));
   if (list || is_unwell(list.error()) || obstacle == Obstacle::broke_off) co_return list;
   if (obstacle == Obstacle::refused)
     co_return co_await fetch_fallback(repository, digest, list.error(), hops);

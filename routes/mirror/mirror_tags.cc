@@ -132,7 +132,7 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_first(Asked asked) {
   auto attempt = [this, asked](proxy::AskedUpstream upstream) {
     return fetch_page(upstream, asked.repository, asked.query.forwarded);
   };
-  co_return co_await parts_.upstreams.first_of(asked.hops, attempt);
+  co_return co_await parts_.upstreams.first_of(asked.hops, std::move(attempt));
 }
 
 Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::AskedUpstream upstream, std::string repository,
@@ -186,7 +186,7 @@ Task<MirrorTags::Answer> MirrorTags::fetch_whole(std::string repository, proxy::
   auto attempt = [this, repository](proxy::AskedUpstream upstream) {
     return fetch_whole_of(upstream, repository);
   };
-  co_return co_await parts_.upstreams.first_of(hops, attempt);
+  co_return co_await parts_.upstreams.first_of(hops, std::move(attempt));
 }
 
 // All pages in one list. Not whole is an error.

@@ -187,7 +187,7 @@ def lines_are_short():
 
 
 def no_brace_in_co_await():
-    """no brace stands inside a co_await expression"""
+    """no brace stands inside a co_await expression, and no lambda is copied there"""
     for path in sources():
         for number in co_await_braces.offences(path.read_text()):
             yield f"{name_of(path)}:{number}: name the temporary on the line above and move it in"

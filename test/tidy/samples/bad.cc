@@ -13,6 +13,9 @@ Task<> bad(Signal& signal, Workers& workers) {
   if ((co_await list({a, b})).empty()) {  // bad
     co_return;
   }
+  auto job = [text] { return use(text); };
+  auto h = co_await workers.run(strand, job);       // bad
+  auto i = co_await upstreams.first_of(hops, job);  // bad
   co_await keep(asked ? std::string() : reference);  // bad
   auto e = one + co_await two(1) + co_await three(Piece{2});  // bad
 }

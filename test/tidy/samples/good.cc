@@ -1,5 +1,9 @@
 // Never compiled: what the scanner for braces and conditionals inside co_await expressions must let pass.
 Task<> good(Signal& signal, Workers& workers) {
+  auto job = [text] { return use(text); };
+  auto done = co_await workers.run(strand, std::move(job));
+  auto begin = [text] { return ask(text); };
+  auto answer = co_await flights.join(key, begin);  // a std::function
   while (!ready()) co_await signal.wait();  // co_await f({a, b})
   auto job = [text] { return text.size(); };
   auto size = co_await workers.run(std::move(job));
