@@ -23,8 +23,10 @@ void read_patterns(JsonObject& object, std::string_view key, std::vector<std::st
                    const Complaint& complaint) {
   object.strings(key, patterns, min);
   for (const auto& pattern : patterns) {
-    const std::string wrong = complaint(pattern);
-    if (!wrong.empty()) object.wrong(key, wrong + ", not \"" + pattern + "\"");
+    std::string wrong = complaint(pattern);
+    if (wrong.empty()) continue;
+    wrong.append(", not \"").append(pattern).append("\"");
+    object.wrong(key, wrong);
   }
 }
 

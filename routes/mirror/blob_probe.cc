@@ -99,7 +99,7 @@ void BlobProbe::remember(const RepositoryKey& key, const Digest& digest, const E
 Task<Result<BlobProbe::Held>> BlobProbe::find(RepositoryKey key, Digest digest, proxy::Hops hops,
                                               std::optional<uint64_t> size) {
   bool has_another = false;
-  auto attempt = [this, key, digest, size, &has_another](proxy::AskedUpstream upstream) {
+  auto attempt = [this, key, digest, size, &has_another](const proxy::AskedUpstream& upstream) {
     return ask_upstream(upstream, key, digest, size, has_another);
   };
   auto held = co_await parts_.upstreams.first_of(hops, std::move(attempt));
@@ -112,7 +112,7 @@ Task<Result<BlobProbe::Held>> BlobProbe::find(RepositoryKey key, Digest digest, 
 }
 
 Task<Result<BlobProbe::Held>> BlobProbe::find_byte(RepositoryKey key, Digest digest, proxy::Hops hops) {
-  auto attempt = [this, key, digest](proxy::AskedUpstream upstream) {
+  auto attempt = [this, key, digest](const proxy::AskedUpstream& upstream) {
     return ask_byte(upstream, key, digest, std::nullopt);
   };
   co_return co_await parts_.upstreams.first_of(hops, std::move(attempt));

@@ -105,7 +105,7 @@ Task<Result<ServedManifest>> MirrorManifests::see_first(RepositoryKey key, std::
 // Notes what upstream shows now, and keeps that manifest for when it is due. Without it the tag is served all
 // the same, and the next question tries again.
 Task<Result<>> MirrorManifests::see(RepositoryKey key, std::string tag, Sightings& seen, proxy::Hops hops) {
-  auto attempt = [this, key, tag](proxy::AskedUpstream upstream) {
+  auto attempt = [this, key, tag](const proxy::AskedUpstream& upstream) {
     return ask_digest(upstream, key.repository, tag);
   };
   auto shown = co_await parts_.upstreams.first_of(hops, std::move(attempt));
@@ -113,7 +113,7 @@ Task<Result<>> MirrorManifests::see(RepositoryKey key, std::string tag, Sighting
   if (*shown) {
     co_await note(key, tag, **shown, seen);
     auto kept = co_await held(key, **shown);
-    if (!kept) kept = co_await fetch(key, (*shown)->text(), **shown, "", hops);
+    if (!kept) kept = co_await fetch(key, (*shown)->text(), *shown, "", hops);
     if (kept || kept.error().kind != Error::Kind::not_found) co_return Result<>();
   }
   // HEAD has told no digest, or one that upstream does not have: what GET brings is what upstream shows.

@@ -226,7 +226,7 @@ Task<Result<ServedManifest>> MirrorManifests::ask(RepositoryKey key, std::string
 
 Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::string tag, TagRecord record,
                                                       proxy::Hops hops) {
-  auto attempt = [this, key, tag, record](proxy::AskedUpstream upstream) {
+  auto attempt = [this, key, tag, record](const proxy::AskedUpstream& upstream) {
     return news(upstream, key.repository, tag, record.digest);
   };
   auto found = co_await parts_.upstreams.first_of(hops, std::move(attempt));
@@ -298,7 +298,7 @@ Task<Result<proxy::Reply>> MirrorManifests::get_reply(proxy::AskedUpstream upstr
 Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::string reference,
                                                     std::optional<Digest> asked, std::string tag,
                                                     proxy::Hops hops) {
-  auto attempt = [this, key, reference, asked](proxy::AskedUpstream upstream) {
+  auto attempt = [this, key, reference, asked](const proxy::AskedUpstream& upstream) {
     return get(upstream, key.repository, reference, asked);
   };
   auto fetched = co_await parts_.upstreams.first_of(hops, std::move(attempt));

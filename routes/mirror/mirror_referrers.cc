@@ -104,7 +104,7 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
 Task<MirrorReferrers::Answer> MirrorReferrers::fetch(std::string repository, Digest digest,
                                                      proxy::Hops hops) {
   auto obstacle = Obstacle::none_listed;
-  auto attempt = [this, repository, digest, &obstacle](proxy::AskedUpstream upstream) {
+  auto attempt = [this, repository, digest, &obstacle](const proxy::AskedUpstream& upstream) {
     return fetch_from(upstream, repository, digest, obstacle);
   };
   auto list = co_await parts_.upstreams.first_of(hops, std::move(attempt));

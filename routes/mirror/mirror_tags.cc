@@ -129,7 +129,7 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_first(Asked asked) {
     proxy::AskedUpstream upstream(*asked.upstream, asked.hops);
     co_return co_await fetch_page(std::move(upstream), asked.repository, asked.query.forwarded);
   }
-  auto attempt = [this, asked](proxy::AskedUpstream upstream) {
+  auto attempt = [this, asked](const proxy::AskedUpstream& upstream) {
     return fetch_page(upstream, asked.repository, asked.query.forwarded);
   };
   co_return co_await parts_.upstreams.first_of(asked.hops, std::move(attempt));
@@ -183,7 +183,7 @@ Task<MirrorTags::Answer> MirrorTags::page_of_whole(Asked asked) {
 }
 
 Task<MirrorTags::Answer> MirrorTags::fetch_whole(std::string repository, proxy::Hops hops) {
-  auto attempt = [this, repository](proxy::AskedUpstream upstream) {
+  auto attempt = [this, repository](const proxy::AskedUpstream& upstream) {
     return fetch_whole_of(upstream, repository);
   };
   co_return co_await parts_.upstreams.first_of(hops, std::move(attempt));

@@ -336,7 +336,7 @@ TEST_CASE("who finds no room while a backup holds the trash is told to try again
   world.generation("b", "buildcache-b");
   world.pass(seconds(10));
   world.log.at_next("cache_tag_evicted", [&] {
-    REQUIRE(world.store->backup().back_up(world.settings.data / "backup", std::stop_token()));
+    REQUIRE(world.store->backup().back_up(world.folder.path() / "backup", std::stop_token()));
     REQUIRE(world.try_push("manifest of b", {digest_of(world.layer_of("b"))}, {"buildcache-b"}));
   });
   const auto refused = world.try_upload(std::string(2 * kGeneration - 8192, 'x'), world.app);
