@@ -70,7 +70,8 @@ void Socket::pause_or_resume_reading() {
 }
 
 void Socket::readable() {
-  const size_t bytes_max = discarding_ ? kSendPieceBytes : input_bytes_max_ - received();
+  const size_t bytes_max =
+      discarding_ ? kSendPieceBytes : std::min(kSendPieceBytes, input_bytes_max_ - received());
   evbuffer_iovec space{};
   if (evbuffer_reserve_space(input_, static_cast<ev_ssize_t>(bytes_max), &space, 1) < 1) return fail();
   space.iov_len = receive_directly({static_cast<char*>(space.iov_base), std::min(space.iov_len, bytes_max)});
