@@ -93,7 +93,7 @@ class Layout {
       const auto tags = store_.catalog().tags(repository_, last, kPage);
       if (!tags) return failure(tags.error());
       for (const auto& tag : *tags) {
-        const auto done = export_image(tag.record.digest, tag.record.media_type, tag.tag, tag.record.set_at);
+        auto done = export_image(tag.record.digest, tag.record.media_type, tag.tag, tag.record.set_at);
         if (!done && !is_of_image(done.error())) return done;
         ++(done ? counts_.tags : counts_.tags_skipped);
         if (!done) say_("skipped: " + repository_.repository + ":" + tag.tag + ": " + done.error().message);
@@ -136,7 +136,7 @@ class Layout {
     const auto tags = store_.catalog().tags_of(repository_, digest);
     if (!tags) return failure(tags.error());
     if (!tags->empty()) return {};  // it comes, or came, by its tag
-    const auto done = export_image(digest, "", "", std::nullopt);
+    auto done = export_image(digest, "", "", std::nullopt);
     if (!done && !is_of_image(done.error())) return done;
     ++(done ? counts_.referrers : counts_.referrers_skipped);
     if (!done) say_("skipped: " + repository_.repository + "@" + digest.text() + ": " + done.error().message);
