@@ -3,10 +3,11 @@
 //
 //   FillReader reader(parts, request, deadline);
 //   auto begun = co_await reader.begin(FillReader::May::read_own);
-//   if (!begun) ...                                   // what the client is told
-//   if (!reader.may_read()) ...                       // another repository's source brings it: ask, or
-//   refuse auto ready = co_await reader.ready(first, length); exchange.start(206, ..., length); co_await
-//   reader.send(exchange, first, length);
+//   if (!begun) …                                 // what the client is told
+//   if (!reader.may_read()) …                     // another repository's source brings it: ask, or refuse
+//   auto ready = co_await reader.ready(first, length, FillReader::Range::closed);
+//   exchange.start(206, …, length);
+//   co_await reader.send(exchange, first, length);
 //
 // Knows nothing of what the bytes are. Belongs to the loop's thread; the Task may be destroyed at any time.
 #pragma once

@@ -4,9 +4,8 @@
 //   well --unavailable--> resting for 1 s, then 2, 4 … 30 s: asked after those that are well
 //     |----silent-------> resting for 30 s
 //     ^
-//     `--any answer------ being tried: once the rest is over, one question asks it in its turn; until that
-//     has
-//                         an answer, the others go by the order of before
+//     `--any answer------ being tried: once the rest is over, one question asks it in its turn; the others
+//                         go by the order of before until that has an answer
 //
 // Nobody is refused here: an upstream that rests is asked as soon as those before it have failed. A 429 is no
 // trouble in this sense, because the circuits know what it refuses, and refuse that at once (circuits.h).

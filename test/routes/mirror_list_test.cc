@@ -6,6 +6,7 @@
 #include "routes/oci/media_type.h"
 #include "test/catch.h"
 #include "test/fakes/mirror_world.h"
+#include "test/fakes/upstream_lists.h"
 
 namespace breakwater::test {
 namespace {
@@ -22,23 +23,10 @@ Canned json(const std::string& body, const std::string& link = "") {
   return Canned(200, std::move(headers), body);
 }
 
-std::string tags(const std::vector<std::string>& names) {
-  std::string list;
-  for (const auto& name : names) list += (list.empty() ? "\"" : ",\"") + name + '"';
-  return R"({"name":"library/alpine","tags":[)" + list + "]}";
-}
-
 std::string referrers_of(const store::Digest& subject) {
   return "/v2/library/alpine/referrers/" + subject.text();
 }
 std::string fallback_of(const store::Digest& subject) { return "sha256-" + subject.hex(); }
-
-std::string referrers(const std::vector<std::string>& names) {
-  std::string list;
-  for (const auto& name : names)
-    list += (list.empty() ? R"({"digest":")" : R"(,{"digest":")") + digest_of(name).text() + R"(","size":1})";
-  return R"({"schemaVersion":2,"mediaType":")" + kIndexType + R"(","manifests":[)" + list + "]}";
-}
 
 Fault web_page() { return Fault::reply(200, {{"Content-Type", "text/html; charset=utf-8"}}, "<html>"); }
 

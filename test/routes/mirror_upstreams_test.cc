@@ -5,6 +5,7 @@
 #include "routes/oci/media_type.h"
 #include "test/catch.h"
 #include "test/fakes/mirror_world.h"
+#include "test/fakes/upstream_lists.h"
 
 namespace breakwater::test {
 namespace {
@@ -32,20 +33,11 @@ Canned json(const std::string& type, const std::string& body, const std::string&
   if (!link.empty()) headers.add("Link", link);
   return Canned(200, std::move(headers), body);
 }
-std::string tags(const std::vector<std::string>& names) {
-  std::string list;
-  for (const auto& name : names) list += (list.empty() ? "\"" : ",\"") + name + '"';
-  return R"({"name":"library/alpine","tags":[)" + list + "]}";
-}
 Canned tag_list(const std::vector<std::string>& names, const std::string& link = "") {
   return json("application/json", tags(names), link);
 }
-Canned referrers(const std::vector<std::string>& names, const std::string& link = "") {
-  std::string list;
-  for (const auto& name : names)
-    list += (list.empty() ? R"({"digest":")" : R"(,{"digest":")") + digest_of(name).text() + R"(","size":1})";
-  return json(kIndex, R"({"schemaVersion":2,"mediaType":")" + kIndex + R"(","manifests":[)" + list + "]}",
-              link);
+Canned referrer_list(const std::vector<std::string>& names, const std::string& link = "") {
+  return json(kIndex, referrers(names), link);
 }
 bool lists(const Answer& answer, const std::string& name) {
   return answer.status == 200 && answer.body.find(digest_of(name).text()) != std::string::npos;
@@ -212,7 +204,7 @@ TEST_CASE("each upstream sees its own credentials, and never the other's") {
   world.second.ask_for_password("you", "second");
   const auto digest = world.second.manifest(kRepository, "3.20", kImage, image("second"));
   const auto layer = world.second.blob(kRepository, content_of(1'000, 2));
-  world.second.answer(referrers_of(digest), referrers({"s"}));
+  world.second.answer(referrers_of(digest), referrer_list({"s"}));
   world.hub.manifest(kRepository, "1", kImage, image("first"));
   CHECK(world.get(target_of("1")).status == 200);
   CHECK(world.get(kTag).status == 200);
@@ -312,14 +304,14 @@ TEST_CASE("referrers come from the first upstream that lists any") {
     CAPTURE(i);
     Mirrors world;
     world.hub.always(referrers_of(subject), faults[i]);
-    world.second.answer(referrers_of(subject), referrers({"s"}));
+    world.second.answer(referrers_of(subject), referrer_list({"s"}));
     const auto answer = world.get(referrers_of(subject));
     CHECK(lists(answer, "s"));
     CHECK(answer.headers.find("Warning") == nullptr);
   }
   Mirrors world;  // the first does not have the subject
-  world.hub.answer(referrers_of(subject), referrers({}));
-  world.second.answer(referrers_of(subject), referrers({"s"}));
+  world.hub.answer(referrers_of(subject), referrer_list({}));
+  world.second.answer(referrers_of(subject), referrer_list({"s"}));
   CHECK(lists(world.get(referrers_of(subject)), "s"));
 }
 
@@ -327,17 +319,17 @@ TEST_CASE("there are no referrers only if both upstreams list none, by the API a
   const auto subject = digest_of("subject");
   const auto empty = R"("manifests":[])";
   Mirrors world;
-  world.hub.answer(referrers_of(subject), referrers({}));
+  world.hub.answer(referrers_of(subject), referrer_list({}));
   CHECK(world.get(referrers_of(subject)).body.find(empty) != std::string::npos);
   world.clock().advance(minutes(1));
-  world.second.manifest(kRepository, "sha256-" + subject.hex(), kIndex, referrers({"s"}).body);
+  world.second.manifest(kRepository, "sha256-" + subject.hex(), kIndex, referrer_list({"s"}).body);
   const auto by_tag = world.get(referrers_of(subject));
   CHECK(lists(by_tag, "s"));
   CHECK(by_tag.headers.find("Warning") == nullptr);
   for (const int status : {403, 413, 503}) {
     CAPTURE(status);
     Mirrors refused;
-    refused.hub.answer(referrers_of(subject), referrers({}));
+    refused.hub.answer(referrers_of(subject), referrer_list({}));
     refused.second.always(referrers_of(subject), Fault::reply(status));
     CHECK(refused.get(referrers_of(subject)).status >= 400);
     CHECK(refused.get(referrers_of(subject)).status != 404);
@@ -349,7 +341,7 @@ TEST_CASE(
   const auto subject = digest_of("subject");
   const auto path = referrers_of(subject);
   const auto page = [](const std::string& name, const std::string& link) {
-    auto canned = referrers({name}, link);
+    auto canned = referrer_list({name}, link);
     return Fault::reply(200, canned.headers, canned.body);
   };
   Mirrors world;
