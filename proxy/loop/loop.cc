@@ -96,20 +96,18 @@ void Loop::resume_soon(Waiter& list) {
 void Loop::resume_ready() {
   Waiter batch;
   ready_.move_all_to(batch);
+  // One ends when the next begins: the clock is read once for each.
+  Moment began = now();
   while (!batch.empty()) {
     Waiter& waiter = batch.next();
     waiter.leave();
-    resume(waiter);
+    work_ = waiter.work;
+    waiter.task.resume();
+    began = end_hold(began);
     if (stopping_) break;
   }
   // After stop() the batch may hold more Tasks: the next run() resumes them.
   resume_soon(batch);
-}
-
-// The Waiter is in the frame of the Task that waits, and is gone when that goes on.
-void Loop::resume(Waiter& waiter) {
-  const Hold hold(*this, waiter.work);
-  waiter.task.resume();
 }
 
 void Loop::post(std::function<void()> job) {
@@ -144,12 +142,13 @@ double Loop::take_lag_seconds() {
 }
 
 // What the Task was about when it stopped is what held the loop: it may have begun another request.
-Loop::Hold::~Hold() {
-  const auto time = loop_.now() - began_;
-  loop_.longest_hold_ = std::max(loop_.longest_hold_, std::chrono::nanoseconds(time));
-  if (time >= loop_.held_at_least_)
-    loop_.held_(loop_.works_.words_of(loop_.work_), std::chrono::duration_cast<Millis>(time));
-  loop_.work_ = 0;
+Moment Loop::end_hold(Moment began) {
+  const auto ended = now();
+  const auto time = ended - began;
+  longest_hold_ = std::max(longest_hold_, std::chrono::nanoseconds(time));
+  if (time >= held_at_least_) held_(works_.words_of(work_), std::chrono::duration_cast<Millis>(time));
+  work_ = 0;
+  return ended;
 }
 
 Loop::Sleep Loop::sleep(Millis duration) { return Sleep(*this, duration); }

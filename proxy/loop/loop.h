@@ -82,7 +82,9 @@ class Loop {
   Sleep sleep(Millis duration);
 
   // Says what the Task that runs now is about; see loop_work.h.
-  void set_work(std::string_view words) { work_ = works_.add(words); }
+  void set_work(std::string_view subject, std::string_view object = {}) {
+    work_ = works_.add(subject, object);
+  }
   Work work() const { return work_; }
 
   // Whoever holds the loop keeps everybody waiting. A Hold measures one call of a callback or one step of a
@@ -97,7 +99,7 @@ class Loop {
  private:
   void resume_ready();
   void run_posted();
-  void resume(Waiter& waiter);
+  Moment end_hold(Moment began);
 
   event_base* base_;
   event* wake_;
@@ -120,7 +122,7 @@ class Loop::Hold {
   Hold(Loop& loop, std::string_view words) : loop_(loop), began_(loop.now()) { loop_.set_work(words); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
-  ~Hold();
+  ~Hold() { loop_.end_hold(began_); }
 
  private:
   Loop& loop_;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace breakwater::proxy {
@@ -18,9 +19,11 @@ class WorkNames {
   static constexpr size_t kBytesMax = 96;
   static constexpr size_t kKept = 1024;
 
-  Work add(std::string_view words);
-  // "" for 0, and for a work whose place others have taken since.
-  std::string_view words_of(Work work) const;
+  // The words are `subject`, and after a space `object` if there is one. Made for each request, so it does no
+  // more than copy them.
+  Work add(std::string_view subject, std::string_view object = {});
+  // In printable characters. "" for 0, and for a work whose place others have taken since.
+  std::string words_of(Work work) const;
 
  private:
   struct Entry {

@@ -20,12 +20,9 @@ class Counted {
   uint64_t& count_;
 };
 
-// What the request is, in printable words, without its query.
-std::string work_of(const Request& request) {
-  const auto path = std::string_view(request.target).substr(0, request.target.find('?'));
-  std::string words = request.method + " ";
-  for (const char c : path.substr(0, WorkNames::kBytesMax)) words.push_back(c > ' ' && c < 127 ? c : '?');
-  return words;
+// Without the query, which may hold a secret.
+std::string_view path_of(const Request& request) {
+  return std::string_view(request.target).substr(0, request.target.find('?'));
 }
 
 RequestParser::Limits limits_of(const ServerSettings& settings) {
@@ -90,7 +87,7 @@ Task<> Connection::serve_requests() {
     {
       Counted running(context_.stats.requests_running);
       exchange_.begin();
-      context_.loop.set_work(work_of(exchange_.request()));
+      context_.loop.set_work(exchange_.request().method, path_of(exchange_.request()));
       try {
         Task<> route = context_.route(exchange_);
         co_await std::move(route);

@@ -207,8 +207,10 @@ TEST_CASE("the words of a work are kept until others have taken their place") {
   const auto first = names.add("first");
   const auto second = names.add(std::string(1000, 'x'));
   CHECK(names.words_of(first) == "first");
+  CHECK(names.words_of(names.add("GET", "/v2/\n\xc3")) == "GET /v2/??");
+  CHECK(names.words_of(names.add(std::string(95, 'x'), "y")) == std::string(95, 'x') + " ");
   CHECK(names.words_of(second) == std::string(WorkNames::kBytesMax, 'x'));
-  for (size_t i = 2; i < WorkNames::kKept; ++i) names.add("more");
+  for (size_t i = 4; i < WorkNames::kKept; ++i) names.add("more");
   CHECK(names.words_of(first) == "first");
   names.add("one more");
   CHECK(names.words_of(first).empty());
