@@ -7,12 +7,13 @@
 #include "conf/descriptors.h"
 #include "conf/part_settings.h"
 #include "conf/upkeep.h"
+#include "proxy/clients/clients.h"
+#include "proxy/clients/connection_share.h"
 #include "proxy/fill/fill.h"
 #include "proxy/fill/pass_through.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
-#include "proxy/server/connection_share.h"
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
@@ -72,9 +73,34 @@ Config within(Config config, const DescriptorShares& shares, const std::string& 
   return config;
 }
 
-proxy::ServerSettings with_connections(proxy::ServerSettings settings, uint32_t connections_max) {
-  settings.connections_max = std::min(settings.connections_max, connections_max);
+proxy::ServerSettings named(proxy::ServerSettings settings, const std::string& name) {
+  settings.name = name;
   return settings;
+}
+
+// Of a server for health, metrics or the operator, who do not wait for all others.
+proxy::ServerSettings of_operator(proxy::ServerSettings settings, const std::string& name,
+                                  uint32_t connections_max) {
+  settings.name = name;
+  settings.connections_max = std::min(settings.connections_max, connections_max);
+  settings.place = proxy::Place::first;
+  return settings;
+}
+
+// Half of the connections, so that one client does not keep all others from asking.
+proxy::ClientLimits metrics_client_limits() {
+  proxy::ClientLimits limits;
+  limits.connections_max = kMetricsConnectionsMax / 2;
+  return limits;
+}
+
+// Nobody has all that there is, however little that may be.
+proxy::ClientLimits client_limits(const Config& config, const DescriptorShares& shares) {
+  auto limits = config.per_client.limits;
+  const auto half = static_cast<uint32_t>(std::max<size_t>(shares.clients / 2, 1));
+  limits.connections_max = std::min(limits.connections_max, half);
+  limits.buffer_bytes_max = std::min(limits.buffer_bytes_max, config.buffer_bytes_max / 2);
+  return limits;
 }
 
 // What an earlier configuration has left counts for ever, if nobody does anything about it.
@@ -119,6 +145,7 @@ struct Appliance::Parts {
   proxy::Task<> drain();
   bool idle() const;
   routes::RouterSettings settings_of(const RouteConfig& route);
+  proxy::OnRefused count_refused();
   std::string trouble() const;
 
   const std::string hop_name = proxy::new_hop_name();
@@ -135,7 +162,8 @@ struct Appliance::Parts {
   proxy::Workers room_makers;  // evict, and nobody waits for that but those who lack room
   proxy::Buffers buffers;
   proxy::HttpClient http_client;
-  proxy::ConnectionShare clients;
+  proxy::ConnectionShare connections;
+  proxy::Clients clients;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
   // By route, which has those of several registries if it mirrors any. Running fills use these to their end.
@@ -149,6 +177,7 @@ struct Appliance::Parts {
   Upkeep::Registries registries;                // by route
   std::vector<std::unique_ptr<Served>> served;  // in the order of config.routes
   routes::Health health;
+  proxy::Clients metrics_clients;
   proxy::HttpServer metrics_server;
   proxy::Workers background;  // for jobs that no client waits for: collection and the scrub
   Upkeep upkeep;
@@ -161,9 +190,9 @@ struct Appliance::Parts {
 };
 
 Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
-    : router(parts.settings_of(config), registry, parts.metrics, parts.log),
-      server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log, parts.config.server,
-             router.route(), &parts.clients) {}
+    : router(parts.loop, parts.settings_of(config), registry, parts.metrics, parts.log),
+      server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log,
+             named(parts.config.server, config.name), router.route(), {&parts.connections, &parts.clients}) {}
 
 Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk,
                         const store::Clock& the_clock, store::Log& the_log,
@@ -180,20 +209,23 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       room_makers(loop, 1),
       buffers(loop, config.buffer_bytes_max),
       http_client(loop, config.http_client),
-      clients(shares.clients),
+      connections(shares.clients),
+      clients({loop, buffers, log, client_limits(config, shares), count_refused()}),
       manifests(kManifestCacheBytes),
       pass_through(loop, readers, buffers, disk, pass_through_settings(config)),
       fills(loop, workers, room_makers, buffers, *store, log, config.fills),
       health(
           metrics, config.metrics.allow, [this] { return trouble(); }, host_settings(config)),
+      metrics_clients({loop, buffers, log, metrics_client_limits(), count_refused()}),
       metrics_server(loop, readers, buffers, disk, log,
-                     with_connections(config.server, kMetricsConnectionsMax), health.route()),
+                     of_operator(config.server, "metrics", kMetricsConnectionsMax), health.route(),
+                     {nullptr, &metrics_clients}),
       background(loop, 2, proxy::Workers::Priority::low),
       upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
       long_jobs(loop, 1, proxy::Workers::Priority::low),
       control(*store, long_jobs),
       control_server(loop, readers, buffers, disk, log,
-                     with_connections(config.server, kControlConnectionsMax), control.route()),
+                     of_operator(config.server, "control", kControlConnectionsMax), control.route()),
       tasks(loop) {
   loop.watch(kHeldAtLeast, [this](std::string_view what, proxy::Millis time) {
     log.warning("loop_held", {{"what", what}, {"ms", static_cast<int64_t>(time.count())}});
@@ -203,6 +235,12 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
     served.push_back(std::make_unique<Served>(*this, add(route), route));
   }
   add_metric_sources();
+}
+
+proxy::OnRefused Appliance::Parts::count_refused() {
+  return [this](std::string_view route, std::string_view share) {
+    metrics.of(std::string(route)).refused(share);
+  };
 }
 
 routes::RouterSettings Appliance::Parts::settings_of(const RouteConfig& route) {

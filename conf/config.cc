@@ -213,6 +213,14 @@ void read_server(JsonObject& object, proxy::ServerSettings& server) {
   object.duration("write_timeout", server.write_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
 }
 
+void read_per_client(JsonObject& object, PerClientConfig& client) {
+  object.number("connections", client.limits.connections_max, 1, 1'000'000);
+  object.number("requests", client.limits.requests_max, 1, 1'000'000);
+  object.number("uploads", client.uploads_max, 1, 1'000'000);
+  object.size("buffer_bytes", client.limits.buffer_bytes_max, 1ULL << 20);
+  object.number("upstream_misses_per_minute", client.limits.questions_per_minute_max, 1, 1'000'000);
+}
+
 void read_upstream(JsonObject& object, proxy::HttpClientSettings& settings) {
   object.duration("connect_timeout", settings.connect_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
   object.duration("stall_timeout", settings.stall_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
@@ -269,6 +277,7 @@ void read_whole(JsonObject& object, Config& config) {
   object.number("fills_max", config.fills.fills_max, 1, 10'000);
   object.duration("drain_timeout", config.drain_timeout_ms, 0, kTimeoutMaxMs);
   object.object("server", [&config](JsonObject& server) { read_server(server, config.server); });
+  object.object("per_client", [&config](JsonObject& client) { read_per_client(client, config.per_client); });
   object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.http_client); });
   object.object("scrub", [&config](JsonObject& scrub) { read_scrub(scrub, config.scrub); });
   object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });

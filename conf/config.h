@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "conf/listen_address.h"
+#include "proxy/clients/clients.h"
 #include "proxy/fill/fill.h"
 #include "proxy/http/host_pattern.h"
 #include "proxy/http/url.h"
@@ -80,6 +81,12 @@ struct MetricsConfig {
   routes::Networks allow = routes::Networks::internal();
 };
 
+// What one client may have of everything.
+struct PerClientConfig {
+  proxy::ClientLimits limits;
+  uint32_t uploads_max = 64;  // that it has worked on in the last minute
+};
+
 struct Config {
   std::filesystem::path data = "data";
   std::optional<uint64_t> bytes_max;  // for the whole store
@@ -91,6 +98,7 @@ struct Config {
   uint32_t workers = 2;
   int64_t drain_timeout_ms = 30'000;
   proxy::ServerSettings server;
+  PerClientConfig per_client;
   proxy::HttpClientSettings http_client;
   proxy::FillSettings fills;
   store::ScrubSettings scrub;

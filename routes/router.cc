@@ -14,6 +14,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+constexpr proxy::Millis kTurnWaitMax(30'000);  // while a client has as many requests as it may
+constexpr int64_t kTurnRetryAfterS = 5;
 constexpr size_t kTraceBytesMax = 64;
 constexpr size_t kLoggedTargetBytesMax = 512;
 
@@ -150,8 +152,10 @@ class Router::AccessRecord {
   bool ended_ = false;
 };
 
-Router::Router(RouterSettings settings, Registry& registry, Metrics& metrics, store::Log& log)
-    : settings_(std::move(settings)),
+Router::Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, Metrics& metrics,
+               store::Log& log)
+    : loop_(loop),
+      settings_(std::move(settings)),
       registry_(registry),
       metrics_(metrics),
       counts_(metrics.of(settings_.route)),
@@ -166,7 +170,7 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   RequestContext context;
   context.trace = trace_of(exchange.request().headers);
   context.route = settings_.route;
-  context.hops = proxy::Hops::of(exchange.request().headers);
+  context.asker = proxy::Asker(proxy::Hops::of(exchange.request().headers), exchange.client());
   AccessRecord record(*this, exchange, context);
   if (requests_running_ > settings_.requests_max) {
     reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name,
@@ -180,9 +184,22 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
     context.error = refusal->message;
     reply_denied(exchange, refusal->message, context.trace);
   } else {
-    co_await dispatch(exchange, context);
+    bool is_its_turn = exchange.take_turn();
+    if (!is_its_turn) is_its_turn = co_await exchange.wait_for_turn(loop_.now() + kTurnWaitMax);
+    if (is_its_turn) {
+      co_await dispatch(exchange, context);
+    } else {
+      reply_has_its_share(exchange, context);
+    }
   }
   record.ended();
+}
+
+void Router::reply_has_its_share(proxy::Exchange& exchange, RequestContext& context) {
+  exchange.client()->refused(context.route, "client_requests");
+  const std::string reason = "as many requests of " + exchange.client()->address() +
+                             " wait for their answers as one client may have";
+  reply_error(exchange, Error{Error::Kind::throttled, reason, kTurnRetryAfterS}, OciSubject::name, context);
 }
 
 proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& context) {

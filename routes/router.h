@@ -4,7 +4,8 @@
 //   trace   an id for the logs: from `traceparent` or `X-Request-Id` if valid, else random
 //   log     one access line at the end, also if the client left
 //   count   the same for the metrics
-//   limit   requests_max at once; a request beyond them is answered 503
+//   limit   requests_max at once; a request beyond them is answered 503. A client that has its share of
+//           them waits, and is answered 429 if that takes too long
 //   allow   by address; others are answered 403 DENIED
 //   host    what a page of another site makes a browser ask for is answered 403 DENIED (access/hosts.h)
 //   away    while the data folder is away, all below /v2/ is answered 503
@@ -46,7 +47,7 @@ struct RouterSettings {
 
 class Router {
  public:
-  Router(RouterSettings settings, Registry& registry, Metrics& metrics, store::Log& log);
+  Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, Metrics& metrics, store::Log& log);
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 
@@ -56,9 +57,11 @@ class Router {
 
  private:
   class AccessRecord;
+  void reply_has_its_share(proxy::Exchange& exchange, RequestContext& context);
   proxy::Task<> dispatch(proxy::Exchange& exchange, RequestContext& context);
   std::string trace_of(const proxy::Headers& headers);
 
+  proxy::Loop& loop_;
   RouterSettings settings_;
   Registry& registry_;
   Metrics& metrics_;

@@ -111,7 +111,7 @@ Result<bool> FillSink::take(std::span<const char> data) {
     return true;
   }
   auto reserved = room_for(have, fresh.size());
-  if (reserved.bytes() == 0) return false;
+  if (reserved.units() == 0) return false;
   skip_ -= skipped;
   if (!fill_->resumed_) fill_->sources_.contributed(source_);
   fill_->bytes_.push(fresh, std::move(reserved));
@@ -131,8 +131,14 @@ BufferReservation FillSink::room_for(uint64_t have, size_t more) {
   }
   // The file resumes the sink when a worker has taken what is pending.
   if (fill_->bytes_.pending_bytes() >= fills_.settings_.pending_bytes_max) return {};
-  auto reserved = fills_.buffers_.try_reserve(more);
-  if (reserved.bytes() == 0 && !std::exchange(awaiting_buffers_, true)) tasks_.spawn(resume_when_freed());
+  auto reserved = std::move(in_advance_);
+  if (reserved.units() >= more) {
+    reserved.shrink(more);
+    return reserved;
+  }
+  reserved = BufferReservation();
+  reserved = fills_.buffers_.try_reserve(more);
+  if (reserved.units() == 0 && !std::exchange(awaiting_buffers_, true)) tasks_.spawn(resume_with(more));
   return reserved;
 }
 
@@ -144,8 +150,9 @@ Task<> FillSink::grow() {
   resume();
 }
 
-Task<> FillSink::resume_when_freed() {
-  co_await fills_.buffers_.freed().wait();
+// Waits in line with all others who want buffers.
+Task<> FillSink::resume_with(size_t more) {
+  in_advance_ = co_await fills_.buffers_.reserve(more);
   awaiting_buffers_ = false;
   resume();
 }

@@ -44,7 +44,7 @@ class FillSink final : public Sink {
   BufferReservation room_for(uint64_t have, size_t more);
   uint64_t decoded_max() const;
   Task<> grow();
-  Task<> resume_when_freed();
+  Task<> resume_with(size_t more);
   Millis silence_max() const;
   void measure_from(Moment now);
   uint64_t have() const { return fill_->bytes_.received(); }
@@ -59,7 +59,8 @@ class FillSink final : public Sink {
   Moment last_byte_at_;
   bool growing_ = false;
   bool awaiting_buffers_ = false;
-  Tasks tasks_;  // last: destroyed before the members that its Tasks use
+  BufferReservation in_advance_;  // for the bytes that the transfer was paused with
+  Tasks tasks_;                   // last: destroyed before the members that its Tasks use
 };
 
 }  // namespace breakwater::proxy

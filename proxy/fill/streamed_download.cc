@@ -53,9 +53,9 @@ bool StreamedDownload::Queue::room_for(size_t more) {
   if (queued_ >= queue_bytes_max_) return false;
   // These downloads wait for slow clients, so they get only half of the buffers. The other half is for fills
   // and request bodies.
-  const bool crowded = buffers_.bytes() + more > buffers_.bytes_max() / 2;
+  const bool crowded = buffers_.units() + more > buffers_.units_max() / 2;
   auto reserved = crowded ? BufferReservation() : buffers_.try_reserve(more);
-  if (reserved.bytes() == 0) {
+  if (reserved.units() == 0) {
     if (!std::exchange(awaiting_buffers_, true)) waits_.spawn(resume_when_freed());
     return false;
   }

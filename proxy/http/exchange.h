@@ -27,6 +27,7 @@
 
 #include "proxy/http/http.h"
 #include "proxy/http/piece.h"
+#include "proxy/loop/buffers.h"
 #include "proxy/loop/task.h"
 #include "store/base/disk.h"
 #include "store/base/result.h"
@@ -38,10 +39,20 @@ struct Peer {
   std::string text;                   // "10.0.0.7", "fd00::1"
 };
 
+class Client;  // in proxy/clients/clients.h
+
 class Exchange {
  public:
   virtual const Request& request() const = 0;
   virtual const Peer& peer() const = 0;
+  // What counts what the peer has of everything; null: nothing does.
+  virtual const std::shared_ptr<Client>& client() const = 0;
+  // For bytes that are held for this request: the client's share, or all there are if it has none.
+  virtual Buffers& buffers() = 0;
+  // Whether the client may have one more request that waits for its answer: it has it until start() or
+  // reply(), or until the request ends. If not now, wait_for_turn() waits for it, up to the deadline.
+  virtual bool take_turn() = 0;
+  virtual Task<bool> wait_for_turn(Moment deadline) = 0;
 
   // --- the request's body
   // 0 if the request has no body; nothing if the body is chunked, so that its length is not known.

@@ -13,6 +13,13 @@
 namespace breakwater::proxy {
 namespace {
 
+constexpr Millis kTurn(10);  // then the loop looks for what has come meanwhile
+// What the first place may take of the loop before it has to go in turn, so that its own many cannot starve
+// the others.
+constexpr Millis kFirstMax(10);
+constexpr Millis kFirstOf(50);
+constexpr int kPlaces = 2;
+
 timeval to_timeval(std::chrono::nanoseconds duration) {
   // Rounds up, because a timer must not fire before its moment.
   auto micros =
@@ -28,16 +35,20 @@ event_base* make_base() {
   if (config == nullptr) throw std::bad_alloc();
   // libevent needs no locks: other threads reach the loop only through the eventfd.
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+  // Events of the first place are never cut short by this.
+  const timeval turn = to_timeval(kTurn);
+  event_config_set_max_dispatch_interval(config, &turn, -1, Loop::priority_of(Place::in_turn));
   event_base* base = event_base_new_with_config(config);
   event_config_free(config);
-  if (base == nullptr) throw std::bad_alloc();
+  if (base == nullptr || event_base_priority_init(base, kPlaces) != 0) throw std::bad_alloc();
   return base;
 }
 
-event* start_timer(event_base* base, std::chrono::nanoseconds duration, event_callback_fn fired,
+event* start_timer(const Loop& loop, std::chrono::nanoseconds duration, event_callback_fn fired,
                    void* argument) {
-  event* timer = evtimer_new(base, fired, argument);
+  event* timer = evtimer_new(loop.base(), fired, argument);
   if (timer == nullptr) throw std::bad_alloc();
+  event_priority_set(timer, Loop::priority_of(loop.place()));
   timeval after = to_timeval(duration);
   if (evtimer_add(timer, &after) != 0) {
     event_free(timer);
@@ -63,15 +74,21 @@ Loop::Loop() : base_(make_base()), posted_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOE
   wake_ = event_new(
       base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->resume_ready(); },
       this);
+  wake_first_ = event_new(
+      base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->resume_first(); },
+      this);
   posted_event_ = event_new(
       base_, posted_fd_, EV_READ | EV_PERSIST,
       [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->run_posted(); }, this);
-  if (wake_ == nullptr || posted_event_ == nullptr || posted_fd_ < 0) throw std::bad_alloc();
+  if (wake_ == nullptr || wake_first_ == nullptr || posted_event_ == nullptr || posted_fd_ < 0)
+    throw std::bad_alloc();
+  event_priority_set(wake_first_, priority_of(Place::first));
   if (event_add(posted_event_, nullptr) != 0) throw std::bad_alloc();
 }
 
 Loop::~Loop() {
   event_free(wake_);
+  event_free(wake_first_);
   event_free(posted_event_);
   close(posted_fd_);
   event_base_free(base_);
@@ -88,26 +105,55 @@ void Loop::stop() {
 }
 
 void Loop::resume_soon(Waiter& list) {
-  if (list.empty()) return;
-  list.move_all_to(ready_);
-  event_active(wake_, 0, 0);
+  while (!list.empty()) {
+    Waiter& waiter = list.next();
+    waiter.leave();
+    const bool is_first = waiter.place == Place::first;
+    Waiter& ready = is_first ? ready_first_ : ready_;
+    if (ready.empty()) event_active(is_first ? wake_first_ : wake_, 0, 0);
+    waiter.join(ready);
+  }
+}
+
+void Loop::resume_first() {
+  const Moment began = now();
+  if (began >= first_spent_since_ + kFirstOf) {
+    first_spent_since_ = began;
+    first_spent_ = {};
+  }
+  Waiter batch;
+  ready_first_.move_all_to(batch);
+  if (first_spent_ < kFirstMax) {
+    resume_all(batch, Moment::max());
+    first_spent_ += now() - began;
+    return resume_soon(batch);  // those that stop() has left
+  }
+  if (ready_.empty()) event_active(wake_, 0, 0);
+  batch.move_all_to(ready_);
 }
 
 void Loop::resume_ready() {
   Waiter batch;
   ready_.move_all_to(batch);
+  resume_all(batch, now() + kTurn);
+  if (batch.empty()) return;
+  // Those whose turn has not come yet stay before those that have become ready meanwhile.
+  ready_.move_all_to(batch);
+  batch.move_all_to(ready_);
+  event_active(wake_, 0, 0);
+}
+
+void Loop::resume_all(Waiter& batch, Moment turn_ends) {
   // One ends when the next begins: the clock is read once for each.
   Moment began = now();
-  while (!batch.empty()) {
+  while (!batch.empty() && !stopping_ && began < turn_ends) {
     Waiter& waiter = batch.next();
     waiter.leave();
     work_ = waiter.work;
+    place_ = waiter.place;
     waiter.task.resume();
     began = end_hold(began);
-    if (stopping_) break;
   }
-  // After stop() the batch may hold more Tasks: the next run() resumes them.
-  resume_soon(batch);
 }
 
 void Loop::post(std::function<void()> job) {
@@ -148,6 +194,7 @@ Moment Loop::end_hold(Moment began) {
   longest_hold_ = std::max(longest_hold_, std::chrono::nanoseconds(time));
   if (time >= held_at_least_) held_(works_.words_of(work_), std::chrono::duration_cast<Millis>(time));
   work_ = 0;
+  place_ = Place::in_turn;
   return ended;
 }
 
@@ -156,12 +203,13 @@ Loop::Sleep Loop::sleep(Millis duration) { return Sleep(*this, duration); }
 void Loop::Sleep::await_suspend(std::coroutine_handle<> task) {
   task_ = task;
   work_ = loop_.work();
+  place_ = loop_.place();
   auto fired = [](evutil_socket_t, short, void* argument) {
     auto* self = static_cast<Sleep*>(argument);
-    const Hold hold(self->loop_, self->work_);
+    const Hold hold(self->loop_, self->work_, self->place_);
     self->task_.resume();
   };
-  timer_ = start_timer(loop_.base(), duration_, fired, this);
+  timer_ = start_timer(loop_, duration_, fired, this);
 }
 
 Loop::Sleep::~Sleep() {
@@ -173,6 +221,7 @@ Signal::WaitUntil Signal::wait_until(Moment deadline) { return WaitUntil(loop_, 
 void Signal::WaitUntil::await_suspend(std::coroutine_handle<> waiting) {
   task = waiting;
   work = loop_.work();
+  place = loop_.place();
   join(list_);
   auto fired = [](evutil_socket_t, short, void* argument) {
     auto* self = static_cast<WaitUntil*>(argument);
@@ -181,7 +230,7 @@ void Signal::WaitUntil::await_suspend(std::coroutine_handle<> waiting) {
     self->join(one);
     self->loop_.resume_soon(one);
   };
-  timer_ = start_timer(loop_.base(), deadline_ - loop_.now(), fired, this);
+  timer_ = start_timer(loop_, deadline_ - loop_.now(), fired, this);
 }
 
 void Signal::WaitUntil::await_resume() { event_free(std::exchange(timer_, nullptr)); }

@@ -1,5 +1,7 @@
 #include "proxy/server/http_connection.h"
 
+#include <algorithm>
+#include <chrono>
 #include <exception>
 #include <string>
 #include <utility>
@@ -8,6 +10,9 @@ namespace breakwater::proxy {
 namespace {
 
 using Progress = RequestParser::Progress;
+
+// For who is refused because there are too many: an idle connection may end soon.
+constexpr std::string_view kRetryAfter = "Retry-After: 1\r\n";
 
 class Counted {
  public:
@@ -34,18 +39,20 @@ RequestParser::Limits limits_of(const ServerSettings& settings) {
 
 }  // namespace
 
-Connection::Connection(ServerContext& context, int fd, Peer peer, ConnectionShare::Place::Kind place,
-                       std::function<void(Connection&)> on_gone)
+Connection::Connection(ServerContext& context, int fd, Peer peer, std::shared_ptr<Client> client,
+                       ConnectionShare::Place::Kind place, std::function<void(Connection&)> on_gone)
     : context_(context),
       peer_(std::move(peer)),
+      client_(std::move(client)),
       on_gone_(std::move(on_gone)),
       place_(context.own, place, [this] { socket_.cut(Socket::Closing::orderly); }),
       socket_(context.loop, fd, context.settings.header_bytes_max, [this] { gone(); }),
       deadline_(context.loop, [this] { socket_.changed().ring(); }),
       parser_(limits_of(context.settings)),
-      exchange_(context, socket_, parser_, deadline_, peer_) {
-  if (context_.common != nullptr)
-    common_place_.emplace(*context_.common, place, [this] { socket_.cut(Socket::Closing::orderly); });
+      exchange_(context, socket_, parser_, deadline_, peer_, client_) {
+  const auto give_way = [this] { socket_.cut(Socket::Closing::orderly); };
+  if (context_.shares.common != nullptr) common_place_.emplace(*context_.shares.common, place, give_way);
+  if (client_ != nullptr) client_place_.emplace(client_->connections(), place, give_way);
   head_sender_ = send_waiting_heads();
   head_sender_.start();
 }
@@ -55,23 +62,29 @@ void Connection::serve() {
   task_.start();
 }
 
-void Connection::refuse() {
-  task_ = refuse_and_leave();
+void Connection::refuse(Refusal refusal) {
+  task_ = refuse_and_leave(refusal);
   task_.start();
+}
+
+int64_t Connection::ms_until(Moment end) const {
+  return std::max<int64_t>(0, std::chrono::ceil<Millis>(end - context_.loop.now()).count());
 }
 
 void Connection::drain() { socket_.changed().ring(); }
 
-// Idle is who waits for another request. A client that has just come is not: its first may be on its way.
+// Idle is who waits for another request, or has not sent a whole head for some time: see next_head().
 void Connection::set_idle(bool is_idle) {
   place_.set_idle(is_idle);
   if (common_place_) common_place_->set_idle(is_idle);
+  if (client_place_) client_place_->set_idle(is_idle);
 }
 
 void Connection::gone() {
   if (std::exchange(is_gone_, true)) return;
   place_.leave();
   if (common_place_) common_place_->leave();
+  if (client_place_) client_place_->leave();
   on_gone_(*this);
 }
 
@@ -117,22 +130,34 @@ Task<> Connection::serve_requests() {
   co_await close_lingering(timeout_ms);
 }
 
+// A client that has just come, or has begun a head, is not idle: the rest is on its way. If it does not come
+// soon, the connection gives way like an idle one, or a few that send nothing would keep all others out.
 Task<Progress> Connection::next_head() {
   auto head = Progress::more;
-  bool begun = false;
-  deadline_.set(context_.settings.idle_timeout_ms);
-  set_idle(has_answered_ && socket_.received() == 0);
+  bool begun = socket_.received() > 0;
+  const auto& settings = context_.settings;
+  auto end = context_.loop.now() + Millis(begun ? settings.header_timeout_ms : settings.idle_timeout_ms);
+  bool is_soon = begun || !has_answered_;
+  set_idle(!is_soon);
+  deadline_.set(is_soon ? std::min(settings.head_grace_ms, ms_until(end)) : ms_until(end));
   while (head == Progress::more) {
     if (!begun && socket_.received() > 0) {
-      begun = true;
+      begun = is_soon = true;
       set_idle(false);
-      deadline_.set(context_.settings.header_timeout_ms);
+      end = context_.loop.now() + Millis(settings.header_timeout_ms);
+      deadline_.set(std::min(settings.head_grace_ms, ms_until(end)));
     }
-    if (deadline_.passed() && begun) {
+    const bool is_late = deadline_.passed() && context_.loop.now() >= end;
+    if (is_late && begun) {
       answer(408, "the head of the request took too long");
       ++context_.stats.malformed_total;
     }
-    if (deadline_.passed() || socket_.ended() || (context_.draining && !begun)) break;
+    if (is_late || socket_.ended() || (context_.draining && !begun)) break;
+    if (deadline_.passed()) {
+      is_soon = false;
+      set_idle(true);
+      deadline_.set(ms_until(end));
+    }
     co_await socket_.changed().wait();
     head = parser_.parse_head(socket_.input());
     socket_.consumed();
@@ -142,8 +167,12 @@ Task<Progress> Connection::next_head() {
   co_return head;
 }
 
-Task<> Connection::refuse_and_leave() {
-  answer(503, "there are too many connections");
+Task<> Connection::refuse_and_leave(Refusal refusal) {
+  if (refusal == Refusal::too_many) {
+    answer(503, "there are too many connections", kRetryAfter);
+  } else {
+    answer(429, "there are too many connections of " + client_->address(), kRetryAfter);
+  }
   co_await close_lingering(context_.settings.lingering_timeout_ms);
 }
 
@@ -173,12 +202,14 @@ void Connection::answer_malformed(const Malformed& malformed) {
 }
 
 // Writes the answer without an Exchange, because there is no request that an Exchange could answer.
-void Connection::answer(int status, std::string_view why) {
+void Connection::answer(int status, std::string_view why, std::string_view headers) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
   text += reason_of(status);
   text += "\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nDate: ";
   text += context_.date();
-  text += "\r\nContent-Length: " + std::to_string(why.size() + 1) + "\r\nConnection: close\r\n\r\n";
+  text += "\r\nContent-Length: " + std::to_string(why.size() + 1) + "\r\nConnection: close\r\n";
+  text += headers;
+  text += "\r\n";
   text += why;
   text += '\n';
   socket_.send({text});

@@ -14,11 +14,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
+#include "proxy/clients/clients.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
-#include "proxy/server/connection_share.h"
 #include "proxy/server/http_exchange.h"
 
 namespace breakwater::proxy {
@@ -26,33 +27,40 @@ namespace breakwater::proxy {
 class Connection {
  public:
   // Owns `fd` from here on. `on_gone` is called once. `place` says which of serve() and refuse() follows.
-  Connection(ServerContext& context, int fd, Peer peer, ConnectionShare::Place::Kind place,
-             std::function<void(Connection&)> on_gone);
+  // `client` is whose connection it is; null: nobody counts.
+  Connection(ServerContext& context, int fd, Peer peer, std::shared_ptr<Client> client,
+             ConnectionShare::Place::Kind place, std::function<void(Connection&)> on_gone);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   void serve();
-  void refuse();  // Instead of serve(): answers 503 and closes, whatever the client asks.
-  void drain();   // The server is draining: closes the connection if it is idle.
+  // Instead of serve(): answers 503, or 429 if it is the client that has too many, and closes.
+  enum class Refusal { too_many, too_many_of_client };
+  void refuse(Refusal refusal);
+  void drain();  // The server is draining: closes the connection if it is idle.
 
  private:
   Task<> serve_requests();
   Task<RequestParser::Progress> next_head();  // `more` if the client sends no further request
-  Task<> refuse_and_leave();
+  Task<> refuse_and_leave(Refusal refusal);
   Task<> close_lingering(int64_t timeout_ms);
   Task<> send_waiting_heads();
   void answer_malformed(const Malformed& malformed);
-  void answer(int status, std::string_view why);
+  // `headers`: lines of them, each with its end.
+  void answer(int status, std::string_view why, std::string_view headers = {});
   void set_idle(bool is_idle);
+  int64_t ms_until(Moment end) const;
   void gone();
 
   ServerContext& context_;
   const Peer peer_;
+  const std::shared_ptr<Client> client_;
   std::function<void(Connection&)> on_gone_;
   bool is_gone_ = false;
   bool has_answered_ = false;
   ConnectionShare::Place place_;
   std::optional<ConnectionShare::Place> common_place_;
+  std::optional<ConnectionShare::Place> client_place_;
   Socket socket_;
   Deadline deadline_;
   RequestParser parser_;

@@ -21,6 +21,8 @@ constexpr size_t kSendFileBytes = size_t{1} << 20;   // given to the kernel at a
 constexpr size_t kReadAheadBytes = size_t{1} << 20;  // read at a time of a file that is not in memory
 // To a fast client this much is sent without a pause; then other connections have a turn.
 constexpr size_t kTurnBytes = size_t{4} << 20;
+constexpr Millis kMemoryWaitMax(60'000);  // for the memory of a piece of a body
+constexpr int64_t kNoMemoryRetryAfterS = 5;
 constexpr std::string_view kCrlf = "\r\n";
 
 }  // namespace
@@ -48,12 +50,13 @@ std::string_view ServerContext::date() {
 }
 
 ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser,
-                               Deadline& deadline, const Peer& peer)
+                               Deadline& deadline, const Peer& peer, const std::shared_ptr<Client>& client)
     : context_(context),
       socket_(socket),
       parser_(parser),
       deadline_(deadline),
       peer_(peer),
+      client_(client),
       head_waits_(context.loop) {}
 
 void ServedExchange::begin() {
@@ -66,7 +69,21 @@ void ServedExchange::begin() {
   step_ = "";
 }
 
-void ServedExchange::end() { body_reserved_.shrink(0); }
+void ServedExchange::end() {
+  body_reserved_.shrink(0);
+  turn_.shrink(0);
+}
+
+bool ServedExchange::take_turn() {
+  if (client_ == nullptr) return true;
+  turn_ = client_->requests().try_reserve(1);
+  return turn_.units() > 0;
+}
+
+Task<bool> ServedExchange::wait_for_turn(Moment deadline) {
+  turn_ = co_await client_->requests().reserve_until(1, deadline);
+  co_return turn_.units() > 0;
+}
 
 // --- the head
 
@@ -83,6 +100,7 @@ bool ServedExchange::must_close() const {
 
 void ServedExchange::begin_head(int status, const Headers& headers, std::optional<uint64_t> length) {
   assert(status_ == 0 && "a request has one reply");
+  turn_.shrink(0);
   status_ = status;
   framing_ = framing_of(request(), status, length);
   unwritten_ = framing_ == Framing::length ? *length : 0;
@@ -154,7 +172,14 @@ Task<Result<Piece>> ServedExchange::read() {
       auto received = co_await until_received(not_understood);
       if (!received) co_return failure(received.error());
     }
-    body_reserved_ = co_await context_.buffers.reserve(kPieceBytes + kChunkHeadsBytes);
+    const auto deadline = context_.loop.now() + kMemoryWaitMax;
+    body_reserved_ = co_await buffers().reserve_until(kPieceBytes + kChunkHeadsBytes, deadline);
+    if (body_reserved_.units() == 0) {
+      auto late = broken_body("there was no memory for it in time");
+      late.kind = Error::Kind::unavailable;
+      late.retry_after_s = kNoMemoryRetryAfterS;
+      co_return failure(std::move(late));
+    }
     piece = receive_piece(kPieceBytes - static_cast<size_t>(body_read_ % kPieceBytes));
     body_reserved_.shrink(piece.held());
     not_understood = socket_.received();
@@ -248,7 +273,7 @@ Task<> ServedExchange::write(std::string piece) {
     // Frees the piece. The socket has copied what the kernel did not take, and that is counted below.
     piece = std::string();
   }
-  BufferReservation reserved = context_.buffers.reserve_over_limit(socket_.unsent());
+  BufferReservation reserved = buffers().reserve_over_limit(socket_.unsent());
   if (socket_.unsent() > 0 || socket_.failed()) co_await until_sent();
   if (sent_this_turn_ >= kTurnBytes) co_await yield();
 }

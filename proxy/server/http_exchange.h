@@ -17,12 +17,12 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/clients/clients.h"
 #include "proxy/http/exchange.h"
 #include "proxy/http/http_parser.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
-#include "proxy/server/connection_share.h"
 #include "proxy/server/http_server.h"
 #include "proxy/server/reply_head.h"
 #include "proxy/server/socket.h"
@@ -48,9 +48,9 @@ class ServerContext {
   const Route route;
   ServerStats stats;
   bool draining = false;
-  ConnectionShare own;                // of this server: settings.connections_max
-  ConnectionShare* common = nullptr;  // of several servers; null: there is none
-  std::vector<char> scratch;          // holds one small file while it is sent, never across a wait
+  ConnectionShare own;  // of this server: settings.connections_max
+  HttpServer::Shares shares;
+  std::vector<char> scratch;  // holds one small file while it is sent, never across a wait
 
  private:
   std::time_t date_of_ = -1;
@@ -62,7 +62,7 @@ class ServedExchange final : public Exchange {
   // The arguments belong to the connection and outlive this object. `deadline` must ring socket.changed()
   // when it passes.
   ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline,
-                 const Peer& peer);
+                 const Peer& peer, const std::shared_ptr<Client>& client);
 
   // --- for the connection
   void begin();
@@ -78,6 +78,10 @@ class ServedExchange final : public Exchange {
   // --- for the route
   const Request& request() const override { return parser_.request(); }
   const Peer& peer() const override { return peer_; }
+  const std::shared_ptr<Client>& client() const override { return client_; }
+  Buffers& buffers() override { return client_ ? client_->buffers() : context_.buffers; }
+  bool take_turn() override;
+  Task<bool> wait_for_turn(Moment deadline) override;
   std::optional<uint64_t> body_length() const override { return parser_.body_length(); }
   Task<Result<Piece>> read() override;
   void reply(int status, Headers headers, std::string_view body) override;
@@ -123,6 +127,8 @@ class ServedExchange final : public Exchange {
   RequestParser& parser_;
   Deadline& deadline_;
   const Peer& peer_;
+  const std::shared_ptr<Client>& client_;  // null: there are no shares
+  PoolReservation turn_;
   Signal head_waits_;
 
   int status_ = 0;

@@ -26,6 +26,7 @@ namespace {
 
 constexpr int kBacklog = 4096;           // the kernel lowers it to net.core.somaxconn
 constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
+constexpr uint32_t kAcceptedInTurnMax = 64;
 
 struct FreeListener {
   void operator()(evconnlistener* listener) const { evconnlistener_free(listener); }
@@ -130,12 +131,15 @@ Result<int> bind_to(const std::string& address) {
 
 struct HttpServer::Impl {
   Impl(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
-       const ServerSettings& settings, Route route, ConnectionShare* common)
+       const ServerSettings& settings, Route route, Shares shares)
       : context(loop, workers, buffers, disk, log, settings, std::move(route)),
         one_gone(loop),
         became_idle(loop),
-        accept_again(loop, [this] { set_accepting(true); }) {
-    context.common = common;
+        accept_again(loop, [this] {
+          accepted_in_turn = 0;
+          set_accepting(true);
+        }) {
+    context.shares = shares;
     reaper = reap();
     reaper.start();
   }
@@ -143,12 +147,15 @@ struct HttpServer::Impl {
   Result<std::string> listen(const std::string& address);
   Result<> listen_on(int fd, const std::string& address);
   void accepted(int fd, const sockaddr* address);
+  bool make_place();
+  bool can_refuse(Client* client) const;
   void accept_failed(int error);
   void set_accepting(bool accepting);
   void reap_later(Connection& connection);
   Task<> reap();
 
   ServerContext context;
+  uint32_t accepted_in_turn = 0;
   Signal one_gone;
   Signal became_idle;
   Deadline accept_again;
@@ -187,27 +194,49 @@ Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
 }
 
 void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
+  const Loop::Hold hold(context.loop, "a new connection");
+  context.loop.set_place(context.settings.place);
+  // However many come at once, they are not one turn of the loop.
+  if (++accepted_in_turn == kAcceptedInTurnMax) {
+    set_accepting(false);
+    accept_again.set(0);
+  }
   using Kind = ConnectionShare::Place::Kind;
-  ConnectionShare* const common = context.common;
-  const bool within = context.own.make_place() && (common == nullptr || common->make_place());
+  Peer peer = peer_of(address);
+  auto client = context.shares.clients != nullptr ? context.shares.clients->of(peer) : nullptr;
+  // A client that has too many makes nobody else give way.
+  const bool client_may = client == nullptr || client->connections().make_place();
+  const bool within = client_may && make_place();
   if (!within) ++context.stats.refused_total;
-  if (!within && !(context.own.can_refuse() && (common == nullptr || common->can_refuse()))) {
+  if (!client_may) client->refused(context.settings.name, "client_connections");
+  if (!within && !can_refuse(client.get())) {
     close(fd);
     return;
   }
-  auto connection =
-      std::make_unique<Connection>(context, fd, peer_of(address), within ? Kind::served : Kind::refused,
-                                   [this](Connection& which) { reap_later(which); });
+  auto connection = std::make_unique<Connection>(context, fd, std::move(peer), std::move(client),
+                                                 within ? Kind::served : Kind::refused,
+                                                 [this](Connection& which) { reap_later(which); });
   Connection& fresh = *connection;
   if (!within) {
     refused.emplace(&fresh, std::move(connection));
-    fresh.refuse();
+    fresh.refuse(client_may ? Connection::Refusal::too_many : Connection::Refusal::too_many_of_client);
     return;
   }
   connections.emplace(&fresh, std::move(connection));
   ++context.stats.connections;
   ++context.stats.connections_total;
   fresh.serve();
+}
+
+bool HttpServer::Impl::make_place() {
+  ConnectionShare* const common = context.shares.common;
+  return context.own.make_place() && (common == nullptr || common->make_place());
+}
+
+bool HttpServer::Impl::can_refuse(Client* client) const {
+  const ConnectionShare* const common = context.shares.common;
+  return context.own.can_refuse() && (common == nullptr || common->can_refuse()) &&
+         (client == nullptr || client->connections().can_refuse());
 }
 
 // Pauses accepting. Without descriptors or memory the listener would fail again at once, over and over; the
@@ -252,8 +281,8 @@ Task<> HttpServer::Impl::reap() {
 }
 
 HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
-                       const ServerSettings& settings, Route route, ConnectionShare* common)
-    : impl_(std::make_unique<Impl>(loop, workers, buffers, disk, log, settings, std::move(route), common)) {}
+                       const ServerSettings& settings, Route route, Shares shares)
+    : impl_(std::make_unique<Impl>(loop, workers, buffers, disk, log, settings, std::move(route), shares)) {}
 
 HttpServer::~HttpServer() = default;
 

@@ -14,18 +14,23 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "proxy/http/exchange.h"
+#include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "store/base/log.h"
 
 namespace breakwater::proxy {
 
-class Buffers;
+class Clients;
 class ConnectionShare;
 class Workers;
 
 struct ServerSettings {
+  std::string name = {};  // the route's, in the log and the metrics
+  // first: for health, metrics and the operator, who do not wait for all others.
+  Place place = Place::in_turn;
   // Said in the Via header of answers to requests that came through another appliance (proxy/http/hops.h); ""
   // for none.
   std::string hop_name = {};
@@ -38,6 +43,7 @@ struct ServerSettings {
   uint64_t drain_bytes_max = 4 << 20;
   int64_t idle_timeout_ms = 75'000;    // between requests
   int64_t header_timeout_ms = 10'000;  // from a request's first byte to the end of its head
+  int64_t head_grace_ms = 1'000;  // without a whole head; then it gives way to new connections as an idle one
   int64_t body_timeout_ms = 60'000;    // without a byte of a body that a route waits for
   int64_t write_timeout_ms = 120'000;  // without the client taking a byte
   // A lingering close reads and drops what the client still sends after the last reply, so that the client
@@ -51,17 +57,24 @@ struct ServerStats {
   uint64_t connections = 0;  // that are open now
   uint64_t connections_total = 0;
   uint64_t requests_running = 0;
-  uint64_t refused_total = 0;  // connections beyond connections_max
+  uint64_t refused_total = 0;  // connections beyond connections_max, or beyond their client's share
   uint64_t malformed_total = 0;
 };
 
 class HttpServer {
  public:
-  // The arguments passed by reference, and whatever `route` refers to, must outlive the server. `workers`
-  // read files ahead. `common` is the share of the process that several servers have together; null: there is
-  // none.
+  // What bounds the connections of several servers together, if anything does.
+  struct Shares {
+    ConnectionShare* common = nullptr;  // of the process
+    Clients* clients = nullptr;         // of each client
+  };
+  // The arguments passed by reference, and whatever `route` and `shares` refer to, must outlive the server.
+  // `workers` read files ahead.
   HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
-             const ServerSettings& settings, Route route, ConnectionShare* common = nullptr);
+             const ServerSettings& settings, Route route, Shares shares);
+  HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Disk& disk, store::Log& log,
+             const ServerSettings& settings, Route route)
+      : HttpServer(loop, workers, buffers, disk, log, settings, std::move(route), Shares()) {}
   ~HttpServer();
 
   // Listens on "127.0.0.1:5000", "[::1]:5000", "0.0.0.0:0". May be called several times. Returns the address

@@ -44,6 +44,7 @@ Socket::Socket(Loop& loop, int fd, size_t input_bytes_max, std::function<void()>
       output_(evbuffer_new()) {
   if (read_event_ == nullptr || write_event_ == nullptr || input_ == nullptr || output_ == nullptr)
     throw std::bad_alloc();
+  for (event* one : {read_event_, write_event_}) event_priority_set(one, Loop::priority_of(loop.place()));
   pause_or_resume_reading();
 }
 

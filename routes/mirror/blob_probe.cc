@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "routes/mirror/asking.h"
 #include "routes/oci/media_type.h"
 #include "store/references/references.h"
 
@@ -65,23 +66,24 @@ bool is_empty_blob(const Digest& digest) {
 BlobProbe::BlobProbe(const MirrorParts& parts, const MirrorSettings& settings)
     : parts_(parts), settings_(settings), questions_(parts.loop), bytes_(parts.loop) {}
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask(RepositoryKey key, Digest digest, proxy::Hops hops,
+Task<Result<BlobProbe::Held>> BlobProbe::ask(RepositoryKey key, Digest digest, proxy::Asker asker,
                                              Moment deadline, std::optional<uint64_t> size) {
   if (auto error = known_missing(key, digest)) co_return failure(*error);
   const auto question = question_key(key, digest);
-  if (auto circle = co_await parts_.upstreams.circle(hops, questions_.has(question)))
-    co_return failure(*circle);
-  auto begin = [this, key, digest, hops, size] { return find(key, digest, hops, size); };
+  auto refusal = co_await refusal_to_ask(parts_, settings_, asker, questions_.has(question));
+  if (refusal) co_return failure(*refusal);
+  auto begin = [this, key, digest, hops = asker.hops, size] { return find(key, digest, hops, size); };
   auto answer = co_await questions_.join_until(question, begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;
 }
 
-Task<Result<BlobProbe::Held>> BlobProbe::ask_get(RepositoryKey key, Digest digest, proxy::Hops hops,
+Task<Result<BlobProbe::Held>> BlobProbe::ask_get(RepositoryKey key, Digest digest, proxy::Asker asker,
                                                  Moment deadline) {
   const auto question = question_key(key, digest);
-  if (auto circle = co_await parts_.upstreams.circle(hops, bytes_.has(question))) co_return failure(*circle);
-  auto begin = [this, key, digest, hops] { return find_byte(key, digest, hops); };
+  auto refusal = co_await refusal_to_ask(parts_, settings_, asker, bytes_.has(question));
+  if (refusal) co_return failure(*refusal);
+  auto begin = [this, key, digest, hops = asker.hops] { return find_byte(key, digest, hops); };
   auto answer = co_await bytes_.join_until(question, begin, deadline);
   if (!answer) co_return failure(Error::Kind::unavailable, "upstream is slow to answer");
   co_return *answer;

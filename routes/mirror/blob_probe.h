@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "proxy/clients/clients.h"
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/negative_cache.h"
@@ -29,11 +30,11 @@ class BlobProbe {
 
   // Asks upstream whether this repository has the blob. A yes is recorded as a link. `size` is that of the
   // blob if it is known by its digest: an upstream that tells another has something else. `unavailable` after
-  // the deadline, while the question goes on. `hops` are what the request came through.
-  proxy::Task<Result<Held>> ask(store::RepositoryKey key, store::Digest digest, proxy::Hops hops,
+  // the deadline, while the question goes on. `asker` is who asks.
+  proxy::Task<Result<Held>> ask(store::RepositoryKey key, store::Digest digest, proxy::Asker asker,
                                 proxy::Moment deadline, std::optional<uint64_t> size = std::nullopt);
   // Asks by GET alone, for who does not believe a HEAD. Records nothing.
-  proxy::Task<Result<Held>> ask_get(store::RepositoryKey key, store::Digest digest, proxy::Hops hops,
+  proxy::Task<Result<Held>> ask_get(store::RepositoryKey key, store::Digest digest, proxy::Asker asker,
                                     proxy::Moment deadline);
 
   // The error to answer with, if upstream said to a GET a short time ago that it does not have the blob.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "routes/mirror/asking.h"
+
 namespace breakwater::routes {
 
 using proxy::Millis;
@@ -31,7 +33,7 @@ bool is_unwell(const Error& error) {
   return error.kind == Error::Kind::unavailable || error.kind == Error::Kind::throttled;
 }
 
-Task<KeptLists::Answer> KeptLists::get(std::string key, proxy::Hops hops, Fetch fetch) {
+Task<KeptLists::Answer> KeptLists::get(std::string key, proxy::Asker asker, Fetch fetch) {
   const auto kept = kept_.find(key);
   const bool have = kept != kept_.end();
   KeptList old = have ? kept->second : KeptList();
@@ -43,9 +45,10 @@ Task<KeptLists::Answer> KeptLists::get(std::string key, proxy::Hops hops, Fetch 
   }
   const bool may_be_old = have && !old.is_too_long && now - old.at <= Millis(settings_.freshness.stale_ms);
   const auto patience = Millis(may_be_old ? settings_.revalidate_wait_ms : settings_.first_byte_wait_ms);
-  if (auto circle = co_await parts_.upstreams.circle(hops, flights_.has(key))) co_return failure(*circle);
+  auto refusal = refusals_.find(key, now);
+  if (!refusal) refusal = co_await refusal_to_ask(parts_, settings_, asker, flights_.has(key));
   std::optional<Answer> answer;
-  if (auto refusal = refusals_.find(key, now)) {
+  if (refusal) {
     answer = failure(*std::move(refusal));
   } else {
     auto begin = [this, key, fetch] { return renew(key, fetch); };

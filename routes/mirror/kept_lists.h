@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "proxy/clients/clients.h"
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/negative_cache.h"
@@ -40,8 +41,8 @@ class KeptLists {
       : parts_(parts), settings_(settings), flights_(parts.loop) {}
 
   // The list of that key: from memory while it is fresh, else by `fetch`, else the old one.
-  // `hops` are what the request came through.
-  proxy::Task<Answer> get(std::string key, proxy::Hops hops, Fetch fetch);
+  // `asker` is who asks.
+  proxy::Task<Answer> get(std::string key, proxy::Asker asker, Fetch fetch);
 
  private:
   proxy::Task<Answer> renew(std::string key, Fetch fetch);

@@ -54,9 +54,9 @@ Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository
   exchange.at("manifest");
   Result<ServedManifest> manifest = failure(Error::Kind::internal, "not asked");
   if (path.digest) {
-    manifest = co_await manifests_.by_digest(std::move(repository), *path.digest, context.hops);
+    manifest = co_await manifests_.by_digest(std::move(repository), *path.digest, context.asker);
   } else {
-    manifest = co_await manifests_.by_tag(std::move(repository), path.tag, context.hops);
+    manifest = co_await manifests_.by_tag(std::move(repository), path.tag, context.asker);
   }
   if (!manifest) co_return failure(manifest.error());
   reply_manifest(exchange, context, *manifest, parts_.clock.now());

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "routes/mirror/asking.h"
 #include "routes/oci/range.h"
 #include "store/blobs/blobs.h"
 #include "store/catalog/catalog.h"
@@ -62,7 +63,7 @@ Task<Result<>> MirrorBlobs::serve(Exchange& exchange, std::string repository, Di
   auto blob = co_await open(digest);
   if (blob && !known->permitted) {
     exchange.at("asking upstream");
-    auto asked = co_await probe_.ask(key, digest, context.hops, deadline(), blob->size);
+    auto asked = co_await probe_.ask(key, digest, context.asker, deadline(), blob->size);
     if (!asked) co_return failure(asked.error());
   }
   if (blob) {
@@ -118,12 +119,12 @@ FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& di
 Task<Result<>> MirrorBlobs::serve_head(Exchange& exchange, RepositoryKey key, Digest digest,
                                        RequestContext& context, Known known) {
   const auto by = deadline();
-  auto asked = co_await probe_.ask(key, digest, context.hops, by);
+  auto asked = co_await probe_.ask(key, digest, context.asker, by);
   if (!asked) co_return failure(asked.error());
   context.cache = CacheResult::miss;
   auto size = asked->size;
   if (!asked->by_get && (!size || size != known.size.value_or(*size))) {
-    auto got = co_await probe_.ask_get(key, digest, context.hops, by);
+    auto got = co_await probe_.ask_get(key, digest, context.asker, by);
     if (got && got->size) size = got->size;
   }
   reply_blob_head(exchange, context, digest, size ? size : known.size);
@@ -135,12 +136,12 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   if (auto error = probe_.known_missing(key, digest)) co_return failure(*error);
   const auto* running = parts_.fills.find(digest);
   const bool is_being_asked = running != nullptr && running->has_source_of(key);
-  if (auto circle = co_await parts_.upstreams.circle(context.hops, is_being_asked))
-    co_return failure(*circle);
+  auto refusal = co_await refusal_to_ask(parts_, settings_, context.asker, is_being_asked);
+  if (refusal) co_return failure(*refusal);
   context.cache = parts_.fills.find(digest) ? CacheResult::follow : CacheResult::miss;
   const proxy::FillReaderParts machinery(parts_.loop, parts_.fills, parts_.pass_through,
                                          settings_.far_ahead_bytes);
-  auto request = fill_request(key, digest, context.hops, known.size);
+  auto request = fill_request(key, digest, context.asker.hops, known.size);
   FillReader reader(machinery, request, deadline());
   auto served = co_await follow(exchange, reader, key, digest, context, known.permitted);
   while (!served && !exchange.started() && reader.is_outdated())
@@ -151,7 +152,7 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   // The place of a range is in the reply's head, so its size must be right.
   request.size = reader.told_size();
   if (!request.size && exchange.request().headers.find("Range") != nullptr) {
-    auto got = co_await probe_.ask_get(key, digest, context.hops, deadline());
+    auto got = co_await probe_.ask_get(key, digest, context.asker, deadline());
     if (got) request.size = got->size;
   }
   if (!request.size) request.size = known.size;
@@ -168,7 +169,7 @@ Task<Result<>> MirrorBlobs::follow(Exchange& exchange, FillReader& reader, Repos
   if (!begun) co_return begun;
   if (!permitted && !reader.may_read()) {
     exchange.at("asking upstream");
-    auto asked = co_await probe_.ask(key, digest, context.hops, deadline());
+    auto asked = co_await probe_.ask(key, digest, context.asker, deadline());
     if (!asked) co_return failure(asked.error());
     permitted = true;
     begun = co_await reader.begin(FillReader::May::read_all);

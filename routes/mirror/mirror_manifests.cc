@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/upstream/retry.h"
+#include "routes/mirror/asking.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/parsing.h"
@@ -89,7 +90,7 @@ RepositoryKey MirrorManifests::key_of(const std::string& repository) const {
 }
 
 Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, Digest digest,
-                                                        proxy::Hops hops) {
+                                                        proxy::Asker asker) {
   const auto key = key_of(repository);
   auto here = co_await held(key, digest);
   if (here || here.error().kind != Error::Kind::not_found) co_return here;
@@ -97,14 +98,17 @@ Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, 
   if (auto error = negative_cache_.find(flight_key(key, reference), parts_.clock.now()))
     co_return failure(*error);
   const auto flight = flight_key(key, reference);
-  if (auto circle = co_await parts_.upstreams.circle(hops, flights_.has(flight))) co_return failure(*circle);
-  auto begin = [this, key, reference, digest, hops] { return fetch(key, reference, digest, "", hops); };
+  auto refusal = co_await refusal_to_ask(parts_, settings_, asker, flights_.has(flight));
+  if (refusal) co_return failure(*refusal);
+  auto begin = [this, key, reference, digest, hops = asker.hops] {
+    return fetch(key, reference, digest, "", hops);
+  };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   co_return co_await answer_by(deadline, flight, begin);
 }
 
 Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std::string tag,
-                                                     proxy::Hops hops) {
+                                                     proxy::Asker asker) {
   const auto key = key_of(repository);
   auto record = co_await tag_record(key, tag);
   if (!record) co_return failure(record.error());
@@ -116,12 +120,13 @@ Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std
       if (here && cools(tag)) here->held_back = co_await cooldown_warning(key, tag, **record);
       if (here) co_return here;
     }
-    co_return co_await renew(key, tag, **record, hops);
+    co_return co_await renew(key, tag, **record, asker);
   }
   if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now())) co_return failure(*error);
   const auto flight = flight_key(key, tag);
-  if (auto circle = co_await parts_.upstreams.circle(hops, flights_.has(flight))) co_return failure(*circle);
-  auto begin = [this, key, tag, hops] { return ask(key, tag, std::nullopt, hops); };
+  auto refusal = co_await refusal_to_ask(parts_, settings_, asker, flights_.has(flight));
+  if (refusal) co_return failure(*refusal);
+  auto begin = [this, key, tag, hops = asker.hops] { return ask(key, tag, std::nullopt, hops); };
   const auto deadline = parts_.loop.now() + Millis(settings_.first_byte_wait_ms);
   co_return co_await answer_by(deadline, flight, begin);
 }
@@ -152,12 +157,15 @@ Task<Result<ServedManifest>> MirrorManifests::answer_by(proxy::Moment deadline, 
 
 // Asks upstream whether the tag that we hold is current, and falls back on what we hold.
 Task<Result<ServedManifest>> MirrorManifests::renew(RepositoryKey key, std::string tag, TagRecord record,
-                                                    proxy::Hops hops) {
+                                                    proxy::Asker asker) {
   const auto flight = flight_key(key, tag);
-  if (auto circle = co_await parts_.upstreams.circle(hops, flights_.has(flight))) co_return failure(*circle);
-  if (auto error = negative_cache_.find(flight_key(key, tag), parts_.clock.now()))
+  if (auto error = negative_cache_.find(flight, parts_.clock.now()))
     co_return co_await stale(key, tag, record, *error);
-  auto begin = [this, key, tag, record, hops] { return ask(key, tag, record, hops); };
+  if (auto refusal = co_await refusal_to_ask(parts_, settings_, asker, flights_.has(flight))) {
+    if (refusal->kind != Error::Kind::throttled) co_return failure(*refusal);
+    co_return co_await stale(key, tag, record, *refusal);
+  }
+  auto begin = [this, key, tag, record, hops = asker.hops] { return ask(key, tag, record, hops); };
   const auto asked_at = parts_.loop.now();
   auto answer = co_await flights_.join_until(flight_key(key, tag), begin,
                                              asked_at + Millis(settings_.revalidate_wait_ms));

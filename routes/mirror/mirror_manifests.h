@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 
+#include "proxy/clients/clients.h"
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/negative_cache.h"
@@ -31,10 +32,10 @@ class MirrorManifests {
  public:
   MirrorManifests(const MirrorParts& parts, const MirrorSettings& settings);
 
-  // `hops` are what the request came through.
-  proxy::Task<Result<ServedManifest>> by_tag(std::string repository, std::string tag, proxy::Hops hops);
+  // `asker` is who asks.
+  proxy::Task<Result<ServedManifest>> by_tag(std::string repository, std::string tag, proxy::Asker asker);
   proxy::Task<Result<ServedManifest>> by_digest(std::string repository, store::Digest digest,
-                                                proxy::Hops hops);
+                                                proxy::Asker asker);
   // The tag names what upstream has now, whatever its age, and what upstream showed before does not hold it
   // back any more: for an operator who does not want to wait for min_age.
   proxy::Task<Result<ServedManifest>> move_now(std::string repository, std::string tag);
@@ -53,7 +54,7 @@ class MirrorManifests {
   proxy::Task<Result<std::optional<store::TagRecord>>> tag_record(store::RepositoryKey key, std::string tag);
   proxy::Task<Answer> held(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Answer> renew(store::RepositoryKey key, std::string tag, store::TagRecord record,
-                            proxy::Hops hops);
+                            proxy::Asker asker);
   proxy::Task<Answer> stale(store::RepositoryKey key, std::string tag, store::TagRecord record, Error reason);
 
   proxy::Task<Answer> answer_by(proxy::Moment deadline, std::string flight,

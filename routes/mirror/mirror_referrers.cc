@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "routes/mirror/asking.h"
 #include "routes/mirror/list_sink.h"
 #include "routes/mirror/passed_list.h"
 #include "routes/oci/link_header.h"
@@ -69,14 +70,18 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
   const auto digest = *path.digest;
   const auto origin = page_origin(parts_.upstreams, page_query(path.query));
   if (!origin) co_return failure(origin.error());
-  auto begin = [this, repository, digest, hops = context.hops] { return fetch(repository, digest, hops); };
-  auto referrers = co_await lists_.get(repository + "@" + digest.text(), context.hops, begin);
+  auto begin = [this, repository, digest, hops = context.asker.hops] {
+    return fetch(repository, digest, hops);
+  };
+  auto referrers = co_await lists_.get(repository + "@" + digest.text(), context.asker, begin);
   if (!referrers && is_unwell(referrers.error()))
     referrers = co_await stored(repository, digest, referrers.error());
   if (!referrers) co_return failure(referrers.error());
   if (referrers->is_too_long) {
+    auto refusal = co_await refusal_to_ask(parts_, settings_, context.asker, false);
+    if (refusal) co_return failure(*refusal);
     auto* client = origin->upstream != nullptr ? origin->upstream : referrers->upstream;
-    proxy::AskedUpstream upstream(*client, context.hops);
+    proxy::AskedUpstream upstream(*client, context.asker.hops);
     auto request = request_for(repository, digest, origin->query);
     request.timeout_ms = 0;
     PassedList list{std::string(kOciIndex), "/v2/" + path.name + "/referrers/" + digest.text(), path.query.ns,
@@ -197,7 +202,8 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(proxy::AskedUpstrea
 Task<MirrorReferrers::Answer> MirrorReferrers::fetch_fallback(std::string repository, Digest digest,
                                                               std::optional<Error> refusal,
                                                               proxy::Hops hops) {
-  auto manifest = co_await manifests_.by_tag(repository, fallback_tag(digest), hops);
+  const proxy::Asker asker{hops, nullptr};  // its client has had this question counted
+  auto manifest = co_await manifests_.by_tag(repository, fallback_tag(digest), asker);
   if (!manifest && manifest.error().kind != Error::Kind::not_found)
     co_return failure(refusal ? *refusal : manifest.error());
   // Some registries take such a tag for the digest in it, and answer with the subject itself.

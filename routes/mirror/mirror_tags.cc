@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "routes/mirror/asking.h"
 #include "routes/mirror/list_sink.h"
 #include "routes/mirror/passed_list.h"
 #include "routes/oci/link_header.h"
@@ -65,19 +66,21 @@ Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, con
                                  RequestContext& context) {
   auto origin = page_origin(parts_.upstreams, path.query.forwarded);
   if (!origin) co_return failure(origin.error());
-  Asked asked(repository, path.query, context.hops, origin->upstream);
+  Asked asked(repository, path.query, context.asker, origin->upstream);
   asked.query.forwarded = std::move(origin->query);
   auto tags = co_await list_for(asked);
   if (!tags) co_return failure(tags.error());
   const std::string own_path = "/v2/" + path.name + "/tags/list";
   const auto mark = origin_mark(parts_.upstreams, tags->upstream);
   if (tags->is_too_long) {
+    auto refusal = co_await refusal_to_ask(parts_, settings_, context.asker, false);
+    if (refusal) co_return failure(*refusal);
     auto request = request_for(repository, asked.query.forwarded);
     request.timeout_ms = 0;
     PassedList list{std::string(kJson), own_path, path.query.ns, mark};
     co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms,
-                                 proxy::AskedUpstream(*tags->upstream, context.hops), std::move(request),
-                                 std::move(list), context);
+                                 proxy::AskedUpstream(*tags->upstream, context.asker.hops),
+                                 std::move(request), std::move(list), context);
   }
   context.cache = tags->cache;
   auto headers = base_headers(context);
@@ -98,7 +101,7 @@ Task<MirrorTags::Answer> MirrorTags::list_for(Asked asked) {
   }
   auto begin = [this, asked] { return fetch(asked); };
   auto key = asked.repository + "?" + query.forwarded + origin_mark(parts_.upstreams, asked.upstream);
-  auto tags = co_await lists_.get(std::move(key), asked.hops, begin);
+  auto tags = co_await lists_.get(std::move(key), asked.asker, begin);
   // A later page of what the store has would end upstream's list before its end.
   if (!tags && is_unwell(tags.error()) && is_of_first_page(query) && asked.upstream == nullptr)
     tags = co_await stored(asked.repository, query, tags.error());
@@ -126,13 +129,13 @@ Task<MirrorTags::Answer> MirrorTags::fetch(Asked asked) {
 // The page from the upstream that it has to come from, else from the first that has it.
 Task<Result<MirrorTags::Page>> MirrorTags::fetch_first(Asked asked) {
   if (asked.upstream != nullptr) {
-    proxy::AskedUpstream upstream(*asked.upstream, asked.hops);
+    proxy::AskedUpstream upstream(*asked.upstream, asked.asker.hops);
     co_return co_await fetch_page(std::move(upstream), asked.repository, asked.query.forwarded);
   }
   auto attempt = [this, asked](const proxy::AskedUpstream& upstream) {
     return fetch_page(upstream, asked.repository, asked.query.forwarded);
   };
-  co_return co_await parts_.upstreams.first_of(asked.hops, std::move(attempt));
+  co_return co_await parts_.upstreams.first_of(asked.asker.hops, std::move(attempt));
 }
 
 Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::AskedUpstream upstream, std::string repository,
@@ -164,8 +167,8 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::AskedUpstream upstr
 
 // A page of upstream's whole list, for an upstream that does not page it as it is asked to.
 Task<MirrorTags::Answer> MirrorTags::page_of_whole(Asked asked) {
-  auto begin = [this, asked] { return fetch_whole(asked.repository, asked.hops); };
-  auto whole = co_await lists_.get(asked.repository, asked.hops, begin);
+  auto begin = [this, asked] { return fetch_whole(asked.repository, asked.asker.hops); };
+  auto whole = co_await lists_.get(asked.repository, asked.asker, begin);
   if (!whole) co_return failure(whole.error());
   // On a worker, because the list may be long and its pages many.
   auto job = [whole_body = whole->body, name = settings_.upstream_name(asked.repository),

@@ -35,7 +35,7 @@ class MirrorTags {
   struct Asked {
     std::string repository;
     OciQuery query;  // its `forwarded` without what names the upstream
-    proxy::Hops hops;
+    proxy::Asker asker;
     proxy::RegistryClient* upstream = nullptr;
   };
   struct Page {

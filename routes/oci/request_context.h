@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/http/hops.h"
+#include "proxy/clients/clients.h"
 #include "proxy/http/http.h"
 
 namespace breakwater::routes {
@@ -27,7 +27,7 @@ std::string_view name_of(CacheResult result);
 struct RequestContext {
   std::string trace;          // the request's id, in its log lines and in the detail of its error
   std::string route;          // the route that answers: the listener's, or the one that ?ns= names
-  proxy::Hops hops;           // the appliances that the request came through
+  proxy::Asker asker;         // the appliances that the request came through, and its client
   std::string oci_namespace;  // the value of OCI-Namespace, if ?ns= chose the route
   CacheResult cache = CacheResult::none;
   std::string error;    // what went wrong, for the operator: a client is told less

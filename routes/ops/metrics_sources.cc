@@ -154,8 +154,8 @@ void report_left(MetricsSink& sink, const store::Budget& budget, const store::Ro
 }
 
 void report(MetricsSink& sink, const proxy::Buffers& buffers) {
-  sink.gauge("breakwater_buffer_bytes", "Bytes that wait in memory.", {}, number(buffers.bytes()));
-  sink.gauge("breakwater_buffer_bytes_max", "Their limit.", {}, number(buffers.bytes_max()));
+  sink.gauge("breakwater_buffer_bytes", "Bytes that wait in memory.", {}, number(buffers.units()));
+  sink.gauge("breakwater_buffer_bytes_max", "Their limit.", {}, number(buffers.units_max()));
 }
 
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy) {

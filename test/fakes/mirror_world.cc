@@ -107,7 +107,7 @@ MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Upstrea
                return settings;
              }()),
       namespaces(&mirror, running.directory),
-      router(routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
+      router(world.loop, routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
              proxy::ServerSettings(), router.route()) {
   running.directory.add(route, mirror,

@@ -2,6 +2,7 @@
 // once.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,10 @@ class RecordedExchange final : public proxy::Exchange {
 
   const proxy::Request& request() const override { return request_; }
   const proxy::Peer& peer() const override { return peer_; }
+  const std::shared_ptr<proxy::Client>& client() const override { return client_; }
+  proxy::Buffers& buffers() override { return buffers_; }
+  bool take_turn() override { return true; }
+  proxy::Task<bool> wait_for_turn(proxy::Moment) override { co_return true; }
   std::optional<uint64_t> body_length() const override { return 0; }
   proxy::Task<Result<proxy::Piece>> read() override { co_return proxy::Piece(); }
 
@@ -65,6 +70,9 @@ class RecordedExchange final : public proxy::Exchange {
  private:
   proxy::Request request_;
   proxy::Peer peer_;
+  std::shared_ptr<proxy::Client> client_;
+  proxy::Loop loop_;
+  proxy::Buffers buffers_{loop_, UINT64_MAX};
   proxy::Headers headers_;
   std::optional<uint64_t> length_;
   std::string body_;

@@ -33,7 +33,7 @@ struct RegistryWorld::Running {
         registry(routes::RegistryParts(world.loop, workers, readers, workers, buffers, *world.files.store,
                                        manifests, world.files.store->clock(), world.files.log),
                  world.settings),
-        router(router_settings(world), registry, metrics, world.files.log),
+        router(world.loop, router_settings(world), registry, metrics, world.files.log),
         server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,
                                                    world.files.log, world.server_settings, router.route())) {
     address = server->listen("127.0.0.1:0").value();
@@ -86,7 +86,7 @@ void RegistryWorld::stop_serving() {
   line_.reset();
   running_->server.reset();
   CHECK(running_->router.requests_running() == 0);
-  CHECK(running_->buffers.bytes() == 0);
+  CHECK(running_->buffers.units() == 0);
   running_.reset();
   run_some_turns(loop);  // what the workers had posted may hold a partial
 }
@@ -221,7 +221,7 @@ std::string RegistryWorld::metrics() { return running_->metrics.text(); }
 bool RegistryWorld::has_file(const store::Digest& digest) {
   return std::filesystem::exists(store().parts().files.path_of(digest));
 }
-uint64_t RegistryWorld::buffered_bytes() const { return running_->buffers.bytes(); }
+uint64_t RegistryWorld::buffered_bytes() const { return running_->buffers.units(); }
 size_t RegistryWorld::requests_running() const { return running_->router.requests_running(); }
 
 void RegistryWorld::settle() {

@@ -1,5 +1,5 @@
 #include "proxy/server/http_server.h"
-#include "proxy/server/connection_share.h"
+#include "proxy/clients/clients.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -80,7 +80,7 @@ struct World {
     CHECK(server->stats().connections == 0);
     CHECK(server->stats().requests_running == 0);
     CHECK(alive == 0);
-    CHECK(buffers.bytes() == 0);
+    CHECK(buffers.units() == 0);
   }
 
   Loop loop;
@@ -329,6 +329,7 @@ TEST_CASE("an idle connection is closed, a slow head is 408") {
 TEST_CASE("one connection too many is told so and closed") {
   World world;
   world.settings.connections_max = 2;
+  world.settings.head_grace_ms = 60'000;
   world.serve(hello_route(world));
   // Both have just come: their first request may be on its way.
   auto first = world.client();
@@ -371,13 +372,144 @@ TEST_CASE("a connection that is idle between two requests gives way to a new one
   CHECK(world.server->stats().refused_total == 0);
 }
 
+TEST_CASE("a connection that does not send a whole head soon gives way to a new one") {
+  World world;
+  world.settings.connections_max = 2;
+  world.settings.head_grace_ms = 1;
+  world.serve(hello_route(world));
+  auto silent = world.client();
+  auto slow = world.client();
+  slow.send("GET /a HTTP/1.1\r\nHos");
+  const std::vector<std::string> expected = {"/b", "/c", "/d"};
+  for (const auto& target : expected) {
+    std::string reply;
+    // Until the grace of the others has passed there is no place.
+    while (!reply.starts_with("HTTP/1.1 200")) {
+      auto client = world.client();
+      client.send("GET " + target + " HTTP/1.1\r\nConnection: close\r\n" + kHost);
+      reply = client.receive_to_end();
+    }
+  }
+  CHECK(silent.receive_to_end().empty());
+  CHECK(slow.receive_to_end().empty());
+}
+
+// A server whose clients have shares.
+struct SharedWorld {
+  explicit SharedWorld(const ClientLimits& limits)
+      : clients({world.loop, world.buffers, world.log, limits, [this](auto route, auto share) {
+                   refused.push_back(std::string(route) + " " + std::string(share));
+                 }}) {}
+  void serve(Route route) {
+    world.settings.name = "dockerhub";
+    world.server.emplace(world.loop, world.workers, world.buffers, world.disk, world.log, world.settings,
+                         std::move(route), HttpServer::Shares{nullptr, &clients});
+    auto bound = world.server->listen("127.0.0.1:0");
+    REQUIRE(bound);
+    world.address = *bound;
+  }
+  World world;
+  std::vector<std::string> refused;
+  Clients clients;
+};
+
+TEST_CASE("a client that has its share of connections is answered 429, and its own idle ones give way") {
+  ClientLimits limits;
+  limits.connections_max = 2;
+  SharedWorld shared(limits);
+  World& world = shared.world;
+  world.settings.head_grace_ms = 60'000;
+  shared.serve(hello_route(world));
+  {
+    auto first = world.client();
+    auto second = world.client();
+    world.run_until([&] { return world.server->stats().connections == 2; });
+    auto third = world.client();
+    const auto reply = third.receive_to_end();
+    CHECK(reply.starts_with("HTTP/1.1 429 "));
+    CHECK(reply.find("\r\nRetry-After: 1\r\n") != std::string::npos);
+    CHECK(reply.find("127.0.0.1") != std::string::npos);
+    CHECK(shared.refused == std::vector<std::string>{"dockerhub client_connections"});
+    first.send(get("/a"));
+    CHECK(first.receive_reply() == hello_to("/a"));
+    auto fourth = world.client();
+    fourth.send(get("/b"));
+    CHECK(fourth.receive_reply() == hello_to("/b"));
+    CHECK(first.receive_to_end().empty());
+  }
+  world.run_until_idle();
+  world.server.reset();
+}
+
+Task<> answer_in_turn(World& world, Exchange& x) {
+  Alive alive(world);
+  bool is_its_turn = x.take_turn();
+  if (!is_its_turn) {
+    const auto deadline = x.request().target == "/late" ? world.loop.now() : Moment::max();
+    is_its_turn = co_await x.wait_for_turn(deadline);
+  }
+  world.seen.push_back(x.request().target);
+  if (x.request().target == "/slow") {
+    while (!world.going) co_await world.go_on.wait();
+  }
+  x.reply(is_its_turn ? 200 : 429, plain(), "hello " + x.request().target);
+}
+
+TEST_CASE("a client's requests beyond its share wait until one of the others is answered") {
+  ClientLimits limits;
+  limits.requests_max = 1;
+  SharedWorld shared(limits);
+  World& world = shared.world;
+  shared.serve([&world](Exchange& x) { return answer_in_turn(world, x); });
+  {
+    auto slow = world.client();
+    slow.send(get("/slow"));
+    world.run_until([&] { return world.seen.size() == 1; });
+    auto late = world.client();
+    late.send(get("/late"));
+    CHECK(late.receive_reply().starts_with("HTTP/1.1 429 "));
+    auto next = world.client();
+    next.send(get("/next"));
+    world.run_until([&] { return world.alive == 2; });
+    CHECK(world.seen == std::vector<std::string>{"/slow", "/late"});
+    world.going = true;
+    world.go_on.ring();
+    CHECK(slow.receive_reply() == hello_to("/slow"));
+    CHECK(next.receive_reply() == hello_to("/next"));
+  }
+  world.run_until_idle();
+  world.server.reset();
+}
+
+TEST_CASE("what a client's bodies hold counts in its share of the buffers") {
+  ClientLimits limits;
+  limits.buffer_bytes_max = kBuffersMax / 2;
+  SharedWorld shared(limits);
+  World& world = shared.world;
+  uint64_t held = 0;
+  shared.serve([&](Exchange& x) -> Task<> {
+    const auto piece = co_await x.read();
+    held = shared.clients.of(x.peer())->buffers().units();
+    CHECK(world.buffers.units() == held);
+    x.reply(200, plain(), "");
+  });
+  {
+    auto client = world.client();
+    client.send("PUT / HTTP/1.1\r\nContent-Length: 5\r\n" + kHost + "hello");
+    CHECK(client.receive_reply().starts_with("HTTP/1.1 200 "));
+    CHECK(held > 0);
+  }
+  world.run_until_idle();
+  world.server.reset();
+}
+
 TEST_CASE("servers that share their connections make room for each other's clients") {
   World world;
   ConnectionShare common(2);
   HttpServer other(world.loop, world.workers, world.buffers, world.disk, world.log, world.settings,
-                   hello_route(world), &common);
+                   hello_route(world), {&common, nullptr});
   HttpServer one(world.loop, world.workers, world.buffers, world.disk, world.log, world.settings,
-                 hello_route(world), &common);
+                 hello_route(world), {&common, nullptr});
   const auto others = other.listen("127.0.0.1:0");
   const auto ones = one.listen("127.0.0.1:0");
   RawClient first(world.loop, *others);
@@ -661,7 +793,7 @@ TEST_CASE("a client that takes nothing is cut, and its bytes are no more held") 
   world.serve(by_path(world));
   auto client = world.client(4096);
   client.send(get("/flood"));
-  world.run_until([&] { return world.buffers.bytes() > 0; });
+  world.run_until([&] { return world.buffers.units() > 0; });
   world.run_until_idle();
   CHECK(world.log.contains("why=the client took nothing for too long"));
   CHECK(world.seen.empty());
@@ -688,10 +820,10 @@ TEST_CASE("destroying the server cuts every connection and destroys every Task")
   auto flooded = world.client(4096);
   waiting.send(get("/waits"));
   flooded.send(get("/flood"));
-  world.run_until([&] { return world.alive == 2 && world.buffers.bytes() > 0; });
+  world.run_until([&] { return world.alive == 2 && world.buffers.units() > 0; });
   world.server.reset();
   CHECK(world.alive == 0);
-  CHECK(world.buffers.bytes() == 0);
+  CHECK(world.buffers.units() == 0);
   waiting.receive_to_end();
   CHECK(waiting.ends());
   CHECK(idle.ends());
@@ -750,7 +882,7 @@ Task<> echo(World& world, Exchange& x) {
     }
     if (piece->empty()) break;
     CHECK(piece->size() <= 512 * 1024);
-    CHECK(world.buffers.bytes() >= piece->size());
+    CHECK(world.buffers.units() >= piece->size());
     all += piece->view();
     world.pieces.push_back(piece->size());
   }
@@ -855,7 +987,7 @@ TEST_CASE("what nobody reads is left to the kernel") {
   client.send(sized(body));
   world.run_until([&] { return world.alive == 1; });
   test::run_some_turns(world.loop);
-  CHECK(world.buffers.bytes() == 0);
+  CHECK(world.buffers.units() == 0);
   world.going = true;
   world.go_on.ring();
   CHECK(client.receive_reply() == ok(body));

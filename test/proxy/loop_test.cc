@@ -270,5 +270,95 @@ TEST_CASE("a million ready children use no stack") {
   CHECK(sum == 1'000'000);
 }
 
+Task<> note_in_place(Loop& loop, Place place, Signal& signal, std::string& notes, char note) {
+  loop.set_place(place);
+  co_await signal.wait();
+  notes += note;
+}
+
+Task<> hold_and_ring(Loop& loop, Signal& signal, Signal& rung, std::string& notes, Millis time) {
+  co_await signal.wait();
+  notes += 'h';
+  rung.ring();
+  const Moment end = loop.now() + time;
+  while (loop.now() < end) continue;
+}
+
+TEST_CASE("what belongs to the first place goes before what was ready before it") {
+  Loop loop;
+  Signal signal(loop);
+  Signal later(loop);
+  std::string notes;
+  auto in_turn = note_in_place(loop, Place::in_turn, signal, notes, 't');
+  in_turn.start();
+  auto first = note_in_place(loop, Place::first, later, notes, 'f');
+  first.start();
+  loop.set_place(Place::in_turn);
+  signal.ring();
+  later.ring();
+  run_for(loop, Millis(0));
+  CHECK(notes == "ft");
+}
+
+TEST_CASE("many that are ready do not keep the first place waiting to their end") {
+  Loop loop;
+  Signal signal(loop);
+  Signal rung(loop);
+  std::string notes;
+  auto holder = hold_and_ring(loop, signal, rung, notes, Millis(11));
+  holder.start();
+  auto next = note_in_place(loop, Place::in_turn, signal, notes, 't');
+  next.start();
+  auto first = note_in_place(loop, Place::first, rung, notes, 'f');
+  first.start();
+  loop.set_place(Place::in_turn);
+  signal.ring();
+  run_for(loop, Millis(0));
+  CHECK(notes.starts_with("hf"));
+  run_for(loop, Millis(0));
+  CHECK(notes == "hft");
+}
+
+Task<> go_on(Loop& loop, Signal& signal, size_t times, bool& is_answered, size_t& before) {
+  loop.set_place(Place::first);
+  for (size_t i = 0; i < times; ++i) {
+    co_await signal.wait();
+    signal.ring();
+    const Moment end = loop.now() + Millis(1);
+    while (loop.now() < end) continue;
+    if (!is_answered) ++before;
+  }
+}
+
+Task<> answer(Signal& signal, bool& is_answered) {
+  co_await signal.wait();
+  is_answered = true;
+}
+
+TEST_CASE("the first place does not starve the others") {
+  Loop loop;
+  Signal signal(loop);
+  Signal other(loop);
+  bool is_answered = false;
+  size_t before = 0;
+  auto greedy = go_on(loop, signal, 100, is_answered, before);
+  greedy.start();
+  loop.set_place(Place::in_turn);
+  auto modest = answer(other, is_answered);
+  modest.start();
+  auto ringer = [](Signal& rung) -> Task<> {
+    for (int i = 0; i < 100; ++i) {
+      rung.ring();
+      co_await rung.wait();
+    }
+  };
+  auto ringing = ringer(signal);
+  ringing.start();
+  other.ring();
+  run_for(loop, Millis(0));
+  CHECK(is_answered);
+  CHECK(before < 50);
+}
+
 }  // namespace
 }  // namespace breakwater::proxy

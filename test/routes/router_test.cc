@@ -51,7 +51,7 @@ class ScriptedRegistry final : public Registry {
 
 struct World {
   explicit World(RouterSettings settings = {})
-      : router(with_name(std::move(settings)), registry, metrics, log) {}
+      : router(loop, with_name(std::move(settings)), registry, metrics, log) {}
   static RouterSettings with_name(RouterSettings settings) {
     settings.route = "dockerhub";
     return settings;
@@ -63,6 +63,7 @@ struct World {
   }
   bool counted(const std::string& line) { return metrics.text().find(line) != std::string::npos; }
 
+  proxy::Loop loop;
   RecordedLog log;
   Metrics metrics;
   ScriptedRegistry registry;

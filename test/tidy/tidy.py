@@ -27,7 +27,7 @@ LAYERS = {
 # its step. What lies in no room stands above all of its layer's.
 ROOMS = {
     "store": [{"base"}, {"files"}, {"catalog"}, {"references", "capacity"}, {"blobs"}, {"upkeep"}],
-    "proxy": [{"loop"}, {"http"}, {"server", "upstream"}, {"fill"}],
+    "proxy": [{"loop"}, {"http"}, {"clients"}, {"server", "upstream"}, {"fill"}],
     "routes": [{"oci"}, {"access"}, {"mirror", "registry", "transfer"}, {"ops"}],
 }
 

@@ -1,4 +1,4 @@
-#include "proxy/server/connection_share.h"
+#include "proxy/clients/connection_share.h"
 
 #include <algorithm>
 
