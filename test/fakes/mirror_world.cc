@@ -27,6 +27,10 @@ struct MirrorWorld::Running {
   explicit Running(MirrorWorld& world)
       : workers(world.loop, 2),
         buffers(world.loop, world.buffer_bytes_max),
+        clients({world.loop, buffers, world.files.log, world.client_limits,
+                 [&world](auto route, auto share) {
+                   world.refused.push_back(std::string(route) + " " + std::string(share));
+                 }}),
         http_client(world.loop, world.http_client_settings),
         client(world.loop, proxy::HttpClientSettings()),
         manifests(16 << 20),
@@ -81,6 +85,7 @@ struct MirrorWorld::Running {
 
   proxy::Workers workers;
   proxy::Buffers buffers;
+  proxy::Clients clients;
   proxy::HttpClient http_client;
   proxy::HttpClient client;
   routes::Metrics metrics;
@@ -109,7 +114,7 @@ MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Upstrea
       namespaces(&mirror, running.directory),
       router(world.loop, routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
-             proxy::ServerSettings(), router.route()) {
+             proxy::ServerSettings(), router.route(), {nullptr, &running.clients}) {
   running.directory.add(route, mirror,
                         registry == "ghcr.io" ? world.ghcr_allow : routes::Networks::internal());
   auto bound = server.listen("127.0.0.1:0");

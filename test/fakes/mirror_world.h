@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/clients/clients.h"
 #include "proxy/fill/fill.h"
 #include "proxy/fill/pass_through.h"
 #include "proxy/loop/buffers.h"
@@ -59,6 +60,7 @@ class MirrorWorld {
   std::vector<std::string> any_registries;  // of the route "any"
   proxy::HttpClientSettings http_client_settings;
   uint64_t buffer_bytes_max = 128 << 20;
+  proxy::ClientLimits client_limits;
 
   StoreWorld files;  // folder, disk, clock, log and store settings
   proxy::Loop loop;
@@ -80,6 +82,7 @@ class MirrorWorld {
   void finish_fills();
 
   // --- looking
+  std::vector<std::string> refused;  // to clients that had their share: "dockerhub client_upstream"
   proxy::Fills& fills();
   routes::Mirror& hub_mirror();
   store::Store& store() { return *files.store; }
