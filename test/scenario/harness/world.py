@@ -182,9 +182,9 @@ def _explain(world):
         print(f"[{process.name}, pid {process.pid}] {process.log}\n{process.tail(8)}", flush=True)
 
 
-def scenario(function):
+def scenario(function, rises=True):
     """Runs `function(world)` and ends this program: 0 if it returned, 1 with the reason if not. The folder is
-    kept after a failure."""
+    kept after a failure. Unless it `rises`, it keeps the priority that it was given."""
     if os.environ.get(INSIDE) != "1":
         if os.geteuid() != 0:
             sys.exit("the scenarios need root: they make namespaces and start container engines")
@@ -192,7 +192,8 @@ def scenario(function):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for folder in ("/run", "/dev/shm"):  # podman keeps its locks in the second
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
-    _rise()
+    if rises:
+        _rise()
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         os.environ.pop(proxy, None)
     name = pathlib.Path(sys.argv[0]).stem
