@@ -127,6 +127,10 @@ class Process:
             total += int(fields[11]) + int(fields[12])
         return total / TICKS_PER_SECOND
 
+    def descriptors(self):
+        """How many it has open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     def rss_bytes(self):
         with open(f"/proc/{self.pid}/statm") as file:
             return int(file.read().split()[1]) * PAGE_BYTES

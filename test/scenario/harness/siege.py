@@ -1,0 +1,163 @@
+"""A Breakwater under attack: honest clients beside it are measured while nothing happens, then beside one
+attack after the other, and each is a row of a table. What was promised to them is judged at the end, so that
+one run tells all that does not hold."""
+
+import threading
+
+from . import honest, images
+from .attacks import Attack
+from .breakwater import mirror_route, private_route
+from .upstream import MadeUpstream
+from .world import FULL, expect
+
+MIRROR, PRIVATE = "mirror", "private"
+P99_MAX_S = {
+    "pull": 0.25,
+    "push": 0.25,
+    "livez": 0.1,
+    "readyz": 0.1,
+    "metrics": 0.1,
+    "control": 0.1,
+    "why": 1,
+}
+TIMES_QUIET_MAX = 3  # where that is more: of pulls and pushes
+RSS_MAX = 256 * images.MEBI
+WINDOW_S = 10 if FULL else 2
+_COUNTED = ("breakwater_refused_total", "breakwater_connections_refused_total")
+
+
+class _Descriptors(threading.Thread):
+    """The most that a process had open, by looking all the time."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self._process, self._ended, self.most = process, threading.Event(), 0
+
+    def run(self):
+        while not self._ended.wait(0.1):
+            self.most = max(self.most, self._process.descriptors())
+
+    def end(self):
+        self._ended.set()
+        self.join()
+        return self.most
+
+
+class Siege:
+    """Routes are a mirror of an upstream that is made up (`answer_to`, beside what the honest ask for) and a
+    registry of its own. `descriptors`: the process may have no more."""
+
+    def __init__(
+        self, world, answer_to=lambda target: None, descriptors=None, mirror=None, private=None, **more
+    ):
+        world.measure()
+        self.world = world
+        self.upstream = MadeUpstream(world, lambda target: answer_to(target) or honest.answer_to(target))
+        self.descriptors = descriptors
+        self.breakwater = world.breakwater(
+            routes=[
+                mirror_route(MIRROR, "docker.io", self.upstream.url, **{"fresh": "1h", **(mirror or {})}),
+                private_route(PRIVATE, **(private or {})),
+            ],
+            prefix=["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else (),
+            settings=more,
+        )
+        self.mirror = self.breakwater.addresses[MIRROR]
+        self.private = self.breakwater.addresses[PRIVATE]
+        self.metrics = self.breakwater.addresses["metrics"]
+        self._clients = honest.Clients(self.breakwater, MIRROR, PRIVATE)
+        self._complaints = []
+        self._quiet = None
+
+    def quiet(self):
+        """Measured once, when all that the attacks need is there."""
+        self._clients.pull()
+        self._clients.push()
+        self.world.say(
+            f"{'p99 (worst) in ms':44}" + "".join(f"{kind:>14}" for kind in P99_MAX_S) + "  RSS MiB  files"
+        )
+        self.breakwater.process.forget_rss_peak()
+        found = honest.measure(self._clients, WINDOW_S)
+        self._say("quiet", found, 0, "")
+        self._judge("quiet", found)
+        self._quiet = found
+
+    def beside(self, name, address, sources, connections, act, receive_buffer=None, during=None):
+        """Measures beside that attack (attacks.py), and looks by `during` while it goes on. What came of it:
+        {status or `cut`: how often}."""
+        if self._quiet is None:
+            self.quiet()
+        before = self._refused()
+        self.breakwater.process.forget_rss_peak()
+        files = _Descriptors(self.breakwater.process)
+        files.start()
+        attack = Attack(self.world, address, sources, connections, act, receive_buffer)
+        attack.wait_going_on()
+        found = honest.measure(self._clients, WINDOW_S)
+        if during:
+            during()
+        tally = attack.stop()
+        most = files.end()
+        refused = {
+            reason: int(count - before.get(reason, 0))
+            for reason, count in self._refused().items()
+            if count > before.get(reason, 0)
+        }
+        self._say(name, found, most, f"  {_briefly(tally)} refused {_briefly(refused)}")
+        self._judge(name, found)
+        self._wait_calm()
+        return tally
+
+    def end(self):
+        """Says what did not hold, and stops it."""
+        expect(not self._complaints, "\n  ".join(["promised to all, and not held:", *self._complaints]))
+        self.breakwater.stop()
+
+    def expect(self, holds, what):
+        """Like expect(), at the end."""
+        if not holds:
+            self._complaints.append(what)
+
+    def _refused(self):
+        found = {}
+        for name, value in self.breakwater.metrics().items():
+            if name.startswith(_COUNTED):
+                reason = name.partition('reason="')[2].partition('"')[0] or "connections"
+                found[reason] = found.get(reason, 0) + value
+        return found
+
+    def _wait_calm(self):
+        """What an attack began is over, so that the next one is measured for itself."""
+        self.world.wait_until(
+            lambda: self.breakwater.metric("breakwater_requests_running") <= 1, "requests are over", 60, 0.1
+        )
+
+    def _say(self, name, found, files, more):
+        cells = "".join(
+            f"{1000 * one.p99_s:7.0f} ({1000 * one.worst_s:4.0f})"
+            for one in (found[kind] for kind in P99_MAX_S)
+        )
+        rss = self.breakwater.process.rss_peak_bytes() / images.MEBI
+        self.world.say(f"{name:44}{cells}{rss:9.0f}{files:7}{more}")
+
+    def _judge(self, name, found):
+        for kind, samples in found.items():
+            bar_s = P99_MAX_S[kind]
+            if self._quiet and kind in ("pull", "push"):
+                bar_s = max(TIMES_QUIET_MAX * self._quiet[kind].p99_s, bar_s)
+            self.expect(
+                samples.p99_s <= bar_s,
+                f"{name}: p99 of {kind}: {1000 * samples.p99_s:.0f} ms, but at most {1000 * bar_s:.0f}",
+            )
+            if FULL and kind == "livez":
+                self.expect(samples.worst_s <= bar_s, f"{name}: /livez took {1000 * samples.worst_s:.0f} ms")
+            self.expect(
+                not samples.wrong_count,
+                f"{name}: {samples.wrong_count} of {kind} went wrong: {samples.wrong[:2]}",
+            )
+        rss = self.breakwater.process.rss_peak_bytes()
+        self.expect(rss <= RSS_MAX, f"{name}: {rss / images.MEBI:.0f} MiB of RSS")
+
+
+def _briefly(counts):
+    return " ".join(f"{what} {count}" for what, count in sorted(counts.items())) or "-"
