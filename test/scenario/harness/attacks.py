@@ -3,6 +3,7 @@ An attack goes on until it is stopped, and tells what it was answered."""
 
 import asyncio
 import collections
+import itertools
 import multiprocessing
 import os
 import resource
@@ -24,9 +25,9 @@ def many_clients(count=40):
     return [f"127.0.1.{number + 1}" for number in range(count)]
 
 
-def request(target, method="GET", headers=(), body=b""):
+def request(target, method="GET", headers=(), body=b"", host="127.0.0.1"):
     """A request in raw bytes; `headers` are whole lines."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1", *headers]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
@@ -177,7 +178,7 @@ def pipelines_once(requests):
     off; then rests. The attack is going on when all were answered."""
 
     async def act(peer, begun):
-        while batch := [one for one, _ in zip(requests, range(50))]:
+        while batch := list(itertools.islice(requests, 50)):
             before = peer.replies
             await peer.send(b"".join(batch))
             await peer.answered(before + len(batch))

@@ -63,6 +63,10 @@ class Samples:
         if len(self.wrong) < _WRONG_KEPT:
             self.wrong.append(why)
 
+    def add_wrong(self, other):
+        self.wrong_count += other.wrong_count
+        self.wrong = (self.wrong + other.wrong)[:_WRONG_KEPT]
+
     @property
     def p99_s(self):
         return sorted(self.seconds)[int(0.99 * len(self.seconds))] if self.seconds else TIMEOUT_S
