@@ -198,7 +198,7 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
 void Router::reply_has_its_share(proxy::Exchange& exchange, RequestContext& context) {
   exchange.client()->refused(context.route, "client_requests");
   const std::string reason = "as many requests of " + exchange.client()->address() +
-                             " wait for their answers as one client may have";
+                             " are at work as one client may have";
   reply_error(exchange, Error{Error::Kind::throttled, reason, kTurnRetryAfterS}, OciSubject::name, context);
 }
 

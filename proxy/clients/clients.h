@@ -2,7 +2,9 @@
 //
 //   connections          a further one takes the place of the client's own that is idle longest; if none is,
 //                        it is told so (429) and closed
-//   requests             that wait for the first byte of their answer; a further one waits its turn
+//   requests             at work, until the first byte of their answer, and not while they wait for an
+//   upstream;
+//                        a further one waits its turn
 //   buffer bytes         a share of the buffers: what is beyond waits, as everybody does when there are none
 //   questions a minute   that upstreams are asked for it, what joins a question of others not counted
 //

@@ -49,10 +49,12 @@ class Exchange {
   virtual const std::shared_ptr<Client>& client() const = 0;
   // For bytes that are held for this request: the client's share, or all there are if it has none.
   virtual Buffers& buffers() = 0;
-  // Whether the client may have one more request that waits for its answer: it has it until start() or
-  // reply(), or until the request ends. If not now, wait_for_turn() waits for it, up to the deadline.
+  // Whether the client may have one more request at work: until start() or reply(), or until it ends. If not
+  // now, wait_for_turn() waits for it, up to the deadline. end_turn() gives it back before: the request only
+  // waits for others from now on.
   virtual bool take_turn() = 0;
   virtual Task<bool> wait_for_turn(Moment deadline) = 0;
+  virtual void end_turn() = 0;
 
   // --- the request's body
   // 0 if the request has no body; nothing if the body is chunked, so that its length is not known.

@@ -71,7 +71,7 @@ void ServedExchange::begin() {
 
 void ServedExchange::end() {
   body_reserved_.shrink(0);
-  turn_.shrink(0);
+  end_turn();
 }
 
 bool ServedExchange::take_turn() {
@@ -100,7 +100,7 @@ bool ServedExchange::must_close() const {
 
 void ServedExchange::begin_head(int status, const Headers& headers, std::optional<uint64_t> length) {
   assert(status_ == 0 && "a request has one reply");
-  turn_.shrink(0);
+  end_turn();
   status_ = status;
   framing_ = framing_of(request(), status, length);
   unwritten_ = framing_ == Framing::length ? *length : 0;

@@ -82,6 +82,7 @@ class ServedExchange final : public Exchange {
   Buffers& buffers() override { return client_ ? client_->buffers() : context_.buffers; }
   bool take_turn() override;
   Task<bool> wait_for_turn(Moment deadline) override;
+  void end_turn() override { turn_.shrink(0); }
   std::optional<uint64_t> body_length() const override { return parser_.body_length(); }
   Task<Result<Piece>> read() override;
   void reply(int status, Headers headers, std::string_view body) override;

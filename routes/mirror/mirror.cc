@@ -36,6 +36,8 @@ Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestCo
     reply_refused(exchange, context);
     co_return Result<>();
   }
+  // What is here is found at once; for the rest many wait that upstream was asked for once.
+  exchange.end_turn();
   switch (path.kind) {
     case OciPath::Kind::manifest:
       co_return co_await serve_manifest(exchange, std::move(repository), path, context);

@@ -60,12 +60,12 @@ struct MirrorWorld::Running {
 
   std::unique_ptr<proxy::Upstreams> upstreams_of(MirrorWorld& world,
                                                  const std::vector<proxy::RegistryClientSettings>& settings) {
-    proxy::Upstreams::Clients clients;
+    proxy::Upstreams::Clients of_route;
     for (const auto& one : settings)
-      clients.push_back(std::make_unique<proxy::RegistryClient>(world.loop, http_client, world.files.clock,
+      of_route.push_back(std::make_unique<proxy::RegistryClient>(world.loop, http_client, world.files.clock,
                                                                 world.files.log, one));
     return std::make_unique<proxy::Upstreams>(world.loop, world.files.clock, world.upstreams_settings,
-                                              std::move(clients));
+                                              std::move(of_route));
   }
 
   std::unique_ptr<routes::Mirror> make_any(MirrorWorld& world, const std::string& registry) {

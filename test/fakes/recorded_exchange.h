@@ -33,6 +33,7 @@ class RecordedExchange final : public proxy::Exchange {
   proxy::Buffers& buffers() override { return buffers_; }
   bool take_turn() override { return true; }
   proxy::Task<bool> wait_for_turn(proxy::Moment) override { co_return true; }
+  void end_turn() override {}
   std::optional<uint64_t> body_length() const override { return 0; }
   proxy::Task<Result<proxy::Piece>> read() override { co_return proxy::Piece(); }
 
