@@ -277,6 +277,8 @@ async def _attack(pipe, arguments):
     await asyncio.wait([task, stopped, begun], return_when=asyncio.FIRST_COMPLETED)
     pipe.send("going on" if begun.done() else f"ended: {task}")
     await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+    task.cancel()
+    await asyncio.wait([task])  # who has read nothing takes a last look
     pipe.send(dict(tally))
 
 
