@@ -22,7 +22,7 @@ P99_MAX_S = {
     "why": 2,
 }
 CALM_S = 15
-AGAIN_MAX = 2
+AGAIN_MAX, LITTLE_TIMES = 2, 4
 TIMES_QUIET_MAX = 3  # where that is more: of pulls and pushes
 RSS_MAX = 256 * images.MEBI
 WINDOW_S = 10 if FULL else 2
@@ -126,11 +126,12 @@ class Siege:
             self._complaints.append(what)
 
     def _measure(self):
-        """What an attack does, it does all the time; what else happens on this machine passes: what took too
-        long once is measured again beside the same attack. A reply that is wrong once is wrong."""
+        """What an attack does, it does all the time; what else happens on this machine passes: what took a
+        little too long is measured again beside the same attack. A reply that is wrong once is wrong."""
         found = honest.measure(self._clients, WINDOW_S)
         for _ in range(AGAIN_MAX):
-            if all(samples.p99_s <= self._p99_max_s(kind) for kind, samples in found.items()):
+            late = max(samples.p99_s / self._p99_max_s(kind) for kind, samples in found.items())
+            if late <= 1 or late > LITTLE_TIMES:
                 break
             again = honest.measure(self._clients, WINDOW_S)
             for kind, samples in again.items():
