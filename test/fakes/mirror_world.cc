@@ -63,7 +63,7 @@ struct MirrorWorld::Running {
     proxy::Upstreams::Clients of_route;
     for (const auto& one : settings)
       of_route.push_back(std::make_unique<proxy::RegistryClient>(world.loop, http_client, world.files.clock,
-                                                                world.files.log, one));
+                                                                 world.files.log, one));
     return std::make_unique<proxy::Upstreams>(world.loop, world.files.clock, world.upstreams_settings,
                                               std::move(of_route));
   }
