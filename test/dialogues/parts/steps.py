@@ -135,13 +135,14 @@ def get_blob(client, chance, repository, digest, query=""):
     return client.ask(_get(target), (200,))
 
 
-def get_range(client, chance, repository, digest, size, query=""):
+def get_range(client, chance, repository, digest, size, query="", wanted=(206,)):
     """(the reply, the first byte that was asked for, the end)"""
     first = chance.randint(0, size - 1)
     last = chance.randint(first, size - 1)
     text = chance.choice((f"bytes={first}-{last}", f"bytes={first}-", f"bytes=-{size - first}"))
     end = last + 1 if text == f"bytes={first}-{last}" else size
-    return client.ask(_get(f"/v2/{repository}/blobs/{digest}{query}", ("Range", text)), (206,)), first, end
+    reply = client.ask(_get(f"/v2/{repository}/blobs/{digest}{query}", ("Range", text)), wanted)
+    return reply, first, end
 
 
 def pull_image(client, chance, repository, tag, query=""):
