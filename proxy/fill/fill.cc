@@ -331,6 +331,8 @@ void Fills::note_failure(Fill& fill, size_t index, FailedAttempt attempt) {
   if (fill.bytes_.written() > 0) attempt.corrupt_retries = 2;
   attempt.random = std::uniform_real_distribution<double>(0, 1)(random_);
   fill.sources_.failed(index, attempt, settings_.retry, now);
+  // Of what is there nobody has been sent anything yet: it may be wrong, and not the source that says so.
+  if (fill.available_ == 0 && fill.sources_.doubt(index)) fill.again_ = Fill::Again::from_start;
   fill.progress_.ring();
   if (fill.is_giving_way() || !fill.sources_.next(now)) return;
   log_.info("fill resumes", {{"digest", fill.digest_.text()},

@@ -115,12 +115,30 @@ bool FillSources::blame(const Error& error) {
     State anew(state.source);
     anew.blamed = state.blamed || (is_beginner && !was_decoded);
     anew.blamed_alone = state.blamed_alone || (is_beginner && !was_decoded && contributors == 1);
+    anew.has_doubted = state.has_doubted;
     if (anew.blamed) anew.failure = state.blamed ? state.failure : error;
     state = std::move(anew);
   }
   beginner_.reset();
   acquit();
   return contributors > 0;
+}
+
+bool FillSources::doubt(size_t index) {
+  const auto& doubter = states_[index];
+  const bool contradicts = doubter.failure && doubter.failure->kind == Error::Kind::corrupt;
+  if (!contradicts || doubter.contributed || doubter.blamed || doubter.has_doubted || !beginner_)
+    return false;
+  for (auto& state : states_) {
+    if (state.blamed) continue;
+    State anew(state.source);
+    anew.has_doubted = state.has_doubted;
+    state = std::move(anew);
+  }
+  states_[index].has_doubted = true;
+  beginner_.reset();
+  first_ = index;
+  return true;
 }
 
 // Who was blamed for what several brought gets another chance once all are blamed and one more of them has

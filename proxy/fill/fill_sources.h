@@ -82,6 +82,10 @@ class FillSources {
   // with `error`; if several did, who began it, until another turns out to have been wrong alone. If it was
   // decoded, it is asked for once more as it is. False if nobody brought anything.
   bool blame(const Error& error);
+  // The source has brought nothing, and has failed for good because what it says contradicts what is there:
+  // either may be wrong. All but the blamed may be asked anew, this one first; but each has one such doubt.
+  // False if it had, if it failed otherwise, or if nobody brought anything.
+  bool doubt(size_t index);
 
   // Whether a source of this repository sends a blob of this size, if it is known, or has brought all that is
   // there: its readers may read what comes, from others too in the first case.
@@ -104,6 +108,7 @@ class FillSources {
     bool decoded = false;
     bool blamed = false;
     bool blamed_alone = false;
+    bool has_doubted = false;
     bool stalled = false;   // when it was asked last
     uint32_t attempts = 0;  // in a row, that brought nothing
     Moment retry_at{};

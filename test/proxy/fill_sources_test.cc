@@ -131,6 +131,34 @@ TEST_CASE("of several who brought wrong bytes each is asked alone, and who is we
   CHECK_FALSE(sources.next(world.now));
 }
 
+TEST_CASE("who contradicts what another brought is asked first, once, and all may be asked anew") {
+  World world;
+  auto sources = world.three();
+  sources.failed(1, failed(Error::Kind::corrupt), world.retry, world.now);
+  CHECK_FALSE(sources.doubt(1));  // there is nothing yet to contradict
+  sources = world.three();
+  sources.contributed(0);
+  sources.failed(2, failed(Error::Kind::not_found), world.retry, world.now);
+  CHECK_FALSE(sources.doubt(2));  // that it does not have it contradicts nothing
+  sources.failed(1, failed(Error::Kind::unavailable), world.retry, world.now);
+  CHECK_FALSE(sources.doubt(1));
+  sources.failed(1, failed(Error::Kind::corrupt), world.retry, world.now);
+  CHECK(sources.doubt(1));
+  REQUIRE(sources.next(world.now));
+  CHECK(sources.next(world.now)->index == 1);
+  sources.contributed(1);
+  CHECK(sources.blame(Error(Error::Kind::corrupt, "wrong", 0)));
+  sources.failed(2, failed(Error::Kind::not_found), world.retry, world.now);
+  REQUIRE(sources.next(world.now));
+  CHECK(sources.next(world.now)->index == 0);
+  sources.contributed(2);
+  sources.failed(0, failed(Error::Kind::corrupt), world.retry, world.now);
+  CHECK(sources.doubt(0));
+  sources.contributed(2);
+  sources.failed(0, failed(Error::Kind::corrupt), world.retry, world.now);
+  CHECK_FALSE(sources.doubt(0));
+}
+
 TEST_CASE("where nobody brought anything nobody is asked again for it") {
   World world;
   auto sources = world.three();

@@ -231,6 +231,34 @@ TEST_CASE("who has begun to read wrong bytes is cut off, although another upstre
   CHECK(world.get_from_ghcr(ghcr_path(layer.digest)).body == layer.content);
 }
 
+TEST_CASE("a wrong length and a beginning of one upstream are given up where another says what is right") {
+  MirrorWorld world;
+  SharedLayer layer(world, 30'000, 21);
+  layer.known_to_both();
+  const auto wrong = "HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + layer.content;
+  world.hub.always(hub_path(layer.digest), Fault::raw(wrong));
+  auto first = layer.ask_hub();
+  run_until(world.loop, [&] { return world.hub.count("GET", hub_path(layer.digest)) == 1; });
+  auto second = layer.ask_ghcr();
+  CHECK(layer.is_whole(*second));
+  CHECK(layer.is_whole(*first));
+}
+
+TEST_CASE("a wrong length of one upstream does not spoil what another has begun to bring") {
+  MirrorWorld world;
+  SharedLayer layer(world, 30'000, 22);
+  layer.known_to_both();
+  world.hub.always(hub_path(layer.digest), Fault::cut(10'000));
+  const auto wrong = "HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + content_of(20'000, 23);
+  world.ghcr.always(ghcr_path(layer.digest), Fault::raw(wrong));
+  auto first = layer.ask_hub();
+  run_until(world.loop, [&] { return world.hub.count("GET", hub_path(layer.digest)) == 1; });
+  auto second = layer.ask_ghcr();
+  layer.wait_for_source("ghcr", kApp);
+  CHECK(layer.is_whole(*first));
+  CHECK(layer.is_whole(*second));
+}
+
 TEST_CASE("a client whose upstream does not have the blob is told so, while another's sends it") {
   MirrorWorld world;
   SharedLayer layer(world, 1 << 20, 8);
