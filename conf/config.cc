@@ -27,6 +27,7 @@ constexpr int64_t kLeaseMinMs = 1'000;
 constexpr int64_t kUploadExpiryMinMs = 1'000;
 constexpr int64_t kScrubPauseMinMs = 100;
 // Of a client's or an upstream's patience. Less would fail what is well; libcurl takes no more than 24 days.
+constexpr uint32_t kBodyRateMax = 1U << 30;
 constexpr int64_t kTimeoutMinMs = 100;
 constexpr int64_t kTimeoutMaxMs = 86'400'000;
 constexpr uint32_t kHeadBytesMax = 1 << 20;  // is read in one piece
@@ -211,6 +212,8 @@ void read_server(JsonObject& object, proxy::ServerSettings& server) {
   object.duration("header_timeout", server.header_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
   object.duration("body_timeout", server.body_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
   object.duration("write_timeout", server.write_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
+  object.size("body_rate_min", server.body_rate_min_bytes, 0, kBodyRateMax);
+  object.duration("body_rate_time", server.body_rate_time_ms, kTimeoutMinMs, kTimeoutMaxMs);
 }
 
 void read_per_client(JsonObject& object, PerClientConfig& client) {

@@ -60,8 +60,9 @@ class Exchange {
   // 0 if the request has no body; nothing if the body is chunked, so that its length is not known.
   virtual std::optional<uint64_t> body_length() const = 0;
   // The next piece of the body, at most 512 KiB; empty at the end. Sends `100 Continue` first if the client
-  // waits for that. The error is `invalid` if the framing is broken or the body ended early, and
-  // `unavailable` if the client sent nothing for too long.
+  // waits for that. The error is `invalid` if the framing is broken or the body ended early,
+  // `unavailable` if the client sent nothing for too long, and `too_slow` if it sent too little. After any of
+  // them the connection closes with the reply.
   virtual Task<Result<Piece>> read() = 0;
 
   // --- the reply, all at once. The first form is for bodies of a few KiB, which may be copied. The second is

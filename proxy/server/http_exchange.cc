@@ -57,13 +57,15 @@ ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestPa
       deadline_(deadline),
       peer_(peer),
       client_(client),
-      head_waits_(context.loop) {}
+      head_waits_(context.loop),
+      body_rate_(context.settings.body_rate_min_bytes, Millis(context.settings.body_rate_time_ms)) {}
 
 void ServedExchange::begin() {
   status_ = 0;
   bytes_sent_ = 0;
   complete_ = closes_ = head_waiting_ = false;
   body_read_ = 0;
+  body_rate_.begin();
   continue_said_ = false;
   body_broken_ = nullptr;
   step_ = "";
@@ -132,16 +134,34 @@ Task<Result<>> ServedExchange::until_received(size_t more_than) {
     continue_said_ = true;
     socket_.send({"HTTP/1.1 100 Continue\r\n\r\n"});
   }
-  deadline_.set(context_.settings.body_timeout_ms);
-  while (socket_.received() <= more_than && !socket_.ended() && !deadline_.passed())
-    co_await socket_.changed().wait();
-  bool timed_out = deadline_.passed();
-  deadline_.clear();
+  const auto since = context_.loop.now();
+  const auto end = since + Millis(context_.settings.body_timeout_ms);
+  auto now = since;
+  while (socket_.received() <= more_than && !socket_.ended() && now < end) {
+    const auto waits = std::min(Moment::duration(end - now), body_rate_.left());
+    deadline_.set(std::chrono::ceil<Millis>(waits).count());
+    while (socket_.received() <= more_than && !socket_.ended() && !deadline_.passed())
+      co_await socket_.changed().wait();
+    deadline_.clear();
+    const auto began = std::exchange(now, context_.loop.now());
+    body_rate_.waited(now - began);
+    const bool is_judged = socket_.received() <= more_than && body_rate_.left() == Moment::duration(0);
+    if (is_judged && body_rate_.is_too_slow()) co_return failure(too_slow_body());
+  }
   if (socket_.received() > more_than) co_return Result<>();
+  const bool timed_out = !socket_.ended();
   auto broken = broken_body(timed_out ? "the client sent nothing for too long" : "it ended early");
   // A timeout is a network that stood still: the same request may well succeed the next time.
   if (timed_out) broken.kind = Error::Kind::unavailable;
   co_return failure(std::move(broken));
+}
+
+Error ServedExchange::too_slow_body() {
+  auto broken = broken_body("the client sent it too slowly");
+  broken.kind = Error::Kind::too_slow;
+  broken.message += ": less than " + std::to_string(context_.settings.body_rate_min_bytes) +
+                    " bytes a second over " + std::to_string(context_.settings.body_rate_time_ms) + " ms";
+  return broken;
 }
 
 // Receives what has come of the body, without waiting for more: at most `bytes_max` bytes of it, none if what
@@ -156,6 +176,7 @@ Piece ServedExchange::receive_piece(size_t bytes_max) {
   if (part.taken < received.size()) socket_.put_back(received.subspan(part.taken));
   piece.shrink(part.body);
   body_read_ += piece.size();
+  body_rate_.came(piece.size());
   return piece;
 }
 

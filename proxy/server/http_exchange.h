@@ -23,6 +23,7 @@
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
+#include "proxy/server/body_rate.h"
 #include "proxy/server/http_server.h"
 #include "proxy/server/reply_head.h"
 #include "proxy/server/socket.h"
@@ -107,6 +108,7 @@ class ServedExchange final : public Exchange {
 
   // The request's body.
   Task<Result<>> until_received(size_t more_than);
+  Error too_slow_body();
   Error broken_body(const char* why);
   Piece receive_piece(size_t bytes_max);
   void skip_received();
@@ -143,6 +145,7 @@ class ServedExchange final : public Exchange {
   size_t sent_this_turn_ = 0;
 
   uint64_t body_read_ = 0;
+  BodyRate body_rate_;
   BufferReservation body_reserved_;
   bool continue_said_ = false;
   const char* body_broken_ = nullptr;

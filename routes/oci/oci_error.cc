@@ -100,6 +100,7 @@ OciStatus oci_status_of(const Error& error, OciSubject subject) {
     case Error::Kind::conflict: return conflict(subject);
     case Error::Kind::would_block:
     case Error::Kind::internal: break;
+    case Error::Kind::too_slow: return {408, invalid(subject).code, "too slow"};
   }
   return {500, "UNKNOWN", "internal error"};
 }

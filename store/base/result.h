@@ -24,6 +24,7 @@ struct Error {
     full,         // no room left after eviction, or the disk says ENOSPC
     invalid,      // the caller asked for something malformed
     too_large,    // the caller sent more than is accepted
+    too_slow,     // the caller sent too little of it for too long
     // It is legal, but not in this state (an upload out of order, a delete of something alive).
     conflict,
     would_block,  // the answer is not in memory: ask again from a worker

@@ -91,7 +91,8 @@ TEST_CASE("every key reaches the setting that it names") {
           "metrics": {"listen": "127.0.0.1:5001"},
           "server": {"connections_max": 10, "header_bytes_max": "4KiB", "target_bytes_max": "2KiB",
                       "drain_bytes_max": "1MiB", "idle_timeout": "1s",
-                     "header_timeout": "2s", "body_timeout": "3s", "write_timeout": "4s"},
+                     "header_timeout": "2s", "body_timeout": "3s", "write_timeout": "4s",
+                     "body_rate_min": "3KiB", "body_rate_time": "20s"},
           "upstream": {"connect_timeout": "6s", "stall_timeout": "8s", "connections_per_host_max": 10},
           "scrub": {"bytes_per_second": "1MiB", "pause": "9s"},
           "log": {"level": "debug", "format": "json"})"));
@@ -123,6 +124,8 @@ TEST_CASE("every key reaches the setting that it names") {
   CHECK(config->server.header_timeout_ms == 2'000);
   CHECK(config->server.body_timeout_ms == 3'000);
   CHECK(config->server.write_timeout_ms == 4'000);
+  CHECK(config->server.body_rate_min_bytes == 3072);
+  CHECK(config->server.body_rate_time_ms == 20'000);
   CHECK(config->http_client.connect_timeout_ms == 6'000);
   CHECK(config->http_client.stall_timeout_ms == 8'000);
   CHECK(config->http_client.connections_per_host_max == 10);

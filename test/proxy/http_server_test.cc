@@ -1124,6 +1124,41 @@ TEST_CASE(
   world.run_until_idle();
 }
 
+TEST_CASE("a body that comes too slowly is ended, however steadily it comes, and the connection closes") {
+  World world;
+  world.settings.body_rate_min_bytes = 1 << 20;
+  world.settings.body_rate_time_ms = 20;
+  world.serve([&world](Exchange& x) { return echo(world, x); });
+  for (const std::string framing : {"Content-Length: 100000000\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    for (const bool is_steady : {false, true}) {
+      CAPTURE(framing, is_steady);
+      auto client = world.client();
+      client.send(post(framing, ""));
+      world.run_until([&] {
+        if (is_steady) client.send(framing.starts_with("C") ? "x" : "1\r\nx\r\n");
+        return client.received() > 0;
+      });
+      const auto reply = client.receive_to_end();
+      CHECK(reply.find("\r\nConnection: close\r\n") != std::string::npos);
+      CHECK(reply.find("too slowly: less than 1048576 bytes a second over 20 ms") != std::string::npos);
+      client.leave();
+      world.run_until_idle();
+    }
+  }
+}
+
+TEST_CASE("a body that its route left unread is not waited for either if it comes too slowly") {
+  World world;
+  world.settings.body_rate_min_bytes = 1 << 20;
+  world.settings.body_rate_time_ms = 20;
+  world.serve([&world](Exchange& x) { return ignore_body(world, x); });
+  auto client = world.client();
+  client.send(post("Content-Length: 1000\r\n", "hello"));
+  CHECK(client.receive_to_end() == ok("ok"));
+  client.leave();
+  world.run_until_idle();
+}
+
 TEST_CASE("a client that resets in the middle of its body leaves nothing behind") {
   World world;
   world.serve([&world](Exchange& x) { return echo(world, x); });

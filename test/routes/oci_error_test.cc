@@ -35,6 +35,8 @@ TEST_CASE("each error has its status and its OCI code") {
       {Kind::invalid, OciSubject::blob, 400, "DIGEST_INVALID"},
       {Kind::invalid, OciSubject::name, 400, "NAME_INVALID"},
       {Kind::invalid, OciSubject::upload, 400, "BLOB_UPLOAD_INVALID"},
+      {Kind::too_slow, OciSubject::upload, 408, "BLOB_UPLOAD_INVALID"},
+      {Kind::too_slow, OciSubject::manifest, 408, "MANIFEST_INVALID"},
       {Kind::conflict, OciSubject::manifest, 405, "UNSUPPORTED"},
       {Kind::conflict, OciSubject::upload, 416, "BLOB_UPLOAD_INVALID"},
       {Kind::internal, OciSubject::blob, 500, "UNKNOWN"},
