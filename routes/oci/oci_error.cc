@@ -92,15 +92,18 @@ OciStatus oci_status_of(const Error& error, OciSubject subject) {
     case Error::Kind::unavailable: return {503, "UNAVAILABLE", "unavailable for now"};
     case Error::Kind::corrupt:
       return {502, "UPSTREAM_INVALID", "upstream's answer is not what was asked for"};
-    case Error::Kind::full: return {507, "STORE_FULL", "no room left in the store"};
+    // Room that is there in a moment is worth another try, which clients know by 503.
+    case Error::Kind::full:
+      if (error.retry_after_s > 0) return {503, "UNAVAILABLE", "no room in the store for now"};
+      return {507, "STORE_FULL", "no room left in the store"};
     case Error::Kind::invalid: return invalid(subject);
     case Error::Kind::too_large:
       return {413, subject == OciSubject::manifest ? "MANIFEST_INVALID" : "SIZE_INVALID",
               "more than is accepted"};
+    case Error::Kind::too_slow: return {408, invalid(subject).code, "too slow"};
     case Error::Kind::conflict: return conflict(subject);
     case Error::Kind::would_block:
     case Error::Kind::internal: break;
-    case Error::Kind::too_slow: return {408, invalid(subject).code, "too slow"};
   }
   return {500, "UNKNOWN", "internal error"};
 }
@@ -135,7 +138,7 @@ void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subje
   context.error = error.message;
   auto headers = base_headers();
   const bool waits = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable ||
-                     error.kind == Error::Kind::storage;
+                     error.kind == Error::Kind::storage || error.kind == Error::Kind::full;
   if (waits && error.retry_after_s > 0) headers.add("Retry-After", std::to_string(error.retry_after_s));
   const OciStatus status = oci_status_of(error, subject);
   if (status.status == 405) headers.add("Allow", "GET, HEAD");

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "routes/registry/capacity_wait.h"
 #include "routes/registry/upload_file.h"
 #include "store/capacity/capacity.h"
 
@@ -15,6 +14,7 @@ using proxy::Task;
 namespace {
 
 constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;  // a client may claim any length
+constexpr uint64_t kFirstStepBytes = 256 << 10;
 constexpr int kRoomTriesMax = 4;
 constexpr int64_t kTakenByOthersRetryS = 1;
 
@@ -29,6 +29,27 @@ struct BodyReceiver::Writer {
   proxy::Tasks writes;  // last, because these Tasks use the other members
 };
 
+// What was reserved for a body and is not filled is given back by the session's next job, also if the client
+// is gone.
+class BodyReceiver::GivesBack {
+ public:
+  GivesBack(const RegistryParts& parts, Shared session) : parts_(parts), session_(std::move(session)) {}
+  ~GivesBack() {
+    if (session_->granted <= store::on_disk(session_->received)) return;
+    auto job = [file = session_->file] {
+      if (file->partial) file->partial->reservation.shrink(file->partial->writer->written());
+    };
+    parts_.workers.submit(session_->strand, std::move(job));
+    session_->granted = store::on_disk(session_->received);
+  }
+  GivesBack(const GivesBack&) = delete;
+  GivesBack& operator=(const GivesBack&) = delete;
+
+ private:
+  const RegistryParts& parts_;
+  const Shared session_;
+};
+
 Task<Result<>> BodyReceiver::receive(Shared session, Exchange& exchange, std::optional<ChunkRange> chunk) {
   const auto length = exchange.body_length();
   if (chunk && chunk->first != session->received) {
@@ -40,18 +61,38 @@ Task<Result<>> BodyReceiver::receive(Shared session, Exchange& exchange, std::op
     co_return failure(Error::Kind::corrupt, "Content-Range tells " + std::to_string(chunk->length()) +
                                                 " bytes, Content-Length " + std::to_string(*length));
   }
-  if (length || chunk) {
-    const auto needed = session->received + std::min(length ? *length : chunk->length(), kBodyBytesMax);
-    auto made = co_await ensure_capacity(session, needed, needed);
-    if (!made) co_return made;
+  const bool is_known = length || chunk;
+  const auto bytes = length.value_or(chunk ? chunk->length() : kBodyBytesMax);
+  const auto end = session->received + std::min(bytes, kBodyBytesMax);
+  if (is_known) {
+    auto judged = co_await judge(session, end);
+    if (!judged) co_return judged;
   }
-  const auto end = chunk ? chunk->last + 1 : UINT64_MAX;
+  const GivesBack gives_back(parts_, session);
   auto received_body = co_await receive_body(session, exchange, end);
   if (received_body && chunk && session->received != end) {
     co_return failure(Error::Kind::corrupt,
                       "the chunk ended before its Content-Range, at " + std::to_string(session->received));
   }
   co_return received_body;
+}
+
+// Refuses a body of which it is known that it does not fit when it ends at `size` bytes.
+Task<Result<>> BodyReceiver::judge(Shared session, uint64_t size) {
+  CapacityLine::Place place(line_);
+  const auto fits = [&] {
+    return size <= session->granted || parts_.store.capacity().has_room(route_, size, session->granted);
+  };
+  while (!fits()) {
+    auto job = [&store = parts_.store, route = route_, size, held = session->granted] {
+      return store.capacity().judge(route, size, held);
+    };
+    auto judged = co_await parts_.room_makers.run(std::move(job));
+    if (judged) break;
+    const bool again = co_await place.wait(judged.error());
+    if (!again) co_return judged;
+  }
+  co_return Result<>();
 }
 
 // Reads the body to its end. A body that would pass `end` is an error.
@@ -66,7 +107,7 @@ Task<Result<>> BodyReceiver::receive_body(Shared session, Exchange& exchange, ui
     const auto reached = session->received + piece->size();
     if (reached > end) co_return failure(Error::Kind::corrupt, "the chunk is longer than its Content-Range");
     if (reached > session->granted) {
-      auto made = co_await ensure_capacity(session, reached, reached + growth_bytes_);
+      auto made = co_await ensure_capacity(session, reached, end);
       if (!made) co_return made;
     }
     writer.writing = true;
@@ -97,38 +138,45 @@ Task<> BodyReceiver::write(Shared session, Writer& writer, proxy::Piece piece) {
   writer.written.ring();
 }
 
-// Grows the reservation to `wanted` bytes in all, or if there is no capacity for that to `needed`.
-Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, uint64_t wanted) {
-  if (needed <= session->granted) co_return Result<>();
-  auto job = [&store = parts_.store, file = session->file, needed, wanted]() -> Result<uint64_t> {
-    auto& reservation = file->partial->reservation;
-    constexpr auto kNone = store::Capacity::Effort::none;
-    auto grown = store.capacity().grow(reservation, wanted, kNone);
-    if (!grown && grown.error().kind == Error::Kind::full && needed < wanted)
-      grown = store.capacity().grow(reservation, needed, kNone);
-    if (!grown) return failure(grown.error());
-    return reservation.held();
-  };
-  const auto deadline = parts_.loop.now() + kCapacityWaitMax;
+// How far the reservation grows when `needed` bytes have come, of a body that ends at `end`.
+uint64_t BodyReceiver::next_step(const UploadSession& session, uint64_t needed, uint64_t end) const {
+  const auto step = std::min(std::max(session.received, kFirstStepBytes), growth_bytes_);
+  return std::max(needed, std::min(session.received + step, end));
+}
+
+// Grows the reservation by a step, or if there is no room for that to the `needed` bytes.
+Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, uint64_t end) {
+  auto size = next_step(*session, needed, end);
+  CapacityLine::Place place(line_);
   for (int tries = 0;;) {
-    auto once = job;  // its own copy: g++ 12 may destroy one that is made inside co_await twice
-    auto granted = co_await parts_.workers.run(session->strand, std::move(once));
+    auto job = [&store = parts_.store, file = session->file, size]() -> Result<uint64_t> {
+      auto& reservation = file->partial->reservation;
+      auto grown = store.capacity().grow(reservation, size, store::Capacity::Effort::none);
+      if (!grown) return failure(grown.error());
+      return reservation.held();
+    };
+    auto granted = co_await parts_.workers.run(session->strand, std::move(job));
     if (granted) session->granted = *granted;
     if (granted) co_return Result<>();
     if (granted.error().kind != Error::Kind::full) co_return failure(granted.error());
-    auto make = [&store = parts_.store, route = route_, needed, held = session->granted] {
-      return store.capacity().make_room(route, needed, held);
-    };
-    auto made = co_await parts_.room_makers.run(std::move(make));
+    auto made = co_await make_room(session, size);
     // Others may have taken what was made free.
     if (made && ++tries < kRoomTriesMax) continue;
+    tries = 0;
+    if (std::exchange(size, needed) != needed) continue;
     Error refusal = granted.error();
     if (made) refusal.retry_after_s = kTakenByOthersRetryS;
     if (!made && made.error().retry_after_s > 0) refusal = made.error();
-    tries = 0;
-    const bool again = co_await wait_for_capacity(parts_.loop, refusal, deadline);
+    const bool again = co_await place.wait(refusal);
     if (!again) co_return failure(std::move(refusal));
   }
+}
+
+Task<Result<>> BodyReceiver::make_room(Shared session, uint64_t size) {
+  auto job = [&store = parts_.store, route = route_, size, held = session->granted] {
+    return store.capacity().make_room(route, size, held);
+  };
+  co_return co_await parts_.room_makers.run(std::move(job));
 }
 
 }  // namespace breakwater::routes

@@ -1,5 +1,10 @@
 // Reads the body of a request into the file of an upload session, in bounded pieces: one piece is written and
-// hashed by a worker while the next is read, and bytes are reserved before they are read.
+// hashed by a worker while the next is read.
+//
+// A length that is only claimed reserves nothing: it is judged, before a byte is read, by whether there could
+// be room for it. Room is taken as bytes come, in steps that are at most as long as what came before, and
+// what a body has not filled when it ends is given back. So the sessions together hold at most about twice
+// what they received, whatever their clients claim.
 //
 // Belongs to the loop's thread. The caller holds the session's Turn, and the session's file is open.
 #pragma once
@@ -12,6 +17,7 @@
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
+#include "routes/registry/capacity_wait.h"
 #include "routes/registry/chunk_range.h"
 #include "routes/registry/registry_parts.h"
 #include "routes/registry/upload_session.h"
@@ -20,9 +26,9 @@ namespace breakwater::routes {
 
 class BodyReceiver {
  public:
-  // `growth_bytes` is the step of the reservation when the length is not known.
+  // `growth_bytes`: the longest step.
   BodyReceiver(const RegistryParts& parts, std::string route, uint64_t growth_bytes)
-      : parts_(parts), route_(std::move(route)), growth_bytes_(growth_bytes) {}
+      : parts_(parts), route_(std::move(route)), growth_bytes_(growth_bytes), line_(parts.loop) {}
 
   // Appends the body to what the session received; the errors are those of Uploads::append().
   proxy::Task<Result<>> receive(std::shared_ptr<UploadSession> session, proxy::Exchange& exchange,
@@ -32,13 +38,19 @@ class BodyReceiver {
   using Shared = std::shared_ptr<UploadSession>;
   struct Writer;
 
+  class GivesBack;
+
+  proxy::Task<Result<>> judge(Shared session, uint64_t size);
   proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
   proxy::Task<> write(Shared session, Writer& writer, proxy::Piece piece);
-  proxy::Task<Result<>> ensure_capacity(Shared session, uint64_t needed, uint64_t wanted);
+  uint64_t next_step(const UploadSession& session, uint64_t needed, uint64_t end) const;
+  proxy::Task<Result<>> ensure_capacity(Shared session, uint64_t needed, uint64_t end);
+  proxy::Task<Result<>> make_room(Shared session, uint64_t size);
 
   RegistryParts parts_;
   std::string route_;
   uint64_t growth_bytes_;
+  CapacityLine line_;
 };
 
 }  // namespace breakwater::routes

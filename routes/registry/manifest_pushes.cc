@@ -7,7 +7,6 @@
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/oci_error.h"
-#include "routes/registry/capacity_wait.h"
 #include "store/blobs/manifests.h"
 #include "store/references/manifest_content.h"
 
@@ -54,7 +53,8 @@ ManifestPushes::ManifestPushes(const RegistryParts& parts, std::string route)
     : parts_(parts),
       route_(std::move(route)),
       bodies_(parts.loop, kBodiesBytesMax),
-      small_bodies_(parts.loop, kSmallBodiesBytesMax) {}
+      small_bodies_(parts.loop, kSmallBodiesBytesMax),
+      line_(parts.loop) {}
 
 // The whole body: a manifest can be parsed only when all of it is there.
 Task<Result<std::string>> ManifestPushes::read_body(Exchange& exchange) {
@@ -121,9 +121,9 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
     auto job = make_room;
     missing = co_await parts_.room_makers.run(std::move(job));
   }
-  const auto deadline = parts_.loop.now() + kCapacityWaitMax;
+  CapacityLine::Place place(line_);
   while (!missing) {
-    const bool again = co_await wait_for_capacity(parts_.loop, missing.error(), deadline);
+    const bool again = co_await place.wait(missing.error());
     if (!again) co_return failure(missing.error());
     auto job = make_room;
     missing = co_await parts_.room_makers.run(std::move(job));

@@ -14,6 +14,7 @@
 #include "proxy/loop/task.h"
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
+#include "routes/registry/capacity_wait.h"
 #include "routes/registry/registry_parts.h"
 #include "store/references/manifest_content.h"
 #include "store/store.h"
@@ -54,6 +55,7 @@ class ManifestPushes {
   // from slow clients.
   proxy::Buffers bodies_;
   proxy::Buffers small_bodies_;
+  CapacityLine line_;
   uint64_t unusable_caches_total_ = 0;
 };
 

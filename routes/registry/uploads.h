@@ -45,7 +45,10 @@ struct UploadSettings {
   int64_t idle_close_ms = 60'000;
   // So many stay open that no request works on; the longest untouched is closed for the next one.
   size_t idle_open_max = 256;
-  uint64_t growth_bytes = 16 << 20;  // step of the reservation when the length is not known
+  size_t uploads_max = 4096;  // sessions of the route
+  // Those of one client on which it works, or worked within the last minute: one more is refused.
+  size_t per_client = 64;
+  uint64_t growth_bytes = 16 << 20;  // the longest step in which room is taken
 };
 
 class Uploads {

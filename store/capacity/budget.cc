@@ -28,6 +28,10 @@ tl::unexpected<Error> reached(const std::string& bound, uint64_t bytes_max, uint
 // A size near 2^64, as a lying upstream may name it, must not wrap to a small one.
 bool countable(uint64_t size) { return size <= UINT64_MAX - 4095; }
 
+tl::unexpected<Error> never_fits(uint64_t size) {
+  return failure(Error::Kind::full, "no store has room for " + std::to_string(size) + " bytes");
+}
+
 }  // namespace
 
 // --- Reservation
@@ -52,13 +56,19 @@ Reservation::~Reservation() {
 
 Result<> Reservation::grow(uint64_t size) {
   if (!budget_) return failure(Error::Kind::internal, "an empty reservation cannot grow");
-  if (!countable(size))
-    return failure(Error::Kind::full, "no store has room for " + std::to_string(size) + " bytes");
+  if (!countable(size)) return never_fits(size);
   const uint64_t wanted = on_disk(size);
   if (wanted <= held_) return {};
   if (auto taken = budget_->take(route_, wanted - held_); !taken) return taken;
   held_ = wanted;
   return {};
+}
+
+void Reservation::shrink(uint64_t size) {
+  const uint64_t wanted = on_disk(size);
+  if (!budget_ || wanted >= held_) return;
+  budget_->give_back(route_, held_ - wanted);
+  held_ = wanted;
 }
 
 void Reservation::commit(uint64_t size) {
@@ -79,6 +89,13 @@ Result<Reservation> Budget::reserve(const std::string& route, uint64_t size) {
   Reservation reservation(*this, route);
   if (auto grown = reservation.grow(size); !grown) return failure(grown.error());
   return reservation;
+}
+
+Result<> Budget::check(const std::string& route, uint64_t size) const {
+  if (!countable(size)) return never_fits(size);
+  const Lock lock(mutex_);
+  if (auto room = check_route(route, on_disk(size)); !room) return room;
+  return check_whole(on_disk(size));
 }
 
 Result<Reservation> Budget::reclaim(const std::string& from, const std::string& to, uint64_t size) {

@@ -34,6 +34,8 @@ class Reservation {
   // Makes the reservation at least `size` bytes (of content; rounded to blocks). `full` if there is no room:
   // what was held stays held.
   [[nodiscard]] Result<> grow(uint64_t size);
+  // Gives back what is reserved beyond `size` bytes of content.
+  void shrink(uint64_t size);
   // `size` bytes of content are stored now; what was reserved beyond is given back.
   void commit(uint64_t size);
   uint64_t held() const { return held_; }  // bytes on disk
@@ -57,6 +59,9 @@ class Budget {
 
   // `full` names the bound that is reached and how full it is.
   [[nodiscard]] Result<Reservation> reserve(const std::string& route, uint64_t size);
+
+  // What reserve() would say now. Nothing is reserved.
+  [[nodiscard]] Result<> check(const std::string& route, uint64_t size) const;
 
   // Counts bytes that are on the disk already, whatever the bound says; and stops counting bytes that are not
   // there any more, or that another route has taken over.

@@ -53,17 +53,26 @@ Result<> Capacity::grow(Reservation& reservation, uint64_t size, Effort effort) 
 }
 
 Result<> Capacity::make_room(const std::string& route, uint64_t size, uint64_t held) {
-  const auto is_there = [&] {
-    return budget_.has_room(route, on_disk(size) - std::min(held, on_disk(size)));
-  };
   disk_bound_.measure();
-  if (is_there()) return {};
+  if (has_room(route, size, held)) return {};
   if (!can_ever_fit(route, size, held))
     return failure(Error::Kind::full, "no room in " + route + " for so many bytes");
   const Turn turn(*this);
   disk_bound_.measure();
-  if (is_there()) return {};
+  if (has_room(route, size, held)) return {};
   return evictor_.evict_for(route, on_disk(size) - held);
+}
+
+bool Capacity::has_room(const std::string& route, uint64_t size, uint64_t held) const {
+  return budget_.has_room(route, on_disk(size) - std::min(held, on_disk(size)));
+}
+
+Result<> Capacity::judge(const std::string& route, uint64_t size, uint64_t held) {
+  disk_bound_.measure();
+  const auto room = budget_.check(route, on_disk(size) - std::min(held, on_disk(size)));
+  if (room || !can_ever_fit(route, size, held)) return room;
+  const Turn turn(*this);
+  return evictor_.judge(route, on_disk(size) - held);
 }
 
 Result<> Capacity::ensure(const std::string& route, uint64_t size) {

@@ -25,6 +25,9 @@ class Evictor {
   // Takes away what it can until `size` more bytes of `route` fit into all bounds. An error if it is known
   // that they will not; with retry_after_s if they will in a moment. One thread at a time.
   [[nodiscard]] virtual Result<> evict_for(const std::string& route, uint64_t size) = 0;
+  // Whether evict_for() is worth trying: an error, as above, if it is known to be in vain. Nothing is taken
+  // away. One thread at a time, of both functions.
+  [[nodiscard]] virtual Result<> judge(const std::string& route, uint64_t size) = 0;
 };
 
 class Capacity {
@@ -46,6 +49,12 @@ class Capacity {
   // room, and the caller tries again. `full` if that would be in vain. It may take as long as all that goes
   // takes, so it belongs on a thread that nothing else waits for.
   [[nodiscard]] Result<> make_room(const std::string& route, uint64_t size, uint64_t held);
+  // Whether `size` bytes of `route`, of which `held` are taken, would fit now. Takes only the budget's lock.
+  bool has_room(const std::string& route, uint64_t size, uint64_t held) const;
+  // Whether they may fit if all went that may go; the errors are those of make_room(). Nothing is reserved
+  // and nothing goes: this is for a size that is only claimed. A claim that is not refused may still meet a
+  // full store when its bytes come. It belongs on a thread that nothing else waits for, too.
+  [[nodiscard]] Result<> judge(const std::string& route, uint64_t size, uint64_t held);
   // Evicts what is over a bound, until `size` more bytes of `route` would fit, without reserving them and
   // without measuring the disk again. For bounds that were lowered, and for disks that other programs fill.
   [[nodiscard]] Result<> ensure(const std::string& route, uint64_t size);

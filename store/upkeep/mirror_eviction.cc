@@ -111,7 +111,7 @@ Result<bool> MirrorEviction::evict_some(Attempt& attempt, const Budget::Shortage
   return true;
 }
 
-// Whether as much as is needed is on the accounts of mirrors; saves gathering every blob when it is not.
+// Saves gathering every blob when that would be in vain.
 bool MirrorEviction::can_suffice(const std::string& route, const Budget::Shortage& needed) const {
   if (needed.route > (parts_.rules.is_mirror(route) ? parts_.budget.of(route).stored : 0)) return false;
   uint64_t evictable = 0;

@@ -31,6 +31,9 @@ class MirrorEviction {
   // (low_water()), so that the next caller finds room. Nothing is evicted if all that may go is not enough.
   [[nodiscard]] Result<> evict(const std::string& route, uint64_t size, Bound bound);
 
+  // Whether as much as is needed is on the accounts of mirrors, pinned or not.
+  bool can_suffice(const std::string& route, const Budget::Shortage& needed) const;
+
  private:
   // What may be chosen: `id` or `blob` says which it is.
   struct Evictable {
@@ -46,7 +49,6 @@ class MirrorEviction {
   struct Attempt;
   Result<> evict_until(const std::string& route, uint64_t size, Bound bound, EvictionCandidate::Kind last);
   Result<bool> evict_some(Attempt& attempt, const Budget::Shortage& needed);
-  bool can_suffice(const std::string& route, const Budget::Shortage& needed) const;
   Result<Evictables> evictables(size_t blobs_max);
   Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
   Result<bool> evict(const Evictable& thing);

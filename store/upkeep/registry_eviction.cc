@@ -164,12 +164,14 @@ Result<> RegistryEviction::empty_trash(uint64_t size) {
   return emptied;
 }
 
+bool RegistryEviction::is_spare_upload(const IdlePartial& partial, const std::string& route) const {
+  return partial.route == route && parts_.clock.now() - partial.modified >= upload_kept_for(parts_.rules);
+}
+
 Result<> RegistryEviction::evict_uploads(const std::string& route, uint64_t size) {
-  const Time::duration kept = upload_kept_for(parts_.rules);
   std::vector<std::pair<Time, std::string>> evictable;
   for (const auto& [id, partial] : partials_.list()) {
-    const bool is_old = parts_.clock.now() - partial.modified >= kept;
-    if (partial.route == route && is_old) evictable.emplace_back(partial.modified, id);
+    if (is_spare_upload(partial, route)) evictable.emplace_back(partial.modified, id);
   }
   std::sort(evictable.begin(), evictable.end());
   for (const auto& [modified, id] : evictable) {
@@ -179,13 +181,12 @@ Result<> RegistryEviction::evict_uploads(const std::string& route, uint64_t size
   return {};
 }
 
-Result<> RegistryEviction::evict_cache_tags(const std::string& route, uint64_t size) {
-  if (!disk_bound_.is_curable(route, size)) return {};
-  const uint64_t wanted = size + low_water(parts_.budget, route);
+// Without a walk while the last one, which found none, is true.
+Result<std::vector<CacheTag>> RegistryEviction::cache_tags_that_may_go(const std::string& route) {
   Fruitless& fruitless = cache_tags_[route];
   const uint64_t changes = parts_.catalog.need_changes();
   const Time now = parts_.clock.now();
-  if (fruitless.is_true(changes, now)) return {};
+  if (fruitless.is_true(changes, now)) return std::vector<CacheTag>();
   if (fruitless.is_tiring()) return failure(Error{Error::Kind::full, "room is looked for in a moment", 1});
   fruitless.begin(changes);
   // What was imported just now, or pushed, is needed by somebody.
@@ -195,12 +196,19 @@ Result<> RegistryEviction::evict_cache_tags(const std::string& route, uint64_t s
     if (until > now) next = std::min(next.value_or(until), until);
     return until <= now;
   };
-  const auto tags = cache_tags(parts_.catalog, parts_.rules, route, may_go);
+  auto tags = cache_tags(parts_.catalog, parts_.rules, route, may_go);
+  if (tags && tags->empty()) fruitless.end(next);
+  return tags;
+}
+
+Result<> RegistryEviction::evict_cache_tags(const std::string& route, uint64_t size) {
+  if (!disk_bound_.is_curable(route, size)) return {};
+  const uint64_t wanted = size + low_water(parts_.budget, route);
+  const auto tags = cache_tags_that_may_go(route);
   if (!tags) return failure(tags.error());
-  if (tags->empty()) fruitless.end(next);
   for (const CacheTag& tag : *tags) {
     if (!disk_bound_.is_curable(route, wanted) || trash_.is_held()) return {};
-    if (!may_go(tag.tag.record.digest)) continue;
+    if (parts_.leases.until(tag.tag.record.digest) > parts_.clock.now()) continue;
     const auto deleted = parts_.references.delete_tag_if_unchanged(tag.repository, tag.tag);
     if (!deleted) return failure(deleted.error());
     if (!*deleted) continue;
@@ -211,6 +219,46 @@ Result<> RegistryEviction::evict_cache_tags(const std::string& route, uint64_t s
     if (!evicted && !parts_.budget.has_room(route, size)) return evicted;
   }
   return {};
+}
+
+Budget::Shortage RegistryEviction::spare_uploads(const std::string& route) const {
+  Budget::Shortage spare;
+  for (const auto& [id, partial] : partials_.list()) {
+    if (!partial.is_abandoned && !is_spare_upload(partial, route)) continue;
+    spare.whole += on_disk(partial.bytes);
+    if (partial.route == route) spare.route += on_disk(partial.bytes);
+  }
+  return spare;
+}
+
+Result<bool> RegistryEviction::may_have_dead(const std::string& route, uint64_t size) {
+  const uint64_t changes = parts_.catalog.need_changes();
+  if (!dead_.is_true(changes, parts_.clock.now())) {
+    if (dead_.is_tiring()) return failure(Error{Error::Kind::full, "room is looked for in a moment", 1});
+    dead_.begin(changes);
+    std::optional<Time> soon;
+    std::optional<Review> last;
+    for (;;) {
+      const auto reviews = parts_.catalog.queues().reviews(Time::max(), kReviewsAtOnce, last);
+      if (!reviews) return failure(reviews.error());
+      if (reviews->empty()) break;
+      last = reviews->back();
+      for (const Review& review : *reviews) {
+        const auto until = leased_until(review);
+        if (!until || *until <= parts_.clock.now()) return true;
+        soon = std::min(soon.value_or(*until), *until);
+      }
+    }
+    dead_.end(soon);
+  }
+  if (auto waits = wait_for_lease(route, size, dead_.until()); !waits) return failure(waits.error());
+  return false;
+}
+
+Result<bool> RegistryEviction::has_cache_tags(const std::string& route) {
+  const auto tags = cache_tags_that_may_go(route);
+  if (!tags) return failure(tags.error());
+  return !tags->empty();
 }
 
 }  // namespace breakwater::store

@@ -10,15 +10,19 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "store/base/result.h"
 #include "store/blobs/parts.h"
+#include "store/capacity/budget.h"
 #include "store/catalog/rows.h"
 
 namespace breakwater::store {
 
+struct CacheTag;
 class Collector;
 class DiskBound;
+struct IdlePartial;
 class IdlePartials;
 class Trash;
 
@@ -38,6 +42,13 @@ class RegistryEviction {
   [[nodiscard]] Result<> evict_uploads(const std::string& route, uint64_t size);
   // With what only they need.
   [[nodiscard]] Result<> evict_cache_tags(const std::string& route, uint64_t size);
+
+  // What the functions above may find, for a size that is only claimed: nothing goes. The errors are theirs.
+  // Bytes of uploads that may go: of the route (first), and those that may go for the whole (second).
+  Budget::Shortage spare_uploads(const std::string& route) const;
+  // Whether anything is queued for review that no lease keeps, dead or not.
+  [[nodiscard]] Result<bool> may_have_dead(const std::string& route, uint64_t size);
+  [[nodiscard]] Result<bool> has_cache_tags(const std::string& route);
 
  private:
   // What a walk over all of something has found that could free nothing. That stays true until something
@@ -67,6 +78,8 @@ class RegistryEviction {
   };
   Result<Pass> review_all(const std::string& route, uint64_t size);
   Result<> review_one(const Review& review, Pass& pass);
+  Result<std::vector<CacheTag>> cache_tags_that_may_go(const std::string& route);
+  bool is_spare_upload(const IdlePartial& partial, const std::string& route) const;
   Result<Time> leased_until(const Review& review) const;
   Result<> evict_upload(const std::string& id, const std::string& route);
   Result<> empty_trash(uint64_t size);

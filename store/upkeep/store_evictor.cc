@@ -1,5 +1,6 @@
 #include "store/upkeep/store_evictor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/blobs/trash.h"
@@ -17,10 +18,18 @@ constexpr int64_t kHeldTrashRetryS = 1;
 
 Result<> StoreEvictor::evict_for(const std::string& route, uint64_t size) {
   const uint64_t holds_ended = trash_.holds_ended();
-  auto made = make_room(route, size);
-  if (made || made.error().kind != Error::Kind::full || made.error().retry_after_s > 0) return made;
-  // What went, or would have gone, while a backup held the trash makes room in a moment.
-  Error error = made.error();
+  return note_hold(make_room(route, size), holds_ended);
+}
+
+Result<> StoreEvictor::judge(const std::string& route, uint64_t size) {
+  const uint64_t holds_ended = trash_.holds_ended();
+  return note_hold(judge_kinds(route, size), holds_ended);
+}
+
+// What went, or would have gone, while a backup held the trash makes room in a moment.
+Result<> StoreEvictor::note_hold(Result<> result, uint64_t holds_ended) const {
+  if (result || result.error().kind != Error::Kind::full || result.error().retry_after_s > 0) return result;
+  Error error = result.error();
   if (trash_.is_held() || trash_.holds_ended() != holds_ended) error.retry_after_s = kHeldTrashRetryS;
   return failure(std::move(error));
 }
@@ -31,21 +40,16 @@ Result<> StoreEvictor::make_room(const std::string& route, uint64_t size) {
   if (auto flushed = parts_.use_times.flush(); !flushed) {
     parts_.log.warning("uses_not_written", {{"error", flushed.error().message}});
   }
-  if (parts_.budget.has_room(route, size)) return {};
-  // What is on its way out already makes room before anything else goes.
-  if (auto emptied = trash_.empty(); !emptied) {
-    parts_.log.warning("trash_not_emptied", {{"error", emptied.error().message}});
-  }
-  if (parts_.budget.has_room(route, size)) return {};
+  if (has_room_without_trash(route, size)) return {};
   if (auto evicted = registries_.evict_abandoned(route, size); !evicted) return evicted;
   if (parts_.budget.has_room(route, size)) return {};
   // What goes for another bound makes no room on the disk either.
   if (size > 0 && disk_bound_.frees_nothing() && disk_bound_.is_short(size))
-    return check_reached(route, size);
+    return parts_.budget.check(route, size);
   const bool is_mirror = parts_.rules.is_mirror(route);
   // Within a mirror's own bound only its own can make room.
   if (auto evicted = mirrors_.evict(route, size, Bound::route); !evicted) return evicted;
-  if (is_mirror && parts_.budget.shortage(route, size).route > 0) return check_reached(route, size);
+  if (is_mirror && parts_.budget.shortage(route, size).route > 0) return parts_.budget.check(route, size);
   // What nobody needs goes first. If there is such a thing, and only a short lease keeps it, it is worth
   // waiting for.
   auto dead_evicted = registries_.evict_dead(route, size);
@@ -55,13 +59,35 @@ Result<> StoreEvictor::make_room(const std::string& route, uint64_t size) {
     if (auto evicted = registries_.evict_uploads(route, size); !evicted) return evicted;
     if (auto evicted = registries_.evict_cache_tags(route, size); !evicted) return evicted;
   }
-  return check_reached(route, size);
+  return parts_.budget.check(route, size);
 }
 
-// The budget says in its own words which bound is reached, if one is.
-Result<> StoreEvictor::check_reached(const std::string& route, uint64_t size) {
-  const auto reservation = parts_.budget.reserve(route, size);
-  return reservation ? Result<>() : failure(reservation.error());
+// The kinds of make_room(), each by the most that it can give.
+Result<> StoreEvictor::judge_kinds(const std::string& route, uint64_t size) {
+  if (has_room_without_trash(route, size)) return {};
+  if (disk_bound_.frees_nothing() && disk_bound_.is_short(size)) return parts_.budget.check(route, size);
+  Budget::Shortage needed = disk_bound_.curable_shortage(route, size);
+  const Budget::Shortage uploads = registries_.spare_uploads(route);
+  needed.route -= std::min(needed.route, uploads.route);
+  needed.whole -= std::min(needed.whole, uploads.whole);
+  if (mirrors_.can_suffice(route, needed)) return {};
+  const bool is_mirror = parts_.rules.is_mirror(route);
+  if (is_mirror && needed.route > 0) return parts_.budget.check(route, size);
+  const auto dead = registries_.may_have_dead(route, size);
+  if (!dead) return failure(dead.error());
+  if (*dead) return {};
+  const auto tags = is_mirror ? Result<bool>(false) : registries_.has_cache_tags(route);
+  if (!tags) return failure(tags.error());
+  return *tags ? Result<>() : parts_.budget.check(route, size);
+}
+
+// What is on its way out already makes room before anything else goes.
+bool StoreEvictor::has_room_without_trash(const std::string& route, uint64_t size) {
+  if (parts_.budget.has_room(route, size)) return true;
+  if (auto emptied = trash_.empty(); !emptied) {
+    parts_.log.warning("trash_not_emptied", {{"error", emptied.error().message}});
+  }
+  return parts_.budget.has_room(route, size);
 }
 
 }  // namespace breakwater::store

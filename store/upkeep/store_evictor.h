@@ -34,10 +34,13 @@ class StoreEvictor final : public Evictor {
         registries_(parts, partials, trash, collector, disk_bound) {}
 
   [[nodiscard]] Result<> evict_for(const std::string& route, uint64_t size) override;
+  [[nodiscard]] Result<> judge(const std::string& route, uint64_t size) override;
 
  private:
   Result<> make_room(const std::string& route, uint64_t size);
-  Result<> check_reached(const std::string& route, uint64_t size);
+  Result<> judge_kinds(const std::string& route, uint64_t size);
+  bool has_room_without_trash(const std::string& route, uint64_t size);
+  Result<> note_hold(Result<> result, uint64_t holds_ended) const;
 
   const Parts parts_;
   Trash& trash_;

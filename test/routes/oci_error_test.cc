@@ -48,6 +48,14 @@ TEST_CASE("each error has its status and its OCI code") {
   CHECK(status.code == row.code);
 }
 
+TEST_CASE("a store that has room in a moment is 503 with Retry-After, because clients try again then") {
+  RecordedExchange exchange("PUT", "/");
+  RequestContext context;
+  reply_error(exchange, Error{Error::Kind::full, "a lease ends", 2}, OciSubject::upload, context);
+  CHECK(exchange.status() == 503);
+  CHECK(exchange.reply_headers().get("Retry-After") == "2");
+}
+
 TEST_CASE("a bad name or digest is the client's mistake, and a bad tag names nothing") {
   using Bad = OciPathError::Kind;
   CHECK(oci_status_of(Bad::name_invalid, "GET").code == "NAME_INVALID");

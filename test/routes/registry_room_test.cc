@@ -60,6 +60,56 @@ TEST_CASE("a push that does not fit into the whole store is 507 and names that b
   check_full(refused, "the bound of the store");
 }
 
+TEST_CASE("a length that is only claimed takes no room: who sends what he says is 201") {
+  const bool ranged = GENERATE(false, true);
+  RegistryWorld world;
+  world.files.settings.route_bytes_max["private"] = kBound;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 60; ++i) {
+    const auto location = world.begin_upload(kRepository);
+    const proxy::Headers framing =
+        ranged ? proxy::Headers{{"Transfer-Encoding", "chunked"}, {"Content-Range", "0-899999"}}
+               : proxy::Headers{{"Content-Length", "900000"}};
+    clients.push_back(world.connect());
+    clients.back()->send(request_text("PATCH", location, framing));
+    clients.back()->deliver();
+  }
+  run_until(world.loop, [&] { return world.requests_running() == clients.size(); });
+  CHECK(world.store().budget().whole().reserved == 0);
+  const auto content = content_of(900'000, 31);
+  CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(content)), content).status == 201);
+}
+
+TEST_CASE(
+    "what is reserved for an upload is about twice what came of it, at most, and the rest is given back") {
+  RegistryWorld world;
+  const auto content = content_of(7'000'000, 32);
+  const auto location = world.begin_upload(kRepository);
+  const auto request = request_text("PATCH", location, {{"Transfer-Encoding", "chunked"}}, chunked(content));
+  auto client = world.connect();
+  client->send(std::string_view(request).substr(0, request.size() - 2));
+  const auto received = [&] { return world.store().parts().files.receiving_bytes(); };
+  const auto reserved = [&] { return world.store().budget().whole().reserved; };
+  run_until(world.loop, [&] {
+    const uint64_t held = reserved();  // asked first: what came only grows
+    CHECK(held <= 2 * received() + (1 << 20));
+    return received() >= content.size();
+  });
+  CHECK(reserved() > store::on_disk(content.size()));
+  const bool is_gone = GENERATE(false, true);
+  is_gone ? client->reset() : client->send("\r\n");
+  world.settle();
+  CHECK(reserved() == store::on_disk(content.size()));
+}
+
+TEST_CASE("many uploads of one byte and no length take a block each") {
+  RegistryWorld world;
+  for (int i = 0; i < 20; ++i)
+    CHECK(world.patch_streamed(world.begin_upload(kRepository), "x").status == 202);
+  world.settle();
+  CHECK(world.store().budget().whole().reserved == 20 * store::on_disk(1));
+}
+
 TEST_CASE("an upload that meets a full store lives on: when there is room it goes on where it was") {
   const bool streamed = GENERATE(false, true);
   RegistryWorld world;

@@ -40,6 +40,21 @@ TEST_CASE("a committed reservation is stored at its true size") {
   CHECK(budget.whole().taken() == 0);
 }
 
+TEST_CASE("a reservation that shrinks gives back what is beyond, in whole blocks") {
+  Budget budget(10 * kBlock);
+  auto reservation = budget.reserve("private", 8 * kBlock);
+  REQUIRE(reservation);
+  reservation->shrink(2 * kBlock + 1);
+  CHECK(reservation->held() == 3 * kBlock);
+  CHECK(budget.whole().reserved == 3 * kBlock);
+  reservation->shrink(5 * kBlock);
+  CHECK(budget.of("private").reserved == 3 * kBlock);
+  REQUIRE(budget.check("private", 7 * kBlock));
+  CHECK(budget.check("private", 7 * kBlock + 1).error().kind == Error::Kind::full);
+  CHECK(budget.check("private", UINT64_MAX).error().kind == Error::Kind::full);
+  CHECK(budget.whole().reserved == 3 * kBlock);
+}
+
 TEST_CASE("a moved reservation is held once") {
   Budget budget(Budget::kUnbounded);
   auto first = *budget.reserve("a", kBlock);

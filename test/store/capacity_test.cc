@@ -24,8 +24,13 @@ struct FakeEvictor final : Evictor {
     asked.push_back(route + " " + std::to_string(size));
     return evict ? evict() : failure(Error::Kind::full, "nothing can go");
   }
+  Result<> judge(const std::string& route, uint64_t size) override {
+    judged.push_back(route + " " + std::to_string(size));
+    return evict ? Result<>() : failure(Error::Kind::full, "nothing can go");
+  }
   std::function<Result<>()> evict;
   std::vector<std::string> asked;
+  std::vector<std::string> judged;
 };
 
 struct World {
@@ -122,6 +127,30 @@ TEST_CASE("where nothing goes, one try is enough, and its words are the answer")
   CHECK(refused.error().message == "nothing can go");
   CHECK(refused.error().retry_after_s == 0);
   CHECK(world.evictor.asked.size() == 1);
+}
+
+TEST_CASE("a claim is judged by what could go, and takes nothing") {
+  World world;
+  world.budget.add_stored("dockerhub", 8 * kBlock);
+  CHECK(world.capacity.has_room("private", 3 * kBlock, kBlock));
+  CHECK_FALSE(world.capacity.has_room("private", 4 * kBlock, kBlock));
+  CHECK(world.capacity.judge("private", 2 * kBlock, 0));
+  CHECK(world.evictor.judged.empty());
+  CHECK(world.capacity.judge("private", 3 * kBlock, 0).error().message == "nothing can go");
+  world.evictor.evict = []() -> Result<> { return {}; };
+  CHECK(world.capacity.judge("private", 5 * kBlock, kBlock));
+  CHECK(world.evictor.judged == std::vector<std::string>{"private " + std::to_string(3 * kBlock),
+                                                         "private " + std::to_string(4 * kBlock)});
+  CHECK(world.evictor.asked.empty());
+  CHECK(world.budget.whole().taken() == 8 * kBlock);
+}
+
+TEST_CASE("a claim that would not fit into an empty store is refused in the words of the bound") {
+  World world;
+  const auto refused = world.capacity.judge("private", 11 * kBlock, 0);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("the bound of the store of 40960 bytes is reached") == 0);
+  CHECK(world.evictor.judged.empty());
 }
 
 TEST_CASE("the disk is not measured across a deletion: its bytes would count twice") {

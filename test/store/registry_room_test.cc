@@ -222,6 +222,55 @@ TEST_CASE("what can never fit is refused, and nothing goes for it") {
   CHECK(world.has_upload_left());
 }
 
+TEST_CASE(
+    "a claim that only what is kept is in the way of is refused at once, and nothing goes for one that may "
+    "fit") {
+  BoundedWorld world(3);
+  const auto judge = [&](uint64_t generations) {
+    return world.store->capacity().judge("private", generations * kGeneration, 0);
+  };
+  world.generation("untagged", "v1");
+  world.generation("kept", "v2");
+  CHECK(judge(1));
+  world.pass(hours(2));
+  world.collect();
+  const auto refused = judge(2);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::full);
+  uint64_t claimed = 1;
+
+  SECTION("dead content") {
+    REQUIRE(world.store->references().delete_tag(world.app, "v1"));
+    claimed = 2;
+  }
+  SECTION("a cache") {
+    world.generation("cache", "buildcache");
+    world.pass(hours(2));
+  }
+  SECTION("an upload that broke off") {
+    world.leave_upload();
+    CHECK_FALSE(judge(1));
+    world.pass(hours(2));
+  }
+  const uint64_t taken = world.taken();
+  CHECK(judge(claimed));
+  CHECK(world.taken() == taken);
+  CHECK(world.is_whole("untagged"));
+  CHECK(world.store->capacity().reserve("private", claimed * kGeneration));
+}
+
+TEST_CASE("a claim beyond the whole store is judged by what mirrors have, which stays") {
+  BoundedWorld world(8);
+  world.settings.bytes_max = world.store->budget().overhead() + (8ULL << 20);
+  world.settings.route_bytes_max.clear();
+  REQUIRE(world.open());
+  const std::string mirrored(6U << 20, 'm');
+  REQUIRE(world.put({"dockerhub", "library/alpine"}, mirrored));
+  CHECK(world.store->capacity().judge("private", 3U << 20, 0));
+  CHECK(world.store->capacity().judge("private", 9U << 20, 0).error().kind == Error::Kind::full);
+  CHECK(world.is_stored(digest_of(mirrored)));
+}
+
 TEST_CASE("a mirror's room is no reason to collect what a registry's clients left before its time") {
   BoundedWorld world(8);
   world.settings.route_bytes_max["dockerhub"] = 2 * kGeneration;
