@@ -22,14 +22,6 @@ constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cach
 // BuildKit's importers read no more than this of a cache's manifest, nor of its config
 // (cache/remotecache/import.go).
 constexpr uint64_t kBuildkitCacheBytesMax = 1 << 20;
-constexpr uint64_t kBodiesBytesMax = 24 << 20;      // all manifests being received, except small ones
-constexpr uint64_t kSmallBodiesBytesMax = 8 << 20;  // all small manifests being received
-constexpr uint64_t kSmallBodyBytesMax = 64 << 10;   // the longest manifest that counts as small
-
-Error manifest_too_large() {
-  return Error(Error::Kind::too_large,
-               "manifests of at most " + std::to_string(kManifestBytesMax) + " bytes are accepted", 0);
-}
 
 // Whether BuildKit's importers would refuse this cache, and why. They read the manifest first.
 std::string unusable_cache(const store::ManifestContent& content) {
@@ -49,24 +41,9 @@ std::string unusable_cache(const store::ManifestContent& content) {
 
 }  // namespace
 
-ManifestPushes::ManifestPushes(const RegistryParts& parts, std::string route)
-    : parts_(parts),
-      route_(std::move(route)),
-      bodies_(parts.loop, kBodiesBytesMax),
-      small_bodies_(parts.loop, kSmallBodiesBytesMax),
-      line_(parts.loop) {}
-
-// The whole body: a manifest can be parsed only when all of it is there.
-Task<Result<std::string>> ManifestPushes::read_body(Exchange& exchange) {
-  std::string body;
-  for (;;) {
-    auto piece = co_await exchange.read();
-    if (!piece) co_return failure(piece.error());
-    if (piece->empty()) co_return body;
-    if (body.size() + piece->size() > kManifestBytesMax) co_return failure(manifest_too_large());
-    body += piece->view();
-  }
-}
+ManifestPushes::ManifestPushes(const RegistryParts& parts, std::string route,
+                               const ManifestBodySettings& bodies)
+    : parts_(parts), route_(std::move(route)), bodies_(parts.loop, bodies), line_(parts.loop) {}
 
 // Runs on a worker, because hashing and parsing some MiB would hold the loop for too long. `corrupt` if the
 // bytes do not have the digest `asked`.
@@ -84,17 +61,12 @@ Task<Result<ManifestPushes::Pushed>> ManifestPushes::verify_and_parse(Bytes byte
 }
 
 Task<Result<>> ManifestPushes::put(Exchange& exchange, const OciPath& path, RequestContext& context) {
-  const auto length = exchange.body_length();
-  if (length && *length > kManifestBytesMax) co_return failure(manifest_too_large());
-  const auto expected = length.value_or(kManifestBytesMax);
-  proxy::Buffers& bodies = expected <= kSmallBodyBytesMax ? small_bodies_ : bodies_;
-  const auto held = co_await bodies.reserve(expected);
   exchange.at("receiving");
-  auto body = co_await read_body(exchange);
+  // Held until the end, because what is stored of it is still in memory.
+  auto body = co_await bodies_.receive(exchange);
   if (!body) co_return failure(body.error());
-  auto bytes = std::make_shared<const std::string>(std::move(*body));
   auto pushed = co_await verify_and_parse(
-      std::move(bytes), std::string(exchange.request().headers.get("Content-Type")), path.digest);
+      body->bytes(), std::string(exchange.request().headers.get("Content-Type")), path.digest);
   if (!pushed && pushed.error().kind == Error::Kind::corrupt) {
     reply_oci(exchange, kWrongDigest, base_headers(context), pushed.error().message, context.trace);
     co_return Result<>();

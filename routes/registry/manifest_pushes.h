@@ -10,11 +10,11 @@
 #include <string>
 
 #include "proxy/http/exchange.h"
-#include "proxy/loop/buffers.h"
 #include "proxy/loop/task.h"
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 #include "routes/registry/capacity_wait.h"
+#include "routes/registry/manifest_bodies.h"
 #include "routes/registry/registry_parts.h"
 #include "store/references/manifest_content.h"
 #include "store/store.h"
@@ -23,7 +23,7 @@ namespace breakwater::routes {
 
 class ManifestPushes {
  public:
-  ManifestPushes(const RegistryParts& parts, std::string route);
+  ManifestPushes(const RegistryParts& parts, std::string route, const ManifestBodySettings& bodies);
 
   // Answers PUT of a manifest. Sends the whole reply, or returns an error before anything was sent.
   proxy::Task<Result<>> put(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
@@ -39,7 +39,6 @@ class ManifestPushes {
     store::ManifestContent content;
   };
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
-  proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange);
   proxy::Task<Result<Pushed>> verify_and_parse(Bytes bytes, std::string content_type,
                                                std::optional<store::Digest> asked);
   proxy::Task<Result<>> store_manifest(proxy::Exchange& exchange, const OciPath& path, Pushed pushed,
@@ -49,12 +48,7 @@ class ManifestPushes {
 
   RegistryParts parts_;
   std::string route_;
-  // Limits on the manifests that are being received; each is held whole in memory. They are apart from the
-  // common limit, because a request that waited for bytes of a limit of which it already holds some could
-  // wait for ever. Small manifests have a limit to themselves, so that they do not wait behind large ones
-  // from slow clients.
-  proxy::Buffers bodies_;
-  proxy::Buffers small_bodies_;
+  ManifestBodies bodies_;
   CapacityLine line_;
   uint64_t unusable_caches_total_ = 0;
 };

@@ -37,7 +37,7 @@ PrivateRegistry::PrivateRegistry(const RegistryParts& parts, const PrivateRegist
       settings_(settings),
       reads_(parts, settings.route),
       blob_pushes_(parts, settings.route, settings.uploads),
-      manifest_pushes_(parts, settings.route) {}
+      manifest_pushes_(parts, settings.route, settings.manifest_bodies) {}
 
 PushStats PrivateRegistry::push_stats() const {
   return PushStats(blob_pushes_.open_sessions(), manifest_pushes_.unusable_caches_total());

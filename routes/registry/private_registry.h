@@ -24,6 +24,7 @@ struct PrivateRegistrySettings {
   Networks allow_push = Networks::internal();
   bool removal = true;  // whether DELETE of tags, manifests and blobs is allowed; of uploads it always is
   UploadSettings uploads;
+  ManifestBodySettings manifest_bodies;
 };
 
 struct PushStats {

@@ -12,7 +12,7 @@
 
 namespace breakwater::test {
 
-class RecordedExchange final : public proxy::Exchange {
+class RecordedExchange : public proxy::Exchange {
  public:
   RecordedExchange(std::string method, std::string target, proxy::Headers headers = {}) {
     request_.method = std::move(method);
