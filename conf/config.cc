@@ -211,9 +211,9 @@ void read_server(JsonObject& object, proxy::ServerSettings& server) {
   object.duration("idle_timeout", server.idle_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
   object.duration("header_timeout", server.header_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
   object.duration("body_timeout", server.body_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
-  object.duration("write_timeout", server.write_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
   object.size("body_rate_min", server.body_rate_min_bytes, 0, kBodyRateMax);
   object.duration("body_rate_time", server.body_rate_time_ms, kTimeoutMinMs, kTimeoutMaxMs);
+  object.duration("write_timeout", server.write_timeout_ms, kTimeoutMinMs, kTimeoutMaxMs);
 }
 
 void read_per_client(JsonObject& object, PerClientConfig& client) {
