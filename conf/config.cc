@@ -127,6 +127,7 @@ void read_registry(JsonObject& object, RegistryConfig& registry) {
   object.boolean("delete", registry.removal);
   object.duration("lease", registry.lease_ms, kLeaseMinMs);
   object.duration("upload_expiry", registry.upload_expiry_ms, kUploadExpiryMinMs);
+  object.number("uploads_max", registry.uploads_max, 1, 1'000'000);
   read_policy(object, registry.policy);
   if (!object.has("retention")) return;
   object.objects("retention", [&registry](JsonObject& entry) {

@@ -60,6 +60,7 @@ struct RegistryConfig {
   bool removal = true;           // "delete"
   int64_t lease_ms = 3'600'000;  // how long content is kept after a client was told that it exists
   int64_t upload_expiry_ms = 168LL * 3600 * 1000;
+  uint32_t uploads_max = 4096;
   store::RetentionPolicy policy;                  // for repositories that no entry of `retention` names
   std::vector<store::RetentionPolicy> retention;  // unset values are those of `policy`
   routes::Networks allow_push = routes::Networks::internal();

@@ -95,6 +95,7 @@ routes::PrivateRegistrySettings registry_settings(const RouteConfig& route) {
   settings.allow_push = route.registry->allow_push;
   settings.removal = route.registry->removal;
   settings.uploads.expiry_ms = route.registry->upload_expiry_ms;
+  settings.uploads.uploads_max = route.registry->uploads_max;
   return settings;
 }
 

@@ -128,10 +128,20 @@ Task<Result<>> BlobPushes::start_upload(Exchange& exchange, const OciPath& path,
   } else if (brings_blob(exchange, path.query)) {
     co_return co_await upload_monolithic(exchange, path, context);
   }
-  auto id = co_await uploads_.begin(path.name, *algorithm);
-  if (!id) co_return failure(id.error());
+  const auto client = client_key(exchange.peer());
+  auto id = co_await uploads_.begin(path.name, *algorithm, client);
+  if (!id) {
+    note_refusal(id.error(), client, context);
+    co_return failure(id.error());
+  }
   exchange.reply(202, upload_headers(context, path, *id, 0), "");
   co_return Result<>();
+}
+
+// For the metrics.
+void BlobPushes::note_refusal(const Error& error, const ClientKey& client, RequestContext& context) {
+  if (error.kind != Error::Kind::throttled) return;
+  context.refused = uploads_.has_share(client) ? "uploads" : "client_uploads";
 }
 
 // Mounts the blob from the named repository, or from any if none is named. False, and not an error, if the
@@ -148,7 +158,13 @@ Task<Result<bool>> BlobPushes::mount(const OciPath& path) {
 Task<Result<>> BlobPushes::upload_monolithic(Exchange& exchange, const OciPath& path,
                                              RequestContext& context) {
   const auto digest = *path.query.digest;
-  MonolithicUpload upload(uploads_, uploads_.begin_monolithic(path.name, digest.algorithm()));
+  const auto client = client_key(exchange.peer());
+  auto turn = co_await uploads_.begin_monolithic(path.name, digest.algorithm(), client);
+  if (!turn) {
+    note_refusal(turn.error(), client, context);
+    co_return failure(turn.error());
+  }
+  MonolithicUpload upload(uploads_, *std::move(turn));
   exchange.at("receiving");
   auto appended = co_await uploads_.append(upload.turn(), exchange, std::nullopt);
   Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
@@ -178,7 +194,7 @@ Task<Result<>> BlobPushes::upload_status(Exchange& exchange, const OciPath& path
 Task<Result<>> BlobPushes::append(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto chunk = chunk_of(exchange);
   if (!chunk) co_return failure(chunk.error());
-  auto turn = co_await uploads_.take_turn(path.name, path.upload_id);
+  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, client_key(exchange.peer()));
   if (!turn) co_return failure(turn.error());
   exchange.at("receiving");
   auto appended = co_await uploads_.append(*turn, exchange, *chunk);
@@ -198,7 +214,7 @@ Task<Result<>> BlobPushes::finish(Exchange& exchange, const OciPath& path, Reque
   }
   auto chunk = chunk_of(exchange);
   if (!chunk) co_return failure(chunk.error());
-  auto turn = co_await uploads_.take_turn(path.name, path.upload_id);
+  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, client_key(exchange.peer()));
   if (!turn) co_return co_await answer_repeated_closing(exchange, path, turn.error(), context);
   const auto length = exchange.body_length().value_or(0);
   if (!*chunk && length > 0) {
@@ -238,7 +254,7 @@ Task<Result<>> BlobPushes::answer_repeated_closing(Exchange& exchange, const Oci
 }
 
 Task<Result<>> BlobPushes::cancel(Exchange& exchange, const OciPath& path, RequestContext& context) {
-  auto turn = co_await uploads_.take_turn(path.name, path.upload_id);
+  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, client_key(exchange.peer()));
   if (!turn) co_return failure(turn.error());
   auto cancelled = co_await uploads_.cancel(*turn);
   if (!cancelled) co_return cancelled;

@@ -3,8 +3,9 @@
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_queues.h"
 
-#include <chrono>
+#include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace breakwater::routes {
 
@@ -77,12 +78,11 @@ Result<> discard_upload(Store& store, UploadFile& file, const std::string& id) {
   return {};
 }
 
-Result<std::vector<std::pair<RepositoryKey, std::string>>> idle_uploads(Store& store, store::Log& log,
-                                                                        const std::string& route,
-                                                                        store::Time now, int64_t age_ms) {
+Result<std::vector<RecordedUpload>> recorded_uploads(Store& store, store::Log& log,
+                                                     const std::string& route) {
   auto ids = store.catalog().queues().upload_ids();
   if (!ids) return failure(ids.error());
-  std::vector<std::pair<RepositoryKey, std::string>> found;
+  std::vector<RecordedUpload> found;
   for (const auto& id : *ids) {
     if (!id.starts_with(kRecordPrefix)) continue;  // the partial file of a fill
     auto record = store.catalog().upload(id, store::Reach::disk);
@@ -92,11 +92,11 @@ Result<std::vector<std::pair<RepositoryKey, std::string>>> idle_uploads(Store& s
       continue;
     }
     if (!record) return failure(record.error());
-    if (!*record || (*record)->route != route ||
-        now - (*record)->touched_at < std::chrono::milliseconds(age_ms))
-      continue;
-    found.emplace_back(RepositoryKey(route, (*record)->repository), id.substr(kRecordPrefix.size()));
+    if (!*record || (*record)->route != route) continue;
+    found.emplace_back((*record)->repository, id.substr(kRecordPrefix.size()), (*record)->touched_at);
   }
+  const auto is_older = [](const auto& a, const auto& b) { return a.touched_at < b.touched_at; };
+  std::sort(found.begin(), found.end(), is_older);
   return found;
 }
 

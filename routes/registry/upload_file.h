@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "store/base/clock.h"
@@ -42,9 +41,14 @@ std::string upload_record_id(const std::string& id);
                                                 const store::RepositoryKey& key, const store::Digest& digest);
 [[nodiscard]] Result<> discard_upload(store::Store& store, UploadFile& file, const std::string& id);
 
-// The sessions of `route`, by repository and id, that were idle for at least `age_ms`. Removes and logs
-// records that cannot be read.
-[[nodiscard]] Result<std::vector<std::pair<store::RepositoryKey, std::string>>> idle_uploads(
-    store::Store& store, store::Log& log, const std::string& route, store::Time now, int64_t age_ms);
+struct RecordedUpload {
+  std::string repository;
+  std::string id;
+  store::Time touched_at{};
+};
+// The sessions of `route`, the longest untouched first: a walk over all records. Removes and logs those that
+// cannot be read.
+[[nodiscard]] Result<std::vector<RecordedUpload>> recorded_uploads(store::Store& store, store::Log& log,
+                                                                   const std::string& route);
 
 }  // namespace breakwater::routes

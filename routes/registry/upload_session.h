@@ -2,8 +2,11 @@
 // only the jobs on `strand` touch `file`.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,6 +29,9 @@ struct UploadSession {
   uint64_t granted = 0;   // bytes that the reservation covers, likewise
   store::Time touched_at;
   bool busy = false;
+  size_t waiting = 0;  // requests that wait for it
+  // Its place among the idle ones; OpenSessions keeps it.
+  std::optional<std::list<std::shared_ptr<UploadSession>>::iterator> idle_place;
   bool is_open = false;  // the file is open and caught up: the holder of the Turn may write
   proxy::Signal freed;
 };

@@ -1,11 +1,7 @@
 #include "routes/registry/uploads.h"
 
-#include <algorithm>
-#include <cstddef>
 #include <utility>
-#include <vector>
 
-#include "routes/registry/upload_file.h"
 #include "store/blobs/partials.h"
 
 namespace breakwater::routes {
@@ -23,13 +19,30 @@ constexpr uint64_t kCatchUpBytes = 8 << 20;  // hashed in one job, so that other
 
 bool has_passed(int64_t ms, store::Time since, store::Time now) { return now - since >= Millis(ms); }
 
+UploadName name_of(const UploadSession& session) { return {session.repository.repository, session.id}; }
+
 }  // namespace
 
-Uploads::Turn::Turn(Shared session) : session_(std::move(session)) { session_->busy = true; }
+// Counts a request that waits for a session. Who comes meanwhile waits behind it.
+class Uploads::Waiting {
+ public:
+  explicit Waiting(Shared session) : session_(std::move(session)) { ++session_->waiting; }
+  ~Waiting() {
+    --session_->waiting;
+    if (!session_->busy) session_->freed.ring();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  const Shared session_;
+};
+
+Uploads::Turn::Turn(Uploads& uploads, Shared session) : uploads_(uploads), session_(std::move(session)) {
+  uploads_.sessions_.set_busy(session_);
+}
 Uploads::Turn::~Turn() {
-  if (!session_) return;
-  session_->busy = session_->is_open = false;
-  session_->freed.ring();
+  if (session_) uploads_.end_turn(session_);
 }
 const std::string& Uploads::Turn::id() const { return session_->id; }
 uint64_t Uploads::Turn::received() const { return session_->received; }
@@ -38,8 +51,10 @@ Uploads::Uploads(const RegistryParts& parts, std::string route, const UploadSett
     : parts_(parts),
       route_(std::move(route)),
       settings_(settings),
-      bodies_(parts, route_, settings.growth_bytes) {}
-Uploads::~Uploads() = default;
+      bodies_(parts, route_, settings.growth_bytes),
+      shares_(parts, route_, settings.uploads_max, settings.per_client),
+      closers_(parts.loop) {}
+Uploads::~Uploads() { is_ending_ = true; }
 
 std::string Uploads::new_id() {
   std::string id;
@@ -50,58 +65,107 @@ std::string Uploads::new_id() {
   return id;
 }
 
-Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorithm algorithm) {
-  const auto id = new_id();
+// --- the beginning
+
+bool Uploads::has_share(const ClientKey& client) { return shares_.has_share(client); }
+
+// Takes a place for the session, of another if there are too many.
+Task<Result<>> Uploads::admit(UploadName name, ClientKey client) {
+  auto replaced = co_await shares_.admit(std::move(name), client);
+  if (!replaced) co_return failure(replaced.error());
+  if (*replaced) co_await replace(**replaced);
+  co_return Result<>();
+}
+
+// A failure is only logged: the next sweep counts the session again.
+Task<> Uploads::replace(UploadName name) {
+  auto session = session_of(name.repository, name.id);
+  if (session->busy) co_return;  // its file is being closed
+  Turn turn(*this, session);
+  parts_.log.info("upload replaced", {{"repository", name.repository}, {"upload", name.id}});
+  auto cancelled = co_await cancel(turn);
+  if (!cancelled)
+    parts_.log.warning("upload not removed", {{"upload", name.id}, {"reason", cancelled.error().message}});
+}
+
+Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorithm algorithm,
+                                         ClientKey client) {
+  const UploadName name(repository, new_id());
+  auto admitted = co_await admit(name, client);
+  if (!admitted) co_return failure(admitted.error());
   const store::UploadRecord record(route_, std::move(repository), algorithm, parts_.clock.now());
-  auto job = [&store = parts_.store, id, record] {
+  auto job = [&store = parts_.store, id = name.id, record] {
     return store.partials().put_upload(upload_record_id(id), record);
   };
   auto begun = co_await parts_.workers.run(std::move(job));
+  if (!begun) shares_.remove(name);
   if (!begun) co_return failure(begun.error());
-  co_return id;
+  co_return name.id;
 }
 
-Uploads::Turn Uploads::begin_monolithic(const std::string& repository, store::Algorithm algorithm) {
-  auto session = session_of(repository, new_id());
+Task<Result<Uploads::Turn>> Uploads::begin_monolithic(std::string repository, store::Algorithm algorithm,
+                                                      ClientKey client) {
+  const UploadName name(repository, new_id());
+  auto admitted = co_await admit(name, client);
+  if (!admitted) co_return failure(admitted.error());
+  shares_.use(name, client);
+  auto session = session_of(repository, name.id);
   session->file->algorithm = algorithm;
   session->file->has_record = false;
-  return Turn(std::move(session));
+  co_return Turn(*this, std::move(session));
 }
 
 // --- whose turn it is
 
 Uploads::Shared Uploads::session_of(const std::string& repository, const std::string& id) {
-  auto& session = open_[std::pair(repository, id)];
-  if (!session)
-    session = std::make_shared<UploadSession>(parts_.loop, RepositoryKey(route_, repository), id,
-                                              parts_.clock.now());
-  return session;
+  const RepositoryKey key(route_, repository);
+  return sessions_.of(parts_.loop, key, id, parts_.clock.now());
 }
 
-void Uploads::erase(const Shared& session) {
-  const auto found = open_.find(std::pair(session->repository.repository, session->id));
-  if (found != open_.end() && found->second == session) open_.erase(found);
+void Uploads::end_turn(const Shared& session) {
+  session->is_open = false;
+  shares_.rest(name_of(*session));
+  sessions_.set_idle(session);
+  session->freed.ring();
+  const bool is_surplus = sessions_.idle() > settings_.idle_open_max;
+  if (is_surplus && !is_ending_) closers_.spawn(close(sessions_.longest_idle()));
 }
 
-Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::string id) {
+// The session, when no other request works on it.
+Task<Result<Uploads::Shared>> Uploads::wait_for_turn(std::string repository, std::string id) {
   const auto deadline = parts_.loop.now() + Millis(settings_.takeover_wait_ms);
   auto session = session_of(repository, id);
-  while (session->busy) {
+  bool has_waited = false;
+  while (session->busy || (session->waiting > 0 && !has_waited)) {
     if (parts_.loop.now() >= deadline) {
       co_return failure(
           Error(Error::Kind::unavailable, "another request is at work on upload " + id, kRetryAfterS));
     }
-    co_await session->freed.wait_until(deadline);
+    {
+      const Waiting waiting(session);
+      co_await session->freed.wait_until(deadline);
+    }
+    has_waited = true;
     session = session_of(repository, id);
   }
-  Turn turn(session);
-  auto resumed = co_await resume(session);
+  co_return session;
+}
+
+Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::string id, ClientKey client) {
+  auto session = co_await wait_for_turn(repository, id);
+  if (!session) co_return failure(session.error());
+  Turn turn(*this, *session);
+  const UploadName name(repository, id);
+  auto resumed = co_await resume(*session);
   if (!resumed) {
     // Only a session that does not exist is dropped here. Another may have its file open, which is closed
     // like that of any idle session.
-    if (resumed.error().kind == Error::Kind::not_found) erase(session);
+    const bool is_gone = resumed.error().kind == Error::Kind::not_found;
+    if (is_gone) sessions_.erase(*session);
+    if (is_gone) shares_.remove(name);
     co_return failure(resumed.error());
   }
+  shares_.use(name, client);
   co_return turn;
 }
 
@@ -130,7 +194,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
   if (abandoned_bytes && *abandoned_bytes) co_return **abandoned_bytes;
   auto progress = co_await open(session);
   if (!progress) {
-    if (!session->busy && progress.error().kind == Error::Kind::not_found) erase(session);
+    if (!session->busy && progress.error().kind == Error::Kind::not_found) sessions_.erase(session);
     co_return failure(progress.error());
   }
   co_return progress->received;
@@ -139,7 +203,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
 // Opens the file. Runs on the session's strand, after any job that an earlier request left behind.
 Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
   co_await close_surplus(session);
-  session->touched_at = parts_.clock.now();
+  sessions_.touch(session, parts_.clock.now());
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
               now = session->touched_at]() -> Result<Progress> {
     if (auto opened = open_upload(store, *file, key, id); !opened) return failure(opened.error());
@@ -226,7 +290,9 @@ Task<Result<store::Blob>> Uploads::commit(Turn& turn, Digest digest) {
     return blob;
   };
   auto blob = co_await parts_.workers.run(session->strand, std::move(job));
-  erase(session);
+  sessions_.erase(session);
+  const bool is_ended = blob || blob.error().kind == Error::Kind::corrupt;
+  if (is_ended) shares_.remove(name_of(*session));
   co_return blob;
 }
 
@@ -241,7 +307,8 @@ Task<Result<>> Uploads::cancel(Turn& turn) {
     return discard_upload(store, *file, id);
   };
   auto discarded = co_await parts_.workers.run(session->strand, std::move(job));
-  erase(session);
+  sessions_.erase(session);
+  if (discarded) shares_.remove(name_of(*session));
   co_return discarded;
 }
 
@@ -252,7 +319,8 @@ void Uploads::discard(const Turn& turn) {
       log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
   };
   parts_.workers.submit(turn.session_->strand, std::move(job));
-  erase(turn.session_);
+  sessions_.erase(turn.session_);
+  shares_.remove(name_of(*turn.session_));
 }
 
 // --- upkeep
@@ -264,32 +332,27 @@ Task<Result<>> Uploads::sweep() {
 
 Task<> Uploads::close_idle() {
   const auto now = parts_.clock.now();
-  std::vector<Shared> idle;
-  for (const auto& [key, session] : open_) {
-    if (!session->busy && has_passed(settings_.idle_close_ms, session->touched_at, now))
-      idle.push_back(session);
+  for (;;) {
+    const auto oldest = sessions_.longest_idle();
+    if (!oldest || !has_passed(settings_.idle_close_ms, oldest->touched_at, now)) co_return;
+    co_await close(oldest);
   }
-  for (const auto& session : idle) co_await close(session);
 }
 
 // Called before a file is opened, so that files of sessions which nobody goes on with do not take up what the
 // process may open.
 Task<> Uploads::close_surplus(Shared opened) {
-  std::vector<Shared> idle;
-  for (const auto& [key, session] : open_) {
-    if (!session->busy && session != opened) idle.push_back(session);
+  for (;;) {
+    const size_t own = sessions_.is_idle(opened) ? 1 : 0;
+    const auto oldest = sessions_.longest_idle();
+    if (!oldest || oldest == opened || sessions_.idle() < settings_.idle_open_max + own) co_return;
+    co_await close(oldest);
   }
-  if (idle.size() < settings_.idle_open_max) co_return;
-  const auto surplus = static_cast<ptrdiff_t>(idle.size() - settings_.idle_open_max + 1);
-  std::partial_sort(idle.begin(), idle.begin() + surplus, idle.end(),
-                    [](const Shared& a, const Shared& b) { return a->touched_at < b->touched_at; });
-  idle.resize(static_cast<size_t>(surplus));
-  for (const auto& session : idle) co_await close(session);
 }
 
 Task<> Uploads::close(Shared session) {
   if (session->busy) co_return;  // taken meanwhile
-  const Turn turn(session);
+  const Turn turn(*this, session);
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
               at = session->touched_at]() -> Result<> {
     if (!file->partial) return {};
@@ -300,18 +363,18 @@ Task<> Uploads::close(Shared session) {
   auto closed = co_await parts_.workers.run(session->strand, std::move(job));
   if (!closed)
     parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
-  erase(session);
+  sessions_.erase(session);
 }
 
 Task<Result<>> Uploads::end_expired() {
-  auto list = [&store = parts_.store, &log = parts_.log, route = route_, now = parts_.clock.now(),
-               age = settings_.expiry_ms] { return idle_uploads(store, log, route, now, age); };
-  auto expired = co_await parts_.workers.run(std::move(list));
-  if (!expired) co_return failure(expired.error());
-  for (const auto& [key, id] : *expired) {
-    if (open_.contains(std::pair(key.repository, id))) continue;  // in use again
-    Turn turn(session_of(key.repository, id));
-    parts_.log.info("upload expired", {{"repository", key.repository}, {"upload", id}});
+  auto found = co_await shares_.survey();
+  if (!found) co_return failure(found.error());
+  const auto now = parts_.clock.now();
+  for (const auto& upload : *found) {
+    if (!has_passed(settings_.expiry_ms, upload.touched_at, now)) co_return Result<>();
+    if (sessions_.contains(upload.repository, upload.id)) continue;  // in use again
+    Turn turn(*this, session_of(upload.repository, upload.id));
+    parts_.log.info("upload expired", {{"repository", upload.repository}, {"upload", upload.id}});
     auto ended = co_await cancel(turn);
     if (!ended) co_return ended;
   }

@@ -6,11 +6,14 @@
 //                 `-- cancel(), wrong digest, expiry: nothing left
 //
 // A session is a catalog record and a partial file, so it survives its connections and a restart. This class
-// keeps only the sessions whose file is open. One request at a time works on a session: the one that holds
-// its Turn. The next request waits for a moment, because its client may have abandoned the request before.
-// Bytes are reserved before they are read, and reading pauses while the disk falls behind.
+// keeps only the sessions whose file is open, and the names of the others. One request at a time works on a
+// session: the one that holds its Turn. The next requests wait for a moment, one after the other, because
+// their client may have abandoned the request before. Reading pauses while the disk falls behind.
 //
-//   auto turn = co_await uploads.take_turn("team/app", id);
+// Sessions are bounded, in all and by client. Where there are too many in all, a new one takes the place of
+// the one that was not touched for longest.
+//
+//   auto turn = co_await uploads.take_turn("team/app", id, client);
 //   if (turn) appended = co_await uploads.append(*turn, exchange, chunk);
 //   if (appended) blob = co_await uploads.commit(*turn, digest);
 //
@@ -18,21 +21,22 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
-#include <utility>
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "routes/registry/body_receiver.h"
 #include "routes/registry/chunk_range.h"
+#include "routes/registry/client_key.h"
 #include "routes/registry/closing_puts.h"
+#include "routes/registry/open_sessions.h"
 #include "routes/registry/registry_parts.h"
 #include "routes/registry/upload_session.h"
+#include "routes/registry/upload_shares.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
@@ -70,18 +74,23 @@ class Uploads {
 
    private:
     friend class Uploads;
-    explicit Turn(std::shared_ptr<UploadSession> session);
+    Turn(Uploads& uploads, std::shared_ptr<UploadSession> session);
+    Uploads& uploads_;
     std::shared_ptr<UploadSession> session_;
   };
 
-  // Starts a session and returns its id.
-  proxy::Task<Result<std::string>> begin(std::string repository, store::Algorithm algorithm);
+  // Starts a session and returns its id. `throttled` if there are too many; has_share() says whose.
+  proxy::Task<Result<std::string>> begin(std::string repository, store::Algorithm algorithm,
+                                         ClientKey client);
+  // Whether the client may have one more session.
+  bool has_share(const ClientKey& client);
   // Starts a session for a monolithic upload and returns its only Turn. The session has no record, and its id
-  // is told to nobody: the caller must commit(), cancel() or discard() it.
-  Turn begin_monolithic(const std::string& repository, store::Algorithm algorithm);
+  // is told to nobody: the caller must commit(), cancel() or discard() it. `throttled` as begin().
+  proxy::Task<Result<Turn>> begin_monolithic(std::string repository, store::Algorithm algorithm,
+                                             ClientKey client);
   // `not_found` if this repository has no such session; `unavailable` if another request holds the session
   // for too long.
-  proxy::Task<Result<Turn>> take_turn(std::string repository, std::string id);
+  proxy::Task<Result<Turn>> take_turn(std::string repository, std::string id, ClientKey client);
   // The bytes received so far. May be asked while a request works on the session.
   proxy::Task<Result<uint64_t>> received(std::string repository, std::string id);
 
@@ -105,10 +114,10 @@ class Uploads {
   // cancel() for destructors, which cannot wait.
   void discard(const Turn& turn);
 
-  // Removes expired sessions and closes the files of idle ones. Called by the upkeep.
+  // Removes expired sessions, counts the others and closes the files of idle ones. Called by the upkeep.
   proxy::Task<Result<>> sweep();
 
-  size_t open_sessions() const { return open_.size(); }
+  size_t open_sessions() const { return sessions_.size(); }
 
  private:
   using Shared = std::shared_ptr<UploadSession>;
@@ -117,8 +126,13 @@ class Uploads {
     uint64_t granted = 0;   // bytes that the reservation covers
   };
 
+  class Waiting;
+
   Shared session_of(const std::string& repository, const std::string& id);
-  void erase(const Shared& session);
+  proxy::Task<Result<>> admit(UploadName name, ClientKey client);
+  proxy::Task<> replace(UploadName name);
+  proxy::Task<Result<Shared>> wait_for_turn(std::string repository, std::string id);
+  void end_turn(const Shared& session);
   proxy::Task<Result<Progress>> open(Shared session);
   proxy::Task<Result<>> resume(Shared session);
   proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
@@ -135,8 +149,11 @@ class Uploads {
   UploadSettings settings_;
   BodyReceiver bodies_;
   std::random_device random_;
-  std::map<std::pair<std::string, std::string>, Shared> open_;  // by repository and id
+  OpenSessions sessions_;
+  UploadShares shares_;
   ClosingPuts closing_puts_;
+  bool is_ending_ = false;
+  proxy::Tasks closers_;  // last, because these Tasks use the other members
 };
 
 }  // namespace breakwater::routes

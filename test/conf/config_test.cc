@@ -167,7 +167,7 @@ TEST_CASE("no new data folder is made inside of another, and what is there may b
 
 TEST_CASE("a registry of our own says who may push, and how long things stay") {
   auto config = parse_config(registry_with(
-      R"("delete": false, "lease": "30m", "upload_expiry": "24h", "cache_tags": ["*cache*", "pr-*"])",
+      R"("delete": false, "lease": "30m", "upload_expiry": "24h", "uploads_max": 9, "cache_tags": ["*cache*", "pr-*"])",
       R"(, "bytes_max": "100GiB", "allow_push": ["10.0.20.0/24"])"));
   REQUIRE(config);
   const auto& route = config->routes[0];
@@ -176,6 +176,7 @@ TEST_CASE("a registry of our own says who may push, and how long things stay") {
   CHECK_FALSE(route.registry->removal);
   CHECK(route.registry->lease_ms == 1'800'000);
   CHECK(route.registry->upload_expiry_ms == 86'400'000);
+  CHECK(route.registry->uploads_max == 9);
   CHECK(route.registry->policy.cache_tags == std::vector<std::string>{"*cache*", "pr-*"});
   CHECK(route.registry->allow_push.text() == std::vector<std::string>{"10.0.20.0/24"});
   CHECK(route.bytes_max == 100ULL << 30);
@@ -186,6 +187,7 @@ TEST_CASE("a registry of our own says who may push, and how long things stay") {
   CHECK(registry.removal);
   CHECK(registry.lease_ms == 3'600'000);
   CHECK(registry.upload_expiry_ms == 168LL * 3'600'000);
+  CHECK(registry.uploads_max == 4096);
   CHECK(registry.policy.cache_tags == std::vector<std::string>{"*cache*"});
   CHECK(registry.allow_push.text() == breakwater::routes::Networks::internal().text());
 }

@@ -364,4 +364,107 @@ TEST_CASE("of the sessions that nobody goes on with only the last ones keep thei
   for (const auto& location : locations) go_on(world, location, content);
 }
 
+TEST_CASE("files of sessions that many left at once are closed too, but for the last ones") {
+  RegistryWorld world;
+  world.settings.uploads.idle_open_max = 2;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(world.connect());
+    clients.back()->send(
+        request_text("PATCH", world.begin_upload(kRepository), {}, content_of(1000, 18)).substr(0, 900));
+    clients.back()->deliver();
+  }
+  run_until(world.loop, [&] { return world.registry().push_stats().uploads_open == clients.size(); });
+  clients.clear();
+  world.settle();
+  CHECK(world.registry().push_stats().uploads_open == 2);
+  CHECK(world.partial_files() == 12);
+}
+
+TEST_CASE("a client that works on as many uploads as it may have is told to come later") {
+  const auto again = GENERATE(as<std::string>(), "", "one ends", "a minute passes");
+  RegistryWorld world;
+  world.settings.uploads.per_client = 3;
+  const auto content = content_of(1000, 19);
+  for (uint32_t i = 0; i < 5; ++i) world.push_blob(kRepository, content_of(100, i));
+  std::vector<std::string> locations;
+  for (int i = 0; i < 3; ++i) locations.push_back(world.begin_upload(kRepository));
+  if (again == "one ends") CHECK(world.remove(locations[1]).status == 204);
+  if (again == "a minute passes") world.clock().advance(seconds(60));
+  const auto monolithic = with_digest(uploads_path(kRepository), digest_of(content));
+  for (const auto& reply : {world.post(monolithic, content), world.post(uploads_path(kRepository))}) {
+    CHECK(reply.status == (again.empty() ? 429 : reply.has("Docker-Upload-UUID") ? 202 : 201));
+    if (!again.empty()) continue;
+    CHECK(reply["Retry-After"] == "10");
+    CHECK(reply.says("TOOMANYREQUESTS"));
+  }
+  CHECK((world.metrics().find(R"(reason="client_uploads")") != std::string::npos) == again.empty());
+  // Whoever has begun goes on.
+  go_on(world, locations[0], content);
+}
+
+TEST_CASE("an upload too many takes the place of the one that was not touched for longest") {
+  const bool is_restarted = GENERATE(false, true);
+  RegistryWorld world;
+  world.settings.uploads.uploads_max = 3;
+  const auto content = content_of(1000, 20);
+  std::vector<std::string> locations;
+  for (int i = 0; i < 3; ++i) {
+    locations.push_back(world.begin_upload(kRepository));
+    CHECK(world.patch(locations.back(), content.substr(0, 500)).status == 202);
+    world.clock().advance(seconds(1));
+  }
+  const auto refused = world.post(uploads_path(kRepository));
+  CHECK(refused.status == 429);
+  CHECK(refused["Retry-After"] == "10");
+  CHECK(world.metrics().find(R"(reason="uploads")") != std::string::npos);
+  if (is_restarted) world.stop();
+  world.clock().advance(seconds(60));
+  CHECK(world.patch(locations[0], content.substr(500, 100)).status == 202);
+  locations.push_back(world.begin_upload(kRepository));
+  CHECK(world.log().count("upload replaced") == 1);
+  CHECK(world.get(locations[1]).status == 404);
+  CHECK(world.partial_files() == 2);
+  for (const size_t i : {0, 2, 3}) go_on(world, locations[i], content);
+}
+
+TEST_CASE("requests that wait for a session work on it in the order in which they came") {
+  RegistryWorld world;
+  const auto content = content_of(2000, 21);
+  const auto location = world.begin_upload(kRepository);
+  auto first = world.connect(), second = world.connect(), third = world.connect();
+  const auto request = request_text("PATCH", location, {}, content.substr(0, 1000));
+  first->send(std::string_view(request).substr(0, request.size() - 1));
+  first->deliver();
+  second->send(request_text("PATCH", location, {}, content.substr(1000, 500)));
+  second->deliver();
+  third->send(request_text("PATCH", location, {}, content.substr(1500)));
+  third->deliver();
+  first->send(std::string_view(request).substr(request.size() - 1));
+  CHECK(reply_of(first->receive_reply())["Range"] == "0-999");
+  CHECK(reply_of(second->receive_reply())["Range"] == "0-1499");
+  CHECK(reply_of(third->receive_reply())["Range"] == "0-1999");
+  go_on(world, location, content);
+}
+
+TEST_CASE("a body that comes too slowly is 408, and its upload goes on with what came") {
+  RegistryWorld world;
+  world.server_settings.body_rate_min_bytes = 1 << 20;
+  world.server_settings.body_rate_time_ms = 20;
+  const auto content = content_of(100'000, 22);
+  const auto location = world.begin_upload(kRepository);
+  const auto manifest = manifest_path(kRepository, "latest");
+  for (const auto& request : {request_text("PATCH", location, {}, content),
+                              request_text("PUT", with_digest(location, digest_of(content)), {}, content),
+                              request_text("PUT", manifest, {}, content)}) {
+    auto client = world.connect();
+    client->send(std::string_view(request).substr(0, request.size() - 99'990));
+    const auto refused = reply_of(client->receive_to_end());
+    CHECK(refused.status == 408);
+    CHECK(refused["Connection"] == "close");
+    CHECK(refused.body.find("less than 1048576 bytes a second over 20 ms") != std::string::npos);
+  }
+  CHECK(received(world, location) == 20);
+}
+
 }  // namespace breakwater::test
