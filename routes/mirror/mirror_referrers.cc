@@ -53,6 +53,22 @@ std::string page_query(const OciQuery& query) {
   return page;
 }
 
+// What the store has, within the length of a list that is kept: once that is reached, without annotations.
+Result<std::vector<store::NamedReferrer>> stored_referrers(const store::Catalog& catalog,
+                                                           const RepositoryKey& key, const Digest& subject) {
+  auto referrers = catalog.referrers(key, subject, std::nullopt, kStoredMax, kListBytesMax);
+  if (!referrers) return referrers;
+  uint64_t bytes = 0;
+  for (auto& referrer : *referrers) {
+    bytes += referrer.record.listed_bytes();
+    if (bytes > kListBytesMax) break;
+    auto whole = catalog.whole_descriptor(key, subject, referrer);
+    if (!whole) return failure(whole.error());
+    referrer.record.descriptor = *std::move(whole);
+  }
+  return referrers;
+}
+
 }  // namespace
 
 proxy::RegistryClientRequest MirrorReferrers::request_for(const std::string& repository, const Digest& digest,
@@ -227,7 +243,7 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_fallback(std::string reposi
 Task<MirrorReferrers::Answer> MirrorReferrers::stored(std::string repository, Digest digest, Error reason) {
   const RepositoryKey key(settings_.route, repository);
   auto job = [&catalog = parts_.store.catalog(), key, digest] {
-    return catalog.referrers(key, digest, std::nullopt, kStoredMax);
+    return stored_referrers(catalog, key, digest);
   };
   auto referrers = co_await parts_.readers.run(std::move(job));
   if (!referrers || referrers->empty()) co_return failure(reason);

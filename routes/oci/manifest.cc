@@ -33,6 +33,14 @@ std::string text_of(const json& object, const char* field) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+// The text of a field that names a type. One that no request can ask for counts as none: it would make each
+// record that says it as long as the manifest.
+std::string type_text_of(const json& object, const char* field) {
+  constexpr size_t kBytesMax = 1024;
+  std::string type = text_of(object, field);
+  return type.size() <= kBytesMax ? type : std::string();
+}
+
 bool has_array(const json& object, const char* field) {
   const auto found = object.find(field);
   return found != object.end() && found->is_array();
@@ -139,7 +147,7 @@ Result<Descriptor> descriptor_of(const json& value, Reader reader) {
                        (size->is_number_unsigned() || size->get<int64_t>() >= 0);
   if (!is_size && reader == Reader::registry) return bad("a descriptor has no size");
   Descriptor descriptor{*digest, {}};
-  descriptor.edge.media_type = text_of(value, "mediaType");
+  descriptor.edge.media_type = type_text_of(value, "mediaType");
   descriptor.edge.size = is_size ? size->get<uint64_t>() : 0;
   return descriptor;
 }
@@ -183,7 +191,7 @@ class Children {
     const auto digest = store::Digest::parse(text);
     if (!digest) return;
     Descriptor descriptor{*digest, {}};
-    descriptor.edge.media_type = text_of(value, "mediaType");
+    descriptor.edge.media_type = type_text_of(value, "mediaType");
     add_foreign(std::move(descriptor));
   }
   void guess(const json& body) {
@@ -280,20 +288,24 @@ Result<> read_subject(const json& body, Reader reader, store::ManifestRecord& re
 // Without artifactType, an image has its config's media type (distribution specification, "Listing
 // Referrers").
 std::string artifact_type_of(const json& body, Shape shape) {
-  auto type = text_of(body, "artifactType");
-  if (type.empty() && shape == Shape::image) type = text_of(body["config"], "mediaType");
+  auto type = type_text_of(body, "artifactType");
+  if (type.empty() && shape == Shape::image) type = type_text_of(body["config"], "mediaType");
   return type;
 }
 
-std::string referrer_descriptor(const json& body, const store::ManifestRecord& record,
-                                const store::Digest& digest) {
+void describe_referrer(const json& body, const store::Digest& digest, store::ManifestContent& content) {
+  const store::ManifestRecord& record = content.record;
   nlohmann::ordered_json descriptor;
   descriptor["mediaType"] = record.media_type;
   descriptor["digest"] = digest.text();
   descriptor["size"] = record.size;
   if (!record.artifact_type.empty()) descriptor["artifactType"] = record.artifact_type;
+  const auto text = [&descriptor] {
+    return descriptor.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  };
+  content.short_descriptor = text();
   if (has_object(body, "annotations")) descriptor["annotations"] = body["annotations"];
-  return descriptor.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  content.referrer_descriptor = text();
 }
 
 // Reads what a body of this shape says of itself and of others.
@@ -304,7 +316,7 @@ Result<> read_body(const json& body, Shape shape, Reader reader, const store::Di
   store::ManifestRecord& record = content.record;
   if (auto read = read_subject(body, reader, record); !read) return read;
   record.artifact_type = artifact_type_of(body, shape);
-  if (record.subject) content.referrer_descriptor = referrer_descriptor(body, record, digest);
+  if (record.subject) describe_referrer(body, digest, content);
   return {};
 }
 

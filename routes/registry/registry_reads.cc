@@ -25,11 +25,12 @@ using store::RepositoryKey;
 
 namespace {
 
-constexpr size_t kPageMax = 10'000;     // names on one page, whatever the client asks for
-constexpr size_t kReferrersAtOnce = 8;  // records read together; each may be as long as a manifest
-// The descriptors that are read for one page, whether or not they are on it: within the 4 MiB that clients
-// accept as a manifest, and a bounded time of a worker.
-constexpr size_t kReferrersBytesMax = 3 << 20;
+constexpr size_t kPageMax = 10'000;  // names on one page, whatever the client asks for
+// What is read for one page of referrers, whether or not it is on it: within the 4 MiB that clients accept as
+// a manifest, and a bounded time of a worker.
+constexpr uint64_t kReferrersBytesMax = 3 << 20;
+constexpr size_t kReferrersAtOnce = 256;  // records read together
+constexpr uint64_t kReferrersAtOnceBytes = 256 << 10;
 
 size_t page_size(const OciQuery& query) {
   return static_cast<size_t>(std::min<uint64_t>(query.n.value_or(kPageMax), kPageMax));
@@ -71,30 +72,37 @@ struct ReferrersQuery {
   std::string artifact_type;
 };
 
-// A page of the descriptors that the query asks for. It may have none, and a link: then those that were read
-// for it were of other types. May block: it scans the catalog.
+// A page of the descriptors that the query asks for. It may have none, and a link: then those that were
+// looked at for it were of other types. May block: it scans the catalog.
 Result<ListPage> referrers_page(const store::Catalog& catalog, const ReferrersQuery& query,
                                 const std::string& path) {
-  std::vector<store::NamedReferrer> referrers;
+  std::vector<store::NamedReferrer> listed;
   ListPage page;
-  size_t bytes = 0;
+  uint64_t bytes = 0;
+  size_t looked_at = 0;
   auto last = query.last;
   for (bool ended = false; !ended && page.link.empty();) {
-    auto some = catalog.referrers(query.key, query.subject, last, kReferrersAtOnce);
+    auto some = catalog.referrers(query.key, query.subject, last, kReferrersAtOnce, kReferrersAtOnceBytes);
     if (!some) return failure(some.error());
+    ended = some->empty();
     for (auto& referrer : *some) {
-      bytes += referrer.record.descriptor.size();
-      if (bytes > kReferrersBytesMax && last != query.last) {
+      auto& record = referrer.record;
+      const bool is_listed = query.artifact_type.empty() || record.artifact_type == query.artifact_type;
+      bytes += record.descriptor.size() + (is_listed ? record.whole_bytes : 0);
+      if ((bytes > kReferrersBytesMax || looked_at == kPageMax) && last != query.last) {
         page.link = next_referrers_link(path, *last, query.artifact_type);
         break;
       }
+      ++looked_at;
       last = referrer.digest;
-      if (query.artifact_type.empty() || referrer.record.artifact_type == query.artifact_type)
-        referrers.push_back(std::move(referrer));
+      if (!is_listed) continue;
+      auto whole = catalog.whole_descriptor(query.key, query.subject, referrer);
+      if (!whole) return failure(whole.error());
+      record.descriptor = *std::move(whole);
+      listed.push_back(std::move(referrer));
     }
-    ended = some->size() < kReferrersAtOnce;
   }
-  page.body = referrers_index(referrers);
+  page.body = referrers_index(listed);
   return page;
 }
 

@@ -119,13 +119,13 @@ class Layout {
       const Digest subject = new_manifests_.back();
       new_manifests_.pop_back();
       for (std::optional<Digest> last;;) {
-        const auto referrers = store_.catalog().referrers(repository_, subject, last, kPage);
+        const auto referrers = store_.catalog().referrer_digests(repository_, subject, last, kPage);
         if (!referrers) return failure(referrers.error());
-        for (const auto& referrer : *referrers) {
-          if (auto done = export_referrer(referrer.digest); !done) return done;
+        for (const Digest& referrer : *referrers) {
+          if (auto done = export_referrer(referrer); !done) return done;
         }
         if (referrers->size() < kPage) break;
-        last = referrers->back().digest;
+        last = referrers->back();
       }
     }
     return {};

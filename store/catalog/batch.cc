@@ -54,7 +54,12 @@ void Batch::put_referrer(const RepositoryKey& repository, const Digest& subject,
                          const ReferrerRecord& record) {
   impl_->writes.Put(referrer_key(repository, subject, digest), encode(record));
 }
+void Batch::put_whole_referrer(const RepositoryKey& repository, const Digest& subject, const Digest& digest,
+                               const ReferrerRecord& record) {
+  impl_->writes.Put(whole_referrer_key(repository, subject, digest), encode(record));
+}
 void Batch::delete_referrer(const RepositoryKey& repository, const Digest& subject, const Digest& digest) {
+  impl_->writes.Delete(whole_referrer_key(repository, subject, digest));
   impl_->writes.Delete(referrer_key(repository, subject, digest));
 }
 

@@ -27,6 +27,9 @@ class Batch {
   void put_edge(const Digest& child, const RepositoryKey&, const Digest& parent, const EdgeRecord&);
   void delete_edge(const Digest& child, const RepositoryKey&, const Digest& parent);
   void put_referrer(const RepositoryKey&, const Digest& subject, const Digest& digest, const ReferrerRecord&);
+  // The whole descriptor of a referrer whose record has only a part of it.
+  void put_whole_referrer(const RepositoryKey&, const Digest& subject, const Digest& digest,
+                          const ReferrerRecord&);
   void delete_referrer(const RepositoryKey&, const Digest& subject, const Digest& digest);
   void put_link(const Digest& blob, const RepositoryKey&, const LinkRecord&);
   void delete_link(const Digest& blob, const RepositoryKey&);

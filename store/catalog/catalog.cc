@@ -207,9 +207,11 @@ Result<std::vector<std::string>> Catalog::repositories(const std::string& route,
 }
 
 Result<std::vector<NamedReferrer>> Catalog::referrers(const RepositoryKey& repository, const Digest& subject,
-                                                      const std::optional<Digest>& last, size_t limit) const {
+                                                      const std::optional<Digest>& last, size_t limit,
+                                                      uint64_t bytes_max) const {
   const std::string prefix = referrer_prefix(repository, subject);
   std::vector<NamedReferrer> referrers;
+  uint64_t bytes = 0;
   if (limit == 0) return referrers;
   const std::string from = last ? referrer_key(repository, subject, *last) : prefix;
   auto scanned = database_->scan(prefix, from, Reach::disk,
@@ -220,11 +222,40 @@ Result<std::vector<NamedReferrer>> Catalog::referrers(const RepositoryKey& repos
                                    if (last && digest == *last) return true;
                                    auto record = decode<ReferrerRecord>(value);
                                    if (!record) return failure(record.error());
+                                   bytes += record->descriptor.size();
                                    referrers.push_back({digest, *std::move(record)});
-                                   return referrers.size() < limit;
+                                   return referrers.size() < limit && bytes < bytes_max;
                                  });
   if (!scanned) return failure(scanned.error());
   return referrers;
+}
+
+Result<std::vector<Digest>> Catalog::referrer_digests(const RepositoryKey& repository, const Digest& subject,
+                                                      const std::optional<Digest>& last, size_t limit) const {
+  const std::string prefix = referrer_prefix(repository, subject);
+  std::vector<Digest> digests;
+  if (limit == 0) return digests;
+  const std::string from = last ? referrer_key(repository, subject, *last) : prefix;
+  auto scanned =
+      database_->scan(prefix, from, Reach::disk, [&](std::string_view key, std::string_view) -> Result<bool> {
+        KeyReader in(key, prefix.size());
+        const Digest digest = in.digest();
+        if (in.failed()) return malformed_key();
+        if (last && digest == *last) return true;
+        digests.push_back(digest);
+        return digests.size() < limit;
+      });
+  if (!scanned) return failure(scanned.error());
+  return digests;
+}
+
+Result<std::string> Catalog::whole_descriptor(const RepositoryKey& repository, const Digest& subject,
+                                              const NamedReferrer& referrer) const {
+  if (referrer.record.whole_bytes == 0) return referrer.record.descriptor;
+  auto whole =
+      database_->get<ReferrerRecord>(whole_referrer_key(repository, subject, referrer.digest), Reach::disk);
+  if (!whole) return failure(whole.error());
+  return *whole ? std::move((*whole)->descriptor) : std::string();
 }
 
 Result<std::map<Digest, Digest>> Catalog::subjects_in(const RepositoryKey& repository) const {

@@ -93,9 +93,16 @@ class Catalog {
   // Repositories are those with a manifest.
   [[nodiscard]] Result<std::vector<std::string>> repositories(const std::string& route,
                                                               const std::string& last, size_t limit) const;
+  // No more once they have `bytes_max` bytes together: a version before has written long ones.
   [[nodiscard]] Result<std::vector<NamedReferrer>> referrers(const RepositoryKey&, const Digest& subject,
+                                                             const std::optional<Digest>& last, size_t limit,
+                                                             uint64_t bytes_max = UINT64_MAX) const;
+  [[nodiscard]] Result<std::vector<Digest>> referrer_digests(const RepositoryKey&, const Digest& subject,
                                                              const std::optional<Digest>& last,
                                                              size_t limit) const;
+  // What the referrers API lists of it. Empty if it is not there any more.
+  [[nodiscard]] Result<std::string> whole_descriptor(const RepositoryKey&, const Digest& subject,
+                                                     const NamedReferrer&) const;
   // The subject of each manifest of the repository that has one and that the referrers list names.
   [[nodiscard]] Result<std::map<Digest, Digest>> subjects_in(const RepositoryKey&) const;
   // The digests that a manifest of the repository names.

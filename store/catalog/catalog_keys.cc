@@ -85,6 +85,9 @@ std::string referrer_prefix(const RepositoryKey& r, const Digest& subject) {
 std::string referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d) {
   return Key('r').repository(r).digest(subject).digest(d).take();
 }
+std::string whole_referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d) {
+  return Key('R').repository(r).digest(subject).digest(d).take();
+}
 std::string link_prefix(const Digest& blob) { return Key('l').digest(blob).take(); }
 std::string link_key(const Digest& blob, const RepositoryKey& r) {
   return Key('l').digest(blob).repository(r).take();

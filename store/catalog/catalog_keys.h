@@ -5,12 +5,13 @@
 //   t route repository tag             T route repository digest tag   (t, by digest)
 //   m route repository digest          M digest route repository       (m, by digest)
 //   e child route repository parent    E route repository parent child (e, by parent)
-//   r route repository subject digest  l digest route repository       u id
+//   r route repository subject digest  R route repository subject digest (r, whole where r is not)
+//   l digest route repository          u id
 //   b digest                           o route used-at digest          (b, in the order of use)
 //   q review-after digest              (the review queue)
-//   h route repository tag             (histories of tags; a version before them leaves them as they are)
-//   L digest                           (leases that a clean stop has saved)
-//   !…                                 (single values of CatalogState)
+//   h route repository tag             (histories of tags; a version before them leaves them and R as they
+//   are) L digest                           (leases that a clean stop has saved) !… (single values of
+//   CatalogState)
 #pragma once
 
 #include <algorithm>
@@ -63,6 +64,7 @@ std::string child_key(const RepositoryKey& r, const Digest& parent, const Digest
 std::string referrers_prefix(const RepositoryKey& r);  // of all subjects
 std::string referrer_prefix(const RepositoryKey& r, const Digest& subject);
 std::string referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d);
+std::string whole_referrer_key(const RepositoryKey& r, const Digest& subject, const Digest& d);
 std::string link_prefix(const Digest& blob);
 std::string link_key(const Digest& blob, const RepositoryKey& r);
 std::string upload_key(const std::string& id);

@@ -165,7 +165,7 @@ std::string encode(const EdgeRecord& record) {
 }
 
 std::string encode(const ReferrerRecord& record) {
-  return Encoder().text(record.descriptor).text(record.artifact_type).take();
+  return Encoder().text(record.descriptor).text(record.artifact_type).number(record.whole_bytes).take();
 }
 
 std::string encode(const LinkRecord&) { return Encoder().time(kNoMore).take(); }
@@ -246,7 +246,7 @@ Result<EdgeRecord> decode<EdgeRecord>(std::string_view bytes) {
 template <>
 Result<ReferrerRecord> decode<ReferrerRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  ReferrerRecord record{in.text(), in.more() ? in.text() : std::string()};
+  ReferrerRecord record{in.text(), in.more() ? in.text() : std::string(), in.more() ? in.number() : 0};
   return checked(in, std::move(record), "referrer");
 }
 

@@ -69,10 +69,16 @@ struct EdgeRecord {
   bool is_manifest = false;  // child of an index
 };
 
-// referrer: route, repository, subject, digest
+// referrer: route, repository, subject, digest. Short, so that one type can be looked for among many: long
+// annotations are in a record of their own, with the same key, that has the whole descriptor. A version
+// before had no such records, and its own are whole, however long.
 struct ReferrerRecord {
-  std::string descriptor;     // the JSON that the referrers API lists
-  std::string artifact_type;  // to filter by
+  static constexpr size_t kShortBytes = 2048;  // a descriptor of so many bytes is never parted
+  std::string descriptor;                      // the JSON that the referrers API lists, as far as it is here
+  std::string artifact_type;                   // to filter by
+  uint64_t whole_bytes = 0;                    // of the descriptor, if it is in a record of its own; else 0
+  // What the list has of it.
+  uint64_t listed_bytes() const { return whole_bytes == 0 ? descriptor.size() : whole_bytes; }
 };
 
 // link: blob digest, route, repository. This repository may serve this blob.

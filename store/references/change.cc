@@ -48,10 +48,10 @@ Result<> Change::delete_manifest(const NamedManifest& manifest) {
     if (auto queued = review_soon(repository, child); !queued) return queued;
   }
   if (manifest.record.subject) batch_.delete_referrer(repository, *manifest.record.subject, manifest.digest);
-  const auto referrers = catalog_.referrers(repository, manifest.digest, std::nullopt, SIZE_MAX);
+  const auto referrers = catalog_.referrer_digests(repository, manifest.digest, std::nullopt, SIZE_MAX);
   if (!referrers) return failure(referrers.error());
-  for (const NamedReferrer& referrer : *referrers) {
-    if (auto queued = review_soon(repository, referrer.digest); !queued) return queued;
+  for (const Digest& referrer : *referrers) {
+    if (auto queued = review_soon(repository, referrer); !queued) return queued;
   }
   const auto tags = catalog_.tags_of(repository, manifest.digest);
   if (!tags) return failure(tags.error());

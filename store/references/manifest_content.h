@@ -30,6 +30,7 @@ struct ManifestContent {
   // comes stays with it. Their size is 0 if the manifest does not say it.
   std::vector<Child> foreign;
   std::string referrer_descriptor;  // JSON; only if record.subject
+  std::string short_descriptor;     // the same without its annotations
   // Not empty: the manifest gives one digest two sizes, and this says which.
   std::string contradiction;
 };

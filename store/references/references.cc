@@ -29,6 +29,20 @@ void keep_first(ManifestRecord& record, const ManifestRecord& first) {
   if (first.subject) record.subject = first.subject;
 }
 
+// The descriptor, in two records if its annotations are long.
+void put_referrer(Batch& batch, const RepositoryKey& repository, const Digest& digest,
+                  const ManifestRecord& record, const ManifestContent& content) {
+  const std::string& whole = content.referrer_descriptor;
+  if (!record.subject || whole.empty()) return;
+  const bool is_parted =
+      whole.size() > ReferrerRecord::kShortBytes && content.short_descriptor.size() < whole.size();
+  if (!is_parted)
+    return batch.put_referrer(repository, *record.subject, digest, {whole, record.artifact_type});
+  batch.put_whole_referrer(repository, *record.subject, digest, {whole, record.artifact_type});
+  batch.put_referrer(repository, *record.subject, digest,
+                     {content.short_descriptor, record.artifact_type, whole.size()});
+}
+
 // Whether the bytes are known as another type already, which a tag or a parent has from then on.
 Result<bool> is_promised(const Catalog& catalog, const References::NewManifest& manifest,
                          const ManifestRecord& known) {
@@ -128,10 +142,7 @@ Result<std::vector<Digest>> References::add_manifest(const DigestLock&, const Ne
   if (has_referrer && !keeps_referrer) {
     change.batch().delete_referrer(repository, *(*known)->subject, manifest.digest);
   }
-  if (record.subject && !manifest.content.referrer_descriptor.empty() && !keeps_referrer) {
-    change.batch().put_referrer(repository, *record.subject, manifest.digest,
-                                {manifest.content.referrer_descriptor, record.artifact_type});
-  }
+  if (!keeps_referrer) put_referrer(change.batch(), repository, manifest.digest, record, manifest.content);
   for (const std::string& tag : manifest.tags) {
     auto set = change.set_tag(repository, tag, manifest.digest, manifest.content.record.media_type);
     if (!set) return failure(set.error());
@@ -186,10 +197,7 @@ Result<> References::adopt(Change& change, const RepositoryKey& repository, cons
   record.pushed_at = clock_.wall();
   change.batch().put_manifest(repository, child.digest, record);
   change.batch().put_link(child.digest, repository, {});
-  if (record.subject && !child.content.referrer_descriptor.empty()) {
-    change.batch().put_referrer(repository, *record.subject, child.digest,
-                                {child.content.referrer_descriptor, record.artifact_type});
-  }
+  put_referrer(change.batch(), repository, child.digest, record, child.content);
   return add_edges(change, repository, child.digest, child.content, needed);
 }
 

@@ -185,6 +185,21 @@ TEST_CASE("a manifest with a subject has the descriptor that the referrers API l
         R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + kSelf.text() +
             R"(","size":)" + std::to_string(text.size()) +
             R"(,"artifactType":"application/x","annotations":{"k":"v"}})");
+  CHECK(read->content.short_descriptor ==
+        R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + kSelf.text() +
+            R"(","size":)" + std::to_string(text.size()) + R"(,"artifactType":"application/x"})");
+}
+
+TEST_CASE("a type that is longer than any request can ask for counts as none") {
+  const auto text = image("", R"(,"artifactType":")" + std::string(2000, 'x') + R"(","subject":)" +
+                                  descriptor(kOciManifest, 'b'));
+  const auto read = read_manifest(text, kOciManifest, kSelf);
+  REQUIRE(read);
+  CHECK(read->content.record.artifact_type.size() < 100);  // its config's
+  CHECK(read->content.referrer_descriptor.size() < 500);
+  const auto layered = read_manifest(image(descriptor(std::string(2000, 'y'), '1')), kOciManifest, kSelf);
+  REQUIRE(layered);
+  for (const auto& child : layered->content.children) CHECK(child.edge.media_type.size() < 100);
 }
 
 TEST_CASE("layers that a registry need not have are welcome and not needed") {

@@ -1,4 +1,6 @@
 // Lists: of tags, of repositories, of what refers to a manifest.
+#include "store/blobs/parts.h"
+#include "store/catalog/catalog.h"
 #include "test/catch.h"
 #include "test/fakes/registry_world.h"
 
@@ -239,21 +241,49 @@ TEST_CASE("more referrers than fit into one manifest come in pages, filtered ali
   CHECK(times_listed(signature) == (filtered ? 0 : 1));
 }
 
-TEST_CASE("a type that no referrer has is not looked for among all of them for one page") {
+TEST_CASE("a type that no referrer has is looked for in one page, and nothing that is long is read for it") {
   RegistryWorld world;
   const auto subject = world.push_image(kRepository, "latest", 6);
-  for (int i = 0; i < 9; ++i) attach(world, subject, kSbom, std::to_string(i) + std::string(800'000, 'x'));
-  const std::string query = "?artifactType=" + proxy::percent_encode(kSignature);
-  const auto signature = [&] {
-    const auto first = world.get(referrers_path(subject.digest) + query);
-    check_index(first);
-    CHECK(next_of(first).find("artifactType") != std::string::npos);
-    return attach(world, subject, kSignature, "");
-  }();
+  constexpr uint64_t kReferrers = 9;
+  for (uint64_t i = 0; i < kReferrers; ++i)
+    attach(world, subject, kSbom, std::to_string(i) + std::string(800'000, 'x'));
+  const auto signature = attach(world, subject, kSignature, "");
+  world.stop();  // so that the records are on the disk, and not in memory
+  world.start();
+  world.get("/v2/");
+  const auto reads = [&] { return world.files.disk.count(FaultyDisk::Operation::read); };
+  const auto before = reads();
+  const auto page = world.get(referrers_path(subject.digest) + "?artifactType=a/b");
+  CHECK(reads() - before < kReferrers);
+  check_index(page);
+  CHECK(lists(page, R"("manifests":[])"));
+  CHECK_FALSE(page.has("Link"));
+  const auto found =
+      world.get(referrers_path(subject.digest) + "?artifactType=" + proxy::percent_encode(kSignature));
+  CHECK(lists(found, listed(signature, kSignature, "")));
+  CHECK(reads() - before < kReferrers);
+}
+
+TEST_CASE("where a version before has written long records, a page reads few, and has a link to the next") {
+  RegistryWorld world;
+  const auto subject = world.push_image(kRepository, "latest", 6);
+  const auto signature = attach(world, subject, kSignature, "");
+  store::Batch batch;
+  for (int i = 0; i < 9; ++i) {
+    const store::ReferrerRecord record{R"({"annotations":{"a":")" + std::string(800'000, 'x') + "\"}}",
+                                       kSbom};
+    batch.put_referrer({world.settings.route, kRepository}, subject.digest, digest_of(std::to_string(i)),
+                       record);
+  }
+  REQUIRE(world.store().parts().catalog.write(std::move(batch), store::Durability::buffered));
   std::vector<Reply> pages;
-  for (auto target = referrers_path(subject.digest) + query; !target.empty(); target = next_of(pages.back()))
+  for (auto target = referrers_path(subject.digest) + "?artifactType=" + proxy::percent_encode(kSignature);
+       !target.empty(); target = next_of(pages.back())) {
     pages.push_back(world.get(target));
+    check_index(pages.back());
+  }
   CHECK(pages.size() > 1);
+  CHECK(next_of(pages.front()).find("artifactType") != std::string::npos);
   CHECK(std::count_if(pages.begin(), pages.end(),
                       [&](const Reply& page) { return lists(page, signature.digest.text()); }) == 1);
 }

@@ -267,5 +267,19 @@ TEST_CASE("a catalog that may open no file any more says so, and is written agai
     CHECK((*catalog->tag(kAlpine, std::to_string(number), Reach::disk)).has_value());
 }
 
+TEST_CASE("referrers are read until they have so many bytes, and then from there on") {
+  World world;
+  world.write([](Batch& batch) {
+    for (const auto* name : {"a", "b", "c", "d"})
+      batch.put_referrer(kAlpine, digest("s"), digest(name), {std::string(1000, 'x'), "sbom"});
+  });
+  const Catalog& catalog = *world.catalog;
+  const auto some = catalog.referrers(kAlpine, digest("s"), std::nullopt, 10, 2500);
+  REQUIRE(some);
+  CHECK(some->size() == 3);
+  CHECK(catalog.referrers(kAlpine, digest("s"), some->back().digest, 10, 2500)->size() == 1);
+  CHECK(catalog.referrers(kAlpine, digest("s"), std::nullopt, 10, 1)->size() == 1);
+}
+
 }  // namespace
 }  // namespace breakwater::store

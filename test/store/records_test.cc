@@ -41,10 +41,13 @@ TEST_CASE("each record is decoded as it was encoded") {
   CHECK(edge->size == 300);
   CHECK(edge->is_manifest);
 
-  const auto referrer = decode<ReferrerRecord>(encode(ReferrerRecord{"{}", "sbom"}));
+  const auto referrer = decode<ReferrerRecord>(encode(ReferrerRecord{"{}", "sbom", 3000}));
   REQUIRE(referrer);
   CHECK(referrer->descriptor == "{}");
   CHECK(referrer->artifact_type == "sbom");
+  CHECK(referrer->whole_bytes == 3000);
+  CHECK(referrer->listed_bytes() == 3000);
+  CHECK(ReferrerRecord{"{}", "sbom"}.listed_bytes() == 2);
 
   CHECK(decode<LinkRecord>(encode(LinkRecord())));
 

@@ -516,6 +516,36 @@ TEST_CASE("a manifest, its tag and what it names appear together") {
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
+TEST_CASE("a referrer's record is short, and its whole descriptor goes with it") {
+  const auto annotations = GENERATE(as<size_t>(), 10, 3'000'000);
+  StoreWorld world;
+  REQUIRE(world.open());
+  const std::string bytes = "{manifest}",
+                    whole = R"({"size":1,"annotations":{"a":")" + std::string(annotations, 'x');
+  ManifestContent content = manifest_naming({});
+  content.record.subject = digest_of("subject");
+  content.record.artifact_type = "sbom";
+  content.short_descriptor = R"({"size":1})";
+  content.referrer_descriptor = whole;
+  const auto put = [&] {
+    return world.store->manifests().put(kAlpine, digest_of(bytes), bytes, content, "", Durability::buffered);
+  };
+  REQUIRE(put());
+  const auto& catalog = world.store->catalog();
+  const auto listed = catalog.referrers(kAlpine, digest_of("subject"), std::nullopt, 10);
+  REQUIRE(listed);
+  REQUIRE(listed->size() == 1);
+  CHECK(listed->front().record.artifact_type == "sbom");
+  CHECK(listed->front().record.descriptor.size() <= ReferrerRecord::kShortBytes);
+  CHECK(listed->front().record.listed_bytes() == whole.size());
+  CHECK(catalog.whole_descriptor(kAlpine, digest_of("subject"), listed->front()) == whole);
+  REQUIRE(world.store->references().delete_manifest(kAlpine, digest_of(bytes)));
+  CHECK(catalog.referrer_digests(kAlpine, digest_of("subject"), std::nullopt, 10)->empty());
+  const bool is_parted = listed->front().record.whole_bytes > 0;
+  CHECK(is_parted == (annotations > 10));
+  if (is_parted) CHECK(catalog.whole_descriptor(kAlpine, digest_of("subject"), listed->front())->empty());
+}
+
 TEST_CASE("a manifest that is held already takes no more room, and keeps the time at which its tag was set") {
   StoreWorld world;
   REQUIRE(world.open());
