@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <deque>
 #include <utility>
 
 namespace breakwater::proxy {
@@ -33,7 +35,8 @@ class Workers::Strand::Queue {
 
 Workers::Strand::Strand() : queue_(std::make_shared<Queue>()) {}
 
-Workers::Workers(Loop& loop, unsigned threads, Priority priority) : loop_(loop) {
+Workers::Workers(Loop& loop, unsigned threads, Priority priority)
+    : loop_(loop), lengthy_max_(std::max(threads, 2U) - 1) {
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) {
     threads_.emplace_back([this, priority] {
@@ -52,8 +55,10 @@ Workers::~Workers() {
   for (auto& thread : threads_) thread.join();
 }
 
-void Workers::submit(std::function<void()> job) { enqueue(std::move(job), nullptr); }
-void Workers::submit(Strand& strand, std::function<void()> job) { enqueue(std::move(job), strand.queue_); }
+void Workers::submit(std::function<void()> job) { enqueue(JobOf(), std::move(job), nullptr); }
+void Workers::submit(Strand& strand, std::function<void()> job) {
+  enqueue(JobOf(), std::move(job), strand.queue_);
+}
 
 size_t Workers::queued() const {
   const store::Lock lock(mutex_);
@@ -65,7 +70,7 @@ size_t Workers::running() const {
   return running_;
 }
 
-void Workers::enqueue(std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand) {
+void Workers::enqueue(JobOf of, std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand) {
   {
     const store::Lock lock(mutex_);
     if (strand) {
@@ -77,26 +82,38 @@ void Workers::enqueue(std::function<void()> job, const std::shared_ptr<Strand::Q
       }
       state.busy = true;
     }
-    jobs_.push_back(Job(std::move(job), strand));
+    jobs_.push(of, Job(of, std::move(job), strand));
   }
   wake_.notify_one();
 }
 
+// A thread that finds nothing to begin may leave a lengthy job: whoever runs one looks for the next.
 void Workers::work() {
   store::Lock lock(mutex_);
   for (;;) {
-    while (!stopping_ && jobs_.empty()) wake_.wait(mutex_);
-    if (jobs_.empty()) return;
-    Job job = std::move(jobs_.front());
-    jobs_.pop_front();
-    ++running_;
+    auto job = next_job();
+    while (!job && !stopping_) {
+      wake_.wait(mutex_);
+      job = next_job();
+    }
+    if (!job) return;
     lock.unlock();
-    job.run();
-    job.run = nullptr;  // destroys what the job owns before the next job of its strand begins
+    job->run();
+    job->run = nullptr;  // destroys what the job owns before the next job of its strand begins
     lock.lock();
     --running_;
-    if (job.strand) queue_next_of(job.strand);
+    if (job->is_lengthy()) --lengthy_running_;
+    if (job->strand) queue_next_of(job->strand);
   }
+}
+
+// Counts it among those that run.
+std::optional<Workers::Job> Workers::next_job() {
+  auto job = jobs_.pop(lengthy_running_ < lengthy_max_);
+  if (!job) return job;
+  ++running_;
+  if (job->is_lengthy()) ++lengthy_running_;
+  return job;
 }
 
 // The strand's next job goes to the end of the queue, so that a busy strand does not keep other jobs waiting.
@@ -104,7 +121,7 @@ void Workers::queue_next_of(const std::shared_ptr<Strand::Queue>& strand) {
   auto& state = strand->state(mutex_);
   state.busy = !state.waiting.empty();
   if (!state.busy) return;
-  jobs_.push_back(Job(std::move(state.waiting.front()), strand));
+  jobs_.push(JobOf(), Job(JobOf(), std::move(state.waiting.front()), strand));
   state.waiting.pop_front();
   --strand_jobs_;
   wake_.notify_one();

@@ -5,11 +5,16 @@
 //
 // A job owns what it uses (captures by value), because it goes on when the Task that waits for it is
 // destroyed; its result is then dropped. Jobs of one Strand run one at a time, in the order in which they
-// were submitted; all other jobs run in any order. Everything but the jobs themselves belongs to the loop's
-// thread. The destructor returns when all submitted jobs have run.
+// were submitted; all other jobs run in any order, which job_queue.h has: brief ones first, and the clients
+// in turn. Lengthy jobs never take all threads, unless there is but one:
+//
+//   const JobOf lengthy(JobOf::Kind::lengthy, exchange.peer().key());
+//   auto list = co_await workers.run(lengthy, std::move(job));
+//
+// Everything but the jobs themselves belongs to the loop's thread. The destructor returns when all submitted
+// jobs have run.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/loop/job_queue.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "store/base/mutex.h"
@@ -46,11 +52,15 @@ class Workers {
 
   template <class Function>
   Task<std::invoke_result_t<Function>> run(Function job) {
-    return wait_for<std::invoke_result_t<Function>>(std::move(job), nullptr);
+    return wait_for<std::invoke_result_t<Function>>(JobOf(), std::move(job), nullptr);
+  }
+  template <class Function>
+  Task<std::invoke_result_t<Function>> run(JobOf of, Function job) {
+    return wait_for<std::invoke_result_t<Function>>(of, std::move(job), nullptr);
   }
   template <class Function>
   Task<std::invoke_result_t<Function>> run(Strand& strand, Function job) {
-    return wait_for<std::invoke_result_t<Function>>(std::move(job), strand.queue_);
+    return wait_for<std::invoke_result_t<Function>>(JobOf(), std::move(job), strand.queue_);
   }
   // Runs a job that nobody waits for.
   void submit(std::function<void()> job);
@@ -61,8 +71,10 @@ class Workers {
 
  private:
   struct Job {
-    Job(std::function<void()> r, std::shared_ptr<Strand::Queue> s)
-        : run(std::move(r)), strand(std::move(s)) {}
+    Job(JobOf o, std::function<void()> r, std::shared_ptr<Strand::Queue> s)
+        : of(o), run(std::move(r)), strand(std::move(s)) {}
+    bool is_lengthy() const { return of.kind == JobOf::Kind::lengthy; }
+    JobOf of;
     std::function<void()> run;
     std::shared_ptr<Strand::Queue> strand;  // null if the job belongs to no strand
   };
@@ -75,23 +87,26 @@ class Workers {
   };
 
   template <class T, class Function>
-  Task<T> wait_for(Function job, std::shared_ptr<Strand::Queue> strand);
-  void enqueue(std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand);
+  Task<T> wait_for(JobOf of, Function job, std::shared_ptr<Strand::Queue> strand);
+  void enqueue(JobOf of, std::function<void()> job, const std::shared_ptr<Strand::Queue>& strand);
   void work();
+  std::optional<Job> next_job() REQUIRES(mutex_);
   void queue_next_of(const std::shared_ptr<Strand::Queue>& strand) REQUIRES(mutex_);
 
   Loop& loop_;
+  const size_t lengthy_max_;  // that run at a time
   mutable store::Mutex mutex_;
   store::Condition wake_;                      // a job may begin, or stopping_
-  std::deque<Job> jobs_ GUARDED_BY(mutex_);    // may begin now
+  JobQueue<Job> jobs_ GUARDED_BY(mutex_);      // whose strand lets them begin
   size_t strand_jobs_ GUARDED_BY(mutex_) = 0;  // wait for another job of their strand to end
   size_t running_ GUARDED_BY(mutex_) = 0;
+  size_t lengthy_running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
 
 template <class T, class Function>
-Task<T> Workers::wait_for(Function job, std::shared_ptr<Strand::Queue> strand) {
+Task<T> Workers::wait_for(JobOf of, Function job, std::shared_ptr<Strand::Queue> strand) {
   auto ticket = std::make_shared<Ticket<T>>(loop_);
   auto work = [ticket, job = std::move(job), &loop = loop_]() mutable {
     ticket->result.emplace(job());
@@ -99,7 +114,8 @@ Task<T> Workers::wait_for(Function job, std::shared_ptr<Strand::Queue> strand) {
   };
   // The job is behind a shared_ptr because a std::function must be copyable and a job need not be.
   auto shared = std::make_shared<decltype(work)>(std::move(work));
-  enqueue([shared] { (*shared)(); }, strand);
+  enqueue(
+      of, [shared] { (*shared)(); }, strand);
   shared.reset();
   bool finished = false;
   while (!finished) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "proxy/http/exchange.h"
 #include "test/catch.h"
 
 namespace breakwater::proxy {
@@ -111,6 +112,91 @@ TEST_CASE(
     release.set_value();
   }
   CHECK(owned.expired());
+}
+
+constexpr JobOf::Kind kBrief = JobOf::Kind::brief, kLengthy = JobOf::Kind::lengthy;
+
+TEST_CASE("the clients take turns, whoever has asked for more") {
+  JobQueue<std::string> queue;
+  const uint64_t greedy = 7, modest = 8;
+  for (const auto* job : {"g1", "g2", "g3"}) queue.push(JobOf(kLengthy, greedy), job);
+  queue.push(JobOf(kLengthy, modest), "m1");
+  queue.push(JobOf(kLengthy, 0), "nobody's 1");
+  queue.push(JobOf(kLengthy, 0), "nobody's 2");
+  queue.push(JobOf(kLengthy, modest), "m2");
+  CHECK(queue.size() == 7);
+  std::vector<std::string> order;
+  while (auto job = queue.pop(true)) order.push_back(*job);
+  CHECK(order == std::vector<std::string>{"g1", "m1", "nobody's 1", "nobody's 2", "g2", "m2", "g3"});
+  CHECK(queue.size() == 0);
+}
+
+TEST_CASE("brief jobs go before lengthy ones, and these wait while they may not begin") {
+  JobQueue<std::string> queue;
+  queue.push(JobOf(kLengthy, 1), "lengthy");
+  queue.push(JobOf(), "brief");
+  CHECK(queue.pop(true) == "brief");
+  CHECK_FALSE(queue.pop(false));
+  CHECK(queue.pop(true) == "lengthy");
+  CHECK_FALSE(queue.pop(true));
+}
+
+Task<> run_lengthy(Workers& workers, std::shared_future<void> released, std::atomic<int>& begun) {
+  auto job = [released, &begun] {
+    ++begun;
+    released.wait();
+    return 0;
+  };
+  co_await workers.run(JobOf(kLengthy, 1), std::move(job));
+}
+
+Task<> run_brief(Workers& workers, std::promise<void>& ran) {
+  auto job = [&ran] {
+    ran.set_value();
+    return 0;
+  };
+  co_await workers.run(std::move(job));
+}
+
+TEST_CASE("lengthy jobs leave a thread to the brief ones, and all of them run in the end") {
+  const auto threads = GENERATE(1U, 2U, 3U);
+  Loop loop;
+  std::atomic<int> begun = 0;
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  std::vector<Task<>> tasks;
+  {
+    Workers workers(loop, threads);
+    for (int i = 0; i < 4; ++i) tasks.push_back(run_lengthy(workers, released, begun));
+    for (auto& task : tasks) task.start();
+    if (threads > 1) {
+      std::promise<void> ran;
+      auto brief = run_brief(workers, ran);
+      brief.start();
+      ran.get_future().wait();
+      CHECK(begun < static_cast<int>(threads));
+    }
+    release.set_value();
+  }
+  CHECK(begun == 4);
+}
+
+TEST_CASE("an IPv4 address is a client, and so is an IPv6 network of 64 bits") {
+  const auto v4 = [](uint8_t last) {
+    Peer peer;
+    peer.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, last};
+    return peer.key();
+  };
+  const auto v6 = [](uint8_t net, uint8_t last) {
+    Peer peer;
+    peer.address = {0xfd, 0, 0, 0, 0, 0, 0, net, 0, 0, 0, 0, 0, 0, 0, last};
+    return peer.key();
+  };
+  CHECK(v4(1) == v4(1));
+  CHECK(v4(1) != v4(2));
+  CHECK(v6(1, 1) == v6(1, 2));
+  CHECK(v6(1, 1) != v6(2, 1));
+  CHECK(Peer().key() != 0);
 }
 
 }  // namespace
