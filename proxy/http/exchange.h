@@ -17,6 +17,7 @@
 // that GET would have; write() and send_file() may be left out, and do nothing.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -37,6 +38,14 @@ namespace breakwater::proxy {
 struct Peer {
   std::array<uint8_t, 16> address{};  // IPv6, or IPv4 mapped into it
   std::string text;                   // "10.0.0.7", "fd00::1"
+  // Tells clients apart that take turns (job_queue.h); never 0. The addresses of one IPv6 network of 64 bits
+  // are one client.
+  uint64_t key() const {
+    const bool is_v4 = std::all_of(address.begin(), address.begin() + 10, [](uint8_t b) { return b == 0; });
+    uint64_t value = 0;
+    for (size_t i = 0; i < 8; ++i) value = value << 8 | address.at(is_v4 ? 8 + i : i);
+    return value == 0 ? 1 : value;
+  }
 };
 
 class Client;  // in proxy/clients/clients.h
