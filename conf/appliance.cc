@@ -166,6 +166,7 @@ struct Appliance::Parts {
   proxy::Clients clients;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
+  routes::ReplyRoom replies;
   // By route, which has those of several registries if it mirrors any. Running fills use these to their end.
   std::map<std::string, std::vector<std::unique_ptr<proxy::Upstreams>>> upstreams;
   proxy::PassThrough pass_through;
@@ -212,6 +213,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       connections(shares.clients),
       clients({loop, buffers, log, client_limits(config, shares), count_refused()}),
       manifests(kManifestCacheBytes),
+      replies(loop, buffers),
       pass_through(loop, readers, buffers, disk, pass_through_settings(config)),
       fills(loop, workers, room_makers, buffers, *store, log, config.fills),
       health(
@@ -287,7 +289,7 @@ std::unique_ptr<proxy::RegistryClient> Appliance::Parts::make_client(
 std::unique_ptr<routes::Mirror> Appliance::Parts::make_mirror(proxy::Upstreams& upstreams_of_mirror,
                                                               const routes::MirrorSettings& settings) {
   const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, buffers,
-                                   upstreams_of_mirror, manifests, store->clock(), log);
+                                   upstreams_of_mirror, manifests, replies, store->clock(), log);
   return std::make_unique<routes::Mirror>(shared, settings);
 }
 
@@ -310,7 +312,7 @@ routes::Registry& Appliance::Parts::add_any(const RouteConfig& route) {
 
 routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
   const routes::RegistryParts machinery(loop, workers, readers, room_makers, buffers, *store, manifests,
-                                        store->clock(), log);
+                                        replies, store->clock(), log);
   auto& registry = registries[route.name];
   auto settings = registry_settings(route);
   settings.uploads.idle_open_max = std::max<size_t>(shares.uploads / registry_routes(config), 1);

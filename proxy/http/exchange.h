@@ -75,7 +75,10 @@ class Exchange {
   virtual Task<Result<Piece>> read() = 0;
 
   // --- the reply, all at once. The first form is for bodies of a few KiB, which may be copied. The second is
-  // for bodies of up to some MiB that are in memory anyway; they are not copied.
+  // for bodies of up to some MiB that are in memory anyway; they are not copied. One of more than
+  // kLongBodyBytes may be sent to many clients, and so it is counted among the buffers by whoever has made
+  // it.
+  static constexpr size_t kLongBodyBytes = size_t{64} << 10;
   virtual void reply(int status, Headers headers, std::string_view body) = 0;
   virtual void reply(int status, Headers headers, std::shared_ptr<const std::string> body) = 0;
 

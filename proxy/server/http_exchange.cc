@@ -73,6 +73,7 @@ void ServedExchange::begin() {
 
 void ServedExchange::end() {
   body_reserved_.shrink(0);
+  unsent_reserved_.shrink(0);
   end_turn();
 }
 
@@ -240,6 +241,7 @@ void ServedExchange::reply(int status, Headers headers, std::string_view body) {
   begin_head(status, headers, body.size());
   if (framing_ == Framing::none) body = std::string_view();
   socket_.send({head_, body});
+  unsent_reserved_ = context_.buffers.reserve_over_limit(socket_.unsent());
   count_sent(body.size());
   complete_ = true;
 }
@@ -251,8 +253,10 @@ void ServedExchange::reply(int status, Headers headers, std::shared_ptr<const st
   if (framing_ == Framing::none) {
     socket_.send({head_});
   } else {
+    const bool is_long = body->size() > kLongBodyBytes;
     count_sent(body->size());
     socket_.send(head_, std::move(body));
+    if (!is_long) unsent_reserved_ = context_.buffers.reserve_over_limit(socket_.unsent());
   }
   complete_ = true;
 }

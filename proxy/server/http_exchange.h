@@ -143,6 +143,7 @@ class ServedExchange final : public Exchange {
   bool head_waiting_ = false;
   std::string head_;
   size_t sent_this_turn_ = 0;
+  BufferReservation unsent_reserved_;  // of a reply all at once, until it is sent
 
   uint64_t body_read_ = 0;
   BodyRate body_rate_;

@@ -25,9 +25,7 @@ bool is_refusal(const Error& error) {
 
 }  // namespace
 
-std::shared_ptr<const std::string> shared_body(std::string text) {
-  return std::make_shared<const std::string>(std::move(text));
-}
+Body shared_body(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
 
 bool is_unwell(const Error& error) {
   return error.kind == Error::Kind::unavailable || error.kind == Error::Kind::throttled;
@@ -86,7 +84,8 @@ void KeptLists::keep(const std::string& key, const KeptList& list) {
     kept_bytes_ = 0;
   }
   kept_bytes_ += cost;
-  kept_[key] = list;
+  auto& kept = kept_[key] = list;
+  kept.place = nullptr;  // what is kept has a bound of its own
 }
 
 }  // namespace breakwater::routes

@@ -13,12 +13,13 @@
 #include "proxy/loop/single_flight.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/negative_cache.h"
+#include "routes/oci/reply_room.h"
 #include "routes/oci/request_context.h"
 
 namespace breakwater::routes {
 
 struct KeptList {
-  std::shared_ptr<const std::string> body;
+  Body body;
   std::string link;  // to the next page: upstream's, or ours
   // The list is longer than what is kept: there is no body, and each client gets it straight from upstream.
   bool is_too_long = false;
@@ -27,6 +28,7 @@ struct KeptList {
   store::Time at{};
   std::string stale_reason;  // "" unless the list is known to be old, or not known to be whole
   CacheResult cache = CacheResult::miss;
+  ReplyRoom::Place place = {};  // of what has just come; not of what is kept
 };
 
 // How long a list may be that is kept and understood: one page of tags, or all pages of referrers together.
@@ -56,7 +58,7 @@ class KeptLists {
   proxy::SingleFlight<Answer> flights_;
 };
 
-std::shared_ptr<const std::string> shared_body(std::string text);
+Body shared_body(std::string text);
 
 // Whether upstream could not be asked, or could not answer for now. Everything else is an answer, if only a
 // refusal: what the store has says nothing against it.

@@ -61,8 +61,8 @@ Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository
     manifest = co_await manifests_.by_tag(std::move(repository), path.tag, context.asker);
   }
   if (!manifest) co_return failure(manifest.error());
-  reply_manifest(exchange, context, *manifest, parts_.clock.now());
-  co_return Result<>();
+  co_return co_await reply_manifest(exchange, context, *std::move(manifest), parts_.replies,
+                                    parts_.clock.now());
 }
 
 // Adds "library/" to the names of Docker Hub's official images: some clients send it, others do not.

@@ -6,6 +6,7 @@
 
 #include "proxy/upstream/retry.h"
 #include "routes/mirror/asking.h"
+#include "routes/mirror/reserved_sink.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/parsing.h"
@@ -203,15 +204,15 @@ Task<Result<std::optional<TagRecord>>> MirrorManifests::tag_record(RepositoryKey
 Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest digest) {
   parts_.store.blobs().note_use(digest);
   if (auto entry = parts_.manifests.find(key, digest)) co_return served(digest, *entry, CacheResult::hit);
-  auto job = [&store = parts_.store, key, digest]() -> Result<ManifestCache::Entry> {
-    auto record = store.catalog().manifest(key, digest, store::Reach::disk);
-    if (!record) return failure(record.error());
-    if (!*record)
-      return failure(Error::Kind::not_found, "no manifest " + digest.text() + " in " + key.repository);
+  auto record = co_await manifest_record(key, digest);
+  if (!record) co_return failure(record.error());
+  auto place = co_await parts_.replies.reserve(record->size);
+  if (!place) co_return failure(place.error());
+  auto job = [&store = parts_.store, key, digest,
+              type = record->media_type]() -> Result<ManifestCache::Entry> {
     auto bytes = store.manifests().bytes(key, digest);
     if (!bytes) return failure(bytes.error());
-    return ManifestCache::Entry((*record)->media_type,
-                                std::make_shared<const std::string>(std::move(*bytes)));
+    return ManifestCache::Entry(type, std::make_shared<const std::string>(*std::move(bytes)));
   };
   auto entry = co_await parts_.readers.run(std::move(job));
   if (!entry) {
@@ -220,8 +221,31 @@ Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest dig
       parts_.log.error("manifest unreadable", {{"digest", digest.text()}, {"reason", entry.error().message}});
     co_return failure(Error::Kind::not_found, entry.error().message);
   }
-  parts_.manifests.put(key, digest, *entry);
-  co_return served(digest, *entry, CacheResult::hit);
+  // Somebody else may have read it meanwhile.
+  if (auto known = parts_.manifests.find(key, digest)) {
+    entry = *std::move(known);
+  } else {
+    parts_.manifests.put(key, digest, *entry);
+  }
+  auto manifest = served(digest, *entry, CacheResult::hit);
+  manifest.place = *std::move(place);
+  co_return manifest;
+}
+
+// `not_found` if there is none: then upstream is asked.
+Task<Result<store::ManifestRecord>> MirrorManifests::manifest_record(RepositoryKey key, Digest digest) {
+  auto record = parts_.store.catalog().manifest(key, digest, store::Reach::memory);
+  if (!record && record.error().kind == Error::Kind::would_block) {
+    auto job = [&catalog = parts_.store.catalog(), key, digest] {
+      return catalog.manifest(key, digest, store::Reach::disk);
+    };
+    record = co_await parts_.readers.run(std::move(job));
+  }
+  if (record && *record) co_return **std::move(record);
+  if (!record)
+    parts_.log.error("manifest unreadable", {{"digest", digest.text()}, {"reason", record.error().message}});
+  co_return failure(Error::Kind::not_found, record ? "no manifest " + digest.text() + " in " + key.repository
+                                                   : record.error().message);
 }
 
 // What upstream has for a tag, as far as it may be served. `record` is what the tag names here, if anything.
@@ -289,16 +313,21 @@ Task<Result<>> MirrorManifests::mark_checked(RepositoryKey key, std::string tag,
 }
 
 // The answer to GET. With several upstreams the next one is the retry.
-Task<Result<proxy::Reply>> MirrorManifests::get_reply(proxy::AskedUpstream upstream, std::string repository,
-                                                      std::string reference) {
+Task<Result<MirrorManifests::Received>> MirrorManifests::get_reply(proxy::AskedUpstream upstream,
+                                                                   std::string repository,
+                                                                   std::string reference) {
   for (uint32_t attempts = 1;; ++attempts) {
     auto request = registry_request(settings_, "GET", repository, "/manifests/" + reference);
     request.headers.add("Accept", std::string(kAcceptManifests));
     request.timeout_ms = request.stall_timeout_ms = settings_.manifest_timeout_ms;
-    auto reply = co_await upstream.fetch(std::move(request), kManifestBytesMax);
-    if (reply || parts_.upstreams.size() > 1) co_return reply;
-    auto delay = proxy::retry_delay_ms(kManifestRetry, reply.error(), attempts, 0.5);
-    if (!delay) co_return reply;
+    ReservedSink sink(parts_.replies, kManifestBytesMax);
+    auto head = co_await upstream.download(std::move(request), sink);
+    if (head) co_return Received(proxy::Reply(*std::move(head), sink.take()), sink.place());
+    Error error = head.error();
+    if (sink.is_too_long()) error.kind = Error::Kind::corrupt;
+    if (parts_.upstreams.size() > 1) co_return failure(error);
+    auto delay = proxy::retry_delay_ms(kManifestRetry, error, attempts, 0.5);
+    if (!delay) co_return failure(error);
     co_await parts_.loop.sleep(Millis(*delay));
   }
 }
@@ -317,14 +346,19 @@ Task<Result<ServedManifest>> MirrorManifests::fetch(RepositoryKey key, std::stri
 Task<Result<MirrorManifests::Fetched>> MirrorManifests::get(proxy::AskedUpstream upstream,
                                                             std::string repository, std::string reference,
                                                             std::optional<Digest> asked) {
-  auto reply = co_await get_reply(upstream, std::move(repository), std::move(reference));
-  if (!reply) co_return failure(reply.error());
-  if (reply->head.status != 200)
-    co_return failure(Error::Kind::corrupt, "upstream answered " + std::to_string(reply->head.status) +
-                                                " where a manifest was due");
-  const size_t bytes = reply->body.size();
-  auto job = [reply = *std::move(reply), asked]() mutable { return understood(std::move(reply), asked); };
-  co_return co_await parse(parts_.readers, bytes, std::move(job));
+  auto received = co_await get_reply(upstream, std::move(repository), std::move(reference));
+  if (!received) co_return failure(received.error());
+  if (received->reply.head.status != 200)
+    co_return failure(
+        Error::Kind::corrupt,
+        "upstream answered " + std::to_string(received->reply.head.status) + " where a manifest was due");
+  const size_t bytes = received->reply.body.size();
+  auto job = [reply = std::move(received->reply), asked]() mutable {
+    return understood(std::move(reply), asked);
+  };
+  auto fetched = co_await parse(parts_.readers, bytes, std::move(job));
+  if (fetched) fetched->place = received->place;
+  co_return fetched;
 }
 
 // The manifest in upstream's answer, if it is what was asked for. Any thread.
@@ -339,7 +373,7 @@ Result<MirrorManifests::Fetched> MirrorManifests::understood(proxy::Reply reply,
     return failure(Error::Kind::corrupt,
                    "what upstream sent is no manifest: " + manifest.content.record.media_type);
   return Fetched(std::move(reply.body), identity->digest, identity->is_of_payload,
-                 std::move(manifest.content));
+                 std::move(manifest.content), ReplyRoom::Place());
 }
 
 // Keeps and serves what was fetched.
@@ -359,10 +393,14 @@ Task<Result<ServedManifest>> MirrorManifests::take(RepositoryKey key, std::strin
   // What is stored has the digest of its bytes. This has not, so it is only passed on.
   if (fetched->is_of_payload) {
     parts_.manifests.put(key, fetched->digest, entry);
-    co_return served(fetched->digest, entry, CacheResult::pass);
+    auto manifest = served(fetched->digest, entry, CacheResult::pass);
+    manifest.place = fetched->place;
+    co_return manifest;
   }
-  co_return co_await keep(key, std::move(tag), fetched->digest, std::move(entry),
-                          std::move(fetched->content));
+  auto kept =
+      co_await keep(key, std::move(tag), fetched->digest, std::move(entry), std::move(fetched->content));
+  if (kept) kept->place = fetched->place;
+  co_return kept;
 }
 
 // Stores what upstream sent, then serves it. If it cannot be stored, it is served all the same.

@@ -48,11 +48,17 @@ class MirrorManifests {
     store::Digest digest;
     bool is_of_payload = false;  // the digest is that of what was signed, not of the bytes
     store::ManifestContent content;
+    ReplyRoom::Place place;  // of the bytes
+  };
+  struct Received {
+    proxy::Reply reply;
+    ReplyRoom::Place place;
   };
 
   store::RepositoryKey key_of(const std::string& repository) const;
   proxy::Task<Result<std::optional<store::TagRecord>>> tag_record(store::RepositoryKey key, std::string tag);
   proxy::Task<Answer> held(store::RepositoryKey key, store::Digest digest);
+  proxy::Task<Result<store::ManifestRecord>> manifest_record(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Answer> renew(store::RepositoryKey key, std::string tag, store::TagRecord record,
                             proxy::Asker asker);
   proxy::Task<Answer> stale(store::RepositoryKey key, std::string tag, store::TagRecord record, Error reason);
@@ -79,8 +85,8 @@ class MirrorManifests {
   proxy::Task<Result<Fetched>> get(proxy::AskedUpstream upstream, std::string repository,
                                    std::string reference, std::optional<store::Digest> asked);
   static Result<Fetched> understood(proxy::Reply reply, const std::optional<store::Digest>& asked);
-  proxy::Task<Result<proxy::Reply>> get_reply(proxy::AskedUpstream upstream, std::string repository,
-                                              std::string reference);
+  proxy::Task<Result<Received>> get_reply(proxy::AskedUpstream upstream, std::string repository,
+                                          std::string reference);
   proxy::Task<Result<>> mark_checked(store::RepositoryKey key, std::string tag, store::TagRecord record);
   proxy::Task<Answer> keep(store::RepositoryKey key, std::string tag, store::Digest digest,
                            ManifestCache::Entry entry, store::ManifestContent content);

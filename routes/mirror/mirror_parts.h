@@ -14,6 +14,7 @@
 #include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest_cache.h"
+#include "routes/oci/reply_room.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
@@ -57,6 +58,7 @@ struct MirrorParts {
   proxy::Buffers& buffers;
   proxy::Upstreams& upstreams;
   ManifestCache& manifests;
+  ReplyRoom& replies;
   const store::Clock& clock;
   store::Log& log;
 };

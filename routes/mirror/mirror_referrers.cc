@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "routes/mirror/asking.h"
-#include "routes/mirror/list_sink.h"
 #include "routes/mirror/passed_list.h"
+#include "routes/mirror/reserved_sink.h"
 #include "routes/oci/link_header.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/parsing.h"
@@ -105,20 +105,27 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
     co_return co_await pass_list(exchange, parts_, settings_.first_byte_wait_ms, std::move(upstream),
                                  std::move(request), std::move(list), context);
   }
-  auto body = referrers->body;
-  if (!path.query.artifact_type.empty()) {
-    auto job = [body, type = path.query.artifact_type] { return filter_referrers(*body, type); };
-    auto some = co_await parse(parts_.readers, body->size(), std::move(job));
-    if (!some) co_return failure(some.error());
-    body = shared_body(std::move(*some));
-  }
+  auto body = co_await filtered(exchange, *referrers, path.query.artifact_type);
+  if (!body) co_return failure(body.error());
   context.cache = referrers->cache;
   auto headers = base_headers(context);
   headers.add("Content-Type", std::string(kOciIndex));
   if (!path.query.artifact_type.empty()) headers.add("OCI-Filters-Applied", "artifactType");
   if (!referrers->stale_reason.empty()) headers.add("Warning", stale_warning(referrers->stale_reason));
-  exchange.reply(200, std::move(headers), body);
+  exchange.reply(200, std::move(headers), *std::move(body));
   co_return Result<>();
+}
+
+// The body of the reply. What is filtered is this client's own, and so there is room for it first.
+Task<Result<Body>> MirrorReferrers::filtered(const Exchange& exchange, KeptList list, std::string type) {
+  if (type.empty()) co_return co_await parts_.replies.hold(list.body, list.place);
+  auto place = co_await parts_.replies.reserve(list.body->size());
+  if (!place) co_return failure(place.error());
+  auto job = [body = list.body, type = std::move(type)] { return filter_referrers(*body, type); };
+  auto some = co_await parse(parts_.readers, list.body->size(), std::move(job), exchange.peer().key());
+  if (!some) co_return failure(some.error());
+  if (*place) (*place)->shrink(some->size());
+  co_return co_await parts_.replies.hold(shared_body(*std::move(some)), *place);
 }
 
 // Fetches all referrers without a filter, so that one answer serves every filter.
@@ -161,7 +168,7 @@ Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(proxy::AskedUpst
   request.answers = {404, 405, 501};
   // A redirect leads to a web page of a registry without the referrers API. The other host is not asked.
   request.redirect_is_answer = true;
-  ListSink sink;
+  ReservedSink sink(parts_.replies, kListBytesMax);
   auto head = co_await upstream.download(std::move(request), sink);
   Page page;
   page.is_too_long = sink.is_too_long();
@@ -171,6 +178,7 @@ Task<Result<MirrorReferrers::Page>> MirrorReferrers::fetch_page(proxy::AskedUpst
   if (!head) co_return failure(head.error());
   if (head->status != 200) co_return page;
   page.is_index = true;
+  page.place = sink.place();
   auto text = std::make_shared<std::string>(sink.take());
   auto job = [text] { return filter_referrers(*text, ""); };
   const auto read = co_await parse(parts_.readers, text->size(), std::move(job));
@@ -189,12 +197,14 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(proxy::AskedUpstrea
                                                              std::string repository, Digest digest,
                                                              Page first) {
   std::vector<std::string> pages;
+  std::vector<ReplyRoom::Place> places;
   size_t bytes = 0;
   KeptList list;
   list.upstream = &upstream.client();
   for (auto page = std::move(first);;) {
     bytes += page.body.size();
     pages.push_back(std::move(page.body));
+    places.push_back(std::move(page.place));
     const bool has_too_many = pages.size() >= kPagesMax && !page.next.empty();
     list.is_too_long = page.is_too_long || bytes > kListBytesMax || has_too_many;
     if (list.is_too_long || page.next.empty()) break;
@@ -210,6 +220,7 @@ Task<MirrorReferrers::Answer> MirrorReferrers::fetch_further(proxy::AskedUpstrea
   auto index = co_await parse(parts_.readers, bytes, std::move(job));
   if (!index) co_return failure(error_between_pages(index.error()));
   list.body = shared_body(std::move(*index));
+  if (places.size() == 1) list.place = places.front();
   co_return list;
 }
 

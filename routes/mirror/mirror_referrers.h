@@ -41,11 +41,13 @@ class MirrorReferrers {
     bool is_index = false;  // else there is no API
     bool is_too_long = false;
     std::string body;
-    std::string next;  // the query of the next page
+    std::string next;        // the query of the next page
+    ReplyRoom::Place place;  // of the body
   };
 
   proxy::RegistryClientRequest request_for(const std::string& repository, const store::Digest& digest,
                                            const std::string& query) const;
+  proxy::Task<Result<Body>> filtered(const proxy::Exchange& exchange, KeptList list, std::string type);
   proxy::Task<Answer> fetch(std::string repository, store::Digest digest, proxy::Hops hops);
   proxy::Task<Answer> fetch_from(proxy::AskedUpstream upstream, std::string repository, store::Digest digest,
                                  Obstacle& obstacle);

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "routes/mirror/asking.h"
-#include "routes/mirror/list_sink.h"
 #include "routes/mirror/passed_list.h"
+#include "routes/mirror/reserved_sink.h"
 #include "routes/oci/link_header.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/parsing.h"
@@ -88,7 +88,9 @@ Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, con
   const auto link = marked(relative_link(tags->link, own_path, path.query.ns), mark);
   if (!link.empty()) headers.add("Link", link);
   if (!tags->stale_reason.empty()) headers.add("Warning", stale_warning(tags->stale_reason));
-  exchange.reply(200, std::move(headers), tags->body);
+  auto body = co_await parts_.replies.hold(tags->body, tags->place);
+  if (!body) co_return failure(body.error());
+  exchange.reply(200, std::move(headers), *std::move(body));
   co_return Result<>();
 }
 
@@ -123,6 +125,7 @@ Task<MirrorTags::Answer> MirrorTags::fetch(Asked asked) {
   };
   auto text = co_await parse(parts_.readers, page->bytes, std::move(job));
   list.body = shared_body(std::move(text));
+  list.place = page->place;
   co_return list;
 }
 
@@ -140,7 +143,7 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_first(Asked asked) {
 
 Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::AskedUpstream upstream, std::string repository,
                                                       std::string query) {
-  ListSink body;
+  ReservedSink body(parts_.replies, kListBytesMax);
   auto head = co_await upstream.download(request_for(repository, query), body);
   Page page;
   page.upstream = &upstream.client();
@@ -158,6 +161,7 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::AskedUpstream upstr
   if (page.is_too_long) co_return page;
   if (!tags) co_return failure(tags.error());
   page.bytes = bytes;
+  page.place = body.place();
   page.tags = *std::move(tags);
   page.link = head->headers.all("Link");
   // Without a next page this would look like the last one.

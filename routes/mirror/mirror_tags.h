@@ -43,6 +43,7 @@ class MirrorTags {
     size_t bytes = 0;  // of the text that they came in
     std::string link;  // upstream's
     bool is_too_long = false;
+    ReplyRoom::Place place;  // of the text
     proxy::RegistryClient* upstream = nullptr;
   };
 

@@ -12,6 +12,8 @@ std::string key_of(const store::RepositoryKey& repository, const store::Digest& 
   return key;
 }
 
+constexpr size_t kLongBytes = 64 << 10;  // what is shorter may be in memory twice
+
 // The bytes, the key and an estimate of the overhead of the two containers.
 uint64_t cost_of(const std::string& key, const ManifestCache::Entry& entry) {
   return entry.bytes->size() + 2 * key.size() + 256;
@@ -21,8 +23,13 @@ uint64_t cost_of(const std::string& key, const ManifestCache::Entry& entry) {
 
 std::optional<ManifestCache::Entry> ManifestCache::find(const store::RepositoryKey& repository,
                                                         const store::Digest& digest) {
-  auto found = kept_.find(key_of(repository, digest));
-  if (found == kept_.end()) return std::nullopt;
+  const auto key = key_of(repository, digest);
+  auto found = kept_.find(key);
+  if (found == kept_.end()) {
+    const auto lent = lent_.find(key);
+    auto bytes = lent == lent_.end() ? nullptr : lent->second.bytes.lock();
+    return bytes ? std::optional(Entry(lent->second.media_type, std::move(bytes))) : std::nullopt;
+  }
   uses_.splice(uses_.begin(), uses_, found->second.use);
   return found->second.entry;
 }
@@ -31,6 +38,10 @@ void ManifestCache::put(const store::RepositoryKey& repository, const store::Dig
   erase(repository, digest);
   auto key = key_of(repository, digest);
   const auto cost = cost_of(key, entry);
+  if (entry.bytes->size() > kLongBytes) {
+    std::erase_if(lent_, [](const auto& lent) { return lent.second.bytes.expired(); });
+    lent_[key] = Lent(entry.media_type, entry.bytes);
+  }
   if (cost > bytes_max_ / 4) return;  // one giant must not clear the cache
   while (bytes_ + cost > bytes_max_) erase_entry(kept_.find(uses_.back()));
   uses_.push_front(key);
@@ -42,8 +53,9 @@ void ManifestCache::put(const store::RepositoryKey& repository, const store::Dig
 }
 
 void ManifestCache::erase(const store::RepositoryKey& repository, const store::Digest& digest) {
-  auto found = kept_.find(key_of(repository, digest));
-  if (found != kept_.end()) erase_entry(found);
+  const auto key = key_of(repository, digest);
+  lent_.erase(key);
+  if (auto found = kept_.find(key); found != kept_.end()) erase_entry(found);
 }
 
 void ManifestCache::erase_entry(std::unordered_map<std::string, Kept>::iterator kept) {

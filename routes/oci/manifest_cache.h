@@ -1,7 +1,8 @@
 // Manifests in memory, so that a warm one costs neither the disk nor a worker. An entry is right for ever,
 // because its key holds the digest; the least recently used entry goes when the bound is reached. The key
-// holds the repository too: whether a repository may see a manifest is decided before put(). Belongs to the
-// loop's thread.
+// holds the repository too: whether a repository may see a manifest is decided before put(). A long one whose
+// entry is gone is found for as long as anybody has its bytes, so that they are in memory once. Belongs to
+// the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -34,12 +35,17 @@ class ManifestCache {
     Entry entry;
     std::list<std::string>::iterator use;
   };
+  struct Lent {
+    std::string media_type;
+    std::weak_ptr<const std::string> bytes;
+  };
   void erase_entry(std::unordered_map<std::string, Kept>::iterator kept);
 
   uint64_t bytes_max_;
   uint64_t bytes_ = 0;
   std::unordered_map<std::string, Kept> kept_;
-  std::list<std::string> uses_;  // most recently used first
+  std::list<std::string> uses_;                 // most recently used first
+  std::unordered_map<std::string, Lent> lent_;  // long ones
 };
 
 }  // namespace breakwater::routes

@@ -14,16 +14,22 @@ void add_age(proxy::Headers& headers, const ServedManifest& manifest, store::Tim
   if (!manifest.held_back.empty()) headers.add("Warning", stale_warning(manifest.held_back));
 }
 
-void reply_part(proxy::Exchange& exchange, proxy::Headers headers, const std::string& bytes,
-                const ByteRange& range) {
-  headers.add("Content-Range", content_range(range, bytes.size()));
-  exchange.reply(206, std::move(headers), std::string_view(bytes).substr(range.first, range.length));
+constexpr size_t kPieceBytes = 64 << 10;
+
+proxy::Task<> reply_part(proxy::Exchange& exchange, proxy::Headers headers, Body bytes, ByteRange range) {
+  headers.add("Content-Range", content_range(range, bytes->size()));
+  const auto part = std::string_view(*bytes).substr(range.first, range.length);
+  exchange.start(206, std::move(headers), part.size());
+  for (size_t at = 0; at < part.size(); at += kPieceBytes) {
+    std::string piece(part.substr(at, kPieceBytes));
+    co_await exchange.write(std::move(piece));
+  }
 }
 
 }  // namespace
 
-void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const ServedManifest& manifest,
-                    store::Time now) {
+proxy::Task<Result<>> reply_manifest(proxy::Exchange& exchange, RequestContext& context,
+                                     ServedManifest manifest, ReplyRoom& replies, store::Time now) {
   context.cache = manifest.cache;
   const auto& request = exchange.request();
   const auto etag = etag_of(manifest.digest);
@@ -31,8 +37,10 @@ void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const Se
   headers.add("Docker-Content-Digest", manifest.digest.text());
   headers.add("ETag", etag);
   add_age(headers, manifest, now);
-  if (none_match_names(request.headers.get("If-None-Match"), etag))
-    return exchange.reply(304, std::move(headers), "");
+  if (none_match_names(request.headers.get("If-None-Match"), etag)) {
+    exchange.reply(304, std::move(headers), "");
+    co_return Result<>();
+  }
 
   // A folder of a version before may have any text as a media type.
   headers.add("Content-Type",
@@ -40,11 +48,19 @@ void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const Se
   const bool ranged = request.method == "GET";
   const auto asked = requested_range(ranged ? request.headers.get("Range") : "",
                                      request.headers.get("If-Range"), etag, manifest.bytes->size());
-  if (asked.kind == RequestedRange::Kind::unsatisfiable)
-    return reply_unsatisfiable(exchange, manifest.bytes->size(), context.trace);
-  if (asked.kind == RequestedRange::Kind::single)
-    return reply_part(exchange, std::move(headers), *manifest.bytes, asked.ranges.front());
-  exchange.reply(200, std::move(headers), manifest.bytes);
+  if (asked.kind == RequestedRange::Kind::unsatisfiable) {
+    reply_unsatisfiable(exchange, manifest.bytes->size(), context.trace);
+    co_return Result<>();
+  }
+  auto body = Result<Body>(manifest.bytes);
+  if (ranged) body = co_await replies.hold(manifest.bytes, manifest.place);
+  if (!body) co_return failure(body.error());
+  if (asked.kind == RequestedRange::Kind::single) {
+    co_await reply_part(exchange, std::move(headers), *body, asked.ranges.front());
+  } else {
+    exchange.reply(200, std::move(headers), *std::move(body));
+  }
+  co_return Result<>();
 }
 
 }  // namespace breakwater::routes

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "proxy/http/exchange.h"
+#include "routes/oci/reply_room.h"
 #include "routes/oci/request_context.h"
 #include "store/base/clock.h"
 #include "store/base/digest.h"
@@ -15,16 +16,18 @@ namespace breakwater::routes {
 struct ServedManifest {
   store::Digest digest;
   std::string media_type;
-  std::shared_ptr<const std::string> bytes;
+  Body bytes;
   CacheResult cache = CacheResult::hit;
   std::optional<store::Time> checked_at;  // when the tag was confirmed, for Age; empty if just now
   std::string stale_reason;               // why an old answer is served; "" if it is not known to be old
   std::string held_back = {};             // what min_age holds back, or why it does not; "" if nothing
+  ReplyRoom::Place place = {};            // of the bytes, if it is reserved already
 };
 
 // Replies 200, 304 for If-None-Match, 206 or 416 for Range (containerd asks for manifests with `bytes=0-`
-// too). For HEAD only the head is sent.
-void reply_manifest(proxy::Exchange& exchange, RequestContext& context, const ServedManifest& manifest,
-                    store::Time now);
+// too). For HEAD only the head is sent. An error comes before anything was sent: there is no room in
+// `replies`.
+proxy::Task<Result<>> reply_manifest(proxy::Exchange& exchange, RequestContext& context,
+                                     ServedManifest manifest, ReplyRoom& replies, store::Time now);
 
 }  // namespace breakwater::routes

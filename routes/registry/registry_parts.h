@@ -6,6 +6,7 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
 #include "routes/oci/manifest_cache.h"
+#include "routes/oci/reply_room.h"
 #include "store/base/clock.h"
 #include "store/base/log.h"
 #include "store/store.h"
@@ -20,6 +21,7 @@ struct RegistryParts {
   proxy::Buffers& buffers;
   store::Store& store;
   ManifestCache& manifests;
+  ReplyRoom& replies;
   const store::Clock& clock;
   store::Log& log;
 };

@@ -114,12 +114,10 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
   exchange.at("manifest");
   auto held = co_await lease(exchange, path);
   if (!held) co_return failure(as_ours(held.error()));
-  auto bytes = co_await bytes_of(key_of(path), *held);
-  if (!bytes) co_return failure(as_ours(bytes.error()));
-  const ServedManifest served(held->digest, held->record.media_type, std::move(*bytes), CacheResult::hit,
-                              std::nullopt, std::string());
-  reply_manifest(exchange, context, served, parts_.clock.now());
-  co_return Result<>();
+  auto manifest = co_await read(exchange, key_of(path), *held);
+  if (!manifest) co_return failure(as_ours(manifest.error()));
+  co_return co_await reply_manifest(exchange, context, *std::move(manifest), parts_.replies,
+                                    parts_.clock.now());
 }
 
 Task<Result<store::References::LeasedManifest>> RegistryReads::lease(const Exchange& exchange,
@@ -138,18 +136,35 @@ Task<Result<store::References::LeasedManifest>> RegistryReads::lease(const Excha
 }
 
 // Call this only for a manifest that the store has just confirmed: the memory cache may still have manifests
-// that were removed.
-Task<Result<std::shared_ptr<const std::string>>> RegistryReads::bytes_of(
-    RepositoryKey key, store::References::LeasedManifest held) {
-  if (auto entry = parts_.manifests.find(key, held.digest)) co_return entry->bytes;
-  auto job = [&store = parts_.store, key, digest = held.digest] {
-    return store.manifests().bytes(key, digest);
-  };
-  auto read = co_await parts_.readers.run(std::move(job));
-  if (!read) co_return failure(read.error());
-  auto bytes = std::make_shared<const std::string>(std::move(*read));
-  parts_.manifests.put(key, held.digest, ManifestCache::Entry(held.record.media_type, bytes));
-  co_return bytes;
+// that were removed. A long one is read when there is room for it.
+Task<Result<ServedManifest>> RegistryReads::read(const Exchange& exchange, RepositoryKey key,
+                                                 store::References::LeasedManifest held) {
+  ServedManifest manifest(held.digest, held.record.media_type, nullptr, CacheResult::hit, std::nullopt,
+                          std::string());
+  auto entry = parts_.manifests.find(key, held.digest);
+  if (!entry) {
+    auto place = co_await parts_.replies.reserve(held.record.size);
+    if (!place) co_return failure(place.error());
+    manifest.place = *std::move(place);
+    entry = parts_.manifests.find(key, held.digest);
+  }
+  if (!entry) {
+    auto job = [&store = parts_.store, key, digest = held.digest] {
+      return store.manifests().bytes(key, digest);
+    };
+    const auto kind = manifest.place ? proxy::JobOf::Kind::lengthy : proxy::JobOf::Kind::brief;
+    const proxy::JobOf of(kind, exchange.peer().key());
+    auto bytes = co_await parts_.readers.run(of, std::move(job));
+    if (!bytes) co_return failure(bytes.error());
+    // Somebody else may have read it meanwhile.
+    entry = parts_.manifests.find(key, held.digest);
+    if (!entry) {
+      entry.emplace(held.record.media_type, std::make_shared<const std::string>(*std::move(bytes)));
+      parts_.manifests.put(key, held.digest, *entry);
+    }
+  }
+  manifest.bytes = entry->bytes;
+  co_return manifest;
 }
 
 // --- blobs

@@ -9,6 +9,7 @@
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
+#include "routes/oci/manifest_reply.h"
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 #include "routes/registry/registry_parts.h"
@@ -31,8 +32,8 @@ class RegistryReads {
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
   proxy::Task<Result<store::References::LeasedManifest>> lease(const proxy::Exchange& exchange,
                                                                const OciPath& path);
-  proxy::Task<Result<std::shared_ptr<const std::string>>> bytes_of(store::RepositoryKey key,
-                                                                   store::References::LeasedManifest held);
+  proxy::Task<Result<ServedManifest>> read(const proxy::Exchange& exchange, store::RepositoryKey key,
+                                           store::References::LeasedManifest held);
 
   RegistryParts parts_;
   std::string route_;

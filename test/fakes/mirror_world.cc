@@ -34,6 +34,7 @@ struct MirrorWorld::Running {
         http_client(world.loop, world.http_client_settings),
         client(world.loop, proxy::HttpClientSettings()),
         manifests(16 << 20),
+        replies(world.loop, buffers),
         hub_upstreams(upstreams_of(world, hub_settings(world))),
         ghcr_upstreams(upstreams_of(world, {world.ghcr_registry_client})),
         pass_through(world.loop, workers, buffers, world.files.disk, world.pass_through_settings),
@@ -74,8 +75,8 @@ struct MirrorWorld::Running {
     settings.upstream = world.other.endpoint();
     any_upstreams.push_back(upstreams_of(world, {settings}));
     const routes::MirrorParts parts(world.loop, workers, workers, *world.files.store, fills, pass_through,
-                                    buffers, *any_upstreams.back(), manifests, world.files.store->clock(),
-                                    world.files.log);
+                                    buffers, *any_upstreams.back(), manifests, replies,
+                                    world.files.store->clock(), world.files.log);
     auto mirror_settings = world.mirror_settings;
     mirror_settings.route = "any";
     mirror_settings.registry = registry;
@@ -90,6 +91,7 @@ struct MirrorWorld::Running {
   proxy::HttpClient client;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
+  routes::ReplyRoom replies;
   std::unique_ptr<proxy::Upstreams> hub_upstreams;
   std::unique_ptr<proxy::Upstreams> ghcr_upstreams;
   std::vector<std::unique_ptr<proxy::Upstreams>> any_upstreams;
@@ -102,15 +104,16 @@ struct MirrorWorld::Running {
 
 MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Upstreams& upstreams,
                             const std::string& route, const std::string& registry)
-    : mirror(routes::MirrorParts(world.loop, running.workers, running.workers, *world.files.store,
-                                 running.fills, running.pass_through, running.buffers, upstreams,
-                                 running.manifests, world.files.store->clock(), world.files.log),
-             [&] {
-               auto settings = world.mirror_settings;
-               settings.route = route;
-               settings.registry = registry;
-               return settings;
-             }()),
+    : mirror(
+          routes::MirrorParts(world.loop, running.workers, running.workers, *world.files.store, running.fills,
+                              running.pass_through, running.buffers, upstreams, running.manifests,
+                              running.replies, world.files.store->clock(), world.files.log),
+          [&] {
+            auto settings = world.mirror_settings;
+            settings.route = route;
+            settings.registry = registry;
+            return settings;
+          }()),
       namespaces(&mirror, running.directory),
       router(world.loop, routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
@@ -219,6 +222,8 @@ routes::Mirror& MirrorWorld::hub_mirror() {
   start();
   return running_->hub.mirror;
 }
+
+uint64_t MirrorWorld::buffered_bytes() const { return running_->buffers.bytes(); }
 
 bool MirrorWorld::holds(const store::Digest& digest) {
   return std::filesystem::exists(store().parts().files.path_of(digest));

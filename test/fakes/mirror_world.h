@@ -88,6 +88,7 @@ class MirrorWorld {
   store::Store& store() { return *files.store; }
   FakeClock& clock() { return files.clock; }
   bool holds(const store::Digest& digest);
+  uint64_t buffered_bytes() const;
   double take_lag_seconds() { return loop.take_lag_seconds(); }
 
  private:

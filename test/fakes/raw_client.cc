@@ -153,10 +153,15 @@ std::string RawClient::receive_reply() {
   auto status = reply.substr(9, 3);
   if (status == "204" || status == "304" || status[0] == '1') return reply;
   if (header_of(reply, "Transfer-Encoding").empty()) return reply + receive_to_end();
-  while (!reply.ends_with("\r\n0\r\n\r\n")) {
-    auto more = receive(1);
-    if (more.empty()) break;
-    reply += more;
+  for (uint64_t bytes = 1; bytes > 0;) {
+    std::string head;
+    while (!head.ends_with("\r\n")) {
+      const auto more = receive(1);
+      if (more.empty()) return reply + head;
+      head += more;
+    }
+    bytes = std::stoull(head, nullptr, 16);
+    reply += head + receive(bytes + 2);
   }
   return reply;
 }

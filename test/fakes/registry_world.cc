@@ -30,8 +30,9 @@ struct RegistryWorld::Running {
         readers(world.loop, 2),
         buffers(world.loop, world.buffer_bytes_max),
         manifests(16 << 20),
+        replies(world.loop, buffers),
         registry(routes::RegistryParts(world.loop, workers, readers, workers, buffers, *world.files.store,
-                                       manifests, world.files.store->clock(), world.files.log),
+                                       manifests, replies, world.files.store->clock(), world.files.log),
                  world.settings),
         router(world.loop, router_settings(world), registry, metrics, world.files.log),
         server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,
@@ -51,6 +52,7 @@ struct RegistryWorld::Running {
   proxy::Buffers buffers;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
+  routes::ReplyRoom replies;
   routes::PrivateRegistry registry;
   routes::Router router;
   std::unique_ptr<proxy::HttpServer> server;
@@ -127,6 +129,23 @@ std::string chunked(std::string_view body, size_t piece) {
   return text + "0\r\n\r\n";
 }
 
+namespace {
+
+// The body that came in chunks, as far as it came.
+std::string joined(std::string_view chunks) {
+  std::string body;
+  while (!chunks.empty()) {
+    const size_t end = chunks.find("\r\n");
+    const size_t bytes = std::stoull(std::string(chunks.substr(0, end)), nullptr, 16);
+    if (bytes == 0) break;
+    body += chunks.substr(end + 2, bytes);
+    chunks.remove_prefix(std::min(chunks.size(), end + 2 + bytes + 2));
+  }
+  return body;
+}
+
+}  // namespace
+
 Reply reply_of(const std::string& text) {
   Reply reply;
   const size_t end = text.find("\r\n\r\n");
@@ -138,6 +157,7 @@ Reply reply_of(const std::string& text) {
                       text.substr(colon + 2, text.find("\r\n", colon) - colon - 2));
   }
   reply.body = text.substr(end + 4);
+  if (reply["Transfer-Encoding"] == "chunked") reply.body = joined(reply.body);
   return reply;
 }
 
