@@ -31,6 +31,8 @@ Result<std::vector<std::string>> parse_tag_list(std::string_view text) {
   return result;
 }
 
+std::string json_text_of(std::string_view name) { return json(name).dump(); }
+
 std::string tag_list_json(std::string_view name, const std::vector<std::string>& tags) {
   nlohmann::ordered_json list;
   list["name"] = name;

@@ -16,6 +16,7 @@ namespace breakwater::routes {
 // tag list, `too_large` if it has too many values to be parsed.
 [[nodiscard]] Result<std::vector<std::string>> parse_tag_list(std::string_view json);
 
+std::string json_text_of(std::string_view name);  // "\"3.20\""
 std::string tag_list_json(std::string_view name, const std::vector<std::string>& tags);
 // The list of repositories: `{"repositories":[…]}`.
 std::string repository_list_json(const std::vector<std::string>& names);

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <memory>
-#include <vector>
+#include <optional>
 
 #include "routes/oci/blob_reply.h"
 #include "routes/oci/manifest_reply.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/oci_error.h"
-#include "routes/oci/referrers_filter.h"
-#include "routes/oci/tag_list.h"
+#include "routes/registry/list_sources.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/manifests.h"
 #include "store/catalog/catalog.h"
@@ -25,17 +24,6 @@ using store::RepositoryKey;
 
 namespace {
 
-constexpr size_t kPageMax = 10'000;  // names on one page, whatever the client asks for
-// What is read for one page of referrers, whether or not it is on it: within the 4 MiB that clients accept as
-// a manifest, and a bounded time of a worker.
-constexpr uint64_t kReferrersBytesMax = 3 << 20;
-constexpr size_t kReferrersAtOnce = 256;  // records read together
-constexpr uint64_t kReferrersAtOnceBytes = 256 << 10;
-
-size_t page_size(const OciQuery& query) {
-  return static_cast<size_t>(std::min<uint64_t>(query.n.value_or(kPageMax), kPageMax));
-}
-
 bool would_block(const Error& error) { return error.kind == Error::Kind::would_block; }
 
 // Damage in our own store is our fault (500). `corrupt` would blame an upstream (502) that a registry does
@@ -43,67 +31,6 @@ bool would_block(const Error& error) { return error.kind == Error::Kind::would_b
 Error as_ours(Error error) {
   if (error.kind == Error::Kind::corrupt) error.kind = Error::Kind::internal;
   return error;
-}
-
-// The link to the next page, or "". `names` was read with one more than `limit`, which tells whether there is
-// one.
-std::string take_next_link(std::vector<std::string>& names, size_t limit, const std::string& path) {
-  if (names.size() <= limit) return {};
-  names.resize(limit);
-  return limit == 0 ? std::string() : next_page_link(path, limit, names.back(), "");
-}
-
-// A page of a list as it is sent. Made on a worker, because it may be long.
-struct ListPage {
-  std::string body;
-  std::string link;  // to the next page, or ""
-};
-
-void reply_list(Exchange& exchange, proxy::Headers headers, std::string_view type, ListPage page) {
-  headers.add("Content-Type", std::string(type));
-  if (!page.link.empty()) headers.add("Link", std::move(page.link));
-  exchange.reply(200, std::move(headers), std::make_shared<const std::string>(std::move(page.body)));
-}
-
-struct ReferrersQuery {
-  RepositoryKey key;
-  Digest subject;
-  std::optional<Digest> last;
-  std::string artifact_type;
-};
-
-// A page of the descriptors that the query asks for. It may have none, and a link: then those that were
-// looked at for it were of other types. May block: it scans the catalog.
-Result<ListPage> referrers_page(const store::Catalog& catalog, const ReferrersQuery& query,
-                                const std::string& path) {
-  std::vector<store::NamedReferrer> listed;
-  ListPage page;
-  uint64_t bytes = 0;
-  size_t looked_at = 0;
-  auto last = query.last;
-  for (bool ended = false; !ended && page.link.empty();) {
-    auto some = catalog.referrers(query.key, query.subject, last, kReferrersAtOnce, kReferrersAtOnceBytes);
-    if (!some) return failure(some.error());
-    ended = some->empty();
-    for (auto& referrer : *some) {
-      auto& record = referrer.record;
-      const bool is_listed = query.artifact_type.empty() || record.artifact_type == query.artifact_type;
-      bytes += record.descriptor.size() + (is_listed ? record.whole_bytes : 0);
-      if ((bytes > kReferrersBytesMax || looked_at == kPageMax) && last != query.last) {
-        page.link = next_referrers_link(path, *last, query.artifact_type);
-        break;
-      }
-      ++looked_at;
-      last = referrer.digest;
-      if (!is_listed) continue;
-      auto whole = catalog.whole_descriptor(query.key, query.subject, referrer);
-      if (!whole) return failure(whole.error());
-      record.descriptor = *std::move(whole);
-      listed.push_back(std::move(referrer));
-    }
-  }
-  page.body = referrers_index(listed);
-  return page;
 }
 
 }  // namespace
@@ -194,65 +121,84 @@ Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, Requ
 // --- lists
 
 Task<Result<>> RegistryReads::tags(Exchange& exchange, const OciPath& path, RequestContext& context) {
-  const auto limit = page_size(path.query);
-  auto job = [&catalog = parts_.store.catalog(), key = key_of(path), name = path.name, last = path.query.last,
-              limit]() -> Result<ListPage> {
-    auto exists = catalog.has_manifests(key);
-    if (!exists) return failure(exists.error());
-    if (!*exists) return failure(Error::Kind::not_found, "no repository " + key.repository);
-    auto found = catalog.tags(key, last, limit + 1);
-    if (!found) return failure(found.error());
-    std::vector<std::string> names;
-    names.reserve(found->size());
-    for (auto& tag : *found) names.push_back(std::move(tag.tag));
-    ListPage page;
-    page.link = take_next_link(names, limit, "/v2/" + name + "/tags/list");
-    page.body = tag_list_json(name, names);
-    return page;
-  };
-  auto page = co_await parts_.readers.run(std::move(job));
-  if (!page) co_return failure(page.error());
-  reply_list(exchange, base_headers(context), kJson, std::move(*page));
-  co_return Result<>();
+  auto job = [&catalog = parts_.store.catalog(), key = key_of(path)] { return catalog.has_manifests(key); };
+  auto exists = co_await parts_.readers.run(std::move(job));
+  if (!exists) co_return failure(exists.error());
+  if (!*exists) co_return failure(Error::Kind::not_found, "no repository " + path.name);
+  auto headers = base_headers(context);
+  headers.add("Content-Type", std::string(kJson));
+  co_return co_await send(exchange, context, std::move(headers),
+                          tags_page(parts_.store.catalog(), route_, path));
 }
 
 Task<Result<>> RegistryReads::catalog(Exchange& exchange, const OciPath& path, RequestContext& context) {
-  const auto limit = page_size(path.query);
-  auto job = [&catalog = parts_.store.catalog(), route = route_, last = path.query.last,
-              limit]() -> Result<ListPage> {
-    auto names = catalog.repositories(route, last, limit + 1);
-    if (!names) return failure(names.error());
-    ListPage page;
-    page.link = take_next_link(*names, limit, "/v2/_catalog");
-    page.body = repository_list_json(*names);
-    return page;
-  };
-  auto page = co_await parts_.readers.run(std::move(job));
-  if (!page) co_return failure(page.error());
-  reply_list(exchange, base_headers(context), kJson, std::move(*page));
-  co_return Result<>();
+  auto headers = base_headers(context);
+  headers.add("Content-Type", std::string(kJson));
+  co_return co_await send(exchange, context, std::move(headers),
+                          repositories_page(parts_.store.catalog(), route_, path));
 }
 
 Task<Result<>> RegistryReads::referrers(Exchange& exchange, const OciPath& path, RequestContext& context) {
-  ReferrersQuery query(key_of(path), *path.digest, std::nullopt, path.query.artifact_type);
+  std::optional<Digest> last;
   if (!path.query.last.empty()) {
-    auto last = Digest::parse(path.query.last);
-    if (!last) {
-      reply_path_error(exchange, OciPathError(OciPathError::Kind::digest_invalid, last.error().message),
+    auto parsed = Digest::parse(path.query.last);
+    if (!parsed) {
+      reply_path_error(exchange, OciPathError(OciPathError::Kind::digest_invalid, parsed.error().message),
                        context.trace);
       co_return Result<>();
     }
-    query.last = *last;
+    last = *parsed;
   }
-  auto job = [&catalog = parts_.store.catalog(), query,
-              own_path = "/v2/" + path.name + "/referrers/" + path.digest->text()] {
-    return referrers_page(catalog, query, own_path);
-  };
-  auto page = co_await parts_.readers.run(std::move(job));
-  if (!page) co_return failure(page.error());
   auto headers = base_headers(context);
-  if (!query.artifact_type.empty()) headers.add("OCI-Filters-Applied", "artifactType");
-  reply_list(exchange, std::move(headers), kOciIndex, std::move(*page));
+  headers.add("Content-Type", std::string(kOciIndex));
+  if (!path.query.artifact_type.empty()) headers.add("OCI-Filters-Applied", "artifactType");
+  co_return co_await send(exchange, context, std::move(headers),
+                          referrers_page(parts_.store.catalog(), route_, path, last));
+}
+
+// What fits into one piece is a reply with a length. Else the pieces follow each other, and an error cuts the
+// reply: no client takes a part of a list for the whole.
+Task<Result<>> RegistryReads::send(Exchange& exchange, RequestContext& context, proxy::Headers headers,
+                                   std::shared_ptr<ListPage> page) {
+  exchange.at("list");
+  const proxy::JobOf of(proxy::JobOf::Kind::lengthy, exchange.peer().key());
+  for (bool is_surveyed = false; !is_surveyed;) {
+    auto job = [page] { return page->survey(); };
+    auto surveyed = co_await parts_.readers.run(of, std::move(job));
+    if (!surveyed) co_return failure(surveyed.error());
+    is_surveyed = *surveyed;
+  }
+  if (auto link = page->link(); !link.empty()) headers.add("Link", std::move(link));
+  auto first = page->take_first();
+  if (page->is_ended()) {
+    exchange.reply(200, std::move(headers), std::make_shared<const std::string>(std::move(first)));
+    co_return Result<>();
+  }
+  exchange.start(200, std::move(headers), std::nullopt);
+  if (exchange.request().method == "HEAD") co_return Result<>();
+  co_await exchange.write(std::move(first));
+  auto sent = co_await send_rest(exchange, of, std::move(page));
+  if (sent) {
+    exchange.finish();
+  } else {
+    context.error = sent.error().message;
+    exchange.abort();
+  }
+  co_return Result<>();
+}
+
+// An item that is longer than a piece waits for room.
+Task<Result<>> RegistryReads::send_rest(Exchange& exchange, proxy::JobOf of, std::shared_ptr<ListPage> page) {
+  for (uint64_t room = ListPage::kPieceBytes; !page->is_ended();) {
+    auto place = co_await parts_.replies.reserve(room);
+    if (!place) co_return failure(place.error());
+    auto job = [page, room] { return page->next(room); };
+    auto piece = co_await parts_.readers.run(of, std::move(job));
+    if (!piece) co_return failure(piece.error());
+    room = std::max<uint64_t>(piece->needs, ListPage::kPieceBytes);
+    place->reset();  // what of it is not sent at once, write() counts
+    if (!piece->json.empty()) co_await exchange.write(std::move(piece->json));
+  }
   co_return Result<>();
 }
 

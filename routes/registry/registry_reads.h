@@ -12,6 +12,7 @@
 #include "routes/oci/manifest_reply.h"
 #include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
+#include "routes/registry/list_page.h"
 #include "routes/registry/registry_parts.h"
 #include "store/references/references.h"
 
@@ -34,6 +35,10 @@ class RegistryReads {
                                                                const OciPath& path);
   proxy::Task<Result<ServedManifest>> read(const proxy::Exchange& exchange, store::RepositoryKey key,
                                            store::References::LeasedManifest held);
+
+  proxy::Task<Result<>> send(proxy::Exchange& exchange, RequestContext& context, proxy::Headers headers,
+                             std::shared_ptr<ListPage> page);
+  proxy::Task<Result<>> send_rest(proxy::Exchange& exchange, proxy::JobOf of, std::shared_ptr<ListPage> page);
 
   RegistryParts parts_;
   std::string route_;

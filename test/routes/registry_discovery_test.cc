@@ -1,4 +1,5 @@
 // Lists: of tags, of repositories, of what refers to a manifest.
+#include "routes/registry/list_page.h"
 #include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
 #include "test/catch.h"
@@ -316,6 +317,57 @@ TEST_CASE("a referrer that is removed is listed no more, one that is pushed agai
   CHECK(list.find(sbom.digest.text()) == list.rfind(sbom.digest.text()));
   CHECK(world.remove(manifest_path(kRepository, sbom.digest.text())).status == 202);
   CHECK(lists(world.get(referrers_path(subject.digest)), R"("manifests":[])"));
+}
+
+TEST_CASE("a long list comes in pieces, whole, and with a link to the next page") {
+  RegistryWorld world;
+  const auto image = world.push_image(kRepository, "0", 9);
+  store::Batch batch;
+  std::string names = "\"0\"";
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string tag = "tag-" + std::to_string(100'000 + i);
+    batch.put_tag({world.settings.route, kRepository}, tag, {image.digest, image.media_type}, std::nullopt);
+    if (i < 9'999) names += ",\"" + tag + '"';
+  }
+  REQUIRE(world.store().parts().catalog.write(std::move(batch), store::Durability::buffered));
+  const auto page = world.get(tags_path(kRepository));
+  CHECK(page.status == 200);
+  CHECK(page["Transfer-Encoding"] == "chunked");
+  CHECK(page.body == R"({"name":"team/app","tags":[)" + names + "]}");
+  CHECK(world.get(next_of(page)).body == R"({"name":"team/app","tags":["tag-109999"]})");
+  const auto head = world.head(tags_path(kRepository));
+  CHECK(head.status == 200);
+  CHECK(head["Link"] == page["Link"]);
+  CHECK_FALSE(head.has("Content-Length"));
+}
+
+TEST_CASE("clients who do not read a long list hold a piece of it each") {
+  constexpr size_t kClients = 6, kReferrers = 100;
+  RegistryWorld world;
+  const auto subject = world.push_image(kRepository, "latest", 6);
+  store::Batch batch;
+  for (size_t i = 0; i < kReferrers; ++i) {
+    const store::ReferrerRecord record{R"({"annotations":{"a":")" + std::string(30'000, 'x') + "\"}}", kSbom};
+    batch.put_referrer({world.settings.route, kRepository}, subject.digest, digest_of(std::to_string(i)),
+                       record);
+  }
+  REQUIRE(world.store().parts().catalog.write(std::move(batch), store::Durability::buffered));
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (size_t i = 0; i < kClients; ++i) {
+    clients.push_back(world.connect(4096));
+    clients.back()->send(request_text("GET", referrers_path(subject.digest)));
+  }
+  run_until(world.loop, [&] { return world.buffered_bytes() > 0; });
+  for (auto& client : clients) client->receive_head();
+  run_some_turns(world.loop);
+  CHECK(world.buffered_bytes() <= kClients * 2 * routes::ListPage::kPieceBytes);
+  clients.clear();
+  const auto whole = world.get(referrers_path(subject.digest));
+  check_index(whole);
+  CHECK_FALSE(whole.has("Link"));
+  size_t listed = 0;
+  for (size_t at = 0; (at = whole.body.find("annotations", at)) != std::string::npos; ++at) ++listed;
+  CHECK(listed == kReferrers);
 }
 
 }  // namespace breakwater::test
