@@ -241,7 +241,7 @@ void ServedExchange::reply(int status, Headers headers, std::string_view body) {
   begin_head(status, headers, body.size());
   if (framing_ == Framing::none) body = std::string_view();
   socket_.send({head_, body});
-  unsent_reserved_ = context_.buffers.reserve_over_limit(socket_.unsent());
+  unsent_reserved_ = buffers().reserve_over_limit(socket_.unsent());
   count_sent(body.size());
   complete_ = true;
 }
@@ -256,7 +256,7 @@ void ServedExchange::reply(int status, Headers headers, std::shared_ptr<const st
     const bool is_long = body->size() > kLongBodyBytes;
     count_sent(body->size());
     socket_.send(head_, std::move(body));
-    if (!is_long) unsent_reserved_ = context_.buffers.reserve_over_limit(socket_.unsent());
+    if (!is_long) unsent_reserved_ = buffers().reserve_over_limit(socket_.unsent());
   }
   complete_ = true;
 }

@@ -51,9 +51,9 @@ ReplyRoom::Place ReplyRoom::try_reserve(uint64_t bytes) {
 ReplyRoom::Place ReplyRoom::take(uint64_t bytes) {
   auto place = std::make_shared<Reserved>();
   place->of_replies_ = of_replies_.try_reserve(bytes);
-  if (place->of_replies_.bytes() < bytes) return nullptr;
+  if (place->of_replies_.units() < bytes) return nullptr;
   place->of_all_ = buffers_.try_reserve(bytes);
-  return place->of_all_.bytes() < bytes ? nullptr : place;
+  return place->of_all_.units() < bytes ? nullptr : place;
 }
 
 Task<Result<ReplyRoom::Place>> ReplyRoom::reserve(uint64_t bytes) {

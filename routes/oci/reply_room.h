@@ -36,7 +36,7 @@ class ReplyRoom {
   // Bytes that count; its end gives them back.
   class Reserved {
    public:
-    uint64_t bytes() const { return of_all_.bytes(); }
+    uint64_t bytes() const { return of_all_.units(); }
     void shrink(uint64_t bytes);  // keeps at most so many
 
    private:
@@ -46,7 +46,7 @@ class ReplyRoom {
   using Place = std::shared_ptr<Reserved>;  // null: short, or not reserved
 
   ReplyRoom(proxy::Loop& loop, proxy::Buffers& buffers, proxy::Millis patience = proxy::Millis(30'000))
-      : loop_(loop), buffers_(buffers), of_replies_(loop, buffers.bytes_max() / 2), patience_(patience) {}
+      : loop_(loop), buffers_(buffers), of_replies_(loop, buffers.units_max() / 2), patience_(patience) {}
 
   // Null for what is short.
   proxy::Task<Result<Place>> reserve(uint64_t bytes);
@@ -55,7 +55,7 @@ class ReplyRoom {
   // The body as a reply holds it. Waits, unless it is short, held already, or `place` is its place.
   proxy::Task<Result<Body>> hold(Body body, Place place = nullptr);
 
-  uint64_t bytes() const { return of_replies_.bytes(); }
+  uint64_t bytes() const { return of_replies_.units(); }
 
  private:
   struct Held;

@@ -223,7 +223,7 @@ routes::Mirror& MirrorWorld::hub_mirror() {
   return running_->hub.mirror;
 }
 
-uint64_t MirrorWorld::buffered_bytes() const { return running_->buffers.bytes(); }
+uint64_t MirrorWorld::buffered_bytes() const { return running_->buffers.units(); }
 
 bool MirrorWorld::holds(const store::Digest& digest) {
   return std::filesystem::exists(store().parts().files.path_of(digest));

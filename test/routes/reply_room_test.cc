@@ -51,11 +51,11 @@ TEST_CASE("a body that many hold is counted once, and until the last of them has
   auto first = *run(world.loop, world.room.hold(body));
   auto second = *run(world.loop, world.room.hold(body));
   CHECK(first->data() == body->data());
-  CHECK(world.buffers.bytes() == kMiB);
+  CHECK(world.buffers.units() == kMiB);
   first.reset();
-  CHECK(world.buffers.bytes() == kMiB);
+  CHECK(world.buffers.units() == kMiB);
   second.reset();
-  CHECK(world.buffers.bytes() == 0);
+  CHECK(world.buffers.units() == 0);
   CHECK(world.room.bytes() == 0);
   CHECK(run(world.loop, world.room.hold(body)));
 }
@@ -63,10 +63,10 @@ TEST_CASE("a body that many hold is counted once, and until the last of them has
 TEST_CASE("a body that was made in its place is counted once") {
   World world;
   auto place = *run(world.loop, world.room.reserve(2 * kMiB));
-  CHECK(world.buffers.bytes() == 2 * kMiB);
+  CHECK(world.buffers.units() == 2 * kMiB);
   place->shrink(kMiB);
   auto held = *run(world.loop, world.room.hold(World::body(kMiB), std::move(place)));
-  CHECK(world.buffers.bytes() == kMiB);
+  CHECK(world.buffers.units() == kMiB);
 }
 
 TEST_CASE("replies leave half of the buffers to others, who come in their order") {
@@ -81,7 +81,7 @@ TEST_CASE("replies leave half of the buffers to others, who come in their order"
   run_some_turns(world.loop);
   CHECK(order.empty());  // the small one would fit, and is not before the large one
   CHECK(world.room.try_reserve(kMiB) == nullptr);
-  CHECK(world.buffers.try_reserve(5 * kMiB).bytes() == 5 * kMiB);
+  CHECK(world.buffers.try_reserve(5 * kMiB).units() == 5 * kMiB);
   first.reset();
   run_some_turns(world.loop);
   CHECK(order == std::vector<uint64_t>{2 * kMiB, kMiB});
