@@ -16,6 +16,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr proxy::Millis kTurnWaitMax(30'000);  // while a client has as many requests as it may
 constexpr int64_t kTurnRetryAfterS = 5;
+// Begins the reasons that are about what one client has.
+constexpr std::string_view kOfClient = "client_";
 constexpr size_t kTraceBytesMax = 64;
 constexpr size_t kLoggedTargetBytesMax = 512;
 
@@ -110,7 +112,12 @@ class Router::AccessRecord {
     auto& counts =
         context_.route == router_.settings_.route ? router_.counts_ : router_.metrics_.of(context_.route);
     counts.count_request(request.method, status(), context_.cache, seconds, exchange_.bytes_sent());
-    if (!context_.refused.empty()) counts.refused(context_.refused);
+    const auto& client = exchange_.client();
+    if (client != nullptr && context_.refused.starts_with(kOfClient)) {
+      client->refused(context_.route, context_.refused);
+    } else if (!context_.refused.empty()) {
+      counts.refused(context_.refused);
+    }
     log(request, seconds);
   }
 
@@ -196,9 +203,9 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
 }
 
 void Router::reply_has_its_share(proxy::Exchange& exchange, RequestContext& context) {
-  exchange.client()->refused(context.route, "client_requests");
-  const std::string reason = "as many requests of " + exchange.client()->address() +
-                             " are at work as one client may have";
+  context.refused = "client_requests";
+  const std::string reason =
+      "as many requests of " + exchange.client()->address() + " are at work as one client may have";
   reply_error(exchange, Error{Error::Kind::throttled, reason, kTurnRetryAfterS}, OciSubject::name, context);
 }
 

@@ -12,11 +12,6 @@ constexpr Millis kMinute(60'000);
 constexpr size_t kKnownMax = 16'384;  // then the longest unused is forgotten, whatever it has asked
 constexpr int kForgottenAtOnce = 4;
 
-bool is_ipv4(const std::array<uint8_t, 16>& address) {
-  return std::all_of(address.begin(), address.begin() + 10, [](uint8_t byte) { return byte == 0; }) &&
-         address[10] == 0xff && address[11] == 0xff;
-}
-
 }  // namespace
 
 Client::Client(const ClientsParts& parts, std::string address)
@@ -25,6 +20,7 @@ Client::Client(const ClientsParts& parts, std::string address)
       connections_(parts.limits.connections_max),
       requests_(parts.loop, parts.limits.requests_max),
       buffers_(parts.loop, parts.limits.buffer_bytes_max, &parts.buffers),
+      replies_(parts.loop, parts.limits.buffer_bytes_max),
       questions_(parts.limits.questions_per_minute_max),
       questions_at_(parts.loop.now()) {}
 
@@ -68,14 +64,12 @@ void Client::refused(std::string_view route, std::string_view share) {
 
 std::shared_ptr<Client> Clients::of(const Peer& peer) {
   forget_rested();
-  Key key = peer.address;
-  const bool is_network = !is_ipv4(key);
-  if (is_network) std::fill(key.begin() + 8, key.end(), uint8_t{0});
+  const ClientKey key = peer.client();
   if (const auto found = known_.find(key); found != known_.end()) {
     by_use_.splice(by_use_.end(), by_use_, found->second);
     return found->second->second;
   }
-  auto client = std::make_shared<Client>(parts_, is_network ? peer.text + "/64" : peer.text);
+  auto client = std::make_shared<Client>(parts_, peer.is_ipv4() ? peer.text : peer.text + "/64");
   by_use_.emplace_back(key, client);
   known_[key] = std::prev(by_use_.end());
   return client;

@@ -5,7 +5,8 @@
 //   requests             at work, until the first byte of their answer, and not while they wait for an
 //   upstream;
 //                        a further one waits its turn
-//   buffer bytes         a share of the buffers: what is beyond waits, as everybody does when there are none
+//   buffer bytes         a share of the buffers: what is beyond waits, as everybody does when there are none;
+//                        as many again of long replies that it has not taken yet
 //   questions a minute   that upstreams are asked for it, what joins a question of others not counted
 //
 // A client is an address, or of IPv6 a /64, because a host has as many addresses of that as it likes. It is
@@ -64,6 +65,9 @@ class Client {
   ConnectionShare& connections() { return connections_; }
   Pool& requests() { return requests_; }
   Buffers& buffers() { return buffers_; }
+  // Bytes of long replies that it has not taken yet. They are counted among the buffers by whoever holds
+  // them, once for all who get the same.
+  Pool& replies() { return replies_; }
   // One more question for upstream. Nothing if it may be asked; else in how many seconds it may.
   std::optional<int64_t> take_question();
   // Whether it has all its questions again.
@@ -84,6 +88,7 @@ class Client {
   ConnectionShare connections_;
   Pool requests_;
   Buffers buffers_;
+  Pool replies_;
   double questions_;  // that may be asked, as of questions_at_
   Moment questions_at_;
   std::map<std::string, Told, std::less<>> told_;  // by the share
@@ -100,13 +105,12 @@ class Clients {
   const ClientLimits& limits() const { return parts_.limits; }
 
  private:
-  using Key = std::array<uint8_t, 16>;
-  using ByUse = std::list<std::pair<Key, std::shared_ptr<Client>>>;
+  using ByUse = std::list<std::pair<ClientKey, std::shared_ptr<Client>>>;
   void forget_rested();
 
   const ClientsParts parts_;
   ByUse by_use_;  // roughly the longest unused first
-  std::map<Key, ByUse::iterator> known_;
+  std::map<ClientKey, ByUse::iterator> known_;
 };
 
 // Who asks for something: the appliances that the request came through, and the client that sent it.

@@ -27,6 +27,7 @@
 #include <string_view>
 
 #include "proxy/http/http.h"
+#include "proxy/http/peer.h"
 #include "proxy/http/piece.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/task.h"
@@ -34,19 +35,6 @@
 #include "store/base/result.h"
 
 namespace breakwater::proxy {
-
-struct Peer {
-  std::array<uint8_t, 16> address{};  // IPv6, or IPv4 mapped into it
-  std::string text;                   // "10.0.0.7", "fd00::1"
-  // Tells clients apart that take turns (job_queue.h); never 0. The addresses of one IPv6 network of 64 bits
-  // are one client.
-  uint64_t key() const {
-    const bool is_v4 = std::all_of(address.begin(), address.begin() + 10, [](uint8_t b) { return b == 0; });
-    uint64_t value = 0;
-    for (size_t i = 0; i < 8; ++i) value = value << 8 | address.at(is_v4 ? 8 + i : i);
-    return value == 0 ? 1 : value;
-  }
-};
 
 class Client;  // in proxy/clients/clients.h
 
@@ -64,6 +52,9 @@ class Exchange {
   virtual bool take_turn() = 0;
   virtual Task<bool> wait_for_turn(Moment deadline) = 0;
   virtual void end_turn() = 0;
+  // Waits until the client may have a reply of so many bytes more that it has not taken yet, up to the
+  // deadline: whether it may. It has it until the request ends.
+  virtual Task<bool> wait_for_reply_share(uint64_t bytes, Moment deadline) = 0;
 
   // --- the request's body
   // 0 if the request has no body; nothing if the body is chunked, so that its length is not known.

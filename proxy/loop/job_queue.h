@@ -19,8 +19,10 @@ namespace breakwater::proxy {
 // What a job is to those who wait for theirs.
 struct JobOf {
   enum class Kind {
-    brief,   // reads or writes a little
-    lengthy  // by what a client sent or asks for: it walks over a list, or parses or reads some MiB
+    brief,  // reads or writes a little
+    // By what a client sent or asks for: it walks over a list, or parses or reads some MiB. It changes
+    // nothing, so it is dropped if whoever waits for it has left before it begins.
+    lengthy
   };
   constexpr JobOf() = default;  // brief, and of no client
   constexpr JobOf(Kind k, uint64_t c) : kind(k), client(c) {}

@@ -108,7 +108,9 @@ class Workers {
 template <class T, class Function>
 Task<T> Workers::wait_for(JobOf of, Function job, std::shared_ptr<Strand::Queue> strand) {
   auto ticket = std::make_shared<Ticket<T>>(loop_);
-  auto work = [ticket, job = std::move(job), &loop = loop_]() mutable {
+  auto work = [ticket, of, job = std::move(job), &loop = loop_]() mutable {
+    const bool has_left = ticket.use_count() == 1;
+    if (has_left && of.kind == JobOf::Kind::lengthy) return;
     ticket->result.emplace(job());
     loop.post([ticket] { ticket->ended.ring(); });
   };

@@ -84,6 +84,7 @@ class ServedExchange final : public Exchange {
   bool take_turn() override;
   Task<bool> wait_for_turn(Moment deadline) override;
   void end_turn() override { turn_.shrink(0); }
+  Task<bool> wait_for_reply_share(uint64_t bytes, Moment deadline) override;
   std::optional<uint64_t> body_length() const override { return parser_.body_length(); }
   Task<Result<Piece>> read() override;
   void reply(int status, Headers headers, std::string_view body) override;
@@ -132,6 +133,7 @@ class ServedExchange final : public Exchange {
   const Peer& peer_;
   const std::shared_ptr<Client>& client_;  // null: there are no shares
   PoolReservation turn_;
+  PoolReservation reply_share_;
   Signal head_waits_;
 
   int status_ = 0;

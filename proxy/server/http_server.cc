@@ -27,6 +27,7 @@ namespace {
 constexpr int kBacklog = 4096;           // the kernel lowers it to net.core.somaxconn
 constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
 constexpr uint32_t kAcceptedInTurnMax = 64;
+constexpr int kUnsentInKernelMax = 512 << 10;
 
 struct FreeListener {
   void operator()(evconnlistener* listener) const { evconnlistener_free(listener); }
@@ -119,6 +120,8 @@ Result<int> bind_to(const std::string& address) {
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  // What a client that does not read leaves in the kernel is memory too.
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentInKernelMax, sizeof kUnsentInKernelMax);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&*parsed), length) != 0) {
     int error = errno;
     close(fd);

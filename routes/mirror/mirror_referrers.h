@@ -47,7 +47,7 @@ class MirrorReferrers {
 
   proxy::RegistryClientRequest request_for(const std::string& repository, const store::Digest& digest,
                                            const std::string& query) const;
-  proxy::Task<Result<Body>> filtered(const proxy::Exchange& exchange, KeptList list, std::string type);
+  proxy::Task<Result<Body>> filtered(proxy::Exchange& exchange, KeptList list, std::string type);
   proxy::Task<Answer> fetch(std::string repository, store::Digest digest, proxy::Hops hops);
   proxy::Task<Answer> fetch_from(proxy::AskedUpstream upstream, std::string repository, store::Digest digest,
                                  Obstacle& obstacle);

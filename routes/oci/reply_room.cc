@@ -70,6 +70,19 @@ Task<Result<ReplyRoom::Place>> ReplyRoom::reserve(uint64_t bytes) {
       Error(Error::Kind::unavailable, "too many long replies are being sent just now", kRetryAfterS));
 }
 
+Task<Result<Body>> ReplyRoom::hold_for(proxy::Exchange& exchange, Body body, Place place) {
+  if (body->size() > kShortBytes) {
+    const auto deadline = loop_.now() + patience_;
+    const bool may = co_await exchange.wait_for_reply_share(body->size(), deadline);
+    if (!may) {
+      co_return failure(Error(Error::Kind::throttled,
+                              "this client has not taken the long replies that are being sent to it",
+                              kRetryAfterS));
+    }
+  }
+  co_return co_await hold(std::move(body), std::move(place));
+}
+
 Body ReplyRoom::find(const Body& body) const {
   const auto found = held_.find(body.get());
   const auto held = found == held_.end() ? nullptr : found->second.lock();

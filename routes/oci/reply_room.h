@@ -5,7 +5,7 @@
 //
 //   auto place = co_await replies.reserve(size);       // waits
 //   ...                                                // makes a body of that size
-//   auto held = co_await replies.hold(body, *place);   // counted once, however many clients it is sent to
+//   auto held = co_await replies.hold_for(exchange, body, *place);   // counted once for all who get it
 //   exchange.reply(200, headers, *held);
 //
 // Outlives what it gives. Belongs to the loop's thread, and so does the end of what it gives: hand a job the
@@ -54,6 +54,8 @@ class ReplyRoom {
   Place try_reserve(uint64_t bytes);
   // The body as a reply holds it. Waits, unless it is short, held already, or `place` is its place.
   proxy::Task<Result<Body>> hold(Body body, Place place = nullptr);
+  // The same for a reply of that exchange, whose client may have a share of the long replies.
+  proxy::Task<Result<Body>> hold_for(proxy::Exchange& exchange, Body body, Place place = nullptr);
 
   uint64_t bytes() const { return of_replies_.units(); }
 

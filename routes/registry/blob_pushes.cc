@@ -1,4 +1,5 @@
 #include "routes/registry/blob_pushes.h"
+#include "proxy/http/peer.h"
 
 #include <utility>
 
@@ -128,7 +129,7 @@ Task<Result<>> BlobPushes::start_upload(Exchange& exchange, const OciPath& path,
   } else if (brings_blob(exchange, path.query)) {
     co_return co_await upload_monolithic(exchange, path, context);
   }
-  const auto client = client_key(exchange.peer());
+  const auto client = exchange.peer().client();
   auto id = co_await uploads_.begin(path.name, *algorithm, client);
   if (!id) {
     note_refusal(id.error(), client, context);
@@ -139,7 +140,7 @@ Task<Result<>> BlobPushes::start_upload(Exchange& exchange, const OciPath& path,
 }
 
 // For the metrics.
-void BlobPushes::note_refusal(const Error& error, const ClientKey& client, RequestContext& context) {
+void BlobPushes::note_refusal(const Error& error, const proxy::ClientKey& client, RequestContext& context) {
   if (error.kind != Error::Kind::throttled) return;
   context.refused = uploads_.has_share(client) ? "uploads" : "client_uploads";
 }
@@ -158,7 +159,7 @@ Task<Result<bool>> BlobPushes::mount(const OciPath& path) {
 Task<Result<>> BlobPushes::upload_monolithic(Exchange& exchange, const OciPath& path,
                                              RequestContext& context) {
   const auto digest = *path.query.digest;
-  const auto client = client_key(exchange.peer());
+  const auto client = exchange.peer().client();
   auto turn = co_await uploads_.begin_monolithic(path.name, digest.algorithm(), client);
   if (!turn) {
     note_refusal(turn.error(), client, context);
@@ -194,7 +195,7 @@ Task<Result<>> BlobPushes::upload_status(Exchange& exchange, const OciPath& path
 Task<Result<>> BlobPushes::append(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto chunk = chunk_of(exchange);
   if (!chunk) co_return failure(chunk.error());
-  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, client_key(exchange.peer()));
+  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, exchange.peer().client());
   if (!turn) co_return failure(turn.error());
   exchange.at("receiving");
   auto appended = co_await uploads_.append(*turn, exchange, *chunk);
@@ -214,7 +215,7 @@ Task<Result<>> BlobPushes::finish(Exchange& exchange, const OciPath& path, Reque
   }
   auto chunk = chunk_of(exchange);
   if (!chunk) co_return failure(chunk.error());
-  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, client_key(exchange.peer()));
+  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, exchange.peer().client());
   if (!turn) co_return co_await answer_repeated_closing(exchange, path, turn.error(), context);
   const auto length = exchange.body_length().value_or(0);
   if (!*chunk && length > 0) {
@@ -254,7 +255,7 @@ Task<Result<>> BlobPushes::answer_repeated_closing(Exchange& exchange, const Oci
 }
 
 Task<Result<>> BlobPushes::cancel(Exchange& exchange, const OciPath& path, RequestContext& context) {
-  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, client_key(exchange.peer()));
+  auto turn = co_await uploads_.take_turn(path.name, path.upload_id, exchange.peer().client());
   if (!turn) co_return failure(turn.error());
   auto cancelled = co_await uploads_.cancel(*turn);
   if (!cancelled) co_return cancelled;

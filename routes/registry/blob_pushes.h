@@ -40,7 +40,7 @@ class BlobPushes {
 
  private:
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
-  void note_refusal(const Error& error, const ClientKey& client, RequestContext& context);
+  void note_refusal(const Error& error, const proxy::ClientKey& client, RequestContext& context);
   proxy::Task<Result<bool>> mount(const OciPath& path);
   proxy::Task<Result<>> upload_monolithic(proxy::Exchange& exchange, const OciPath& path,
                                           RequestContext& context);

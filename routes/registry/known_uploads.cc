@@ -1,10 +1,11 @@
 #include "routes/registry/known_uploads.h"
+#include "proxy/http/peer.h"
 
 #include <iterator>
 
 namespace breakwater::routes {
 
-void KnownUploads::add(const UploadName& name, const ClientKey& client, store::Time now) {
+void KnownUploads::add(const UploadName& name, const proxy::ClientKey& client, store::Time now) {
   use(name, client);
   rest(name, now);
 }
@@ -22,7 +23,7 @@ void KnownUploads::note(const UploadName& name, store::Time touched_at) {
   entry.place = idle_.insert(before, &entry);
 }
 
-void KnownUploads::use(const UploadName& name, const ClientKey& client) {
+void KnownUploads::use(const UploadName& name, const proxy::ClientKey& client) {
   const auto at = all_.try_emplace(name).first;
   Entry& entry = at->second;
   entry.name = &at->first;
@@ -59,7 +60,7 @@ void KnownUploads::keep(const std::set<UploadName>& there, store::Time now) {
   }
 }
 
-size_t KnownUploads::of(const ClientKey& client, store::Time now) {
+size_t KnownUploads::of(const proxy::ClientKey& client, store::Time now) {
   age(now);
   const auto found = clients_.find(client);
   return found == clients_.end() ? 0 : found->second;

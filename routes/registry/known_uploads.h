@@ -17,7 +17,7 @@
 #include <set>
 #include <string>
 
-#include "routes/registry/client_key.h"
+#include "proxy/http/peer.h"
 #include "store/base/clock.h"
 
 namespace breakwater::routes {
@@ -32,9 +32,9 @@ class KnownUploads {
  public:
   static constexpr auto kRecent = std::chrono::minutes(1);
 
-  void add(const UploadName& name, const ClientKey& client, store::Time now);  // recent
+  void add(const UploadName& name, const proxy::ClientKey& client, store::Time now);  // recent
   void note(const UploadName& name, store::Time touched_at);  // idle; nothing happens if it is known
-  void use(const UploadName& name, const ClientKey& client);
+  void use(const UploadName& name, const proxy::ClientKey& client);
   void rest(const UploadName& name, store::Time now);  // nothing happens if it is not in use
   void remove(const UploadName& name);
   // Removes those that are idle and not among `there`.
@@ -42,7 +42,7 @@ class KnownUploads {
 
   size_t size() const { return all_.size(); }
   // Those that the client uses, or used within the last minute.
-  size_t of(const ClientKey& client, store::Time now);
+  size_t of(const proxy::ClientKey& client, store::Time now);
   // The one that was not used for longest, if that is a minute.
   std::optional<UploadName> longest_idle(store::Time now);
 
@@ -50,8 +50,8 @@ class KnownUploads {
   struct Entry;
   using Order = std::list<Entry*>;
   struct Entry {
-    const UploadName* name = nullptr;  // its key
-    std::optional<ClientKey> client;   // while it counts for one
+    const UploadName* name = nullptr;        // its key
+    std::optional<proxy::ClientKey> client;  // while it counts for one
     store::Time touched_at{};
     Order* order = nullptr;  // null while it is in use
     Order::iterator place;
@@ -62,7 +62,7 @@ class KnownUploads {
 
   std::map<UploadName, Entry> all_;
   Order recent_, idle_;  // the longest untouched first
-  std::map<ClientKey, size_t> clients_;
+  std::map<proxy::ClientKey, size_t> clients_;
 };
 
 }  // namespace breakwater::routes

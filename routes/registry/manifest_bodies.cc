@@ -34,7 +34,7 @@ Task<Result<ManifestBodies::Body>> ManifestBodies::receive(Exchange& exchange) {
   const auto length = exchange.body_length();
   if (length && *length > kManifestBytesMax) co_return failure(too_large());
   const auto end = length.value_or(kManifestBytesMax);
-  const auto key = client_key(exchange.peer());
+  const auto key = exchange.peer().client();
   Client& client = clients_[key];
   ++client.bodies;
   Held held(*this, std::make_unique<Place>(loop_, key, client));

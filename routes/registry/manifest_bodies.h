@@ -24,7 +24,6 @@
 #include "proxy/http/exchange.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
-#include "routes/registry/client_key.h"
 #include "store/base/result.h"
 
 namespace breakwater::routes {
@@ -61,8 +60,9 @@ class ManifestBodies {
     Place* favoured = nullptr;
   };
   struct Place {
-    Place(proxy::Loop& loop, const ClientKey& key, Client& of) : client_key(key), client(of), granted(loop) {}
-    const ClientKey client_key;
+    Place(proxy::Loop& loop, const proxy::ClientKey& key, Client& of)
+        : client_key(key), client(of), granted(loop) {}
+    const proxy::ClientKey client_key;
     Client& client;
     uint64_t held = 0;
     uint64_t wanted = 0;  // in all; beyond `held` while it waits
@@ -80,7 +80,7 @@ class ManifestBodies {
   const ManifestBodySettings settings_;
   uint64_t held_ = 0;
   Place* favoured_ = nullptr;  // gets its steps in any case
-  std::map<ClientKey, Client> clients_;
+  std::map<proxy::ClientKey, Client> clients_;
   std::list<Place*> waiting_;  // the first come first
 };
 

@@ -1,4 +1,5 @@
 #include "routes/registry/upload_shares.h"
+#include "proxy/http/peer.h"
 
 #include <set>
 
@@ -16,12 +17,12 @@ Error too_many(const std::string& what) {
 
 }  // namespace
 
-bool UploadShares::has_share(const ClientKey& client) {
+bool UploadShares::has_share(const proxy::ClientKey& client) {
   return known_.of(client, parts_.clock.now()) < per_client_;
 }
 
 // All is decided after the last wait, so that no two take the same place.
-Task<Result<std::optional<UploadName>>> UploadShares::admit(UploadName name, ClientKey client) {
+Task<Result<std::optional<UploadName>>> UploadShares::admit(UploadName name, proxy::ClientKey client) {
   if (!is_surveyed_) {
     auto surveyed = co_await survey();
     if (!surveyed) co_return failure(surveyed.error());

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/http/peer.h"
 #include "proxy/loop/task.h"
-#include "routes/registry/client_key.h"
 #include "routes/registry/known_uploads.h"
 #include "routes/registry/registry_parts.h"
 #include "routes/registry/upload_file.h"
@@ -24,12 +24,12 @@ class UploadShares {
       : parts_(parts), route_(std::move(route)), uploads_max_(uploads_max), per_client_(per_client) {}
 
   // Whether the client may begin one more.
-  bool has_share(const ClientKey& client);
+  bool has_share(const proxy::ClientKey& client);
   // Counts the session, which is new. `throttled` if the client has its share, or the route as many as there
   // may be and none of them is idle. If one is, the one that was not used for longest is returned: it is not
   // counted any more, and the caller removes it.
-  proxy::Task<Result<std::optional<UploadName>>> admit(UploadName name, ClientKey client);
-  void use(const UploadName& name, const ClientKey& client) { known_.use(name, client); }
+  proxy::Task<Result<std::optional<UploadName>>> admit(UploadName name, proxy::ClientKey client);
+  void use(const UploadName& name, const proxy::ClientKey& client) { known_.use(name, client); }
   void rest(const UploadName& name) { known_.rest(name, parts_.clock.now()); }
   void remove(const UploadName& name) { known_.remove(name); }
   // The sessions that there are, the longest untouched first, from a walk over the catalog.

@@ -1,4 +1,5 @@
 #include "routes/registry/uploads.h"
+#include "proxy/http/peer.h"
 
 #include <utility>
 
@@ -67,10 +68,10 @@ std::string Uploads::new_id() {
 
 // --- the beginning
 
-bool Uploads::has_share(const ClientKey& client) { return shares_.has_share(client); }
+bool Uploads::has_share(const proxy::ClientKey& client) { return shares_.has_share(client); }
 
 // Takes a place for the session, of another if there are too many.
-Task<Result<>> Uploads::admit(UploadName name, ClientKey client) {
+Task<Result<>> Uploads::admit(UploadName name, proxy::ClientKey client) {
   auto replaced = co_await shares_.admit(std::move(name), client);
   if (!replaced) co_return failure(replaced.error());
   if (*replaced) co_await replace(**replaced);
@@ -89,7 +90,7 @@ Task<> Uploads::replace(UploadName name) {
 }
 
 Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorithm algorithm,
-                                         ClientKey client) {
+                                         proxy::ClientKey client) {
   const UploadName name(repository, new_id());
   auto admitted = co_await admit(name, client);
   if (!admitted) co_return failure(admitted.error());
@@ -104,7 +105,7 @@ Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorith
 }
 
 Task<Result<Uploads::Turn>> Uploads::begin_monolithic(std::string repository, store::Algorithm algorithm,
-                                                      ClientKey client) {
+                                                      proxy::ClientKey client) {
   const UploadName name(repository, new_id());
   auto admitted = co_await admit(name, client);
   if (!admitted) co_return failure(admitted.error());
@@ -151,7 +152,8 @@ Task<Result<Uploads::Shared>> Uploads::wait_for_turn(std::string repository, std
   co_return session;
 }
 
-Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::string id, ClientKey client) {
+Task<Result<Uploads::Turn>> Uploads::take_turn(std::string repository, std::string id,
+                                               proxy::ClientKey client) {
   auto session = co_await wait_for_turn(repository, id);
   if (!session) co_return failure(session.error());
   Turn turn(*this, *session);

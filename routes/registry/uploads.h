@@ -31,7 +31,6 @@
 #include "proxy/loop/task.h"
 #include "routes/registry/body_receiver.h"
 #include "routes/registry/chunk_range.h"
-#include "routes/registry/client_key.h"
 #include "routes/registry/closing_puts.h"
 #include "routes/registry/open_sessions.h"
 #include "routes/registry/registry_parts.h"
@@ -81,16 +80,16 @@ class Uploads {
 
   // Starts a session and returns its id. `throttled` if there are too many; has_share() says whose.
   proxy::Task<Result<std::string>> begin(std::string repository, store::Algorithm algorithm,
-                                         ClientKey client);
+                                         proxy::ClientKey client);
   // Whether the client may have one more session.
-  bool has_share(const ClientKey& client);
+  bool has_share(const proxy::ClientKey& client);
   // Starts a session for a monolithic upload and returns its only Turn. The session has no record, and its id
   // is told to nobody: the caller must commit(), cancel() or discard() it. `throttled` as begin().
   proxy::Task<Result<Turn>> begin_monolithic(std::string repository, store::Algorithm algorithm,
-                                             ClientKey client);
+                                             proxy::ClientKey client);
   // `not_found` if this repository has no such session; `unavailable` if another request holds the session
   // for too long.
-  proxy::Task<Result<Turn>> take_turn(std::string repository, std::string id, ClientKey client);
+  proxy::Task<Result<Turn>> take_turn(std::string repository, std::string id, proxy::ClientKey client);
   // The bytes received so far. May be asked while a request works on the session.
   proxy::Task<Result<uint64_t>> received(std::string repository, std::string id);
 
@@ -129,7 +128,7 @@ class Uploads {
   class Waiting;
 
   Shared session_of(const std::string& repository, const std::string& id);
-  proxy::Task<Result<>> admit(UploadName name, ClientKey client);
+  proxy::Task<Result<>> admit(UploadName name, proxy::ClientKey client);
   proxy::Task<> replace(UploadName name);
   proxy::Task<Result<Shared>> wait_for_turn(std::string repository, std::string id);
   void end_turn(const Shared& session);

@@ -1,4 +1,5 @@
 #include "routes/registry/known_uploads.h"
+#include "proxy/http/peer.h"
 
 #include "test/catch.h"
 
@@ -7,8 +8,8 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr ClientKey kOne = {1};
-constexpr ClientKey kOther = {2};
+constexpr proxy::ClientKey kOne = {1};
+constexpr proxy::ClientKey kOther = {2};
 
 const UploadName kA("app", "a");
 const UploadName kB("app", "b");
@@ -80,9 +81,9 @@ TEST_CASE(
 TEST_CASE("a client is its address, of IPv6 its first half") {
   proxy::Peer peer;
   peer.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 7};
-  CHECK(client_key(peer) == peer.address);
+  CHECK(peer.client() == peer.address);
   peer.address = {0xfd, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
-  CHECK(client_key(peer) == ClientKey{0xfd, 0, 0, 0, 0, 0, 0, 1});
+  CHECK(peer.client() == proxy::ClientKey{0xfd, 0, 0, 0, 0, 0, 0, 1});
 }
 
 }  // namespace

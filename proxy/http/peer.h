@@ -1,0 +1,23 @@
+// Who is at the other end of a connection, and which client that is: its address, or of IPv6 its network of
+// 64 bits, because a host has as many addresses of that as it likes. Pure; any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace breakwater::proxy {
+
+using ClientKey = std::array<uint8_t, 16>;
+
+struct Peer {
+  std::array<uint8_t, 16> address{};  // IPv6, or IPv4 mapped into it
+  std::string text;                   // "10.0.0.7", "fd00::1"
+
+  bool is_ipv4() const;
+  ClientKey client() const;
+  // The same in a number, for those who take turns (loop/job_queue.h); never 0.
+  uint64_t key() const;
+};
+
+}  // namespace breakwater::proxy
