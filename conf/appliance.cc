@@ -44,6 +44,8 @@ constexpr uint64_t kManifestCacheBytes = 16 << 20;
 // Of the metrics' listener and of the control socket: what descriptors.cc keeps in reserve for them.
 constexpr uint32_t kMetricsConnectionsMax = 16;
 constexpr uint32_t kControlConnectionsMax = 8;
+// Few connections, whose clients send their heads at once: who does not is in the way of the others.
+constexpr int64_t kOperatorHeadGraceMs = 10;
 // What holds the loop for so long is named in the log: everybody had to wait for it.
 constexpr proxy::Millis kHeldAtLeast(50);
 
@@ -84,6 +86,7 @@ proxy::ServerSettings of_operator(proxy::ServerSettings settings, const std::str
   settings.name = name;
   settings.connections_max = std::min(settings.connections_max, connections_max);
   settings.place = proxy::Place::first;
+  settings.head_grace_ms = kOperatorHeadGraceMs;
   return settings;
 }
 

@@ -7,6 +7,10 @@ namespace {
 
 // How many connections beyond connections_max get a 503 at a time.
 constexpr size_t kRefusedMax = 64;
+// Among which the one that gives way is chosen.
+constexpr size_t kLookedAtMax = 64;
+// A client that has so many at most may take any place that is free, and that of an idle one of any other.
+constexpr size_t kFew = 2;
 constexpr size_t kRefusedOf = 8;  // but at most this part of a small share, and one at least
 
 }  // namespace
@@ -15,29 +19,50 @@ ConnectionShare::ConnectionShare(size_t connections_max)
     : connections_max_(connections_max),
       refused_max_(std::clamp<size_t>(connections_max / kRefusedOf, 1, kRefusedMax)) {}
 
-bool ConnectionShare::make_place() {
-  if (served_ >= connections_max_ && !idle_.empty()) idle_.front()->give_way_();
+bool ConnectionShare::make_place(size_t of_client) {
+  const size_t free = connections_max_ - std::min(served_, connections_max_);
+  if (2 * of_client < free || (of_client <= kFew && free > 0)) return true;
+  const Place* idle = widest_of(idle_);
+  if (idle != nullptr && idle->of_client() < of_client && of_client > kFew) idle = nullptr;
+  const Place* awaited = widest_of(awaited_);
+  if (awaited != nullptr && awaited->of_client() <= of_client) awaited = nullptr;
+  const bool is_awaited_wider =
+      awaited != nullptr && (idle == nullptr || awaited->of_client() > idle->of_client());
+  const Place* found = is_awaited_wider ? awaited : idle;
+  if (found == nullptr) return false;
+  found->give_way_();
   return served_ < connections_max_;
 }
 
-ConnectionShare::Place::Place(ConnectionShare& share, Kind kind, std::function<void()> give_way)
-    : share_(&share), kind_(kind), give_way_(std::move(give_way)) {
+// Of the first ones the one whose client has most; null if there is none.
+const ConnectionShare::Place* ConnectionShare::widest_of(const std::list<Place*>& places) {
+  const Place* widest = nullptr;
+  size_t looked_at = 0;
+  for (const Place* place : places) {
+    if (looked_at++ == kLookedAtMax) break;
+    if (widest == nullptr || place->of_client() > widest->of_client()) widest = place;
+  }
+  return widest;
+}
+
+ConnectionShare::Place::Place(ConnectionShare& share, Kind kind, std::function<void()> give_way,
+                              const ConnectionShare* of_client)
+    : share_(&share), kind_(kind), give_way_(std::move(give_way)), of_client_(of_client) {
   ++(kind_ == Kind::served ? share_->served_ : share_->refused_);
 }
 
-void ConnectionShare::Place::set_idle(bool is_idle) {
-  if (share_ == nullptr || is_idle == is_idle_) return;
-  is_idle_ = is_idle;
-  if (is_idle_) {
-    at_ = share_->idle_.insert(share_->idle_.end(), this);
-  } else {
-    share_->idle_.erase(at_);
-  }
+void ConnectionShare::Place::set(State state) {
+  if (share_ == nullptr || state == state_) return;
+  if (state_ != State::busy) share_->of(state_).erase(at_);
+  state_ = state;
+  if (state_ == State::busy) return;
+  auto& places = share_->of(state_);
+  at_ = places.insert(places.end(), this);
 }
 
 void ConnectionShare::Place::leave() {
   if (share_ == nullptr) return;
-  set_idle(false);
+  set(State::busy);
   --(kind_ == Kind::served ? share_->served_ : share_->refused_);
   share_ = nullptr;
 }

@@ -10,6 +10,7 @@ namespace breakwater::proxy {
 namespace {
 
 using Progress = RequestParser::Progress;
+using State = ConnectionShare::Place::State;
 
 // For who is refused because there are too many: an idle connection may end soon.
 constexpr std::string_view kRetryAfter = "Retry-After: 1\r\n";
@@ -30,6 +31,10 @@ std::string_view path_of(const Request& request) {
   return std::string_view(request.target).substr(0, request.target.find('?'));
 }
 
+const ConnectionShare* share_of(const std::shared_ptr<Client>& client) {
+  return client == nullptr ? nullptr : &client->connections();
+}
+
 RequestParser::Limits limits_of(const ServerSettings& settings) {
   RequestParser::Limits limits;
   limits.header_bytes_max = settings.header_bytes_max;
@@ -45,13 +50,16 @@ Connection::Connection(ServerContext& context, int fd, Peer peer, std::shared_pt
       peer_(std::move(peer)),
       client_(std::move(client)),
       on_gone_(std::move(on_gone)),
-      place_(context.own, place, [this] { socket_.cut(Socket::Closing::orderly); }),
+      place_(
+          context.own, place, [this] { socket_.cut(Socket::Closing::orderly); }, share_of(client_)),
       socket_(context.loop, fd, context.settings.header_bytes_max, [this] { gone(); }),
       deadline_(context.loop, [this] { socket_.changed().ring(); }),
       parser_(limits_of(context.settings)),
-      exchange_(context, socket_, parser_, deadline_, peer_, client_) {
+      exchange_(context, socket_, parser_, deadline_, peer_, client_,
+                [this](bool is_awaited) { set_state(is_awaited ? State::awaited : State::busy); }) {
   const auto give_way = [this] { socket_.cut(Socket::Closing::orderly); };
-  if (context_.shares.common != nullptr) common_place_.emplace(*context_.shares.common, place, give_way);
+  if (context_.shares.common != nullptr)
+    common_place_.emplace(*context_.shares.common, place, give_way, share_of(client_));
   if (client_ != nullptr) client_place_.emplace(client_->connections(), place, give_way);
   head_sender_ = send_waiting_heads();
   head_sender_.start();
@@ -73,11 +81,10 @@ int64_t Connection::ms_until(Moment end) const {
 
 void Connection::drain() { socket_.changed().ring(); }
 
-// Idle is who waits for another request, or has not sent a whole head for some time: see next_head().
-void Connection::set_idle(bool is_idle) {
-  place_.set_idle(is_idle);
-  if (common_place_) common_place_->set_idle(is_idle);
-  if (client_place_) client_place_->set_idle(is_idle);
+void Connection::set_state(ConnectionShare::Place::State state) {
+  place_.set(state);
+  if (common_place_) common_place_->set(state);
+  if (client_place_) client_place_->set(state);
 }
 
 void Connection::gone() {
@@ -93,8 +100,14 @@ Task<> Connection::serve_requests() {
   for (;;) {
     auto head = parser_.parse_head(socket_.input());
     // One client's requests, however many it has sent together, are not one turn of the loop.
-    if (head == Progress::done && has_answered_) co_await context_.loop.sleep(Millis(0));
-    if (head == Progress::more) head = co_await next_head();
+    if (head == Progress::done && has_answered_) {
+      context_.loop.set_place(Place::in_turn);
+      co_await context_.loop.sleep(Millis(0));
+    }
+    if (head == Progress::more) {
+      context_.loop.set_place(context_.settings.place);
+      head = co_await next_head();
+    }
     if (head == Progress::failed) answer_malformed(parser_.malformed());
     if (head != Progress::done) break;
     {
@@ -138,12 +151,12 @@ Task<Progress> Connection::next_head() {
   const auto& settings = context_.settings;
   auto end = context_.loop.now() + Millis(begun ? settings.header_timeout_ms : settings.idle_timeout_ms);
   bool is_soon = begun || !has_answered_;
-  set_idle(!is_soon);
+  set_state(is_soon ? State::awaited : State::idle);
   deadline_.set(is_soon ? std::min(settings.head_grace_ms, ms_until(end)) : ms_until(end));
   while (head == Progress::more) {
     if (!begun && socket_.received() > 0) {
       begun = is_soon = true;
-      set_idle(false);
+      set_state(State::awaited);
       end = context_.loop.now() + Millis(settings.header_timeout_ms);
       deadline_.set(std::min(settings.head_grace_ms, ms_until(end)));
     }
@@ -155,7 +168,7 @@ Task<Progress> Connection::next_head() {
     if (is_late || socket_.ended() || (context_.draining && !begun)) break;
     if (deadline_.passed()) {
       is_soon = false;
-      set_idle(true);
+      set_state(State::idle);
       deadline_.set(ms_until(end));
     }
     co_await socket_.changed().wait();
@@ -163,7 +176,7 @@ Task<Progress> Connection::next_head() {
     socket_.consumed();
   }
   deadline_.clear();
-  set_idle(false);
+  set_state(State::busy);
   co_return head;
 }
 

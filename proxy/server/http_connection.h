@@ -48,7 +48,7 @@ class Connection {
   void answer_malformed(const Malformed& malformed);
   // `headers`: lines of them, each with its end.
   void answer(int status, std::string_view why, std::string_view headers = {});
-  void set_idle(bool is_idle);
+  void set_state(ConnectionShare::Place::State state);
   int64_t ms_until(Moment end) const;
   void gone();
 

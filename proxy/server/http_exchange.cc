@@ -23,6 +23,8 @@ constexpr size_t kReadAheadBytes = size_t{1} << 20;  // read at a time of a file
 constexpr size_t kTurnBytes = size_t{4} << 20;
 constexpr Millis kMemoryWaitMax(60'000);  // for the memory of a piece of a body
 constexpr int64_t kNoMemoryRetryAfterS = 5;
+// So long may a client neither send nor take anything before it gives way, if it must: connection_share.h.
+constexpr Millis kStalled(2'000);
 constexpr std::string_view kCrlf = "\r\n";
 
 }  // namespace
@@ -50,13 +52,15 @@ std::string_view ServerContext::date() {
 }
 
 ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser,
-                               Deadline& deadline, const Peer& peer, const std::shared_ptr<Client>& client)
+                               Deadline& deadline, const Peer& peer, const std::shared_ptr<Client>& client,
+                               std::function<void(bool)> on_awaited)
     : context_(context),
       socket_(socket),
       parser_(parser),
       deadline_(deadline),
       peer_(peer),
       client_(client),
+      on_awaited_(std::move(on_awaited)),
       head_waits_(context.loop),
       body_rate_(context.settings.body_rate_min_bytes, Millis(context.settings.body_rate_time_ms)) {}
 
@@ -146,16 +150,18 @@ Task<Result<>> ServedExchange::until_received(size_t more_than) {
   const auto end = since + Millis(context_.settings.body_timeout_ms);
   auto now = since;
   while (socket_.received() <= more_than && !socket_.ended() && now < end) {
-    const auto waits = std::min(Moment::duration(end - now), body_rate_.left());
+    const auto waits = std::min({Moment::duration(end - now), body_rate_.left(), Moment::duration(kStalled)});
     deadline_.set(std::chrono::ceil<Millis>(waits).count());
     while (socket_.received() <= more_than && !socket_.ended() && !deadline_.passed())
       co_await socket_.changed().wait();
     deadline_.clear();
     const auto began = std::exchange(now, context_.loop.now());
     body_rate_.waited(now - began);
+    set_awaited(socket_.received() <= more_than && now - since >= kStalled);
     const bool is_judged = socket_.received() <= more_than && body_rate_.left() == Moment::duration(0);
     if (is_judged && body_rate_.is_too_slow()) co_return failure(too_slow_body());
   }
+  set_awaited(false);
   if (socket_.received() > more_than) co_return Result<>();
   const bool timed_out = !socket_.ended();
   auto broken = broken_body(timed_out ? "the client sent nothing for too long" : "it ended early");
@@ -310,25 +316,53 @@ Task<> ServedExchange::write(std::string piece) {
   if (sent_this_turn_ >= kTurnBytes) co_await yield();
 }
 
+// --- waiting for the client
+
+void ServedExchange::begin_wait(int64_t timeout_ms) {
+  set_awaited(false);
+  wait_ends_ = context_.loop.now() + Millis(timeout_ms);
+  deadline_.set(std::min<int64_t>(timeout_ms, kStalled.count()));
+}
+
+// Whether the time is over. Before it is, a connection that has stood still for a while may give way.
+bool ServedExchange::is_wait_over() {
+  if (!deadline_.passed()) return false;
+  const auto left = std::chrono::ceil<Millis>(wait_ends_ - context_.loop.now()).count();
+  if (left <= 0) return true;
+  set_awaited(true);
+  deadline_.set(left);
+  return false;
+}
+
+void ServedExchange::end_wait() {
+  set_awaited(false);
+  deadline_.clear();
+}
+
+void ServedExchange::set_awaited(bool is_awaited) {
+  if (is_awaited != std::exchange(is_awaited_, is_awaited)) on_awaited_(is_awaited);
+}
+
 Task<> ServedExchange::until_sent() {
   size_t left = 0;
   while (socket_.unsent() > 0 || socket_.failed()) {
-    if (socket_.unsent() != left) deadline_.set(context_.settings.write_timeout_ms);
+    if (socket_.unsent() != left) begin_wait(context_.settings.write_timeout_ms);
     left = socket_.unsent();
     co_await socket_.changed().wait();
-    if (deadline_.passed()) cut_off("the client took nothing for too long");
+    if (is_wait_over()) cut_off("the client took nothing for too long");
   }
-  deadline_.clear();
+  end_wait();
   sent_this_turn_ = 0;
 }
 
 Task<> ServedExchange::yield() {
   sent_this_turn_ = 0;
-  deadline_.set(context_.settings.write_timeout_ms);
+  begin_wait(context_.settings.write_timeout_ms);
   socket_.ring_when_writable();
   co_await socket_.changed().wait();
+  while (deadline_.passed() && !is_wait_over()) co_await socket_.changed().wait();
   if (deadline_.passed()) cut_off("the client took nothing for too long");
-  deadline_.clear();
+  end_wait();
   if (socket_.failed()) co_await until_sent();
 }
 
@@ -402,6 +436,7 @@ Task<> ServedExchange::send_resident(store::SharedFile file, uint64_t offset, ui
       cut_off("the file is too short or cannot be read");
     } else if (*went > 0) {
       stalled = false;
+      set_awaited(false);
       offset += *went;
       length -= *went;
       count_sent(*went);
@@ -409,13 +444,13 @@ Task<> ServedExchange::send_resident(store::SharedFile file, uint64_t offset, ui
       if (sent_this_turn_ >= kTurnBytes) co_await yield();
       continue;
     }
-    if (!stalled) deadline_.set(context_.settings.write_timeout_ms);
+    if (!stalled) begin_wait(context_.settings.write_timeout_ms);
     stalled = true;
     co_await socket_.changed().wait();
     sent_this_turn_ = 0;
-    if (deadline_.passed()) cut_off("the client took nothing for too long");
+    if (is_wait_over()) cut_off("the client took nothing for too long");
   }
-  deadline_.clear();
+  end_wait();
 }
 
 void ServedExchange::finish() {

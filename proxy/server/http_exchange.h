@@ -12,6 +12,8 @@
 
 #include <cstdint>
 #include <ctime>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,9 +63,11 @@ class ServerContext {
 class ServedExchange final : public Exchange {
  public:
   // The arguments belong to the connection and outlive this object. `deadline` must ring socket.changed()
-  // when it passes.
+  // when it passes. `on_awaited` is told when the client has neither sent nor taken for a while what the
+  // request waits for, and when that is over.
   ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline,
-                 const Peer& peer, const std::shared_ptr<Client>& client);
+                 const Peer& peer, const std::shared_ptr<Client>& client,
+                 std::function<void(bool is_awaited)> on_awaited);
 
   // --- for the connection
   void begin();
@@ -124,6 +128,12 @@ class ServedExchange final : public Exchange {
   Task<Result<>> make_resident(store::SharedFile file, uint64_t offset, uint64_t length);
   Task<> yield();
   void cut_off(std::string_view why);
+
+  // Waiting for the client.
+  void begin_wait(int64_t timeout_ms);
+  bool is_wait_over();
+  void end_wait();
+  void set_awaited(bool is_awaited);
   std::string_view path() const;
 
   ServerContext& context_;
@@ -132,6 +142,9 @@ class ServedExchange final : public Exchange {
   Deadline& deadline_;
   const Peer& peer_;
   const std::shared_ptr<Client>& client_;  // null: there are no shares
+  const std::function<void(bool)> on_awaited_;
+  bool is_awaited_ = false;
+  Moment wait_ends_{};
   PoolReservation turn_;
   PoolReservation reply_share_;
   Signal head_waits_;

@@ -150,7 +150,7 @@ struct HttpServer::Impl {
   Result<std::string> listen(const std::string& address);
   Result<> listen_on(int fd, const std::string& address);
   void accepted(int fd, const sockaddr* address);
-  bool make_place();
+  bool make_place(Client* client);
   bool can_refuse(Client* client) const;
   void accept_failed(int error);
   void set_accepting(bool accepting);
@@ -209,7 +209,7 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
   auto client = context.shares.clients != nullptr ? context.shares.clients->of(peer) : nullptr;
   // A client that has too many makes nobody else give way.
   const bool client_may = client == nullptr || client->connections().make_place();
-  const bool within = client_may && make_place();
+  const bool within = client_may && make_place(client.get());
   if (!within) ++context.stats.refused_total;
   if (!client_may) client->refused(context.settings.name, "client_connections");
   if (!within && !can_refuse(client.get())) {
@@ -231,9 +231,10 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
   fresh.serve();
 }
 
-bool HttpServer::Impl::make_place() {
+bool HttpServer::Impl::make_place(Client* client) {
   ConnectionShare* const common = context.shares.common;
-  return context.own.make_place() && (common == nullptr || common->make_place());
+  const size_t of_client = client == nullptr ? 0 : client->connections().served();
+  return context.own.make_place(of_client) && (common == nullptr || common->make_place(of_client));
 }
 
 bool HttpServer::Impl::can_refuse(Client* client) const {

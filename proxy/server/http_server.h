@@ -44,7 +44,7 @@ struct ServerSettings {
   int64_t idle_timeout_ms = 75'000;    // between requests
   int64_t header_timeout_ms = 10'000;  // from a request's first byte to the end of its head
   int64_t head_grace_ms = 1'000;  // without a whole head; then it gives way to new connections as an idle one
-  int64_t body_timeout_ms = 60'000;    // without a byte of a body that a route waits for
+  int64_t body_timeout_ms = 60'000;  // without a byte of a body that a route waits for
   // A body that comes with fewer bytes a second, over so much time of waiting for its client, is ended; 0:
   // none is.
   uint32_t body_rate_min_bytes = 1024;

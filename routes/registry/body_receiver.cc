@@ -14,7 +14,7 @@ using proxy::Task;
 namespace {
 
 constexpr uint64_t kBodyBytesMax = UINT64_MAX / 4;  // a client may claim any length
-constexpr uint64_t kFirstStepBytes = 256 << 10;
+constexpr uint64_t kFirstStepBytes = 16 << 10;
 constexpr int kRoomTriesMax = 4;
 constexpr int64_t kTakenByOthersRetryS = 1;
 

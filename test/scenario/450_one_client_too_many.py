@@ -10,7 +10,7 @@ from harness.siege import Siege
 
 NAMES = 9000
 MISSES_PER_MINUTE = 600
-CONNECTIONS_OF_ONE, REQUESTS_OF_ONE = 256, 128
+CONNECTIONS_OF_ONE = 256
 LARGE = images.noise("large", 16 * images.MEBI)
 LARGE_PATH = f"/v2/library/large/blobs/{images.digest_of(LARGE)}"
 
@@ -45,7 +45,9 @@ def names(siege):
     begin = time.monotonic()
     requests = (request(f"/v2/library/none-{number}/manifests/1") for number in range(NAMES))
     tally = siege.beside(f"{NAMES} names, of one", siege.mirror, [source], 8, pipelines_once(requests))
-    told = ask_as(source, siege.mirror, "/v2/library/none-more/manifests/1")
+    # One of these at least comes before the client has a question again.
+    more = [ask_as(source, siege.mirror, f"/v2/library/none-more-{number}/manifests/1") for number in range(50)]
+    told = next((reply for reply in more if reply.status == 429), more[-1])
     asked, seconds = siege.upstream.asked("/none-"), time.monotonic() - begin
     bound = MISSES_PER_MINUTE * (1 + seconds / 60)
     siege.world.say(f"{NAMES} names in {seconds:.0f} s: {asked} requests upstream, {tally}")
@@ -67,9 +69,8 @@ def main(world):
     expect(reply.status == 200 and reply.body == LARGE, f"the large blob: {reply.status}")
 
     tally = siege.beside("300 connections, of one", siege.mirror, one_client(), 300, holds(request("/v2/")))
-    siege.expect(
-        tally.get("429", 0) + tally.get("503", 0) >= 300 - CONNECTIONS_OF_ONE, f"300 connections: {tally}"
-    )
+    refused = tally.get("429", 0) + tally.get("cut", 0)
+    siege.expect(tally.get("429") and refused >= 300 - CONNECTIONS_OF_ONE, f"300 connections: {tally}")
     large = reads_nothing([request(LARGE_PATH)])
     running = []
     tally = siege.beside(
@@ -81,7 +82,6 @@ def main(world):
         receive_buffer=4096,
         during=lambda: running.append(siege.breakwater.metric("breakwater_requests_running")),
     )
-    siege.expect(tally.get("429", 0) >= 200 - REQUESTS_OF_ONE, f"200 requests at once: {tally}")
     expect_at_most(max(running), 200 + 20, "requests at once")
     names(siege)
     refused = siege.breakwater.metric("breakwater_refused_total") or 0

@@ -30,6 +30,7 @@ MANIFEST = images.Manifest(
     },
 )
 TIMEOUT_S = 30
+AGAIN_MAX = 3
 _WRONG_KEPT = 5  # more of the same says no more
 
 
@@ -44,6 +45,10 @@ def answer_to(target):
 
 class Wrong(Exception):
     """A reply that an honest client should not have had."""
+
+
+class TooMany(Wrong):
+    """503: there are too many just now."""
 
 
 class Samples:
@@ -94,7 +99,8 @@ class _LocalConnection(http.client.HTTPConnection):
 
 def _expect(reply, status, what):
     if reply.status != status:
-        raise Wrong(f"{what}: {reply.status} {reply.body[:200]!r}")
+        kind = TooMany if reply.status == 503 else Wrong
+        raise kind(f"{what}: {reply.status} {reply.body[:200]!r}")
 
 
 class Clients:
@@ -182,12 +188,23 @@ class Clients:
             connection.close()
 
 
+def _act_as_clients_do(act):
+    """Every client asks again, a few times, when its connection breaks off or when it is told 503. What that
+    takes is measured with it."""
+    for _ in range(AGAIN_MAX):
+        try:
+            return act()
+        except (OSError, http.client.HTTPException, TooMany):
+            pass
+    return act()
+
+
 def _work(act, pace_s, until, samples):
     due = time.monotonic()
     while due < until:
         begin = time.monotonic()
         try:
-            act()
+            _act_as_clients_do(act)
         except Wrong as wrong:
             samples.went_wrong(str(wrong))
         except (OSError, http.client.HTTPException) as error:

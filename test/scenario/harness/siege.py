@@ -21,7 +21,7 @@ P99_MAX_S = {
     "control": 0.1,
     "why": 2,
 }
-CALM_S = 15
+CALM_S = 60
 AGAIN_MAX, LITTLE_TIMES = 2, 4
 TIMES_QUIET_MAX = 3  # where that is more: of pulls and pushes
 RSS_MAX = 256 * images.MEBI
