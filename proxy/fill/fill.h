@@ -17,9 +17,9 @@
 //
 // A Fill has the sources of all who asked (proxy/fill/fill_sources.h). An attempt that fails goes on with the
 // next source where it was, and so does one that is silent while another source stands by. If the digest does
-// not match, the file is deleted, and what is there begins anew from the sources that brought none of it. So it
-// does, once for each source, if one contradicts what is there, such as its length, and no byte is available.
-// The Fill fails when no source is left. Where it is stored the first source says.
+// not match, the file is deleted, and what is there begins anew from the sources that brought none of it. So
+// it does, once for each source, if one contradicts what is there, such as its length, and no byte is
+// available. The Fill fails when no source is left. Where it is stored the first source says.
 //
 // How many run at once, and which give way, proxy/fill/fill_slots.h says. A Fill that nobody reads goes on
 // while nobody needs its slot, and leaves the queue when it waits for one; its partial file stays.

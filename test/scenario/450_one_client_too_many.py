@@ -46,7 +46,8 @@ def names(siege):
     requests = (request(f"/v2/library/none-{number}/manifests/1") for number in range(NAMES))
     tally = siege.beside(f"{NAMES} names, of one", siege.mirror, [source], 8, pipelines_once(requests))
     # One of these at least comes before the client has a question again.
-    more = [ask_as(source, siege.mirror, f"/v2/library/none-more-{number}/manifests/1") for number in range(50)]
+    paths = [f"/v2/library/none-more-{number}/manifests/1" for number in range(50)]
+    more = [ask_as(source, siege.mirror, path) for path in paths]
     told = next((reply for reply in more if reply.status == 429), more[-1])
     asked, seconds = siege.upstream.asked("/none-"), time.monotonic() - begin
     bound = MISSES_PER_MINUTE * (1 + seconds / 60)
