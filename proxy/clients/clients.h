@@ -6,7 +6,7 @@
 //   upstream;
 //                        a further one waits its turn
 //   buffer bytes         a share of the buffers: what is beyond waits, as everybody does when there are none;
-//                        as many again of long replies that it has not taken yet
+//                        as many again of long replies
 //   questions a minute   that upstreams are asked for it, what joins a question of others not counted
 //
 // A client is an address, or of IPv6 a /64, because a host has as many addresses of that as it likes. It is
@@ -65,8 +65,8 @@ class Client {
   ConnectionShare& connections() { return connections_; }
   Pool& requests() { return requests_; }
   Buffers& buffers() { return buffers_; }
-  // Bytes of long replies that it has not taken yet. They are counted among the buffers by whoever holds
-  // them, once for all who get the same.
+  // Bytes of long replies that are held because it asked for them, by whoever counts those among the buffers
+  // (routes/oci/reply_room.h).
   Pool& replies() { return replies_; }
   // One more question for upstream. Nothing if it may be asked; else in how many seconds it may.
   std::optional<int64_t> take_question();

@@ -52,9 +52,6 @@ class Exchange {
   virtual bool take_turn() = 0;
   virtual Task<bool> wait_for_turn(Moment deadline) = 0;
   virtual void end_turn() = 0;
-  // Waits until the client may have a reply of so many bytes more that it has not taken yet, up to the
-  // deadline: whether it may. It has it until the request ends.
-  virtual Task<bool> wait_for_reply_share(uint64_t bytes, Moment deadline) = 0;
 
   // --- the request's body
   // 0 if the request has no body; nothing if the body is chunked, so that its length is not known.

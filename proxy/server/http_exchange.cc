@@ -78,7 +78,6 @@ void ServedExchange::begin() {
 void ServedExchange::end() {
   body_reserved_.shrink(0);
   unsent_reserved_.shrink(0);
-  reply_share_.shrink(0);
   end_turn();
 }
 
@@ -91,12 +90,6 @@ bool ServedExchange::take_turn() {
 Task<bool> ServedExchange::wait_for_turn(Moment deadline) {
   turn_ = co_await client_->requests().reserve_until(1, deadline);
   co_return turn_.units() > 0;
-}
-
-Task<bool> ServedExchange::wait_for_reply_share(uint64_t bytes, Moment deadline) {
-  if (client_ == nullptr) co_return true;
-  reply_share_ = co_await client_->replies().reserve_until(bytes, deadline);
-  co_return reply_share_.units() == bytes;
 }
 
 // --- the head

@@ -88,7 +88,6 @@ class ServedExchange final : public Exchange {
   bool take_turn() override;
   Task<bool> wait_for_turn(Moment deadline) override;
   void end_turn() override { turn_.shrink(0); }
-  Task<bool> wait_for_reply_share(uint64_t bytes, Moment deadline) override;
   std::optional<uint64_t> body_length() const override { return parser_.body_length(); }
   Task<Result<Piece>> read() override;
   void reply(int status, Headers headers, std::string_view body) override;
@@ -146,7 +145,6 @@ class ServedExchange final : public Exchange {
   bool is_awaited_ = false;
   Moment wait_ends_{};
   PoolReservation turn_;
-  PoolReservation reply_share_;
   Signal head_waits_;
 
   int status_ = 0;

@@ -93,7 +93,7 @@ RepositoryKey MirrorManifests::key_of(const std::string& repository) const {
 Task<Result<ServedManifest>> MirrorManifests::by_digest(std::string repository, Digest digest,
                                                         proxy::Asker asker) {
   const auto key = key_of(repository);
-  auto here = co_await held(key, digest);
+  auto here = co_await held(key, digest, asker.client);
   if (here || here.error().kind != Error::Kind::not_found) co_return here;
   const auto reference = digest.text();
   if (auto error = negative_cache_.find(flight_key(key, reference), parts_.clock.now()))
@@ -116,7 +116,8 @@ Task<Result<ServedManifest>> MirrorManifests::by_tag(std::string repository, std
   if (*record) {
     const auto now = parts_.clock.now();
     if (before_asking(settings_.freshness, now, (*record)->checked_at) == BeforeAsking::serve) {
-      auto here = co_await held(key, (*record)->digest);
+      auto here = co_await held(key, (*record)->digest, asker.client);
+      if (!here && here.error().kind != Error::Kind::not_found) co_return here;
       if (here) here->checked_at = (*record)->checked_at;
       if (here && cools(tag)) here->held_back = co_await cooldown_warning(key, tag, **record);
       if (here) co_return here;
@@ -201,12 +202,13 @@ Task<Result<std::optional<TagRecord>>> MirrorManifests::tag_record(RepositoryKey
   co_return co_await parts_.readers.run(std::move(job));
 }
 
-Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest digest) {
+Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest digest,
+                                                   std::shared_ptr<proxy::Client> client) {
   parts_.store.blobs().note_use(digest);
   if (auto entry = parts_.manifests.find(key, digest)) co_return served(digest, *entry, CacheResult::hit);
   auto record = co_await manifest_record(key, digest);
   if (!record) co_return failure(record.error());
-  auto place = co_await parts_.replies.reserve(record->size);
+  auto place = co_await parts_.replies.reserve(record->size, std::move(client));
   if (!place) co_return failure(place.error());
   auto job = [&store = parts_.store, key, digest,
               type = record->media_type]() -> Result<ManifestCache::Entry> {

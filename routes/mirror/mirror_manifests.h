@@ -57,7 +57,9 @@ class MirrorManifests {
 
   store::RepositoryKey key_of(const std::string& repository) const;
   proxy::Task<Result<std::optional<store::TagRecord>>> tag_record(store::RepositoryKey key, std::string tag);
-  proxy::Task<Answer> held(store::RepositoryKey key, store::Digest digest);
+  // `client` is who asks, if its share of long replies is to be taken.
+  proxy::Task<Answer> held(store::RepositoryKey key, store::Digest digest,
+                           std::shared_ptr<proxy::Client> client = nullptr);
   proxy::Task<Result<store::ManifestRecord>> manifest_record(store::RepositoryKey key, store::Digest digest);
   proxy::Task<Answer> renew(store::RepositoryKey key, std::string tag, store::TagRecord record,
                             proxy::Asker asker);

@@ -118,15 +118,15 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
 
 // The body of the reply. What is filtered is this client's own, and so there is room for it first.
 Task<Result<Body>> MirrorReferrers::filtered(Exchange& exchange, KeptList list, std::string type) {
-  if (type.empty()) co_return co_await parts_.replies.hold_for(exchange, list.body, list.place);
-  auto place = co_await parts_.replies.reserve(list.body->size());
+  if (type.empty()) co_return co_await parts_.replies.hold(list.body, list.place, exchange.client());
+  auto place = co_await parts_.replies.reserve(list.body->size(), exchange.client());
   if (!place) co_return failure(place.error());
   auto job = [body = list.body, type = std::move(type)] { return filter_referrers(*body, type); };
   auto some = co_await parse(parts_.readers, list.body->size(), std::move(job), exchange.peer().key());
   if (!some) co_return failure(some.error());
   if (*place) (*place)->shrink(some->size());
   auto body = shared_body(*std::move(some));
-  co_return co_await parts_.replies.hold_for(exchange, std::move(body), *std::move(place));
+  co_return co_await parts_.replies.hold(std::move(body), *std::move(place), exchange.client());
 }
 
 // Fetches all referrers without a filter, so that one answer serves every filter.

@@ -88,7 +88,7 @@ Task<Result<>> MirrorTags::serve(Exchange& exchange, std::string repository, con
   const auto link = marked(relative_link(tags->link, own_path, path.query.ns), mark);
   if (!link.empty()) headers.add("Link", link);
   if (!tags->stale_reason.empty()) headers.add("Warning", stale_warning(tags->stale_reason));
-  auto body = co_await parts_.replies.hold_for(exchange, tags->body, tags->place);
+  auto body = co_await parts_.replies.hold(tags->body, tags->place, exchange.client());
   if (!body) co_return failure(body.error());
   exchange.reply(200, std::move(headers), *std::move(body));
   co_return Result<>();

@@ -53,7 +53,7 @@ proxy::Task<Result<>> reply_manifest(proxy::Exchange& exchange, RequestContext& 
     co_return Result<>();
   }
   auto body = Result<Body>(manifest.bytes);
-  if (ranged) body = co_await replies.hold_for(exchange, manifest.bytes, manifest.place);
+  if (ranged) body = co_await replies.hold(manifest.bytes, manifest.place, exchange.client());
   if (!body) co_return failure(body.error());
   if (asked.kind == RequestedRange::Kind::single) {
     co_await reply_part(exchange, std::move(headers), *body, asked.ranges.front());

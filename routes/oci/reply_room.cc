@@ -40,6 +40,7 @@ class ReplyRoom::Turn {
 };
 
 void ReplyRoom::Reserved::shrink(uint64_t bytes) {
+  of_client_.shrink(bytes);
   of_replies_.shrink(bytes);
   of_all_.shrink(bytes);
 }
@@ -56,31 +57,31 @@ ReplyRoom::Place ReplyRoom::take(uint64_t bytes) {
   return place->of_all_.units() < bytes ? nullptr : place;
 }
 
-Task<Result<ReplyRoom::Place>> ReplyRoom::reserve(uint64_t bytes) {
+Task<Result<ReplyRoom::Place>> ReplyRoom::reserve(uint64_t bytes, std::shared_ptr<proxy::Client> client) {
   if (bytes <= kShortBytes) co_return Place();
   const auto deadline = loop_.now() + patience_;
+  proxy::PoolReservation of_client;
+  if (client) {
+    of_client = co_await client->replies().reserve_until(bytes, deadline);
+    if (of_client.units() == 0) {
+      co_return failure(Error(Error::Kind::throttled,
+                              client->address() + " does not take the long replies that it has asked for",
+                              kRetryAfterS));
+    }
+  }
   const Turn turn(*this);
   for (;;) {
     auto place = turn.has_come() ? take(bytes) : Place();
-    if (place) co_return place;
+    if (place) {
+      place->client_ = std::move(client);
+      place->of_client_ = std::move(of_client);
+      co_return place;
+    }
     if (loop_.now() >= deadline) break;
     co_await buffers_.freed().wait_until(deadline);
   }
   co_return failure(
       Error(Error::Kind::unavailable, "too many long replies are being sent just now", kRetryAfterS));
-}
-
-Task<Result<Body>> ReplyRoom::hold_for(proxy::Exchange& exchange, Body body, Place place) {
-  if (body->size() > kShortBytes) {
-    const auto deadline = loop_.now() + patience_;
-    const bool may = co_await exchange.wait_for_reply_share(body->size(), deadline);
-    if (!may) {
-      co_return failure(Error(Error::Kind::throttled,
-                              "this client has not taken the long replies that are being sent to it",
-                              kRetryAfterS));
-    }
-  }
-  co_return co_await hold(std::move(body), std::move(place));
 }
 
 Body ReplyRoom::find(const Body& body) const {
@@ -89,11 +90,11 @@ Body ReplyRoom::find(const Body& body) const {
   return held ? Body(held, held->body.get()) : Body();
 }
 
-Task<Result<Body>> ReplyRoom::hold(Body body, Place place) {
+Task<Result<Body>> ReplyRoom::hold(Body body, Place place, std::shared_ptr<proxy::Client> client) {
   if (body->size() <= kShortBytes) co_return body;
   if (auto held = find(body)) co_return held;
   if (!place) {
-    auto reserved = co_await reserve(body->size());
+    auto reserved = co_await reserve(body->size(), std::move(client));
     if (!reserved) co_return failure(reserved.error());
     place = *std::move(reserved);
     if (auto held = find(body)) co_return held;  // by somebody who waited too

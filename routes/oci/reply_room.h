@@ -5,7 +5,7 @@
 //
 //   auto place = co_await replies.reserve(size);       // waits
 //   ...                                                // makes a body of that size
-//   auto held = co_await replies.hold_for(exchange, body, *place);   // counted once for all who get it
+//   auto held = co_await replies.hold(body, *place);   // counted once, however many clients it is sent to
 //   exchange.reply(200, headers, *held);
 //
 // Outlives what it gives. Belongs to the loop's thread, and so does the end of what it gives: hand a job the
@@ -18,6 +18,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "proxy/clients/clients.h"
 #include "proxy/http/exchange.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
@@ -41,21 +42,22 @@ class ReplyRoom {
 
    private:
     friend class ReplyRoom;
-    proxy::BufferReservation of_all_, of_replies_;
+    std::shared_ptr<proxy::Client> client_;
+    proxy::BufferReservation of_all_, of_replies_, of_client_;
   };
   using Place = std::shared_ptr<Reserved>;  // null: short, or not reserved
 
   ReplyRoom(proxy::Loop& loop, proxy::Buffers& buffers, proxy::Millis patience = proxy::Millis(30'000))
       : loop_(loop), buffers_(buffers), of_replies_(loop, buffers.units_max() / 2), patience_(patience) {}
 
-  // Null for what is short.
-  proxy::Task<Result<Place>> reserve(uint64_t bytes);
+  // Null for what is short. `client` is who asks, and has a share of its own first, so that one that does not
+  // read leaves room to the others; null: nobody counts. `throttled` if it has had that.
+  proxy::Task<Result<Place>> reserve(uint64_t bytes, std::shared_ptr<proxy::Client> client = nullptr);
   // The same without waiting; null also if there is no room now, or others wait for it.
   Place try_reserve(uint64_t bytes);
   // The body as a reply holds it. Waits, unless it is short, held already, or `place` is its place.
-  proxy::Task<Result<Body>> hold(Body body, Place place = nullptr);
-  // The same for a reply of that exchange, whose client may have a share of the long replies.
-  proxy::Task<Result<Body>> hold_for(proxy::Exchange& exchange, Body body, Place place = nullptr);
+  proxy::Task<Result<Body>> hold(Body body, Place place = nullptr,
+                                 std::shared_ptr<proxy::Client> client = nullptr);
 
   uint64_t bytes() const { return of_replies_.units(); }
 

@@ -70,7 +70,7 @@ Task<Result<ServedManifest>> RegistryReads::read(const Exchange& exchange, Repos
                           std::string());
   auto entry = parts_.manifests.find(key, held.digest);
   if (!entry) {
-    auto place = co_await parts_.replies.reserve(held.record.size);
+    auto place = co_await parts_.replies.reserve(held.record.size, exchange.client());
     if (!place) co_return failure(place.error());
     manifest.place = *std::move(place);
     entry = parts_.manifests.find(key, held.digest);
@@ -190,7 +190,7 @@ Task<Result<>> RegistryReads::send(Exchange& exchange, RequestContext& context, 
 // An item that is longer than a piece waits for room.
 Task<Result<>> RegistryReads::send_rest(Exchange& exchange, proxy::JobOf of, std::shared_ptr<ListPage> page) {
   for (uint64_t room = ListPage::kPieceBytes; !page->is_ended();) {
-    auto place = co_await parts_.replies.reserve(room);
+    auto place = co_await parts_.replies.reserve(room, exchange.client());
     if (!place) co_return failure(place.error());
     auto job = [page, room] { return page->next(room); };
     auto piece = co_await parts_.readers.run(of, std::move(job));

@@ -34,7 +34,6 @@ class RecordedExchange : public proxy::Exchange {
   bool take_turn() override { return true; }
   proxy::Task<bool> wait_for_turn(proxy::Moment) override { co_return true; }
   void end_turn() override {}
-  proxy::Task<bool> wait_for_reply_share(uint64_t, proxy::Moment) override { co_return true; }
   std::optional<uint64_t> body_length() const override { return 0; }
   proxy::Task<Result<proxy::Piece>> read() override { co_return proxy::Piece(); }
 

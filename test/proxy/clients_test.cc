@@ -103,5 +103,61 @@ TEST_CASE("what is refused to a client is counted each time and logged once a mi
   CHECK(world.log.count("client_has_its_share") == 2);
 }
 
+// Connections in a share that are not closed but by giving way.
+struct Crowd {
+  explicit Crowd(size_t connections_max) : share(connections_max) {}
+  using Place = ConnectionShare::Place;
+  // Whether one more of `client` finds a place.
+  bool come(ConnectionShare& client, Place::State state) {
+    if (!share.make_place(client.served())) return false;
+    const size_t number = in_all.size();
+    const auto gone = [this, number] {
+      gave_way.push_back(number);
+      in_all[number]->leave();
+      in_client[number]->leave();
+    };
+    in_client.push_back(std::make_unique<Place>(client, Place::Kind::served, gone));
+    in_all.push_back(std::make_unique<Place>(share, Place::Kind::served, gone, &client));
+    in_all.back()->set(state);
+    return true;
+  }
+  ConnectionShare share;
+  std::vector<std::unique_ptr<Place>> in_client, in_all;
+  std::vector<size_t> gave_way;
+};
+
+TEST_CASE("however many want all connections, who has few finds a place") {
+  using State = ConnectionShare::Place::State;
+  ConnectionShare greedy(1000), other(1000), modest(1000);
+  Crowd crowd(12);
+  size_t of_greedy = 0;
+  while (crowd.come(greedy, State::busy)) ++of_greedy;
+  CHECK(of_greedy == 4);  // a third: half of what is free then
+  while (crowd.come(other, State::busy)) continue;
+  CHECK(other.served() == 3);
+  CHECK(crowd.come(modest, State::busy));
+  CHECK(crowd.come(modest, State::busy));
+  CHECK(crowd.gave_way.empty());
+}
+
+TEST_CASE("of those that are idle or awaited one gives way of the client that has most") {
+  using State = ConnectionShare::Place::State;
+  ConnectionShare greedy(1000), modest(1000), one(1000), two(1000);
+  Crowd crowd(5);
+  CHECK(crowd.come(modest, State::idle));
+  CHECK(crowd.come(greedy, State::awaited));
+  CHECK(crowd.come(greedy, State::awaited));
+  CHECK(crowd.come(greedy, State::awaited));
+  CHECK(crowd.come(one, State::busy));
+  CHECK(crowd.come(two, State::busy));
+  CHECK(crowd.gave_way == std::vector<size_t>{1});
+  CHECK(crowd.come(two, State::busy));
+  CHECK(crowd.gave_way == std::vector<size_t>{1, 2});
+  // Nobody awaited has more than this one now; the idle one gives way, because this one has few.
+  CHECK(crowd.come(two, State::busy));
+  CHECK(crowd.gave_way == std::vector<size_t>{1, 2, 0});
+  CHECK_FALSE(crowd.come(two, State::busy));
+}
+
 }  // namespace
 }  // namespace breakwater::proxy

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "test/catch.h"
+#include "test/fakes/fake_log.h"
 #include "test/fakes/raw_client.h"
 #include "test/fakes/run.h"
 
@@ -112,6 +113,25 @@ TEST_CASE("who finds no room in time is told to come again") {
   CHECK(refused.error().retry_after_s > 0);
   first.reset();
   CHECK(run(world.loop, room.reserve(kMiB)));
+}
+
+TEST_CASE("a client that does not take its long replies waits for its share, and takes no room meanwhile") {
+  World world;
+  FakeLog log;
+  proxy::ClientLimits limits;
+  limits.buffer_bytes_max = 2 * kMiB;
+  proxy::Clients clients({world.loop, world.buffers, log, limits, [](auto, auto) {}});
+  const auto greedy = clients.of(proxy::Peer());
+  ReplyRoom room(world.loop, world.buffers, Millis(1));
+  auto first = *run(world.loop, room.reserve(2 * kMiB, greedy));
+  const auto refused = run(world.loop, room.reserve(kMiB, greedy));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::throttled);
+  CHECK(refused.error().retry_after_s > 0);
+  CHECK(room.bytes() == 2 * kMiB);
+  first.reset();
+  CHECK(greedy->replies().units() == 0);
+  CHECK(run(world.loop, room.reserve(kMiB, greedy)));
 }
 
 }  // namespace breakwater::test
