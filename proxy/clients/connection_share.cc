@@ -51,13 +51,17 @@ ConnectionShare::Place::Place(ConnectionShare& share, Kind kind, std::function<v
   ++(kind_ == Kind::served ? share_->served_ : share_->refused_);
 }
 
+std::list<ConnectionShare::Place*>& ConnectionShare::Place::list_of(State state) {
+  if (state == State::busy) return alone_;
+  return state == State::idle ? share_->idle_ : share_->awaited_;
+}
+
+// Every request comes here twice, so the entry moves, and none is made.
 void ConnectionShare::Place::set(State state) {
   if (share_ == nullptr || state == state_) return;
-  if (state_ != State::busy) share_->of(state_).erase(at_);
+  auto& to = list_of(state);
+  to.splice(to.end(), list_of(state_), entry_);
   state_ = state;
-  if (state_ == State::busy) return;
-  auto& places = share_->of(state_);
-  at_ = places.insert(places.end(), this);
 }
 
 void ConnectionShare::Place::leave() {

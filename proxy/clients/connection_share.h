@@ -47,8 +47,10 @@ class ConnectionShare {
     const Kind kind_;
     const std::function<void()> give_way_;
     const ConnectionShare* const of_client_;
+    std::list<Place*>& list_of(State state);
     State state_ = State::busy;
-    std::list<Place*>::iterator at_;  // in the list of its state, unless it is busy
+    std::list<Place*> alone_ = {this};  // its entry, while it is busy
+    const std::list<Place*>::iterator entry_ = alone_.begin();
   };
 
   // Whether one more can be served, of a client that has so many already; an idle one is cut for it if need
@@ -59,7 +61,6 @@ class ConnectionShare {
   bool can_refuse() const { return refused_ < refused_max_; }
 
  private:
-  std::list<Place*>& of(Place::State state) { return state == Place::State::idle ? idle_ : awaited_; }
   static const Place* widest_of(const std::list<Place*>& places);
 
   const size_t connections_max_;

@@ -150,12 +150,12 @@ Task<Progress> Connection::next_head() {
   bool begun = socket_.received() > 0;
   const auto& settings = context_.settings;
   auto end = context_.loop.now() + Millis(begun ? settings.header_timeout_ms : settings.idle_timeout_ms);
-  bool is_soon = begun || !has_answered_;
+  const bool is_soon = begun || !has_answered_;
   set_state(is_soon ? State::awaited : State::idle);
   deadline_.set(is_soon ? std::min(settings.head_grace_ms, ms_until(end)) : ms_until(end));
   while (head == Progress::more) {
     if (!begun && socket_.received() > 0) {
-      begun = is_soon = true;
+      begun = true;
       set_state(State::awaited);
       end = context_.loop.now() + Millis(settings.header_timeout_ms);
       deadline_.set(std::min(settings.head_grace_ms, ms_until(end)));
@@ -167,7 +167,6 @@ Task<Progress> Connection::next_head() {
     }
     if (is_late || socket_.ended() || (context_.draining && !begun)) break;
     if (deadline_.passed()) {
-      is_soon = false;
       set_state(State::idle);
       deadline_.set(ms_until(end));
     }

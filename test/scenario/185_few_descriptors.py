@@ -59,7 +59,11 @@ def crowd(breakwater, digests):
 
 
 def main(world):
-    breakwater = world.breakwater(routes=[private_route()], prefix=["prlimit", f"--nofile={LIMIT}:{LIMIT}"])
+    breakwater = world.breakwater(
+        routes=[private_route()],
+        prefix=["prlimit", f"--nofile={LIMIT}:{LIMIT}"],
+        settings={"per_client": {"uploads": CLIENTS}},
+    )
     address = breakwater.addresses["private"]
     blobs = [images.noise(f"few-{number}", 4096) for number in range(BLOBS)]
     digests = [push_blob(address, "team/app", blob) for blob in blobs]

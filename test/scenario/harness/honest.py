@@ -30,7 +30,7 @@ MANIFEST = images.Manifest(
     },
 )
 TIMEOUT_S = 30
-AGAIN_MAX = 3
+AGAIN_MAX, AGAIN_PACE_S = 8, 0.02
 _WRONG_KEPT = 5  # more of the same says no more
 
 
@@ -189,13 +189,13 @@ class Clients:
 
 
 def _act_as_clients_do(act):
-    """Every client asks again, a few times, when its connection breaks off or when it is told 503. What that
+    """Every client asks again, some times, when its connection breaks off or when it is told 503. What that
     takes is measured with it."""
     for _ in range(AGAIN_MAX):
         try:
             return act()
         except (OSError, http.client.HTTPException, TooMany):
-            pass
+            time.sleep(AGAIN_PACE_S)
     return act()
 
 
