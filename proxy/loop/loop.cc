@@ -18,6 +18,7 @@ constexpr Millis kTurn(10);  // then the loop looks for what has come meanwhile
 // the others.
 constexpr Millis kFirstMax(10);
 constexpr Millis kFirstOf(50);
+constexpr int kCallbacksInTurnMax = 64;  // likewise; counted, because the clock costs as much as a callback
 constexpr int kPlaces = 2;
 
 timeval to_timeval(std::chrono::nanoseconds duration) {
@@ -36,8 +37,8 @@ event_base* make_base() {
   // libevent needs no locks: other threads reach the loop only through the eventfd.
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
   // Events of the first place are never cut short by this.
-  const timeval turn = to_timeval(kTurn);
-  event_config_set_max_dispatch_interval(config, &turn, -1, Loop::priority_of(Place::in_turn));
+  event_config_set_max_dispatch_interval(config, nullptr, kCallbacksInTurnMax,
+                                         Loop::priority_of(Place::in_turn));
   event_base* base = event_base_new_with_config(config);
   event_config_free(config);
   if (base == nullptr || event_base_priority_init(base, kPlaces) != 0) throw std::bad_alloc();
