@@ -1,5 +1,6 @@
 #include "routes/router.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <exception>
@@ -52,13 +53,13 @@ std::string hex_of(uint64_t value) {
 
 bool is_logged_parameter(std::string_view key) { return key == "ns" || key == "n" || key == "last"; }
 
+bool is_printable(char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
 void append_printable(std::string& text, std::string_view more) {
-  for (const char c : more) {
-    if (text.size() == kLoggedTargetBytesMax) return;
-    const bool printable =
-        static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7f && c != '"' && c != '\\';
-    text += printable ? c : '?';
-  }
+  const auto begin = static_cast<ptrdiff_t>(text.size());
+  text += more.substr(0, kLoggedTargetBytesMax - text.size());
+  std::replace_if(
+      text.begin() + begin, text.end(), [](char c) { return !is_printable(c); }, '?');
 }
 
 void reply_ok(proxy::Exchange& exchange, std::string_view content_type, std::string_view body) {

@@ -2,9 +2,8 @@
 //
 //   connections          a further one takes the place of the client's own that is idle longest; if none is,
 //                        it is told so (429) and closed
-//   requests             at work, until the first byte of their answer, and not while they wait for an
-//   upstream;
-//                        a further one waits its turn
+//   requests             at work, until the first byte of their answer and not while they wait for an
+//                        upstream; a further one waits its turn
 //   buffer bytes         a share of the buffers: what is beyond waits, as everybody does when there are none;
 //                        as many again of long replies
 //   questions a minute   that upstreams are asked for it, what joins a question of others not counted

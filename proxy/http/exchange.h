@@ -17,7 +17,6 @@
 // that GET would have; write() and send_file() may be left out, and do nothing.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>

@@ -1,5 +1,4 @@
 #include "routes/registry/blob_pushes.h"
-#include "proxy/http/peer.h"
 
 #include <utility>
 

@@ -111,13 +111,14 @@ Task<Result<>> BodyReceiver::receive_body(Shared session, Exchange& exchange, ui
       if (!made) co_return made;
     }
     writer.writing = true;
-    writer.writes.spawn(write(session, writer, std::move(*piece)));
+    writer.writes.spawn(write(session, writer, exchange.buffers(), std::move(*piece)));
   }
 }
 
-// Counts the piece against the buffers by itself, because the exchange stops counting it at the next read.
-Task<> BodyReceiver::write(Shared session, Writer& writer, proxy::Piece piece) {
-  const auto held = parts_.buffers.reserve_over_limit(piece.held());
+// Counts the piece against the client's buffers by itself, because the exchange stops counting it at the next
+// read.
+Task<> BodyReceiver::write(Shared session, Writer& writer, proxy::Buffers& buffers, proxy::Piece piece) {
+  const auto held = buffers.reserve_over_limit(piece.held());
   const auto size = piece.size();
   auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
               now = parts_.clock.now(), piece = std::move(piece)]() -> Result<> {

@@ -42,7 +42,7 @@ class BodyReceiver {
 
   proxy::Task<Result<>> judge(Shared session, uint64_t size);
   proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
-  proxy::Task<> write(Shared session, Writer& writer, proxy::Piece piece);
+  proxy::Task<> write(Shared session, Writer& writer, proxy::Buffers& buffers, proxy::Piece piece);
   uint64_t next_step(const UploadSession& session, uint64_t needed, uint64_t end) const;
   proxy::Task<Result<>> ensure_capacity(Shared session, uint64_t needed, uint64_t end);
   proxy::Task<Result<>> make_room(Shared session, uint64_t size);

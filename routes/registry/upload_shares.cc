@@ -1,5 +1,4 @@
 #include "routes/registry/upload_shares.h"
-#include "proxy/http/peer.h"
 
 #include <set>
 

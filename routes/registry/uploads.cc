@@ -1,5 +1,4 @@
 #include "routes/registry/uploads.h"
-#include "proxy/http/peer.h"
 
 #include <utility>
 

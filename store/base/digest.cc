@@ -13,11 +13,18 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-std::optional<uint8_t> nibble(char digit) {
-  const size_t value = kHexDigits.find(digit);
-  if (value == std::string_view::npos) return std::nullopt;
-  return static_cast<uint8_t>(value);
-}
+constexpr uint8_t kNoDigit = 0xff;
+
+// The value of each character as a digit, or kNoDigit. A table, because each request has several digests.
+constexpr std::array<uint8_t, 256> kDigitValues = [] {
+  std::array<uint8_t, 256> values{};
+  values.fill(kNoDigit);
+  for (uint8_t value = 0; value < kHexDigits.size(); ++value)
+    values[static_cast<uint8_t>(kHexDigits[value])] = value;
+  return values;
+}();
+
+uint8_t nibble(char digit) { return kDigitValues[static_cast<uint8_t>(digit)]; }
 
 std::optional<Algorithm> algorithm_named(std::string_view name) {
   if (name == "sha256") return Algorithm::sha256;
@@ -30,10 +37,10 @@ size_t size_of(Algorithm algorithm) { return algorithm == Algorithm::sha256 ? 32
 bool parse_hex(std::string_view hex, std::span<uint8_t> into) {
   if (hex.size() != into.size() * 2) return false;
   for (size_t i = 0; i < into.size(); ++i) {
-    const auto high = nibble(hex[2 * i]);
-    const auto low = nibble(hex[2 * i + 1]);
-    if (!high || !low) return false;
-    into[i] = static_cast<uint8_t>(*high << 4 | *low);
+    const uint8_t high = nibble(hex[2 * i]);
+    const uint8_t low = nibble(hex[2 * i + 1]);
+    if (high == kNoDigit || low == kNoDigit) return false;
+    into[i] = static_cast<uint8_t>(high << 4 | low);
   }
   return true;
 }
@@ -65,11 +72,11 @@ Digest::Digest(Algorithm algorithm, std::span<const uint8_t> bytes) : algorithm_
 }
 
 std::string Digest::hex() const {
-  std::string text;
-  text.reserve(2 * size());
+  std::string text(2 * size(), '0');
+  char* at = text.data();
   for (const uint8_t byte : bytes()) {
-    text.push_back(kHexDigits[byte >> 4]);
-    text.push_back(kHexDigits[byte & 15]);
+    *at++ = kHexDigits[byte >> 4];
+    *at++ = kHexDigits[byte & 15];
   }
   return text;
 }

@@ -68,20 +68,25 @@ void append_value(std::string& line, const std::variant<std::string_view, int64_
   }
 }
 
+// `name` is an event's or a field's, which stand in the code and need no escape.
+void append_name(std::string& line, std::string_view name) {
+  line.append(1, '"').append(name).append(1, '"');
+}
+
 // The part of a line behind time and level, which the pattern writes.
 std::string line_of(std::string_view event, std::span<const Log::Field> fields, Format format) {
   std::string line;
   line.reserve(256);
   if (format == Format::json) {
     line += "\"event\":";
-    append_quoted(line, event);
+    append_name(line, event);
   } else {
     line += event;
   }
   for (const auto& field : fields) {
     if (format == Format::json) {
       line += ',';
-      append_quoted(line, field.key);
+      append_name(line, field.key);
       line += ':';
     } else {
       line.append(1, ' ').append(field.key).append(1, '=');

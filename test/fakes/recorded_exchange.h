@@ -27,12 +27,18 @@ class RecordedExchange : public proxy::Exchange {
         std::to_string(a) + '.' + std::to_string(b) + '.' + std::to_string(c) + '.' + std::to_string(d);
   }
 
+  // Whose it is, and whether it may have one more request at work.
+  void set_client(std::shared_ptr<proxy::Client> client, bool has_turn) {
+    client_ = std::move(client);
+    has_turn_ = has_turn;
+  }
+
   const proxy::Request& request() const override { return request_; }
   const proxy::Peer& peer() const override { return peer_; }
   const std::shared_ptr<proxy::Client>& client() const override { return client_; }
   proxy::Buffers& buffers() override { return buffers_; }
-  bool take_turn() override { return true; }
-  proxy::Task<bool> wait_for_turn(proxy::Moment) override { co_return true; }
+  bool take_turn() override { return has_turn_; }
+  proxy::Task<bool> wait_for_turn(proxy::Moment) override { co_return has_turn_; }
   void end_turn() override {}
   std::optional<uint64_t> body_length() const override { return 0; }
   proxy::Task<Result<proxy::Piece>> read() override { co_return proxy::Piece(); }
@@ -72,6 +78,7 @@ class RecordedExchange : public proxy::Exchange {
   proxy::Request request_;
   proxy::Peer peer_;
   std::shared_ptr<proxy::Client> client_;
+  bool has_turn_ = true;
   proxy::Loop loop_;
   proxy::Buffers buffers_{loop_, UINT64_MAX};
   proxy::Headers headers_;

@@ -29,6 +29,8 @@ struct RegistryWorld::Running {
       : workers(world.loop, 2),
         readers(world.loop, 2),
         buffers(world.loop, world.buffer_bytes_max),
+        clients({world.loop, buffers, world.files.log, world.client_limits,
+                 [this](auto route, auto share) { metrics.of(std::string(route)).refused(share); }}),
         manifests(16 << 20),
         replies(world.loop, buffers),
         registry(routes::RegistryParts(world.loop, workers, readers, workers, buffers, *world.files.store,
@@ -36,7 +38,8 @@ struct RegistryWorld::Running {
                  world.settings),
         router(world.loop, router_settings(world), registry, metrics, world.files.log),
         server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,
-                                                   world.files.log, world.server_settings, router.route())) {
+                                                   world.files.log, world.server_settings, router.route(),
+                                                   proxy::HttpServer::Shares{nullptr, &clients})) {
     address = server->listen("127.0.0.1:0").value();
   }
 
@@ -50,6 +53,7 @@ struct RegistryWorld::Running {
   proxy::Workers workers;
   proxy::Workers readers;
   proxy::Buffers buffers;
+  proxy::Clients clients;
   routes::Metrics metrics;
   routes::ManifestCache manifests;
   routes::ReplyRoom replies;

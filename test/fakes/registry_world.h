@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/clients/clients.h"
 #include "proxy/http/http.h"
 #include "proxy/server/http_server.h"
 #include "routes/registry/private_registry.h"
@@ -45,6 +46,7 @@ class RegistryWorld {
   routes::Networks allow = routes::Networks::internal();
   proxy::ServerSettings server_settings;
   uint64_t buffer_bytes_max = 128 << 20;
+  proxy::ClientLimits client_limits;
 
   StoreWorld files;  // folder, disk, clock, log and store settings
   proxy::Loop loop;

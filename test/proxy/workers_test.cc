@@ -87,6 +87,31 @@ TEST_CASE("a busy strand does not keep other jobs waiting") {
   release.set_value();
 }
 
+Task<> run_lengthy(Loop& loop, Workers& workers, bool& has_run) {
+  auto job = [&has_run] { return has_run = true; };
+  co_await workers.run(JobOf(JobOf::Kind::lengthy, 1), std::move(job));
+  loop.stop();
+}
+
+TEST_CASE("a lengthy job is dropped if whoever waits for it leaves before it begins") {
+  Loop loop;
+  Workers workers(loop, 2);
+  bool has_run_for_none = false, has_run_for_one = false;
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  for (int i = 0; i < 2; ++i) workers.submit([released] { released.wait(); });
+  {
+    auto leaves = run_lengthy(loop, workers, has_run_for_none);
+    leaves.start();
+  }
+  auto stays = run_lengthy(loop, workers, has_run_for_one);
+  stays.start();
+  release.set_value();
+  loop.run();
+  CHECK(has_run_for_one);
+  CHECK_FALSE(has_run_for_none);
+}
+
 Task<> run_forever(Workers& workers, std::shared_future<void> released, std::weak_ptr<int>& owned) {
   auto shared = std::make_shared<int>(1);
   owned = shared;

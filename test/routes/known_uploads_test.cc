@@ -1,5 +1,4 @@
 #include "routes/registry/known_uploads.h"
-#include "proxy/http/peer.h"
 
 #include "test/catch.h"
 

@@ -7,6 +7,7 @@
 
 #include "routes/oci/oci_error.h"
 #include "test/catch.h"
+#include "test/fakes/fake_log.h"
 #include "test/fakes/recorded_exchange.h"
 
 namespace breakwater::routes {
@@ -160,6 +161,25 @@ TEST_CASE("what a rule refuses is 403 with the reason as its message, in the log
   REQUIRE(world.log.lines.size() == 1);
   CHECK(world.log.lines[0].ends_with(" trace=t reason=a rule refuses it"));
   CHECK(world.counted(R"(breakwater_refused_total{reason="rule",route="dockerhub"} 1)"));
+}
+
+TEST_CASE("a client that has its share of requests is told to come again, by the one who counts its shares") {
+  World world;
+  test::FakeLog log;
+  proxy::Buffers buffers(world.loop, 1);
+  std::vector<std::string> refused;
+  proxy::Clients clients({world.loop, buffers, log, proxy::ClientLimits(), [&](auto route, auto share) {
+                            refused.push_back(std::string(route) + " " + std::string(share));
+                          }});
+  RecordedExchange exchange("GET", "/v2/a/manifests/x");
+  exchange.set_client(clients.of(exchange.peer()), false);
+  world.run(exchange);
+  CHECK(exchange.status() == 429);
+  CHECK(exchange.reply_headers().get("Retry-After") == "5");
+  CHECK(exchange.body().find("TOOMANYREQUESTS") != std::string::npos);
+  CHECK(world.registry.served.empty());
+  CHECK(refused == std::vector<std::string>{"dockerhub client_requests"});
+  CHECK_FALSE(world.counted(R"(reason="client_requests")"));
 }
 
 TEST_CASE("writes reach a registry that takes them") {

@@ -30,7 +30,7 @@ MANIFEST = images.Manifest(
     },
 )
 TIMEOUT_S = 30
-AGAIN_MAX, AGAIN_PACE_S = 8, 0.02
+TOLD_AGAIN_MAX, AGAIN_PACE_S = 8, 0.02
 _WRONG_KEPT = 5  # more of the same says no more
 
 
@@ -56,7 +56,7 @@ class Samples:
     who would have come meanwhile: each of them is a sample too, that waited so much less."""
 
     def __init__(self):
-        self.seconds, self.wrong, self.wrong_count = [], [], 0
+        self.seconds, self.wrong, self.wrong_count, self.told = [], [], 0, 0
 
     def took(self, seconds, pace_s):
         while seconds > 0:
@@ -70,6 +70,7 @@ class Samples:
 
     def add_wrong(self, other):
         self.wrong_count += other.wrong_count
+        self.told += other.told
         self.wrong = (self.wrong + other.wrong)[:_WRONG_KEPT]
 
     @property
@@ -188,14 +189,20 @@ class Clients:
             connection.close()
 
 
-def _act_as_clients_do(act):
-    """Every client asks again, some times, when its connection breaks off or when it is told 503. What that
-    takes is measured with it."""
-    for _ in range(AGAIN_MAX):
+def _act_as_clients_do(act, samples):
+    """Every client asks once more when its connection breaks off, and again when it is told 503: that is
+    counted, and what it takes is measured with it."""
+    has_broken = False
+    for _ in range(TOLD_AGAIN_MAX):
         try:
             return act()
-        except (OSError, http.client.HTTPException, TooMany):
+        except TooMany:
+            samples.told += 1
             time.sleep(AGAIN_PACE_S)
+        except (OSError, http.client.HTTPException):
+            if has_broken:
+                raise
+            has_broken = True
     return act()
 
 
@@ -204,7 +211,7 @@ def _work(act, pace_s, until, samples):
     while due < until:
         begin = time.monotonic()
         try:
-            _act_as_clients_do(act)
+            _act_as_clients_do(act, samples)
         except Wrong as wrong:
             samples.went_wrong(str(wrong))
         except (OSError, http.client.HTTPException) as error:
@@ -253,5 +260,6 @@ def measure(clients, seconds):
                 merged[kind].seconds += one["seconds"]
                 merged[kind].wrong += one["wrong"]
                 merged[kind].wrong_count += one["wrong_count"]
+                merged[kind].told += one["told"]
         process.join()
     return merged
