@@ -56,10 +56,10 @@ bool is_logged_parameter(std::string_view key) { return key == "ns" || key == "n
 bool is_printable(char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 void append_printable(std::string& text, std::string_view more) {
-  const auto begin = static_cast<ptrdiff_t>(text.size());
+  const auto from = static_cast<ptrdiff_t>(text.size());
   text += more.substr(0, kLoggedTargetBytesMax - text.size());
-  std::replace_if(
-      text.begin() + begin, text.end(), [](char c) { return !is_printable(c); }, '?');
+  std::transform(text.begin() + from, text.end(), text.begin() + from,
+                 [](char c) { return is_printable(c) ? c : '?'; });
 }
 
 void reply_ok(proxy::Exchange& exchange, std::string_view content_type, std::string_view body) {

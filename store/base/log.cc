@@ -40,7 +40,10 @@ bool is_plain(char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 // Most values are plain ASCII, and access lines are many: only the others pay for a JSON library.
 void append_quoted(std::string& line, std::string_view value) {
-  if (std::all_of(value.begin(), value.end(), [](char c) { return c == ' ' || is_plain(c); })) {
+  // Looks at every character, since the compiler then takes many at once.
+  const auto others =
+      std::count_if(value.begin(), value.end(), [](char c) { return c != ' ' && !is_plain(c); });
+  if (others == 0) {
     line.append(1, '"').append(value).append(1, '"');
     return;
   }
