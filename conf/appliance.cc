@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "conf/descriptors.h"
+#include "conf/own_server_side.h"
 #include "conf/part_settings.h"
 #include "conf/upkeep.h"
 #include "proxy/clients/clients.h"
@@ -22,6 +23,7 @@
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/manifest_cache.h"
+#include "routes/ops/api.h"
 #include "routes/ops/control.h"
 #include "routes/ops/health.h"
 #include "routes/ops/metrics.h"
@@ -150,6 +152,8 @@ struct Appliance::Parts {
   routes::RouterSettings settings_of(const RouteConfig& route);
   proxy::OnRefused count_refused();
   std::string trouble() const;
+  void add_state(routes::ServerState::Route& route);
+  void add_state(routes::ServerState& state) const;
 
   const std::string hop_name = proxy::new_hop_name();
   const Config config;
@@ -185,7 +189,9 @@ struct Appliance::Parts {
   proxy::HttpServer metrics_server;
   proxy::Workers background;  // for jobs that no client waits for: collection and the scrub
   Upkeep upkeep;
-  proxy::Workers long_jobs;  // for jobs that take minutes
+  proxy::Workers long_jobs;  // for the operator's jobs, which may take minutes
+  OwnServerSide server_side;
+  routes::Api api;
   routes::Control control;
   proxy::HttpServer control_server;
   std::vector<Listening> listening;
@@ -227,8 +233,11 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
                      {nullptr, &metrics_clients}),
       background(loop, 2, proxy::Workers::Priority::low),
       upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
-      long_jobs(loop, 1, proxy::Workers::Priority::low),
-      control(*store, long_jobs),
+      long_jobs(loop, 2, proxy::Workers::Priority::low),
+      server_side({config, disk, clock, *store, scrub, loop, long_jobs, buffers, fills, directory,
+                   [this](auto& route) { add_state(route); }, [this](auto& state) { add_state(state); }}),
+      api(*store, server_side, long_jobs, log),
+      control(*store, long_jobs, api),
       control_server(loop, readers, buffers, disk, log,
                      of_operator(config.server, "control", kControlConnectionsMax), control.route()),
       tasks(loop) {
@@ -260,6 +269,33 @@ std::string Appliance::Parts::trouble() const {
   if (away) return away->message;
   const std::string why = store->catalog().why_not_writable();
   return why.empty() ? "" : "the catalog cannot be written: " + why;
+}
+
+void Appliance::Parts::add_state(routes::ServerState::Route& route) {
+  for (const auto& one : listening) {
+    if (one.route == route.name) route.listen.push_back(one.address);
+  }
+  for (size_t i = 0; i < served.size(); ++i) {
+    if (config.routes[i].name != route.name) continue;
+    const auto stats = served[i]->server.stats();
+    route.connections = stats.connections;
+    route.requests_running = stats.requests_running;
+  }
+  if (const auto registry = registries.find(route.name); registry != registries.end())
+    route.uploads_open = registry->second->push_stats().uploads_open;
+  const auto of_route = upstreams.find(route.name);
+  if (of_route == upstreams.end()) return;
+  for (const auto& of_registry : of_route->second) {
+    for (size_t i = 0; i < of_registry->size(); ++i) {
+      const auto& client = (*of_registry)[i];
+      route.upstreams.push_back({client.settings().upstream.text(), client.stats()});
+    }
+  }
+}
+
+void Appliance::Parts::add_state(routes::ServerState& state) const {
+  state.trouble = trouble();
+  state.is_draining = terminating;
 }
 
 routes::Registry& Appliance::Parts::add(const RouteConfig& route) {

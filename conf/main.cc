@@ -15,6 +15,7 @@
 #include "conf/last_words.h"
 #include "conf/listeners.h"
 #include "conf/open_folder.h"
+#include "conf/operation_verbs.h"
 #include "conf/options.h"
 #include "conf/own_names.h"
 #include "conf/server_verbs.h"
@@ -107,10 +108,9 @@ int run(const Options& options) {
   if (options.verb == Verb::verify) return verify(*config);
   if (options.verb == Verb::import_images) return import_images(*config, options);
   if (options.verb == Verb::export_images) return export_images(*config, options);
-  if (options.verb == Verb::back_up) return back_up(*config, options);
   if (options.verb == Verb::gc) return plan_collection(*config);
   if (options.verb == Verb::why) return why(*config, options);
-  if (options.verb == Verb::forget_route) return forget_route(*config, options);
+  if (options.verb == Verb::operation) return run_operation(*config, options);
   for (const auto& warning : warnings(*config)) std::cerr << "warning: " << warning << "\n";
   std::cout << describe(*config);
   return 0;

@@ -1,7 +1,13 @@
 #include "conf/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <list>
+#include <numeric>
 #include <sstream>
+#include <vector>
+
+#include "routes/ops/operations.h"
 
 namespace breakwater::conf {
 namespace {
@@ -60,14 +66,6 @@ void add_transfers(CLI::App& app, Options& options) {
       ->check(no_empty_path)
       ->required();
   add_images(*give, options, "The route whose repositories they are");
-  auto* backup = add_verb(app, options, Verb::back_up, "backup",
-                          "Write a copy of the data folder, also while it is served");
-  backup
-      ->add_option("folder", options.to,
-                   "Becomes the copy; it is not there yet. On the same file system it takes no room")
-      ->type_name("DIR")
-      ->check(no_empty_path)
-      ->required();
 }
 
 void add_explaining(CLI::App& app, Options& options) {
@@ -83,13 +81,104 @@ void add_explaining(CLI::App& app, Options& options) {
       ->required();
 }
 
-void add_forgetting(CLI::App& app, Options& options) {
-  auto* forget =
-      add_verb(app, options, Verb::forget_route, "forget-route",
-               "Delete all that a route has left which is not configured any more, and give its room back");
-  forget->add_option("name", options.route, "The route")->type_name("NAME")->check(no_empty_path)->required();
-  forget->add_flag("--dry-run", options.dry_run, "Only tell what would go");
-  forget->add_flag("--yes", options.yes, "Do not ask; without a terminal nothing is asked anyway");
+// "--dry-run" of "dry_run".
+std::string option_of(std::string_view parameter) {
+  std::string name = "--" + std::string(parameter);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+// Where the command line's values are until they are all there.
+using Values = std::list<std::vector<std::string>>;
+
+void add_parameter(CLI::App& command, const routes::Parameter& parameter, Values& values) {
+  using Kind = routes::Parameter::Kind;
+  const std::string help(parameter.help);
+  if (parameter.kind == Kind::flag) {
+    command.add_flag(option_of(parameter.name))->description(help);
+    return;
+  }
+  auto& into = values.emplace_back();
+  const std::string name = parameter.is_place ? std::string(parameter.name) : option_of(parameter.name);
+  auto* option = command.add_option(name, into, help)->type_name(std::string(parameter.shape));
+  option->expected(parameter.kind == Kind::words ? -1 : 1);
+  if (parameter.is_place && !parameter.is_required)
+    option->expected(0, parameter.kind == Kind::words ? -1 : 1);
+  if (parameter.is_required) option->required();
+}
+
+void take_parameter(const CLI::App& command, const routes::Parameter& parameter,
+                    routes::Arguments& arguments) {
+  const auto* option =
+      command.get_option(parameter.is_place ? std::string(parameter.name) : option_of(parameter.name));
+  if (option->count() == 0) return;
+  if (parameter.kind == routes::Parameter::Kind::flag) {
+    arguments.add(parameter.name, "true");
+    return;
+  }
+  for (const auto& value : option->results()) arguments.add(parameter.name, value);
+}
+
+void add_operation(CLI::App& app, Options& options, const routes::Operation& operation, Values& values) {
+  auto* command =
+      add_verb(app, options, Verb::operation, std::string(operation.verb), std::string(operation.summary));
+  for (const auto& parameter : operation.parameters) add_parameter(*command, parameter, values);
+  command->add_flag("--json", options.json, "Print the answer as JSON");
+  const bool is_act = operation.effect == routes::Operation::Effect::act;
+  if (is_act) {
+    command->add_flag("--dry-run")->description("Only tell what would be done");
+    command->add_flag("--yes", options.yes, "Do not ask; without a terminal nothing is asked anyway");
+  }
+  command->callback([&options, &operation, command, is_act] {
+    options.verb = Verb::operation;
+    options.operation = &operation;
+    for (const auto& parameter : operation.parameters) take_parameter(*command, parameter, options.arguments);
+    if (is_act && command->get_option("--dry-run")->count() > 0) options.arguments.add("dry_run", "true");
+  });
+}
+
+// How many letters have to be put in, taken out or changed to make one of the other.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+    }
+  }
+  return row.back();
+}
+
+const CLI::App* command_called(const CLI::App& app, const std::string& name) {
+  const auto found =
+      app.get_subcommands([&name](const CLI::App* command) { return command->get_name() == name; });
+  return found.empty() ? nullptr : found.front();
+}
+
+Exit unknown_verb(const CLI::App& app, const std::string& verb) {
+  const CLI::App* nearest = nullptr;
+  size_t least = std::max<size_t>(verb.size() / 2, 2) + 1;
+  for (const auto* known : app.get_subcommands([](const CLI::App*) { return true; })) {
+    const auto from = distance(verb, known->get_name());
+    if (from >= least) continue;
+    least = from;
+    nearest = known;
+  }
+  std::string text = "there is no verb \"" + verb + "\"";
+  if (nearest != nullptr) text += "; did you mean \"breakwater " + nearest->get_name() + "\"?";
+  return Exit{2, text + "\nbreakwater help lists them all.\n"};
+}
+
+// "help" and "help VERB".
+std::optional<Exit> help_of(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty() || words.front() != "help") return std::nullopt;
+  if (words.size() == 1) return Exit{0, app.help()};
+  const auto* command = command_called(app, words[1]);
+  return command == nullptr ? unknown_verb(app, words[1]) : Exit{0, command->help(app.get_name())};
 }
 
 }  // namespace
@@ -98,17 +187,24 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   Options options;
   CLI::App app("Breakwater: registry mirrors and a registry for a cluster, in one process", "breakwater");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "breakwater " + version());
   add_verb(app, options, Verb::serve, "serve",
            "Run; without a file: the mirrors, the private registry and metrics, on 127.0.0.1");
   add_verb(app, options, Verb::check_config, "check-config",
            "Say everything that is wrong with the configuration and exit 1, else print what would run");
   add_transfers(app, options);
   add_explaining(app, options);
-  add_forgetting(app, options);
   add_verb(app, options, Verb::verify, "verify",
            "Look at everything that is stored while nobody serves it, change nothing, and exit 1 if "
            "something is broken");
+  Values values;
+  for (const auto& operation : routes::operations()) add_operation(app, options, operation, values);
   add_verb(app, options, Verb::version, "version", "Print the version");
+  app.add_subcommand("help", "Print this, or what a verb takes");
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (auto help = help_of(app, words)) return *std::move(help);
+  if (!words.empty() && !words[0].starts_with('-') && command_called(app, words[0]) == nullptr)
+    return unknown_verb(app, words[0]);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -5,12 +5,14 @@
 //   breakwater import       (--from DIR | --layout DIR [--tag TAG]) --route NAME [--repository PATTERN]
 //                           [--config FILE] [--data DIR]
 //   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
-//   breakwater backup DIR   [--config FILE] [--data DIR]
 //   breakwater gc --dry-run [--config FILE] [--data DIR]
 //   breakwater why WHAT     [--config FILE] [--data DIR]
-//   breakwater forget-route NAME [--dry-run] [--yes] [--config FILE] [--data DIR]
 //   breakwater verify       [--config FILE] [--data DIR]
 //   breakwater version
+//   breakwater help [VERB]
+//
+// and a verb for each operation of routes/ops/operations.h, with its parameters, and
+// [--json] [--dry-run] [--yes] [--config FILE] [--data DIR].
 #pragma once
 
 #include <filesystem>
@@ -18,34 +20,28 @@
 #include <string>
 #include <variant>
 
+#include "routes/ops/operation.h"
+
 namespace breakwater::conf {
 
-enum class Verb {
-  serve,
-  check_config,
-  verify,
-  import_images,
-  export_images,
-  back_up,
-  gc,
-  why,
-  forget_route,
-  version
-};
+enum class Verb { serve, check_config, verify, import_images, export_images, gc, why, operation, version };
 
 struct Options {
   Verb verb = Verb::serve;
-  std::optional<std::filesystem::path> config;  // absent: the default configuration, on loopback
-  std::optional<std::filesystem::path> data;    // overrides the configuration's own
-  std::filesystem::path from;                   // import: the data folder of a docker-registry
-  std::optional<std::filesystem::path> layout;  // import: OCI image layouts instead
-  std::filesystem::path to;                     // export, backup
-  bool dry_run = false;                         // forget-route; gc: always true, since gc has no other mode
-  bool yes = false;                             // forget-route: does not ask
-  std::string what;                             // why: a digest or <repository>:<tag>
-  std::string route;                            // import, export, forget-route
-  std::string repository = "*";                 // import, export: a pattern for repository names
-  std::string tag;                              // import of layouts: for images without a name; "": none
+  std::optional<std::filesystem::path> config;   // absent: the default configuration, on loopback
+  std::optional<std::filesystem::path> data;     // overrides the configuration's own
+  std::filesystem::path from;                    // import: the data folder of a docker-registry
+  std::optional<std::filesystem::path> layout;   // import: OCI image layouts instead
+  std::filesystem::path to;                      // export
+  bool dry_run = false;                          // gc: always true, since gc has no other mode
+  std::string what;                              // why: a digest or <repository>:<tag>
+  std::string route;                             // import, export
+  std::string repository = "*";                  // import, export: a pattern for repository names
+  std::string tag;                               // import of layouts: for images without a name; "": none
+  const routes::Operation* operation = nullptr;  // Verb::operation, with what was given for it
+  routes::Arguments arguments;
+  bool yes = false;   // an act does not ask
+  bool json = false;  // the answer as it is, and not in words
 };
 
 // Nothing is run. The process prints `text` (to stdout if `code` is 0, else to stderr) and ends with `code`.

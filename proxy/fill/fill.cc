@@ -83,6 +83,18 @@ FillStats Fills::stats() const {
   return stats;
 }
 
+std::vector<RunningFill> Fills::in_progress() const {
+  std::vector<RunningFill> all;
+  all.reserve(fills_.size());
+  for (const auto& [digest, fill] : fills_) {
+    RunningFill one{digest, fill->home_, fill->available(), fill->size(), fill->followers_, false, {}};
+    one.runs = fill->claim_ && fill->claim_->runs();
+    if (fill->last_failure()) one.failure = fill->last_failure()->message;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
 const Fill* Fills::find(const store::Digest& digest) const {
   auto found = fills_.find(digest);
   return found == fills_.end() ? nullptr : found->second.get();

@@ -90,6 +90,17 @@ struct FillRequest {
   std::optional<uint64_t> size;
 };
 
+// One that is in progress, as an operator sees it.
+struct RunningFill {
+  store::Digest digest;
+  store::RepositoryKey home;  // whose room its bytes take
+  uint64_t available = 0;     // bytes that readers can have
+  std::optional<uint64_t> size;
+  uint32_t followers = 0;
+  bool runs = false;    // else it waits for its turn
+  std::string failure;  // why its last attempt failed, until the next one brings bytes; "" if it did not
+};
+
 class Fill {
  public:
   Fill(Loop& loop, FillRequest request, const FillFileParts& parts, Millis stall_cost)
@@ -208,6 +219,7 @@ class Fills {
 
   const FillSettings& settings() const { return settings_; }
   FillStats stats() const;
+  std::vector<RunningFill> in_progress() const;
   size_t size() const { return fills_.size(); }
   bool idle() const { return running_.size() == 0; }
   Signal& ended() { return running_.ended(); }

@@ -70,6 +70,7 @@ void OwnCredentials::accepted_by_realm() { end_rest(kAllScopes); }
 
 void OwnCredentials::end_rest(const std::string& key) {
   if (rests_.erase(key) == 0 || !rests_.empty()) return;
+  stats_.credentials_rest = false;
   told_at_.reset();
   log_.info("upstream accepts credentials again",
             {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
@@ -95,6 +96,7 @@ bool OwnCredentials::take_changed_password() {
   credentials_->password = std::move(*password);
   ++passwords_;
   rests_.clear();
+  stats_.credentials_rest = false;
   accepted_at_.clear();
   log_.info("password file read again", {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
   return true;
@@ -103,6 +105,7 @@ bool OwnCredentials::take_changed_password() {
 void OwnCredentials::rest(const std::string& key) {
   // Forgotten as a whole, because a lost entry costs only one more refusal.
   if (rests_.size() >= kRestsMax) rests_.clear();
+  stats_.credentials_rest = true;
   Rest& rest = rests_[key];
   const store::Time::duration first = kRestFirst, longest = kRestMax;
   rest.length = std::clamp(rest.length * 2, first, longest);

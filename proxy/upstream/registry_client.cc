@@ -23,6 +23,7 @@ RegistryClientStats& RegistryClientStats::operator+=(const RegistryClientStats& 
     ratelimit_remaining =
         std::min(ratelimit_remaining.value_or(*other.ratelimit_remaining), *other.ratelimit_remaining);
   unwell = unwell || other.unwell;
+  credentials_rest = credentials_rest || other.credentials_rest;
   return *this;
 }
 

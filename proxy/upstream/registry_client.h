@@ -126,6 +126,7 @@ struct RegistryClientStats {
   store::Time throttled_until{};               // by the wall clock
   std::optional<int64_t> ratelimit_remaining;  // as the registry last said
   bool unwell = false;                         // it could not be reached the last time that it was asked
+  bool credentials_rest = false;               // it refused ours, and we go without them
 
   // Of several registries: sums, and of the rest whatever is worst.
   RegistryClientStats& operator+=(const RegistryClientStats& other);

@@ -17,11 +17,15 @@ constexpr size_t kAnyMirrorsMax = 256;
 }  // namespace
 
 void RegistryDirectory::add(const std::string& route, Registry& registry, Networks allow) {
-  routes_[route] = Known{&registry, nullptr, std::move(allow)};
+  routes_[route] = Known{&registry, nullptr, nullptr, std::move(allow)};
+}
+
+void RegistryDirectory::add(const std::string& route, Mirror& mirror, Networks allow) {
+  routes_[route] = Known{&mirror, &mirror, nullptr, std::move(allow)};
 }
 
 void RegistryDirectory::add_any(const std::string& route, MakeMirror make, Networks allow) {
-  routes_[route] = Known{nullptr, std::move(make), std::move(allow)};
+  routes_[route] = Known{nullptr, nullptr, std::move(make), std::move(allow)};
 }
 
 Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns, const proxy::Peer& client) {
@@ -32,16 +36,34 @@ Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns, 
   if (!route.allow.allows(client))
     return failure(Error::Kind::denied, client.text + " may not use the mirror of " + ns);
   if (!named->by_any) return Found{route.registry, named->route};
-  auto mirror = mirrors_.find(named->registry);
+  auto mirror = mirror_of_any(*named);
+  if (!mirror) return failure(mirror.error());
+  return Found{*mirror, named->route};
+}
+
+Result<Mirror*> RegistryDirectory::mirror_of_any(const NamedRegistry& named) {
+  auto mirror = mirrors_.find(named.registry);
   if (mirror == mirrors_.end()) {
-    if (!named->by_name && mirrors_by_pattern_ >= kAnyMirrorsMax)
-      return failure(Error::Kind::unavailable, "route " + named->route + " mirrors " +
+    if (!named.by_name && mirrors_by_pattern_ >= kAnyMirrorsMax)
+      return failure(Error::Kind::unavailable, "route " + named.route + " mirrors " +
                                                    std::to_string(kAnyMirrorsMax) +
                                                    " registries already; a restart forgets them");
-    if (!named->by_name) ++mirrors_by_pattern_;
-    mirror = mirrors_.emplace(named->registry, route.make(named->registry)).first;
+    if (!named.by_name) ++mirrors_by_pattern_;
+    mirror = mirrors_.emplace(named.registry, routes_.at(named.route).make(named.registry)).first;
   }
-  return Found{mirror->second.get(), named->route};
+  return mirror->second.get();
+}
+
+RegistryDirectory::Holder RegistryDirectory::holder(const std::string& route, const std::string& repository) {
+  const auto known = routes_.find(route);
+  if (known == routes_.end()) return {};
+  if (known->second.registry != nullptr) return {known->second.registry, known->second.mirror, repository};
+  const size_t slash = repository.find('/');
+  const auto named = registry_named(names_, repository.substr(0, slash));
+  if (!named || named->route != route || slash == std::string::npos) return {};
+  const auto mirror = mirror_of_any(*named);
+  if (!mirror) return {};
+  return {*mirror, *mirror, repository.substr(slash + 1)};
 }
 
 Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {

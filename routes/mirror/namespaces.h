@@ -33,6 +33,7 @@ class RegistryDirectory {
   void set_names(RegistryNames names) { names_ = std::move(names); }
   // A mirror, or a registry of our own, that answers for what set_names() says of its route.
   void add(const std::string& route, Registry& registry, Networks allow);
+  void add(const std::string& route, Mirror& mirror, Networks allow);
   // A route that mirrors the registries that clients ask for.
   void add_any(const std::string& route, MakeMirror make, Networks allow);
 
@@ -44,12 +45,23 @@ class RegistryDirectory {
   // clients have asked for more registries of a pattern than are mirrored.
   [[nodiscard]] Result<Found> find(const std::string& ns, const proxy::Peer& client);
 
+  // Who has a repository of the route, as the store calls it, whoever asks. `registry` is null if nobody has.
+  struct Holder {
+    Registry* registry = nullptr;
+    Mirror* mirror = nullptr;  // if it is one
+    std::string name;          // of the repository, in its paths
+  };
+  Holder holder(const std::string& route, const std::string& repository);
+
  private:
   struct Known {
     Registry* registry = nullptr;
+    Mirror* mirror = nullptr;  // if it is one
     MakeMirror make;
     Networks allow;
   };
+  Result<Mirror*> mirror_of_any(const NamedRegistry& named);
+
   RegistryNames names_;
   std::map<std::string, Known> routes_;                     // by name
   std::map<std::string, std::unique_ptr<Mirror>> mirrors_;  // of any routes, by registry

@@ -48,18 +48,7 @@ proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
   co_return body;
 }
 
-// Stops a running backup, or the forgetting of a route, when the client that asked for it disconnects.
-struct Stop {
-  std::stop_source source;
-  ~Stop() { source.request_stop(); }
-};
-
 }  // namespace
-
-std::string backup_summary(const store::BackedUp& done) {
-  return "backed up " + std::to_string(done.blobs) + " blobs of " + std::to_string(done.bytes) +
-         " bytes, and the catalog";
-}
 
 proxy::Route Control::route() {
   return [this](proxy::Exchange& exchange) { return serve(exchange); };
@@ -82,47 +71,18 @@ Result<std::string> explanation_of(store::Store& store, const std::string& of) {
 
 Result<std::string> plan_text(store::Store& store) { return text_of(store.plan()); }
 
-Result<std::string> forget_route_text(store::Store& store, const std::string& route,
-                                      const std::stop_token& stop) {
-  const auto forgotten = store.forget_route(route, stop);
-  if (!forgotten) return failure(forgotten.error());
-  return forgotten_text(route, *forgotten);
-}
-
-Result<std::string> left_of_route_text(store::Store& store, const std::string& route) {
-  const auto left = store.what_is_left_of(route);
-  if (!left) return failure(left.error());
-  return left_text(route, *left);
-}
-
 proxy::Task<> Control::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
   const std::string target(request.target);
+  if (target.starts_with(kApiPath)) co_return co_await api_.serve(exchange);
   const bool is_plan = target == "/plan";
-  const bool is_known = is_plan || target == "/backup" || target == "/why" || target == "/forget-route" ||
-                        target == "/forget-route/plan";
-  if (!is_known) co_return reply_text(exchange, 404, "here are /backup, /why, /plan and /forget-route");
+  if (!is_plan && target != "/why") co_return reply_text(exchange, 404, "here are /api/v1/, /why and /plan");
   if (request.method != (is_plan ? "GET" : "POST"))
     co_return reply_not_allowed(exchange, is_plan ? "GET" : "POST", "", "");
   if (is_plan) co_return co_await plan(exchange);
   auto body = co_await read_body(exchange);
   if (!body) co_return reply_text(exchange, 400, body.error().message);
-  if (target == "/why") co_return co_await explain(exchange, std::move(*body));
-  if (target == "/forget-route") co_return co_await forget_route(exchange, std::move(*body));
-  if (target == "/forget-route/plan") co_return co_await plan_forgetting(exchange, std::move(*body));
-  co_await back_up(exchange, std::move(*body));
-}
-
-proxy::Task<> Control::back_up(proxy::Exchange& exchange, std::string path) {
-  if (!path.starts_with('/')) co_return reply_text(exchange, 400, "the path must begin with a slash");
-  Stop stop;
-  auto job = [&store = store_, path, token = stop.source.get_token()] {
-    return store.backup().back_up(path, token);
-  };
-  exchange.at("backing up");
-  auto done = co_await workers_.run(std::move(job));
-  if (done) co_return reply_text(exchange, 200, backup_summary(*done));
-  reply_text(exchange, oci_status_of(done.error(), OciSubject::blob).status, done.error().message);
+  co_await explain(exchange, std::move(*body));
 }
 
 proxy::Task<> Control::explain(proxy::Exchange& exchange, std::string of) {
@@ -132,20 +92,6 @@ proxy::Task<> Control::explain(proxy::Exchange& exchange, std::string of) {
 
 proxy::Task<> Control::plan(proxy::Exchange& exchange) {
   auto job = [&store = store_] { return plan_text(store); };
-  reply_result(exchange, co_await workers_.run(std::move(job)));
-}
-
-proxy::Task<> Control::forget_route(proxy::Exchange& exchange, std::string route) {
-  Stop stop;
-  auto job = [&store = store_, route, token = stop.source.get_token()] {
-    return forget_route_text(store, route, token);
-  };
-  exchange.at("forgetting a route");
-  reply_result(exchange, co_await workers_.run(std::move(job)));
-}
-
-proxy::Task<> Control::plan_forgetting(proxy::Exchange& exchange, std::string route) {
-  auto job = [&store = store_, route] { return left_of_route_text(store, route); };
   reply_result(exchange, co_await workers_.run(std::move(job)));
 }
 

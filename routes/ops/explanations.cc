@@ -102,34 +102,7 @@ std::string text_of(const Planned& item) {
   return "";
 }
 
-std::string counted_text(const store::Forgotten& what) {
-  const auto told = [](uint64_t count, const char* name) { return std::to_string(count) + " " + name; };
-  return told(what.tags, "tags") + ", " + told(what.manifests, "manifests") + ", " +
-         told(what.links, "links to blobs") + ", " + told(what.uploads, "uploads");
-}
-
 }  // namespace
-
-std::string left_text(const std::string& route, const store::Forgotten& left) {
-  return "the route " + route + " would be forgotten: " + counted_text(left) + "; " +
-         std::to_string(left.bytes) + " bytes would be given back, and " + std::to_string(left.bytes_handed) +
-         " bytes that other routes need would count for those";
-}
-
-std::string forgotten_text(const std::string& route, const store::Forgotten& forgotten) {
-  std::string text = forgotten.is_cut ? "stopped before the route " + route +
-                                            " was forgotten, and goes on "
-                                            "when it is asked for again: "
-                                      : "the route " + route + " is forgotten: ";
-  text += counted_text(forgotten) + "; " + std::to_string(forgotten.bytes) + " bytes are given back, and " +
-          std::to_string(forgotten.bytes_handed) + " bytes that other routes need count for those";
-  if (forgotten.bytes_left > 0 && !forgotten.is_cut) {
-    text +=
-        "; " + std::to_string(forgotten.bytes_left) + " bytes still count for " + route +
-        ", because the routes that need them have no room for them: raise their bytes_max and do this again";
-  }
-  return text;
-}
 
 std::vector<std::string> lines_of(const store::Why& why) {
   Lines lines;

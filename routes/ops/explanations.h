@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "store/upkeep/explaining.h"
-#include "store/upkeep/forgetting.h"
 
 namespace breakwater::routes {
 
@@ -15,9 +14,5 @@ std::vector<std::string> lines_of(const store::Why& why);
 std::vector<std::string> lines_of(const std::vector<store::WhyTag>& tags);
 // What goes, and when and why, in the order of the plan.
 std::vector<std::string> lines_of(const store::Plan& plan);
-
-// What was left of a route that is not configured any more, and what would become of it or has.
-std::string left_text(const std::string& route, const store::Forgotten& left);
-std::string forgotten_text(const std::string& route, const store::Forgotten& forgotten);
 
 }  // namespace breakwater::routes

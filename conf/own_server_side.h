@@ -1,0 +1,58 @@
+// What the operations ask of the process that serves, over the parts that the Appliance has built. Belongs to
+// the loop's thread; what it borrows outlives it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+#include "proxy/fill/fill.h"
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/loop.h"
+#include "proxy/loop/workers.h"
+#include "proxy/upstream/upstreams.h"
+#include "routes/mirror/namespaces.h"
+#include "routes/ops/server_side.h"
+#include "store/store.h"
+#include "store/upkeep/scrub.h"
+
+namespace breakwater::conf {
+
+// What names of images can lead to.
+routes::RouteDirectory route_directory(const Config& config);
+
+class OwnServerSide final : public routes::ServerSide {
+ public:
+  struct Parts {
+    const Config& config;
+    store::Disk& disk;
+    const store::Clock& clock;
+    store::Store& store;
+    const store::Scrub& scrub;
+    proxy::Loop& loop;
+    proxy::Workers& workers;
+    proxy::Buffers& buffers;
+    const proxy::Fills& fills;
+    routes::RegistryDirectory& registries;
+    // What only the Appliance knows of a route, and of the whole: adds it to the state.
+    std::function<void(routes::ServerState::Route&)> add_route;
+    std::function<void(routes::ServerState&)> add_whole;
+  };
+  explicit OwnServerSide(Parts parts);
+
+  routes::ServerState state() override;
+  const routes::RouteDirectory& directory() const override { return directory_; }
+  Answering answering(const routes::ImageName& image) override;
+  store::Store& store() override { return parts_.store; }
+  proxy::Loop& loop() override { return parts_.loop; }
+  proxy::Workers& workers() override { return parts_.workers; }
+  proxy::Buffers& buffers() override { return parts_.buffers; }
+
+ private:
+  const Parts parts_;
+  const routes::RouteDirectory directory_;
+  const store::Time started_at_;
+};
+
+}  // namespace breakwater::conf

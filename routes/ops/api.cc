@@ -1,0 +1,227 @@
+#include "routes/ops/api.h"
+
+#include <stop_token>
+#include <utility>
+
+#include "routes/oci/media_type.h"
+#include "routes/oci/request_context.h"
+#include "routes/ops/operations.h"
+
+namespace breakwater::routes {
+namespace {
+
+constexpr size_t kBodyBytesMax = 1 << 20;  // a list of images
+constexpr proxy::Millis kTellEvery(500);
+
+// Stops what runs on a worker when whoever asked for it leaves.
+struct Stop {
+  std::stop_source source;
+  ~Stop() { source.request_stop(); }
+};
+
+std::string_view name_of(Error::Kind kind) {
+  switch (kind) {
+    case Error::Kind::not_found: return "not_found";
+    case Error::Kind::denied: return "denied";
+    case Error::Kind::throttled: return "throttled";
+    case Error::Kind::storage: return "storage";
+    case Error::Kind::unavailable: return "unavailable";
+    case Error::Kind::corrupt: return "corrupt";
+    case Error::Kind::full: return "full";
+    case Error::Kind::invalid: return "invalid";
+    case Error::Kind::too_large: return "too_large";
+    case Error::Kind::too_slow: return "too_slow";
+    case Error::Kind::conflict: return "conflict";
+    case Error::Kind::would_block:
+    case Error::Kind::internal: break;
+  }
+  return "internal";
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void reply_json(proxy::Exchange& exchange, int status, const Json& json) {
+  auto headers = base_headers();
+  headers.add("Content-Type", std::string(kJson));
+  headers.add("Cache-Control", "no-store");
+  exchange.reply(status, std::move(headers), std::make_shared<const std::string>(text_of(json)));
+}
+
+void reply_error(proxy::Exchange& exchange, const Error& error) {
+  reply_json(exchange, api_status_of(error), error_json(error));
+}
+
+Result<Arguments> arguments_of_query(std::string_view query) {
+  Arguments arguments;
+  while (!query.empty()) {
+    const auto pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const size_t equals = pair.find('=');
+    const auto name = proxy::percent_decode(pair.substr(0, equals), proxy::Plus::space);
+    const auto value = proxy::percent_decode(
+        equals == std::string_view::npos ? "true" : pair.substr(equals + 1), proxy::Plus::space);
+    if (!name || !value) return failure(Error::Kind::invalid, "the query has a broken %-escape");
+    if (!name->empty()) arguments.add(*name, *value);
+  }
+  return arguments;
+}
+
+std::optional<std::string> word_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean() || value.is_number_integer()) return value.dump();
+  return std::nullopt;
+}
+
+Result<Arguments> arguments_of_body(const std::string& body) {
+  Arguments arguments;
+  if (body.empty()) return arguments;
+  const auto json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) return failure(Error::Kind::invalid, "the body is no JSON object");
+  for (const auto& [name, value] : json.items()) {
+    const auto values = value.is_array() ? value : Json::array({value});
+    for (const auto& one : values) {
+      auto word = word_of(one);
+      if (!word) return failure(Error::Kind::invalid, "\"" + name + "\" is neither text nor true or false");
+      arguments.add(name, std::move(*word));
+    }
+  }
+  return arguments;
+}
+
+proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
+  std::string body;
+  for (;;) {
+    auto piece = co_await exchange.read();
+    if (!piece) co_return failure(piece.error());
+    if (piece->empty()) co_return body;
+    body += piece->view();
+    if (body.size() > kBodyBytesMax) co_return failure(Error::Kind::too_large, "more than 1 MiB");
+  }
+}
+
+proxy::Task<Result<Arguments>> arguments_of(proxy::Exchange& exchange, std::string query) {
+  const auto& request = exchange.request();
+  if (request.method == "GET") co_return arguments_of_query(query);
+  auto body = co_await read_body(exchange);
+  if (!body) co_return failure(body.error());
+  const bool is_json = proxy::same_token(without_parameters(request.headers.get("Content-Type")), kJson);
+  if (!body->empty() && !is_json)
+    co_return failure(Error::Kind::invalid, "the body's Content-Type must be application/json");
+  co_return arguments_of_body(*body);
+}
+
+}  // namespace
+
+Json error_json(const Error& error) {
+  Json json;
+  json["error"]["kind"] = name_of(error.kind);
+  json["error"]["message"] = error.message;
+  return json;
+}
+
+int api_status_of(const Error& error) {
+  switch (error.kind) {
+    case Error::Kind::invalid: return 400;
+    case Error::Kind::denied: return 403;
+    case Error::Kind::not_found: return 404;
+    case Error::Kind::conflict: return 409;
+    case Error::Kind::too_large: return 413;
+    case Error::Kind::throttled: return 429;
+    case Error::Kind::corrupt: return 502;
+    case Error::Kind::storage:
+    case Error::Kind::unavailable: return 503;
+    case Error::Kind::full: return 507;
+    default: return 500;
+  }
+}
+
+// One that runs beside the telling of its progress.
+class Api::Run {
+ public:
+  explicit Run(proxy::Loop& loop) : ended(loop) {}
+  const std::shared_ptr<Progress> progress = std::make_shared<Progress>();
+  std::optional<Result<Json>> result;
+  proxy::Signal ended;
+};
+
+proxy::Route Api::route() {
+  return [this](proxy::Exchange& exchange) { return serve(exchange); };
+}
+
+proxy::Task<> Api::serve(proxy::Exchange& exchange) {
+  const auto& request = exchange.request();
+  const std::string_view target = request.target;
+  const size_t question = target.find('?');
+  std::string query(question == std::string_view::npos ? "" : target.substr(question + 1));
+  const auto path = target.substr(0, question);
+  const auto* operation =
+      path.starts_with(kApiPath) ? operation_at(path.substr(kApiPath.size()), request.method) : nullptr;
+  if (operation == nullptr) {
+    const std::string what = request.method + " " + std::string(path.substr(0, 200));
+    co_return reply_error(exchange, Error(Error::Kind::not_found, "there is no " + what, 0));
+  }
+  auto arguments = co_await arguments_of(exchange, std::move(query));
+  if (!arguments) co_return reply_error(exchange, arguments.error());
+  if (auto right = check(*arguments, *operation); !right) co_return reply_error(exchange, right.error());
+  const bool tells = request.headers.get("Accept").find(kNdjson) != std::string_view::npos;
+  if (tells) co_return co_await tell_progress(exchange, *operation, std::move(*arguments));
+  auto progress = std::make_shared<Progress>();
+  auto result = co_await answer(*operation, std::move(*arguments), std::move(progress));
+  if (!result) co_return reply_error(exchange, result.error());
+  reply_json(exchange, 200, *result);
+}
+
+proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments arguments,
+                                      std::shared_ptr<Progress> progress) {
+  if (operation.of_server != nullptr)
+    co_return co_await operation.of_server(server_, std::move(arguments), std::move(progress));
+  Stop stop;
+  auto job = [&store = store_, &operation, directory = server_.directory(), arguments = std::move(arguments),
+              progress = std::move(progress), token = stop.source.get_token()] {
+    return operation.of_store(StoreSide{store, directory, *progress, token}, arguments);
+  };
+  const auto kind =
+      operation.takes == Operation::Takes::minutes ? proxy::JobOf::Kind::lengthy : proxy::JobOf::Kind::brief;
+  const proxy::JobOf of(kind, 0);
+  co_return co_await workers_.run(of, std::move(job));
+}
+
+proxy::Task<> Api::run(std::shared_ptr<Run> run, const Operation& operation, Arguments arguments) {
+  auto progress = run->progress;
+  run->result = co_await answer(operation, std::move(arguments), std::move(progress));
+  run->ended.ring();
+}
+
+proxy::Task<> Api::tell_progress(proxy::Exchange& exchange, const Operation& operation, Arguments arguments) {
+  auto& loop = server_.loop();
+  auto running = std::make_shared<Run>(loop);
+  proxy::Tasks tasks(loop);
+  tasks.spawn(run(running, operation, std::move(arguments)));
+  auto headers = base_headers();
+  headers.add("Content-Type", std::string(kNdjson));
+  headers.add("Cache-Control", "no-store");
+  exchange.start(200, std::move(headers), std::nullopt);
+  while (!running->result) {
+    const auto until = loop.now() + kTellEvery;
+    while (!running->result && loop.now() < until) co_await running->ended.wait_until(until);
+    if (running->result) break;
+    Json json;
+    json["progress"]["bytes"] = running->progress->bytes.load();
+    json["progress"]["bytes_total"] = running->progress->bytes_total.load();
+    auto line = text_of(json);
+    co_await exchange.write(std::move(line));
+  }
+  Json last;
+  if (*running->result) {
+    last["result"] = **std::move(running->result);
+  } else {
+    last = error_json(running->result->error());
+  }
+  auto line = text_of(last);
+  co_await exchange.write(std::move(line));
+  exchange.finish();
+}
+
+}  // namespace breakwater::routes

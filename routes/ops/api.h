@@ -1,0 +1,59 @@
+// The table of operations by HTTP: the control socket of the command line, and the admin API.
+//
+//   GET  /api/v1/<path>?name=value&…       asks
+//   POST /api/v1/<path>  {"name": value}   acts; or says what it would do, with "dry_run": true
+//
+// An answer is JSON: the operation's own, or {"error": {"kind": "not_found", "message": "…"}} with its
+// status. What takes minutes tells how far it is to whoever accepts application/x-ndjson: a line
+// {"progress": {"bytes", "bytes_total"}} each half second, and at the end {"result": …} or {"error": …}. It
+// ends when whoever asked leaves. A body is application/json, so that no page of another site can make a
+// browser send it. Belongs to the loop's thread; must outlive the server that uses it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "proxy/http/exchange.h"
+#include "proxy/loop/loop.h"
+#include "proxy/loop/task.h"
+#include "proxy/loop/workers.h"
+#include "routes/ops/operation.h"
+#include "routes/ops/server_side.h"
+#include "store/base/log.h"
+#include "store/store.h"
+
+namespace breakwater::routes {
+
+inline constexpr char kControlSocket[] = "control";  // in the data folder
+inline constexpr std::string_view kApiPath = "/api/v1/";
+inline constexpr std::string_view kNdjson = "application/x-ndjson";
+
+// {"error": …}, and what status it has.
+Json error_json(const Error& error);
+int api_status_of(const Error& error);
+
+class Api {
+ public:
+  // `workers` run jobs of minutes: they must not be the workers of client requests.
+  Api(store::Store& store, ServerSide& server, proxy::Workers& workers, store::Log& log)
+      : store_(store), server_(server), workers_(workers), log_(log) {}
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  proxy::Route route();  // for HttpServer
+  proxy::Task<> serve(proxy::Exchange& exchange);
+
+ private:
+  class Run;
+  proxy::Task<Result<Json>> answer(const Operation& operation, Arguments arguments,
+                                   std::shared_ptr<Progress> progress);
+  proxy::Task<> run(std::shared_ptr<Run> run, const Operation& operation, Arguments arguments);
+  proxy::Task<> tell_progress(proxy::Exchange& exchange, const Operation& operation, Arguments arguments);
+
+  store::Store& store_;
+  ServerSide& server_;
+  proxy::Workers& workers_;
+  store::Log& log_;
+};
+
+}  // namespace breakwater::routes

@@ -1,0 +1,61 @@
+#include "routes/ops/operation.h"
+
+#include <algorithm>
+
+namespace breakwater::routes {
+namespace {
+
+const std::string kNone;
+const std::vector<std::string> kNoWords;
+
+constexpr std::string_view kDryRun = "dry_run";
+
+std::string names_of(const Operation& operation) {
+  std::string names;
+  for (const auto& parameter : operation.parameters)
+    names += (names.empty() ? "" : ", ") + std::string(parameter.name);
+  if (operation.effect == Operation::Effect::act) names += (names.empty() ? "" : ", ") + std::string(kDryRun);
+  return names.empty() ? "it takes none" : "it takes " + names;
+}
+
+tl::unexpected<Error> wrong(const std::string& message) { return failure(Error::Kind::invalid, message); }
+
+Result<> check_value(const std::string& name, const std::vector<std::string>& values, Parameter::Kind kind) {
+  if (kind != Parameter::Kind::words && values.size() > 1)
+    return wrong("\"" + name + "\" is given more than once");
+  const bool is_truth = values.front() == "true" || values.front() == "false";
+  if (kind == Parameter::Kind::flag && !is_truth) return wrong("\"" + name + "\" is true or false");
+  return {};
+}
+
+}  // namespace
+
+const std::string& Arguments::word(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() || found->second.empty() ? kNone : found->second.front();
+}
+
+const std::vector<std::string>& Arguments::words(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? kNoWords : found->second;
+}
+
+Result<> check(const Arguments& given, const Operation& operation) {
+  for (const auto& [name, values] : given.all()) {
+    const auto known =
+        std::find_if(operation.parameters.begin(), operation.parameters.end(),
+                     [&name = name](const Parameter& parameter) { return parameter.name == name; });
+    const bool is_dry_run = name == kDryRun && operation.effect == Operation::Effect::act;
+    if (known == operation.parameters.end() && !is_dry_run)
+      return wrong("unknown parameter \"" + name + "\"; " + names_of(operation));
+    auto right = check_value(name, values, is_dry_run ? Parameter::Kind::flag : known->kind);
+    if (!right) return right;
+  }
+  for (const auto& parameter : operation.parameters) {
+    if (parameter.is_required && given.word(parameter.name).empty())
+      return wrong("\"" + std::string(parameter.name) + "\" is missing: " + std::string(parameter.help));
+  }
+  return {};
+}
+
+}  // namespace breakwater::routes

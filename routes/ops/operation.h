@@ -1,0 +1,99 @@
+// What can be asked of Breakwater and done to it. One table (operations.h) says it for all faces: the control
+// socket and the admin API ask by HTTP, the command line by verbs, and its help, manual and completions are
+// made of the same.
+//
+//   ask   breakwater du --by repository     GET  /api/v1/usage?by=repository
+//   act   breakwater rm team/app:1 --yes    POST /api/v1/remove   {"image": "team/app:1"}
+//
+// An act with `dry_run` says what it would do, in the same words, and does nothing.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "proxy/loop/task.h"
+#include "routes/ops/image_name.h"
+#include "routes/ops/progress.h"
+#include "store/base/result.h"
+#include "store/store.h"
+
+namespace breakwater::routes {
+
+using Json = nlohmann::ordered_json;
+
+// One value that an operation takes: a key of the query or of the JSON body, and an option of the verb.
+struct Parameter {
+  enum class Kind : uint8_t {
+    word,   // one value
+    words,  // any number of values
+    flag    // true or false
+  };
+  std::string_view name;        // "dry_run", which is --dry-run
+  std::string_view shape = {};  // what it is, for help: "IMAGE"; "" for a flag
+  std::string_view help = {};
+  Kind kind = Kind::word;
+  bool is_place = false;  // it stands on the command line by its place, without its name
+  bool is_required = false;
+};
+
+// The values that were given, by the parameter's name. A flag that was given is "true".
+class Arguments {
+ public:
+  void add(std::string_view name, std::string value) {
+    values_[std::string(name)].push_back(std::move(value));
+  }
+
+  // "" if it was not given; the first of several.
+  const std::string& word(std::string_view name) const;
+  const std::vector<std::string>& words(std::string_view name) const;
+  bool flag(std::string_view name) const { return word(name) == "true"; }
+  bool has(std::string_view name) const { return values_.find(name) != values_.end(); }
+  const auto& all() const { return values_; }
+
+ private:
+  std::map<std::string, std::vector<std::string>, std::less<>> values_;
+};
+
+// What an operation on the store works with, in the process that serves it and in a verb that has opened the
+// folder itself. May block.
+struct StoreSide {
+  store::Store& store;
+  const RouteDirectory& directory;
+  Progress& progress;
+  std::stop_token stop;
+};
+
+// What only the process that serves can be asked: conf/ has it. All of it belongs to the loop's thread.
+class ServerSide;
+
+struct Operation {
+  enum class Effect : uint8_t { ask, act };
+  enum class Takes : uint8_t { moment, minutes };
+  std::string_view verb;     // on the command line: "du"
+  std::string_view path;     // below /api/v1/: "usage"
+  std::string_view summary;  // a sentence without its full stop, for help and manual
+  Effect effect = Effect::ask;
+  Takes takes = Takes::moment;
+  std::span<const Parameter> parameters = {};
+  // One of the two: on the store, which also works when nobody serves the folder, or of the server.
+  Result<Json> (*of_store)(const StoreSide&, const Arguments&) = nullptr;
+  proxy::Task<Result<Json>> (*of_server)(ServerSide&, Arguments, std::shared_ptr<Progress>) = nullptr;
+  // Its answer for people, with line ends.
+  std::string (*words)(const Json&) = nullptr;
+
+  std::string_view method() const { return effect == Effect::ask ? "GET" : "POST"; }
+};
+
+// Whether `given` are what the operation takes. An act takes `dry_run` beside its own parameters. The error
+// is `invalid` and names the parameter.
+[[nodiscard]] Result<> check(const Arguments& given, const Operation& operation);
+
+}  // namespace breakwater::routes

@@ -1,0 +1,117 @@
+#include "routes/ops/operations.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "routes/ops/fetch.h"
+#include "routes/ops/folder.h"
+#include "routes/ops/refresh.h"
+#include "routes/ops/server_side.h"
+#include "routes/ops/status.h"
+
+namespace breakwater::routes {
+namespace {
+
+using Kind = Parameter::Kind;
+using Effect = Operation::Effect;
+using Takes = Operation::Takes;
+
+proxy::Task<Result<Json>> status(ServerSide& server, Arguments, std::shared_ptr<Progress>) {
+  co_return status_json(server.state());
+}
+
+constexpr Parameter kBackup[] = {
+    {.name = "to",
+     .shape = "DIR",
+     .help = "the folder that becomes the copy, and is not there yet",
+     .is_place = true,
+     .is_required = true},
+};
+constexpr Parameter kForgetRoute[] = {
+    {.name = "route",
+     .shape = "NAME",
+     .help = "a route that is not configured any more",
+     .is_place = true,
+     .is_required = true},
+};
+constexpr Parameter kFetch[] = {
+    {.name = "image",
+     .shape = "IMAGE",
+     .help = "alpine:3.20, ghcr.io/org/app:1, …; - reads a list from standard input",
+     .kind = Kind::words,
+     .is_place = true},
+    {.name = "platform",
+     .shape = "OS/ARCH",
+     .help = "only these of an index, such as linux/amd64; all of it without",
+     .kind = Kind::words},
+    {.name = "from_cluster",
+     .help = "the images of the pods on standard input: kubectl get pods -A -o json",
+     .kind = Kind::flag},
+};
+constexpr Parameter kRefresh[] = {
+    {.name = "image",
+     .shape = "IMAGE",
+     .help = "the tag of a mirror that is asked for upstream now",
+     .is_place = true,
+     .is_required = true},
+};
+
+const std::array kOperations = {
+    Operation{.verb = "status",
+              .path = "status",
+              .summary = "Say how it is: routes, upstreams, room, downloads, and what needs attention",
+              .of_server = status,
+              .words = status_words},
+    Operation{.verb = "fetch",
+              .path = "fetch",
+              .summary = "Fetch images of mirrors beforehand, so that their first pull asks nobody upstream",
+              .effect = Effect::act,
+              .takes = Takes::minutes,
+              .parameters = kFetch,
+              .of_server = fetch,
+              .words = fetch_words},
+    Operation{.verb = "refresh",
+              .path = "refresh",
+              .summary = "Ask upstream now what a tag of a mirror names, whatever its age",
+              .effect = Effect::act,
+              .parameters = kRefresh,
+              .of_server = refresh,
+              .words = refresh_words},
+    Operation{.verb = "backup",
+              .path = "backup",
+              .summary = "Write a copy of the data folder, also while it is served",
+              .effect = Effect::act,
+              .takes = Takes::minutes,
+              .parameters = kBackup,
+              .of_store = back_up,
+              .words = backup_words},
+    Operation{.verb = "forget-route",
+              .path = "forget-route",
+              .summary = "Delete all that a route has left which is not configured any more, and give its "
+                         "room back",
+              .effect = Effect::act,
+              .takes = Takes::minutes,
+              .parameters = kForgetRoute,
+              .of_store = forget_route,
+              .words = forget_route_words},
+};
+
+}  // namespace
+
+std::span<const Operation> operations() { return kOperations; }
+
+const Operation* operation_at(std::string_view path, std::string_view method) {
+  const auto found = std::find_if(kOperations.begin(), kOperations.end(), [&](const Operation& one) {
+    return one.path == path && one.method() == method;
+  });
+  return found == kOperations.end() ? nullptr : &*found;
+}
+
+const Operation* operation_of(std::string_view verb) {
+  const auto found = std::find_if(kOperations.begin(), kOperations.end(),
+                                  [verb](const Operation& one) { return one.verb == verb; });
+  return found == kOperations.end() ? nullptr : &*found;
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,77 @@
+// What only the process that serves can tell or do; conf/ has it, over all that it has built. Belongs to the
+// loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/fill/fill.h"
+#include "proxy/loop/buffers.h"
+#include "proxy/loop/loop.h"
+#include "proxy/loop/workers.h"
+#include "routes/mirror/mirror.h"
+#include "routes/oci/registry.h"
+#include "routes/ops/image_name.h"
+#include "store/base/clock.h"
+#include "store/base/result.h"
+#include "store/capacity/budget.h"
+#include "store/store.h"
+
+namespace breakwater::routes {
+
+// How the whole is, as of now. Times are of the wall clock.
+struct ServerState {
+  struct Upstream {
+    std::string url;
+    proxy::RegistryClientStats stats;
+  };
+  struct Route {
+    std::string name;
+    RouteDirectory::Kind kind = RouteDirectory::Kind::mirror;
+    std::string registry;             // of a mirror
+    std::vector<std::string> listen;  // the addresses
+    uint64_t connections = 0, requests_running = 0;
+    uint64_t uploads_open = 0;  // of a registry
+    uint64_t broken = 0;        // things that clients were told are there and that cannot be served
+    store::Budget::Use use;
+    std::vector<Upstream> upstreams;
+  };
+  std::string version, folder;
+  store::Time now{}, started_at{};
+  bool is_draining = false;
+  bool is_read_only = false;
+  std::string trouble;  // why it is not ready; "" if it is
+  std::vector<Route> routes;
+  store::Budget::Use whole;
+  std::optional<store::DiskSpace> disk;
+  uint64_t buffer_bytes = 0, buffer_bytes_max = 0;
+  std::vector<proxy::RunningFill> fills;
+  store::Time passed_at{};  // when the scrub had last looked at everything; the epoch if never
+  uint64_t scrubbed_bytes = 0;
+  uint64_t left_bytes = 0;  // of routes that are not configured any more
+};
+
+class ServerSide {
+ public:
+  virtual ServerState state() = 0;
+  virtual const RouteDirectory& directory() const = 0;
+  // Whoever answers for a repository of the route, and what it is called there. Null if there is none: only
+  // of an `any` route, whose list has changed.
+  struct Answering {
+    Registry* registry = nullptr;
+    Mirror* mirror = nullptr;  // if it is one
+    std::string name;          // as its path has it
+  };
+  virtual Answering answering(const ImageName& image) = 0;
+  virtual store::Store& store() = 0;
+  virtual proxy::Loop& loop() = 0;
+  virtual proxy::Workers& workers() = 0;  // for what no client waits for
+  virtual proxy::Buffers& buffers() = 0;
+
+ protected:
+  ~ServerSide() = default;
+};
+
+}  // namespace breakwater::routes

@@ -1,0 +1,116 @@
+"""Every verb that asks or does something, and the same over the API: the answers agree, what is done is done,
+a dry run does nothing, and mistakes get a sentence and the exit code of what could not be tried."""
+
+import json
+
+from harness import expect, http, images, scenario
+from harness.breakwater import mirror_route, private_route
+from harness.operator import Operator, run
+from harness.registry import push
+
+
+def expect_says(said, status, *texts):
+    expect(said.status == status, f"exit code {said.status}, not {status}: {said}")
+    for text in texts:
+        expect(text in said.out + said.err, f"it does not say {text!r}: {said}")
+
+
+def asks_upstream(breakwater):
+    return breakwater.metric("breakwater_upstream_requests_total", route="dockerhub")
+
+
+def how_it_is(operator):
+    expect_says(operator.verb("status"), 0, "All calm: 3 routes", "mirror of docker.io", "well", "0 broken")
+    told = operator.verb("status", "--json").json
+    status, asked = operator.ask("GET", "status")
+    expect(status == 200 and told["well"], f"{status}: {told}")
+    for key in ("version", "folder", "routes", "disk"):
+        if key != "disk":
+            expect(told[key] == asked[key], f"{key}: the verb says {told[key]}, the API {asked[key]}")
+        expect(told[key], f"there is no {key}: {told}")
+
+
+def fetching(operator, image, other):
+    breakwater = operator.breakwater
+    dry = operator.verb("fetch", "app:1", "--dry-run")
+    expect_says(dry, 0, "dockerhub/library/app:1: would be fetched")
+    expect(asks_upstream(breakwater) == 0, "a dry run has asked upstream")
+    expect_says(operator.verb("fetch", "app:1", "docker.io/library/other:2"), 0, "app:1: ", "other:2: ")
+    asked = asks_upstream(breakwater)
+    for pulled, name in ((image, "app"), (other, "other")):
+        for path in pulled.paths(f"library/{name}"):
+            reply = http.get(breakwater.addresses["dockerhub"], path, {"Accept": images.ACCEPT})
+            expect(reply.status == 200, f"{path}: {reply}")
+    expect(asks_upstream(breakwater) == asked, "what was fetched was asked for upstream again")
+    status, again = operator.ask("POST", "fetch", {"image": ["app:1"]})
+    expect(status == 200 and again["images"][0]["downloaded_blobs"] == 0, f"{status}: {again}")
+    pods = {"items": [{"spec": {"containers": [{"image": "app:1"}], "initContainers": [{"image": "other:2"}]}}]}
+    said = operator.verb("fetch", "--from-cluster", stdin=json.dumps(pods).encode())
+    expect_says(said, 0, "library/app:1", "library/other:2")
+    expect_says(operator.verb("fetch", "-", stdin=b"# ours\napp:1\n"), 0, "library/app:1: ")
+    missing = operator.verb("fetch", "app:1", "missing:1", "unknown.example/x:1", "private/team/app:1")
+    expect_says(
+        missing,
+        1,
+        "library/app:1: ",
+        "library/missing:1: not fetched",
+        "no route answers for the registry",
+        "registry of its own",
+    )
+
+
+def refreshing(operator, hub):
+    breakwater = operator.breakwater
+    expect_says(operator.verb("refresh", "app:1"), 0, "still names")
+    moved = images.single("moved", [50_000])
+    hub.push("library/app", "1", moved)
+    status, told = operator.ask("POST", "refresh", {"image": "app:1", "dry_run": True})
+    expect(status == 200 and told.get("before") and "digest" not in told, f"{status}: {told}")
+    expect_says(operator.verb("refresh", "app:1"), 0, f"names {moved.top.digest}, and named ")
+    reply = http.get(breakwater.addresses["dockerhub"], "/v2/library/app/manifests/1", {"Accept": images.ACCEPT})
+    expect(reply.header("Docker-Content-Digest") == moved.top.digest, f"the tag is not moved: {reply}")
+    expect_says(operator.verb("refresh", "private/team/app:1"), 2, "is no mirror")
+
+
+def mistakes(operator):
+    expect_says(run("statsu"), 2, 'did you mean "breakwater status"')
+    expect_says(run("help", "fetch"), 0, "--from-cluster")
+    expect_says(run("--version"), 0, "breakwater ")
+    expect_says(operator.verb("fetch", "--from-cluster", stdin=b"no"), 2, "no list of pods")
+    expect_says(operator.verb("refresh", "No..Name:1"), 2, "is no image")
+    for method, path, body, status in (
+        ("GET", "nothing", None, 404),
+        ("POST", "status", {}, 404),
+        ("GET", "status?x=1", None, 400),
+        ("POST", "refresh", {}, 400),
+        ("POST", "refresh", {"image": {"a": 1}}, 400),
+        ("POST", "refresh", {"image": "app:1", "dry_run": "maybe"}, 400),
+    ):
+        answered, told = operator.ask(method, path, body)
+        expect(answered == status and told["error"]["message"], f"{method} {path} {body}: {answered} {told}")
+
+
+def main(world):
+    hub = world.registry()
+    image, other = images.multi_platform("operated", 300_000), images.single("other", [40_000])
+    hub.push("library/app", "1", image)
+    hub.push("library/other", "2", other)
+    breakwater = world.breakwater(
+        routes=[
+            mirror_route("dockerhub", "docker.io", hub.url),
+            mirror_route("quay", "quay.io", hub.url),
+            private_route(),
+        ]
+    )
+    push(breakwater.addresses["private"], "team/app", "1", images.single("ours", [30_000]))
+    operator = Operator(breakwater)
+    how_it_is(operator)
+    fetching(operator, image, other)
+    refreshing(operator, hub)
+    mistakes(operator)
+    breakwater.stop()
+    expect_says(operator.verb("status"), 2, "nobody serves")
+    expect_says(operator.verb("backup", world.fresh_folder("copy") / "data"), 0, "backed up")
+
+
+scenario(main)
