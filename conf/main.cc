@@ -3,7 +3,11 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <filesystem>
 #include <iostream>
+#include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -27,9 +31,18 @@
 namespace breakwater::conf {
 namespace {
 
-tl::expected<Config, ConfigErrors> config_of(const Options& options) {
-  auto config =
-      options.config ? read_config(*options.config) : tl::expected<Config, ConfigErrors>(default_config());
+constexpr char kConfigFile[] = "/etc/breakwater/breakwater.json";
+
+// The file that is named, else the one of this machine if it has one.
+std::optional<std::filesystem::path> config_file(const Options& options) {
+  std::error_code error;
+  if (options.config || !std::filesystem::exists(kConfigFile, error)) return options.config;
+  return kConfigFile;
+}
+
+tl::expected<Config, ConfigErrors> config_of(const std::optional<std::filesystem::path>& file,
+                                             const Options& options) {
+  auto config = file ? read_config(*file) : tl::expected<Config, ConfigErrors>(default_config());
   if (config && options.data) config->data = *options.data;
   if (auto checked = config ? check_data(config->data) : Result<>(); !checked) {
     ConfigErrors errors;
@@ -93,18 +106,26 @@ int verify(const Config& config) {
 // Nobody but the owner and their group reads what is stored, also without the umask of the systemd unit.
 constexpr mode_t kUmask = 027;
 
+// On stderr, beside the answer.
+void tell_folder(const Config& config, const std::optional<std::filesystem::path>& file) {
+  std::cerr << "folder " << store::printable(std::filesystem::absolute(config.data).string())
+            << ", configuration " << (file ? store::printable(file->string()) : "built in") << "\n";
+}
+
 int run(const Options& options) {
   ::umask(kUmask);
   if (options.verb == Verb::version) {
     std::cout << "breakwater " << version() << "\n";
     return 0;
   }
-  auto config = config_of(options);
+  const auto file = config_file(options);
+  auto config = config_of(file, options);
   if (!config) {
     for (const auto& line : config.error().lines) std::cerr << line << "\n";
     return 1;
   }
   if (options.verb == Verb::serve) return serve(*config);
+  if (options.verb != Verb::check_config) tell_folder(*config, file);
   if (options.verb == Verb::verify) return verify(*config);
   if (options.verb == Verb::import_images) return import_images(*config, options);
   if (options.verb == Verb::export_images) return export_images(*config, options);

@@ -183,7 +183,6 @@ int run_operation(const Config& config, Options options) {
   auto listed = with_listed_images(operation, with_absolute_paths(operation, options.arguments), std::cin);
   if (!listed) return fail(listed.error());
   const Arguments& arguments = *listed;
-  if (auto right = routes::check(arguments, operation); !right) return fail(right.error());
   const bool is_act = operation.effect == Operation::Effect::act && !arguments.flag("dry_run");
   if (is_act && !options.yes && ::isatty(STDIN_FILENO) == 1) {
     const auto goes_on = may_go_on(config, operation, arguments);

@@ -207,6 +207,9 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
     return unknown_verb(app, words[0]);
   try {
     app.parse(argc, argv);
+    const auto right =
+        options.operation == nullptr ? Result<>() : check(options.arguments, *options.operation);
+    if (!right) return Exit{2, right.error().message + "\n"};
   } catch (const CLI::ParseError& error) {
     std::ostringstream out, err;
     int code = app.exit(error, out, err);

@@ -273,6 +273,7 @@ Json failed(const std::string& image, const Error& error) {
 }  // namespace
 
 proxy::Task<Result<Json>> fetch(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress) {
+  if (arguments.words("image").empty()) co_return failure(Error::Kind::invalid, "no image is named");
   const bool is_dry = arguments.flag("dry_run");
   Json answer;
   answer["well"] = true;

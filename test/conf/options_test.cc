@@ -40,16 +40,37 @@ TEST_CASE("each verb is understood, with its files") {
   CHECK(options_of({"version"}).verb == Verb::version);
 }
 
-TEST_CASE("a route is forgotten by its name, with or without a question") {
+TEST_CASE("each operation is a verb, with its parameters") {
   const auto asked = options_of({"forget-route", "old", "--data", "there"});
-  CHECK(asked.verb == Verb::forget_route);
-  CHECK(asked.route == "old");
+  CHECK(asked.verb == Verb::operation);
+  CHECK(asked.operation->verb == "forget-route");
+  CHECK(asked.arguments.word("route") == "old");
   CHECK_FALSE(asked.yes);
-  CHECK_FALSE(asked.dry_run);
+  CHECK_FALSE(asked.arguments.flag("dry_run"));
   CHECK(options_of({"forget-route", "old", "--yes"}).yes);
-  CHECK(options_of({"forget-route", "--dry-run", "old"}).dry_run);
+  CHECK(options_of({"forget-route", "--dry-run", "old"}).arguments.flag("dry_run"));
+  CHECK(options_of({"status", "--json"}).json);
+  const auto fetch = options_of({"fetch", "a:1", "b:2", "--platform", "linux/amd64", "--from-cluster"});
+  CHECK(fetch.arguments.words("image") == std::vector<std::string>{"a:1", "b:2"});
+  CHECK(fetch.arguments.word("platform") == "linux/amd64");
+  CHECK(fetch.arguments.flag("from_cluster"));
   CHECK(exit_of({"forget-route"}).code == 2);
   CHECK(exit_of({"forget-route", ""}).code == 2);
+  CHECK(exit_of({"status", "--dry-run"}).code == 2);
+}
+
+TEST_CASE("an unknown verb is told the nearest one") {
+  CHECK(exit_of({"statsu"}).text.find("did you mean \"breakwater status\"?") != std::string::npos);
+  CHECK(exit_of({"help", "chekc-config"}).text.find("\"breakwater check-config\"?") != std::string::npos);
+  CHECK(exit_of({"abracadabra"}).text.find("did you mean") == std::string::npos);
+}
+
+TEST_CASE("help is given of all, and of each verb") {
+  CHECK(exit_of({"help"}).code == 0);
+  const auto fetch = exit_of({"help", "fetch"});
+  CHECK(fetch.code == 0);
+  CHECK(fetch.text.find("--platform OS/ARCH") != std::string::npos);
+  CHECK(exit_of({"--version"}).text == "breakwater " + version() + "\n");
 }
 
 TEST_CASE("what is not understood ends with 2 and says why") {
