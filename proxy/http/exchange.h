@@ -61,6 +61,14 @@ class Exchange {
   // them the connection closes with the reply.
   virtual Task<Result<Piece>> read() = 0;
 
+  // --- what another process can go on with when this one ends (server/handed_connection.h)
+  // Of every reply to this request: its body is `first` and what follows of something that never changes, and
+  // a Range of the same request brings any part of it.
+  virtual void resumes_from(uint64_t first) = 0;
+  // What was read of the body is kept even if this Task is destroyed, and the same request with the rest of
+  // the body goes on there.
+  virtual void keeps_body() = 0;
+
   // --- the reply, all at once. The first form is for bodies of a few KiB, which may be copied. The second is
   // for bodies of up to some MiB that are in memory anyway; they are not copied. One of more than
   // kLongBodyBytes may be sent to many clients, and so it is counted among the buffers by whoever has made

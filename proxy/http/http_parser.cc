@@ -22,6 +22,7 @@ constexpr size_t kChunkHeadBytesMax = size_t{8} * 1024;
 // valid body has fewer bytes left at the boundary of a chunk.
 constexpr size_t kChunkHeadBytesMin = 5;
 constexpr char kTlsHandshake = 0x16;
+constexpr std::string_view kChunkEnd = "\r\n";
 
 std::string_view view(boost::beast::string_view text) { return std::string_view(text.data(), text.size()); }
 
@@ -98,6 +99,8 @@ class Reader final : public beast::basic_parser<true> {
   const std::string& authority() const { return authority_; }  // of a target in absolute form
   bool has_transfer_encoding() const { return has_transfer_encoding_; }
   bool in_chunk() const { return chunk_left_ > 0; }
+  uint64_t chunk_left() const { return chunk_left_; }
+  bool has_had_chunk() const { return has_had_chunk_; }
   // Puts what follows of the body there. That may overlap the bytes which are parsed, but not lie behind
   // them.
   void put_body_into(std::span<char> space) { space_ = space; }
@@ -145,7 +148,10 @@ class Reader final : public beast::basic_parser<true> {
   // A body with a Content-Length is not given to Beast.
   size_t on_body_impl(boost::beast::string_view body, Code&) override { return body.size(); }
 
-  void on_chunk_header_impl(uint64_t size, boost::beast::string_view, Code&) override { chunk_left_ = size; }
+  void on_chunk_header_impl(uint64_t size, boost::beast::string_view, Code&) override {
+    chunk_left_ = size;
+    has_had_chunk_ = true;
+  }
   size_t on_chunk_body_impl(uint64_t, boost::beast::string_view data, Code&) override {
     size_t taken = std::min(data.size(), space_.size());
     std::memmove(space_.data(), data.data(), taken);
@@ -163,6 +169,7 @@ class Reader final : public beast::basic_parser<true> {
   unsigned hosts_ = 0;
   std::string authority_;
   uint64_t chunk_left_ = 0;
+  bool has_had_chunk_ = false;
   std::span<char> space_;
 };
 
@@ -193,7 +200,8 @@ struct RequestParser::Impl {
   size_t line_began = 0;  // where the line that is being scanned began
   size_t skipped = 0;     // bytes of empty lines before the request
   std::optional<uint64_t> length;
-  uint64_t left = 0;  // bytes still to come of a body with Content-Length
+  uint64_t left = 0;        // bytes still to come of a body with Content-Length
+  bool ends_chunk = false;  // the end of a chunk that another parser has read is still to come
 };
 
 Progress RequestParser::Impl::skip_empty_lines(evbuffer* input) {
@@ -259,6 +267,13 @@ Progress RequestParser::Impl::read_head(std::string_view head) {
 // the chunk itself.
 Progress RequestParser::Impl::read_chunks(std::string_view received, size_t& taken) {
   auto bytes = received.substr(taken);
+  if (ends_chunk) {
+    if (bytes.size() < kChunkEnd.size()) return Progress::more;
+    if (!bytes.starts_with(kChunkEnd)) return refuse(400, "the chunked body is malformed");
+    taken += kChunkEnd.size();
+    ends_chunk = false;
+    return Progress::done;
+  }
   if (!reader->in_chunk() && bytes.size() < kChunkHeadBytesMin) return Progress::more;
   if (!reader->in_chunk()) bytes = bytes.substr(0, kChunkHeadBytesMax);
   boost::beast::error_code code;
@@ -326,6 +341,7 @@ void RequestParser::next() {
   self.request.headers.clear();
   self.reader.reset();
   self.scanned = self.line_began = self.skipped = 0;
+  self.ends_chunk = false;
 }
 
 const Malformed& RequestParser::malformed() const { return impl_->malformed; }
@@ -334,6 +350,12 @@ std::optional<uint64_t> RequestParser::body_length() const { return impl_->lengt
 std::optional<uint64_t> RequestParser::body_left() const {
   return impl_->length ? std::optional<uint64_t>(impl_->left) : std::nullopt;
 }
+uint64_t RequestParser::chunk_left() const { return impl_->reader->chunk_left(); }
+bool RequestParser::between_chunks() const {
+  const auto& reader = *impl_->reader;
+  return impl_->ends_chunk || (reader.has_had_chunk() && !reader.in_chunk() && !reader.is_done());
+}
+void RequestParser::begin_between_chunks() { impl_->ends_chunk = true; }
 bool RequestParser::body_ended() const { return impl_->length ? impl_->left == 0 : impl_->reader->is_done(); }
 bool RequestParser::keep_alive() const { return impl_->reader->keep_alive(); }
 bool RequestParser::expects_continue() const {

@@ -58,6 +58,12 @@ class RequestParser {
   BodyPart parse_body(std::span<char> received, size_t bytes_max);
   // Of a body with a Content-Length: how many bytes are still to come. Nothing if the body is chunked.
   std::optional<uint64_t> body_left() const;
+  // Of a chunked body: how many bytes of the current chunk are still to come, and whether what comes next is
+  // the end of a chunk of which all bytes have come.
+  uint64_t chunk_left() const;
+  bool between_chunks() const;
+  // After the head: the body begins with the end of a chunk that another parser has read.
+  void begin_between_chunks();
   void next();
 
   const Malformed& malformed() const;

@@ -70,7 +70,30 @@ void Connection::serve() {
   task_.start();
 }
 
+void Connection::resume(HandedConnection handed) {
+  if (!handed.output.empty()) socket_.send({handed.output});
+  socket_.put_back(handed.input);
+  has_answered_ = true;
+  const bool ends = handed.ends;
+  handed.input = handed.output = std::string();
+  resumed_ = std::move(handed);
+  task_ = ends ? end_after_output() : serve_requests();
+  task_.start();
+}
+
+std::optional<HandedConnection> Connection::hand_over() {
+  HandedConnection handed;
+  if (socket_.failed()) return std::nullopt;
+  if (phase_ == Phase::request && !exchange_.hand_over(handed)) return std::nullopt;
+  if (phase_ == Phase::ending) handed.ends = true;
+  handed.input += socket_.take_input();
+  handed.output = socket_.take_unsent();
+  handed.socket = Descriptor(socket_.release());
+  return handed;
+}
+
 void Connection::refuse(Refusal refusal) {
+  phase_ = Phase::ending;
   task_ = refuse_and_leave(refusal);
   task_.start();
 }
@@ -97,8 +120,12 @@ void Connection::gone() {
 
 Task<> Connection::serve_requests() {
   bool has_unread_body = false;
+  if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
   for (;;) {
+    phase_ = Phase::between;
+    while (context_.releasing) co_await socket_.changed().wait();
     auto head = parser_.parse_head(socket_.input());
+    if (head == Progress::done) begin_request();
     // One client's requests, however many it has sent together, are not one turn of the loop.
     if (head == Progress::done && has_answered_) {
       context_.loop.set_place(Place::in_turn);
@@ -107,12 +134,12 @@ Task<> Connection::serve_requests() {
     if (head == Progress::more) {
       context_.loop.set_place(context_.settings.place);
       head = co_await next_head();
+      if (head == Progress::done) begin_request();
     }
     if (head == Progress::failed) answer_malformed(parser_.malformed());
     if (head != Progress::done) break;
     {
       Counted running(context_.stats.requests_running);
-      exchange_.begin();
       context_.loop.set_work(exchange_.request().method, path_of(exchange_.request()));
       try {
         Task<> route = context_.route(exchange_);
@@ -137,10 +164,23 @@ Task<> Connection::serve_requests() {
     has_answered_ = true;
     socket_.consumed();
   }
+  phase_ = Phase::ending;
   exchange_.end();
   const auto timeout_ms = has_unread_body ? context_.settings.lingering_unread_timeout_ms
                                           : context_.settings.lingering_timeout_ms;
   co_await close_lingering(timeout_ms);
+}
+
+void Connection::begin_request() {
+  phase_ = Phase::request;
+  exchange_.begin();
+  if (resumed_) exchange_.resume(*resumed_);
+  resumed_.reset();
+}
+
+Task<> Connection::end_after_output() {
+  phase_ = Phase::ending;
+  co_await close_lingering(context_.settings.lingering_unread_timeout_ms);
 }
 
 // A client that has just come, or has begun a head, is not idle: the rest is on its way. If it does not come
@@ -209,6 +249,8 @@ Task<> Connection::send_waiting_heads() {
 }
 
 void Connection::answer_malformed(const Malformed& malformed) {
+  // In the middle of a reply nothing else can be answered.
+  if (resumed_ && resumed_->reply_left) return socket_.cut(Socket::Closing::orderly);
   ++context_.stats.malformed_total;
   answer(malformed.status, malformed.why);
 }

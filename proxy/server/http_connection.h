@@ -6,6 +6,9 @@
 //     |-- end, idle timeout, drain -------+-> lingering close --+-> gone
 //     `-- it gives way to a new connection (connection_share.h) ----^
 //
+// When it is at rest it can be handed over to another server instead, at any place of the picture
+// (handed_connection.h).
+//
 // A lingering close sends our FIN, then reads and drops what the client still sends, up to a limit. Otherwise
 // the kernel would answer those bytes with a reset that could overtake the reply, and a client that is
 // refused while it sends 2 GiB could not read why. When the connection is gone it tells its owner, and the
@@ -37,13 +40,23 @@ class Connection {
   // Instead of serve(): answers 503, or 429 if it is the client that has too many, and closes.
   enum class Refusal { too_many, too_many_of_client };
   void refuse(Refusal refusal);
-  void drain();  // The server is draining: closes the connection if it is idle.
+  // Instead of serve(): goes on where another server has been.
+  void resume(HandedConnection handed);
+  void drain();                              // The server is draining: closes the connection if it is idle.
+  void wake() { socket_.changed().ring(); }  // The server is releasing.
+  // All of it, if it is at rest (handed_connection.h). Its owner must then destroy it, at once.
+  std::optional<HandedConnection> hand_over();
+  // Whether a request is at work that changes something, and is not waiting for its client.
+  bool is_at_work() const { return phase_ == Phase::request && exchange_.is_at_work(); }
 
  private:
+  enum class Phase : uint8_t { between, request, ending };  // `between`: no head has been understood
   Task<> serve_requests();
   Task<RequestParser::Progress> next_head();  // `more` if the client sends no further request
   Task<> refuse_and_leave(Refusal refusal);
+  void begin_request();
   Task<> close_lingering(int64_t timeout_ms);
+  Task<> end_after_output();
   Task<> send_waiting_heads();
   void answer_malformed(const Malformed& malformed);
   // `headers`: lines of them, each with its end.
@@ -58,6 +71,8 @@ class Connection {
   std::function<void(Connection&)> on_gone_;
   bool is_gone_ = false;
   bool has_answered_ = false;
+  Phase phase_ = Phase::between;
+  std::optional<HandedConnection> resumed_;  // of the next request, if another server has begun with it
   ConnectionShare::Place place_;
   std::optional<ConnectionShare::Place> common_place_;
   std::optional<ConnectionShare::Place> client_place_;

@@ -6,6 +6,7 @@
 
 #include "proxy/http/hops.h"
 #include "proxy/loop/workers.h"
+#include "proxy/server/request_rest.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -26,6 +27,16 @@ constexpr int64_t kNoMemoryRetryAfterS = 5;
 // So long may a client neither send nor take anything before it gives way, if it must: connection_share.h.
 constexpr Millis kStalled(2'000);
 constexpr std::string_view kCrlf = "\r\n";
+
+bool is_repeatable(const Request& request) { return request.method == "GET" || request.method == "HEAD"; }
+
+// What has to stand between the head and what follows of a chunked body.
+std::string chunk_begun(const RequestParser& parser) {
+  if (parser.body_length() || parser.chunk_left() == 0) return {};
+  std::string head;
+  append_chunk_head(head, parser.chunk_left());
+  return head;
+}
 
 }  // namespace
 
@@ -71,6 +82,9 @@ void ServedExchange::begin() {
   body_read_ = 0;
   body_rate_.begin();
   continue_said_ = false;
+  is_reading_ = keeps_body_ = false;
+  resumes_from_.reset();
+  reply_left_.reset();
   body_broken_ = nullptr;
   step_ = "";
 }
@@ -79,6 +93,58 @@ void ServedExchange::end() {
   body_reserved_.shrink(0);
   unsent_reserved_.shrink(0);
   end_turn();
+}
+
+// --- going on elsewhere
+
+// Whether what has not been read of the body can be read by another server. Where nothing was read nothing
+// was done.
+bool ServedExchange::is_body_at_rest() const {
+  return is_reading_ && body_broken_ == nullptr && (keeps_body_ || body_read_ == 0);
+}
+
+bool ServedExchange::hand_over(HandedConnection& into) const {
+  const bool has_begun = started() && !head_waiting_;
+  into.closes = closes_ && has_begun;
+  if (has_begun && complete_) {
+    into.ends = closes_;
+    return parser_.body_ended();
+  }
+  if (has_begun) {
+    if (!resumes_from_ || framing_ != Framing::length || !parser_.body_ended()) return false;
+    into.reply_left = unwritten_;
+    into.input = head_of_part(request(), *resumes_from_ + bytes_sent_, unwritten_);
+  } else if (is_repeatable(request()) && parser_.body_ended()) {
+    into.reply_left = reply_left_;
+    into.closes = closes_;
+    into.input = head_again(request(), continue_said_);
+  } else if (!started() && is_body_at_rest()) {
+    into.input = body_read_ == 0 ? head_again(request(), continue_said_)
+                                 : head_of_rest(request(), parser_.body_left());
+    into.input += chunk_begun(parser_);
+    into.between_chunks = !body_length() && parser_.between_chunks();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool ServedExchange::is_at_work() const {
+  return !is_repeatable(request()) && !is_reading_ && !(started() && complete_);
+}
+
+void ServedExchange::resume(const HandedConnection& handed) {
+  reply_left_ = handed.reply_left;
+  closes_ = handed.closes;
+  if (handed.between_chunks) parser_.begin_between_chunks();
+}
+
+// In the place of a head that another server has sent. What comes now must be what was promised there.
+void ServedExchange::go_on(int status, std::optional<uint64_t> length) {
+  const bool is_rest =
+      (status == 200 || status == 206) && framing_ == Framing::length && length == reply_left_;
+  head_.clear();
+  if (!is_rest) cut_off("what is left of the reply cannot be had");
 }
 
 bool ServedExchange::take_turn() {
@@ -112,6 +178,7 @@ void ServedExchange::begin_head(int status, const Headers& headers, std::optiona
   framing_ = framing_of(request(), status, length);
   unwritten_ = framing_ == Framing::length ? *length : 0;
   closes_ = closes_ || must_close();
+  if (reply_left_) return go_on(status, length);
   ReplyHead reply{status, length, closes_, context_.date()};
   const bool is_through = request().headers.find("Via") != nullptr && !Hops::of(request().headers).empty();
   if (is_through) reply.hop_name = context_.settings.hop_name;
@@ -123,7 +190,7 @@ std::string_view ServedExchange::take_head() {
 }
 
 void ServedExchange::send_head() {
-  if (head_waiting_) socket_.send({take_head()});
+  if (const auto head = take_head(); !head.empty()) socket_.send({head});
 }
 
 // --- the request's body
@@ -191,6 +258,13 @@ Piece ServedExchange::receive_piece(size_t bytes_max) {
 // reads no further than its own small limit. Pieces end at multiples of kPieceBytes: a piece that begins at
 // one goes into the page cache as one.
 Task<Result<Piece>> ServedExchange::read() {
+  is_reading_ = true;
+  auto piece = co_await read_piece();
+  is_reading_ = false;
+  co_return piece;
+}
+
+Task<Result<Piece>> ServedExchange::read_piece() {
   body_reserved_.shrink(0);
   Piece piece;
   size_t not_understood = 0;  // received bytes that are too few to be parsed
@@ -200,6 +274,7 @@ Task<Result<Piece>> ServedExchange::read() {
       auto received = co_await until_received(not_understood);
       if (!received) co_return failure(received.error());
     }
+    while (context_.releasing) co_await socket_.changed().wait();
     const auto deadline = context_.loop.now() + kMemoryWaitMax;
     body_reserved_ = co_await buffers().reserve_until(kPieceBytes + kChunkHeadsBytes, deadline);
     if (body_reserved_.units() == 0) {
@@ -208,6 +283,7 @@ Task<Result<Piece>> ServedExchange::read() {
       late.retry_after_s = kNoMemoryRetryAfterS;
       co_return failure(std::move(late));
     }
+    while (context_.releasing) co_await socket_.changed().wait();
     piece = receive_piece(kPieceBytes - static_cast<size_t>(body_read_ % kPieceBytes));
     body_reserved_.shrink(piece.held());
     not_understood = socket_.received();

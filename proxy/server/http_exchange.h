@@ -26,6 +26,7 @@
 #include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
 #include "proxy/server/body_rate.h"
+#include "proxy/server/handed_connection.h"
 #include "proxy/server/http_server.h"
 #include "proxy/server/reply_head.h"
 #include "proxy/server/socket.h"
@@ -51,7 +52,8 @@ class ServerContext {
   const Route route;
   ServerStats stats;
   bool draining = false;
-  ConnectionShare own;  // of this server: settings.connections_max
+  bool releasing = false;  // nothing more is begun, and no body is read
+  ConnectionShare own;     // of this server: settings.connections_max
   HttpServer::Shares shares;
   std::vector<char> scratch;  // holds one small file while it is sent, never across a wait
 
@@ -73,6 +75,12 @@ class ServedExchange final : public Exchange {
   void begin();
   void end();
   bool closes() const { return closes_; }  // whether the connection closes after this reply
+  // Whether the request is at rest (handed_connection.h): then `into` has all of it but what the socket has.
+  bool hand_over(HandedConnection& into) const;
+  // Whether it works at something that the client cannot ask for again without a second thought.
+  bool is_at_work() const;
+  // After begin(): goes on with what another server has handed over.
+  void resume(const HandedConnection& handed);
   Signal& head_waits() { return head_waits_; }
   void send_head();  // Sends the head if it still waits.
   // The route has ended. If its reply is not complete, answers 500, or cuts the connection if it had started.
@@ -90,6 +98,8 @@ class ServedExchange final : public Exchange {
   void end_turn() override { turn_.shrink(0); }
   std::optional<uint64_t> body_length() const override { return parser_.body_length(); }
   Task<Result<Piece>> read() override;
+  void resumes_from(uint64_t first) override { resumes_from_ = first; }
+  void keeps_body() override { keeps_body_ = true; }
   void reply(int status, Headers headers, std::string_view body) override;
   void reply(int status, Headers headers, std::shared_ptr<const std::string> body) override;
   void start(int status, Headers headers, std::optional<uint64_t> length) override;
@@ -108,9 +118,12 @@ class ServedExchange final : public Exchange {
   // The head.
   void begin_head(int status, const Headers& headers, std::optional<uint64_t> length);
   bool must_close() const;
+  void go_on(int status, std::optional<uint64_t> length);
   std::string_view take_head();  // The head if it still waits, else "". The caller must send it.
 
   // The request's body.
+  bool is_body_at_rest() const;
+  Task<Result<Piece>> read_piece();
   Task<Result<>> until_received(size_t more_than);
   Error too_slow_body();
   Error broken_body(const char* why);
@@ -162,6 +175,10 @@ class ServedExchange final : public Exchange {
   BodyRate body_rate_;
   BufferReservation body_reserved_;
   bool continue_said_ = false;
+  bool is_reading_ = false;  // the route waits in read()
+  bool keeps_body_ = false;
+  std::optional<uint64_t> resumes_from_;
+  std::optional<uint64_t> reply_left_;  // of a reply that another server has begun
   const char* body_broken_ = nullptr;
   const char* step_ = "";
 };

@@ -3,11 +3,13 @@
 #include <arpa/inet.h>
 #include <event2/listener.h>
 #include <event2/util.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -27,6 +29,7 @@ namespace {
 constexpr int kBacklog = 4096;           // the kernel lowers it to net.core.somaxconn
 constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
 constexpr uint32_t kAcceptedInTurnMax = 64;
+constexpr Millis kRestInterval(2);  // between two looks at who has come to rest
 constexpr int kUnsentInKernelMax = 512 << 10;
 
 struct FreeListener {
@@ -103,6 +106,15 @@ std::optional<sockaddr_storage> parse_address(const std::string& address, sockle
   return result;
 }
 
+// On Linux every accepted connection inherits these options.
+void set_options(int fd) {
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  // What a client that does not read leaves in the kernel is memory too.
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentInKernelMax, sizeof kUnsentInKernelMax);
+}
+
 Result<int> bind_to(const std::string& address) {
   socklen_t length = 0;
   auto parsed = parse_address(address, length);
@@ -116,12 +128,7 @@ Result<int> bind_to(const std::string& address) {
   // [::] takes IPv4 too, whatever net.ipv6.bindv6only says.
   int off = 0;
   if (parsed->ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-  // On Linux every accepted connection inherits these options.
-  int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  // What a client that does not read leaves in the kernel is memory too.
-  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentInKernelMax, sizeof kUnsentInKernelMax);
+  set_options(fd);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&*parsed), length) != 0) {
     int error = errno;
     close(fd);
@@ -150,6 +157,10 @@ struct HttpServer::Impl {
   Result<std::string> listen(const std::string& address);
   Result<> listen_on(int fd, const std::string& address);
   void accepted(int fd, const sockaddr* address);
+  Task<std::vector<HandedConnection>> release(ReleaseTimes times);
+  void hand_over(std::vector<HandedConnection>& handed);
+  bool is_at_work() const;
+  void resume(HandedConnection handed);
   bool make_place(Client* client);
   bool can_refuse(Client* client) const;
   void accept_failed(int error);
@@ -231,6 +242,62 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
   fresh.serve();
 }
 
+// Goes on whatever the shares say: the connection was within them where it comes from.
+void HttpServer::Impl::resume(HandedConnection handed) {
+  const Loop::Hold hold(context.loop, "a connection that is gone on with");
+  context.loop.set_place(context.settings.place);
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  // An error is a client that has left meanwhile.
+  if (getpeername(handed.socket.fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return;
+  Peer peer = peer_of(reinterpret_cast<const sockaddr*>(&address));
+  auto client = context.shares.clients != nullptr ? context.shares.clients->of(peer) : nullptr;
+  auto connection = std::make_unique<Connection>(context, handed.socket.take(), std::move(peer),
+                                                 std::move(client), ConnectionShare::Place::Kind::served,
+                                                 [this](Connection& which) { reap_later(which); });
+  Connection& resumed = *connection;
+  connections.emplace(&resumed, std::move(connection));
+  ++context.stats.connections;
+  ++context.stats.connections_total;
+  resumed.resume(std::move(handed));
+}
+
+void HttpServer::Impl::hand_over(std::vector<HandedConnection>& handed) {
+  const auto is_handed = [&handed](auto& entry) {
+    auto connection = entry.second->hand_over();
+    if (!connection) return false;
+    handed.push_back(*std::move(connection));
+    return true;
+  };
+  context.stats.connections -= std::erase_if(connections, is_handed);
+  std::erase_if(refused, is_handed);
+}
+
+bool HttpServer::Impl::is_at_work() const {
+  return std::any_of(connections.begin(), connections.end(),
+                     [](const auto& entry) { return entry.second->is_at_work(); });
+}
+
+Task<std::vector<HandedConnection>> HttpServer::Impl::release(ReleaseTimes times) {
+  context.releasing = true;
+  accept_again.clear();
+  listeners.clear();
+  for (auto& [connection, owned] : connections) connection->wake();
+  const auto begun = context.loop.now();
+  std::vector<HandedConnection> handed;
+  for (;;) {
+    hand_over(handed);
+    if (connections.empty() && refused.empty()) break;
+    const auto waited = context.loop.now() - begun;
+    if (waited >= (is_at_work() ? times.at_work : times.others)) break;
+    co_await context.loop.sleep(kRestInterval);
+  }
+  if (!connections.empty())
+    context.log.warning("connections_cut", {{"route", context.settings.name},
+                                            {"connections", static_cast<int64_t>(connections.size())}});
+  co_return handed;
+}
+
 bool HttpServer::Impl::make_place(Client* client) {
   ConnectionShare* const common = context.shares.common;
   const size_t of_client = client == nullptr ? 0 : client->connections().served();
@@ -289,6 +356,31 @@ HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Di
     : impl_(std::make_unique<Impl>(loop, workers, buffers, disk, log, settings, std::move(route), shares)) {}
 
 HttpServer::~HttpServer() = default;
+
+Result<std::string> HttpServer::listen_on(Descriptor socket) {
+  const int fd = socket.fd();
+  if (evutil_make_socket_nonblocking(fd) != 0 || evutil_make_socket_closeonexec(fd) != 0)
+    return failure(bind_error("a socket that was handed over", errno));
+  set_options(fd);
+  const std::string address = bound_address(fd);
+  if (auto listening = impl_->listen_on(socket.take(), address); !listening)
+    return failure(listening.error());
+  return address;
+}
+
+Result<std::vector<Descriptor>> HttpServer::listening() const {
+  std::vector<Descriptor> sockets;
+  for (const auto& listener : impl_->listeners) {
+    sockets.emplace_back(fcntl(evconnlistener_get_fd(listener.get()), F_DUPFD_CLOEXEC, 0));
+    if (sockets.back().fd() < 0)
+      return failure(Error::Kind::unavailable,
+                     "hand a listening socket over: " + std::generic_category().message(errno));
+  }
+  return sockets;
+}
+
+Task<std::vector<HandedConnection>> HttpServer::release(ReleaseTimes times) { return impl_->release(times); }
+void HttpServer::resume(HandedConnection connection) { impl_->resume(std::move(connection)); }
 
 Result<std::string> HttpServer::listen(const std::string& address) { return impl_->listen(address); }
 

@@ -15,10 +15,13 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
+#include "proxy/server/descriptor.h"
+#include "proxy/server/handed_connection.h"
 #include "store/base/log.h"
 
 namespace breakwater::proxy {
@@ -87,6 +90,22 @@ class HttpServer {
   [[nodiscard]] Result<std::string> listen(const std::string& address);
   // Listens on a local socket: a name in a folder, see local_socket.h.
   [[nodiscard]] Result<> listen_local(const std::filesystem::path& path);
+
+  // Listens on a socket that another has bound: another server, or systemd. Returns its address.
+  [[nodiscard]] Result<std::string> listen_on(Descriptor socket);
+
+  // The listening sockets once more, in the order of the calls to listen() and listen_on(): while somebody
+  // has them open, clients that connect wait until somebody accepts them.
+  [[nodiscard]] Result<std::vector<Descriptor>> listening() const;
+  // Stops accepting, lets each connection come to rest and gives it away, for another server to go on with
+  // (handed_connection.h). The few that are not at rest in time are cut.
+  struct ReleaseTimes {
+    Millis at_work{10'000};  // for requests that change something
+    Millis others{500};      // for replies that cannot be begun again
+  };
+  Task<std::vector<HandedConnection>> release(ReleaseTimes times);
+  // Goes on with such a connection.
+  void resume(HandedConnection connection);
 
   // Stops accepting and closes idle connections; each busy connection closes after its reply. became_idle()
   // rings when no connection is left.

@@ -10,26 +10,10 @@
 #include <cstring>
 #include <string>
 #include <system_error>
-#include <utility>
+#include "proxy/server/descriptor.h"
 
 namespace breakwater::proxy {
 namespace {
-
-// A descriptor that the destructor closes, unless take() gave it away.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int fd() const { return fd_; }
-  int take() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 tl::unexpected<Error> failed(const char* what, const std::filesystem::path& path, int error) {
   const auto kind =

@@ -196,6 +196,25 @@ void Socket::flush() {
   if (unsent() > 0) ring_when_writable();
 }
 
+std::string Socket::take_input() {
+  std::string bytes(received(), '\0');
+  evbuffer_remove(input_, bytes.data(), bytes.size());
+  return bytes;
+}
+
+std::string Socket::take_unsent() {
+  std::string bytes(unsent(), '\0');
+  evbuffer_remove(output_, bytes.data(), bytes.size());
+  return bytes;
+}
+
+int Socket::release() {
+  failed_ = true;
+  pause_or_resume_reading();
+  event_del(write_event_);
+  return std::exchange(fd_, -1);
+}
+
 void Socket::end_sending() { shutdown(fd_, SHUT_WR); }
 
 void Socket::cut(Closing closing) {

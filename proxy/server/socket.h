@@ -73,6 +73,12 @@ class Socket {
   void ring_when_writable();
   void end_sending();  // Sends our FIN. Call it only when unsent() is 0.
 
+  // --- for another Socket, in this process or another
+  std::string take_input();   // what waits in input()
+  std::string take_unsent();  // what the kernel has not taken
+  // Gives the descriptor away: this Socket has failed then, and its owner is not told.
+  int release();
+
   // --- the end
   bool failed() const { return failed_; }
   // reset: tells the peer that what it has received is not complete.

@@ -192,6 +192,8 @@ Task<Result<>> MirrorBlobs::pass(Exchange& exchange, FillRequest request, Reques
   auto headers = blob_headers(context, request.digest);
   auto asked =
       request.size ? requested_of(exchange.request(), request.digest, *request.size) : RequestedRange();
+  if (asked.kind != RequestedRange::Kind::several)
+    exchange.resumes_from(asked.kind == RequestedRange::Kind::single ? asked.ranges.front().first : 0);
   if (asked.kind != RequestedRange::Kind::single) {
     co_return co_await parts_.pass_through.send_whole(exchange, std::move(request), std::move(headers),
                                                       std::nullopt);

@@ -40,6 +40,7 @@ Task<Result<>> send_whole(Exchange& exchange, proxy::Headers headers, uint64_t s
   whole.length = size;
   auto ready = co_await source.ready(whole);
   if (!ready) co_return ready;
+  exchange.resumes_from(0);
   exchange.start(200, std::move(headers), size);
   if (size > 0) co_await source.send(exchange, whole);
   co_return Result<>();
@@ -50,6 +51,7 @@ Task<Result<>> send_one(Exchange& exchange, proxy::Headers headers, uint64_t siz
   auto ready = co_await source.ready(range);
   if (!ready) co_return ready;
   headers.add("Content-Range", content_range(range, size));
+  exchange.resumes_from(range.first);
   exchange.start(206, std::move(headers), range.length);
   co_await source.send(exchange, range);
   co_return Result<>();

@@ -197,6 +197,7 @@ Task<Result<>> BlobPushes::append(Exchange& exchange, const OciPath& path, Reque
   auto turn = co_await uploads_.take_turn(path.name, path.upload_id, exchange.peer().client());
   if (!turn) co_return failure(turn.error());
   exchange.at("receiving");
+  exchange.keeps_body();
   auto appended = co_await uploads_.append(*turn, exchange, *chunk);
   if (!appended) {
     if (reply_misplaced(exchange, path, *turn, appended.error(), context)) co_return Result<>();
@@ -222,6 +223,7 @@ Task<Result<>> BlobPushes::finish(Exchange& exchange, const OciPath& path, Reque
     if (!begun) co_return begun;
   }
   exchange.at("receiving");
+  exchange.keeps_body();
   auto appended = co_await uploads_.append(*turn, exchange, *chunk);
   if (!appended) {
     if (reply_misplaced(exchange, path, *turn, appended.error(), context)) co_return Result<>();

@@ -42,6 +42,8 @@ class RecordedExchange : public proxy::Exchange {
   void end_turn() override {}
   std::optional<uint64_t> body_length() const override { return 0; }
   proxy::Task<Result<proxy::Piece>> read() override { co_return proxy::Piece(); }
+  void resumes_from(uint64_t) override {}
+  void keeps_body() override {}
 
   void reply(int status, proxy::Headers headers, std::string_view body) override {
     start(status, std::move(headers), body.size());
