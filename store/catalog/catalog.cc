@@ -7,6 +7,7 @@
 
 #include "store/catalog/batch_impl.h"
 #include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_holders.h"
 #include "store/catalog/catalog_keys.h"
 #include "store/catalog/catalog_queues.h"
 #include "store/catalog/catalog_state.h"
@@ -17,6 +18,7 @@ namespace breakwater::store {
 Catalog::Catalog(std::unique_ptr<Database> database)
     : database_(std::move(database)),
       by_digest_(std::make_unique<CatalogByDigest>(*database_)),
+      holders_(std::make_unique<CatalogHolders>(*database_)),
       queues_(std::make_unique<CatalogQueues>(*database_)),
       walk_(std::make_unique<CatalogWalk>(*database_)),
       state_(std::make_unique<CatalogState>(*database_)) {}

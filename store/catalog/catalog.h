@@ -31,6 +31,7 @@
 namespace breakwater::store {
 
 class CatalogByDigest;
+class CatalogHolders;
 class CatalogQueues;
 class CatalogState;
 class CatalogWalk;
@@ -116,6 +117,7 @@ class Catalog {
   // --- its other parts, each with a header of its own
 
   const CatalogByDigest& by_digest() const { return *by_digest_; }
+  const CatalogHolders& holders() const { return *holders_; }
   const CatalogQueues& queues() const { return *queues_; }
   const CatalogWalk& walk() const { return *walk_; }
   CatalogState& state() { return *state_; }
@@ -142,6 +144,7 @@ class Catalog {
 
   std::unique_ptr<Database> database_;
   std::unique_ptr<CatalogByDigest> by_digest_;
+  std::unique_ptr<CatalogHolders> holders_;
   std::unique_ptr<CatalogQueues> queues_;
   std::unique_ptr<CatalogWalk> walk_;
   std::unique_ptr<CatalogState> state_;

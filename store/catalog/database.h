@@ -83,6 +83,10 @@ class Database {
   template <class Row, class Parse>
   [[nodiscard]] Result<std::vector<Row>> walk(const std::string& prefix, std::string& position, size_t limit,
                                               const Malformed& malformed, Parse parse) const;
+  // Calls `read(iterator)` for who reads several places side by side: each `iterator()` is a new one of its
+  // own, none fills the block cache, and all end with the call.
+  template <class Read>
+  [[nodiscard]] Result<> side_by_side(Read read) const;
 
   // --- writing
   [[nodiscard]] Result<> apply(rocksdb::WriteBatch& batch, Durability durability);
@@ -223,6 +227,16 @@ Result<std::vector<Row>> Database::walk(const std::string& prefix, std::string& 
   }
   if (!at->status().ok()) return failure(error_of(at->status(), "scan the catalog"));
   return rows;
+}
+
+template <class Read>
+Result<> Database::side_by_side(Read read) const {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.total_order_seek = true;
+  const SharedLock used(replacing_);
+  rocksdb::DB& database = *db_;
+  return read([&] { return std::unique_ptr<rocksdb::Iterator>(database.NewIterator(options)); });
 }
 
 }  // namespace breakwater::store

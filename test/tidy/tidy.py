@@ -76,6 +76,8 @@ LIBRARIES = {
         "routes/oci/referrers_filter.cc",
         "routes/oci/schema1.cc",
         "routes/oci/tag_list.cc",
+        "routes/ops/usage.cc",
+        "routes/ops/usage.h",
         "conf/config.cc",
         "conf/json_object.cc",
         "conf/json_object.h",

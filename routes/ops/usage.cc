@@ -1,0 +1,111 @@
+#include "routes/ops/usage.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "store/capacity/budget.h"
+#include "store/references/route_rules.h"
+#include "store/upkeep/usage.h"
+
+namespace breakwater::routes {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using store::RepositoryKey;
+using store::RepositoryUsage;
+using store::RouteUsage;
+
+constexpr char kRule[] =
+    "a blob is stored once, and counts for the route that stored it first; a registry that is pushed what a "
+    "mirror has takes it over, and a mirror takes over what no registry needs any more";
+
+const char* kind_of(const store::RouteRules& rules, const std::string& route) {
+  if (!rules.is_configured(route)) return "left";
+  return rules.is_mirror(route) ? "mirror" : "registry";
+}
+
+Json routes_of(store::Store& store, const store::Usage& usage, const UsageQuestion& question) {
+  std::vector<std::pair<std::string, RouteUsage>> rows(usage.routes.begin(), usage.routes.end());
+  std::erase_if(rows, [&](const auto& row) {
+    return row.first.empty() || (!question.route.empty() && row.first != question.route);
+  });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.second.freed_bytes > b.second.freed_bytes; });
+  Json routes = Json::array();
+  for (const auto& [route, use] : rows) {
+    Json row = {{"route", route},
+                {"kind", kind_of(store.rules(), route)},
+                {"blobs", use.blobs},
+                {"unique_bytes", use.unique_bytes},
+                {"shared_bytes", use.shared_bytes},
+                {"paid_bytes", use.paid_bytes},
+                {"incoming_bytes", use.incoming_bytes},
+                {"freed_bytes", use.freed_bytes}};
+    const uint64_t bytes_max = store.budget().of(route).bytes_max;
+    if (bytes_max != store::Budget::kUnbounded) row["bytes_max"] = bytes_max;
+    routes.push_back(std::move(row));
+  }
+  return routes;
+}
+
+void add_repositories(Json& answer, const store::Usage& usage, const UsageQuestion& question) {
+  std::vector<std::pair<RepositoryKey, RepositoryUsage>> rows;
+  for (const auto& row : usage.repositories) {
+    if (question.route.empty() || row.first.route == question.route) rows.push_back(row);
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a.second.unique_bytes > b.second.unique_bytes;
+  });
+  uint64_t left_out_bytes = usage.left_out.unique_bytes;
+  Json repositories = Json::array();
+  for (const auto& [repository, use] : rows) {
+    if (repositories.size() >= question.rows_max) {
+      left_out_bytes += use.unique_bytes;
+      continue;
+    }
+    repositories.push_back({{"route", repository.route},
+                            {"repository", repository.repository},
+                            {"unique_bytes", use.unique_bytes},
+                            {"shared_bytes", use.shared_bytes},
+                            {"freed_bytes", use.unique_bytes}});
+  }
+  const bool is_cut = usage.is_cut || rows.size() > repositories.size();
+  answer["shared_bytes"] = usage.shared_bytes;
+  answer["unheld_bytes"] = usage.unheld_bytes;
+  const size_t left_out = rows.size() - repositories.size();
+  answer["repositories"] = std::move(repositories);
+  if (!is_cut) return;
+  answer["left_out"] = {{"unique_bytes", left_out_bytes}};
+  // Of those that the walk did not remember the number is not known.
+  if (!usage.is_cut) answer["left_out"]["repositories"] = left_out;
+}
+
+}  // namespace
+
+Result<Json> usage(store::Store& store, const UsageQuestion& question, const std::stop_token& stop) {
+  store::UsageWalk walk(store.parts());
+  while (!walk.ended()) {
+    if (stop.stop_requested()) return failure(Error::Kind::conflict, "stopped before all was added up");
+    if (auto done = walk.step(); !done) return failure(done.error());
+  }
+  const store::Usage found = walk.take();
+  const bool is_by_route = question.by == UsageQuestion::By::route;
+  const auto nobody = found.routes.find(std::string());
+  Json answer = {
+      {"by", is_by_route ? "route" : "repository"},
+      {"total_bytes", found.total_bytes()},
+      {"blobs_bytes", found.blobs_bytes},
+      {"incoming_bytes", found.incoming_bytes},
+      {"trash_bytes", found.trash_bytes},
+      {"catalog_bytes", found.catalog_bytes},
+      {"other_bytes", found.other_bytes},
+      {"unattributed_bytes", nobody == found.routes.end() ? uint64_t{0} : nobody->second.paid_bytes},
+      {"rule", kRule}};
+  if (is_by_route) answer["routes"] = routes_of(store, found, question);
+  if (!is_by_route) add_repositories(answer, found, question);
+  return answer;
+}
+
+}  // namespace breakwater::routes

@@ -1,0 +1,43 @@
+// `du` for people and programs: store/upkeep/usage.h as JSON.
+//
+//   {"by": "route", "total_bytes": 1, "blobs_bytes": 1, "incoming_bytes": 1, "trash_bytes": 1,
+//    "catalog_bytes": 1, "other_bytes": 1, "unattributed_bytes": 1, "rule": "a blob is …",
+//    "routes": [{"route": "dockerhub", "kind": "mirror", "blobs": 1, "unique_bytes": 1, "shared_bytes": 1,
+//                "paid_bytes": 1, "incoming_bytes": 1, "freed_bytes": 1,
+//                "bytes_max": 1}]}
+//   {"by": "repository", …, "shared_bytes": 1, "unheld_bytes": 1,
+//    "repositories": [{"route": "private", "repository": "team/app", "unique_bytes": 1, "shared_bytes": 1,
+//                      "freed_bytes": 1}],
+//    "left_out": {"repositories": 1, "unique_bytes": 1}}
+//
+// All bytes are on the disk, in whole blocks. By route, all `paid_bytes`, `incoming_bytes`, `trash_bytes`,
+// `catalog_bytes` and `other_bytes` are `total_bytes`, with `unattributed_bytes` and what is incoming for
+// nobody. By repository, all `unique_bytes` with `shared_bytes` (which several repositories have, counted
+// once) and `unheld_bytes` are `blobs_bytes`. `kind` is "mirror", "registry", or "left": not configured any
+// more. `bytes_max` is absent where there is no bound. Rows come with what frees most first; what is beyond
+// `rows_max` is in `left_out`, so that the sum is right.
+//
+// It blocks for as long as a walk over the catalog takes. `conflict` if it was stopped.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <stop_token>
+#include <string>
+
+#include "store/base/result.h"
+#include "store/store.h"
+
+namespace breakwater::routes {
+
+struct UsageQuestion {
+  enum class By : uint8_t { route, repository };
+  By by = By::route;
+  std::string route;       // only rows of this one; empty: of all
+  size_t rows_max = 1000;  // repositories
+};
+[[nodiscard]] Result<nlohmann::ordered_json> usage(store::Store& store, const UsageQuestion& question,
+                                                   const std::stop_token& stop);
+
+}  // namespace breakwater::routes
