@@ -63,6 +63,8 @@ class InnerExchange final : public proxy::Exchange {
   void finish() override { is_complete_ = true; }
   void abort() override { is_aborted_ = true; }
   void close_after() override {}
+  void resumes_from(uint64_t) override {}
+  void keeps_body() override {}
 
   bool started() const override { return status_ != 0; }
   int status() const override { return status_; }

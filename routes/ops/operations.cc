@@ -9,6 +9,7 @@
 #include "routes/ops/refresh.h"
 #include "routes/ops/server_side.h"
 #include "routes/ops/status.h"
+#include "routes/ops/usage_verb.h"
 
 namespace breakwater::routes {
 namespace {
@@ -21,6 +22,11 @@ proxy::Task<Result<Json>> status(ServerSide& server, Arguments, std::shared_ptr<
   co_return status_json(server.state());
 }
 
+constexpr Parameter kUsage[] = {
+    {.name = "route", .shape = "ROUTE", .help = "only of this one", .is_place = true},
+    {.name = "by", .shape = "route|repository", .help = "a row for each route, or for each repository"},
+    {.name = "limit", .shape = "ROWS", .help = "at most so many repositories, those that free most: 1000"},
+};
 constexpr Parameter kBackup[] = {
     {.name = "to",
      .shape = "DIR",
@@ -63,6 +69,13 @@ const std::array kOperations = {
               .summary = "Say how it is: routes, upstreams, room, downloads, and what needs attention",
               .of_server = status,
               .words = status_words},
+    Operation{.verb = "du",
+              .path = "usage",
+              .summary = "Say what fills the disk, to the byte, and what deleting it would free",
+              .takes = Takes::minutes,
+              .parameters = kUsage,
+              .of_store = du,
+              .words = du_words},
     Operation{.verb = "fetch",
               .path = "fetch",
               .summary = "Fetch images of mirrors beforehand, so that their first pull asks nobody upstream",

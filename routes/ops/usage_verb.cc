@@ -1,0 +1,78 @@
+#include "routes/ops/usage_verb.h"
+
+#include <charconv>
+
+#include "routes/ops/usage.h"
+#include "routes/ops/words.h"
+
+namespace breakwater::routes {
+namespace {
+
+constexpr size_t kRowsMax = 100'000;
+
+Result<size_t> rows_of(const std::string& text) {
+  size_t rows = UsageQuestion().rows_max;
+  if (text.empty()) return rows;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, rows);
+  if (parsed.ec != std::errc() || parsed.ptr != end || rows == 0 || rows > kRowsMax)
+    return failure(Error::Kind::invalid, "\"limit\" is a number from 1 to " + std::to_string(kRowsMax));
+  return rows;
+}
+
+std::string by_route_words(const Json& answer) {
+  Columns columns(
+      {"ROUTE", "KIND", ">PAYS FOR", ">ALONE", ">SHARED", ">IN PROGRESS", ">DELETING FREES", ">BOUND"});
+  for (const auto& row : answer["routes"]) {
+    columns.add({row["route"], row["kind"], bytes_words(row["paid_bytes"]), bytes_words(row["unique_bytes"]),
+                 bytes_words(row["shared_bytes"]), bytes_words(row["incoming_bytes"]),
+                 bytes_words(row["freed_bytes"]),
+                 row.contains("bytes_max") ? bytes_words(row["bytes_max"]) : std::string("none")});
+  }
+  return columns.text();
+}
+
+std::string by_repository_words(const Json& answer) {
+  Columns columns({"REPOSITORY", ">ALONE", ">SHARED", ">DELETING FREES"});
+  for (const auto& row : answer["repositories"]) {
+    columns.add({row["route"].get<std::string>() + "/" + row["repository"].get<std::string>(),
+                 bytes_words(row["unique_bytes"]), bytes_words(row["shared_bytes"]),
+                 bytes_words(row["freed_bytes"])});
+  }
+  std::string text = columns.text();
+  const auto& left_out = answer["left_out"];
+  if (left_out["repositories"].get<uint64_t>() > 0)
+    text += "and " + count_words(left_out["repositories"], "repository", "repositories") + " more with " +
+            bytes_words(left_out["unique_bytes"]) + " of their own (--limit)\n";
+  return text;
+}
+
+}  // namespace
+
+Result<Json> du(const StoreSide& side, const Arguments& arguments) {
+  UsageQuestion question;
+  const auto& by = arguments.word("by");
+  if (by == "repository") {
+    question.by = UsageQuestion::By::repository;
+  } else if (!by.empty() && by != "route") {
+    return failure(Error::Kind::invalid, "\"by\" is route or repository, not \"" + by + "\"");
+  }
+  question.route = arguments.word("route");
+  if (!question.route.empty() && side.directory.find(question.route) == nullptr)
+    return failure(Error::Kind::not_found, "there is no route \"" + question.route + "\"");
+  const auto rows = rows_of(arguments.word("limit"));
+  if (!rows) return failure(rows.error());
+  question.rows_max = *rows;
+  return usage(side.store, question, side.stop);
+}
+
+std::string du_words(const Json& answer) {
+  std::string text = answer["by"] == "route" ? by_route_words(answer) : by_repository_words(answer);
+  text += "\n" + bytes_words(answer["total_bytes"]) + " in all: " + bytes_words(answer["blobs_bytes"]) +
+          " of blobs, " + bytes_words(answer["incoming_bytes"]) + " in progress, " +
+          bytes_words(answer["trash_bytes"]) + " of trash, " + bytes_words(answer["catalog_bytes"]) +
+          " of catalog, " + bytes_words(answer["other_bytes"]) + " of other files\n";
+  return text + answer["rule"].get<std::string>() + "\n";
+}
+
+}  // namespace breakwater::routes
