@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "conf/descriptors.h"
+#include "conf/options.h"
 #include "conf/own_server_side.h"
 #include "conf/part_settings.h"
 #include "conf/upkeep.h"
@@ -234,7 +235,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       background(loop, 2, proxy::Workers::Priority::low),
       upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
       long_jobs(loop, 2, proxy::Workers::Priority::low),
-      server_side({config, disk, clock, *store, scrub, loop, long_jobs, buffers, fills, directory,
+      server_side({config, clock, *store, scrub, loop, long_jobs, buffers, fills, directory,
                    [this](auto& route) { add_state(route); }, [this](auto& state) { add_state(state); }}),
       api(*store, server_side, long_jobs, log),
       control(*store, long_jobs, api),
@@ -385,6 +386,9 @@ Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& 
 
 void Appliance::Parts::add_metric_sources() {
   metrics.add_source([this](routes::MetricsSink& sink) {
+    routes::report_build(sink, version());
+    for (const auto& route : server_side.directory().routes)
+      routes::report_route(sink, route.name, routes::name_of(route.kind));
     for (size_t i = 0; i < served.size(); ++i)
       routes::report(sink, config.routes[i].name, served[i]->server.stats());
     for (const auto& route : config.routes) {
@@ -401,7 +405,8 @@ void Appliance::Parts::add_metric_sources() {
     routes::report(sink, buffers);
     routes::report_loop(sink, loop.take_lag_seconds(), workers.queued() + readers.queued(),
                         workers.running() + readers.running());
-    routes::report_evicted(sink, store->blobs().evicted_total());
+    routes::report(sink, store->blobs().evicted());
+    routes::report(sink, store->disk_space());
     routes::report(sink, store->collector().collected());
     routes::report(sink, route_names(config), store->broken());
     routes::report(sink, scrub.stats());

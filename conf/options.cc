@@ -7,6 +7,7 @@
 #include <sstream>
 #include <vector>
 
+#include "conf/manual.h"
 #include "routes/ops/operations.h"
 
 namespace breakwater::conf {
@@ -173,9 +174,33 @@ Exit unknown_verb(const CLI::App& app, const std::string& verb) {
   return Exit{2, text + "\nbreakwater help lists them all.\n"};
 }
 
-// "help" and "help VERB".
-std::optional<Exit> help_of(const CLI::App& app, const std::vector<std::string>& words) {
-  if (words.empty() || words.front() != "help") return std::nullopt;
+OptionHelp help_of(const CLI::Option& option) {
+  OptionHelp help;
+  help.is_place = !option.nonpositional();
+  help.name = help.is_place ? option.get_name(true) : "--" + option.get_lnames().front();
+  help.help = option.get_description();
+  if (option.get_items_expected_max() > 0) help.shape = option.get_type_name();
+  return help;
+}
+
+std::vector<VerbHelp> verbs_of(const CLI::App& app) {
+  std::vector<VerbHelp> verbs;
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    auto& verb = verbs.emplace_back(command->get_name(), command->get_description());
+    for (const auto* option : command->get_options()) verb.options.push_back(help_of(*option));
+  }
+  return verbs;
+}
+
+// "help", "help VERB", "manual" and "completion SHELL": what is said of the verbs themselves.
+std::optional<Exit> said_of_verbs(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty()) return std::nullopt;
+  if (words[0] == "manual" && words.size() == 1) return Exit{0, manual_page(verbs_of(app), version())};
+  if (words[0] == "completion" && words.size() == 2 && !words[1].starts_with('-')) {
+    const auto text = completion(verbs_of(app), words[1]);
+    return text ? Exit{0, *text} : Exit{2, text.error().message + "\n"};
+  }
+  if (words[0] != "help") return std::nullopt;
   if (words.size() == 1) return Exit{0, app.help()};
   const auto* command = command_called(app, words[1]);
   return command == nullptr ? unknown_verb(app, words[1]) : Exit{0, command->help(app.get_name())};
@@ -200,9 +225,17 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   Values values;
   for (const auto& operation : routes::operations()) add_operation(app, options, operation, values);
   add_verb(app, options, Verb::version, "version", "Print the version");
-  app.add_subcommand("help", "Print this, or what a verb takes");
+  std::string word;
+  app.add_subcommand("help", "Print this, or what a verb takes")
+      ->add_option("verb", word, "The verb")
+      ->type_name("VERB");
+  app.add_subcommand("manual", "Print the manual page, for man");
+  app.add_subcommand("completion", "Print what a shell completes the command line by")
+      ->add_option("shell", word, "The shell")
+      ->type_name("bash|zsh|fish")
+      ->required();
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  if (auto help = help_of(app, words)) return *std::move(help);
+  if (auto said = said_of_verbs(app, words)) return *std::move(said);
   if (!words.empty() && !words[0].starts_with('-') && command_called(app, words[0]) == nullptr)
     return unknown_verb(app, words[0]);
   try {

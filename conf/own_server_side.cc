@@ -62,7 +62,7 @@ routes::ServerState OwnServerSide::state() {
     state.routes.push_back(std::move(route));
   }
   state.whole = parts_.store.budget().whole();
-  if (const auto space = parts_.disk.space(parts_.config.data)) state.disk = *space;
+  state.disk = parts_.store.disk_space();
   state.buffer_bytes = parts_.buffers.units();
   state.buffer_bytes_max = parts_.buffers.units_max();
   state.fills = parts_.fills.in_progress();

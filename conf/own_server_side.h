@@ -26,7 +26,6 @@ class OwnServerSide final : public routes::ServerSide {
  public:
   struct Parts {
     const Config& config;
-    store::Disk& disk;
     const store::Clock& clock;
     store::Store& store;
     const store::Scrub& scrub;

@@ -305,6 +305,8 @@ Result<> Store::tick() {
   return trimmed ? flushed : trimmed;
 }
 
+std::optional<DiskSpace> Store::disk_space() const { return impl_->disk_bound.space(); }
+
 void Store::measure() {
   const uint64_t errors = impl_->budget.accounting_errors();
   if (errors > impl_->accounting_errors_told.exchange(errors)) {

@@ -121,6 +121,8 @@ class Store {
   [[nodiscard]] Result<Plan> plan();
   [[nodiscard]] Result<Forgotten> forget_route(const std::string& route, const std::stop_token& stop);
   [[nodiscard]] Result<Forgotten> what_is_left_of(const std::string& route);
+  // What the file system of the data folder has, as it was measured last. Never blocks.
+  std::optional<DiskSpace> disk_space() const;
   // All that was acknowledged buffered survives a power cut from now on.
   [[nodiscard]] Result<> sync();
 

@@ -80,6 +80,7 @@ Fills::~Fills() = default;
 FillStats Fills::stats() const {
   auto stats = stats_;
   stats.running = slots_.running();
+  stats.waiting = fills_.size() - std::min<size_t>(fills_.size(), stats.running);
   return stats;
 }
 

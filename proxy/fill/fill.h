@@ -74,6 +74,7 @@ struct FillSettings {
 
 struct FillStats {
   uint64_t running = 0;
+  uint64_t waiting = 0;  // for their turn
   uint64_t followers = 0;
   uint64_t resumes_total = 0;
   uint64_t discarded_total = 0;

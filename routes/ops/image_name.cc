@@ -17,8 +17,8 @@ constexpr std::array<std::string_view, 5> kSchemes = {"docker://", "https://", "
 // A name that is split at its slashes, tag and digest: "<host>/<path>:<tag>@<digest>".
 struct Pieces {
   std::string_view path;  // with the host, if there is one
-  std::string_view tag;
-  std::string_view digest;
+  std::optional<std::string_view> tag;
+  std::optional<std::string_view> digest;
 };
 
 std::string_view without_scheme(std::string_view text) {
@@ -133,6 +133,15 @@ const RouteDirectory::Entry* RouteDirectory::find(std::string_view name) const {
   return found == routes.end() ? nullptr : &*found;
 }
 
+std::string_view name_of(RouteDirectory::Kind kind) {
+  switch (kind) {
+    case RouteDirectory::Kind::mirror: return "mirror";
+    case RouteDirectory::Kind::registry: return "registry";
+    case RouteDirectory::Kind::any: break;
+  }
+  return "any";
+}
+
 std::string ImageName::text() const {
   std::string text = route + "/" + repository;
   if (!tag.empty()) text += ":" + tag;
@@ -145,11 +154,11 @@ Result<ImageName> parse_image_name(std::string_view text, const RouteDirectory& 
   if (pieces.path.empty()) return no_name(text, "there is no repository");
   const auto place = place_of(pieces.path, directory);
   if (!place) return failure(place.error());
-  ImageName name{place->route, place->repository, std::string(pieces.tag), std::nullopt};
+  ImageName name{place->route, place->repository, std::string(pieces.tag.value_or("")), std::nullopt};
   if (!is_oci_name(name.repository)) return no_name(text, "\"" + name.repository + "\" is no repository");
-  if (!pieces.tag.empty() && !is_oci_tag(pieces.tag)) return no_name(text, "its tag is malformed");
-  if (pieces.digest.empty()) return name;
-  auto digest = store::Digest::parse(pieces.digest);
+  if (pieces.tag && !is_oci_tag(*pieces.tag)) return no_name(text, "its tag is malformed");
+  if (!pieces.digest) return name;
+  auto digest = store::Digest::parse(*pieces.digest);
   if (!digest) return no_name(text, "its digest is malformed");
   name.digest = *digest;
   return name;

@@ -38,6 +38,8 @@ struct RouteDirectory {
   const Entry* find(std::string_view name) const;
 };
 
+std::string_view name_of(RouteDirectory::Kind kind);  // "mirror"
+
 struct ImageName {
   std::string route;
   std::string repository;  // as it is kept: "library/alpine", for an `any` route "gcr.io/project/app"

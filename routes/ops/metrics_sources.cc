@@ -90,6 +90,7 @@ void report_client(MetricsSink& sink, const MetricLabels& labels, const proxy::R
 
 void report(MetricsSink& sink, const proxy::FillStats& stats) {
   sink.gauge("breakwater_fills_running", "Downloads in progress.", {}, number(stats.running));
+  sink.gauge("breakwater_fills_waiting", "Downloads that wait for their turn.", {}, number(stats.waiting));
   sink.gauge("breakwater_fill_followers", "Readers of downloads in progress.", {}, number(stats.followers));
   sink.counter("breakwater_fill_resumes_total", "Broken downloads that went on where they were.", {},
                number(stats.resumes_total));
@@ -174,8 +175,33 @@ void report(MetricsSink& sink, const store::Collector::Collected& collected) {
   sink.counter("breakwater_collected_bytes_total", "Bytes of these.", {}, number(collected.bytes));
 }
 
-void report_evicted(MetricsSink& sink, uint64_t blobs_total) {
-  sink.counter("breakwater_evicted_blobs_total", "Blobs removed to make room.", {}, number(blobs_total));
+void report(MetricsSink& sink, const std::map<std::string, store::Blobs::Evicted>& evicted) {
+  for (const auto& [route, of_route] : evicted) {
+    const MetricLabels labels = {{"route", route}};
+    sink.counter("breakwater_evicted_blobs_total", "Blobs removed to make room.", labels,
+                 number(of_route.blobs));
+    sink.counter("breakwater_evicted_bytes_total", "Bytes of these.", labels, number(of_route.bytes));
+    sink.gauge(
+        "breakwater_evicted_unused_seconds",
+        "How long nobody had used the blob that was removed last: if that is less than a few days, the "
+        "route's bound is too small for what it is used for.",
+        labels, std::chrono::duration<double>(of_route.unused).count());
+  }
+}
+
+void report(MetricsSink& sink, const std::optional<store::DiskSpace>& space) {
+  if (!space) return;
+  sink.gauge("breakwater_disk_bytes", "Bytes of the data folder's file system.", {}, number(space->total));
+  sink.gauge("breakwater_disk_free_bytes", "Bytes that it has left for us.", {}, number(space->available));
+}
+
+void report_build(MetricsSink& sink, const std::string& version) {
+  sink.gauge("breakwater_build_info", "1; the version is its label.", {{"version", version}}, 1);
+}
+
+void report_route(MetricsSink& sink, const std::string& route, std::string_view kind) {
+  sink.gauge("breakwater_route_info", "1; what the route is, is its label.",
+             {{"route", route}, {"kind", std::string(kind)}}, 1);
 }
 
 void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@
 #include "proxy/upstream/upstreams.h"
 #include "routes/ops/metrics.h"
 #include "routes/registry/private_registry.h"
+#include "store/base/disk.h"
+#include "store/blobs/blobs.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
 #include "store/references/broken.h"
@@ -35,7 +39,11 @@ void report_left(MetricsSink& sink, const store::Budget& budget, const store::Ro
 void report(MetricsSink& sink, const proxy::Buffers& buffers);
 void report_loop(MetricsSink& sink, double lag_seconds, uint64_t worker_queue, uint64_t workers_busy);
 void report(MetricsSink& sink, const store::Collector::Collected& collected);
-void report_evicted(MetricsSink& sink, uint64_t blobs_total);
+// What went to make room, by route.
+void report(MetricsSink& sink, const std::map<std::string, store::Blobs::Evicted>& evicted);
+void report(MetricsSink& sink, const std::optional<store::DiskSpace>& space);
+void report_build(MetricsSink& sink, const std::string& version);
+void report_route(MetricsSink& sink, const std::string& route, std::string_view kind);
 // What is broken now, for each of `routes`.
 void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken);
 void report(MetricsSink& sink, const store::Scrub::Stats& stats);

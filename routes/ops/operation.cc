@@ -53,7 +53,8 @@ Result<> check(const Arguments& given, const Operation& operation) {
   }
   for (const auto& parameter : operation.parameters) {
     if (parameter.is_required && given.word(parameter.name).empty())
-      return wrong("\"" + std::string(parameter.name) + "\" is missing: " + std::string(parameter.help));
+      return wrong("\"" + std::string(parameter.name) +
+                   "\" is empty or missing: " + std::string(parameter.help));
   }
   return {};
 }

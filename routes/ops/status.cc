@@ -26,15 +26,6 @@ std::string_view state_of(const proxy::RegistryClientStats& stats, store::Time n
   return stats.unwell ? "unreachable" : "well";
 }
 
-std::string_view name_of(RouteDirectory::Kind kind) {
-  switch (kind) {
-    case RouteDirectory::Kind::mirror: return "mirror";
-    case RouteDirectory::Kind::registry: return "registry";
-    case RouteDirectory::Kind::any: break;
-  }
-  return "any";
-}
-
 bool is_full(const store::Budget::Use& use) {
   return use.bytes_max != store::Budget::kUnbounded &&
          static_cast<double>(use.taken()) >= kFull * static_cast<double>(use.bytes_max);

@@ -1,6 +1,8 @@
 #include "store/blobs/blobs.h"
 
+#include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <utility>
 
 #include "store/base/disk.h"
@@ -179,12 +181,30 @@ Result<bool> Blobs::evict(const Digest& digest) {
     trashed = *std::move(evicted);
   }
   if (!trashed) return false;
-  ++evicted_;
-  parts_.log.debug("blob_evicted", {{"digest", digest.text()},
-                                    {"route", trashed->route},
-                                    {"bytes", static_cast<int64_t>(trashed->bytes)}});
+  note_evicted(*trashed);
   if (auto freed = trash_.free(*std::move(trashed)); !freed) return failure(freed.error());
   return true;
+}
+
+void Blobs::note_evicted(const Trashed& trashed) {
+  const auto unused = std::max(parts_.clock.now() - trashed.used_at, Time::duration());
+  {
+    const Lock lock(evicted_mutex_);
+    Evicted& evicted = evicted_[trashed.route];
+    ++evicted.blobs;
+    evicted.bytes += trashed.bytes;
+    evicted.unused = unused;
+  }
+  parts_.log.debug("blob_evicted",
+                   {{"digest", trashed.digest.text()},
+                    {"route", trashed.route},
+                    {"bytes", static_cast<int64_t>(trashed.bytes)},
+                    {"unused_s", std::chrono::duration_cast<std::chrono::seconds>(unused).count()}});
+}
+
+std::map<std::string, Blobs::Evicted> Blobs::evicted() const {
+  const Lock lock(evicted_mutex_);
+  return evicted_;
 }
 
 // `take(take_room)` takes a blob away, or hands it to a route for which `take_room` finds room.

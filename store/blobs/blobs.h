@@ -14,8 +14,8 @@
 // Everything may block, and may be called from any thread, unless it says that it never blocks.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -91,7 +91,12 @@ class Blobs {
   // account of `route`. False if there is no such file, or its bytes are others.
   [[nodiscard]] Result<bool> take_back(const std::string& route, const Digest& digest);
 
-  uint64_t evicted_total() const { return evicted_; }
+  // What went to make room, of each route.
+  struct Evicted {
+    uint64_t blobs = 0, bytes = 0;
+    Time::duration unused{};  // how long nobody had used the last one
+  };
+  std::map<std::string, Evicted> evicted() const;
 
   // --- for a backup: the blobs that are committed while a Journal lives, or were about to be when it was
   // made
@@ -109,6 +114,7 @@ class Blobs {
   };
 
  private:
+  void note_evicted(const Trashed& trashed);
   template <class Take>
   Result<References::Reviewed> take_away(const Take& take);
   template <class WriteRecord>
@@ -119,7 +125,8 @@ class Blobs {
 
   const Parts parts_;
   Trash& trash_;
-  std::atomic<uint64_t> evicted_ = 0;
+  mutable Mutex evicted_mutex_;
+  std::map<std::string, Evicted> evicted_ GUARDED_BY(evicted_mutex_);
   Mutex journal_mutex_;
   std::optional<std::vector<Digest>> journal_ GUARDED_BY(journal_mutex_);  // while there is a Journal
   std::multiset<Digest> committing_ GUARDED_BY(journal_mutex_);

@@ -39,6 +39,7 @@ void DiskBound::measure() {
     const bool is_same = budget_.whole().stored == stored && budget_.deletions() == deletions;
     if (!is_same || budget_.is_deleting()) continue;
     const Lock lock(mutex_);
+    space_ = *space;
     const uint64_t margin = std::min(std::max(kMarginBytes, growth_), space->total / kMarginOfTotal);
     ours_and_free_ = ours + space->available;
     budget_.set_disk_bound(std::max(ours_and_free_, margin) - margin);
@@ -46,6 +47,11 @@ void DiskBound::measure() {
     if (in_vain_.files > 0 && (is_back || clock_.now() - in_vain_.since >= kInVainPause)) in_vain_ = {};
     return;
   }
+}
+
+std::optional<DiskSpace> DiskBound::space() const {
+  const Lock lock(mutex_);
+  return space_;
 }
 
 void DiskBound::set_growth(uint64_t bytes) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -30,6 +31,8 @@ class DiskBound {
 
   // Asks the disk what it has left, and tells the budget.
   void measure();
+  // What the file system has, as measure() found it last; nothing if it never could.
+  std::optional<DiskSpace> space() const;
   // Keeps `bytes` free below the disk's bound, and at most a sixteenth of the store's bound below that,
   // because the catalog may grow by as much until it is measured again.
   void set_growth(uint64_t bytes);
@@ -66,6 +69,7 @@ class DiskBound {
   // Bytes that are on our account and that the disk has left, as last measured.
   uint64_t ours_and_free_ GUARDED_BY(mutex_) = 0;
   InVain in_vain_ GUARDED_BY(mutex_);
+  std::optional<DiskSpace> space_ GUARDED_BY(mutex_);
 };
 
 }  // namespace breakwater::store

@@ -52,6 +52,7 @@ struct Trashed {
   Digest digest;
   std::string route;
   uint64_t bytes = 0;
+  Time used_at{};
 };
 
 class References {

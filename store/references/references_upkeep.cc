@@ -51,7 +51,7 @@ Result<std::optional<Trashed>> References::evict(const DigestLock&, const Digest
     (void)files_.restore(digest);
     return failure(deleted.error());
   }
-  return Trashed{digest, (*record)->route, (*record)->size};
+  return Trashed{digest, (*record)->route, (*record)->size, (*record)->used_at};
 }
 
 // Deletes the blob's record, and the mirrors' references to the digest. The Budget still counts the bytes.

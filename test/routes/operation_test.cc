@@ -26,7 +26,7 @@ TEST_CASE("what is given to an operation is checked by its table") {
   Operation act = ask;
   act.effect = Operation::Effect::act;
   CHECK(wrong(ask, {{"image", "a"}, {"image", "b"}, {"all", "true"}}).empty());
-  CHECK(wrong(ask, {{"since", "7d"}}) == "\"image\" is missing: which");
+  CHECK(wrong(ask, {{"since", "7d"}}) == "\"image\" is empty or missing: which");
   CHECK(wrong(ask, {{"image", "a"}, {"since", "1d"}, {"since", "2d"}}) ==
         "\"since\" is given more than once");
   CHECK(wrong(ask, {{"image", "a"}, {"all", "perhaps"}}) == "\"all\" is true or false");

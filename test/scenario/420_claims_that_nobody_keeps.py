@@ -35,7 +35,7 @@ def fill_cache(siege):
 
 def expect_cached(siege, name):
     """All that was cached still is: nothing is asked for again."""
-    evicted = siege.breakwater.metric("breakwater_evicted_blobs_total")
+    evicted = siege.breakwater.metric("breakwater_evicted_blobs_total") or 0
     siege.expect(not evicted, f"{name}: {evicted:.0f} blobs were evicted for what nobody sent")
 
 

@@ -127,7 +127,7 @@ TEST_CASE("when the store is full the least recently used blob of a mirror goes"
   CHECK(world.holds(content_of(kBlobBytes, 0)));
   CHECK_FALSE(world.holds(content_of(kBlobBytes, 1)));
   CHECK(world.holds(content_of(kBlobBytes, 2)));
-  CHECK(world.store->blobs().evicted_total() == 1);
+  CHECK(world.store->blobs().evicted().begin()->second.blobs == 1);
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 

@@ -1,0 +1,177 @@
+#include "conf/manual.h"
+
+#include <algorithm>
+
+namespace breakwater::conf {
+namespace {
+
+// What a line of roff would understand otherwise.
+std::string roff(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '\\' || c == '-') escaped += '\\';
+    escaped += c;
+  }
+  if (escaped.starts_with('.') || escaped.starts_with('\'')) escaped.insert(0, "\\&");
+  return escaped;
+}
+
+// Within '…' of a shell.
+std::string quoted(std::string_view text) {
+  std::string made = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      made += "'\\''";
+    } else {
+      made += c;
+    }
+  }
+  return made + "'";
+}
+
+// Within the brackets of zsh's descriptions, and quoted.
+std::string zsh_text(std::string_view text) {
+  std::string made;
+  for (const char c : text) {
+    if (c == '[' || c == ']' || c == ':' || c == '\\') made += '\\';
+    made += c;
+  }
+  return made;
+}
+
+bool is_folder(const OptionHelp& option) { return option.shape == "DIR"; }
+bool is_file(const OptionHelp& option) { return option.shape == "FILE" || is_folder(option); }
+
+std::string names_of(const VerbHelp& verb) {
+  std::string names;
+  for (const auto& option : verb.options) {
+    if (!option.is_place) names += (names.empty() ? "" : " ") + option.name;
+  }
+  return names;
+}
+
+std::string verbs_of(const std::vector<VerbHelp>& verbs) {
+  std::string names;
+  for (const auto& verb : verbs) names += (names.empty() ? "" : " ") + verb.verb;
+  return names;
+}
+
+std::string bash(const std::vector<VerbHelp>& verbs) {
+  std::string text =
+      "_breakwater() {\n"
+      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options=\n"
+      "  case $before in\n"
+      "    --config) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+      "    --data|--from|--layout|--to) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
+      "  esac\n"
+      "  if [ \"$COMP_CWORD\" = 1 ]; then\n"
+      "    COMPREPLY=($(compgen -W " +
+      quoted(verbs_of(verbs)) +
+      " -- \"$word\"))\n"
+      "    return\n"
+      "  fi\n"
+      "  case ${COMP_WORDS[1]} in\n";
+  for (const auto& verb : verbs) text += "    " + verb.verb + ") options=" + quoted(names_of(verb)) + " ;;\n";
+  text +=
+      "  esac\n"
+      "  COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
+      "}\n"
+      "complete -F _breakwater breakwater\n";
+  return text;
+}
+
+std::string zsh_option(const OptionHelp& option) {
+  if (option.is_place)
+    return quoted("*:" + zsh_text(option.name) + ":" + (is_folder(option) ? "_files -/" : " "));
+  std::string spec = option.name + "[" + zsh_text(option.help) + "]";
+  if (!option.shape.empty()) spec += ":" + zsh_text(option.shape) + ":" + (is_file(option) ? "_files" : " ");
+  return quoted(spec);
+}
+
+std::string zsh(const std::vector<VerbHelp>& verbs) {
+  std::string text = "#compdef breakwater\n_breakwater() {\n  local -a verbs=(\n";
+  for (const auto& verb : verbs) text += "    " + quoted(verb.verb + ":" + zsh_text(verb.summary)) + "\n";
+  text +=
+      "  )\n"
+      "  if (( CURRENT == 2 )); then\n"
+      "    _describe verb verbs\n"
+      "    return\n"
+      "  fi\n"
+      "  local verb=${words[2]}\n"
+      "  shift words\n"
+      "  (( CURRENT-- ))\n"
+      "  case $verb in\n";
+  for (const auto& verb : verbs) {
+    text += "    " + verb.verb + ") _arguments";
+    for (const auto& option : verb.options) text += " \\\n      " + zsh_option(option);
+    text += " ;;\n";
+  }
+  return text + "  esac\n}\n_breakwater \"$@\"\n";
+}
+
+std::string fish(const std::vector<VerbHelp>& verbs) {
+  std::string text = "complete -c breakwater -f\n";
+  for (const auto& verb : verbs) {
+    text += "complete -c breakwater -n __fish_use_subcommand -a " + verb.verb + " -d " +
+            quoted(verb.summary) + "\n";
+    for (const auto& option : verb.options) {
+      if (option.is_place) continue;
+      text += "complete -c breakwater -n " + quoted("__fish_seen_subcommand_from " + verb.verb) + " -l " +
+              option.name.substr(2);
+      if (!option.shape.empty()) text += is_file(option) ? " -r -F" : " -x";
+      text += " -d " + quoted(option.help) + "\n";
+    }
+  }
+  return text;
+}
+
+std::string synopsis_of(const VerbHelp& verb) {
+  std::string text = ".SS \\fBbreakwater " + roff(verb.verb) + "\\fR";
+  for (const auto& option : verb.options) {
+    if (option.is_place) text += " [\\fI" + roff(option.shape.empty() ? option.name : option.shape) + "\\fR]";
+  }
+  return text + "\n" + roff(verb.summary) + ".\n";
+}
+
+}  // namespace
+
+std::string manual_page(const std::vector<VerbHelp>& verbs, std::string_view version) {
+  std::string text = ".TH BREAKWATER 1 \"\" \"breakwater " + roff(version) + "\"\n";
+  text +=
+      ".SH NAME\n"
+      "breakwater \\- registry mirrors and a registry for a cluster, in one process\n"
+      ".SH SYNOPSIS\n"
+      ".B breakwater\n"
+      "\\fIVERB\\fR [\\fIOPTIONS\\fR]\n"
+      ".SH VERBS\n";
+  for (const auto& verb : verbs) {
+    text += synopsis_of(verb);
+    for (const auto& option : verb.options) {
+      text += ".TP\n\\fB" + roff(option.name) + "\\fR";
+      if (!option.shape.empty() && !option.is_place) text += " \\fI" + roff(option.shape) + "\\fR";
+      text += "\n" + roff(option.help) + "\n";
+    }
+  }
+  text +=
+      ".SH EXIT STATUS\n"
+      "0 done, 1 something is wrong with what was looked at, or it could not be done; 2 it could not be "
+      "tried.\n"
+      ".SH FILES\n"
+      ".TP\n"
+      "\\fI/etc/breakwater/breakwater.json\\fR\n"
+      "the configuration, if no other is named with \\fB\\-\\-config\\fR\n"
+      ".TP\n"
+      "\\fI/var/lib/breakwater\\fR\n"
+      "the data folder of the service\n";
+  return text;
+}
+
+Result<std::string> completion(const std::vector<VerbHelp>& verbs, std::string_view shell) {
+  if (shell == "bash") return bash(verbs);
+  if (shell == "zsh") return zsh(verbs);
+  if (shell == "fish") return fish(verbs);
+  return failure(Error::Kind::invalid,
+                 "there is no completion for \"" + std::string(shell) + "\": name bash, zsh or fish");
+}
+
+}  // namespace breakwater::conf
