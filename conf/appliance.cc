@@ -4,10 +4,15 @@
 #include <map>
 #include <utility>
 
+#include "conf/changes.h"
 #include "conf/descriptors.h"
+#include "conf/hand_over.h"
+#include "conf/leaving.h"
 #include "conf/options.h"
 #include "conf/own_server_side.h"
 #include "conf/part_settings.h"
+#include "conf/read_only.h"
+#include "conf/service_manager.h"
 #include "conf/upkeep.h"
 #include "proxy/clients/clients.h"
 #include "proxy/clients/connection_share.h"
@@ -24,6 +29,7 @@
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/manifest_cache.h"
+#include "routes/oci/request_context.h"
 #include "routes/ops/api.h"
 #include "routes/ops/control.h"
 #include "routes/ops/health.h"
@@ -51,6 +57,8 @@ constexpr uint32_t kControlConnectionsMax = 8;
 constexpr int64_t kOperatorHeadGraceMs = 10;
 // What holds the loop for so long is named in the log: everybody had to wait for it.
 constexpr proxy::Millis kHeldAtLeast(50);
+// The service manager is told how it is so often, and that we are alive twice as often as it wants to hear.
+constexpr proxy::Millis kStatusInterval(5'000);
 
 std::vector<std::string> route_names(const Config& config) {
   std::vector<std::string> names;
@@ -132,9 +140,10 @@ struct Appliance::Parts {
     proxy::HttpServer server;
   };
 
-  Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk,
-        const store::Clock& the_clock, store::Log& the_log, std::unique_ptr<store::Store> opened);
+  Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
+        std::unique_ptr<store::Store> opened);
 
+  std::vector<std::unique_ptr<Served>> make_served();
   routes::Registry& add(const RouteConfig& route);
   routes::Registry& add_mirror(const RouteConfig& route);
   routes::Registry& add_registry(const RouteConfig& route);
@@ -143,9 +152,22 @@ struct Appliance::Parts {
   routes::Registry& add_any(const RouteConfig& route);
   proxy::Upstreams& add_upstreams(const std::vector<proxy::RegistryClientSettings>& settings);
   std::unique_ptr<proxy::RegistryClient> make_client(const proxy::RegistryClientSettings& settings);
-  Result<> listen();
+  Result<> listen(const std::vector<InheritedListener>& inherited);
   Result<> listen(proxy::HttpServer& server, const std::string& route,
-                  const std::vector<ListenAddress>& addresses);
+                  const std::vector<ListenAddress>& addresses,
+                  const std::vector<InheritedListener>& inherited);
+  void resume(std::vector<InheritedConnection> inherited);
+  std::vector<Leaving::Server> servers();
+  Result<std::vector<InheritedListener>> prepare(const Config& next);
+  proxy::Task<Result<Reloaded>> change();
+  proxy::Task<> reload();
+  void begin_to_leave(Next next, std::vector<InheritedListener> listeners);
+  proxy::Task<> leave();
+  proxy::Task<> serve_control(proxy::Exchange& exchange);
+  proxy::Task<Result<>> set_read_only(bool wanted);
+  void set_draining(bool wanted);
+  std::string status() const;
+  proxy::Task<> tell_service_manager();
   void add_metric_sources();
   void terminate();
   proxy::Task<> drain();
@@ -159,6 +181,7 @@ struct Appliance::Parts {
   const std::string hop_name = proxy::new_hop_name();
   const Config config;
   const DescriptorShares shares;
+  const Ground ground;
   store::Disk& disk;
   const store::Clock& clock;
   store::Log& log;
@@ -196,7 +219,12 @@ struct Appliance::Parts {
   routes::Control control;
   proxy::HttpServer control_server;
   std::vector<Listening> listening;
+  ReadOnly read_only;
+  bool is_draining = false;  // set_draining()
   bool terminating = false;
+  bool is_leaving = false;
+  Left left;
+  Leaving leaving;
   proxy::Tasks tasks;
 };
 
@@ -205,14 +233,14 @@ Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const
       server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log,
              named(parts.config.server, config.name), router.route(), {&parts.connections, &parts.clients}) {}
 
-Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, store::Disk& the_disk,
-                        const store::Clock& the_clock, store::Log& the_log,
+Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
                         std::unique_ptr<store::Store> opened)
     : config(within(settings, descriptors, hop_name)),
       shares(descriptors),
-      disk(the_disk),
-      clock(the_clock),
-      log(the_log),
+      ground(the_ground),
+      disk(ground.disk),
+      clock(ground.clock),
+      log(ground.log),
       store(std::move(opened)),
       scrub(store->parts(), store->blobs(), routes::read_content),
       workers(loop, config.workers),
@@ -226,6 +254,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       replies(loop, buffers),
       pass_through(loop, readers, buffers, disk, pass_through_settings(config)),
       fills(loop, workers, room_makers, buffers, *store, log, config.fills),
+      served(make_served()),
       health(
           metrics, config.metrics.allow, [this] { return trouble(); }, host_settings(config)),
       metrics_clients({loop, buffers, log, metrics_client_limits(), count_refused()}),
@@ -240,16 +269,22 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       api(*store, server_side, long_jobs, log),
       control(*store, long_jobs, api),
       control_server(loop, readers, buffers, disk, log,
-                     of_operator(config.server, "control", kControlConnectionsMax), control.route()),
+                     of_operator(config.server, "control", kControlConnectionsMax),
+                     [this](proxy::Exchange& exchange) { return serve_control(exchange); }),
+      read_only(disk, config.data),
+      leaving(loop, servers()),
       tasks(loop) {
   loop.watch(kHeldAtLeast, [this](std::string_view what, proxy::Millis time) {
     log.warning("loop_held", {{"what", what}, {"ms", static_cast<int64_t>(time.count())}});
   });
-  directory.set_names(registry_names(config));
-  for (const auto& route : config.routes) {
-    served.push_back(std::make_unique<Served>(*this, add(route), route));
-  }
   add_metric_sources();
+}
+
+std::vector<std::unique_ptr<Appliance::Parts::Served>> Appliance::Parts::make_served() {
+  directory.set_names(registry_names(config));
+  std::vector<std::unique_ptr<Served>> all;
+  for (const auto& route : config.routes) all.push_back(std::make_unique<Served>(*this, add(route), route));
+  return all;
 }
 
 proxy::OnRefused Appliance::Parts::count_refused() {
@@ -261,6 +296,7 @@ proxy::OnRefused Appliance::Parts::count_refused() {
 routes::RouterSettings Appliance::Parts::settings_of(const RouteConfig& route) {
   auto settings = router_settings(config, route);
   settings.away = [this] { return store->away(); };
+  if (route.registry) settings.is_read_only = [this] { return read_only.is_on(); };
   return settings;
 }
 
@@ -296,7 +332,8 @@ void Appliance::Parts::add_state(routes::ServerState::Route& route) {
 
 void Appliance::Parts::add_state(routes::ServerState& state) const {
   state.trouble = trouble();
-  state.is_draining = terminating;
+  state.is_draining = terminating || is_draining || is_leaving;
+  state.is_read_only = read_only.is_on();
 }
 
 routes::Registry& Appliance::Parts::add(const RouteConfig& route) {
@@ -362,22 +399,25 @@ routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
   return *registry;
 }
 
-Result<> Appliance::Parts::listen() {
+Result<> Appliance::Parts::listen(const std::vector<InheritedListener>& inherited) {
   for (size_t i = 0; i < served.size(); ++i) {
-    auto bound = listen(served[i]->server, config.routes[i].name, config.routes[i].listen);
+    auto bound = listen(served[i]->server, config.routes[i].name, config.routes[i].listen, inherited);
     if (!bound) return bound;
   }
   if (auto bound =
           control_server.listen_local(std::filesystem::absolute(config.data) / routes::kControlSocket);
       !bound)
     return bound;
-  return listen(metrics_server, "metrics", config.metrics.listen);
+  return listen(metrics_server, "metrics", config.metrics.listen, inherited);
 }
 
 Result<> Appliance::Parts::listen(proxy::HttpServer& server, const std::string& route,
-                                  const std::vector<ListenAddress>& addresses) {
+                                  const std::vector<ListenAddress>& addresses,
+                                  const std::vector<InheritedListener>& inherited) {
   for (const auto& address : addresses) {
-    auto bound = server.listen(address.text());
+    const auto* given = listener_for(inherited, route, address);
+    auto bound =
+        given != nullptr ? server.listen_on(given->socket.duplicate()) : server.listen(address.text());
     if (!bound) return failure(bound.error().kind, "route " + route + ": " + bound.error().message);
     listening.push_back(Listening(route, *bound));
   }
@@ -416,6 +456,8 @@ void Appliance::Parts::add_metric_sources() {
 }
 
 void Appliance::Parts::terminate() {
+  left.is_terminated = true;
+  if (is_leaving) return;  // whoever is next is told
   if (std::exchange(terminating, true)) return loop.stop();
   tasks.spawn(drain());
 }
@@ -429,6 +471,7 @@ bool Appliance::Parts::idle() const {
 
 proxy::Task<> Appliance::Parts::drain() {
   log.info("draining", {{"timeout_ms", config.drain_timeout_ms}});
+  tell_stopping();
   health.set(routes::Readiness::draining);
   for (auto& one : served) one->server.drain();
   const auto deadline = loop.now() + proxy::Millis(config.drain_timeout_ms);
@@ -441,23 +484,152 @@ proxy::Task<> Appliance::Parts::drain() {
   loop.stop();
 }
 
+// --- going on elsewhere
+
+std::vector<Leaving::Server> Appliance::Parts::servers() {
+  std::vector<Leaving::Server> all;
+  for (size_t i = 0; i < served.size(); ++i)
+    all.push_back({config.routes[i].name, config.routes[i].listen, &served[i]->server});
+  all.push_back({"metrics", config.metrics.listen, &metrics_server});
+  return all;
+}
+
+// A route that is not configured any more has nobody to go on with its connections: they are cut.
+void Appliance::Parts::resume(std::vector<InheritedConnection> inherited) {
+  for (const auto& server : servers()) {
+    for (auto& one : inherited) {
+      if (one.route == server.route) server.server->resume(std::move(one.connection));
+    }
+  }
+}
+
+// All that can be wrong with a change is found here, before anything is let go. The listening sockets of the
+// changed configuration.
+Result<std::vector<InheritedListener>> Appliance::Parts::prepare(const Config& next) {
+  if (terminating || is_leaving) return failure(Error::Kind::conflict, "another change is under way");
+  if (next.data != config.data) {
+    return failure(Error::Kind::invalid, "data: a reload cannot change the folder from " +
+                                             config.data.string() + " to " + next.data.string() +
+                                             ": restart for that");
+  }
+  const auto enough = share_descriptors(ground.descriptors, listeners(next));
+  if (!enough) return failure(enough.error());
+  auto sockets = leaving.listeners();
+  if (!sockets) return sockets;
+  if (auto bound = bind_missing(next, *sockets); !bound) return failure(bound.error());
+  return sockets;
+}
+
+proxy::Task<Result<Reloaded>> Appliance::Parts::change() {
+  auto job = [read = ground.read_config] { return read(); };
+  auto next = co_await background.run(std::move(job));
+  if (!next) {
+    std::string lines;
+    for (const auto& line : next.error().lines) lines += (lines.empty() ? "" : "; ") + line;
+    co_return failure(Error::Kind::invalid, std::move(lines));
+  }
+  auto sockets = prepare(*next);
+  if (!sockets) co_return failure(sockets.error());
+  Reloaded reloaded;
+  reloaded.changes = changes_between(config.text, next->text);
+  left.config = *std::move(next);
+  begin_to_leave(Next::reload, *std::move(sockets));
+  co_return reloaded;
+}
+
+// Tells the log, whoever has asked.
+proxy::Task<> Appliance::Parts::reload() {
+  auto reloaded = co_await change();
+  if (!reloaded) {
+    log.error("not_reloaded", {{"reason", reloaded.error().message},
+                               {"advice", "everything is as it was: mend that, and reload again"}});
+    co_return;
+  }
+  for (const auto& line : reloaded->changes) log.info("changed", {{"what", line}});
+}
+
+void Appliance::Parts::begin_to_leave(Next next, std::vector<InheritedListener> sockets) {
+  is_leaving = true;
+  left.next = next;
+  left.inheritance.listeners = std::move(sockets);
+  health.set(routes::Readiness::draining);
+  if (next == Next::reload) tell_reloading();
+  log.info(next == Next::reload ? "reloading" : "handing_over", {});
+  tasks.spawn(leave());
+}
+
+proxy::Task<> Appliance::Parts::leave() {
+  left.inheritance.connections = co_await leaving.release();
+  loop.stop();
+}
+
+// What only the whole appliance can do; all else is of the operations.
+proxy::Task<> Appliance::Parts::serve_control(proxy::Exchange& exchange) {
+  const auto& request = exchange.request();
+  if (request.method != "POST" || request.target != kTakeOverRequest)
+    co_return co_await control.serve(exchange);
+  auto sockets = prepare(config);
+  exchange.reply(sockets ? 200 : 409, routes::base_headers(), sockets ? "" : sockets.error().message);
+  if (sockets) begin_to_leave(Next::hand_over, *std::move(sockets));
+}
+
+void Appliance::Parts::set_draining(bool wanted) {
+  if (is_draining != wanted) log.info("drain", {{"state", wanted ? "on" : "off"}});
+  is_draining = wanted;
+  if (!terminating && !is_leaving)
+    health.set(wanted ? routes::Readiness::draining : routes::Readiness::ready);
+}
+
+proxy::Task<Result<>> Appliance::Parts::set_read_only(bool wanted) {
+  auto job = [&state = read_only, wanted] { return state.set(wanted); };
+  auto set = co_await background.run(std::move(job));
+  if (set) log.warning("read_only", {{"state", wanted ? "on" : "off"}});
+  co_return set;
+}
+
+// --- what the service manager is told
+
+std::string Appliance::Parts::status() const {
+  uint64_t uploads = 0;
+  for (const auto& [route, registry] : registries) uploads += registry->push_stats().uploads_open;
+  std::string text = std::to_string(config.routes.size()) + " routes; " +
+                     std::to_string(fills.stats().running) + " downloads, " + std::to_string(uploads) +
+                     " uploads";
+  if (read_only.is_on()) text += "; read-only";
+  if (is_draining) text += "; draining";
+  if (const std::string why = trouble(); !why.empty()) text += "; not ready: " + why;
+  return text;
+}
+
+// From the loop, so that one that hangs is restarted.
+proxy::Task<> Appliance::Parts::tell_service_manager() {
+  const auto& watchdog = ground.watchdog;
+  const auto interval = watchdog ? std::min(*watchdog / 2, kStatusInterval) : kStatusInterval;
+  std::string told = status();
+  tell_ready(told);
+  for (;;) {
+    if (watchdog) tell_alive();
+    co_await loop.sleep(interval);
+    if (auto now = status(); now != told) tell_status(told = std::move(now));
+  }
+}
+
 Appliance::Appliance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Appliance::~Appliance() = default;
 
-Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, uint64_t descriptors,
-                                                    store::Disk& disk, const store::Clock& clock,
-                                                    store::Log& log) {
-  const auto shares = share_descriptors(descriptors, listeners(config));
+Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, const Ground& ground,
+                                                    const std::vector<InheritedListener>& inherited) {
+  const auto shares = share_descriptors(ground.descriptors, listeners(config));
   if (!shares) return failure(shares.error());
   auto settings = store_settings(config);
   settings.open_blobs_max = shares->blobs;
   settings.catalog_files_max = shares->catalog;
-  auto opened = store::Store::open(settings, disk, clock, log);
+  auto opened = store::Store::open(settings, ground.disk, ground.clock, ground.log);
   if (!opened) return failure(opened.error());
-  if (auto told = tell_left_routes(**opened, log); !told) return failure(told.error());
-  auto parts = std::make_unique<Parts>(config, *shares, disk, clock, log, std::move(*opened));
-  auto bound = parts->listen();
-  if (!bound) return failure(bound.error());
+  if (auto told = tell_left_routes(**opened, ground.log); !told) return failure(told.error());
+  auto parts = std::make_unique<Parts>(config, *shares, ground, std::move(*opened));
+  if (auto known = parts->read_only.load(); !known) return failure(known.error());
+  if (auto bound = parts->listen(inherited); !bound) return failure(bound.error());
   return std::unique_ptr<Appliance>(new Appliance(std::move(parts)));
 }
 
@@ -467,14 +639,30 @@ void Appliance::terminate() {
   parts_->loop.post([&parts = *parts_] { parts.terminate(); });
 }
 
-void Appliance::run() {
+void Appliance::reload() {
+  parts_->loop.post([&parts = *parts_] { parts.tasks.spawn(parts.reload()); });
+}
+
+proxy::Task<Result<Reloaded>> Appliance::change() { return parts_->change(); }
+proxy::Task<Result<>> Appliance::set_read_only(bool read_only) { return parts_->set_read_only(read_only); }
+bool Appliance::is_read_only() const { return parts_->read_only.is_on(); }
+
+void Appliance::set_draining(bool draining) {
+  parts_->loop.post([&parts = *parts_, draining] { parts.set_draining(draining); });
+}
+
+Appliance::Left Appliance::run(std::vector<InheritedConnection> connections) {
   for (const auto& one : parts_->listening)
     parts_->log.info("listening", {{"route", one.route}, {"address", one.address}});
-  parts_->health.set(routes::Readiness::ready);
+  parts_->set_draining(parts_->is_draining);
+  parts_->resume(std::move(connections));
   parts_->loop.set_work("upkeep");
   parts_->upkeep.start(parts_->tasks);
+  parts_->tasks.spawn(parts_->tell_service_manager());
   parts_->loop.run();
   parts_->log.info("stopped", {});
+  parts_->left.is_draining = parts_->is_draining;
+  return std::move(parts_->left);
 }
 
 }  // namespace breakwater::conf

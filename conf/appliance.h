@@ -2,17 +2,31 @@
 //
 //   build()  opens and recovers the store, makes every mirror and registry, and binds every address.
 //            The result is all of that, or an error and nothing.
-//   run()    serves until terminate(), then drains: new connections are refused, running requests are
-//            finished (drain_timeout), and partial files are kept for the next start. A second
-//            terminate() ends the drain at once.
+//   run()    serves until one of these, and says which:
+//
+//   terminate()   drains: new connections are refused, running requests are finished (drain_timeout), and
+//                 partial files are kept for the next start. A second terminate() ends the drain at once.
+//   reload(), or a successor asks (hand_over.h)
+//                 lets go: nobody is accepted any more, each connection comes to rest, and what run() returns
+//                 has them and the listening sockets. Built anew with them, it goes on as if nothing had
+//                 been.
+//
+// So a reload is a restart that clients do not notice, within the process: everything is made from the new
+// configuration by the same code as at a start, and nothing has settings that change. It takes what closing
+// and opening the store takes; clients wait for so long. What can be known to be wrong is known before: the
+// configuration is read and checked, and new addresses are bound, while the old one serves.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "conf/config.h"
+#include "conf/inheritance.h"
+#include "proxy/loop/task.h"
 #include "store/base/clock.h"
 #include "store/base/disk.h"
 #include "store/base/log.h"
@@ -20,17 +34,56 @@
 
 namespace breakwater::conf {
 
+// What a reload has changed: see changes.h.
+struct Reloaded {
+  std::vector<std::string> changes;
+};
+
 class Appliance {
  public:
-  // `descriptors` is how many the process may have open: see descriptors.h. Everything borrowed here must
-  // outlive the Appliance.
-  [[nodiscard]] static Result<std::unique_ptr<Appliance>> build(const Config& config, uint64_t descriptors,
-                                                                store::Disk& disk, const store::Clock& clock,
-                                                                store::Log& log);
+  // What it is built on, all of which must outlive it.
+  struct Ground {
+    uint64_t descriptors;  // how many the process may have open: see descriptors.h
+    store::Disk& disk;
+    const store::Clock& clock;
+    store::Log& log;
+    // Reads the configuration anew. Any thread; may block.
+    std::function<tl::expected<Config, ConfigErrors>()> read_config;
+    std::optional<proxy::Millis> watchdog;  // how often the service manager wants to hear that we are alive
+  };
+  // Listens on those of `listeners` that it wants, and binds what is missing.
+  [[nodiscard]] static Result<std::unique_ptr<Appliance>> build(
+      const Config& config, const Ground& ground, const std::vector<InheritedListener>& listeners);
   ~Appliance();
 
-  void run();
-  void terminate();  // Any thread; never blocks.
+  // What is to be done next, and with what.
+  enum class Next { end, reload, hand_over };
+  struct Left {
+    Next next = Next::end;
+    std::optional<Config> config;  // for a reload
+    Inheritance inheritance;
+    bool is_terminated = false;  // somebody has asked for that meanwhile
+    bool is_draining = false;    // by set_draining()
+  };
+  // Goes on with the connections of the one before.
+  Left run(std::vector<InheritedConnection> connections);
+
+  // --- any thread; these never block
+  void terminate();
+  void reload();  // tells its outcome to the log
+  // Whether /readyz says 503 `draining`, so that a load balancer sends nobody any more. Everything is served
+  // on until the process is stopped. A reload keeps it, a restart does not.
+  void set_draining(bool draining);
+  bool is_read_only() const;
+
+  // --- the loop's thread: for the operations of the operator
+  // Reads the configuration anew and changes to it. On an error everything is as it was: `invalid` if it is
+  // wrong or changes what cannot be changed, `conflict` if an address is taken or another change is under
+  // way. Else the change follows as soon as the caller has said so: it must not wait for anything else.
+  proxy::Task<Result<Reloaded>> change();
+  // Whether registries refuse all that would change them; mirrors, and collection, go on. Kept in the data
+  // folder until it is switched off, over restarts.
+  proxy::Task<Result<>> set_read_only(bool read_only);
 
   struct Listening {
     std::string route;  // the route's name, or "metrics"

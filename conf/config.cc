@@ -382,6 +382,7 @@ tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
     check_listeners(config, errors.lines);
   }
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
+  config.text = text;
   return config;
 }
 

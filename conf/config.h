@@ -89,6 +89,7 @@ struct PerClientConfig {
 };
 
 struct Config {
+  std::string text;  // the JSON that it was parsed from; "" for the default one
   std::filesystem::path data = "data";
   std::optional<uint64_t> bytes_max;  // for the whole store
   std::vector<RouteConfig> routes;

@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "store/base/mutex.h"
 
@@ -24,10 +25,12 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kClosingMax = std::chrono::milliseconds(1'400);
 constexpr int kBoundPassed = 1;  // exit status
 
-sigset_t ending_signals() {
+bool ends(int number) { return number == SIGTERM || number == SIGINT; }
+
+sigset_t asking_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&signals, number);
   return signals;
 }
 
@@ -65,12 +68,14 @@ std::optional<int> next_signal(const sigset_t& signals, std::optional<Clock::tim
 
 struct Ending::Watch {
   [[noreturn]] void run();
-  std::optional<Clock::duration> tell();
+  std::optional<Clock::duration> tell(int number);
+  void call(int number) REQUIRES(mutex);
   void say_last_words();
 
-  const sigset_t signals = ending_signals();
+  const sigset_t signals = asking_signals();
   store::Mutex mutex;  // held while somebody is told, so that nobody is told any more once it is taken away
-  std::function<void()> received GUARDED_BY(mutex);
+  std::optional<Asked> asked GUARDED_BY(mutex);
+  std::vector<int> kept GUARDED_BY(mutex);  // signals that came while there was nobody to tell
   store::Log* log GUARDED_BY(mutex) = nullptr;
   bool has_served GUARDED_BY(mutex) = false;
   Clock::duration drain GUARDED_BY(mutex){};
@@ -84,7 +89,8 @@ struct Ending::Watch {
       say_last_words();
       ::_exit(kBoundPassed);
     }
-    const auto drain_time = tell();
+    const auto drain_time = tell(*number);
+    if (!ends(*number)) continue;
     if (!drain_time) end_by(*number);
     // A second signal ends the drain.
     const auto end = Clock::now() + kClosingMax + (deadline ? Clock::duration() : *drain_time);
@@ -93,11 +99,20 @@ struct Ending::Watch {
 }
 
 // How long the drain may take; nothing if nobody serves yet.
-std::optional<Clock::duration> Ending::Watch::tell() {
+std::optional<Clock::duration> Ending::Watch::tell(int number) {
   const store::Lock lock(mutex);
-  if (!has_served) return std::nullopt;
-  if (received) received();
-  return drain;
+  if (asked) {
+    call(number);
+  } else {
+    kept.push_back(number);
+  }
+  return has_served ? std::optional(drain) : std::nullopt;
+}
+
+void Ending::Watch::call(int number) {
+  if (ends(number)) asked->terminate();
+  if (number == SIGHUP) asked->reload();
+  if (number == SIGUSR2) asked->replace();
 }
 
 void Ending::Watch::say_last_words() {
@@ -115,22 +130,23 @@ Ending::Ending() : watch_(*new Watch) {
   std::thread([&watch = watch_] { watch.run(); }).detach();
 }
 
-void Ending::serve(int64_t drain_timeout_ms, std::function<void()> received, store::Log& log) {
+void Ending::serve(int64_t drain_timeout_ms, Asked asked, store::Log& log) {
   const store::Lock lock(watch_.mutex);
-  watch_.received = std::move(received);
+  watch_.asked = std::move(asked);
   watch_.log = &log;
   watch_.drain = std::chrono::milliseconds(drain_timeout_ms);
   watch_.has_served = true;
+  for (const int number : std::exchange(watch_.kept, {})) watch_.call(number);
 }
 
-void Ending::stop_terminating() {
+void Ending::stop_asking() {
   const store::Lock lock(watch_.mutex);
-  watch_.received = nullptr;
+  watch_.asked.reset();
 }
 
 void Ending::stop_serving() {
   const store::Lock lock(watch_.mutex);
-  watch_.received = nullptr;
+  watch_.asked.reset();
   watch_.log = nullptr;
 }
 

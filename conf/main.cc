@@ -1,8 +1,6 @@
 // breakwater serve | check-config | verify | import | export | backup | gc | why | forget-route | version
-#include <malloc.h>
 #include <sys/stat.h>
 
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -10,19 +8,17 @@
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
-#include "conf/appliance.h"
 #include "conf/config.h"
 #include "conf/describe.h"
-#include "conf/descriptors.h"
-#include "conf/ending.h"
-#include "conf/last_words.h"
 #include "conf/listeners.h"
 #include "conf/open_folder.h"
 #include "conf/operation_verbs.h"
 #include "conf/options.h"
 #include "conf/own_names.h"
 #include "conf/server_verbs.h"
+#include "conf/serving.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
 #include "conf/warnings.h"
@@ -57,42 +53,6 @@ tl::expected<Config, ConfigErrors> config_of(const std::optional<std::filesystem
   return config;
 }
 
-// Keeps the memory of the process small. An arena for each thread would keep memory that other threads could
-// use, so there are two. Freed memory goes back to the system except for a few MiB. Pieces of bodies stay
-// below the mmap threshold and are reused: mapping each anew costs page faults worth as much as hashing them.
-void keep_memory_together() {
-  // NOLINTBEGIN(concurrency-mt-unsafe): no other thread runs yet
-  mallopt(M_ARENA_MAX, 2);
-  mallopt(M_MMAP_THRESHOLD, 1 << 20);
-  mallopt(M_TRIM_THRESHOLD, 8 << 20);
-  // NOLINTEND(concurrency-mt-unsafe)
-}
-
-int serve(const Config& config) {
-  const uint64_t descriptors = raise_descriptor_limit();
-  keep_memory_together();
-  std::signal(SIGPIPE, SIG_IGN);
-  Ending ending;
-  keep_stderr_from_blocking();
-  const auto log = store::make_log(config.log);
-  const LastWords last_words(*log);
-  for (const auto& warning : warnings(config)) log->warning("configuration", {{"warning", warning}});
-  const auto disk = store::make_posix_disk(owner_of(config));
-  const store::SystemClock clock;
-  auto appliance = Appliance::build(config, descriptors, *disk, clock, *log);
-  if (!appliance) {
-    log->error("not started", {{"reason", appliance.error().message}});
-    return 1;
-  }
-  ending.serve(
-      config.drain_timeout_ms, [&appliance] { (*appliance)->terminate(); }, *log);
-  (*appliance)->run();
-  ending.stop_terminating();
-  appliance->reset();
-  ending.stop_serving();
-  return 0;
-}
-
 int verify(const Config& config) {
   const auto disk = store::make_posix_disk();
   const auto whole = verify(config, *disk, std::cout);
@@ -112,7 +72,7 @@ void tell_folder(const Config& config, const std::optional<std::filesystem::path
             << ", configuration " << (file ? store::printable(file->string()) : "built in") << "\n";
 }
 
-int run(const Options& options) {
+int run(const Options& options, const std::vector<std::string>& successor) {
   ::umask(kUmask);
   if (options.verb == Verb::version) {
     std::cout << "breakwater " << version() << "\n";
@@ -124,7 +84,9 @@ int run(const Options& options) {
     for (const auto& line : config.error().lines) std::cerr << line << "\n";
     return 1;
   }
-  if (options.verb == Verb::serve) return serve(*config);
+  if (options.verb == Verb::serve)
+    return serve(*std::move(config), {[options] { return config_of(config_file(options), options); },
+                                      options.take_over, successor});
   if (options.verb != Verb::check_config) tell_folder(*config, file);
   if (options.verb == Verb::verify) return verify(*config);
   if (options.verb == Verb::import_images) return import_images(*config, options);
@@ -147,7 +109,7 @@ int main(int argc, char** argv) {
     (exit->code == 0 ? std::cout : std::cerr) << exit->text;
     return exit->code;
   }
-  const int status = conf::run(std::get<conf::Options>(parsed));
+  const int status = conf::run(std::get<conf::Options>(parsed), conf::successor_command(argc, argv));
   // What was to be told and could not be is a failure: a full disk, a pipe that nobody reads.
   return status == 0 && !std::cout.flush() ? 1 : status;
 }

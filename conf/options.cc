@@ -213,8 +213,10 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   CLI::App app("Breakwater: registry mirrors and a registry for a cluster, in one process", "breakwater");
   app.require_subcommand(1);
   app.set_version_flag("--version", "breakwater " + version());
-  add_verb(app, options, Verb::serve, "serve",
-           "Run; without a file: the mirrors, the private registry and metrics, on 127.0.0.1");
+  auto* serve = add_verb(app, options, Verb::serve, "serve",
+                         "Run; without a file: the mirrors, the private registry and metrics, on 127.0.0.1");
+  serve->add_flag("--take-over", options.take_over,
+                  "Go on for the process that serves the data now: no client is refused or cut off");
   add_verb(app, options, Verb::check_config, "check-config",
            "Say everything that is wrong with the configuration and exit 1, else print what would run");
   add_transfers(app, options);

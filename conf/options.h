@@ -1,6 +1,6 @@
 // The command line: the verb, its arguments, and where the configuration and the data are.
 //
-//   breakwater serve        [--config FILE] [--data DIR]
+//   breakwater serve        [--take-over] [--config FILE] [--data DIR]
 //   breakwater check-config [--config FILE] [--data DIR]
 //   breakwater import       (--from DIR | --layout DIR [--tag TAG]) --route NAME [--repository PATTERN]
 //                           [--config FILE] [--data DIR]
@@ -34,6 +34,7 @@ struct Options {
   std::optional<std::filesystem::path> layout;   // import: OCI image layouts instead
   std::filesystem::path to;                      // export
   bool dry_run = false;                          // gc: always true, since gc has no other mode
+  bool take_over = false;                        // serve: goes on for the process that serves the folder
   std::string what;                              // why: a digest or <repository>:<tag>
   std::string route;                             // import, export
   std::string repository = "*";                  // import, export: a pattern for repository names

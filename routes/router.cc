@@ -17,6 +17,9 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr proxy::Millis kTurnWaitMax(30'000);  // while a client has as many requests as it may
 constexpr int64_t kTurnRetryAfterS = 5;
+constexpr std::string_view kReadOnly =
+    "this registry is read-only for now, because its operator has switched that on: pulls go on, push again "
+    "later";
 // Begins the reasons that are about what one client has.
 constexpr std::string_view kOfClient = "client_";
 constexpr size_t kTraceBytesMax = 64;
@@ -222,6 +225,12 @@ proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& contex
       reply_ok(exchange, "text/plain", "ok");
     else
       reply_not_allowed(exchange, "GET, HEAD", "", context.trace);
+    co_return;
+  }
+  if (!is_read(request.method) && settings_.is_read_only()) {
+    context.error = std::string(kReadOnly);
+    context.refused = "read_only";
+    reply_denied(exchange, context.error, context.trace);
     co_return;
   }
   if (const auto away = settings_.away()) {

@@ -43,6 +43,8 @@ struct RouterSettings {
   uint32_t requests_max = 8192;  // at once
   // Asked before each request: why nothing of the store can be served now, if that is so. It must not block.
   std::function<std::optional<Error>()> away = [] { return std::optional<Error>(); };
+  // Likewise: whether its operator has switched off all that changes it.
+  std::function<bool()> is_read_only = [] { return false; };
 };
 
 class Router {

@@ -1,6 +1,7 @@
 // A file descriptor with one owner. A value; any thread.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -22,6 +23,8 @@ class Descriptor {
 
   int fd() const { return fd_; }  // -1: none
   int take() { return std::exchange(fd_, -1); }
+  // Another one for the same; none if the process has no descriptor left.
+  Descriptor duplicate() const { return Descriptor(fcntl(fd_, F_DUPFD_CLOEXEC, 0)); }
 
  private:
   int fd_ = -1;

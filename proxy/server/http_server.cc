@@ -2,25 +2,22 @@
 
 #include <arpa/inet.h>
 #include <event2/listener.h>
-#include <event2/util.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "proxy/server/http_connection.h"
+#include "proxy/server/listen_socket.h"
 #include "proxy/server/local_socket.h"
 
 namespace breakwater::proxy {
@@ -30,7 +27,6 @@ constexpr int kBacklog = 4096;           // the kernel lowers it to net.core.som
 constexpr int64_t kAcceptRetryMs = 100;  // after running out of descriptors
 constexpr uint32_t kAcceptedInTurnMax = 64;
 constexpr Millis kRestInterval(2);  // between two looks at who has come to rest
-constexpr int kUnsentInKernelMax = 512 << 10;
 
 struct FreeListener {
   void operator()(evconnlistener* listener) const { evconnlistener_free(listener); }
@@ -57,86 +53,6 @@ Peer peer_of(const sockaddr* address) {
   return peer;
 }
 
-std::string bound_address(int fd) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &address, sizeof v6);
-    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-    return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port));
-  }
-  sockaddr_in v4{};
-  std::memcpy(&v4, &address, sizeof v4);
-  inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
-  return std::string(text) + ":" + std::to_string(ntohs(v4.sin_port));
-}
-
-Error bind_error(const std::string& address, int error) {
-  auto kind = error == EADDRINUSE ? Error::Kind::conflict : Error::Kind::internal;
-  return Error(kind, "listen on " + address + ": " + std::generic_category().message(error), 0);
-}
-
-// "127.0.0.1:5000" or "[::1]:5000"; nothing if the address has neither form. (libevent's own parser refuses
-// port 0.)
-std::optional<sockaddr_storage> parse_address(const std::string& address, socklen_t& length) {
-  auto colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0) return std::nullopt;
-  std::string host = address.substr(0, colon);
-  uint16_t port = 0;
-  const char* end = address.data() + address.size();
-  auto parsed = std::from_chars(address.data() + colon + 1, end, port);
-  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
-  sockaddr_storage result{};
-  if (host.front() == '[' && host.back() == ']') {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    if (inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &v6.sin6_addr) != 1) return std::nullopt;
-    std::memcpy(&result, &v6, length = sizeof v6);
-  } else {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) != 1) return std::nullopt;
-    std::memcpy(&result, &v4, length = sizeof v4);
-  }
-  return result;
-}
-
-// On Linux every accepted connection inherits these options.
-void set_options(int fd) {
-  int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  // What a client that does not read leaves in the kernel is memory too.
-  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentInKernelMax, sizeof kUnsentInKernelMax);
-}
-
-Result<int> bind_to(const std::string& address) {
-  socklen_t length = 0;
-  auto parsed = parse_address(address, length);
-  if (!parsed)
-    return failure(
-        Error::Kind::invalid,
-        "listen on \"" + address + "\": that is no address with a port, as 127.0.0.1:5000 or [::1]:5000");
-  int fd = socket(parsed->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failure(bind_error(address, errno));
-  evutil_make_listen_socket_reuseable(fd);
-  // [::] takes IPv4 too, whatever net.ipv6.bindv6only says.
-  int off = 0;
-  if (parsed->ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-  set_options(fd);
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&*parsed), length) != 0) {
-    int error = errno;
-    close(fd);
-    return failure(bind_error(address, error));
-  }
-  return fd;
-}
-
 }  // namespace
 
 struct HttpServer::Impl {
@@ -154,7 +70,6 @@ struct HttpServer::Impl {
     reaper.start();
   }
 
-  Result<std::string> listen(const std::string& address);
   Result<> listen_on(int fd, const std::string& address);
   void accepted(int fd, const sockaddr* address);
   Task<std::vector<HandedConnection>> release(ReleaseTimes times);
@@ -182,13 +97,6 @@ struct HttpServer::Impl {
   Task<> reaper;
 };
 
-Result<std::string> HttpServer::Impl::listen(const std::string& address) {
-  auto fd = bind_to(address);
-  if (!fd) return failure(fd.error());
-  if (auto listening = listen_on(*fd, address); !listening) return failure(listening.error());
-  return bound_address(*fd);
-}
-
 // Owns `fd` from here on.
 Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
   auto on_accept = [](evconnlistener*, evutil_socket_t client, sockaddr* from, int, void* self) {
@@ -199,7 +107,8 @@ Result<> HttpServer::Impl::listen_on(int fd, const std::string& address) {
   if (!listener) {
     int error = errno;
     close(fd);
-    return failure(bind_error(address, error));
+    return failure(Error::Kind::internal,
+                   "listen on " + address + ": " + std::generic_category().message(error));
   }
   evconnlistener_set_error_cb(
       listener.get(), [](evconnlistener*, void* self) { static_cast<Impl*>(self)->accept_failed(errno); });
@@ -359,9 +268,7 @@ HttpServer::~HttpServer() = default;
 
 Result<std::string> HttpServer::listen_on(Descriptor socket) {
   const int fd = socket.fd();
-  if (evutil_make_socket_nonblocking(fd) != 0 || evutil_make_socket_closeonexec(fd) != 0)
-    return failure(bind_error("a socket that was handed over", errno));
-  set_options(fd);
+  if (auto prepared = prepare_listener(fd); !prepared) return failure(prepared.error());
   const std::string address = bound_address(fd);
   if (auto listening = impl_->listen_on(socket.take(), address); !listening)
     return failure(listening.error());
@@ -382,7 +289,11 @@ Result<std::vector<Descriptor>> HttpServer::listening() const {
 Task<std::vector<HandedConnection>> HttpServer::release(ReleaseTimes times) { return impl_->release(times); }
 void HttpServer::resume(HandedConnection connection) { impl_->resume(std::move(connection)); }
 
-Result<std::string> HttpServer::listen(const std::string& address) { return impl_->listen(address); }
+Result<std::string> HttpServer::listen(const std::string& address) {
+  auto socket = bind_listener(address);
+  if (!socket) return failure(socket.error());
+  return listen_on(*std::move(socket));
+}
 
 Result<> HttpServer::listen_local(const std::filesystem::path& path) {
   auto fd = bind_local(path);

@@ -76,8 +76,9 @@ void hang(Stderr how) {
   Ending ending;
   keep_stderr_from_blocking();
   const auto log = store::make_log({});
-  ending.serve(
-      0, [] {}, *log);
+  Ending::Asked asked;
+  asked.terminate = [] {};
+  ending.serve(0, std::move(asked), *log);
   (void)!::write(STDERR_FILENO, "hanging", 7);
   if (how == Stderr::unread) fill_stderr();
   for (;;) ::pause();
@@ -113,6 +114,62 @@ TEST_CASE("a signal before anything is served ends the process by it") {
   const int status = child.wait();
   REQUIRE(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGINT);
+}
+
+// Says what it is asked for, after `says`.
+Ending::Asked heard(const char* says) {
+  const auto say = [says](const char* what) {
+    const std::string text = std::string(says) + what;
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+  };
+  Ending::Asked asked;
+  asked.terminate = [say] {
+    say(" terminate");
+    ::_exit(7);
+  };
+  asked.reload = [say] { say(" reload"); };
+  asked.replace = [say] { say(" replace"); };
+  return asked;
+}
+
+TEST_CASE("SIGHUP asks for a reload, SIGUSR2 for a successor, and SIGUSR1 for nothing") {
+  Child child([] {
+    Ending ending;
+    const auto log = store::make_log({});
+    ending.serve(0, heard("asked to"), *log);
+    (void)!::write(STDERR_FILENO, "made", 4);
+    for (;;) ::pause();
+  });
+  CHECK(child.hear("made") == "made");
+  child.signal(SIGHUP);
+  CHECK(child.hear("reload") == "asked to reload");
+  child.signal(SIGUSR1);
+  child.signal(SIGUSR2);
+  CHECK(child.hear("replace") == "asked to replace");
+  child.signal(SIGTERM);
+  CHECK(child.hear("terminate") == "asked to terminate");
+  CHECK(WEXITSTATUS(child.wait()) == 7);
+}
+
+TEST_CASE("what signals ask for while the appliance is built anew is done as soon as it is") {
+  std::array<int, 2> go_on{};
+  REQUIRE(::pipe(go_on.data()) == 0);
+  Child child([go_on] {
+    Ending ending;
+    const auto log = store::make_log({});
+    ending.serve(10'000, heard("first"), *log);
+    ending.stop_asking();
+    (void)!::write(STDERR_FILENO, "made", 4);
+    char byte = 0;
+    (void)!::read(go_on[0], &byte, 1);
+    ending.serve(10'000, heard("second"), *log);
+    for (;;) ::pause();
+  });
+  CHECK(child.hear("made") == "made");
+  child.signal(SIGTERM);
+  (void)!::write(go_on[1], "x", 1);
+  CHECK(child.hear("terminate") == "second terminate");
+  CHECK(WEXITSTATUS(child.wait()) == 7);
 }
 
 void say_and(const std::function<void()>& die, Stderr how = Stderr::read) noexcept {

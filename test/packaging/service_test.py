@@ -34,6 +34,16 @@ class Service(unittest.TestCase):
     def test_no_core_keeps_secrets_on_the_disk(self):
         self.assertRegex(UNIT.read_text(), r"(?m)^LimitCORE=0$")
 
+    def test_its_sockets_are_those_of_the_example(self):
+        of_sockets = re.findall(r"(?m)^ListenStream=(\S+)$", UNIT.with_suffix(".socket").read_text())
+        example = (UNIT.parents[1] / "conf" / "breakwater.json").read_text()
+        of_example = re.findall(r'(?m)^[^/\n]*"listen": \["([^"]+)"\]', example)
+        self.assertEqual(sorted(of_sockets), sorted(of_example))
+
+    def test_it_is_restarted_when_its_loop_hangs(self):
+        self.assertRegex(UNIT.read_text(), r"(?m)^Type=notify$")
+        self.assertRegex(UNIT.read_text(), r"(?m)^WatchdogSec=\d+s$")
+
     def test_nothing_starts_before_the_configuration_is_checked(self):
         self.assertRegex(
             UNIT.read_text(),

@@ -66,6 +66,7 @@ LIBRARIES = {
     "tl": {"store/base/result.h", "routes/oci/oci_path.h"},
     "prometheus": {"routes/ops/metrics.cc"},
     "CLI": {"conf/options.cc"},
+    "systemd": {"conf/service_manager.cc"},
     "nlohmann": {
         "store/base/log.cc",
         "proxy/upstream/token_answer.cc",
@@ -78,7 +79,9 @@ LIBRARIES = {
         "routes/oci/tag_list.cc",
         "routes/ops/usage.cc",
         "routes/ops/usage.h",
+        "conf/changes.cc",
         "conf/config.cc",
+        "conf/hand_over.cc",
         "conf/json_object.cc",
         "conf/json_object.h",
         "conf/json_text.cc",

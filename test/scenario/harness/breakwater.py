@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 
 from . import http as web
@@ -58,6 +59,7 @@ class Breakwater:
         settings=None,
         prefix=(),
         binary=BINARY,
+        environment=None,
     ):
         self.world = world
         self.data = data or world.fresh_folder("data") / "data"
@@ -73,12 +75,41 @@ class Breakwater:
         self.config_file = world.fresh_folder("config") / "breakwater.json"
         self._prefix = prefix
         self._binary = binary
+        self._environment = environment
         self.start()
 
-    def start(self):
-        self.config_file.write_text(json.dumps(self.config, indent=2))
+    def start(self, *more):
+        self.write_config()
         arguments = [*self._prefix, self._binary, "serve", "--config", self.config_file, "--data", self.data]
-        self.process = self.world.start("breakwater", arguments)
+        self.process = self.world.start("breakwater", [*arguments, *more], env=self._environment)
+        self._wait_addresses()
+
+    def write_config(self):
+        self.config_file.write_text(json.dumps(self.config, indent=2))
+
+    def take_over(self):
+        """A new process takes the place of the one that serves, which ends."""
+        before, addresses = self.process, self.addresses
+        self.start("--take-over")
+        same = self.addresses == addresses
+        expect(same, f"after a restart it listens on {self.addresses}, not on {addresses}")
+        status = before.wait()
+        expect(status == 0, f"a process whose place was taken ended with {status}; it said:\n{before.tail()}")
+
+    def reload(self):
+        """SIGHUP, until it has done what it could."""
+        count = self._count_reloads()
+        self.write_config()
+        self.process.child.send_signal(signal.SIGHUP)
+        self.world.wait_until(lambda: self._count_reloads() > count, "it reloads")
+        self._wait_addresses()
+
+    def _count_reloads(self):
+        text = self.process.text()
+        ended = len(re.findall(r'"event":"not_reloaded"', text))
+        return ended + max(0, len(re.findall(r'"event":"store_opened"', text)) - 1)
+
+    def _wait_addresses(self):
         wanted = {route["name"] for route in self.config["routes"]} | {"metrics"}
         self.addresses = {}
         self.world.wait_until(

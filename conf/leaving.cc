@@ -1,0 +1,55 @@
+#include "conf/leaving.h"
+
+#include <utility>
+
+#include "proxy/server/listen_socket.h"
+
+namespace breakwater::conf {
+namespace {
+
+Result<> bind_missing(const std::string& route, const std::vector<ListenAddress>& addresses,
+                      std::vector<InheritedListener>& listeners) {
+  for (const auto& address : addresses) {
+    if (listener_for(listeners, route, address) != nullptr) continue;
+    auto bound = proxy::bind_listener(address.text());
+    if (!bound) return failure(bound.error().kind, "route " + route + ": " + bound.error().message);
+    listeners.push_back({*std::move(bound), route, address.text()});
+  }
+  return {};
+}
+
+}  // namespace
+
+Leaving::Leaving(proxy::Loop& loop, std::vector<Server> servers)
+    : servers_(std::move(servers)), releases_(loop) {}
+
+Result<std::vector<InheritedListener>> Leaving::listeners() const {
+  std::vector<InheritedListener> all;
+  for (const auto& one : servers_) {
+    auto sockets = one.server->listening();
+    if (!sockets) return failure(sockets.error());
+    for (size_t i = 0; i < sockets->size(); ++i)
+      all.push_back({std::move((*sockets)[i]), one.route, one.addresses[i].text()});
+  }
+  return all;
+}
+
+proxy::Task<std::vector<InheritedConnection>> Leaving::release() {
+  for (auto& one : servers_) releases_.spawn(release(one));
+  while (releases_.size() > 0) co_await releases_.ended().wait();
+  co_return std::move(released_);
+}
+
+proxy::Task<> Leaving::release(Server& server) {
+  auto connections = co_await server.server->release(proxy::HttpServer::ReleaseTimes());
+  for (auto& one : connections) released_.push_back({server.route, std::move(one)});
+}
+
+Result<> bind_missing(const Config& config, std::vector<InheritedListener>& listeners) {
+  for (const auto& route : config.routes) {
+    if (auto bound = bind_missing(route.name, route.listen, listeners); !bound) return bound;
+  }
+  return bind_missing("metrics", config.metrics.listen, listeners);
+}
+
+}  // namespace breakwater::conf
