@@ -97,17 +97,20 @@ class Breakwater:
         expect(status == 0, f"a process whose place was taken ended with {status}; it said:\n{before.tail()}")
 
     def reload(self):
-        """SIGHUP, until it has done what it could."""
-        count = self._count_reloads()
+        """SIGHUP; whether it has changed to what its configuration is now."""
+        opened, refused = self._count("store_opened"), self._count("not_reloaded")
         self.write_config()
         self.process.child.send_signal(signal.SIGHUP)
-        self.world.wait_until(lambda: self._count_reloads() > count, "it reloads")
+        self.world.wait_until(
+            lambda: self._count("store_opened") > opened or self._count("not_reloaded") > refused, "it reloads"
+        )
+        if self._count("not_reloaded") > refused:
+            return False
         self._wait_addresses()
+        return True
 
-    def _count_reloads(self):
-        text = self.process.text()
-        ended = len(re.findall(r'"event":"not_reloaded"', text))
-        return ended + max(0, len(re.findall(r'"event":"store_opened"', text)) - 1)
+    def _count(self, event):
+        return self.process.text().count(f'"event":"{event}"')
 
     def _wait_addresses(self):
         wanted = {route["name"] for route in self.config["routes"]} | {"metrics"}
