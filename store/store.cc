@@ -20,6 +20,8 @@
 #include "store/files/folder_disk.h"
 #include "store/files/folder_format.h"
 #include "store/files/folder_lock.h"
+#include "store/history/cache_generations.h"
+#include "store/history/traffic_history.h"
 #include "store/references/broken.h"
 #include "store/references/digest_locks.h"
 #include "store/references/leases.h"
@@ -122,8 +124,10 @@ struct Store::Impl {
         broken(*catalog, rules, log),
         references(*catalog, files, leases, use_times, broken, mark, rules, clock, log),
         tag_histories(*catalog, log),
-        parts{disk,   clock,  log,   rules,     files,  mark,       *catalog,
-              budget, leases, locks, use_times, broken, references, tag_histories},
+        traffic(*catalog, clock, log),
+        generations(*catalog, rules, clock, log),
+        parts{disk,   clock, log,       rules,  files,      mark,          *catalog, budget,
+              leases, locks, use_times, broken, references, tag_histories, traffic,  generations},
         trash(parts),
         blobs(parts, trash),
         idle_partials(parts),
@@ -162,6 +166,8 @@ struct Store::Impl {
   Broken broken;
   References references;
   TagHistories tag_histories;
+  TrafficHistory traffic;
+  CacheGenerations generations;
   const Parts parts;
   Trash trash;
   Blobs blobs;
@@ -254,6 +260,8 @@ const Broken& Store::broken() const { return impl_->broken; }
 const RouteRules& Store::rules() const { return impl_->rules; }
 References& Store::references() { return impl_->references; }
 TagHistories& Store::tag_histories() { return impl_->tag_histories; }
+TrafficHistory& Store::traffic() { return impl_->traffic; }
+CacheGenerations& Store::generations() { return impl_->generations; }
 Blobs& Store::blobs() { return impl_->blobs; }
 Manifests& Store::manifests() { return impl_->manifests; }
 Partials& Store::partials() { return impl_->partials; }
@@ -301,6 +309,7 @@ Result<> Store::tick() {
   auto taken_back = impl_->take_back_lost();
   auto reviewed = taken_back ? impl_->references.review_broken() : taken_back;
   auto trimmed = reviewed ? impl_->tag_histories.trim() : reviewed;
+  if (trimmed) trimmed = impl_->generations.trim();
   auto flushed = impl_->use_times.flush();
   return trimmed ? flushed : trimmed;
 }

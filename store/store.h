@@ -41,6 +41,7 @@ namespace breakwater::store {
 class Backup;
 class Blobs;
 class Broken;
+class CacheGenerations;
 class Capacity;
 class Catalog;
 class Collector;
@@ -51,6 +52,7 @@ class References;
 class RouteRules;
 class StoreClock;
 class TagHistories;
+class TrafficHistory;
 struct Parts;
 
 struct StoreSettings {
@@ -91,6 +93,8 @@ class Store {
   const RouteRules& rules() const;
   References& references();
   TagHistories& tag_histories();
+  TrafficHistory& traffic();
+  CacheGenerations& generations();
   Blobs& blobs();
   Manifests& manifests();
   Partials& partials();

@@ -8,6 +8,7 @@
 #include "store/capacity/capacity.h"
 #include "store/catalog/catalog.h"
 #include "store/files/files.h"
+#include "store/history/cache_generations.h"
 #include "store/references/digest_locks.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
@@ -63,10 +64,18 @@ Result<std::vector<Digest>> Manifests::add(References::NewManifest manifest, std
     if (!is_added) reservation = *std::move(reserved);
   }
   blobs_.note_use(digest);
+  note_generation(manifest);
   // Synced behind the locks: others need not wait for the disk to see what is true already.
   if (durability == Durability::buffered) return std::vector<Digest>();
   if (auto synced = parts_.catalog.sync(); !synced) return failure(synced.error());
   return std::vector<Digest>();
+}
+
+// A push does not fail for want of what is only to be looked at.
+void Manifests::note_generation(const References::NewManifest& manifest) {
+  auto noted = parts_.generations.note_push(manifest.repository, manifest.digest, manifest.content.children,
+                                            manifest.tags);
+  if (!noted) parts_.log.warning("generation_not_noted", {{"error", noted.error().message}});
 }
 
 Result<bool> Manifests::has_bytes(const Digest& digest, std::string_view bytes) {

@@ -52,6 +52,7 @@ class Manifests {
  private:
   Result<std::vector<Digest>> add(References::NewManifest manifest, std::string_view bytes,
                                   Durability durability, Capacity::Effort effort);
+  void note_generation(const References::NewManifest& manifest);
   Result<bool> has_bytes(const Digest& digest, std::string_view bytes);
   Result<> store_bytes(const DigestLock& lock, References::NewManifest& manifest, std::string_view bytes,
                        Reservation& reservation);

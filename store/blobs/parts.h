@@ -11,6 +11,7 @@ namespace breakwater::store {
 
 class Broken;
 class Budget;
+class CacheGenerations;
 class Catalog;
 class CleanMark;
 class DigestLocks;
@@ -19,6 +20,7 @@ class Leases;
 class References;
 class RouteRules;
 class TagHistories;
+class TrafficHistory;
 class UseTimes;
 
 struct Parts {
@@ -36,6 +38,8 @@ struct Parts {
   Broken& broken;
   References& references;
   TagHistories& tag_histories;
+  TrafficHistory& traffic;
+  CacheGenerations& generations;
 };
 
 }  // namespace breakwater::store

@@ -1,5 +1,7 @@
 #include "store/catalog/batch.h"
 
+#include <string>
+
 #include "store/catalog/batch_impl.h"
 #include "store/catalog/catalog_keys.h"
 
@@ -20,6 +22,7 @@ void Batch::delete_tag(const RepositoryKey& repository, const std::string& tag, 
   impl_->changes_needs = true;
   impl_->writes.Delete(tag_of_key(repository, previous.digest, tag));
   impl_->writes.Delete(tag_key(repository, tag));
+  impl_->writes.Delete(generations_key(repository, tag));
 }
 
 void Batch::put_history(const RepositoryKey& repository, const std::string& tag,
@@ -93,6 +96,25 @@ void Batch::put_review(Time review_after, const Digest& digest, const std::optio
 }
 void Batch::delete_review(Time review_after, const Digest& digest) {
   impl_->writes.Delete(review_key(review_after, digest));
+}
+
+void Batch::put_traffic(TrafficRing ring, const TrafficRow& row) {
+  impl_->writes.Put(traffic_key(ring, row.route, row.slot), encode(row.record));
+}
+void Batch::delete_traffic(TrafficRing ring, const std::string& route, uint64_t slot) {
+  impl_->writes.Delete(traffic_key(ring, route, slot));
+}
+void Batch::put_heavy(HeavyKind kind, uint64_t slot, const HeavyRecord& record) {
+  impl_->writes.Put(heavy_key(kind, slot), encode(record));
+}
+void Batch::put_counted(uint64_t id) { impl_->writes.Put(kCountedKey, std::to_string(id)); }
+
+void Batch::put_generations(const RepositoryKey& repository, const std::string& tag,
+                            const GenerationsRecord& record) {
+  impl_->writes.Put(generations_key(repository, tag), encode(record));
+}
+void Batch::delete_generations(const RepositoryKey& repository, const std::string& tag) {
+  impl_->writes.Delete(generations_key(repository, tag));
 }
 
 bool Batch::empty() const { return impl_->writes.Count() == 0; }

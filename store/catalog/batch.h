@@ -7,6 +7,7 @@
 #include <string>
 
 #include "store/catalog/records.h"
+#include "store/catalog/rows.h"
 
 namespace breakwater::store {
 
@@ -42,6 +43,14 @@ class Batch {
   // `only`: see Review. It replaces a review of the same digest at the same time.
   void put_review(Time review_after, const Digest&, const std::optional<RepositoryKey>& only = std::nullopt);
   void delete_review(Time review_after, const Digest&);
+  void put_traffic(TrafficRing, const TrafficRow&);
+  void delete_traffic(TrafficRing, const std::string& route, uint64_t slot);
+  void put_heavy(HeavyKind, uint64_t slot, const HeavyRecord&);
+  // Which counts of traffic this change adds: see CatalogHistory::counted().
+  void put_counted(uint64_t id);
+  // They go with the tag, too: delete_tag().
+  void put_generations(const RepositoryKey&, const std::string& tag, const GenerationsRecord&);
+  void delete_generations(const RepositoryKey&, const std::string& tag);
   bool empty() const;
 
  private:

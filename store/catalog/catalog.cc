@@ -2,11 +2,13 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "store/catalog/batch_impl.h"
 #include "store/catalog/catalog_by_digest.h"
+#include "store/catalog/catalog_history.h"
 #include "store/catalog/catalog_holders.h"
 #include "store/catalog/catalog_keys.h"
 #include "store/catalog/catalog_queues.h"
@@ -21,6 +23,7 @@ Catalog::Catalog(std::unique_ptr<Database> database)
       holders_(std::make_unique<CatalogHolders>(*database_)),
       queues_(std::make_unique<CatalogQueues>(*database_)),
       walk_(std::make_unique<CatalogWalk>(*database_)),
+      past_(std::make_unique<CatalogHistory>(*database_)),
       state_(std::make_unique<CatalogState>(*database_)) {}
 Catalog::~Catalog() = default;
 
@@ -101,13 +104,18 @@ Result<std::optional<Parent>> Catalog::parent_in(const Digest& child, const Repo
 
 Result<bool> Catalog::has_other_parent(const Digest& child, const RepositoryKey& repository,
                                        const Digest& parent) const {
+  return has_other_parent(child, repository, std::span(&parent, 1));
+}
+
+Result<bool> Catalog::has_other_parent(const Digest& child, const RepositoryKey& repository,
+                                       std::span<const Digest> parents) const {
   const std::string prefix = edge_prefix(child, repository);
   bool found = false;
   auto scanned = database_->scan(prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
     KeyReader in(key, prefix.size());
     const Digest digest = in.digest();
     if (in.failed()) return malformed_key();
-    found = digest != parent;
+    found = !std::binary_search(parents.begin(), parents.end(), digest);
     return !found;
   });
   if (!scanned) return failure(scanned.error());

@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@
 namespace breakwater::store {
 
 class CatalogByDigest;
+class CatalogHistory;
 class CatalogHolders;
 class CatalogQueues;
 class CatalogState;
@@ -81,6 +83,9 @@ class Catalog {
   // Whether a manifest of the repository beside `parent` names `child`.
   [[nodiscard]] Result<bool> has_other_parent(const Digest& child, const RepositoryKey&,
                                               const Digest& parent) const;
+  // Whether a manifest of the repository beside `parents`, which are sorted, names `child`. May block.
+  [[nodiscard]] Result<bool> has_other_parent(const Digest& child, const RepositoryKey&,
+                                              std::span<const Digest> parents) const;
   // What `parent` says of `child`, if it needs it. May block.
   [[nodiscard]] Result<std::optional<EdgeRecord>> edge(const Digest& child, const RepositoryKey&,
                                                        const Digest& parent) const;
@@ -120,6 +125,7 @@ class Catalog {
   const CatalogHolders& holders() const { return *holders_; }
   const CatalogQueues& queues() const { return *queues_; }
   const CatalogWalk& walk() const { return *walk_; }
+  const CatalogHistory& past() const { return *past_; }
   CatalogState& state() { return *state_; }
   const CatalogState& state() const { return *state_; }
 
@@ -147,6 +153,7 @@ class Catalog {
   std::unique_ptr<CatalogHolders> holders_;
   std::unique_ptr<CatalogQueues> queues_;
   std::unique_ptr<CatalogWalk> walk_;
+  std::unique_ptr<CatalogHistory> past_;
   std::unique_ptr<CatalogState> state_;
   std::atomic<uint64_t> need_changes_ = 0;
 };

@@ -25,8 +25,10 @@ class Key {
     return *this;
   }
   Key& time(Time value) {
-    const auto count = static_cast<uint64_t>(std::max<int64_t>(value.time_since_epoch().count(), 0));
-    for (int shift = 56; shift >= 0; shift -= 8) bytes_.push_back(static_cast<char>(count >> shift));
+    return number(static_cast<uint64_t>(std::max<int64_t>(value.time_since_epoch().count(), 0)));
+  }
+  Key& number(uint64_t value) {
+    for (int shift = 56; shift >= 0; shift -= 8) bytes_.push_back(static_cast<char>(value >> shift));
     return *this;
   }
   Key& raw(const std::string& value) {
@@ -102,6 +104,22 @@ std::string lease_key(const Digest& d) { return Key('L').digest(d).take(); }
 std::string use_key(const Digest& d, const BlobRecord& record) {
   return Key('o').name(record.route).time(record.used_at).digest(d).take();
 }
+std::string traffic_prefix(TrafficRing ring) {
+  return Key('H').raw(std::string(1, static_cast<char>(ring))).take();
+}
+std::string traffic_prefix(TrafficRing ring, const std::string& route) {
+  return Key('H').raw(std::string(1, static_cast<char>(ring))).name(route).take();
+}
+std::string traffic_key(TrafficRing ring, const std::string& route, uint64_t slot) {
+  return Key('H').raw(std::string(1, static_cast<char>(ring))).name(route).number(slot).take();
+}
+std::string heavy_key(HeavyKind kind, uint64_t slot) {
+  return Key('H').raw(std::string(1, static_cast<char>(kind))).number(slot).take();
+}
+std::string route_generations_prefix(const std::string& route) { return Key('g').name(route).take(); }
+std::string generations_key(const RepositoryKey& r, const std::string& tag) {
+  return Key('g').repository(r).raw(tag).take();
+}
 
 std::string KeyReader::name() {
   const size_t end = rest_.find('\0');
@@ -116,12 +134,14 @@ RepositoryKey KeyReader::repository() {
   return {std::move(route), name()};
 }
 
-Time KeyReader::time() {
+Time KeyReader::time() { return Time(Time::duration(static_cast<int64_t>(number()))); }
+
+uint64_t KeyReader::number() {
   uint64_t count = 0;
   for (size_t i = 0; i < std::min<size_t>(8, rest_.size()); ++i)
     count = count << 8 | static_cast<uint8_t>(rest_[i]);
   skip(8);
-  return Time(Time::duration(static_cast<int64_t>(count)));
+  return count;
 }
 
 Digest KeyReader::digest() {

@@ -12,6 +12,9 @@
 //   h route repository tag             (histories of tags; a version before them leaves them and R as they
 //   are) L digest                           (leases that a clean stop has saved) !… (single values of
 //   CatalogState)
+//   H ring route slot                  Hr slot, Hc slot                (traffic; a day's heaviest
+//                                                                       repositories and clients)
+//   g route repository tag             (generations of cache tags)
 #pragma once
 
 #include <algorithm>
@@ -23,6 +26,7 @@
 #include "store/base/digest.h"
 #include "store/base/result.h"
 #include "store/catalog/records.h"
+#include "store/catalog/rows.h"
 
 namespace breakwater::store {
 
@@ -36,13 +40,15 @@ inline constexpr char kUploads[] = "u";
 inline constexpr char kBlobs[] = "b";
 inline constexpr char kReviews[] = "q";
 inline constexpr char kLeases[] = "L";
+inline constexpr char kGenerations[] = "g";
 
 inline constexpr char kCleanKey[] = "!clean";
 inline constexpr char kScrubKey[] = "!scrub";
 inline constexpr char kClockKey[] = "!clock";
-inline constexpr char kFolderKey[] = "!folder";   // the id of the data folder
-inline constexpr char kMirrorKey[] = "!mirror:";  // and a route's name
-inline constexpr char kLeasesKey[] = "!leases";   // a LeaseRecord; its `read` is SavedLeases::others_until
+inline constexpr char kFolderKey[] = "!folder";    // the id of the data folder
+inline constexpr char kMirrorKey[] = "!mirror:";   // and a route's name
+inline constexpr char kCountedKey[] = "!counted";  // which counts of traffic were added last
+inline constexpr char kLeasesKey[] = "!leases";    // a LeaseRecord; its `read` is SavedLeases::others_until
 
 std::string repository_prefix(const std::string& route);  // of manifests
 std::string route_tag_prefix(const std::string& route);   // of tags
@@ -73,6 +79,12 @@ std::string use_prefix(const std::string& route);
 std::string review_key(Time review_after, const Digest& d);
 std::string lease_key(const Digest& d);
 std::string use_key(const Digest& d, const BlobRecord& record);
+std::string traffic_prefix(TrafficRing ring);
+std::string traffic_prefix(TrafficRing ring, const std::string& route);
+std::string traffic_key(TrafficRing ring, const std::string& route, uint64_t slot);
+std::string heavy_key(HeavyKind kind, uint64_t slot);
+std::string route_generations_prefix(const std::string& route);
+std::string generations_key(const RepositoryKey& r, const std::string& tag);
 
 // The first key behind all that begin with `prefix`, which ends with a name.
 std::string behind_name(std::string prefix);
@@ -91,6 +103,7 @@ class KeyReader {
   std::string name();
   RepositoryKey repository();
   Time time();
+  uint64_t number();
   Digest digest();
   std::string rest();
 

@@ -9,6 +9,7 @@
 #include "store/base/clock.h"
 #include "store/base/digest.h"
 #include "store/base/result.h"
+#include "store/catalog/history_records.h"
 #include "store/catalog/records.h"
 
 namespace breakwater::store {
@@ -66,6 +67,19 @@ struct Edge {
 struct LinkOf {
   Digest digest;
   RepositoryKey repository;
+};
+// What of the past is kept in rings, and by what a bucket's key begins.
+enum class TrafficRing : char { minutes = 'm', hours = 'h' };
+enum class HeavyKind : char { repositories = 'r', clients = 'c' };
+struct TrafficRow {
+  std::string route;
+  uint64_t slot = 0;
+  TrafficRecord record;
+};
+struct TagGenerations {
+  RepositoryKey repository;
+  std::string tag;
+  GenerationsRecord record;
 };
 
 // Told of each record that cannot be understood, by whoever walks over many and leaves such a one out.

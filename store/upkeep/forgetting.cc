@@ -17,6 +17,8 @@
 #include "store/catalog/catalog_queues.h"
 #include "store/catalog/catalog_state.h"
 #include "store/catalog/catalog_walk.h"
+#include "store/history/cache_generations.h"
+#include "store/history/traffic_history.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
 #include "store/references/tag_histories.h"
@@ -249,6 +251,8 @@ Result<> Route::forget_references() {
   const auto forget_history = [&](const TagHistory& history) {
     return parts_.tag_histories.remove(history.repository, history.tag);
   };
+  if (auto done = parts_.traffic.forget(route_); !done) return done;
+  if (auto done = parts_.generations.forget(route_); !done) return done;
   if (auto done = each_history(forget_history); !done) return done;
   if (auto done = each_tag(forget_tag); !done) return done;
   // Before the manifests: as long as one is there, the next call knows that the route is not forgotten yet.

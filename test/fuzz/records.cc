@@ -2,6 +2,8 @@
 // chooses the kind of record.
 #include "store/catalog/records.h"
 
+#include "store/catalog/history_records.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -31,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace breakwater::store;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 10) {
+  switch (data[0] % 13) {
     case 0: check<TagRecord>(bytes); break;
     case 1: check<ManifestRecord>(bytes); break;
     case 2: check<EdgeRecord>(bytes); break;
@@ -42,6 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 7: check<LeaseRecord>(bytes); break;
     case 8: check<ScrubRecord>(bytes); break;
     case 9: check<TagHistoryRecord>(bytes); break;
+    case 10: check<TrafficRecord>(bytes); break;
+    case 11: check<HeavyRecord>(bytes); break;
+    case 12: check<GenerationsRecord>(bytes); break;
   }
   return 0;
 }

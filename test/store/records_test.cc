@@ -1,5 +1,6 @@
 #include "store/catalog/records.h"
 
+#include "store/catalog/history_records.h"
 #include "test/catch.h"
 
 namespace breakwater::store {
@@ -48,6 +49,36 @@ TEST_CASE("each record is decoded as it was encoded") {
   CHECK(referrer->whole_bytes == 3000);
   CHECK(referrer->listed_bytes() == 3000);
   CHECK(ReferrerRecord{"{}", "sbom"}.listed_bytes() == 2);
+
+  TrafficRecord bucket{7, at(5), {}};
+  for (size_t i = 0; i < TrafficCounts::kFields.size(); ++i) bucket.counts.*TrafficCounts::kFields[i] = i + 1;
+  const auto traffic = decode<TrafficRecord>(encode(bucket));
+  REQUIRE(traffic);
+  CHECK(traffic->number == 7);
+  CHECK(traffic->at == at(5));
+  CHECK(traffic->counts == bucket.counts);
+
+  HeavyRecord day{3, at(6), {{{std::string("a\0b", 3), {1, 2, 3, 4}, 5, 6}}, 7}, {}};
+  const auto heavy = decode<HeavyRecord>(encode(day));
+  REQUIRE(heavy);
+  REQUIRE(heavy->by_requests.entries.size() == 1);
+  CHECK(heavy->by_requests.entries[0].key == std::string("a\0b", 3));
+  CHECK(heavy->by_requests.entries[0].load == Load{1, 2, 3, 4});
+  CHECK(heavy->by_requests.entries[0].error == 6);
+  CHECK(heavy->by_requests.floor == 7);
+  CHECK(heavy->by_bytes.entries.empty());
+
+  GenerationsRecord pushed;
+  pushed.pushes = 9;
+  pushed.generations.push_back({at(1), kShort, 2, 3, 4, 5});
+  pushed.layers.push_back({kLong, 6, 7, 8});
+  pushed.imported_at = at(10);
+  pushed.imports = 11;
+  const auto generations = decode<GenerationsRecord>(encode(pushed));
+  REQUIRE(generations);
+  CHECK(encode(*generations) == encode(pushed));
+  CHECK(generations->generations[0].new_layers == 5);
+  CHECK(generations->layers[0].in == 8);
 
   CHECK(decode<LinkRecord>(encode(LinkRecord())));
 

@@ -26,7 +26,15 @@ LAYERS = {
 # The rooms of each layer, from the lowest up: a room includes itself and those below it, none that shares
 # its step. What lies in no room stands above all of its layer's.
 ROOMS = {
-    "store": [{"base"}, {"files"}, {"catalog"}, {"references", "capacity"}, {"blobs"}, {"upkeep"}],
+    "store": [
+        {"base"},
+        {"files"},
+        {"catalog"},
+        {"references", "capacity"},
+        {"history"},
+        {"blobs"},
+        {"upkeep"},
+    ],
     "proxy": [{"loop"}, {"http"}, {"clients"}, {"server", "upstream"}, {"fill"}],
     "routes": [{"oci"}, {"access"}, {"mirror", "registry", "transfer"}, {"ops"}],
 }
