@@ -159,7 +159,7 @@ struct Appliance::Parts {
   void resume(std::vector<InheritedConnection> inherited);
   std::vector<Leaving::Server> servers();
   Result<std::vector<InheritedListener>> prepare(const Config& next);
-  proxy::Task<Result<Reloaded>> change();
+  proxy::Task<Result<std::vector<std::string>>> change(bool is_dry);
   proxy::Task<> reload();
   void begin_to_leave(Next next, std::vector<InheritedListener> listeners);
   proxy::Task<> leave();
@@ -265,7 +265,10 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
       long_jobs(loop, 2, proxy::Workers::Priority::low),
       server_side({config, clock, *store, scrub, loop, long_jobs, buffers, fills, directory,
-                   [this](auto& route) { add_state(route); }, [this](auto& state) { add_state(state); }}),
+                   [this](auto& route) { add_state(route); }, [this](auto& state) { add_state(state); },
+                   [this](bool is_dry) { return change(is_dry); },
+                   [this](bool is_read_only) { return set_read_only(is_read_only); },
+                   [this](bool is_draining_wanted) { set_draining(is_draining_wanted); }}),
       api(*store, server_side, long_jobs, log),
       control(*store, long_jobs, api),
       control_server(loop, readers, buffers, disk, log,
@@ -520,7 +523,7 @@ Result<std::vector<InheritedListener>> Appliance::Parts::prepare(const Config& n
   return sockets;
 }
 
-proxy::Task<Result<Reloaded>> Appliance::Parts::change() {
+proxy::Task<Result<std::vector<std::string>>> Appliance::Parts::change(bool is_dry) {
   auto job = [read = ground.read_config] { return read(); };
   auto next = co_await background.run(std::move(job));
   if (!next) {
@@ -530,22 +533,22 @@ proxy::Task<Result<Reloaded>> Appliance::Parts::change() {
   }
   auto sockets = prepare(*next);
   if (!sockets) co_return failure(sockets.error());
-  Reloaded reloaded;
-  reloaded.changes = changes_between(config.text, next->text);
+  auto changes = changes_between(config.text, next->text);
+  if (is_dry) co_return changes;
   left.config = *std::move(next);
   begin_to_leave(Next::reload, *std::move(sockets));
-  co_return reloaded;
+  co_return changes;
 }
 
 // Tells the log, whoever has asked.
 proxy::Task<> Appliance::Parts::reload() {
-  auto reloaded = co_await change();
-  if (!reloaded) {
-    log.error("not_reloaded", {{"reason", reloaded.error().message},
+  auto changes = co_await change(false);
+  if (!changes) {
+    log.error("not_reloaded", {{"reason", changes.error().message},
                                {"advice", "everything is as it was: mend that, and reload again"}});
     co_return;
   }
-  for (const auto& line : reloaded->changes) log.info("changed", {{"what", line}});
+  for (const auto& line : *changes) log.info("changed", {{"what", line}});
 }
 
 void Appliance::Parts::begin_to_leave(Next next, std::vector<InheritedListener> sockets) {
@@ -643,8 +646,6 @@ void Appliance::reload() {
   parts_->loop.post([&parts = *parts_] { parts.tasks.spawn(parts.reload()); });
 }
 
-proxy::Task<Result<Reloaded>> Appliance::change() { return parts_->change(); }
-proxy::Task<Result<>> Appliance::set_read_only(bool read_only) { return parts_->set_read_only(read_only); }
 bool Appliance::is_read_only() const { return parts_->read_only.is_on(); }
 
 void Appliance::set_draining(bool draining) {

@@ -26,18 +26,13 @@
 
 #include "conf/config.h"
 #include "conf/inheritance.h"
-#include "proxy/loop/task.h"
+#include "proxy/loop/loop.h"
 #include "store/base/clock.h"
 #include "store/base/disk.h"
 #include "store/base/log.h"
 #include "store/base/result.h"
 
 namespace breakwater::conf {
-
-// What a reload has changed: see changes.h.
-struct Reloaded {
-  std::vector<std::string> changes;
-};
 
 class Appliance {
  public:
@@ -75,15 +70,6 @@ class Appliance {
   // on until the process is stopped. A reload keeps it, a restart does not.
   void set_draining(bool draining);
   bool is_read_only() const;
-
-  // --- the loop's thread: for the operations of the operator
-  // Reads the configuration anew and changes to it. On an error everything is as it was: `invalid` if it is
-  // wrong or changes what cannot be changed, `conflict` if an address is taken or another change is under
-  // way. Else the change follows as soon as the caller has said so: it must not wait for anything else.
-  proxy::Task<Result<Reloaded>> change();
-  // Whether registries refuse all that would change them; mirrors, and collection, go on. Kept in the data
-  // folder until it is switched off, over restarts.
-  proxy::Task<Result<>> set_read_only(bool read_only);
 
   struct Listening {
     std::string route;  // the route's name, or "metrics"

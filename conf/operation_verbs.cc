@@ -130,6 +130,7 @@ Result<Json> do_alone(Config config, const Operation& operation, const Arguments
 }
 
 Result<Json> run_once(const Config& config, const Operation& operation, const Arguments& arguments) {
+  if (operation.of_directory != nullptr) return operation.of_directory(route_directory(config), arguments);
   ProgressLine progress;
   auto answer = ask(config, operation, arguments, progress);
   const bool is_alone = !answer && answer.error().kind == Error::Kind::unavailable;

@@ -76,10 +76,14 @@ std::vector<std::string> own_names(const Config& config, std::string_view machin
   return names.take();
 }
 
-std::vector<std::string> own_names(const Config& config) {
+std::string machine_name() {
   std::array<char, HOST_NAME_MAX + 1> machine{};
   const bool is_known = ::gethostname(machine.data(), machine.size() - 1) == 0;
-  return own_names(config, is_known ? machine.data() : "", hosts_file());
+  return is_known ? machine.data() : "";
+}
+
+std::vector<std::string> own_names(const Config& config) {
+  return own_names(config, machine_name(), hosts_file());
 }
 
 }  // namespace breakwater::conf

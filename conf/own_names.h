@@ -17,5 +17,7 @@ std::vector<std::string> own_names(const Config& config, std::string_view machin
                                    std::string_view hosts_file);
 // The same, of this machine.
 std::vector<std::string> own_names(const Config& config);
+// What gethostname() says; "" if nothing.
+std::string machine_name();
 
 }  // namespace breakwater::conf

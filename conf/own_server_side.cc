@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "conf/options.h"
+#include "conf/own_names.h"
 #include "conf/part_settings.h"
 #include "store/references/broken.h"
 #include "store/references/route_rules.h"
@@ -37,6 +38,7 @@ routes::RouteDirectory route_directory(const Config& config) {
     directory.routes.push_back(std::move(entry));
   }
   directory.registries = registry_names(config);
+  directory.host = machine_name();
   return directory;
 }
 

@@ -37,12 +37,20 @@ class OwnServerSide final : public routes::ServerSide {
     // What only the Appliance knows of a route, and of the whole: adds it to the state.
     std::function<void(routes::ServerState::Route&)> add_route;
     std::function<void(routes::ServerState&)> add_whole;
+    std::function<proxy::Task<Result<std::vector<std::string>>>(bool is_dry)> change;
+    std::function<proxy::Task<Result<>>(bool is_read_only)> set_read_only;
+    std::function<void(bool is_draining)> set_draining;
   };
   explicit OwnServerSide(Parts parts);
 
   routes::ServerState state() override;
   const routes::RouteDirectory& directory() const override { return directory_; }
   Answering answering(const routes::ImageName& image) override;
+  proxy::Task<Result<std::vector<std::string>>> change(bool is_dry) override { return parts_.change(is_dry); }
+  proxy::Task<Result<>> set_read_only(bool is_read_only) override {
+    return parts_.set_read_only(is_read_only);
+  }
+  void set_draining(bool is_draining) override { parts_.set_draining(is_draining); }
   store::Store& store() override { return parts_.store; }
   proxy::Loop& loop() override { return parts_.loop; }
   proxy::Workers& workers() override { return parts_.workers; }

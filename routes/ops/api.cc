@@ -175,6 +175,7 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
 
 proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments arguments,
                                       std::shared_ptr<Progress> progress) {
+  if (operation.of_directory != nullptr) co_return operation.of_directory(server_.directory(), arguments);
   if (operation.of_server != nullptr)
     co_return co_await operation.of_server(server_, std::move(arguments), std::move(progress));
   Stop stop;

@@ -33,7 +33,8 @@ struct RouteDirectory {
     std::vector<uint16_t> ports;  // that it listens on
   };
   std::vector<Entry> routes;
-  RegistryNames registries;  // who answers for which registry
+  std::string host = {};          // the name of this machine, for its clients
+  RegistryNames registries = {};  // who answers for which registry
 
   const Entry* find(std::string_view name) const;
 };

@@ -83,7 +83,9 @@ struct Operation {
   Effect effect = Effect::ask;
   Takes takes = Takes::moment;
   std::span<const Parameter> parameters = {};
-  // One of the two: on the store, which also works when nobody serves the folder, or of the server.
+  // One of the three: of the configuration alone; on the store, which also works when nobody serves the
+  // folder; or of the server.
+  Result<Json> (*of_directory)(const RouteDirectory&, const Arguments&) = nullptr;
   Result<Json> (*of_store)(const StoreSide&, const Arguments&) = nullptr;
   proxy::Task<Result<Json>> (*of_server)(ServerSide&, Arguments, std::shared_ptr<Progress>) = nullptr;
   // Its answer for people, with line ends.

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "routes/ops/changing.h"
+#include "routes/ops/client_config.h"
 #include "routes/ops/fetch.h"
 #include "routes/ops/folder.h"
 #include "routes/ops/refresh.h"
@@ -26,6 +28,19 @@ constexpr Parameter kUsage[] = {
     {.name = "route", .shape = "ROUTE", .help = "only of this one", .is_place = true},
     {.name = "by", .shape = "route|repository", .help = "a row for each route, or for each repository"},
     {.name = "limit", .shape = "ROWS", .help = "at most so many repositories, those that free most: 1000"},
+};
+constexpr Parameter kState[] = {
+    {.name = "state", .shape = "on|off", .help = "on or off", .is_place = true, .is_required = true},
+};
+constexpr Parameter kClientConfig[] = {
+    {.name = "client",
+     .shape = "CLIENT",
+     .help = "containerd, docker, buildkit, podman, skopeo, crio, k3s, woodpecker, gitlab or github",
+     .is_place = true,
+     .is_required = true},
+    {.name = "host",
+     .shape = "HOST",
+     .help = "how the client calls this machine; without, as it calls itself"},
 };
 constexpr Parameter kBackup[] = {
     {.name = "to",
@@ -76,6 +91,12 @@ const std::array kOperations = {
               .parameters = kUsage,
               .of_store = du,
               .words = du_words},
+    Operation{.verb = "client-config",
+              .path = "client-config",
+              .summary = "Print the files that make a client pull through here",
+              .parameters = kClientConfig,
+              .of_directory = client_config,
+              .words = client_config_words},
     Operation{.verb = "fetch",
               .path = "fetch",
               .summary = "Fetch images of mirrors beforehand, so that their first pull asks nobody upstream",
@@ -91,6 +112,27 @@ const std::array kOperations = {
               .parameters = kRefresh,
               .of_server = refresh,
               .words = refresh_words},
+    Operation{
+        .verb = "reload",
+        .path = "reload",
+        .summary = "Read the configuration anew and change to it; what is wrong with it changes nothing",
+        .effect = Effect::act,
+        .of_server = reload,
+        .words = reload_words},
+    Operation{.verb = "read-only",
+              .path = "read-only",
+              .summary = "Let registries refuse pushes and deletes, or take them again",
+              .effect = Effect::act,
+              .parameters = kState,
+              .of_server = read_only,
+              .words = read_only_words},
+    Operation{.verb = "drain",
+              .path = "drain",
+              .summary = "Let /readyz say 503, so that a load balancer sends nobody; or no more",
+              .effect = Effect::act,
+              .parameters = kState,
+              .of_server = drain,
+              .words = drain_words},
     Operation{.verb = "backup",
               .path = "backup",
               .summary = "Write a copy of the data folder, also while it is served",

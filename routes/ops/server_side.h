@@ -65,6 +65,11 @@ class ServerSide {
     std::string name;          // as its path has it
   };
   virtual Answering answering(const ImageName& image) = 0;
+  // Reads the configuration anew and changes to it; or, `is_dry`, only says what would change. On an error
+  // all is as it was.
+  virtual proxy::Task<Result<std::vector<std::string>>> change(bool is_dry) = 0;
+  virtual proxy::Task<Result<>> set_read_only(bool is_read_only) = 0;
+  virtual void set_draining(bool is_draining) = 0;
   virtual store::Store& store() = 0;
   virtual proxy::Loop& loop() = 0;
   virtual proxy::Workers& workers() = 0;  // for what no client waits for

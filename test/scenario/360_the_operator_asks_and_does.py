@@ -72,6 +72,81 @@ def refreshing(operator, hub):
     expect_says(operator.verb("refresh", "private/team/app:1"), 2, "is no mirror")
 
 
+def filling(operator):
+    """What fills the disk adds up, by the verb as by the API."""
+    said = operator.verb("du")
+    expect_says(said, 0, "PAYS FOR", "private", "in all:")
+    told = operator.verb("du", "--by", "repository", "--json").json
+    rows = {(row["route"], row["repository"]): row for row in told["repositories"]}
+    expect(("private", "team/app") in rows and ("dockerhub", "library/app") in rows, f"{told}")
+    unique = sum(row["unique_bytes"] for row in told["repositories"])
+    expect(unique + told["shared_bytes"] + told["unheld_bytes"] == told["blobs_bytes"], f"it does not add up: {told}")
+    status, _ = operator.ask("GET", "usage?by=route")
+    expect(status == 200, f"usage: {status}")
+    expect_says(operator.verb("du", "--by", "colour"), 2, "route or repository")
+
+
+def pushes(operator):
+    try:
+        push(operator.breakwater.addresses["private"], "team/more", "1", images.single("more", [10_000]))
+        return True
+    except Exception:
+        return False
+
+
+def read_only(operator):
+    expect_says(operator.verb("read-only", "on", "--dry-run"), 0, "would refuse")
+    expect(pushes(operator), "a dry run has made it read-only")
+    expect_says(operator.verb("read-only", "on"), 0, "refuse pushes")
+    expect(not pushes(operator), "it takes pushes although it is read-only")
+    expect_says(operator.verb("status"), 1, "It is read-only")
+    expect_says(operator.verb("read-only", "maybe"), 2, "on or off")
+    status, told = operator.ask("POST", "read-only", {"state": "off"})
+    expect(status == 200 and told == {"read_only": False}, f"{status}: {told}")
+    expect(pushes(operator), "it takes no pushes although it is not read-only any more")
+
+
+def draining(operator):
+    ready = lambda: http.get(operator.breakwater.addresses["metrics"], "/readyz").status
+    expect(ready() == 200, "it is not ready")
+    expect_says(operator.verb("drain", "on"), 0, "503 draining")
+    expect(ready() == 503, "/readyz does not say that it drains")
+    expect(pushes(operator), "whoever comes all the same is not served")
+    expect_says(operator.verb("drain", "off"), 0)
+    expect(ready() == 200, "it is not ready again")
+
+
+def reloading(operator):
+    breakwater = operator.breakwater
+    expect_says(operator.verb("reload"), 0, "nothing has changed")
+    before = breakwater.config["routes"][2].get("bytes_max")
+    breakwater.config["routes"][2]["bytes_max"] = "7GiB"
+    breakwater.write_config()
+    expect_says(operator.verb("reload", "--dry-run"), 0, "this would change", "7GiB")
+    bound = lambda: breakwater.metric("breakwater_store_bytes_max", route="private")
+    expect(bound() != 7 << 30, "a dry run has changed the bound")
+    expect_says(operator.verb("reload"), 0, "reloaded", "7GiB")
+    world_waits(breakwater, lambda: bound() == 7 << 30, "the bound is the new one")
+    breakwater.config["routes"][2]["bytes_max"] = "much"
+    breakwater.write_config()
+    said = operator.ask("POST", "reload", {})
+    expect(said[0] == 400 and "routes[2].bytes_max" in said[1]["error"]["message"], f"a broken file: {said}")
+    expect(bound() == 7 << 30, "a broken file has changed something")
+    breakwater.config["routes"][2]["bytes_max"] = before or "8GiB"
+    breakwater.write_config()
+
+
+def world_waits(breakwater, condition, what):
+    breakwater.world.wait_until(condition, what)
+
+
+def configuring_clients(operator):
+    expect_says(operator.verb("client-config", "containerd", "--host", "bw.lan"), 0, "bw.lan:", "hosts.toml")
+    status, told = operator.ask("GET", "client-config?client=docker&host=bw.lan")
+    expect(status == 200 and told["files"][0]["path"] == "/etc/docker/daemon.json", f"{status}: {told}")
+    expect_says(operator.verb("client-config", "npm"), 2, "the clients are")
+
+
 def mistakes(operator):
     expect_says(run("statsu"), 2, 'did you mean "breakwater status"')
     expect_says(run("help", "fetch"), 0, "--from-cluster")
@@ -107,6 +182,11 @@ def main(world):
     how_it_is(operator)
     fetching(operator, image, other)
     refreshing(operator, hub)
+    filling(operator)
+    read_only(operator)
+    draining(operator)
+    configuring_clients(operator)
+    reloading(operator)
     mistakes(operator)
     breakwater.stop()
     expect_says(operator.verb("status"), 2, "nobody serves")
