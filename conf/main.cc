@@ -12,6 +12,7 @@
 
 #include "conf/config.h"
 #include "conf/describe.h"
+#include "conf/doctor.h"
 #include "conf/listeners.h"
 #include "conf/open_folder.h"
 #include "conf/operation_verbs.h"
@@ -63,6 +64,12 @@ int verify(const Config& config) {
   return *whole ? 0 : 1;
 }
 
+int see_doctor(const Config& config, bool as_json) {
+  const auto answer = doctor_json(examine(config));
+  std::cout << (as_json ? answer.dump(2) + "\n" : doctor_words(answer));
+  return answer["well"].get<bool>() ? 0 : 1;
+}
+
 // Nobody but the owner and their group reads what is stored, also without the umask of the systemd unit.
 constexpr mode_t kUmask = 027;
 
@@ -88,6 +95,7 @@ int run(const Options& options, const std::vector<std::string>& successor) {
     return serve(*std::move(config), {[options] { return config_of(config_file(options), options); },
                                       options.take_over, successor});
   if (options.verb != Verb::check_config) tell_folder(*config, file);
+  if (options.verb == Verb::doctor) return see_doctor(*config, options.json);
   if (options.verb == Verb::verify) return verify(*config);
   if (options.verb == Verb::import_images) return import_images(*config, options);
   if (options.verb == Verb::export_images) return export_images(*config, options);

@@ -219,6 +219,9 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
                   "Go on for the process that serves the data now: no client is refused or cut off");
   add_verb(app, options, Verb::check_config, "check-config",
            "Say everything that is wrong with the configuration and exit 1, else print what would run");
+  add_verb(app, options, Verb::doctor, "doctor",
+           "Look at it from outside as a client would, and at this machine: what is wrong, and what to do")
+      ->add_flag("--json", options.json, "Print the answer as JSON");
   add_transfers(app, options);
   add_explaining(app, options);
   add_verb(app, options, Verb::verify, "verify",

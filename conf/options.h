@@ -7,6 +7,7 @@
 //   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
 //   breakwater gc --dry-run [--config FILE] [--data DIR]
 //   breakwater why WHAT     [--config FILE] [--data DIR]
+//   breakwater doctor       [--json] [--config FILE] [--data DIR]
 //   breakwater verify       [--config FILE] [--data DIR]
 //   breakwater version
 //   breakwater help [VERB]
@@ -24,7 +25,18 @@
 
 namespace breakwater::conf {
 
-enum class Verb { serve, check_config, verify, import_images, export_images, gc, why, operation, version };
+enum class Verb {
+  serve,
+  check_config,
+  doctor,
+  verify,
+  import_images,
+  export_images,
+  gc,
+  why,
+  operation,
+  version
+};
 
 struct Options {
   Verb verb = Verb::serve;

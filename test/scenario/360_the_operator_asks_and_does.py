@@ -147,6 +147,22 @@ def configuring_clients(operator):
     expect_says(operator.verb("client-config", "npm"), 2, "the clients are")
 
 
+def seeing_the_doctor(operator):
+    """All is well but what this machine's own clients are configured with."""
+    breakwater = operator.breakwater
+    told = operator.verb("doctor", "--json").json
+    wrong = [one for one in told["findings"] if one["state"] == "wrong"]
+    expect(not wrong, f"the doctor finds wrong: {wrong}")
+    for about in ("process", "dns", "upstream", "disk", "limits"):
+        expect(any(one["about"] == about for one in told["findings"]), f"nothing is said of {about}: {told}")
+    config = dict(breakwater.config, routes=[mirror_route("gone", "gone.example", "http://127.0.0.1:9")])
+    config["routes"][0]["listen"] = ["127.0.0.1:10"]
+    file = breakwater.world.fresh_folder("ill") / "breakwater.json"
+    file.write_text(json.dumps(config))
+    said = run("doctor", "--config", file, "--data", breakwater.data)
+    expect_says(said, 1, "wrong     port gone: 127.0.0.1:10 does not answer", "wrong     upstream gone: ", "-> ")
+
+
 def mistakes(operator):
     expect_says(run("statsu"), 2, 'did you mean "breakwater status"')
     expect_says(run("help", "fetch"), 0, "--from-cluster")
@@ -186,6 +202,7 @@ def main(world):
     read_only(operator)
     draining(operator)
     configuring_clients(operator)
+    seeing_the_doctor(operator)
     reloading(operator)
     mistakes(operator)
     breakwater.stop()
