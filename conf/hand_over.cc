@@ -238,6 +238,10 @@ Result<std::unique_ptr<TakenOver>> TakenOver::ask(const std::filesystem::path& d
   const auto bound = proxy::bind_local(path);
   if (!bound) return failure(bound.error());
   const Descriptor listener(*bound);
+  // The process before must be able to connect, also if root has started this one.
+  struct stat folder {};
+  if (geteuid() == 0 && stat(data.c_str(), &folder) == 0)
+    (void)!chown(path.c_str(), folder.st_uid, folder.st_gid);
   if (listen(listener.fd(), 1) != 0) return failed("wait for the process before");
   const auto asked = ask_server(data, "POST", kTakeOverRequest, "");
   if (!asked && asked.error().kind == Error::Kind::unavailable) {

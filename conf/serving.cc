@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "conf/appliance.h"
@@ -27,6 +30,9 @@ namespace breakwater::conf {
 namespace {
 
 constexpr char kTakeOver[] = "--take-over";
+// Between two Appliances the folder is nobody's for a moment: a verb may have it open then.
+constexpr auto kFolderMax = std::chrono::seconds(10);
+constexpr auto kFolderRetry = std::chrono::milliseconds(20);
 
 // Keeps the memory of the process small. An arena for each thread would keep memory that other threads could
 // use, so there are two. Freed memory goes back to the system except for a few MiB. Pieces of bodies stay
@@ -95,6 +101,7 @@ class Server {
   store::Log& log() { return *voice_->log; }
   void speak();
   Result<> inherit();
+  Result<std::unique_ptr<Appliance>> build_once();
   Result<std::unique_ptr<Appliance>> build();
   Ending::Asked asked_of(Appliance& appliance);
   bool goes_on(Appliance::Left left);
@@ -111,6 +118,7 @@ class Server {
   std::unique_ptr<store::Disk> disk_;
   Inheritance inheritance_;
   std::unique_ptr<TakenOver> taken_;
+  bool goes_on_ = false;  // for another Appliance
   bool is_draining_ = false;
   bool is_terminated_ = false;
 };
@@ -131,24 +139,33 @@ Result<> Server::inherit() {
   if (!taken) return failure(taken.error());
   taken_ = *std::move(taken);
   if (!taken_) return {};
+  goes_on_ = true;
   inheritance_.connections = std::move(taken_->inheritance.connections);
   std::move(taken_->inheritance.listeners.begin(), taken_->inheritance.listeners.end(),
             std::back_inserter(inheritance_.listeners));
   return {};
 }
 
+// Waits for the folder if it was ours, or that of the process before.
+Result<std::unique_ptr<Appliance>> Server::build_once() {
+  const Appliance::Ground ground{descriptors_, *disk_, clock_, log(), serving_.read_config, watchdog_};
+  const auto end = std::chrono::steady_clock::now() + (goes_on_ ? kFolderMax : std::chrono::seconds(0));
+  for (;;) {
+    auto appliance = Appliance::build(config_, ground, inheritance_.listeners);
+    const bool is_taken = !appliance && appliance.error().kind == Error::Kind::conflict;
+    if (!is_taken || std::chrono::steady_clock::now() >= end) return appliance;
+    std::this_thread::sleep_for(kFolderRetry);
+  }
+}
+
 Result<std::unique_ptr<Appliance>> Server::build() {
-  const auto attempt = [this] {
-    const Appliance::Ground ground{descriptors_, *disk_, clock_, log(), serving_.read_config, watchdog_};
-    return Appliance::build(config_, ground, inheritance_.listeners);
-  };
-  auto appliance = attempt();
+  auto appliance = build_once();
   if (appliance || !config_before_) return appliance;
   log().error("not_reloaded", {{"reason", appliance.error().message},
                                {"advice", "what was before goes on: mend that, and reload again"}});
   config_ = *std::exchange(config_before_, std::nullopt);
   speak();
-  return attempt();
+  return build_once();
 }
 
 Ending::Asked Server::asked_of(Appliance& appliance) {
@@ -175,6 +192,7 @@ bool Server::is_handed_over() {
 bool Server::goes_on(Appliance::Left left) {
   if (left.next == Appliance::Next::end) return false;
   inheritance_ = std::move(left.inheritance);
+  goes_on_ = true;
   is_draining_ = left.is_draining;
   is_terminated_ = left.is_terminated;
   if (left.next == Appliance::Next::hand_over) return !is_handed_over();

@@ -120,7 +120,10 @@ void Connection::gone() {
 
 Task<> Connection::serve_requests() {
   bool has_unread_body = false;
-  if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
+  {
+    const auto held = exchange_.buffers().reserve_over_limit(socket_.unsent());  // what was handed over
+    if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
+  }
   for (;;) {
     phase_ = Phase::between;
     while (context_.releasing) co_await socket_.changed().wait();

@@ -103,7 +103,13 @@ bool ServedExchange::is_body_at_rest() const {
   return is_reading_ && body_broken_ == nullptr && (keeps_body_ || body_read_ == 0);
 }
 
-bool ServedExchange::hand_over(HandedConnection& into) const {
+bool ServedExchange::hand_over(HandedConnection& into) {
+  if (!is_at_rest(into)) return false;
+  step_ = "handed over";
+  return true;
+}
+
+bool ServedExchange::is_at_rest(HandedConnection& into) const {
   const bool has_begun = started() && !head_waiting_;
   into.closes = closes_ && has_begun;
   if (has_begun && complete_) {

@@ -75,8 +75,9 @@ class ServedExchange final : public Exchange {
   void begin();
   void end();
   bool closes() const { return closes_; }  // whether the connection closes after this reply
-  // Whether the request is at rest (handed_connection.h): then `into` has all of it but what the socket has.
-  bool hand_over(HandedConnection& into) const;
+  // Whether the request is at rest (handed_connection.h): then `into` has all of it but what the socket has,
+  // and its step says so, for the log.
+  bool hand_over(HandedConnection& into);
   // Whether it works at something that the client cannot ask for again without a second thought.
   bool is_at_work() const;
   // After begin(): goes on with what another server has handed over.
@@ -120,6 +121,8 @@ class ServedExchange final : public Exchange {
   bool must_close() const;
   void go_on(int status, std::optional<uint64_t> length);
   std::string_view take_head();  // The head if it still waits, else "". The caller must send it.
+
+  bool is_at_rest(HandedConnection& into) const;
 
   // The request's body.
   bool is_body_at_rest() const;

@@ -1,7 +1,9 @@
 """SIGHUP changes the configuration under clients that pull and push, and no client notices; a mistake changes
 nothing and is told."""
 
+import fcntl
 import socket
+import threading
 import time
 
 from harness import expect, http, images, scenario
@@ -19,6 +21,20 @@ def not_reloaded(breakwater, why):
     told = [event for event in breakwater.events()[events:] if event.get("event") == "not_reloaded"]
     expect(told and why in told[0]["reason"], f"no reason that has {why!r}: {told}")
     expect(http.get(address, "/v2/").status == 200, f"after a reload that failed by {why!r} nobody is served")
+
+
+class Verb(threading.Thread):
+    """Has the folder for a moment as soon as nobody else has it, as `breakwater why` may."""
+
+    def __init__(self, data):
+        super().__init__(daemon=True)
+        self._lock = open(data / "lock")
+        self.start()
+
+    def run(self):
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        time.sleep(0.3)
+        self._lock.close()
 
 
 def main(world):
@@ -50,6 +66,11 @@ def main(world):
     )
     status = http.get(breakwater.addresses["more"], "/v2/").status
     expect(status == 200, f"a route that was added answers {status}")
+
+    verb = Verb(breakwater.data)
+    time.sleep(0.1)
+    expect(breakwater.reload(), "a reload failed while somebody else had the folder for a moment")
+    verb.join()
 
     # Mistakes, while clients are still at it.
     good = breakwater.config
