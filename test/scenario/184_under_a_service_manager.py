@@ -1,5 +1,5 @@
-"""What systemd gives and hears: sockets that it has bound, by address; when it is ready, how it is, that it is
-alive, that it reloads, that another process is the service now, and that it ends."""
+"""What systemd gives and hears: sockets that it has bound, by address; when it is ready, how it is, that it
+is alive, that it reloads, that another process is the service now, and that it ends."""
 
 import os
 import re
@@ -56,7 +56,8 @@ class Manager:
 def main(world):
     manager = Manager(world)
     first, second, unwanted = (world.free_port() for _ in range(3))
-    addresses = [f"127.0.0.1:{port}" for port in (unwanted, second, first)]  # in no order of the configuration
+    # In no order of the configuration.
+    addresses = [f"127.0.0.1:{port}" for port in (unwanted, second, first)]
     breakwater = Breakwater(
         world,
         routes=[

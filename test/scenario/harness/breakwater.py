@@ -102,7 +102,8 @@ class Breakwater:
         self.write_config()
         self.process.child.send_signal(signal.SIGHUP)
         self.world.wait_until(
-            lambda: self._count("store_opened") > opened or self._count("not_reloaded") > refused, "it reloads"
+            lambda: self._count("store_opened") > opened or self._count("not_reloaded") > refused,
+            "it reloads",
         )
         if self._count("not_reloaded") > refused:
             return False
