@@ -348,7 +348,7 @@ void Fills::note_failure(Fill& fill, size_t index, FailedAttempt attempt) {
   if (fill.available_ == 0 && fill.sources_.doubt(index)) fill.again_ = Fill::Again::from_start;
   fill.progress_.ring();
   if (fill.is_giving_way() || !fill.sources_.next(now)) return;
-  log_.info("fill resumes", {{"digest", fill.digest_.text()},
+  log_.info("fill_resumed", {{"digest", fill.digest_.text()},
                              {"offset", int64_t(fill.bytes_.written())},
                              {"reason", attempt.error.message}});
   if (fill.bytes_.written() > 0) ++stats_.resumes_total;
@@ -395,7 +395,7 @@ Task<> Fills::commit(Shared fill) {
     ++stats_.stored_total;
     co_return;
   }
-  log_.warning("fill not stored", {{"digest", fill->digest_.text()}, {"reason", stored.error().message}});
+  log_.warning("fill_not_stored", {{"digest", fill->digest_.text()}, {"reason", stored.error().message}});
   co_await fill->bytes_.end(store::Partials::End::deleted);
 }
 
@@ -413,9 +413,9 @@ store::Partials::End Fills::fail(Fill& fill, Error error) {
                                       {"offset", int64_t(fill.bytes_.written())},
                                       {"reason", error.message}};
   if (fill.gave_way_) {
-    log_.write(Level::info, "fill gave way", fields);
+    log_.write(Level::info, "fill_gave_way", fields);
   } else {
-    log_.write(Level::warning, "fill failed", fields);
+    log_.write(Level::warning, "fill_failed", fields);
   }
   fill.error_ = std::move(error);
   unregister(fill);

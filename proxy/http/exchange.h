@@ -40,6 +40,8 @@ class Client;  // in proxy/clients/clients.h
 class Exchange {
  public:
   virtual const Request& request() const = 0;
+  // By it the log has more; the reply says it in X-Request-Id. Valid as long as the request.
+  virtual std::string_view id() const = 0;
   virtual const Peer& peer() const = 0;
   // What counts what the peer has of everything; null: nothing does.
   virtual const std::shared_ptr<Client>& client() const = 0;

@@ -7,8 +7,10 @@
 // A name is made at each start. Pure; any thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/http/http.h"
@@ -16,6 +18,12 @@
 namespace breakwater::proxy {
 
 std::string new_hop_name();  // "breakwater-", and 16 random hexadecimal digits
+
+// What upstreams answered because of a request, for its access line.
+struct UpstreamNote {
+  int status = 0;      // of the last answer; 0: there was none
+  double seconds = 0;  // until its head and those of the answers before, or until they failed
+};
 
 class Hops {
  public:
@@ -33,8 +41,14 @@ class Hops {
   // The Via header of what `name` asks because of this request.
   std::string via(std::string_view name) const;
 
+  // Where to note what upstream answers to what is asked because of this request. What others have asked
+  // already is noted with theirs.
+  void note_in(std::shared_ptr<UpstreamNote> note) { note_ = std::move(note); }
+  UpstreamNote* note() const { return note_.get(); }  // null: nowhere
+
  private:
   std::vector<std::string> names_;
+  std::shared_ptr<UpstreamNote> note_;
 };
 
 }  // namespace breakwater::proxy

@@ -169,9 +169,12 @@ Task<> Connection::serve_requests() {
   }
   phase_ = Phase::ending;
   exchange_.end();
-  const auto timeout_ms = has_unread_body ? context_.settings.lingering_unread_timeout_ms
-                                          : context_.settings.lingering_timeout_ms;
-  co_await close_lingering(timeout_ms);
+  if (has_unread_body) {
+    set_state(State::idle);  // whoever needs a place may have this one
+    const bool is_dropped = co_await exchange_.drop_body();
+    if (!is_dropped) co_return socket_.cut(Socket::Closing::orderly);
+  }
+  co_await close_lingering();
 }
 
 void Connection::begin_request() {
@@ -183,7 +186,7 @@ void Connection::begin_request() {
 
 Task<> Connection::end_after_output() {
   phase_ = Phase::ending;
-  co_await close_lingering(context_.settings.lingering_unread_timeout_ms);
+  co_await close_lingering();
 }
 
 // A client that has just come, or has begun a head, is not idle: the rest is on its way. If it does not come
@@ -205,7 +208,7 @@ Task<Progress> Connection::next_head() {
     }
     const bool is_late = deadline_.passed() && context_.loop.now() >= end;
     if (is_late && begun) {
-      answer(408, "the head of the request took too long");
+      answer(408, "the head of the request took too long; send it again");
       ++context_.stats.malformed_total;
     }
     if (is_late || socket_.ended() || (context_.draining && !begun)) break;
@@ -224,14 +227,16 @@ Task<Progress> Connection::next_head() {
 
 Task<> Connection::refuse_and_leave(Refusal refusal) {
   if (refusal == Refusal::too_many) {
-    answer(503, "there are too many connections", kRetryAfter);
+    answer(503, "there are too many connections; try again in a second", kRetryAfter);
   } else {
-    answer(429, "there are too many connections of " + client_->address(), kRetryAfter);
+    answer(429, "there are too many connections of " + client_->address() + "; close some of them",
+           kRetryAfter);
   }
-  co_await close_lingering(context_.settings.lingering_timeout_ms);
+  co_await close_lingering();
 }
 
-Task<> Connection::close_lingering(int64_t timeout_ms) {
+Task<> Connection::close_lingering() {
+  const auto timeout_ms = context_.settings.lingering_timeout_ms;
   if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
   socket_.end_sending();
   socket_.discard_input();
@@ -260,15 +265,24 @@ void Connection::answer_malformed(const Malformed& malformed) {
 
 // Writes the answer without an Exchange, because there is no request that an Exchange could answer.
 void Connection::answer(int status, std::string_view why, std::string_view headers) {
+  std::string id;
+  context_.request_ids.renew(id);
+  context_.log.info("request", {{"route", context_.settings.name},
+                                {"client", peer_.text},
+                                {"status", int64_t{status}},
+                                {"trace", id},
+                                {"reason", why}});
+  const std::string said = std::string(why) + " (trace " + id + ")\n";
   std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
   text += reason_of(status);
-  text += "\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nDate: ";
+  text += "\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ";
+  text += id;
+  text += "\r\nDate: ";
   text += context_.date();
-  text += "\r\nContent-Length: " + std::to_string(why.size() + 1) + "\r\nConnection: close\r\n";
+  text += "\r\nContent-Length: " + std::to_string(said.size()) + "\r\nConnection: close\r\n";
   text += headers;
   text += "\r\n";
-  text += why;
-  text += '\n';
+  text += said;
   socket_.send({text});
 }
 

@@ -76,6 +76,8 @@ ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestPa
       body_rate_(context.settings.body_rate_min_bytes, Millis(context.settings.body_rate_time_ms)) {}
 
 void ServedExchange::begin() {
+  id_ = given_request_id(request().headers);
+  if (id_.empty()) context_.request_ids.renew(id_);
   status_ = 0;
   bytes_sent_ = 0;
   complete_ = closes_ = head_waiting_ = false;
@@ -185,7 +187,7 @@ void ServedExchange::begin_head(int status, const Headers& headers, std::optiona
   unwritten_ = framing_ == Framing::length ? *length : 0;
   closes_ = closes_ || must_close();
   if (reply_left_) return go_on(status, length);
-  ReplyHead reply{status, length, closes_, context_.date()};
+  ReplyHead reply{status, length, closes_, context_.date(), id_};
   const bool is_through = request().headers.find("Via") != nullptr && !Hops::of(request().headers).empty();
   if (is_through) reply.hop_name = context_.settings.hop_name;
   compose_head(head_, request(), reply, headers);
@@ -318,6 +320,28 @@ Task<bool> ServedExchange::skip_body() {
     if (!piece) co_return false;
     skipped += piece->size();
     if (skipped > context_.settings.drain_bytes_max) co_return false;
+  }
+  co_return true;
+}
+
+Task<bool> ServedExchange::drop_body() {
+  const auto& settings = context_.settings;
+  const bool may_send_none = parser_.expects_continue() && !continue_said_ && body_read_ == 0;
+  if (may_send_none || framing_ == Framing::until_close) co_return true;
+  const auto end = context_.loop.now() + Millis(settings.drop_time_ms);
+  size_t not_understood = 0;  // received bytes that are too few to be parsed
+  while (!parser_.body_ended() && body_broken_ == nullptr) {
+    if (context_.loop.now() >= end || context_.draining) co_return false;
+    deadline_.set(settings.drop_silence_ms);
+    while (socket_.received() <= not_understood && !socket_.ended() && !deadline_.passed() &&
+           !context_.draining)
+      co_await socket_.changed().wait();
+    deadline_.clear();
+    if (socket_.received() <= not_understood) co_return true;
+    const size_t bytes = receive_piece(kPieceBytes).size();
+    not_understood = socket_.received();
+    // The length of the pause is that of the piece at the pace, so others have their turn in between.
+    co_await context_.loop.sleep(Millis(bytes * 1000 / std::max<uint64_t>(settings.drop_bytes_per_s, 1)));
   }
   co_return true;
 }
@@ -551,22 +575,26 @@ void ServedExchange::abort() {
 void ServedExchange::fail(std::string_view why) {
   if (complete_ || socket_.failed()) return;
   if (started()) return cut_off(why);
-  context_.log.error("route_failed",
-                     {{"why", why}, {"method", request().method}, {"path", path()}, {"step", step_}});
+  context_.log.error(
+      "route_failed",
+      {{"reason", why}, {"method", request().method}, {"path", path()}, {"step", step_}, {"trace", id_}});
   Headers headers;
   headers.add("Content-Type", "text/plain; charset=utf-8");
   headers.add("X-Content-Type-Options", "nosniff");
-  reply(500, std::move(headers), "internal error\n");
+  const std::string said =
+      "internal error; ask whoever runs Breakwater to look up the trace in its log (trace " + id_ + ")\n";
+  reply(500, std::move(headers), std::string_view(said));
 }
 
 void ServedExchange::cut_off(std::string_view why) {
   if (socket_.failed()) return;
-  context_.log.warning("reply_cut", {{"why", why},
+  context_.log.warning("reply_cut", {{"reason", why},
                                      {"client", peer_.text},
                                      {"method", request().method},
                                      {"path", path()},
                                      {"sent", static_cast<int64_t>(bytes_sent_)},
-                                     {"step", step_}});
+                                     {"step", step_},
+                                     {"trace", id_}});
   abort();
 }
 

@@ -22,6 +22,7 @@
 #include "proxy/clients/clients.h"
 #include "proxy/http/exchange.h"
 #include "proxy/http/http_parser.h"
+#include "proxy/http/request_id.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
@@ -55,6 +56,7 @@ class ServerContext {
   bool releasing = false;  // nothing more is begun, and no body is read
   ConnectionShare own;     // of this server: settings.connections_max
   HttpServer::Shares shares;
+  RequestIds request_ids;
   std::vector<char> scratch;  // holds one small file while it is sent, never across a wait
 
  private:
@@ -87,10 +89,16 @@ class ServedExchange final : public Exchange {
   // The route has ended. If its reply is not complete, answers 500, or cuts the connection if it had started.
   void fail(std::string_view why);
   Task<bool> skip_body();  // Reads to the end of the body; false if the connection must close instead.
-  Task<> until_sent();     // Waits until all is sent; never returns once the socket has failed.
+  // Before the connection closes: reads and drops the body at its pace (ServerSettings), to its end or until
+  // the client closes or falls silent. Nothing of it is kept. False if the client sends for too long, or the
+  // server is draining: then it is to be cut off. Does nothing where the end of the connection ends the
+  // reply, or where the client may send no body at all.
+  Task<bool> drop_body();
+  Task<> until_sent();  // Waits until all is sent; never returns once the socket has failed.
 
   // --- for the route
   const Request& request() const override { return parser_.request(); }
+  std::string_view id() const override { return id_; }
   const Peer& peer() const override { return peer_; }
   const std::shared_ptr<Client>& client() const override { return client_; }
   Buffers& buffers() override { return client_ ? client_->buffers() : context_.buffers; }
@@ -163,6 +171,7 @@ class ServedExchange final : public Exchange {
   PoolReservation turn_;
   Signal head_waits_;
 
+  std::string id_;
   int status_ = 0;
   Framing framing_ = Framing::none;
   uint64_t unwritten_ = 0;  // what is missing of the declared length

@@ -41,9 +41,15 @@ struct ServerSettings {
   uint32_t connections_max = 4096;
   uint32_t header_bytes_max = 16 * 1024;
   uint32_t target_bytes_max = 8 * 1024;
-  // How much of a request's body that its route left unread is read and dropped. If there is more, the
-  // connection closes.
+  // How much of a request's body that its route left unread is read and dropped for the connection to be
+  // kept. If there is more, the connection closes.
   uint64_t drain_bytes_max = 4 << 20;
+  // What is unread of a body when its connection closes is read and dropped first, at this pace and for so
+  // long at most: a client may read the answer only when it has sent all, and containerd 1.6 hangs for ever
+  // if our end closes before its own.
+  uint64_t drop_bytes_per_s = 64 << 20;
+  int64_t drop_time_ms = 60'000;
+  int64_t drop_silence_ms = 5'000;     // less if the client sends nothing for that long
   int64_t idle_timeout_ms = 75'000;    // between requests
   int64_t header_timeout_ms = 10'000;  // from a request's first byte to the end of its head
   int64_t head_grace_ms = 1'000;  // without a whole head; then it gives way to new connections as an idle one
@@ -56,8 +62,7 @@ struct ServerSettings {
   // A lingering close reads and drops what the client still sends after the last reply, so that the client
   // can read that reply. It ends when the client closes, or sends nothing for lingering_timeout_ms.
   int64_t lingering_timeout_ms = 2'000;
-  int64_t lingering_unread_timeout_ms = 5'000;  // instead, if the reply came in the middle of a body
-  int64_t lingering_time_ms = 30'000;           // the whole of a lingering close, at most
+  int64_t lingering_time_ms = 30'000;  // the whole of a lingering close, at most
 };
 
 struct ServerStats {

@@ -29,6 +29,7 @@ bool is_servers_own(std::string_view name) {
   switch (name.size()) {
     case 4: return same_token(name, "Date");
     case 10: return same_token(name, "Connection");
+    case 12: return same_token(name, "X-Request-Id");
     case 14: return same_token(name, "Content-Length");
     case 17: return same_token(name, "Transfer-Encoding");
     default: return false;
@@ -79,6 +80,8 @@ void compose_head(std::string& text, const Request& request, const ReplyHead& re
     text += "\r\nVia: 1.1 ";
     text += reply.hop_name;
   }
+  text += "\r\nX-Request-Id: ";
+  text += reply.request_id;
   text += "\r\nDate: ";
   text += reply.date;
   append_framing(text, request, reply);

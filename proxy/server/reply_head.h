@@ -19,11 +19,12 @@ struct ReplyHead {
   std::optional<uint64_t> length;  // of the body; for HEAD the length that GET would have
   bool closes = false;             // the connection closes after this reply
   std::string_view date;
+  std::string_view request_id;
   std::string_view hop_name = {};  // for the Via header; "" for none
 };
 
-// Makes `text` the head, up to its empty line. Fields of `headers` about framing, Connection and Date are
-// left out, because the server sets them itself. Line breaks in names and values become spaces.
+// Makes `text` the head, up to its empty line. Fields of `headers` about framing, Connection, X-Request-Id
+// and Date are left out, because the server sets them itself. Line breaks in names and values become spaces.
 void compose_head(std::string& text, const Request& request, const ReplyHead& reply, const Headers& headers);
 
 // The line before a chunk of `bytes` bytes.

@@ -31,9 +31,11 @@ Result<CircuitBreaker::Permit> CircuitBreaker::admit(store::Time now, std::strin
   if (open_until_ - now > milliseconds(settings_.open_max_ms)) open_until_ = now;
 
   std::string name(host);
-  if (now < throttled_until_)
-    return failure(refusal(Error::Kind::throttled, name + " said 429, too many requests",
-                           seconds_up(throttled_until_ - now)));
+  if (now < throttled_until_) {
+    std::string said = name + " said 429, too many requests";
+    if (!throttled_words_.empty()) said.append(", and says \"").append(throttled_words_).append("\"");
+    return failure(refusal(Error::Kind::throttled, std::move(said), seconds_up(throttled_until_ - now)));
+  }
   if (trips_ == 0) return Permit::normal;
   if (now < open_until_)
     return failure(
@@ -72,7 +74,9 @@ void CircuitBreaker::server_error(Permit permit, store::Time now) {
   if (enough && now >= open_until_) trip(now);
 }
 
-int64_t CircuitBreaker::throttled(Permit permit, store::Time now, std::optional<int64_t> wait_s) {
+int64_t CircuitBreaker::throttled(Permit permit, store::Time now, std::optional<int64_t> wait_s,
+                                  std::string words) {
+  throttled_words_ = std::move(words);
   end(permit);
   trips_ = 0;  // the host is up: it answered
   server_errors_ = 0;

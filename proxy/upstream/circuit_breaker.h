@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "store/base/clock.h"
@@ -48,8 +49,9 @@ class CircuitBreaker {
   // counts as unreached().
   void broken_off(Permit permit, store::Time began, store::Time now);
   void server_error(Permit permit, store::Time now);
-  // `wait_s` is from Retry-After. Returns how long the breaker stays open, in seconds.
-  int64_t throttled(Permit permit, store::Time now, std::optional<int64_t> wait_s);
+  // `wait_s` is from Retry-After, `words` what the host says about it (upstream_words.h), for the errors
+  // until then. Returns how long the breaker stays open, in seconds.
+  int64_t throttled(Permit permit, store::Time now, std::optional<int64_t> wait_s, std::string words = {});
   void abandoned(Permit permit);
 
   store::Time throttled_until() const { return throttled_until_; }
@@ -67,6 +69,7 @@ class CircuitBreaker {
 
   CircuitBreakerSettings settings_;
   store::Time throttled_until_{};
+  std::string throttled_words_;
   store::Time open_until_{};                  // because of failures
   std::optional<store::Time> broken_off_at_;  // the first forgiven failure since the last answer
   uint32_t trips_ = 0;                        // since the last answer

@@ -136,12 +136,12 @@ void Circuits::Admitted::count_failure(store::Time now) {
   host.failed(host_.permit, now, host.have_several_repositories && host.have_several_kinds);
 }
 
-int64_t Circuits::Admitted::throttled(store::Time now, std::optional<int64_t> wait_s) {
+int64_t Circuits::Admitted::throttled(store::Time now, std::optional<int64_t> wait_s, std::string words) {
   if (is_first_report()) {
     host_.circuit->answered(host_.permit);
     thing_.circuit->answered(thing_.permit);
   }
-  return kind_.circuit->breaker.throttled(kind_.permit, now, wait_s);
+  return kind_.circuit->breaker.throttled(kind_.permit, now, wait_s, std::move(words));
 }
 
 bool Circuits::Admitted::is_tripped() const {
@@ -171,9 +171,10 @@ Result<Circuits::Admitted> Circuits::admit(const Question& question, store::Time
   return admitted;
 }
 
-void Circuits::throttle(const Question& question, store::Time now, std::optional<int64_t> wait_s) {
+void Circuits::throttle(const Question& question, store::Time now, std::optional<int64_t> wait_s,
+                        std::string words) {
   auto throttled = circuit(Key{question.host, question.kind, std::nullopt}, now);
-  throttled->breaker.throttled(CircuitBreaker::Permit::normal, now, wait_s);
+  throttled->breaker.throttled(CircuitBreaker::Permit::normal, now, wait_s, std::move(words));
 }
 
 std::optional<Error> Circuits::refusal(const Question& question, store::Time now) {

@@ -74,7 +74,7 @@ class Circuits {
     void unanswered_soon(store::Time now);
     void server_error(store::Time now);
     // `wait_s` is from Retry-After. Returns for how long such questions are refused, in seconds.
-    int64_t throttled(store::Time now, std::optional<int64_t> wait_s);
+    int64_t throttled(store::Time now, std::optional<int64_t> wait_s, std::string words = {});
 
     bool is_tripped() const;  // whether failures have opened a circuit that it passed
 
@@ -96,7 +96,8 @@ class Circuits {
 
   [[nodiscard]] Result<Admitted> admit(const Question& question, store::Time now);
   // Questions of that kind to that host are throttled, although another host has said so.
-  void throttle(const Question& question, store::Time now, std::optional<int64_t> wait_s);
+  void throttle(const Question& question, store::Time now, std::optional<int64_t> wait_s,
+                std::string words = {});
   // The error for a question of that kind while it is throttled.
   std::optional<Error> refusal(const Question& question, store::Time now);
 

@@ -68,6 +68,8 @@ class GuardedClient::AnswerSink final : public Sink {
   Result<> head(const Head& head) override {
     head_ = head;
     client_.note_head(url_, head);
+    if (reading_.note != nullptr) reading_.note->status = head.status;
+    if (reading_.note != nullptr) reading_.note->seconds += head.seconds;
     // A 429 or a server error is reported once its text is here.
     if (head.status != 429 && !is_server_error(head.status)) admitted_.answered();
     if (reading_.vouched == Vouched::by_nothing && is_unasked_html(request_.headers, head))
@@ -152,6 +154,7 @@ Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, con
                        : std::move(ended).error();
     const bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
     const bool is_soon = !out_of_time && took < kFailedSoon;
+    if (reading.note != nullptr) reading.note->seconds += std::chrono::duration<double>(took).count();
     health_.report_failure(*admitted, question, error,
                            how_failed(answer_sink.is_connected(), out_of_time, is_soon));
     co_return failure(std::move(error));
@@ -170,13 +173,13 @@ Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, con
 
 void GuardedClient::note_head(const Url& url, const Head& head) {
   if (observe_) observe_(head.seconds);
-  log_.debug("upstream answered", {{"route", settings_.name},
+  log_.debug("upstream_answered", {{"route", settings_.name},
                                    {"url", url.without_query()},
                                    {"status", int64_t{head.status}},
                                    {"seconds", head.seconds}});
   if (url.endpoint() != targets_.registry) return;
   if (stats_.unwell)
-    log_.info("upstream answers again", {{"route", settings_.name}, {"upstream", targets_.registry.text()}});
+    log_.info("upstream_answers_again", {{"route", settings_.name}, {"upstream", targets_.registry.text()}});
   stats_.unwell = false;
   targets_.registry_address = IpAddress::parse(head.address);
   if (auto remaining = leading_number(head.headers.get("ratelimit-remaining")))

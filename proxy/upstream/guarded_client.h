@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "proxy/http/hops.h"
 #include "proxy/http/url.h"
 #include "proxy/upstream/host_health.h"
 #include "proxy/upstream/http_client.h"
@@ -45,6 +46,7 @@ class GuardedClient {
     Vouched vouched = Vouched::by_nothing;
     Decoding decoding = Decoding::as_labelled;
     std::optional<uint64_t> size;  // as RegistryClientRequest has it
+    UpstreamNote* note = nullptr;  // of the request that it is asked for; null: nobody's
   };
 
   // The answer to `question`, whatever its status. An error means that the request was not sent, or that the

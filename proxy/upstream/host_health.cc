@@ -4,6 +4,7 @@
 
 #include "proxy/upstream/registry_rules.h"
 #include "proxy/upstream/retry.h"
+#include "proxy/upstream/upstream_words.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -50,9 +51,9 @@ void HostHealth::report_failure(Circuits::Admitted& admitted, const Question& qu
   const store::Log::Field what[] = {
       {"route", settings_.name}, {"upstream", upstream}, {"asked", asked}, {"error", error.message}};
   if (!admitted.is_tripped())
-    log_.write(store::Log::Level::info, "upstream broke off", what);
+    log_.write(store::Log::Level::info, "upstream_broke_off", what);
   else if (!was_tripped)
-    log_.write(store::Log::Level::warning, "upstream unreachable", what);
+    log_.write(store::Log::Level::warning, "upstream_unreachable", what);
   if (question.host == registry_) stats_.unwell = true;
 }
 
@@ -66,7 +67,7 @@ void HostHealth::report_answer(Circuits::Admitted& admitted, const Question& que
   admitted.server_error(now());
   const bool news = !was_tripped && admitted.is_tripped();
   if (news)
-    log_.warning("upstream fails", {{"route", settings_.name},
+    log_.warning("upstream_fails", {{"route", settings_.name},
                                     {"upstream", question.host.text()},
                                     {"asked", question.text()},
                                     {"status", int64_t{head.status}}});
@@ -75,8 +76,8 @@ void HostHealth::report_answer(Circuits::Admitted& admitted, const Question& que
 void HostHealth::report_throttled(Circuits::Admitted& admitted, const Question& question, const Head& head,
                                   std::string_view error_text) {
   ++stats_.refusals.throttled;
-  const int64_t wait_s = admitted.throttled(now(), wait_of(head, error_text));
-  log_.warning("upstream throttles", {{"route", settings_.name},
+  const int64_t wait_s = admitted.throttled(now(), wait_of(head, error_text), upstream_words(error_text));
+  log_.warning("upstream_throttles", {{"route", settings_.name},
                                       {"upstream", question.host.text()},
                                       {"asked", question.text()},
                                       {"wait_s", wait_s}});
@@ -84,7 +85,7 @@ void HostHealth::report_throttled(Circuits::Admitted& admitted, const Question& 
 }
 
 void HostHealth::report_tokens_throttled(const Head& head, std::string_view error_text) {
-  circuits_.throttle(tokens_of(registry_), now(), wait_of(head, error_text));
+  circuits_.throttle(tokens_of(registry_), now(), wait_of(head, error_text), upstream_words(error_text));
   note_throttled_until();
 }
 

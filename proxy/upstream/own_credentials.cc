@@ -72,7 +72,7 @@ void OwnCredentials::end_rest(const std::string& key) {
   if (rests_.erase(key) == 0 || !rests_.empty()) return;
   stats_.credentials_rest = false;
   told_at_.reset();
-  log_.info("upstream accepts credentials again",
+  log_.info("upstream_accepts_credentials",
             {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
 }
 
@@ -81,10 +81,11 @@ Error OwnCredentials::explained(Error error, const std::string& scope) const {
   const bool were_refused = rests_.contains(kAllScopes) || rests_.contains(scope);
   if (!is_refusal || !were_refused) return error;
   error.kind = Error::Kind::denied;
-  error.message += "; Breakwater's own credentials for " + settings_.upstream.text() + " (user " +
-                   credentials_->username + ") were refused: check username and " +
-                   (settings_.password_file.empty() ? "password_env" : "password_file") + " of route " +
-                   settings_.name;
+  error.message += ", and Breakwater's own credentials for " + settings_.upstream.text() + " (user " +
+                   credentials_->username + ") were refused";
+  error.remedy = std::string("check username and ") +
+                 (settings_.password_file.empty() ? "password_env" : "password_file") + " of route " +
+                 settings_.name;
   return error;
 }
 
@@ -98,7 +99,7 @@ bool OwnCredentials::take_changed_password() {
   rests_.clear();
   stats_.credentials_rest = false;
   accepted_at_.clear();
-  log_.info("password file read again", {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
+  log_.info("password_file_read", {{"route", settings_.name}, {"upstream", settings_.upstream.text()}});
   return true;
 }
 

@@ -110,6 +110,7 @@ Task<Result<Head>> RegistryClient::Impl::ask_host(Url url, const RegistryClientR
   if (request.method == "GET") reading.vouched = request.vouched;
   reading.decoding = request.decoding;
   reading.size = request.size;
+  reading.note = request.hops.note();
   const Question question = question_of(url.endpoint(), request.method, request.path);
   for (;;) {
     if (auto refused = authorization.refused_unasked()) co_return failure(std::move(*refused));

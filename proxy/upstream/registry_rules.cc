@@ -10,6 +10,7 @@
 #include "proxy/http/host_name.h"
 #include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/retry.h"
+#include "proxy/upstream/upstream_words.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -86,6 +87,9 @@ Result<> check_answer(std::string_view method, const Url& url, const Head& head,
   Error error;
   error.kind = kind_of(url, head.status);
   error.message = said(method, url, head.status);
+  // A missing manifest needs no words, and storage's are not for others.
+  if (error.kind != Error::Kind::not_found && !is_signed(url))
+    error.message = with_upstream_words(std::move(error.message), body);
   bool transient = error.kind == Error::Kind::throttled || error.kind == Error::Kind::unavailable;
   // A 429 always says how long: the circuit breaker is open for that time.
   int64_t unsaid_s = error.kind == Error::Kind::throttled ? CircuitBreakerSettings().throttled_default_s : 0;
@@ -173,7 +177,7 @@ Error refusal_of_realm(const Url& realm, const Head& head, std::string_view body
   if (transient && !usable) return std::move(usable).error();
   const std::string what = "GET " + realm.without_query() + ": " + std::to_string(status);
   if (status == 400 || status == 401 || status == 403)
-    return Error(Error::Kind::denied, what + ", no token for us", 0);
+    return Error(Error::Kind::denied, with_upstream_words(what + ", no token for us", body), 0);
   return Error(Error::Kind::corrupt, what + " where a token was due", 0);
 }
 

@@ -31,7 +31,7 @@ bool is_server_error(int status);
 bool is_registry(const Url& url);
 
 // Success for 200, 206, 304, 416 and redirects; for any other status the error that it means. `body` is the
-// beginning of the text that came with the error.
+// beginning of the text that came with the error, whose words are in the error's message.
 [[nodiscard]] Result<> check_answer(std::string_view method, const Url& url, const Head& head,
                                     std::string_view body, int64_t now_epoch_s);
 

@@ -30,6 +30,7 @@ class InnerExchange final : public proxy::Exchange {
   // Whether the reply has all of its bytes.
   bool is_complete() const { return is_complete_ || (!is_aborted_ && length_ && bytes_sent_ == *length_); }
 
+  std::string_view id() const override { return "fetch"; }
   const proxy::Request& request() const override { return request_; }
   const proxy::Peer& peer() const override { return peer_; }
   const std::shared_ptr<proxy::Client>& client() const override { return client_; }

@@ -1,9 +1,10 @@
 // What can go wrong, in one vocabulary. Every layer returns these; only routes/oci/oci_error.cc turns them
 // into HTTP.
 //
-// A kind says what the caller can do about the failure; the message says what was attempted, on what. It is
-// written for the log and for the operator and is never parsed. It must not hold a secret or the query of a
-// presigned URL.
+// A kind says what the caller can do about the failure; the message says what was attempted, on what. The
+// remedy says what a person can do about it, where whoever fails knows that. Both are written for the log,
+// the operator and the user, and are never parsed. They must not hold a secret or the query of a presigned
+// URL, and the remedy no path of this machine.
 #pragma once
 
 #include <cstdint>
@@ -33,14 +34,17 @@ struct Error {
   };
   Kind kind = Kind::internal;
   std::string message;
-  int64_t retry_after_s = 0;  // throttled, unavailable and storage: how long to wait; 0 = not said
+  int64_t retry_after_s = 0;  // throttled, unavailable, storage and full: how long to wait; 0 = not said
+  // In the imperative, without a capital: "raise bytes_max or delete tags". "" = what goes for all of the
+  // kind.
+  std::string remedy = {};
 };
 
 template <class T = void>
 using Result = tl::expected<T, Error>;
 
 inline tl::unexpected<Error> failure(Error::Kind kind, std::string message) {
-  return tl::unexpected<Error>(Error{kind, std::move(message), 0});
+  return tl::unexpected<Error>(Error{kind, std::move(message), 0, {}});
 }
 inline tl::unexpected<Error> failure(Error error) { return tl::unexpected<Error>(std::move(error)); }
 

@@ -34,6 +34,7 @@ class RawClient {
   // Until the server's kernel has all that was sent, or the connection is over; and a few turns, for what the
   // server makes of it.
   void deliver();
+  size_t unsent() const { return socket_ ? socket_->unsent() : 0; }  // that the kernel has not taken yet
 
   // --- receiving; less than asked for if the server ends before
   std::string receive(size_t bytes);

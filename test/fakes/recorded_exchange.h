@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "proxy/http/exchange.h"
+#include "proxy/http/request_id.h"
 
 namespace breakwater::test {
 
@@ -18,6 +19,8 @@ class RecordedExchange : public proxy::Exchange {
     request_.method = std::move(method);
     request_.target = std::move(target);
     request_.headers = std::move(headers);
+    id_ = proxy::given_request_id(request_.headers);
+    if (id_.empty()) proxy::RequestIds().renew(id_);
     set_peer(127, 0, 0, 1);
   }
 
@@ -34,6 +37,7 @@ class RecordedExchange : public proxy::Exchange {
   }
 
   const proxy::Request& request() const override { return request_; }
+  std::string_view id() const override { return id_; }
   const proxy::Peer& peer() const override { return peer_; }
   const std::shared_ptr<proxy::Client>& client() const override { return client_; }
   proxy::Buffers& buffers() override { return buffers_; }
@@ -78,6 +82,7 @@ class RecordedExchange : public proxy::Exchange {
 
  private:
   proxy::Request request_;
+  std::string id_;
   proxy::Peer peer_;
   std::shared_ptr<proxy::Client> client_;
   bool has_turn_ = true;

@@ -27,7 +27,7 @@ using Kind = Error::Kind;
 using Sent = std::vector<std::string>;
 
 const std::string kPath = FakeRegistry::manifest_path(kAlpine, "1");
-const std::string kAdvice = "(user me) were refused: check username and password_file of route hub";
+const std::string kAdvice = "(user me) were refused; check username and password_file of route hub";
 
 // A registry and its credentials, with a password file that can be written.
 struct World : test::UpstreamWorld {
@@ -55,7 +55,7 @@ struct World : test::UpstreamWorld {
   std::string refusal(const Result<Reply>& reply) const {
     REQUIRE_FALSE(reply);
     CHECK(reply.error().kind == Kind::denied);
-    return reply.error().message;
+    return reply.error().message + "; " + reply.error().remedy;
   }
   bool is_advised(const Result<Reply>& reply) const {
     return refusal(reply).find(kAdvice) != std::string::npos;
@@ -162,7 +162,7 @@ TEST_CASE(
   world.auth.ask_for_password("me", "s3cret");
   world.clock.advance(minutes(15));
   CHECK(world.get(kPath));
-  CHECK(world.log.count("accepts credentials again") == 1);
+  CHECK(world.log.count("upstream_accepts_credentials") == 1);
   world.clock.advance(minutes(16));
   world.auth.ask_for_password("me", "another");
   CHECK(world.is_advised(world.get(kPath)));
@@ -176,7 +176,7 @@ TEST_CASE(
   world.write("another");
   CHECK(world.get(kPath));
   CHECK(world.log.count("upstream_refuses_credentials") == 0);
-  CHECK(world.log.count("password file read again") == 1);
+  CHECK(world.log.count("password_file_read") == 1);
 
   World resting;
   resting.ask_realm_with("another");

@@ -78,6 +78,7 @@ LIBRARIES = {
     "nlohmann": {
         "store/base/log.cc",
         "proxy/upstream/token_answer.cc",
+        "proxy/upstream/upstream_words.cc",
         "routes/transfer/image_layout.cc",
         "routes/transfer/index_json.cc",
         "routes/oci/manifest.cc",
