@@ -21,7 +21,7 @@ def asks_upstream(breakwater):
 
 def how_it_is(operator):
     expect_says(operator.verb("status"), 0, "All calm: 3 routes", "mirror of docker.io", "well", "0 broken")
-    told = operator.verb("status", "--json").json
+    told = operator.json("status")
     status, asked = operator.ask("GET", "status")
     expect(status == 200 and told["well"], f"{status}: {told}")
     for key in ("version", "folder", "routes", "disk"):
@@ -76,7 +76,7 @@ def filling(operator):
     """What fills the disk adds up, by the verb as by the API."""
     said = operator.verb("du")
     expect_says(said, 0, "PAYS FOR", "private", "in all:")
-    told = operator.verb("du", "--by", "repository", "--json").json
+    told = operator.json("du", "--by", "repository")
     rows = {(row["route"], row["repository"]): row for row in told["repositories"]}
     expect(("private", "team/app") in rows and ("dockerhub", "library/app") in rows, f"{told}")
     unique = sum(row["unique_bytes"] for row in told["repositories"])
@@ -150,7 +150,7 @@ def configuring_clients(operator):
 def seeing_the_doctor(operator):
     """All is well but what this machine's own clients are configured with."""
     breakwater = operator.breakwater
-    told = operator.verb("doctor", "--json").json
+    told = operator.json("doctor")
     wrong = [one for one in told["findings"] if one["state"] == "wrong"]
     expect(not wrong, f"the doctor finds wrong: {wrong}")
     for about in ("process", "dns", "upstream", "disk", "limits"):

@@ -2,10 +2,29 @@
 
 import http.client
 import json
+import pathlib
 import socket
 import subprocess
 
+import jsonschema
+
 from .breakwater import BINARY
+from .world import expect
+
+_SCHEMA = json.loads(
+    (pathlib.Path(__file__).resolve().parents[3] / "routes" / "ops" / "api.schema.json").read_text()
+)
+
+
+def expect_shape(verb, answer):
+    """That the answer is what the schema says of the verb."""
+    of_verb = {"$ref": f"#/$defs/{verb}", "$defs": _SCHEMA["$defs"]}
+    wrong = [error.message for error in jsonschema.Draft202012Validator(of_verb).iter_errors(answer)]
+    expect(not wrong, f"the answer of {verb} is not as the schema has it: {wrong[:3]}\n{answer}")
+
+
+# The verbs of paths that are called differently.
+_VERBS = {"usage": "du"}
 
 
 class Said:
@@ -49,6 +68,15 @@ class Operator:
         sent = None if body is None else json.dumps(body)
         connection.request(method, f"/api/v1/{path}", body=sent, headers=headers)
         reply = connection.getresponse()
-        answer = reply.status, json.loads(reply.read())
+        answer = json.loads(reply.read())
         connection.close()
+        verb = _VERBS.get(path.partition("?")[0], path.partition("?")[0])
+        expect_shape(verb if reply.status == 200 else "error", answer)
+        return reply.status, answer
+
+    def json(self, *arguments):
+        """What the verb prints with --json."""
+        said = self.verb(*arguments, "--json")
+        answer = said.json
+        expect_shape(arguments[0], answer)
         return answer
