@@ -33,8 +33,10 @@
 #include "routes/ops/api.h"
 #include "routes/ops/control.h"
 #include "routes/ops/health.h"
+#include "routes/ops/history.h"
 #include "routes/ops/metrics.h"
 #include "routes/ops/metrics_sources.h"
+#include "routes/ops/request_ring.h"
 #include "routes/registry/private_registry.h"
 #include "routes/router.h"
 #include "store/blobs/blobs.h"
@@ -196,6 +198,8 @@ struct Appliance::Parts {
   proxy::ConnectionShare connections;
   proxy::Clients clients;
   routes::Metrics metrics;
+  routes::History history;
+  routes::RequestRing last_requests;
   routes::ManifestCache manifests;
   routes::ReplyRoom replies;
   // By route, which has those of several registries if it mirrors any. Running fills use these to their end.
@@ -229,7 +233,8 @@ struct Appliance::Parts {
 };
 
 Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
-    : router(parts.loop, parts.settings_of(config), registry, parts.metrics, parts.log),
+    : router(parts.loop, parts.settings_of(config), registry, parts.metrics, parts.log,
+             {&parts.history, &parts.last_requests}),
       server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log,
              named(parts.config.server, config.name), router.route(), {&parts.connections, &parts.clients}) {}
 
@@ -250,6 +255,8 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       http_client(loop, config.http_client),
       connections(shares.clients),
       clients({loop, buffers, log, client_limits(config, shares), count_refused()}),
+      history(loop, *store, log),
+      last_requests(loop, clock),
       manifests(kManifestCacheBytes),
       replies(loop, buffers),
       pass_through(loop, readers, buffers, disk, pass_through_settings(config)),
@@ -370,6 +377,7 @@ std::unique_ptr<routes::Mirror> Appliance::Parts::make_mirror(proxy::Upstreams& 
                                                               const routes::MirrorSettings& settings) {
   const routes::MirrorParts shared(loop, workers, readers, *store, fills, pass_through, buffers,
                                    upstreams_of_mirror, manifests, replies, store->clock(), log);
+  routes::count_upstreams(history, upstreams_of_mirror, settings.route, settings.kept_under);
   return std::make_unique<routes::Mirror>(shared, settings);
 }
 
@@ -660,7 +668,10 @@ Appliance::Left Appliance::run(std::vector<InheritedConnection> connections) {
   parts_->loop.set_work("upkeep");
   parts_->upkeep.start(parts_->tasks);
   parts_->tasks.spawn(parts_->tell_service_manager());
+  parts_->tasks.spawn(parts_->history.run(parts_->background));
   parts_->loop.run();
+  if (auto saved = parts_->history.save(); !saved)
+    parts_->log.warning("history_not_written", {{"error", saved.error().message}});
   parts_->log.info("stopped", {});
   parts_->left.is_draining = parts_->is_draining;
   return std::move(parts_->left);

@@ -111,7 +111,8 @@ class Router::AccessRecord {
   AccessRecord& operator=(const AccessRecord&) = delete;
   ~AccessRecord() {
     --router_.requests_running_;
-    const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun_).count();
+    const auto now = SteadyClock::now();
+    const double seconds = std::chrono::duration<double>(now - begun_).count();
     const auto& request = exchange_.request();
     auto& counts =
         context_.route == router_.settings_.route ? router_.counts_ : router_.metrics_.of(context_.route);
@@ -123,6 +124,9 @@ class Router::AccessRecord {
       counts.refused(context_.refused);
     }
     log(request, seconds);
+    const EndedRequest ended{exchange_, context_, status(), seconds, now};
+    if (router_.history_ != nullptr) router_.observers_.history->count(history(), ended);
+    if (router_.observers_.ring != nullptr) router_.observers_.ring->add(ended);
   }
 
   void ended() { ended_ = true; }
@@ -133,6 +137,11 @@ class Router::AccessRecord {
   int status() const {
     if (exchange_.started()) return exchange_.status();
     return ended_ || std::uncaught_exceptions() > exceptions_ ? 500 : kClientLeft;
+  }
+
+  RouteHistory& history() const {
+    const bool is_own = context_.route == router_.settings_.route;
+    return is_own ? *router_.history_ : router_.observers_.history->of(context_.route);
   }
 
   void log(const proxy::Request& request, double seconds) const {
@@ -164,13 +173,15 @@ class Router::AccessRecord {
 };
 
 Router::Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, Metrics& metrics,
-               store::Log& log)
+               store::Log& log, RouterObservers observers)
     : loop_(loop),
       settings_(std::move(settings)),
       registry_(registry),
       metrics_(metrics),
       counts_(metrics.of(settings_.route)),
       log_(log),
+      observers_(observers),
+      history_(observers.history == nullptr ? nullptr : &observers.history->of(settings_.route)),
       random_(std::random_device()()) {}
 
 proxy::Route Router::route() {
@@ -237,13 +248,16 @@ proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& contex
     reply_error(exchange, *away, OciSubject::name, context);
     co_return;
   }
-  const auto path = parse_oci_path(request.target);
+  auto path = parse_oci_path(request.target);
   if (!path) {
     reply_path_error(exchange, path.error(), context.trace);
-  } else if (path->kind == OciPath::Kind::unknown) {
+    co_return;
+  }
+  context.path = *std::move(path);
+  if (context.path.kind == OciPath::Kind::unknown) {
     reply_no_such_path(exchange, context.trace);
-  } else if (path->kind != OciPath::Kind::base) {
-    co_await registry_.serve(exchange, *path, context);
+  } else if (context.path.kind != OciPath::Kind::base) {
+    co_await registry_.serve(exchange, context.path, context);
   } else if (is_read(request.method)) {
     reply_ok(exchange, kJson, "{}");
   } else {

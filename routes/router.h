@@ -3,7 +3,7 @@
 //
 //   trace   an id for the logs: from `traceparent` or `X-Request-Id` if valid, else random
 //   log     one access line at the end, also if the client left
-//   count   the same for the metrics
+//   count   the same for the metrics, the history and the ring of last requests
 //   limit   requests_max at once; a request beyond them is answered 503. A client that has its share of
 //           them waits, and is answered 429 if that takes too long
 //   allow   by address; others are answered 403 DENIED
@@ -29,7 +29,9 @@
 #include "routes/access/hosts.h"
 #include "routes/oci/registry.h"
 #include "routes/oci/request_context.h"
+#include "routes/ops/history.h"
 #include "routes/ops/metrics.h"
+#include "routes/ops/request_ring.h"
 #include "store/base/log.h"
 #include "store/base/result.h"
 
@@ -47,9 +49,16 @@ struct RouterSettings {
   std::function<bool()> is_read_only = [] { return false; };
 };
 
+// Who is told of each request that has ended; null: nobody is.
+struct RouterObservers {
+  History* history = nullptr;
+  RequestRing* ring = nullptr;
+};
+
 class Router {
  public:
-  Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, Metrics& metrics, store::Log& log);
+  Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, Metrics& metrics, store::Log& log,
+         RouterObservers observers = {});
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 
@@ -69,6 +78,8 @@ class Router {
   Metrics& metrics_;
   RouteMetrics& counts_;
   store::Log& log_;
+  const RouterObservers observers_;
+  RouteHistory* const history_;  // of this route; null if nobody keeps it
   std::mt19937_64 random_;
   uint32_t requests_running_ = 0;
 };

@@ -36,19 +36,51 @@ HostHealth::Failed how_failed(bool is_connected, bool out_of_time, bool is_soon)
   return is_soon ? Failed::to_answer_soon : Failed::to_answer;
 }
 
+// The repository that a question is about. The scope of a token is "repository:library/alpine:pull".
+std::string_view repository_of(const Question& question) {
+  const std::string_view text = question.repository;
+  if (question.kind != Question::Kind::tokens) return text;
+  const size_t begin = text.find(':'), end = text.rfind(':');
+  return begin == end || !text.starts_with("repository:") ? std::string_view()
+                                                          : text.substr(begin + 1, end - begin - 1);
+}
+
 }  // namespace
+
+// What one request has cost, which is told when it ends, however it ends: this object lives in the frame of
+// the request. libcurl sends it once more if the connection that it had kept is dead.
+class GuardedClient::Use {
+ public:
+  Use(const GuardedClient& client, const Question& question) : client_(client), question_(question) {}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    if (!client_.observe_use_) return;
+    for (uint64_t i = 0; i < sent_; ++i)
+      client_.observe_use_(repository_of(question_), std::exchange(bytes_, 0));
+  }
+  void sent() { ++sent_; }
+  void add(uint64_t bytes) { bytes_ += bytes; }
+
+ private:
+  const GuardedClient& client_;
+  const Question& question_;
+  uint64_t sent_ = 0;
+  uint64_t bytes_ = 0;
+};
 
 // Stands between libcurl and the caller's sink for one request. The caller's sink sees only the bodies that
 // it wants; the text of an error is kept here.
 class GuardedClient::AnswerSink final : public Sink {
  public:
   AnswerSink(GuardedClient& client, const Url& url, const HttpClientRequest& request, const Reading& reading,
-             Circuits::Admitted& admitted, Sink& caller)
+             Circuits::Admitted& admitted, Use& use, Sink& caller)
       : client_(client),
         url_(url),
         request_(request),
         reading_(reading),
         admitted_(admitted),
+        use_(use),
         caller_(caller) {
     caller_.resume_ = [this] { resume(); };
   }
@@ -63,7 +95,10 @@ class GuardedClient::AnswerSink final : public Sink {
   bool is_whole() const { return !decoder_ || decoder_->is_complete(); }
   std::string& error_text() { return error_text_; }
 
-  void connected() override { connected_ = true; }
+  void connected() override {
+    connected_ = true;
+    use_.sent();
+  }
 
   Result<> head(const Head& head) override {
     head_ = head;
@@ -83,8 +118,12 @@ class GuardedClient::AnswerSink final : public Sink {
   }
 
   Result<bool> body(std::span<const char> data) override {
-    if (!for_caller_) return keep_error_text(data);
+    if (!for_caller_) {
+      use_.add(data.size());
+      return keep_error_text(data);
+    }
     auto taken = decoder_ ? decoder_->body(data) : caller_.body(data);
+    if (!taken || *taken) use_.add(data.size());  // else it comes again
     if (taken && *taken) client_.stats_.fetched_bytes += data.size();
     return taken;
   }
@@ -117,6 +156,7 @@ class GuardedClient::AnswerSink final : public Sink {
   const HttpClientRequest& request_;
   const Reading& reading_;
   Circuits::Admitted& admitted_;
+  Use& use_;
   Sink& caller_;
   bool connected_ = false;
   bool for_caller_ = false;
@@ -144,7 +184,8 @@ Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, con
   if (!admitted) co_return failure(std::move(admitted).error());
 
   ++stats_.requests_total;
-  AnswerSink answer_sink(*this, url, request, reading, *admitted, sink);
+  Use use(*this, question);
+  AnswerSink answer_sink(*this, url, request, reading, *admitted, use, sink);
   auto began = std::chrono::steady_clock::now();
   auto ended = co_await http_client_.send(request, answer_sink);
   auto took = std::chrono::steady_clock::now() - began;

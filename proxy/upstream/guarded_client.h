@@ -61,9 +61,11 @@ class GuardedClient {
   std::optional<Error> tokens_refused() { return health_.tokens_refused(); }
 
   void observe_latency(RegistryClient::Observe observe) { observe_ = std::move(observe); }
+  void observe_use(RegistryClient::ObserveUse observe) { observe_use_ = std::move(observe); }
 
  private:
   class AnswerSink;
+  class Use;
   Task<Result<Answer>> send_once(const Url& url, const Question& question, const HttpClientRequest& request,
                                  const Reading& reading, Sink& sink, bool& is_encoded_range);
   void note_head(const Url& url, const Head& head);
@@ -76,6 +78,7 @@ class GuardedClient {
   TargetPolicy& targets_;
   RegistryClientStats& stats_;
   RegistryClient::Observe observe_;
+  RegistryClient::ObserveUse observe_use_;
   HostHealth health_;
 };
 

@@ -179,5 +179,6 @@ const std::optional<std::string>& RegistryClient::peer() const { return impl_->p
 const RegistryClientSettings& RegistryClient::settings() const { return impl_->settings; }
 const RegistryClientStats& RegistryClient::stats() const { return impl_->stats; }
 void RegistryClient::observe_latency(Observe observe) { impl_->client.observe_latency(std::move(observe)); }
+void RegistryClient::observe_use(ObserveUse observe) { impl_->client.observe_use(std::move(observe)); }
 
 }  // namespace breakwater::proxy

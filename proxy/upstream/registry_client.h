@@ -44,6 +44,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/http/hops.h"
@@ -136,6 +137,10 @@ class RegistryClient {
  public:
   // Called for each answered request with the seconds until its head was there.
   using Observe = std::function<void(double seconds)>;
+  // Called for each request that was sent, when it has ended, also by being cancelled: with the repository
+  // that it was for, "" if for none, and the bytes of the body that came. Tokens and what redirects lead to
+  // are requests too.
+  using ObserveUse = std::function<void(std::string_view repository, uint64_t bytes)>;
 
   RegistryClient(Loop& loop, HttpClient& http_client, const store::Clock& clock, store::Log& log,
                  const RegistryClientSettings& settings);
@@ -152,6 +157,8 @@ class RegistryClient {
   const RegistryClientSettings& settings() const;
   const RegistryClientStats& stats() const;
   void observe_latency(Observe observe);
+  // What it uses must outlive the Tasks of this object.
+  void observe_use(ObserveUse observe);
 
  private:
   struct Impl;

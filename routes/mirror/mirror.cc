@@ -27,6 +27,7 @@ Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& co
 
 Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto repository = repository_of(path);
+  context.repository = repository;
   // Before anything is looked up, here or upstream: a refused repository is told nothing but this.
   const auto refusal =
       path.name.empty() ? std::nullopt : refusal_of(settings_.repositories, settings_.route, repository);

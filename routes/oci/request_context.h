@@ -9,6 +9,7 @@
 
 #include "proxy/clients/clients.h"
 #include "proxy/http/http.h"
+#include "routes/oci/oci_path.h"
 
 namespace breakwater::routes {
 
@@ -27,11 +28,17 @@ std::string_view name_of(CacheResult result);
 struct RequestContext {
   std::string trace;          // the request's id, in its log lines and in the detail of its error
   std::string route;          // the route that answers: the listener's, or the one that ?ns= names
+  OciPath path;               // what is asked for, once that is known
   proxy::Asker asker;         // the appliances that the request came through, and its client
   std::string oci_namespace;  // the value of OCI-Namespace, if ?ns= chose the route
+  std::string repository;     // as the store calls it; "" until that is known
   CacheResult cache = CacheResult::none;
   std::string error;    // what went wrong, for the operator: a client is told less
   std::string refused;  // why the request was refused, in a word, as the metrics count it
+  // Of blobs and manifests: what this request has pushed, and what it made a client not push, because it was
+  // mounted or there already.
+  uint64_t pushed_bytes = 0;
+  uint64_t reused_bytes = 0;
 };
 
 // The headers of every reply: X-Content-Type-Options and Docker-Distribution-Api-Version.

@@ -4,6 +4,7 @@
 
 #include "routes/oci/oci_error.h"
 #include "store/blobs/blobs.h"
+#include "store/catalog/catalog.h"
 
 namespace breakwater::routes {
 
@@ -49,8 +50,9 @@ Result<std::optional<ChunkRange>> chunk_of(const Exchange& exchange) {
 
 // Replies 201 for a blob and 400 for a wrong digest. Any other error is returned, for the common table.
 Result<> reply_committed(Exchange& exchange, const OciPath& path, const Result<store::Blob>& blob,
-                         const RequestContext& context) {
+                         RequestContext& context) {
   if (blob) {
+    context.pushed_bytes = blob->size;
     reply_created(exchange, context, path, blob->digest);
   } else if (blob.error().kind == Error::Kind::corrupt) {
     reply_oci(exchange, kWrongDigest, base_headers(context), blob.error().message, context.trace);
@@ -122,6 +124,7 @@ Task<Result<>> BlobPushes::start_upload(Exchange& exchange, const OciPath& path,
     auto mounted = co_await mount(path);
     if (!mounted) co_return failure(mounted.error());
     if (*mounted) {
+      context.reused_bytes = **mounted;
       reply_created(exchange, context, path, *path.query.mount);
       co_return Result<>();
     }
@@ -144,13 +147,20 @@ void BlobPushes::note_refusal(const Error& error, const proxy::ClientKey& client
   context.refused = uploads_.has_share(client) ? "uploads" : "client_uploads";
 }
 
-// Mounts the blob from the named repository, or from any if none is named. False, and not an error, if the
-// blob is not found or no repository can have that name: the client uploads the blob then.
-Task<Result<bool>> BlobPushes::mount(const OciPath& path) {
+// Mounts the blob from the named repository, or from any if none is named, and returns its size. Nothing, and
+// not an error, if the blob is not found or no repository can have that name: the client uploads the blob
+// then.
+Task<Result<std::optional<uint64_t>>> BlobPushes::mount(const OciPath& path) {
   const auto& from = path.query.from;
-  if (!from.empty() && !is_oci_name(from)) co_return false;
-  auto job = [&store = parts_.store, to = key_of(path), from, digest = *path.query.mount] {
-    return store.blobs().mount(to, from, digest);
+  if (!from.empty() && !is_oci_name(from)) co_return std::optional<uint64_t>();
+  auto job = [&store = parts_.store, to = key_of(path), from,
+              digest = *path.query.mount]() -> Result<std::optional<uint64_t>> {
+    const auto mounted = store.blobs().mount(to, from, digest);
+    if (!mounted) return failure(mounted.error());
+    if (!*mounted) return std::optional<uint64_t>();
+    const auto record = store.catalog().blob(digest, store::Reach::disk);
+    if (!record) return failure(record.error());
+    return std::optional<uint64_t>(*record ? (*record)->size : 0);
   };
   co_return co_await parts_.workers.run(std::move(job));
 }

@@ -106,6 +106,7 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
   }
   parts_.manifests.put(key_of(path), pushed.digest,
                        ManifestCache::Entry(pushed.content.record.media_type, pushed.bytes));
+  context.pushed_bytes = pushed.bytes->size();
   reply_pushed(exchange, path, pushed, context);
   co_return Result<>();
 }

@@ -49,6 +49,7 @@ Task<> PrivateRegistry::serve(Exchange& exchange, const OciPath& path, RequestCo
 }
 
 Task<Result<>> PrivateRegistry::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {
+  context.repository = path.name;
   const bool reads = is_read(exchange.request().method);
   if (reads && !is_upload(path.kind)) co_return co_await read(exchange, path, context);
   if (!settings_.allow_push.allows(exchange.peer())) {

@@ -113,6 +113,7 @@ Task<Result<>> RegistryReads::blob(Exchange& exchange, const OciPath& path, Requ
   }
   if (!blob) co_return failure(as_ours(blob.error()));
   context.cache = CacheResult::hit;
+  if (exchange.request().method == "HEAD") context.reused_bytes = blob->size;  // is not pushed again
   exchange.at("sending");
   StoredBlob source(*blob);
   co_return co_await send_blob(exchange, context, digest, blob->size, source);

@@ -26,6 +26,8 @@ struct MirrorWorld::Served {
 struct MirrorWorld::Running {
   explicit Running(MirrorWorld& world)
       : workers(world.loop, 2),
+        history(world.loop, *world.files.store, world.files.log),
+        ring(world.loop, world.files.clock),
         buffers(world.loop, world.buffer_bytes_max),
         clients({world.loop, buffers, world.files.log, world.client_limits,
                  [&world](auto route, auto share) {
@@ -81,10 +83,13 @@ struct MirrorWorld::Running {
     mirror_settings.route = "any";
     mirror_settings.registry = registry;
     mirror_settings.kept_under = registry + "/";
+    routes::count_upstreams(history, *any_upstreams.back(), "any", mirror_settings.kept_under);
     return std::make_unique<routes::Mirror>(parts, mirror_settings);
   }
 
   proxy::Workers workers;
+  routes::History history;
+  routes::RequestRing ring;
   proxy::Buffers buffers;
   proxy::Clients clients;
   proxy::HttpClient http_client;
@@ -115,9 +120,11 @@ MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Upstrea
             return settings;
           }()),
       namespaces(&mirror, running.directory),
-      router(world.loop, routes::RouterSettings(route), namespaces, running.metrics, world.files.log),
+      router(world.loop, routes::RouterSettings(route), namespaces, running.metrics, world.files.log,
+             {&running.history, &running.ring}),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
              proxy::ServerSettings(), router.route(), {nullptr, &running.clients}) {
+  routes::count_upstreams(running.history, upstreams, route, "");
   running.directory.add(route, mirror,
                         registry == "ghcr.io" ? world.ghcr_allow : routes::Networks::internal());
   auto bound = server.listen("127.0.0.1:0");
@@ -221,6 +228,16 @@ proxy::Fills& MirrorWorld::fills() { return running_->fills; }
 routes::Mirror& MirrorWorld::hub_mirror() {
   start();
   return running_->hub.mirror;
+}
+
+routes::History& MirrorWorld::history() { return running_->history; }
+routes::RequestRing& MirrorWorld::ring() { return running_->ring; }
+Result<> MirrorWorld::write_history() {
+  finish_fills();
+  run_until(loop, [this] {
+    return running_->hub.router.requests_running() == 0 && running_->ghcr.router.requests_running() == 0;
+  });
+  return run(loop, running_->history.flush(running_->workers));
 }
 
 uint64_t MirrorWorld::buffered_bytes() const { return running_->buffers.units(); }

@@ -25,7 +25,9 @@
 #include "routes/mirror/mirror.h"
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest_cache.h"
+#include "routes/ops/history.h"
 #include "routes/ops/metrics.h"
+#include "routes/ops/request_ring.h"
 #include "routes/router.h"
 #include "test/fakes/fake_registry.h"
 #include "test/fakes/raw_client.h"
@@ -85,6 +87,10 @@ class MirrorWorld {
   std::vector<std::string> refused;  // to clients that had their share: "dockerhub client_upstream"
   proxy::Fills& fills();
   routes::Mirror& hub_mirror();
+  routes::History& history();
+  routes::RequestRing& ring();
+  // Runs until nothing is asked or fetched any more. What was counted is in the store from then on.
+  Result<> write_history();
   store::Store& store() { return *files.store; }
   FakeClock& clock() { return files.clock; }
   bool holds(const store::Digest& digest);

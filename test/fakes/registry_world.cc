@@ -10,6 +10,7 @@
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/workers.h"
 #include "routes/oci/manifest_cache.h"
+#include "routes/ops/history.h"
 #include "routes/ops/metrics.h"
 #include "routes/router.h"
 #include "store/blobs/blobs.h"
@@ -31,12 +32,13 @@ struct RegistryWorld::Running {
         buffers(world.loop, world.buffer_bytes_max),
         clients({world.loop, buffers, world.files.log, world.client_limits,
                  [this](auto route, auto share) { metrics.of(std::string(route)).refused(share); }}),
+        history(world.loop, *world.files.store, world.files.log),
         manifests(16 << 20),
         replies(world.loop, buffers),
         registry(routes::RegistryParts(world.loop, workers, readers, workers, buffers, *world.files.store,
                                        manifests, replies, world.files.store->clock(), world.files.log),
                  world.settings),
-        router(world.loop, router_settings(world), registry, metrics, world.files.log),
+        router(world.loop, router_settings(world), registry, metrics, world.files.log, {&history, nullptr}),
         server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,
                                                    world.files.log, world.server_settings, router.route(),
                                                    proxy::HttpServer::Shares{nullptr, &clients})) {
@@ -55,6 +57,7 @@ struct RegistryWorld::Running {
   proxy::Buffers buffers;
   proxy::Clients clients;
   routes::Metrics metrics;
+  routes::History history;
   routes::ManifestCache manifests;
   routes::ReplyRoom replies;
   routes::PrivateRegistry registry;
@@ -80,6 +83,11 @@ void RegistryWorld::stop() {
   CHECK(store().budget().whole().reserved == 0);
   check_partials();
   files.store.reset();
+}
+
+Result<> RegistryWorld::write_history() {
+  settle();
+  return run(loop, running_->history.flush(running_->workers));
 }
 
 void RegistryWorld::crash() {

@@ -105,6 +105,8 @@ class RegistryWorld {
   // Runs until no request is served any more, and every worker has done what it was given.
   void settle();
   void sweep();  // the route's upkeep
+  // What was counted is in the store from now on.
+  Result<> write_history();
 
  private:
   struct Running;
