@@ -28,6 +28,7 @@ using routes::Operation;
 using routes::Parameter;
 
 constexpr int kWrong = 1, kNotTried = 2;
+constexpr std::string_view kFollow = "follow";
 
 int status_of(const Error& error) {
   const bool is_tried = error.kind != Error::Kind::invalid && error.kind != Error::Kind::unavailable;
@@ -177,6 +178,24 @@ Arguments with_absolute_paths(const Operation& operation, const Arguments& argum
   return made;
 }
 
+// The requests that come, until it is interrupted or nobody serves any more.
+int follow(const Config& config, const Operation& operation, const Arguments& given, bool as_json) {
+  Arguments arguments;
+  for (const auto& [name, values] : given.all()) {
+    if (name != kFollow && name != "after" && name != "wait") arguments.add(name, values.front());
+  }
+  Arguments next = arguments;
+  for (;;) {
+    const auto answer = run_once(config, operation, next);
+    if (!answer) return fail(answer.error());
+    if (!(*answer)["requests"].empty()) print(operation, *answer, as_json);
+    if (!std::cout.flush()) return kWrong;
+    next = arguments;
+    next.add("after", std::to_string((*answer)["next"].get<uint64_t>()));
+    next.add("wait", "true");
+  }
+}
+
 }  // namespace
 
 int run_operation(const Config& config, Options options) {
@@ -190,6 +209,7 @@ int run_operation(const Config& config, Options options) {
     if (!goes_on) return fail(goes_on.error());
     if (!*goes_on) return fail({Error::Kind::invalid, "nothing was done", 0});
   }
+  if (arguments.flag(kFollow)) return follow(config, operation, arguments, options.json);
   const auto answer = run_once(config, operation, arguments);
   if (!answer) return fail(answer.error());
   print(operation, *answer, options.json);

@@ -33,6 +33,8 @@ class OwnServerSide final : public routes::ServerSide {
     proxy::Workers& workers;
     proxy::Buffers& buffers;
     const proxy::Fills& fills;
+    routes::History& history;
+    routes::RequestRing& requests;
     routes::RegistryDirectory& registries;
     // What only the Appliance knows of a route, and of the whole: adds it to the state.
     std::function<void(routes::ServerState::Route&)> add_route;
@@ -51,6 +53,8 @@ class OwnServerSide final : public routes::ServerSide {
     return parts_.set_read_only(is_read_only);
   }
   void set_draining(bool is_draining) override { parts_.set_draining(is_draining); }
+  routes::History& history() override { return parts_.history; }
+  routes::RequestRing& requests() override { return parts_.requests; }
   store::Store& store() override { return parts_.store; }
   proxy::Loop& loop() override { return parts_.loop; }
   proxy::Workers& workers() override { return parts_.workers; }

@@ -83,8 +83,8 @@ struct Operation {
   Effect effect = Effect::ask;
   Takes takes = Takes::moment;
   std::span<const Parameter> parameters = {};
-  // One of the three: of the configuration alone; on the store, which also works when nobody serves the
-  // folder; or of the server.
+  // Of the configuration alone; or of the process that serves; or on the store, which also works when nobody
+  // serves the folder. What has both of the last two asks the process if there is one.
   Result<Json> (*of_directory)(const RouteDirectory&, const Arguments&) = nullptr;
   Result<Json> (*of_store)(const StoreSide&, const Arguments&) = nullptr;
   proxy::Task<Result<Json>> (*of_server)(ServerSide&, Arguments, std::shared_ptr<Progress>) = nullptr;

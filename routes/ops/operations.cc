@@ -8,6 +8,7 @@
 #include "routes/ops/client_config.h"
 #include "routes/ops/fetch.h"
 #include "routes/ops/folder.h"
+#include "routes/ops/past_verbs.h"
 #include "routes/ops/refresh.h"
 #include "routes/ops/server_side.h"
 #include "routes/ops/status.h"
@@ -41,6 +42,31 @@ constexpr Parameter kClientConfig[] = {
     {.name = "host",
      .shape = "HOST",
      .help = "how the client calls this machine; without, as it calls itself"},
+};
+constexpr Parameter kSaved[] = {
+    {.name = "route", .shape = "ROUTE", .help = "only of this one", .is_place = true},
+    {.name = "since", .shape = "TIME", .help = "how far back: 90m, 24h, 7d; at most 90d"},
+};
+constexpr Parameter kLog[] = {
+    {.name = "client", .shape = "ADDRESS", .help = "only of this client, or of this network"},
+    {.name = "image", .shape = "IMAGE", .help = "only of this repository, or of a pattern of such"},
+    {.name = "route", .shape = "ROUTE", .help = "only of this one"},
+    {.name = "result",
+     .shape = "RESULT",
+     .help = "only with this one: hit, follow, miss, stale, revalidated, pass, ok, refused, error or left"},
+    {.name = "limit", .shape = "COUNT", .help = "at most so many: 100"},
+    {.name = "after", .shape = "NUMBER", .help = "only those behind this number"},
+    {.name = "wait",
+     .help = "wait up to half a minute until there is one behind that number",
+     .kind = Kind::flag},
+    {.name = "follow", .help = "go on with each that comes", .kind = Kind::flag},
+};
+constexpr Parameter kCache[] = {
+    {.name = "repository",
+     .shape = "REPOSITORY",
+     .help = "only of this one, with each export that is remembered",
+     .is_place = true},
+    {.name = "after", .shape = "CACHE", .help = "those behind this one"},
 };
 constexpr Parameter kBackup[] = {
     {.name = "to",
@@ -91,6 +117,25 @@ const std::array kOperations = {
               .parameters = kUsage,
               .of_store = du,
               .words = du_words},
+    Operation{.verb = "saved",
+              .path = "savings",
+              .summary = "Say what the mirrors have saved, by route, and who asks for most",
+              .parameters = kSaved,
+              .of_store = saved_of_store,
+              .of_server = saved,
+              .words = saved_words},
+    Operation{.verb = "log",
+              .path = "requests",
+              .summary = "Show the last requests, each with what came of it and why",
+              .parameters = kLog,
+              .of_server = log,
+              .words = log_words},
+    Operation{.verb = "cache",
+              .path = "caches",
+              .summary = "Say of the builds' caches how large and old they are, and what each export brought",
+              .parameters = kCache,
+              .of_store = cache,
+              .words = cache_words},
     Operation{.verb = "client-config",
               .path = "client-config",
               .summary = "Print the files that make a client pull through here",

@@ -13,7 +13,9 @@
 #include "proxy/loop/workers.h"
 #include "routes/mirror/mirror.h"
 #include "routes/oci/registry.h"
+#include "routes/ops/history.h"
 #include "routes/ops/image_name.h"
+#include "routes/ops/request_ring.h"
 #include "store/base/clock.h"
 #include "store/base/result.h"
 #include "store/capacity/budget.h"
@@ -70,6 +72,8 @@ class ServerSide {
   virtual proxy::Task<Result<std::vector<std::string>>> change(bool is_dry) = 0;
   virtual proxy::Task<Result<>> set_read_only(bool is_read_only) = 0;
   virtual void set_draining(bool is_draining) = 0;
+  virtual History& history() = 0;
+  virtual RequestRing& requests() = 0;
   virtual store::Store& store() = 0;
   virtual proxy::Loop& loop() = 0;
   virtual proxy::Workers& workers() = 0;  // for what no client waits for

@@ -147,6 +147,29 @@ def configuring_clients(operator):
     expect_says(operator.verb("client-config", "npm"), 2, "the clients are")
 
 
+def looking_back(operator):
+    """What was saved, who asked what, and what the exports of a cache brought."""
+    breakwater = operator.breakwater
+    told = operator.json("saved")
+    hub = next(route for route in told["routes"] if route["route"] == "dockerhub")
+    asked = asks_upstream(breakwater)
+    expect(hub["upstream_requests"] == asked, f"the history has {hub['upstream_requests']} of {asked} questions")
+    expect_says(operator.verb("saved", "dockerhub", "--since", "1h"), 0, "In the last", "dockerhub")
+    expect_says(operator.verb("saved", "--since", "long"), 2, "90m, 24h or 7d")
+    status, told = operator.ask("GET", "requests?result=refused&limit=5")
+    expect(status == 200 and len(told["requests"]) <= 5, f"{status}: {told}")
+    told = operator.json("log", "--image", "app", "--client", "127.0.0.0/8")
+    expect(told["requests"] and all(one["repository"] == "library/app" for one in told["requests"]), f"{told}")
+    expect_says(operator.verb("log", "--result", "good"), 2)
+    status, later = operator.ask("GET", f"requests?after={told['newest'] - 1}&wait=true")
+    expect(status == 200 and later["requests"], f"nothing is behind the last but one: {later}")
+    for number in range(2):
+        push(breakwater.addresses["private"], "team/app", "main-cache", images.single(f"c{number}", [30_000]))
+    expect_says(operator.verb("cache"), 0, "private/team/app:main-cache", "never")
+    one = operator.json("cache", "private/team/app")["caches"][0]
+    expect(one["pushes"] == 2 and len(one["generations"]) == 2, f"the cache's exports: {one}")
+
+
 def seeing_the_doctor(operator):
     """All is well but what this machine's own clients are configured with."""
     breakwater = operator.breakwater
@@ -201,6 +224,7 @@ def main(world):
     filling(operator)
     read_only(operator)
     draining(operator)
+    looking_back(operator)
     configuring_clients(operator)
     seeing_the_doctor(operator)
     reloading(operator)

@@ -24,7 +24,7 @@ def expect_shape(verb, answer):
 
 
 # The verbs of paths that are called differently.
-_VERBS = {"usage": "du"}
+_VERBS = {"usage": "du", "savings": "saved", "requests": "log", "caches": "cache"}
 
 
 class Said:

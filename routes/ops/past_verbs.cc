@@ -1,0 +1,227 @@
+#include "routes/ops/past_verbs.h"
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "routes/ops/caches.h"
+#include "routes/ops/history.h"
+#include "routes/ops/request_log.h"
+#include "routes/ops/request_ring.h"
+#include "routes/ops/savings.h"
+#include "routes/ops/words.h"
+
+namespace breakwater::routes {
+namespace {
+
+constexpr proxy::Millis kWaitMax(30'000);
+
+Result<uint64_t> number_of(std::string_view name, const std::string& text) {
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec == std::errc() && parsed.ptr == end) return number;
+  return failure(Error::Kind::invalid, "\"" + std::string(name) + "\" is a number, not \"" + text + "\"");
+}
+
+// "90m", "24h", "7d".
+Result<store::Time::duration> span_of(const std::string& text) {
+  const auto wrong = [&text] {
+    return failure(Error::Kind::invalid, "\"since\" is a time such as 90m, 24h or 7d, not \"" + text + "\"");
+  };
+  if (text.size() < 2) return wrong();
+  const auto number = number_of("since", text.substr(0, text.size() - 1));
+  if (!number || *number == 0 || *number > 100'000) return wrong();
+  const auto count = static_cast<int64_t>(*number);
+  switch (text.back()) {
+    case 'm': return std::chrono::minutes(count);
+    case 'h': return std::chrono::hours(count);
+    case 'd': return std::chrono::hours(24 * count);
+    default: return wrong();
+  }
+}
+
+Result<SavingsQuestion> savings_question(const Arguments& arguments, const RouteDirectory& directory) {
+  SavingsQuestion question;
+  if (arguments.has("since")) {
+    const auto since = span_of(arguments.word("since"));
+    if (!since) return failure(since.error());
+    question.since = *since;
+  }
+  question.route = arguments.word("route");
+  if (!question.route.empty() && directory.find(question.route) == nullptr)
+    return failure(Error::Kind::not_found, "there is no route \"" + question.route + "\"");
+  return question;
+}
+
+std::string percent(const Json& ratio) {
+  if (!ratio.is_number()) return "-";
+  return std::to_string(static_cast<int>(ratio.get<double>() * 100 + 0.5)) + " %";
+}
+
+std::string signed_bytes(const Json& bytes) {
+  const auto value = bytes.get<int64_t>();
+  return value < 0 ? "-" + bytes_words(static_cast<uint64_t>(-value))
+                   : bytes_words(static_cast<uint64_t>(value));
+}
+
+std::string text_of(const Json& json, const char* key) {
+  return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
+}
+
+Result<RequestFilter> filter_of(const Arguments& arguments, const RouteDirectory& directory) {
+  RequestFilter filter;
+  filter.route = arguments.word("route");
+  if (arguments.has("image")) {
+    const auto image = parse_repository_pattern(arguments.word("image"), directory);
+    if (!image) return failure(image.error());
+    filter.route = image->route;
+    filter.repository = image->pattern == "*" ? "" : image->pattern;
+  }
+  if (arguments.has("client")) {
+    auto client = proxy::IpNetwork::parse(arguments.word("client"));
+    if (!client)
+      return failure(Error::Kind::invalid,
+                     "\"client\" is an address or a network, not \"" + arguments.word("client") + "\"");
+    filter.client = *client;
+  }
+  if (arguments.has("result")) {
+    if (auto set = filter.set_outcome(arguments.word("result")); !set) return failure(set.error());
+  }
+  return filter;
+}
+
+std::string name_of_image(const Json& request) {
+  const auto repository = text_of(request, "repository"), reference = text_of(request, "reference");
+  if (reference.empty()) return repository;
+  return repository + (reference.find(':') == std::string::npos ? ":" : "@") + reference.substr(0, 19);
+}
+
+}  // namespace
+
+Result<Json> saved_of_store(const StoreSide& side, const Arguments& arguments) {
+  const auto question = savings_question(arguments, side.directory);
+  if (!question) return failure(question.error());
+  return savings(side.store, *question);
+}
+
+proxy::Task<Result<Json>> saved(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>) {
+  auto question = savings_question(arguments, server.directory());
+  if (!question) co_return failure(question.error());
+  auto flushed = co_await server.history().flush(server.workers());
+  if (!flushed) co_return failure(flushed.error());
+  auto job = [&store = server.store(), question = *std::move(question)] { return savings(store, question); };
+  co_return co_await server.workers().run(std::move(job));
+}
+
+std::string saved_words(const Json& answer) {
+  const auto& total = answer["total"];
+  std::string text = "In the last " + duration_words(answer["since_s"]) + ": " +
+                     signed_bytes(total["saved_bytes"]) + " and " +
+                     std::to_string(total["saved_requests"].get<int64_t>()) +
+                     " requests were not asked of upstream; " + percent(total["hit_ratio"]) + " of " +
+                     count_words(total["requests"], "request", "requests") + " were hits.\n\n";
+  Columns routes({"ROUTE", ">REQUESTS", ">HITS", ">SENT", ">FROM UPSTREAM", ">SAVED", ">REQUESTS SAVED"});
+  for (const auto& route : answer["routes"]) {
+    const auto name = text_of(route, "route");
+    routes.add({name.empty() ? "others" : name, std::to_string(route["requests"].get<uint64_t>()),
+                percent(route["hit_ratio"]), bytes_words(route["bytes_sent"]),
+                bytes_words(route["upstream_bytes"]), signed_bytes(route["saved_bytes"]),
+                std::to_string(route["saved_requests"].get<int64_t>())});
+  }
+  text += routes.text();
+  Columns heaviest({"HEAVIEST REPOSITORIES", ">REQUESTS", ">SENT"});
+  for (const auto& one : answer["repositories"]["by_bytes"])
+    heaviest.add({text_of(one, "route") + "/" + text_of(one, "repository"),
+                  std::to_string(one["requests"].get<uint64_t>()), bytes_words(one["bytes_sent"])});
+  if (!heaviest.is_empty()) text += "\n" + heaviest.text();
+  Columns clients({"HEAVIEST CLIENTS", ">REQUESTS", ">SENT"});
+  for (const auto& one : answer["clients"]["by_bytes"])
+    clients.add({text_of(one, "client"), std::to_string(one["requests"].get<uint64_t>()),
+                 bytes_words(one["bytes_sent"])});
+  if (!clients.is_empty()) text += "\n" + clients.text();
+  return text;
+}
+
+proxy::Task<Result<Json>> log(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>) {
+  auto filter = filter_of(arguments, server.directory());
+  if (!filter) co_return failure(filter.error());
+  RequestsQuestion question;
+  question.filter = *std::move(filter);
+  if (arguments.has("after")) {
+    const auto after = number_of("after", arguments.word("after"));
+    if (!after) co_return failure(after.error());
+    question.after = *after;
+  }
+  if (arguments.has("limit")) {
+    const auto limit = number_of("limit", arguments.word("limit"));
+    if (!limit) co_return failure(limit.error());
+    question.limit = static_cast<size_t>(*limit);
+  }
+  auto& ring = server.requests();
+  auto answer = requests_json(ring, question);
+  const auto until = server.loop().now() + kWaitMax;
+  while (arguments.flag("wait") && question.after && answer["requests"].empty() &&
+         server.loop().now() < until) {
+    co_await ring.more().wait_until(until);
+    answer = requests_json(ring, question);
+  }
+  co_return answer;
+}
+
+std::string log_words(const Json& answer) {
+  std::string text;
+  for (const auto& request : answer["requests"]) {
+    text += text_of(request, "at") + " " + text_of(request, "client") + " " + text_of(request, "route") +
+            " " + text_of(request, "method") + " " + name_of_image(request) + " " +
+            std::to_string(request["status"].get<int>()) + " " + text_of(request, "cache") + " " +
+            bytes_words(request["bytes"]);
+    if (const auto reason = text_of(request, "reason"); !reason.empty()) text += ": " + reason;
+    text += "\n";
+  }
+  return text;
+}
+
+Result<Json> cache(const StoreSide& side, const Arguments& arguments) {
+  CachesQuestion question;
+  if (arguments.has("repository")) {
+    const auto repository = parse_repository_pattern(arguments.word("repository"), side.directory);
+    if (!repository) return failure(repository.error());
+    question.route = repository->route;
+    question.repository = repository->pattern == "*" ? "" : repository->pattern;
+  }
+  question.after = arguments.word("after");
+  return caches(side.store, question);
+}
+
+std::string cache_words(const Json& answer) {
+  Columns columns({"CACHE", ">SIZE", ">AGE", "LAST IMPORT", ">PUSHES", ">NEW IN THE LAST", ">REUSED"});
+  for (const auto& one : answer["caches"]) {
+    columns.add({text_of(one, "route") + "/" + text_of(one, "repository") + ":" + text_of(one, "tag"),
+                 one["bytes"].is_null() ? "?" : bytes_words(one["bytes"]), duration_words(one["age_s"]),
+                 one["imported_at"].is_null() ? "never" : text_of(one, "imported_at"),
+                 std::to_string(one["pushes"].get<uint64_t>()), bytes_words(one["new_bytes"]),
+                 bytes_words(one["reused_bytes"])});
+  }
+  std::string text = columns.is_empty() ? "no tag here is one of a cache\n" : columns.text();
+  for (const auto& one : answer["caches"]) {
+    if (!one.contains("generations")) continue;
+    Columns exports(
+        {"EXPORT OF " + text_of(one, "tag"), ">SIZE", ">NEW", ">NEW LAYERS", ">REUSED", ">REUSED LAYERS"});
+    for (const auto& generation : one["generations"]) {
+      exports.add(
+          {text_of(generation, "at"), bytes_words(generation["bytes"]), bytes_words(generation["new_bytes"]),
+           std::to_string(generation["new_layers"].get<uint64_t>()), bytes_words(generation["reused_bytes"]),
+           std::to_string(generation["reused_layers"].get<uint64_t>())});
+    }
+    if (!exports.is_empty()) text += "\n" + exports.text();
+    Columns churn({">LAYER AT POSITION", ">CHANGED", ">BYTES"});
+    for (const auto& layer : one["churn"])
+      churn.add({std::to_string(layer["position"].get<uint64_t>()),
+                 count_words(layer["changes"], "time", "times"), bytes_words(layer["bytes"])});
+    if (!churn.is_empty()) text += "\n" + churn.text();
+  }
+  return text + (answer["next"].is_null() ? "" : "there are more: --after " + text_of(answer, "next") + "\n");
+}
+
+}  // namespace breakwater::routes
