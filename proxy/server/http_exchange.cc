@@ -282,7 +282,7 @@ Task<Result<Piece>> ServedExchange::read_piece() {
       auto received = co_await until_received(not_understood);
       if (!received) co_return failure(received.error());
     }
-    while (context_.releasing) co_await socket_.changed().wait();
+    while (context_.releasing && !complete_) co_await socket_.changed().wait();
     const auto deadline = context_.loop.now() + kMemoryWaitMax;
     body_reserved_ = co_await buffers().reserve_until(kPieceBytes + kChunkHeadsBytes, deadline);
     if (body_reserved_.units() == 0) {
@@ -291,7 +291,7 @@ Task<Result<Piece>> ServedExchange::read_piece() {
       late.retry_after_s = kNoMemoryRetryAfterS;
       co_return failure(std::move(late));
     }
-    while (context_.releasing) co_await socket_.changed().wait();
+    while (context_.releasing && !complete_) co_await socket_.changed().wait();
     piece = receive_piece(kPieceBytes - static_cast<size_t>(body_read_ % kPieceBytes));
     body_reserved_.shrink(piece.held());
     not_understood = socket_.received();

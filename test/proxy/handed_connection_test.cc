@@ -52,7 +52,7 @@ struct World {
     listening = *server->listening();
     HttpServer::ReleaseTimes times;
     times.at_work = at_work_max;
-    times.others = Millis(0);
+    times.others = others_max;
     bool has_ended = false;
     tasks.spawn(release(times, has_ended));
     test::run_until(loop, [&has_ended] { return has_ended; });
@@ -80,6 +80,7 @@ struct World {
   Signal go_on;
   bool going = false;
   Millis at_work_max{10'000};
+  Millis others_max{0};
   uint64_t cut = 0;  // requests that are to be cut
   bool has_blob = true;
   const std::string content = blob();
@@ -265,6 +266,19 @@ TEST_CASE("a chunked body goes on with another server wherever it was cut") {
     CHECK(client.receive_reply() == kKept);
     CHECK(world.kept == "0123456789");
   }
+}
+
+TEST_CASE(
+    "what is left of a body that nobody wants is dropped before its client goes on with another server") {
+  World world;
+  world.others_max = Millis(10'000);
+  RawClient client(world.loop, world.address);
+  client.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123");
+  CHECK(client.receive_reply() == kHello);
+  world.loop.post([&client] { client.send("456789"); });
+  world.hand_over();
+  client.send(get("/"));
+  CHECK(client.receive_reply() == kHello);
 }
 
 TEST_CASE("a client that was told to send its body is not told again by another server") {
