@@ -171,8 +171,7 @@ Task<> Connection::serve_requests() {
   exchange_.end();
   if (has_unread_body) {
     set_state(State::idle);  // whoever needs a place may have this one
-    const bool is_dropped = co_await exchange_.drop_body();
-    if (!is_dropped) co_return socket_.cut(Socket::Closing::orderly);
+    co_await exchange_.drop_body();
   }
   co_await close_lingering();
 }

@@ -12,8 +12,8 @@
 //
 // A lingering close sends our FIN, then reads and drops what the client still sends, up to a limit. Otherwise
 // the kernel would answer those bytes with a reset that could overtake the reply, and a client that is
-// refused while it sends 2 GiB could not read why. What is unread of a body is read and dropped before our
-// FIN, at a bounded pace: containerd 1.6, whose transport meets that FIN while it sends, hangs for ever.
+// refused while it sends 2 GiB could not read why. What is unread of a body is read and dropped before the
+// reply, at a bounded pace: containerd 1.6, which meets a reply while it sends, hangs for ever.
 //
 // When the connection is gone it tells its owner, and the owner destroys it, and the route's Task with it,
 // from the top of the loop.

@@ -324,26 +324,36 @@ Task<bool> ServedExchange::skip_body() {
   co_return true;
 }
 
-Task<bool> ServedExchange::drop_body() {
-  const auto& settings = context_.settings;
+// Whether the reply waits until the body is dropped. A client that meets it while it sends may stop to send,
+// and wait for ever for somebody to take the rest (containerd 1.6). Not where the end of the connection ends
+// the reply, nor where the client may send no body at all.
+bool ServedExchange::holds_reply() const {
   const bool may_send_none = parser_.expects_continue() && !continue_said_ && body_read_ == 0;
-  if (may_send_none || framing_ == Framing::until_close) co_return true;
+  return closes_ && !parser_.body_ended() && body_broken_ == nullptr && !may_send_none &&
+         framing_ != Framing::until_close;
+}
+
+Task<> ServedExchange::drop_body() {
+  if (holds_reply()) co_await drop_until_end();
+  if (!held_reply_.empty()) socket_.send({std::exchange(held_reply_, std::string())});
+}
+
+Task<> ServedExchange::drop_until_end() {
+  const auto& settings = context_.settings;
   const auto end = context_.loop.now() + Millis(settings.drop_time_ms);
   size_t not_understood = 0;  // received bytes that are too few to be parsed
-  while (!parser_.body_ended() && body_broken_ == nullptr) {
-    if (context_.loop.now() >= end || context_.draining) co_return false;
+  while (!parser_.body_ended() && body_broken_ == nullptr && context_.loop.now() < end) {
     deadline_.set(settings.drop_silence_ms);
-    while (socket_.received() <= not_understood && !socket_.ended() && !deadline_.passed() &&
-           !context_.draining)
+    const auto is_to_end = [this] { return context_.draining || context_.releasing; };
+    while (socket_.received() <= not_understood && !socket_.ended() && !deadline_.passed() && !is_to_end())
       co_await socket_.changed().wait();
     deadline_.clear();
-    if (socket_.received() <= not_understood) co_return true;
+    if (socket_.received() <= not_understood || is_to_end()) co_return;
     const size_t bytes = receive_piece(kPieceBytes).size();
     not_understood = socket_.received();
     // The length of the pause is that of the piece at the pace, so others have their turn in between.
     co_await context_.loop.sleep(Millis(bytes * 1000 / std::max<uint64_t>(settings.drop_bytes_per_s, 1)));
   }
-  co_return true;
 }
 
 // --- the reply's body
@@ -352,8 +362,13 @@ void ServedExchange::reply(int status, Headers headers, std::string_view body) {
   skip_received();
   begin_head(status, headers, body.size());
   if (framing_ == Framing::none) body = std::string_view();
-  socket_.send({head_, body});
-  unsent_reserved_ = buffers().reserve_over_limit(socket_.unsent());
+  if (holds_reply()) {
+    held_reply_ = head_;
+    held_reply_ += body;
+  } else {
+    socket_.send({head_, body});
+    unsent_reserved_ = buffers().reserve_over_limit(socket_.unsent());
+  }
   count_sent(body.size());
   complete_ = true;
 }

@@ -90,10 +90,9 @@ class ServedExchange final : public Exchange {
   void fail(std::string_view why);
   Task<bool> skip_body();  // Reads to the end of the body; false if the connection must close instead.
   // Before the connection closes: reads and drops the body at its pace (ServerSettings), to its end or until
-  // the client closes or falls silent. Nothing of it is kept. False if the client sends for too long, or the
-  // server is draining: then it is to be cut off. Does nothing where the end of the connection ends the
-  // reply, or where the client may send no body at all.
-  Task<bool> drop_body();
+  // the client closes, falls silent, or has sent for too long, or the server drains. Then sends the reply, if
+  // it was held back for that. Nothing of the body is kept.
+  Task<> drop_body();
   Task<> until_sent();  // Waits until all is sent; never returns once the socket has failed.
 
   // --- for the route
@@ -135,6 +134,8 @@ class ServedExchange final : public Exchange {
   // The request's body.
   bool is_body_at_rest() const;
   Task<Result<Piece>> read_piece();
+  bool holds_reply() const;
+  Task<> drop_until_end();
   Task<Result<>> until_received(size_t more_than);
   Error too_slow_body();
   Error broken_body(const char* why);
@@ -180,6 +181,7 @@ class ServedExchange final : public Exchange {
   bool closes_ = false;
   bool head_waiting_ = false;
   std::string head_;
+  std::string held_reply_;  // until the body is dropped
   size_t sent_this_turn_ = 0;
   BufferReservation unsent_reserved_;  // of a reply all at once, until it is sent
 

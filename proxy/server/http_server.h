@@ -44,9 +44,8 @@ struct ServerSettings {
   // How much of a request's body that its route left unread is read and dropped for the connection to be
   // kept. If there is more, the connection closes.
   uint64_t drain_bytes_max = 4 << 20;
-  // What is unread of a body when its connection closes is read and dropped first, at this pace and for so
-  // long at most: a client may read the answer only when it has sent all, and containerd 1.6 hangs for ever
-  // if our end closes before its own.
+  // What is unread of a body whose connection is to close is read and dropped before the reply is sent, at
+  // this pace and for so long at most: containerd 1.6 hangs for ever if it is answered while it sends.
   uint64_t drop_bytes_per_s = 64 << 20;
   int64_t drop_time_ms = 60'000;
   int64_t drop_silence_ms = 5'000;     // less if the client sends nothing for that long
