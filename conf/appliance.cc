@@ -490,7 +490,7 @@ proxy::Task<> Appliance::Parts::drain() {
     while (!one->server.idle() && loop.now() < deadline)
       co_await one->server.became_idle().wait_until(deadline);
   }
-  if (!idle()) log.warning("drain timed out", {{"timeout_ms", config.drain_timeout_ms}});
+  if (!idle()) log.warning("drain_timed_out", {{"timeout_ms", config.drain_timeout_ms}});
   metrics_server.drain();
   loop.stop();
 }

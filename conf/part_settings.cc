@@ -15,6 +15,14 @@ std::optional<int64_t> longest_lease_ms(const Config& config) {
   return longest;
 }
 
+// "route private, port 5050", for who pushes to a mirror; "" if nothing here takes pushes.
+std::string where_to_push(const Config& config) {
+  const auto is_registry = [](const RouteConfig& route) { return route.registry && !route.listen.empty(); };
+  const auto found = std::find_if(config.routes.begin(), config.routes.end(), is_registry);
+  if (found == config.routes.end()) return {};
+  return "route " + found->name + ", port " + std::to_string(found->listen.front().port());
+}
+
 }  // namespace
 
 store::StoreSettings store_settings(const Config& config) {
@@ -109,6 +117,7 @@ routes::HostSettings host_settings(const Config& config) {
 routes::RouterSettings router_settings(const Config& config, const RouteConfig& route) {
   routes::RouterSettings settings(route.name, route.allow, host_settings(config));
   settings.writable = route.registry.has_value();
+  if (!settings.writable) settings.push_to = where_to_push(config);
   return settings;
 }
 

@@ -128,7 +128,8 @@ void Server::speak() {
   ending_.stop_serving();
   voice_.reset();
   voice_ = std::make_unique<Voice>(config_.log);
-  for (const auto& warning : warnings(config_)) log().warning("configuration", {{"warning", warning}});
+  for (const auto& warning : warnings(config_))
+    log().warning("configuration_doubtful", {{"warning", warning}});
 }
 
 // From systemd, and from the process before.
@@ -203,14 +204,14 @@ bool Server::goes_on(Appliance::Left left) {
 
 int Server::run() {
   if (auto inherited = inherit(); !inherited) {
-    log().error("not started", {{"reason", inherited.error().message}});
+    log().error("start_failed", {{"reason", inherited.error().message}});
     return 1;
   }
   disk_ = store::make_posix_disk(owner_of(config_));
   for (bool is_on = true; is_on;) {
     auto appliance = build();
     if (!appliance) {
-      log().error("not started", {{"reason", appliance.error().message}});
+      log().error("start_failed", {{"reason", appliance.error().message}});
       return 1;
     }
     config_before_.reset();

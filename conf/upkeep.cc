@@ -51,11 +51,10 @@ proxy::Task<> Upkeep::keep_up() {
     co_await loop_.sleep(kUpkeepInterval);
     auto job = [&store = store_] { return store.tick(); };
     auto flushed = co_await workers_.run(std::move(job));
-    if (!flushed) log_.warning("upkeep failed", {{"reason", flushed.error().message}});
+    if (!flushed) log_.warning("upkeep_failed", {{"reason", flushed.error().message}});
     for (auto& [route, registry] : registries_) {
       auto swept = co_await registry->sweep();
-      if (!swept)
-        log_.warning("uploads not looked through", {{"route", route}, {"reason", swept.error().message}});
+      if (!swept) log_.warning("uploads_not_swept", {{"route", route}, {"reason", swept.error().message}});
     }
   }
 }
@@ -74,7 +73,7 @@ proxy::Task<> Upkeep::collect() {
     };
     const auto begun_at = loop_.now();
     auto reviewed = co_await background_.run(std::move(job));
-    if (!reviewed) log_.warning("not collected", {{"reason", reviewed.error().message}});
+    if (!reviewed) log_.warning("collection_failed", {{"reason", reviewed.error().message}});
     const bool is_more = reviewed && *reviewed == kReviewsMax;
     const auto worked = std::chrono::duration_cast<proxy::Millis>(loop_.now() - begun_at);
     const auto rest = is_more ? std::clamp(worked, proxy::Millis(1), kCollectInterval) : kCollectInterval;
@@ -89,7 +88,7 @@ proxy::Task<> Upkeep::scrub_forever() {
   for (;;) {
     auto job = [&scrub = scrub_] { return scrub.step(); };
     auto worth = co_await background_.run(std::move(job));
-    if (!worth) log_.warning("scrub interrupted", {{"reason", worth.error().message}});
+    if (!worth) log_.warning("scrub_interrupted", {{"reason", worth.error().message}});
     // After an error the step is repeated, once what was the matter may have passed.
     const auto wait_ms = !worth        ? kScrubRetry.count()
                          : *worth == 0 ? settings_.pause_ms

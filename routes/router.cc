@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <utility>
 
 #include "proxy/http/http.h"
@@ -22,37 +23,19 @@ constexpr std::string_view kReadOnly =
     "later";
 // Begins the reasons that are about what one client has.
 constexpr std::string_view kOfClient = "client_";
-constexpr size_t kTraceBytesMax = 64;
 constexpr size_t kLoggedTargetBytesMax = 512;
+constexpr size_t kLoggedHeaderBytesMax = 128;
 
 // nginx's status for a client that left before it got an answer.
 constexpr int kClientLeft = 499;
 
+constexpr std::string_view kOnlyRead = "this path is only read; use GET";
+
+std::string_view path_of(const proxy::Request& request) {
+  return std::string_view(request.target).substr(0, request.target.find('?'));
+}
+
 bool is_read(std::string_view method) { return method == "GET" || method == "HEAD"; }
-
-bool is_lower_hex(std::string_view text) {
-  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-// The trace id of "00-<32 hex>-<16 hex>-<2 hex>" (W3C Trace Context), or "".
-std::string_view trace_of_parent(std::string_view value) {
-  if (value.size() != 55 || !value.starts_with("00-") || value[35] != '-' || value[52] != '-') return {};
-  const auto id = value.substr(3, 32);
-  const bool is_zero = id.find_first_not_of('0') == std::string_view::npos;
-  return is_lower_hex(id) && !is_zero ? id : std::string_view();
-}
-
-bool is_trace(std::string_view text) {
-  if (text.empty() || text.size() > kTraceBytesMax) return false;
-  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-         std::string_view::npos;
-}
-
-std::string hex_of(uint64_t value) {
-  std::string text(16, '0');
-  for (auto digit = text.rbegin(); value != 0; ++digit, value >>= 4) *digit = "0123456789abcdef"[value & 15];
-  return text;
-}
 
 bool is_logged_parameter(std::string_view key) { return key == "ns" || key == "n" || key == "last"; }
 
@@ -65,6 +48,21 @@ void append_printable(std::string& text, std::string_view more) {
                  [](char c) { return is_printable(c) ? c : '?'; });
 }
 
+// The tag or the digest, as it stands in the path.
+std::string_view reference_of(const OciPath& path, std::string_view logged) {
+  if (!path.digest) return path.tag;
+  const auto plain = logged.substr(0, logged.find('?'));
+  return plain.substr(plain.rfind('/') + 1);
+}
+
+void note_upstream(RequestContext& context) {
+  auto note = std::make_shared<proxy::UpstreamNote>();
+  context.asker.hops.note_in(note);
+  context.upstream = std::move(note);
+}
+
+bool is_base(std::string_view plain_path) { return plain_path == "/v2/" || plain_path == "/v2"; }
+
 void reply_ok(proxy::Exchange& exchange, std::string_view content_type, std::string_view body) {
   auto headers = base_headers();
   headers.add("Content-Type", std::string(content_type));
@@ -72,12 +70,6 @@ void reply_ok(proxy::Exchange& exchange, std::string_view content_type, std::str
 }
 
 }  // namespace
-
-std::string_view given_trace(const proxy::Headers& headers) {
-  if (const auto parent = trace_of_parent(headers.get("traceparent")); !parent.empty()) return parent;
-  const auto id = headers.get("X-Request-Id");
-  return is_trace(id) ? id : std::string_view();
-}
 
 std::string loggable(std::string_view target) {
   const size_t question = target.find('?');
@@ -144,9 +136,10 @@ class Router::AccessRecord {
     return is_own ? *router_.history_ : router_.observers_.history->of(context_.route);
   }
 
+  // Fields that have no value are left out, because access lines are many.
   void log(const proxy::Request& request, double seconds) const {
     const std::string path = loggable(request.target);
-    std::array<store::Log::Field, 11> fields = {{
+    std::array<store::Log::Field, 17> fields = {{
         {"route", context_.route},
         {"client", exchange_.peer().text},
         {"method", request.method},
@@ -158,10 +151,29 @@ class Router::AccessRecord {
         {"trace", context_.trace},
     }};
     size_t count = 9;
-    if (!context_.error.empty()) fields[count++] = {"reason", context_.error};
+    const auto add = [&](std::string_view key, std::string_view value) {
+      if (!value.empty()) fields[count++] = {key, value};
+    };
+    add("repository", context_.path.name);
+    add("reference", reference_of(context_.path, path));
+    add("user_agent", request.headers.get("User-Agent").substr(0, kLoggedHeaderBytesMax));
+    add("range", request.headers.get("Range").substr(0, kLoggedHeaderBytesMax));
+    if (context_.upstream != nullptr && context_.upstream->seconds > 0) {
+      if (context_.upstream->status != 0)
+        fields[count++] = {"upstream_status", int64_t{context_.upstream->status}};
+      fields[count++] = {"upstream_seconds", context_.upstream->seconds};
+    }
+    add("reason", reason());
     // What the request waited for, if it did not end normally.
-    if (!ended_) fields[count++] = {"end", std::string_view(exchange_.step())};
+    if (!ended_) add("end", exchange_.step());
     router_.log_.write(store::Log::Level::info, "request", std::span(fields.data(), count));
+  }
+
+  // Never empty from 400 on.
+  std::string_view reason() const {
+    if (!context_.error.empty() || status() < 400) return context_.error;
+    if (status() == kClientLeft) return "the client left before it had an answer";
+    return "the route ended before its reply";
   }
 
   Router& router_;
@@ -181,8 +193,7 @@ Router::Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, M
       counts_(metrics.of(settings_.route)),
       log_(log),
       observers_(observers),
-      history_(observers.history == nullptr ? nullptr : &observers.history->of(settings_.route)),
-      random_(std::random_device()()) {}
+      history_(observers.history == nullptr ? nullptr : &observers.history->of(settings_.route)) {}
 
 proxy::Route Router::route() {
   return [this](proxy::Exchange& exchange) { return serve(exchange); };
@@ -190,26 +201,29 @@ proxy::Route Router::route() {
 
 proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   RequestContext context;
-  context.trace = trace_of(exchange.request().headers);
+  context.trace = exchange.id();
   context.route = settings_.route;
   context.asker = proxy::Asker(proxy::Hops::of(exchange.request().headers), exchange.client());
+  if (!settings_.writable) note_upstream(context);
   AccessRecord record(*this, exchange, context);
   if (requests_running_ > settings_.requests_max) {
-    reply_error(exchange, Error{Error::Kind::unavailable, "too many requests at once", 1}, OciSubject::name,
-                context);
+    reply_error(exchange, Error{Error::Kind::unavailable, "as many requests are served as may be at once", 1},
+                OciSubject::name, context);
   } else if (!settings_.allow.allows(exchange.peer())) {
-    reply_denied(exchange,
-                 "the address " + exchange.peer().text + " is not among those that may use this route",
-                 context.trace);
+    reply_not_allowed_here(exchange, context);
   } else if (const auto refusal = host_refusal(settings_.hosts, exchange.request())) {
     context.refused = refusal->reason;
-    context.error = refusal->message;
-    reply_denied(exchange, refusal->message, context.trace);
+    reply_denied(exchange, refusal->message, context);
   } else {
     bool is_its_turn = exchange.take_turn();
     if (!is_its_turn) is_its_turn = co_await exchange.wait_for_turn(loop_.now() + kTurnWaitMax);
     if (is_its_turn) {
-      co_await dispatch(exchange, context);
+      try {
+        co_await dispatch(exchange, context);
+      } catch (const std::exception& error) {
+        context.error = error.what();
+        throw;
+      }
     } else {
       reply_has_its_share(exchange, context);
     }
@@ -217,31 +231,42 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   record.ended();
 }
 
+// Clients begin with GET /v2/, and print no message of a refusal there.
+void Router::reply_not_allowed_here(proxy::Exchange& exchange, RequestContext& context) {
+  const auto& request = exchange.request();
+  if (is_read(request.method) && is_base(path_of(request))) return reply_ok(exchange, kJson, "{}");
+  reply_denied(exchange, not_allowed_text(exchange.peer(), "allow", settings_.route), context);
+}
+
+std::string Router::read_only_text() const {
+  const std::string why = "route " + settings_.route + " is a mirror, which is only read; push to ";
+  return why + (settings_.push_to.empty() ? "the registry that it mirrors" : settings_.push_to);
+}
+
 void Router::reply_has_its_share(proxy::Exchange& exchange, RequestContext& context) {
   context.refused = "client_requests";
-  const std::string reason =
-      "as many requests of " + exchange.client()->address() + " are at work as one client may have";
+  const std::string reason = "as many requests of " + exchange.client()->address() +
+                             " are at work as one client may have (per_client.requests)";
   reply_error(exchange, Error{Error::Kind::throttled, reason, kTurnRetryAfterS}, OciSubject::name, context);
 }
 
 proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& context) {
   const auto& request = exchange.request();
-  const auto plain_path = std::string_view(request.target).substr(0, request.target.find('?'));
+  const auto plain_path = path_of(request);
   if (!is_read(request.method) && !settings_.writable) {
-    reply_not_allowed(exchange, "GET, HEAD", "this is a mirror: it is read-only", context.trace);
+    reply_not_allowed(exchange, "GET, HEAD", read_only_text(), context);
     co_return;
   }
   if (plain_path == "/" || plain_path == "/healthz") {
     if (is_read(request.method))
       reply_ok(exchange, "text/plain", "ok");
     else
-      reply_not_allowed(exchange, "GET, HEAD", "", context.trace);
+      reply_not_allowed(exchange, "GET, HEAD", kOnlyRead, context);
     co_return;
   }
   if (!is_read(request.method) && settings_.is_read_only()) {
-    context.error = std::string(kReadOnly);
     context.refused = "read_only";
-    reply_denied(exchange, context.error, context.trace);
+    reply_denied(exchange, kReadOnly, context);
     co_return;
   }
   if (const auto away = settings_.away()) {
@@ -250,24 +275,19 @@ proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& contex
   }
   auto path = parse_oci_path(request.target);
   if (!path) {
-    reply_path_error(exchange, path.error(), context.trace);
+    reply_path_error(exchange, path.error(), context);
     co_return;
   }
   context.path = *std::move(path);
   if (context.path.kind == OciPath::Kind::unknown) {
-    reply_no_such_path(exchange, context.trace);
+    reply_no_such_path(exchange, context);
   } else if (context.path.kind != OciPath::Kind::base) {
     co_await registry_.serve(exchange, context.path, context);
   } else if (is_read(request.method)) {
     reply_ok(exchange, kJson, "{}");
   } else {
-    reply_not_allowed(exchange, "GET, HEAD", "", context.trace);
+    reply_not_allowed(exchange, "GET, HEAD", kOnlyRead, context);
   }
-}
-
-std::string Router::trace_of(const proxy::Headers& headers) {
-  const auto given = given_trace(headers);
-  return given.empty() ? hex_of(random_()) : std::string(given);
 }
 
 }  // namespace breakwater::routes

@@ -1,12 +1,13 @@
 // Handles the requests of one listener from the first byte to the access line. Each request passes these
 // steps in order, then goes to the registry.
 //
-//   trace   an id for the logs: from `traceparent` or `X-Request-Id` if valid, else random
-//   log     one access line at the end, also if the client left
+//   log     one access line at the end, also if the client left. From 400 on it has a reason: what the client
+//           was told, and what it was not
 //   count   the same for the metrics, the history and the ring of last requests
 //   limit   requests_max at once; a request beyond them is answered 503. A client that has its share of
 //           them waits, and is answered 429 if that takes too long
-//   allow   by address; others are answered 403 DENIED
+//   allow   by address; others are answered 403 DENIED, but for GET /v2/: clients print the reason of what
+//           they ask for, and not that of their first question
 //   host    what a page of another site makes a browser ask for is answered 403 DENIED (access/hosts.h)
 //   away    while the data folder is away, all below /v2/ is answered 503
 //   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown
@@ -19,7 +20,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 
@@ -42,6 +42,8 @@ struct RouterSettings {
   Networks allow = Networks::internal();
   HostSettings hosts = {};
   bool writable = false;
+  // Where one pushes instead, if it is not writable: "route private, port 5050"; "": nowhere here.
+  std::string push_to = {};
   uint32_t requests_max = 8192;  // at once
   // Asked before each request: why nothing of the store can be served now, if that is so. It must not block.
   std::function<std::optional<Error>()> away = [] { return std::optional<Error>(); };
@@ -68,9 +70,10 @@ class Router {
 
  private:
   class AccessRecord;
+  void reply_not_allowed_here(proxy::Exchange& exchange, RequestContext& context);
+  std::string read_only_text() const;
   void reply_has_its_share(proxy::Exchange& exchange, RequestContext& context);
   proxy::Task<> dispatch(proxy::Exchange& exchange, RequestContext& context);
-  std::string trace_of(const proxy::Headers& headers);
 
   proxy::Loop& loop_;
   RouterSettings settings_;
@@ -80,12 +83,9 @@ class Router {
   store::Log& log_;
   const RouterObservers observers_;
   RouteHistory* const history_;  // of this route; null if nobody keeps it
-  std::mt19937_64 random_;
   uint32_t requests_running_ = 0;
 };
 
-// The trace id in a request's headers, or "".
-std::string_view given_trace(const proxy::Headers& headers);
 // A target as the log shows it: at most 512 printable characters, without the values of parameters other than
 // ns, n and last.
 std::string loggable(std::string_view target);

@@ -26,4 +26,10 @@ bool Networks::allows(const proxy::Peer& peer) const {
                      [&address](const proxy::IpNetwork& network) { return network.contains(address); });
 }
 
+std::string not_allowed_text(const proxy::Peer& peer, std::string_view key, std::string_view route) {
+  std::string of(key);
+  if (!route.empty()) of.append(" of route ").append(route);
+  return "the address " + peer.text + " is not in " + of + "; add it there, if it may";
+}
+
 }  // namespace breakwater::routes

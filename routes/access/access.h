@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/http/exchange.h"
@@ -26,5 +27,9 @@ class Networks {
   std::vector<proxy::IpNetwork> networks_;
   std::vector<std::string> text_;
 };
+
+// What a client is told that is in none of these networks: its address, the key of the configuration that
+// has them, and the route, unless the key is of no route.
+std::string not_allowed_text(const proxy::Peer& peer, std::string_view key, std::string_view route = {});
 
 }  // namespace breakwater::routes

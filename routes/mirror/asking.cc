@@ -11,10 +11,11 @@ proxy::Task<std::optional<Error>> refusal_to_ask(MirrorParts parts, const Mirror
   const auto wait_s = asker.client->take_question();
   if (!wait_s) co_return std::nullopt;
   asker.client->refused(settings.route, "client_upstream");
-  co_return Error(
-      Error::Kind::throttled,
-      asker.client->address() + " has asked for more that is not here than one client may in a minute",
-      *wait_s);
+  co_return Error(Error::Kind::throttled,
+                  asker.client->address() +
+                      " has asked for more that is not here than one client may in a minute "
+                      "(per_client.upstream_misses_per_minute)",
+                  *wait_s);
 }
 
 }  // namespace breakwater::routes

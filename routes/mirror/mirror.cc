@@ -7,6 +7,18 @@ namespace breakwater::routes {
 using proxy::Exchange;
 using proxy::Task;
 
+namespace {
+
+// A list that upstream refuses to us is not a list that is not there.
+OciStatus refused_list(const Error& error) {
+  auto status = oci_status_of(error, OciSubject::name);
+  status.status = 403;
+  status.code = "DENIED";
+  return status;
+}
+
+}  // namespace
+
 Mirror::Mirror(const MirrorParts& parts, const MirrorSettings& settings)
     : parts_(parts),
       settings_(settings),
@@ -18,10 +30,10 @@ Mirror::Mirror(const MirrorParts& parts, const MirrorSettings& settings)
 Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
   if (answered) co_return;
-  // A list that upstream refuses to us is not a list that is not there.
   const bool is_list = path.kind == OciPath::Kind::tags || path.kind == OciPath::Kind::referrers;
   if (is_list && answered.error().kind == Error::Kind::denied)
-    co_return reply_denied(exchange, answered.error().message, context.trace);
+    co_return reply_oci(exchange, refused_list(answered.error()), base_headers(context),
+                        answered.error().message, context);
   reply_error(exchange, answered.error(), subject_of(path.kind), context);
 }
 
@@ -32,9 +44,8 @@ Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestCo
   const auto refusal =
       path.name.empty() ? std::nullopt : refusal_of(settings_.repositories, settings_.route, repository);
   if (refusal) {
-    context.error = *refusal;
     context.refused = "rule";
-    reply_refused(exchange, context);
+    reply_denied(exchange, *refusal, context);
     co_return Result<>();
   }
   // What is here is found at once; for the rest many wait that upstream was asked for once.
@@ -47,7 +58,7 @@ Task<Result<>> Mirror::answer(Exchange& exchange, const OciPath& path, RequestCo
     case OciPath::Kind::tags: co_return co_await tags_.serve(exchange, std::move(repository), path, context);
     case OciPath::Kind::referrers:
       co_return co_await referrers_.serve(exchange, std::move(repository), path, context);
-    default: reply_no_such_path(exchange, context.trace);
+    default: reply_no_such_path(exchange, context);
   }
   co_return Result<>();
 }

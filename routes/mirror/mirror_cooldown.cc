@@ -166,8 +166,7 @@ Task<Result<ServedManifest>> MirrorManifests::serve_due(RepositoryKey key, std::
                        named->first_seen};
   }
   auto marked = co_await mark_checked(key, tag, *record);
-  if (!marked)
-    parts_.log.warning("tag not marked as checked", {{"tag", tag}, {"reason", marked.error().message}});
+  if (!marked) parts_.log.warning("tag_not_marked", {{"tag", tag}, {"reason", marked.error().message}});
   co_return answer;
 }
 

@@ -220,7 +220,7 @@ Task<Result<ServedManifest>> MirrorManifests::held(RepositoryKey key, Digest dig
   if (!entry) {
     // Reported as `not_found`, so that the manifest is fetched from upstream again.
     if (entry.error().kind != Error::Kind::not_found)
-      parts_.log.error("manifest unreadable", {{"digest", digest.text()}, {"reason", entry.error().message}});
+      parts_.log.error("manifest_unreadable", {{"digest", digest.text()}, {"reason", entry.error().message}});
     co_return failure(Error::Kind::not_found, entry.error().message);
   }
   // Somebody else may have read it meanwhile.
@@ -245,7 +245,7 @@ Task<Result<store::ManifestRecord>> MirrorManifests::manifest_record(RepositoryK
   }
   if (record && *record) co_return **std::move(record);
   if (!record)
-    parts_.log.error("manifest unreadable", {{"digest", digest.text()}, {"reason", record.error().message}});
+    parts_.log.error("manifest_unreadable", {{"digest", digest.text()}, {"reason", record.error().message}});
   co_return failure(Error::Kind::not_found, record ? "no manifest " + digest.text() + " in " + key.repository
                                                    : record.error().message);
 }
@@ -271,8 +271,7 @@ Task<Result<ServedManifest>> MirrorManifests::confirm(RepositoryKey key, std::st
   auto here = co_await held(key, record.digest);
   if (!here) co_return co_await fetch(key, tag, std::nullopt, tag, std::move(hops));
   auto marked = co_await mark_checked(key, tag, record);
-  if (!marked)
-    parts_.log.warning("tag not marked as checked", {{"tag", tag}, {"reason", marked.error().message}});
+  if (!marked) parts_.log.warning("tag_not_marked", {{"tag", tag}, {"reason", marked.error().message}});
   here->cache = CacheResult::revalidated;
   co_return here;
 }
@@ -417,7 +416,7 @@ Task<Result<ServedManifest>> MirrorManifests::keep(RepositoryKey key, std::strin
   parts_.manifests.put(key, digest, entry);
   if (stored) co_return served(digest, entry, CacheResult::miss);
   parts_.log.warning(
-      "manifest not stored",
+      "manifest_not_stored",
       {{"repository", key.repository}, {"digest", digest.text()}, {"reason", stored.error().message}});
   co_return served(digest, entry, CacheResult::pass);
 }

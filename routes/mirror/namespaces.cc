@@ -31,10 +31,12 @@ void RegistryDirectory::add_any(const std::string& route, MakeMirror make, Netwo
 Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns, const proxy::Peer& client) {
   const auto named = registry_named(names_, ns);
   const auto known = named ? routes_.find(named->route) : routes_.end();
-  if (known == routes_.end()) return failure(Error::Kind::not_found, "no mirror of " + ns + " here");
+  if (known == routes_.end())
+    return failure(Error(Error::Kind::not_found, "no mirror of " + ns + " here", 0,
+                         "add a route that mirrors it, or ask that registry itself"));
   const Known& route = known->second;
   if (!route.allow.allows(client))
-    return failure(Error::Kind::denied, client.text + " may not use the mirror of " + ns);
+    return failure(Error::Kind::denied, not_allowed_text(client, "allow", named->route));
   if (!named->by_any) return Found{route.registry, named->route};
   auto mirror = mirror_of_any(*named);
   if (!mirror) return failure(mirror.error());
@@ -70,18 +72,19 @@ Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext
   const std::string& ns = path.query.ns;
   if (ns.empty() && own_ != nullptr) co_return co_await own_->serve(exchange, path, context);
   if (ns.empty()) {
-    const Error error(Error::Kind::not_found,
-                      "which registry is meant is not said: ask with ?ns=, as containerd does", 0);
+    const Error error(Error::Kind::not_found, "which registry is meant is not said", 0,
+                      "ask with ?ns=, as containerd does");
     co_return reply_error(exchange, error, OciSubject::name, context);
   }
   const auto found = directory_.find(ns, exchange.peer());
   if (!found && found.error().kind == Error::Kind::denied)
-    co_return reply_denied(exchange, found.error().message, context.trace);
+    co_return reply_denied(exchange, found.error().message, context);
   if (!found) co_return reply_error(exchange, found.error(), OciSubject::name, context);
   // Our own registry is written to at its own address.
   const std::string& method = exchange.request().method;
   if (method != "GET" && method != "HEAD")
-    co_return reply_not_allowed(exchange, "GET, HEAD", "with ?ns= a registry is read only", context.trace);
+    co_return reply_not_allowed(exchange, "GET, HEAD",
+                                "with ?ns= a registry is only read; push to its own address", context);
   context.oci_namespace = ns;
   context.route = found->route;
   co_await found->registry->serve(exchange, path, context);

@@ -72,8 +72,8 @@ Task<Result<>> send_several(Exchange& exchange, proxy::Headers headers, Multipar
 
 }  // namespace
 
-Task<Result<>> send_blob(Exchange& exchange, const RequestContext& context, store::Digest digest,
-                         uint64_t size, ByteSource& source) {
+Task<Result<>> send_blob(Exchange& exchange, RequestContext& context, store::Digest digest, uint64_t size,
+                         ByteSource& source) {
   const auto& request = exchange.request();
   auto headers = blob_headers(context, digest);
   if (none_match_names(request.headers.get("If-None-Match"), etag_of(digest))) {
@@ -91,10 +91,10 @@ Task<Result<>> send_blob(Exchange& exchange, const RequestContext& context, stor
     case RequestedRange::Kind::single:
       co_return co_await send_one(exchange, std::move(headers), size, asked.ranges.front(), source);
     case RequestedRange::Kind::several: {
-      Multipart parts(std::move(asked.ranges), size, "application/octet-stream", context.trace);
+      Multipart parts(std::move(asked.ranges), size, "application/octet-stream", std::string(context.trace));
       co_return co_await send_several(exchange, std::move(headers), std::move(parts), source);
     }
-    case RequestedRange::Kind::unsatisfiable: reply_unsatisfiable(exchange, size, context.trace);
+    case RequestedRange::Kind::unsatisfiable: reply_unsatisfiable(exchange, size, context);
   }
   co_return Result<>();
 }

@@ -41,8 +41,8 @@ proxy::Headers blob_headers(const RequestContext& context, const store::Digest& 
 RequestedRange requested_of(const proxy::Request& request, const store::Digest& digest, uint64_t size);
 
 // Sends the whole reply, or returns an error before anything was sent.
-proxy::Task<Result<>> send_blob(proxy::Exchange& exchange, const RequestContext& context,
-                                store::Digest digest, uint64_t size, ByteSource& source);
+proxy::Task<Result<>> send_blob(proxy::Exchange& exchange, RequestContext& context, store::Digest digest,
+                                uint64_t size, ByteSource& source);
 
 // Sends the head that a GET of the whole blob would have. Without `size` it has no Content-Length.
 void reply_blob_head(proxy::Exchange& exchange, const RequestContext& context, const store::Digest& digest,

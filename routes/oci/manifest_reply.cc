@@ -49,7 +49,7 @@ proxy::Task<Result<>> reply_manifest(proxy::Exchange& exchange, RequestContext& 
   const auto asked = requested_range(ranged ? request.headers.get("Range") : "",
                                      request.headers.get("If-Range"), etag, manifest.bytes->size());
   if (asked.kind == RequestedRange::Kind::unsatisfiable) {
-    reply_unsatisfiable(exchange, manifest.bytes->size(), context.trace);
+    reply_unsatisfiable(exchange, manifest.bytes->size(), context);
     co_return Result<>();
   }
   auto body = Result<Body>(manifest.bytes);

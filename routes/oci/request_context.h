@@ -1,9 +1,10 @@
-// What is known of a request beside its Exchange: its trace id and its route, and where its answer came from.
-// A RequestContext lives in the frame of the Router's Task, so it outlives the registry's Task that borrows
-// it. Belongs to the loop's thread.
+// What is known of a request beside its Exchange: what it asks for and its route, and where its answer came
+// from. A RequestContext lives in the frame of the Router's Task, so it outlives the registry's Task that
+// borrows it. Belongs to the loop's thread.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -26,14 +27,15 @@ enum class CacheResult : uint8_t {
 std::string_view name_of(CacheResult result);
 
 struct RequestContext {
-  std::string trace;          // the request's id, in its log lines and in the detail of its error
-  std::string route;          // the route that answers: the listener's, or the one that ?ns= names
-  OciPath path;               // what is asked for, once that is known
-  proxy::Asker asker;         // the appliances that the request came through, and its client
-  std::string oci_namespace;  // the value of OCI-Namespace, if ?ns= chose the route
-  std::string repository;     // as the store calls it; "" until that is known
+  std::string_view trace;  // the Exchange's id(): in the request's log lines and in its error
+  std::string route;       // the route that answers: the listener's, or the one that ?ns= names
+  OciPath path;            // what is asked for, once that is known
+  proxy::Asker asker;      // the appliances that the request came through, and its client
+  std::shared_ptr<const proxy::UpstreamNote> upstream;  // what was asked for it; null: nothing can have been
+  std::string oci_namespace;                            // the value of OCI-Namespace, if ?ns= chose the route
+  std::string repository;                               // as the store calls it; "" until that is known
   CacheResult cache = CacheResult::none;
-  std::string error;    // what went wrong, for the operator: a client is told less
+  std::string error;    // what went wrong and what to do, for the operator: a client is told no paths of ours
   std::string refused;  // why the request was refused, in a word, as the metrics count it
   // Of blobs and manifests: what this request has pushed, and what it made a client not push, because it was
   // mounted or there already.

@@ -77,8 +77,11 @@ proxy::Task<> Control::serve(proxy::Exchange& exchange) {
   if (target.starts_with(kApiPath)) co_return co_await api_.serve(exchange);
   const bool is_plan = target == "/plan";
   if (!is_plan && target != "/why") co_return reply_text(exchange, 404, "here are /api/v1/, /why and /plan");
-  if (request.method != (is_plan ? "GET" : "POST"))
-    co_return reply_not_allowed(exchange, is_plan ? "GET" : "POST", "", "");
+  if (request.method != (is_plan ? "GET" : "POST")) {
+    RequestContext context;
+    context.trace = exchange.id();
+    co_return reply_not_allowed(exchange, is_plan ? "GET" : "POST", "use the method of Allow", context);
+  }
   if (is_plan) co_return co_await plan(exchange);
   auto body = co_await read_body(exchange);
   if (!body) co_return reply_text(exchange, 400, body.error().message);

@@ -33,13 +33,15 @@ proxy::Route Health::route() {
 
 proxy::Task<> Health::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
+  RequestContext context;
+  context.trace = exchange.id();
   if (!allow_.allows(exchange.peer())) {
-    reply_denied(exchange, "this address is not among those that may read metrics", "");
+    reply_denied(exchange, not_allowed_text(exchange.peer(), "metrics.allow"), context);
   } else if (const auto refusal = host_refusal(hosts_, request)) {
     metrics_.of("metrics").refused(refusal->reason);
-    reply_denied(exchange, refusal->message, "");
+    reply_denied(exchange, refusal->message, context);
   } else if (request.method != "GET" && request.method != "HEAD") {
-    reply_not_allowed(exchange, "GET, HEAD", "", "");
+    reply_not_allowed(exchange, "GET, HEAD", "it is only read here; use GET", context);
   } else {
     answer(exchange, std::string_view(request.target).substr(0, request.target.find('?')));
   }

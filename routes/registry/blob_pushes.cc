@@ -14,9 +14,11 @@ using store::Digest;
 
 namespace {
 
-constexpr OciStatus kWrongSize = {400, "SIZE_INVALID", "provided length did not match content length"};
-constexpr OciStatus kOutOfOrder = {416, "BLOB_UPLOAD_INVALID", "blob upload invalid"};
-constexpr OciStatus kWrongAlgorithm = {400, "DIGEST_INVALID", "digest algorithm not supported"};
+constexpr OciStatus kWrongSize = {400, "SIZE_INVALID", "provided length did not match content length",
+                                  "go on where the header Range says"};
+constexpr OciStatus kOutOfOrder = {416, "BLOB_UPLOAD_INVALID", "blob upload invalid",
+                                   "go on where the header Range says"};
+constexpr OciStatus kWrongAlgorithm = {400, "DIGEST_INVALID", "digest algorithm not supported", "use sha256"};
 
 std::string blob_location(const OciPath& path, const Digest& digest) {
   return "/v2/" + path.name + "/blobs/" + digest.text();
@@ -55,7 +57,7 @@ Result<> reply_committed(Exchange& exchange, const OciPath& path, const Result<s
     context.pushed_bytes = blob->size;
     reply_created(exchange, context, path, blob->digest);
   } else if (blob.error().kind == Error::Kind::corrupt) {
-    reply_oci(exchange, kWrongDigest, base_headers(context), blob.error().message, context.trace);
+    reply_oci(exchange, kWrongDigest, base_headers(context), blob.error().message, context);
   } else {
     return failure(blob.error());
   }
@@ -84,11 +86,11 @@ bool brings_blob(const Exchange& exchange, const OciQuery& query) {
 // Replies to a chunk that does not fit, and tells the client where to continue: the session stays usable.
 // False, and nothing is sent, if the error is another.
 bool reply_misplaced(Exchange& exchange, const OciPath& path, const Uploads::Turn& turn, const Error& error,
-                     const RequestContext& context) {
+                     RequestContext& context) {
   const bool is_order = error.kind == Error::Kind::conflict;
   if (!is_order && error.kind != Error::Kind::corrupt) return false;
   reply_oci(exchange, is_order ? kOutOfOrder : kWrongSize,
-            upload_headers(context, path, turn.id(), turn.received()), error.message, context.trace);
+            upload_headers(context, path, turn.id(), turn.received()), error.message, context);
   return true;
 }
 
@@ -117,7 +119,7 @@ class MonolithicUpload {
 Task<Result<>> BlobPushes::start_upload(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto algorithm = algorithm_of(path.query);
   if (!algorithm) {
-    reply_oci(exchange, kWrongAlgorithm, base_headers(context), algorithm.error().message, context.trace);
+    reply_oci(exchange, kWrongAlgorithm, base_headers(context), algorithm.error().message, context);
     co_return Result<>();
   }
   if (path.query.mount) {
@@ -187,7 +189,7 @@ Task<Result<>> BlobPushes::upload_monolithic(Exchange& exchange, const OciPath& 
   if (!blob) {
     auto cancelled = co_await uploads_.cancel(upload.turn());
     if (!cancelled)
-      parts_.log.warning("upload not removed",
+      parts_.log.warning("upload_not_removed",
                          {{"upload", upload.turn().id()}, {"reason", cancelled.error().message}});
   }
   upload.ended();
@@ -219,8 +221,7 @@ Task<Result<>> BlobPushes::append(Exchange& exchange, const OciPath& path, Reque
 
 Task<Result<>> BlobPushes::finish(Exchange& exchange, const OciPath& path, RequestContext& context) {
   if (!path.query.digest) {
-    reply_oci(exchange, kWrongDigest, base_headers(context),
-              "the end of an upload needs ?digest=", context.trace);
+    reply_oci(exchange, kWrongDigest, base_headers(context), "the end of an upload needs ?digest=", context);
     co_return Result<>();
   }
   auto chunk = chunk_of(exchange);

@@ -68,7 +68,7 @@ Task<Result<>> ManifestPushes::put(Exchange& exchange, const OciPath& path, Requ
   auto pushed = co_await verify_and_parse(
       body->bytes(), std::string(exchange.request().headers.get("Content-Type")), path.digest);
   if (!pushed && pushed.error().kind == Error::Kind::corrupt) {
-    reply_oci(exchange, kWrongDigest, base_headers(context), pushed.error().message, context.trace);
+    reply_oci(exchange, kWrongDigest, base_headers(context), pushed.error().message, context);
     co_return Result<>();
   }
   if (!pushed) co_return failure(pushed.error());
@@ -101,7 +101,7 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
     missing = co_await parts_.room_makers.run(std::move(job));
   }
   if (!missing->empty()) {
-    reply_missing_children(exchange, *missing, context.trace);
+    reply_missing_children(exchange, *missing, context);
     co_return Result<>();
   }
   parts_.manifests.put(key_of(path), pushed.digest,
@@ -124,7 +124,7 @@ void ManifestPushes::reply_pushed(Exchange& exchange, const OciPath& path, const
     ++unusable_caches_total_;
     headers.add("Warning", stale_warning(reason));
     parts_.log.warning(
-        "cache cannot be imported",
+        "cache_not_importable",
         {{"route", route_}, {"repository", path.name}, {"reference", path.reference()}, {"reason", reason}});
   }
   exchange.reply(201, std::move(headers), "");

@@ -30,6 +30,14 @@ std::string_view methods_of(Kind kind, bool removal) {
   return "GET, HEAD";
 }
 
+// Why the method is not accepted, and what to do.
+std::string refused_method(Kind kind, const std::string& method, const PrivateRegistrySettings& settings) {
+  const bool is_removal = method == "DELETE" && (kind == Kind::manifest || kind == Kind::blob);
+  if (is_removal)
+    return "route " + settings.route + " deletes nothing; set \"delete\": true in its registry, if it should";
+  return method + " means nothing here; use one of " + std::string(methods_of(kind, settings.removal));
+}
+
 }  // namespace
 
 PrivateRegistry::PrivateRegistry(const RegistryParts& parts, const PrivateRegistrySettings& settings)
@@ -53,9 +61,7 @@ Task<Result<>> PrivateRegistry::answer(Exchange& exchange, const OciPath& path, 
   const bool reads = is_read(exchange.request().method);
   if (reads && !is_upload(path.kind)) co_return co_await read(exchange, path, context);
   if (!settings_.allow_push.allows(exchange.peer())) {
-    reply_denied(exchange,
-                 "the address " + exchange.peer().text + " is not among those that may push to this route",
-                 context.trace);
+    reply_denied(exchange, not_allowed_text(exchange.peer(), "allow_push", settings_.route), context);
     co_return Result<>();
   }
   co_return co_await push(exchange, path, context);
@@ -68,7 +74,7 @@ Task<Result<>> PrivateRegistry::read(Exchange& exchange, const OciPath& path, Re
     case Kind::tags: co_return co_await reads_.tags(exchange, path, context);
     case Kind::catalog: co_return co_await reads_.catalog(exchange, path, context);
     case Kind::referrers: co_return co_await reads_.referrers(exchange, path, context);
-    default: reply_no_such_path(exchange, context.trace);
+    default: reply_no_such_path(exchange, context);
   }
   co_return Result<>();
 }
@@ -88,8 +94,8 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
     if (method == "PUT") co_return co_await blob_pushes_.finish(exchange, path, context);
     if (method == "DELETE") co_return co_await blob_pushes_.cancel(exchange, path, context);
   }
-  reply_not_allowed(exchange, methods_of(path.kind, settings_.removal), method + " means nothing here",
-                    context.trace);
+  reply_not_allowed(exchange, methods_of(path.kind, settings_.removal),
+                    refused_method(path.kind, method, settings_), context);
   co_return Result<>();
 }
 

@@ -145,7 +145,7 @@ Task<Result<>> RegistryReads::referrers(Exchange& exchange, const OciPath& path,
     auto parsed = Digest::parse(path.query.last);
     if (!parsed) {
       reply_path_error(exchange, OciPathError(OciPathError::Kind::digest_invalid, parsed.error().message),
-                       context.trace);
+                       context);
       co_return Result<>();
     }
     last = *parsed;

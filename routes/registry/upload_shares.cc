@@ -10,8 +10,10 @@ namespace {
 
 constexpr int64_t kRetryAfterS = 10;
 
-Error too_many(const std::string& what) {
-  return Error(Error::Kind::throttled, what + " already, or did so within the last minute", kRetryAfterS);
+// `key` of the configuration has the bound.
+Error too_many(const std::string& what, const char* key) {
+  return Error(Error::Kind::throttled, what + " already, or did so within the last minute (" + key + ")",
+               kRetryAfterS);
 }
 
 }  // namespace
@@ -28,12 +30,14 @@ Task<Result<std::optional<UploadName>>> UploadShares::admit(UploadName name, pro
   }
   const auto now = parts_.clock.now();
   if (!has_share(client))
-    co_return failure(too_many("this client works on " + std::to_string(per_client_) + " uploads"));
+    co_return failure(
+        too_many("this client works on " + std::to_string(per_client_) + " uploads", "per_client.uploads"));
   std::optional<UploadName> replaced;
   if (known_.size() >= uploads_max_) {
     replaced = known_.longest_idle(now);
     if (!replaced)
-      co_return failure(too_many("clients work on each of " + std::to_string(known_.size()) + " uploads"));
+      co_return failure(
+          too_many("clients work on each of " + std::to_string(known_.size()) + " uploads", "uploads_max"));
     known_.remove(*replaced);
   }
   known_.add(name, client, now);

@@ -82,10 +82,10 @@ Task<> Uploads::replace(UploadName name) {
   auto session = session_of(name.repository, name.id);
   if (session->busy) co_return;  // its file is being closed
   Turn turn(*this, session);
-  parts_.log.info("upload replaced", {{"repository", name.repository}, {"upload", name.id}});
+  parts_.log.info("upload_replaced", {{"repository", name.repository}, {"upload", name.id}});
   auto cancelled = co_await cancel(turn);
   if (!cancelled)
-    parts_.log.warning("upload not removed", {{"upload", name.id}, {"reason", cancelled.error().message}});
+    parts_.log.warning("upload_not_removed", {{"upload", name.id}, {"reason", cancelled.error().message}});
 }
 
 Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorithm algorithm,
@@ -251,7 +251,7 @@ Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<Chu
   if (!received && received.error().kind == Error::Kind::full) {
     auto marked = co_await mark_abandoned(session);
     if (!marked)
-      parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", marked.error().message}});
+      parts_.log.warning("upload_not_noted", {{"upload", session->id}, {"reason", marked.error().message}});
   }
   co_return received;
 }
@@ -317,7 +317,7 @@ void Uploads::discard(const Turn& turn) {
   auto job = [&store = parts_.store, &log = parts_.log, file = turn.session_->file, id = turn.session_->id] {
     auto discarded = discard_upload(store, *file, id);
     if (!discarded)
-      log.warning("upload not removed", {{"upload", id}, {"reason", discarded.error().message}});
+      log.warning("upload_not_removed", {{"upload", id}, {"reason", discarded.error().message}});
   };
   parts_.workers.submit(turn.session_->strand, std::move(job));
   sessions_.erase(turn.session_);
@@ -363,7 +363,7 @@ Task<> Uploads::close(Shared session) {
   };
   auto closed = co_await parts_.workers.run(session->strand, std::move(job));
   if (!closed)
-    parts_.log.warning("upload not noted", {{"upload", session->id}, {"reason", closed.error().message}});
+    parts_.log.warning("upload_not_noted", {{"upload", session->id}, {"reason", closed.error().message}});
   sessions_.erase(session);
 }
 
@@ -375,7 +375,7 @@ Task<Result<>> Uploads::end_expired() {
     if (!has_passed(settings_.expiry_ms, upload.touched_at, now)) co_return Result<>();
     if (sessions_.contains(upload.repository, upload.id)) continue;  // in use again
     Turn turn(*this, session_of(upload.repository, upload.id));
-    parts_.log.info("upload expired", {{"repository", upload.repository}, {"upload", upload.id}});
+    parts_.log.info("upload_expired", {{"repository", upload.repository}, {"upload", upload.id}});
     auto ended = co_await cancel(turn);
     if (!ended) co_return ended;
   }

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <climits>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -109,10 +110,41 @@ spdlog::level::level_enum level_of(Log::Level level) {
   return spdlog::level::err;
 }
 
+// systemd sets JOURNAL_STREAM to the device and inode of what it has connected to the journal (systemd.exec).
+bool is_journal(int fd) {
+  struct stat found {};
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  if (stream == nullptr || ::fstat(fd, &found) != 0) return false;
+  return fmt::format("{}:{}", found.st_dev, found.st_ino) == stream;
+}
+
+// "<4>": the priority of a line, as sd-daemon(3) has it.
+class Priority final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& line) override {
+    const std::string_view text = of(message.level);
+    line.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
+
+ private:
+  static std::string_view of(spdlog::level::level_enum level) {
+    switch (level) {
+      case spdlog::level::err: return "<3>";
+      case spdlog::level::warn: return "<4>";
+      case spdlog::level::info: return "<6>";
+      default: return "<7>";
+    }
+  }
+};
+
 std::unique_ptr<spdlog::formatter> formatter_of(Format format) {
-  const char* pattern = format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                                               : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
-  return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc);
+  std::string pattern = is_journal(STDERR_FILENO) ? "%*" : "";
+  pattern += format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
+                                    : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<Priority>('*').set_pattern(pattern);
+  return formatter;
 }
 
 // Lines that gather, or are being written. What is in [begin, end) can be read at any moment without a lock,
@@ -297,7 +329,7 @@ class SpdlogLog final : public Log {
     if (!logger_->should_log(level_of(level))) return;
     if (const auto dropped = sink_->gathered().take_dropped(); dropped > 0) {
       const Field field{"lines", static_cast<int64_t>(dropped)};
-      hand_over(Level::warning, line_of("log lines dropped", {&field, 1}, format_));
+      hand_over(Level::warning, line_of("log_lines_dropped", {&field, 1}, format_));
     }
     hand_over(level, line_of(event, fields, format_));
   }

@@ -49,7 +49,8 @@ struct LogSettings {
   Log::Format format = Log::Format::text;
 };
 
-// A log that writes to stderr.
+// A log that writes to stderr. If that is the journal of systemd (JOURNAL_STREAM), each line begins with its
+// priority ("<4>"), which the journal takes off; a file or a terminal gets the line alone.
 std::unique_ptr<Log> make_log(const LogSettings& settings);
 
 }  // namespace breakwater::store

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/base/byte_text.h"
+
 namespace breakwater::store {
 namespace {
 
@@ -18,18 +20,21 @@ uint64_t missing(uint64_t taken, uint64_t more, uint64_t bytes_max) {
   return over + (more - std::min(more, room));
 }
 
-tl::unexpected<Error> reached(const std::string& bound, uint64_t bytes_max, uint64_t stored,
-                              uint64_t reserved, uint64_t asked) {
-  return failure(Error::Kind::full, bound + " of " + std::to_string(bytes_max) + " bytes is reached: " +
-                                        std::to_string(stored) + " stored, " + std::to_string(reserved) +
-                                        " reserved, " + std::to_string(asked) + " asked for");
+// `what` names the bound: "route private".
+tl::unexpected<Error> is_full(const std::string& what, uint64_t taken, uint64_t bytes_max, uint64_t asked,
+                              const char* remedy) {
+  return failure(Error(Error::Kind::full,
+                       what + " is full: " + byte_text(taken) + " of " + byte_text(bytes_max) +
+                           ", and this needs " + byte_text(asked) + " more",
+                       0, remedy));
 }
 
 // A size near 2^64, as a lying upstream may name it, must not wrap to a small one.
 bool countable(uint64_t size) { return size <= UINT64_MAX - 4095; }
 
 tl::unexpected<Error> never_fits(uint64_t size) {
-  return failure(Error::Kind::full, "no store has room for " + std::to_string(size) + " bytes");
+  return failure(
+      Error(Error::Kind::full, "no store has room for " + byte_text(size), 0, "tell the real length"));
 }
 
 }  // namespace
@@ -209,14 +214,15 @@ Result<> Budget::check_route(const std::string& route, uint64_t bytes) const {
   if (found == routes_.end()) return {};
   const Use& use = found->second;
   if (fits(use.taken(), bytes, use.bytes_max)) return {};
-  return reached("the bound of route " + route, use.bytes_max, use.stored, use.reserved, bytes);
+  return is_full("route " + route, use.taken(), use.bytes_max, bytes,
+                 "raise bytes_max of the route or delete tags");
 }
 
 Result<> Budget::check_whole(uint64_t bytes) const {
   if (fits(whole_taken(), bytes, whole_bound())) return {};
-  const char* bound =
-      disk_bound_ < whole_.bytes_max ? "what the file system has room for" : "the bound of the store";
-  return reached(bound, whole_bound(), whole_.stored + overhead_, whole_.reserved, bytes);
+  if (disk_bound_ < whole_.bytes_max)
+    return is_full("the disk", whole_taken(), whole_bound(), bytes, "make room on the disk or delete tags");
+  return is_full("the store", whole_taken(), whole_bound(), bytes, "raise bytes_max or delete tags");
 }
 
 Result<> Budget::take(const std::string& route, uint64_t bytes) {

@@ -55,8 +55,7 @@ Result<> Capacity::grow(Reservation& reservation, uint64_t size, Effort effort) 
 Result<> Capacity::make_room(const std::string& route, uint64_t size, uint64_t held) {
   disk_bound_.measure();
   if (has_room(route, size, held)) return {};
-  if (!can_ever_fit(route, size, held))
-    return failure(Error::Kind::full, "no room in " + route + " for so many bytes");
+  if (!can_ever_fit(route, size, held)) return budget_.check(route, size - std::min(size, held));
   const Turn turn(*this);
   disk_bound_.measure();
   if (has_room(route, size, held)) return {};

@@ -770,6 +770,18 @@ TEST_CASE("a secret is in no error") {
   for (const auto& line : lines) CHECK(line.find("s3cret") == std::string::npos);
 }
 
+TEST_CASE("who pushes to a mirror is told where one pushes here, if that is anywhere") {
+  const auto config = parse_config(
+      R"({"routes": [{"name": "hub", "listen": ["127.0.0.1:5000"], "mirror": {)" + kMirror + R"(}},
+                     {"name": "private", "listen": ["[::1]:5050", "127.0.0.1:5051"], "registry": {}}]})");
+  REQUIRE(config);
+  CHECK(router_settings(*config, config->routes[0]).push_to == "route private, port 5050");
+  CHECK(router_settings(*config, config->routes[1]).push_to.empty());
+  const auto alone = parse_config(config_with(""));
+  REQUIRE(alone);
+  CHECK(router_settings(*alone, alone->routes[0]).push_to.empty());
+}
+
 TEST_CASE("a configuration file that is not there is named") {
   auto config = read_config("/nowhere/breakwater.json");
   REQUIRE(!config);

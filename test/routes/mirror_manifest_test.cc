@@ -444,6 +444,43 @@ TEST_CASE("what upstream answers becomes what clients understand, in OCI JSON, a
   }
 }
 
+TEST_CASE("who is refused because upstream refuses reads what upstream says, the first and all others") {
+  struct Case {
+    Fault fault;
+    std::string says;
+  };
+  const Case cases[] = {
+      {Fault::reply(429, {}, "toomanyrequests: You have reached your pull rate limit. See /limits\n"),
+       "says \\\"toomanyrequests: You have reached your pull rate limit. See …"},
+      {Fault::reply(429, {}, R"({"errors":[{"code":"TOOMANYREQUESTS","message":"slow\u001b down"}]})"),
+       "says \\\"TOOMANYREQUESTS: slow\\\\x1b down\\\""},
+      {Fault::reply(403, {}, "your account is suspended"),
+       "403 Forbidden, and upstream says \\\"your account is suspended\\\"; check the name"},
+  };
+  for (const auto& one : cases) {
+    MirrorWorld world;
+    world.hub.always(path_of("3.20"), one.fault);
+    for (int i = 0; i < 3; ++i) {
+      const auto answer = world.get(kTagTarget);
+      CAPTURE(answer.body);
+      CHECK(answer.body.find(one.says) != std::string::npos);
+    }
+    CHECK(questions(world) == 1);
+  }
+}
+
+TEST_CASE("the access line has what upstream answered, if it was asked, and how long that took") {
+  MirrorWorld world;
+  world.hub.manifest(kRepository, "3.20", type(), image(18));
+  world.get(kTagTarget);
+  CHECK(world.files.log.count(" upstream_status=200 upstream_seconds=") == 1);
+  world.get(kTagTarget);
+  CHECK(world.files.log.count(" upstream_status=") == 1);
+  world.hub.always(path_of("none"), Fault::reply(404));
+  world.get("/v2/" + std::string(kRepository) + "/manifests/none");
+  CHECK(world.files.log.count(" upstream_status=404 upstream_seconds=") == 1);
+}
+
 TEST_CASE("while upstream refuses, what was pulled is served") {
   for (const int status : {401, 403, 429, 500, 503}) {
     INFO(status);

@@ -13,13 +13,14 @@ constexpr const char* kRepository = "team/app";
 constexpr uint64_t kBound = 1 << 20;
 
 void check_full(const Reply& refused, std::string_view bound) {
-  CHECK(refused.status == 507);
+  CHECK(refused.status == 403);
   CHECK(refused["Content-Type"] == routes::kJson);
-  CHECK(refused.body.starts_with(R"({"errors":[{"code":")"));
+  CHECK(refused.body.starts_with(R"({"errors":[{"code":"DENIED","message":")"));
   CAPTURE(refused.body);
   CHECK(refused.body.find(bound) != std::string::npos);
-  CHECK(refused.body.find(" stored, ") != std::string::npos);
-  CHECK(refused.body.find(" asked for") != std::string::npos);
+  CHECK(refused.body.find(" is full: ") != std::string::npos);
+  CHECK(refused.body.find(" more; raise bytes_max ") != std::string::npos);
+  CHECK(refused.body.find(" or delete tags (trace ") != std::string::npos);
 }
 
 // Removes a blob that no manifest needs, lets the leases pass and lets the collector do its work.
@@ -32,7 +33,7 @@ void make_room(RegistryWorld& world, const store::Digest& blob) {
 
 }  // namespace
 
-TEST_CASE("a push that does not fit into its route's bound is 507, and succeeds when room was made") {
+TEST_CASE("a push that does not fit into its route's bound is 403, and succeeds when room was made") {
   RegistryWorld world;
   world.files.settings.route_bytes_max["private"] = kBound;
   const auto first = world.push_blob(kRepository, content_of(600'000, 1));
@@ -42,14 +43,14 @@ TEST_CASE("a push that does not fit into its route's bound is 507, and succeeds 
   };
   const auto refused = push();
   check_full(refused, "private");
-  CHECK(refused.body.find(std::to_string(kBound)) != std::string::npos);
+  CHECK(refused.body.find(" of 1 MiB, and this needs 588 KiB more;") != std::string::npos);
   CHECK(world.partial_files() == 0);
   CHECK(world.get(blob_path(kRepository, first.digest)).status == 200);
   make_room(world, first.digest);
   CHECK(push().status == 201);
 }
 
-TEST_CASE("a push that does not fit into the whole store is 507 and names that bound") {
+TEST_CASE("a push that does not fit into the whole store is 403 and names that bound") {
   RegistryWorld world;
   world.start();
   world.files.settings.bytes_max = world.store().budget().overhead() + (8 << 20);
@@ -57,7 +58,7 @@ TEST_CASE("a push that does not fit into the whole store is 507 and names that b
   world.push_blob(kRepository, content_of(1 << 20, 3));
   const auto content = content_of(16 << 20, 4);
   const auto refused = world.post(with_digest(uploads_path(kRepository), digest_of(content)), content);
-  check_full(refused, "the bound of the store");
+  check_full(refused, "the store is full: ");
 }
 
 TEST_CASE("a length that is only claimed takes no room: who sends what he says is 201") {
@@ -166,11 +167,11 @@ TEST_CASE(
   if (came_back) world.start();
   const auto small = content_of(600'000, 24);
   CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(small)), small).status ==
-        (came_back ? 507 : 201));
+        (came_back ? 403 : 201));
   CHECK(world.partial_files() == (came_back ? 1 : 0));
 }
 
-TEST_CASE("a manifest that does not fit is 507, and its tag stays where it was") {
+TEST_CASE("a manifest that does not fit is 403, and its tag stays where it was") {
   RegistryWorld world;
   world.files.settings.route_bytes_max["private"] = 10 * 4096;
   const auto image = world.push_image(kRepository, "latest", 7);
@@ -190,7 +191,7 @@ TEST_CASE("a mount and a blob that is there already need no room") {
   CHECK(world.head(blob_path("other", blob.digest)).status == 200);
 }
 
-TEST_CASE("many pushes at once never pass the bound: those that fit are 201, the others 507") {
+TEST_CASE("many pushes at once never pass the bound: those that fit are 201, the others 403") {
   RegistryWorld world;
   world.settings.uploads.growth_bytes = 64 << 10;
   world.files.settings.route_bytes_max["private"] = kBound;
@@ -209,7 +210,7 @@ TEST_CASE("many pushes at once never pass the bound: those that fit are 201, the
       return client->received() > 0;
     });
     const auto reply = reply_of(client->receive_reply());
-    CHECK((reply.status == 201 || reply.status == 507));
+    CHECK((reply.status == 201 || reply.status == 403));
     stored += reply.status == 201;
   }
   CHECK(stored >= 1);
@@ -218,12 +219,12 @@ TEST_CASE("many pushes at once never pass the bound: those that fit are 201, the
   CHECK(world.files.bytes_on_disk() <= kBound);
 }
 
-TEST_CASE("a disk that says that it is full is 507 too, and nothing half is left") {
+TEST_CASE("a disk that says that it is full is 403 too, and nothing half is left") {
   RegistryWorld world;
   const auto content = content_of(500'000, 9);
   world.start();
   world.files.disk.full_after(100'000);
-  CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(content)), content).status == 507);
+  CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(content)), content).status == 403);
   world.files.disk.heal();
   CHECK(world.partial_files() == 0);
   CHECK(world.post(with_digest(uploads_path(kRepository), digest_of(content)), content).status == 201);

@@ -41,9 +41,8 @@ class ScriptedRegistry final : public Registry {
     context.cache = CacheResult::hit;
     if (does == Does::wait) co_await std::suspend_always();
     if (does == Does::fail) throw std::runtime_error("scripted");
-    if (does == Does::refuse) context.error = "a rule refuses it";
     if (does == Does::refuse) context.refused = "rule";
-    if (does == Does::refuse) reply_refused(exchange, context);
+    if (does == Does::refuse) reply_denied(exchange, "a rule refuses it", context);
     if (does == Does::reply) exchange.reply(200, base_headers(context), std::string_view("four"));
   }
   Does does = Does::reply;
@@ -89,7 +88,8 @@ TEST_CASE(
     }
   }
   CHECK(world.registry.served.empty());
-  CHECK(world.log.lines[0].ends_with(" reason=the data folder is away"));
+  CHECK(
+      world.log.lines[0].ends_with(" reason=unavailable for now: the data folder is away; try again in 5 s"));
   RecordedExchange alive("GET", "/");
   world.run(alive);
   CHECK(alive.status() == 200);
@@ -143,7 +143,8 @@ TEST_CASE("what means something goes to the registry, is logged once and counted
   CHECK(world.registry.served == std::vector<std::string>{"manifest library/alpine"});
   CHECK(world.log.lines == std::vector<std::string>{"request route=dockerhub client=127.0.0.1 method=GET "
                                                     "path=/v2/library/alpine/manifests/3.20?ns=docker.io "
-                                                    "status=200 bytes=4 cache=hit trace=req-1"});
+                                                    "status=200 bytes=4 cache=hit trace=req-1 "
+                                                    "repository=library/alpine reference=3.20"});
   CHECK(
       world.counted(R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 1)"));
   CHECK(world.counted(R"(breakwater_served_bytes_total{route="dockerhub"} 4)"));
@@ -157,9 +158,9 @@ TEST_CASE("what a rule refuses is 403 with the reason as its message, in the log
   world.run(exchange);
   CHECK(exchange.status() == 403);
   CHECK(exchange.body() ==
-        R"({"errors":[{"code":"DENIED","message":"a rule refuses it","detail":{"trace":"t"}}]})");
+        R"x({"errors":[{"code":"DENIED","message":"a rule refuses it (trace t)","detail":{"trace":"t"}}]})x");
   REQUIRE(world.log.lines.size() == 1);
-  CHECK(world.log.lines[0].ends_with(" trace=t reason=a rule refuses it"));
+  CHECK(world.log.lines[0].ends_with(" trace=t repository=a reference=x reason=a rule refuses it"));
   CHECK(world.counted(R"(breakwater_refused_total{reason="rule",route="dockerhub"} 1)"));
 }
 
@@ -225,7 +226,8 @@ TEST_CASE(
   CHECK(world.registry.served.empty());
   CHECK(world.counted("breakwater_refused_total{reason=\"" + row.reason + "\",route=\"dockerhub\"} 1"));
   REQUIRE(world.log.lines.size() == 1);
-  CHECK(world.log.lines[0].find(" trace=t reason=") != std::string::npos);
+  CHECK(world.log.lines[0].find(" trace=t user_agent=") == std::string::npos);
+  CHECK(world.log.lines[0].find(" reason=") != std::string::npos);
 }
 
 TEST_CASE("a client that leaves is logged with what its request waited for") {
@@ -241,7 +243,8 @@ TEST_CASE("a client that leaves is logged with what its request waited for") {
   }
   CHECK(world.log.lines ==
         std::vector<std::string>{"request route=dockerhub client=127.0.0.1 method=GET path=/v2/a/manifests/x "
-                                 "status=499 bytes=0 cache=hit trace=t end=scripted"});
+                                 "status=499 bytes=0 cache=hit trace=t repository=a reference=x "
+                                 "reason=the client left before it had an answer end=scripted"});
   CHECK(world.router.requests_running() == 0);
 }
 
@@ -266,16 +269,86 @@ TEST_CASE("a request without a reply and one that throws are counted as 500") {
   RecordedExchange exchange("GET", "/v2/a/manifests/x");
   world.run(exchange);
   CHECK(world.counted(R"(code="500")"));
+  REQUIRE(world.log.lines.size() == 1);
+  const bool has_thrown = does == ScriptedRegistry::Does::fail;
+  const std::string reason = has_thrown ? "scripted end=scripted" : "the route ended before its reply";
+  CHECK(world.log.lines[0].ends_with(" reason=" + reason));
+}
+
+TEST_CASE("what the router refuses by itself has its reason in the access line") {
+  struct Row {
+    std::string method, target, reason;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"GET", "/favicon.ico", "no such path; the API of registries begins at /v2/"},
+      {"GET", "/v2/Alpine/manifests/latest", "not a repository's name: 'Alpine'; a name is lower-case"},
+      {"GET", "/v2/alpine/tags/list?n=x", "n= is not a number; n is a whole number"},
+      {"GET", "/v2/alpine/blobs/sha256:abc", "invalid digest: "},
+      {"PUT", "/v2/alpine/manifests/latest",
+       "route dockerhub is a mirror, which is only read; push to route private, port 5050"},
+      {"DELETE", "/", "route dockerhub is a mirror, which is only read; push to route private, port 5050"},
+  }));
+  CAPTURE(row.method, row.target);
+  RouterSettings settings;
+  settings.push_to = "route private, port 5050";
+  World world(std::move(settings));
+  RecordedExchange exchange(row.method, row.target, {{"X-Request-Id", "t"}});
+  world.run(exchange);
+  REQUIRE(world.log.lines.size() == 1);
+  CAPTURE(world.log.lines[0]);
+  CHECK(world.log.lines[0].find(" reason=") != std::string::npos);
+  CHECK(world.log.lines[0].find(row.reason) != std::string::npos);
+  CHECK(exchange.body().find(" (trace t)\"") != std::string::npos);
+}
+
+TEST_CASE("the access line has who asked with what, at a bounded length") {
+  World world;
+  const auto digest = store::digest_of(store::Algorithm::sha256, std::string_view("x")).text();
+  RecordedExchange exchange("GET", "/v2/a/b/blobs/" + digest + "?ns=docker.io",
+                            {{"User-Agent", "containerd/" + std::string(500, '1')}, {"Range", "bytes=5-"}});
+  world.run(exchange);
+  REQUIRE(world.log.lines.size() == 1);
+  CHECK(world.log.lines[0].ends_with(" repository=a/b reference=" + digest + " user_agent=containerd/" +
+                                     std::string(117, '1') + " range=bytes=5-"));
+}
+
+TEST_CASE("a client outside allow may ask whether this is a registry, and is told why it gets no more") {
+  World world;
+  for (const char* target : {"/v2/", "/v2", "/v2/?ns=docker.io"}) {
+    RecordedExchange base("GET", target);
+    base.set_peer(8, 8, 8, 8);
+    world.run(base);
+    CHECK(base.status() == 200);
+    CHECK(base.body() == "{}");
+  }
+  for (const char* method : {"GET", "POST"}) {
+    for (const char* target : {"/", "/v2/_catalog", "/v2/a/manifests/x"}) {
+      RecordedExchange exchange(method, target, {{"X-Request-Id", "t"}});
+      exchange.set_peer(8, 8, 8, 8);
+      world.run(exchange);
+      CHECK(exchange.status() == 403);
+      CHECK(
+          exchange.body().find("the address 8.8.8.8 is not in allow of route dockerhub; add it there, if it "
+                               "may (trace t)") != std::string::npos);
+      CHECK(world.log.lines.back().find(" reason=the address 8.8.8.8 is not in allow") != std::string::npos);
+    }
+  }
+  RecordedExchange write("PUT", "/v2/");
+  write.set_peer(8, 8, 8, 8);
+  world.run(write);
+  CHECK(write.status() == 403);
 }
 
 TEST_CASE("a trace id is taken from the request if it is one, else made") {
   const std::string id = "0af7651916cd43dd8448eb211c80319c";
-  CHECK(given_trace({{"traceparent", "00-" + id + "-b7ad6b7169203331-01"}, {"X-Request-Id", "other"}}) == id);
-  CHECK(given_trace({{"traceparent", "00-" + std::string(32, '0') + "-b7ad6b7169203331-01"}}).empty());
-  CHECK(given_trace({{"traceparent", "nonsense"}, {"X-Request-Id", "req-1"}}) == "req-1");
-  CHECK(given_trace({{"X-Request-Id", "a\"b"}}).empty());
-  CHECK(given_trace({{"X-Request-Id", std::string(65, 'a')}}).empty());
-  CHECK(given_trace({}).empty());
+  using proxy::given_request_id;
+  CHECK(given_request_id({{"traceparent", "00-" + id + "-b7ad6b7169203331-01"}, {"X-Request-Id", "other"}}) ==
+        id);
+  CHECK(given_request_id({{"traceparent", "00-" + std::string(32, '0') + "-b7ad6b7169203331-01"}}).empty());
+  CHECK(given_request_id({{"traceparent", "nonsense"}, {"X-Request-Id", "req-1"}}) == "req-1");
+  CHECK(given_request_id({{"X-Request-Id", "a\"b"}}).empty());
+  CHECK(given_request_id({{"X-Request-Id", std::string(65, 'a')}}).empty());
+  CHECK(given_request_id({}).empty());
 
   World world;
   RecordedExchange exchange("GET", "/nowhere");

@@ -445,7 +445,7 @@ TEST_CASE("an upload too many takes the place of the one that was not touched fo
   world.clock().advance(seconds(60));
   CHECK(world.patch(locations[0], content.substr(500, 100)).status == 202);
   locations.push_back(world.begin_upload(kRepository));
-  CHECK(world.log().count("upload replaced") == 1);
+  CHECK(world.log().count("upload_replaced") == 1);
   CHECK(world.get(locations[1]).status == 404);
   CHECK(world.partial_files() == 2);
   for (const size_t i : {0, 2, 3}) go_on(world, locations[i], content);

@@ -5,7 +5,7 @@ nothing broken.
 
 30 s; ten minutes with BREAKWATER_FULL=1. How it is counted: a client may rely on what a manifest names
 for one lease from when it was given the manifest; who is slower than that is counted as late and is no
-fault. A push is refused only while all that could go is leased: 507 after the server has waited for room;
+fault. A push is refused only while all that could go is leased: 403 after the server has waited for room;
 those are counted, and must be fewer than one in a hundred exports."""
 
 import time

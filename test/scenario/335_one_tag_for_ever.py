@@ -78,7 +78,7 @@ def refused_while_all_is_leased(registry, exporter, importer):
             break
         importer.work()
     expect(
-        refusal and " 507 " in refusal and "STORE_FULL" in refusal,
+        refusal and " 403 " in refusal and "route private is full: " in refusal,
         f"all was leased, and a push was answered {refusal}",
     )
     importer.work()

@@ -80,7 +80,7 @@ def wait_for_scrubs(world, breakwater, more):
     """That many more errors of the scrub, or passes."""
 
     def seen():
-        return sum(event["event"] in ("scrub interrupted", "scrubbed") for event in breakwater.events())
+        return sum(event["event"] in ("scrub_interrupted", "scrubbed") for event in breakwater.events())
 
     before = seen()
     world.wait_until(lambda: seen() >= before + more, "the scrub runs", 60)

@@ -66,6 +66,23 @@ TEST_CASE("a moved reservation is held once") {
   CHECK(budget.whole().reserved == 0);
 }
 
+TEST_CASE("who finds no room is told which bound is full, how full, what is missing, and what to do") {
+  Budget budget(10 * kBlock);
+  budget.set_bound("private", 4 * kBlock);
+  budget.add_stored("private", 4 * kBlock);
+  const auto in_route = budget.check("private", 6 * kBlock).error();
+  CHECK(in_route.message == "route private is full: 16 KiB of 16 KiB, and this needs 24 KiB more");
+  CHECK(in_route.remedy == "raise bytes_max of the route or delete tags");
+  budget.set_overhead(kBlock);
+  const auto in_store = budget.check("quay", 6 * kBlock).error();
+  CHECK(in_store.message == "the store is full: 20 KiB of 40 KiB, and this needs 24 KiB more");
+  CHECK(in_store.remedy == "raise bytes_max or delete tags");
+  budget.set_disk_bound(6 * kBlock);
+  const auto on_disk = budget.check("quay", 6 * kBlock).error();
+  CHECK(on_disk.message == "the disk is full: 20 KiB of 24 KiB, and this needs 24 KiB more");
+  CHECK(on_disk.remedy == "make room on the disk or delete tags");
+}
+
 TEST_CASE("neither the bound of a route nor that of the store is passed, and the error says which") {
   Budget budget(10 * kBlock);
   budget.set_bound("ghcr", 4 * kBlock);

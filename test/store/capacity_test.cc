@@ -149,7 +149,7 @@ TEST_CASE("a claim that would not fit into an empty store is refused in the word
   World world;
   const auto refused = world.capacity.judge("private", 11 * kBlock, 0);
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().message.find("the bound of the store of 40960 bytes is reached") == 0);
+  CHECK(refused.error().message.find("the store is full: ") == 0);
   CHECK(world.evictor.judged.empty());
 }
 

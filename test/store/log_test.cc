@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -95,6 +97,34 @@ TEST_CASE("a json line is one JSON object, whatever bytes a client sent") {
   CHECK(line["bytes"] == -1);
 }
 
+TEST_CASE("a line begins with its priority if stderr is the journal, and only then") {
+  const auto lines = [](bool is_journal) {
+    CapturedStderr captured;
+    struct stat found {};
+    REQUIRE(fstat(STDERR_FILENO, &found) == 0);
+    const auto inode = found.st_ino + (is_journal ? 0 : 1);
+    const auto stream = std::to_string(found.st_dev) + ":" + std::to_string(inode);
+    setenv("JOURNAL_STREAM", stream.c_str(), 1);
+    LogSettings settings;
+    settings.format = Log::Format::json;
+    settings.level = Log::Level::debug;
+    auto log = make_log(settings);
+    unsetenv("JOURNAL_STREAM");
+    log->error("one", {});
+    log->warning("one", {});
+    log->info("one", {});
+    log->debug("one", {});
+    log.reset();
+    captured.restore();
+    std::string begins;
+    std::istringstream text(captured.drain());
+    for (std::string line; std::getline(text, line);) begins += line.substr(0, line.find('"'));
+    return begins;
+  };
+  CHECK(lines(true) == "<3>{<4>{<6>{<7>{");
+  CHECK(lines(false) == "{{{{");
+}
+
 TEST_CASE("a line below the level is not written") {
   CHECK(logged(Log::Format::text, [](Log& log) { log.debug("quiet", {}); }).empty());
 }
@@ -124,7 +154,7 @@ TEST_CASE("a stderr that nobody reads blocks no caller, and what was dropped is 
   captured.restore();
   reader.join();
   CHECK(text.find("i=19999 ") != std::string::npos);
-  CHECK(text.find("log lines dropped lines=") != std::string::npos);
+  CHECK(text.find("log_lines_dropped lines=") != std::string::npos);
   CHECK(std::count(text.begin(), text.end(), '\n') < kLines);
 }
 

@@ -195,8 +195,8 @@ TEST_CASE("what can never fit is refused, and nothing goes for it") {
     const auto refused = world.try_upload(std::string(6 * kGeneration, 'x'), world.app);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == Error::Kind::full);
-    CHECK(refused.error().message.find("the bound of route private of " + std::to_string(5 * kGeneration) +
-                                       " bytes") == 0);
+    CHECK(refused.error().message.find("route private is full: ") == 0);
+    CHECK(refused.error().remedy == "raise bytes_max of the route or delete tags");
     CHECK_FALSE(world.store->capacity().reserve("private", 5 * kGeneration + 1));
   }
   SECTION("with what is there of it already") {

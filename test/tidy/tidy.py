@@ -253,6 +253,41 @@ def headers_open_with_prose():
             yield f"{name_of(path)}:1: say what this is before the first line of code"
 
 
+# Where code names an event of the log: in a call of Log, and what the scrub finds.
+LOG_CALL = re.compile(
+    r"\blog(?:_|\(\))?(?:\.|->)"
+    r"(?:(?:info|warning|error|debug)\(|write\(\s*[^;{]*?Level::\w+,|write\(level,)([^;{]*?),"
+    r"|\b(?:hand_over\(Level::\w+, line_of\(|found\([^;]*?, )(\"\w+\")"
+)
+
+
+def logged_events():
+    """Each with a place where it is written."""
+    events = {}
+    for path in sources("store", "proxy", "routes", "conf", suffixes=(".cc",)):
+        for call in LOG_CALL.finditer(path.read_text()):
+            for event in re.findall(r'"([^"]+)"', call.group(1) or call.group(2)):
+                events.setdefault(event, name_of(path))
+    return events
+
+
+def events_are_explained():
+    """every event of the log has a name in snake_case, and a row in the README's table of them"""
+    section = (TOP / "README.md").read_text().partition("## The log: every event")[2].partition("\n## ")[0]
+    explained = re.findall(r"^\| `([^`]+)` \| [^|]+ \| [^|]+ \|$", section, re.M)
+    events = logged_events()
+    for event, place in sorted(events.items()):
+        if not re.fullmatch(r"[a-z]+(_[a-z]+)*", event):
+            yield f"{place}: \"{event}\" is not in snake_case"
+        if event not in explained:
+            yield f"{place}: \"{event}\" is missing in README.md, \"The log: every event\""
+    for event in explained:
+        if event not in events:
+            yield f"README.md: nothing writes the event \"{event}\""
+    if explained != sorted(explained):
+        yield "README.md: the events are not in alphabetical order"
+
+
 def the_top_level_is_small():
     """the top level holds the six folders and what belongs beside them"""
     for path in sorted(TOP.iterdir()):
@@ -275,6 +310,7 @@ RULES = {
         nothing_is_left_to_do,
         unit_tests_do_not_sleep,
         headers_open_with_prose,
+        events_are_explained,
         the_top_level_is_small,
     )
 }
