@@ -452,6 +452,7 @@ void Appliance::Parts::add_metric_sources() {
     for (const auto& [route, registry] : registries) routes::report(sink, route, registry->push_stats());
     routes::report(sink, fills.stats());
     routes::report(sink, store->budget());
+    routes::report_broken_off(sink, store->idle_partials(), store->rules());
     routes::report_left(sink, store->budget(), store->rules());
     routes::report(sink, buffers);
     routes::report_loop(sink, loop.take_lag_seconds(), workers.queued() + readers.queued(),

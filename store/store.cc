@@ -25,6 +25,7 @@
 #include "store/references/broken.h"
 #include "store/references/digest_locks.h"
 #include "store/references/leases.h"
+#include "store/references/pins.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
 #include "store/references/tag_histories.h"
@@ -122,12 +123,12 @@ struct Store::Impl {
         leases(clock, settings.lease),
         use_times(*catalog, locks, clock, log),
         broken(*catalog, rules, log),
-        references(*catalog, files, leases, use_times, broken, mark, rules, clock, log),
+        references(*catalog, files, leases, use_times, broken, mark, pins, rules, clock, log),
         tag_histories(*catalog, log),
         traffic(*catalog, clock, log),
         generations(*catalog, rules, clock, log),
-        parts{disk,   clock, log,       rules,  files,      mark,          *catalog, budget,
-              leases, locks, use_times, broken, references, tag_histories, traffic,  generations},
+        parts{disk,  clock,     log,    rules, files,      mark,          *catalog, budget,     leases,
+              locks, use_times, broken, pins,  references, tag_histories, traffic,  generations},
         trash(parts),
         blobs(parts, trash),
         idle_partials(parts),
@@ -164,6 +165,7 @@ struct Store::Impl {
   DigestLocks locks;
   UseTimes use_times;
   Broken broken;
+  Pins pins;
   References references;
   TagHistories tag_histories;
   TrafficHistory traffic;
@@ -230,6 +232,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   impl->save_clock();
   if (auto prepared = impl->files.prepare(); !prepared) return failure(prepared.error());
   if (auto watched = disk.watch(); !watched) return failure(watched.error());
+  if (auto loaded = impl->pins.load(*impl->catalog); !loaded) return failure(loaded.error());
   auto recovered = recover(impl->parts, impl->blobs, impl->idle_partials);
   if (!recovered) return failure(recovered.error());
   impl->recovered = *recovered;
@@ -257,6 +260,7 @@ Store::~Store() {
 const Catalog& Store::catalog() const { return *impl_->catalog; }
 const Budget& Store::budget() const { return impl_->budget; }
 const Broken& Store::broken() const { return impl_->broken; }
+const Pins& Store::pins() const { return impl_->pins; }
 const RouteRules& Store::rules() const { return impl_->rules; }
 References& Store::references() { return impl_->references; }
 TagHistories& Store::tag_histories() { return impl_->tag_histories; }
@@ -265,6 +269,8 @@ CacheGenerations& Store::generations() { return impl_->generations; }
 Blobs& Store::blobs() { return impl_->blobs; }
 Manifests& Store::manifests() { return impl_->manifests; }
 Partials& Store::partials() { return impl_->partials; }
+IdlePartials& Store::idle_partials() { return impl_->idle_partials; }
+Trash& Store::trash() { return impl_->trash; }
 Capacity& Store::capacity() { return impl_->capacity; }
 Collector& Store::collector() { return impl_->collector; }
 Backup& Store::backup() { return impl_->backup; }

@@ -31,8 +31,8 @@
 #include "store/catalog/rows.h"
 #include "store/files/blob.h"
 #include "store/references/retention.h"
-#include "store/upkeep/explaining.h"
 #include "store/upkeep/forgetting.h"
+#include "store/upkeep/planning.h"
 #include "store/upkeep/recovery.h"
 #include "store/upkeep/transfer.h"
 
@@ -45,14 +45,17 @@ class CacheGenerations;
 class Capacity;
 class Catalog;
 class Collector;
+class IdlePartials;
 class Manifests;
 class Partials;
+class Pins;
 class ReceivedPartial;
 class References;
 class RouteRules;
 class StoreClock;
 class TagHistories;
 class TrafficHistory;
+class Trash;
 struct Parts;
 
 struct StoreSettings {
@@ -90,6 +93,7 @@ class Store {
   const Catalog& catalog() const;
   const Budget& budget() const;
   const Broken& broken() const;
+  const Pins& pins() const;
   const RouteRules& rules() const;
   References& references();
   TagHistories& tag_histories();
@@ -98,11 +102,13 @@ class Store {
   Blobs& blobs();
   Manifests& manifests();
   Partials& partials();
+  IdlePartials& idle_partials();
+  Trash& trash();
   Capacity& capacity();
   Collector& collector();
   Backup& backup();
   const StoreClock& clock() const;
-  // For what is built on a Store: Scrub, and the questions of explaining.h.
+  // For what is built on a Store: Scrub, and the questions of explaining.h and usage.h.
   const Parts& parts() const;
 
   // --- what takes several of them
@@ -120,7 +126,7 @@ class Store {
   // operation on the disk or check_folder(). Never blocks.
   std::optional<Error> away() const;
   void check_folder();
-  // As store::plan() (explaining.h), and as store::forget_route() and store::what_is_left_of()
+  // As store::plan() (planning.h), and as store::forget_route() and store::what_is_left_of()
   // (forgetting.h).
   [[nodiscard]] Result<Plan> plan();
   [[nodiscard]] Result<Forgotten> forget_route(const std::string& route, const std::stop_token& stop);

@@ -11,6 +11,7 @@
 #include "store/base/printable.h"
 #include "store/blobs/parts.h"
 #include "store/upkeep/backup.h"
+#include "store/upkeep/explaining.h"
 
 namespace breakwater::routes {
 namespace {

@@ -1,5 +1,6 @@
 #include "routes/ops/explanations.h"
 
+#include <map>
 #include <utility>
 
 #include "routes/oci/date_text.h"
@@ -68,19 +69,59 @@ class Lines {
 
 std::string when_text(const std::optional<Time>& when) { return when ? "after " + date_text(*when) : "now"; }
 
+// "blob sha256:… of private/team/app, 4096 bytes, since 2026-01-01T00:00:00Z (no tag and no manifest needs
+// it)"
+std::string digest_text(const Planned& item) {
+  std::string text = (item.is_manifest ? "manifest " : "blob ") + item.digest->text();
+  if (!item.repository.route.empty()) text += " of " + name_of(item.repository);
+  text += ", " + std::to_string(item.bytes) + " bytes";
+  if (item.under_total > 0) text += " with the " + std::to_string(item.under_total) + " below";
+  if (item.since != Time()) text += ", since " + date_text(item.since);
+  return text + " (no tag and no manifest needs it)";
+}
+
+std::string tag_text(const Planned& item) {
+  const std::string why = item.reason + (item.when ? ", pushed " + date_text(item.tag->record.set_at) : "");
+  return name_of(item.repository) + ":" + item.tag->tag + " (" + why + ") and what only it needs" +
+         (item.bytes > 0 ? ", " + std::to_string(item.bytes) + " bytes" : "");
+}
+
+const char* reason_of(const Planned& item) {
+  switch (item.kind) {
+    case Planned::Kind::tag: return "tags that go";
+    case Planned::Kind::digest: return "what nothing needs";
+    case Planned::Kind::cache: return "cache tags, if room is needed";
+    case Planned::Kind::upload: return "uploads, if room is needed";
+    case Planned::Kind::fill: return "downloads that broke off, if room is needed";
+    case Planned::Kind::mirror: return "mirrors over their bounds";
+    case Planned::Kind::left: return "routes that are not configured any more";
+  }
+  return "";
+}
+
+// What there is of each kind, if there is more than one thing.
+std::vector<std::string> totals_of(const store::Plan& plan) {
+  std::map<std::string, std::pair<uint64_t, uint64_t>> totals;
+  for (const Planned& item : plan.items) {
+    auto& [items, bytes] = totals[reason_of(item)];
+    ++items;
+    bytes += item.bytes;
+  }
+  std::vector<std::string> lines;
+  if (plan.items.size() < 2) return lines;
+  for (const auto& [reason, total] : totals)
+    lines.push_back("in all, " + reason + ": " + std::to_string(total.first) + ", of " +
+                    std::to_string(total.second) + " bytes");
+  return lines;
+}
+
 std::string text_of(const Planned& item) {
   switch (item.kind) {
-    case Planned::Kind::tag: {
-      const std::string why =
-          item.reason + (item.when ? ", pushed " + date_text(item.tag->record.set_at) : "");
-      return when_text(item.when) + ": " + name_of(item.repository) + ":" + item.tag->tag + " (" + why +
-             ") and what only it needs";
-    }
-    case Planned::Kind::digest:
-      return when_text(item.when) + ": " + item.digest->text() + " (no tag and no manifest needs it)";
+    case Planned::Kind::tag: return when_text(item.when) + ": " + tag_text(item);
+    case Planned::Kind::digest: return when_text(item.when) + ": " + digest_text(item);
     case Planned::Kind::cache:
       return "if room is needed: " + name_of(item.repository) + ":" + item.tag->tag + " (cache, last used " +
-             date_text(item.used_at) + ")";
+             date_text(item.used_at) + "), " + std::to_string(item.bytes) + " bytes";
     case Planned::Kind::upload: {
       const std::string from =
           std::to_string(item.bytes) + " bytes of an upload to " + name_of(item.repository);
@@ -111,7 +152,10 @@ std::vector<std::string> lines_of(const store::Why& why) {
     lines.add(0, why.digest.text() + ": " + std::to_string(why.blob->size) + " bytes, on the account of " +
                      owner + ", last used " + date_text(why.blob->used_at));
   } else {
-    lines.add(0, why.digest.text() + ": not stored");
+    const bool is_known = why.leased_until || !why.repositories.empty();
+    lines.add(0, why.digest.text() + (is_known ? ": not stored"
+                                               : ": never seen here, or gone: it is not stored, and nothing "
+                                                 "here names it"));
   }
   if (why.leased_until) lines.add(1, "leased until " + date_text(*why.leased_until));
   for (const store::Why::InRepository& in : why.repositories) {
@@ -136,9 +180,15 @@ std::vector<std::string> lines_of(const std::vector<store::WhyTag>& tags) {
 std::vector<std::string> lines_of(const store::Plan& plan) {
   std::vector<std::string> lines;
   lines.reserve(plan.items.size() + 1);
-  for (const Planned& item : plan.items) lines.push_back(text_of(item));
+  for (const Planned& item : plan.items) {
+    lines.push_back(text_of(item));
+    for (const Planned::Under& thing : item.under)
+      lines.push_back("  with it the " + std::string(thing.is_manifest ? "manifest " : "blob ") +
+                      thing.digest.text() + ", " + std::to_string(thing.bytes) + " bytes");
+  }
   if (lines.empty()) lines.emplace_back("nothing would go");
   if (plan.is_cut) lines.emplace_back("and more");
+  for (std::string& line : totals_of(plan)) lines.push_back(std::move(line));
   return lines;
 }
 

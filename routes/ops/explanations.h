@@ -1,11 +1,12 @@
-// The store's explanations (store/upkeep/explaining.h) in words, a line each, for the operator. Pure; any
-// thread.
+// The store's explanations (store/upkeep/explaining.h and planning.h) in words, a line each, for the
+// operator. Pure; any thread.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "store/upkeep/explaining.h"
+#include "store/upkeep/planning.h"
 
 namespace breakwater::routes {
 

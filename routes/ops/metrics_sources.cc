@@ -49,6 +49,9 @@ uint64_t open_files() {
   return entries > 3 ? entries - 3 : 0;                     // ".", ".." and the directory itself
 }
 
+// What recovery found without an owner counts for no route.
+std::string label_of(const std::string& route) { return route.empty() ? "unattributed" : route; }
+
 void report_bound(MetricsSink& sink, const std::string& prefix, const std::string& what, MetricLabels labels,
                   const store::Budget::Use& use) {
   sink.gauge(prefix + "_bytes", "Bytes on disk of what " + what + " has stored.", labels, number(use.stored));
@@ -137,11 +140,23 @@ void report(MetricsSink& sink, const std::string& route, const PushStats& stats)
 
 void report(MetricsSink& sink, const store::Budget& budget) {
   for (const auto& [route, use] : budget.routes())
-    report_bound(sink, "breakwater_store", "a route", {{"route", route}}, use);
+    report_bound(sink, "breakwater_store", "a route", {{"route", label_of(route)}}, use);
   report_bound(sink, "breakwater_store_whole", "the whole store", {}, budget.whole());
   sink.counter("breakwater_accounting_errors_total",
                "Times that more bytes were given back than an account held: a defect of this program.", {},
                number(budget.accounting_errors()));
+}
+
+void report_broken_off(MetricsSink& sink, const store::IdlePartials& partials,
+                       const store::RouteRules& rules) {
+  for (const auto& [route, sum] : partials.sums()) {
+    const MetricLabels labels = {{"route", label_of(route)},
+                                 {"kind", rules.is_mirror(route) ? "download" : "upload"}};
+    sink.gauge("breakwater_broken_off",
+               "Uploads and downloads that broke off and may be gone on with; they go when room is needed.",
+               labels, number(sum.partials));
+    sink.gauge("breakwater_broken_off_bytes", "Bytes on disk of these.", labels, number(sum.bytes));
+  }
 }
 
 void report_left(MetricsSink& sink, const store::Budget& budget, const store::RouteRules& rules) {

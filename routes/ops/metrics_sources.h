@@ -17,6 +17,7 @@
 #include "routes/registry/private_registry.h"
 #include "store/base/disk.h"
 #include "store/blobs/blobs.h"
+#include "store/blobs/idle_partials.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
 #include "store/references/broken.h"
@@ -34,6 +35,9 @@ void report(MetricsSink& sink, const std::string& route, const proxy::Upstreams&
 void report(MetricsSink& sink, const std::string& route, const proxy::ServerStats& stats);
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats);
 void report(MetricsSink& sink, const store::Budget& budget);
+// Uploads and downloads that broke off and wait for somebody to go on with them.
+void report_broken_off(MetricsSink& sink, const store::IdlePartials& partials,
+                       const store::RouteRules& rules);
 // What routes have stored that are not configured any more.
 void report_left(MetricsSink& sink, const store::Budget& budget, const store::RouteRules& rules);
 void report(MetricsSink& sink, const proxy::Buffers& buffers);

@@ -41,6 +41,7 @@ Json routes_of(store::Store& store, const store::Usage& usage, const UsageQuesti
                 {"unique_bytes", use.unique_bytes},
                 {"shared_bytes", use.shared_bytes},
                 {"paid_bytes", use.paid_bytes},
+                {"pinned_bytes", use.pinned_bytes},
                 {"incoming_bytes", use.incoming_bytes},
                 {"freed_bytes", use.freed_bytes}};
     const uint64_t bytes_max = store.budget().of(route).bytes_max;

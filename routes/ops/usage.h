@@ -3,7 +3,7 @@
 //   {"by": "route", "total_bytes": 1, "blobs_bytes": 1, "incoming_bytes": 1, "trash_bytes": 1,
 //    "catalog_bytes": 1, "other_bytes": 1, "unattributed_bytes": 1, "rule": "a blob is …",
 //    "routes": [{"route": "dockerhub", "kind": "mirror", "blobs": 1, "unique_bytes": 1, "shared_bytes": 1,
-//                "paid_bytes": 1, "incoming_bytes": 1, "freed_bytes": 1,
+//                "paid_bytes": 1, "pinned_bytes": 1, "incoming_bytes": 1, "freed_bytes": 1,
 //                "bytes_max": 1}]}
 //   {"by": "repository", …, "shared_bytes": 1, "unheld_bytes": 1,
 //    "repositories": [{"route": "private", "repository": "team/app", "unique_bytes": 1, "shared_bytes": 1,

@@ -27,24 +27,28 @@ Result<> touch_upload(Store& store, const UploadFile& file, const RepositoryKey&
   if (!file.has_record) return {};
   store::UploadRecord record(key.route, key.repository, file.algorithm, now);
   record.is_abandoned = file.partial && file.partial->is_abandoned;
+  record.begun_at = file.begun_at;
+  record.client = file.client;
   return store.partials().put_upload(upload_record_id(id), record);
 }
 
-Result<store::Algorithm> recorded_algorithm(Store& store, const RepositoryKey& key, const std::string& id) {
+Result<store::UploadRecord> recorded_upload(Store& store, const RepositoryKey& key, const std::string& id) {
   auto record = store.catalog().upload(upload_record_id(id), store::Reach::disk);
   if (!record) return failure(record.error());
   if (!*record || RepositoryKey((*record)->route, (*record)->repository) != key) {
     return failure(Error::Kind::not_found, "no upload " + id + " in " + key.repository);
   }
-  return (*record)->algorithm;
+  return **record;
 }
 
 Result<> open_upload(Store& store, UploadFile& file, const RepositoryKey& key, const std::string& id) {
   if (file.partial) return {};
   if (file.has_record) {
-    auto algorithm = recorded_algorithm(store, key, id);
-    if (!algorithm) return failure(algorithm.error());
-    file.algorithm = *algorithm;
+    const auto record = recorded_upload(store, key, id);
+    if (!record) return failure(record.error());
+    file.algorithm = record->algorithm;
+    file.begun_at = record->begun_at;
+    file.client = record->client;
   }
   auto partial = store.partials().receive(key.route, upload_record_id(id), file.algorithm);
   if (!partial) return failure(partial.error());

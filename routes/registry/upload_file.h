@@ -21,6 +21,8 @@ struct UploadFile {
   std::optional<store::ReceivedPartial> partial;  // empty if closed or removed
   store::Algorithm algorithm = store::Algorithm::sha256;
   bool has_record = true;
+  store::Time begun_at{};   // as its record has them, once it was opened
+  std::string client = {};  // who began it
 };
 
 // The name of a session's record and of its partial file in the store.
@@ -30,7 +32,7 @@ std::string upload_record_id(const std::string& id);
 [[nodiscard]] Result<> touch_upload(store::Store& store, const UploadFile& file,
                                     const store::RepositoryKey& key, const std::string& id, store::Time now);
 // `not_found` if the repository has no such session.
-[[nodiscard]] Result<store::Algorithm> recorded_algorithm(store::Store& store,
+[[nodiscard]] Result<store::UploadRecord> recorded_upload(store::Store& store,
                                                           const store::RepositoryKey& key,
                                                           const std::string& id);
 [[nodiscard]] Result<> open_upload(store::Store& store, UploadFile& file, const store::RepositoryKey& key,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "proxy/http/ip_address.h"
 #include "store/blobs/partials.h"
 
 namespace breakwater::routes {
@@ -93,7 +94,9 @@ Task<Result<std::string>> Uploads::begin(std::string repository, store::Algorith
   const UploadName name(repository, new_id());
   auto admitted = co_await admit(name, client);
   if (!admitted) co_return failure(admitted.error());
-  const store::UploadRecord record(route_, std::move(repository), algorithm, parts_.clock.now());
+  const auto now = parts_.clock.now();
+  const store::UploadRecord record(route_, std::move(repository), algorithm, now, false, now,
+                                   proxy::IpAddress(client).text());
   auto job = [&store = parts_.store, id = name.id, record] {
     return store.partials().put_upload(upload_record_id(id), record);
   };
@@ -186,7 +189,7 @@ Task<Result<uint64_t>> Uploads::received(std::string repository, std::string id)
   auto job = [&store = parts_.store, file = session->file, key = session->repository,
               id]() -> Result<std::optional<uint64_t>> {
     if (file->partial) return std::optional<uint64_t>();
-    auto known = recorded_algorithm(store, key, id);
+    auto known = recorded_upload(store, key, id);
     if (!known) return failure(known.error());
     return store.partials().abandoned_bytes(upload_record_id(id));
   };

@@ -1,5 +1,6 @@
 #include "store/blobs/idle_partials.h"
 
+#include "store/base/disk.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
 #include "store/files/files.h"
@@ -39,6 +40,17 @@ std::vector<std::pair<std::string, IdlePartial>> IdlePartials::list() const {
     if (!entry.is_going) all.emplace_back(id, entry.partial);
   }
   return all;
+}
+
+std::map<std::string, IdlePartials::Sum> IdlePartials::sums() const {
+  const Lock lock(mutex_);
+  std::map<std::string, Sum> sums;
+  for (const auto& [id, entry] : partials_) {
+    Sum& sum = sums[entry.partial.route];
+    ++sum.partials;
+    sum.bytes += on_disk(entry.partial.bytes);
+  }
+  return sums;
 }
 
 Result<> IdlePartials::evict(const std::string& id) {

@@ -37,6 +37,12 @@ class IdlePartials {
   std::optional<IdlePartial> claim(const std::string& id);
   std::optional<IdlePartial> find(const std::string& id) const;
   std::vector<std::pair<std::string, IdlePartial>> list() const;
+  // How many there are of each route, and what they take of the disk. Short: for who asks often.
+  struct Sum {
+    uint64_t partials = 0;
+    uint64_t bytes = 0;
+  };
+  std::map<std::string, Sum> sums() const;
 
   // Deletes the file and the upload record of a partial, and gives its bytes back. Nothing happens if it is
   // not here.

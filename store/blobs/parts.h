@@ -17,6 +17,7 @@ class CleanMark;
 class DigestLocks;
 class Files;
 class Leases;
+class Pins;
 class References;
 class RouteRules;
 class TagHistories;
@@ -36,6 +37,7 @@ struct Parts {
   DigestLocks& locks;
   UseTimes& use_times;
   Broken& broken;
+  Pins& pins;
   References& references;
   TagHistories& tag_histories;
   TrafficHistory& traffic;

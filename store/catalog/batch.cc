@@ -78,6 +78,11 @@ void Batch::put_upload(const std::string& id, const UploadRecord& record) {
 }
 void Batch::delete_upload(const std::string& id) { impl_->writes.Delete(upload_key(id)); }
 
+void Batch::put_pin(const PinKey& pin, const PinRecord& record) {
+  impl_->writes.Put(pin_key(pin), encode(record));
+}
+void Batch::delete_pin(const PinKey& pin) { impl_->writes.Delete(pin_key(pin)); }
+
 void Batch::put_blob(const Digest& digest, const BlobRecord& record,
                      const std::optional<BlobRecord>& previous) {
   if (previous) impl_->writes.Delete(use_key(digest, *previous));

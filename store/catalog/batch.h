@@ -36,6 +36,8 @@ class Batch {
   void delete_link(const Digest& blob, const RepositoryKey&);
   void put_upload(const std::string& id, const UploadRecord&);
   void delete_upload(const std::string& id);
+  void put_pin(const PinKey&, const PinRecord&);
+  void delete_pin(const PinKey&);
   // Keeps the order of use too; `previous` is the record that this one replaces, as it was read.
   void put_blob(const Digest&, const BlobRecord&, const std::optional<BlobRecord>& previous);
   void delete_blob(const Digest&, const BlobRecord& previous);

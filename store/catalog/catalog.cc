@@ -103,11 +103,6 @@ Result<std::optional<Parent>> Catalog::parent_in(const Digest& child, const Repo
 }
 
 Result<bool> Catalog::has_other_parent(const Digest& child, const RepositoryKey& repository,
-                                       const Digest& parent) const {
-  return has_other_parent(child, repository, std::span(&parent, 1));
-}
-
-Result<bool> Catalog::has_other_parent(const Digest& child, const RepositoryKey& repository,
                                        std::span<const Digest> parents) const {
   const std::string prefix = edge_prefix(child, repository);
   bool found = false;
@@ -120,6 +115,24 @@ Result<bool> Catalog::has_other_parent(const Digest& child, const RepositoryKey&
   });
   if (!scanned) return failure(scanned.error());
   return found;
+}
+
+Result<std::vector<Digest>> Catalog::parents_in(const Digest& child, const RepositoryKey& repository,
+                                                const std::optional<Digest>& last, size_t limit) const {
+  const std::string prefix = edge_prefix(child, repository);
+  std::vector<Digest> parents;
+  const std::string from = last ? edge_key(child, repository, *last) : prefix;
+  auto scanned =
+      database_->scan(prefix, from, Reach::disk, [&](std::string_view key, std::string_view) -> Result<bool> {
+        KeyReader in(key, prefix.size());
+        const Digest parent = in.digest();
+        if (in.failed()) return malformed_key();
+        if (last && parent == *last) return true;
+        parents.push_back(parent);
+        return parents.size() < limit;
+      });
+  if (!scanned) return failure(scanned.error());
+  return parents;
 }
 
 // --- scans

@@ -80,12 +80,12 @@ class Catalog {
   [[nodiscard]] Result<std::optional<Parent>> parent_in(const Digest& child, const RepositoryKey&,
                                                         Reach) const;
 
-  // Whether a manifest of the repository beside `parent` names `child`.
-  [[nodiscard]] Result<bool> has_other_parent(const Digest& child, const RepositoryKey&,
-                                              const Digest& parent) const;
   // Whether a manifest of the repository beside `parents`, which are sorted, names `child`. May block.
   [[nodiscard]] Result<bool> has_other_parent(const Digest& child, const RepositoryKey&,
                                               std::span<const Digest> parents) const;
+  // The manifests of the repository that name `child`, in the order of their digests behind `last`.
+  [[nodiscard]] Result<std::vector<Digest>> parents_in(const Digest& child, const RepositoryKey&,
+                                                       const std::optional<Digest>& last, size_t limit) const;
   // What `parent` says of `child`, if it needs it. May block.
   [[nodiscard]] Result<std::optional<EdgeRecord>> edge(const Digest& child, const RepositoryKey&,
                                                        const Digest& parent) const;

@@ -112,4 +112,20 @@ Result<> CatalogState::set_scrub(const ScrubRecord& record) {
   return database_.apply(batch, Durability::buffered);
 }
 
+Result<std::vector<std::pair<PinKey, PinRecord>>> CatalogState::pins() const {
+  std::vector<std::pair<PinKey, PinRecord>> pins;
+  auto scanned = database_.scan(kPins, [&](std::string_view key, std::string_view value) -> Result<bool> {
+    KeyReader in(key, 1);
+    PinKey pin{in.name(), in.name(), in.name(), {}};
+    if (in.failed()) return malformed_key();
+    pin.digest = in.rest();
+    const auto record = decode<PinRecord>(value);
+    if (!record) return failure(record.error());
+    pins.emplace_back(std::move(pin), *record);
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return pins;
+}
+
 }  // namespace breakwater::store

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/base/result.h"
@@ -34,6 +35,9 @@ class CatalogState {
   // The id of the data folder that the catalog belongs to, as its format file has it. set_folder_id() syncs.
   [[nodiscard]] Result<std::optional<std::string>> folder_id() const;
   [[nodiscard]] Result<> set_folder_id(const std::string& id);
+
+  // What the operator wants kept, in the order of the keys.
+  [[nodiscard]] Result<std::vector<std::pair<PinKey, PinRecord>>> pins() const;
 
   // Where the store's clock is.
   [[nodiscard]] Result<std::optional<ClockRecord>> clock() const;

@@ -57,6 +57,8 @@ std::string encode(const UploadRecord& record) {
       .number(kNone)
       .time(record.touched_at)
       .flag(record.is_abandoned)
+      .time(record.begun_at)
+      .text(record.client)
       .take();
 }
 
@@ -81,6 +83,8 @@ std::string encode(const ClockRecord& record) {
 std::string encode(const ScrubRecord& record) {
   return Encoder().time(record.passed_at).text(record.position).take();
 }
+
+std::string encode(const PinRecord& record) { return Encoder().time(record.pinned_at).take(); }
 
 // The initialisers below run in the order in which they are written, which is the order of the fields.
 
@@ -143,6 +147,8 @@ Result<UploadRecord> decode<UploadRecord>(std::string_view bytes) {
   (void)in.number();
   if (in.more()) record.touched_at = in.time();
   if (in.more()) record.is_abandoned = in.flag();
+  if (in.more()) record.begun_at = in.time();
+  if (in.more()) record.client = in.text();
   return checked(in, std::move(record), "upload");
 }
 
@@ -172,6 +178,13 @@ Result<ScrubRecord> decode<ScrubRecord>(std::string_view bytes) {
   Decoder in(bytes);
   ScrubRecord record{in.time(), in.text()};
   return checked(in, std::move(record), "scrub");
+}
+
+template <>
+Result<PinRecord> decode<PinRecord>(std::string_view bytes) {
+  Decoder in(bytes);
+  const PinRecord record{in.time()};
+  return checked(in, record, "pin");
 }
 
 }  // namespace breakwater::store

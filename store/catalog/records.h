@@ -91,6 +91,19 @@ struct UploadRecord {
   Algorithm algorithm = Algorithm::sha256;
   Time touched_at{};
   bool is_abandoned = false;  // see IdlePartial
+  Time begun_at{};            // zero in records of versions before
+  std::string client = {};    // who began it, as the layer above names clients; "" if it does not say
+};
+
+// pin: route, repository, tag, digest (patterns, as ImagePattern has them; empty where it has none)
+struct PinRecord {
+  Time pinned_at{};  // wall clock
+};
+struct PinKey {
+  std::string route;
+  std::string repository;
+  std::string tag;
+  std::string digest;
 };
 
 // blob: digest. The index of what is in blobs/; recover() rebuilds it.
@@ -145,9 +158,10 @@ std::string encode(const BlobRecord&);
 std::string encode(const LeaseRecord&);
 std::string encode(const ClockRecord&);
 std::string encode(const ScrubRecord&);
+std::string encode(const PinRecord&);
 
 template <class Record>
-[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the eleven
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the twelve
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes);
 template <>
@@ -170,5 +184,7 @@ template <>
 Result<ClockRecord> decode<ClockRecord>(std::string_view bytes);
 template <>
 Result<ScrubRecord> decode<ScrubRecord>(std::string_view bytes);
+template <>
+Result<PinRecord> decode<PinRecord>(std::string_view bytes);
 
 }  // namespace breakwater::store

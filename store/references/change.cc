@@ -6,6 +6,7 @@
 #include "store/catalog/catalog_queues.h"
 #include "store/references/dependents.h"
 #include "store/references/liveness.h"
+#include "store/references/pins.h"
 
 namespace breakwater::store {
 
@@ -42,9 +43,11 @@ Result<> Change::delete_manifest(const NamedManifest& manifest) {
     if (!rules_.is_mirror(repository.route)) leases_.inherit(child, manifest.digest);
     // What another manifest of the repository names has lost nothing: a base layer is not reviewed for each
     // image that goes.
-    const auto needed = catalog_.has_other_parent(child, repository, manifest.digest);
-    if (!needed) return failure(needed.error());
-    if (*needed) continue;
+    const auto parents = catalog_.parents_in(child, repository, std::nullopt, 2);
+    if (!parents) return failure(parents.error());
+    const bool is_needed = std::any_of(parents->begin(), parents->end(),
+                                       [&](const Digest& parent) { return parent != manifest.digest; });
+    if (is_needed) continue;
     if (auto queued = review_soon(repository, child); !queued) return queued;
   }
   if (manifest.record.subject) batch_.delete_referrer(repository, *manifest.record.subject, manifest.digest);
@@ -69,7 +72,8 @@ Result<> Change::delete_tags_belonging_to(const NamedManifest& subject) {
   if (!tags) return failure(tags.error());
   const RetentionPolicy& policy = rules_.policy_for(subject.repository);
   for (const NamedTag& tag : *tags) {
-    if (is_protected(policy, tag.tag) || tag.record.digest == subject.digest) continue;
+    const bool is_kept = is_protected(policy, tag.tag) || pins_.covers_tag(subject.repository, tag.tag);
+    if (is_kept || tag.record.digest == subject.digest) continue;
     if (auto deleted = delete_tag(subject.repository, tag); !deleted) return deleted;
     orphaned_tags_.push_back({subject.repository, tag.tag, tag.record});
   }

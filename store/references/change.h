@@ -2,7 +2,7 @@
 // reference in a registry is queued for a review in the same batch, so that no review is lost if the process
 // stops. Only References uses this class, and holds its lock from the first read to the write.
 //
-//   Change change(catalog, rules, leases, clock);
+//   Change change(catalog, rules, pins, leases, clock);
 //   if (auto deleted = change.delete_tag(repository, tag); !deleted) return deleted;
 //   return catalog.write(change.take(), Durability::buffered);
 #pragma once
@@ -22,11 +22,13 @@ namespace breakwater::store {
 
 struct Uses;
 
+class Pins;
+
 class Change {
  public:
   // What it borrows outlives it.
-  Change(const Catalog& catalog, const RouteRules& rules, Leases& leases, StoreClock& clock)
-      : catalog_(catalog), rules_(rules), leases_(leases), clock_(clock), now_(clock.now()) {}
+  Change(const Catalog& catalog, const RouteRules& rules, const Pins& pins, Leases& leases, StoreClock& clock)
+      : catalog_(catalog), rules_(rules), pins_(pins), leases_(leases), clock_(clock), now_(clock.now()) {}
 
   // Points a tag at a manifest, and queues a review of the manifest that the tag named before. In a registry
   // the tag counts as pushed now even if it names the same manifest, so that it is the newest.
@@ -37,7 +39,8 @@ class Change {
   // Deletes a manifest from its repository, with its tags and edges. Queues reviews of its children, of the
   // referrers to it, and of the manifest's own digest, because each of these may be dead now. The children
   // inherit what is left of the manifest's lease, even if the change is not written in the end. In a registry
-  // the tags that belong to the manifest by their names (dependents.h) go too, unless they are protected.
+  // the tags that belong to the manifest by their names (dependents.h) go too, unless they are protected or
+  // pinned.
   [[nodiscard]] Result<> delete_manifest(const NamedManifest& manifest);
 
   // Takes a digest out of all mirrors, which ask upstream again. A registry's manifest or link is a promise,
@@ -64,6 +67,7 @@ class Change {
 
   const Catalog& catalog_;
   const RouteRules& rules_;
+  const Pins& pins_;
   Leases& leases_;
   StoreClock& clock_;
   const Time now_;

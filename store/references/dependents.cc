@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "store/references/pins.h"
+
 namespace breakwater::store {
 namespace {
 
@@ -40,8 +42,8 @@ Result<JudgedTag> judge(const Catalog& catalog, const RepositoryKey& repository,
   return judge_by(catalog, repository, std::move(tag), subject);
 }
 
-Result<std::vector<JudgedTag>> judged_tags(const Catalog& catalog, const RepositoryKey& repository,
-                                           const RetentionPolicy& policy) {
+Result<std::vector<JudgedTag>> judged_tags(const Catalog& catalog, const Pins& pins,
+                                           const RepositoryKey& repository, const RetentionPolicy& policy) {
   std::vector<JudgedTag> judged;
   if (!lets_any_go(policy)) return judged;
   auto tags = catalog.tags(repository, "", SIZE_MAX);
@@ -51,6 +53,7 @@ Result<std::vector<JudgedTag>> judged_tags(const Catalog& catalog, const Reposit
   if (!subjects) return failure(subjects.error());
   judged.reserve(tags->size());
   for (NamedTag& tag : *tags) {
+    if (pins.covers_tag(repository, tag.tag)) continue;
     const auto found = subjects->find(tag.record.digest);
     auto one = judge_by(catalog, repository, std::move(tag),
                         found == subjects->end() ? std::nullopt : std::optional(found->second));

@@ -16,13 +16,15 @@
 
 namespace breakwater::store {
 
+class Pins;
+
 // The manifest that the name of a tag speaks of, if the repository has it.
 [[nodiscard]] Result<std::optional<Digest>> named_subject(const Catalog& catalog,
                                                           const RepositoryKey& repository,
                                                           const std::string& tag);
 [[nodiscard]] Result<JudgedTag> judge(const Catalog& catalog, const RepositoryKey& repository, NamedTag tag);
-// All tags of the repository, judged; none if no tag expires by `policy`.
-[[nodiscard]] Result<std::vector<JudgedTag>> judged_tags(const Catalog& catalog,
+// All tags of the repository that no pin covers, judged; none if no tag expires by `policy`.
+[[nodiscard]] Result<std::vector<JudgedTag>> judged_tags(const Catalog& catalog, const Pins& pins,
                                                          const RepositoryKey& repository,
                                                          const RetentionPolicy& policy);
 // The tags that belong to `subject` by their names.

@@ -14,6 +14,7 @@
 #include "store/references/dependents.h"
 #include "store/references/digest_locks.h"
 #include "store/references/liveness.h"
+#include "store/references/pins.h"
 #include "store/references/route_rules.h"
 #include "store/references/use_times.h"
 
@@ -57,18 +58,19 @@ Result<bool> is_promised(const Catalog& catalog, const References::NewManifest& 
 }  // namespace
 
 References::References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
-                       CleanMark& mark, const RouteRules& rules, StoreClock& clock, Log& log)
+                       CleanMark& mark, Pins& pins, const RouteRules& rules, StoreClock& clock, Log& log)
     : catalog_(catalog),
       files_(files),
       leases_(leases),
       use_times_(use_times),
       broken_(broken),
       mark_(mark),
+      pins_(pins),
       rules_(rules),
       clock_(clock),
       log_(log) {}
 
-Change References::begin() const { return Change(catalog_, rules_, leases_, clock_); }
+Change References::begin() const { return Change(catalog_, rules_, pins_, leases_, clock_); }
 
 Result<> References::write(Change& change) {
   const std::vector<TagOf> orphaned = change.orphaned_tags();
@@ -357,6 +359,7 @@ Result<bool> References::delete_unchanged(const RepositoryKey& repository, const
   if (!record) return failure(record.error());
   if (!*record || (*record)->digest != tag.record.digest || (*record)->pushed() != tag.record.pushed())
     return false;
+  if (pins_.covers_tag(repository, tag.tag)) return false;
   Change change = begin();
   if (auto deleted = change.delete_tag(repository, tag); !deleted) return failure(deleted.error());
   if (auto written = write(change); !written) return failure(written.error());

@@ -40,10 +40,12 @@ class Change;
 class CleanMark;
 class DigestLock;
 class Files;
+class Pins;
 class RouteRules;
 class StoreClock;
 class UseTimes;
 struct BrokenThing;
+struct ImagePattern;
 struct Uses;
 
 // A blob that has left the catalog, and whose file is in the trash. Its bytes are still on the account of
@@ -59,7 +61,7 @@ class References {
  public:
   // What it borrows outlives it.
   References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
-             CleanMark& mark, const RouteRules& rules, StoreClock& clock, Log& log);
+             CleanMark& mark, Pins& pins, const RouteRules& rules, StoreClock& clock, Log& log);
 
   // --- adding
 
@@ -130,15 +132,31 @@ class References {
   [[nodiscard]] Result<> delete_manifest(const RepositoryKey& repository, const Digest& digest);
   // Takes a blob out of the repository. `conflict` likewise, and if it is a manifest.
   [[nodiscard]] Result<> delete_link(const RepositoryKey& repository, const Digest& digest);
-  // For retention and eviction. False if the tag was pushed again since it was read as `tag`: then it is
-  // another promise. Not synced: if the power goes, it is decided again.
+  // For retention, eviction and removal (upkeep/removal.h). False if the tag was pushed again since it was
+  // read as `tag`: then it is another promise; and if a pin covers it. Not synced: if the power goes, it is
+  // decided again.
   [[nodiscard]] Result<bool> delete_tag_if_unchanged(const RepositoryKey& repository, const NamedTag& tag);
   // The same for a tag that goes because its subject is not there. False also if the subject has come since.
   [[nodiscard]] Result<bool> delete_tag_if_orphaned(const RepositoryKey& repository, const NamedTag& tag);
 
+  // What nothing in its repository needs any more: no tag, no manifest and no pin. False if something does,
+  // or if it is gone. Not synced.
+  [[nodiscard]] Result<bool> delete_manifest_if_unneeded(const RepositoryKey& repository,
+                                                         const Digest& digest);
+  [[nodiscard]] Result<bool> delete_link_if_unneeded(const LinkOf& link);
+
+  // --- pins (pins.h). Synced.
+
+  // False if there is such a pin already. `full` if there are Pins::kPinsMax, `invalid` for one manifest of a
+  // registry, whose pins keep tags.
+  [[nodiscard]] Result<bool> pin(const ImagePattern& what);
+  // False if there is none.
+  [[nodiscard]] Result<bool> unpin(const ImagePattern& what);
+
   // --- taking a digest away
 
-  // A mirror's blob goes for the sake of room, unless somebody reads it or a registry needs it: empty then.
+  // A mirror's blob goes for the sake of room, unless somebody reads it, a registry needs it, or it is
+  // pinned: empty then.
   [[nodiscard]] Result<std::optional<Trashed>> evict(const DigestLock& lock, const Digest& digest);
 
   // Finds out whether anything still needs the digest of a review that is due, and takes away what is dead of
@@ -167,8 +185,9 @@ class References {
   [[nodiscard]] Result<bool> forget_tag(const TagOf& tag);
   [[nodiscard]] Result<bool> forget_link(const LinkOf& link);
   // A blob on the route's account goes on the account of another route that needs it: a registry, if one
-  // does, else a mirror. If no route needs the blob, or only mirrors that have no room for it, it goes into
-  // the trash. Nothing happens if only registries need it that have no room.
+  // does, else a mirror. If no route needs the blob, or only mirrors that have no room for it and no pin, it
+  // goes into the trash. Nothing happens if it is needed by those alone that have no room, or if `route` has
+  // it still.
   [[nodiscard]] Result<Reviewed> leave_account(const DigestLock& lock, const Digest& digest,
                                                const std::string& route, const TakeRoom& take_room);
 
@@ -233,6 +252,7 @@ class References {
   UseTimes& use_times_;
   Broken& broken_;
   CleanMark& mark_;
+  Pins& pins_;
   const RouteRules& rules_;
   StoreClock& clock_;
   Log& log_;

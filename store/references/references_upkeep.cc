@@ -15,6 +15,7 @@
 #include "store/references/change.h"
 #include "store/references/digest_locks.h"
 #include "store/references/liveness.h"
+#include "store/references/pins.h"
 #include "store/references/route_rules.h"
 #include "store/references/use_times.h"
 
@@ -23,6 +24,13 @@ namespace {
 
 // So many repositories are looked at one by one; a base layer may have very many more.
 constexpr size_t kFewUses = 4;
+
+// At least a lease from now, and the same for a while: a pass over all reviews, due or not, which puts one
+// behind itself, must not meet it again and again.
+Time next_round(Time now, Time::duration lease) {
+  const auto round = std::max<Time::duration>(lease, std::chrono::minutes(1));
+  return Time(((now + round).time_since_epoch() / round + 1) * round);
+}
 
 }  // namespace
 
@@ -37,6 +45,9 @@ Result<std::optional<Trashed>> References::evict(const DigestLock&, const Digest
   const auto needed = is_needed_by_registry(catalog_, rules_, digest);
   if (!needed) return failure(needed.error());
   if (*needed) return std::nullopt;
+  const auto pinned = is_pinned(catalog_, pins_, digest);
+  if (!pinned) return failure(pinned.error());
+  if (*pinned) return std::nullopt;
   const auto trashed = files_.trash_unless_read(digest);
   if (!trashed && trashed.error().kind != Error::Kind::not_found) return failure(trashed.error());
   if (trashed && !*trashed) return std::nullopt;
@@ -220,6 +231,15 @@ Result<References::Reviewed> References::collect_blob(Change& change, const Dige
     reviewed.given_to = *mirror;
     return reviewed;
   }
+  const auto pinned = mirror ? is_pinned(catalog_, pins_, digest) : Result<bool>(false);
+  if (!pinned) return failure(pinned.error());
+  if (*pinned) {
+    // The mirror may have room for it later. Until then the registry pays.
+    change.batch().put_review(next_round(clock_.now(), rules_.lease()), digest);
+    if (auto written = write(change); !written) return failure(written.error());
+    reviewed.is_postponed = true;
+    return reviewed;
+  }
   return trash_blob(change, digest, **record, uses);
 }
 
@@ -237,78 +257,6 @@ Result<References::Reviewed> References::trash_blob(Change& change, const Digest
   Reviewed reviewed;
   reviewed.blob = Trashed{digest, record.route, record.size};
   return reviewed;
-}
-
-// --- forgetting a route
-
-Result<bool> References::forget_manifest(const RepositoryKey& repository, const Digest& digest) {
-  const Lock lock(mutex_);
-  const auto record = catalog_.manifest(repository, digest, Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record) return false;
-  Change change = begin();
-  if (auto deleted = change.delete_manifest({repository, digest, **record}); !deleted)
-    return failure(deleted.error());
-  if (auto written = write(change); !written) return failure(written.error());
-  return true;
-}
-
-Result<bool> References::forget_tag(const TagOf& tag) {
-  const Lock lock(mutex_);
-  const auto record = catalog_.tag(tag.repository, tag.tag, Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record) return false;
-  Change change = begin();
-  if (auto deleted = change.delete_tag(tag.repository, {tag.tag, **record}); !deleted)
-    return failure(deleted.error());
-  if (auto written = write(change); !written) return failure(written.error());
-  return true;
-}
-
-Result<bool> References::forget_link(const LinkOf& link) {
-  const Lock lock(mutex_);
-  auto linked = catalog_.has_link(link.digest, link.repository, Reach::disk);
-  if (!linked || !*linked) return linked;
-  Change change = begin();
-  change.batch().delete_link(link.digest, link.repository);
-  if (auto queued = change.review_soon(link.repository, link.digest); !queued) return failure(queued.error());
-  if (auto written = write(change); !written) return failure(written.error());
-  return true;
-}
-
-Result<References::Reviewed> References::leave_account(const DigestLock&, const Digest& digest,
-                                                       const std::string& route, const TakeRoom& take_room) {
-  const Lock lock(mutex_);
-  Reviewed reviewed;
-  const auto record = catalog_.blob(digest, Reach::disk);
-  if (!record) return failure(record.error());
-  if (!*record || (*record)->route != route) return reviewed;
-  const auto routes = catalog_.by_digest().routes_of(digest);
-  if (!routes) return failure(routes.error());
-  std::vector<std::string> takers(routes->begin(), routes->end());
-  std::erase(takers, route);
-  // Registries first, and of each kind those that are configured.
-  std::stable_sort(takers.begin(), takers.end(), [&](const std::string& a, const std::string& b) {
-    return std::pair(rules_.is_mirror(a), !rules_.is_configured(a)) <
-           std::pair(rules_.is_mirror(b), !rules_.is_configured(b));
-  });
-  const bool is_needed = !takers.empty() && !rules_.is_mirror(takers.front());
-  Change change = begin();
-  for (const std::string& taker : takers) {
-    if ((is_needed && rules_.is_mirror(taker)) || !take_room(**record, taker)) continue;
-    BlobRecord given = **record;
-    given.route = taker;
-    change.batch().put_blob(digest, given, *record);
-    if (auto written = write(change); !written) return failure(written.error());
-    reviewed.given_to = taker;
-    return reviewed;
-  }
-  if (is_needed) return reviewed;
-  const auto uses = uses_of(catalog_, digest);
-  if (!uses) return failure(uses.error());
-  leases_.release(digest);
-  const BeingCollected collecting(leases_, digest, For::room);
-  return collecting.is_begun() ? trash_blob(change, digest, **record, *uses) : reviewed;
 }
 
 Result<> References::note_lost(const DigestLock&, const Digest& digest,

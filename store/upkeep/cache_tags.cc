@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/references/dependents.h"
+#include "store/references/pins.h"
 
 namespace breakwater::store {
 namespace {
@@ -10,8 +11,8 @@ namespace {
 constexpr size_t kRepositoriesAtOnce = 1000;
 constexpr size_t kTagsAtOnce = 1000;
 
-Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const RepositoryKey& repository,
-                        const MayGo& may_go, std::vector<CacheTag>& found) {
+Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const Pins& pins,
+                        const RepositoryKey& repository, const MayGo& may_go, std::vector<CacheTag>& found) {
   const RetentionPolicy& policy = rules.policy_for(repository);
   std::string last;
   for (size_t named = kTagsAtOnce; named == kTagsAtOnce;) {
@@ -21,6 +22,7 @@ Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const R
     for (const NamedTag& tag : *tags) {
       last = tag.tag;
       if (!is_cache(policy, tag.tag) || !may_go(tag.record.digest)) continue;
+      if (pins.covers_tag(repository, tag.tag)) continue;
       const auto subject = named_subject(catalog, repository, tag.tag);
       if (!subject) return failure(subject.error());
       if (*subject) continue;
@@ -35,7 +37,7 @@ Result<> add_cache_tags(const Catalog& catalog, const RouteRules& rules, const R
 
 }  // namespace
 
-Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRules& rules,
+Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRules& rules, const Pins& pins,
                                          const std::string& route, const MayGo& may_go) {
   std::vector<CacheTag> found;
   std::string last;
@@ -45,7 +47,7 @@ Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRule
     named = names->size();
     for (const std::string& name : *names) {
       last = name;
-      if (auto added = add_cache_tags(catalog, rules, {route, name}, may_go, found); !added)
+      if (auto added = add_cache_tags(catalog, rules, pins, {route, name}, may_go, found); !added)
         return failure(added.error());
     }
   }

@@ -1,5 +1,6 @@
 // The tags that a registry gives up when it needs room: those that its policy calls cache, but for those that
-// belong to an image that is here (dependents.h), because they free nothing and go with it.
+// a pin covers, and those that belong to an image that is here (dependents.h), because they free nothing and
+// go with it.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,8 @@
 
 namespace breakwater::store {
 
+class Pins;
+
 struct CacheTag {
   RepositoryKey repository;
   NamedTag tag;
@@ -20,6 +23,7 @@ struct CacheTag {
 // keeps only what it returns; may block.
 using MayGo = std::function<bool(const Digest&)>;
 [[nodiscard]] Result<std::vector<CacheTag>> cache_tags(const Catalog& catalog, const RouteRules& rules,
-                                                       const std::string& route, const MayGo& may_go);
+                                                       const Pins& pins, const std::string& route,
+                                                       const MayGo& may_go);
 
 }  // namespace breakwater::store

@@ -129,7 +129,7 @@ Result<size_t> Collector::apply_retention(const std::string& route, std::string&
     if (seen >= kTagsAtOnce) break;
     const RepositoryKey repository{route, name};
     const RetentionPolicy& policy = parts_.rules.policy_for(repository);
-    auto tags = judged_tags(parts_.catalog, repository, policy);
+    auto tags = judged_tags(parts_.catalog, parts_.pins, repository, policy);
     if (!tags) return failure(tags.error());
     seen += tags->size();
     auto expired =

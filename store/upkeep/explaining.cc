@@ -4,8 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "store/base/disk.h"
-#include "store/blobs/idle_partials.h"
 #include "store/capacity/budget.h"
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_by_digest.h"
@@ -15,16 +13,12 @@
 #include "store/references/liveness.h"
 #include "store/references/manifest_content.h"
 #include "store/references/route_rules.h"
-#include "store/upkeep/cache_tags.h"
-#include "store/upkeep/forgetting.h"
-#include "store/upkeep/registry_eviction.h"
 
 namespace breakwater::store {
 namespace {
 
 constexpr size_t kAnswersMax = 10'000;
 constexpr size_t kReviewsAtOnce = 1000;
-constexpr size_t kRepositoriesAtOnce = 1000;
 
 TagStanding standing_of(const Parts& parts, const RepositoryKey& repository, const NamedTag& tag) {
   const RetentionPolicy& policy = parts.rules.policy_for(repository);
@@ -142,185 +136,6 @@ class Explainer {
   std::set<std::pair<RepositoryKey, Digest>> told_;
 };
 
-// Puts a plan together.
-class Planner {
- public:
-  Planner(const Parts& parts, const IdlePartials& partials)
-      : parts_(parts), partials_(partials), now_(parts.clock.now()) {}
-
-  Result<Plan> plan() {
-    for (const auto& [route, policies] : parts_.rules.retention()) {
-      if (auto added = add_expired(route); !added) return failure(added.error());
-    }
-    if (auto added = add_dead(); !added) return failure(added.error());
-    for (Planned& item : later_) add(std::move(item));
-    if (auto added = add_partials(); !added) return failure(added.error());
-    for (const auto& [route, use] : parts_.budget.routes()) {
-      if (auto added = add_evictable(route); !added) return failure(added.error());
-    }
-    if (auto added = add_left(); !added) return failure(added.error());
-    return std::move(plan_);
-  }
-
- private:
-  bool is_full() const { return plan_.items.size() >= kAnswersMax; }
-  void add(Planned item) {
-    if (!is_full()) plan_.items.push_back(std::move(item));
-    if (is_full()) plan_.is_cut = true;
-  }
-
-  Result<> add_expired(const std::string& route) {
-    for (std::string last; !is_full();) {
-      const auto names = parts_.catalog.repositories(route, last, kRepositoriesAtOnce);
-      if (!names) return failure(names.error());
-      if (names->empty()) break;
-      for (const std::string& name : *names) {
-        if (auto added = add_expired(RepositoryKey{route, name}); !added) return added;
-      }
-      last = names->back();
-    }
-    return {};
-  }
-
-  Result<> add_expired(const RepositoryKey& repository) {
-    const RetentionPolicy& policy = parts_.rules.policy_for(repository);
-    const auto tags = judged_tags(parts_.catalog, repository, policy);
-    if (!tags) return failure(tags.error());
-    const Time::duration lease = parts_.rules.lease();
-    for (const ExpiredTag& tag : expired_tags(policy, *tags, lease, now_)) {
-      add({Planned::Kind::tag, std::nullopt, repository, tag.tag, tag.reason});
-    }
-    // Then the tags that will expire later, if no push comes before.
-    for (const ExpiredTag& tag : expired_tags(policy, *tags, lease, Time::max())) {
-      if (tag.since <= now_ || later_.size() >= kAnswersMax) continue;
-      const std::string reason = tag.is_orphan ? "what it belongs to is not here" : "keep_for";
-      later_.push_back({Planned::Kind::tag, parts_.clock.to_wall(tag.since), repository, tag.tag, reason});
-    }
-    return {};
-  }
-
-  // What is in the review queue and dead.
-  Result<> add_dead() {
-    std::set<Digest> told;
-    std::optional<Review> last;
-    while (!is_full()) {
-      const auto reviews = parts_.catalog.queues().reviews(Time::max(), kReviewsAtOnce, last);
-      if (!reviews) return failure(reviews.error());
-      if (reviews->empty()) return {};
-      last = reviews->back();
-      for (const Review& review : *reviews) {
-        if (told.contains(review.digest)) continue;
-        const auto until = dead_after(review);
-        if (!until) return failure(until.error());
-        if (!*until) continue;
-        told.insert(review.digest);
-        Planned item{Planned::Kind::digest};
-        item.digest = review.digest;
-        if (**until > now_) item.when = parts_.clock.to_wall(**until);
-        const std::optional<Time> when = item.when;
-        add(std::move(item));
-        if (auto added = add_belonging(review.digest, when); !added) return added;
-      }
-    }
-    return {};
-  }
-
-  // The tags that go with a manifest.
-  Result<> add_belonging(const Digest& digest, const std::optional<Time>& when) {
-    const auto manifests = parts_.catalog.by_digest().manifests_of(digest);
-    if (!manifests) return failure(manifests.error());
-    for (const NamedManifest& manifest : *manifests) {
-      if (parts_.rules.is_mirror(manifest.repository.route)) continue;
-      const auto tags = tags_belonging_to(parts_.catalog, manifest.repository, digest);
-      if (!tags) return failure(tags.error());
-      for (const NamedTag& tag : *tags) {
-        if (is_protected(parts_.rules.policy_for(manifest.repository), tag.tag)) continue;
-        add({Planned::Kind::tag, when, manifest.repository, tag, "belongs to " + digest.text()});
-      }
-    }
-    return {};
-  }
-
-  // When the digest goes; nothing if it is needed, or is gone already.
-  Result<std::optional<Time>> dead_after(const Review& review) {
-    const auto needed = is_needed(parts_.catalog, review.digest);
-    if (!needed) return failure(needed.error());
-    if (*needed) return std::nullopt;
-    const auto record = parts_.catalog.blob(review.digest, Reach::disk);
-    if (!record) return failure(record.error());
-    const auto links = parts_.catalog.by_digest().links(review.digest);
-    if (!links) return failure(links.error());
-    const auto manifests = parts_.catalog.by_digest().manifests_of(review.digest);
-    if (!manifests) return failure(manifests.error());
-    if (!*record && links->empty() && manifests->empty()) return std::nullopt;
-    Time until = std::max(review.review_after, parts_.leases.until(review.digest));
-    for (const NamedManifest& manifest : *manifests) until = std::max(until, manifest.record.kept_until);
-    return until;
-  }
-
-  // In the order in which they go.
-  Result<> add_partials() {
-    std::vector<Planned> idle;
-    for (const auto& [id, partial] : partials_.list()) {
-      Planned item{Planned::Kind::fill};
-      item.route = partial.route;
-      item.bytes = on_disk(partial.bytes);
-      item.is_abandoned = partial.is_abandoned;
-      if (!parts_.rules.is_mirror(partial.route)) {
-        const auto record = parts_.catalog.upload(id, Reach::disk);
-        if (!record) return failure(record.error());
-        item.kind = Planned::Kind::upload;
-        item.repository = {partial.route, *record ? (*record)->repository : std::string()};
-        item.used_at = parts_.clock.to_wall(partial.modified);
-        const Time until = partial.modified + upload_kept_for(parts_.rules);
-        if (!partial.is_abandoned && until > now_) item.when = parts_.clock.to_wall(until);
-      }
-      idle.push_back(std::move(item));
-    }
-    std::stable_sort(idle.begin(), idle.end(), [](const Planned& a, const Planned& b) {
-      return std::pair(!a.is_abandoned, a.used_at) < std::pair(!b.is_abandoned, b.used_at);
-    });
-    for (Planned& item : idle) add(std::move(item));
-    return {};
-  }
-
-  Result<> add_left() {
-    const auto left = left_routes(parts_);
-    if (!left) return failure(left.error());
-    for (const auto& [route, bytes] : *left) {
-      Planned item{Planned::Kind::left};
-      item.route = route;
-      item.bytes = bytes;
-      add(std::move(item));
-    }
-    return {};
-  }
-
-  Result<> add_evictable(const std::string& route) {
-    if (parts_.rules.is_mirror(route)) {
-      Planned item{Planned::Kind::mirror};
-      item.route = route;
-      item.bytes = parts_.budget.shortage(route, 0).route;
-      if (item.bytes > 0) add(std::move(item));
-      return {};
-    }
-    auto tags = cache_tags(parts_.catalog, parts_.rules, route, [](const Digest&) { return true; });
-    if (!tags) return failure(tags.error());
-    for (CacheTag& tag : *tags) {
-      Planned item{Planned::Kind::cache, std::nullopt, std::move(tag.repository), std::move(tag.tag)};
-      item.used_at = parts_.clock.to_wall(tag.used_at);
-      add(std::move(item));
-    }
-    return {};
-  }
-
-  const Parts& parts_;
-  const IdlePartials& partials_;
-  const Time now_;
-  Plan plan_;
-  std::vector<Planned> later_;
-};
-
 }  // namespace
 
 Result<Why> why(const Parts& parts, const Digest& digest) {
@@ -356,12 +171,10 @@ Result<std::vector<WhyTag>> why(const Parts& parts, const std::string& name, con
     answers.push_back(
         {repository, {tag, **record}, standing_of(parts, repository, {tag, **record}), *std::move(because)});
   }
-  if (answers.empty()) return failure(Error::Kind::not_found, "no route has a tag " + name + ":" + tag);
+  if (answers.empty())
+    return failure(Error::Kind::not_found,
+                   "no route has a tag " + name + ":" + tag + ": it was never seen here, or is gone");
   return answers;
-}
-
-Result<Plan> plan(const Parts& parts, const IdlePartials& partials) {
-  return Planner(parts, partials).plan();
 }
 
 }  // namespace breakwater::store

@@ -1,5 +1,5 @@
-// Why something is kept, and what would go: answers for the operator, as values. routes/ops makes words of
-// them.
+// Why something is kept: answers for the operator, as values. routes/ops makes words of them. What would go
+// is in planning.h.
 //
 // All times are of the wall clock. Nothing is changed, and no lock is held from one read to the next, so an
 // answer may mix the states before and after a push or a collection. May block; any thread.
@@ -15,8 +15,6 @@
 #include "store/catalog/rows.h"
 
 namespace breakwater::store {
-
-class IdlePartials;
 
 // What its policy says of a tag.
 struct TagStanding {
@@ -76,34 +74,5 @@ struct WhyTag {
 // In every route that has a tag of this name; `not_found` if none has.
 [[nodiscard]] Result<std::vector<WhyTag>> why(const Parts& parts, const std::string& repository,
                                               const std::string& tag);
-
-// Something that goes, with what only it needs.
-struct Planned {
-  enum class Kind {
-    tag,     // `repository`, `tag`, by retention or with `digest`, as `reason` says
-    digest,  // nothing needs it
-    cache,   // a cache tag: if room is needed, last used at `used_at`
-    mirror,  // `bytes` of the mirror `route`, which is over its bound: if room is needed
-    upload,  // `bytes` of an upload to `repository`, last continued at `used_at`: if room is needed, and not
-             // before `when`; now if it was refused (`is_abandoned`)
-    fill,    // `bytes` of a download of the mirror `route` that broke off: if room is needed
-    left     // never by itself: `bytes` of `route`, which is not configured any more; see forgetting.h
-  };
-  Kind kind;
-  std::optional<Time> when = {};  // empty: now; for `cache` and `mirror` when room is needed
-  RepositoryKey repository = {};
-  std::optional<NamedTag> tag = {};
-  std::string reason = {};
-  std::optional<Digest> digest = {};
-  Time used_at = {};
-  std::string route = {};
-  uint64_t bytes = 0;
-  bool is_abandoned = false;
-};
-struct Plan {
-  std::vector<Planned> items;  // what goes now or at its time, then what would go if room were needed
-  bool is_cut = false;         // there is more
-};
-[[nodiscard]] Result<Plan> plan(const Parts& parts, const IdlePartials& partials);
 
 }  // namespace breakwater::store

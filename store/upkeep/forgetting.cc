@@ -19,6 +19,7 @@
 #include "store/catalog/catalog_walk.h"
 #include "store/history/cache_generations.h"
 #include "store/history/traffic_history.h"
+#include "store/references/pins.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
 #include "store/references/tag_histories.h"
@@ -211,6 +212,11 @@ Result<Forgotten> Route::look() {
 
 Result<Forgotten> Route::forget() {
   parts_.log.info("forgetting_route", {{"route", route_}});
+  const auto pins = parts_.pins.list();
+  for (const Pin& pin : *pins) {
+    const auto unpinned = pin.what.route == route_ ? parts_.references.unpin(pin.what) : Result<bool>(false);
+    if (!unpinned) return failure(unpinned.error());
+  }
   const auto forget_upload = [&](const std::string& id) -> Result<> {
     const auto partial = partials_.find(id);
     if (auto evicted = partials_.evict(id); !evicted) return evicted;

@@ -15,6 +15,7 @@
 #include "store/files/clean_mark.h"
 #include "store/files/files.h"
 #include "store/references/liveness.h"
+#include "store/references/pins.h"
 #include "store/references/route_rules.h"
 
 namespace breakwater::store {
@@ -81,7 +82,10 @@ Result<bool> MirrorEviction::evict_some(Attempt& attempt, const Budget::Shortage
   }
   const auto chosen = choose_evictions(found->candidates, attempt.route, needed);
   const bool is_widest = found->is_complete || attempt.blobs_max >= kCandidatesMax;
-  if (chosen.empty() && is_widest) return false;
+  if (chosen.empty() && is_widest) {
+    tell_of_pins(attempt, *found, needed);
+    return false;
+  }
   // A manifest goes only when no blob is left that could go instead.
   const bool has_manifest = std::any_of(chosen.begin(), chosen.end(), [&](size_t index) {
     return found->candidates[index].kind == EvictionCandidate::Kind::manifest;
@@ -109,6 +113,20 @@ Result<bool> MirrorEviction::evict_some(Attempt& attempt, const Budget::Shortage
     if (attempt.unaccounted >= std::max(needed.route, needed.whole)) return failure(evicted.error());
   }
   return true;
+}
+
+// Nothing could be chosen. If pinned content is the reason, the operator must know.
+void MirrorEviction::tell_of_pins(const Attempt& attempt, const Evictables& found,
+                                  const Budget::Shortage& needed) {
+  if (attempt.last != EvictionCandidate::Kind::manifest) return;
+  for (const auto& [route, bytes] : found.pinned) {
+    const bool is_asked = needed.whole > 0 || route == attempt.route;
+    if (!is_asked || !parts_.pins.note_in_the_way(route, bytes, parts_.clock.now())) continue;
+    parts_.log.warning("pins_fill_the_bound",
+                       {{"route", route},
+                        {"pinned_bytes", static_cast<int64_t>(bytes)},
+                        {"advice", "nothing else is left to go: unpin something, or raise bytes_max"}});
+  }
 }
 
 // Saves gathering every blob when that would be in vain.
@@ -156,9 +174,15 @@ Result<> MirrorEviction::add_blobs_of(const std::string& route, size_t blobs_max
       skip(blob.digest, needed.error());
       continue;
     }
+    const auto pinned = is_pinned(parts_.catalog, parts_.pins, blob.digest);
+    if (!pinned) {
+      skip(blob.digest, pinned.error());
+      continue;
+    }
+    if (*pinned && !*needed) found.pinned[route] += on_disk(blob.record.size);
     const auto kind = manifests->empty() ? EvictionCandidate::Kind::blob : EvictionCandidate::Kind::manifest;
     found.candidates.push_back({kind, route, on_disk(blob.record.size), blob.record.used_at,
-                                *needed || parts_.files.is_read(blob.digest)});
+                                *needed || *pinned || parts_.files.is_read(blob.digest)});
     found.things.push_back({{}, std::move(blob)});
   }
   return {};

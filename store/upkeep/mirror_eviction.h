@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,7 @@ class MirrorEviction {
   struct Evictables {
     std::vector<Evictable> things;
     std::vector<EvictionCandidate> candidates;  // of the same index
+    std::map<std::string, uint64_t> pinned;     // by route: bytes that only a pin keeps
     bool is_complete = true;                    // there are no more
   };
   struct Attempt;
@@ -51,6 +53,7 @@ class MirrorEviction {
   Result<bool> evict_some(Attempt& attempt, const Budget::Shortage& needed);
   Result<Evictables> evictables(size_t blobs_max);
   Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
+  void tell_of_pins(const Attempt& attempt, const Evictables& found, const Budget::Shortage& needed);
   Result<bool> evict(const Evictable& thing);
 
   const Parts parts_;

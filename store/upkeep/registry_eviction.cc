@@ -196,7 +196,7 @@ Result<std::vector<CacheTag>> RegistryEviction::cache_tags_that_may_go(const std
     if (until > now) next = std::min(next.value_or(until), until);
     return until <= now;
   };
-  auto tags = cache_tags(parts_.catalog, parts_.rules, route, may_go);
+  auto tags = cache_tags(parts_.catalog, parts_.rules, parts_.pins, route, may_go);
   if (tags && tags->empty()) fruitless.end(next);
   return tags;
 }

@@ -7,6 +7,8 @@
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_holders.h"
 #include "store/files/files.h"
+#include "store/references/pins.h"
+#include "store/references/route_rules.h"
 
 namespace breakwater::store {
 namespace {
@@ -19,13 +21,15 @@ constexpr size_t kBlobsAtOnce = 256;
 // is a second route or repository is known when the next name comes.
 class UsageWalk::Adding final : public CatalogHolders::Visitor {
  public:
-  Adding(Usage& usage, size_t repositories_max) : usage_(usage), repositories_max_(repositories_max) {}
+  Adding(Usage& usage, const Pins& pins, size_t repositories_max)
+      : usage_(usage), pins_(pins), repositories_max_(repositories_max) {}
   ~Adding() override { end(); }
   Adding(const Adding&) = delete;
   Adding& operator=(const Adding&) = delete;
 
   void blob(const UsedBlob& blob) override {
     end();
+    blob_ = blob;
     bytes_ = on_disk(blob.record.size);
     payer_ = blob.record.route;
     ++usage_.blobs;
@@ -45,14 +49,22 @@ class UsageWalk::Adding final : public CatalogHolders::Visitor {
       first_ = repository;
     }
     if (repository.route == last_route_) return;
+    may_be_pinned_ = may_be_pinned_ || pins_.has_any_of(repository.route);
     if (last_route_) usage_.routes[*last_route_].shared_bytes += bytes_;
     has_several_routes_ = last_route_.has_value();
     last_route_ = repository.route;
   }
 
+  // Those of a route with pins: whether a pin covers them is to be asked when the pass is over.
+  std::vector<UsedBlob> take_maybe_pinned() {
+    end();
+    return std::move(maybe_pinned_);
+  }
+
  private:
   void end() {
     if (!std::exchange(is_begun_, false)) return;
+    if (std::exchange(may_be_pinned_, false)) maybe_pinned_.push_back(*blob_);
     if (!first_) usage_.unheld_bytes += bytes_;
     if (is_shared_) usage_.shared_bytes += bytes_;
     if (first_ && !is_shared_) repository_of(*first_).unique_bytes += bytes_;
@@ -76,7 +88,11 @@ class UsageWalk::Adding final : public CatalogHolders::Visitor {
   }
 
   Usage& usage_;
+  const Pins& pins_;
   const size_t repositories_max_;
+  std::vector<UsedBlob> maybe_pinned_;
+  std::optional<UsedBlob> blob_;
+  bool may_be_pinned_ = false;
   bool is_begun_ = false;
   uint64_t bytes_ = 0;
   std::string payer_;
@@ -91,12 +107,23 @@ Result<> UsageWalk::step() {
   const auto skip = [this](const Error& error) {
     parts_.log.error("record_malformed", {{"error", error.message}});
   };
-  Adding adding(usage_, repositories_max_);
+  Adding adding(usage_, parts_.pins, repositories_max_);
   const auto seen = parts_.catalog.holders().next(position_, kBlobsAtOnce, skip, adding);
   if (!seen) return failure(seen.error());
+  if (auto added = add_pinned(adding.take_maybe_pinned()); !added) return added;
   if (*seen == kBlobsAtOnce) return {};
   has_ended_ = true;
   return add_the_rest();
+}
+
+Result<> UsageWalk::add_pinned(const std::vector<UsedBlob>& maybe_pinned) {
+  for (const UsedBlob& blob : maybe_pinned) {
+    const auto pinned = is_pinned(parts_.catalog, parts_.pins, blob.digest);
+    if (!pinned) return failure(pinned.error());
+    const bool is_of_mirror = parts_.rules.is_mirror(blob.record.route);
+    if (*pinned && is_of_mirror) usage_.routes[blob.record.route].pinned_bytes += on_disk(blob.record.size);
+  }
+  return {};
 }
 
 Result<> UsageWalk::add_the_rest() {

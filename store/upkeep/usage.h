@@ -24,6 +24,8 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "store/base/result.h"
 #include "store/blobs/parts.h"
@@ -36,6 +38,7 @@ struct RouteUsage {
   uint64_t unique_bytes = 0;  // of blobs that it has and no other route
   uint64_t shared_bytes = 0;  // of blobs that it and others have, whoever pays
   uint64_t paid_bytes = 0;    // of blobs on its account
+  uint64_t pinned_bytes = 0;  // of these what a pin of a mirror keeps
   uint64_t incoming_bytes = 0;
   // What forgetting the route would give back: what it pays and no other route has, and what is incoming.
   uint64_t freed_bytes = 0;
@@ -79,6 +82,7 @@ class UsageWalk {
 
  private:
   class Adding;
+  Result<> add_pinned(const std::vector<UsedBlob>& maybe_pinned);
   Result<> add_the_rest();
   Result<> add_incoming();
   Result<> add_trash();

@@ -7,6 +7,8 @@
 #include "store/blobs/parts.h"
 #include "store/references/references.h"
 #include "store/upkeep/collector.h"
+#include "store/upkeep/explaining.h"
+#include "store/upkeep/planning.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 
@@ -118,7 +120,9 @@ TEST_CASE("the plan tells what goes and why, and nothing of it happens") {
   CHECK(has_line(
       *lines,
       "now: private/team/app:v1 (not among the last 1, pushed 62 minutes ago) and what only it needs"));
-  CHECK(has_line(*lines, "now: " + left.text() + " (no tag and no manifest needs it)"));
+  CHECK(has_line(*lines, "now: blob " + left.text() + " of private/team/app, 4096 bytes, since 20"));
+  CHECK(has_line(*lines, " (no tag and no manifest needs it)"));
+  CHECK(has_line(*lines, "in all, what nothing needs: 1, of 4096 bytes"));
   CHECK(has_line(*lines, "if room is needed: private/team/app:buildcache (cache, last used "));
   CHECK(world.has_tag("v1"));
   CHECK(world.is_stored(left));
@@ -213,12 +217,13 @@ TEST_CASE("the plan tells of uploads and downloads that broke off, in the order 
   leave("dockerhub", store::Partials::fill_id(digest_of("x")), Partials::End::kept);
   auto lines = plan(world);
   REQUIRE(lines);
-  REQUIRE(lines->size() == 3);
+  REQUIRE(lines->size() == 5);
   CHECK((*lines)[0] ==
         "if room is needed, first of all: 8192 bytes of an upload to private/app, which was refused");
   CHECK(has_line(*lines, "if room is needed after 20"));
   CHECK(has_line(*lines, ": 8192 bytes of an upload to private/app, which nobody has continued since 20"));
   CHECK(has_line(*lines, "if room is needed: 8192 bytes of a download of dockerhub that broke off"));
+  CHECK(has_line(*lines, "in all, uploads, if room is needed: 2, of 16384 bytes"));
   world.pass(minutes(61));
   CHECK(has_line(*plan(world), "if room is needed: 8192 bytes of an upload to private/app, which nobody"));
 }
@@ -232,6 +237,36 @@ TEST_CASE("the plan tells of a route that is not configured any more, and how to
   CHECK(plan(world) == std::vector<std::string>{
                            "never by itself: 16384 bytes of the route private, which is not configured any "
                            "more; `breakwater forget-route private` gives them back"});
+}
+
+TEST_CASE("the plan tells the layers that go with a manifest under it, and not those that others need") {
+  PushedWorld world;
+  const Digest alone = world.upload(std::string(9000, 'a')), shared = world.upload("shared");
+  const Digest image = world.push("image", {alone, shared}, {});
+  const Digest index = world.push("index", {image}, {"old"});
+  world.push("other", {shared}, {"new"});
+  world.pass(world.settings.lease * 2);
+  world.collect();
+  REQUIRE(world.store->references().delete_tag(world.app, "old"));
+  const auto planned = world.store->plan();
+  REQUIRE(planned);
+  REQUIRE(planned->items.size() == 1);
+  const Planned& item = planned->items[0];
+  CHECK(item.digest == index);
+  CHECK(item.is_manifest);
+  CHECK(item.repository == world.app);
+  CHECK(item.bytes == on_disk(9000) + 2 * on_disk(1));
+  REQUIRE(item.under.size() == 2);
+  CHECK(item.under[0].digest == image);
+  CHECK(item.under[1].digest == alone);
+  CHECK(has_line(*plan(world), "  with it the blob " + alone.text() + ", 12288 bytes"));
+}
+
+TEST_CASE("why of what was never seen says so") {
+  PushedWorld world;
+  CHECK(has_line(*why(world, digest_of("nothing")), "never seen here, or gone"));
+  CHECK(why(world, "team/app", "nothing").error().message.find("never seen here, or is gone") !=
+        std::string::npos);
 }
 
 TEST_CASE("why something stays that nothing names: untagged_after, or nothing any more") {

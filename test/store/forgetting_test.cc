@@ -6,6 +6,7 @@
 
 #include "store/catalog/catalog_by_digest.h"
 #include "store/catalog/catalog_queues.h"
+#include "store/references/pins.h"
 #include "store/references/references.h"
 #include "store/references/route_rules.h"
 #include "store/upkeep/backup.h"
@@ -109,6 +110,21 @@ TEST_CASE("a registry that is forgotten gives its room back, and what others nee
   REQUIRE(world.open());
   CHECK(world.has_blob(digest_of(world.shared)));
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
+}
+
+TEST_CASE("the pins of a route that is forgotten go with it, and what a pin of another keeps stays") {
+  LeftWorld world;
+  REQUIRE(world.store->references().pin({"old", "*"}));
+  REQUIRE(world.store->references().link(kAlpine, digest_of(world.alone)));
+  REQUIRE(world.store->references().pin({"dockerhub", "library/alpine"}));
+  world.settings.route_bytes_max["dockerhub"] = 4096;
+  world.leave();
+  const auto forgotten = world.forget();
+  REQUIRE(forgotten);
+  CHECK(forgotten->bytes_left == on_disk(9000));
+  CHECK(world.is_stored(digest_of(world.alone)));
+  REQUIRE(world.store->pins().list()->size() == 1);
+  CHECK(world.store->pins().list()->front().what.route == "dockerhub");
 }
 
 TEST_CASE("a mirror that is forgotten gives its room back, and is no mirror any more at the next start") {

@@ -82,14 +82,18 @@ TEST_CASE("each record is decoded as it was encoded") {
 
   CHECK(decode<LinkRecord>(encode(LinkRecord())));
 
-  const auto upload =
-      decode<UploadRecord>(encode(UploadRecord{"private", "a/b", Algorithm::sha512, at(9), true}));
+  const auto upload = decode<UploadRecord>(
+      encode(UploadRecord{"private", "a/b", Algorithm::sha512, at(9), true, at(7), "10.0.0.7"}));
   REQUIRE(upload);
   CHECK(upload->route == "private");
   CHECK(upload->repository == "a/b");
   CHECK(upload->algorithm == Algorithm::sha512);
   CHECK(upload->touched_at == at(9));
   CHECK(upload->is_abandoned);
+  CHECK(upload->begun_at == at(7));
+  CHECK(upload->client == "10.0.0.7");
+
+  CHECK(decode<PinRecord>(encode(PinRecord{at(5)}))->pinned_at == at(5));
 
   const auto blob = decode<BlobRecord>(encode(BlobRecord{1, "ghcr", at(2), at(3)}));
   REQUIRE(blob);
@@ -131,8 +135,10 @@ TEST_CASE("records of the version before are read, and what is written now it ca
   const std::string upload = std::string("\1\1p\1a", 5) + std::string("\0\x20\x09", 3);
   CHECK(decode<UploadRecord>(upload)->touched_at == at(9));
   // Behind it stands what that version ignores.
-  CHECK(encode(UploadRecord{"p", "a", Algorithm::sha256, at(9)}).size() == upload.size() + 1);
+  CHECK(encode(UploadRecord{"p", "a", Algorithm::sha256, at(9)}).size() == upload.size() + 3);
   CHECK_FALSE(decode<UploadRecord>(upload)->is_abandoned);
+  CHECK(decode<UploadRecord>(upload)->begun_at == Time());
+  CHECK(decode<UploadRecord>(upload)->client.empty());
 }
 
 TEST_CASE("bytes behind the known fields are a newer writer's and are ignored") {

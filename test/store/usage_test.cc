@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <stop_token>
 
+#include "store/references/pins.h"
 #include "store/references/references.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
@@ -128,6 +129,16 @@ TEST_CASE("what nobody has any more and what is in the trash is told, and adds u
   check_sums(usage);
   CHECK(usage.unheld_bytes == on_disk(7000));
   CHECK(usage.trash_bytes == on_disk(5000));
+}
+
+TEST_CASE("what pins keep is told beside what a mirror pays") {
+  SharedWorld world;
+  REQUIRE(world.store->references().pin({"ghcr", "org/app"}));
+  REQUIRE(world.store->references().pin({"private", "*"}));
+  Usage usage = usage_of(*world.store);
+  CHECK(usage.routes["ghcr"].pinned_bytes == on_disk(17000));
+  CHECK(usage.routes["dockerhub"].pinned_bytes == 0);
+  CHECK(usage.routes["private"].pinned_bytes == 0);
 }
 
 TEST_CASE("of more repositories than are remembered the rest is added up, and the sum stays right") {
