@@ -4,9 +4,9 @@
 //
 //   left_routes()      which they are, and what each takes
 //   what_is_left_of()  what forget_route() would take, and changes nothing
-//   forget_route()     deletes pins, uploads, manifests, tags and links; then each blob on the route's account
-//                      goes on that of another route that needs it, or into the trash: its bytes are given
-//                      back
+//   forget_route()     deletes pins, uploads, manifests, tags and links; then each blob on the account of
+//                      the route goes on that of another one that needs it, or into the trash, and gives
+//                      its bytes back
 //
 // forget_route() works in small steps beside everything else. Each is complete by itself, so that one that
 // was stopped, by its caller or with the process, is gone on with by the next call. Memory is bounded, but
