@@ -9,8 +9,8 @@
 #include "routes/ops/request_log.h"
 #include "test/catch.h"
 #include "test/fakes/fake_clock.h"
-#include "test/fakes/recorded_exchange.h"
 #include "test/fakes/raw_client.h"
+#include "test/fakes/recorded_exchange.h"
 #include "test/fakes/run.h"
 
 namespace breakwater::routes {
