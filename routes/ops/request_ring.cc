@@ -3,7 +3,6 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "routes/oci/oci_path.h"
@@ -131,7 +130,7 @@ void RequestRing::add(const EndedRequest& ended) {
   size_t end = 0;
   for (size_t i = 0; i < kParts; ++i) {
     const size_t size = std::min({parts[i].size(), kPartBytesMax[i], Entry::kTextBytes - end});
-    std::memcpy(entry.text.data() + end, parts[i].data(), size);
+    std::copy_n(parts[i].begin(), size, entry.text.data() + end);
     entry.sizes[i] = static_cast<uint8_t>(size);
     end += size;
   }

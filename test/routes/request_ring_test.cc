@@ -119,6 +119,17 @@ TEST_CASE("texts that are too long are cut, and the others stay whole") {
   CHECK(page.requests[1].repository == "library/alpine");
 }
 
+TEST_CASE("a request that names nothing, of a client that says nothing of itself, is remembered") {
+  World world;
+  RecordedExchange exchange("GET", "/v2/");
+  world.add(exchange, 200, CacheResult::none);
+  const auto page = world.ring.last({}, 10);
+  REQUIRE(page.requests.size() == 1);
+  CHECK(page.requests[0].user_agent.empty());
+  CHECK(page.requests[0].repository.empty());
+  CHECK(page.requests[0].reference.empty());
+}
+
 TEST_CASE("what is no UTF-8 does not break the answer") {
   World world;
   world.error = "\xff\xfe\x1b[2J";
