@@ -31,7 +31,6 @@
 #include "routes/oci/manifest_cache.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/api.h"
-#include "routes/ops/control.h"
 #include "routes/ops/health.h"
 #include "routes/ops/history.h"
 #include "routes/ops/metrics.h"
@@ -220,7 +219,6 @@ struct Appliance::Parts {
   proxy::Workers long_jobs;  // for the operator's jobs, which may take minutes
   OwnServerSide server_side;
   routes::Api api;
-  routes::Control control;
   proxy::HttpServer control_server;
   std::vector<Listening> listening;
   ReadOnly read_only;
@@ -272,12 +270,11 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
       long_jobs(loop, 2, proxy::Workers::Priority::low),
       server_side({config, clock, *store, scrub, loop, long_jobs, buffers, fills, history, last_requests,
-                   directory, [this](auto& route) { add_state(route); },
+                   manifests, directory, [this](auto& route) { add_state(route); },
                    [this](auto& state) { add_state(state); }, [this](bool is_dry) { return change(is_dry); },
                    [this](bool is_read_only) { return set_read_only(is_read_only); },
                    [this](bool is_draining_wanted) { set_draining(is_draining_wanted); }}),
       api(*store, server_side, long_jobs, log),
-      control(*store, long_jobs, api),
       control_server(loop, readers, buffers, disk, log,
                      of_operator(config.server, "control", kControlConnectionsMax),
                      [this](proxy::Exchange& exchange) { return serve_control(exchange); }),
@@ -578,8 +575,7 @@ proxy::Task<> Appliance::Parts::leave() {
 // What only the whole appliance can do; all else is of the operations.
 proxy::Task<> Appliance::Parts::serve_control(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
-  if (request.method != "POST" || request.target != kTakeOverRequest)
-    co_return co_await control.serve(exchange);
+  if (request.method != "POST" || request.target != kTakeOverRequest) co_return co_await api.serve(exchange);
   auto sockets = prepare(config);
   exchange.reply(sockets ? 200 : 409, routes::base_headers(), sockets ? "" : sockets.error().message);
   if (sockets) begin_to_leave(Next::hand_over, *std::move(sockets));

@@ -18,7 +18,6 @@
 #include "conf/operation_verbs.h"
 #include "conf/options.h"
 #include "conf/own_names.h"
-#include "conf/server_verbs.h"
 #include "conf/serving.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
@@ -99,8 +98,6 @@ int run(const Options& options, const std::vector<std::string>& successor) {
   if (options.verb == Verb::verify) return verify(*config);
   if (options.verb == Verb::import_images) return import_images(*config, options);
   if (options.verb == Verb::export_images) return export_images(*config, options);
-  if (options.verb == Verb::gc) return plan_collection(*config);
-  if (options.verb == Verb::why) return why(*config, options);
   if (options.verb == Verb::operation) return run_operation(*config, options);
   for (const auto& warning : warnings(*config)) std::cerr << "warning: " << warning << "\n";
   std::cout << describe(*config);

@@ -125,8 +125,9 @@ Result<Json> do_alone(Config config, const Operation& operation, const Arguments
   if (auto opened = open_folder(config, folder, Bounds::ignored); !opened) return failure(opened.error());
   const auto directory = route_directory(config);
   routes::Progress progress;
+  const auto nobody = [](const store::RepositoryKey&, const store::Digest&) {};
   std::jthread shows([&](const std::stop_token& stop) { line.follow(progress, stop); });
-  return operation.of_store(routes::StoreSide{*folder.store, directory, progress, std::stop_token()},
+  return operation.of_store(routes::StoreSide{*folder.store, directory, progress, nobody, std::stop_token()},
                             arguments);
 }
 
@@ -207,7 +208,10 @@ int run_operation(const Config& config, Options options) {
   if (is_act && !options.yes && ::isatty(STDIN_FILENO) == 1) {
     const auto goes_on = may_go_on(config, operation, arguments);
     if (!goes_on) return fail(goes_on.error());
-    if (!*goes_on) return fail({Error::Kind::invalid, "nothing was done", 0});
+    if (!*goes_on) {
+      std::cerr << "nothing was done\n";
+      return kWrong;
+    }
   }
   if (arguments.flag(kFollow)) return follow(config, operation, arguments, options.json);
   const auto answer = run_once(config, operation, arguments);

@@ -69,19 +69,6 @@ void add_transfers(CLI::App& app, Options& options) {
   add_images(*give, options, "The route whose repositories they are");
 }
 
-void add_explaining(CLI::App& app, Options& options) {
-  auto* collection = add_verb(
-      app, options, Verb::gc, "gc",
-      "Tell what collection and retention would remove, and why; the server itself collects all the time");
-  collection->add_flag("--dry-run", options.dry_run, "Only tell: there is nothing else that this does")
-      ->required();
-  auto* reasons =
-      add_verb(app, options, Verb::why, "why", "Tell what keeps something, up to the tags that need it");
-  reasons->add_option("what", options.what, "A digest, or <repository>:<tag>")
-      ->type_name("DIGEST|NAME:TAG")
-      ->required();
-}
-
 // "--dry-run" of "dry_run".
 std::string option_of(std::string_view parameter) {
   std::string name = "--" + std::string(parameter);
@@ -126,6 +113,9 @@ void add_operation(CLI::App& app, Options& options, const routes::Operation& ope
   for (const auto& parameter : operation.parameters) add_parameter(*command, parameter, values);
   command->add_flag("--json", options.json, "Print the answer as JSON");
   const bool is_act = operation.effect == routes::Operation::Effect::act;
+  // What goes next is never done by hand; people write --dry-run all the same, to be sure.
+  if (operation.verb == "gc")
+    command->add_flag("--dry-run")->description("Only tell: there is nothing else that it does");
   if (is_act) {
     command->add_flag("--dry-run")->description("Only tell what would be done");
     command->add_flag("--yes", options.yes, "Do not ask; without a terminal nothing is asked anyway");
@@ -223,7 +213,6 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
            "Look at it from outside as a client would, and at this machine: what is wrong, and what to do")
       ->add_flag("--json", options.json, "Print the answer as JSON");
   add_transfers(app, options);
-  add_explaining(app, options);
   add_verb(app, options, Verb::verify, "verify",
            "Look at everything that is stored while nobody serves it, change nothing, and exit 1 if "
            "something is broken");

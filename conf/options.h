@@ -5,8 +5,6 @@
 //   breakwater import       (--from DIR | --layout DIR [--tag TAG]) --route NAME [--repository PATTERN]
 //                           [--config FILE] [--data DIR]
 //   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
-//   breakwater gc --dry-run [--config FILE] [--data DIR]
-//   breakwater why WHAT     [--config FILE] [--data DIR]
 //   breakwater doctor       [--json] [--config FILE] [--data DIR]
 //   breakwater verify       [--config FILE] [--data DIR]
 //   breakwater version
@@ -25,18 +23,7 @@
 
 namespace breakwater::conf {
 
-enum class Verb {
-  serve,
-  check_config,
-  doctor,
-  verify,
-  import_images,
-  export_images,
-  gc,
-  why,
-  operation,
-  version
-};
+enum class Verb { serve, check_config, doctor, verify, import_images, export_images, operation, version };
 
 struct Options {
   Verb verb = Verb::serve;
@@ -45,9 +32,7 @@ struct Options {
   std::filesystem::path from;                    // import: the data folder of a docker-registry
   std::optional<std::filesystem::path> layout;   // import: OCI image layouts instead
   std::filesystem::path to;                      // export
-  bool dry_run = false;                          // gc: always true, since gc has no other mode
   bool take_over = false;                        // serve: goes on for the process that serves the folder
-  std::string what;                              // why: a digest or <repository>:<tag>
   std::string route;                             // import, export
   std::string repository = "*";                  // import, export: a pattern for repository names
   std::string tag;                               // import of layouts: for images without a name; "": none

@@ -13,6 +13,7 @@
 #include "proxy/loop/workers.h"
 #include "proxy/upstream/upstreams.h"
 #include "routes/mirror/namespaces.h"
+#include "routes/oci/manifest_cache.h"
 #include "routes/ops/server_side.h"
 #include "store/store.h"
 #include "store/upkeep/scrub.h"
@@ -35,6 +36,7 @@ class OwnServerSide final : public routes::ServerSide {
     const proxy::Fills& fills;
     routes::History& history;
     routes::RequestRing& requests;
+    routes::ManifestCache& manifests;
     routes::RegistryDirectory& registries;
     // What only the Appliance knows of a route, and of the whole: adds it to the state.
     std::function<void(routes::ServerState::Route&)> add_route;
@@ -53,6 +55,9 @@ class OwnServerSide final : public routes::ServerSide {
     return parts_.set_read_only(is_read_only);
   }
   void set_draining(bool is_draining) override { parts_.set_draining(is_draining); }
+  void forget(const store::RepositoryKey& repository, const store::Digest& digest) override {
+    parts_.manifests.erase(repository, digest);
+  }
   routes::History& history() override { return parts_.history; }
   routes::RequestRing& requests() override { return parts_.requests; }
   store::Store& store() override { return parts_.store; }

@@ -179,9 +179,13 @@ proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments argu
   if (operation.of_server != nullptr)
     co_return co_await operation.of_server(server_, std::move(arguments), std::move(progress));
   Stop stop;
-  auto job = [&store = store_, &operation, directory = server_.directory(), arguments = std::move(arguments),
-              progress = std::move(progress), token = stop.source.get_token()] {
-    return operation.of_store(StoreSide{store, directory, *progress, token}, arguments);
+  const auto gone = [&server = server_](const store::RepositoryKey& repository, const store::Digest& digest) {
+    server.loop().post([&server, repository, digest] { server.forget(repository, digest); });
+  };
+  auto job = [&store = store_, &operation, gone, directory = server_.directory(),
+              arguments = std::move(arguments), progress = std::move(progress),
+              token = stop.source.get_token()] {
+    return operation.of_store(StoreSide{store, directory, *progress, gone, token}, arguments);
   };
   const auto kind =
       operation.takes == Operation::Takes::minutes ? proxy::JobOf::Kind::lengthy : proxy::JobOf::Kind::brief;

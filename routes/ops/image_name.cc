@@ -103,7 +103,8 @@ Result<Place> place_at(std::string_view host, std::string_view rest, const Route
   return Place{route->name, kept_as(*route, rest)};
 }
 
-Result<Place> place_of(std::string_view path, const RouteDirectory& directory) {
+Result<Place> place_of(std::string_view path, const RouteDirectory& directory,
+                       const std::string& plain_route = "") {
   const size_t slash = path.find('/');
   const auto first = path.substr(0, slash);
   const auto rest = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
@@ -113,6 +114,7 @@ Result<Place> place_of(std::string_view path, const RouteDirectory& directory) {
     return place_at(first, rest.starts_with(kApi) ? rest.substr(kApi.size()) : rest, directory);
   const auto* route = rest.empty() ? nullptr : directory.find(first);
   if (route != nullptr) return Place{route->name, std::string(rest)};
+  if (!plain_route.empty()) return Place{plain_route, std::string(path)};
   return place_at(kDockerHub, path, directory);
 }
 
@@ -175,6 +177,32 @@ Result<RepositoryPattern> parse_repository_pattern(std::string_view text, const 
   auto place = place_of(without_scheme(text), directory);
   if (!place) return failure(place.error());
   return RepositoryPattern{std::move(place->route), std::move(place->repository)};
+}
+
+Result<store::ImagePattern> parse_image_pattern(std::string_view text, const RouteDirectory& directory,
+                                                const std::string& plain_route) {
+  const Pieces pieces = split(text);
+  if (pieces.path.empty()) return no_name(text, "there is no repository");
+  store::ImagePattern what;
+  if (directory.find(pieces.path) != nullptr) {
+    what.route = pieces.path;
+    what.repository = "*";
+  } else {
+    auto place = place_of(pieces.path, directory, plain_route);
+    if (!place) return failure(place.error());
+    what.route = std::move(place->route);
+    what.repository = std::move(place->repository);
+  }
+  if (!is_pattern(what.repository) && !is_oci_name(what.repository))
+    return no_name(text, "\"" + what.repository + "\" is no repository");
+  what.tag = pieces.tag.value_or("");
+  if (pieces.tag && !is_pattern(what.tag) && !is_oci_tag(what.tag))
+    return no_name(text, "its tag is malformed");
+  if (!pieces.digest) return what;
+  auto digest = store::Digest::parse(*pieces.digest);
+  if (!digest) return no_name(text, "its digest is malformed");
+  what.digest = *digest;
+  return what;
 }
 
 }  // namespace breakwater::routes

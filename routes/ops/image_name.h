@@ -20,6 +20,7 @@
 #include "routes/mirror/registry_name.h"
 #include "store/base/digest.h"
 #include "store/base/result.h"
+#include "store/references/image_pattern.h"
 
 namespace breakwater::routes {
 
@@ -61,5 +62,12 @@ struct RepositoryPattern {
 };
 [[nodiscard]] Result<RepositoryPattern> parse_repository_pattern(std::string_view text,
                                                                  const RouteDirectory& directory);
+
+// What an operator wants kept or removed: a route, a repository or a tag, each with * for any characters, or
+// a digest. A name that neither begins with a route nor with a registry is of `plain_route`, if that is not
+// "".
+[[nodiscard]] Result<store::ImagePattern> parse_image_pattern(std::string_view text,
+                                                              const RouteDirectory& directory,
+                                                              const std::string& plain_route);
 
 }  // namespace breakwater::routes

@@ -24,6 +24,7 @@
 #include "routes/ops/progress.h"
 #include "store/base/result.h"
 #include "store/store.h"
+#include "store/upkeep/removal.h"
 
 namespace breakwater::routes {
 
@@ -68,6 +69,8 @@ struct StoreSide {
   store::Store& store;
   const RouteDirectory& directory;
   Progress& progress;
+  // Told of each manifest of a mirror that is gone, so that nobody has it in memory.
+  store::ManifestGone gone;
   std::stop_token stop;
 };
 

@@ -8,7 +8,9 @@
 #include "routes/ops/client_config.h"
 #include "routes/ops/fetch.h"
 #include "routes/ops/folder.h"
+#include "routes/ops/image_verbs.h"
 #include "routes/ops/past_verbs.h"
+#include "routes/ops/reasons.h"
 #include "routes/ops/refresh.h"
 #include "routes/ops/server_side.h"
 #include "routes/ops/status.h"
@@ -68,6 +70,35 @@ constexpr Parameter kCache[] = {
      .is_place = true},
     {.name = "after", .shape = "CACHE", .help = "those behind this one"},
 };
+constexpr Parameter kImages[] = {
+    {.name = "of",
+     .shape = "ROUTE|REPOSITORY|IMAGE",
+     .help = "what of: nothing lists the routes",
+     .is_place = true},
+    {.name = "limit", .shape = "COUNT", .help = "at most so many: 100"},
+    {.name = "after", .shape = "NAME", .help = "those behind this name"},
+};
+constexpr Parameter kWhy[] = {
+    {.name = "of",
+     .shape = "DIGEST|IMAGE",
+     .help = "a digest, or an image",
+     .is_place = true,
+     .is_required = true},
+};
+constexpr Parameter kWhat[] = {
+    {.name = "what",
+     .shape = "ROUTE|REPOSITORY|IMAGE",
+     .help = "an image, a repository or a route; * stands for any characters",
+     .is_place = true,
+     .is_required = true},
+};
+constexpr Parameter kUpload[] = {
+    {.name = "id",
+     .shape = "ID",
+     .help = "the upload, as uploads lists it",
+     .is_place = true,
+     .is_required = true},
+};
 constexpr Parameter kBackup[] = {
     {.name = "to",
      .shape = "DIR",
@@ -110,6 +141,12 @@ const std::array kOperations = {
               .summary = "Say how it is: routes, upstreams, room, downloads, and what needs attention",
               .of_server = status,
               .words = status_words},
+    Operation{.verb = "ls",
+              .path = "images",
+              .summary = "List routes, repositories or tags, or show one image with all that it needs",
+              .parameters = kImages,
+              .of_store = list_images,
+              .words = images_words},
     Operation{.verb = "du",
               .path = "usage",
               .summary = "Say what fills the disk, to the byte, and what deleting it would free",
@@ -117,6 +154,30 @@ const std::array kOperations = {
               .parameters = kUsage,
               .of_store = du,
               .words = du_words},
+    Operation{.verb = "why",
+              .path = "why",
+              .summary = "Say what keeps something, up to the tags that need it",
+              .parameters = kWhy,
+              .of_store = why,
+              .words = why_words},
+    Operation{
+        .verb = "gc",
+        .path = "plan",
+        .summary =
+            "Say what would go next, when, why, and what goes along; collecting itself goes on all the time",
+        .takes = Takes::minutes,
+        .of_store = plan,
+        .words = plan_words},
+    Operation{.verb = "uploads",
+              .path = "uploads",
+              .summary = "List the uploads that are open or broken off",
+              .of_store = list_uploads,
+              .words = uploads_words},
+    Operation{.verb = "pins",
+              .path = "pins",
+              .summary = "List what is pinned",
+              .of_store = list_pins,
+              .words = pins_words},
     Operation{.verb = "saved",
               .path = "savings",
               .summary = "Say what the mirrors have saved, by route, and who asks for most",
@@ -157,6 +218,43 @@ const std::array kOperations = {
               .parameters = kRefresh,
               .of_server = refresh,
               .words = refresh_words},
+    Operation{.verb = "pin",
+              .path = "pin",
+              .summary = "Keep images whatever room is needed",
+              .effect = Effect::act,
+              .parameters = kWhat,
+              .of_store = pin_images,
+              .words = pin_words},
+    Operation{.verb = "unpin",
+              .path = "unpin",
+              .summary = "Let go of what was pinned",
+              .effect = Effect::act,
+              .parameters = kWhat,
+              .of_store = unpin_images,
+              .words = pin_words},
+    Operation{.verb = "purge",
+              .path = "purge",
+              .summary = "Drop what a mirror has, so that it is fetched anew the next time",
+              .effect = Effect::act,
+              .takes = Takes::minutes,
+              .parameters = kWhat,
+              .of_store = purge_images,
+              .words = removal_words},
+    Operation{.verb = "rm",
+              .path = "remove",
+              .summary = "Delete images of a registry; what clients were told of stays for its lease",
+              .effect = Effect::act,
+              .takes = Takes::minutes,
+              .parameters = kWhat,
+              .of_store = remove_images,
+              .words = removal_words},
+    Operation{.verb = "abort-upload",
+              .path = "abort-upload",
+              .summary = "Abort an upload that is broken off, and give its room back",
+              .effect = Effect::act,
+              .parameters = kUpload,
+              .of_store = abort_one_upload,
+              .words = abort_words},
     Operation{
         .verb = "reload",
         .path = "reload",

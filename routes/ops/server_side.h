@@ -72,6 +72,8 @@ class ServerSide {
   virtual proxy::Task<Result<std::vector<std::string>>> change(bool is_dry) = 0;
   virtual proxy::Task<Result<>> set_read_only(bool is_read_only) = 0;
   virtual void set_draining(bool is_draining) = 0;
+  // A manifest of a mirror is gone from the store, and is not served from memory any more.
+  virtual void forget(const store::RepositoryKey& repository, const store::Digest& digest) = 0;
   virtual History& history() = 0;
   virtual RequestRing& requests() = 0;
   virtual store::Store& store() = 0;

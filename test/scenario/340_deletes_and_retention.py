@@ -219,8 +219,8 @@ def said_of_a_folder_that_nobody_serves(registry):
     policy["cache_tags"] = ["new*"]
     registry.config_file.write_text(json.dumps(registry.config))
     plan = told(registry, "gc", "--dry-run")
-    expect_words(plan, "now: private/team/two:b (not among the last 1, pushed ", "and what only it needs")
-    expect_words(plan, "if room is needed: private/team/two:newer (cache, last used ")
+    expect_words(plan, "now: private/team/two:b (not among the last 1, pushed ", "below it")
+    expect_words(plan, "if room is needed: private/team/two:newer (its policy calls it cache; last used ")
     expect_words(
         told(registry, "why", "team/two:newer"),
         "cache: goes when room is needed",

@@ -175,7 +175,7 @@ class Clients:
 
     def why(self):
         """A verb, which a thread of a lower priority sees to."""
-        self._ask_control("POST", "/why", f"team/honest:{TAG}", 200)
+        self._ask_control("GET", f"/api/v1/why?of=team/honest:{TAG}", None, 200)
 
     def _ask_control(self, method, path, body, status):
         connection = _LocalConnection(self._control)

@@ -24,7 +24,7 @@ def expect_shape(verb, answer):
 
 
 # The verbs of paths that are called differently.
-_VERBS = {"usage": "du", "savings": "saved", "requests": "log", "caches": "cache"}
+_VERBS = {"usage": "du", "savings": "saved", "requests": "log", "caches": "cache", "plan": "gc", "images": "ls", "remove": "rm"}
 
 
 class Said:

@@ -1,0 +1,116 @@
+#include "routes/ops/reasons.h"
+
+#include <utility>
+#include <vector>
+
+#include "routes/oci/oci_path.h"
+#include "routes/ops/explanations.h"
+#include "routes/ops/gc_plan.h"
+#include "routes/ops/words.h"
+#include "store/catalog/store_clock.h"
+#include "store/upkeep/explaining.h"
+
+namespace breakwater::routes {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+// Of every route that has a tag of this name.
+Result<Lines> of_plain_name(store::Store& store, const std::string& of) {
+  const size_t colon = of.rfind(':');
+  const std::string name = of.substr(0, colon);
+  if (colon == std::string::npos || !is_oci_name(name) || !is_oci_tag(of.substr(colon + 1)))
+    return failure(Error::Kind::invalid, "no name and tag");
+  const auto tags = store::why(store.parts(), name, of.substr(colon + 1));
+  if (!tags) return failure(tags.error());
+  return lines_of(*tags);
+}
+
+Result<Lines> of_image(const StoreSide& side, const std::string& of) {
+  const auto image = parse_image_name(of, side.directory);
+  if (!image) return failure(image.error());
+  if (image->digest) {
+    const auto why = store::why(side.store.parts(), *image->digest);
+    if (!why) return failure(why.error());
+    return lines_of(*why);
+  }
+  if (image->tag.empty())
+    return failure(Error::Kind::invalid,
+                   "\"" + of + "\" names no tag: write " + image->text() + ":TAG, or a digest");
+  auto tags = store::why(side.store.parts(), image->repository, image->tag);
+  if (tags)
+    std::erase_if(*tags, [&image](const store::WhyTag& one) { return one.repository.route != image->route; });
+  if (tags && !tags->empty()) return lines_of(*tags);
+  if (!tags && tags.error().kind != Error::Kind::not_found) return failure(tags.error());
+  return failure(Error::Kind::not_found,
+                 image->text() + " is not here: nobody has pulled or pushed it, or it has gone");
+}
+
+Result<Lines> lines_about(const StoreSide& side, const std::string& of) {
+  if (const auto digest = store::Digest::parse(of)) {
+    const auto why = store::why(side.store.parts(), *digest);
+    if (!why) return failure(why.error());
+    return lines_of(*why);
+  } else if (of.starts_with("sha256:") || of.starts_with("sha512:")) {
+    return failure(digest.error());
+  }
+  auto plain = of_plain_name(side.store, of);
+  const bool is_known =
+      plain || (plain.error().kind != Error::Kind::not_found && plain.error().kind != Error::Kind::invalid);
+  return is_known ? std::move(plain) : of_image(side, of);
+}
+
+std::string text_of(const Json& json, const char* key) {
+  return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
+}
+
+// "now: private/team/app:v1 (not among the last 3, pushed 12 days ago), 20 MiB with the 7 below it"
+std::string plan_line(const Json& item) {
+  std::string line = text_of(item, "when");
+  if (line == "later") line = "after " + text_of(item, "at");
+  if (line == "if room is needed" && item.contains("at")) line += " after " + text_of(item, "at");
+  const auto kind = text_of(item, "kind");
+  line += ": " + (kind == "tag" ? "" : kind + " ") + text_of(item, "what") + " (" + text_of(item, "why") +
+          "), " + bytes_words(item["bytes"]);
+  const auto under = item.value("under_total", uint64_t{0});
+  if (under > 0) line += " with the " + std::to_string(under) + " below it";
+  if (item.contains("age_s")) line += ", " + duration_words(item["age_s"]) + " old";
+  return line;
+}
+
+}  // namespace
+
+Result<Json> why(const StoreSide& side, const Arguments& arguments) {
+  const auto& of = arguments.word("of");
+  auto lines = lines_about(side, of);
+  if (!lines) return failure(lines.error());
+  Json json;
+  json["of"] = of;
+  json["lines"] = *std::move(lines);
+  return json;
+}
+
+std::string why_words(const Json& answer) {
+  std::string text;
+  for (const auto& line : answer["lines"]) text += line.get<std::string>() + "\n";
+  return text;
+}
+
+Result<Json> plan(const StoreSide& side, const Arguments&) {
+  const auto planned = side.store.plan();
+  if (!planned) return failure(planned.error());
+  return json_of(*planned, side.store.clock().wall());
+}
+
+std::string plan_words(const Json& answer) {
+  if (answer["items"].empty()) return "nothing would go\n";
+  std::string text;
+  for (const auto& item : answer["items"]) text += plan_line(item) + "\n";
+  Columns totals({"REASON", "WHEN", ">THINGS", ">BYTES"});
+  for (const auto& total : answer["totals"])
+    totals.add({text_of(total, "reason"), text_of(total, "when"),
+                std::to_string(total["items"].get<uint64_t>()), bytes_words(total["bytes"])});
+  return text + "\n" + totals.text() + (answer.value("more", false) ? "and more\n" : "");
+}
+
+}  // namespace breakwater::routes
