@@ -111,7 +111,7 @@ proxy::Task<> Examination::ask_port(std::string route, ListenAddress address, st
 void Examination::judge_clock(const proxy::Head& head, const std::string& upstream) {
   const auto date = proxy::parse_http_date(head.headers.get("Date"));
   if (!date || std::exchange(is_clock_judged_, true)) return;
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock_.now().time_since_epoch()).count();
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count();
   const int64_t off = std::abs(now - *date);
   Finding finding{"clock", "", State::well, "this machine's clock and that of " + upstream + " agree", ""};
   if (off > kClockDoubtfulS) {

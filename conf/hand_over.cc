@@ -243,13 +243,13 @@ Result<std::unique_ptr<TakenOver>> TakenOver::ask(const std::filesystem::path& d
   if (geteuid() == 0 && stat(data.c_str(), &folder) == 0)
     (void)!chown(path.c_str(), folder.st_uid, folder.st_gid);
   if (listen(listener.fd(), 1) != 0) return failed("wait for the process before");
-  const auto asked = ask_server(data, "POST", kTakeOverRequest, "");
+  const auto asked = ask_server(data, {"POST", std::string(kTakeOverRequest)}, nullptr);
   if (!asked && asked.error().kind == Error::Kind::unavailable) {
     unlink(path.c_str());
     return std::unique_ptr<TakenOver>();
   }
   if (!asked) return failure(asked.error());
-  if (asked->status != 200) return failure(Error::Kind::conflict, "nothing is taken over: " + asked->text);
+  if (asked->status != 200) return failure(Error::Kind::conflict, "nothing is taken over: " + asked->body);
   if (auto came = wait_readable(listener.fd(), kLetGoMaxMs, "the process before does not let go"); !came)
     return failure(came.error());
   Descriptor socket(accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -29,6 +30,8 @@ using routes::Parameter;
 
 constexpr int kWrong = 1, kNotTried = 2;
 constexpr std::string_view kFollow = "follow";
+constexpr auto kChangeMax = std::chrono::seconds(2);
+constexpr auto kAskAgainAfter = std::chrono::milliseconds(50);
 
 int status_of(const Error& error) {
   const bool is_tried = error.kind != Error::Kind::invalid && error.kind != Error::Kind::unavailable;
@@ -131,12 +134,20 @@ Result<Json> do_alone(Config config, const Operation& operation, const Arguments
                             arguments);
 }
 
+// While a process reloads or hands over nobody answers for a moment, and the folder may be locked.
 Result<Json> run_once(const Config& config, const Operation& operation, const Arguments& arguments) {
   if (operation.of_directory != nullptr) return operation.of_directory(route_directory(config), arguments);
   ProgressLine progress;
-  auto answer = ask(config, operation, arguments, progress);
-  const bool is_alone = !answer && answer.error().kind == Error::Kind::unavailable;
-  return is_alone ? do_alone(config, operation, arguments, progress) : std::move(answer);
+  const auto until = std::chrono::steady_clock::now() + kChangeMax;
+  for (;;) {
+    auto answer = ask(config, operation, arguments, progress);
+    if (answer || answer.error().kind != Error::Kind::unavailable) return answer;
+    auto alone = do_alone(config, operation, arguments, progress);
+    const bool is_busy =
+        !alone && (alone.error().kind == Error::Kind::conflict || operation.of_store == nullptr);
+    if (!is_busy || std::chrono::steady_clock::now() >= until) return alone;
+    std::this_thread::sleep_for(kAskAgainAfter);
+  }
 }
 
 void print(const Operation& operation, const Json& answer, bool as_json) {
@@ -199,7 +210,8 @@ int follow(const Config& config, const Operation& operation, const Arguments& gi
 
 }  // namespace
 
-int run_operation(const Config& config, Options options) {
+int run_operation(Config config, Options options) {
+  config.data = std::filesystem::absolute(config.data);
   const Operation& operation = *options.operation;
   auto listed = with_listed_images(operation, with_absolute_paths(operation, options.arguments), std::cin);
   if (!listed) return fail(listed.error());

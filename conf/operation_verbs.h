@@ -12,6 +12,6 @@ namespace breakwater::conf {
 
 // An act asks before it does anything, if it runs on a terminal and --yes was not given: it shows what would
 // be done. What takes minutes shows how far it is, on a terminal as it goes, elsewhere a line now and then.
-int run_operation(const Config& config, Options options);
+int run_operation(Config config, Options options);
 
 }  // namespace breakwater::conf

@@ -43,13 +43,13 @@ routes::RouteDirectory route_directory(const Config& config) {
 }
 
 OwnServerSide::OwnServerSide(Parts parts)
-    : parts_(std::move(parts)), directory_(route_directory(parts_.config)), started_at_(parts_.clock.now()) {}
+    : parts_(std::move(parts)), directory_(route_directory(parts_.config)), started_at_(parts_.clock.wall()) {}
 
 routes::ServerState OwnServerSide::state() {
   routes::ServerState state;
   state.version = version();
   state.folder = std::filesystem::absolute(parts_.config.data).string();
-  state.now = parts_.clock.now();
+  state.now = parts_.clock.wall();
   state.started_at = started_at_;
   const auto broken = parts_.store.broken().by_route();
   for (const auto& known : directory_.routes) {

@@ -40,6 +40,7 @@ std::string by_repository_words(const Json& answer) {
                  bytes_words(row["freed_bytes"])});
   }
   std::string text = columns.text();
+  if (!answer.contains("left_out")) return text;
   const auto& left_out = answer["left_out"];
   if (left_out["repositories"].get<uint64_t>() > 0)
     text += "and " + count_words(left_out["repositories"], "repository", "repositories") + " more with " +

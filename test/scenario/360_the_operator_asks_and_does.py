@@ -44,7 +44,9 @@ def fetching(operator, image, other):
     expect(asks_upstream(breakwater) == asked, "what was fetched was asked for upstream again")
     status, again = operator.ask("POST", "fetch", {"image": ["app:1"]})
     expect(status == 200 and again["images"][0]["downloaded_blobs"] == 0, f"{status}: {again}")
-    pods = {"items": [{"spec": {"containers": [{"image": "app:1"}], "initContainers": [{"image": "other:2"}]}}]}
+    pods = {
+        "items": [{"spec": {"containers": [{"image": "app:1"}], "initContainers": [{"image": "other:2"}]}}]
+    }
     said = operator.verb("fetch", "--from-cluster", stdin=json.dumps(pods).encode())
     expect_says(said, 0, "library/app:1", "library/other:2")
     expect_says(operator.verb("fetch", "-", stdin=b"# ours\napp:1\n"), 0, "library/app:1: ")
@@ -67,7 +69,9 @@ def refreshing(operator, hub):
     status, told = operator.ask("POST", "refresh", {"image": "app:1", "dry_run": True})
     expect(status == 200 and told.get("before") and "digest" not in told, f"{status}: {told}")
     expect_says(operator.verb("refresh", "app:1"), 0, f"names {moved.top.digest}, and named ")
-    reply = http.get(breakwater.addresses["dockerhub"], "/v2/library/app/manifests/1", {"Accept": images.ACCEPT})
+    reply = http.get(
+        breakwater.addresses["dockerhub"], "/v2/library/app/manifests/1", {"Accept": images.ACCEPT}
+    )
     expect(reply.header("Docker-Content-Digest") == moved.top.digest, f"the tag is not moved: {reply}")
     expect_says(operator.verb("refresh", "private/team/app:1"), 2, "is no mirror")
 
@@ -80,7 +84,10 @@ def filling(operator):
     rows = {(row["route"], row["repository"]): row for row in told["repositories"]}
     expect(("private", "team/app") in rows and ("dockerhub", "library/app") in rows, f"{told}")
     unique = sum(row["unique_bytes"] for row in told["repositories"])
-    expect(unique + told["shared_bytes"] + told["unheld_bytes"] == told["blobs_bytes"], f"it does not add up: {told}")
+    expect(
+        unique + told["shared_bytes"] + told["unheld_bytes"] == told["blobs_bytes"],
+        f"it does not add up: {told}",
+    )
     status, _ = operator.ask("GET", "usage?by=route")
     expect(status == 200, f"usage: {status}")
     expect_says(operator.verb("du", "--by", "colour"), 2, "route or repository")
@@ -92,6 +99,52 @@ def pushes(operator):
         return True
     except Exception:
         return False
+
+
+def keeping_and_dropping(operator, image):
+    """What is pinned, purged and removed: a dry run does nothing and says what the act then does."""
+    breakwater = operator.breakwater
+    expect(operator.json("ls")["routes"], "there are no routes")
+    expect_says(operator.verb("ls", "private"), 0, "private/team/app")
+    expect_says(operator.verb("ls", "docker.io/library/other"), 0, "2", "sha256:")
+    expect_says(operator.verb("ls", "private/team/app:1"), 0, "manifest", "config", "layer")
+    operator.json("ls", "private/team/app:1")
+    expect_says(operator.verb("ls", "private/nothing"), 1)
+
+    expect_says(operator.verb("pin", "other:2", "--dry-run"), 0)
+    expect(not operator.json("pins")["pins"], "a dry run has pinned something")
+    expect(operator.json("pin", "other:2")["changed"], "nothing is pinned")
+    expect_says(operator.verb("pins"), 0, "dockerhub/library/other:2")
+    expect_says(operator.verb("unpin", "other:2"), 0)
+
+    planned = operator.json("purge", "other:2", "--dry-run")
+    asked = asks_upstream(breakwater)
+    done = operator.json("purge", "other:2")
+    for key in ("tags", "manifests", "blobs", "freed_bytes"):
+        expect(planned[key] == done[key], f"{key}: planned {planned[key]}, done {done[key]}")
+    reply = http.get(
+        breakwater.addresses["dockerhub"], "/v2/library/other/manifests/2", {"Accept": images.ACCEPT}
+    )
+    expect(reply.status == 200 and asks_upstream(breakwater) > asked, "what was purged is not fetched anew")
+    expect_says(operator.verb("purge", "private/team/app"), 2)
+
+    ours = breakwater.addresses["private"]
+    push(ours, "team/gone", "1", image)
+    planned = operator.json("rm", "team/gone:1", "--dry-run")
+    expect(
+        http.get(ours, "/v2/team/gone/manifests/1", {"Accept": images.ACCEPT}).status == 200, "it is gone"
+    )
+    done = operator.json("rm", "team/gone:1")
+    expect(planned["tags"] == done["tags"] and len(done["tags"]) == 1, f"planned {planned}, done {done}")
+    expect(
+        http.get(ours, "/v2/team/gone/manifests/1", {"Accept": images.ACCEPT}).status == 404, "it is there"
+    )
+    expect_says(operator.verb("rm", "team/gone:1"), 1)
+    expect_says(operator.verb("why", "private/team/app:1"), 0, "names sha256:")
+    expect_says(operator.verb("why", "never/seen:1"), 1, "is not here")
+    operator.json("gc")
+    operator.json("uploads")
+    expect_says(operator.verb("abort-upload", "nothing"), 1)
 
 
 def read_only(operator):
@@ -130,7 +183,9 @@ def reloading(operator):
     breakwater.config["routes"][2]["bytes_max"] = "much"
     breakwater.write_config()
     said = operator.ask("POST", "reload", {})
-    expect(said[0] == 400 and "routes[2].bytes_max" in said[1]["error"]["message"], f"a broken file: {said}")
+    expect(
+        said[0] == 400 and "routes[2].bytes_max" in said[1]["error"]["message"], f"a broken file: {said}"
+    )
     expect(bound() == 7 << 30, "a broken file has changed something")
     breakwater.config["routes"][2]["bytes_max"] = before or "8GiB"
     breakwater.write_config()
@@ -141,7 +196,9 @@ def world_waits(breakwater, condition, what):
 
 
 def configuring_clients(operator):
-    expect_says(operator.verb("client-config", "containerd", "--host", "bw.lan"), 0, "bw.lan:", "hosts.toml")
+    expect_says(
+        operator.verb("client-config", "containerd", "--host", "bw.lan"), 0, "bw.lan:", "hosts.toml"
+    )
     status, told = operator.ask("GET", "client-config?client=docker&host=bw.lan")
     expect(status == 200 and told["files"][0]["path"] == "/etc/docker/daemon.json", f"{status}: {told}")
     expect_says(operator.verb("client-config", "npm"), 2, "the clients are")
@@ -153,18 +210,25 @@ def looking_back(operator):
     told = operator.json("saved")
     hub = next(route for route in told["routes"] if route["route"] == "dockerhub")
     asked = asks_upstream(breakwater)
-    expect(hub["upstream_requests"] == asked, f"the history has {hub['upstream_requests']} of {asked} questions")
+    expect(
+        hub["upstream_requests"] == asked,
+        f"the history has {hub['upstream_requests']} of {asked} questions",
+    )
     expect_says(operator.verb("saved", "dockerhub", "--since", "1h"), 0, "In the last", "dockerhub")
     expect_says(operator.verb("saved", "--since", "long"), 2, "90m, 24h or 7d")
     status, told = operator.ask("GET", "requests?result=refused&limit=5")
     expect(status == 200 and len(told["requests"]) <= 5, f"{status}: {told}")
     told = operator.json("log", "--image", "app", "--client", "127.0.0.0/8")
-    expect(told["requests"] and all(one["repository"] == "library/app" for one in told["requests"]), f"{told}")
+    expect(
+        told["requests"] and all(one["repository"] == "library/app" for one in told["requests"]), f"{told}"
+    )
     expect_says(operator.verb("log", "--result", "good"), 2)
     status, later = operator.ask("GET", f"requests?after={told['newest'] - 1}&wait=true")
     expect(status == 200 and later["requests"], f"nothing is behind the last but one: {later}")
     for number in range(2):
-        push(breakwater.addresses["private"], "team/app", "main-cache", images.single(f"c{number}", [30_000]))
+        push(
+            breakwater.addresses["private"], "team/app", "main-cache", images.single(f"c{number}", [30_000])
+        )
     expect_says(operator.verb("cache"), 0, "private/team/app:main-cache", "never")
     one = operator.json("cache", "private/team/app")["caches"][0]
     expect(one["pushes"] == 2 and len(one["generations"]) == 2, f"the cache's exports: {one}")
@@ -177,13 +241,17 @@ def seeing_the_doctor(operator):
     wrong = [one for one in told["findings"] if one["state"] == "wrong"]
     expect(not wrong, f"the doctor finds wrong: {wrong}")
     for about in ("process", "dns", "upstream", "disk", "limits"):
-        expect(any(one["about"] == about for one in told["findings"]), f"nothing is said of {about}: {told}")
+        expect(
+            any(one["about"] == about for one in told["findings"]), f"nothing is said of {about}: {told}"
+        )
     config = dict(breakwater.config, routes=[mirror_route("gone", "gone.example", "http://127.0.0.1:9")])
     config["routes"][0]["listen"] = ["127.0.0.1:10"]
     file = breakwater.world.fresh_folder("ill") / "breakwater.json"
     file.write_text(json.dumps(config))
     said = run("doctor", "--config", file, "--data", breakwater.data)
-    expect_says(said, 1, "wrong     port gone: 127.0.0.1:10 does not answer", "wrong     upstream gone: ", "-> ")
+    expect_says(
+        said, 1, "wrong     port gone: 127.0.0.1:10 does not answer", "wrong     upstream gone: ", "-> "
+    )
 
 
 def mistakes(operator):
@@ -201,7 +269,9 @@ def mistakes(operator):
         ("POST", "refresh", {"image": "app:1", "dry_run": "maybe"}, 400),
     ):
         answered, told = operator.ask(method, path, body)
-        expect(answered == status and told["error"]["message"], f"{method} {path} {body}: {answered} {told}")
+        expect(
+            answered == status and told["error"]["message"], f"{method} {path} {body}: {answered} {told}"
+        )
 
 
 def main(world):
@@ -222,6 +292,7 @@ def main(world):
     fetching(operator, image, other)
     refreshing(operator, hub)
     filling(operator)
+    keeping_and_dropping(operator, other)
     read_only(operator)
     draining(operator)
     looking_back(operator)

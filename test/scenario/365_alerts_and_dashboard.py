@@ -1,4 +1,4 @@
-"""The alert rules and the dashboard name only metrics that a Breakwater exports, and promtool takes the rules."""
+"""The alert rules and the dashboard name only metrics that a Breakwater exports; promtool takes the rules."""
 
 import json
 import pathlib
@@ -29,7 +29,9 @@ def exported(breakwater):
     for line in text.splitlines():
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split()
-            names |= {name} | ({f"{name}_bucket", f"{name}_sum", f"{name}_count"} if kind == "histogram" else set())
+            names |= {name} | (
+                {f"{name}_bucket", f"{name}_sum", f"{name}_count"} if kind == "histogram" else set()
+            )
     return names
 
 
@@ -47,7 +49,10 @@ def main(world):
     for rule in rules:
         unknown = set(NAME.findall(rule["expr"])) - names
         expect(not unknown, f"the alert {rule['alert']} names {unknown}, which nobody exports")
-        expect(rule["annotations"].get("summary") and rule["annotations"].get("action"), f"{rule['alert']} says not what to do")
+        expect(
+            rule["annotations"].get("summary") and rule["annotations"].get("action"),
+            f"{rule['alert']} says not what to do",
+        )
     panels = json.loads(DASHBOARD.read_text())["panels"]
     asked = [target["expr"] for panel in panels for target in panel.get("targets", [])]
     expect(len(asked) > 20, f"the dashboard asks only {len(asked)} things")

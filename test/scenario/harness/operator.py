@@ -18,13 +18,21 @@ _SCHEMA = json.loads(
 
 def expect_shape(verb, answer):
     """That the answer is what the schema says of the verb."""
-    of_verb = {"$ref": f"#/$defs/{verb}", "$defs": _SCHEMA["$defs"]}
+    of_verb = {**_SCHEMA, "$ref": f"#/$defs/{verb}"}
     wrong = [error.message for error in jsonschema.Draft202012Validator(of_verb).iter_errors(answer)]
     expect(not wrong, f"the answer of {verb} is not as the schema has it: {wrong[:3]}\n{answer}")
 
 
 # The verbs of paths that are called differently.
-_VERBS = {"usage": "du", "savings": "saved", "requests": "log", "caches": "cache", "plan": "gc", "images": "ls", "remove": "rm"}
+_VERBS = {
+    "usage": "du",
+    "savings": "saved",
+    "requests": "log",
+    "caches": "cache",
+    "plan": "gc",
+    "images": "ls",
+    "remove": "rm",
+}
 
 
 class Said:

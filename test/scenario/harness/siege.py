@@ -181,7 +181,7 @@ class Siege:
         self.world.say(f"{name:44}{cells}{rss:9.0f}{files:7}{more}")
 
     def _judge(self, name, found, few):
-        """`few`: what is asked at ports that have few places, all of them attacked. There an honest client may
+        """`few`: what is asked at ports of few places, all of them attacked. There an honest client may
         be told now and then to come again; elsewhere never."""
         for kind, samples in found.items():
             told_max = TOLD_PART_MAX * len(samples.seconds) if kind in few else 0
