@@ -43,7 +43,9 @@ routes::RouteDirectory route_directory(const Config& config) {
 }
 
 OwnServerSide::OwnServerSide(Parts parts)
-    : parts_(std::move(parts)), directory_(route_directory(parts_.config)), started_at_(parts_.clock.wall()) {}
+    : parts_(std::move(parts)),
+      directory_(route_directory(parts_.config)),
+      started_at_(parts_.clock.wall()) {}
 
 routes::ServerState OwnServerSide::state() {
   routes::ServerState state;

@@ -12,7 +12,8 @@ using Images = std::vector<std::string>;
 
 TEST_CASE("the images of a cluster's pods are those of all their containers, each once") {
   const auto images = images_of_pods(R"({"kind": "List", "items": [
-    {"spec": {"initContainers": [{"image": "busybox:1"}], "containers": [{"image": "app:1"}, {"name": "none"}]}},
+    {"spec": {"initContainers": [{"image": "busybox:1"}],
+              "containers": [{"image": "app:1"}, {"name": "none"}]}},
     {"spec": {"containers": [{"image": "app:1"}], "ephemeralContainers": [{"image": "debug:1"}]}},
     {"spec": {"containers": {}}}, {"metadata": {}}, 7]})");
   REQUIRE(images);

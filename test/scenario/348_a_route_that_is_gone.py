@@ -68,7 +68,8 @@ def main(world):
     text = registry.process.text()
     for name in names[1:]:
         expect(f"breakwater forget-route {name}" in text, f"the start does not say what to do about {name}")
-        expect_told(run(registry, "gc", "--dry-run"), 0, f"route {name} (its route is not configured any more")
+        said = run(registry, "gc", "--dry-run")
+        expect_told(said, 0, f"route {name} (its route is not configured any more")
         expect(registry.metric("breakwater_store_unconfigured_bytes", route=name) > 0, f"no metric of {name}")
 
     # Served: told, asked, refused, done.
