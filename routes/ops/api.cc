@@ -168,9 +168,24 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
   const bool tells = request.headers.get("Accept").find(kNdjson) != std::string_view::npos;
   if (tells) co_return co_await tell_progress(exchange, *operation, std::move(*arguments));
   auto progress = std::make_shared<Progress>();
-  auto result = co_await answer(*operation, std::move(*arguments), std::move(progress));
+  auto result = co_await do_and_note(*operation, std::move(*arguments), std::move(progress));
   if (!result) co_return reply_error(exchange, result.error());
   reply_json(exchange, 200, *result);
+}
+
+proxy::Task<Result<Json>> Api::do_and_note(const Operation& operation, Arguments arguments,
+                                           std::shared_ptr<Progress> progress) {
+  const bool is_act = operation.effect == Operation::Effect::act && !arguments.flag("dry_run");
+  std::string given;
+  for (const auto& [name, values] : arguments.all()) {
+    for (const auto& value : values) given += (given.empty() ? "" : " ") + name + "=" + value;
+  }
+  auto answered = co_await answer(operation, std::move(arguments), std::move(progress));
+  if (is_act)
+    log_.info("acted", {{"verb", operation.verb},
+                        {"arguments", given},
+                        {"outcome", answered ? std::string_view("done") : answered.error().message}});
+  co_return answered;
 }
 
 proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments arguments,
@@ -195,7 +210,7 @@ proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments argu
 
 proxy::Task<> Api::run(std::shared_ptr<Run> run, const Operation& operation, Arguments arguments) {
   auto progress = run->progress;
-  run->result = co_await answer(operation, std::move(arguments), std::move(progress));
+  run->result = co_await do_and_note(operation, std::move(arguments), std::move(progress));
   run->ended.ring();
 }
 

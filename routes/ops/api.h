@@ -45,6 +45,9 @@ class Api {
 
  private:
   class Run;
+  // What was done is a line of the log.
+  proxy::Task<Result<Json>> do_and_note(const Operation& operation, Arguments arguments,
+                                        std::shared_ptr<Progress> progress);
   proxy::Task<Result<Json>> answer(const Operation& operation, Arguments arguments,
                                    std::shared_ptr<Progress> progress);
   proxy::Task<> run(std::shared_ptr<Run> run, const Operation& operation, Arguments arguments);

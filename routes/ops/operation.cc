@@ -44,7 +44,7 @@ Result<> check(const Arguments& given, const Operation& operation) {
   for (const auto& [name, values] : given.all()) {
     const auto known =
         std::find_if(operation.parameters.begin(), operation.parameters.end(),
-                     [&name = name](const Parameter& parameter) { return parameter.name == name; });
+                     [&of = name](const Parameter& parameter) { return parameter.name == of; });
     const bool is_dry_run = name == kDryRun && operation.effect == Operation::Effect::act;
     if (known == operation.parameters.end() && !is_dry_run)
       return wrong("unknown parameter \"" + name + "\"; " + names_of(operation));
