@@ -178,7 +178,8 @@ proxy::Task<Result<Json>> Api::do_and_note(const Operation& operation, Arguments
   const bool is_act = operation.effect == Operation::Effect::act && !arguments.flag("dry_run");
   std::string given;
   for (const auto& [name, values] : arguments.all()) {
-    for (const auto& value : values) given += (given.empty() ? "" : " ") + name + "=" + value;
+    for (const auto& value : values)
+      given.append(given.empty() ? "" : " ").append(name).append("=").append(value);
   }
   auto answered = co_await answer(operation, std::move(arguments), std::move(progress));
   if (is_act)
