@@ -22,7 +22,7 @@ P99_MAX_S = {
     "why": 2,
 }
 CALM_S = 60
-AGAIN_MAX, LITTLE_TIMES = 2, 8
+AGAIN_MAX, LITTLE_TIMES = 2, 4
 TIMES_QUIET_MAX = 3  # where that is more: of pulls and pushes
 TOLD_PART_MAX = 0.1
 AT_HEALTH = {"livez", "readyz", "metrics"}
