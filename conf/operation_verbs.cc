@@ -163,10 +163,17 @@ void print(const Operation& operation, const Json& answer, bool as_json) {
   }
 }
 
-bool is_confirmed() {
-  std::cout << "Go on? [y/N] " << std::flush;
+bool is_confirmed(const Operation& operation, const Arguments& arguments) {
+  const bool is_final = !operation.typed.empty();
+  if (is_final) {
+    std::cout << "This cannot be undone. To go on, type the " << operation.typed << ": " << std::flush;
+  } else {
+    std::cout << "Go on? [y/N] " << std::flush;
+  }
   std::string typed;
-  return std::getline(std::cin, typed) && (typed == "y" || typed == "Y" || typed == "yes");
+  if (!std::getline(std::cin, typed)) return false;
+  if (is_final) return typed == arguments.word(operation.typed);
+  return typed == "y" || typed == "Y" || typed == "yes";
 }
 
 // Shows what would be done, and asks.
@@ -175,7 +182,7 @@ Result<bool> may_go_on(const Config& config, const Operation& operation, Argumen
   const auto plan = run_once(config, operation, arguments);
   if (!plan) return failure(plan.error());
   print(operation, *plan, false);
-  return is_confirmed();
+  return is_confirmed(operation, arguments);
 }
 
 // A path is this process's: the one that serves has another working directory.

@@ -86,6 +86,8 @@ struct Operation {
   Effect effect = Effect::ask;
   Takes takes = Takes::moment;
   std::span<const Parameter> parameters = {};
+  // Of an act that cannot be undone: the parameter whose value has to be typed before it is done.
+  std::string_view typed = {};
   // Of the configuration alone; or of the process that serves; or on the store, which also works when nobody
   // serves the folder. What has both of the last two asks the process if there is one.
   Result<Json> (*of_directory)(const RouteDirectory&, const Arguments&) = nullptr;

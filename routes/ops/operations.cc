@@ -291,6 +291,7 @@ const std::array kOperations = {
               .effect = Effect::act,
               .takes = Takes::minutes,
               .parameters = kForgetRoute,
+              .typed = "route",
               .of_store = forget_route,
               .words = forget_route_words},
 };
