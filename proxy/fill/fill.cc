@@ -402,10 +402,9 @@ Task<> Fills::commit(Shared fill) {
 // Ends the fill with `error`, and tells its readers. Returns what is to be done with the partial file.
 store::Partials::End Fills::fail(Fill& fill, Error error) {
   using Kind = Error::Kind;
-  // What no upstream has will hardly be asked for again.
   const bool useless = error.kind == Kind::corrupt || error.kind == Kind::full ||
                        error.kind == Kind::internal || error.kind == Kind::storage ||
-                       error.kind == Kind::not_found || fill.bytes_.written() == 0;
+                       fill.bytes_.written() == 0;
   using Level = store::Log::Level;
   const auto digest = fill.digest_.text();
   const store::Log::Field fields[] = {{"route", fill.home_.route},
