@@ -1,5 +1,5 @@
-"""Who is refused while sending 128 MiB reads why, whatever kind of client it is; and nothing of it is taken,
-nor does anybody wait for it.
+"""Who is refused while sending 128 MiB (2 GiB with BREAKWATER_FULL=1) reads why, whatever kind of client it
+is; and nothing of it is taken, nor does anybody wait for it.
 
 Refused are: a client outside allow_push, a manifest that is too large, and a push for which there is no
 room."""
@@ -13,8 +13,10 @@ import time
 from harness import expect, http, images, scenario
 from harness.breakwater import private_route
 from harness.dialogue import Dialogue
+from harness.world import FULL
 
-SIZE = 128 * images.MEBI  # which takes two seconds to be dropped
+# It is dropped at 64 MiB a second.
+SIZE = (2048 if FULL else 128) * images.MEBI
 BOUND = 64 * images.MEBI
 ALLOWED, STRANGER = "127.0.0.1", "127.0.0.2"
 DIGEST = "sha256:" + 64 * "a"
@@ -70,7 +72,7 @@ def refusals(address, streams):
         "a stranger's manifest", "PUT", f"{REPOSITORY}/manifests/1", 403, "DENIED", STRANGER, images.MANIFEST
     )
     yield Refusal(
-        "a manifest of 128 MiB",
+        f"a manifest of {SIZE // images.MEBI} MiB",
         "PUT",
         f"{REPOSITORY}/manifests/1",
         413,

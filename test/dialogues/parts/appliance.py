@@ -140,13 +140,26 @@ class Appliance:
             own = 1 if 'route="metrics"' in labels and name in ("connections", "requests_running") else 0
             if (name in PLACES or name.endswith("_reserved_bytes")) and value > own:
                 found.append(f"{key} {value:.0f}")
-        found += [f"the partial file {one.name}" for one in self.breakwater.partials()]
+        found += self._partials_left(metrics)
         held = self.held()
         for kind in held:
             bound = KEPT.get(kind, self.held_before[kind])
             if held[kind] > bound:
                 found.append(f"{held[kind]} descriptors of {kind}, {self.held_before[kind]} at the start")
         return found
+
+    def _partials_left(self, metrics):
+        """A download that broke off, by a 401 say, keeps what it has for whoever asks next (P3). Nothing else
+        stays, and each of these is one that the server knows and may evict: a file beyond is lost."""
+        kept, other = [], []
+        for one in self.breakwater.partials():
+            (kept if one.name.startswith("fill-") else other).append(f"the partial file {one.name}")
+        known = sum(
+            value
+            for key, value in metrics.items()
+            if key.startswith("breakwater_broken_off{") and 'kind="download"' in key
+        )
+        return other + (kept if len(kept) != known else [])
 
     def expect_nothing_left(self, locations):
         """`locations`: uploads, which must have expired."""
