@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import socket
+import tempfile
 import threading
 import time
 
@@ -32,6 +33,7 @@ MANIFEST = images.Manifest(
 TIMEOUT_S = 30
 TOLD_AGAIN_MAX, AGAIN_PACE_S = 8, 0.02
 _WRONG_KEPT = 5  # more of the same says no more
+_WITNESS_PACE_S = 0.005
 
 
 def answer_to(target):
@@ -112,6 +114,7 @@ class Clients:
         self._mirror, self._private = addresses[mirror], addresses[private]
         self._metrics = addresses["metrics"]
         self._control = breakwater.data / "control"
+        self.folder = breakwater.data.parent  # on the disk of the data folder
         self._pushed = 0
         self._push_lock = threading.Lock()
         # kind: the function, seconds from one to the next, how many clients.
@@ -190,19 +193,19 @@ class Clients:
 
 
 def _act_as_clients_do(act, samples):
-    """Every client asks once more when its connection breaks off, and again when it is told 503: that is
-    counted, and what it takes is measured with it."""
+    """Every client asks once more when its connection breaks off. When that breaks too, or it is told 503, it
+    asks again a little later: that is counted, and what it takes is measured with it."""
     has_broken = False
     for _ in range(TOLD_AGAIN_MAX):
         try:
             return act()
-        except TooMany:
+        except (TooMany, OSError, http.client.HTTPException) as refusal:
+            is_told = isinstance(refusal, TooMany) or has_broken
+            has_broken = True
+            if not is_told:
+                continue
             samples.told += 1
             time.sleep(AGAIN_PACE_S)
-        except (OSError, http.client.HTTPException):
-            if has_broken:
-                raise
-            has_broken = True
     return act()
 
 
@@ -242,10 +245,48 @@ def _run(kinds, seconds, pipe):
     pipe.send(json.dumps({kind: [vars(one) for one in several] for kind, several in found.items()}))
 
 
+def _watch_clock(until, pauses):
+    while (begin := time.monotonic()) < until:
+        time.sleep(_WITNESS_PACE_S)
+        pauses.append(time.monotonic() - begin - _WITNESS_PACE_S)
+
+
+def _watch_disk(until, pauses, file):
+    while (begin := time.monotonic()) < until:
+        os.pwrite(file, b"x" * 4096, 0)
+        os.fdatasync(file)
+        pauses.append(time.monotonic() - begin)
+        time.sleep(_WITNESS_PACE_S)
+
+
+def _witness(seconds, folder, pipe):
+    """How long the machine itself kept somebody waiting at most who asks nobody: for a processor, or for the
+    disk."""
+    try:
+        os.nice(-4)
+    except OSError:
+        pass
+    until, pauses = time.monotonic() + seconds, [0]
+    with tempfile.TemporaryFile(dir=folder) as file:
+        threads = [
+            threading.Thread(target=_watch_clock, args=(until, pauses)),
+            threading.Thread(target=_watch_disk, args=(until, pauses, file.fileno())),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    pipe.send(max(pauses))
+
+
 def measure(clients, seconds):
-    """All kinds at once for so long, and until the last has its reply: {kind: Samples}."""
+    """All kinds at once for so long, and until the last has its reply: {kind: Samples}, and the longest pause
+    of the machine meanwhile."""
     context = multiprocessing.get_context("fork")
     pipes = []
+    pause, theirs = context.Pipe(duplex=False)
+    witness = context.Process(target=_witness, args=(seconds, clients.folder, theirs), daemon=True)
+    witness.start()
     for kinds in (clients.crowd, clients.probes):
         ours, theirs = context.Pipe(duplex=False)
         process = context.Process(target=_run, args=(kinds, seconds, theirs), daemon=True)
@@ -262,4 +303,6 @@ def measure(clients, seconds):
                 merged[kind].wrong_count += one["wrong_count"]
                 merged[kind].told += one["told"]
         process.join()
-    return merged
+    pause_s = pause.recv()
+    witness.join()
+    return merged, pause_s
