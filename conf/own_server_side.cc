@@ -69,7 +69,8 @@ routes::ServerState OwnServerSide::state() {
   state.disk = parts_.store.disk_space();
   state.buffer_bytes = parts_.buffers.units();
   state.buffer_bytes_max = parts_.buffers.units_max();
-  state.fills = parts_.fills.in_progress();
+  state.fills = parts_.fills.in_progress(routes::ServerState::kFillsMax);
+  state.fills_count = parts_.fills.size();
   const auto scrubbed = parts_.scrub.stats();
   state.passed_at = scrubbed.passed_at;
   state.scrubbed_bytes = scrubbed.bytes_total;

@@ -84,10 +84,11 @@ FillStats Fills::stats() const {
   return stats;
 }
 
-std::vector<RunningFill> Fills::in_progress() const {
+std::vector<RunningFill> Fills::in_progress(size_t most) const {
   std::vector<RunningFill> all;
-  all.reserve(fills_.size());
+  all.reserve(std::min(most, fills_.size()));
   for (const auto& [digest, fill] : fills_) {
+    if (all.size() == most) break;
     RunningFill one{digest, fill->home_, fill->available(), fill->size(), fill->followers_, false, {}};
     one.runs = fill->claim_ && fill->claim_->runs();
     if (fill->last_failure()) one.failure = fill->last_failure()->message;

@@ -220,7 +220,8 @@ class Fills {
 
   const FillSettings& settings() const { return settings_; }
   FillStats stats() const;
-  std::vector<RunningFill> in_progress() const;
+  // At most so many of them, in no order that means anything.
+  std::vector<RunningFill> in_progress(size_t most) const;
   size_t size() const { return fills_.size(); }
   bool idle() const { return running_.size() == 0; }
   Signal& ended() { return running_.ended(); }

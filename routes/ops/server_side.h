@@ -49,8 +49,10 @@ struct ServerState {
   store::Budget::Use whole;
   std::optional<store::DiskSpace> disk;
   uint64_t buffer_bytes = 0, buffer_bytes_max = 0;
+  static constexpr size_t kFillsMax = 100;  // that are told of by name
   std::vector<proxy::RunningFill> fills;
-  store::Time passed_at{};  // when the scrub had last looked at everything; the epoch if never
+  uint64_t fills_count = 0;  // of all
+  store::Time passed_at{};   // when the scrub had last looked at everything; the epoch if never
   uint64_t scrubbed_bytes = 0;
   uint64_t left_bytes = 0;  // of routes that are not configured any more
 };

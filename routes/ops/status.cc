@@ -126,7 +126,7 @@ std::string sentence_of(const ServerState& state, const std::vector<Problem>& pr
   uint64_t uploads = 0;
   for (const auto& route : state.routes) uploads += route.uploads_open;
   std::string counts = count_words(state.routes.size(), "route", "routes");
-  if (!state.fills.empty()) counts += ", " + count_words(state.fills.size(), "download", "downloads");
+  if (state.fills_count > 0) counts += ", " + count_words(state.fills_count, "download", "downloads");
   if (uploads > 0) counts += ", " + count_words(uploads, "upload", "uploads");
   if (problems.empty()) return "All calm: " + counts + ".";
   std::string sentence = problems.front().what + "; " + problems.front().remedy + ".";
@@ -201,6 +201,7 @@ Json status_json(const ServerState& state) {
   json["store"]["unconfigured_bytes"] = state.left_bytes;
   if (state.disk) json["disk"] = {{"bytes", state.disk->total}, {"free_bytes", state.disk->available}};
   json["buffers"] = {{"bytes", state.buffer_bytes}, {"bytes_max", state.buffer_bytes_max}};
+  json["downloads_count"] = state.fills_count;
   json["downloads"] = Json::array();
   for (const auto& fill : state.fills) json["downloads"].push_back(json_of(fill));
   json["integrity"]["broken"] = broken;

@@ -9,11 +9,12 @@
 //                               "failures", "fetched_bytes"}]}],
 //    "store": {"bytes", "reserved_bytes", "bytes_max", "unconfigured_bytes"},
 //    "disk": {"bytes", "free_bytes"}, "buffers": {"bytes", "bytes_max"},
+//    "downloads_count": 1,
 //    "downloads": [{"route", "repository", "digest", "bytes", "size", "readers", "state"}],
 //    "integrity": {"broken", "last_full_pass_at", "scrubbed_bytes"}}
 //
-// What is not known is not there. An upstream's state is "well", "throttled", "refuses_credentials" or
-// "unreachable". Pure; any thread.
+// At most a hundred downloads are told of. What is not known is not there. An upstream's state is "well",
+// "throttled", "refuses_credentials" or "unreachable". Pure; any thread.
 #pragma once
 
 #include <string>
