@@ -60,12 +60,8 @@ Result<Lines> lines_about(const StoreSide& side, const std::string& of) {
   return is_known ? std::move(plain) : of_image(side, of);
 }
 
-std::string text_of(const Json& json, const char* key) {
-  return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
-}
-
 // "now: private/team/app:v1 (not among the last 3, pushed 12 days ago), 20 MiB with the 7 below it"
-std::string plan_line(const Json& item) {
+std::string plan_lines(const Json& item) {
   std::string line = text_of(item, "when");
   if (line == "later") line = "after " + text_of(item, "at");
   if (line == "if room is needed" && item.contains("at")) line += " after " + text_of(item, "at");
@@ -75,6 +71,11 @@ std::string plan_line(const Json& item) {
   const auto under = item.value("under_total", uint64_t{0});
   if (under > 0) line += " with the " + std::to_string(under) + " below it";
   if (item.contains("age_s")) line += ", " + duration_words(item["age_s"]) + " old";
+  line += "\n";
+  if (under == 0) return line;
+  for (const auto& thing : item["under"])
+    line += "  with it the " + text_of(thing, "kind") + " " + text_of(thing, "digest") + ", " +
+            bytes_words(thing["bytes"]) + "\n";
   return line;
 }
 
@@ -105,7 +106,7 @@ Result<Json> plan(const StoreSide& side, const Arguments&) {
 std::string plan_words(const Json& answer) {
   if (answer["items"].empty()) return "nothing would go\n";
   std::string text;
-  for (const auto& item : answer["items"]) text += plan_line(item) + "\n";
+  for (const auto& item : answer["items"]) text += plan_lines(item);
   Columns totals({"REASON", "WHEN", ">THINGS", ">BYTES"});
   for (const auto& total : answer["totals"])
     totals.add({text_of(total, "reason"), text_of(total, "when"),
