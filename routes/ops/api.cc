@@ -2,8 +2,10 @@
 
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 #include "routes/oci/media_type.h"
+#include "routes/oci/parsing.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/operations.h"
 
@@ -17,6 +19,32 @@ constexpr proxy::Millis kTellEvery(500);
 struct Stop {
   std::stop_source source;
   ~Stop() { source.request_stop(); }
+};
+
+// Manifests that are gone, told to the loop's thread some at a time. Belongs to one worker.
+class Gone {
+ public:
+  explicit Gone(ServerSide& server) : server_(server) {}
+  ~Gone() { tell(); }
+  Gone(const Gone&) = delete;
+  Gone& operator=(const Gone&) = delete;
+
+  void add(const store::RepositoryKey& repository, const store::Digest& digest) {
+    manifests_.emplace_back(repository, digest);
+    if (manifests_.size() == kToldTogether) tell();
+  }
+
+ private:
+  static constexpr size_t kToldTogether = 256;
+  void tell() {
+    if (manifests_.empty()) return;
+    server_.loop().post([&server = server_, manifests = std::exchange(manifests_, {})] {
+      for (const auto& [repository, digest] : manifests) server.forget(repository, digest);
+    });
+  }
+
+  ServerSide& server_;
+  std::vector<std::pair<store::RepositoryKey, store::Digest>> manifests_;
 };
 
 std::string_view name_of(Error::Kind kind) {
@@ -101,7 +129,8 @@ proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
   }
 }
 
-proxy::Task<Result<Arguments>> arguments_of(proxy::Exchange& exchange, std::string query) {
+proxy::Task<Result<Arguments>> arguments_of(proxy::Exchange& exchange, proxy::Workers& workers,
+                                            std::string query) {
   const auto& request = exchange.request();
   if (request.method == "GET") co_return arguments_of_query(query);
   auto body = co_await read_body(exchange);
@@ -109,7 +138,9 @@ proxy::Task<Result<Arguments>> arguments_of(proxy::Exchange& exchange, std::stri
   const bool is_json = proxy::same_token(without_parameters(request.headers.get("Content-Type")), kJson);
   if (!body->empty() && !is_json)
     co_return failure(Error::Kind::invalid, "the body's Content-Type must be application/json");
-  co_return arguments_of_body(*body);
+  const size_t bytes = body->size();
+  auto job = [body = *std::move(body)] { return arguments_of_body(body); };
+  co_return co_await parse(workers, bytes, std::move(job));
 }
 
 }  // namespace
@@ -162,7 +193,7 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
     const std::string what = request.method + " " + std::string(path.substr(0, 200));
     co_return reply_error(exchange, Error(Error::Kind::not_found, "there is no " + what, 0));
   }
-  auto arguments = co_await arguments_of(exchange, std::move(query));
+  auto arguments = co_await arguments_of(exchange, workers_, std::move(query));
   if (!arguments) co_return reply_error(exchange, arguments.error());
   if (auto right = check(*arguments, *operation); !right) co_return reply_error(exchange, right.error());
   const bool tells = request.headers.get("Accept").find(kNdjson) != std::string_view::npos;
@@ -195,13 +226,14 @@ proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments argu
   if (operation.of_server != nullptr)
     co_return co_await operation.of_server(server_, std::move(arguments), std::move(progress));
   Stop stop;
-  const auto gone = [&server = server_](const store::RepositoryKey& repository, const store::Digest& digest) {
-    server.loop().post([&server, repository, digest] { server.forget(repository, digest); });
-  };
-  auto job = [&store = store_, &operation, gone, directory = server_.directory(),
+  auto job = [&store = store_, &operation, &server = server_, directory = server_.directory(),
               arguments = std::move(arguments), progress = std::move(progress),
               token = stop.source.get_token()] {
-    return operation.of_store(StoreSide{store, directory, *progress, gone, token}, arguments);
+    Gone gone(server);
+    const auto tell = [&gone](const store::RepositoryKey& of, const store::Digest& digest) {
+      gone.add(of, digest);
+    };
+    return operation.of_store(StoreSide{store, directory, *progress, tell, token}, arguments);
   };
   const auto kind =
       operation.takes == Operation::Takes::minutes ? proxy::JobOf::Kind::lengthy : proxy::JobOf::Kind::brief;

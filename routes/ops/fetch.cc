@@ -9,6 +9,7 @@
 #include "routes/oci/manifest.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/oci_path.h"
+#include "routes/oci/parsing.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/inner_exchange.h"
 #include "routes/ops/words.h"
@@ -21,6 +22,7 @@ namespace {
 using store::Digest;
 
 constexpr size_t kBlobsAtOnce = 4;
+constexpr size_t kErrorBytesMax = 4096;  // of a blob nothing else is kept
 // A download that waits for its turn, or whose upstream is slow to begin, is asked for again.
 constexpr int kTriesMax = 30;
 constexpr proxy::Millis kTryAgainAfter(2'000);
@@ -190,8 +192,12 @@ proxy::Task<Result<>> ImageFetch::take_manifest(OciPath path, int level) {
   if (!top_) top_ = digest;
   seen_.insert(digest);
   ++manifests_count_;
-  bytes_ += answered->body.size();
-  const auto children = below(*answered, digest, platforms_);
+  bytes_ += answered->bytes;
+  const uint64_t body_bytes = answered->body.size();
+  auto job = [manifest = *std::move(answered), digest, platforms = platforms_] {
+    return below(manifest, digest, platforms);
+  };
+  const auto children = co_await parse(server_.workers(), body_bytes, std::move(job));
   for (const auto& child : children.manifests) {
     if (level < store::kManifestLevelsMax && seen_.insert(child).second)
       manifests_.push_back({child, level + 1});
@@ -210,7 +216,7 @@ proxy::Task<> ImageFetch::take_blobs() {
     const auto [digest, size] = blobs_.back();
     blobs_.pop_back();
     auto path = path_of(OciPath::Kind::blob, digest);
-    auto answered = co_await get(std::move(path), 0);
+    auto answered = co_await get(std::move(path), kErrorBytesMax);
     if (!answered) {
       if (!error_) error_ = answered.error();
       co_return;

@@ -1,7 +1,6 @@
 #include "routes/ops/image_verbs.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "routes/ops/listing.h"
 #include "routes/ops/pin_list.h"
@@ -19,20 +18,11 @@ constexpr size_t kShownMax = 20;  // of a list in words
 Result<ListPageOf> page_of(const Arguments& arguments) {
   ListPageOf page;
   page.last = arguments.word("after");
-  const auto& text = arguments.word("limit");
-  if (text.empty()) return page;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, page.n);
-  if (parsed.ec != std::errc() || parsed.ptr != end || page.n == 0 || page.n > kRowsMax)
-    return failure(Error::Kind::invalid, "\"limit\" is a number from 1 to " + std::to_string(kRowsMax));
+  const auto limit = number_of(arguments, "limit", page.n, 1, kRowsMax);
+  if (!limit) return failure(limit.error());
+  page.n = *limit;
   return page;
 }
-
-std::string text_of(const Json& json, const char* key) {
-  return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
-}
-
-std::string number_of(const Json& json) { return std::to_string(json.get<uint64_t>()); }
 
 std::string here_words(const Json& image) {
   std::string text = bytes_words(image["bytes"]);
@@ -83,7 +73,7 @@ std::string repositories_words(const Json& answer) {
   Columns columns({"REPOSITORY", ">TAGS"});
   for (const auto& one : answer["repositories"])
     columns.add({text_of(answer, "route") + "/" + text_of(one, "repository"),
-                 number_of(one["tags"]) + (one.value("more_tags", false) ? "+" : "")});
+                 std::to_string(one["tags"].get<uint64_t>()) + (one.value("more_tags", false) ? "+" : "")});
   return columns.text() + more_words(answer);
 }
 

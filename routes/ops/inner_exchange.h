@@ -1,12 +1,13 @@
 // A request that Breakwater makes of one of its own routes, as a client would: to fetch beforehand what a
-// client will ask for. A short body is kept; the bytes of blobs are counted and dropped, and cost no copy,
-// since what matters is that they are in the store. Belongs to the loop's thread.
+// client will ask for. What is kept of a body counts among the buffers; the bytes of blobs are counted and
+// dropped, and cost no copy, since what matters is that they are in the store. Belongs to the loop's thread.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "proxy/http/exchange.h"
 #include "routes/ops/progress.h"
@@ -79,7 +80,10 @@ class InnerExchange final : public proxy::Exchange {
     progress_.bytes += bytes;
   }
   void take(std::string_view bytes) {
-    if (body_.size() + bytes.size() <= kept_bytes_max_) body_ += bytes;
+    if (body_.size() + bytes.size() <= kept_bytes_max_) {
+      held_.push_back(buffers_.reserve_over_limit(bytes.size()));
+      body_ += bytes;
+    }
     count(bytes.size());
   }
 
@@ -92,6 +96,7 @@ class InnerExchange final : public proxy::Exchange {
   proxy::Headers headers_;
   std::optional<uint64_t> length_;
   std::string body_;
+  std::vector<proxy::BufferReservation> held_;  // for it
   uint64_t bytes_sent_ = 0;
   int status_ = 0;
   bool is_complete_ = false;

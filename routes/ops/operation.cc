@@ -1,6 +1,7 @@
 #include "routes/ops/operation.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace breakwater::routes {
 namespace {
@@ -38,6 +39,24 @@ const std::string& Arguments::word(std::string_view name) const {
 const std::vector<std::string>& Arguments::words(std::string_view name) const {
   const auto found = values_.find(name);
   return found == values_.end() ? kNoWords : found->second;
+}
+
+Result<uint64_t> number_of(const Arguments& arguments, std::string_view name, uint64_t absent, uint64_t least,
+                           uint64_t most) {
+  const auto& text = arguments.word(name);
+  if (text.empty()) return absent;
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  const bool is_number = parsed.ec == std::errc() && parsed.ptr == end;
+  if (is_number && number >= least && number <= most) return number;
+  return wrong("\"" + std::string(name) + "\" is a number from " + std::to_string(least) + " to " +
+               std::to_string(most) + ", not \"" + text + "\"");
+}
+
+std::string text_of(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 Result<> check(const Arguments& given, const Operation& operation) {

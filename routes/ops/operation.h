@@ -99,6 +99,14 @@ struct Operation {
   std::string_view method() const { return effect == Effect::ask ? "GET" : "POST"; }
 };
 
+// The number that an argument is, from `least` to `most`; `absent` if it was not given. The error is
+// `invalid`.
+[[nodiscard]] Result<uint64_t> number_of(const Arguments& arguments, std::string_view name, uint64_t absent,
+                                         uint64_t least, uint64_t most);
+
+// The text of that name in an answer; "" if there is none.
+std::string text_of(const Json& json, const char* key);
+
 // Whether `given` are what the operation takes. An act takes `dry_run` beside its own parameters. The error
 // is `invalid` and names the parameter.
 [[nodiscard]] Result<> check(const Arguments& given, const Operation& operation);

@@ -15,30 +15,20 @@ namespace breakwater::routes {
 namespace {
 
 constexpr proxy::Millis kWaitMax(30'000);
-
-Result<uint64_t> number_of(std::string_view name, const std::string& text) {
-  uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  if (parsed.ec == std::errc() && parsed.ptr == end) return number;
-  return failure(Error::Kind::invalid, "\"" + std::string(name) + "\" is a number, not \"" + text + "\"");
-}
+constexpr proxy::Millis kLookAgainAfter(100);
+constexpr int64_t kSpanMax = 1'000'000;  // of a unit
 
 // "90m", "24h", "7d".
 Result<store::Time::duration> span_of(const std::string& text) {
-  const auto wrong = [&text] {
-    return failure(Error::Kind::invalid, "\"since\" is a time such as 90m, 24h or 7d, not \"" + text + "\"");
-  };
-  if (text.size() < 2) return wrong();
-  const auto number = number_of("since", text.substr(0, text.size() - 1));
-  if (!number || *number == 0 || *number > 100'000) return wrong();
-  const auto count = static_cast<int64_t>(*number);
-  switch (text.back()) {
-    case 'm': return std::chrono::minutes(count);
-    case 'h': return std::chrono::hours(count);
-    case 'd': return std::chrono::hours(24 * count);
-    default: return wrong();
-  }
+  int64_t count = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, count);
+  const std::string_view unit(parsed.ptr, static_cast<size_t>(end - parsed.ptr));
+  const bool is_count = parsed.ec == std::errc() && count > 0 && count <= kSpanMax;
+  if (is_count && unit == "m") return std::chrono::minutes(count);
+  if (is_count && unit == "h") return std::chrono::hours(count);
+  if (is_count && unit == "d") return std::chrono::hours(24 * count);
+  return failure(Error::Kind::invalid, "\"since\" is a time such as 90m, 24h or 7d, not \"" + text + "\"");
 }
 
 Result<SavingsQuestion> savings_question(const Arguments& arguments, const RouteDirectory& directory) {
@@ -63,10 +53,6 @@ std::string signed_bytes(const Json& bytes) {
   const auto value = bytes.get<int64_t>();
   return value < 0 ? "-" + bytes_words(static_cast<uint64_t>(-value))
                    : bytes_words(static_cast<uint64_t>(value));
-}
-
-std::string text_of(const Json& json, const char* key) {
-  return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
 }
 
 Result<RequestFilter> filter_of(const Arguments& arguments, const RouteDirectory& directory) {
@@ -148,22 +134,21 @@ proxy::Task<Result<Json>> log(ServerSide& server, Arguments arguments, std::shar
   if (!filter) co_return failure(filter.error());
   RequestsQuestion question;
   question.filter = *std::move(filter);
-  if (arguments.has("after")) {
-    const auto after = number_of("after", arguments.word("after"));
-    if (!after) co_return failure(after.error());
-    question.after = *after;
-  }
-  if (arguments.has("limit")) {
-    const auto limit = number_of("limit", arguments.word("limit"));
-    if (!limit) co_return failure(limit.error());
-    question.limit = static_cast<size_t>(*limit);
-  }
+  const auto after = number_of(arguments, "after", 0, 0, UINT64_MAX);
+  if (!after) co_return failure(after.error());
+  if (arguments.has("after")) question.after = *after;
+  const auto limit = number_of(arguments, "limit", kRequestsMax, 1, kRequestsMax);
+  if (!limit) co_return failure(limit.error());
+  question.limit = *limit;
   auto& ring = server.requests();
   auto answer = requests_json(ring, question);
   const auto until = server.loop().now() + kWaitMax;
   while (arguments.flag("wait") && question.after && answer["requests"].empty() &&
          server.loop().now() < until) {
     co_await ring.more().wait_until(until);
+    // What comes meanwhile is looked at together, and each once.
+    co_await server.loop().sleep(kLookAgainAfter);
+    question.after = answer["next"].get<uint64_t>();
     answer = requests_json(ring, question);
   }
   co_return answer;

@@ -1,7 +1,5 @@
 #include "routes/ops/usage_verb.h"
 
-#include <charconv>
-
 #include "routes/ops/usage.h"
 #include "routes/ops/words.h"
 
@@ -9,16 +7,6 @@ namespace breakwater::routes {
 namespace {
 
 constexpr size_t kRowsMax = 100'000;
-
-Result<size_t> rows_of(const std::string& text) {
-  size_t rows = UsageQuestion().rows_max;
-  if (text.empty()) return rows;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, rows);
-  if (parsed.ec != std::errc() || parsed.ptr != end || rows == 0 || rows > kRowsMax)
-    return failure(Error::Kind::invalid, "\"limit\" is a number from 1 to " + std::to_string(kRowsMax));
-  return rows;
-}
 
 std::string by_route_words(const Json& answer) {
   Columns columns(
@@ -61,7 +49,7 @@ Result<Json> du(const StoreSide& side, const Arguments& arguments) {
   question.route = arguments.word("route");
   if (!question.route.empty() && side.directory.find(question.route) == nullptr)
     return failure(Error::Kind::not_found, "there is no route \"" + question.route + "\"");
-  const auto rows = rows_of(arguments.word("limit"));
+  const auto rows = number_of(arguments, "limit", question.rows_max, 1, kRowsMax);
   if (!rows) return failure(rows.error());
   question.rows_max = *rows;
   return usage(side.store, question, side.stop);
