@@ -19,8 +19,10 @@ namespace breakwater::routes {
 
 class BlobPushes {
  public:
-  BlobPushes(const RegistryParts& parts, std::string route, const UploadSettings& settings)
-      : parts_(parts), route_(std::move(route)), uploads_(parts, route_, settings) {}
+  // `line`, as in all of these, is borrowed: who needs capacity on this route.
+  BlobPushes(const RegistryParts& parts, std::string route, const UploadSettings& settings,
+             CapacityLine& line)
+      : parts_(parts), route_(std::move(route)), uploads_(parts, route_, settings, line) {}
 
   // Each of these sends the whole reply, or returns an error before anything was sent.
   // POST.

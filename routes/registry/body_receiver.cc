@@ -51,6 +51,15 @@ class BodyReceiver::GivesBack {
 };
 
 Task<Result<>> BodyReceiver::receive(Shared session, Exchange& exchange, std::optional<ChunkRange> chunk) {
+  // Lives until what a refused body held is free for others.
+  Place place(line_);
+  auto received = co_await receive_at(session, exchange, chunk, place);
+  if (!received && received.error().kind == Error::Kind::full) co_await mark_abandoned(session);
+  co_return received;
+}
+
+Task<Result<>> BodyReceiver::receive_at(Shared session, Exchange& exchange, std::optional<ChunkRange> chunk,
+                                        Place& place) {
   const auto length = exchange.body_length();
   if (chunk && chunk->first != session->received) {
     co_return failure(Error::Kind::conflict, "the chunk begins at " + std::to_string(chunk->first) +
@@ -65,11 +74,11 @@ Task<Result<>> BodyReceiver::receive(Shared session, Exchange& exchange, std::op
   const auto bytes = length.value_or(chunk ? chunk->length() : kBodyBytesMax);
   const auto end = session->received + std::min(bytes, kBodyBytesMax);
   if (is_known) {
-    auto judged = co_await judge(session, end);
+    auto judged = co_await judge(session, end, place);
     if (!judged) co_return judged;
   }
   const GivesBack gives_back(parts_, session);
-  auto received_body = co_await receive_body(session, exchange, end);
+  auto received_body = co_await receive_body(session, exchange, end, place);
   if (received_body && chunk && session->received != end) {
     co_return failure(Error::Kind::corrupt,
                       "the chunk ended before its Content-Range, at " + std::to_string(session->received));
@@ -78,12 +87,13 @@ Task<Result<>> BodyReceiver::receive(Shared session, Exchange& exchange, std::op
 }
 
 // Refuses a body of which it is known that it does not fit when it ends at `size` bytes.
-Task<Result<>> BodyReceiver::judge(Shared session, uint64_t size) {
-  CapacityLine::Place place(line_);
+Task<Result<>> BodyReceiver::judge(Shared session, uint64_t size, Place& place) {
   const auto fits = [&] {
     return size <= session->granted || parts_.store.capacity().has_room(route_, size, session->granted);
   };
-  while (!fits()) {
+  for (;;) {
+    place.trying();
+    if (fits()) break;
     auto job = [&store = parts_.store, route = route_, size, held = session->granted] {
       return store.capacity().judge(route, size, held);
     };
@@ -92,11 +102,12 @@ Task<Result<>> BodyReceiver::judge(Shared session, uint64_t size) {
     const bool again = co_await place.wait(judged.error());
     if (!again) co_return judged;
   }
+  place.leave();
   co_return Result<>();
 }
 
 // Reads the body to its end. A body that would pass `end` is an error.
-Task<Result<>> BodyReceiver::receive_body(Shared session, Exchange& exchange, uint64_t end) {
+Task<Result<>> BodyReceiver::receive_body(Shared session, Exchange& exchange, uint64_t end, Place& place) {
   Writer writer(parts_.loop);
   for (;;) {
     auto piece = co_await exchange.read();
@@ -107,7 +118,7 @@ Task<Result<>> BodyReceiver::receive_body(Shared session, Exchange& exchange, ui
     const auto reached = session->received + piece->size();
     if (reached > end) co_return failure(Error::Kind::corrupt, "the chunk is longer than its Content-Range");
     if (reached > session->granted) {
-      auto made = co_await ensure_capacity(session, reached, end);
+      auto made = co_await ensure_capacity(session, reached, end, place);
       if (!made) co_return made;
     }
     writer.writing = true;
@@ -146,10 +157,10 @@ uint64_t BodyReceiver::next_step(const UploadSession& session, uint64_t needed, 
 }
 
 // Grows the reservation by a step, or if there is no room for that to the `needed` bytes.
-Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, uint64_t end) {
+Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, uint64_t end, Place& place) {
   auto size = next_step(*session, needed, end);
-  CapacityLine::Place place(line_);
   for (int tries = 0;;) {
+    place.trying();
     auto job = [&store = parts_.store, file = session->file, size]() -> Result<uint64_t> {
       auto& reservation = file->partial->reservation;
       auto grown = store.capacity().grow(reservation, size, store::Capacity::Effort::none);
@@ -157,8 +168,11 @@ Task<Result<>> BodyReceiver::ensure_capacity(Shared session, uint64_t needed, ui
       return reservation.held();
     };
     auto granted = co_await parts_.workers.run(session->strand, std::move(job));
-    if (granted) session->granted = *granted;
-    if (granted) co_return Result<>();
+    if (granted) {
+      session->granted = *granted;
+      place.leave();
+      co_return Result<>();
+    }
     if (granted.error().kind != Error::Kind::full) co_return failure(granted.error());
     auto made = co_await make_room(session, size);
     // Others may have taken what was made free.
@@ -178,6 +192,23 @@ Task<Result<>> BodyReceiver::make_room(Shared session, uint64_t size) {
     return store.capacity().make_room(route, size, held);
   };
   co_return co_await parts_.room_makers.run(std::move(job));
+}
+
+// Lets the store evict what this session received. A client that was refused for lack of capacity may never
+// return, and nothing else refers to the session.
+Task<> BodyReceiver::mark_abandoned(Shared session) {
+  session->is_open = false;
+  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
+              at = session->touched_at]() -> Result<> {
+    if (!file->partial) return {};
+    auto touched = touch_upload(store, *file, key, id, at);
+    store.partials().end(std::move(*file->partial), store::Partials::End::abandoned);
+    file->partial.reset();
+    return touched;
+  };
+  auto marked = co_await parts_.workers.run(session->strand, std::move(job));
+  if (!marked)
+    parts_.log.warning("upload_not_noted", {{"upload", session->id}, {"reason", marked.error().message}});
 }
 
 }  // namespace breakwater::routes

@@ -26,11 +26,12 @@ namespace breakwater::routes {
 
 class BodyReceiver {
  public:
-  // `growth_bytes`: the longest step.
-  BodyReceiver(const RegistryParts& parts, std::string route, uint64_t growth_bytes)
-      : parts_(parts), route_(std::move(route)), growth_bytes_(growth_bytes), line_(parts.loop) {}
+  // `growth_bytes`: the longest step. `line`, which is borrowed: the others of this route that need capacity.
+  BodyReceiver(const RegistryParts& parts, std::string route, uint64_t growth_bytes, CapacityLine& line)
+      : parts_(parts), route_(std::move(route)), growth_bytes_(growth_bytes), line_(line) {}
 
-  // Appends the body to what the session received; the errors are those of Uploads::append().
+  // Appends the body to what the session received; the errors are those of Uploads::append(). After `full`
+  // the session is closed and marked abandoned.
   proxy::Task<Result<>> receive(std::shared_ptr<UploadSession> session, proxy::Exchange& exchange,
                                 std::optional<ChunkRange> chunk);
 
@@ -40,17 +41,22 @@ class BodyReceiver {
 
   class GivesBack;
 
-  proxy::Task<Result<>> judge(Shared session, uint64_t size);
-  proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end);
+  using Place = CapacityLine::Place;
+
+  proxy::Task<Result<>> receive_at(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk,
+                                   Place& place);
+  proxy::Task<Result<>> judge(Shared session, uint64_t size, Place& place);
+  proxy::Task<Result<>> receive_body(Shared session, proxy::Exchange& exchange, uint64_t end, Place& place);
   proxy::Task<> write(Shared session, Writer& writer, proxy::Buffers& buffers, proxy::Piece piece);
   uint64_t next_step(const UploadSession& session, uint64_t needed, uint64_t end) const;
-  proxy::Task<Result<>> ensure_capacity(Shared session, uint64_t needed, uint64_t end);
+  proxy::Task<Result<>> ensure_capacity(Shared session, uint64_t needed, uint64_t end, Place& place);
   proxy::Task<Result<>> make_room(Shared session, uint64_t size);
+  proxy::Task<> mark_abandoned(Shared session);
 
   RegistryParts parts_;
   std::string route_;
   uint64_t growth_bytes_;
-  CapacityLine line_;
+  CapacityLine& line_;
 };
 
 }  // namespace breakwater::routes

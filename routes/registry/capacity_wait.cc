@@ -1,5 +1,7 @@
 #include "routes/registry/capacity_wait.h"
 
+#include <utility>
+
 namespace breakwater::routes {
 namespace {
 
@@ -7,22 +9,67 @@ constexpr proxy::Millis kPause = proxy::Millis(250);
 
 }  // namespace
 
-CapacityLine::Place::~Place() {
-  if (!at_) return;
-  line_.places_.erase(*at_);
+// Also of one that was refused while it found room after all.
+void CapacityLine::Place::leave() {
+  deadline_.reset();
+  step_out();
+  if (!std::exchange(is_refused_, false)) return;
+  --line_.giving_back_;
+  ++line_.given_back_;
+  line_.moved_.ring();
+}
+
+void CapacityLine::Place::step_out() {
+  const auto left = line_.for_leases_.erase(number_) + line_.for_others_.erase(number_);
+  if (left > 0) line_.moved_.ring();
+}
+
+void CapacityLine::Place::refuse() {
+  step_out();
+  if (std::exchange(is_refused_, true)) return;
+  ++line_.giving_back_;
   line_.moved_.ring();
 }
 
 proxy::Task<bool> CapacityLine::Place::wait(Error error) {
-  const bool is_near = error.kind == Error::Kind::full && error.retry_after_s > 0;
-  if (!is_near || line_.loop_.now() >= deadline_) co_return false;
-  if (!at_) at_ = line_.places_.insert(line_.places_.end(), this);
-  if (is_first()) {
+  if (error.kind != Error::Kind::full) co_return false;
+  if (!deadline_) deadline_ = line_.loop_.now() + kCapacityWaitMax;
+  bool again = !is_refused_ && line_.loop_.now() < *deadline_;
+  if (again && error.retry_after_s > 0) {
+    again = co_await wait_for_lease();
+  } else if (again) {
+    again = co_await wait_for_others();
+  }
+  if (!again) refuse();
+  co_return again && !is_refused_;
+}
+
+// True too when its time is over: that is the last try.
+proxy::Task<bool> CapacityLine::Place::wait_for_lease() {
+  line_.for_leases_.emplace(number_, this);
+  if (is_first(line_.for_leases_)) {
     co_await line_.loop_.sleep(kPause);
     co_return true;
   }
-  while (!is_first() && line_.loop_.now() < deadline_) co_await line_.moved_.wait_until(deadline_);
+  while (!is_first(line_.for_leases_) && line_.loop_.now() < *deadline_) {
+    co_await line_.moved_.wait_until(*deadline_);
+  }
   co_return true;
+}
+
+// The first in line asks, and the last is refused for it.
+proxy::Task<bool> CapacityLine::Place::wait_for_others() {
+  line_.for_others_.emplace(number_, this);
+  for (;;) {
+    if (is_refused_ || line_.loop_.now() >= *deadline_) co_return false;
+    if (is_first(line_.for_others_)) {
+      if (line_.given_back_ != seen_) co_return true;
+      Place* last = line_.for_others_.rbegin()->second;
+      if (line_.giving_back_ == 0 && last == this) co_return false;
+      if (line_.giving_back_ == 0) last->refuse();
+    }
+    co_await line_.moved_.wait_until(*deadline_);
+  }
 }
 
 }  // namespace breakwater::routes

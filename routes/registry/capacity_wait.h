@@ -1,13 +1,26 @@
-// Waiting for capacity that will soon be free: bytes of dead content that only a short lease still keeps. A
-// push waits for them instead of failing, because some clients do not push again. Those who wait try again
-// one after the other, the first come first; nobody waits for longer than kCapacityWaitMax. Belongs to the
-// loop's thread.
+// Waiting for capacity, by pushes that found none.
+//
+// For what will soon be free: bytes of dead content that only a short lease still keeps. A push waits for
+// them instead of failing, because some clients do not push again. Those who wait try again one after the
+// other, the first come first.
+//
+// For what others of them will give back: when several meet a full store at once, each with a part of its
+// body received, the newest is refused for the others' sake. What it held makes room, the oldest tries again,
+// and so on; so the oldest of all is refused only if it would not fit alone, and never all of them.
+//
+// Nobody waits for longer than kCapacityWaitMax. Belongs to the loop's thread.
 //
 //   CapacityLine::Place place(line);
-//   while (!(taken = take()) && co_await place.wait(taken.error())) {}
+//   do {
+//     place.trying();
+//     taken = take();
+//     again = !taken && co_await place.wait(taken.error());
+//   } while (again);
+//   ... give back what was held, if !taken; then the Place ends
 #pragma once
 
-#include <list>
+#include <cstdint>
+#include <map>
 #include <optional>
 
 #include "proxy/loop/loop.h"
@@ -22,33 +35,51 @@ class CapacityLine {
  public:
   explicit CapacityLine(proxy::Loop& loop) : loop_(loop), moved_(loop) {}
 
-  // One operation that needs capacity. It joins the line when it first waits, and leaves it when it ends.
+  // One operation that needs capacity, the older the sooner made. It joins the line when it first waits, and
+  // leaves it with leave() or when it ends.
   class Place;
 
  private:
+  using Line = std::map<uint64_t, Place*>;  // by age, the oldest first
+
   proxy::Loop& loop_;
-  proxy::Signal moved_;
-  std::list<const Place*> places_;
+  proxy::Signal moved_;  // rings when anything below changed
+  Line for_leases_;
+  Line for_others_;
+  uint64_t next_number_ = 0;
+  uint64_t giving_back_ = 0;  // refused, and what they held is not yet free
+  uint64_t given_back_ = 0;   // how many such have ended
 };
 
 class CapacityLine::Place {
  public:
-  explicit Place(CapacityLine& line) : line_(line), deadline_(line.loop_.now() + kCapacityWaitMax) {}
-  ~Place();
+  explicit Place(CapacityLine& line) : line_(line), number_(line.next_number_++) {}
+  // What it held is free now, if it was refused.
+  ~Place() { leave(); }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
-  // True if the operation that failed with `error` should be tried again now: it is the first in line and a
-  // pause has passed, or its time is over and this is the last try. False for any other error, for a store
-  // that is full for longer, and after the last try.
+  // Called before each try: what is given back from now on is worth another.
+  void trying() { seen_ = line_.given_back_; }
+  // True if the operation that failed with `error` should be tried again now. False for an error that is not
+  // `full`, for a store that is full for longer, and when its time is over; this Place is refused then, and
+  // others wait for what it gives back until it ends.
   proxy::Task<bool> wait(Error error);
+  // Called when it found room: others need not wait for it. It may wait again, with all its time.
+  void leave();
 
  private:
-  bool is_first() const { return line_.places_.front() == this; }
+  proxy::Task<bool> wait_for_lease();
+  proxy::Task<bool> wait_for_others();
+  bool is_first(const Line& line) const { return line.begin()->second == this; }
+  void step_out();
+  void refuse();
 
   CapacityLine& line_;
-  const proxy::Moment deadline_;
-  std::optional<std::list<const Place*>::iterator> at_;
+  const uint64_t number_;
+  uint64_t seen_ = 0;
+  bool is_refused_ = false;
+  std::optional<proxy::Moment> deadline_;  // since it began to wait
 };
 
 }  // namespace breakwater::routes

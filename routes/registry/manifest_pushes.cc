@@ -42,8 +42,8 @@ std::string unusable_cache(const store::ManifestContent& content) {
 }  // namespace
 
 ManifestPushes::ManifestPushes(const RegistryParts& parts, std::string route,
-                               const ManifestBodySettings& bodies)
-    : parts_(parts), route_(std::move(route)), bodies_(parts.loop, bodies), line_(parts.loop) {}
+                               const ManifestBodySettings& bodies, CapacityLine& line)
+    : parts_(parts), route_(std::move(route)), bodies_(parts.loop, bodies), line_(line) {}
 
 // Runs on a worker, because hashing and parsing some MiB would hold the loop for too long. `corrupt` if the
 // bytes do not have the digest `asked`.
@@ -88,18 +88,16 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
   auto at_once = [push] { return push(Effort::none); };
   auto missing = co_await parts_.workers.run(std::move(at_once));
   const auto make_room = [push] { return push(Effort::make_room); };
-  // A copy of its own each time, because g++ 12 may destroy one that is made inside co_await twice.
-  if (!missing && missing.error().kind == Error::Kind::full) {
-    auto job = make_room;
-    missing = co_await parts_.room_makers.run(std::move(job));
-  }
   CapacityLine::Place place(line_);
-  while (!missing) {
-    const bool again = co_await place.wait(missing.error());
-    if (!again) co_return failure(missing.error());
-    auto job = make_room;
+  bool again = !missing && missing.error().kind == Error::Kind::full;
+  while (again) {
+    place.trying();
+    auto job = make_room;  // a copy, because g++ 12 may destroy one that is made inside co_await twice
     missing = co_await parts_.room_makers.run(std::move(job));
+    again = false;
+    if (!missing) again = co_await place.wait(missing.error());
   }
+  if (!missing) co_return failure(missing.error());
   if (!missing->empty()) {
     reply_missing_children(exchange, *missing, context);
     co_return Result<>();

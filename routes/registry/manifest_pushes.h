@@ -23,7 +23,9 @@ namespace breakwater::routes {
 
 class ManifestPushes {
  public:
-  ManifestPushes(const RegistryParts& parts, std::string route, const ManifestBodySettings& bodies);
+  // `line` is borrowed: the others of this route that need capacity.
+  ManifestPushes(const RegistryParts& parts, std::string route, const ManifestBodySettings& bodies,
+                 CapacityLine& line);
 
   // Answers PUT of a manifest. Sends the whole reply, or returns an error before anything was sent.
   proxy::Task<Result<>> put(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
@@ -49,7 +51,7 @@ class ManifestPushes {
   RegistryParts parts_;
   std::string route_;
   ManifestBodies bodies_;
-  CapacityLine line_;
+  CapacityLine& line_;
   uint64_t unusable_caches_total_ = 0;
 };
 

@@ -44,8 +44,9 @@ PrivateRegistry::PrivateRegistry(const RegistryParts& parts, const PrivateRegist
     : parts_(parts),
       settings_(settings),
       reads_(parts, settings.route),
-      blob_pushes_(parts, settings.route, settings.uploads),
-      manifest_pushes_(parts, settings.route, settings.manifest_bodies) {}
+      line_(parts.loop),
+      blob_pushes_(parts, settings.route, settings.uploads, line_),
+      manifest_pushes_(parts, settings.route, settings.manifest_bodies, line_) {}
 
 PushStats PrivateRegistry::push_stats() const {
   return PushStats(blob_pushes_.open_sessions(), manifest_pushes_.unusable_caches_total());

@@ -13,6 +13,7 @@
 #include "routes/access/access.h"
 #include "routes/oci/registry.h"
 #include "routes/registry/blob_pushes.h"
+#include "routes/registry/capacity_wait.h"
 #include "routes/registry/manifest_pushes.h"
 #include "routes/registry/registry_parts.h"
 #include "routes/registry/registry_reads.h"
@@ -49,6 +50,7 @@ class PrivateRegistry final : public Registry {
   RegistryParts parts_;
   PrivateRegistrySettings settings_;
   RegistryReads reads_;
+  CapacityLine line_;
   BlobPushes blob_pushes_;
   ManifestPushes manifest_pushes_;
 };

@@ -48,11 +48,12 @@ Uploads::Turn::~Turn() {
 const std::string& Uploads::Turn::id() const { return session_->id; }
 uint64_t Uploads::Turn::received() const { return session_->received; }
 
-Uploads::Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings)
+Uploads::Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings,
+                 CapacityLine& line)
     : parts_(parts),
       route_(std::move(route)),
       settings_(settings),
-      bodies_(parts, route_, settings.growth_bytes),
+      bodies_(parts, route_, settings.growth_bytes, line),
       shares_(parts, route_, settings.uploads_max, settings.per_client),
       closers_(parts.loop) {}
 Uploads::~Uploads() { is_ending_ = true; }
@@ -250,36 +251,11 @@ Task<Result<>> Uploads::begin_closing(Turn& turn, Digest digest, uint64_t length
 
 Task<Result<>> Uploads::append(Turn& turn, Exchange& exchange, std::optional<ChunkRange> chunk) {
   auto session = turn.session_;
-  auto received = co_await receive(session, exchange, chunk);
-  if (!received && received.error().kind == Error::Kind::full) {
-    auto marked = co_await mark_abandoned(session);
-    if (!marked)
-      parts_.log.warning("upload_not_noted", {{"upload", session->id}, {"reason", marked.error().message}});
-  }
-  co_return received;
-}
-
-Task<Result<>> Uploads::receive(Shared session, Exchange& exchange, std::optional<ChunkRange> chunk) {
   if (!session->is_open) {
     auto resumed = co_await resume(session);
     if (!resumed) co_return resumed;
   }
   co_return co_await bodies_.receive(session, exchange, chunk);
-}
-
-// Lets the store evict what this session received. A client that was refused for lack of capacity may never
-// return, and nothing else refers to the session.
-Task<Result<>> Uploads::mark_abandoned(Shared session) {
-  session->is_open = false;
-  auto job = [&store = parts_.store, file = session->file, key = session->repository, id = session->id,
-              at = session->touched_at]() -> Result<> {
-    if (!file->partial) return {};
-    auto touched = touch_upload(store, *file, key, id, at);
-    store.partials().end(std::move(*file->partial), store::Partials::End::abandoned);
-    file->partial.reset();
-    return touched;
-  };
-  co_return co_await parts_.workers.run(session->strand, std::move(job));
 }
 
 // --- the end

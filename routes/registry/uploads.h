@@ -30,6 +30,7 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "routes/registry/body_receiver.h"
+#include "routes/registry/capacity_wait.h"
 #include "routes/registry/chunk_range.h"
 #include "routes/registry/closing_puts.h"
 #include "routes/registry/open_sessions.h"
@@ -56,7 +57,8 @@ struct UploadSettings {
 
 class Uploads {
  public:
-  Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings);
+  // `line` is borrowed: the others of this route that need capacity.
+  Uploads(const RegistryParts& parts, std::string route, const UploadSettings& settings, CapacityLine& line);
   ~Uploads();
   Uploads(const Uploads&) = delete;
   Uploads& operator=(const Uploads&) = delete;
@@ -134,8 +136,6 @@ class Uploads {
   void end_turn(const Shared& session);
   proxy::Task<Result<Progress>> open(Shared session);
   proxy::Task<Result<>> resume(Shared session);
-  proxy::Task<Result<>> receive(Shared session, proxy::Exchange& exchange, std::optional<ChunkRange> chunk);
-  proxy::Task<Result<>> mark_abandoned(Shared session);
   proxy::Task<Result<>> catch_up(Shared session);
   proxy::Task<> close_idle();
   proxy::Task<> close_surplus(Shared opened);

@@ -53,5 +53,101 @@ TEST_CASE("nobody waits for a store that is full for longer, nor after another e
   }
 }
 
+const Error kFull(Error::Kind::full, "full", 0);
+
+// A push that finds no room until `room` has some. What it holds, one unit, is there when it was refused and
+// `gave_back` was rung.
+proxy::Task<> contend(CapacityLine& line, std::string name, int& room, proxy::Signal& gave_back,
+                      std::string& said) {
+  CapacityLine::Place place(line);
+  bool again = true;
+  while (again) {
+    place.trying();
+    if (room > 0) {
+      --room;
+      said += name + "+";
+      place.leave();
+      co_return;
+    }
+    again = co_await place.wait(kFull);
+  }
+  said += name + "-";
+  co_await gave_back.wait();
+  ++room;
+}
+
+TEST_CASE("of those who meet a full store at once the newest is refused, and the oldest gets what it held") {
+  proxy::Loop loop;
+  CapacityLine line(loop);
+  proxy::Signal gave_back(loop);
+  std::string said;
+  int room = 0;
+  auto a = contend(line, "a", room, gave_back, said);
+  auto b = contend(line, "b", room, gave_back, said);
+  auto c = contend(line, "c", room, gave_back, said);
+  // Each waits for an older one that is alone and keeps all, as long as nobody gave back.
+  room = 1;
+  auto held = contend(line, "0", room, gave_back, said);
+  held.start();
+  REQUIRE(said == "0+");
+  a.start();
+  CHECK(said == "0+a-");
+  b.start();
+  c.start();
+  test::run_until(loop, [&] { return gave_back.awaited(); });
+  CHECK(said == "0+a-");  // both wait for what the first gives back
+  gave_back.ring();
+  test::run_until(loop, [&] { return b.done() && gave_back.awaited(); });
+  CHECK(said == "0+a-b+c-");
+  gave_back.ring();
+  test::run_until(loop, [&] { return c.done(); });
+}
+
+TEST_CASE("who waits in line is refused for the oldest, the newest first") {
+  proxy::Loop loop;
+  CapacityLine line(loop);
+  proxy::Signal gave_back(loop);
+  std::string said;
+  int room = 0;
+  auto leaves = contend(line, "x", room, gave_back, said);
+  auto a = contend(line, "a", room, gave_back, said);
+  auto b = contend(line, "b", room, gave_back, said);
+  auto c = contend(line, "c", room, gave_back, said);
+  leaves.start();
+  REQUIRE(said == "x-");
+  a.start();
+  b.start();
+  c.start();
+  room = -1;  // what was given back is taken at once, by somebody else
+  gave_back.ring();
+  test::run_until(loop, [&] { return gave_back.awaited(); });
+  CHECK(said == "x-c-");
+  gave_back.ring();
+  test::run_until(loop, [&] { return a.done() && gave_back.awaited(); });
+  CHECK(said == "x-c-a+b-");  // nobody is left to be refused for it
+  gave_back.ring();
+  test::run_until(loop, [&] { return b.done(); });
+}
+
+TEST_CASE("what was given back while one tried is worth another try") {
+  proxy::Loop loop;
+  CapacityLine line(loop);
+  proxy::Signal gave_back(loop);
+  std::string said;
+  int room = 0;
+  auto refused = contend(line, "a", room, gave_back, said);
+  refused.start();
+  std::optional<bool> again;
+  CapacityLine::Place place(line);
+  place.trying();
+  gave_back.ring();
+  test::run_until(loop, [&] { return refused.done(); });
+  const auto wait = [&]() -> proxy::Task<> { again = co_await place.wait(kFull); };
+  auto waits = wait();
+  waits.start();
+  REQUIRE(again);
+  CHECK(*again);
+}
+
 }  // namespace
 }  // namespace breakwater::routes

@@ -219,6 +219,36 @@ TEST_CASE("many pushes at once never pass the bound: those that fit are 201, the
   CHECK(world.files.bytes_on_disk() <= kBound);
 }
 
+TEST_CASE("many pushes that meet a full store with a part of their bodies each: as many as fit are 201") {
+  RegistryWorld world;
+  constexpr uint32_t kPushes = 12;
+  constexpr size_t kPart = 64 << 10;
+  world.settings.uploads.growth_bytes = 1;  // no more is reserved than was received
+  world.files.settings.route_bytes_max["private"] = kPushes * kPart;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  std::vector<std::string> rests;
+  for (uint32_t i = 0; i < kPushes; ++i) {
+    const auto content = content_of(3 * kPart, 40 + i);
+    // Of no known length, or it would be judged before it begins.
+    const auto head = request_text("POST", with_digest(uploads_path(kRepository), digest_of(content)),
+                                   {{"Transfer-Encoding", "chunked"}});
+    const auto body = chunked(content, kPart);
+    const auto part = chunked(content.substr(0, kPart), kPart).size() - std::string_view("0\r\n\r\n").size();
+    clients.push_back(world.connect());
+    clients.back()->send(head + body.substr(0, part));
+    rests.push_back(body.substr(part));
+  }
+  run_until(world.loop, [&] { return world.store().budget().of("private").taken() == kPushes * kPart; });
+  for (uint32_t i = 0; i < kPushes; ++i) clients[i]->send(rests[i]);
+  std::string statuses;
+  for (const auto& client : clients) {
+    run_until(world.loop, [&] { return client->received() > 0; });
+    statuses += reply_of(client->receive_reply()).status == 201 ? "+" : "-";
+  }
+  CAPTURE(statuses);
+  CHECK(std::count(statuses.begin(), statuses.end(), '+') == kPushes / 3);
+}
+
 TEST_CASE("a disk that says that it is full is 403 too, and nothing half is left") {
   RegistryWorld world;
   const auto content = content_of(500'000, 9);

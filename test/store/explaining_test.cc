@@ -184,8 +184,8 @@ TEST_CASE("a signature's tag stays with the image that it names, and the plan an
   auto lines = plan(world);
   REQUIRE(lines);
   CHECK(has_line(*lines, "now: private/team/app:old (not among the last 1, "));
-  CHECK(
-      has_line(*lines, "private/team/app:" + orphan + " (what it belongs to is not here), 4 KiB, 60 s old"));
+  CHECK(has_line(*lines, "private/team/app:" + orphan +
+                             " (what it belongs to is not here), 4 KiB with the 1 below it, 60 s old"));
   CHECK_FALSE(has_line(*lines, signature_of(release)));
   CHECK_FALSE(has_line(*lines, signature_of(old)));
   CHECK(has_line(why(world, "team/app", signature_of(old)).value(),
