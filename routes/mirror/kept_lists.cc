@@ -31,7 +31,7 @@ bool is_unwell(const Error& error) {
   return error.kind == Error::Kind::unavailable || error.kind == Error::Kind::throttled;
 }
 
-Task<KeptLists::Answer> KeptLists::get(std::string key, proxy::Asker asker, Fetch fetch) {
+Task<KeptLists::Got> KeptLists::get(std::string key, proxy::Asker asker, Fetch fetch) {
   const auto kept = kept_.find(key);
   const bool have = kept != kept_.end();
   KeptList old = have ? kept->second : KeptList();
@@ -39,12 +39,14 @@ Task<KeptLists::Answer> KeptLists::get(std::string key, proxy::Asker asker, Fetc
   const bool is_to_come = old.at > now;  // the clock was put back
   if (have && !is_to_come && now - old.at < Millis(settings_.list_fresh_ms)) {
     old.cache = CacheResult::hit;
-    co_return old;
+    co_return Got(old);
   }
   const bool may_be_old = have && !old.is_too_long && now - old.at <= Millis(settings_.freshness.stale_ms);
   const auto patience = Millis(may_be_old ? settings_.revalidate_wait_ms : settings_.first_byte_wait_ms);
   auto refusal = refusals_.find(key, now);
-  if (!refusal) refusal = co_await refusal_to_ask(parts_, settings_, asker, flights_.has(key));
+  const bool is_known = refusal.has_value();
+  if (!is_known) refusal = co_await refusal_to_ask(parts_, settings_, asker, flights_.has(key));
+  const bool is_refused_here = refusal && !is_known;
   std::optional<Answer> answer;
   if (refusal) {
     answer = failure(*std::move(refusal));
@@ -52,13 +54,13 @@ Task<KeptLists::Answer> KeptLists::get(std::string key, proxy::Asker asker, Fetc
     auto begin = [this, key, fetch] { return renew(key, fetch); };
     answer = co_await flights_.join_until(key, begin, parts_.loop.now() + patience);
   }
-  if (answer && *answer) co_return *answer;
+  if (answer && *answer) co_return Got(*answer);
   auto reason = answer ? answer->error() : Error(Error::Kind::unavailable, "upstream is slow to answer", 1);
   const bool is_gone = is_refusal(reason) && reason.kind != Error::Kind::denied;
-  if (!may_be_old || is_gone) co_return failure(reason);
+  if (!may_be_old || is_gone) co_return Got(failure(reason), is_refused_here);
   old.cache = CacheResult::stale;
   old.stale_reason = reason.message;
-  co_return old;
+  co_return Got(old);
 }
 
 // Runs in a flight: a slow answer is kept even if no client waits for it any more.

@@ -42,9 +42,15 @@ class KeptLists {
   KeptLists(const MirrorParts& parts, const MirrorSettings& settings)
       : parts_(parts), settings_(settings), flights_(parts.loop) {}
 
+  struct Got {
+    Answer list;
+    // An error that says nothing of upstream: this client has had its questions. What is known of a part of
+    // the list is no answer then, because the client may ask for the whole in a moment.
+    bool is_refused_here = false;
+  };
   // The list of that key: from memory while it is fresh, else by `fetch`, else the old one.
   // `asker` is who asks.
-  proxy::Task<Answer> get(std::string key, proxy::Asker asker, Fetch fetch);
+  proxy::Task<Got> get(std::string key, proxy::Asker asker, Fetch fetch);
 
  private:
   proxy::Task<Answer> renew(std::string key, Fetch fetch);

@@ -89,8 +89,9 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
   auto begin = [this, repository, digest, hops = context.asker.hops] {
     return fetch(repository, digest, hops);
   };
-  auto referrers = co_await lists_.get(repository + "@" + digest.text(), context.asker, begin);
-  if (!referrers && is_unwell(referrers.error()))
+  auto got = co_await lists_.get(repository + "@" + digest.text(), context.asker, begin);
+  auto& referrers = got.list;
+  if (!referrers && is_unwell(referrers.error()) && !got.is_refused_here)
     referrers = co_await stored(repository, digest, referrers.error());
   if (!referrers) co_return failure(referrers.error());
   if (referrers->is_too_long) {

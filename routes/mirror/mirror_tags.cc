@@ -103,11 +103,12 @@ Task<MirrorTags::Answer> MirrorTags::list_for(Asked asked) {
   }
   auto begin = [this, asked] { return fetch(asked); };
   auto key = asked.repository + "?" + query.forwarded + origin_mark(parts_.upstreams, asked.upstream);
-  auto tags = co_await lists_.get(std::move(key), asked.asker, begin);
+  auto got = co_await lists_.get(std::move(key), asked.asker, begin);
   // A later page of what the store has would end upstream's list before its end.
-  if (!tags && is_unwell(tags.error()) && is_of_first_page(query) && asked.upstream == nullptr)
-    tags = co_await stored(asked.repository, query, tags.error());
-  co_return tags;
+  const bool may_be_stored = !got.is_refused_here && is_of_first_page(query) && asked.upstream == nullptr;
+  if (!got.list && is_unwell(got.list.error()) && may_be_stored)
+    got.list = co_await stored(asked.repository, query, got.list.error());
+  co_return std::move(got.list);
 }
 
 Task<MirrorTags::Answer> MirrorTags::fetch(Asked asked) {
@@ -172,7 +173,8 @@ Task<Result<MirrorTags::Page>> MirrorTags::fetch_page(proxy::AskedUpstream upstr
 // A page of upstream's whole list, for an upstream that does not page it as it is asked to.
 Task<MirrorTags::Answer> MirrorTags::page_of_whole(Asked asked) {
   auto begin = [this, asked] { return fetch_whole(asked.repository, asked.asker.hops); };
-  auto whole = co_await lists_.get(asked.repository, asked.asker, begin);
+  const auto got = co_await lists_.get(asked.repository, asked.asker, begin);
+  const auto& whole = got.list;
   if (!whole) co_return failure(whole.error());
   // On a worker, because the list may be long and its pages many.
   auto job = [whole_body = whole->body, name = settings_.upstream_name(asked.repository),

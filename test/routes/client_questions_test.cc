@@ -58,6 +58,31 @@ TEST_CASE("a client that has had its questions is served what is here, and what 
   CHECK(world.get(target_of(digest_of(image()).text())).status == 200);
 }
 
+TEST_CASE("a client that has had its questions is told so where only a part of a list is known") {
+  World world;
+  const std::string tags = "/v2/library/alpine/tags/list";
+  const std::string referrers = "/v2/library/alpine/referrers/" + digest_of(image()).text();
+  CHECK(world.get(target_of("3.20")).status == 200);
+  CHECK(world.get(target_of("nope")).status == 404);
+  CHECK(world.get(tags).status == 429);
+  CHECK(world.get(referrers).status == 429);
+}
+
+TEST_CASE("a client that has had its questions is served a list that was whole once, with a warning") {
+  World world;
+  const std::string tags = "/v2/library/alpine/tags/list";
+  world.hub.answer(tags, Canned(200, {{"Content-Type", "application/json"}},
+                                R"({"name":"library/alpine","tags":["3.19","3.20"]})"));
+  const auto whole = world.get(tags);
+  CHECK(whole.status == 200);
+  CHECK(world.get(target_of("nope")).status == 404);
+  world.clock().advance(hours(1));
+  const auto old = world.get(tags);
+  CHECK(old.status == 200);
+  CHECK(old.body == whole.body);
+  CHECK(old.headers.get("Warning").starts_with("299 - "));
+}
+
 TEST_CASE("many that ask at once for one thing have asked once") {
   World world;
   const auto answers = world.get_at_once(std::vector<std::string>(20, target_of("3.20")));
