@@ -108,7 +108,8 @@ class Router::AccessRecord {
     const auto& request = exchange_.request();
     auto& counts =
         context_.route == router_.settings_.route ? router_.counts_ : router_.metrics_.of(context_.route);
-    counts.count_request(request.method, status(), context_.cache, seconds, exchange_.bytes_sent());
+    counts.count_request({request.method, context_.path.kind, status(), context_.cache, seconds,
+                          exchange_.bytes_sent(), context_.pushed_bytes});
     const auto& client = exchange_.client();
     if (client != nullptr && context_.refused.starts_with(kOfClient)) {
       client->refused(context_.route, context_.refused);

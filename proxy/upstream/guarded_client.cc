@@ -92,6 +92,8 @@ class GuardedClient::AnswerSink final : public Sink {
   const std::optional<Head>& answered() const { return head_; }
   // The answer is a range of an encoded body, which says nothing of the range that was asked for.
   bool is_encoded_range() const { return is_encoded_range_; }
+  // How upstream failed, if it did.
+  const std::optional<UpstreamFailure>& failure_of_upstream() const { return failure_; }
   bool is_whole() const { return !decoder_ || decoder_->is_complete(); }
   std::string& error_text() { return error_text_; }
 
@@ -99,6 +101,8 @@ class GuardedClient::AnswerSink final : public Sink {
     connected_ = true;
     use_.sent();
   }
+
+  void failed(UpstreamFailure kind) override { failure_ = kind; }
 
   Result<> head(const Head& head) override {
     head_ = head;
@@ -163,6 +167,7 @@ class GuardedClient::AnswerSink final : public Sink {
   bool is_encoded_range_ = false;
   std::optional<ContentDecoder> decoder_;
   std::optional<Head> head_;
+  std::optional<UpstreamFailure> failure_;
   size_t error_bytes_ = 0;
   std::string error_text_;
 };
@@ -189,6 +194,7 @@ Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, con
   auto began = std::chrono::steady_clock::now();
   auto ended = co_await http_client_.send(request, answer_sink);
   auto took = std::chrono::steady_clock::now() - began;
+  const auto& failed = answer_sink.failure_of_upstream();
 
   if (!answer_sink.answered()) {
     auto error = ended ? Error(Error::Kind::unavailable, url.without_query() + " ended without an answer", 0)
@@ -196,6 +202,7 @@ Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, con
     const bool out_of_time = request.timeout_ms > 0 && took >= Millis(request.timeout_ms);
     const bool is_soon = !out_of_time && took < kFailedSoon;
     if (reading.note != nullptr) reading.note->seconds += std::chrono::duration<double>(took).count();
+    if (failed) stats_.failures.count(*failed);
     health_.report_failure(*admitted, question, error,
                            how_failed(answer_sink.is_connected(), out_of_time, is_soon));
     co_return failure(std::move(error));
@@ -203,6 +210,7 @@ Task<Result<GuardedClient::Answer>> GuardedClient::send_once(const Url& url, con
   health_.report_answer(*admitted, question, *answer_sink.answered(), answer_sink.error_text());
   is_encoded_range = answer_sink.is_encoded_range();
   bool refused = answer_sink.answered()->status >= 400;
+  if (failed && !refused) stats_.failures.count(*failed);
   if (!ended && !refused) co_return failure(std::move(ended).error());
   if (!answer_sink.is_whole())
     co_return failure(Error::Kind::unavailable, url.without_query() + " ended inside its encoded body");

@@ -36,7 +36,6 @@ HostHealth::HostHealth(const store::Clock& clock, store::Log& log, const Registr
 
 void HostHealth::report_failure(Circuits::Admitted& admitted, const Question& question, const Error& error,
                                 Failed failed) {
-  ++stats_.failures_total;
   // Neither the caller's impatience nor a refusal of our own says anything about the host.
   if (failed == Failed::impatient || error.kind != Error::Kind::unavailable) return;
   const bool was_tripped = admitted.is_tripped();
@@ -61,7 +60,7 @@ void HostHealth::report_answer(Circuits::Admitted& admitted, const Question& que
                                std::string_view error_text) {
   const bool failed = head.status == 429 || is_server_error(head.status);
   if (!failed) return;  // reported when the head came
-  ++stats_.failures_total;
+  stats_.failures.count(head.status == 429 ? UpstreamFailure::throttled : UpstreamFailure::server_error);
   if (head.status == 429) return report_throttled(admitted, question, head, error_text);
   const bool was_tripped = admitted.is_tripped();
   admitted.server_error(now());

@@ -1,5 +1,6 @@
 // What a RegistryClient knows of the hosts that it asks: whether each question may be asked just now, and
-// what came of those before. Reports to the Circuits, counts failures, and logs when a host fails.
+// what came of those before. Reports to the Circuits, counts the failures that answers are, and logs when a
+// host fails.
 //
 //   auto admitted = health.admit(question);
 //   … then one of report_failure() and report_answer(), and admitted->answered() for an answer that is no

@@ -49,6 +49,20 @@ bool is_malformed(CURLcode code) {
          code == CURLE_HTTP_RETURNED_ERROR || code == CURLE_URL_MALFORMAT;
 }
 
+bool is_of_tls(CURLcode code) {
+  switch (code) {
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_INVALIDCERTSTATUS: return true;
+    default: return false;
+  }
+}
+
 // The address as a text, maybe with a zone.
 std::string numeric_host(const sockaddr* address, socklen_t length) {
   char text[NI_MAXHOST] = "";
@@ -91,6 +105,8 @@ class HttpClient::Transfer final : public CurlMulti::Transfer {
   void resume() override;
   void check_time();
   Moment deadline() const;
+  // What upstream failed with, if it did; a failure of the sink is none.
+  std::optional<UpstreamFailure> failure_of_upstream() const;
   Result<Head> result();
 
  private:
@@ -100,7 +116,8 @@ class HttpClient::Transfer final : public CurlMulti::Transfer {
   void set_headers(const Headers& headers);
 
   bool take_header_line(std::string_view line);
-  bool fail(Error error);
+  bool fail(Error error, std::optional<UpstreamFailure> of_upstream);
+  UpstreamFailure step_not_done() const;
   bool refuses(std::string_view peer);
   std::string attempted() const { return method_ + " " + url_without_query_ + ": "; }
 
@@ -126,9 +143,11 @@ class HttpClient::Transfer final : public CurlMulti::Transfer {
   Moment last_byte_;
   Moment time_limit_;
   Millis stall_timeout_;
+  bool is_connected_ = false;
   bool paused_ = false;
   HeadReader head_;
-  std::optional<Error> error_;  // ours or the sink's; it takes precedence over libcurl's
+  std::optional<Error> error_;              // ours or the sink's; it takes precedence over libcurl's
+  std::optional<UpstreamFailure> failure_;  // of upstream, that `error_` is about
   std::optional<CURLcode> code_;
   char curl_message_[CURL_ERROR_SIZE] = "";
   Signal changed_;
@@ -249,6 +268,7 @@ int HttpClient::Transfer::on_request(void* self, char* peer, char*, int, int) {
   transfer->last_byte_ = transfer->client_.loop.now();
   if (transfer->proxy_.empty()) transfer->head_.head().address = peer;
   if (transfer->refuses(peer)) return CURL_PREREQFUNC_ABORT;
+  transfer->is_connected_ = true;
   transfer->sink_.connected();
   return CURL_PREREQFUNC_OK;
 }
@@ -261,12 +281,15 @@ bool HttpClient::Transfer::take_header_line(std::string_view line) {
   last_byte_ = client_.loop.now();
   auto taken = head_.take(line);
   if (taken == HeadReader::Taken::too_long)
-    return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0});
+    return fail(Error{Error::Kind::corrupt, attempted() + "the answer's head is too long", 0},
+                UpstreamFailure::malformed);
   if (taken == HeadReader::Taken::switching)
-    return fail(Error{Error::Kind::corrupt, attempted() + "the answer switches protocols, unasked", 0});
+    return fail(Error{Error::Kind::corrupt, attempted() + "the answer switches protocols, unasked", 0},
+                UpstreamFailure::malformed);
   if (taken == HeadReader::Taken::more) return true;
   head_.head().seconds = seconds_since(began_);
-  if (auto accepted = sink_.head(head_.head()); !accepted) return fail(std::move(accepted).error());
+  if (auto accepted = sink_.head(head_.head()); !accepted)
+    return fail(std::move(accepted).error(), std::nullopt);
   return true;
 }
 
@@ -274,12 +297,13 @@ size_t HttpClient::Transfer::on_body(char* data, size_t, size_t size, void* self
   auto* transfer = static_cast<Transfer*>(self);
   if (transfer->error_) return 0;  // nothing reaches a sink after it has failed
   if (!transfer->head_.complete())
-    return transfer->fail(Error{Error::Kind::corrupt, transfer->attempted() + "the answer has no head", 0})
+    return transfer->fail(Error{Error::Kind::corrupt, transfer->attempted() + "the answer has no head", 0},
+                          UpstreamFailure::malformed)
                ? size
                : 0;
   transfer->last_byte_ = transfer->client_.loop.now();
   auto taken = transfer->sink_.body({data, size});
-  if (!taken) return transfer->fail(std::move(taken).error()) ? size : 0;
+  if (!taken) return transfer->fail(std::move(taken).error(), std::nullopt) ? size : 0;
   if (!*taken) {
     transfer->paused_ = true;
     return CURL_WRITEFUNC_PAUSE;
@@ -288,8 +312,11 @@ size_t HttpClient::Transfer::on_body(char* data, size_t, size_t size, void* self
   return size;
 }
 
-bool HttpClient::Transfer::fail(Error error) {
-  if (!error_) error_ = std::move(error);
+bool HttpClient::Transfer::fail(Error error, std::optional<UpstreamFailure> of_upstream) {
+  if (!error_) {
+    error_ = std::move(error);
+    failure_ = of_upstream;
+  }
   return false;
 }
 
@@ -321,8 +348,34 @@ void HttpClient::Transfer::check_time() {
   bool stalled = now < time_limit_;
   auto waited = std::chrono::duration_cast<Millis>(stalled ? now - last_byte_ : now - began_).count();
   std::string what = stalled ? "no byte for " : "no end after ";
-  fail(Error{Error::Kind::unavailable, attempted() + what + std::to_string(waited) + " ms", 0});
+  fail(Error{Error::Kind::unavailable, attempted() + what + std::to_string(waited) + " ms", 0},
+       step_not_done());
   end(CURLE_OPERATION_TIMEDOUT);
+}
+
+// What took too long.
+UpstreamFailure HttpClient::Transfer::step_not_done() const {
+  if (is_connected_) return UpstreamFailure::timeout;
+  curl_off_t looked_up = 0, connected = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
+  curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
+  if (looked_up == 0) return UpstreamFailure::dns;
+  return connected == 0 ? UpstreamFailure::connect : UpstreamFailure::tls;
+}
+
+std::optional<UpstreamFailure> HttpClient::Transfer::failure_of_upstream() const {
+  if (error_) return failure_;
+  if (*code_ == CURLE_OK) return head_.complete() ? std::nullopt : std::optional(UpstreamFailure::broken_off);
+  if (!refused_peer_.empty()) return UpstreamFailure::private_address;
+  if (is_malformed(*code_)) return UpstreamFailure::malformed;
+  if (is_of_tls(*code_)) return UpstreamFailure::tls;
+  switch (*code_) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return UpstreamFailure::dns;
+    case CURLE_COULDNT_CONNECT: return UpstreamFailure::connect;
+    case CURLE_OPERATION_TIMEDOUT: return step_not_done();
+    default: return is_connected_ ? UpstreamFailure::broken_off : UpstreamFailure::connect;
+  }
 }
 
 Result<Head> HttpClient::Transfer::result() {
@@ -353,6 +406,7 @@ Task<Result<Head>> HttpClient::send(HttpClientRequest request, Sink& sink) {
     co_await transfer.changed().wait_until(transfer.deadline());
     transfer.check_time();
   }
+  if (const auto failed = transfer.failure_of_upstream()) sink.failed(*failed);
   co_return transfer.result();
 }
 

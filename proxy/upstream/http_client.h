@@ -31,6 +31,7 @@
 #include "proxy/http/ip_address.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "proxy/upstream/upstream_failure.h"
 #include "store/base/result.h"
 
 namespace breakwater::proxy {
@@ -87,6 +88,8 @@ class Sink {
   // Returns true if the bytes were taken. False pauses the transfer, and the same bytes come again after
   // resume(). An error ends the transfer and is its result.
   virtual Result<bool> body(std::span<const char> data) = 0;
+  // Called once, in the end, if there is no answer or not all of one, but not for an error of the sink's own.
+  virtual void failed(UpstreamFailure) {}
 
   // Resumes a paused transfer, because the sink has room again. Call it from the loop, never from body().
   void resume() {

@@ -13,7 +13,7 @@ namespace breakwater::proxy {
 
 RegistryClientStats& RegistryClientStats::operator+=(const RegistryClientStats& other) {
   requests_total += other.requests_total;
-  failures_total += other.failures_total;
+  failures += other.failures;
   refusals.credentials += other.refusals.credentials;
   refusals.denied += other.refusals.denied;
   refusals.throttled += other.refusals.throttled;

@@ -121,7 +121,7 @@ struct UpstreamRefusals {
 
 struct RegistryClientStats {
   uint64_t requests_total = 0;
-  uint64_t failures_total = 0;
+  UpstreamFailures failures;
   UpstreamRefusals refusals;
   uint64_t fetched_bytes = 0;                  // bytes of the bodies of 200 and 206, tokens included
   store::Time throttled_until{};               // by the wall clock

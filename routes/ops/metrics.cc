@@ -35,6 +35,25 @@ size_t index_of_method(std::string_view method) {
   return index;
 }
 
+// What a request asks for, as the label `kind` tells it.
+enum class Asked : uint8_t { manifest, blob, upload, list, other };
+constexpr std::array<std::string_view, 5> kAskedNames = {"manifest", "blob", "upload", "list", "other"};
+
+Asked asked_of(OciPath::Kind kind) {
+  switch (kind) {
+    case OciPath::Kind::manifest: return Asked::manifest;
+    case OciPath::Kind::blob: return Asked::blob;
+    case OciPath::Kind::upload_start:
+    case OciPath::Kind::upload: return Asked::upload;
+    case OciPath::Kind::tags:
+    case OciPath::Kind::referrers:
+    case OciPath::Kind::catalog: return Asked::list;
+    case OciPath::Kind::base:
+    case OciPath::Kind::unknown: return Asked::other;
+  }
+  return Asked::other;
+}
+
 int bounded_status(int status) { return status >= 100 && status <= 599 ? status : 0; }
 
 // Collects the values of a scrape in the types of prometheus-cpp's serializer.
@@ -77,22 +96,25 @@ class Scraped final : public MetricsSink {
 struct RouteMetrics::Impl {
   Impl(prometheus::Family<prometheus::Counter>& requests_family, std::string route_name,
        prometheus::Histogram& request_seconds_of_route, prometheus::Histogram& upstream_seconds_of_route,
-       prometheus::Counter& served_of_route, prometheus::Counter& stale_of_route,
-       prometheus::Family<prometheus::Counter>& refused_family)
+       prometheus::Counter& served_of_route, prometheus::Counter& pushed_of_route,
+       prometheus::Counter& stale_of_route, prometheus::Family<prometheus::Counter>& refused_family)
       : requests(requests_family),
         route(std::move(route_name)),
         request_seconds(request_seconds_of_route),
         upstream_seconds(upstream_seconds_of_route),
         served_bytes(served_of_route),
+        pushed_bytes(pushed_of_route),
         stale_answers(stale_of_route),
         refusals(refused_family) {}
 
-  prometheus::Counter& counter_of(size_t method, int status, CacheResult cache) {
-    const size_t key = (method * 600 + static_cast<size_t>(status)) * 16 + static_cast<size_t>(cache);
+  prometheus::Counter& counter_of(size_t method, Asked asked, int status, CacheResult cache) {
+    const size_t key = ((method * 600 + static_cast<size_t>(status)) * 16 + static_cast<size_t>(cache)) * 8 +
+                       static_cast<size_t>(asked);
     auto& counter = counters[key];
     if (!counter) {
       const prometheus::Labels labels = {{"route", route},
                                          {"method", std::string(kMethods[method])},
+                                         {"kind", std::string(kAskedNames[static_cast<size_t>(asked)])},
                                          {"code", std::to_string(status)},
                                          {"cache", std::string(name_of(cache))}};
       counter = &requests.Add(labels);
@@ -105,6 +127,7 @@ struct RouteMetrics::Impl {
   prometheus::Histogram& request_seconds;
   prometheus::Histogram& upstream_seconds;
   prometheus::Counter& served_bytes;
+  prometheus::Counter& pushed_bytes;
   prometheus::Counter& stale_answers;
   prometheus::Family<prometheus::Counter>& refusals;
   std::unordered_map<size_t, prometheus::Counter*> counters;
@@ -113,12 +136,14 @@ struct RouteMetrics::Impl {
 RouteMetrics::RouteMetrics(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RouteMetrics::~RouteMetrics() = default;
 
-void RouteMetrics::count_request(std::string_view method, int status, CacheResult cache, double seconds,
-                                 uint64_t bytes) {
-  impl_->counter_of(index_of_method(method), bounded_status(status), cache).Increment();
-  impl_->request_seconds.Observe(seconds);
-  impl_->served_bytes.Increment(static_cast<double>(bytes));
-  if (cache == CacheResult::stale) impl_->stale_answers.Increment();
+void RouteMetrics::count_request(const CountedRequest& request) {
+  const size_t method = index_of_method(request.method);
+  const int status = bounded_status(request.status);
+  impl_->counter_of(method, asked_of(request.kind), status, request.cache).Increment();
+  impl_->request_seconds.Observe(request.seconds);
+  impl_->served_bytes.Increment(static_cast<double>(request.bytes));
+  if (request.pushed_bytes > 0) impl_->pushed_bytes.Increment(static_cast<double>(request.pushed_bytes));
+  if (request.cache == CacheResult::stale) impl_->stale_answers.Increment();
 }
 
 void RouteMetrics::refused(std::string_view reason) {
@@ -132,7 +157,7 @@ struct Metrics::Impl {
   prometheus::Family<prometheus::Counter>& requests =
       prometheus::BuildCounter()
           .Name("breakwater_requests_total")
-          .Help("Requests answered, by what their answer came from.")
+          .Help("Requests answered, by what they asked for and what their answer came from.")
           .Register(registry);
   prometheus::Family<prometheus::Histogram>& request_seconds =
       prometheus::BuildHistogram()
@@ -148,6 +173,11 @@ struct Metrics::Impl {
                                                         .Name("breakwater_served_bytes_total")
                                                         .Help("Bytes of bodies sent to clients.")
                                                         .Register(registry);
+  prometheus::Family<prometheus::Counter>& pushed =
+      prometheus::BuildCounter()
+          .Name("breakwater_pushed_bytes_total")
+          .Help("Bytes of the blobs and manifests that clients have pushed.")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& stale = prometheus::BuildCounter()
                                                        .Name("breakwater_stale_answers_total")
                                                        .Help("Answers that upstream could not confirm.")
@@ -169,7 +199,7 @@ RouteMetrics& Metrics::of(const std::string& route) {
   auto counts = std::make_unique<RouteMetrics::Impl>(
       impl_->requests, route, impl_->request_seconds.Add(labels, request_buckets()),
       impl_->upstream_seconds.Add(labels, upstream_buckets()), impl_->served.Add(labels),
-      impl_->stale.Add(labels), impl_->refusals);
+      impl_->pushed.Add(labels), impl_->stale.Add(labels), impl_->refusals);
   impl_->refusals.Add({{"route", route}, {"reason", "rule"}});  // is there from the start
   return impl_->routes.try_emplace(route, std::move(counts)).first->second;
 }

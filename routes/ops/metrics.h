@@ -3,7 +3,7 @@
 // routes/ops/metrics_sources.h.
 //
 //   RouteMetrics& counts = metrics.of("dockerhub");    // once
-//   counts.count_request("GET", 200, CacheResult::hit, 0.0004, 1638);
+//   counts.count_request({"GET", OciPath::Kind::manifest, 200, CacheResult::hit, 0.0004, 1638, 0});
 //   metrics.add_source([&registry](MetricsSink& sink) { report(sink, "dockerhub", registry.stats()); });
 //
 // Labels are bounded: routes come from the configuration, methods are the known ones or "other". Belongs to
@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "routes/oci/oci_path.h"
 #include "routes/oci/request_context.h"
 
 namespace breakwater::routes {
@@ -36,14 +37,24 @@ class MetricsSink {
 };
 
 // The counters of one route. The address is stable for the life of the Metrics.
+struct CountedRequest {
+  std::string_view method;
+  OciPath::Kind kind = OciPath::Kind::unknown;  // what was asked for
+  int status = 0;
+  CacheResult cache = CacheResult::none;
+  double seconds = 0;
+  uint64_t bytes = 0;         // of the body that was sent
+  uint64_t pushed_bytes = 0;  // of the blob or manifest that was stored
+};
+
 class RouteMetrics {
  public:
   struct Impl;
   explicit RouteMetrics(std::unique_ptr<Impl> impl);
   ~RouteMetrics();
 
-  // Counts a finished request and the bytes that it sent, and the stale answer if `cache` is stale.
-  void count_request(std::string_view method, int status, CacheResult cache, double seconds, uint64_t bytes);
+  // Counts a finished request, and the stale answer if `cache` is stale.
+  void count_request(const CountedRequest& request);
   // Counts a request that was refused, by the reason: a word of a small set.
   void refused(std::string_view reason);
   // Records the seconds until the head of an answer from upstream arrived.

@@ -66,8 +66,13 @@ void report_client(MetricsSink& sink, const MetricLabels& labels, const proxy::R
   const auto throttled_s = std::chrono::duration<double>(stats.throttled_until.time_since_epoch()).count();
   sink.counter("breakwater_upstream_requests_total", "Requests sent upstream.", labels,
                number(stats.requests_total));
-  sink.counter("breakwater_upstream_failures_total", "Requests that upstream did not answer as it should.",
-               labels, number(stats.failures_total));
+  for (size_t i = 0; i < proxy::kUpstreamFailureNames.size(); ++i) {
+    auto with_kind = labels;
+    with_kind.emplace_back("kind", proxy::kUpstreamFailureNames[i]);
+    sink.counter("breakwater_upstream_failures_total",
+                 "Requests that upstream did not answer as it should, by how.", std::move(with_kind),
+                 number(stats.failures.of(static_cast<proxy::UpstreamFailure>(i))));
+  }
   const std::pair<const char*, uint64_t> refusals[] = {{"credentials", stats.refusals.credentials},
                                                        {"denied", stats.refusals.denied},
                                                        {"throttled", stats.refusals.throttled}};
@@ -241,6 +246,12 @@ void report(MetricsSink& sink, const store::Scrub::Stats& stats) {
   sink.counter("breakwater_integrity_found_total",
                "Things that the scrub found wrong, and dropped, mended or named.", {},
                number(stats.found_total));
+}
+
+void report(MetricsSink& sink, const store::Backup& backup) {
+  sink.gauge("breakwater_backup_last_success_timestamp_seconds",
+             "When the last backup was made; 0 if none ever was.", {},
+             std::chrono::duration<double>(backup.last().time_since_epoch()).count());
 }
 
 void report(MetricsSink& sink, const store::Catalog& catalog) {

@@ -23,6 +23,7 @@
 #include "store/references/broken.h"
 #include "store/references/route_rules.h"
 #include "store/store.h"
+#include "store/upkeep/backup.h"
 #include "store/upkeep/collector.h"
 #include "store/upkeep/scrub.h"
 
@@ -52,6 +53,7 @@ void report_route(MetricsSink& sink, const std::string& route, std::string_view 
 void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken);
 void report(MetricsSink& sink, const store::Scrub::Stats& stats);
 // Whether the catalog can be written.
+void report(MetricsSink& sink, const store::Backup& backup);
 void report(MetricsSink& sink, const store::Catalog& catalog);
 // This process's CPU seconds, memory, open files and start time, from /proc.
 void report_process(MetricsSink& sink);

@@ -44,7 +44,7 @@ Json json_of(const ServerState::Upstream& upstream, store::Time now) {
   if (is_throttled(upstream.stats, now)) json["throttled_until"] = date_text(upstream.stats.throttled_until);
   if (upstream.stats.ratelimit_remaining) json["pulls_left"] = *upstream.stats.ratelimit_remaining;
   json["requests"] = upstream.stats.requests_total;
-  json["failures"] = upstream.stats.failures_total;
+  json["failures"] = upstream.stats.failures.total();
   json["fetched_bytes"] = upstream.stats.fetched_bytes;
   return json;
 }

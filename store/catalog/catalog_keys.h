@@ -46,6 +46,7 @@ inline constexpr char kPins[] = "p";
 
 inline constexpr char kCleanKey[] = "!clean";
 inline constexpr char kScrubKey[] = "!scrub";
+inline constexpr char kBackupKey[] = "!backup";
 inline constexpr char kClockKey[] = "!clock";
 inline constexpr char kFolderKey[] = "!folder";    // the id of the data folder
 inline constexpr char kMirrorKey[] = "!mirror:";   // and a route's name

@@ -112,6 +112,16 @@ Result<> CatalogState::set_scrub(const ScrubRecord& record) {
   return database_.apply(batch, Durability::buffered);
 }
 
+Result<std::optional<BackupRecord>> CatalogState::backup() const {
+  return database_.get<BackupRecord>(kBackupKey, Reach::disk);
+}
+
+Result<> CatalogState::set_backup(const BackupRecord& record) {
+  rocksdb::WriteBatch batch;
+  batch.Put(kBackupKey, encode(record));
+  return database_.apply(batch, Durability::buffered);
+}
+
 Result<std::vector<std::pair<PinKey, PinRecord>>> CatalogState::pins() const {
   std::vector<std::pair<PinKey, PinRecord>> pins;
   auto scanned = database_.scan(kPins, [&](std::string_view key, std::string_view value) -> Result<bool> {

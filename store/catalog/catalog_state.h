@@ -47,6 +47,10 @@ class CatalogState {
   [[nodiscard]] Result<std::optional<ScrubRecord>> scrub() const;
   [[nodiscard]] Result<> set_scrub(const ScrubRecord&);
 
+  // The last backup.
+  [[nodiscard]] Result<std::optional<BackupRecord>> backup() const;
+  [[nodiscard]] Result<> set_backup(const BackupRecord&);
+
  private:
   Database& database_;
 };

@@ -86,6 +86,8 @@ std::string encode(const ScrubRecord& record) {
 
 std::string encode(const PinRecord& record) { return Encoder().time(record.pinned_at).take(); }
 
+std::string encode(const BackupRecord& record) { return Encoder().time(record.made_at).take(); }
+
 // The initialisers below run in the order in which they are written, which is the order of the fields.
 
 template <>
@@ -185,6 +187,13 @@ Result<PinRecord> decode<PinRecord>(std::string_view bytes) {
   Decoder in(bytes);
   const PinRecord record{in.time()};
   return checked(in, record, "pin");
+}
+
+template <>
+Result<BackupRecord> decode<BackupRecord>(std::string_view bytes) {
+  Decoder in(bytes);
+  const BackupRecord record{in.time()};
+  return checked(in, record, "backup");
 }
 
 }  // namespace breakwater::store

@@ -147,6 +147,11 @@ struct ScrubRecord {
   std::string position;  // in the pass that is under way: see Inspection
 };
 
+// The last backup that was made of this folder.
+struct BackupRecord {
+  Time made_at{};  // wall clock
+};
+
 std::string encode(const TagRecord&);
 std::string encode(const TagHistoryRecord&);
 std::string encode(const ManifestRecord&);
@@ -159,9 +164,10 @@ std::string encode(const LeaseRecord&);
 std::string encode(const ClockRecord&);
 std::string encode(const ScrubRecord&);
 std::string encode(const PinRecord&);
+std::string encode(const BackupRecord&);
 
 template <class Record>
-[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the twelve
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the thirteen
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes);
 template <>
@@ -186,5 +192,7 @@ template <>
 Result<ScrubRecord> decode<ScrubRecord>(std::string_view bytes);
 template <>
 Result<PinRecord> decode<PinRecord>(std::string_view bytes);
+template <>
+Result<BackupRecord> decode<BackupRecord>(std::string_view bytes);
 
 }  // namespace breakwater::store

@@ -177,6 +177,12 @@ class Backup::Turn {
   bool is_ours_ = false;
 };
 
+Backup::Backup(const Parts& parts, Blobs& blobs, Trash& trash) : parts_(parts), blobs_(blobs), trash_(trash) {
+  const auto record = parts_.catalog.state().backup();
+  if (!record) parts_.log.warning("record_malformed", {{"error", record.error().message}});
+  if (record && *record) last_ = (*record)->made_at.time_since_epoch().count();
+}
+
 Result<BackedUp> Backup::back_up(const std::filesystem::path& to, const std::stop_token& stop) {
   const Turn turn(*this);
   if (!turn.is_ours()) return failure(Error::Kind::conflict, "a backup is being made already");
@@ -187,8 +193,16 @@ Result<BackedUp> Backup::back_up(const std::filesystem::path& to, const std::sto
     parts_.log.info("backed_up", {{"to", whole.string()},
                                   {"blobs", static_cast<int64_t>(made->blobs)},
                                   {"bytes", static_cast<int64_t>(made->bytes)}});
+    note(parts_.clock.wall());
   }
   return made;
+}
+
+// What cannot be noted is made all the same.
+void Backup::note(Time at) {
+  last_ = at.time_since_epoch().count();
+  if (auto noted = parts_.catalog.state().set_backup({at}); !noted)
+    parts_.log.warning("backup_not_noted", {{"error", noted.error().message}});
 }
 
 }  // namespace breakwater::store

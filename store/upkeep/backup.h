@@ -10,6 +10,7 @@
 // that needs the room of what is in the trash during steps 3 and 4.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <stop_token>
@@ -29,17 +30,23 @@ struct BackedUp {
 
 class Backup {
  public:
-  Backup(const Parts& parts, Blobs& blobs, Trash& trash) : parts_(parts), blobs_(blobs), trash_(trash) {}
+  Backup(const Parts& parts, Blobs& blobs, Trash& trash);
 
   // Writes to the folder `to`, which is not there yet. `conflict` if it is, if it would be in the data
   // folder, or if another backup is being made; `unavailable` if it is told to stop. Any thread.
   [[nodiscard]] Result<BackedUp> back_up(const std::filesystem::path& to, const std::stop_token& stop);
 
+  // When the last one was made, by the wall clock, also by another process before this; the epoch if none
+  // was. Never blocks.
+  Time last() const { return Time(Time::duration(last_)); }
+
  private:
   class Turn;
+  void note(Time at);
   const Parts parts_;
   Blobs& blobs_;
   Trash& trash_;
+  std::atomic<Time::rep> last_ = 0;
   Mutex mutex_;
   bool is_running_ GUARDED_BY(mutex_) = false;
 };

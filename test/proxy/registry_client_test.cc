@@ -599,9 +599,47 @@ TEST_CASE("names without address and TLS failures are unavailable and start no s
     world.settings.upstream = Endpoint::parse(url).value();
     world.begin();
     for (int i = 0; i < 20; ++i) CHECK(world.get("/v2/").error().kind == Kind::unavailable);
-    CHECK(world.client->stats().failures_total == 2);
+    const auto& failures = world.client->stats().failures;
+    CHECK(failures.total() == 2);
+    CHECK(failures.of(url.starts_with("https") ? UpstreamFailure::tls : UpstreamFailure::dns) == 2);
     CHECK(world.client->stats().requests_total == 2);
   }
+}
+
+TEST_CASE("what upstream fails with is counted by its kind, once a request") {
+  World world;
+  world.registry.manifest(kAlpine, "1", kImageType, std::string(1000, 'x'));
+  const auto path = FakeRegistry::manifest_path(kAlpine, "1");
+  const std::pair<Fault, UpstreamFailure> failures[] = {
+      {Fault::reply(503, {}, "down"), UpstreamFailure::server_error},
+      {Fault::reply(429, {{"Retry-After", "1"}}), UpstreamFailure::throttled},
+      {Fault::hang_up(), UpstreamFailure::broken_off},
+      {Fault::cut(10), UpstreamFailure::broken_off},
+      {Fault::raw("SSH-2.0-OpenSSH_9.2\r\n"), UpstreamFailure::malformed},
+      {Fault::raw("HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x') + "\r\n\r\n"),
+       UpstreamFailure::malformed}};
+  for (const auto& [fault, kind] : failures) {
+    CAPTURE(kUpstreamFailureNames[static_cast<size_t>(kind)]);
+    world.begin();
+    world.registry.heal();
+    world.registry.always(path, fault);
+    CHECK_FALSE(world.get(path));
+    const auto& stats = world.client->stats();
+    CHECK(stats.failures.of(kind) >= 1);
+    CHECK(stats.failures.total() == stats.failures.of(kind));
+    CHECK(stats.failures.total() <= stats.requests_total);
+  }
+  // What upstream answers as it should is none, though it is a refusal.
+  world.begin();
+  world.registry.heal();
+  CHECK_FALSE(world.get("/v2/library/nothing/manifests/1"));
+  CHECK(world.client->stats().failures.total() == 0);
+  world.registry.shut();
+  world.begin();
+  CHECK_FALSE(world.get(path));
+  CHECK(world.client->stats().failures.of(UpstreamFailure::connect) ==
+        world.client->stats().failures.total());
+  CHECK(world.client->stats().failures.total() >= 1);
 }
 
 TEST_CASE("a caller's own short patience with a registry that answers slowly is no failure of the registry") {

@@ -55,7 +55,7 @@ TEST_CASE("a store in trouble is not ready, and its reason is what /readyz says"
 
 TEST_CASE("metrics are told in the Prometheus text format, to those who may know") {
   Metrics metrics;
-  metrics.of("quay").count_request("GET", 200, CacheResult::hit, 0.1, 1);
+  metrics.of("quay").count_request({"GET", OciPath::Kind::blob, 200, CacheResult::hit, 0.1, 1, 0});
   Health health(metrics, Networks::internal());
   RecordedExchange scrape("GET", "/metrics"), write("POST", "/metrics"), stranger("GET", "/metrics");
   stranger.set_peer(8, 8, 8, 8);

@@ -17,13 +17,19 @@ bool says(Metrics& metrics, const std::string& line) {
 TEST_CASE("requests are counted by route, method, code and cache result") {
   Metrics metrics;
   auto& counts = metrics.of("dockerhub");
-  counts.count_request("GET", 200, CacheResult::hit, 0.0004, 100);
-  counts.count_request("GET", 200, CacheResult::hit, 0.2, 100);
-  counts.count_request("HEAD", 200, CacheResult::stale, 0.2, 0);
-  metrics.of("quay").count_request("GET", 404, CacheResult::none, 0.2, 7);
+  counts.count_request({"GET", OciPath::Kind::manifest, 200, CacheResult::hit, 0.0004, 100, 0});
+  counts.count_request({"GET", OciPath::Kind::blob, 200, CacheResult::hit, 0.2, 100, 0});
+  counts.count_request({"HEAD", OciPath::Kind::manifest, 200, CacheResult::stale, 0.2, 0, 0});
+  metrics.of("quay").count_request({"GET", OciPath::Kind::referrers, 404, CacheResult::none, 0.2, 7, 0});
+  CHECK(says(
+      metrics,
+      R"(breakwater_requests_total{cache="hit",code="200",kind="manifest",method="GET",route="dockerhub"} 1)"));
+  CHECK(says(
+      metrics,
+      R"(breakwater_requests_total{cache="hit",code="200",kind="blob",method="GET",route="dockerhub"} 1)"));
   CHECK(
-      says(metrics, R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 2)"));
-  CHECK(says(metrics, R"(breakwater_requests_total{cache="none",code="404",method="GET",route="quay"} 1)"));
+      says(metrics,
+           R"(breakwater_requests_total{cache="none",code="404",kind="list",method="GET",route="quay"} 1)"));
   CHECK(says(metrics, R"(breakwater_request_seconds_count{route="dockerhub"} 3)"));
   CHECK(says(metrics, R"(breakwater_request_seconds_bucket{route="dockerhub",le="0.0005"} 1)"));
   CHECK(says(metrics, R"(breakwater_served_bytes_total{route="dockerhub"} 200)"));
@@ -31,11 +37,24 @@ TEST_CASE("requests are counted by route, method, code and cache result") {
   CHECK(&metrics.of("dockerhub") == &counts);
 }
 
+TEST_CASE("what was pushed is counted by route, whatever its requests sent") {
+  Metrics metrics;
+  auto& counts = metrics.of("private");
+  CHECK(says(metrics, R"(breakwater_pushed_bytes_total{route="private"} 0)"));
+  counts.count_request({"PUT", OciPath::Kind::upload, 201, CacheResult::none, 0.2, 0, 1000});
+  counts.count_request({"PUT", OciPath::Kind::manifest, 201, CacheResult::none, 0.2, 0, 24});
+  CHECK(says(metrics, R"(breakwater_pushed_bytes_total{route="private"} 1024)"));
+  CHECK(says(metrics, R"(breakwater_served_bytes_total{route="private"} 0)"));
+}
+
 TEST_CASE("a client cannot make up labels") {
   Metrics metrics;
   for (int i = 0; i < 100; ++i)
-    metrics.of("r").count_request("M" + std::to_string(i), 200, CacheResult::none, 0, 0);
-  CHECK(says(metrics, R"(breakwater_requests_total{cache="none",code="200",method="other",route="r"} 100)"));
+    metrics.of("r").count_request(
+        {"M" + std::to_string(i), OciPath::Kind::base, 200, CacheResult::none, 0, 0, 0});
+  CHECK(says(
+      metrics,
+      R"(breakwater_requests_total{cache="none",code="200",kind="other",method="other",route="r"} 100)"));
 }
 
 TEST_CASE("what a rule of a route refuses is counted, from none on") {
