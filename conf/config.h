@@ -91,7 +91,8 @@ struct PerClientConfig {
 struct Config {
   std::string text;  // the JSON that it was parsed from; "" for the default one
   std::filesystem::path data = "data";
-  std::optional<uint64_t> bytes_max;  // for the whole store
+  std::string data_from = "built in";  // who says so, for messages: "--data", or the configuration's file
+  std::optional<uint64_t> bytes_max;   // for the whole store
   std::vector<RouteConfig> routes;
   MetricsConfig metrics;
   std::optional<std::vector<proxy::HostPattern>> hosts;  // as HostSettings::named has it

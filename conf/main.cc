@@ -13,6 +13,7 @@
 #include "conf/config.h"
 #include "conf/describe.h"
 #include "conf/doctor.h"
+#include "conf/exit_status.h"
 #include "conf/listeners.h"
 #include "conf/open_folder.h"
 #include "conf/operation_verbs.h"
@@ -39,7 +40,9 @@ std::optional<std::filesystem::path> config_file(const Options& options) {
 tl::expected<Config, ConfigErrors> config_of(const std::optional<std::filesystem::path>& file,
                                              const Options& options) {
   auto config = file ? read_config(*file) : tl::expected<Config, ConfigErrors>(default_config());
+  if (config && file) config->data_from = file->string();
   if (config && options.data) config->data = *options.data;
+  if (config && options.data) config->data_from = "--data";
   if (auto checked = config ? check_data(config->data) : Result<>(); !checked) {
     ConfigErrors errors;
     errors.lines.push_back("--data: " + checked.error().message);
@@ -54,13 +57,17 @@ tl::expected<Config, ConfigErrors> config_of(const std::optional<std::filesystem
 }
 
 int verify(const Config& config) {
+  if (const auto there = check_folder(config); !there) {
+    std::cerr << store::printable(there.error().message) << "\n";
+    return kNotTried;
+  }
   const auto disk = store::make_posix_disk();
   const auto whole = verify(config, *disk, std::cout);
   if (!whole) {
     std::cerr << "not verified: " << store::printable(whole.error().message) << "\n";
-    return 1;
+    return kNotTried;
   }
-  return *whole ? 0 : 1;
+  return *whole ? kDone : kWrong;
 }
 
 int see_doctor(const Config& config, bool as_json) {
@@ -88,12 +95,13 @@ int run(const Options& options, const std::vector<std::string>& successor) {
   auto config = config_of(file, options);
   if (!config) {
     for (const auto& line : config.error().lines) std::cerr << line << "\n";
-    return 1;
+    const bool is_looked_at = options.verb == Verb::check_config || options.verb == Verb::serve;
+    return is_looked_at ? 1 : kNotTried;
   }
   if (options.verb == Verb::serve)
     return serve(*std::move(config), {[options] { return config_of(config_file(options), options); },
                                       options.take_over, successor});
-  if (options.verb != Verb::check_config) tell_folder(*config, file);
+  tell_folder(*config, file);
   if (options.verb == Verb::doctor) return see_doctor(*config, options.json);
   if (options.verb == Verb::verify) return verify(*config);
   if (options.verb == Verb::import_images) return import_images(*config, options);

@@ -15,15 +15,19 @@ struct OpenFolder {
   std::unique_ptr<store::Log> log;
   std::unique_ptr<store::Store> store;
 };
-// `not_found` if there is no data folder. For verbs that have no use for the empty folder that opening would
-// make.
+// `unavailable` if there is no data folder: only `serve` makes one unasked, because a verb that does so in
+// the wrong place fills a folder that nobody serves. The message says who has named the folder, and what to
+// do.
 [[nodiscard]] Result<> check_folder(const Config& config);
+// For who asked that a data folder be made where there is none: nothing is made yet, but it is sure that the
+// place is empty. `conflict` if there is something else, `unavailable` if it would be in no folder.
+[[nodiscard]] Result<> check_place(const Config& config);
 // If this process runs as root, it becomes the folder's owner for good, because opening a catalog writes
 // files that the server must be able to read. The folder becomes the working directory, since its path may be
 // closed to all but root (systemd's /var/lib/private).
 [[nodiscard]] Result<> become_owner(Config& config);
-// Of the data folder, if this process runs as root and the folder is another's: what it makes there has to be
-// readable by the server.
+// Of the data folder, or of the one that it would be made in, if this process runs as root and the folder is
+// another's: what it makes there has to be readable by the server.
 std::optional<store::FolderOwner> owner_of(const Config& config);
 // Whether what is over a bound is evicted when the folder is opened.
 enum class Bounds { kept, ignored };

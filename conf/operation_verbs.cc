@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "conf/exit_status.h"
 #include "conf/image_lists.h"
 #include "conf/local_request.h"
 #include "conf/open_folder.h"
@@ -28,15 +29,9 @@ using routes::Json;
 using routes::Operation;
 using routes::Parameter;
 
-constexpr int kWrong = 1, kNotTried = 2;
 constexpr std::string_view kFollow = "follow";
 constexpr auto kChangeMax = std::chrono::seconds(2);
 constexpr auto kAskAgainAfter = std::chrono::milliseconds(50);
-
-int status_of(const Error& error) {
-  const bool is_tried = error.kind != Error::Kind::invalid && error.kind != Error::Kind::unavailable;
-  return is_tried ? kWrong : kNotTried;
-}
 
 int fail(const Error& error) {
   std::cerr << store::printable(error.message) << "\n";

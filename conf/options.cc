@@ -60,6 +60,8 @@ void add_transfers(CLI::App& app, Options& options) {
       ->check(no_empty_path)
       ->needs(layout);
   add_images(*import, options, "The registry that takes it over");
+  import->add_flag("--init", options.init,
+                   "Make the data folder where there is none, before its first start");
   auto* give = add_verb(app, options, Verb::export_images, "export",
                         "Write repositories as OCI image layouts; nothing may serve the data meanwhile");
   give->add_option("--to", options.to, "Where: a layout for each repository, in the folder of its name")

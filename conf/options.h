@@ -3,7 +3,7 @@
 //   breakwater serve        [--take-over] [--config FILE] [--data DIR]
 //   breakwater check-config [--config FILE] [--data DIR]
 //   breakwater import       (--from DIR | --layout DIR [--tag TAG]) --route NAME [--repository PATTERN]
-//                           [--config FILE] [--data DIR]
+//                           [--init] [--config FILE] [--data DIR]
 //   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
 //   breakwater doctor       [--json] [--config FILE] [--data DIR]
 //   breakwater verify       [--config FILE] [--data DIR]
@@ -32,6 +32,7 @@ struct Options {
   std::filesystem::path from;                    // import: the data folder of a docker-registry
   std::optional<std::filesystem::path> layout;   // import: OCI image layouts instead
   std::filesystem::path to;                      // export
+  bool init = false;                             // import: makes a data folder where there is none
   bool take_over = false;                        // serve: goes on for the process that serves the folder
   std::string route;                             // import, export
   std::string repository = "*";                  // import, export: a pattern for repository names

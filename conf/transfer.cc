@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "conf/exit_status.h"
 #include "conf/open_folder.h"
 #include "conf/part_settings.h"
 #include "routes/oci/oci_path.h"
@@ -18,7 +19,7 @@ namespace {
 
 int fail(const Error& error) {
   std::cerr << store::printable(error.message) << "\n";
-  return 1;
+  return status_of(error);
 }
 
 // Most of a line is what others have called their folders, tags and types.
@@ -30,6 +31,12 @@ const RouteConfig* route_called(const Config& config, const std::string& name) {
   return found == config.routes.end() ? nullptr : &*found;
 }
 
+// With the way to have one made.
+Result<> may_be_made(Result<> there) {
+  if (!there) there.error().message += "; or make one here, before its first start, by --init";
+  return there;
+}
+
 }  // namespace
 
 int import_images(const Config& config, const Options& options) {
@@ -38,6 +45,8 @@ int import_images(const Config& config, const Options& options) {
   const RouteConfig* route = route_called(config, options.route);
   if (route == nullptr || !route->registry)
     return fail({Error::Kind::invalid, "no registry of the configuration is called " + options.route, 0});
+  if (auto right = options.init ? check_place(config) : may_be_made(check_folder(config)); !right)
+    return fail(right.error());
   OpenFolder folder;
   if (auto opened = open_folder(config, folder, Bounds::kept); !opened) return fail(opened.error());
   const auto from = options.layout ? *options.layout : options.from;

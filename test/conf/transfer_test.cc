@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/open_folder.h"
 #include "conf/options.h"
 #include "conf/verify.h"
 #include "routes/oci/manifest.h"
@@ -143,6 +144,7 @@ TEST_CASE("an import ends with 1 if it left something out or took nothing, and i
     REQUIRE(export_images(world.verbs, world.options) == 0);
   }
   world.verbs.data = world.folder.path() / "fresh";
+  world.options.init = true;
   const auto run = [&](const std::string& tag, int status, const std::string& last) {
     const Printed printed;
     world.options.tag = tag;
@@ -168,7 +170,7 @@ TEST_CASE("an import ends with 1 if it left something out or took nothing, and i
   const auto text = run("new", 1, "left out: 1; damaged: 1 unreadable");
   CHECK(text.find('\x1b') == std::string::npos);
   world.options.tag = "no tag";
-  CHECK(import_images(world.verbs, world.options) == 1);
+  CHECK(import_images(world.verbs, world.options) == 2);
 }
 
 TEST_CASE(
@@ -257,13 +259,51 @@ TEST_CASE("an empty path is a mistake") {
   }
 }
 
-TEST_CASE("nothing is exported from a folder that is none, and none is made") {
+TEST_CASE("nothing is exported from a folder that is none, nor imported into it, and none is made unasked") {
+  const breakwater::test::Folder folder;
+  auto config = default_config();
+  Options options;
+  options.route = "private";
+  options.to = folder.path() / "out";
+  options.from = folder.path();
+  const auto empty = folder.path() / "empty", other = folder.path() / "other";
+  std::filesystem::create_directories(empty);
+  std::filesystem::create_directories(other / "music");
+  for (const auto& data : {folder.path() / "typo", empty, other}) {
+    CAPTURE(data);
+    config.data = data;
+    const Printed printed;
+    CHECK(export_images(config, options) == 2);
+    CHECK(import_images(config, options) == 2);
+  }
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "typo"));
+  CHECK(std::filesystem::is_empty(empty));
+  CHECK_FALSE(std::filesystem::exists(other / "format"));
+}
+
+TEST_CASE("who names a data folder that is none is told so, with what to do") {
   const breakwater::test::Folder folder;
   auto config = default_config();
   config.data = folder.path() / "typo";
-  Options options;
-  options.route = config.routes.at(0).name;
-  options.to = folder.path() / "out";
-  CHECK(export_images(config, options) == 1);
-  CHECK_FALSE(std::filesystem::exists(config.data));
+  config.data_from = "/etc/breakwater/breakwater.json";
+  const auto there = check_folder(config);
+  REQUIRE_FALSE(there);
+  CHECK(there.error().message ==
+        "the data folder " + config.data.string() +
+            " (/etc/breakwater/breakwater.json) is not there, and is not made unasked: name the one that is "
+            "served, by --data DIR or --config FILE");
+}
+
+TEST_CASE("a data folder is made by --init, in an empty place alone") {
+  const breakwater::test::Folder folder;
+  auto config = default_config();
+  config.data = folder.path() / "new";
+  CHECK(check_place(config));
+  std::filesystem::create_directories(config.data / "lost+found");
+  CHECK(check_place(config));
+  std::filesystem::create_directories(config.data / "music");
+  CHECK(check_place(config).error().kind == breakwater::Error::Kind::conflict);
+  config.data = folder.path() / "none/new";
+  CHECK(check_place(config).error().message.find("make that one first") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "none"));
 }

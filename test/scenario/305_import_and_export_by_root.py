@@ -18,10 +18,7 @@ USER, GROUP = 4711, 4712
 
 def run(registry, data, verb, *arguments):
     done = subprocess.run(
-        [
-            str(one)
-            for one in (BINARY, verb, *arguments, "--config", registry.config_file, "--data", data)
-        ],
+        [str(one) for one in (BINARY, verb, *arguments, "--config", registry.config_file, "--data", data)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         timeout=120,
@@ -59,7 +56,9 @@ def main(world):
     wanted = held(registry.address, "team/app", "1").blobs
     registry.stop()
     out = world.fresh_folder("out") / "layouts"
-    expect_ended(run(registry, registry.data, "export", "--route", "private", "--to", out), 0, "left out: 0")
+    expect_ended(
+        run(registry, registry.data, "export", "--route", "private", "--to", out), 0, "left out: 0"
+    )
     for path in everything_in(out):
         expect(not path.lstat().st_mode & 0o007, f"{path} is open to all")
 
@@ -67,9 +66,40 @@ def main(world):
     data.mkdir()
     os.chown(data, USER, GROUP)
     into = ("import", "--layout", out, "--route", "private")
-    expect_ended(run(registry, data, *into), 0, "left out: nothing")
+    for verb in (into, ("verify",), ("gc",), ("export", "--route", "private", "--to", out)):
+        code, _, errors = run(registry, data, *verb)
+        expect(code == 2 and "is no data folder" in errors, f"{verb} of an empty folder: {code} {errors}")
+    expect(not list(data.iterdir()), f"a verb has made something: {list(data.iterdir())}")
+    expect_ended(run(registry, data, *into, "--init"), 0, "left out: nothing")
     expect_of_user(data)
     expect_ended(run(registry, data, *into), 0, "left out: nothing")
+    # One that is not there belongs to who has the place.
+    new = data.parent / "place" / "new"
+    new.parent.mkdir()
+    os.chown(new.parent, USER, GROUP)
+    expect_ended(run(registry, new, *into, "--init"), 0, "left out: nothing")
+    expect_of_user(new)
+    whole = world.fresh_folder("backup") / "whole"
+    for line in (
+        "ls",
+        "du",
+        "why team/app:1",
+        "gc",
+        "pin private/team/app:1",
+        "pins",
+        "unpin private/team/app:1",
+        "uploads",
+        "saved",
+        "cache",
+        "rm private/team/app:2",
+        "verify",
+        f"backup {whole}",
+    ):
+        verb = line.split()
+        code, said, errors = run(registry, new, *verb)
+        expect(code == 0, f"{verb}: {code} {said}{errors}")
+        expect(str(new) in errors, f"{verb} does not say which folder: {errors}")
+        expect_of_user(new)
     (data / "lock").unlink()
     expect_ended(run(registry, data, "verify"), 0, "0 broken")
     expect_of_user(data)
