@@ -190,7 +190,7 @@ def is_refused_at_the_start(world, mount):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    expect(verify.returncode == 1 and "newer version" in verify.stdout, f"verify: {verify}")
+    expect(verify.returncode == 2 and "newer version" in verify.stdout, f"verify: {verify}")
     form.write_text(text)
 
     (data / "catalog").rename(mount.path / "catalog")
