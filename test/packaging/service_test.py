@@ -40,6 +40,10 @@ class Service(unittest.TestCase):
         of_example = re.findall(r'(?m)^[^/\n]*"listen": \["([^"]+)"\]', example)
         self.assertEqual(sorted(of_sockets), sorted(of_example))
 
+    def test_what_waits_for_nobody_may_go_after_the_rest(self):
+        filters = re.findall(r"(?m)^SystemCallFilter=(.*)$", UNIT.read_text())
+        self.assertEqual(filters[-1], "setpriority")  # after those that take it away
+
     def test_it_is_restarted_when_its_loop_hangs(self):
         self.assertRegex(UNIT.read_text(), r"(?m)^Type=notify$")
         self.assertRegex(UNIT.read_text(), r"(?m)^WatchdogSec=\d+s$")
