@@ -155,6 +155,23 @@ proxy::Task<> Appliance::Parts::reload() {
   for (const auto& line : *changes) log.info("changed", {{"what", line}});
 }
 
+// Ends like terminate() where nothing can be left to anybody.
+void Appliance::Parts::restart() {
+  if (terminating) return terminate();
+  if (is_leaving) {
+    left.next = Next::restart;  // nobody else goes on with it
+    return;
+  }
+  auto sockets = prepare(config);
+  if (!sockets) {
+    log.error("not_handed_over",
+              {{"reason", sockets.error().message}, {"advice", "this process finishes what runs, and ends"}});
+    return terminate();
+  }
+  tell_stopping();
+  begin_to_leave(Next::restart, *std::move(sockets));
+}
+
 void Appliance::Parts::begin_to_leave(Next next, std::vector<InheritedListener> sockets) {
   is_leaving = true;
   left.next = next;
@@ -247,6 +264,10 @@ void Appliance::terminate() {
 
 void Appliance::reload() {
   parts_->loop.post([&parts = *parts_] { parts.tasks.spawn(parts.reload()); });
+}
+
+void Appliance::restart() {
+  parts_->loop.post([&parts = *parts_] { parts.restart(); });
 }
 
 bool Appliance::is_read_only() const { return parts_->read_only.is_on(); }

@@ -10,6 +10,7 @@
 //                 lets go: nobody is accepted any more, each connection comes to rest, and what run() returns
 //                 has them and the listening sockets. Built anew with them, it goes on as if nothing had
 //                 been.
+//   restart()     lets go in the same way, for the process that the service manager starts next.
 //
 // So a reload is a restart that clients do not notice, within the process: everything is made from the new
 // configuration by the same code as at a start, and nothing has settings that change. It takes what closing
@@ -52,7 +53,7 @@ class Appliance {
   ~Appliance();
 
   // What is to be done next, and with what.
-  enum class Next { end, reload, hand_over };
+  enum class Next { end, reload, hand_over, restart };
   struct Left {
     Next next = Next::end;
     std::optional<Config> config;  // for a reload
@@ -66,6 +67,7 @@ class Appliance {
   // --- any thread; these never block
   void terminate();
   void reload();  // tells its outcome to the log
+  void restart();
   // Whether /readyz says 503 `draining`, so that a load balancer sends nobody any more. Everything is served
   // on until the process is stopped. A reload keeps it, a restart does not.
   void set_draining(bool draining);

@@ -79,6 +79,7 @@ struct Appliance::Parts {
   proxy::Task<> tell_service_manager();
   void add_metric_sources();
   void terminate();
+  void restart();
   proxy::Task<> drain();
   bool idle() const;
   routes::RouterSettings settings_of(const RouteConfig& route);

@@ -23,6 +23,8 @@ using Clock = std::chrono::steady_clock;
 
 // After the drain, for all that has to be closed. Last words may take half a second more.
 constexpr auto kClosingMax = std::chrono::milliseconds(1'400);
+// What letting go may take before a restart, if a push is being stored.
+constexpr auto kLettingGoMax = std::chrono::milliseconds(10'500);
 constexpr int kBoundPassed = 1;  // exit status
 
 bool ends(int number) { return number == SIGTERM || number == SIGINT; }
@@ -70,6 +72,7 @@ struct Ending::Watch {
   [[noreturn]] void run();
   std::optional<Clock::duration> tell(int number);
   void call(int number) REQUIRES(mutex);
+  bool restarts(int number) const REQUIRES(mutex);
   void say_last_words();
 
   const sigset_t signals = asking_signals();
@@ -98,7 +101,7 @@ struct Ending::Watch {
   }
 }
 
-// How long the drain may take; nothing if nobody serves yet.
+// How long the drain, or letting go, may take; nothing if nobody serves yet.
 std::optional<Clock::duration> Ending::Watch::tell(int number) {
   const store::Lock lock(mutex);
   if (asked) {
@@ -106,11 +109,18 @@ std::optional<Clock::duration> Ending::Watch::tell(int number) {
   } else {
     kept.push_back(number);
   }
-  return has_served ? std::optional(drain) : std::nullopt;
+  if (!has_served) return std::nullopt;
+  return restarts(number) ? std::max<Clock::duration>(drain, kLettingGoMax) : drain;
 }
 
+bool Ending::Watch::restarts(int number) const { return number == SIGINT && asked && asked->restart; }
+
 void Ending::Watch::call(int number) {
-  if (ends(number)) asked->terminate();
+  if (restarts(number)) {
+    asked->restart();
+  } else if (ends(number)) {
+    asked->terminate();
+  }
   if (number == SIGHUP) asked->reload();
   if (number == SIGUSR2) asked->replace();
 }

@@ -1,10 +1,11 @@
-// What signals ask for: SIGTERM and SIGINT end the process, SIGHUP reads the configuration anew, SIGUSR2 puts
-// a new process in the place of this one, and SIGUSR1 does nothing.
+// What signals ask for: SIGTERM ends the process, and so does SIGINT, for a restart if it has a service
+// manager; SIGHUP reads the configuration anew, SIGUSR2 puts a new process in the place of this one, and
+// SIGUSR1 does nothing.
 //
-// The end has a bound that holds whatever hangs: a worker in a system call,
-// a disk, a stderr that nobody reads, a destructor, the loop itself. When the bound has passed the process
-// ends at once; it says so first, if it can. What was acknowledged is on the disk by then, as it is in a
-// power cut, and the kernel lets the folder's lock go last.
+// The end has a bound that holds whatever hangs: a worker in a system call, a disk, a stderr that nobody
+// reads, a destructor, the loop itself. When the bound has passed the process ends at once; it says so first,
+// if it can. What was acknowledged is on the disk by then, as it is in a power cut, and the kernel lets the
+// folder's lock go last. For a restart the bound is twelve seconds at least.
 //
 //   starting --serve()--> serving --signal--> ending (drain_timeout and two seconds) --signal--> two seconds
 //       `-- signal: the process ends by it, as by default
@@ -32,6 +33,7 @@ class Ending {
   // What each signal calls, on a thread of its own.
   struct Asked {
     std::function<void()> terminate;
+    std::function<void()> restart = nullptr;  // then SIGINT terminates
     std::function<void()> reload = [] {};
     std::function<void()> replace = [] {};
   };

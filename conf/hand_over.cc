@@ -79,6 +79,7 @@ std::string description_of(const Inheritance& inheritance) {
     connection["route"] = one.route;
     all["connections"].push_back(std::move(connection));
   }
+  all["systemd_addresses"] = inheritance.systemd_addresses;
   std::string text;
   json::to_msgpack(all, text);
   return text;
@@ -93,6 +94,7 @@ Result<Inheritance> inheritance_of(const std::string& text) {
       inheritance.listeners.push_back({Descriptor(), one.at("route"), one.at("address")});
     for (const auto& one : all.at("connections"))
       inheritance.connections.push_back({one.at("route"), connection_of(one)});
+    inheritance.systemd_addresses = all.value("systemd_addresses", std::vector<std::string>());
   } catch (const json::exception& error) {
     return failure(Error::Kind::invalid,
                    std::string("the process before says what nobody understands: ") + error.what());
@@ -229,6 +231,15 @@ Result<Inheritance> receive(int socket) {
   auto next = sockets.begin();
   for_each_socket(*inheritance, [&next](Descriptor& one) { one = std::move(*next++); });
   return inheritance;
+}
+
+Result<Packed> packed(const Inheritance& inheritance) {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
+    return failed("pack the sockets");
+  Packed both{Descriptor(ends[0]), Descriptor(ends[1])};
+  if (auto sent = send(both.other.fd(), inheritance); !sent) return failure(sent.error());
+  return both;
 }
 
 Result<std::unique_ptr<TakenOver>> TakenOver::ask(const std::filesystem::path& data) {

@@ -14,6 +14,9 @@
 // what it does. The first process keeps everything until done(): if the successor ends before, or is too
 // late, the first one opens the store again and goes on itself.
 //
+// Where the service manager starts the next process when this one has ended, all is packed() and left with it
+// (service_manager.h).
+//
 // Sockets go over a local socket in the data folder that the successor makes, where nobody else may connect
 // (local_socket.h). What is said of them is MessagePack, of which a reader ignores what it does not know.
 // Everything here blocks.
@@ -54,5 +57,13 @@ class TakenOver {
 // The two ends of that, over any connected local socket.
 [[nodiscard]] Result<> send(int socket, const Inheritance& inheritance);
 [[nodiscard]] Result<Inheritance> receive(int socket);
+
+// Two ends of such a socket. In `filled` all of it waits for a receive(), also after this process has ended.
+// There is room for 50 000 connections.
+struct Packed {
+  proxy::Descriptor filled;
+  proxy::Descriptor other;
+};
+[[nodiscard]] Result<Packed> packed(const Inheritance& inheritance);
 
 }  // namespace breakwater::conf

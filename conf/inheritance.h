@@ -28,6 +28,8 @@ struct InheritedConnection {
 struct Inheritance {
   std::vector<InheritedListener> listeners;
   std::vector<InheritedConnection> connections;
+  // The addresses of the listeners that systemd has made, and holds itself over a restart.
+  std::vector<std::string> systemd_addresses;
 };
 
 // The listener for an address of `route`, or null: one that is bound to that very address, or for port 0 the

@@ -20,6 +20,7 @@
 #include "conf/options.h"
 #include "conf/own_names.h"
 #include "conf/serving.h"
+#include "conf/successor.h"
 #include "conf/transfer.h"
 #include "conf/verify.h"
 #include "conf/warnings.h"

@@ -1,11 +1,9 @@
 #include "conf/serving.h"
 
 #include <malloc.h>
-#include <spawn.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -23,13 +21,13 @@
 #include "conf/last_words.h"
 #include "conf/open_folder.h"
 #include "conf/service_manager.h"
+#include "conf/successor.h"
 #include "conf/warnings.h"
 #include "proxy/server/listen_socket.h"
 
 namespace breakwater::conf {
 namespace {
 
-constexpr char kTakeOver[] = "--take-over";
 // Between two Appliances the folder is nobody's for a moment: a verb may have it open then.
 constexpr auto kFolderMax = std::chrono::seconds(10);
 constexpr auto kFolderRetry = std::chrono::milliseconds(20);
@@ -52,27 +50,24 @@ struct Voice {
   const LastWords last_words;
 };
 
-// Starts `command`, which tells the log by itself how it gets on.
-void start_successor(const std::vector<std::string>& command, store::Log& log) {
-  std::vector<char*> arguments;
-  for (const auto& one : command) arguments.push_back(const_cast<char*>(one.c_str()));
-  arguments.push_back(nullptr);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  pid_t process = 0;
-  const int error = command.empty() ? ENOENT
-                                    : posix_spawn(&process, arguments.front(), nullptr, &attributes,
-                                                  arguments.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  if (error == 0) {
-    log.info("successor_started", {{"process", int64_t{process}}});
-  } else {
-    log.error("successor_not_started", {{"reason", std::generic_category().message(error)}});
-  }
+template <class One>
+void append(std::vector<One>& all, std::vector<One> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(all));
+}
+
+// Takes those out that systemd has bound. They are not left with it once more: it could never close them, as
+// it does when its socket unit is restarted.
+std::vector<InheritedListener> take_systemd_listeners(Inheritance& inheritance) {
+  auto& listeners = inheritance.listeners;
+  const auto is_ours = [&addresses = inheritance.systemd_addresses](const InheritedListener& one) {
+    const std::string address = proxy::bound_address(one.socket.fd());
+    return std::find(addresses.begin(), addresses.end(), address) == addresses.end();
+  };
+  const auto first = std::partition(listeners.begin(), listeners.end(), is_ours);
+  std::vector<InheritedListener> taken(std::make_move_iterator(first),
+                                       std::make_move_iterator(listeners.end()));
+  listeners.erase(first, listeners.end());
+  return taken;
 }
 
 // Listening sockets that nobody wants are closed: whoever connects there must not wait for ever.
@@ -101,11 +96,15 @@ class Server {
   store::Log& log() { return *voice_->log; }
   void speak();
   Result<> inherit();
+  void inherit(Inheritance inheritance);
+  void inherit_from_service_manager();
   Result<std::unique_ptr<Appliance>> build_once();
   Result<std::unique_ptr<Appliance>> build();
   Ending::Asked asked_of(Appliance& appliance);
   bool goes_on(Appliance::Left left);
   bool is_handed_over();
+  bool is_kept();
+  void start_successor();
 
   const Serving& serving_;
   const uint64_t descriptors_ = raise_descriptor_limit();
@@ -134,17 +133,32 @@ void Server::speak() {
 
 // From systemd, and from the process before.
 Result<> Server::inherit() {
-  inheritance_.listeners = sockets_of_service_manager(log());
+  inherit_from_service_manager();
   if (!serving_.takes_over) return {};
   auto taken = TakenOver::ask(config_.data);
   if (!taken) return failure(taken.error());
   taken_ = *std::move(taken);
-  if (!taken_) return {};
-  goes_on_ = true;
-  inheritance_.connections = std::move(taken_->inheritance.connections);
-  std::move(taken_->inheritance.listeners.begin(), taken_->inheritance.listeners.end(),
-            std::back_inserter(inheritance_.listeners));
+  if (taken_) inherit(std::move(taken_->inheritance));
   return {};
+}
+
+void Server::inherit(Inheritance inheritance) {
+  log().info("taken_over", {{"connections", static_cast<int64_t>(inheritance.connections.size())}});
+  goes_on_ = true;
+  append(inheritance_.connections, std::move(inheritance.connections));
+  append(inheritance_.listeners, std::move(inheritance.listeners));
+  append(inheritance_.systemd_addresses, std::move(inheritance.systemd_addresses));
+}
+
+void Server::inherit_from_service_manager() {
+  auto given = take_from_service_manager(log());
+  for (const auto& one : given.listeners)
+    inheritance_.systemd_addresses.push_back(proxy::bound_address(one.socket.fd()));
+  append(inheritance_.listeners, std::move(given.listeners));
+  if (given.kept.fd() < 0) return;
+  auto kept = receive(given.kept.fd());
+  if (kept) return inherit(*std::move(kept));
+  log().error("connections_lost", {{"reason", kept.error().message}});
 }
 
 // Waits for the folder if it was ours, or that of the process before.
@@ -172,9 +186,19 @@ Result<std::unique_ptr<Appliance>> Server::build() {
 Ending::Asked Server::asked_of(Appliance& appliance) {
   Ending::Asked asked;
   asked.terminate = [&appliance] { appliance.terminate(); };
+  if (has_service_manager()) asked.restart = [&appliance] { appliance.restart(); };
   asked.reload = [&appliance] { appliance.reload(); };
-  asked.replace = [this] { start_successor(serving_.command, log()); };
+  asked.replace = [this] { start_successor(); };
   return asked;
+}
+
+// Which tells the log by itself how it gets on.
+void Server::start_successor() {
+  if (const auto process = conf::start_successor(serving_.command)) {
+    log().info("successor_started", {{"process", int64_t{*process}}});
+  } else {
+    log().error("successor_not_started", {{"reason", process.error().message}});
+  }
 }
 
 // Whether the process that has asked serves now.
@@ -190,13 +214,35 @@ bool Server::is_handed_over() {
   return false;
 }
 
+// Whether the service manager has all for the process that it starts next.
+bool Server::is_kept() {
+  auto of_systemd = take_systemd_listeners(inheritance_);
+  auto socket = packed(inheritance_);
+  append(inheritance_.listeners, std::move(of_systemd));
+  const auto kept =
+      socket ? keep(std::move(socket->filled), socket->other) : Result<>(failure(socket.error()));
+  if (kept) {
+    const auto connections = static_cast<int64_t>(inheritance_.connections.size());
+    log().info("left_for_the_next", {{"connections", connections}});
+  } else {
+    log().error("not_handed_over",
+                {{"reason", kept.error().message}, {"advice", "this process finishes what runs, and ends"}});
+  }
+  return kept.has_value();
+}
+
 bool Server::goes_on(Appliance::Left left) {
   if (left.next == Appliance::Next::end) return false;
+  append(left.inheritance.systemd_addresses, std::move(inheritance_.systemd_addresses));
   inheritance_ = std::move(left.inheritance);
   goes_on_ = true;
   is_draining_ = left.is_draining;
   is_terminated_ = left.is_terminated;
   if (left.next == Appliance::Next::hand_over) return !is_handed_over();
+  if (left.next == Appliance::Next::restart) {
+    is_terminated_ = true;  // unless the next process has it
+    return !is_kept();
+  }
   config_before_ = std::exchange(config_, *std::move(left.config));
   speak();
   return true;
@@ -212,6 +258,7 @@ int Server::run() {
     auto appliance = build();
     if (!appliance) {
       log().error("start_failed", {{"reason", appliance.error().message}});
+      if (goes_on_ && !taken_ && has_service_manager()) (void)is_kept();
       return 1;
     }
     config_before_.reset();
@@ -236,20 +283,10 @@ int Server::run() {
 int serve(Config config, const Serving& serving) {
   keep_memory_together();
   std::signal(SIGPIPE, SIG_IGN);
-  // Of a successor that could not start nothing is left; it has told the log.
+  // Of a process that was started here and has ended nothing is left (successor.h).
   std::signal(SIGCHLD, SIG_IGN);
   Server server(std::move(config), serving);
   return server.run();
-}
-
-std::vector<std::string> successor_command(int argc, const char* const* argv) {
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return {};
-  std::vector<std::string> command(argv, argv + argc);
-  command.front() = program.string();
-  if (std::find(command.begin(), command.end(), kTakeOver) == command.end()) command.emplace_back(kTakeOver);
-  return command;
 }
 
 }  // namespace breakwater::conf

@@ -3,8 +3,10 @@
 //
 //   build --> run --terminate------------------------> end
 //     ^        |---reload: the new configuration, or the old one if that cannot be built
-//     |        `---a successor asks: give() --it serves--> end
-//     `-----------------------------`--it does not: go on
+//     |        |---a successor asks: give() --it serves--> end
+//     |--------|--------------------`--it does not: go on
+//     |        `---a restart: keep() ---systemd has it---> end
+//     `-----------------------------`--it has not: go on, and terminate
 //
 // Signals are those of ending.h. SIGUSR2 starts this program anew, from where it was started from, as its own
 // successor: a new version, if one has been installed there.
@@ -26,8 +28,5 @@ struct Serving {
 
 // The process's exit status.
 int serve(Config config, const Serving& serving);
-
-// The command that starts this program once more as a successor. Empty if nobody knows where it is.
-std::vector<std::string> successor_command(int argc, const char* const* argv);
 
 }  // namespace breakwater::conf

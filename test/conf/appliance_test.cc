@@ -224,6 +224,45 @@ TEST_CASE("if its successor ends before it serves, the one before goes on, and i
   world.stop();
 }
 
+TEST_CASE("a restart leaves listening sockets and clients to the next process") {
+  World world;
+  world.build();
+  const std::string address = world.address("private");
+  Client client(address);
+  CHECK(answers(client.ask("GET", "/v2/"), 200));
+  world.appliance->restart();
+  world.wait();
+  REQUIRE(world.left.next == Appliance::Next::restart);
+  auto socket = packed(world.left.inheritance);
+  REQUIRE(socket);
+  world.left.inheritance = Inheritance();
+
+  Client waiting(address);
+  World next;
+  next.config = world.config;
+  next.left.inheritance = *receive(socket->filled.fd());
+  next.build();
+  CHECK(answers(client.ask("GET", "/v2/"), 200));
+  CHECK(answers(waiting.ask("GET", "/v2/"), 200));
+  CHECK(next.address("private") == address);
+  next.stop();
+}
+
+TEST_CASE("a restart of who drains already ends the drain") {
+  World world;
+  world.build();
+  Client client(world.address("private"));
+  CHECK(answers(client.ask("GET", "/v2/"), 200));
+  // What is to be finished first.
+  client.send("PUT /v2/app/manifests/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{");
+  world.appliance->terminate();
+  world.wait_for_line("info draining");
+  world.appliance->restart();
+  world.wait();
+  CHECK(world.left.next == Appliance::Next::end);
+  CHECK(!world.log.contains("not_handed_over"));
+}
+
 TEST_CASE("who drains serves on, and says so where a load balancer asks, also after a reload") {
   World world;
   world.build();

@@ -151,6 +151,32 @@ TEST_CASE("SIGHUP asks for a reload, SIGUSR2 for a successor, and SIGUSR1 for no
   CHECK(WEXITSTATUS(child.wait()) == 7);
 }
 
+TEST_CASE("SIGINT asks for a restart where there can be one, and else it ends the process like SIGTERM") {
+  const auto child_of = [](bool can_restart) {
+    return Child([can_restart] {
+      Ending ending;
+      const auto log = store::make_log({});
+      auto asked = heard("asked to");
+      const auto restart = [] { (void)!::write(STDERR_FILENO, "asked to restart", 16); };
+      if (can_restart) asked.restart = restart;
+      ending.serve(10'000, std::move(asked), *log);
+      (void)!::write(STDERR_FILENO, "made", 4);
+      for (;;) ::pause();
+    });
+  };
+  Child managed = child_of(true);
+  CHECK(managed.hear("made") == "made");
+  managed.signal(SIGINT);
+  CHECK(managed.hear("restart") == "asked to restart");
+  managed.signal(SIGTERM);
+  CHECK(WEXITSTATUS(managed.wait()) == 7);
+  Child alone = child_of(false);
+  CHECK(alone.hear("made") == "made");
+  alone.signal(SIGINT);
+  CHECK(alone.hear("terminate") == "asked to terminate");
+  CHECK(WEXITSTATUS(alone.wait()) == 7);
+}
+
 TEST_CASE("what signals ask for while the appliance is built anew is done as soon as it is") {
   std::array<int, 2> go_on{};
   REQUIRE(::pipe(go_on.data()) == 0);

@@ -71,6 +71,34 @@ TEST_CASE("what one process hands over is what the next one gets, sockets with i
   }
 }
 
+TEST_CASE("what one process has packed waits for the next one, also when the first has ended") {
+  constexpr size_t kConnections = 3'000;
+  std::vector<Pair> clients(2);
+  Inheritance given;
+  given.systemd_addresses = {"0.0.0.0:5000"};
+  for (size_t i = 0; i < kConnections; ++i) {
+    proxy::HandedConnection connection;
+    connection.socket = clients[i % clients.size()].there.duplicate();
+    connection.input = std::to_string(i);
+    given.connections.push_back({"route", std::move(connection)});
+  }
+  auto socket = packed(given);
+  REQUIRE(socket);
+  given = Inheritance();
+
+  socket->other = Descriptor();
+  const auto got = receive(socket->filled.fd());
+  REQUIRE(got);
+  CHECK(got->systemd_addresses == std::vector<std::string>{"0.0.0.0:5000"});
+  REQUIRE(got->connections.size() == kConnections);
+  CHECK(got->connections.back().connection.input == std::to_string(kConnections - 1));
+  char byte = 'x';
+  REQUIRE(::write(got->connections.back().connection.socket.fd(), &byte, 1) == 1);
+  CHECK(::read(clients[(kConnections - 1) % clients.size()].here.fd(), &byte, 1) == 1);
+  CHECK(receive(socket->filled.fd()).error().kind ==
+        Error::Kind::unavailable);  // there is nothing more in it
+}
+
 TEST_CASE("a process that ends in the middle of handing over is an error for the next one") {
   Pair channel;
   channel.here = Descriptor();

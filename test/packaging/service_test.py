@@ -40,6 +40,14 @@ class Service(unittest.TestCase):
         of_example = re.findall(r'(?m)^[^/\n]*"listen": \["([^"]+)"\]', example)
         self.assertEqual(sorted(of_sockets), sorted(of_example))
 
+    def test_a_restart_keeps_connections_and_is_never_one_too_many(self):
+        for line in ("RestartKillSignal=SIGINT", "FileDescriptorStoreMax=1", "StartLimitIntervalSec=0"):
+            self.assertRegex(UNIT.read_text(), f"(?m)^{line}$")
+
+    def test_its_sockets_are_there_before_it(self):
+        self.assertRegex(UNIT.read_text(), r"(?m)^Wants=.*\bbreakwater\.socket\b")
+        self.assertRegex(UNIT.read_text(), r"(?m)^After=.*\bbreakwater\.socket\b")
+
     def test_what_waits_for_nobody_may_go_after_the_rest(self):
         filters = re.findall(r"(?m)^SystemCallFilter=(.*)$", UNIT.read_text())
         self.assertEqual(filters[-1], "setpriority")  # after those that take it away
@@ -48,14 +56,23 @@ class Service(unittest.TestCase):
         self.assertRegex(UNIT.read_text(), r"(?m)^Type=notify$")
         self.assertRegex(UNIT.read_text(), r"(?m)^WatchdogSec=\d+s$")
 
-    def test_nothing_starts_before_the_configuration_is_checked(self):
-        self.assertRegex(
-            UNIT.read_text(),
-            (
-                r"(?m)^ExecStartPre=/usr/bin/breakwater check-config --config"
-                r" (\S+)\nExecStart=/usr/bin/breakwater serve --config \1$"
-            ),
-        )
+    def test_what_it_starts_checks_the_configuration_as_check_config_does(self):
+        started = re.search(r"(?m)^ExecStart=/usr/bin/breakwater (serve) --config (\S+)$", UNIT.read_text())
+        self.assertNotIn("ExecStartPre=", UNIT.read_text())  # in a restart, everybody would wait for it
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "breakwater.json"
+            file.write_text('{"data": "%s/data", "bytes_max": "much", "rout": []}' % folder)
+            done = [
+                subprocess.run(
+                    [self.binary, verb, "--config", file], capture_output=True, text=True, timeout=60
+                )
+                for verb in (started.group(1), "check-config")
+            ]
+            self.assertEqual([one.returncode for one in done], [1, 1])
+            self.assertEqual(done[0].stderr, done[1].stderr)
+            self.assertRegex(done[0].stderr, r"(?m)^bytes_max: ")
+            self.assertRegex(done[0].stderr, r"(?m)^rout: ")
+            self.assertFalse(pathlib.Path(folder, "data").exists())
 
 
 if __name__ == "__main__":

@@ -106,6 +106,14 @@ def main(world):
     manager.wait_for(world, r"^STOPPING=1\n")
     world.wait_until(lambda: refuses(breakwater), "it ends")
 
+    # Where a restart can leave nothing with the service manager, what runs is finished, as for a stop.
+    breakwater.start()
+    manager.path.unlink()
+    os.kill(breakwater.process.pid, signal.SIGINT)
+    breakwater.wait_stopped()
+    said = [event["event"] for event in breakwater.events() if "event" in event]
+    expect("not_handed_over" in said and "draining" in said, f"a restart that is none: {said}")
+
 
 def refuses(breakwater):
     try:
