@@ -245,32 +245,32 @@ def _run(kinds, seconds, pipe):
     pipe.send(json.dumps({kind: [vars(one) for one in several] for kind, several in found.items()}))
 
 
-def _watch_clock(until, pauses):
-    while (begin := time.monotonic()) < until:
+def _watch_clock(ended, pauses):
+    while not ended.is_set():
+        begin = time.monotonic()
         time.sleep(_WITNESS_PACE_S)
         pauses.append(time.monotonic() - begin - _WITNESS_PACE_S)
 
 
-def _watch_disk(until, pauses, file):
-    while (begin := time.monotonic()) < until:
+def _watch_disk(ended, pauses, file):
+    while not ended.is_set():
+        begin = time.monotonic()
         os.pwrite(file, b"x" * 4096, 0)
         os.fdatasync(file)
         pauses.append(time.monotonic() - begin)
         time.sleep(_WITNESS_PACE_S)
 
 
-def _witness(seconds, folder, pipe):
-    """How long the machine itself kept somebody waiting at most who asks nobody: for a processor, or for the
-    disk."""
+def _witness(folder, ended, pipe):
     try:
         os.nice(-4)
     except OSError:
         pass
-    until, pauses = time.monotonic() + seconds, [0]
+    pauses = [0]
     with tempfile.TemporaryFile(dir=folder) as file:
         threads = [
-            threading.Thread(target=_watch_clock, args=(until, pauses)),
-            threading.Thread(target=_watch_disk, args=(until, pauses, file.fileno())),
+            threading.Thread(target=_watch_clock, args=(ended, pauses)),
+            threading.Thread(target=_watch_disk, args=(ended, pauses, file.fileno())),
         ]
         for thread in threads:
             thread.start()
@@ -279,14 +279,30 @@ def _witness(seconds, folder, pipe):
     pipe.send(max(pauses))
 
 
+class Witness:
+    """A process that asks nobody, from now on, and writes in `folder`."""
+
+    def __init__(self, folder):
+        context = multiprocessing.get_context("fork")
+        self._ended = context.Event()
+        self._pause, theirs = context.Pipe(duplex=False)
+        self._process = context.Process(target=_witness, args=(folder, self._ended, theirs), daemon=True)
+        self._process.start()
+
+    def end(self):
+        """How long the machine itself kept it waiting at most, for a processor or for the disk."""
+        self._ended.set()
+        pause_s = self._pause.recv()
+        self._process.join()
+        return pause_s
+
+
 def measure(clients, seconds):
     """All kinds at once for so long, and until the last has its reply: {kind: Samples}, and the longest pause
     of the machine meanwhile."""
     context = multiprocessing.get_context("fork")
     pipes = []
-    pause, theirs = context.Pipe(duplex=False)
-    witness = context.Process(target=_witness, args=(seconds, clients.folder, theirs), daemon=True)
-    witness.start()
+    witness = Witness(clients.folder)
     for kinds in (clients.crowd, clients.probes):
         ours, theirs = context.Pipe(duplex=False)
         process = context.Process(target=_run, args=(kinds, seconds, theirs), daemon=True)
@@ -303,6 +319,4 @@ def measure(clients, seconds):
                 merged[kind].wrong_count += one["wrong_count"]
                 merged[kind].told += one["told"]
         process.join()
-    pause_s = pause.recv()
-    witness.join()
-    return merged, pause_s
+    return merged, witness.end()

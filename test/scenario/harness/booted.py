@@ -1,0 +1,137 @@
+"""A machine that systemd has booted: this one's tree, over which what is changed lies in memory, with nothing
+enabled that this one has. It has the network of the scenario, and its /var/lib/private is on the scenario's
+disk."""
+
+import pathlib
+import shutil
+
+from .breakwater import BINARY, Breakwater
+from .world import ROOT, expect
+
+PACKAGING = ROOT / "packaging"
+_UNITS = "etc/systemd/system"
+
+
+class Machine:
+    """Its tree can be changed at `root`, before boot() and after."""
+
+    def __init__(self, world):
+        self.world = world
+        self._folder = world.run_folder("machine")
+        self.disk = world.fresh_folder("var-lib-private")
+        self.root = self._folder / "root"
+        for name in ("root", "upper", "work"):
+            self._folder.joinpath(name).mkdir()
+        layers = f"lowerdir=/,upperdir={self._folder}/upper,workdir={self._folder}/work"
+        world.run("mount", "-t", "overlay", "overlay", "-o", layers, self.root)
+        for name in ("etc/machine-id", "etc/fstab"):
+            self.root.joinpath(name).unlink(missing_ok=True)
+        self.root.joinpath("etc/machine-id").touch()
+        shutil.rmtree(self.root / _UNITS)
+        self.root.joinpath(_UNITS).mkdir()
+        # They come with packages, and would be in the way: of the network, and of what is measured.
+        for unit in ("timers.target", "systemd-networkd.service", "systemd-resolved.service"):
+            self.root.joinpath(_UNITS, unit).symlink_to("/dev/null")
+        self._process = None
+        self._leader = None
+
+    def boot(self):
+        self.disk.chmod(0o700)
+        self._process = self.world.start(
+            "machine",
+            [
+                "systemd-nspawn",
+                "--boot",
+                f"--directory={self.root}",
+                f"--bind={self.disk}:/var/lib/private",
+                "--register=no",
+                "--keep-unit",
+                "--console=pipe",
+                "--",
+                "--unit=basic.target",
+            ],
+        )
+        self.world.at_end(self._end)
+        self._leader = self.world.wait_until(self._find_leader, "systemd runs")
+        self.world.wait_until(
+            lambda: self.run("systemctl", "is-active", "basic.target", check=False).strip() == "active",
+            "the machine has booted",
+            60,
+            0.1,
+        )
+
+    def _find_leader(self):
+        """systemd itself, whose first process is gone by then that has made it."""
+        expect(self._process.running(), f"systemd-nspawn has ended:\n{self._process.tail()}")
+        for pid in self._process.pids():
+            try:
+                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "systemd\n":
+                    return pid
+            except OSError:
+                pass  # it has ended
+        return None
+
+    def _end(self):
+        self._process.kill()
+
+    def run(self, *arguments, check=True, timeout_s=120):
+        """In the machine, as root; what it said."""
+        return self.world.run(
+            "nsenter", "-t", self._leader, "-a", "--", *arguments, check=check, timeout_s=timeout_s
+        )
+
+    def systemctl(self, *arguments, **settings):
+        return self.run("systemctl", *arguments, **settings)
+
+    def show(self, unit, name):
+        return self.systemctl("show", "--value", "-p", name, unit).strip()
+
+    def follow_journal(self, *options):
+        """A process that logs what the journal gets."""
+        arguments = ["nsenter", "-t", self._leader, "-a", "--", "journalctl", "--follow", "--lines=all"]
+        return self.world.start("journal", [*arguments, *options])
+
+
+class InstalledBreakwater(Breakwater):
+    """Installed as the README says, on a machine of its own. Its metrics listen on 127.0.0.1:5001."""
+
+    UNITS = ("breakwater.service", "breakwater.socket")
+
+    def __init__(self, world, routes):
+        self.world = world
+        self.machine = Machine(world)
+        self.config = {
+            "data": "/var/lib/breakwater/data",
+            "bytes_max": "20GiB",
+            "routes": routes,
+            "metrics": {"listen": ["127.0.0.1:5001"]},
+        }
+        self.addresses = {"metrics": "127.0.0.1:5001"}
+        self.install()
+        self.machine.boot()
+        self.data = self.machine.disk / "breakwater/data"
+        self.process = self.machine.follow_journal("--output=short-precise")
+        self.machine.systemctl("enable", "--now", *self.UNITS)
+
+    def install(self):
+        root = self.machine.root
+        shutil.copy(BINARY, root / "usr/bin/breakwater")
+        root.joinpath("etc/breakwater").mkdir(exist_ok=True)
+        self.config_file = root / "etc/breakwater/breakwater.json"
+        self.write_config()
+        for unit in self.UNITS:
+            shutil.copy(PACKAGING / unit, root / _UNITS)
+
+    def restart(self):
+        self.machine.systemctl("restart", "breakwater")
+
+    def set_in_unit(self, line):
+        """In a drop-in of its service, which has nothing else."""
+        folder = self.machine.root / _UNITS / "breakwater.service.d"
+        folder.mkdir(exist_ok=True)
+        folder.joinpath("test.conf").write_text(f"[Service]\n{line}\n")
+        self.machine.systemctl("daemon-reload")
+
+    def main_pid(self):
+        """ "0" if there is none."""
+        return self.machine.show("breakwater", "MainPID")
