@@ -32,9 +32,10 @@ proxy::Task<Result<>> reply_manifest(proxy::Exchange& exchange, RequestContext& 
                                      ServedManifest manifest, ReplyRoom& replies, store::Time now) {
   context.cache = manifest.cache;
   const auto& request = exchange.request();
-  const auto etag = etag_of(manifest.digest);
+  auto digest = manifest.digest.text();
+  const auto etag = etag_of(digest);
   auto headers = base_headers(context);
-  headers.add("Docker-Content-Digest", manifest.digest.text());
+  headers.add("Docker-Content-Digest", std::move(digest));
   headers.add("ETag", etag);
   add_age(headers, manifest, now);
   if (none_match_names(request.headers.get("If-None-Match"), etag)) {

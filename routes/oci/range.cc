@@ -110,7 +110,12 @@ RequestedRange requested_range(std::string_view range, std::string_view if_range
   return {ranges.size() == 1 ? Kind::single : Kind::several, std::move(ranges)};
 }
 
-std::string etag_of(const store::Digest& digest) { return '"' + digest.text() + '"'; }
+std::string etag_of(const store::Digest& digest) { return etag_of(digest.text()); }
+std::string etag_of(std::string_view digest) {
+  std::string etag;
+  etag.reserve(digest.size() + 2);
+  return etag.append(1, '"').append(digest).append(1, '"');
+}
 
 bool none_match_names(std::string_view if_none_match, std::string_view etag) {
   std::string_view rest = if_none_match;

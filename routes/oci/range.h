@@ -44,6 +44,7 @@ RequestedRange requested_range(std::string_view range, std::string_view if_range
 
 // Our strong entity tag: the digest in quotes.
 std::string etag_of(const store::Digest& digest);
+std::string etag_of(std::string_view digest);  // as its text
 // Whether If-None-Match (its value, "" if absent) names `etag`, so that the answer is 304.
 bool none_match_names(std::string_view if_none_match, std::string_view etag);
 

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -61,14 +62,34 @@ void append_bare(std::string& line, std::string_view value) {
     append_quoted(line, value);
 }
 
+void append_number(std::string& line, int64_t number) {
+  const fmt::format_int digits(number);
+  line.append(digits.data(), digits.size());
+}
+
+// With six digits behind the point. In whole millionths, because formatting a double costs as much as all
+// else of a line.
+void append_number(std::string& line, double number) {
+  constexpr double kExactMax = 1e9;
+  if (!(std::abs(number) < kExactMax)) {
+    fmt::format_to(std::back_inserter(line), "{:.6f}", number);
+    return;
+  }
+  constexpr uint64_t kMillion = 1'000'000;
+  const auto millionths = static_cast<uint64_t>(std::llround(std::abs(number) * 1e6));
+  if (number < 0 && millionths > 0) line += '-';
+  const fmt::format_int whole(millionths / kMillion), part(kMillion + millionths % kMillion);
+  line.append(whole.data(), whole.size()).append(1, '.').append(part.data() + 1, part.size() - 1);
+}
+
 void append_value(std::string& line, const std::variant<std::string_view, int64_t, double>& value,
                   Format format) {
   if (const auto* text = std::get_if<std::string_view>(&value)) {
     format == Format::json ? append_quoted(line, *text) : append_bare(line, *text);
   } else if (const auto* whole = std::get_if<int64_t>(&value)) {
-    fmt::format_to(std::back_inserter(line), "{}", *whole);
+    append_number(line, *whole);
   } else {
-    fmt::format_to(std::back_inserter(line), "{:.6f}", std::get<double>(value));
+    append_number(line, std::get<double>(value));
   }
 }
 

@@ -170,6 +170,21 @@ TEST_CASE("a log ends although nobody reads its stderr") {
   CHECK(text.size() < 1 << 20);
 }
 
+TEST_CASE("numbers are written whole, and fractions with six digits") {
+  const auto text = logged(Log::Format::text, [](Log& log) {
+    for (const double number : {0.0, 0.0000004, 0.0000005, 1.9999996, 59.25, -0.5, -0.0000001, 1e12})
+      log.info("n", {{"is", number}});
+    log.info("n", {{"is", INT64_MIN}, {"or", int64_t{0}}});
+    log.info("n", {{"is", std::numeric_limits<double>::infinity()}});
+  });
+  std::string numbers;
+  for (size_t at = text.find("n is="); at != std::string::npos; at = text.find("n is=", at + 1))
+    numbers += text.substr(at + 5, text.find('\n', at) - at - 5) + "; ";
+  CHECK(numbers ==
+        "0.000000; 0.000000; 0.000001; 2.000000; 59.250000; -0.500000; 0.000000; 1000000000000.000000; "
+        "-9223372036854775808 or=0; inf; ");
+}
+
 TEST_CASE("last words are written by whoever says them, before the call returns") {
   CapturedStderr captured;
   auto log = make_log({});
