@@ -281,6 +281,7 @@ void Appliance::Parts::add_metric_sources() {
     routes::report(sink, store->blobs().evicted());
     routes::report(sink, store->disk_space());
     routes::report(sink, store->collector().collected());
+    routes::report(sink, store->backup());
     routes::report(sink, route_names(config), store->broken());
     routes::report(sink, scrub.stats());
     routes::report(sink, store->catalog());

@@ -68,6 +68,25 @@ TEST_CASE("a backup is not made in the data folder, by whatever path") {
   CHECK(world.store->backup().back_up(data.string() + "-backup", std::stop_token()));
 }
 
+TEST_CASE("when the last backup was made is known after a restart, and one that failed is none") {
+  PushedWorld world;
+  CHECK(world.store->backup().last() == Time());
+  const auto to = world.folder.path() / "backup";
+  std::stop_source stopped;
+  stopped.request_stop();
+  world.push("image", {}, {"latest"});
+  CHECK_FALSE(world.store->backup().back_up(to, stopped.get_token()));
+  CHECK(world.store->backup().last() == Time());
+  std::filesystem::remove_all(to.string() + ".incomplete");
+  REQUIRE(world.store->backup().back_up(to, std::stop_token()));
+  const auto made_at = world.store->clock().wall();
+  world.pass(std::chrono::minutes(1));
+  CHECK(world.store->backup().last() == made_at);
+  world.store.reset();
+  REQUIRE(world.open());
+  CHECK(world.store->backup().last() == made_at);
+}
+
 TEST_CASE("a backup holds what was acknowledged, by hard link or by copy, and goes on alone") {
   PushedWorld world;
   const bool is_linked = GENERATE(true, false);
