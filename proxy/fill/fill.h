@@ -89,6 +89,7 @@ struct FillRequest {
   // From the descriptor in a manifest of the first source's repository, if there is one. A hint: what
   // upstream says counts, and in the end the digest.
   std::optional<uint64_t> size;
+  std::string client;  // who asks, as BlobRecord has it
 };
 
 // One that is in progress, as an operator sees it.
@@ -110,7 +111,7 @@ class Fill {
         hint_(request.size),
         sources_(request.sources, stall_cost),
         last_progress_at_(loop.now()),
-        bytes_(loop, parts, digest_, home_.route),
+        bytes_(loop, parts, digest_, home_.route, request.client),
         progress_(loop),
         attention_(loop) {}
   Fill(const Fill&) = delete;

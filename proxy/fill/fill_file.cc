@@ -92,8 +92,9 @@ Task<Result<>> FillFile::verify() {
 }
 
 Task<Result<>> FillFile::commit(std::vector<store::RepositoryKey> repositories) {
-  auto job = [&store = parts_.store, partial = partial_, digest = digest_,
+  auto job = [&store = parts_.store, partial = partial_, digest = digest_, client = client_,
               repositories = std::move(repositories)]() -> Result<> {
+    partial->writer->set_client(client);
     auto stored = store.commit_blob(*partial, repositories.front(), store::Durability::buffered);
     if (!stored) return failure(stored.error());
     for (size_t i = 1; i < repositories.size(); ++i) {

@@ -32,9 +32,14 @@ struct FillFileParts {
 
 class FillFile {
  public:
-  // `route` is whose room it takes.
-  FillFile(Loop& loop, const FillFileParts& parts, const store::Digest& digest, std::string route)
-      : parts_(parts), digest_(digest), route_(std::move(route)), arrived_(loop) {}
+  // `route` is whose room it takes, and `client` who asked for it.
+  FillFile(Loop& loop, const FillFileParts& parts, const store::Digest& digest, std::string route,
+           std::string client)
+      : parts_(parts),
+        digest_(digest),
+        route_(std::move(route)),
+        client_(std::move(client)),
+        arrived_(loop) {}
   FillFile(const FillFile&) = delete;
   FillFile& operator=(const FillFile&) = delete;
 
@@ -79,6 +84,7 @@ class FillFile {
   const FillFileParts parts_;
   const store::Digest digest_;
   const std::string route_;
+  const std::string client_;
   std::shared_ptr<store::ReceivedPartial> partial_;  // the workers' jobs have it too
   Workers::Strand strand_;
   uint64_t granted_ = 0;

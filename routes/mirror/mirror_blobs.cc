@@ -142,6 +142,7 @@ Task<Result<>> MirrorBlobs::serve_fill(Exchange& exchange, RepositoryKey key, Di
   const proxy::FillReaderParts machinery(parts_.loop, parts_.fills, parts_.pass_through,
                                          settings_.far_ahead_bytes);
   auto request = fill_request(key, digest, context.asker.hops, known.size);
+  request.client = proxy::IpAddress(exchange.peer().client()).text();
   FillReader reader(machinery, request, deadline());
   auto served = co_await follow(exchange, reader, key, digest, context, known.permitted);
   while (!served && !exchange.started() && reader.is_outdated())

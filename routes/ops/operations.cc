@@ -29,8 +29,8 @@ proxy::Task<Result<Json>> status(ServerSide& server, Arguments, std::shared_ptr<
 
 constexpr Parameter kUsage[] = {
     {.name = "route", .shape = "ROUTE", .help = "only of this one", .is_place = true},
-    {.name = "by", .shape = "route|repository", .help = "a row for each route, or for each repository"},
-    {.name = "limit", .shape = "ROWS", .help = "at most so many repositories, those that free most: 1000"},
+    {.name = "by", .shape = "route|repository|client", .help = "what a row is of: route"},
+    {.name = "limit", .shape = "ROWS", .help = "at most so many rows, those with most bytes: 1000"},
 };
 constexpr Parameter kState[] = {
     {.name = "state", .shape = "on|off", .help = "on or off", .is_place = true, .is_required = true},

@@ -13,6 +13,7 @@ namespace breakwater::routes {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using store::ClientUsage;
 using store::RepositoryKey;
 using store::RepositoryUsage;
 using store::RouteUsage;
@@ -83,6 +84,37 @@ void add_repositories(Json& answer, const store::Usage& usage, const UsageQuesti
   if (!usage.is_cut) answer["left_out"]["repositories"] = left_out;
 }
 
+void add_clients(Json& answer, const store::Usage& usage, const UsageQuestion& question) {
+  std::vector<std::pair<std::string, ClientUsage>> rows(usage.clients.begin(), usage.clients.end());
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+  ClientUsage left_out = usage.clients_left_out;
+  Json clients = Json::array();
+  for (const auto& [client, use] : rows) {
+    if (clients.size() >= question.rows_max) {
+      left_out.bytes += use.bytes;
+      left_out.incoming_bytes += use.incoming_bytes;
+      continue;
+    }
+    clients.push_back({{"client", client},
+                       {"blobs", use.blobs},
+                       {"bytes", use.bytes},
+                       {"incoming_bytes", use.incoming_bytes}});
+  }
+  answer["clients"] = std::move(clients);
+  if (left_out.bytes + left_out.incoming_bytes > 0)
+    answer["left_out"] = {{"bytes", left_out.bytes}, {"incoming_bytes", left_out.incoming_bytes}};
+}
+
+std::string_view name_of(UsageQuestion::By by) {
+  switch (by) {
+    case UsageQuestion::By::route: return "route";
+    case UsageQuestion::By::repository: return "repository";
+    case UsageQuestion::By::client: return "client";
+  }
+  return "";
+}
+
 }  // namespace
 
 Result<Json> usage(store::Store& store, const UsageQuestion& question, const std::stop_token& stop) {
@@ -92,10 +124,9 @@ Result<Json> usage(store::Store& store, const UsageQuestion& question, const std
     if (auto done = walk.step(); !done) return failure(done.error());
   }
   const store::Usage found = walk.take();
-  const bool is_by_route = question.by == UsageQuestion::By::route;
   const auto nobody = found.routes.find(std::string());
   Json answer = {
-      {"by", is_by_route ? "route" : "repository"},
+      {"by", name_of(question.by)},
       {"total_bytes", found.total_bytes()},
       {"blobs_bytes", found.blobs_bytes},
       {"incoming_bytes", found.incoming_bytes},
@@ -104,8 +135,11 @@ Result<Json> usage(store::Store& store, const UsageQuestion& question, const std
       {"other_bytes", found.other_bytes},
       {"unattributed_bytes", nobody == found.routes.end() ? uint64_t{0} : nobody->second.paid_bytes},
       {"rule", kRule}};
-  if (is_by_route) answer["routes"] = routes_of(store, found, question);
-  if (!is_by_route) add_repositories(answer, found, question);
+  switch (question.by) {
+    case UsageQuestion::By::route: answer["routes"] = routes_of(store, found, question); break;
+    case UsageQuestion::By::repository: add_repositories(answer, found, question); break;
+    case UsageQuestion::By::client: add_clients(answer, found, question); break;
+  }
   return answer;
 }
 

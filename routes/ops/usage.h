@@ -9,13 +9,18 @@
 //    "repositories": [{"route": "private", "repository": "team/app", "unique_bytes": 1, "shared_bytes": 1,
 //                      "freed_bytes": 1}],
 //    "left_out": {"repositories": 1, "unique_bytes": 1}}
+//   {"by": "client", …,
+//    "clients": [{"client": "10.0.20.7", "blobs": 1, "bytes": 1, "incoming_bytes": 1}],
+//    "left_out": {"bytes": 1, "incoming_bytes": 1}}
 //
 // All bytes are on the disk, in whole blocks. By route, all `paid_bytes`, `incoming_bytes`, `trash_bytes`,
 // `catalog_bytes` and `other_bytes` are `total_bytes`, with `unattributed_bytes` and what is incoming for
 // nobody. By repository, all `unique_bytes` with `shared_bytes` (which several repositories have, counted
-// once) and `unheld_bytes` are `blobs_bytes`. `kind` is "mirror", "registry", or "left": not configured any
-// more. `bytes_max` is absent where there is no bound. Rows come with what frees most first; what is beyond
-// `rows_max` is in `left_out`, so that the sum is right.
+// once) and `unheld_bytes` are `blobs_bytes`. By client, all `bytes` are `blobs_bytes`: a blob counts for who
+// pushed it, or asked a mirror for it before anybody else; `client` is "" where that is not known, as of what
+// a version before has stored, and of manifests that a mirror fetched. `kind` is "mirror", "registry", or
+// "left": not configured any more. `bytes_max` is absent where there is no bound. Rows come with what frees
+// most first; what is beyond `rows_max` is in `left_out`, so that the sum is right.
 //
 // It blocks for as long as a walk over the catalog takes. `conflict` if it was stopped.
 #pragma once
@@ -32,10 +37,10 @@
 namespace breakwater::routes {
 
 struct UsageQuestion {
-  enum class By : uint8_t { route, repository };
+  enum class By : uint8_t { route, repository, client };
   By by = By::route;
   std::string route;       // only rows of this one; empty: of all
-  size_t rows_max = 1000;  // repositories
+  size_t rows_max = 1000;  // repositories or clients
 };
 [[nodiscard]] Result<nlohmann::ordered_json> usage(store::Store& store, const UsageQuestion& question,
                                                    const std::stop_token& stop);

@@ -36,6 +36,19 @@ std::string by_repository_words(const Json& answer) {
   return text;
 }
 
+std::string by_client_words(const Json& answer) {
+  Columns columns({"CLIENT", ">BROUGHT", ">BLOBS", ">IN PROGRESS"});
+  for (const auto& row : answer["clients"]) {
+    const auto client = row["client"].get<std::string>();
+    columns.add({client.empty() ? "(not known)" : client, bytes_words(row["bytes"]),
+                 std::to_string(row["blobs"].get<uint64_t>()), bytes_words(row["incoming_bytes"])});
+  }
+  std::string text = columns.text();
+  if (answer.contains("left_out"))
+    text += "and others with " + bytes_words(answer["left_out"]["bytes"]) + " (--limit)\n";
+  return text;
+}
+
 }  // namespace
 
 Result<Json> du(const StoreSide& side, const Arguments& arguments) {
@@ -43,8 +56,10 @@ Result<Json> du(const StoreSide& side, const Arguments& arguments) {
   const auto& by = arguments.word("by");
   if (by == "repository") {
     question.by = UsageQuestion::By::repository;
+  } else if (by == "client") {
+    question.by = UsageQuestion::By::client;
   } else if (!by.empty() && by != "route") {
-    return failure(Error::Kind::invalid, "\"by\" is route or repository, not \"" + by + "\"");
+    return failure(Error::Kind::invalid, "\"by\" is route, repository or client, not \"" + by + "\"");
   }
   question.route = arguments.word("route");
   if (!question.route.empty() && side.directory.find(question.route) == nullptr)
@@ -56,7 +71,10 @@ Result<Json> du(const StoreSide& side, const Arguments& arguments) {
 }
 
 std::string du_words(const Json& answer) {
-  std::string text = answer["by"] == "route" ? by_route_words(answer) : by_repository_words(answer);
+  std::string text;
+  if (answer["by"] == "route") text = by_route_words(answer);
+  if (answer["by"] == "repository") text = by_repository_words(answer);
+  if (answer["by"] == "client") text = by_client_words(answer);
   text += "\n" + bytes_words(answer["total_bytes"]) + " in all: " + bytes_words(answer["blobs_bytes"]) +
           " of blobs, " + bytes_words(answer["incoming_bytes"]) + " in progress, " +
           bytes_words(answer["trash_bytes"]) + " of trash, " + bytes_words(answer["catalog_bytes"]) +

@@ -73,6 +73,7 @@ Task<Result<>> ManifestPushes::put(Exchange& exchange, const OciPath& path, Requ
   }
   if (!pushed) co_return failure(pushed.error());
   exchange.at("storing the manifest");
+  pushed->content.client = proxy::IpAddress(exchange.peer().client()).text();
   co_return co_await store_manifest(exchange, path, std::move(*pushed), context);
 }
 

@@ -59,6 +59,7 @@ Result<> open_upload(Store& store, UploadFile& file, const RepositoryKey& key, c
 Result<store::Blob> commit_upload(Store& store, UploadFile& file, const RepositoryKey& key,
                                   const Digest& digest) {
   auto& partial = *file.partial;
+  partial.writer->set_client(file.client);
   const auto verified = partial.writer->verify(digest);
   Result<store::Blob> blob = failure(Error::Kind::internal, "not committed");
   if (verified) {

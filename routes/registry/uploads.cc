@@ -116,6 +116,7 @@ Task<Result<Uploads::Turn>> Uploads::begin_monolithic(std::string repository, st
   auto session = session_of(repository, name.id);
   session->file->algorithm = algorithm;
   session->file->has_record = false;
+  session->file->client = proxy::IpAddress(client).text();
   co_return Turn(*this, std::move(session));
 }
 

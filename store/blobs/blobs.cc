@@ -149,7 +149,8 @@ Result<Blob> Blobs::place(const DigestLock&, BlobWriter& writer, Reservation& re
   // A blob that counts for a registry's bound stays there, so that it is not evicted like a mirror's.
   const bool is_kept = *previous && !parts_.rules.is_mirror((*previous)->route);
   const Time now = parts_.clock.now();
-  const BlobRecord record{writer.written(), is_kept ? (*previous)->route : reservation.route(), now, now};
+  const BlobRecord record{writer.written(), is_kept ? (*previous)->route : reservation.route(), now, now,
+                          is_kept ? (*previous)->client : writer.client()};
   // The new file replaces the one before, whose bytes stay on their account until the end.
   std::optional<Budget::Deletion> deletion;
   if (*previous) deletion.emplace(parts_.budget);

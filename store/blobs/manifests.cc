@@ -93,6 +93,7 @@ Result<> Manifests::store_bytes(const DigestLock& lock, References::NewManifest&
   const std::string id = "manifest-" + std::string(name_of(digest.algorithm())) + "-" + digest.hex();
   auto writer = parts_.files.receive(id, digest.algorithm());
   if (!writer) return failure(writer.error());
+  (*writer)->set_client(manifest.content.client);
   std::optional<Time> review_after;
   if (!parts_.rules.is_mirror(manifest.repository.route))
     review_after = parts_.clock.now() + parts_.rules.lease();

@@ -63,7 +63,13 @@ std::string encode(const UploadRecord& record) {
 }
 
 std::string encode(const BlobRecord& record) {
-  return Encoder().number(record.size).text(record.route).time(record.stored_at).time(record.used_at).take();
+  return Encoder()
+      .number(record.size)
+      .text(record.route)
+      .time(record.stored_at)
+      .time(record.used_at)
+      .text(record.client)
+      .take();
 }
 
 std::string encode(const LeaseRecord& record) {
@@ -157,7 +163,8 @@ Result<UploadRecord> decode<UploadRecord>(std::string_view bytes) {
 template <>
 Result<BlobRecord> decode<BlobRecord>(std::string_view bytes) {
   Decoder in(bytes);
-  BlobRecord record{in.number(), in.text(), in.time(), in.more() ? in.time() : Time{}};
+  BlobRecord record{in.number(), in.text(), in.time(), in.more() ? in.time() : Time{},
+                    in.more() ? in.text() : std::string()};
   return checked(in, std::move(record), "blob");
 }
 

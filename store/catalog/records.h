@@ -112,6 +112,8 @@ struct BlobRecord {
   std::string route;  // whose bound it counts against: who stored it first
   Time stored_at{};
   Time used_at{};  // also the key of the order in which blobs are evicted
+  // Who pushed it, or asked a mirror for it first, as the layer above names clients; "" if that is not known.
+  std::string client = {};
 };
 
 // lease: digest. Until when clients rely on it: see Leases.

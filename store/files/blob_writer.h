@@ -42,6 +42,9 @@ class BlobWriter {
   // Keeps only the first `bytes`. The kept bytes must then be hashed again: see catch_up().
   [[nodiscard]] Result<> rewind(uint64_t bytes);
   uint64_t written() const { return written_; }
+  // Who brings the bytes, as BlobRecord has it.
+  void set_client(std::string client) { client_ = std::move(client); }
+  const std::string& client() const { return client_; }
   const std::string& id() const { return id_; }
   // Sees what has been appended, and stays open after commit() and delete_partial().
   const SharedFile& file() const { return file_; }
@@ -75,6 +78,7 @@ class BlobWriter {
   Files& files_;
   SharedFile file_;
   std::string id_;
+  std::string client_;
   Algorithm algorithm_;
   Hasher hasher_;
   uint64_t written_ = 0;

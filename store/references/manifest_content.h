@@ -31,6 +31,7 @@ struct ManifestContent {
   std::vector<Child> foreign;
   std::string referrer_descriptor;  // JSON; only if record.subject
   std::string short_descriptor;     // the same without its annotations
+  std::string client = {};          // who brings it, as BlobRecord has it
   // Not empty: the manifest gives one digest two sizes, and this says which.
   std::string contradiction;
 };

@@ -181,7 +181,7 @@ Result<> Recovery::adopt(const Digest& digest) {
   auto owner = owner_of(digest);
   if (!owner) return failure(owner.error());
   const Time modified = parts_.clock.of_wall(found->modified);
-  const BlobRecord record{found->size, *std::move(owner), modified, modified};
+  const BlobRecord record{found->size, *std::move(owner), modified, modified, {}};
   Batch batch;
   batch.put_blob(digest, record, std::nullopt);
   batch.put_review(parts_.clock.now() + parts_.rules.lease(), digest);

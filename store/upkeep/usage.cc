@@ -15,6 +15,13 @@ namespace {
 
 constexpr size_t kBlobsAtOnce = 256;
 
+ClientUsage& client_of(Usage& usage, const std::string& client) {
+  const auto known = usage.clients.find(client);
+  if (known != usage.clients.end()) return known->second;
+  const bool has_place = client.empty() || usage.clients.size() < UsageWalk::kClientsMax;
+  return has_place ? usage.clients[client] : usage.clients_left_out;
+}
+
 }  // namespace
 
 // Adds up blob by blob. Of those who have the present blob only the first ones are remembered: whether there
@@ -37,6 +44,9 @@ class UsageWalk::Adding final : public CatalogHolders::Visitor {
     RouteUsage& payer = usage_.routes[payer_];
     ++payer.blobs;
     payer.paid_bytes += bytes_;
+    ClientUsage& client = client_of(usage_, blob.record.client);
+    ++client.blobs;
+    client.bytes += bytes_;
     is_begun_ = true;
   }
 
@@ -139,7 +149,8 @@ Result<> UsageWalk::add_incoming() {
   for (const Files::Partial& partial : *partials) {
     const auto owner = owner_of_partial(partial.id);
     if (!owner) return failure(owner.error());
-    RouteUsage& route = usage_.routes[*owner];
+    RouteUsage& route = usage_.routes[owner->route];
+    client_of(usage_, owner->client).incoming_bytes += partial.stat.on_disk;
     route.incoming_bytes += partial.stat.on_disk;
     route.freed_bytes += partial.stat.on_disk;
     usage_.incoming_bytes += partial.stat.on_disk;
@@ -148,10 +159,10 @@ Result<> UsageWalk::add_incoming() {
 }
 
 // Of an upload that is one request there is no record; the account of its route is all that knows of it.
-Result<std::string> UsageWalk::owner_of_partial(const std::string& id) const {
+Result<UploadRecord> UsageWalk::owner_of_partial(const std::string& id) const {
   const auto record = parts_.catalog.upload(id, Reach::disk);
   if (!record && record.error().kind != Error::Kind::corrupt) return failure(record.error());
-  return record && *record ? (*record)->route : std::string();
+  return record && *record ? **record : UploadRecord();
 }
 
 Result<> UsageWalk::add_trash() {

@@ -4,10 +4,11 @@
 // A blob is stored once, however many have it, and one route pays for it: BlobRecord::route, whose bound it
 // counts against. That is the route that stored it first. A registry that is pushed what a mirror has takes
 // it over, because a mirror may give it up; when no registry needs it any more, a mirror that does takes it
-// back. So two sums add up to the blobs that are stored:
+// back. So three sums add up to the blobs that are stored:
 //
 //   by route       what each pays, and what nobody pays (unattributed)
 //   by repository  what each has alone, what several have (shared, counted once), and what none has (unheld)
+//   by client      what each brought, and what nobody is known to have brought
 //
 // All bytes are on the disk, in whole blocks. In a store that changes meanwhile the numbers are off by what
 // changed.
@@ -17,7 +18,7 @@
 //   const Usage usage = walk.take();
 //
 // A step looks at some hundred blobs; between two of them the caller may do something else, or give up.
-// Memory is bounded by kRepositoriesMax. May block; any thread, one at a time.
+// Memory is bounded by kRepositoriesMax and kClientsMax. May block; any thread, one at a time.
 #pragma once
 
 #include <cstddef>
@@ -48,9 +49,17 @@ struct RepositoryUsage {
   uint64_t shared_bytes = 0;  // others have it too
 };
 
+struct ClientUsage {
+  uint64_t blobs = 0;  // that it brought: pushed, or asked a mirror for before anybody else
+  uint64_t bytes = 0;  // of these
+  uint64_t incoming_bytes = 0;
+};
+
 struct Usage {
   std::map<std::string, RouteUsage> routes;  // "": what recovery found without an owner
   std::map<RepositoryKey, RepositoryUsage> repositories;
+  std::map<std::string, ClientUsage> clients;  // "": nobody knows who
+  ClientUsage clients_left_out;                // those beyond kClientsMax, added up
   // Of repositories beyond kRepositoriesMax: what is theirs alone is in `left_out`, added up.
   bool is_cut = false;
   RepositoryUsage left_out;
@@ -71,6 +80,7 @@ struct Usage {
 class UsageWalk {
  public:
   static constexpr size_t kRepositoriesMax = 50'000;
+  static constexpr size_t kClientsMax = 10'000;
 
   // `parts` outlives the walk.
   explicit UsageWalk(const Parts& parts, size_t repositories_max = kRepositoriesMax)
@@ -87,7 +97,7 @@ class UsageWalk {
   Result<> add_incoming();
   Result<> add_trash();
   Result<> add_other();
-  Result<std::string> owner_of_partial(const std::string& id) const;
+  Result<UploadRecord> owner_of_partial(const std::string& id) const;
 
   const Parts& parts_;
   const size_t repositories_max_;

@@ -88,9 +88,15 @@ def filling(operator):
         unique + told["shared_bytes"] + told["unheld_bytes"] == told["blobs_bytes"],
         f"it does not add up: {told}",
     )
-    status, _ = operator.ask("GET", "usage?by=route")
-    expect(status == 200, f"usage: {status}")
-    expect_says(operator.verb("du", "--by", "colour"), 2, "route or repository")
+    told = operator.json("du", "--by", "client")
+    rows = {row["client"]: row for row in told["clients"]}
+    expect(rows["127.0.0.1"]["blobs"] > 0, f"{told}")
+    expect(sum(row["bytes"] for row in told["clients"]) == told["blobs_bytes"], f"it does not add up: {told}")
+    expect_says(operator.verb("du", "--by", "client"), 0, "BROUGHT", "127.0.0.1")
+    for by in ("route", "repository", "client"):
+        status, _ = operator.ask("GET", f"usage?by={by}")
+        expect(status == 200, f"usage by {by}: {status}")
+    expect_says(operator.verb("du", "--by", "colour"), 2, "route, repository or client")
 
 
 def pushes(operator):

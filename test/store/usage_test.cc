@@ -106,6 +106,39 @@ TEST_CASE("what a route or a repository has alone is told apart from what it sha
           world.store->budget().of(route).stored);
 }
 
+TEST_CASE("what each client brought adds up to the blobs, also after a restart") {
+  SharedWorld world;
+  const auto push_as = [&](const std::string& client, const std::string& content) {
+    auto partial = world.store->partials().receive("private", "upload-" + client, Algorithm::sha256);
+    REQUIRE(partial->writer->append(content));
+    REQUIRE(partial->writer->verify(digest_of(content)));
+    partial->writer->set_client(client);
+    REQUIRE(world.store->commit_blob(*partial, world.app, Durability::synced));
+  };
+  push_as("10.0.0.1", std::string(3000, 'c'));
+  push_as("10.0.0.2", std::string(6000, 'd'));
+  push_as("10.0.0.1", std::string(9000, 'e'));
+  // Whose it is already, it stays.
+  push_as("10.0.0.2", std::string(9000, 'e'));
+  const UploadRecord upload("private", "team/app", Algorithm::sha256, {}, false, {}, "10.0.0.3");
+  REQUIRE(world.store->partials().put_upload("upload-x", upload));
+  {
+    auto partial = world.store->partials().receive("private", "upload-x", Algorithm::sha256);
+    REQUIRE(partial->writer->append(std::string(100, 'x')));
+    world.store->partials().end(*std::move(partial), Partials::End::kept);
+  }
+  const bool is_again = GENERATE(false, true);
+  if (is_again) REQUIRE(world.open());
+  Usage usage = usage_of(*world.store);
+  CHECK(usage.clients["10.0.0.1"].bytes == on_disk(3000) + on_disk(9000));
+  CHECK(usage.clients["10.0.0.1"].blobs == 2);
+  CHECK(usage.clients["10.0.0.2"].bytes == on_disk(6000));
+  CHECK(usage.clients["10.0.0.3"].incoming_bytes == on_disk(100));
+  uint64_t sum = 0;
+  for (const auto& [client, of_client] : usage.clients) sum += of_client.bytes;
+  CHECK(sum == usage.blobs_bytes);
+}
+
 TEST_CASE("what deleting a route would give back is what forgetting it gives back") {
   SharedWorld world;
   const uint64_t told = usage_of(*world.store).routes["private"].freed_bytes;
