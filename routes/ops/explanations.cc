@@ -10,91 +10,165 @@ namespace {
 using store::Reason;
 using store::TagStanding;
 using store::Time;
+using Lines = std::vector<std::string>;
 
-constexpr size_t kLinesMax = 10'000;
+// --- as JSON
 
-std::string name_of(const store::RepositoryKey& repository) {
-  return repository.route + "/" + repository.repository;
-}
-
-std::string text_of(const TagStanding& standing) {
-  switch (standing.kind) {
-    case TagStanding::Kind::plain: return "";
-    case TagStanding::Kind::protected_: return ", protected";
-    case TagStanding::Kind::cache: return ", cache: goes when room is needed";
-    case TagStanding::Kind::follows: return ", stays as long as " + standing.subject->text() + " is here";
-    case TagStanding::Kind::orphan:
-      return ", what it belongs to is not here: goes after " + date_text(standing.until);
+const char* name_of(TagStanding::Kind kind) {
+  switch (kind) {
+    case TagStanding::Kind::plain: return "plain";
+    case TagStanding::Kind::protected_: return "protected";
+    case TagStanding::Kind::cache: return "cache";
+    case TagStanding::Kind::follows: return "follows";
+    case TagStanding::Kind::orphan: return "orphan";
   }
   return "";
 }
 
-std::string text_of(const Reason& reason) {
-  switch (reason.kind) {
-    case Reason::Kind::tag: return "tagged " + reason.tag + text_of(reason.standing);
-    case Reason::Kind::parent: return "needed by the manifest " + reason.digest->text();
-    case Reason::Kind::subject: return "refers to " + reason.digest->text();
-    case Reason::Kind::lease: return "leased until " + date_text(reason.until);
-    case Reason::Kind::mirror: return "pulled through the mirror: goes when it is the least recently used";
-    case Reason::Kind::promise:
-      return "nothing names it: untagged_after keeps it until " + date_text(reason.until);
-    case Reason::Kind::more: return "and more above that";
-    case Reason::Kind::lease_only: return "nothing but a lease keeps it";
-    case Reason::Kind::nothing:
-      return reason.until == Time() ? "nothing keeps it: it goes now"
-                                    : "nothing keeps it: it goes after " + date_text(reason.until);
+const char* name_of(Reason::Kind kind) {
+  switch (kind) {
+    case Reason::Kind::tag: return "tag";
+    case Reason::Kind::parent: return "parent";
+    case Reason::Kind::subject: return "subject";
+    case Reason::Kind::lease: return "lease";
+    case Reason::Kind::mirror: return "mirror";
+    case Reason::Kind::promise: return "promise";
+    case Reason::Kind::lease_only: return "lease_only";
+    case Reason::Kind::more: return "more";
+    case Reason::Kind::nothing: return "nothing";
   }
   return "";
 }
 
-// Lines, up to a bound, each below what it belongs to.
-class Lines {
- public:
-  void add(size_t depth, std::string text) {
-    if (lines_.size() < kLinesMax) lines_.push_back(std::string(2 * depth, ' ') + std::move(text));
-  }
-  void add(size_t depth, const std::vector<Reason>& reasons) {
-    for (const Reason& reason : reasons) {
-      add(depth, text_of(reason));
-      add(depth + 1, reason.because);
+Json json_of(const TagStanding& standing) {
+  Json json;
+  json["kind"] = name_of(standing.kind);
+  if (standing.subject) json["subject"] = standing.subject->text();
+  if (standing.until != Time()) json["until"] = date_text(standing.until);
+  return json;
+}
+
+Json json_of(const std::vector<Reason>& reasons) {
+  auto list = Json::array();
+  for (const Reason& reason : reasons) {
+    Json json;
+    json["kind"] = name_of(reason.kind);
+    if (reason.kind == Reason::Kind::tag) {
+      json["tag"] = reason.tag;
+      json["standing"] = json_of(reason.standing);
     }
+    if (reason.digest) {
+      json["digest"] = reason.digest->text();
+      json["because"] = json_of(reason.because);
+    }
+    if (reason.until != Time()) json["until"] = date_text(reason.until);
+    list.push_back(std::move(json));
   }
-  std::vector<std::string> take() { return std::move(lines_); }
+  return list;
+}
 
- private:
-  std::vector<std::string> lines_;
-};
+void set_place(Json& json, const store::RepositoryKey& repository) {
+  json["route"] = repository.route;
+  json["repository"] = repository.repository;
+}
+
+// --- in words
+
+std::string place_of(const Json& json) { return text_of(json, "route") + "/" + text_of(json, "repository"); }
+
+std::string words_of_standing(const Json& standing) {
+  const auto kind = text_of(standing, "kind");
+  if (kind == "protected") return ", protected";
+  if (kind == "cache") return ", cache: goes when room is needed";
+  if (kind == "follows") return ", stays as long as " + text_of(standing, "subject") + " is here";
+  if (kind == "orphan") return ", what it belongs to is not here: goes after " + text_of(standing, "until");
+  return "";
+}
+
+std::string words_of_reason(const Json& reason) {
+  const auto kind = text_of(reason, "kind"), until = text_of(reason, "until");
+  if (kind == "tag") return "tagged " + text_of(reason, "tag") + words_of_standing(reason["standing"]);
+  if (kind == "parent") return "needed by the manifest " + text_of(reason, "digest");
+  if (kind == "subject") return "refers to " + text_of(reason, "digest");
+  if (kind == "lease") return "leased until " + until;
+  if (kind == "mirror") return "pulled through the mirror: goes when it is the least recently used";
+  if (kind == "promise") return "nothing names it: untagged_after keeps it until " + until;
+  if (kind == "lease_only") return "nothing but a lease keeps it";
+  if (kind == "more") return "and more above that";
+  return until.empty() ? "nothing keeps it: it goes now" : "nothing keeps it: it goes after " + until;
+}
+
+void add(Lines& lines, size_t depth, const std::string& text) {
+  lines.push_back(std::string(2 * depth, ' ') + text);
+}
+
+void add_reasons(Lines& lines, size_t depth, const Json& reasons) {
+  for (const auto& reason : reasons) {
+    add(lines, depth, words_of_reason(reason));
+    if (reason.contains("because")) add_reasons(lines, depth + 1, reason["because"]);
+  }
+}
+
+std::string words_of_digest(const Json& told) {
+  const auto digest = text_of(told, "digest");
+  if (told["stored"]) {
+    const auto account = text_of(told, "account");
+    return digest + ": " + std::to_string(told["bytes"].get<uint64_t>()) + " bytes, on the account of " +
+           (account.empty() ? "nobody" : account) + ", last used " + text_of(told, "used_at");
+  }
+  const bool is_known = told.contains("leased_until") || !told["repositories"].empty();
+  return digest + (is_known ? ": not stored"
+                            : ": never seen here, or gone: it is not stored, and nothing here names it");
+}
 
 }  // namespace
 
-std::vector<std::string> lines_of(const store::Why& why) {
-  Lines lines;
+Json json_of(const store::Why& why) {
+  Json json;
+  json["digest"] = why.digest.text();
+  json["stored"] = why.blob.has_value();
   if (why.blob) {
-    const std::string owner = why.blob->route.empty() ? "nobody" : why.blob->route;
-    lines.add(0, why.digest.text() + ": " + std::to_string(why.blob->size) + " bytes, on the account of " +
-                     owner + ", last used " + date_text(why.blob->used_at));
-  } else {
-    const bool is_known = why.leased_until || !why.repositories.empty();
-    lines.add(0, why.digest.text() + (is_known ? ": not stored"
-                                               : ": never seen here, or gone: it is not stored, and nothing "
-                                                 "here names it"));
+    json["bytes"] = why.blob->size;
+    if (!why.blob->route.empty()) json["account"] = why.blob->route;
+    json["used_at"] = date_text(why.blob->used_at);
   }
-  if (why.leased_until) lines.add(1, "leased until " + date_text(*why.leased_until));
+  if (why.leased_until) json["leased_until"] = date_text(*why.leased_until);
+  auto& repositories = json["repositories"] = Json::array();
   for (const store::Why::InRepository& in : why.repositories) {
-    lines.add(1,
-              "in " + name_of(in.repository) + (in.pushed_at ? ", since " + date_text(*in.pushed_at) : ""));
-    lines.add(2, in.reasons);
+    Json one;
+    set_place(one, in.repository);
+    if (in.pushed_at) one["pushed_at"] = date_text(*in.pushed_at);
+    one["reasons"] = json_of(in.reasons);
+    repositories.push_back(std::move(one));
   }
-  return lines.take();
+  return json;
 }
 
-std::vector<std::string> lines_of(const std::vector<store::WhyTag>& tags) {
-  std::vector<std::string> lines;
-  for (const store::WhyTag& tag : tags) {
-    lines.push_back(name_of(tag.repository) + ":" + tag.tag.tag + " names " + tag.tag.record.digest.text() +
-                    ", set " + date_text(tag.tag.record.set_at) + text_of(tag.standing));
-    const auto more = lines_of(tag.why);
-    lines.insert(lines.end(), more.begin(), more.end());
+Json json_of(const store::WhyTag& tag) {
+  Json json;
+  auto& named = json["tag"];
+  set_place(named, tag.repository);
+  named["tag"] = tag.tag.tag;
+  named["set_at"] = date_text(tag.tag.record.set_at);
+  named["standing"] = json_of(tag.standing);
+  json.update(json_of(tag.why));
+  return json;
+}
+
+std::vector<std::string> lines_of(const Json& told) {
+  Lines lines;
+  if (told.contains("tag")) {
+    const auto& tag = told["tag"];
+    add(lines, 0,
+        place_of(tag) + ":" + text_of(tag, "tag") + " names " + text_of(told, "digest") + ", set " +
+            text_of(tag, "set_at") + words_of_standing(tag["standing"]));
+  }
+  add(lines, 0, words_of_digest(told));
+  if (told.contains("leased_until")) add(lines, 1, "leased until " + text_of(told, "leased_until"));
+  for (const auto& in : told["repositories"]) {
+    add(lines, 1,
+        "in " + place_of(in) + (in.contains("pushed_at") ? ", since " + text_of(in, "pushed_at") : ""));
+    add_reasons(lines, 2, in["reasons"]);
   }
   return lines;
 }

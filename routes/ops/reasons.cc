@@ -13,26 +13,33 @@
 namespace breakwater::routes {
 namespace {
 
-using Lines = std::vector<std::string>;
+// A list of what was found.
+Json list_of(const store::Why& why) { return Json::array({json_of(why)}); }
+
+Json list_of(const std::vector<store::WhyTag>& tags) {
+  auto list = Json::array();
+  for (const auto& tag : tags) list.push_back(json_of(tag));
+  return list;
+}
 
 // Of every route that has a tag of this name.
-Result<Lines> of_plain_name(store::Store& store, const std::string& of) {
+Result<Json> of_plain_name(store::Store& store, const std::string& of) {
   const size_t colon = of.rfind(':');
   const std::string name = of.substr(0, colon);
   if (colon == std::string::npos || !is_oci_name(name) || !is_oci_tag(of.substr(colon + 1)))
     return failure(Error::Kind::invalid, "no name and tag");
   const auto tags = store::why(store.parts(), name, of.substr(colon + 1));
   if (!tags) return failure(tags.error());
-  return lines_of(*tags);
+  return list_of(*tags);
 }
 
-Result<Lines> of_image(const StoreSide& side, const std::string& of) {
+Result<Json> of_image(const StoreSide& side, const std::string& of) {
   const auto image = parse_image_name(of, side.directory);
   if (!image) return failure(image.error());
   if (image->digest) {
     const auto why = store::why(side.store.parts(), *image->digest);
     if (!why) return failure(why.error());
-    return lines_of(*why);
+    return list_of(*why);
   }
   if (image->tag.empty())
     return failure(Error::Kind::invalid,
@@ -40,17 +47,17 @@ Result<Lines> of_image(const StoreSide& side, const std::string& of) {
   auto tags = store::why(side.store.parts(), image->repository, image->tag);
   if (tags)
     std::erase_if(*tags, [&image](const store::WhyTag& one) { return one.repository.route != image->route; });
-  if (tags && !tags->empty()) return lines_of(*tags);
+  if (tags && !tags->empty()) return list_of(*tags);
   if (!tags && tags.error().kind != Error::Kind::not_found) return failure(tags.error());
   return failure(Error::Kind::not_found,
                  image->text() + " is not here: nobody has pulled or pushed it, or it has gone");
 }
 
-Result<Lines> lines_about(const StoreSide& side, const std::string& of) {
+Result<Json> found_about(const StoreSide& side, const std::string& of) {
   if (const auto digest = store::Digest::parse(of)) {
     const auto why = store::why(side.store.parts(), *digest);
     if (!why) return failure(why.error());
-    return lines_of(*why);
+    return list_of(*why);
   } else if (of.starts_with("sha256:") || of.starts_with("sha512:")) {
     return failure(digest.error());
   }
@@ -83,17 +90,19 @@ std::string plan_lines(const Json& item) {
 
 Result<Json> why(const StoreSide& side, const Arguments& arguments) {
   const auto& of = arguments.word("of");
-  auto lines = lines_about(side, of);
-  if (!lines) return failure(lines.error());
+  auto found = found_about(side, of);
+  if (!found) return failure(found.error());
   Json json;
   json["of"] = of;
-  json["lines"] = *std::move(lines);
+  json["found"] = *std::move(found);
   return json;
 }
 
 std::string why_words(const Json& answer) {
   std::string text;
-  for (const auto& line : answer["lines"]) text += line.get<std::string>() + "\n";
+  for (const auto& told : answer["found"]) {
+    for (const auto& line : lines_of(told)) text += line + "\n";
+  }
   return text;
 }
 

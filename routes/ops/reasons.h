@@ -1,6 +1,8 @@
 // Why something is kept, and what goes next, as operations.
 //
-//   why?of=team/app:1   {"of": "team/app:1", "lines": ["…"]}      each indented below what it belongs to
+//   why?of=team/app:1   {"of": "team/app:1", "found": [{"digest": "sha256:…", …}]}    as explanations.h has
+//   it;
+//                                                                 several if several routes have that tag
 //   plan                as gc_plan.h has it
 //
 // What is asked about is a digest, an image as people name it, or <repository>:<tag> of whatever route has

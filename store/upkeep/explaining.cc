@@ -80,6 +80,10 @@ class Explainer {
     const auto tags = parts_.catalog.tags_of(repository, digest);
     if (!tags) return failure(tags.error());
     for (const std::string& tag : *tags) {
+      if (++tags_told_ > kAnswersMax) {
+        found.push_back({Reason::Kind::more});
+        break;
+      }
       const auto record = parts_.catalog.tag(repository, tag, Reach::disk);
       if (!record) return failure(record.error());
       if (!*record) continue;
@@ -134,6 +138,7 @@ class Explainer {
 
   const Parts& parts_;
   std::set<std::pair<RepositoryKey, Digest>> told_;
+  size_t tags_told_ = 0;
 };
 
 }  // namespace

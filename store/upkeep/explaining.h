@@ -40,7 +40,7 @@ struct Reason {
     mirror,      // it was pulled through a mirror, and goes when it is the least recently used
     promise,     // nothing names it, but untagged_after keeps it: `until`
     lease_only,  // nothing keeps it but the lease of the digest that was asked about
-    more,        // something does, further up than is told
+    more,        // something does, further up than is told, or beside 10 000 tags that are
     nothing      // it goes: after `until`, or now if that is empty
   };
   Kind kind;

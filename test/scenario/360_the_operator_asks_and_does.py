@@ -148,6 +148,12 @@ def keeping_and_dropping(operator, image):
     expect_says(operator.verb("rm", "team/gone:1"), 1)
     expect_says(operator.verb("why", "private/team/app:1"), 0, "names sha256:")
     expect_says(operator.verb("why", "never/seen:1"), 1, "is not here")
+    told = operator.json("why", "private/team/app:1")["found"][0]
+    expect(told["tag"]["tag"] == "1" and told["stored"], f"why, as programs read it: {told}")
+    reasons = told["repositories"][0]["reasons"]
+    expect({"tag"} <= {one["kind"] for one in reasons}, f"the reasons of a tag's manifest: {reasons}")
+    status, same = operator.ask("GET", "why?of=private/team/app:1")
+    expect(status == 200 and same["found"][0]["digest"] == told["digest"], f"why by the API: {status}, {same}")
     operator.json("gc")
     operator.json("uploads")
     expect_says(operator.verb("abort-upload", "nothing"), 1)

@@ -26,13 +26,17 @@ using test::PushedWorld;
 Result<std::vector<std::string>> why(const PushedWorld& world, const Digest& digest) {
   const auto found = store::why(world.store->parts(), digest);
   if (!found) return failure(found.error());
-  return routes::lines_of(*found);
+  return routes::lines_of(routes::json_of(*found));
 }
 Result<std::vector<std::string>> why(const PushedWorld& world, const std::string& repository,
                                      const std::string& tag) {
   const auto found = store::why(world.store->parts(), repository, tag);
   if (!found) return failure(found.error());
-  return routes::lines_of(*found);
+  std::vector<std::string> lines;
+  for (const WhyTag& one : *found) {
+    for (auto& line : routes::lines_of(routes::json_of(one))) lines.push_back(std::move(line));
+  }
+  return lines;
 }
 Result<std::vector<std::string>> plan(const PushedWorld& world) {
   const auto found = world.store->plan();
@@ -78,6 +82,39 @@ TEST_CASE("why something stays is told so far up, however long the chain is that
   CHECK(lines->size() < 40);
   CHECK(has_line(*lines, "and more above that"));
   CHECK(has_line(*why(world, chain[10]), "tagged latest"));
+}
+
+TEST_CASE("programs are told why a layer stays as a tree: what keeps it, and what keeps that") {
+  PushedWorld world;
+  const Digest layer = world.upload("layer");
+  const Digest image = world.push("image", {layer}, {});
+  const Digest index = world.push("index", {image}, {"latest"});
+  const auto found = store::why(world.store->parts(), layer);
+  REQUIRE(found);
+  const auto json = routes::json_of(*found);
+  CHECK(json.at("digest") == layer.text());
+  CHECK(json.at("bytes") == 5);
+  CHECK(json.at("account") == "private");
+  CHECK_FALSE(json.contains("leased_until"));
+  const auto& in = json.at("repositories").at(0);
+  CHECK(in.at("route") == "private");
+  CHECK(in.at("repository") == world.app.repository);
+  CHECK_FALSE(in.contains("pushed_at"));  // a layer is no manifest
+  const auto& parent = in.at("reasons").at(0);
+  CHECK(parent.at("kind") == "parent");
+  CHECK(parent.at("digest") == image.text());
+  const auto& above = parent.at("because").at(0);
+  CHECK(above.at("digest") == index.text());
+  const auto& tag = above.at("because").at(0);
+  CHECK(tag.at("kind") == "tag");
+  CHECK(tag.at("tag") == "latest");
+  CHECK(tag.at("standing").at("kind") == "plain");
+
+  const auto tags = store::why(world.store->parts(), world.app.repository, "latest");
+  REQUIRE(tags);
+  const auto of_tag = routes::json_of(tags->at(0));
+  CHECK(of_tag.at("tag").at("tag") == "latest");
+  CHECK(of_tag.at("digest") == index.text());
 }
 
 TEST_CASE("why something stays may be a lease alone") {
