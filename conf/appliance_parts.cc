@@ -248,7 +248,7 @@ routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
   const routes::RegistryParts machinery(loop, workers, readers, room_makers, buffers, *store, manifests,
                                         replies, store->clock(), log);
   auto& registry = registries[route.name];
-  auto settings = registry_settings(route);
+  auto settings = registry_settings(config, route);
   settings.uploads.per_client = config.per_client.uploads_max;
   settings.uploads.idle_open_max = std::max<size_t>(shares.uploads / registry_routes(config), 1);
   registry = std::make_unique<routes::PrivateRegistry>(machinery, settings);

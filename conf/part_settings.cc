@@ -15,12 +15,25 @@ std::optional<int64_t> longest_lease_ms(const Config& config) {
   return longest;
 }
 
-// "route private, port 5050", for who pushes to a mirror; "" if nothing here takes pushes.
-std::string where_to_push(const Config& config) {
-  const auto is_registry = [](const RouteConfig& route) { return route.registry && !route.listen.empty(); };
-  const auto found = std::find_if(config.routes.begin(), config.routes.end(), is_registry);
+// "route private, port 5050" for the first route of which that is true and that listens; "" for none.
+template <typename IsIt>
+std::string where(const Config& config, IsIt is_it) {
+  const auto found = std::find_if(config.routes.begin(), config.routes.end(), [&](const RouteConfig& route) {
+    return is_it(route) && !route.listen.empty();
+  });
   if (found == config.routes.end()) return {};
   return "route " + found->name + ", port " + std::to_string(found->listen.front().port());
+}
+
+// For who pushes to a mirror.
+std::string where_to_push(const Config& config) {
+  return where(config, [](const RouteConfig& route) { return route.registry.has_value(); });
+}
+
+// For who asks a registry for what it would be called on Docker Hub.
+std::string where_the_hub_is(const Config& config) {
+  return where(
+      config, [](const RouteConfig& route) { return route.mirror && route.mirror->registry == "docker.io"; });
 }
 
 }  // namespace
@@ -97,9 +110,10 @@ std::vector<proxy::RegistryClientSettings> any_upstream_settings(const std::stri
   return upstreams;
 }
 
-routes::PrivateRegistrySettings registry_settings(const RouteConfig& route) {
+routes::PrivateRegistrySettings registry_settings(const Config& config, const RouteConfig& route) {
   routes::PrivateRegistrySettings settings;
   settings.route = route.name;
+  settings.hub_at = where_the_hub_is(config);
   settings.allow_push = route.registry->allow_push;
   settings.removal = route.registry->removal;
   settings.uploads.expiry_ms = route.registry->upload_expiry_ms;

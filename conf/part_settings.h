@@ -31,7 +31,7 @@ std::vector<proxy::RegistryClientSettings> any_upstream_settings(const std::stri
                                                                  const AnyConfig& any,
                                                                  const std::string& registry);
 // `route` is a registry.
-routes::PrivateRegistrySettings registry_settings(const RouteConfig& route);
+routes::PrivateRegistrySettings registry_settings(const Config& config, const RouteConfig& route);
 routes::RouterSettings router_settings(const Config& config, const RouteConfig& route);
 routes::HostSettings host_settings(const Config& config);
 

@@ -110,7 +110,7 @@ class Reader final : public beast::basic_parser<true> {
   using Code = boost::beast::error_code;
 
   void refuse(Code& code, int status, const char* why) {
-    malformed_ = Malformed(status, why);
+    malformed_ = Malformed(status, why, false);
     code = beast::error::bad_value;
   }
 
@@ -179,7 +179,7 @@ struct RequestParser::Impl {
   explicit Impl(const Limits& l) : limits(l) {}
 
   Progress refuse(int status, const char* why) {
-    malformed = Malformed(status, why);
+    malformed = Malformed(status, why, false);
     return Progress::failed;
   }
 
@@ -296,7 +296,10 @@ Progress RequestParser::parse_head(evbuffer* input) {
   auto bytes = std::string_view(
       reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(length))), length);
   if (bytes == "\r") return Progress::more;  // maybe an empty line
-  if (bytes[0] == kTlsHandshake) return self.refuse(400, "this is plain HTTP, but the client speaks TLS");
+  if (bytes[0] == kTlsHandshake) {
+    self.malformed = Malformed(400, "this is plain HTTP, but the client speaks TLS", true);
+    return Progress::failed;
+  }
   auto found = self.find_end(bytes);
   if (found == Progress::more && length == self.limits.header_bytes_max) {
     if (self.line_began == 0) return self.refuse(414, "the request line is too long");

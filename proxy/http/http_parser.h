@@ -29,6 +29,7 @@ namespace breakwater::proxy {
 struct Malformed {
   int status = 400;
   const char* why = "";  // a literal that the client is shown
+  bool is_tls = false;   // a TLS ClientHello: no fault, for most clients try that first
 };
 
 class RequestParser {

@@ -1,6 +1,7 @@
 #include "proxy/server/http_connection.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <exception>
 #include <string>
@@ -258,22 +259,24 @@ Task<> Connection::send_waiting_heads() {
 void Connection::answer_malformed(const Malformed& malformed) {
   // In the middle of a reply nothing else can be answered.
   if (resumed_ && resumed_->reply_left) return socket_.cut(Socket::Closing::orderly);
-  ++context_.stats.malformed_total;
-  answer(malformed.status, malformed.why);
+  ++(malformed.is_tls ? context_.stats.tls_total : context_.stats.malformed_total);
+  const auto level = malformed.is_tls ? store::Log::Level::debug : store::Log::Level::info;
+  answer(malformed.status, malformed.why, {}, level);
 }
 
 // Writes the answer without an Exchange, because there is no request that an Exchange could answer.
-void Connection::answer(int status, std::string_view why, std::string_view headers) {
+void Connection::answer(int status, std::string_view why, std::string_view headers, store::Log::Level level) {
   std::string id;
   context_.request_ids.renew(id);
-  context_.log.info("request", {{"route", context_.settings.name},
-                                {"client", peer_.text},
-                                {"status", int64_t{status}},
-                                {"trace", id},
-                                {"reason", why}});
+  const std::array<store::Log::Field, 5> fields = {{{"route", context_.settings.name},
+                                                    {"client", peer_.text},
+                                                    {"status", int64_t{status}},
+                                                    {"trace", id},
+                                                    {"reason", why}}};
+  context_.log.write(level, "request", fields);
   const std::string said = std::string(why) + " (trace " + id + ")\n";
-  std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
-  text += reason_of(status);
+  std::string text;
+  append_status_line(text, status, std::string_view(said).substr(0, said.size() - 1));
   text += "\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ";
   text += id;
   text += "\r\nDate: ";

@@ -65,7 +65,8 @@ class Connection {
   void answer_malformed(const Malformed& malformed);
   // With an access line, as the route writes one for what it answers.
   // `headers`: lines of them, each with its end.
-  void answer(int status, std::string_view why, std::string_view headers = {});
+  void answer(int status, std::string_view why, std::string_view headers = {},
+              store::Log::Level level = store::Log::Level::info);
   void set_state(ConnectionShare::Place::State state);
   int64_t ms_until(Moment end) const;
   void gone();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/http/hops.h"
+#include "proxy/http/status_line.h"
 #include "proxy/loop/workers.h"
 #include "proxy/server/request_rest.h"
 
@@ -597,8 +598,10 @@ void ServedExchange::fail(std::string_view why) {
   headers.add("Content-Type", "text/plain; charset=utf-8");
   headers.add("X-Content-Type-Options", "nosniff");
   const std::string said =
-      "internal error; ask whoever runs Breakwater to look up the trace in its log (trace " + id_ + ")\n";
-  reply(500, std::move(headers), std::string_view(said));
+      "internal error; ask whoever runs Breakwater to look up the trace in its log (trace " + id_ + ")";
+  headers.add(std::string(kReasonField), said);
+  const std::string body = said + "\n";
+  reply(500, std::move(headers), std::string_view(body));
 }
 
 void ServedExchange::cut_off(std::string_view why) {

@@ -70,6 +70,7 @@ struct ServerStats {
   uint64_t requests_running = 0;
   uint64_t refused_total = 0;  // connections beyond connections_max, or beyond their client's share
   uint64_t malformed_total = 0;
+  uint64_t tls_total = 0;  // ClientHellos, which are not among the malformed
 };
 
 class HttpServer {

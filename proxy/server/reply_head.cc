@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstddef>
 
+#include "proxy/http/status_line.h"
+
 namespace breakwater::proxy {
 namespace {
 
@@ -28,6 +30,7 @@ class Digits {
 bool is_servers_own(std::string_view name) {
   switch (name.size()) {
     case 4: return same_token(name, "Date");
+    case kReasonField.size(): return name == kReasonField;
     case 10: return same_token(name, "Connection");
     case 12: return same_token(name, "X-Request-Id");
     case 14: return same_token(name, "Content-Length");
@@ -64,11 +67,25 @@ Framing framing_of(const Request& request, int status, std::optional<uint64_t> l
   return request.minor_version == 0 ? Framing::until_close : Framing::chunked;
 }
 
-void compose_head(std::string& text, const Request& request, const ReplyHead& reply, const Headers& headers) {
-  text = "HTTP/1.1 ";
-  text += Digits(static_cast<uint64_t>(reply.status)).view();
+void append_status_line(std::string& text, int status, std::string_view reason) {
+  text += "HTTP/1.1 ";
+  text += Digits(static_cast<uint64_t>(status)).view();
   text += ' ';
-  text += reason_of(reply.status);
+  text += reason_of(status);
+  if (reason.empty()) return;
+  text += ": ";
+  // A run of bytes that are not printable ASCII, as of a character of another alphabet, becomes one "?".
+  bool was_printable = true;
+  for (const char c : reason.substr(0, kReasonBytesMax)) {
+    const bool is_printable = c >= 0x20 && c < 0x7f;
+    if (is_printable || was_printable) text += is_printable ? c : '?';
+    was_printable = is_printable;
+  }
+}
+
+void compose_head(std::string& text, const Request& request, const ReplyHead& reply, const Headers& headers) {
+  text.clear();
+  append_status_line(text, reply.status, reply.status < 400 ? std::string_view() : headers.get(kReasonField));
   for (const Header& header : headers) {
     if (is_servers_own(header.name)) continue;
     text += kCrlf;

@@ -23,9 +23,13 @@ struct ReplyHead {
   std::string_view hop_name = {};  // for the Via header; "" for none
 };
 
-// Makes `text` the head, up to its empty line. Fields of `headers` about framing, Connection, X-Request-Id
-// and Date are left out, because the server sets them itself. Line breaks in names and values become spaces.
+// Makes `text` the head, up to its empty line, with the kReasonField (proxy/http/status_line.h) of `headers`
+// in its first line. Fields of `headers` about framing, Connection, X-Request-Id and Date are left out,
+// because the server sets them itself. Line breaks in names and values become spaces.
 void compose_head(std::string& text, const Request& request, const ReplyHead& reply, const Headers& headers);
+
+// The first line without its end. `reason`, if it is not empty, stands behind the words of the status.
+void append_status_line(std::string& text, int status, std::string_view reason);
 
 // The line before a chunk of `bytes` bytes.
 void append_chunk_head(std::string& text, uint64_t bytes);

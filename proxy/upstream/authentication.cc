@@ -111,6 +111,10 @@ std::optional<Error> Authorization::refused_unasked() const {
 }
 
 Error Authorization::explained(Error error) const {
+  if (error.kind == Error::Kind::denied && !refused_token_of_.empty()) {
+    error.message += ", although " + refused_token_of_ + " had just given the token (invalid_token)";
+    error.remedy = "the upstream and its token server disagree, most often by their clocks: try again later";
+  }
   return own_host_ ? authentication_.credentials_.explained(std::move(error), key_.scope) : error;
 }
 
@@ -127,6 +131,7 @@ Task<Result<bool>> Authorization::answer_refusal(Url url, const Head& head) {
   if (is_old_token && status != 401 && tokens.refusal_stands(key_)) co_return false;
   if (is_old_token && (!is_challenge || challenges.empty())) co_return co_await replace_token();
   if (has_token() && is_fresh_ && status != 401) tokens.note_refusal(key_);
+  if (has_token() && is_fresh_) note_refused_token(challenges);
   if (!is_challenge) co_return false;
   co_return co_await answer_challenges(std::move(url), status, std::move(challenges));
 }
@@ -136,6 +141,15 @@ void Authorization::note_acceptance(int status) {
   const bool is_accepted = status < 400 || status == 404;
   if (is_accepted && own_host_ && !header_.empty() && !key_.identity.empty())
     authentication_.credentials_.accepted(key_.scope);
+}
+
+// `invalid_token` says that the token itself is no good: expired, revoked or malformed (RFC 6750,
+// section 3.1).
+void Authorization::note_refused_token(const std::vector<Challenge>& challenges) {
+  const Challenge* bearer = find_challenge(challenges, "bearer");
+  if (bearer == nullptr || bearer->get("error") != "invalid_token") return;
+  const auto realm = Url::parse(bearer->get("realm"));
+  refused_token_of_ = realm ? realm->endpoint().text() : std::string("its token server");
 }
 
 // True if the request should be sent again after a 401 to our password: with another one, or with none.

@@ -91,7 +91,7 @@ class Authorization {
   // `scope` is that of the request.
   Authorization(Authentication& authentication, const Endpoint& endpoint, std::string scope);
 
-  // Says of an error of this host what the operator has to know of our credentials.
+  // Says of an error of this host what the operator has to know of our credentials and tokens.
   [[nodiscard]] Error explained(Error error) const;
 
   // The error if the registry wants a token, and its token endpoint has throttled us.
@@ -111,6 +111,7 @@ class Authorization {
   bool has_password() const { return header_.starts_with("Basic "); }
   std::string identity() const;
   void note_acceptance(int status);
+  void note_refused_token(const std::vector<Challenge>& challenges);
   bool go_on_without_password(const Url& url);
   Task<Result<bool>> replace_token();
   Task<Result<bool>> answer_challenges(Url url, int status, std::vector<Challenge> challenges);
@@ -129,6 +130,7 @@ class Authorization {
   bool is_fresh_ = false;          // header_ was made for this request
   bool was_anonymous_ = false;     // the request has been sent without Authorization
   bool with_credentials_ = false;  // our credentials have brought the token in header_
+  std::string refused_token_of_;   // whose token was refused while it was new; "" if none was
   std::string denied_by_;          // the realm that refused our credentials, and how; "" if none did
   std::set<std::string> tried_;    // the realms that were asked for this request, and as whom
 };

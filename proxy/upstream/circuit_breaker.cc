@@ -37,11 +37,13 @@ Result<CircuitBreaker::Permit> CircuitBreaker::admit(store::Time now, std::strin
     return failure(refusal(Error::Kind::throttled, std::move(said), seconds_up(throttled_until_ - now)));
   }
   if (trips_ == 0) return Permit::normal;
+  const std::string cause = cause_.empty() ? "" : " (" + cause_ + ")";
   if (now < open_until_)
     return failure(
-        refusal(Error::Kind::unavailable, name + " does not answer", seconds_up(open_until_ - now)));
+        refusal(Error::Kind::unavailable, name + " does not answer" + cause, seconds_up(open_until_ - now)));
   if (probing_)
-    return failure(refusal(Error::Kind::unavailable, name + " did not answer, and is being asked again", 1));
+    return failure(refusal(Error::Kind::unavailable,
+                           name + " did not answer" + cause + ", and is being asked again", 1));
   probing_ = true;
   return Permit::probe;
 }
@@ -51,6 +53,7 @@ void CircuitBreaker::answered(Permit permit) {
   trips_ = 0;
   server_errors_ = 0;
   broken_off_at_.reset();
+  cause_.clear();
 }
 
 void CircuitBreaker::unreached(Permit permit, store::Time now) {

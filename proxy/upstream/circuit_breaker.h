@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "store/base/clock.h"
 #include "store/base/result.h"
@@ -53,6 +54,8 @@ class CircuitBreaker {
   // until then. Returns how long the breaker stays open, in seconds.
   int64_t throttled(Permit permit, store::Time now, std::optional<int64_t> wait_s, std::string words = {});
   void abandoned(Permit permit);
+  // What a failure was, in words, for the errors until the next answer: "Could not resolve host: ghcr.io".
+  void note_cause(std::string cause) { cause_ = std::move(cause); }
 
   store::Time throttled_until() const { return throttled_until_; }
   // Whether failures have opened the breaker and neither an answer nor a 429 has come since.
@@ -70,6 +73,7 @@ class CircuitBreaker {
   CircuitBreakerSettings settings_;
   store::Time throttled_until_{};
   std::string throttled_words_;
+  std::string cause_;                         // of the last failure
   store::Time open_until_{};                  // because of failures
   std::optional<store::Time> broken_off_at_;  // the first forgiven failure since the last answer
   uint32_t trips_ = 0;                        // since the last answer

@@ -144,6 +144,11 @@ int64_t Circuits::Admitted::throttled(store::Time now, std::optional<int64_t> wa
   return kind_.circuit->breaker.throttled(kind_.permit, now, wait_s, std::move(words));
 }
 
+void Circuits::Admitted::note_cause(std::string_view cause) {
+  for (const Passed* passed : {&host_, &kind_, &thing_})
+    passed->circuit->breaker.note_cause(std::string(cause.substr(0, kCauseBytesMax)));
+}
+
 bool Circuits::Admitted::is_tripped() const {
   return host_.circuit->breaker.is_tripped() || kind_.circuit->breaker.is_tripped() ||
          thing_.circuit->breaker.is_tripped();

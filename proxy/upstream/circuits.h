@@ -58,6 +58,8 @@ class Circuits {
   explicit Circuits(const CircuitBreakerSettings& settings, size_t circuits_max = 1024)
       : settings_(settings), circuits_max_(circuits_max) {}
 
+  static constexpr size_t kCauseBytesMax = 300;
+
   // A request that was admitted. Only the first report counts.
   class Admitted {
    public:
@@ -75,6 +77,10 @@ class Circuits {
     void server_error(store::Time now);
     // `wait_s` is from Retry-After. Returns for how long such questions are refused, in seconds.
     int64_t throttled(store::Time now, std::optional<int64_t> wait_s, std::string words = {});
+
+    // What failed, in words, for the errors of those that are refused because of it. At most kCauseBytesMax
+    // are kept.
+    void note_cause(std::string_view cause);
 
     bool is_tripped() const;  // whether failures have opened a circuit that it passed
 

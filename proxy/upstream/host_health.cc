@@ -16,6 +16,14 @@ CircuitBreakerSettings breaker_settings(const RegistryClientSettings& settings) 
   return breaker;
 }
 
+// The end of an error's message, behind the URL that was asked: clients that ask for something else are told
+// it.
+std::string_view cause_of(std::string_view message, std::string_view host) {
+  const size_t url = message.find(host);
+  const size_t colon = url == std::string_view::npos ? url : message.find(": ", url + host.size());
+  return colon == std::string_view::npos ? std::string_view() : message.substr(colon + 2);
+}
+
 Question tokens_of(const Endpoint& registry) {
   Question question;
   question.host = registry;
@@ -39,6 +47,7 @@ void HostHealth::report_failure(Circuits::Admitted& admitted, const Question& qu
   // Neither the caller's impatience nor a refusal of our own says anything about the host.
   if (failed == Failed::impatient || error.kind != Error::Kind::unavailable) return;
   const bool was_tripped = admitted.is_tripped();
+  admitted.note_cause(cause_of(error.message, question.host.text()));
   switch (failed) {
     case Failed::to_reach_soon: admitted.unreached_soon(now()); break;
     case Failed::to_reach: admitted.unreached(now()); break;
@@ -63,6 +72,7 @@ void HostHealth::report_answer(Circuits::Admitted& admitted, const Question& que
   stats_.failures.count(head.status == 429 ? UpstreamFailure::throttled : UpstreamFailure::server_error);
   if (head.status == 429) return report_throttled(admitted, question, head, error_text);
   const bool was_tripped = admitted.is_tripped();
+  admitted.note_cause(std::to_string(head.status) + " " + std::string(reason_of(head.status)));
   admitted.server_error(now());
   const bool news = !was_tripped && admitted.is_tripped();
   if (news)

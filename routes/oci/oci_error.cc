@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "proxy/http/status_line.h"
 #include "routes/oci/client_text.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/range.h"
@@ -72,12 +73,17 @@ OciStatus too_large(OciSubject subject) {
           "make it smaller"};
 }
 
+// The whole sentence, as a client may read it.
+std::string message_of(const OciStatus& status, std::string_view why, std::string_view trace) {
+  auto message = oci_sentence(status, client_text(why));
+  if (!trace.empty()) message.append(" (trace ").append(trace).append(")");
+  return message;
+}
+
 ordered_json error_json(const OciStatus& status, std::string_view why, std::string_view trace) {
   ordered_json error;
   error["code"] = status.code;
-  auto message = oci_sentence(status, client_text(why));
-  if (!trace.empty()) message.append(" (trace ").append(trace).append(")");
-  error["message"] = std::move(message);
+  error["message"] = message_of(status, why, trace);
   error["detail"]["trace"] = trace;
   return error;
 }
@@ -90,9 +96,11 @@ std::string errors_json(ordered_json errors) {
   return body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-void reply_json(proxy::Exchange& exchange, int status, proxy::Headers headers, const std::string& body) {
+void reply_json(proxy::Exchange& exchange, int status, proxy::Headers headers, std::string message,
+                const std::string& body) {
   if (exchange.started()) return exchange.abort();
   headers.add("Content-Type", std::string(kJson));
+  headers.add(std::string(proxy::kReasonField), std::move(message));
   exchange.reply(status, std::move(headers), std::string_view(body));
 }
 
@@ -179,7 +187,8 @@ std::string oci_error_body(const OciStatus& status, std::string_view why, std::s
 void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Headers headers,
                std::string_view why, RequestContext& context) {
   context.error = oci_sentence(status, why);
-  reply_json(exchange, status.status, std::move(headers), oci_error_body(status, why, context.trace));
+  reply_json(exchange, status.status, std::move(headers), message_of(status, why, context.trace),
+             oci_error_body(status, why, context.trace));
 }
 
 void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, RequestContext& context) {
@@ -237,7 +246,8 @@ void reply_missing_children(proxy::Exchange& exchange, const std::vector<store::
   std::string why = missing.empty() ? std::string() : missing.front().text();
   if (missing.size() > 1) why += " and " + std::to_string(missing.size() - 1) + " more";
   context.error = oci_sentence(kUnknown, why);
-  reply_json(exchange, kUnknown.status, base_headers(context), errors_json(std::move(errors)));
+  reply_json(exchange, kUnknown.status, base_headers(context), message_of(kUnknown, why, context.trace),
+             errors_json(std::move(errors)));
 }
 
 void reply_no_such_path(proxy::Exchange& exchange, RequestContext& context) {

@@ -8,11 +8,12 @@
 // The message is one sentence for a person, because clients print it and nothing else: what happened, why,
 // what to do about it, and the trace by which the log has more. The access line of the request has the same
 // sentence as its reason (RequestContext::error), there with the paths of this machine, which clients are not
-// told (client_text.h). No Error's message holds a secret.
+// told (client_text.h). It stands in the first line of the reply as well, for clients that read no body, and
+// for HEAD (proxy/http/status_line.h). No Error's message holds a secret.
 //
 // The code of every 4xx is one of the distribution specification's list, as it demands; clients know no
 // others. It says nothing of 5xx, whose bodies most clients do not read: dockerd, containerd and BuildKit
-// look at the status alone, and try again.
+// look at the first line alone, and try again.
 //
 // Belongs to the loop's thread. Each reply_…() sends the whole reply and notes its reason in the context. If
 // a reply has begun already, it cuts the connection instead, because nothing else would tell the client that
@@ -54,7 +55,7 @@ OciStatus oci_status_of(OciPathError::Kind kind, std::string_view method);
 std::string oci_sentence(const OciStatus& status, std::string_view why);
 std::string oci_error_body(const OciStatus& status, std::string_view why, std::string_view trace);
 
-// The reply has `headers` and nothing beside them but Content-Type.
+// The reply has `headers` and nothing beside them but Content-Type, and the message in its first line.
 void reply_oci(proxy::Exchange& exchange, const OciStatus& status, proxy::Headers headers,
                std::string_view why, RequestContext& context);
 void reply_error(proxy::Exchange& exchange, const Error& error, OciSubject subject, RequestContext& context);

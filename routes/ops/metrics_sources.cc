@@ -132,6 +132,9 @@ void report(MetricsSink& sink, const std::string& route, const proxy::ServerStat
                labels, number(stats.refused_total));
   sink.counter("breakwater_malformed_requests_total", "Requests that were no HTTP.", labels,
                number(stats.malformed_total));
+  sink.counter("breakwater_tls_on_plain_port_total",
+               "TLS ClientHellos on a port of plain HTTP, which most clients try first.", labels,
+               number(stats.tls_total));
 }
 
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats) {

@@ -54,7 +54,12 @@ PushStats PrivateRegistry::push_stats() const {
 
 Task<> PrivateRegistry::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
-  if (!answered) reply_error(exchange, answered.error(), subject_of(path.kind), context);
+  if (answered) co_return;
+  auto error = std::move(answered).error();
+  const bool is_unknown_tag = error.kind == Error::Kind::not_found && !path.tag.empty();
+  if (is_unknown_tag && !settings_.hub_at.empty())
+    error.remedy = "check the name and the tag; images of docker.io are at " + settings_.hub_at;
+  reply_error(exchange, error, subject_of(path.kind), context);
 }
 
 Task<Result<>> PrivateRegistry::answer(Exchange& exchange, const OciPath& path, RequestContext& context) {

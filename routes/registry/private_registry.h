@@ -22,6 +22,9 @@ namespace breakwater::routes {
 
 struct PrivateRegistrySettings {
   std::string route;  // "private"
+  // Where images of docker.io are pulled here, for who asks for one of them: "route dockerhub, port 5000"; ""
+  // for nowhere.
+  std::string hub_at = {};
   Networks allow_push = Networks::internal();
   bool removal = true;  // whether DELETE of tags, manifests and blobs is allowed; of uploads it always is
   UploadSettings uploads;

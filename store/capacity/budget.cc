@@ -20,6 +20,17 @@ uint64_t missing(uint64_t taken, uint64_t more, uint64_t bytes_max) {
   return over + (more - std::min(more, room));
 }
 
+// The disk's bound moves with what others write there, and can lie below what is stored.
+tl::unexpected<Error> disk_is_full(uint64_t taken, uint64_t bytes_max, uint64_t asked) {
+  const uint64_t left = bytes_max - std::min(taken, bytes_max);
+  return failure(Error(Error::Kind::full,
+                       "the disk is full: it has " + byte_text(left) +
+                           " left for what is stored here, and this "
+                           "needs " +
+                           byte_text(asked) + " more",
+                       0, "make room on the disk or delete tags"));
+}
+
 // `what` names the bound: "route private".
 tl::unexpected<Error> is_full(const std::string& what, uint64_t taken, uint64_t bytes_max, uint64_t asked,
                               const char* remedy) {
@@ -220,8 +231,7 @@ Result<> Budget::check_route(const std::string& route, uint64_t bytes) const {
 
 Result<> Budget::check_whole(uint64_t bytes) const {
   if (fits(whole_taken(), bytes, whole_bound())) return {};
-  if (disk_bound_ < whole_.bytes_max)
-    return is_full("the disk", whole_taken(), whole_bound(), bytes, "make room on the disk or delete tags");
+  if (disk_bound_ < whole_.bytes_max) return disk_is_full(whole_taken(), whole_bound(), bytes);
   return is_full("the store", whole_taken(), whole_bound(), bytes, "raise bytes_max or delete tags");
 }
 

@@ -782,6 +782,21 @@ TEST_CASE("who pushes to a mirror is told where one pushes here, if that is anyw
   CHECK(router_settings(*alone, alone->routes[0]).push_to.empty());
 }
 
+TEST_CASE("who asks a registry for an image of Docker Hub is told where those are, if they are anywhere") {
+  const auto config = parse_config(
+      R"({"routes": [{"name": "private", "listen": ["127.0.0.1:5050"], "registry": {}},
+                     {"name": "quay", "listen": ["127.0.0.1:5020"],
+                      "mirror": {"registry": "quay.io", "upstream": "https://quay.io"}},
+                     {"name": "hub", "listen": ["127.0.0.1:5000"],
+                      "mirror": {"registry": "docker.io", "upstream": "https://registry-1.docker.io"}}]})");
+  REQUIRE(config);
+  CHECK(registry_settings(*config, config->routes[0]).hub_at == "route hub, port 5000");
+  const auto alone =
+      parse_config(R"({"routes": [{"name": "p", "listen": ["127.0.0.1:1"], "registry": {}}]})");
+  REQUIRE(alone);
+  CHECK(registry_settings(*alone, alone->routes[0]).hub_at.empty());
+}
+
 TEST_CASE("a configuration file that is not there is named") {
   auto config = read_config("/nowhere/breakwater.json");
   REQUIRE(!config);

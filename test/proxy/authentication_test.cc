@@ -77,6 +77,20 @@ TEST_CASE(
   CHECK(world.auth.count() == 2);
 }
 
+TEST_CASE("that a token is refused which was given a moment before is said, and by whom it was given") {
+  const bool is_of_token = GENERATE(true, false);
+  World world;
+  const std::string error = is_of_token ? ",error=\"invalid_token\"" : ",error=\"insufficient_scope\"";
+  const auto challenge = bearer(world.auth.url() + "/t", error);
+  script(world, {challenged({bearer(world.auth.url() + "/t")}), challenged({challenge})});
+  issue_tokens(world.auth, 1);
+  const auto refused = world.get(kPath).error();
+  CHECK(refused.kind == Kind::denied);
+  const auto said = ", although " + world.auth.url() + " had just given the token (invalid_token)";
+  CHECK((refused.message.find(said) != std::string::npos) == is_of_token);
+  CHECK((refused.remedy.find("token server") != std::string::npos) == is_of_token);
+}
+
 TEST_CASE("a realm that is gone when a token is refused leaves the registry's answer standing") {
   World world;
   script(world, {challenged({bearer(world.auth.url() + "/t")}), Fault::reply(200), Fault::reply(403)});

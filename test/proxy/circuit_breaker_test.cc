@@ -48,6 +48,22 @@ TEST_CASE("a host that is not reached is left alone for a growing time, with one
   }
 }
 
+TEST_CASE("who is refused because of a failure is told what it was, until there is an answer") {
+  FakeClock clock;
+  CircuitBreaker breaker;
+  breaker.note_cause("Could not resolve host: ghcr.io");
+  breaker.unreached(Permit::normal, clock.now());
+  CHECK(breaker.admit(clock.now(), "https://ghcr.io").error().message ==
+        "https://ghcr.io does not answer (Could not resolve host: ghcr.io)");
+  clock.advance(seconds(1));
+  REQUIRE(breaker.admit(clock.now(), "https://ghcr.io") == Permit::probe);
+  CHECK(breaker.admit(clock.now(), "https://ghcr.io").error().message ==
+        "https://ghcr.io did not answer (Could not resolve host: ghcr.io), and is being asked again");
+  breaker.answered(Permit::probe);
+  breaker.unreached(Permit::normal, clock.now());
+  CHECK(breaker.admit(clock.now(), "https://ghcr.io").error().message == "https://ghcr.io does not answer");
+}
+
 TEST_CASE("one answer to the probe closes the breaker") {
   FakeClock clock;
   CircuitBreaker breaker;

@@ -264,10 +264,10 @@ TEST_CASE("malformed requests are answered in plain words and the connection clo
   client.send("GET / HTTP/1.1\r\n\r\n" + get("/never"));
   const auto refused = client.receive_to_end();
   CAPTURE(refused);
-  CHECK(
-      refused.starts_with("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                          "X-Content-Type-Options: nosniff\r\nContent-Length: 42\r\nConnection: "
-                          "close\r\n\r\nthere is no Host (trace "));
+  CHECK(refused.find(")\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                     "X-Content-Type-Options: nosniff\r\nContent-Length: 42\r\nConnection: "
+                     "close\r\n\r\nthere is no Host (trace ") != std::string::npos);
+  CHECK(refused.starts_with("HTTP/1.1 400 Bad Request: there is no Host (trace "));
   CHECK(world.server->stats().malformed_total == 1);
   CHECK(world.seen.empty());
   client.leave();
@@ -290,6 +290,10 @@ TEST_CASE("TLS on the plain port is answered in HTTP at its first byte") {
   auto client = world.client();
   client.send("\x16");
   CHECK(client.receive_to_end().starts_with("HTTP/1.1 400 "));
+  CHECK(world.server->stats().tls_total == 1);
+  CHECK(world.server->stats().malformed_total == 0);
+  CHECK(world.log.contains("debug request"));
+  CHECK_FALSE(world.log.contains("info request"));
 }
 
 TEST_CASE("a head that is too long is 431, a target 414") {
@@ -739,8 +743,9 @@ TEST_CASE("a route that fails before its reply answers 500, and the connection g
     client.send(get(target));
     const auto reply = client.receive_reply();
     CHECK(
-        reply.starts_with("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; "
-                          "charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"));
+        reply.starts_with("HTTP/1.1 500 Internal Server Error: internal error; ask whoever runs Breakwater"));
+    CHECK(reply.find(")\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n") !=
+          std::string::npos);
     CHECK(reply.find("\r\n\r\ninternal error; ask whoever runs Breakwater") != std::string::npos);
   }
   CHECK(world.log.contains("a bug"));

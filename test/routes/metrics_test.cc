@@ -95,6 +95,8 @@ TEST_CASE("what others count is reported under its documented name") {
   registry.throttled_until = store::Time(std::chrono::milliseconds(1'800'000'000'500));
   proxy::ServerStats server;
   server.connections = 3;
+  server.malformed_total = 1;
+  server.tls_total = 9;
   metrics.add_source([&](MetricsSink& sink) {
     report(sink, fills);
     report(sink, "ghcr", registry);
@@ -109,6 +111,8 @@ TEST_CASE("what others count is reported under its documented name") {
         std::string::npos);
   CHECK(metrics.text().find("ratelimit_remaining") == std::string::npos);
   CHECK(says(metrics, R"(breakwater_connections{route="ghcr"} 3)"));
+  CHECK(says(metrics, R"(breakwater_malformed_requests_total{route="ghcr"} 1)"));
+  CHECK(says(metrics, R"(breakwater_tls_on_plain_port_total{route="ghcr"} 9)"));
   CHECK(says(metrics, "breakwater_loop_lag_seconds 0.25"));
   CHECK(says(metrics, "breakwater_worker_queue 4"));
   CHECK(says(metrics, "breakwater_workers_busy 2"));

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http/status_line.h"
 #include "test/catch.h"
 #include "test/fakes/recorded_exchange.h"
 
@@ -92,6 +93,7 @@ TEST_CASE("every refusal notes its reason for the access line, and has something
       CAPTURE(context.error);
       CHECK(context.error.find("why; ") != std::string::npos);
       CHECK(exchange.body().find(context.error + " (trace 4f)\"") != std::string::npos);
+      CHECK(exchange.reply_headers().get(proxy::kReasonField) == context.error + " (trace 4f)");
     }
   }
   for (int kind = 0; kind <= static_cast<int>(OciPathError::Kind::target_invalid); ++kind) {

@@ -71,6 +71,27 @@ TEST_CASE("what is not there is 404, and the body says what is unknown") {
   }
 }
 
+TEST_CASE("HEAD, whose answer has no body, says in its first line what GET says in its body") {
+  RegistryWorld world;
+  world.push_image(kRepository, "latest", 1);
+  const auto client = world.connect();
+  client->send("HEAD " + manifest_path(kRepository, "nope") + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(
+      client->receive_reply_to_head().starts_with("HTTP/1.1 404 Not Found: manifest unknown: team/app has no "
+                                                  "tag nope; check the name and the tag (trace "));
+}
+
+TEST_CASE("who asks for an image of Docker Hub here is told where those are, if they are anywhere") {
+  const bool is_anywhere = GENERATE(true, false);
+  RegistryWorld world;
+  if (is_anywhere) world.settings.hub_at = "route dockerhub, port 5000";
+  const auto body = world.get(manifest_path("library/alpine", "3.20")).body;
+  CAPTURE(body);
+  CHECK(body.find("library/alpine has no tag 3.20; check the name and the tag") != std::string::npos);
+  CHECK((body.find("; images of docker.io are at route dockerhub, port 5000 (trace") != std::string::npos) ==
+        is_anywhere);
+}
+
 TEST_CASE("a malformed reference is 400 or 404, never a manifest") {
   RegistryWorld world;
   world.push_image(kRepository, "latest", 1);

@@ -79,8 +79,12 @@ TEST_CASE("who finds no room is told which bound is full, how full, what is miss
   CHECK(in_store.remedy == "raise bytes_max or delete tags");
   budget.set_disk_bound(6 * kBlock);
   const auto on_disk = budget.check("quay", 6 * kBlock).error();
-  CHECK(on_disk.message == "the disk is full: 20 KiB of 24 KiB, and this needs 24 KiB more");
+  CHECK(on_disk.message ==
+        "the disk is full: it has 4 KiB left for what is stored here, and this needs 24 KiB more");
   CHECK(on_disk.remedy == "make room on the disk or delete tags");
+  budget.set_disk_bound(0);
+  CHECK(budget.check("quay", kBlock).error().message ==
+        "the disk is full: it has 0 B left for what is stored here, and this needs 4 KiB more");
 }
 
 TEST_CASE("neither the bound of a route nor that of the store is passed, and the error says which") {
