@@ -24,6 +24,16 @@ class SmallDisk:
         number = os.stat(self.path).st_dev
         return f"{os.major(number)}:{os.minor(number)}"
 
+    def fill(self):
+        """Somebody else's file takes all that is left."""
+        with open(self.path / "hog", "wb", buffering=0) as file:
+            for size in (65536, 4096, 512):
+                try:
+                    while file.write(bytes(size)):
+                        pass
+                except OSError:
+                    pass
+
     def free_bytes(self):
         stat = os.statvfs(self.path)
         return stat.f_bavail * stat.f_frsize
