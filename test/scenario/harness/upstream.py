@@ -1,7 +1,8 @@
 """An upstream that is made up: it answers what a function says, which may be more than any registry would
-hold, and remembers what it was asked."""
+hold, and remembers what it was asked and what it sent."""
 
 import http.server
+import json
 import multiprocessing
 import socketserver
 import urllib.parse
@@ -10,6 +11,7 @@ from . import http as web
 from .world import expect
 
 _ASKED = "/asked?part="
+_COUNTED = "/counted"
 
 
 class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -18,7 +20,7 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 def _answerer(answer_to):
-    asked = []
+    asked, sent = [], []  # lists, because threads may append to them
 
     class Answer(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -29,6 +31,9 @@ def _answerer(answer_to):
             if self.path.startswith(_ASKED):
                 part = urllib.parse.unquote(self.path[len(_ASKED) :])
                 return self._send(200, "text/plain", str(sum(part in one for one in asked)).encode())
+            if self.path == _COUNTED:
+                told = {"requests": len(asked), "body_bytes": sum(sent)}
+                return self._send(200, "application/json", json.dumps(told).encode())
             asked.append(self.path)
             return self._send(*(answer_to(self.path) or (404, "text/plain", b"there is none")))
 
@@ -41,6 +46,8 @@ def _answerer(answer_to):
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
+                if self.path != _COUNTED:
+                    sent.append(len(body))
 
         def log_message(self, *_):
             pass
@@ -62,6 +69,10 @@ class MadeUpstream:
     @property
     def url(self):
         return "http://" + self.address
+
+    def counted(self):
+        """How many requests it had, and how many bytes of bodies it sent."""
+        return web.get(self.address, _COUNTED).json()
 
     def asked(self, part):
         """How many requests had that in their target."""
