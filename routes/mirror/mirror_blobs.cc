@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/http/ip_address.h"
 #include "routes/mirror/asking.h"
 #include "routes/oci/range.h"
 #include "store/blobs/blobs.h"

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/http/ip_address.h"
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/oci_error.h"
