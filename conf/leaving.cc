@@ -1,5 +1,7 @@
 #include "conf/leaving.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "proxy/server/listen_socket.h"
@@ -21,7 +23,7 @@ Result<> bind_missing(const std::string& route, const std::vector<ListenAddress>
 }  // namespace
 
 Leaving::Leaving(proxy::Loop& loop, std::vector<Server> servers)
-    : servers_(std::move(servers)), releases_(loop) {}
+    : loop_(loop), servers_(std::move(servers)), releases_(loop) {}
 
 Result<std::vector<InheritedListener>> Leaving::listeners() const {
   std::vector<InheritedListener> all;
@@ -35,13 +37,18 @@ Result<std::vector<InheritedListener>> Leaving::listeners() const {
 }
 
 proxy::Task<std::vector<InheritedConnection>> Leaving::release() {
-  for (auto& one : servers_) releases_.spawn(release(one));
+  proxy::HttpServer::ReleaseTimes times;
+  const auto end = loop_.now() + times.at_work;
+  for (auto& one : servers_) releases_.spawn(one.server->settle(times.at_work));
+  while (releases_.size() > 0) co_await releases_.ended().wait();
+  times.at_work = std::max(times.others, std::chrono::ceil<proxy::Millis>(end - loop_.now()));
+  for (auto& one : servers_) releases_.spawn(release(one, times));
   while (releases_.size() > 0) co_await releases_.ended().wait();
   co_return std::move(released_);
 }
 
-proxy::Task<> Leaving::release(Server& server) {
-  auto connections = co_await server.server->release(proxy::HttpServer::ReleaseTimes());
+proxy::Task<> Leaving::release(Server& server, proxy::HttpServer::ReleaseTimes times) {
+  auto connections = co_await server.server->release(times);
   for (auto& one : connections) released_.push_back({server.route, std::move(one)});
 }
 

@@ -25,12 +25,15 @@ class Leaving {
 
   // The listening sockets of all, once more.
   [[nodiscard]] Result<std::vector<InheritedListener>> listeners() const;
-  // All accept nobody any more, at once; ends when each connection of each has come to rest, or is cut.
+  // Serves on while something is at work that changes something, for a push that is being stored may take
+  // seconds. Then all accept nobody any more, at once; ends when each connection of each has come to rest, or
+  // is cut.
   proxy::Task<std::vector<InheritedConnection>> release();
 
  private:
-  proxy::Task<> release(Server& server);
+  proxy::Task<> release(Server& server, proxy::HttpServer::ReleaseTimes times);
 
+  proxy::Loop& loop_;
   std::vector<Server> servers_;
   std::vector<InheritedConnection> released_;
   proxy::Tasks releases_;

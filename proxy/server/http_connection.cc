@@ -144,6 +144,7 @@ Task<> Connection::serve_requests() {
     if (head != Progress::done) break;
     {
       Counted running(context_.stats.requests_running);
+      if (context_.settling) co_await exchange_.until_may_change();
       context_.loop.set_work(exchange_.request().method, path_of(exchange_.request()));
       try {
         Task<> route = context_.route(exchange_);

@@ -106,6 +106,19 @@ bool ServedExchange::is_body_at_rest() const {
   return is_reading_ && body_broken_ == nullptr && (keeps_body_ || body_read_ == 0);
 }
 
+// Whether its body is not to be read any more. What is in the middle of one that cannot be handed over goes
+// on for a while.
+bool ServedExchange::is_to_rest() const {
+  return !complete_ && (context_.releasing || (context_.settling && is_body_at_rest()));
+}
+
+Task<> ServedExchange::until_may_change() {
+  if (is_repeatable(request())) co_return;
+  is_reading_ = true;
+  while (context_.settling && !socket_.failed()) co_await socket_.changed().wait();
+  is_reading_ = false;
+}
+
 bool ServedExchange::hand_over(HandedConnection& into) {
   if (!is_at_rest(into)) return false;
   step_ = "handed over";
@@ -283,7 +296,7 @@ Task<Result<Piece>> ServedExchange::read_piece() {
       auto received = co_await until_received(not_understood);
       if (!received) co_return failure(received.error());
     }
-    while (context_.releasing && !complete_) co_await socket_.changed().wait();
+    while (is_to_rest()) co_await socket_.changed().wait();
     const auto deadline = context_.loop.now() + kMemoryWaitMax;
     body_reserved_ = co_await buffers().reserve_until(kPieceBytes + kChunkHeadsBytes, deadline);
     if (body_reserved_.units() == 0) {
@@ -292,7 +305,7 @@ Task<Result<Piece>> ServedExchange::read_piece() {
       late.retry_after_s = kNoMemoryRetryAfterS;
       co_return failure(std::move(late));
     }
-    while (context_.releasing && !complete_) co_await socket_.changed().wait();
+    while (is_to_rest()) co_await socket_.changed().wait();
     piece = receive_piece(kPieceBytes - static_cast<size_t>(body_read_ % kPieceBytes));
     body_reserved_.shrink(piece.held());
     not_understood = socket_.received();

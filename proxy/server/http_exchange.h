@@ -53,6 +53,7 @@ class ServerContext {
   const Route route;
   ServerStats stats;
   bool draining = false;
+  bool settling = false;   // nothing more is begun that changes something
   bool releasing = false;  // nothing more is begun, and no body is read
   ConnectionShare own;     // of this server: settings.connections_max
   HttpServer::Shares shares;
@@ -82,6 +83,8 @@ class ServedExchange final : public Exchange {
   bool hand_over(HandedConnection& into);
   // Whether it works at something that the client cannot ask for again without a second thought.
   bool is_at_work() const;
+  // After begin(): waits, at rest, while what the request changes is not to be begun.
+  Task<> until_may_change();
   // After begin(): goes on with what another server has handed over.
   void resume(const HandedConnection& handed);
   Signal& head_waits() { return head_waits_; }
@@ -130,6 +133,7 @@ class ServedExchange final : public Exchange {
   std::string_view take_head();  // The head if it still waits, else "". The caller must send it.
 
   bool is_at_rest(HandedConnection& into) const;
+  bool is_to_rest() const;
 
   // The request's body.
   bool is_body_at_rest() const;

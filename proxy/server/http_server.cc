@@ -72,6 +72,7 @@ struct HttpServer::Impl {
 
   Result<> listen_on(int fd, const std::string& address);
   void accepted(int fd, const sockaddr* address);
+  Task<> settle(Millis at_work);
   Task<std::vector<HandedConnection>> release(ReleaseTimes times);
   void hand_over(std::vector<HandedConnection>& handed);
   bool is_at_work() const;
@@ -187,8 +188,14 @@ bool HttpServer::Impl::is_at_work() const {
                      [](const auto& entry) { return entry.second->is_at_work(); });
 }
 
+Task<> HttpServer::Impl::settle(Millis at_work) {
+  context.settling = true;
+  const auto end = context.loop.now() + at_work;
+  while (is_at_work() && context.loop.now() < end) co_await context.loop.sleep(kRestInterval);
+}
+
 Task<std::vector<HandedConnection>> HttpServer::Impl::release(ReleaseTimes times) {
-  context.releasing = true;
+  context.settling = context.releasing = true;
   accept_again.clear();
   listeners.clear();
   for (auto& [connection, owned] : connections) connection->wake();
@@ -286,6 +293,7 @@ Result<std::vector<Descriptor>> HttpServer::listening() const {
   return sockets;
 }
 
+Task<> HttpServer::settle(Millis at_work) { return impl_->settle(at_work); }
 Task<std::vector<HandedConnection>> HttpServer::release(ReleaseTimes times) { return impl_->release(times); }
 void HttpServer::resume(HandedConnection connection) { impl_->resume(std::move(connection)); }
 

@@ -102,10 +102,13 @@ class HttpServer {
   // The listening sockets once more, in the order of the calls to listen() and listen_on(): while somebody
   // has them open, clients that connect wait until somebody accepts them.
   [[nodiscard]] Result<std::vector<Descriptor>> listening() const;
+  // Begins nothing more that changes something, and ends when nothing of that is at work any more, or after
+  // that time. All else is served meanwhile. release() comes next.
+  Task<> settle(Millis at_work);
   // Stops accepting, lets each connection come to rest and gives it away, for another server to go on with
   // (handed_connection.h). The few that are not at rest in time are cut.
   struct ReleaseTimes {
-    Millis at_work{10'000};  // for requests that change something
+    Millis at_work{10'000};  // for requests that change something, settle() included
     Millis others{500};      // for replies that cannot be begun again
   };
   Task<std::vector<HandedConnection>> release(ReleaseTimes times);

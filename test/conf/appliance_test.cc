@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -246,6 +247,51 @@ TEST_CASE("a restart leaves listening sockets and clients to the next process") 
   CHECK(answers(waiting.ask("GET", "/v2/"), 200));
   CHECK(next.address("private") == address);
   next.stop();
+}
+
+// Holds up whoever syncs what has been pushed.
+class Hold {
+ public:
+  void operator()(test::FaultyDisk::Operation operation, const std::filesystem::path& path) {
+    const bool is_pushed = path.parent_path().filename() == "incoming";
+    if (operation != test::FaultyDisk::Operation::sync || !is_pushed) return;
+    has_begun_ = true;
+    while (!is_over_) std::this_thread::yield();
+  }
+  void wait() const {
+    while (!has_begun_) std::this_thread::yield();
+  }
+  void end() { is_over_ = true; }
+
+ private:
+  std::atomic<bool> has_begun_ = false;
+  std::atomic<bool> is_over_ = false;
+};
+
+TEST_CASE("while a push is being stored before a restart, others are served") {
+  Hold hold;
+  World world;
+  auto disk = std::make_unique<test::FaultyDisk>();
+  auto& watched = *disk;
+  world.disk = std::move(disk);
+  world.build();
+  Client pusher(world.address("private"));
+  const std::string begun = pusher.ask("POST", "/v2/app/blobs/uploads/");
+  const size_t at = begun.find("Location: ") + 10;
+  const std::string upload = begun.substr(at, begun.find('\r', at) - at);
+  watched.watch_by([&hold](auto operation, const auto& path) { hold(operation, path); });
+  const std::string content = test::content_of(1000, 1);
+  pusher.send("PUT " + upload + "?digest=" + test::digest_of(content).text() +
+              " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n" + content);
+  hold.wait();
+  world.appliance->restart();
+  world.wait_for_line("info handing_over");
+  CHECK(answers(Client(world.address("private")).ask("GET", "/v2/"), 200));
+  hold.end();
+  CHECK(answers(pusher.receive(), 201));
+  world.wait();
+  CHECK(world.left.next == Appliance::Next::restart);
+  CHECK(world.left.inheritance.connections.size() >= 1);
 }
 
 TEST_CASE("a restart of who drains already ends the drain") {

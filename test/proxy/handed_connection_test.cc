@@ -63,6 +63,12 @@ struct World {
     for (auto& one : handed) server->resume(std::move(one));
     handed.clear();
   }
+  // Until `has_ended`, the server begins nothing that changes something.
+  void settle(bool& has_ended) { tasks.spawn(settled(has_ended)); }
+  Task<> settled(bool& has_ended) {
+    co_await server->settle(at_work_max);
+    has_ended = true;
+  }
   Task<> release(HttpServer::ReleaseTimes times, bool& has_ended) {
     handed = co_await server->release(times);
     has_ended = true;
@@ -71,6 +77,7 @@ struct World {
   Task<> serve(Exchange& exchange);
   Task<> send_blob(Exchange& exchange);
   Task<> keep(Exchange& exchange);
+  Task<> take_whole(Exchange& exchange);
 
   Loop loop;
   test::FakeLog log;
@@ -86,6 +93,7 @@ struct World {
   const std::string content = blob();
   std::vector<std::string> seen;  // method, target and Range of each request
   std::string kept;               // of bodies
+  std::string whole;              // of others
   std::optional<HttpServer> server;
   std::string address;
   std::vector<Descriptor> listening;
@@ -121,11 +129,23 @@ Task<> World::keep(Exchange& exchange) {
   exchange.reply(201, {}, "kept");
 }
 
+// Of such a body nothing is kept before all of it has come.
+Task<> World::take_whole(Exchange& exchange) {
+  for (;;) {
+    auto piece = co_await exchange.read();
+    if (!piece) co_return;
+    if (piece->empty()) break;
+    whole += piece->view();
+  }
+  exchange.reply(200, {}, "hello");
+}
+
 Task<> World::serve(Exchange& exchange) {
   const auto& request = exchange.request();
   seen.push_back(request.method + " " + request.target);
   if (request.target == "/blob" || request.target == "/once") co_return co_await send_blob(exchange);
   if (request.target == "/keep") co_return co_await keep(exchange);
+  if (request.target == "/whole") co_return co_await take_whole(exchange);
   if (request.target == "/wait") {
     while (!going) co_await go_on.wait();
   }
@@ -236,6 +256,57 @@ TEST_CASE("a request that changes something is waited for, and its client goes o
   client.send(get("/"));
   CHECK(client.receive_reply() == kHello);
   CHECK(world.seen == std::vector<std::string>({"POST /wait", "GET /"}));
+}
+
+TEST_CASE("while what changes something is waited for, all else is served, and nothing more of that begins") {
+  World world;
+  RawClient changing(world.loop, world.address);
+  changing.send("POST /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  test::run_until(world.loop, [&] { return !world.seen.empty(); });
+  RawClient keeping(world.loop, world.address);
+  keeping.send("PUT /keep HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123");
+  test::run_until(world.loop, [&] { return world.kept == "0123"; });
+  RawClient half(world.loop, world.address);
+  half.send("PUT /whole HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123");
+  test::run_until(world.loop, [&] { return world.whole == "0123"; });
+  bool has_ended = false;
+  world.settle(has_ended);
+
+  keeping.send("45");
+  half.send("456789");
+  CHECK(half.receive_reply() == kHello);
+  RawClient later(world.loop, world.address);
+  later.send("POST / HTTP/1.1\r\nHost: x\r\n\r\n");
+  RawClient reading(world.loop, world.address);
+  reading.send(get("/"));
+  CHECK(reading.receive_reply() == kHello);
+  CHECK(world.seen.back() == "GET /");
+  CHECK(world.seen.size() == 4);
+  CHECK(world.kept == "0123");
+  CHECK(!has_ended);
+  world.going = true;
+  world.go_on.ring();
+  CHECK(changing.receive_reply() == kHello);
+  test::run_until(world.loop, [&has_ended] { return has_ended; });
+
+  world.hand_over();
+  CHECK(later.receive_reply() == kHello);
+  keeping.send("6789");
+  CHECK(keeping.receive_reply() == kKept);
+  CHECK(world.kept == "0123456789");
+}
+
+TEST_CASE("what changes something is not waited for without end") {
+  World world;
+  world.at_work_max = Millis(0);
+  world.cut = 1;
+  RawClient client(world.loop, world.address);
+  client.send("POST /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  test::run_until(world.loop, [&] { return !world.seen.empty(); });
+  bool has_ended = false;
+  world.settle(has_ended);
+  test::run_until(world.loop, [&has_ended] { return has_ended; });
+  world.hand_over();
 }
 
 TEST_CASE("a body that is kept as it comes goes on with another server, where it was") {
