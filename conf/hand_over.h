@@ -3,11 +3,12 @@
 //   the successor (breakwater serve --take-over)       the process that serves the folder
 //   --------------------------------------------       ----------------------------------
 //   reads and checks its configuration
-//   asks over <data>/control: POST /take-over   --->   /readyz says draining; accepts nobody any more; lets
-//                                                      each connection come to rest (milliseconds, unless a
-//                                                      push is being stored), and closes the store
+//   asks over <data>/control: POST /take-over   --->   /readyz says draining; serves on while a push is being
+//                                                      stored; then accepts nobody any more, lets each
+//                                                      connection come to rest, and closes the store
 //   gets listening sockets and connections      <---   give()
-//   opens the store, serves, goes on with each
+//   binds new addresses, opens the store,
+//   serves, goes on with each
 //   request where it was; says so: done()       --->   ends
 //
 // Whoever connects meanwhile waits in the kernel's queue, and whoever is connected waits in the middle of

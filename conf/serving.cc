@@ -19,6 +19,7 @@
 #include "conf/ending.h"
 #include "conf/hand_over.h"
 #include "conf/last_words.h"
+#include "conf/leaving.h"
 #include "conf/open_folder.h"
 #include "conf/service_manager.h"
 #include "conf/successor.h"
@@ -96,6 +97,7 @@ class Server {
   store::Log& log() { return *voice_->log; }
   void speak();
   Result<> inherit();
+  Result<> take_over();
   void inherit(Inheritance inheritance);
   void inherit_from_service_manager();
   Result<std::unique_ptr<Appliance>> build_once();
@@ -134,12 +136,26 @@ void Server::speak() {
 // From systemd, and from the process before.
 Result<> Server::inherit() {
   inherit_from_service_manager();
-  if (!serving_.takes_over) return {};
-  auto taken = TakenOver::ask(config_.data);
-  if (!taken) return failure(taken.error());
-  taken_ = *std::move(taken);
-  if (taken_) inherit(std::move(taken_->inheritance));
-  return {};
+  return serving_.takes_over ? take_over() : Result<>();
+}
+
+// Whoever serves does not answer between two Appliances, but its addresses are taken. Where they are free
+// nobody serves, and then they are ours.
+Result<> Server::take_over() {
+  const auto end = std::chrono::steady_clock::now() + kFolderMax;
+  for (;;) {
+    auto taken = TakenOver::ask(config_.data);
+    if (!taken) return failure(taken.error());
+    taken_ = *std::move(taken);
+    if (taken_) {
+      inherit(std::move(taken_->inheritance));
+      return {};
+    }
+    auto bound = bind_missing(config_, inheritance_.listeners);
+    if (bound || bound.error().kind != Error::Kind::conflict || std::chrono::steady_clock::now() >= end)
+      return bound;
+    std::this_thread::sleep_for(kFolderRetry);
+  }
 }
 
 void Server::inherit(Inheritance inheritance) {
@@ -161,8 +177,12 @@ void Server::inherit_from_service_manager() {
   log().error("connections_lost", {{"reason", kept.error().message}});
 }
 
-// Waits for the folder if it was ours, or that of the process before.
+// Waits for the folder if it was ours, or that of the process before. Everybody waits with it: an address
+// that cannot be had is found before.
 Result<std::unique_ptr<Appliance>> Server::build_once() {
+  if (goes_on_) {
+    if (auto bound = bind_missing(config_, inheritance_.listeners); !bound) return failure(bound.error());
+  }
   const Appliance::Ground ground{descriptors_, *disk_, clock_, log(), serving_.read_config, watchdog_};
   const auto end = std::chrono::steady_clock::now() + (goes_on_ ? kFolderMax : std::chrono::seconds(0));
   for (;;) {
