@@ -153,7 +153,7 @@ def keeping_and_dropping(operator, image):
     reasons = told["repositories"][0]["reasons"]
     expect({"tag"} <= {one["kind"] for one in reasons}, f"the reasons of a tag's manifest: {reasons}")
     status, same = operator.ask("GET", "why?of=private/team/app:1")
-    expect(status == 200 and same["found"][0]["digest"] == told["digest"], f"why by the API: {status}, {same}")
+    expect(status == 200 and same["found"][0]["digest"] == told["digest"], f"why by the API: {same}")
     operator.json("gc")
     operator.json("uploads")
     expect_says(operator.verb("abort-upload", "nothing"), 1)

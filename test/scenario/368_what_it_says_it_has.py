@@ -112,7 +112,7 @@ class Hub:
 
 
 def pull_all(address, hub, seed):
-    """One client, on one connection: all images in an order of its own. Its requests, and the bytes it got."""
+    """One client, on one connection: all images in an order of its own. How many requests and bytes it had."""
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=120)
     order = list(range(PULLED))
