@@ -112,7 +112,7 @@ class Hub:
 
 
 def pull_all(address, hub, seed):
-    """One client, on one connection: all images in an order of its own. How many requests and bytes it had."""
+    """All images, on one connection, in an order of its own: how many requests and bytes that was."""
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=120)
     order = list(range(PULLED))
