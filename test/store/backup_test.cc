@@ -70,13 +70,13 @@ TEST_CASE("a backup is not made in the data folder, by whatever path") {
 
 TEST_CASE("when the last backup was made is known after a restart, and one that failed is none") {
   PushedWorld world;
-  CHECK(world.store->backup().last() == Time());
+  CHECK(world.store->backup().last() == store::Time());
   const auto to = world.folder.path() / "backup";
   std::stop_source stopped;
   stopped.request_stop();
   world.push("image", {}, {"latest"});
   CHECK_FALSE(world.store->backup().back_up(to, stopped.get_token()));
-  CHECK(world.store->backup().last() == Time());
+  CHECK(world.store->backup().last() == store::Time());
   std::filesystem::remove_all(to.string() + ".incomplete");
   REQUIRE(world.store->backup().back_up(to, std::stop_token()));
   const auto made_at = world.store->clock().wall();
