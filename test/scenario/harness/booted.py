@@ -2,14 +2,18 @@
 enabled that this one has. It has the network of the scenario, and its /var/lib/private is on the scenario's
 disk."""
 
+import os
 import pathlib
 import shutil
+import signal
 
 from .breakwater import BINARY, Breakwater
 from .world import ROOT, expect
 
 PACKAGING = ROOT / "packaging"
 _UNITS = "etc/systemd/system"
+# Where systemd keeps its groups: with both versions of them, with version 1, with version 2.
+_CGROUPS = [pathlib.Path("/sys/fs/cgroup", name) for name in ("unified", "systemd", "")]
 
 
 class Machine:
@@ -34,12 +38,32 @@ class Machine:
             self.root.joinpath(_UNITS, unit).symlink_to("/dev/null")
         self._process = None
         self._leader = None
+        self._groups = self._make_groups()
+
+    def _make_groups(self):
+        """Its systemd ends whoever is in its groups, so no other machine may have the same."""
+        name = f"breakwater-scenario-{os.getpid()}-{os.urandom(4).hex()}"
+        groups = [root / name for root in _CGROUPS if (root / "cgroup.procs").exists()]
+        expect(groups, "this machine has no cgroups that systemd could use")
+        for group in groups:
+            group.mkdir()
+        self.world.at_end(self._remove_groups)
+        return groups
+
+    def _remove_groups(self):
+        for group in self._groups:
+            self.world.wait_until(lambda: _removed(group), f"{group} is empty")
 
     def boot(self):
         self.disk.chmod(0o700)
+        enter = "".join(f"echo 0 > {group}/cgroup.procs; " for group in self._groups)
         self._process = self.world.start(
             "machine",
             [
+                "sh",
+                "-ec",
+                enter + 'exec "$@"',
+                "sh",
                 "systemd-nspawn",
                 "--boot",
                 f"--directory={self.root}",
@@ -72,6 +96,9 @@ class Machine:
         return None
 
     def _end(self):
+        """With systemd all that it has started ends."""
+        if self._leader:
+            os.kill(self._leader, signal.SIGKILL)
         self._process.kill()
 
     def run(self, *arguments, check=True, timeout_s=120):
@@ -90,6 +117,16 @@ class Machine:
         """A process that logs what the journal gets."""
         arguments = ["nsenter", "-t", self._leader, "-a", "--", "journalctl", "--follow", "--lines=all"]
         return self.world.start("journal", [*arguments, *options])
+
+
+def _removed(group):
+    """Whether it is gone, with all that are in it; not while a process is."""
+    try:
+        for folder, _, _ in os.walk(group, topdown=False):
+            os.rmdir(folder)
+    except OSError:
+        pass
+    return not group.exists()
 
 
 class InstalledBreakwater(Breakwater):
