@@ -21,7 +21,7 @@ constexpr uint64_t kKeepMaxUs = 5'000'000;
 struct FreeNames {
   void operator()(char** names) const {
     for (char** name = names; *name != nullptr; ++name) std::free(*name);
-    std::free(names);
+    std::free(static_cast<void*>(names));
   }
 };
 using Names = std::unique_ptr<char*, FreeNames>;
