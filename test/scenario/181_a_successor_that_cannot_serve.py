@@ -6,6 +6,7 @@ import socket
 
 from harness import expect, images, scenario
 from harness.breakwater import BINARY, mirror_route, private_route
+from harness.honest import Witness
 from harness.restarts import Probe
 from harness.tools import finish_swarm, start_swarm
 
@@ -38,7 +39,7 @@ def main(world):
     clients = start_swarm(
         breakwater.addresses["dockerhub"], [f"/v2/library/app/blobs/{digest}"], clients=3, hash_every=1
     )
-    probe = Probe(breakwater.addresses["private"])
+    probe, witness = Probe(breakwater.addresses["private"]), Witness(world.folder)
     world.wait_until(lambda: breakwater.metric("breakwater_fill_followers") == 3, "a download runs")
 
     fail(world, breakwater, "bytes_max: ", {**good, "bytes_max": "much"})
@@ -55,7 +56,7 @@ def main(world):
         lambda: breakwater.process.text().count('"event":"not_handed_over"') == 2, "both failures are told"
     )
 
-    probe.end("clients during successors that cannot serve", pause_s=0)
+    probe.end("clients during successors that cannot serve", witness.end())
     world.say(f"{probe.count} new clients, the longest waited {probe.longest_s * 1000:.0f} ms")
     for client in finish_swarm(clients)["clients"]:
         whole = client["end"] == "complete" and client["sha256"] == [digest.partition(":")[2]]

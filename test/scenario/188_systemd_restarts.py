@@ -7,7 +7,8 @@ import time
 from harness import expect, http, scenario
 from harness.booted import InstalledBreakwater
 from harness.breakwater import mirror_route, private_route
-from harness.restarts import Load, Upstream, expect_complete
+from harness.honest import Witness
+from harness.restarts import Load, Probe, Upstream, expect_complete
 from harness.tools import finish_swarm, start_swarm
 from harness.world import FULL
 
@@ -93,6 +94,16 @@ def all_units(world, breakwater, upstream):
     expect(http.get(REGISTRY, "/v2/").status == 200, "after a restart of all units nobody is served")
 
 
+def no_sockets(world, breakwater, upstream):
+    """Without its socket unit the service has bound all addresses itself, and they are kept as well."""
+    breakwater.remove_sockets()
+    client, probe = pulling(world, breakwater, upstream), Probe(REGISTRY)
+    witness = Witness(world.folder)
+    breakwater.restart()
+    probe.end("clients during a restart without a socket unit", witness.end())
+    ended(client, upstream, "a client during a restart without a socket unit")
+
+
 def stop(world, breakwater, upstream):
     client = pulling(world, breakwater, upstream)
     breakwater.machine.systemctl("stop", "breakwater.service")
@@ -117,7 +128,7 @@ def main(world):
         ],
     )
     restarts_under_load(world, breakwater, upstream)
-    for one in (successor, mistake, no_store, all_units, stop):
+    for one in (successor, mistake, no_store, all_units, stop, no_sockets):
         one(world, breakwater, upstream)
 
 

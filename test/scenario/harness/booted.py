@@ -162,6 +162,13 @@ class InstalledBreakwater(Breakwater):
     def restart(self):
         self.machine.systemctl("restart", "breakwater")
 
+    def remove_sockets(self):
+        """Starts it anew as if its socket unit had never been installed."""
+        self.machine.systemctl("disable", "--now", "breakwater.socket")
+        self.machine.root.joinpath(_UNITS, "breakwater.socket").unlink()
+        self.machine.systemctl("daemon-reload")
+        self.machine.systemctl("start", "breakwater.service")
+
     def set_in_unit(self, line):
         """In a drop-in of its service, which has nothing else."""
         folder = self.machine.root / _UNITS / "breakwater.service.d"
