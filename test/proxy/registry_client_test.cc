@@ -606,7 +606,6 @@ TEST_CASE("names without address and TLS failures are unavailable and start no s
   }
 }
 
-<<<<<<< HEAD
 TEST_CASE("what upstream fails with is counted by its kind, once a request") {
   World world;
   world.registry.manifest(kAlpine, "1", kImageType, std::string(1000, 'x'));
@@ -641,7 +640,8 @@ TEST_CASE("what upstream fails with is counted by its kind, once a request") {
   CHECK(world.client->stats().failures.of(UpstreamFailure::connect) ==
         world.client->stats().failures.total());
   CHECK(world.client->stats().failures.total() >= 1);
-=======
+}
+
 TEST_CASE(
     "who is refused while a host is left alone is told what failed there, and not what others asked for") {
   World world(std::nullopt, impatient());
@@ -657,7 +657,6 @@ TEST_CASE(
   failing.registry.answer("/v2/x", status_of(502, {}));
   for (int i = 0; i < 6; ++i) CHECK_FALSE(failing.get("/v2/x"));
   CHECK(failing.get("/v2/x").error().message.ends_with(" does not answer (502 Bad Gateway)"));
->>>>>>> 8009fb8 (refusals: the reason stands in the first line too, which clients print that read no body; what an upstream failed with, a new token that was refused, what a full disk has left and where images of Docker Hub are is told; TLS on a plain port is counted apart)
 }
 
 TEST_CASE("a caller's own short patience with a registry that answers slowly is no failure of the registry") {
