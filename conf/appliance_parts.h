@@ -126,6 +126,7 @@ struct Appliance::Parts {
   proxy::Workers background;  // for jobs that no client waits for: collection and the scrub
   Upkeep upkeep;
   proxy::Workers long_jobs;  // for the operator's jobs, which may take minutes
+  proxy::Workers transfers;  // imports and exports, one at a time: they may take hours
   OwnServerSide server_side;
   routes::Api api;
   proxy::HttpServer control_server;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/default_bound.h"
 #include "conf/log_names.h"
 #include "conf/units.h"
 
@@ -98,7 +99,9 @@ void describe_hosts(std::ostream& out, const Config& config) {
 std::string describe(const Config& config) {
   std::ostringstream out;
   out << "data " << std::filesystem::absolute(config.data).string() << ", the whole store ";
-  describe_bound(out, config.bytes_max);
+  const auto assumed = config.bytes_max ? std::nullopt : default_bound(config.data);
+  describe_bound(out, assumed ? assumed : config.bytes_max);
+  if (assumed) out << ", " << kDefaultBoundPercent << " % of its file system, because bytes_max is not set";
   out << "\n";
   for (const auto& route : config.routes) {
     out << "route " << route.name << " on " << joined_texts(route.listen) << ": ";

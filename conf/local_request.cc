@@ -97,13 +97,16 @@ std::string text_of(const LocalRequest& request) {
 }  // namespace
 
 Result<LocalReply> ask_server(const std::filesystem::path& data, const LocalRequest& request,
-                              const std::function<void(std::string_view)>& on_line) {
+                              const std::function<void(std::string_view)>& on_line,
+                              const std::stop_token& stop) {
   const auto connected = proxy::connect_local(std::filesystem::absolute(data) / routes::kControlSocket);
   if (!connected) return failure(connected.error());
   const Connection connection(*connected);
+  const std::stop_callback leaves(stop, [fd = connection.fd] { ::shutdown(fd, SHUT_RDWR); });
   if (auto sent = send_all(connection.fd, text_of(request)); !sent) return failure(sent.error());
   ReplyReader reader(on_line);
   auto received = receive_all(connection.fd, [&reader](std::string_view piece) { reader.take(piece); });
+  if (stop.stop_requested()) return failure(Error::Kind::internal, "stopped");
   if (!received) return failure(received.error());
   return reader.end();
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -20,9 +21,11 @@ struct LocalReply {
   int status = 0;
   std::string body;  // without what `on_line` was given
 };
+// `stop`: the connection is closed, and with it ends what was asked for; the error is `internal` then.
 // `on_line` is given each whole line of a successful answer's body as it comes, without its end; null: all is
 // in the body. `unavailable` if no process serves there.
 [[nodiscard]] Result<LocalReply> ask_server(const std::filesystem::path& data, const LocalRequest& request,
-                                            const std::function<void(std::string_view line)>& on_line);
+                                            const std::function<void(std::string_view line)>& on_line,
+                                            const std::stop_token& stop = {});
 
 }  // namespace breakwater::conf

@@ -1,4 +1,4 @@
-// breakwater serve | check-config | verify | import | export | backup | gc | why | forget-route | version
+// breakwater serve | check-config | verify | doctor | version, and the verbs of routes/ops/operations.h
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -11,19 +11,15 @@
 #include <vector>
 
 #include "conf/config.h"
-#include "conf/describe.h"
 #include "conf/doctor.h"
 #include "conf/exit_status.h"
 #include "conf/listeners.h"
-#include "conf/open_folder.h"
+#include "conf/looking.h"
 #include "conf/operation_verbs.h"
 #include "conf/options.h"
 #include "conf/own_names.h"
 #include "conf/serving.h"
 #include "conf/successor.h"
-#include "conf/transfer.h"
-#include "conf/verify.h"
-#include "conf/warnings.h"
 #include "store/base/printable.h"
 
 namespace breakwater::conf {
@@ -57,20 +53,6 @@ tl::expected<Config, ConfigErrors> config_of(const std::optional<std::filesystem
   return config;
 }
 
-int verify(const Config& config) {
-  if (const auto there = check_folder(config); !there) {
-    std::cerr << store::printable(there.error().message) << "\n";
-    return kNotTried;
-  }
-  const auto disk = store::make_posix_disk();
-  const auto whole = verify(config, *disk, std::cout);
-  if (!whole) {
-    std::cerr << "not verified: " << store::printable(whole.error().message) << "\n";
-    return kNotTried;
-  }
-  return *whole ? kDone : kWrong;
-}
-
 int see_doctor(const Config& config, bool as_json) {
   const auto answer = doctor_json(examine(config));
   std::cout << (as_json ? answer.dump(2) + "\n" : doctor_words(answer));
@@ -94,23 +76,20 @@ int run(const Options& options, const std::vector<std::string>& successor) {
   }
   const auto file = config_file(options);
   auto config = config_of(file, options);
+  const Printed printed = options.json ? Printed::json : Printed::words;
+  if (!config && options.verb == Verb::check_config) return see_configuration(config, file, printed);
   if (!config) {
     for (const auto& line : config.error().lines) std::cerr << line << "\n";
-    const bool is_looked_at = options.verb == Verb::check_config || options.verb == Verb::serve;
-    return is_looked_at ? 1 : kNotTried;
+    return options.verb == Verb::serve ? kWrong : kNotTried;
   }
   if (options.verb == Verb::serve)
     return serve(*std::move(config), {[options] { return config_of(config_file(options), options); },
                                       options.take_over, successor});
   tell_folder(*config, file);
   if (options.verb == Verb::doctor) return see_doctor(*config, options.json);
-  if (options.verb == Verb::verify) return verify(*config);
-  if (options.verb == Verb::import_images) return import_images(*config, options);
-  if (options.verb == Verb::export_images) return export_images(*config, options);
+  if (options.verb == Verb::verify) return see_folder(*config, printed);
   if (options.verb == Verb::operation) return run_operation(*config, options);
-  for (const auto& warning : warnings(*config)) std::cerr << "warning: " << warning << "\n";
-  std::cout << describe(*config);
-  return 0;
+  return see_configuration(config, file, printed);
 }
 
 }  // namespace

@@ -32,45 +32,6 @@ CLI::App* add_verb(CLI::App& app, Options& options, Verb verb, const std::string
   return command;
 }
 
-void add_images(CLI::App& command, Options& options, const std::string& route) {
-  command.add_option("--route", options.route, route)->type_name("NAME")->required();
-  command
-      .add_option("--repository", options.repository,
-                  "Only these repositories: a pattern of their names, * stands for any characters")
-      ->type_name("PATTERN");
-}
-
-void add_transfers(CLI::App& app, Options& options) {
-  auto* import = add_verb(app, options, Verb::import_images, "import",
-                          "Take over what another registry has stored; nothing may serve the data meanwhile");
-  auto* sources = import->add_option_group("source");
-  sources->add_option("--from", options.from, "The data folder of a docker-registry (registry:2)")
-      ->type_name("DIR")
-      ->check(no_empty_path);
-  auto* layout =
-      sources
-          ->add_option(
-              "--layout", options.layout,
-              "An OCI image layout, then --repository is the name that it gets; or a folder of layouts")
-          ->type_name("DIR")
-          ->check(no_empty_path);
-  sources->require_option(1);
-  import->add_option("--tag", options.tag, "What the one image of a layout is called that has no name there")
-      ->type_name("TAG")
-      ->check(no_empty_path)
-      ->needs(layout);
-  add_images(*import, options, "The registry that takes it over");
-  import->add_flag("--init", options.init,
-                   "Make the data folder where there is none, before its first start");
-  auto* give = add_verb(app, options, Verb::export_images, "export",
-                        "Write repositories as OCI image layouts; nothing may serve the data meanwhile");
-  give->add_option("--to", options.to, "Where: a layout for each repository, in the folder of its name")
-      ->type_name("DIR")
-      ->check(no_empty_path)
-      ->required();
-  add_images(*give, options, "The route whose repositories they are");
-}
-
 // "--dry-run" of "dry_run".
 std::string option_of(std::string_view parameter) {
   std::string name = "--" + std::string(parameter);
@@ -91,6 +52,7 @@ void add_parameter(CLI::App& command, const routes::Parameter& parameter, Values
   auto& into = values.emplace_back();
   const std::string name = parameter.is_place ? std::string(parameter.name) : option_of(parameter.name);
   auto* option = command.add_option(name, into, help)->type_name(std::string(parameter.shape));
+  if (parameter.shape == "DIR") option->check(no_empty_path);
   option->expected(parameter.kind == Kind::words ? -1 : 1);
   if (parameter.is_place && !parameter.is_required)
     option->expected(0, parameter.kind == Kind::words ? -1 : 1);
@@ -115,6 +77,9 @@ void add_operation(CLI::App& app, Options& options, const routes::Operation& ope
   for (const auto& parameter : operation.parameters) add_parameter(*command, parameter, values);
   command->add_flag("--json", options.json, "Print the answer as JSON");
   const bool is_act = operation.effect == routes::Operation::Effect::act;
+  if (operation.verb == "import")
+    command->add_flag("--init", options.init,
+                      "Make the data folder where there is none, before its first start");
   // What goes next is never done by hand; people write --dry-run all the same, to be sure.
   if (operation.verb == "gc")
     command->add_flag("--dry-run")->description("Only tell: there is nothing else that it does");
@@ -210,14 +175,15 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   serve->add_flag("--take-over", options.take_over,
                   "Go on for the process that serves the data now: no client is refused or cut off");
   add_verb(app, options, Verb::check_config, "check-config",
-           "Say everything that is wrong with the configuration and exit 1, else print what would run");
+           "Say everything that is wrong with the configuration and exit 1, else print what would run")
+      ->add_flag("--json", options.json, "Print the answer as JSON");
   add_verb(app, options, Verb::doctor, "doctor",
            "Look at it from outside as a client would, and at this machine: what is wrong, and what to do")
       ->add_flag("--json", options.json, "Print the answer as JSON");
-  add_transfers(app, options);
   add_verb(app, options, Verb::verify, "verify",
            "Look at everything that is stored while nobody serves it, change nothing, and exit 1 if "
-           "something is broken");
+           "something is broken")
+      ->add_flag("--json", options.json, "Print the answer as JSON");
   Values values;
   for (const auto& operation : routes::operations()) add_operation(app, options, operation, values);
   add_verb(app, options, Verb::version, "version", "Print the version");

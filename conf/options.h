@@ -1,12 +1,9 @@
 // The command line: the verb, its arguments, and where the configuration and the data are.
 //
 //   breakwater serve        [--take-over] [--config FILE] [--data DIR]
-//   breakwater check-config [--config FILE] [--data DIR]
-//   breakwater import       (--from DIR | --layout DIR [--tag TAG]) --route NAME [--repository PATTERN]
-//                           [--init] [--config FILE] [--data DIR]
-//   breakwater export       --to DIR --route NAME [--repository PATTERN] [--config FILE] [--data DIR]
+//   breakwater check-config [--json] [--config FILE] [--data DIR]
 //   breakwater doctor       [--json] [--config FILE] [--data DIR]
-//   breakwater verify       [--config FILE] [--data DIR]
+//   breakwater verify       [--json] [--config FILE] [--data DIR]
 //   breakwater version
 //   breakwater help [VERB]
 //
@@ -23,20 +20,14 @@
 
 namespace breakwater::conf {
 
-enum class Verb { serve, check_config, doctor, verify, import_images, export_images, operation, version };
+enum class Verb { serve, check_config, doctor, verify, operation, version };
 
 struct Options {
   Verb verb = Verb::serve;
   std::optional<std::filesystem::path> config;   // absent: the default configuration, on loopback
   std::optional<std::filesystem::path> data;     // overrides the configuration's own
-  std::filesystem::path from;                    // import: the data folder of a docker-registry
-  std::optional<std::filesystem::path> layout;   // import: OCI image layouts instead
-  std::filesystem::path to;                      // export
   bool init = false;                             // import: makes a data folder where there is none
   bool take_over = false;                        // serve: goes on for the process that serves the folder
-  std::string route;                             // import, export
-  std::string repository = "*";                  // import, export: a pattern for repository names
-  std::string tag;                               // import of layouts: for images without a name; "": none
   const routes::Operation* operation = nullptr;  // Verb::operation, with what was given for it
   routes::Arguments arguments;
   bool yes = false;   // an act does not ask

@@ -34,6 +34,7 @@ routes::RouteDirectory route_directory(const Config& config) {
     entry.name = route.name;
     entry.kind = kind_of(route);
     if (route.mirror) entry.registry = route.mirror->registry;
+    if (route.mirror) entry.fresh_ms = route.mirror->freshness.fresh_ms;
     for (const auto& address : route.listen) entry.ports.push_back(address.port());
     directory.routes.push_back(std::move(entry));
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "conf/default_bound.h"
+
 namespace breakwater::conf {
 namespace {
 
@@ -41,7 +43,8 @@ std::string where_the_hub_is(const Config& config) {
 store::StoreSettings store_settings(const Config& config) {
   store::StoreSettings settings;
   settings.data = config.data;
-  if (config.bytes_max) settings.bytes_max = *config.bytes_max;
+  const auto bytes_max = config.bytes_max ? config.bytes_max : default_bound(config.data);
+  if (bytes_max) settings.bytes_max = *bytes_max;
   for (const auto& route : config.routes) {
     if (route.bytes_max) settings.route_bytes_max[route.name] = *route.bytes_max;
     if (route.mirror || route.any) settings.mirror_routes.push_back(route.name);

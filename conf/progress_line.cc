@@ -36,6 +36,7 @@ std::string line_of(uint64_t bytes, uint64_t total, double elapsed_s) {
 ProgressLine::ProgressLine() : is_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 void ProgressLine::show(uint64_t bytes, uint64_t total) {
+  const store::Lock lock(mutex_);
   const auto now = Clock::now();
   // The first one elsewhere comes when it has been long.
   const auto since = shown_at_.value_or(is_terminal_ ? Clock::time_point() : begun_);
@@ -52,8 +53,19 @@ void ProgressLine::show(uint64_t bytes, uint64_t total) {
 }
 
 void ProgressLine::end() {
+  const store::Lock lock(mutex_);
+  clear();
+}
+
+void ProgressLine::clear() {
   if (is_open_) std::cerr << "\r\033[K" << std::flush;
   is_open_ = false;
+}
+
+void ProgressLine::say(std::string_view line) {
+  const store::Lock lock(mutex_);
+  clear();
+  std::cout << line << "\n" << std::flush;
 }
 
 void ProgressLine::follow(const routes::Progress& progress, const std::stop_token& stop) {

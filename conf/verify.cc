@@ -1,6 +1,6 @@
 #include "conf/verify.h"
 
-#include <ostream>
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -10,6 +10,7 @@
 #include "store/base/printable.h"
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
+#include "store/catalog/catalog_walk.h"
 #include "store/files/files.h"
 #include "store/files/folder_format.h"
 #include "store/files/folder_lock.h"
@@ -23,6 +24,7 @@ using store::Digest;
 using store::UsedBlob;
 
 constexpr uint64_t kCatalogCacheBytes = 8ULL << 20;
+constexpr size_t kBlobsAtOnce = 1000;
 constexpr size_t kTagsNamedMax = 1000;  // named for one broken thing
 
 // The routes whose content can be fetched again, including former mirrors that are no longer configured. The
@@ -37,27 +39,25 @@ std::set<std::string> mirrors_of(const Config& config, const std::vector<std::st
   return mirrors;
 }
 
-// Prints each finding as it is made, once for each broken thing.
+// Tells each finding as it is made, once for each broken thing.
 class Report final : public store::Findings {
  public:
-  Report(const std::set<std::string>& mirrors, const store::Catalog& catalog, std::ostream& out)
-      : mirrors_(mirrors), catalog_(catalog), out_(out) {}
+  Report(const std::set<std::string>& mirrors, const store::Catalog& catalog, const VerifyHooks& hooks)
+      : mirrors_(mirrors), catalog_(catalog), hooks_(hooks) {}
 
   void log_broken() {
     say("the catalog's log is corrupt before its end: what was pushed or removed after that place is not "
         "known any more; the next start keeps the log as it is in catalog-log-broken-<n>");
   }
 
-  uint64_t broken() const { return broken_; }
-  uint64_t blobs() const { return blobs_; }
-  uint64_t bytes() const { return bytes_; }
+  const Verified& verified() const { return verified_; }
 
  private:
   void corrupt(const UsedBlob& blob, const Error& error) override { print(blob, error); }
   void unreadable(const UsedBlob& blob, const Error& error) override { print(blob, error); }
   void readable(const UsedBlob& blob) override {
-    ++blobs_;
-    bytes_ += blob.record.size;
+    ++verified_.blobs;
+    verified_.bytes += blob.record.size;
   }
   void missing(const Digest& blob) override { print(blob, "a registry needs it, and it is not stored"); }
   void dangling(const store::TagOf& tag) override {
@@ -104,20 +104,53 @@ class Report final : public store::Findings {
     return repository.route + "/" + repository.repository;
   }
   void say(const std::string& what) {
-    ++broken_;
-    out_ << "broken: " << store::printable(what) << "\n";
+    ++verified_.broken;
+    const auto text = store::printable(what);
+    if (verified_.findings.size() < Verified::kFindingsMax) verified_.findings.push_back(text);
+    if (hooks_.say) hooks_.say("broken: " + text);
   }
 
   const std::set<std::string>& mirrors_;
   const store::Catalog& catalog_;
-  std::ostream& out_;
+  const VerifyHooks& hooks_;
   std::set<Digest> named_;
-  uint64_t broken_ = 0, blobs_ = 0, bytes_ = 0;
+  Verified verified_;
 };
+
+// Of all blobs, for who wants to know how long it takes.
+uint64_t bytes_of(const store::Catalog& catalog) {
+  uint64_t bytes = 0;
+  const auto skip = [](const Error&) {};
+  for (std::string position;;) {
+    const auto some = catalog.walk().next_blobs(position, kBlobsAtOnce, skip);
+    if (!some) return 0;
+    for (const UsedBlob& blob : *some) bytes += blob.record.size;
+    if (some->size() < kBlobsAtOnce) return bytes;
+  }
+}
+
+Result<> walk_all(store::Inspection& walk, uint64_t bytes_total, const VerifyHooks& hooks) {
+  uint64_t bytes = 0;
+  if (hooks.progress != nullptr) hooks.progress->bytes_total = bytes_total;
+  while (!walk.ended()) {
+    if (hooks.stop.stop_requested()) return failure(Error::Kind::unavailable, "stopped");
+    const auto worth = walk.step();
+    if (!worth) return failure(worth.error());
+    // What a step costs beside its bytes is in it, too.
+    bytes = std::min(bytes + *worth, bytes_total);
+    if (hooks.progress != nullptr) hooks.progress->bytes = bytes;
+  }
+  return {};
+}
 
 }  // namespace
 
-Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) {
+std::string Verified::words() const {
+  return std::to_string(blobs) + " blobs, " + std::to_string(bytes) + " bytes: " + std::to_string(broken) +
+         " broken\n";
+}
+
+Result<Verified> verify(const Config& config, store::Disk& disk, const VerifyHooks& hooks) {
   if (auto found = disk.stat(config.data / "catalog"); !found) return failure(found.error());
   const auto id = store::read_folder_id(disk, config.data);
   if (!id) return failure(id.error());
@@ -141,15 +174,12 @@ Result<bool> verify(const Config& config, store::Disk& disk, std::ostream& out) 
   const auto before = (*catalog)->state().mirrors();
   if (!before) return failure(before.error());
   const auto mirrors = mirrors_of(config, *before);
-  Report report(mirrors, **catalog, out);
+  Report report(mirrors, **catalog, hooks);
   if ((*catalog)->log_was_broken()) report.log_broken();
   const auto mirrored = [&mirrors](const std::string& route) { return mirrors.contains(route); };
   store::Inspection walk({**catalog, files, disk, mirrored, routes::read_content}, report, "");
-  while (!walk.ended()) {
-    if (auto worth = walk.step(); !worth) return failure(worth.error());
-  }
-  out << report.blobs() << " blobs, " << report.bytes() << " bytes: " << report.broken() << " broken\n";
-  return report.broken() == 0;
+  if (auto walked = walk_all(walk, bytes_of(**catalog), hooks); !walked) return failure(walked.error());
+  return report.verified();
 }
 
 }  // namespace breakwater::conf

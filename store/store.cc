@@ -287,11 +287,12 @@ Result<Blob> Store::commit_blob(ReceivedPartial& partial, const RepositoryKey& r
 
 Result<Imported> Store::import_blob(const RepositoryKey& repository, const Digest& digest,
                                     const std::filesystem::path& file) {
-  return store::import_blob(impl_->parts, impl_->blobs, impl_->capacity, repository, digest, file);
+  return store::import_blob(impl_->parts, impl_->blobs, impl_->capacity, repository, digest,
+                            {impl_->parts.disk}, file);
 }
 
 Result<> Store::export_blob(const Digest& digest, const std::filesystem::path& to) {
-  return store::export_blob(impl_->parts, impl_->blobs, digest, to);
+  return store::export_blob(impl_->parts, impl_->blobs, digest, {impl_->parts.disk}, to);
 }
 
 std::optional<Error> Store::away() const { return impl_->disk.away(); }

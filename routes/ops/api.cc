@@ -1,13 +1,18 @@
 #include "routes/ops/api.h"
 
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <utility>
 #include <vector>
 
+#include "proxy/server/lent_disk.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/parsing.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/operations.h"
+#include "store/blobs/parts.h"
+#include "store/files/files.h"
 
 namespace breakwater::routes {
 namespace {
@@ -45,6 +50,26 @@ class Gone {
 
   ServerSide& server_;
   std::vector<std::pair<store::RepositoryKey, store::Digest>> manifests_;
+};
+
+// The folder of whoever asks, if they lend one.
+class Lent {
+ public:
+  Result<> take(const store::Store& store, const std::string& name, const std::stop_token& stop) {
+    if (name.empty()) return {};
+    if (!proxy::LentDisk::is_name(name))
+      return failure(Error::Kind::invalid, "\"" + std::string(kLender) + "\" is no lender's name");
+    auto disk = proxy::LentDisk::connect(store.parts().files.root() / name, stop);
+    if (!disk) return failure(disk.error());
+    disk_ = *std::move(disk);
+    files_.emplace(CallersFiles{*disk_, true, [this](const std::string& line) { disk_->say(line); }});
+    return {};
+  }
+  const CallersFiles* files() const { return files_ ? &*files_ : nullptr; }
+
+ private:
+  std::unique_ptr<proxy::LentDisk> disk_;
+  std::optional<CallersFiles> files_;
 };
 
 std::string_view name_of(Error::Kind kind) {
@@ -209,6 +234,7 @@ proxy::Task<Result<Json>> Api::do_and_note(const Operation& operation, Arguments
   const bool is_act = operation.effect == Operation::Effect::act && !arguments.flag("dry_run");
   std::string given;
   for (const auto& [name, values] : arguments.all()) {
+    if (name == kLender) continue;
     for (const auto& value : values)
       given.append(given.empty() ? "" : " ").append(name).append("=").append(value);
   }
@@ -228,17 +254,19 @@ proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments argu
   Stop stop;
   auto job = [&store = store_, &operation, &server = server_, directory = server_.directory(),
               arguments = std::move(arguments), progress = std::move(progress),
-              token = stop.source.get_token()] {
+              token = stop.source.get_token()]() -> Result<Json> {
+    Lent lent;
+    if (auto taken = lent.take(store, arguments.word(kLender), token); !taken) return failure(taken.error());
     Gone gone(server);
     const auto tell = [&gone](const store::RepositoryKey& of, const store::Digest& digest) {
       gone.add(of, digest);
     };
-    return operation.of_store(StoreSide{store, directory, *progress, tell, token}, arguments);
+    return operation.of_store(StoreSide{store, directory, *progress, tell, token, lent.files()}, arguments);
   };
-  const auto kind =
-      operation.takes == Operation::Takes::minutes ? proxy::JobOf::Kind::lengthy : proxy::JobOf::Kind::brief;
-  const proxy::JobOf of(kind, 0);
-  co_return co_await workers_.run(of, std::move(job));
+  const bool is_brief = operation.takes == Operation::Takes::moment;
+  const proxy::JobOf of(is_brief ? proxy::JobOf::Kind::brief : proxy::JobOf::Kind::lengthy, 0);
+  proxy::Workers& workers = operation.takes == Operation::Takes::hours ? of_hours_ : workers_;
+  co_return co_await workers.run(of, std::move(job));
 }
 
 proxy::Task<> Api::run(std::shared_ptr<Run> run, const Operation& operation, Arguments arguments) {

@@ -34,9 +34,11 @@ int api_status_of(const Error& error);
 
 class Api {
  public:
-  // `workers` run jobs of minutes: they must not be the workers of client requests.
-  Api(store::Store& store, ServerSide& server, proxy::Workers& workers, store::Log& log)
-      : store_(store), server_(server), workers_(workers), log_(log) {}
+  // `workers` run jobs of minutes: they must not be the workers of client requests. `of_hours` run what takes
+  // longer, one after the other, so that what takes minutes does not wait for that.
+  Api(store::Store& store, ServerSide& server, proxy::Workers& workers, proxy::Workers& of_hours,
+      store::Log& log)
+      : store_(store), server_(server), workers_(workers), of_hours_(of_hours), log_(log) {}
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
@@ -56,6 +58,7 @@ class Api {
   store::Store& store_;
   ServerSide& server_;
   proxy::Workers& workers_;
+  proxy::Workers& of_hours_;
   store::Log& log_;
 };
 

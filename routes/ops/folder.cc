@@ -30,7 +30,8 @@ Result<Json> back_up(const StoreSide& side, const Arguments& arguments) {
     json["dry_run"] = true;
     return json;
   }
-  const auto done = side.store.backup().back_up(to, side.stop);
+  side.progress.bytes_total = side.store.budget().whole().stored;
+  const auto done = side.store.backup().back_up(to, side.stop, &side.progress.bytes);
   if (!done) return failure(done.error());
   json["blobs"] = done->blobs;
   json["bytes"] = done->bytes;

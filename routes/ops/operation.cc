@@ -65,6 +65,7 @@ Result<> check(const Arguments& given, const Operation& operation) {
         std::find_if(operation.parameters.begin(), operation.parameters.end(),
                      [&of = name](const Parameter& parameter) { return parameter.name == of; });
     const bool is_dry_run = name == kDryRun && operation.effect == Operation::Effect::act;
+    if (name == kLender && operation.files != Operation::Files::none) continue;
     if (known == operation.parameters.end() && !is_dry_run)
       return wrong("unknown parameter \"" + name + "\"; " + names_of(operation));
     auto right = check_value(name, values, is_dry_run ? Parameter::Kind::flag : known->kind);
@@ -75,7 +76,7 @@ Result<> check(const Arguments& given, const Operation& operation) {
       return wrong("\"" + std::string(parameter.name) +
                    "\" is empty or missing: " + std::string(parameter.help));
   }
-  return {};
+  return operation.check == nullptr ? Result<>() : operation.check(given);
 }
 
 }  // namespace breakwater::routes

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -63,6 +64,14 @@ class Arguments {
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
 };
 
+// Files of whoever asks: lent to the process that serves, or this process's own to reach.
+struct CallersFiles {
+  store::Disk& disk;
+  bool is_lent = false;
+  // Told what is found on the way, a line each; may be empty.
+  std::function<void(const std::string& line)> say;
+};
+
 // What an operation on the store works with, in the process that serves it and in a verb that has opened the
 // folder itself. May block.
 struct StoreSide {
@@ -72,6 +81,7 @@ struct StoreSide {
   // Told of each manifest of a mirror that is gone, so that nobody has it in memory.
   store::ManifestGone gone;
   std::stop_token stop;
+  const CallersFiles* files = nullptr;  // if the operation uses such, and whoever asks has them
 };
 
 // What only the process that serves can be asked: conf/ has it. All of it belongs to the loop's thread.
@@ -79,7 +89,7 @@ class ServerSide;
 
 struct Operation {
   enum class Effect : uint8_t { ask, act };
-  enum class Takes : uint8_t { moment, minutes };
+  enum class Takes : uint8_t { moment, minutes, hours };
   std::string_view verb;     // on the command line: "du"
   std::string_view path;     // below /api/v1/: "usage"
   std::string_view summary;  // a sentence without its full stop, for help and manual
@@ -88,6 +98,12 @@ struct Operation {
   std::span<const Parameter> parameters = {};
   // Of an act that cannot be undone: the parameter whose value has to be typed before it is done.
   std::string_view typed = {};
+  // What it does with a folder of whoever asks, its parameter whose shape is "DIR". They may give kLender
+  // beside its own parameters, the name of the socket by which they lend it (proxy/server/disk_lender.h).
+  enum class Files : uint8_t { none, read, written };
+  Files files = Files::none;
+  // What no parameter tells alone; null if there is nothing.
+  Result<> (*check)(const Arguments&) = nullptr;
   // Of the configuration alone; or of the process that serves; or on the store, which also works when nobody
   // serves the folder. What has both of the last two asks the process if there is one.
   Result<Json> (*of_directory)(const RouteDirectory&, const Arguments&) = nullptr;
@@ -107,8 +123,11 @@ struct Operation {
 // The text of that name in an answer; "" if there is none.
 std::string text_of(const Json& json, const char* key);
 
-// Whether `given` are what the operation takes. An act takes `dry_run` beside its own parameters. The error
-// is `invalid` and names the parameter.
+// The parameter by which files are lent.
+inline constexpr std::string_view kLender = "lender";
+
+// Whether `given` are what the operation takes. An act takes `dry_run` beside its own parameters, and what
+// uses files kLender. The error is `invalid` and names the parameter.
 [[nodiscard]] Result<> check(const Arguments& given, const Operation& operation);
 
 }  // namespace breakwater::routes

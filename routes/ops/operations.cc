@@ -14,6 +14,7 @@
 #include "routes/ops/refresh.h"
 #include "routes/ops/server_side.h"
 #include "routes/ops/status.h"
+#include "routes/ops/transfers.h"
 #include "routes/ops/usage_verb.h"
 
 namespace breakwater::routes {
@@ -105,6 +106,32 @@ constexpr Parameter kBackup[] = {
      .help = "the folder that becomes the copy, and is not there yet",
      .is_place = true,
      .is_required = true},
+};
+constexpr Parameter kImport[] = {
+    {.name = "from", .shape = "DIR", .help = "the data folder of a docker-registry (registry:2)"},
+    {.name = "layout",
+     .shape = "DIR",
+     .help = "an OCI image layout, then --repository is the name that it gets; or a folder of layouts"},
+    {.name = "route",
+     .shape = "NAME",
+     .help = "the registry that takes it over, or the mirror",
+     .is_required = true},
+    {.name = "repository",
+     .shape = "PATTERN",
+     .help = "only these repositories: a pattern of their names, * stands for any characters"},
+    {.name = "tag",
+     .shape = "TAG",
+     .help = "what the one image of a layout is called that has no name there"},
+};
+constexpr Parameter kExport[] = {
+    {.name = "to",
+     .shape = "DIR",
+     .help = "where: a layout for each repository, in the folder of its name",
+     .is_required = true},
+    {.name = "route", .shape = "NAME", .help = "the route whose repositories they are", .is_required = true},
+    {.name = "repository",
+     .shape = "PATTERN",
+     .help = "only these repositories: a pattern of their names, * stands for any characters"},
 };
 constexpr Parameter kForgetRoute[] = {
     {.name = "route",
@@ -276,6 +303,26 @@ const std::array kOperations = {
               .parameters = kState,
               .of_server = drain,
               .words = drain_words},
+    Operation{
+        .verb = "import",
+        .path = "import",
+        .summary = "Take over what another registry or another tool has stored, also while it is served",
+        .effect = Effect::act,
+        .takes = Takes::hours,
+        .parameters = kImport,
+        .files = Operation::Files::read,
+        .check = check_import,
+        .of_store = import_images,
+        .words = transfer_words},
+    Operation{.verb = "export",
+              .path = "export",
+              .summary = "Write repositories as OCI image layouts, also while it is served",
+              .effect = Effect::act,
+              .takes = Takes::hours,
+              .parameters = kExport,
+              .files = Operation::Files::written,
+              .of_store = export_images,
+              .words = transfer_words},
     Operation{.verb = "backup",
               .path = "backup",
               .summary = "Write a copy of the data folder, also while it is served",

@@ -19,6 +19,7 @@
 #include "store/references/liveness.h"
 #include "store/references/manifest_content.h"
 #include "store/references/retention.h"
+#include "store/upkeep/transfer.h"
 
 namespace breakwater::routes {
 
@@ -31,6 +32,12 @@ constexpr size_t kPage = 1000;
 constexpr size_t kPieceBytes = size_t{256} * 1024;
 
 using Say = std::function<void(const std::string&)>;
+
+Result<> check_stop(const std::stop_token& stop) {
+  if (!stop.stop_requested()) return {};
+  return failure(Error::Kind::unavailable,
+                 "stopped: what was written stays, and another export goes on from there");
+}
 
 // Whether only this image is left out for the error, and the export goes on with the others.
 bool is_of_image(const Error& error) {
@@ -63,6 +70,7 @@ class Layout {
          Exported& exported, const Say& say)
       : store_(store),
         disk_(disk),
+        outside_{disk, settings.is_lent, settings.bytes, settings.stop},
         repository_(settings.route, name),
         is_carried_(settings.is_mirror),
         folder_(settings.to / layout_folder(name)),
@@ -94,6 +102,7 @@ class Layout {
       if (!tags) return failure(tags.error());
       for (const auto& tag : *tags) {
         auto done = export_image(tag.record.digest, tag.record.media_type, tag.tag, tag.record.set_at);
+        if (auto goes_on = check_stop(outside_.stop); !goes_on) return goes_on;
         if (!done && !is_of_image(done.error())) return done;
         ++(done ? counts_.tags : counts_.tags_skipped);
         if (!done) say_("skipped: " + repository_.repository + ":" + tag.tag + ": " + done.error().message);
@@ -275,13 +284,15 @@ class Layout {
 
   Result<> export_blob(const Digest& digest) {
     if (exported_.contains(digest)) return {};
-    auto done = store_.export_blob(digest, ImageLayout::blob_file(folder_, digest));
+    auto done = store::export_blob(store_.parts(), store_.blobs(), digest, outside_,
+                                   ImageLayout::blob_file(folder_, digest));
     (done ? exported_ : not_exported_).insert(digest);
     return done;
   }
 
   store::Store& store_;
   store::Disk& disk_;
+  const store::Outside outside_;
   const store::RepositoryKey repository_;
   const bool is_carried_;  // not judged when it came, nor when it goes
   const std::filesystem::path folder_;
@@ -295,11 +306,15 @@ class Layout {
   std::vector<Digest> new_manifests_;  // whose referrers have not been looked for
 };
 
+Result<> check_target(store::Store& store, store::Disk& disk, const ExportSettings& settings,
+                      const std::filesystem::path& folder) {
+  return settings.is_lent ? Result<>() : store::check_outside(disk, store.parts().files.root(), folder);
+}
+
 Result<> export_repository(store::Store& store, store::Disk& disk, const ExportSettings& settings,
                            const std::string& name, Exported& exported, const Say& say) {
   const auto relative = layout_folder(name);
-  if (auto outside = store::check_outside(disk, store.parts().files.root(), settings.to / relative); !outside)
-    return outside;
+  if (auto outside = check_target(store, disk, settings, settings.to / relative); !outside) return outside;
   Layout layout(store, disk, settings, name, exported, say);
   if (auto begun = layout.begin(settings.to, relative); !begun) return begun;
   if (auto done = layout.export_tags(); !done) return done;
@@ -311,7 +326,7 @@ Result<> export_repository(store::Store& store, store::Disk& disk, const ExportS
 Result<Exported> export_images(store::Store& store, store::Disk& disk, const ExportSettings& settings,
                                const Say& say) {
   Exported exported;
-  if (auto outside = store::check_outside(disk, store.parts().files.root(), settings.to); !outside)
+  if (auto outside = check_target(store, disk, settings, settings.to); !outside)
     return failure(outside.error());
   if (auto made = disk.make_directories(settings.to); !made) return failure(made.error());
   for (std::string last;;) {
@@ -320,6 +335,7 @@ Result<Exported> export_images(store::Store& store, store::Disk& disk, const Exp
     for (const std::string& name : *names) {
       if (!store::matches_any(std::span(&settings.repositories, 1), name)) continue;
       const auto done = export_repository(store, disk, settings, name, exported, say);
+      if (auto goes_on = check_stop(settings.stop); !goes_on) return failure(goes_on.error());
       if (!done && done.error().kind == Error::Kind::full) return failure(done.error());
       ++(done ? exported.repositories : exported.repositories_skipped);
       if (!done) say("not exported: " + name + ": " + done.error().message);

@@ -10,13 +10,16 @@
 // tag that is left out, if the layout has all of that image. A layout whose index.json cannot be understood
 // is not changed, and its repository is left out. Symbolic links are not followed below the target.
 //
-// Where the file system allows, the exported files are hard links to the store's own: they may be read and
-// deleted, but not changed. Memory: a repository's digests, and nothing for each tag. May block; one thread.
+// Where the file system allows, and the target is reached by the store's own disk, the exported files are
+// hard links to the store's own: they may be read and deleted, but not changed. Memory: a repository's
+// digests, and nothing for each tag. May block; one thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <stop_token>
 #include <string>
 
 #include "store/base/disk.h"
@@ -31,6 +34,10 @@ struct ExportSettings {
   // The route's manifests were carried, not pushed: no size that they give, nor their form, was judged, and
   // they are exported as they are.
   bool is_mirror = false;
+  bool is_lent = false;  // the target is, by whoever looks that it is outside of the data folder
+  std::atomic<uint64_t>* bytes =
+      nullptr;  // counts those of the blobs that were given, if anybody wants to know
+  std::stop_token stop = {};
 };
 
 struct Exported {
@@ -40,8 +47,10 @@ struct Exported {
 };
 
 // `say` gets a line for each image and repository that is left out and for each entry that is kept for one.
-// An error ends the export: the target is in the data folder, is full or cannot be made, or our own catalog
-// fails.
+// An error ends the export: the target is in the data folder, is full or cannot be made, our own catalog
+// fails, or it is told to stop. What was written until then stays, and another export goes on from there:
+// what a layout has already is not written again. `disk` is where the target is, which may be another's than
+// the store's own (proxy/server/lent_disk.h).
 [[nodiscard]] Result<Exported> export_images(store::Store& store, store::Disk& disk,
                                              const ExportSettings& settings,
                                              const std::function<void(const std::string&)>& say);

@@ -3,6 +3,18 @@
 namespace breakwater::routes {
 namespace {
 
+std::string line(const char* what, std::initializer_list<std::pair<uint64_t, const char*>> counts) {
+  std::string text = what;
+  const char* separator = ": ";
+  for (const auto& [count, name] : counts) {
+    text += separator + std::to_string(count) + " " + name;
+    separator = ", ";
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
 const char* name_of(Damage damage) {
   switch (damage) {
     case Damage::empty_blob: return "empty blob";
@@ -17,32 +29,26 @@ const char* name_of(Damage damage) {
   return "orphan upload";
 }
 
-std::string line(const char* what, std::initializer_list<std::pair<uint64_t, const char*>> counts) {
-  std::string text = what;
-  const char* separator = ": ";
-  for (const auto& [count, name] : counts) {
-    text += separator + std::to_string(count) + " " + name;
-    separator = ", ";
-  }
-  return text + "\n";
-}
-
-}  // namespace
-
 void ImportReport::damaged(Damage damage, const std::string& where, const std::string& why) {
   if (!told_.emplace(damage, where).second) return;
   ++damages_[damage];
   say_(std::string(name_of(damage)) + ": " + where + (why.empty() ? "" : ": " + why));
 }
 
-void ImportReport::lost(const std::string& where, const std::string& why) {
-  if (!told_.contains({Damage::unreadable, where})) ++left_out_;
-  damaged(Damage::unreadable, where, why);
+void ImportReport::lost(Damage damage, const std::string& where, const std::string& why) {
+  if (!told_.contains({damage, where})) ++left_out_;
+  damaged(damage, where, why);
 }
 
 void ImportReport::skipped(const std::string& image, const std::string& why) {
   ++left_out_;
   say_("skipped: " + image + ": " + why);
+}
+
+void ImportReport::no_room(uint64_t bytes) {
+  ++left_out_;
+  ++counts.no_room;
+  counts.no_room_bytes += bytes;
 }
 
 void ImportReport::kept(const std::string& image) {
@@ -80,6 +86,8 @@ std::string ImportReport::summary() const {
   text += line("left behind", {{c.tags_skipped, "tags that are not whole"},
                                {c.untagged, "untagged manifests"},
                                {c.blobs_unreferenced, "blobs that nothing taken over needs"}});
+  if (c.no_room > 0)
+    text += line("no room", {{c.no_room, "manifests and blobs"}, {c.no_room_bytes, "bytes of them"}});
   if (c.tags_ageless > 0)
     text += line("not moved", {{c.tags_ageless, "tags of unknown age, whose names are other images' here"}});
   if (c.by_digest > 0)

@@ -27,6 +27,8 @@ enum class Damage {
   orphan_upload,
 };
 
+const char* name_of(Damage damage);  // "empty blob"
+
 class ImportReport {
  public:
   using Say = std::function<void(const std::string& line)>;
@@ -34,10 +36,14 @@ class ImportReport {
 
   // `where` names the damaged thing. The same damage of the same thing is reported once.
   void damaged(Damage damage, const std::string& where, const std::string& why);
-  // Something that cannot be read, and with it whatever images it may have been or held: it is left out.
-  void lost(const std::string& where, const std::string& why);
+  // Something that cannot be read, or is damaged otherwise, and with it whatever images it may have been or
+  // held: it is left out.
+  void lost(const std::string& where, const std::string& why) { lost(Damage::unreadable, where, why); }
+  void lost(Damage damage, const std::string& where, const std::string& why);
   // An image, named by tag or digest, that was not imported: it is left out.
   void skipped(const std::string& image, const std::string& why);
+  // Something of a mirror, of `bytes`, that has no room: it is left out, and counted without a line.
+  void no_room(uint64_t bytes);
   void kept(const std::string& image);  // reports that our tag of that name is newer and stays
   // An image that the source gives no name, and that --tag names.
   void named(const std::string& image, const store::Digest& digest);
@@ -62,9 +68,12 @@ class ImportReport {
     uint64_t untagged = 0;  // untagged manifests, not imported
     uint64_t blobs_linked = 0, blobs_copied = 0, blobs_here = 0;
     uint64_t blobs_unreferenced = 0;  // blobs that no image needs, not imported
+    uint64_t no_room = 0, no_room_bytes = 0;
     bool operator==(const Counts&) const = default;
   };
   Counts counts;
+  uint64_t surveyed_bytes = 0;  // of all that was there to be taken, each content once
+  const std::map<Damage, uint64_t>& damages() const { return damages_; }
 
  private:
   Say say_;

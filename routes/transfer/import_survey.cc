@@ -37,6 +37,7 @@ bool ImportSurvey::has_bytes(const Digest& digest, std::optional<uint64_t> size,
   } else if (const auto known = findings_.bad.find(digest); known != findings_.bad.end()) {
     bad(Damage::corrupt_blob, digest.text(), known->second);
   } else {
+    if (findings_.sized.insert(digest).second) findings_.bytes += found->size;
     return true;
   }
   return false;

@@ -22,6 +22,8 @@ struct ImportFindings {
   ImportReport& report;
   std::set<store::Digest> needed = {};            // by any image, be it imported, here already, or damaged
   std::map<store::Digest, std::string> bad = {};  // blobs with wrong or unreadable bytes, and what is wrong
+  std::set<store::Digest> sized = {};             // what `bytes` counts
+  uint64_t bytes = 0;                             // of all that was surveyed and has its size
 };
 
 class ImportSurvey {

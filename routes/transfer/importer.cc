@@ -55,8 +55,12 @@ Result<> Importer::import_tag(ImportSource& source, const Repository& repository
     return {};
   }
   auto imported = import_image(source, repository, tag.manifest);
-  if (imported && *imported && !is_set)
-    imported = *known ? move_tag(repository, tag) : set_tag(repository, tag);
+  if (imported && *imported && !is_set && !parts_.is_dry) {
+    const auto set = set_tag(repository, tag, *known);
+    if (!set) return failure(set.error());
+    if (!*set) findings_.report.kept(image);
+    if (!*set) return {};
+  }
   if (!imported) return failure(imported.error());
   if (*imported) {
     ++(is_set ? findings_.report.counts.tags_mended : findings_.report.counts.tags);
@@ -84,37 +88,21 @@ Result<std::string> Importer::type_here(const Repository& repository, const Name
   return read ? read->content.record.media_type : (*record)->media_type;
 }
 
-// The tag gets the time at which it was set at its source, because retention goes by that time.
-Result<bool> Importer::set_tag(const Repository& repository, const Tag& tag) {
+// The tag gets the time at which it was set at its source, because retention goes by that time. False if a
+// client has pushed or deleted the tag meanwhile: that is newer.
+Result<bool> Importer::set_tag(const Repository& repository, const Tag& tag,
+                               const std::optional<store::TagRecord>& before) {
   auto media_type = type_here(repository, tag.manifest);
   if (!media_type) return failure(media_type.error());
   const store::Time when = std::min(tag.set_at, clock_.wall());
-  auto set = store_.references().put_tag(repository, tag.name,
-                                         {tag.manifest.digest, *std::move(media_type), when, when},
-                                         store::Durability::buffered);
-  if (!set) return failure(set.error());
-  return true;
-}
-
-// Moves a tag by a push, which takes care of the image that the tag named before and that may be unused now.
-// A push dates the tag to now, so set_tag() dates it back. Nothing comes between the two, because nobody else
-// has the folder open.
-Result<bool> Importer::move_tag(const Repository& repository, const Tag& tag) {
-  const Digest& digest = tag.manifest.digest;
-  const auto bytes = store_.manifests().bytes(repository, digest);
-  if (!bytes) return failure(bytes.error());
-  const auto manifest = read_as(*bytes, tag.manifest.media_type, digest);
-  if (!manifest) return failure(manifest.error());
-  const auto missing =
-      store_.manifests().push(repository, digest, *bytes, manifest->content, {tag.name}, read_content);
-  if (!missing) return failure(missing.error());
-  if (!missing->empty()) return false;
-  return set_tag(repository, tag);
+  return store_.references().take_tag(repository, tag.name,
+                                      {tag.manifest.digest, *std::move(media_type), when, when}, before);
 }
 
 // --- images
 
 Result<bool> Importer::is_here(const Repository& repository, const Digest& digest) {
+  if (parts_.is_dry && repository == whole_in_ && whole_.contains(digest)) return true;
   const auto known = store_.catalog().manifest(repository, digest, Reach::disk);
   if (!known) return failure(known.error());
   return known->has_value();
@@ -169,12 +157,14 @@ Result<bool> Importer::has_file(const Digest& digest) {
 // False if the image is incomplete; that is reported then, and why_ says why.
 Result<bool> Importer::import_image(ImportSource& source, const Repository& repository,
                                     const Named& manifest) {
+  if (auto goes_on = parts_.check_stop(); !goes_on) return failure(goes_on.error());
   auto here = is_whole_here(repository, manifest.digest);
   if (!here || *here) return here;
   ImportSurvey survey(disk_, source, repository, findings_);
   survey.survey(manifest.digest, manifest.media_type);
   bool is_whole = survey.is_whole();
   if (!is_whole) why_ = survey.why();
+  if (parts_.is_dry) return plan_image(survey);
   for (auto one = survey.manifests().begin(); is_whole && one != survey.manifests().end(); ++one) {
     const auto imported = import_manifest(source, repository, *one);
     if (!imported) return imported;
@@ -186,6 +176,17 @@ Result<bool> Importer::import_image(ImportSource& source, const Repository& repo
     return failure(imported.error());
   why_ = why;
   return false;
+}
+
+// As if it were imported, as far as that can be told before its bytes are read.
+Result<bool> Importer::plan_image(const ImportSurvey& survey) {
+  auto& counts = findings_.report.counts;
+  const auto& planned = survey.is_whole() ? survey.manifests() : survey.parts();
+  for (const Named& one : planned) {
+    const bool is_new = whole_.insert(one.digest).second;
+    if (is_new) ++(survey.is_whole() ? counts.manifests : counts.by_digest);
+  }
+  return survey.is_whole();
 }
 
 Result<> Importer::import_parts(ImportSource& source, const Repository& repository,
@@ -252,7 +253,9 @@ Result<> Importer::import_foreign(ImportSource& source, const Repository& reposi
 }
 
 Result<bool> Importer::import_blob(ImportSource& source, const Repository& repository, const Digest& digest) {
-  const auto imported = store_.import_blob(repository, digest, source.file_of(digest));
+  const auto imported = store::import_blob(store_.parts(), store_.blobs(), store_.capacity(), repository,
+                                           digest, parts_.outside(), source.file_of(digest));
+  if (auto goes_on = parts_.check_stop(); !goes_on) return failure(goes_on.error());
   if (!imported && !is_of_source(imported.error())) return failure(imported.error());
   if (!imported) {
     why_ = digest.text() + ": " + imported.error().message;

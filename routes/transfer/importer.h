@@ -17,25 +17,26 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "routes/transfer/import_parts.h"
 #include "routes/transfer/import_report.h"
 #include "routes/transfer/import_source.h"
 #include "routes/transfer/import_survey.h"
-#include "store/base/disk.h"
-#include "store/store.h"
 
 namespace breakwater::routes {
 
 class Importer {
  public:
   // Everything borrowed here must outlive the Importer.
-  Importer(store::Store& store, store::Disk& disk, const store::Clock& clock, ImportReport& report)
-      : store_(store), disk_(disk), clock_(clock), findings_{report} {}
+  Importer(const ImportParts& parts, ImportReport& report)
+      : parts_(parts), store_(parts.store), disk_(parts.disk), clock_(parts.clock), findings_{report} {}
 
-  // An error ends the import: the store is full, or our own disk fails. What was imported until then stays.
+  // An error ends the import: the store is full, our own disk fails, or it is told to stop. What was imported
+  // until then stays.
   //
   // A tag that was set here later than `set_at` is not moved. With Age::unknown no existing tag is moved, and
   // a new tag gets `set_at`. A tag that names `digest` already stays too, and content that its image lacks is
@@ -57,6 +58,8 @@ class Importer {
                                          Untagged untagged);
   // Whether anything has needed `digest`, be it imported, here already, or damaged.
   bool is_needed(const store::Digest& digest) const { return findings_.needed.contains(digest); }
+  // The size of all that was surveyed, each content once.
+  uint64_t surveyed_bytes() const { return findings_.bytes; }
 
  private:
   using Repository = store::RepositoryKey;
@@ -74,8 +77,9 @@ class Importer {
                              const store::Digest& child, int level);
   Result<bool> has_file(const store::Digest& digest);
   Result<std::string> type_here(const Repository& repository, const Named& manifest);
-  Result<bool> set_tag(const Repository& repository, const Tag& tag);
-  Result<bool> move_tag(const Repository& repository, const Tag& tag);
+  Result<bool> set_tag(const Repository& repository, const Tag& tag,
+                       const std::optional<store::TagRecord>& before);
+  Result<bool> plan_image(const ImportSurvey& survey);
   Result<bool> import_image(ImportSource& source, const Repository& repository, const Named& manifest);
   Result<bool> import_manifest(ImportSource& source, const Repository& repository, const Named& manifest);
   Result<> import_foreign(ImportSource& source, const Repository& repository, const store::Digest& manifest,
@@ -91,12 +95,13 @@ class Importer {
   Result<> import_if_wanted(ImportSource& source, const Repository& repository, const Named& manifest,
                             Untagged untagged);
 
+  const ImportParts& parts_;
   store::Store& store_;
   store::Disk& disk_;
   const store::Clock& clock_;
   ImportFindings findings_;
   Repository whole_in_;            // the repository that whole_ is of
-  std::set<store::Digest> whole_;  // manifests that were found whole there
+  std::set<store::Digest> whole_;  // manifests that were found whole there, or would be after a dry run
   size_t imported_ = 0;            // imported since the catalog was measured: manifests and blobs
   std::string why_;                // why the last image was incomplete
 };

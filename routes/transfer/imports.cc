@@ -11,6 +11,7 @@
 #include "routes/transfer/import_source.h"
 #include "routes/transfer/import_survey.h"
 #include "routes/transfer/importer.h"
+#include "routes/transfer/mirror_importer.h"
 #include "routes/transfer/registry_folder.h"
 
 namespace breakwater::routes {
@@ -25,17 +26,27 @@ struct Work {
       : parts(the_parts),
         settings(the_settings),
         report(the_report),
-        importer(parts.store, parts.disk, parts.clock, report) {}
+        importer(parts, report),
+        mirror(parts, settings.fresh, report) {}
 
   const ImportParts& parts;
   const ImportSettings& settings;
   ImportReport& report;
   Importer importer;
+  MirrorImporter mirror;
   FolderChain chain = {};     // the folders down to the current layout
   uint64_t repositories = 0;  // found, and matching the pattern
 
   bool is_wanted(const std::string& repository) const {
     return store::matches_any(std::span(&settings.repositories, 1), repository);
+  }
+  bool is_needed(const Digest& digest) const {
+    return settings.is_mirror ? mirror.is_needed(digest) : importer.is_needed(digest);
+  }
+  // Nothing of a dry run is there to be made durable.
+  Result<> end() const {
+    report.surveyed_bytes = settings.is_mirror ? mirror.surveyed_bytes() : importer.surveyed_bytes();
+    return parts.is_dry ? Result<>() : parts.store.sync();
   }
   void tell_unreadable(const std::string& where, const Error& error) const {
     report.lost(where, error.message);
@@ -111,11 +122,30 @@ void tell_of_leftovers(Work& work, const RegistryFolder& folder, const std::stri
   }
 }
 
+// Tags first, so that what is in use comes before what may have no room. A registry that was a mirror may
+// have no tags, or tags of what has expired.
+Result<> import_mirrored(Work& work, const RegistryFolder& folder, const std::string& name) {
+  const store::RepositoryKey repository{work.settings.route, name};
+  RegistryFolderSource source(folder, name);
+  for (const auto& tag : list_of(work.report, name + "/_manifests/tags", folder.tags(name))) {
+    if (!tag.digest || !is_oci_tag(tag.name)) continue;
+    const MirrorImporter::Tag taken{tag.name, {*tag.digest, ""}, tag.set_at};
+    if (auto imported = work.mirror.import_tag(source, repository, taken); !imported) return imported;
+  }
+  for (const auto& link : list_of(work.report, name + "/_manifests/revisions", folder.manifests(name))) {
+    if (!link.is_there) continue;
+    if (auto imported = work.mirror.import_image(source, repository, {link.digest, ""}); !imported)
+      return imported;
+  }
+  return {};
+}
+
 Result<> import_repository(Work& work, const RegistryFolder& folder, const std::string& name) {
   if (!is_oci_name(name)) {
     work.report.lost(name, "no repository can have that name");
     return {};
   }
+  if (work.settings.is_mirror) return import_mirrored(work, folder, name);
   if (auto imported = import_tags(work, folder, name); !imported) return imported;
   if (auto imported = import_untagged(work, folder, name); !imported) return imported;
   tell_of_leftovers(work, folder, name);
@@ -125,8 +155,9 @@ Result<> import_repository(Work& work, const RegistryFolder& folder, const std::
 void count_unreferenced(Work& work, const RegistryFolder& folder) {
   static const Digest kNothing = store::digest_of(store::Algorithm::sha256, std::string_view());
   const auto each = [&](const Digest& digest) {
-    if (work.importer.is_needed(digest)) return;
+    if (work.is_needed(digest)) return;
     ++work.report.counts.blobs_unreferenced;
+    if (work.settings.is_mirror) return;  // it has expired there
     const auto found = work.parts.disk.stat_target(folder.file_of(digest));
     if (!found)
       work.report.damaged(Damage::missing_blob, digest.text(), "its folder is there, its bytes are not");
@@ -198,11 +229,24 @@ Result<> import_entry(LayoutWork& of, const ImageLayout::Entry& entry, const std
     return {};
   }
   if (gets_name) work.report.named(of.name + ":" + tag, entry.digest);
+  if (work.settings.is_mirror) {
+    const store::Time set_at = entry.set_at.value_or(of.layout.modified());
+    return work.mirror.import_tag(of.layout, {work.settings.route, of.name},
+                                  {tag, {entry.digest, entry.media_type}, set_at});
+  }
   return work.importer.import_tag(of.layout, {work.settings.route, of.name},
                                   {tag,
                                    {entry.digest, entry.media_type},
                                    entry.set_at.value_or(of.layout.modified()),
                                    entry.set_at ? Importer::Age::known : Importer::Age::unknown});
+}
+
+Result<> import_untagged_mirrored(const LayoutWork& of) {
+  for (const auto& manifest : of.untagged) {
+    auto imported = of.work.mirror.import_image(of.layout, {of.work.settings.route, of.name}, manifest);
+    if (!imported) return imported;
+  }
+  return {};
 }
 
 Result<> import_layout(Work& work, const std::filesystem::path& folder, const std::string& name) {
@@ -222,6 +266,7 @@ Result<> import_layout(Work& work, const std::filesystem::path& folder, const st
   }
   const auto import_one = [&](const ImageLayout::Entry& entry) { return import_entry(of, entry, *named); };
   if (auto imported = layout->each_entry(import_one); !imported) return imported;
+  if (work.settings.is_mirror) return import_untagged_mirrored(of);
   return work.importer.import_untagged(*layout, {work.settings.route, name}, of.untagged,
                                        work.untagged_of(name, Importer::Untagged::told));
 }
@@ -265,7 +310,7 @@ Result<> import_registry(const ImportParts& parts, const ImportSettings& setting
   }
   if (settings.repositories != "*" && work.repositories == 0) return nothing_wanted(work, "repository");
   if (settings.repositories == "*") count_unreferenced(work, *folder);
-  return parts.store.sync();
+  return work.end();
 }
 
 Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings, ImportReport& report) {
@@ -282,7 +327,7 @@ Result<> import_layouts(const ImportParts& parts, const ImportSettings& settings
   } else if (auto imported = import_layout(work, settings.from, settings.repositories); !imported) {
     return imported;
   }
-  return parts.store.sync();
+  return work.end();
 }
 
 }  // namespace breakwater::routes

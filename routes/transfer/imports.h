@@ -1,4 +1,4 @@
-// Imports the data folder of a docker-registry, or OCI image layouts, into a registry of our own.
+// Imports the data folder of a docker-registry, or OCI image layouts, into a registry of our own or a mirror.
 //
 // A second run imports only what is new since the first. An error ends the import; what was imported until
 // then stays, and the report says what that is. What is left out without ending it is in the report:
@@ -9,10 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "routes/transfer/import_parts.h"
 #include "routes/transfer/import_report.h"
-#include "store/base/disk.h"
 #include "store/references/retention.h"
-#include "store/store.h"
 
 namespace breakwater::routes {
 
@@ -24,12 +23,9 @@ struct ImportSettings {
   // Untagged manifests are imported into repositories whose policy keeps untagged manifests for some time;
   // elsewhere they would soon be collected.
   std::vector<store::RetentionPolicy> retention;
-};
-
-struct ImportParts {
-  store::Store& store;
-  store::Disk& disk;
-  const store::Clock& clock;
+  // Into a mirror: see mirror_importer.h. `fresh` is for how long it does not ask again about a tag.
+  bool is_mirror = false;
+  store::Time::duration fresh = {};
 };
 
 [[nodiscard]] Result<> import_registry(const ImportParts& parts, const ImportSettings& settings,

@@ -85,6 +85,7 @@ Result<> Capacity::take(const std::string& route, uint64_t size, uint64_t held, 
   disk_bound_.measure();
   Result<> taken = take_it();
   const auto is_full = [&] { return !taken && taken.error().kind == Error::Kind::full; };
+  if (is_full()) disk_bound_.note_full(route, on_disk(size) - held, taken.error());
   if (!is_full() || effort == Effort::none || !can_ever_fit(route, size, held)) return taken;
   const Turn turn(*this);
   // Whoever had the turn before may have made room enough for both.

@@ -20,6 +20,9 @@ constexpr int kRoundsMax = 12;
 constexpr size_t kInVainMax = 4;
 constexpr auto kInVainPause = std::chrono::hours(1);
 
+// A bound that was not reached for so long is told of again.
+constexpr auto kToldAgainAfter = std::chrono::hours(1);
+
 }  // namespace
 
 // All our files may take what they take now and what the disk has left. What they take is asked before what
@@ -80,6 +83,24 @@ bool DiskBound::is_short(uint64_t size) const {
 bool DiskBound::frees_nothing() const {
   const Lock lock(mutex_);
   return in_vain_.files >= kInVainMax;
+}
+
+void DiskBound::note_full(const std::string& route, uint64_t size, const Error& error) {
+  const bool is_of_route = budget_.shortage(route, size).route > 0;
+  const bool is_of_disk = !is_of_route && is_short(size);
+  const std::string bound = is_of_route ? "route " + route : is_of_disk ? "disk" : "store";
+  {
+    const Lock lock(mutex_);
+    const auto now = clock_.now();
+    const auto [known, is_new] = reached_.emplace(bound, now);
+    const auto before = std::exchange(known->second, now);
+    if (!is_new && now - before < kToldAgainAfter) return;
+  }
+  if (is_of_disk) {
+    log_.warning("disk_full", {{"reason", error.message}, {"advice", error.remedy}});
+  } else {
+    log_.info("bound_reached", {{"bound", bound}, {"reason", error.message}, {"advice", error.remedy}});
+  }
 }
 
 void DiskBound::note_deleted(uint64_t bytes, bool had_other_name) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,6 +46,10 @@ class DiskBound {
   bool is_short(uint64_t size) const;
   bool frees_nothing() const;
 
+  // There was no room for something of `route`, as `error` says, before anything was evicted for it. Told to
+  // the log once, and again when the bound has not been reached for a while: a mirror reaches its bound with
+  // every download, and that is as it should be.
+  void note_full(const std::string& route, uint64_t size, const Error& error);
   // A file was deleted for the sake of this bound. One that had another name has freed nothing.
   void note_deleted(uint64_t bytes, bool had_other_name);
 
@@ -70,6 +75,7 @@ class DiskBound {
   uint64_t ours_and_free_ GUARDED_BY(mutex_) = 0;
   InVain in_vain_ GUARDED_BY(mutex_);
   std::optional<DiskSpace> space_ GUARDED_BY(mutex_);
+  std::map<std::string, Time> reached_ GUARDED_BY(mutex_);  // when each bound was reached last
 };
 
 }  // namespace breakwater::store

@@ -55,6 +55,19 @@ Result<bool> is_promised(const Catalog& catalog, const References::NewManifest& 
   return !tags->empty() || parent->has_value();
 }
 
+Result<> check_manifest(const Catalog& catalog, const RepositoryKey& repository, const Digest& digest) {
+  const auto manifest = catalog.manifest(repository, digest, Reach::disk);
+  if (!manifest) return failure(manifest.error());
+  if (*manifest) return {};
+  return failure(Error::Kind::not_found, repository.repository + " has no manifest " + digest.text());
+}
+
+// With its place in the order of pushes.
+TagRecord placed(TagRecord record, const StoreClock& clock) {
+  if (record.sequence == Time()) record.sequence = clock.of_wall(record.set_at);
+  return record;
+}
+
 }  // namespace
 
 References::References(Catalog& catalog, Files& files, Leases& leases, UseTimes& use_times, Broken& broken,
@@ -224,19 +237,32 @@ Result<> References::add_edges(Change& change, const RepositoryKey& repository, 
 Result<> References::put_tag(const RepositoryKey& repository, const std::string& tag, const TagRecord& record,
                              Durability durability) {
   const Lock lock(mutex_);
-  const auto manifest = catalog_.manifest(repository, record.digest, Reach::disk);
-  if (!manifest) return failure(manifest.error());
-  if (!*manifest) {
-    return failure(Error::Kind::not_found,
-                   repository.repository + " has no manifest " + record.digest.text());
-  }
+  if (auto there = check_manifest(catalog_, repository, record.digest); !there) return there;
   const auto before = catalog_.tag(repository, tag, Reach::disk);
   if (!before) return failure(before.error());
   Batch batch;
-  TagRecord placed = record;
-  if (placed.sequence == Time()) placed.sequence = clock_.of_wall(placed.set_at);
-  batch.put_tag(repository, tag, placed, *before);
+  batch.put_tag(repository, tag, placed(record, clock_), *before);
   return catalog_.write(std::move(batch), durability);
+}
+
+Result<bool> References::take_tag(const RepositoryKey& repository, const std::string& tag,
+                                  const TagRecord& record, const std::optional<TagRecord>& before) {
+  const Lock lock(mutex_);
+  if (auto there = check_manifest(catalog_, repository, record.digest); !there) return failure(there.error());
+  const auto now = catalog_.tag(repository, tag, Reach::disk);
+  if (!now) return failure(now.error());
+  const bool is_same =
+      now->has_value() == before.has_value() &&
+      (!before || ((*now)->digest == before->digest && (*now)->pushed() == before->pushed()));
+  if (!is_same) return false;
+  Change change = begin();
+  const bool is_moved = before && before->digest != record.digest;
+  if (is_moved && !rules_.is_mirror(repository.route)) {
+    if (auto left = change.leave_untagged(repository, before->digest); !left) return failure(left.error());
+  }
+  change.batch().put_tag(repository, tag, placed(record, clock_), before);
+  if (auto written = write(change); !written) return failure(written.error());
+  return true;
 }
 
 Result<> References::link(const RepositoryKey& repository, const Digest& digest) {

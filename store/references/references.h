@@ -101,6 +101,11 @@ class References {
   // only, because put_tag() queues no review.
   [[nodiscard]] Result<> put_tag(const RepositoryKey& repository, const std::string& tag,
                                  const TagRecord& record, Durability durability);
+  // Sets a tag that is taken over from elsewhere, as old as `record` says; what it named before is reviewed.
+  // False, and nothing is written, if the tag is not `before` any more: whoever has pushed it meanwhile, or
+  // deleted it, goes before. `not_found` as of put_tag(). Not synced.
+  [[nodiscard]] Result<bool> take_tag(const RepositoryKey& repository, const std::string& tag,
+                                      const TagRecord& record, const std::optional<TagRecord>& before);
   // Upstream says that the repository of this mirror has the blob. Nothing is kept of that if the blob is not
   // stored: whoever fetches it asks upstream again, and a link without a blob would stay for ever.
   [[nodiscard]] Result<> link(const RepositoryKey& repository, const Digest& digest);

@@ -25,8 +25,9 @@ constexpr int kPassesMax = 10;  // where pushes are faster than the backup
 // The copy that is being made.
 class Copy {
  public:
-  Copy(const Parts& parts, std::filesystem::path folder, const std::stop_token& stop)
-      : parts_(parts), folder_(std::move(folder)), files_(parts.disk, folder_), stop_(stop) {}
+  Copy(const Parts& parts, std::filesystem::path folder, const std::stop_token& stop,
+       std::atomic<uint64_t>* bytes)
+      : parts_(parts), folder_(std::move(folder)), files_(parts.disk, folder_), stop_(stop), bytes_(bytes) {}
 
   Result<> prepare() { return files_.prepare(); }
   Result<> add_all();
@@ -43,6 +44,7 @@ class Copy {
   const std::filesystem::path folder_;
   Files files_;
   const std::stop_token& stop_;
+  std::atomic<uint64_t>* const bytes_;
   std::set<std::filesystem::path> folders_;  // to be synced in the end
   BackedUp done_;
 };
@@ -91,6 +93,7 @@ Result<> Copy::add(const Digest& digest, uint64_t size) {
   if (*linked) {
     ++done_.blobs;
     done_.bytes += size;
+    if (bytes_ != nullptr) *bytes_ = done_.bytes;
   }
   return {};
 }
@@ -108,7 +111,7 @@ Result<bool> Copy::link(const Digest& digest, uint64_t size, const std::filesyst
   Result<bool> linked = false;
   for (const auto& from :
        {parts_.files.path_of(digest), parts_.files.path_of_trashed(digest), parts_.files.path_of(digest)}) {
-    linked = link_or_copy(parts_.disk, from, size, to);
+    linked = link_or_copy(parts_.disk, from, size, {parts_.disk, false, nullptr, stop_}, to);
     if (linked || linked.error().kind != Error::Kind::not_found) return linked;
   }
   return linked;
@@ -123,7 +126,7 @@ Result<> Copy::sync() {
 }
 
 Result<BackedUp> make(const Parts& parts, Blobs& blobs, Trash& trash, const std::filesystem::path& whole,
-                      const std::stop_token& stop) {
+                      const std::stop_token& stop, std::atomic<uint64_t>* bytes) {
   if (auto outside = check_outside(parts.disk, parts.files.root(), whole); !outside)
     return failure(outside.error());
   // Under another name until it is whole.
@@ -134,7 +137,7 @@ Result<BackedUp> make(const Parts& parts, Blobs& blobs, Trash& trash, const std:
     return failure(Error::Kind::conflict,
                    part.string() + " is there, of a backup that did not end: remove it first");
   }
-  Copy copy(parts, part, stop);
+  Copy copy(parts, part, stop, bytes);
   if (auto made = copy.prepare(); !made) return failure(made.error());
   Blobs::Journal journal(blobs);
   if (auto added = copy.add_all(); !added) return failure(added.error());
@@ -183,12 +186,13 @@ Backup::Backup(const Parts& parts, Blobs& blobs, Trash& trash) : parts_(parts), 
   if (record && *record) last_ = (*record)->made_at.time_since_epoch().count();
 }
 
-Result<BackedUp> Backup::back_up(const std::filesystem::path& to, const std::stop_token& stop) {
+Result<BackedUp> Backup::back_up(const std::filesystem::path& to, const std::stop_token& stop,
+                                 std::atomic<uint64_t>* bytes) {
   const Turn turn(*this);
   if (!turn.is_ours()) return failure(Error::Kind::conflict, "a backup is being made already");
   std::filesystem::path whole = std::filesystem::absolute(to).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();  // it ended with a slash
-  auto made = make(parts_, blobs_, trash_, whole, stop);
+  auto made = make(parts_, blobs_, trash_, whole, stop, bytes);
   if (made) {
     parts_.log.info("backed_up", {{"to", whole.string()},
                                   {"blobs", static_cast<int64_t>(made->blobs)},

@@ -33,8 +33,10 @@ class Backup {
   Backup(const Parts& parts, Blobs& blobs, Trash& trash);
 
   // Writes to the folder `to`, which is not there yet. `conflict` if it is, if it would be in the data
-  // folder, or if another backup is being made; `unavailable` if it is told to stop. Any thread.
-  [[nodiscard]] Result<BackedUp> back_up(const std::filesystem::path& to, const std::stop_token& stop);
+  // folder, or if another backup is being made; `unavailable` if it is told to stop. `bytes` says how
+  // much is in the copy so far, if anybody wants to know. Any thread.
+  [[nodiscard]] Result<BackedUp> back_up(const std::filesystem::path& to, const std::stop_token& stop,
+                                         std::atomic<uint64_t>* bytes = nullptr);
 
   // When the last one was made, by the wall clock, also by another process before this; the epoch if none
   // was. Never blocks.

@@ -82,6 +82,24 @@ TEST_CASE("what is not understood ends with 2 and says why") {
   CHECK(exit_of({"serve", "--colour"}).text.find("--colour") != std::string::npos);
 }
 
+TEST_CASE("every verb is in the manual and in what shells complete, and what answers does so as JSON too") {
+  const auto manual = exit_of({"manual"}).text, bash = exit_of({"completion", "bash"}).text;
+  for (const char* verb :
+       {"serve", "doctor", "verify", "import", "export", "backup", "version"}) {
+    CAPTURE(verb);
+    CHECK(manual.find(std::string(".SS \\fBbreakwater ") + verb + "\\fR") != std::string::npos);
+    CHECK(bash.find(std::string("    ") + verb + ") options=") != std::string::npos);
+  }
+  for (const char* verb : {"check-config", "doctor", "verify", "import", "export", "backup"}) {
+    CAPTURE(verb);
+    CHECK(exit_of({"help", verb}).text.find("--json") != std::string::npos);
+  }
+  const auto import = exit_of({"help", "import"}).text;
+  for (const char* option : {"--from DIR", "--layout DIR", "--route NAME", "--repository PATTERN",
+                             "--tag TAG", "--init", "--dry-run", "--yes"})
+    CHECK(import.find(option) != std::string::npos);
+}
+
 TEST_CASE("asking for help is no mistake") {
   const auto help = exit_of({"--help"});
   CHECK(help.code == 0);

@@ -1,5 +1,4 @@
-#include "conf/transfer.h"
-
+// The verbs that take over, write and look at what is stored, on a folder that nobody serves.
 #include <fstream>
 #include <initializer_list>
 #include <iostream>
@@ -7,7 +6,10 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "conf/open_folder.h"
+#include "conf/operation_verbs.h"
 #include "conf/options.h"
 #include "conf/verify.h"
 #include "routes/oci/manifest.h"
@@ -38,6 +40,15 @@ std::string text_of(const std::string& type, const Digest& digest, uint64_t size
          std::to_string(size) + "}";
 }
 
+// How the verb ends, on the folder of `config`.
+int run(const Config& config, std::initializer_list<std::string> arguments) {
+  std::vector<const char*> argv = {"breakwater"};
+  for (const auto& argument : arguments) argv.push_back(argument.c_str());
+  auto options = parse_options(static_cast<int>(argv.size()), argv.data());
+  if (const auto* exit = std::get_if<Exit>(&options)) return exit->code;
+  return run_operation(config, std::get<Options>(options));
+}
+
 // What a verb prints to stdout while this lives.
 class Printed {
  public:
@@ -66,17 +77,13 @@ struct VerbWorld : PushedWorld {
                             R"(,"layers":[)" +
                             text_of("application/vnd.oci.image.layer.v1.tar", digest_of(layer), 5) + "]}";
   Config verbs = default_config();
-  Options options;
+  std::filesystem::path to = folder.path() / "out", layout = to / app.repository;
 
   VerbWorld() {
     upload(layer);
     upload(config);
     put(image, breakwater::routes::kOciManifest, {"1"});
     verbs.data = settings.data;
-    options.route = "private";
-    options.to = folder.path() / "out";
-    options.layout = options.to / app.repository;
-    options.repository = app.repository;
   }
   void put(const std::string& text, std::string_view type, const std::vector<std::string>& tags) {
     const auto read = breakwater::routes::read_manifest(text, type, digest_of(text));
@@ -86,9 +93,14 @@ struct VerbWorld : PushedWorld {
                                      breakwater::store::Durability::synced));
     }
   }
+  int give() const { return run(verbs, {"export", "--to", to, "--route", "private", "--yes"}); }
+  int take() const {
+    return run(verbs,
+               {"import", "--layout", layout, "--route", "private", "--repository", app.repository, "--yes"});
+  }
   // As a layout's only entry.
   void write_index(const std::string& entries) const {
-    std::ofstream(*options.layout / "index.json") << R"({"schemaVersion":2,"manifests":[)" << entries << "]}";
+    std::ofstream(layout / "index.json") << R"({"schemaVersion":2,"manifests":[)" << entries << "]}";
   }
 };
 
@@ -103,10 +115,10 @@ TEST_CASE("neither an export nor an import has to do with the data folder itself
   std::filesystem::create_directory_symlink(data, link);
   for (const auto& inside : {data, data / "out", link / "blobs"}) {
     CAPTURE(inside);
-    world.options.to = inside;
-    CHECK(export_images(world.verbs, world.options) == 1);
-    world.options.layout = inside;
-    CHECK(import_images(world.verbs, world.options) == 1);
+    world.to = inside;
+    CHECK(world.give() == 1);
+    world.layout = inside;
+    CHECK(world.take() == 1);
   }
   CHECK_FALSE(std::filesystem::exists(data / "out"));
   // Above it a repository may be called as the data folder is.
@@ -114,8 +126,8 @@ TEST_CASE("neither an export nor an import has to do with the data folder itself
   std::filesystem::create_directories(above / "team");
   std::filesystem::rename(data, above / "team/app");
   world.verbs.data = above / "team/app";
-  world.options.to = above;
-  CHECK(export_images(world.verbs, world.options) == 1);
+  world.to = above;
+  CHECK(world.give() == 1);
   CHECK_FALSE(std::filesystem::exists(world.verbs.data / "index.json"));
 }
 
@@ -124,7 +136,7 @@ TEST_CASE("an export ends with 1 if it left a tag out, and its last line says ho
   {
     world.store.reset();
     const Printed printed;
-    CHECK(export_images(world.verbs, world.options) == 0);
+    CHECK(world.give() == 0);
     CHECK(printed.last_line() ==
           "exported: 1 tags of 1 repositories, 0 referrers; left out: 0 tags that are not whole");
   }
@@ -132,7 +144,7 @@ TEST_CASE("an export ends with 1 if it left a tag out, and its last line says ho
   std::filesystem::resize_file(world.store->parts().files.path_of(digest_of(world.layer)), 1);
   world.store.reset();
   const Printed printed;
-  CHECK(export_images(world.verbs, world.options) == 1);
+  CHECK(world.give() == 1);
   CHECK(printed.last_line().ends_with("left out: 1 tags that are not whole"));
 }
 
@@ -141,36 +153,40 @@ TEST_CASE("an import ends with 1 if it left something out or took nothing, and i
   world.store.reset();
   {
     const Printed printed;
-    REQUIRE(export_images(world.verbs, world.options) == 0);
+    REQUIRE(world.give() == 0);
   }
   world.verbs.data = world.folder.path() / "fresh";
-  world.options.init = true;
-  const auto run = [&](const std::string& tag, int status, const std::string& last) {
+  const auto take = [&](const std::string& tag, int status, const std::string& last) {
     const Printed printed;
-    world.options.tag = tag;
-    CHECK(import_images(world.verbs, world.options) == status);
+    const std::string repository = world.app.repository;
+    if (tag.empty()) {
+      CHECK(run(world.verbs, {"import", "--layout", world.layout, "--route", "private", "--repository",
+                              repository, "--init", "--yes"}) == status);
+    } else {
+      CHECK(run(world.verbs, {"import", "--layout", world.layout, "--route", "private", "--repository",
+                              repository, "--tag", tag, "--init", "--yes"}) == status);
+    }
     CHECK(printed.last_line() == last);
     return printed.text();
   };
   const auto entry =
       text_of(std::string(breakwater::routes::kOciManifest), digest_of(world.image), world.image.size());
-  run("", 0, "left out: nothing; damaged: nothing");
-  run("", 0, "left out: nothing; damaged: nothing");  // it is here
+  take("", 0, "left out: nothing; damaged: nothing");
+  take("", 0, "left out: nothing; damaged: nothing");  // it is here
   world.verbs.data = world.folder.path() / "fresh-2";
   world.write_index(entry);
-  run("", 1, "nothing was taken over; left out: 1; damaged: nothing");
-  CHECK(run("new", 0, "left out: nothing; damaged: nothing").find("named: team/app:new: ") !=
+  take("", 1, "nothing was taken over; left out: 1; damaged: nothing");
+  CHECK(take("new", 0, "left out: nothing; damaged: nothing").find("named: team/app:new: ") !=
         std::string::npos);
   world.verbs.data = world.folder.path() / "fresh-3";
   world.write_index("");
-  run("", 1, "nothing was taken over; left out: nothing; damaged: nothing");
-  std::filesystem::resize_file(*world.options.layout / "index.json", 20);
-  run("", 1, "nothing was taken over; left out: 1; damaged: 1 unreadable");
+  take("", 1, "nothing was taken over; left out: nothing; damaged: nothing");
+  std::filesystem::resize_file(world.layout / "index.json", 20);
+  take("", 1, "nothing was taken over; left out: 1; damaged: 1 unreadable");
   world.write_index(R"({"digest":"sha256:\u001b[31m"},)" + entry);
-  const auto text = run("new", 1, "left out: 1; damaged: 1 unreadable");
+  const auto text = take("new", 1, "left out: 1; damaged: 1 unreadable");
   CHECK(text.find('\x1b') == std::string::npos);
-  world.options.tag = "no tag";
-  CHECK(import_images(world.verbs, world.options) == 2);
+  CHECK(run(world.verbs, {"import", "--layout", world.layout, "--route", "private", "--tag", "no tag"}) == 2);
 }
 
 TEST_CASE(
@@ -180,11 +196,16 @@ TEST_CASE(
   const auto verify_all = [&] {
     world.store.reset();
     const auto disk = breakwater::store::make_posix_disk();
-    std::ostringstream out;
-    const auto whole = verify(world.verbs, *disk, out);
-    REQUIRE(whole);
-    CHECK(*whole == (out.str().find("broken: ") == std::string::npos));
-    return out.str();
+    std::string said;
+    breakwater::routes::Progress progress;
+    const auto verified =
+        verify(world.verbs, *disk, {[&](const std::string& line) { said += line + "\n"; }, &progress});
+    REQUIRE(verified);
+    CHECK((verified->broken == 0) == (said.find("broken: ") == std::string::npos));
+    CHECK(verified->findings.size() == verified->broken);
+    CHECK(progress.bytes_total > 0);
+    CHECK(progress.bytes > 0);
+    return said + verified->words();
   };
   CHECK(verify_all().find("broken: ") == std::string::npos);
   REQUIRE(world.open());
@@ -211,25 +232,26 @@ TEST_CASE(
 }
 
 TEST_CASE("a tag for a layout is for a layout only") {
-  CHECK(std::get<Options>(parsed({"import", "--layout", "/a", "--route", "r", "--tag", "1"})).tag == "1");
+  const auto options = std::get<Options>(parsed({"import", "--layout", "/a", "--route", "r", "--tag", "1"}));
+  CHECK(options.arguments.word("tag") == "1");
   CHECK(std::get<Exit>(parsed({"import", "--from", "/a", "--route", "r", "--tag", "1"})).code == 2);
   CHECK(std::get<Exit>(parsed({"import", "--layout", "/a", "--route", "r", "--tag", ""})).code == 2);
 }
 
 TEST_CASE("what images come from and go to is understood") {
-  const auto import = std::get<Options>(parsed({"import", "--from", "/old", "--route", "private"}));
-  CHECK(import.verb == Verb::import_images);
-  CHECK(import.from == "/old");
-  CHECK_FALSE(import.layout);
-  CHECK(import.repository == "*");
+  const auto import = std::get<Options>(parsed({"import", "--from", "/old", "--route", "private", "--init"}));
+  CHECK(import.operation->verb == "import");
+  CHECK(import.arguments.word("from") == "/old");
+  CHECK(import.init);
   const auto layout = std::get<Options>(
       parsed({"import", "--layout", "/images", "--route", "private", "--repository", "team/app"}));
-  CHECK(layout.layout == "/images");
-  CHECK(layout.repository == "team/app");
-  const auto give =
-      std::get<Options>(parsed({"export", "--to", "/images", "--route", "private", "--data", "there"}));
-  CHECK(give.verb == Verb::export_images);
-  CHECK(give.to == "/images");
+  CHECK(layout.arguments.word("layout") == "/images");
+  CHECK(layout.arguments.word("repository") == "team/app");
+  const auto give = std::get<Options>(
+      parsed({"export", "--to", "/images", "--route", "private", "--data", "there", "--dry-run"}));
+  CHECK(give.operation->verb == "export");
+  CHECK(give.arguments.word("to") == "/images");
+  CHECK(give.arguments.flag("dry_run"));
   CHECK(give.data == "there");
   CHECK(std::get<Options>(parsed({"backup", "/copy"})).arguments.word("to") == "/copy");
 }
@@ -262,10 +284,6 @@ TEST_CASE("an empty path is a mistake") {
 TEST_CASE("nothing is exported from a folder that is none, nor imported into it, and none is made unasked") {
   const breakwater::test::Folder folder;
   auto config = default_config();
-  Options options;
-  options.route = "private";
-  options.to = folder.path() / "out";
-  options.from = folder.path();
   const auto empty = folder.path() / "empty", other = folder.path() / "other";
   std::filesystem::create_directories(empty);
   std::filesystem::create_directories(other / "music");
@@ -273,12 +291,35 @@ TEST_CASE("nothing is exported from a folder that is none, nor imported into it,
     CAPTURE(data);
     config.data = data;
     const Printed printed;
-    CHECK(export_images(config, options) == 2);
-    CHECK(import_images(config, options) == 2);
+    CHECK(run(config, {"export", "--to", folder.path() / "out", "--route", "private", "--yes"}) == 2);
+    CHECK(run(config, {"import", "--from", folder.path(), "--route", "private", "--yes"}) == 2);
   }
   CHECK_FALSE(std::filesystem::exists(folder.path() / "typo"));
   CHECK(std::filesystem::is_empty(empty));
   CHECK_FALSE(std::filesystem::exists(other / "format"));
+}
+
+TEST_CASE("a dry run of an import or an export writes nothing and says what it would") {
+  VerbWorld world;
+  world.store.reset();
+  const auto said = [&](std::initializer_list<std::string> arguments) {
+    const Printed printed;
+    CHECK(run(world.verbs, arguments) == 0);
+    return nlohmann::json::parse(printed.text());
+  };
+  auto plan = said({"export", "--to", world.to, "--route", "private", "--dry-run", "--json"});
+  CHECK(plan["tags"] == 1);
+  CHECK(plan["bytes"] == world.layer.size() + world.config.size() + world.image.size());
+  CHECK_FALSE(std::filesystem::exists(world.to));
+  const auto given = said({"export", "--to", world.to, "--route", "private", "--json", "--yes"});
+  CHECK(given["bytes"] == plan["bytes"]);
+  world.verbs.data = world.folder.path() / "fresh";
+  plan = said({"import", "--layout", world.to, "--route", "private", "--init", "--dry-run", "--json"});
+  CHECK(plan["tags"] == 1);
+  CHECK(plan["manifests"] == 1);
+  CHECK(plan["bytes"] == given["bytes"]);
+  const auto taken = said({"import", "--layout", world.to, "--route", "private", "--json", "--yes"});
+  for (const char* key : {"tags", "manifests", "bytes", "left_out"}) CHECK(taken[key] == plan[key]);
 }
 
 TEST_CASE("who names a data folder that is none is told so, with what to do") {

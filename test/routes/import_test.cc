@@ -227,6 +227,66 @@ TEST_CASE("an import measures what the catalog takes while it goes on") {
   CHECK(world.store->budget().overhead() >= before + (4 << 20));
 }
 
+TEST_CASE("an import that is told to stop takes nothing more, and the next run goes on") {
+  ImportWorld world;
+  world.old.add_image(kApp.repository, 1, "1");
+  std::stop_source stopped;
+  stopped.request_stop();
+  routes::ImportReport report([](const std::string&) {});
+  routes::ImportParts parts{*world.store, world.disk, world.clock};
+  parts.stop = stopped.get_token();
+  const auto done = routes::import_registry(parts, world.wanted, report);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().kind == Error::Kind::unavailable);
+  CHECK_FALSE(world.has_tag(kApp, "1"));
+  CHECK(world.files_in("incoming") == 0);
+  CHECK(world.import().counts.tags == 1);
+}
+
+TEST_CASE(
+    "what is lent is copied and counted, and what a killed process has left of a copy counts for nothing") {
+  ImportWorld world;
+  const auto image = world.old.made_image(kApp.repository, 1);
+  world.old.add_manifest(kApp.repository, image, "1");
+  const auto partial = world.settings.data / "incoming" / ("import-sha256-" + image.layers[0].digest.hex());
+  write_file(partial, "half");
+  std::atomic<uint64_t> bytes = 0;
+  routes::ImportReport report([](const std::string&) {});
+  routes::ImportParts parts{*world.store, world.disk, world.clock};
+  parts.is_lent = true;
+  parts.bytes = &bytes;
+  REQUIRE(routes::import_registry(parts, world.wanted, report));
+  CHECK(report.counts.tags == 1);
+  CHECK(report.counts.blobs_copied == 2);
+  CHECK(report.counts.blobs_linked == 0);
+  CHECK(bytes == image.layers[0].size + image.config->size);
+  CHECK(names_of(world.old.data(image.layers[0].digest)) == 1);
+  CHECK(world.files_in("incoming") == 0);
+}
+
+TEST_CASE("a dry run of an import counts what an import then takes, and takes nothing") {
+  ImportWorld world;
+  const auto image = world.old.add_image(kApp.repository, 1, "1");
+  auto signature = world.old.made_image(kApp.repository, 2);
+  signature.subject = image;
+  world.old.add_manifest(kApp.repository, signature);
+  const auto cut = world.old.made_image(kApp.repository, 3);
+  world.old.add_manifest(kApp.repository, cut, "cut");
+  std::filesystem::resize_file(world.old.data(cut.layers[0].digest), 100);
+  routes::ImportReport plan([](const std::string&) {});
+  routes::ImportParts parts{*world.store, world.disk, world.clock};
+  parts.is_dry = true;
+  REQUIRE(routes::import_registry(parts, world.wanted, plan));
+  CHECK_FALSE(world.has_tag(kApp, "1"));
+  CHECK(world.store->budget().of("private").stored == 0);
+  const auto done = world.import();
+  CHECK(plan.counts.tags == done.counts.tags);
+  CHECK(plan.counts.manifests == done.counts.manifests);
+  CHECK(plan.counts.tags_skipped == 1);
+  CHECK(plan.left_out() == done.left_out());
+  CHECK(plan.surveyed_bytes == done.surveyed_bytes);
+}
+
 TEST_CASE("what cannot be linked is copied") {
   ImportWorld world;
   const auto image = world.old.made_image(kApp.repository, 1);

@@ -47,6 +47,30 @@ struct World {
   World() { disk.set_space({64ULL << 30, 32ULL << 30}); }
 };
 
+TEST_CASE("a bound that is reached is a line of the log, once until it was not reached for a while") {
+  World world;
+  world.budget.set_bound("dockerhub", 2 * kBlock);
+  const auto reserve = [&](const std::string& route, uint64_t size) {
+    CHECK_FALSE(world.capacity.reserve(route, size, Capacity::Effort::none));
+  };
+  for (int again = 0; again < 3; ++again) reserve("dockerhub", 3 * kBlock);
+  CHECK(world.log.count("info bound_reached bound=route dockerhub") == 1);
+  for (int again = 0; again < 3; ++again) reserve("private", 11 * kBlock);
+  CHECK(world.log.count("info bound_reached bound=store") == 1);
+  for (int minutes = 0; minutes < 180; minutes += 30) {
+    world.clock.advance(std::chrono::minutes(30));
+    reserve("private", 11 * kBlock);
+  }
+  CHECK(world.log.count("bound_reached bound=store") == 1);
+  world.clock.advance(std::chrono::hours(1));
+  reserve("private", 11 * kBlock);
+  CHECK(world.log.count("bound_reached bound=store") == 2);
+  CHECK_FALSE(world.log.contains("disk_full"));
+  world.disk.set_space({64ULL << 20, 1ULL << 20});
+  reserve("private", 5 * kBlock);
+  CHECK(world.log.count("warning disk_full") == 1);
+}
+
 TEST_CASE("what fits is reserved, and nobody is asked to make room") {
   World world;
   const auto first = world.capacity.reserve("private", 4 * kBlock);

@@ -51,6 +51,36 @@ TEST_CASE("an index may name what the repository has as a manifest or as a blob"
   CHECK(world.store->references().lease_tag(world.app, "latest", Reach::disk)->digest == digest_of("index"));
 }
 
+TEST_CASE("a tag that is taken over is as old as it was, and goes before nothing that came meanwhile") {
+  PushedWorld world;
+  const Digest old = world.push("old", {}, {"latest"}), other = world.push("other", {}, {});
+  const auto before = world.store->catalog().tag(world.app, "latest", Reach::disk).value();
+  REQUIRE(before);
+  const Time then = world.clock.wall() - std::chrono::hours(5);
+  auto& references = world.store->references();
+  CHECK(references.take_tag(world.app, "latest", {other, "type", then, then}, std::nullopt) == false);
+  CHECK(references.take_tag(world.app, "new", {other, "type", then, then}, *before) == false);
+  const Digest newest = world.push("newest", {}, {"latest"});
+  CHECK(references.take_tag(world.app, "latest", {other, "type", then, then}, before) == false);
+  const auto now = world.store->catalog().tag(world.app, "latest", Reach::disk).value();
+  REQUIRE(now);
+  CHECK(now->digest == newest);
+  CHECK(references.take_tag(world.app, "latest", {other, "type", then, then}, now) == true);
+  const auto taken = world.store->catalog().tag(world.app, "latest", Reach::disk).value();
+  REQUIRE(taken);
+  CHECK(taken->digest == other);
+  CHECK(taken->set_at == then);
+  CHECK(references.take_tag(world.app, "gone", {digest_of("gone"), "type", then, then}, std::nullopt)
+            .error()
+            .kind == Error::Kind::not_found);
+  // What it named before has no tag any more, and goes.
+  world.pass(world.settings.lease * 2);
+  world.collect();
+  CHECK_FALSE(world.store->manifests().bytes(world.app, newest));
+  CHECK(world.store->manifests().bytes(world.app, other));
+  CHECK_FALSE(world.store->manifests().bytes(world.app, old));
+}
+
 TEST_CASE("one push may set several tags") {
   PushedWorld world;
   const Digest image = world.push("image", {}, {"1", "1.2", "latest"});
