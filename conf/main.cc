@@ -85,7 +85,8 @@ int run(const Options& options, const std::vector<std::string>& successor) {
   if (options.verb == Verb::serve)
     return serve(*std::move(config), {[options] { return config_of(config_file(options), options); },
                                       options.take_over, successor});
-  tell_folder(*config, file);
+  // What check-config prints begins with the folder.
+  if (options.verb != Verb::check_config) tell_folder(*config, file);
   if (options.verb == Verb::doctor) return see_doctor(*config, options.json);
   if (options.verb == Verb::verify) return see_folder(*config, printed);
   if (options.verb == Verb::operation) return run_operation(*config, options);
