@@ -187,10 +187,15 @@ HttpClient::Transfer::~Transfer() {
 
 void HttpClient::Transfer::set_up(const HttpClientRequest& request) {
   set(CURLOPT_URL, request.url.c_str());
-  if (method_ == "HEAD")
+  if (method_ == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
-  else
+  } else if (method_ == "POST") {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    set(CURLOPT_COPYPOSTFIELDS, request.body.c_str());
+  } else {
     set(CURLOPT_HTTPGET, 1L);
+  }
   set_headers(request.headers);
   set(CURLOPT_USERAGENT, client_.settings.user_agent.c_str());
   set(CURLOPT_HTTP_VERSION, client_.http_version);
@@ -207,6 +212,8 @@ void HttpClient::Transfer::set_up(const HttpClientRequest& request) {
 
 void HttpClient::Transfer::set_headers(const Headers& headers) {
   List list(curl_slist_append(nullptr, "Accept-Encoding: identity"));
+  // A body is short: nobody has to be asked whether he wants it.
+  if (method_ == "POST" && curl_slist_append(list.get(), "Expect:") == nullptr) throw std::bad_alloc();
   for (const Header& header : headers) {
     assert(header.value.find_first_of("\r\n") == std::string::npos);
     std::string line = header.name + ": " + header.value;
@@ -400,7 +407,7 @@ HttpClient::HttpClient(Loop& loop, const HttpClientSettings& settings)
 HttpClient::~HttpClient() = default;
 
 Task<Result<Head>> HttpClient::send(HttpClientRequest request, Sink& sink) {
-  assert(request.method == "GET" || request.method == "HEAD");
+  assert(request.method == "GET" || request.method == "HEAD" || request.method == "POST");
   Transfer transfer(*impl_, request, sink);
   while (!transfer.ended()) {
     co_await transfer.changed().wait_until(transfer.deadline());

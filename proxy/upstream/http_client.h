@@ -49,9 +49,10 @@ struct HttpClientSettings {
 
 struct HttpClientRequest {
   HttpClientRequest(std::string m, std::string u) : method(std::move(m)), url(std::move(u)) {}
-  std::string method;  // GET or HEAD
+  std::string method;  // GET, HEAD or POST
   std::string url;
   Headers headers;
+  std::string body;  // of a POST
   // For the whole request, pauses included; 0: only the timeouts for connecting and stalling apply.
   int64_t timeout_ms = 0;
   // How long no byte may arrive, if that differs from the client's stall_timeout_ms; 0: it does not.
