@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "conf/appliance_parts.h"
+#include "conf/auditing.h"
 #include "conf/changes.h"
 #include "conf/hand_over.h"
 #include "conf/part_settings.h"
@@ -121,6 +122,7 @@ Result<std::vector<InheritedListener>> Appliance::Parts::prepare(const Config& n
   }
   const auto enough = share_descriptors(ground.descriptors, listeners(next));
   if (!enough) return failure(enough.error());
+  if (auto audited = check_audit(next); !audited) return failure(audited.error());
   auto sockets = leaving.listeners();
   if (!sockets) return sockets;
   if (auto bound = bind_missing(next, *sockets); !bound) return failure(bound.error());
@@ -147,6 +149,14 @@ proxy::Task<Result<std::vector<std::string>>> Appliance::Parts::change(bool is_d
 // Tells the log, whoever has asked.
 proxy::Task<> Appliance::Parts::reload() {
   auto changes = co_await change(false);
+  routes::AuditEntry entry;
+  entry.from = "signal";
+  entry.what = "reload";
+  if (!changes) {
+    entry.outcome = routes::AuditEntry::Outcome::refused;
+    entry.reason = changes.error().message;
+  }
+  audit->note(std::move(entry));
   if (!changes) {
     log.error("not_reloaded", {{"reason", changes.error().message},
                                {"advice", "everything is as it was: mend that, and reload again"}});
@@ -244,13 +254,18 @@ Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, const 
                                                     const std::vector<InheritedListener>& inherited) {
   const auto shares = share_descriptors(ground.descriptors, listeners(config));
   if (!shares) return failure(shares.error());
+  auto audit = open_audit(config, ground.clock, ground.log);
+  if (!audit) return failure(audit.error());
   auto settings = store_settings(config);
   settings.open_blobs_max = shares->blobs;
   settings.catalog_files_max = shares->catalog;
-  auto opened = store::Store::open(settings, ground.disk, ground.clock, ground.log);
+  auto logged = std::make_unique<routes::LoggedEvents>(ground.log, ground.clock);
+  auto opened = store::Store::open(settings, ground.disk, ground.clock, *logged);
   if (!opened) return failure(opened.error());
   if (auto told = tell_left_routes(**opened, ground.log); !told) return failure(told.error());
-  auto parts = std::make_unique<Parts>(config, *shares, ground, std::move(*opened));
+  auto parts = std::make_unique<Parts>(config, *shares, ground, std::move(logged), *std::move(opened),
+                                       *std::move(audit));
+  if (auto loaded = parts->events.load(); !loaded) return failure(loaded.error());
   if (auto known = parts->read_only.load(); !known) return failure(known.error());
   if (auto bound = parts->listen(inherited); !bound) return failure(bound.error());
   return std::unique_ptr<Appliance>(new Appliance(std::move(parts)));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "conf/options.h"
+#include "conf/own_names.h"
 #include "conf/part_settings.h"
 #include "routes/oci/manifest.h"
 #include "routes/oci/request_context.h"
@@ -81,22 +82,29 @@ proxy::ClientLimits client_limits(const Config& config, const DescriptorShares& 
 
 Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
     : router(parts.loop, parts.settings_of(config), registry, parts.metrics, parts.log,
-             {&parts.history, &parts.last_requests}),
+             {&parts.history, &parts.last_requests, parts.audit.get()}),
       server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log,
              named(parts.config.server, config.name), router.route(), {&parts.connections, &parts.clients}) {}
 
 Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
-                        std::unique_ptr<store::Store> opened)
+                        std::unique_ptr<routes::LoggedEvents> logged_events,
+                        std::unique_ptr<store::Store> opened, std::unique_ptr<routes::Audit> opened_audit)
     : config(within(settings, descriptors, hop_name)),
       shares(descriptors),
       ground(the_ground),
       disk(ground.disk),
       clock(ground.clock),
-      log(ground.log),
+      logged(std::move(logged_events)),
+      log(*logged),
+      audit(std::move(opened_audit)),
       store(std::move(opened)),
       scrub(store->parts(), store->blobs(), routes::read_content),
+      events({loop, background, http_client, store->parts().catalog, *logged, clock, log, machine_name()},
+             config.webhooks),
+      noted_changes(*audit, events.queue(), clock),
       workers(loop, config.workers),
       readers(loop, config.workers),
+      background(loop, 2, proxy::Workers::Priority::low),
       room_makers(loop, 1),
       buffers(loop, config.buffer_bytes_max),
       http_client(loop, config.http_client),
@@ -115,7 +123,6 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       metrics_server(loop, readers, buffers, disk, log,
                      of_operator(config.server, "metrics", kMetricsConnectionsMax), health.route(),
                      {nullptr, &metrics_clients}),
-      background(loop, 2, proxy::Workers::Priority::low),
       upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
       long_jobs(loop, 2, proxy::Workers::Priority::low),
       transfers(loop, 1, proxy::Workers::Priority::low),
@@ -124,7 +131,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
                    [this](auto& state) { add_state(state); }, [this](bool is_dry) { return change(is_dry); },
                    [this](bool is_read_only) { return set_read_only(is_read_only); },
                    [this](bool is_draining_wanted) { set_draining(is_draining_wanted); }}),
-      api(*store, server_side, long_jobs, transfers, log),
+      api(*store, server_side, long_jobs, transfers, *audit, events.ring()),
       control_server(loop, readers, buffers, disk, log,
                      of_operator(config.server, "control", kControlConnectionsMax),
                      [this](proxy::Exchange& exchange) { return serve_control(exchange); }),
@@ -191,6 +198,7 @@ void Appliance::Parts::add_state(routes::ServerState& state) const {
   state.trouble = trouble();
   state.is_draining = terminating || is_draining || is_leaving;
   state.is_read_only = read_only.is_on();
+  state.webhooks = events.webhooks();
 }
 
 routes::Registry& Appliance::Parts::add(const RouteConfig& route) {
@@ -247,7 +255,7 @@ routes::Registry& Appliance::Parts::add_any(const RouteConfig& route) {
 
 routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
   const routes::RegistryParts machinery(loop, workers, readers, room_makers, buffers, *store, manifests,
-                                        replies, store->clock(), log);
+                                        replies, store->clock(), log, &noted_changes);
   auto& registry = registries[route.name];
   auto settings = registry_settings(config, route);
   settings.uploads.per_client = config.per_client.uploads_max;
@@ -286,6 +294,8 @@ void Appliance::Parts::add_metric_sources() {
     routes::report(sink, route_names(config), store->broken());
     routes::report(sink, scrub.stats());
     routes::report(sink, store->catalog());
+    routes::report(sink, *audit);
+    routes::report(sink, events.webhooks());
     routes::report_process(sink);
   });
 }

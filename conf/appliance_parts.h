@@ -30,9 +30,13 @@
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/api.h"
+#include "routes/ops/audit.h"
+#include "routes/ops/events.h"
 #include "routes/ops/health.h"
 #include "routes/ops/history.h"
+#include "routes/ops/logged_events.h"
 #include "routes/ops/metrics.h"
+#include "routes/ops/noted_changes.h"
 #include "routes/ops/request_ring.h"
 #include "routes/router.h"
 #include "store/store.h"
@@ -50,7 +54,8 @@ struct Appliance::Parts {
   };
 
   Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
-        std::unique_ptr<store::Store> opened);
+        std::unique_ptr<routes::LoggedEvents> logged_events, std::unique_ptr<store::Store> opened,
+        std::unique_ptr<routes::Audit> opened_audit);
 
   std::vector<std::unique_ptr<Served>> make_served();
   routes::Registry& add(const RouteConfig& route);
@@ -94,12 +99,17 @@ struct Appliance::Parts {
   const Ground ground;
   store::Disk& disk;
   const store::Clock& clock;
+  const std::unique_ptr<routes::LoggedEvents> logged;
   store::Log& log;
+  std::unique_ptr<routes::Audit> audit;
   std::unique_ptr<store::Store> store;
   store::Scrub scrub;
   proxy::Loop loop;
+  routes::Events events;  // what the workers are at may be told to it
+  routes::NotedChanges noted_changes;
   proxy::Workers workers;      // write
   proxy::Workers readers;      // for pulls, which wait for no write
+  proxy::Workers background;   // for jobs that no client waits for: collection, the scrub and events
   proxy::Workers room_makers;  // evict, and nobody waits for that but those who lack room
   proxy::Buffers buffers;
   proxy::HttpClient http_client;
@@ -123,7 +133,6 @@ struct Appliance::Parts {
   routes::Health health;
   proxy::Clients metrics_clients;
   proxy::HttpServer metrics_server;
-  proxy::Workers background;  // for jobs that no client waits for: collection and the scrub
   Upkeep upkeep;
   proxy::Workers long_jobs;  // for the operator's jobs, which may take minutes
   proxy::Workers transfers;  // imports and exports, one at a time: they may take hours

@@ -1,5 +1,7 @@
 #include "conf/asking.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -9,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "conf/auditing.h"
 #include "conf/interrupts.h"
 #include "conf/local_request.h"
 #include "conf/open_folder.h"
@@ -16,6 +19,7 @@
 #include "proxy/http/http.h"
 #include "proxy/server/disk_lender.h"
 #include "routes/ops/api.h"
+#include "routes/ops/audited_acts.h"
 #include "store/base/printable.h"
 
 namespace breakwater::conf {
@@ -145,6 +149,16 @@ Result<Json> do_alone(const Asked& asked, const Arguments& arguments, ProgressLi
                                                  ": start it, or name another folder with --data");
   }
   if (auto there = check_place_of(asked); !there) return failure(there.error());
+  const auto directory = route_directory(config);
+  const bool is_act = operation.effect == Operation::Effect::act && !arguments.flag("dry_run");
+  const store::SystemClock clock;
+  SystemLog system_log;
+  // Opened by who has asked: the folder's owner may not get there.
+  auto audit = is_act ? open_audit(config, clock, system_log) : Result<std::unique_ptr<routes::Audit>>();
+  if (!audit) return failure(Error::Kind::unavailable, audit.error().message);
+  auto entry = routes::audit_entry(operation, arguments, directory);
+  entry.uid = ::getuid();
+  entry.from = "command line";
   // What is of others is reached by the rights of whoever asks, where the folder's owner may have none.
   const bool stays = operation.files != Operation::Files::none || operation.verb == "backup";
   if (auto become = stays ? Result<>() : become_owner(config); !become) return failure(become.error());
@@ -153,7 +167,6 @@ Result<Json> do_alone(const Asked& asked, const Arguments& arguments, ProgressLi
   auto opened = open_folder(config, folder, Bounds::ignored);
   is_locked = !opened && opened.error().kind == Error::Kind::conflict;
   if (!opened) return failure(opened.error());
-  const auto directory = route_directory(config);
   routes::Progress progress;
   const auto nobody = [](const store::RepositoryKey&, const store::Digest&) {};
   const auto say = [&line, tells = asked.tells](const std::string& text) {
@@ -161,8 +174,11 @@ Result<Json> do_alone(const Asked& asked, const Arguments& arguments, ProgressLi
   };
   const routes::CallersFiles files{*folder.disk, false, say};
   std::jthread shows([&](const std::stop_token& end) { line.follow(progress, end); });
-  return operation.of_store(routes::StoreSide{*folder.store, directory, progress, nobody, stop, &files},
-                            arguments);
+  const routes::StoreSide side{*folder.store, directory, progress, nobody, stop, &files};
+  auto answer = operation.of_store(side, arguments);
+  routes::set_outcome(entry, answer);
+  if (*audit != nullptr) (*audit)->note(std::move(entry));
+  return answer;
 }
 
 }  // namespace

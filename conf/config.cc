@@ -1,6 +1,7 @@
 #include "conf/config.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -14,7 +15,9 @@
 #include "conf/repository_patterns.h"
 #include "conf/upstream_list.h"
 #include "proxy/upstream/ca_file.h"
+#include "proxy/upstream/password_file.h"
 #include "routes/mirror/registry_name.h"
+#include "routes/ops/notification.h"
 
 namespace breakwater::conf {
 namespace {
@@ -257,6 +260,43 @@ void read_log(JsonObject& object, store::LogSettings& log) {
   read_choice(object, "format", kLogFormats, "text or json", log.format);
 }
 
+void read_audit(JsonObject& object, AuditConfig& audit) {
+  object.required_string("file", audit.file);
+  if (!audit.file.empty() && !audit.file.starts_with('/'))
+    object.wrong("file", "expected a path that begins with /, not \"" + audit.file + "\"");
+}
+
+constexpr std::array kEventKinds = {store::Event::Kind::push, store::Event::Kind::removal,
+                                    store::Event::Kind::cache_eviction, store::Event::Kind::integrity,
+                                    store::Event::Kind::upstream};
+
+Result<store::Event::Kind> parse_event_kind(std::string_view text) {
+  std::string names;
+  for (const auto kind : kEventKinds) {
+    if (routes::name_of(kind) == text) return kind;
+    names += (names.empty() ? "" : ", ") + std::string(routes::name_of(kind));
+  }
+  return failure(Error::Kind::invalid, "expected one of " + names + ", not \"" + std::string(text) + "\"");
+}
+
+void read_webhook(JsonObject& object, std::vector<routes::WebhookSettings>& webhooks) {
+  std::string text, file;
+  std::vector<store::Event::Kind> kinds;
+  object.required_string("url", text);
+  object.required_string("secret_file", file);
+  if (!object.has("events")) object.wrong("events", "is missing");
+  object.parsed_strings("events", kinds, parse_event_kind, 1);
+  const auto url = text.empty() ? Result<proxy::Url>() : proxy::Url::parse(text);
+  const auto secret = file.empty() ? Result<std::string>() : proxy::read_password_file(file);
+  if (!url) object.wrong("url", url.error().message);
+  if (!secret) object.wrong("secret_file", secret.error().message);
+  if (!url || !secret) return;
+  const auto is_same = [&url](const auto& other) { return other.url.text() == url->text(); };
+  if (!text.empty() && std::any_of(webhooks.begin(), webhooks.end(), is_same))
+    object.wrong("url", "is there twice");
+  webhooks.push_back({*url, *secret, {kinds.begin(), kinds.end()}, file});
+}
+
 void read_data(JsonObject& object, std::filesystem::path& data) {
   std::string text = data;
   object.string("data", text);
@@ -285,6 +325,9 @@ void read_whole(JsonObject& object, Config& config) {
   object.object("upstream", [&config](JsonObject& upstream) { read_upstream(upstream, config.http_client); });
   object.object("scrub", [&config](JsonObject& scrub) { read_scrub(scrub, config.scrub); });
   object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });
+  if (object.has("webhooks"))
+    object.objects("webhooks", [&config](JsonObject& webhook) { read_webhook(webhook, config.webhooks); });
+  object.object("audit", [&config](JsonObject& audit) { read_audit(audit, config.audit); });
   object.finish();
 }
 

@@ -25,6 +25,7 @@
 #include "routes/access/access.h"
 #include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
+#include "routes/ops/webhooks.h"
 #include "store/base/log.h"
 #include "store/base/result.h"
 #include "store/references/retention.h"
@@ -82,6 +83,10 @@ struct MetricsConfig {
   routes::Networks allow = routes::Networks::internal();
 };
 
+struct AuditConfig {
+  std::string file;  // an absolute path; "": to the log
+};
+
 // What one client may have of everything.
 struct PerClientConfig {
   proxy::ClientLimits limits;
@@ -106,6 +111,8 @@ struct Config {
   proxy::FillSettings fills;
   store::ScrubSettings scrub;
   store::LogSettings log;
+  AuditConfig audit;
+  std::vector<routes::WebhookSettings> webhooks;
 };
 
 // The five mirrors, the private registry, the mirror of any registry and the metrics on 127.0.0.1.

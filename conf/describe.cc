@@ -123,7 +123,9 @@ std::string describe(const Config& config) {
     out << "no scrub\n";
   }
   out << config.workers << " workers, buffers of at most " << size_text(config.buffer_bytes_max) << ", log "
-      << name_in(kLogLevels, config.log.level) << " as " << name_in(kLogFormats, config.log.format) << "\n";
+      << name_in(kLogLevels, config.log.level) << " as " << name_in(kLogFormats, config.log.format) << "\n"
+      << config.webhooks.size() << " webhooks, audit to "
+      << (config.audit.file.empty() ? std::string("the log") : config.audit.file) << "\n";
   return out.str();
 }
 

@@ -223,6 +223,18 @@ void examine_process(const Config& config, std::vector<Finding>& findings) {
   const auto sentence = status.is_object() ? status.value("sentence", std::string()) : asked->body;
   findings.push_back(
       {"process", "", is_well ? State::well : State::doubtful, sentence, is_well ? "" : "breakwater status"});
+  if (!status.is_object()) return;
+  for (const auto& webhook : status.value("webhooks", routes::Json::array())) {
+    Finding finding{"webhook", webhook.value("endpoint", ""), State::well, "takes events", ""};
+    if (webhook.value("state", "") != "well") {
+      finding.state = State::wrong;
+      finding.found =
+          "takes nothing since " + webhook.value("failing_since", "") + ": " + webhook.value("reason", "");
+      finding.remedy =
+          "see who answers there; " + std::to_string(webhook.value("waiting", uint64_t{0})) + " events wait";
+    }
+    findings.push_back(finding);
+  }
 }
 
 void examine_clients(const Config& config, std::vector<Finding>& findings) {

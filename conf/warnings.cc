@@ -33,8 +33,8 @@ void warn_of_secret(const std::string& where, const std::string& file, std::vect
   if (file.empty() || !is_open_to_all(file)) return;
   std::array<char, 8> mode{};
   std::snprintf(mode.data(), mode.size(), "%04o", static_cast<unsigned>(mode_of(file).value_or(0)));
-  warnings.push_back(where + ".password_file: every user of this machine may open " + file +
-                     ", whose mode is " + mode.data() + ": chmod 0640 " + file);
+  warnings.push_back(where + ": every user of this machine may open " + file + ", whose mode is " +
+                     mode.data() + ": chmod 0640 " + file);
 }
 
 void warn_of_secrets(const std::string& mirror, const std::vector<proxy::RegistryClientSettings>& upstreams,
@@ -43,7 +43,7 @@ void warn_of_secrets(const std::string& mirror, const std::vector<proxy::Registr
     // One upstream may have its keys beside its URL.
     const std::string where =
         upstreams.size() == 1 ? mirror : mirror + ".upstream[" + std::to_string(i) + "]";
-    warn_of_secret(where, upstreams[i].password_file, warnings);
+    warn_of_secret(where + ".password_file", upstreams[i].password_file, warnings);
   }
 }
 
@@ -68,6 +68,9 @@ std::vector<std::string> warnings(const Config& config) {
     if (route.registry) warn_of_networks(where + ".allow_push", route.registry->allow_push, warnings);
     if (route.mirror) warn_of_secrets(where + ".mirror", route.mirror->upstreams, warnings);
   }
+  for (size_t i = 0; i < config.webhooks.size(); ++i)
+    warn_of_secret("webhooks[" + std::to_string(i) + "].secret_file", config.webhooks[i].secret_file,
+                   warnings);
   warn_of_networks("metrics.allow", config.metrics.allow, warnings);
   return warnings;
 }

@@ -10,6 +10,7 @@
 #include "proxy/http/http.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/oci_error.h"
+#include "routes/ops/audited_requests.h"
 
 namespace breakwater::routes {
 namespace {
@@ -120,6 +121,9 @@ class Router::AccessRecord {
     const EndedRequest ended{exchange_, context_, status(), seconds, now};
     if (router_.history_ != nullptr) router_.observers_.history->count(history(), ended);
     if (router_.observers_.ring != nullptr) router_.observers_.ring->add(ended);
+    if (router_.observers_.audit == nullptr) return;
+    auto not_done = audit_entry(exchange_, context_, status(), reason());
+    if (not_done) router_.observers_.audit->note(*std::move(not_done));
   }
 
   void ended() { ended_ = true; }

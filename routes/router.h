@@ -29,6 +29,7 @@
 #include "routes/access/hosts.h"
 #include "routes/oci/registry.h"
 #include "routes/oci/request_context.h"
+#include "routes/ops/audit.h"
 #include "routes/ops/history.h"
 #include "routes/ops/metrics.h"
 #include "routes/ops/request_ring.h"
@@ -55,6 +56,7 @@ struct RouterSettings {
 struct RouterObservers {
   History* history = nullptr;
   RequestRing* ring = nullptr;
+  Audit* audit = nullptr;  // of pushes and deletions that were not done
 };
 
 class Router {

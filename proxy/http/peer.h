@@ -12,7 +12,7 @@ using ClientKey = std::array<uint8_t, 16>;
 
 struct Peer {
   std::array<uint8_t, 16> address{};  // IPv6, or IPv4 mapped into it
-  std::string text;                   // "10.0.0.7", "fd00::1"
+  std::string text;                   // "10.0.0.7", "fd00::1"; "uid 1000": a process of this machine
 
   bool is_ipv4() const;
   ClientKey client() const;

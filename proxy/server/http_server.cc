@@ -33,7 +33,15 @@ struct FreeListener {
 };
 using Listener = std::unique_ptr<evconnlistener, FreeListener>;
 
-Peer peer_of(const sockaddr* address) {
+// Whoever has connected to a socket of this machine.
+std::string local_peer(int fd) {
+  ucred process{};
+  socklen_t length = sizeof process;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &length) != 0) return "local";
+  return "uid " + std::to_string(process.uid);
+}
+
+Peer peer_of(int fd, const sockaddr* address) {
   Peer peer;
   char text[INET6_ADDRSTRLEN] = "";
   if (address->sa_family == AF_INET) {
@@ -49,7 +57,7 @@ Peer peer_of(const sockaddr* address) {
     bool mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
     inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? &peer.address[12] : &peer.address[0], text, sizeof text);
   }
-  peer.text = address->sa_family == AF_UNIX ? "local" : text;
+  peer.text = address->sa_family == AF_UNIX ? local_peer(fd) : text;
   return peer;
 }
 
@@ -126,7 +134,7 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
     accept_again.set(0);
   }
   using Kind = ConnectionShare::Place::Kind;
-  Peer peer = peer_of(address);
+  Peer peer = peer_of(fd, address);
   auto client = context.shares.clients != nullptr ? context.shares.clients->of(peer) : nullptr;
   // A client that has too many makes nobody else give way.
   const bool client_may = client == nullptr || client->connections().make_place();
@@ -160,7 +168,7 @@ void HttpServer::Impl::resume(HandedConnection handed) {
   socklen_t length = sizeof address;
   // An error is a client that has left meanwhile.
   if (getpeername(handed.socket.fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return;
-  Peer peer = peer_of(reinterpret_cast<const sockaddr*>(&address));
+  Peer peer = peer_of(handed.socket.fd(), reinterpret_cast<const sockaddr*>(&address));
   auto client = context.shares.clients != nullptr ? context.shares.clients->of(peer) : nullptr;
   auto connection = std::make_unique<Connection>(context, handed.socket.take(), std::move(peer),
                                                  std::move(client), ConnectionShare::Place::Kind::served,

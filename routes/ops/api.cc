@@ -10,6 +10,7 @@
 #include "routes/oci/media_type.h"
 #include "routes/oci/parsing.h"
 #include "routes/oci/request_context.h"
+#include "routes/ops/audited_acts.h"
 #include "routes/ops/operations.h"
 #include "store/blobs/parts.h"
 #include "store/files/files.h"
@@ -212,6 +213,7 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
   const size_t question = target.find('?');
   std::string query(question == std::string_view::npos ? "" : target.substr(question + 1));
   const auto path = target.substr(0, question);
+  if (request.method == "GET" && path == kEventsPath) co_return co_await stream_.serve(exchange);
   const auto* operation =
       path.starts_with(kApiPath) ? operation_at(path.substr(kApiPath.size()), request.method) : nullptr;
   if (operation == nullptr) {
@@ -224,25 +226,40 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
   const bool tells = request.headers.get("Accept").find(kNdjson) != std::string_view::npos;
   if (tells) co_return co_await tell_progress(exchange, *operation, std::move(*arguments));
   auto progress = std::make_shared<Progress>();
-  auto result = co_await do_and_note(*operation, std::move(*arguments), std::move(progress));
+  auto result = co_await do_and_note(exchange, *operation, std::move(*arguments), std::move(progress));
   if (!result) co_return reply_error(exchange, result.error());
   reply_json(exchange, 200, *result);
 }
 
-proxy::Task<Result<Json>> Api::do_and_note(const Operation& operation, Arguments arguments,
-                                           std::shared_ptr<Progress> progress) {
-  const bool is_act = operation.effect == Operation::Effect::act && !arguments.flag("dry_run");
-  std::string given;
-  for (const auto& [name, values] : arguments.all()) {
-    if (name == kLender) continue;
-    for (const auto& value : values)
-      given.append(given.empty() ? "" : " ").append(name).append("=").append(value);
+// An act that is under way when whoever asked for it leaves is stopped, and may be done or not.
+class Api::Noted {
+ public:
+  Noted(Audit& audit, AuditEntry entry) : audit_(audit), entry_(std::move(entry)) {
+    entry_.outcome = AuditEntry::Outcome::failed;
+    entry_.reason = "whoever asked for it left before it had ended";
+  }
+  ~Noted() { audit_.note(std::move(entry_)); }
+  Noted(const Noted&) = delete;
+  Noted& operator=(const Noted&) = delete;
+
+  void ended(const Result<Json>& answer) { set_outcome(entry_, answer); }
+
+ private:
+  Audit& audit_;
+  AuditEntry entry_;
+};
+
+proxy::Task<Result<Json>> Api::do_and_note(const proxy::Exchange& exchange, const Operation& operation,
+                                           Arguments arguments, std::shared_ptr<Progress> progress) {
+  std::optional<Noted> noted;
+  if (operation.effect == Operation::Effect::act && !arguments.flag("dry_run")) {
+    auto entry = audit_entry(operation, arguments, server_.directory());
+    set_peer(entry, exchange.peer());
+    entry.trace = exchange.id();
+    noted.emplace(audit_, std::move(entry));
   }
   auto answered = co_await answer(operation, std::move(arguments), std::move(progress));
-  if (is_act)
-    log_.info("acted", {{"verb", operation.verb},
-                        {"arguments", given},
-                        {"outcome", answered ? std::string_view("done") : answered.error().message}});
+  if (noted) noted->ended(answered);
   co_return answered;
 }
 
@@ -269,9 +286,10 @@ proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments argu
   co_return co_await workers.run(of, std::move(job));
 }
 
-proxy::Task<> Api::run(std::shared_ptr<Run> run, const Operation& operation, Arguments arguments) {
+proxy::Task<> Api::run(const proxy::Exchange& exchange, std::shared_ptr<Run> run, const Operation& operation,
+                       Arguments arguments) {
   auto progress = run->progress;
-  run->result = co_await do_and_note(operation, std::move(arguments), std::move(progress));
+  run->result = co_await do_and_note(exchange, operation, std::move(arguments), std::move(progress));
   run->ended.ring();
 }
 
@@ -279,7 +297,7 @@ proxy::Task<> Api::tell_progress(proxy::Exchange& exchange, const Operation& ope
   auto& loop = server_.loop();
   auto running = std::make_shared<Run>(loop);
   proxy::Tasks tasks(loop);
-  tasks.spawn(run(running, operation, std::move(arguments)));
+  tasks.spawn(run(exchange, running, operation, std::move(arguments)));
   auto headers = base_headers();
   headers.add("Content-Type", std::string(kNdjson));
   headers.add("Cache-Control", "no-store");

@@ -6,8 +6,9 @@
 // An answer is JSON: the operation's own, or {"error": {"kind": "not_found", "message": "…"}} with its
 // status. What takes minutes tells how far it is to whoever accepts application/x-ndjson: a line
 // {"progress": {"bytes", "bytes_total"}} each half second, and at the end {"result": …} or {"error": …}. It
-// ends when whoever asked leaves. A body is application/json, so that no page of another site can make a
-// browser send it. Belongs to the loop's thread; must outlive the server that uses it.
+// ends when whoever asked leaves. GET /api/v1/events is a stream (event_stream.h). A body is
+// application/json, so that no page of another site can make a browser send it. Belongs to the loop's thread;
+// must outlive the server that uses it.
 #pragma once
 
 #include <memory>
@@ -17,9 +18,10 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "proxy/loop/workers.h"
+#include "routes/ops/audit.h"
+#include "routes/ops/event_stream.h"
 #include "routes/ops/operation.h"
 #include "routes/ops/server_side.h"
-#include "store/base/log.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
@@ -37,8 +39,13 @@ class Api {
   // `workers` run jobs of minutes: they must not be the workers of client requests. `of_hours` run what takes
   // longer, one after the other, so that what takes minutes does not wait for that.
   Api(store::Store& store, ServerSide& server, proxy::Workers& workers, proxy::Workers& of_hours,
-      store::Log& log)
-      : store_(store), server_(server), workers_(workers), of_hours_(of_hours), log_(log) {}
+      Audit& audit, const EventRing& events)
+      : store_(store),
+        server_(server),
+        workers_(workers),
+        of_hours_(of_hours),
+        audit_(audit),
+        stream_(server.loop(), server.requests(), events) {}
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
@@ -47,19 +54,22 @@ class Api {
 
  private:
   class Run;
-  // What was done is a line of the log.
-  proxy::Task<Result<Json>> do_and_note(const Operation& operation, Arguments arguments,
-                                        std::shared_ptr<Progress> progress);
+  class Noted;
+  // What was done is a line of the audit log.
+  proxy::Task<Result<Json>> do_and_note(const proxy::Exchange& exchange, const Operation& operation,
+                                        Arguments arguments, std::shared_ptr<Progress> progress);
   proxy::Task<Result<Json>> answer(const Operation& operation, Arguments arguments,
                                    std::shared_ptr<Progress> progress);
-  proxy::Task<> run(std::shared_ptr<Run> run, const Operation& operation, Arguments arguments);
+  proxy::Task<> run(const proxy::Exchange& exchange, std::shared_ptr<Run> run, const Operation& operation,
+                    Arguments arguments);
   proxy::Task<> tell_progress(proxy::Exchange& exchange, const Operation& operation, Arguments arguments);
 
   store::Store& store_;
   ServerSide& server_;
   proxy::Workers& workers_;
   proxy::Workers& of_hours_;
-  store::Log& log_;
+  Audit& audit_;
+  EventStream stream_;
 };
 
 }  // namespace breakwater::routes

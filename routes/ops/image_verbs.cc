@@ -100,7 +100,8 @@ void add_list(std::string& text, const Json& list, const char* title, const char
     text += std::string(title) + " … and " + std::to_string(list.size() - kShownMax) + " more\n";
 }
 
-// A registry's names stand alone, where there is one registry only.
+}  // namespace
+
 std::string only_registry(const RouteDirectory& directory) {
   std::string name;
   for (const auto& route : directory.routes) {
@@ -110,8 +111,6 @@ std::string only_registry(const RouteDirectory& directory) {
   }
   return name;
 }
-
-}  // namespace
 
 Result<Json> list_images(const StoreSide& side, const Arguments& arguments) {
   const auto& of = arguments.word("of");

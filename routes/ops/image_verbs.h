@@ -15,6 +15,9 @@
 
 namespace breakwater::routes {
 
+// The route that names of registries stand for without a route, for rm: "" unless there is one registry only.
+std::string only_registry(const RouteDirectory& directory);
+
 [[nodiscard]] Result<Json> list_images(const StoreSide& side, const Arguments& arguments);
 std::string images_words(const Json& answer);
 

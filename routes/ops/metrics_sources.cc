@@ -257,6 +257,36 @@ void report(MetricsSink& sink, const store::Backup& backup) {
              std::chrono::duration<double>(backup.last().time_since_epoch()).count());
 }
 
+void report(MetricsSink& sink, const Audit& audit) {
+  sink.counter("breakwater_audit_lines_lost_total",
+               "Lines of the audit log that could not be written, and were too many to wait.", {},
+               number(audit.lost_total()));
+}
+
+void report(MetricsSink& sink, const std::vector<WebhookState>& webhooks) {
+  for (const auto& webhook : webhooks) {
+    const auto count = [&](const char* result, uint64_t value) {
+      sink.counter("breakwater_webhook_deliveries_total",
+                   "Events that an endpoint took (ok) or that were given up because it refuses them "
+                   "(given_up), and tries that failed (failed).",
+                   {{"endpoint", webhook.endpoint}, {"result", result}}, number(value));
+    };
+    count("ok", webhook.delivered);
+    count("failed", webhook.failed);
+    count("given_up", webhook.given_up);
+    sink.gauge("breakwater_webhook_queue_events", "Events that wait for the endpoint.",
+               {{"endpoint", webhook.endpoint}}, number(webhook.queue.waiting));
+    const auto oldest = webhook.queue.oldest_at.value_or(store::Time());
+    sink.gauge("breakwater_webhook_oldest_timestamp_seconds",
+               "When the oldest event that waits for the endpoint happened; 0 if none waits.",
+               {{"endpoint", webhook.endpoint}},
+               std::chrono::duration<double>(oldest.time_since_epoch()).count());
+    sink.counter("breakwater_webhook_dropped_total",
+                 "Events that the endpoint was not told of, because the queue was full.",
+                 {{"endpoint", webhook.endpoint}}, number(webhook.queue.dropped));
+  }
+}
+
 void report(MetricsSink& sink, const store::Catalog& catalog) {
   sink.gauge(
       "breakwater_catalog_writable",

@@ -13,7 +13,9 @@
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/registry_client.h"
 #include "proxy/upstream/upstreams.h"
+#include "routes/ops/audit.h"
 #include "routes/ops/metrics.h"
+#include "routes/ops/webhooks.h"
 #include "routes/registry/private_registry.h"
 #include "store/base/disk.h"
 #include "store/blobs/blobs.h"
@@ -52,6 +54,10 @@ void report_route(MetricsSink& sink, const std::string& route, std::string_view 
 // What is broken now, for each of `routes`.
 void report(MetricsSink& sink, const std::vector<std::string>& routes, const store::Broken& broken);
 void report(MetricsSink& sink, const store::Scrub::Stats& stats);
+// Lines of the audit log that were lost.
+void report(MetricsSink& sink, const Audit& audit);
+// Deliveries to webhooks, by endpoint, and what waits.
+void report(MetricsSink& sink, const std::vector<WebhookState>& webhooks);
 // Whether the catalog can be written.
 void report(MetricsSink& sink, const store::Backup& backup);
 void report(MetricsSink& sink, const store::Catalog& catalog);

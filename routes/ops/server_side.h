@@ -16,6 +16,7 @@
 #include "routes/ops/history.h"
 #include "routes/ops/image_name.h"
 #include "routes/ops/request_ring.h"
+#include "routes/ops/webhooks.h"
 #include "store/base/clock.h"
 #include "store/base/result.h"
 #include "store/capacity/budget.h"
@@ -55,6 +56,7 @@ struct ServerState {
   store::Time passed_at{};   // when the scrub had last looked at everything; the epoch if never
   uint64_t scrubbed_bytes = 0;
   uint64_t left_bytes = 0;  // of routes that are not configured any more
+  std::vector<WebhookState> webhooks;
 };
 
 class ServerSide {

@@ -78,6 +78,22 @@ Json json_of(const proxy::RunningFill& fill) {
   return json;
 }
 
+Json json_of(const WebhookState& webhook) {
+  Json json;
+  json["endpoint"] = webhook.endpoint;
+  json["state"] = webhook.is_well ? "well" : "failing";
+  if (!webhook.is_well) {
+    json["failing_since"] = date_text(webhook.failing_since);
+    json["reason"] = webhook.error;
+  }
+  json["waiting"] = webhook.queue.waiting;
+  if (webhook.queue.oldest_at) json["oldest_at"] = date_text(*webhook.queue.oldest_at);
+  json["delivered"] = webhook.delivered;
+  json["given_up"] = webhook.given_up;
+  json["dropped"] = webhook.queue.dropped;
+  return json;
+}
+
 struct Problem {
   std::string route;  // "" for the whole
   std::string what;
@@ -116,6 +132,13 @@ std::vector<Problem> problems_of(const ServerState& state) {
   if (state.is_draining) problems.push_back({"", "It is draining", "it ends when what runs has ended"});
   if (state.is_read_only) problems.push_back({"", "It is read-only", "breakwater read-only off"});
   for (const auto& route : state.routes) add_problems_of(problems, route, state.now);
+  for (const auto& webhook : state.webhooks) {
+    if (!webhook.is_well)
+      problems.push_back({"",
+                          "the webhook " + webhook.endpoint + " takes nothing since " +
+                              date_text(webhook.failing_since) + ": " + webhook.error,
+                          "its events wait and are tried again; see who answers there"});
+  }
   if (state.left_bytes > 0)
     problems.push_back({"", bytes_words(state.left_bytes) + " belong to routes that are not configured",
                         "breakwater forget-route gives them back"});
@@ -207,6 +230,8 @@ Json status_json(const ServerState& state) {
   json["integrity"]["broken"] = broken;
   if (state.passed_at != store::Time()) json["integrity"]["last_full_pass_at"] = date_text(state.passed_at);
   json["integrity"]["scrubbed_bytes"] = state.scrubbed_bytes;
+  json["webhooks"] = Json::array();
+  for (const auto& webhook : state.webhooks) json["webhooks"].push_back(json_of(webhook));
   return json;
 }
 
@@ -231,6 +256,10 @@ std::string status_words(const Json& status) {
                ? "all was looked at until " + integrity["last_full_pass_at"].get<std::string>()
                : std::string("the first look at everything is under way")) +
           "\n";
+  for (const auto& webhook : status["webhooks"])
+    text += "webhook   " + webhook["endpoint"].get<std::string>() + ": " +
+            webhook["state"].get<std::string>() + ", " + std::to_string(webhook["waiting"].get<uint64_t>()) +
+            " waiting\n";
   text += "runs      version " + status["version"].get<std::string>() + ", for " +
           duration_words(status["uptime_s"]) + "\n";
   for (const auto& problem : status["problems"])

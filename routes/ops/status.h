@@ -11,7 +11,10 @@
 //    "disk": {"bytes", "free_bytes"}, "buffers": {"bytes", "bytes_max"},
 //    "downloads_count": 1,
 //    "downloads": [{"route", "repository", "digest", "bytes", "size", "readers", "state"}],
-//    "integrity": {"broken", "last_full_pass_at", "scrubbed_bytes"}}
+//    "integrity": {"broken", "last_full_pass_at", "scrubbed_bytes"},
+//    "webhooks": [{"endpoint", "state": "well" or "failing", "failing_since", "reason", "waiting",
+//    "oldest_at",
+//                  "delivered", "given_up", "dropped"}]}
 //
 // At most a hundred downloads are told of. What is not known is not there. An upstream's state is "well",
 // "throttled", "refuses_credentials" or "unreachable". Pure; any thread.

@@ -9,6 +9,7 @@
 #include "routes/oci/manifest.h"
 #include "routes/oci/oci_error.h"
 #include "store/blobs/manifests.h"
+#include "store/catalog/catalog.h"
 #include "store/references/manifest_content.h"
 
 namespace breakwater::routes {
@@ -40,7 +41,43 @@ std::string unusable_cache(const store::ManifestContent& content) {
   return "no BuildKit imports a cache whose manifest or config is over 1 MiB, and " + too_long + " bytes";
 }
 
+// What each of `tags` names.
+Result<std::vector<std::optional<Digest>>> named_by(const store::Catalog& catalog,
+                                                    const store::RepositoryKey& repository,
+                                                    const std::vector<std::string>& tags) {
+  std::vector<std::optional<Digest>> named;
+  for (const auto& tag : tags) {
+    const auto record = catalog.tag(repository, tag, store::Reach::disk);
+    if (!record) return failure(record.error());
+    named.push_back(*record ? std::optional<Digest>((*record)->digest) : std::nullopt);
+  }
+  return named;
+}
+
 }  // namespace
+
+// Runs on a worker. As Manifests::push(), and tells who wants to know of it.
+Result<std::vector<Digest>> ManifestPushes::push(const RegistryParts& parts, const store::RepositoryKey& key,
+                                                 const Pushed& pushed, const std::vector<std::string>& tags,
+                                                 const ChangingRequest& request,
+                                                 store::Capacity::Effort effort) {
+  const auto before = named_by(parts.store.catalog(), key, tags);
+  if (!before) return failure(before.error());
+  auto missing = parts.store.manifests().push(key, pushed.digest, *pushed.bytes, pushed.content, tags,
+                                              read_content, effort);
+  if (!missing || !missing->empty() || parts.changes == nullptr) return missing;
+  RegistryChange change{RegistryChange::Kind::push, key};
+  change.after = pushed.digest;
+  change.media_type = pushed.content.record.media_type;
+  change.size = pushed.bytes->size();
+  std::vector<RegistryChange> changes(std::max<size_t>(tags.size(), 1), change);
+  for (size_t i = 0; i < tags.size(); ++i) {
+    changes[i].tag = tags[i];
+    changes[i].before = (*before)[i];
+  }
+  if (auto noted = parts.changes->note(request, changes); !noted) return failure(noted.error());
+  return missing;
+}
 
 ManifestPushes::ManifestPushes(const RegistryParts& parts, std::string route,
                                const ManifestBodySettings& bodies, CapacityLine& line)
@@ -83,13 +120,13 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
   // tag= belongs to a push by digest (distribution specification, "Pushing Manifests").
   const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
   using Effort = store::Capacity::Effort;
-  auto push = [&store = parts_.store, key = key_of(path), pushed, tags](Effort effort) {
-    return store.manifests().push(key, pushed.digest, *pushed.bytes, pushed.content, tags, read_content,
-                                  effort);
+  const auto try_push = [parts = parts_, key = key_of(path), pushed, tags,
+                         request = ChangingRequest(exchange)](Effort effort) {
+    return push(parts, key, pushed, tags, request, effort);
   };
-  auto at_once = [push] { return push(Effort::none); };
+  auto at_once = [try_push] { return try_push(Effort::none); };
   auto missing = co_await parts_.workers.run(std::move(at_once));
-  const auto make_room = [push] { return push(Effort::make_room); };
+  const auto make_room = [try_push] { return try_push(Effort::make_room); };
   CapacityLine::Place place(line_);
   bool again = !missing && missing.error().kind == Error::Kind::full;
   while (again) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
@@ -15,7 +16,9 @@
 #include "routes/oci/request_context.h"
 #include "routes/registry/capacity_wait.h"
 #include "routes/registry/manifest_bodies.h"
+#include "routes/registry/registry_changes.h"
 #include "routes/registry/registry_parts.h"
+#include "store/capacity/capacity.h"
 #include "store/references/manifest_content.h"
 #include "store/store.h"
 
@@ -41,6 +44,10 @@ class ManifestPushes {
     store::ManifestContent content;
   };
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
+  static Result<std::vector<store::Digest>> push(const RegistryParts& parts, const store::RepositoryKey& key,
+                                                 const Pushed& pushed, const std::vector<std::string>& tags,
+                                                 const ChangingRequest& request,
+                                                 store::Capacity::Effort effort);
   proxy::Task<Result<Pushed>> verify_and_parse(Bytes bytes, std::string content_type,
                                                std::optional<store::Digest> asked);
   proxy::Task<Result<>> store_manifest(proxy::Exchange& exchange, const OciPath& path, Pushed pushed,

@@ -1,6 +1,7 @@
 #include "routes/registry/private_registry.h"
 
 #include "routes/oci/oci_error.h"
+#include "store/catalog/catalog.h"
 #include "store/references/references.h"
 
 namespace breakwater::routes {
@@ -36,6 +37,29 @@ std::string refused_method(Kind kind, const std::string& method, const PrivateRe
   if (is_removal)
     return "route " + settings.route + " deletes nothing; set \"delete\": true in its registry, if it should";
   return method + " means nothing here; use one of " + std::string(methods_of(kind, settings.removal));
+}
+
+// Runs on a worker. Deletes what the path names, and tells who wants to know of it.
+Result<> remove_and_note(const RegistryParts& parts, const store::RepositoryKey& key, const OciPath& path,
+                         const ChangingRequest& request) {
+  RegistryChange change{RegistryChange::Kind::removal, key};
+  if (path.kind == Kind::blob) change.kind = RegistryChange::Kind::blob_removal;
+  change.tag = path.tag;
+  change.before = path.digest;
+  auto& references = parts.store.references();
+  Result<> removed;
+  if (path.kind == Kind::blob) {
+    removed = references.delete_link(key, *path.digest);
+  } else if (path.digest) {
+    removed = references.delete_manifest(key, *path.digest);
+  } else {
+    const auto tag = parts.store.catalog().tag(key, path.tag, store::Reach::disk);
+    if (!tag) return failure(tag.error());
+    if (*tag) change.before = (*tag)->digest;
+    removed = references.delete_tag(key, path.tag);
+  }
+  if (!removed || parts.changes == nullptr) return removed;
+  return parts.changes->note(request, {change});
 }
 
 }  // namespace
@@ -110,11 +134,8 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
 Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, RequestContext& context) {
   exchange.at("removing");
   const store::RepositoryKey key(settings_.route, path.name);
-  auto job = [&store = parts_.store, key, kind = path.kind, digest = path.digest,
-              tag = path.tag]() -> Result<> {
-    if (kind == Kind::blob) return store.references().delete_link(key, *digest);
-    return digest ? store.references().delete_manifest(key, *digest)
-                  : store.references().delete_tag(key, tag);
+  auto job = [parts = parts_, key, path, request = ChangingRequest(exchange)] {
+    return remove_and_note(parts, key, path, request);
   };
   auto removed = co_await parts_.workers.run(std::move(job));
   if (!removed) co_return removed;

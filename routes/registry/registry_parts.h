@@ -7,6 +7,7 @@
 #include "proxy/loop/workers.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/oci/reply_room.h"
+#include "routes/registry/registry_changes.h"
 #include "store/base/clock.h"
 #include "store/base/log.h"
 #include "store/store.h"
@@ -24,6 +25,7 @@ struct RegistryParts {
   ReplyRoom& replies;
   const store::Clock& clock;
   store::Log& log;
+  RegistryChanges* changes = nullptr;  // null: nobody is told
 };
 
 }  // namespace breakwater::routes

@@ -29,6 +29,12 @@
 namespace breakwater::store {
 namespace {
 
+// Who did what (routes/ops/audit.h).
+constexpr std::string_view kAuditEvent = "audit";
+// Only that has this level: it passes whatever the least level is, and has a name and a priority of its
+// own.
+constexpr auto kNotice = spdlog::level::critical;
+
 constexpr size_t kGatheredBytesMax = 1 << 20;
 constexpr auto kGatheringTime = std::chrono::milliseconds(5);
 constexpr int kPollMs = 50;                                 // waited for stderr at a time
@@ -151,6 +157,7 @@ class Priority final : public spdlog::custom_flag_formatter {
  private:
   static std::string_view of(spdlog::level::level_enum level) {
     switch (level) {
+      case kNotice: return "<5>";
       case spdlog::level::err: return "<3>";
       case spdlog::level::warn: return "<4>";
       case spdlog::level::info: return "<6>";
@@ -159,12 +166,24 @@ class Priority final : public spdlog::custom_flag_formatter {
   }
 };
 
+// The level's name; spdlog's own would be "critical" for a notice.
+class LevelName final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& line) override {
+    const auto name = spdlog::level::to_string_view(message.level);
+    const std::string_view text =
+        message.level == kNotice ? "notice" : std::string_view(name.data(), name.size());
+    line.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<LevelName>(); }
+};
+
 std::unique_ptr<spdlog::formatter> formatter_of(Format format) {
   std::string pattern = is_journal(STDERR_FILENO) ? "%*" : "";
-  pattern += format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                                    : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
+  pattern += format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%&",%v})"
+                                    : "%Y-%m-%dT%H:%M:%S.%eZ %& %v";
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  formatter->add_flag<Priority>('*').set_pattern(pattern);
+  formatter->add_flag<Priority>('*').add_flag<LevelName>('&').set_pattern(pattern);
   return formatter;
 }
 
@@ -347,18 +366,20 @@ class SpdlogLog final : public Log {
   }
 
   void write(Level level, std::string_view event, std::span<const Field> fields) override {
-    if (!logger_->should_log(level_of(level))) return;
+    const auto wanted = event == kAuditEvent ? kNotice : level_of(level);
+    if (!logger_->should_log(wanted)) return;
     if (const auto dropped = sink_->gathered().take_dropped(); dropped > 0) {
       const Field field{"lines", static_cast<int64_t>(dropped)};
       hand_over(Level::warning, line_of("log_lines_dropped", {&field, 1}, format_));
     }
-    hand_over(level, line_of(event, fields, format_));
+    hand_over(wanted, line_of(event, fields, format_));
   }
   void write_last_words() noexcept override { sink_->gathered().write_last_words(); }
 
  private:
-  void hand_over(Level level, const std::string& line) {
-    logger_->log(level_of(level), spdlog::string_view_t(line));
+  void hand_over(Level level, const std::string& line) { hand_over(level_of(level), line); }
+  void hand_over(spdlog::level::level_enum level, const std::string& line) {
+    logger_->log(level, spdlog::string_view_t(line));
   }
 
   Format format_;

@@ -15,7 +15,7 @@
 //   CatalogState)
 //   H ring route slot                  Hr slot, Hc slot                (traffic; a day's heaviest
 //                                                                       repositories and clients)
-//   g route repository tag             (generations of cache tags)
+//   g route repository tag             (generations of cache tags)          N number (events)
 #pragma once
 
 #include <algorithm>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "store/base/result.h"
+#include "store/catalog/catalog_events.h"
 #include "store/catalog/records.h"
 
 namespace breakwater::store {
@@ -31,6 +32,9 @@ class CatalogState {
   // again, even if the settings no longer name the route.
   [[nodiscard]] Result<std::vector<std::string>> mirrors() const;
   [[nodiscard]] Result<> set_mirrors(const std::vector<std::string>& routes);
+
+  // What has happened, for who wants to hear of it.
+  CatalogEvents events() { return CatalogEvents(database_); }
 
   // The id of the data folder that the catalog belongs to, as its format file has it. set_folder_id() syncs.
   [[nodiscard]] Result<std::optional<std::string>> folder_id() const;

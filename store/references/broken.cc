@@ -128,12 +128,15 @@ bool Broken::add(const Thing& thing) {
 void Broken::remove(const Thing& thing) {
   const Lock lock(mutex_);
   const auto known = things_.find(thing.name());
-  if (known != things_.end() && known->second.kind == thing.kind) things_.erase(known);
+  if (known == things_.end() || known->second.kind != thing.kind) return;
+  things_.erase(known);
+  log_.info("healed", {{"digest", thing.digest.text()}, {"what", "nothing lacks it any more"}});
 }
 
 void Broken::heal(const Digest& digest) {
   const Lock lock(mutex_);
-  if (!things_.empty()) things_.erase(digest.text());
+  if (things_.empty() || things_.erase(digest.text()) == 0) return;
+  log_.info("healed", {{"digest", digest.text()}, {"what", "it is there again, whole"}});
 }
 
 void Broken::set_malformed(const std::set<std::string>& records) {

@@ -93,6 +93,7 @@ Result<> References::write(Change& change) {
     log_.info("tag_expired", {{"route", tag.repository.route},
                               {"repository", tag.repository.repository},
                               {"tag", tag.tag},
+                              {"digest", tag.record.digest.text()},
                               {"reason", "what it belongs to is gone"}});
   }
   return {};

@@ -152,6 +152,7 @@ Result<size_t> Collector::expire(const RepositoryKey& repository, const std::vec
     parts_.log.info("tag_expired", {{"route", repository.route},
                                     {"repository", repository.repository},
                                     {"tag", tag.tag.tag},
+                                    {"digest", tag.tag.record.digest.text()},
                                     {"reason", tag.reason}});
     count_tag();
     ++deleted;

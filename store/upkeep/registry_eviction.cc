@@ -212,8 +212,10 @@ Result<> RegistryEviction::evict_cache_tags(const std::string& route, uint64_t s
     const auto deleted = parts_.references.delete_tag_if_unchanged(tag.repository, tag.tag);
     if (!deleted) return failure(deleted.error());
     if (!*deleted) continue;
-    parts_.log.info("cache_tag_evicted",
-                    {{"route", route}, {"repository", tag.repository.repository}, {"tag", tag.tag.tag}});
+    parts_.log.info("cache_tag_evicted", {{"route", route},
+                                          {"repository", tag.repository.repository},
+                                          {"tag", tag.tag.tag},
+                                          {"digest", tag.tag.record.digest.text()}});
     collector_.count_tag();
     const auto evicted = evict_dead(route, wanted);
     if (!evicted && !parts_.budget.has_room(route, size)) return evicted;

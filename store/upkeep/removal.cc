@@ -57,9 +57,19 @@ class Remover {
                             ? Result<bool>(true)
                             : parts_.references.delete_tag_if_unchanged(tag.repository, tag.tag);
       if (!gone) return failure(gone.error());
-      if (*gone) done_.tags.push_back(std::move(tag));
+      if (!*gone) continue;
+      if (!done_.is_of_mirror) tell(tag);
+      done_.tags.push_back(std::move(tag));
     }
     return {};
+  }
+
+  void tell(const Removal::Tag& tag) const {
+    parts_.log.info("tag_removed", {{"route", tag.repository.route},
+                                    {"repository", tag.repository.repository},
+                                    {"tag", tag.tag.tag},
+                                    {"digest", tag.tag.record.digest.text()},
+                                    {"reason", "an operator has deleted it"}});
   }
 
   // Of a registry, the rest goes by itself.

@@ -802,3 +802,44 @@ TEST_CASE("a configuration file that is not there is named") {
   REQUIRE(!config);
   CHECK(config.error().lines == std::vector<std::string>{"/nowhere/breakwater.json: cannot be read"});
 }
+
+TEST_CASE("webhooks have a URL, a secret and events, and each mistake names its key") {
+  const SecretFile file("s3cret\n");
+  const auto with = [](const std::string& webhooks) {
+    return config_with("", "", R"(, "webhooks": [)" + webhooks + "]");
+  };
+  const std::string secret = R"("secret_file": ")" + file.path() + "\"";
+  const std::string good = R"({"url": "http://hooks.lan:81/a?b=c", )" + secret + R"(, "events": )";
+  const auto config = parse_config(with(good + R"(["push", "delete", "evict_cache_tag"]})"));
+  REQUIRE(config);
+  REQUIRE(config->webhooks.size() == 1);
+  CHECK(config->webhooks[0].url.text() == "http://hooks.lan:81/a?b=c");
+  CHECK(config->webhooks[0].secret == "s3cret");
+  CHECK(config->webhooks[0].kinds.size() == 3);
+  const std::string one = good + R"("push"})";
+  const std::vector<std::pair<std::string, std::string>> mistakes = {
+      {R"({"url": "http://hooks.lan", "secret_file": "/nowhere", "events": ["push"]})",
+       "webhooks[0].secret_file: cannot read a secret from /nowhere"},
+      {R"({"url": "ftp://hooks.lan", )" + secret + R"(, "events": ["push"]})", "webhooks[0].url: "},
+      {good + R"(["push", "pull"]})", "webhooks[0].events: expected one of push, delete, evict_cache_tag, "},
+      {good + "[]}", "webhooks[0].events: must name at least one"},
+      {one + ", " + one, "webhooks[1].url: is there twice"},
+      {R"({"url": "http://hooks.lan", )" + secret + "}", "webhooks[0].events: is missing"},
+  };
+  for (const auto& [webhooks, beginning] : mistakes) {
+    const auto lines = errors_of(with(webhooks));
+    REQUIRE(lines.size() == 1);
+    INFO(lines[0]);
+    CHECK(lines[0].starts_with(beginning));
+  }
+}
+
+TEST_CASE("the file of the audit log is a whole path") {
+  const auto with = [](const std::string& file) {
+    return config_with("", "", R"(, "audit": {"file": ")" + file + "\"}");
+  };
+  CHECK(parse_config(with("/var/log/audit.log"))->audit.file == "/var/log/audit.log");
+  const auto lines = errors_of(with("audit.log"));
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0] == "audit.file: expected a path that begins with /, not \"audit.log\"");
+}

@@ -41,6 +41,14 @@ MISTAKES = {
     ),
     "a secret without a name": lambda config: config["routes"][0]["mirror"].update(password_env="PATH"),
     "a host that is a URL": lambda config: config.update(hosts=["http://breakwater.internal"]),
+    "a webhook without a secret": lambda config: config.update(
+        webhooks=[{"url": "http://hook.example", "events": ["push"]}]
+    ),
+    "an event that there is none of": lambda config: config.update(
+        webhooks=[{"url": "http://hook.example", "secret_file": "/dev/null", "events": ["pull"]}]
+    ),
+    "an audit file that is no whole path": lambda config: config.update(audit={"file": "audit.log"}),
+    "an audit without a file": lambda config: config.update(audit={}),
     "no routes": lambda config: config.update(routes=[]),
     "neither mirror nor registry nor any": lambda config: config["routes"][0].pop("mirror"),
     "mirror and registry": lambda config: config["routes"][0].update(registry={}),

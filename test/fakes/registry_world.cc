@@ -36,9 +36,11 @@ struct RegistryWorld::Running {
         manifests(16 << 20),
         replies(world.loop, buffers),
         registry(routes::RegistryParts(world.loop, workers, readers, workers, buffers, *world.files.store,
-                                       manifests, replies, world.files.store->clock(), world.files.log),
+                                       manifests, replies, world.files.store->clock(), world.files.log,
+                                       world.changes),
                  world.settings),
-        router(world.loop, router_settings(world), registry, metrics, world.files.log, {&history, nullptr}),
+        router(world.loop, router_settings(world), registry, metrics, world.files.log,
+               {&history, nullptr, world.audit}),
         server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,
                                                    world.files.log, world.server_settings, router.route(),
                                                    proxy::HttpServer::Shares{nullptr, &clients})) {

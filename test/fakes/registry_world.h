@@ -17,7 +17,9 @@
 #include "proxy/clients/clients.h"
 #include "proxy/http/http.h"
 #include "proxy/server/http_server.h"
+#include "routes/ops/audit.h"
 #include "routes/registry/private_registry.h"
+#include "routes/registry/registry_changes.h"
 #include "test/fakes/made_manifest.h"
 #include "test/fakes/raw_client.h"
 #include "test/fakes/store_world.h"
@@ -47,6 +49,8 @@ class RegistryWorld {
   proxy::ServerSettings server_settings;
   uint64_t buffer_bytes_max = 128 << 20;
   proxy::ClientLimits client_limits;
+  routes::RegistryChanges* changes = nullptr;  // who is told of what clients change, if anybody is
+  routes::Audit* audit = nullptr;              // and of what was refused
 
   StoreWorld files;  // folder, disk, clock, log and store settings
   proxy::Loop loop;

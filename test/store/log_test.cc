@@ -129,6 +129,24 @@ TEST_CASE("a line below the level is not written") {
   CHECK(logged(Log::Format::text, [](Log& log) { log.debug("quiet", {}); }).empty());
 }
 
+TEST_CASE("what was done by whom is written whatever the level, as a notice") {
+  CapturedStderr captured;
+  struct stat found {};
+  REQUIRE(fstat(STDERR_FILENO, &found) == 0);
+  const auto stream = std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino);
+  setenv("JOURNAL_STREAM", stream.c_str(), 1);
+  LogSettings settings;
+  settings.level = Log::Level::error;
+  auto log = make_log(settings);
+  unsetenv("JOURNAL_STREAM");
+  log->info("audit", {{"what", "push"}});
+  log.reset();
+  captured.restore();
+  const auto text = captured.drain();
+  CHECK_THAT(text, Catch::Matchers::StartsWith("<5>20"));
+  CHECK_THAT(text, Catch::Matchers::EndsWith("Z notice audit what=push\n"));
+}
+
 TEST_CASE("many threads may log at once, and each line stays whole") {
   auto text = logged(Log::Format::text, [](Log& log) {
     std::vector<std::thread> threads;
