@@ -145,8 +145,8 @@ TEST_CASE("what means something goes to the registry, is logged once and counted
                                                     "path=/v2/library/alpine/manifests/3.20?ns=docker.io "
                                                     "status=200 bytes=4 cache=hit trace=req-1 "
                                                     "repository=library/alpine reference=3.20"});
-  CHECK(
-      world.counted(R"(breakwater_requests_total{cache="hit",code="200",method="GET",route="dockerhub"} 1)"));
+  CHECK(world.counted(
+      R"(breakwater_requests_total{cache="hit",code="200",kind="manifest",method="GET",route="dockerhub"} 1)"));
   CHECK(world.counted(R"(breakwater_served_bytes_total{route="dockerhub"} 4)"));
   CHECK(world.router.requests_running() == 0);
 }
