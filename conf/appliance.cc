@@ -298,6 +298,7 @@ Appliance::Left Appliance::run(std::vector<InheritedConnection> connections) {
   parts_->resume(std::move(connections));
   parts_->loop.set_work("upkeep");
   parts_->upkeep.start(parts_->tasks);
+  parts_->events.start(parts_->tasks);
   parts_->tasks.spawn(parts_->tell_service_manager());
   parts_->tasks.spawn(parts_->history.run(parts_->background));
   parts_->loop.run();
