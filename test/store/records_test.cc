@@ -100,6 +100,8 @@ TEST_CASE("each record is decoded as it was encoded") {
   CHECK(blob->size == 1);
   CHECK(blob->route == "ghcr");
   CHECK(blob->used_at == at(3));
+  CHECK(decode<BlobRecord>(encode(BlobRecord{1, "ghcr", at(2), at(3), "10.0.0.7"}))->client == "10.0.0.7");
+  CHECK(decode<BackupRecord>(encode(BackupRecord{at(4)}))->made_at == at(4));
 
   const auto lease = decode<LeaseRecord>(encode(LeaseRecord{at(1), at(2), 3, at(4)}));
   REQUIRE(lease);
@@ -111,13 +113,18 @@ TEST_CASE("each record is decoded as it was encoded") {
 
 TEST_CASE("a record cut at any byte is corrupt, unless an older writer ended there") {
   const std::string bytes = encode(BlobRecord{5, "quay", at(300), at(70'000)});
-  const size_t last = bytes.size() - 3;  // where the last field begins
-  const auto shorter = decode<BlobRecord>(std::string_view(bytes).substr(0, last));
+  // Where the last two fields begin, which came later.
+  const size_t client = bytes.size() - 1, used_at = client - 3;
+  const auto shortest = decode<BlobRecord>(std::string_view(bytes).substr(0, used_at));
+  REQUIRE(shortest);
+  CHECK(shortest->stored_at == at(300));
+  CHECK(shortest->used_at == Time{});
+  const auto shorter = decode<BlobRecord>(std::string_view(bytes).substr(0, client));
   REQUIRE(shorter);
-  CHECK(shorter->stored_at == at(300));
-  CHECK(shorter->used_at == Time{});
+  CHECK(shorter->used_at == at(70'000));
+  CHECK(shorter->client.empty());
   for (size_t size = 0; size < bytes.size(); ++size) {
-    if (size == last) continue;
+    if (size == used_at || size == client) continue;
     const auto record = decode<BlobRecord>(std::string_view(bytes).substr(0, size));
     REQUIRE_FALSE(record);
     CHECK(record.error().kind == Error::Kind::corrupt);

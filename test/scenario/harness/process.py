@@ -127,6 +127,11 @@ class Process:
             total += int(fields[11]) + int(fields[12])
         return total / TICKS_PER_SECOND
 
+    def processor_wait_s(self):
+        """How long its first thread was ready to run so far, and had no processor."""
+        with open(f"/proc/{self.pid}/task/{self.pid}/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+
     def descriptors(self):
         """How many it has open."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
