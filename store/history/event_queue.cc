@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "store/catalog/catalog.h"
-#include "store/catalog/catalog_events.h"
 #include "store/catalog/catalog_state.h"
 
 namespace breakwater::store {
@@ -35,17 +34,32 @@ Result<> EventQueue::load() {
   }
   for (auto& [name, reader] : readers_) {
     const auto found = known->find(name);
-    reader.passed = found == known->end() ? newest_ : found->second;
-    change.readers[name] = reader.passed;
+    reader.is_recorded = found != known->end();
+    reader.passed = reader.is_recorded ? found->second : newest_;
   }
+  add_unrecorded(change);
   const uint64_t passed = passed_by_all();
-  if (!rows_.empty()) change.delete_from = rows_.front().number;
+  const uint64_t first = rows_.empty() ? 0 : rows_.front().number;
   while (!rows_.empty() && rows_.front().number <= passed) {
+    change.delete_from = first;
     change.delete_to = rows_.front().number;
     bytes_ -= rows_.front().bytes;
     rows_.pop_front();
   }
-  return events.write(change, Durability::buffered);
+  const bool is_new = !change.forgotten.empty() || !change.readers.empty() || change.delete_to > 0;
+  if (is_new && events.write(change, Durability::buffered)) note_recorded(change);
+  return {};
+}
+
+// Where a reader begins that the catalog does not know.
+void EventQueue::add_unrecorded(CatalogEvents::Change& change) const {
+  for (const auto& [name, reader] : readers_) {
+    if (!reader.is_recorded) change.readers[name] = reader.passed;
+  }
+}
+
+void EventQueue::note_recorded(const CatalogEvents::Change& change) {
+  for (const auto& [name, passed] : change.readers) readers_.at(name).is_recorded = true;
 }
 
 Result<> EventQueue::note(const std::vector<Event>& events, Durability durability) {
@@ -75,9 +89,11 @@ Result<bool> EventQueue::keep(const std::vector<Event>& events) {
     change.delete_from = rows_.front().number;
     change.delete_to = rows_[dropped - 1].number;
   }
+  add_unrecorded(change);
   // Under the lock, so that the rows become true in the order of their numbers.
   auto written = catalog_.state().events().write(change, Durability::buffered);
   if (!written) return failure(written.error());
+  note_recorded(change);
   for (auto& [name, reader] : readers_) {
     for (size_t i = 0; i < dropped; ++i) reader.dropped += rows_[i].number > reader.passed ? 1 : 0;
     reader.passed = std::max(reader.passed, change.delete_to);
@@ -135,6 +151,7 @@ Result<> EventQueue::pass(const std::string& name, uint64_t number) {
     reader.passed = before;
     return written;
   }
+  note_recorded(change);
   for (size_t i = 0; i < gone; ++i) bytes_ -= rows_[i].bytes;
   rows_.erase(rows_.begin(), rows_.begin() + static_cast<ptrdiff_t>(gone));
   return {};

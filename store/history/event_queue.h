@@ -23,6 +23,7 @@
 
 #include "store/base/mutex.h"
 #include "store/base/result.h"
+#include "store/catalog/catalog_events.h"
 #include "store/catalog/event_record.h"
 #include "store/catalog/rows.h"
 
@@ -50,7 +51,9 @@ class EventQueue {
   EventQueue(Catalog& catalog, std::map<std::string, Kinds> readers, Bounds bounds);
   EventQueue(Catalog& catalog, std::map<std::string, Kinds> readers)
       : EventQueue(catalog, std::move(readers), Bounds()) {}
-  [[nodiscard]] Result<> load();  // first
+  // First. What it has to write waits for the next write, if the catalog takes none: a full disk keeps no
+  // store from being served.
+  [[nodiscard]] Result<> load();
 
   // In the catalog when it returns, if any reader wants them; and on the disk if `durability` says so.
   [[nodiscard]] Result<> note(const std::vector<Event>& events, Durability durability);
@@ -75,9 +78,12 @@ class EventQueue {
     Kinds kinds;
     uint64_t passed = 0;
     uint64_t dropped = 0;
+    bool is_recorded = false;  // the catalog knows where it is
   };
   Result<bool> keep(const std::vector<Event>& events) EXCLUDES(mutex_);
   uint64_t passed_by_all() const REQUIRES(mutex_);
+  void add_unrecorded(CatalogEvents::Change& change) const REQUIRES(mutex_);
+  void note_recorded(const CatalogEvents::Change& change) REQUIRES(mutex_);
 
   Catalog& catalog_;
   const Bounds bounds_;

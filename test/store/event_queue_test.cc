@@ -60,6 +60,21 @@ const EventQueue::Kinds kPushes = {Kind::push};
 
 }  // namespace
 
+TEST_CASE("a queue begins on a disk that is full, and nothing is lost that is noted when there is room") {
+  QueueWorld world;
+  world.disk.full_after(0);
+  world.begin({{kA, kPushes}});
+  world.disk.heal();
+  world.queue.reset();
+  REQUIRE(world.open());
+  world.begin({{kA, kPushes}});
+  world.note("one");
+  world.queue.reset();
+  REQUIRE(world.open());
+  world.begin({{kA, kPushes}});
+  CHECK(world.taken(kA) == "one ");
+}
+
 TEST_CASE("an event is in the catalog with all that it says, until its reader has passed it") {
   QueueWorld world;
   auto& queue = world.begin({{kA, kPushes}});
