@@ -1,9 +1,12 @@
 #include "conf/descriptors.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <string>
+
+#include "proxy/server/descriptor.h"
 
 namespace breakwater::conf {
 namespace {
@@ -47,6 +50,13 @@ uint64_t raise_descriptor_limit() {
   (void)setrlimit(RLIMIT_NOFILE, &limit);
   (void)getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
+}
+
+// Where that fails the table grows by itself.
+void reserve_descriptor_table(uint64_t limit) {
+  const uint64_t last = std::min(limit, kTableMax) - 1;
+  const proxy::Descriptor any(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const proxy::Descriptor highest(::fcntl(any.fd(), F_DUPFD_CLOEXEC, static_cast<int>(last)));
 }
 
 }  // namespace breakwater::conf

@@ -29,4 +29,11 @@ struct DescriptorShares {
 // Raises the soft limit to the hard one, because the usual soft limit is 1024. The limit from now on.
 uint64_t raise_descriptor_limit();
 
+// Makes the kernel's table of this process's descriptors as long as `limit`, or kTableMax, wants it. It grows
+// by itself, but whoever opens the descriptor that it is too short for, the loop that accepts say, then waits
+// for all other threads of the process, some 10 ms each time and far more on a busy machine. So this is
+// called before there are any.
+inline constexpr uint64_t kTableMax = 65'536;
+void reserve_descriptor_table(uint64_t limit);
+
 }  // namespace breakwater::conf

@@ -51,6 +51,13 @@ struct Voice {
   const LastWords last_words;
 };
 
+// How many there may be.
+uint64_t prepare_descriptors() {
+  const uint64_t limit = raise_descriptor_limit();
+  reserve_descriptor_table(limit);
+  return limit;
+}
+
 template <class One>
 void append(std::vector<One>& all, std::vector<One> more) {
   std::move(more.begin(), more.end(), std::back_inserter(all));
@@ -109,7 +116,7 @@ class Server {
   void start_successor();
 
   const Serving& serving_;
-  const uint64_t descriptors_ = raise_descriptor_limit();
+  const uint64_t descriptors_ = prepare_descriptors();  // before anything has a thread
   const std::optional<proxy::Millis> watchdog_;
   Ending ending_;
   Config config_;

@@ -1,5 +1,11 @@
 #include "conf/descriptors.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
 #include "test/catch.h"
 
 namespace breakwater::conf {
@@ -40,6 +46,30 @@ TEST_CASE("too few descriptors are refused in a sentence that says how many are 
   CHECK(refused.error().kind == Error::Kind::invalid);
   CHECK(refused.error().message.find("may open 100 files") != std::string::npos);
   CHECK(refused.error().message.find("needs 136") != std::string::npos);
+}
+
+// How many descriptors the kernel's table of this process has places for.
+uint64_t table_size() {
+  std::ifstream status("/proc/self/status");
+  std::string key;
+  uint64_t size = 0;
+  while (status >> key) {
+    if (key == "FDSize:" && status >> size) return size;
+  }
+  return 0;
+}
+
+TEST_CASE("the table of descriptors has its places before they are needed, and no descriptor is used up") {
+  const uint64_t limit = raise_descriptor_limit();
+  const uint64_t wanted = std::min(limit, kTableMax);
+  const int before = ::dup(0);
+  REQUIRE(before >= 0);
+  ::close(before);
+  reserve_descriptor_table(limit);
+  CHECK(table_size() >= wanted);
+  const int after = ::dup(0);
+  CHECK(after == before);
+  ::close(after);
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 """A started Breakwater answers the plain questions, refuses what is malformed or a write, and reports what it
 did."""
 
+import pathlib
+import re
+
 from harness import expect, http, images, scenario
 from harness.breakwater import mirror_route
 
@@ -117,6 +120,11 @@ def main(world):
         and int(line[1]["status"]) == 200,
         f"access line: {line[1]}",
     )
+
+    # While clients come the kernel's table of descriptors must not grow: the loop would wait for that.
+    status = pathlib.Path(f"/proc/{breakwater.process.pid}/status").read_text()
+    places, wanted = int(re.search(r"FDSize:\s+(\d+)", status).group(1)), breakwater.metric("process_max_fds")
+    expect(places >= min(wanted, 65536), f"the table has places for {places} descriptors of {wanted}")
 
     samples = {name.partition("{")[0] for name in breakwater.metrics()}
     for name in (
