@@ -1,6 +1,7 @@
 #include "routes/ops/usage.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -85,15 +86,24 @@ void add_repositories(Json& answer, const store::Usage& usage, const UsageQuesti
 }
 
 void add_clients(Json& answer, const store::Usage& usage, const UsageQuestion& question) {
-  std::vector<std::pair<std::string, ClientUsage>> rows(usage.clients.begin(), usage.clients.end());
+  const auto is_asked = [&](const std::string& route) {
+    return question.route.empty() || route == question.route;
+  };
+  std::map<std::string, ClientUsage> by_client;
+  for (const auto& [key, use] : usage.clients) {
+    if (is_asked(key.first)) by_client[key.second] += use;
+  }
+  ClientUsage left_out;
+  for (const auto& [route, use] : usage.clients_left_out) {
+    if (is_asked(route)) left_out += use;
+  }
+  std::vector<std::pair<std::string, ClientUsage>> rows(by_client.begin(), by_client.end());
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
-  ClientUsage left_out = usage.clients_left_out;
   Json clients = Json::array();
   for (const auto& [client, use] : rows) {
     if (clients.size() >= question.rows_max) {
-      left_out.bytes += use.bytes;
-      left_out.incoming_bytes += use.incoming_bytes;
+      left_out += use;
       continue;
     }
     clients.push_back({{"client", client},

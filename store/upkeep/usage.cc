@@ -15,11 +15,12 @@ namespace {
 
 constexpr size_t kBlobsAtOnce = 256;
 
-ClientUsage& client_of(Usage& usage, const std::string& client) {
-  const auto known = usage.clients.find(client);
+ClientUsage& client_of(Usage& usage, const std::string& route, const std::string& client) {
+  const auto key = std::make_pair(route, client);
+  const auto known = usage.clients.find(key);
   if (known != usage.clients.end()) return known->second;
   const bool has_place = client.empty() || usage.clients.size() < UsageWalk::kClientsMax;
-  return has_place ? usage.clients[client] : usage.clients_left_out;
+  return has_place ? usage.clients[key] : usage.clients_left_out[route];
 }
 
 }  // namespace
@@ -44,7 +45,7 @@ class UsageWalk::Adding final : public CatalogHolders::Visitor {
     RouteUsage& payer = usage_.routes[payer_];
     ++payer.blobs;
     payer.paid_bytes += bytes_;
-    ClientUsage& client = client_of(usage_, blob.record.client);
+    ClientUsage& client = client_of(usage_, blob.record.route, blob.record.client);
     ++client.blobs;
     client.bytes += bytes_;
     is_begun_ = true;
@@ -150,7 +151,7 @@ Result<> UsageWalk::add_incoming() {
     const auto owner = owner_of_partial(partial.id);
     if (!owner) return failure(owner.error());
     RouteUsage& route = usage_.routes[owner->route];
-    client_of(usage_, owner->client).incoming_bytes += partial.stat.on_disk;
+    client_of(usage_, owner->route, owner->client).incoming_bytes += partial.stat.on_disk;
     route.incoming_bytes += partial.stat.on_disk;
     route.freed_bytes += partial.stat.on_disk;
     usage_.incoming_bytes += partial.stat.on_disk;

@@ -53,13 +53,20 @@ struct ClientUsage {
   uint64_t blobs = 0;  // that it brought: pushed, or asked a mirror for before anybody else
   uint64_t bytes = 0;  // of these
   uint64_t incoming_bytes = 0;
+  ClientUsage& operator+=(const ClientUsage& other) {
+    blobs += other.blobs;
+    bytes += other.bytes;
+    incoming_bytes += other.incoming_bytes;
+    return *this;
+  }
 };
 
 struct Usage {
   std::map<std::string, RouteUsage> routes;  // "": what recovery found without an owner
   std::map<RepositoryKey, RepositoryUsage> repositories;
-  std::map<std::string, ClientUsage> clients;  // "": nobody knows who
-  ClientUsage clients_left_out;                // those beyond kClientsMax, added up
+  // By the route that pays and the client; "": nobody knows which, or who.
+  std::map<std::pair<std::string, std::string>, ClientUsage> clients;
+  std::map<std::string, ClientUsage> clients_left_out;  // of a route, those beyond kClientsMax, added up
   // Of repositories beyond kRepositoriesMax: what is theirs alone is in `left_out`, added up.
   bool is_cut = false;
   RepositoryUsage left_out;

@@ -130,10 +130,10 @@ TEST_CASE("what each client brought adds up to the blobs, also after a restart")
   const bool is_again = GENERATE(false, true);
   if (is_again) REQUIRE(world.open());
   Usage usage = usage_of(*world.store);
-  CHECK(usage.clients["10.0.0.1"].bytes == on_disk(3000) + on_disk(9000));
-  CHECK(usage.clients["10.0.0.1"].blobs == 2);
-  CHECK(usage.clients["10.0.0.2"].bytes == on_disk(6000));
-  CHECK(usage.clients["10.0.0.3"].incoming_bytes == on_disk(100));
+  CHECK(usage.clients[{"private", "10.0.0.1"}].bytes == on_disk(3000) + on_disk(9000));
+  CHECK(usage.clients[{"private", "10.0.0.1"}].blobs == 2);
+  CHECK(usage.clients[{"private", "10.0.0.2"}].bytes == on_disk(6000));
+  CHECK(usage.clients[{"private", "10.0.0.3"}].incoming_bytes == on_disk(100));
   uint64_t sum = 0;
   for (const auto& [client, of_client] : usage.clients) sum += of_client.bytes;
   CHECK(sum == usage.blobs_bytes);
