@@ -92,7 +92,8 @@ def filling(operator):
     rows = {row["client"]: row for row in told["clients"]}
     expect(rows["127.0.0.1"]["blobs"] > 0, f"{told}")
     expect(sum(row["bytes"] for row in told["clients"]) == told["blobs_bytes"], f"it does not add up: {told}")
-    of_routes = [operator.json("du", route, "--by", "client")["clients"] for route in ("private", "dockerhub")]
+    routes = ("private", "dockerhub")
+    of_routes = [operator.json("du", route, "--by", "client")["clients"] for route in routes]
     in_routes = sum(row["bytes"] for rows in of_routes for row in rows)
     expect(all(of_routes) and in_routes <= told["blobs_bytes"], f"by route: {of_routes}, in all: {told}")
     expect_says(operator.verb("du", "--by", "client"), 0, "BROUGHT", "127.0.0.1")
