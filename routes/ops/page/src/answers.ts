@@ -1,0 +1,407 @@
+// The shapes of the API's answers: routes/ops/api.schema.json, as far as the page uses them.
+
+export interface Problem {
+  route?: string;
+  what: string;
+  do: string;
+}
+
+export type UpstreamState = "well" | "throttled" | "refuses_credentials" | "unreachable";
+
+export interface Upstream {
+  url: string;
+  state: UpstreamState;
+  requests: number;
+  failures: number;
+  fetched_bytes: number;
+  throttled_until?: string;
+  pulls_left?: number;
+  last_answered_at?: string;
+  latency_s?: { median: number; worst: number };
+  rate_limit?: { left?: number; limit?: number; window_s?: number };
+  refused_credentials_total?: number;
+}
+
+export interface Upload {
+  route: string;
+  repository: string;
+  id?: string;
+  bytes: number;
+  started_at?: string;
+  client?: string;
+}
+
+export interface RouteStatus {
+  name: string;
+  kind: "mirror" | "registry" | "left";
+  registry?: string;
+  listen: string[];
+  connections: number;
+  requests: number;
+  bytes: number;
+  reserved_bytes: number;
+  bytes_max?: number;
+  uploads?: number;
+  broken: number;
+  upstreams: Upstream[];
+  stale_total?: number;
+  evicted?: { last_age_s?: number; bytes_total?: number; last_at?: string };
+  oldest_s?: number;
+}
+
+export interface Download {
+  route: string;
+  repository: string;
+  digest: string;
+  bytes: number;
+  size?: number;
+  readers: number;
+  state: "running" | "waiting" | "trying_again";
+  failure?: string;
+  clients?: string[];
+  clients_count?: number;
+  started_at?: string;
+  from?: number;
+}
+
+export interface BrokenThing {
+  route: string;
+  what: string;
+  tags?: string[];
+  since?: string;
+  heals?: string;
+}
+
+export interface Integrity {
+  broken: number;
+  scrubbed_bytes: number;
+  last_full_pass_at?: string;
+  pass?: { bytes: number; bytes_total: number };
+  broken_things?: BrokenThing[];
+}
+
+export interface Webhook {
+  endpoint: string;
+  state: "well" | "failing";
+  failing_since?: string;
+  reason?: string;
+  waiting: number;
+  oldest_at?: string;
+  delivered: number;
+  given_up: number;
+  dropped: number;
+}
+
+export interface Status {
+  sentence: string;
+  well: boolean;
+  problems: Problem[];
+  version: string;
+  folder: string;
+  started_at: string;
+  uptime_s: number;
+  ready: boolean;
+  draining: boolean;
+  read_only: boolean;
+  routes: RouteStatus[];
+  store: { bytes: number; reserved_bytes: number; unconfigured_bytes: number; bytes_max?: number };
+  disk?: { bytes: number; free_bytes: number };
+  buffers: { bytes: number; bytes_max: number };
+  downloads: Download[];
+  downloads_count: number;
+  uploads?: Upload[];
+  uploads_count?: number;
+  integrity: Integrity;
+  webhooks: Webhook[];
+}
+
+// What the stream of events tells at most twice a second.
+export interface StatusSummary {
+  sentence: string;
+  well: boolean;
+  problems?: Problem[];
+  started_at?: string;
+  downloads?: Download[];
+  downloads_count?: number;
+  uploads?: Upload[];
+  uploads_count?: number;
+}
+
+export interface RequestTold {
+  number: number;
+  at: string;
+  route?: string;
+  client?: string;
+  method?: string;
+  repository?: string;
+  reference?: string;
+  status?: number;
+  bytes?: number;
+  seconds?: number;
+  cache?: string;
+  reason?: string;
+  user_agent?: string;
+  trace?: string;
+}
+
+export interface Requests {
+  requests: RequestTold[];
+  next: number;
+  newest: number;
+  missed: number;
+}
+
+export interface EventTold {
+  id?: string;
+  at?: string;
+  kind: string;
+  action?: string;
+  route?: string;
+  repository?: string;
+  tag?: string;
+  digest?: string;
+  reason?: string;
+  client?: string;
+  trace?: string;
+}
+
+export interface Counts {
+  requests: number;
+  bytes_sent: number;
+  upstream_requests: number;
+  upstream_bytes: number;
+  saved_requests: number;
+  saved_bytes: number;
+  hit_ratio: number | null;
+  byte_hit_ratio: number | null;
+  hits: number;
+  misses: number;
+  follows: number;
+  stale: number;
+  revalidated: number;
+  passed: number;
+  not_found: number;
+  refused: number;
+  errors: number;
+  pushed_bytes: number;
+  not_uploaded_bytes: number;
+}
+
+export interface Heavy {
+  route?: string;
+  repository?: string;
+  client?: string;
+  requests: number;
+  bytes_sent: number;
+  upstream_requests: number;
+  upstream_bytes: number;
+  saved_requests?: number;
+  saved_bytes?: number;
+}
+
+export interface Heaviest {
+  from: string;
+  by_bytes: Heavy[];
+  by_requests: Heavy[];
+  others_at_most: { bytes: number; requests: number };
+}
+
+export interface Savings {
+  since_s: number;
+  from: string;
+  to: string;
+  is_exact_to_s: number;
+  total: Counts;
+  routes: ({ route: string; kind: "mirror" | "registry" } & Counts)[];
+  series: { step_s: number; points: ({ at: string } & Counts)[] };
+  repositories: Heaviest;
+  clients: Heaviest;
+}
+
+export interface UsageTotals {
+  total_bytes: number;
+  blobs_bytes: number;
+  incoming_bytes: number;
+  trash_bytes: number;
+  catalog_bytes: number;
+  other_bytes: number;
+  unattributed_bytes: number;
+  rule: string;
+}
+
+export interface UsageByRoute extends UsageTotals {
+  by: "route";
+  routes: {
+    route: string;
+    kind: "mirror" | "registry" | "left";
+    blobs: number;
+    unique_bytes: number;
+    shared_bytes: number;
+    paid_bytes: number;
+    incoming_bytes: number;
+    freed_bytes: number;
+    bytes_max?: number;
+    pinned_bytes?: number;
+  }[];
+}
+
+export interface UsageByRepository extends UsageTotals {
+  by: "repository";
+  shared_bytes: number;
+  unheld_bytes: number;
+  repositories: {
+    route: string;
+    repository: string;
+    unique_bytes: number;
+    shared_bytes: number;
+    freed_bytes: number;
+  }[];
+  left_out?: { repositories: number; unique_bytes: number };
+}
+
+export interface UsageByClient extends UsageTotals {
+  by: "client";
+  clients: { client: string; blobs: number; bytes: number; incoming_bytes: number }[];
+  left_out?: { bytes: number; incoming_bytes: number };
+}
+
+export interface PlanItem {
+  kind: string;
+  what: string;
+  route?: string;
+  repository?: string;
+  tag?: string;
+  digest?: string;
+  bytes: number;
+  age_s?: number;
+  reason: string;
+  why: string;
+  when: string;
+  at?: string;
+  under?: { kind: string; digest: string; bytes: number }[];
+  under_total?: number;
+}
+
+export interface Plan {
+  items: PlanItem[];
+  totals: { reason: string; when: string; items: number; bytes: number }[];
+  more: boolean;
+}
+
+export interface RoutesListed {
+  routes: { route: string; kind: string; stored_bytes: number; reserved_bytes: number; bytes_max?: number }[];
+}
+
+export interface RepositoriesListed {
+  route: string;
+  repositories: { repository: string; tags: number; more_tags: boolean }[];
+  last?: string;
+}
+
+export interface TagListed {
+  tag: string;
+  digest: string;
+  media_type: string;
+  bytes: number;
+  here_bytes: number;
+  missing: number;
+  at_least: boolean;
+  set_at?: string;
+  checked_at?: string;
+  last_pulled_at?: string;
+  pinned: boolean;
+}
+
+export interface TagsListed {
+  route: string;
+  repository: string;
+  tags: TagListed[];
+  last?: string;
+}
+
+export interface TreeNode {
+  kind: string; // "index", "manifest", "config", "layer"
+  digest: string;
+  media_type?: string;
+  bytes: number;
+  here: boolean;
+  platform?: string;
+  children?: TreeNode[];
+}
+
+export interface ImageTold {
+  image: string;
+  digest: string;
+  pinned: boolean;
+  bytes: number;
+  here_bytes: number;
+  missing: number;
+  at_least: boolean;
+  tree: TreeNode;
+  referrers: { digest: string; artifact_type?: string; bytes: number; here: boolean }[];
+  signatures: { tag: string; digest: string }[];
+  cut: boolean;
+}
+
+export interface Caches {
+  caches: CacheTold[];
+  next: string | null;
+}
+
+export interface CacheTold {
+  route: string;
+  repository: string;
+  tag: string;
+  digest: string;
+  pushed_at: string;
+  age_s: number;
+  bytes: number | null;
+  layers: number | null;
+  imported_at: string | null;
+  imports: number;
+  pushes: number;
+  new_bytes: number;
+  reused_bytes: number;
+  generations?: {
+    at: string;
+    digest: string;
+    bytes: number;
+    layers: number;
+    new_bytes: number;
+    new_layers: number;
+    reused_bytes: number;
+    reused_layers: number;
+  }[];
+  layers_seen?: { digest: string; bytes: number; position: number | null; generations: number; is_in_newest: boolean }[];
+  churn?: { position: number; changes: number; bytes: number }[];
+}
+
+export interface ClientConfig {
+  client: string;
+  host: string;
+  files: { path: string; text: string; note?: string }[];
+  then: string[];
+}
+
+export interface UploadsListed {
+  uploads: {
+    id: string;
+    route: string;
+    repository: string;
+    bytes: number;
+    state?: string;
+    begun_at?: string;
+    touched_at?: string;
+  }[];
+}
+
+export interface Pins {
+  pins: { what: string; at?: string; by?: string }[];
+}
+
+// Who looks at the page, and what they may.
+export interface Caller {
+  client: string;
+  may_act: boolean;
+  why_not?: string;
+}

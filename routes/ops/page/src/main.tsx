@@ -1,0 +1,17 @@
+import { render } from "preact";
+import "./style/base.css";
+import "./style/shell.css";
+import "./style/parts.css";
+import "./style/table.css";
+import "./style/pages.css";
+import { beLive } from "./live";
+import { followLinks } from "./place";
+import { Shell } from "./shell";
+
+const room = document.getElementById("page");
+if (room) {
+  followLinks();
+  beLive();
+  room.textContent = "";
+  render(<Shell />, room);
+}
