@@ -13,7 +13,7 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr Millis kTurn(10);  // then the loop looks for what has come meanwhile
+constexpr Millis kTurn(10);  // then the loop looks for what has come meanwhile, whatever is left to do
 // What the first place may take of the loop before it has to go in turn, so that its own many cannot starve
 // the others.
 constexpr Millis kFirstMax(10);
@@ -142,6 +142,13 @@ void Loop::resume_ready() {
   ready_.move_all_to(batch);
   batch.move_all_to(ready_);
   event_active(wake_, 0, 0);
+  look_again();
+}
+
+// What is active already, wake_ among it, stays so, and would be gone through to its end without this.
+void Loop::look_again() {
+  looked_again_ = now();
+  event_base_loopcontinue(base_);
 }
 
 void Loop::resume_all(Waiter& batch, Moment turn_ends) {
@@ -196,6 +203,7 @@ Moment Loop::end_hold(Moment began) {
   if (time >= held_at_least_) held_(works_.words_of(work_), std::chrono::duration_cast<Millis>(time));
   work_ = 0;
   place_ = Place::in_turn;
+  if (ended - looked_again_ >= kTurn) look_again();
   return ended;
 }
 

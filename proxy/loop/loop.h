@@ -117,6 +117,7 @@ class Loop {
   // Resumes what is in `batch` until it is empty, or until `turn_ends`.
   void resume_all(Waiter& batch, Moment turn_ends);
   void run_posted();
+  void look_again();
   Moment end_hold(Moment began);
 
   event_base* base_;
@@ -133,6 +134,7 @@ class Loop {
   Moment first_spent_since_{};
   std::chrono::nanoseconds first_spent_{0};
   std::chrono::nanoseconds longest_hold_{0};
+  Moment looked_again_{};
   std::chrono::nanoseconds held_at_least_ = std::chrono::nanoseconds::max();
   std::function<void(std::string_view, Millis)> held_;
   store::Mutex posted_mutex_;

@@ -360,5 +360,39 @@ TEST_CASE("the first place does not starve the others") {
   CHECK(before < 50);
 }
 
+constexpr size_t kHolders = 150;
+
+Task<> hold(Loop& loop, Signal& signal, Millis time, size_t& held) {
+  co_await signal.wait();
+  const Moment end = loop.now() + time;
+  while (loop.now() < end) continue;
+  if (++held == kHolders) loop.stop();
+}
+
+TEST_CASE("many that are ready do not keep what comes meanwhile waiting to their end") {
+  Loop loop;
+  Signal signal(loop);
+  size_t held = 0;
+  size_t held_before = 0;
+  std::vector<Task<>> holders;
+  for (size_t i = 0; i < kHolders; ++i) {
+    holders.push_back(hold(loop, signal, Millis(2), held));
+    holders.back().start();
+  }
+  auto posts = [](Signal& when, Loop& to, std::function<void()> job) -> Task<> {
+    co_await when.wait();
+    to.post(std::move(job));
+  };
+  Signal before(loop);
+  auto poster = posts(before, loop, [&] { held_before = held; });
+  poster.start();
+  before.ring();
+  signal.ring();
+  loop.run();
+  // The job came before the first of them had its turn: it goes after a turn of theirs or two.
+  CHECK(held_before > 0);
+  CHECK(held_before < 30);
+}
+
 }  // namespace
 }  // namespace breakwater::proxy
