@@ -19,7 +19,7 @@ namespace {
 constexpr proxy::Millis kStatusInterval(5'000);
 
 size_t listeners(const Config& config) {
-  size_t count = config.metrics.listen.size() + 1;  // and the control socket
+  size_t count = config.metrics.listen.size() + config.admin.listen.size() + 1;  // and the control socket
   for (const auto& route : config.routes) count += route.listen.size();
   return count;
 }
@@ -47,6 +47,7 @@ Result<> Appliance::Parts::listen(const std::vector<InheritedListener>& inherite
           control_server.listen_local(std::filesystem::absolute(config.data) / routes::kControlSocket);
       !bound)
     return bound;
+  if (auto bound = listen(admin_server, "admin", config.admin.listen, inherited); !bound) return bound;
   return listen(metrics_server, "metrics", config.metrics.listen, inherited);
 }
 
@@ -88,6 +89,7 @@ proxy::Task<> Appliance::Parts::drain() {
       co_await one->server.became_idle().wait_until(deadline);
   }
   if (!idle()) log.warning("drain_timed_out", {{"timeout_ms", config.drain_timeout_ms}});
+  admin_server.drain();
   metrics_server.drain();
   loop.stop();
 }
@@ -99,6 +101,7 @@ std::vector<Leaving::Server> Appliance::Parts::servers() {
   for (size_t i = 0; i < served.size(); ++i)
     all.push_back({config.routes[i].name, config.routes[i].listen, &served[i]->server});
   all.push_back({"metrics", config.metrics.listen, &metrics_server});
+  all.push_back({"admin", config.admin.listen, &admin_server});
   return all;
 }
 

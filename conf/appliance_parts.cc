@@ -69,6 +69,19 @@ proxy::ClientLimits metrics_client_limits() {
   return limits;
 }
 
+// The page is for people: each has a stream of events open, and asks little beside it.
+proxy::ServerSettings of_admin(proxy::ServerSettings settings, const DescriptorShares& shares) {
+  settings.name = "admin";
+  settings.connections_max = std::min(settings.connections_max, static_cast<uint32_t>(shares.admin));
+  return settings;
+}
+
+proxy::ClientLimits admin_client_limits(const DescriptorShares& shares) {
+  proxy::ClientLimits limits;
+  limits.connections_max = std::max<uint32_t>(static_cast<uint32_t>(shares.admin / 2), 1);
+  return limits;
+}
+
 // Nobody has all that there is, however little that may be.
 proxy::ClientLimits client_limits(const Config& config, const DescriptorShares& shares) {
   auto limits = config.per_client.limits;
@@ -135,6 +148,10 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       control_server(loop, readers, buffers, disk, log,
                      of_operator(config.server, "control", kControlConnectionsMax),
                      [this](proxy::Exchange& exchange) { return serve_control(exchange); }),
+      admin(api, metrics, {config.admin.allow, config.admin.allow_admin, host_settings(config)}),
+      admin_clients({loop, buffers, log, admin_client_limits(shares), count_refused()}),
+      admin_server(loop, readers, buffers, disk, log, of_admin(config.server, shares), admin.route(),
+                   {nullptr, &admin_clients}),
       read_only(disk, config.data),
       leaving(loop, servers()),
       tasks(loop) {

@@ -29,6 +29,7 @@
 #include "routes/mirror/mirror.h"
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest_cache.h"
+#include "routes/ops/admin.h"
 #include "routes/ops/api.h"
 #include "routes/ops/audit.h"
 #include "routes/ops/events.h"
@@ -139,6 +140,9 @@ struct Appliance::Parts {
   OwnServerSide server_side;
   routes::Api api;
   proxy::HttpServer control_server;
+  routes::Admin admin;
+  proxy::Clients admin_clients;
+  proxy::HttpServer admin_server;
   std::vector<Listening> listening;
   ReadOnly read_only;
   bool is_draining = false;  // set_draining()

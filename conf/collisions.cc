@@ -55,6 +55,7 @@ void check_listeners(const Config& config, std::vector<std::string>& errors) {
   };
   for (size_t i = 0; i < config.routes.size(); ++i) check(config.routes[i].listen, path_of(i) + ".listen");
   check(config.metrics.listen, "metrics.listen");
+  check(config.admin.listen, "admin.listen");
 }
 
 }  // namespace breakwater::conf

@@ -199,6 +199,7 @@ void read_route(JsonObject& object, RouteConfig& route) {
   if (!route.name.empty() && !is_name(route.name))
     object.wrong("name", "may have lower-case letters, digits, - and _ only");
   if (route.name == "metrics") object.wrong("name", "metrics is the name of the metrics' own listener");
+  if (route.name == "admin") object.wrong("name", "admin is the name of the page's own listener");
   read_listen(object, route.listen);
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
@@ -315,6 +316,11 @@ void read_whole(JsonObject& object, Config& config) {
     read_listen(metrics, config.metrics.listen);
     read_networks(metrics, "allow", config.metrics.allow);
   });
+  object.object("admin", [&config](JsonObject& admin) {
+    read_listen(admin, config.admin.listen);
+    read_networks(admin, "allow", config.admin.allow);
+    read_networks(admin, "allow_admin", config.admin.allow_admin);
+  });
   if (object.has("hosts")) object.parsed_strings("hosts", config.hosts.emplace(), proxy::HostPattern::parse);
   object.size("buffer_bytes_max", config.buffer_bytes_max, 8ULL << 20);
   object.number("workers", config.workers, 1, 64);
@@ -400,6 +406,7 @@ Config default_config() {
   config.routes.push_back(default_registry("private", 5050));
   config.routes.push_back(default_any("any", 5060));
   config.metrics.listen.push_back(on_loopback(5001));
+  config.admin.listen.push_back(on_loopback(8080));
   return config;
 }
 

@@ -83,6 +83,13 @@ struct MetricsConfig {
   routes::Networks allow = routes::Networks::internal();
 };
 
+// The page and its API, for whoever `allow` names; what changes anything only for `allow_admin`.
+struct AdminConfig {
+  std::vector<ListenAddress> listen;
+  routes::Networks allow = routes::Networks::internal();
+  routes::Networks allow_admin = routes::Networks::loopback();
+};
+
 struct AuditConfig {
   std::string file;  // an absolute path; "": to the log
 };
@@ -100,6 +107,7 @@ struct Config {
   std::optional<uint64_t> bytes_max;   // for the whole store
   std::vector<RouteConfig> routes;
   MetricsConfig metrics;
+  AdminConfig admin;
   std::optional<std::vector<proxy::HostPattern>> hosts;  // as HostSettings::named has it
   std::vector<std::string> own_names;                    // of this machine, if it was asked: own_names.h
   uint64_t buffer_bytes_max = 128ULL << 20;
@@ -115,7 +123,7 @@ struct Config {
   std::vector<routes::WebhookSettings> webhooks;
 };
 
-// The five mirrors, the private registry, the mirror of any registry and the metrics on 127.0.0.1.
+// The five mirrors, the private registry, the mirror of any registry, the metrics and the page on 127.0.0.1.
 Config default_config();
 
 // `invalid` if something is there that is no folder, or if it would be made inside of another data folder, as

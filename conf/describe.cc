@@ -115,6 +115,7 @@ std::string describe(const Config& config) {
     out << "\n";
   }
   if (!config.metrics.listen.empty()) out << "metrics on " << joined_texts(config.metrics.listen) << "\n";
+  if (!config.admin.listen.empty()) out << "page on " << joined_texts(config.admin.listen) << "\n";
   describe_hosts(out, config);
   if (config.scrub.bytes_per_second > 0) {
     out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "

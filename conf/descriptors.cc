@@ -16,6 +16,7 @@ constexpr uint64_t kLimitMin = 128;
 constexpr uint64_t kLimitUsed = 1 << 20;  // beyond that nothing is shared out
 constexpr size_t kBlobsMax = 256;         // to keep more open gains nothing
 constexpr size_t kUploadsMax = 256;
+constexpr size_t kAdminMax = 128;
 constexpr size_t kCatalogMin = 24;        // RocksDB takes 20 and fewer for 20, and 10 of them for its log
 constexpr size_t kCatalogUnbound = 1024;  // from here on all of a catalog's tables stay open
 
@@ -36,9 +37,10 @@ Result<DescriptorShares> share_descriptors(uint64_t limit, size_t listeners) {
   shares.catalog = catalog < kCatalogUnbound ? static_cast<int>(catalog) : -1;
   shares.blobs = std::min(eighth, kBlobsMax);
   shares.upstream = eighth;
+  shares.admin = std::min(std::max<size_t>(eighth / 4, 1), kAdminMax);
   shares.fills = std::max<size_t>(eighth / 2, 1);
   shares.uploads = std::min(std::max<size_t>(eighth / 2, 1), kUploadsMax);
-  const size_t others = catalog + shares.blobs + shares.upstream + shares.fills + shares.uploads;
+  const size_t others = catalog + shares.blobs + shares.upstream + shares.fills + shares.uploads + shares.admin;
   shares.clients = (pool - std::min(pool, others)) / 2;
   return shares;
 }

@@ -18,6 +18,7 @@ struct DescriptorShares {
   size_t uploads = 0;   // files of upload sessions that no request works on
   size_t fills = 0;     // downloads at once, each into a file
   size_t upstream = 0;  // connections to upstream, those of the fills among them
+  size_t admin = 0;     // connections of who looks at the page
   int catalog = -1;     // files that RocksDB keeps open; -1: all of them
 };
 

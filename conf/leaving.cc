@@ -56,7 +56,8 @@ Result<> bind_missing(const Config& config, std::vector<InheritedListener>& list
   for (const auto& route : config.routes) {
     if (auto bound = bind_missing(route.name, route.listen, listeners); !bound) return bound;
   }
-  return bind_missing("metrics", config.metrics.listen, listeners);
+  if (auto bound = bind_missing("metrics", config.metrics.listen, listeners); !bound) return bound;
+  return bind_missing("admin", config.admin.listen, listeners);
 }
 
 }  // namespace breakwater::conf

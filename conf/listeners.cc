@@ -87,6 +87,7 @@ tl::expected<Config, ConfigErrors> resolve_listeners(Config config, const Resolv
   for (size_t i = 0; i < config.routes.size(); ++i)
     resolve(config.routes[i].listen, "routes[" + std::to_string(i) + "]", resolver, errors.lines);
   resolve(config.metrics.listen, "metrics", resolver, errors.lines);
+  resolve(config.admin.listen, "admin", resolver, errors.lines);
   check_listeners(config, errors.lines);
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
   return config;

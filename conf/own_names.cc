@@ -66,6 +66,7 @@ std::vector<std::string> own_names(const Config& config, std::string_view machin
     for (const auto& name : of_line) names.add(name);
   }
   add_listeners(names, config.metrics.listen);
+  add_listeners(names, config.admin.listen);
   for (const auto& route : config.routes) {
     add_listeners(names, route.listen);
     if (!route.registry) continue;

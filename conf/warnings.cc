@@ -72,6 +72,8 @@ std::vector<std::string> warnings(const Config& config) {
     warn_of_secret("webhooks[" + std::to_string(i) + "].secret_file", config.webhooks[i].secret_file,
                    warnings);
   warn_of_networks("metrics.allow", config.metrics.allow, warnings);
+  warn_of_networks("admin.allow", config.admin.allow, warnings);
+  warn_of_networks("admin.allow_admin", config.admin.allow_admin, warnings);
   return warnings;
 }
 

@@ -20,6 +20,8 @@ Networks Networks::internal() {
   return *parse({"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"});
 }
 
+Networks Networks::loopback() { return *parse({"127.0.0.0/8", "::1"}); }
+
 bool Networks::allows(const proxy::Peer& peer) const {
   const proxy::IpAddress address(peer.address);
   return std::any_of(networks_.begin(), networks_.end(),

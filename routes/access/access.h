@@ -19,6 +19,7 @@ class Networks {
   [[nodiscard]] static Result<Networks> parse(const std::vector<std::string>& entries);
   // Loopback, RFC 1918 and unique local addresses (fc00::/7).
   static Networks internal();
+  static Networks loopback();
 
   bool allows(const proxy::Peer& peer) const;
   const std::vector<std::string>& text() const { return text_; }  // as given to parse()

@@ -102,6 +102,8 @@ struct Operation {
   // beside its own parameters, the name of the socket by which they lend it (proxy/server/disk_lender.h).
   enum class Files : uint8_t { none, read, written };
   Files files = Files::none;
+  // It names folders of this machine: only its own socket is asked for it, no network.
+  bool is_of_machine = false;
   // What no parameter tells alone; null if there is nothing.
   Result<> (*check)(const Arguments&) = nullptr;
   // Of the configuration alone; or of the process that serves; or on the store, which also works when nobody
