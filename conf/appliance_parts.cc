@@ -148,7 +148,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       control_server(loop, readers, buffers, disk, log,
                      of_operator(config.server, "control", kControlConnectionsMax),
                      [this](proxy::Exchange& exchange) { return serve_control(exchange); }),
-      admin(api, metrics, {config.admin.allow, config.admin.allow_admin, host_settings(config)}),
+      admin(api.route(), metrics, {config.admin.allow, config.admin.allow_admin, host_settings(config)}),
       admin_clients({loop, buffers, log, admin_client_limits(shares), count_refused()}),
       admin_server(loop, readers, buffers, disk, log, of_admin(config.server, shares), admin.route(),
                    {nullptr, &admin_clients}),

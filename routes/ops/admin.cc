@@ -6,6 +6,7 @@
 
 #include "routes/oci/oci_error.h"
 #include "routes/oci/request_context.h"
+#include "routes/ops/api.h"
 #include "routes/ops/operations.h"
 #include "store/base/digest.h"
 
@@ -61,8 +62,8 @@ bool is_read(const proxy::Request& request) { return request.method == "GET" || 
 
 }  // namespace
 
-Admin::Admin(Api& api, Metrics& metrics, AdminSettings settings, std::span<const PageFile> files)
-    : api_(api), metrics_(metrics), settings_(std::move(settings)) {
+Admin::Admin(proxy::Route api, Metrics& metrics, AdminSettings settings, std::span<const PageFile> files)
+    : api_(std::move(api)), metrics_(metrics), settings_(std::move(settings)) {
   for (const auto& file : files) {
     const auto digest = store::digest_of(store::Algorithm::sha256, file.content);
     const auto kept = [](std::string_view text) { return std::make_shared<const std::string>(text); };
@@ -171,7 +172,7 @@ proxy::Task<> Admin::serve(proxy::Exchange& exchange) {
                       0);
     co_return reply_error_json(exchange, 403, error);
   }
-  co_await api_.serve(exchange);
+  co_await api_(exchange);
 }
 
 }  // namespace breakwater::routes

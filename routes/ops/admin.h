@@ -22,9 +22,9 @@
 #include "proxy/loop/task.h"
 #include "routes/access/access.h"
 #include "routes/access/hosts.h"
-#include "routes/ops/api.h"
 #include "routes/ops/metrics.h"
 #include "routes/ops/page_files.h"
+#include "store/base/result.h"
 
 namespace breakwater::routes {
 
@@ -36,7 +36,8 @@ struct AdminSettings {
 
 class Admin {
  public:
-  Admin(Api& api, Metrics& metrics, AdminSettings settings, std::span<const PageFile> files = page_files());
+  // `api` is asked what is below /api/v1/ and may be asked.
+  Admin(proxy::Route api, Metrics& metrics, AdminSettings settings, std::span<const PageFile> files = page_files());
 
   proxy::Route route();  // for HttpServer
   proxy::Task<> serve(proxy::Exchange& exchange);
@@ -55,7 +56,7 @@ class Admin {
   void reply_file(proxy::Exchange& exchange, std::string_view path) const;
   const Served* find(std::string_view name) const;
 
-  Api& api_;
+  const proxy::Route api_;
   Metrics& metrics_;
   const AdminSettings settings_;
   std::vector<Served> files_;
