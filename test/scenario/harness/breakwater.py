@@ -115,6 +115,7 @@ class Breakwater:
 
     def _wait_addresses(self):
         wanted = {route["name"] for route in self.config["routes"]} | {"metrics"}
+        wanted |= {"admin"} & self.config.keys()
         self.addresses = {}
         self.world.wait_until(
             lambda: self._read_addresses() >= wanted, "breakwater listens on " + ", ".join(sorted(wanted))
