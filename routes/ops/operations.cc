@@ -7,6 +7,7 @@
 #include "routes/ops/changing.h"
 #include "routes/ops/client_config.h"
 #include "routes/ops/fetch.h"
+#include "routes/ops/finding_verbs.h"
 #include "routes/ops/folder.h"
 #include "routes/ops/image_verbs.h"
 #include "routes/ops/parameters.h"
@@ -40,6 +41,18 @@ const std::array kOperations = {
               .parameters = kImages,
               .of_store = list_images,
               .words = images_words},
+    Operation{.verb = "search",
+              .path = "search",
+              .summary = "Find repositories and tags of all routes by parts of their names",
+              .parameters = kSearch,
+              .of_store = search_images,
+              .words = search_words},
+    Operation{.verb = "inspect",
+              .path = "document",
+              .summary = "Say what an image's manifest and config say, and how its layers came to be",
+              .parameters = kInspect,
+              .of_store = inspect_image,
+              .words = document_words},
     Operation{.verb = "du",
               .path = "usage",
               .summary = "Say what fills the disk, to the byte, and what deleting it would free",

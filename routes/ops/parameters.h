@@ -56,6 +56,23 @@ inline constexpr Parameter kImages[] = {
     {.name = "limit", .shape = "COUNT", .help = "at most so many: 100"},
     {.name = "after", .shape = "NAME", .help = "those behind this name"},
 };
+inline constexpr Parameter kSearch[] = {
+    {.name = "q",
+     .shape = "WORDS",
+     .help = "parts of route/repository:tag, in any order and case",
+     .kind = Parameter::Kind::words,
+     .is_place = true,
+     .is_required = true},
+    {.name = "limit", .shape = "COUNT", .help = "at most so many: 50"},
+    {.name = "after", .shape = "NEXT", .help = "goes on behind an answer before, which says its next"},
+};
+inline constexpr Parameter kInspect[] = {
+    {.name = "of",
+     .shape = "IMAGE",
+     .help = "an image, by tag or digest",
+     .is_place = true,
+     .is_required = true},
+};
 inline constexpr Parameter kWhy[] = {
     {.name = "of",
      .shape = "DIGEST|IMAGE",

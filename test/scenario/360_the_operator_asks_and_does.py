@@ -103,6 +103,34 @@ def filling(operator):
     expect_says(operator.verb("du", "--by", "colour"), 2, "route, repository or client")
 
 
+def finding(operator, image):
+    """Search and inspection, as people and as programs read them."""
+    expect_says(operator.verb("search", "APP"), 0, "private/team/app", "private/team/app:1", "sha256:")
+    expect_says(operator.verb("search", "nowhere"), 0, "nothing here has such a name")
+    names, after = [], ""
+    while True:
+        status, told = operator.ask("GET", f"search?q=team%20app&limit=1&after={after}")
+        expect(status == 200 and len(told["rows"]) <= 1, f"{status}: {told}")
+        names += [(row["route"], row["repository"], row.get("tag")) for row in told["rows"]]
+        after = told.get("next", "")
+        if not after:
+            break
+    expect(names == [("private", "team/app", None), ("private", "team/app", "1")], f"{names}")
+    expect_says(operator.verb("search", "app", "--after", "x"), 2, "next")
+    told = operator.json("search", "app", "library")
+    expect(("dockerhub", "1") in [(row["route"], row.get("tag")) for row in told["rows"]], f"{told}")
+
+    status, index = operator.ask("GET", "document?of=dockerhub/library/app:1")
+    expect(status == 200 and index["kind"] == "index" and index["tag"] == "1", f"{status}: {index}")
+    platforms = [one for one in index["manifests"] if one.get("platform")]
+    expect(platforms, f"no platform: {index}")
+    told = operator.json("inspect", f"dockerhub/library/app@{platforms[0]['digest']}")
+    expect(told["kind"] == "image" and told["config"]["here"] and told["layers"], f"{told}")
+    expect_says(operator.verb("inspect", "private/team/app:1"), 0, "image sha256:", "LAYER")
+    expect_says(operator.verb("inspect", "private/team/app"), 2, "name a tag")
+    expect_says(operator.verb("inspect", "private/team/app:none"), 1, "there is no image")
+
+
 def pushes(operator):
     try:
         push(operator.breakwater.addresses["private"], "team/more", "1", images.single("more", [10_000]))
@@ -308,6 +336,7 @@ def main(world):
     fetching(operator, image, other)
     refreshing(operator, hub)
     filling(operator)
+    finding(operator, image)
     keeping_and_dropping(operator, other)
     read_only(operator)
     draining(operator)

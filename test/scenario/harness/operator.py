@@ -26,6 +26,7 @@ def expect_shape(verb, answer):
 # The verbs of paths that are called differently.
 _VERBS = {
     "usage": "du",
+    "document": "inspect",
     "savings": "saved",
     "requests": "log",
     "caches": "cache",
