@@ -201,6 +201,7 @@ void Appliance::Parts::add_state(routes::ServerState::Route& route) {
   }
   if (const auto registry = registries.find(route.name); registry != registries.end())
     route.uploads_open = registry->second->push_stats().uploads_open;
+  route.stale_total = metrics.of(route.name).stale_total();
   const auto of_route = upstreams.find(route.name);
   if (of_route == upstreams.end()) return;
   for (const auto& of_registry : of_route->second) {
@@ -216,6 +217,14 @@ void Appliance::Parts::add_state(routes::ServerState& state) const {
   state.is_draining = terminating || is_draining || is_leaving;
   state.is_read_only = read_only.is_on();
   state.webhooks = events.webhooks();
+  for (const auto& [route, registry] : registries) {
+    state.uploads_count += registry->push_stats().uploads_open;
+    for (auto& upload : registry->open_uploads(routes::ServerState::kUploadsMax - state.uploads.size())) {
+      const bool is_known = upload.begun_at != store::Time();
+      const auto begun_at = is_known ? store->clock().to_wall(upload.begun_at) : store::Time();
+      state.uploads.push_back({std::move(upload), begun_at});
+    }
+  }
 }
 
 routes::Registry& Appliance::Parts::add(const RouteConfig& route) {

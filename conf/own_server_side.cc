@@ -55,6 +55,8 @@ routes::ServerState OwnServerSide::state() {
   state.now = parts_.clock.wall();
   state.started_at = started_at_;
   const auto broken = parts_.store.broken().by_route();
+  const auto evicted = parts_.store.blobs().evicted();
+  const auto oldest = parts_.store.oldest_uses();
   for (const auto& known : directory_.routes) {
     routes::ServerState::Route route;
     route.name = known.name;
@@ -63,6 +65,9 @@ routes::ServerState OwnServerSide::state() {
     route.use = parts_.store.budget().of(known.name);
     const auto found = broken.find(known.name);
     route.broken = found == broken.end() ? 0 : found->second;
+    if (const auto gone = evicted.find(known.name); gone != evicted.end()) route.evicted = gone->second;
+    if (const auto used = oldest.find(known.name); used != oldest.end())
+      route.oldest_used_at = parts_.store.clock().to_wall(used->second);
     parts_.add_route(route);
     state.routes.push_back(std::move(route));
   }
@@ -75,6 +80,8 @@ routes::ServerState OwnServerSide::state() {
   const auto scrubbed = parts_.scrub.stats();
   state.passed_at = scrubbed.passed_at;
   state.scrubbed_bytes = scrubbed.bytes_total;
+  state.pass_share = scrubbed.pass_share;
+  state.broken = parts_.store.broken().things(routes::ServerState::kBrokenMax);
   state.left_bytes = bytes_left_by_others(parts_.store);
   parts_.add_whole(state);
   return state;

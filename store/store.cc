@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <utility>
 
+#include "store/base/mutex.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/idle_partials.h"
 #include "store/blobs/manifests.h"
@@ -13,6 +15,7 @@
 #include "store/capacity/capacity.h"
 #include "store/capacity/disk_bound.h"
 #include "store/catalog/catalog.h"
+#include "store/catalog/catalog_queues.h"
 #include "store/catalog/catalog_state.h"
 #include "store/catalog/store_clock.h"
 #include "store/files/clean_mark.h"
@@ -122,7 +125,7 @@ struct Store::Impl {
         disk_bound(budget, files, disk, settings.data, clock, log),
         leases(clock, settings.lease),
         use_times(*catalog, locks, clock, log),
-        broken(*catalog, rules, log),
+        broken(*catalog, rules, clock, log),
         references(*catalog, files, leases, use_times, broken, mark, pins, rules, clock, log),
         tag_histories(*catalog, log),
         traffic(*catalog, clock, log),
@@ -147,6 +150,7 @@ struct Store::Impl {
 
   void save_clock();
   Result<> take_back_lost();
+  Result<> note_oldest_uses();
 
   const StoreSettings settings;
   const std::unique_ptr<FolderLock> lock;
@@ -184,6 +188,8 @@ struct Store::Impl {
   Recovered recovered;
   bool is_open = false;
   std::atomic<uint64_t> accounting_errors_told = 0;
+  mutable Mutex oldest_mutex;
+  std::map<std::string, Time> oldest_uses GUARDED_BY(oldest_mutex);
 };
 
 // Without room for it another tick does it. Only after a restart of the machine it would be missed.
@@ -199,6 +205,19 @@ Result<> Store::Impl::take_back_lost() {
     if (thing.kind != BrokenThing::Kind::missing || thing.routes.empty()) continue;
     if (auto back = blobs.take_back(*thing.routes.begin(), thing.digest); !back) return failure(back.error());
   }
+  return {};
+}
+
+// One seek for each mirror.
+Result<> Store::Impl::note_oldest_uses() {
+  std::map<std::string, Time> found;
+  for (const std::string& route : rules.mirrors()) {
+    const auto oldest = catalog->queues().least_recently_used(route, 1);
+    if (!oldest) return failure(oldest.error());
+    if (!oldest->empty()) found.emplace(route, oldest->front().record.used_at);
+  }
+  const Lock lock_of_it(oldest_mutex);
+  oldest_uses = std::move(found);
   return {};
 }
 
@@ -318,7 +337,13 @@ Result<> Store::tick() {
   auto trimmed = reviewed ? impl_->tag_histories.trim() : reviewed;
   if (trimmed) trimmed = impl_->generations.trim();
   auto flushed = impl_->use_times.flush();
+  if (flushed) flushed = impl_->note_oldest_uses();
   return trimmed ? flushed : trimmed;
+}
+
+std::map<std::string, Time> Store::oldest_uses() const {
+  const Lock lock(impl_->oldest_mutex);
+  return impl_->oldest_uses;
 }
 
 std::optional<DiskSpace> Store::disk_space() const { return impl_->disk_bound.space(); }

@@ -138,9 +138,12 @@ class Store {
 
   // To be called every now and then: saves where the store's clock is, calls measure(), takes back what was
   // lost and is there again, finds out whether
-  // broken things still are broken (References::review_broken), trims the histories of tags, and writes the
-  // use times that are only in memory.
+  // broken things still are broken (References::review_broken), trims the histories of tags, writes the use
+  // times that are only in memory, and looks how old the oldest of them are.
   [[nodiscard]] Result<> tick();
+  // When each mirror's blob that was not used for longest was used last, by the store's clock, as tick() last
+  // found it; a mirror without any is not in it. Never blocks.
+  std::map<std::string, Time> oldest_uses() const;
   // Measures what the catalog and the folders take of the disk, and evicts what mirrors hold over a bound. An
   // account that turned out to be wrong since the last call is told to the log (accounting_error).
   void measure();

@@ -43,20 +43,23 @@ std::vector<const RegistryClient*> upstreams_of(const FillSources& sources) {
 
 }  // namespace
 
-Fill::Follower::Follower(std::shared_ptr<Fill> fill, FillStats& stats)
-    : fill_(std::move(fill)), stats_(stats) {
+Fill::Follower::Follower(std::shared_ptr<Fill> fill, const std::string& client, FillStats& stats)
+    : fill_(std::move(fill)), client_(fill_->clients_.try_emplace(client).first), stats_(stats) {
   ++stats_.followers;
+  ++client_->second;
   if (fill_->followers_++ == 0 && fill_->claim_) fill_->claim_->set_readers(true);
 }
 
 Fill::Follower::~Follower() {
   if (!fill_) return;
   --stats_.followers;
+  if (--client_->second == 0) fill_->clients_.erase(client_);
   if (--fill_->followers_ == 0 && fill_->claim_) fill_->claim_->set_readers(false);
 }
 
 void Fill::begin_anew() {
   available_ = 0;
+  resumed_from_ = 0;
   told_.reset();
   ended_at_.reset();
   begun_ = false;
@@ -89,7 +92,17 @@ std::vector<RunningFill> Fills::in_progress(size_t most) const {
   all.reserve(std::min(most, fills_.size()));
   for (const auto& [digest, fill] : fills_) {
     if (all.size() == most) break;
-    RunningFill one{digest, fill->home_, fill->available(), fill->size(), fill->followers_, false, {}};
+    RunningFill one{digest, fill->home_};
+    one.available = fill->available();
+    one.size = fill->size();
+    one.followers = fill->followers_;
+    for (const auto& [client, count] : fill->clients_) {
+      if (one.clients.size() == kClientsTold) break;
+      one.clients.push_back(client);
+    }
+    one.clients_count = fill->clients_.size();
+    one.age = std::chrono::duration_cast<Millis>(loop_.now() - fill->begun_at_);
+    one.resumed_from = fill->resumed_from_;
     one.runs = fill->claim_ && fill->claim_->runs();
     if (fill->last_failure()) one.failure = fill->last_failure()->message;
     all.push_back(std::move(one));
@@ -105,11 +118,11 @@ const Fill* Fills::find(const store::Digest& digest) const {
 Fill::Follower Fills::join(const FillRequest& request) {
   if (auto found = fills_.find(request.digest); found != fills_.end()) {
     add_sources(*found->second, request);
-    return Fill::Follower(found->second, stats_);
+    return Fill::Follower(found->second, request.client, stats_);
   }
   auto fill = std::make_shared<Fill>(loop_, request, parts_, Millis(settings_.first_byte_wait_ms));
   suspect_silent(*fill);
-  Fill::Follower follower(fill, stats_);
+  Fill::Follower follower(fill, request.client, stats_);
   fill->claim_.emplace(slots_, fill->attention_, upstreams_of(fill->sources_));
   if (slots_.is_too_many(*fill->claim_)) {
     fill->claim_.reset();
@@ -230,6 +243,7 @@ Task<Result<>> Fills::open(Shared fill) {
   if (!opened) co_return opened;
   fill->file_ = bytes.file();
   if (before == 0) fill->resumed_ = bytes.written() > 0;
+  if (before == 0) fill->resumed_from_ = bytes.written();
   if (bytes.written() > 0) ++stats_.resumes_total;
   // The partial was evicted while the fill was queued: what its readers have is not what comes now.
   if (bytes.written() < before) fill->begin_anew();

@@ -97,10 +97,15 @@ struct RunningFill {
   store::Digest digest;
   store::RepositoryKey home;  // whose room its bytes take
   uint64_t available = 0;     // bytes that readers can have
-  std::optional<uint64_t> size;
+  std::optional<uint64_t> size = {};
   uint32_t followers = 0;
-  bool runs = false;    // else it waits for its turn
-  std::string failure;  // why its last attempt failed, until the next one brings bytes; "" if it did not
+  std::vector<std::string> clients =
+      {};                      // who follows it, as FillRequest names them: some of them, each once
+  uint64_t clients_count = 0;  // of all
+  Millis age{};                // since it was asked for
+  uint64_t resumed_from = 0;   // bytes that an earlier fill had left
+  bool runs = false;           // else it waits for its turn
+  std::string failure = {};  // why its last attempt failed, until the next one brings bytes; "" if it did not
 };
 
 class Fill {
@@ -110,6 +115,7 @@ class Fill {
         home_(request.sources.front().repository),
         hint_(request.size),
         sources_(request.sources, stall_cost),
+        begun_at_(loop.now()),
         last_progress_at_(loop.now()),
         bytes_(loop, parts, digest_, home_.route, request.client),
         progress_(loop),
@@ -150,7 +156,8 @@ class Fill {
   // it must end before the Fills does.
   class Follower {
    public:
-    Follower(Follower&& other) noexcept : fill_(std::move(other.fill_)), stats_(other.stats_) {}
+    Follower(Follower&& other) noexcept
+        : fill_(std::move(other.fill_)), client_(other.client_), stats_(other.stats_) {}
     Follower& operator=(Follower&&) = delete;
     ~Follower();
     Fill* operator->() const { return fill_.get(); }
@@ -158,9 +165,10 @@ class Fill {
 
    private:
     friend class Fills;
-    Follower(std::shared_ptr<Fill> fill, FillStats& stats);
+    Follower(std::shared_ptr<Fill> fill, const std::string& client, FillStats& stats);
 
     std::shared_ptr<Fill> fill_;
+    std::map<std::string, uint32_t>::iterator client_;  // in the fill's clients_
     FillStats& stats_;
   };
 
@@ -181,6 +189,8 @@ class Fill {
   uint64_t available_ = 0;
   uint32_t generation_ = 0;
   uint32_t followers_ = 0;
+  std::map<std::string, uint32_t> clients_;  // how often each follows it
+  const Moment begun_at_;
   Moment last_progress_at_;
   size_t measured_source_ = SIZE_MAX;  // whose rate is measured
   Moment measured_at_;                 // since then
@@ -189,6 +199,7 @@ class Fill {
   bool complete_ = false;             // all bytes are in the file, as far as upstream says
   std::optional<uint64_t> ended_at_;  // where a body without a length ended before the hint
   bool resumed_ = false;              // the file holds bytes that an earlier fill left
+  uint64_t resumed_from_ = 0;         // so many
   bool discarded_resumed_ = false;    // those were thrown away once
   bool gave_way_ = false;
   Again again_ = Again::no;
@@ -221,6 +232,7 @@ class Fills {
 
   const FillSettings& settings() const { return settings_; }
   FillStats stats() const;
+  static constexpr size_t kClientsTold = 20;  // of each
   // At most so many of them, in no order that means anything.
   std::vector<RunningFill> in_progress(size_t most) const;
   size_t size() const { return fills_.size(); }

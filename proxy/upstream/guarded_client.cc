@@ -24,6 +24,13 @@ std::optional<int64_t> leading_number(std::string_view text) {
   return digits == 0 ? std::nullopt : std::optional(number);
 }
 
+// The time that a count of the header is for: 21600 of "100;w=21600".
+std::optional<int64_t> window_of(std::string_view text) {
+  constexpr std::string_view kWindow = ";w=";
+  const size_t at = text.find(kWindow);
+  return at == std::string_view::npos ? std::nullopt : leading_number(text.substr(at + kWindow.size()));
+}
+
 bool has_body_for_caller(GuardedClient::Reading::Bodies bodies, int status) {
   if (bodies == GuardedClient::Reading::Bodies::of_success) return status >= 200 && status < 300;
   return status == 200 || status == 206;
@@ -231,8 +238,14 @@ void GuardedClient::note_head(const Url& url, const Head& head) {
     log_.info("upstream_answers_again", {{"route", settings_.name}, {"upstream", targets_.registry.text()}});
   stats_.unwell = false;
   targets_.registry_address = IpAddress::parse(head.address);
-  if (auto remaining = leading_number(head.headers.get("ratelimit-remaining")))
-    stats_.ratelimit_remaining = remaining;
+  stats_.latency.add(head.seconds);
+  stats_.last_answered_at = clock_.wall();
+  const auto left = head.headers.get("ratelimit-remaining"), limit = head.headers.get("ratelimit-limit");
+  const auto remaining = leading_number(left);
+  if (!remaining) return;
+  stats_.ratelimit_remaining = remaining;
+  stats_.ratelimit_limit = leading_number(limit);
+  stats_.ratelimit_window_s = window_of(left) ? window_of(left) : window_of(limit);
 }
 
 }  // namespace breakwater::proxy

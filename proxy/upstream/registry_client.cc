@@ -19,9 +19,14 @@ RegistryClientStats& RegistryClientStats::operator+=(const RegistryClientStats& 
   refusals.throttled += other.refusals.throttled;
   fetched_bytes += other.fetched_bytes;
   throttled_until = std::max(throttled_until, other.throttled_until);
-  if (other.ratelimit_remaining)
-    ratelimit_remaining =
-        std::min(ratelimit_remaining.value_or(*other.ratelimit_remaining), *other.ratelimit_remaining);
+  if (other.ratelimit_remaining &&
+      (!ratelimit_remaining || *other.ratelimit_remaining < *ratelimit_remaining)) {
+    ratelimit_remaining = other.ratelimit_remaining;
+    ratelimit_limit = other.ratelimit_limit;
+    ratelimit_window_s = other.ratelimit_window_s;
+  }
+  latency += other.latency;
+  last_answered_at = std::max(last_answered_at, other.last_answered_at);
   unwell = unwell || other.unwell;
   credentials_rest = credentials_rest || other.credentials_rest;
   return *this;

@@ -51,6 +51,7 @@
 #include "proxy/http/host_pattern.h"
 #include "proxy/http/url.h"
 #include "proxy/upstream/http_client.h"
+#include "proxy/upstream/upstream_latency.h"
 #include "store/base/clock.h"
 #include "store/base/log.h"
 
@@ -123,11 +124,14 @@ struct RegistryClientStats {
   uint64_t requests_total = 0;
   UpstreamFailures failures;
   UpstreamRefusals refusals;
-  uint64_t fetched_bytes = 0;                  // bytes of the bodies of 200 and 206, tokens included
-  store::Time throttled_until{};               // by the wall clock
-  std::optional<int64_t> ratelimit_remaining;  // as the registry last said
-  bool unwell = false;                         // it could not be reached the last time that it was asked
-  bool credentials_rest = false;               // it refused ours, and we go without them
+  uint64_t fetched_bytes = 0;     // bytes of the bodies of 200 and 206, tokens included
+  store::Time throttled_until{};  // by the wall clock
+  // As the registry last said: how many pulls are left, of how many, in how long.
+  std::optional<int64_t> ratelimit_remaining, ratelimit_limit, ratelimit_window_s;
+  UpstreamLatency latency;         // of the registry itself, not of what it redirects to
+  store::Time last_answered_at{};  // by the wall clock; the epoch if never
+  bool unwell = false;             // it could not be reached the last time that it was asked
+  bool credentials_rest = false;   // it refused ours, and we go without them
 
   // Of several registries: sums, and of the rest whatever is worst.
   RegistryClientStats& operator+=(const RegistryClientStats& other);

@@ -213,7 +213,7 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
   const size_t question = target.find('?');
   std::string query(question == std::string_view::npos ? "" : target.substr(question + 1));
   const auto path = target.substr(0, question);
-  if (request.method == "GET" && path == kEventsPath) co_return co_await stream_.serve(exchange);
+  if (request.method == "GET" && path == kEventsPath) co_return co_await stream(exchange, std::move(query));
   const auto* operation =
       path.starts_with(kApiPath) ? operation_at(path.substr(kApiPath.size()), request.method) : nullptr;
   if (operation == nullptr) {
@@ -229,6 +229,14 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
   auto result = co_await do_and_note(exchange, *operation, std::move(*arguments), std::move(progress));
   if (!result) co_return reply_error(exchange, result.error());
   reply_json(exchange, 200, *result);
+}
+
+proxy::Task<> Api::stream(proxy::Exchange& exchange, std::string query) {
+  const auto arguments = arguments_of_query(query);
+  if (!arguments) co_return reply_error(exchange, arguments.error());
+  auto wanted = EventsWanted::of(*arguments, server_.directory());
+  if (!wanted) co_return reply_error(exchange, wanted.error());
+  co_return co_await stream_.serve(exchange, *std::move(wanted));
 }
 
 // An act that is under way when whoever asked for it leaves is stopped, and may be done or not.

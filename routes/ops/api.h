@@ -22,6 +22,7 @@
 #include "routes/ops/event_stream.h"
 #include "routes/ops/operation.h"
 #include "routes/ops/server_side.h"
+#include "routes/ops/status_summary.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
@@ -45,7 +46,7 @@ class Api {
         workers_(workers),
         of_hours_(of_hours),
         audit_(audit),
-        stream_(server.loop(), server.requests(), events) {}
+        stream_(server.loop(), server.requests(), events, StatusSummary(server)) {}
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
@@ -55,6 +56,7 @@ class Api {
  private:
   class Run;
   class Noted;
+  proxy::Task<> stream(proxy::Exchange& exchange, std::string query);
   // What was done is a line of the audit log.
   proxy::Task<Result<Json>> do_and_note(const proxy::Exchange& exchange, const Operation& operation,
                                         Arguments arguments, std::shared_ptr<Progress> progress);

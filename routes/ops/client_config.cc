@@ -1,8 +1,12 @@
 #include "routes/ops/client_config.h"
 
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
+
+#include "proxy/http/host_name.h"
+#include "proxy/http/ip_address.h"
 
 namespace breakwater::routes {
 namespace {
@@ -84,20 +88,24 @@ Recipe containerd(const Sources& sources) {
 Recipe docker(const Sources& sources) {
   Json daemon = Json::object();
   Json plain = Json::array();
-  if (const auto* hub = mirror_of(sources, "docker.io")) {
-    daemon["registry-mirrors"] = {"http://" + sources.at(*hub)};
-    plain.push_back(sources.at(*hub));
-  }
+  const auto* hub = mirror_of(sources, "docker.io");
+  if (hub != nullptr) daemon["registry-mirrors"] = {"http://" + sources.at(*hub)};
+  for (const auto* mirror : sources.mirrors) plain.push_back(sources.at(*mirror));
   if (sources.registry != nullptr) plain.push_back(sources.at(*sources.registry));
   daemon["insecure-registries"] = plain;
   Recipe recipe;
   recipe.files.push_back({"/etc/docker/daemon.json", daemon.dump(2) + "\n",
                           "dockerd mirrors docker.io only; merge this with what is there"});
   recipe.then = {"systemctl restart docker"};
+  for (const auto* mirror : sources.mirrors) {
+    if (mirror == hub) continue;
+    recipe.then.push_back("docker pull " + sources.at(*mirror) + "/NAME:TAG    # for " + mirror->registry +
+                          "/NAME:TAG");
+  }
   return recipe;
 }
 
-Recipe buildkit(const Sources& sources) {
+std::string buildkitd_toml(const Sources& sources) {
   std::string text;
   std::vector<std::string> plain;
   for (const auto* mirror : sources.mirrors) {
@@ -106,8 +114,12 @@ Recipe buildkit(const Sources& sources) {
   }
   if (sources.registry != nullptr) plain.push_back(sources.at(*sources.registry));
   for (const auto& at : plain) text += "\n[registry.\"" + at + "\"]\n  http = true\n";
+  return text;
+}
+
+Recipe buildkit(const Sources& sources) {
   Recipe recipe;
-  recipe.files.push_back({"/etc/buildkit/buildkitd.toml", text, ""});
+  recipe.files.push_back({"/etc/buildkit/buildkitd.toml", buildkitd_toml(sources), ""});
   if (sources.registry != nullptr) {
     const auto ref = sources.at(*sources.registry) + "/cache/app:buildcache";
     recipe.then = {
@@ -140,6 +152,8 @@ Recipe crio(const Sources& sources) {
 
 Recipe k3s(const Sources& sources) {
   std::string text = "mirrors:\n";
+  if (sources.any != nullptr)
+    text += "  \"*\":\n    endpoint: [\"http://" + sources.at(*sources.any) + "\"]\n";
   for (const auto* mirror : sources.mirrors)
     text += "  " + mirror->registry + ":\n    endpoint: [\"http://" + sources.at(*mirror) + "\"]\n";
   if (sources.registry != nullptr) {
@@ -152,29 +166,65 @@ Recipe k3s(const Sources& sources) {
   return recipe;
 }
 
-// The clients of CI have their build in a container: what they need is a line in it.
-Recipe of_ci(const Sources& sources, const std::string& path, const std::string& before) {
+// The clients of CI build by a BuildKit of their own, which reads its configuration beside the sources. A
+// line that goes on begins with `indent`, and each line but the last ends with `more`.
+struct CiLines {
+  std::string path, before, first, next, more, indent, after, note;
+};
+
+Recipe of_ci(const Sources& sources, const CiLines& lines) {
   Recipe recipe;
   if (sources.registry == nullptr) return recipe;
-  const auto ref = sources.at(*sources.registry) + "/cache/app:buildcache";
-  recipe.files.push_back(
-      {path,
-       before + "docker buildx build --push -t " + sources.at(*sources.registry) +
-           "/team/app:1 --cache-to type=registry,ref=" + ref +
-           ",mode=max,image-manifest=true,oci-mediatypes=true --cache-from type=registry,ref=" + ref + " .\n",
-       "buildx reads the BuildKit configuration too: breakwater client-config buildkit"});
+  const auto at = sources.at(*sources.registry);
+  const auto ref = at + "/cache/app:buildcache";
+  recipe.files.push_back({lines.path,
+                          lines.before + lines.first +
+                              "docker buildx create --name breakwater --use --config buildkitd.toml\n" +
+                              lines.next + "docker buildx build --push -t " + at + "/team/app:1" +
+                              lines.more + "\n" + lines.indent + "--cache-to type=registry,ref=" + ref +
+                              ",mode=max,image-manifest=true,oci-mediatypes=true" + lines.more + "\n" +
+                              lines.indent + "--cache-from type=registry,ref=" + ref + " .\n",
+                          lines.note});
+  recipe.files.push_back({"buildkitd.toml", buildkitd_toml(sources),
+                          "in the repository, beside it: what is pulled comes through the mirrors"});
   return recipe;
 }
 
 Recipe woodpecker(const Sources& sources) {
-  return of_ci(sources, ".woodpecker.yaml",
-               "steps:\n  - name: build\n    image: docker:cli\n    commands:\n      - ");
+  CiLines lines;
+  lines.path = ".woodpecker.yaml";
+  lines.before =
+      "steps:\n  - name: build\n    image: docker:cli\n"
+      "    volumes: [\"/var/run/docker.sock:/var/run/docker.sock\"]\n    commands:\n";
+  lines.first = lines.next = "      - ";
+  lines.indent = "        ";
+  lines.note = "the repository must be trusted, for the socket of the agent's Docker";
+  return of_ci(sources, lines);
 }
+
 Recipe gitlab(const Sources& sources) {
-  return of_ci(sources, ".gitlab-ci.yml", "build:\n  image: docker:cli\n  script:\n    - ");
+  CiLines lines;
+  lines.path = ".gitlab-ci.yml";
+  lines.before =
+      "build:\n  image: docker:cli\n  services: [\"docker:dind\"]\n"
+      "  variables: {DOCKER_HOST: \"tcp://docker:2375\", DOCKER_TLS_CERTDIR: \"\"}\n  script:\n";
+  lines.first = lines.next = "    - ";
+  lines.indent = "      ";
+  lines.note = "the runner must be privileged, for docker:dind";
+  return of_ci(sources, lines);
 }
+
 Recipe github(const Sources& sources) {
-  return of_ci(sources, ".github/workflows/build.yaml", "    steps:\n      - run: ");
+  CiLines lines;
+  lines.path = ".github/workflows/build.yaml";
+  lines.before =
+      "on: push\njobs:\n  build:\n    runs-on: self-hosted\n    steps:\n"
+      "      - uses: actions/checkout@v4\n      - run: |\n";
+  lines.first = lines.next = "          ";
+  lines.more = " \\";
+  lines.indent = "            ";
+  lines.note = "on a runner of your own: those of GitHub do not reach " + sources.host;
+  return of_ci(sources, lines);
 }
 
 const std::vector<std::pair<std::string_view, Recipe (*)(const Sources&)>> kClients = {
@@ -182,6 +232,16 @@ const std::vector<std::pair<std::string_view, Recipe (*)(const Sources&)>> kClie
     {"skopeo", podman},         {"crio", crio},     {"k3s", k3s},           {"woodpecker", woodpecker},
     {"gitlab", gitlab},         {"github", github},
 };
+
+// As it stands in the files, which it must not break out of: a name, or an address.
+std::optional<std::string> host_of(std::string host) {
+  const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (has_brackets) host = host.substr(1, host.size() - 2);
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  if (proxy::IpAddress::parse(host) && (is_ipv6 || !has_brackets)) return proxy::bracketed(host);
+  const bool is_option = host.starts_with("-");
+  return has_brackets || is_option ? std::nullopt : proxy::normal_host_name(host);
+}
 
 tl::unexpected<Error> unknown_client(const std::string& client) {
   std::string known;
@@ -193,7 +253,13 @@ tl::unexpected<Error> unknown_client(const std::string& client) {
 
 Result<Json> client_config(const RouteDirectory& directory, const Arguments& arguments) {
   const auto& client = arguments.word("client");
-  const auto& host = arguments.has("host") ? arguments.word("host") : directory.host;
+  const auto& named = arguments.has("host") ? arguments.word("host") : directory.host;
+  const auto found = host_of(named);
+  if (!found)
+    return failure(
+        Error::Kind::invalid,
+        "\"host\" is the name or the address of this machine, without a port, not \"" + named + "\"");
+  const auto& host = *found;
   const auto sources = sources_of(directory, host);
   for (const auto& [name, make] : kClients) {
     if (name != client) continue;

@@ -1,57 +1,109 @@
 // GET /api/v1/events: what happens, as it happens, as server-sent events (HTML, "Server-sent events"):
 //
-//   id: 17.3
+//   id: 6f1c09a2.17.3
+//   event: status                      how it is, in short (status_summary() in status.h), when that changed
+//   data: {"sentence", "well", …}
+//
+//   id: 6f1c09a2.17.3
 //   event: request                     each request that has ended, as `log` tells it (request_log.h)
 //   data: {"number": 17, …}
 //
-//   id: 17.4
+//   id: 6f1c09a2.17.4
 //   event: event                       what webhooks are told too, wanted by one or not
 //   data: {"at", "kind", "action", "route", "repository", "tag", "digest", "reason", "client", "trace"}
 //
-// It begins with what comes next, or behind the `Last-Event-ID` of the request, as far as the rings of
-// requests and events go back; how many are missing then is the first event, `missed`. A comment comes every
-// 15 s. At most kStreamsMax are open at once; one that reads so slowly that it would miss something is ended,
-// and may come again with its last id. Belongs to the loop's thread; what it borrows outlives it.
+//   id: 6f1c09a2.5217.4
+//   event: missed                      so many were left out before what comes next
+//   data: {"requests": 5150, "events": 0}
+//
+// `of=status,request` chooses kinds; `client`, `image`, `route` and `result` choose requests, as in `log`.
+//
+// A stream is written to twice a second at most: what came since goes together. Of many requests at once the
+// last ones are told, and how many others there were; `requests?after=` has these. It begins with what comes
+// next, or behind the `Last-Event-ID` of the request. The first part of an id is the start of the process: an
+// id of another start is behind nothing of this one, which is told as far as it is remembered. A comment
+// comes every 15 s. At most kStreamsMax are open at once, kStreamsOfClientMax of one client, and
+// kStreamsOfMachineMax over the control socket, so that verbs find it free: one more gets 503 with
+// Retry-After.
+//
+// All streams share the status, which is made for them twice a second at most and only while one wants it,
+// and the texts of requests. Belongs to the loop's thread; what it borrows outlives it.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/http/exchange.h"
+#include "proxy/http/peer.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "routes/ops/event_ring.h"
+#include "routes/ops/operation.h"
 #include "routes/ops/request_ring.h"
 
 namespace breakwater::routes {
 
 inline constexpr std::string_view kEventsPath = "/api/v1/events";
 
+// What a stream tells.
+struct EventsWanted {
+  bool status = true, requests = true, events = true;
+  RequestFilter filter;  // of requests
+
+  // The error is `invalid` and says which parameter is wrong.
+  [[nodiscard]] static Result<EventsWanted> of(const Arguments& arguments, const RouteDirectory& directory);
+};
+
 class EventStream {
  public:
-  static constexpr uint32_t kStreamsMax = 4;
+  static constexpr uint32_t kStreamsMax = 64, kStreamsOfClientMax = 8, kStreamsOfMachineMax = 4;
+  static constexpr proxy::Millis kWriteEvery{500};
+  static constexpr size_t kToldTogether = 50;  // of each kind, in one write
+  // Who is further behind than this goes on with the last ones.
+  static constexpr uint64_t kBehindMax = 500;
 
-  EventStream(proxy::Loop& loop, const RequestRing& requests, const EventRing& events)
-      : loop_(loop), requests_(requests), events_(events) {}
+  using Summary = std::function<Json()>;  // what `status` tells
 
-  proxy::Task<> serve(proxy::Exchange& exchange);
+  EventStream(proxy::Loop& loop, const RequestRing& requests, const EventRing& events, Summary summary,
+              proxy::Millis write_every = kWriteEvery);
+
+  proxy::Task<> serve(proxy::Exchange& exchange, EventsWanted wanted);
 
  private:
   // How far a stream is.
   struct Position {
     uint64_t requests = 0, events = 0;
-    std::string text() const;
+  };
+  struct Told {
+    uint64_t number = 0;  // of the request; 0: none
+    std::string data;
   };
   class Open;
+  std::string id_of(const Position& position) const;
   Position begin_of(std::string_view last_id) const;
-  // What is behind `position`, which moves on, some at a time; and how many it has missed.
-  std::string more(Position& position, uint64_t& missed) const;
+  std::string more(const EventsWanted& wanted, Position& position, uint64_t& status_told);
+  void add_requests(std::string& text, const EventsWanted& wanted, Position& position);
+  void add_events(std::string& text, Position& position) const;
+  void renew_status();
+  const std::string& data_of(uint64_t request);
+  bool is_too_many(const proxy::Peer& peer) const;
 
   proxy::Loop& loop_;
   const RequestRing& requests_;
   const EventRing& events_;
-  uint32_t open_ = 0;
+  const Summary summary_;
+  const proxy::Millis write_every_;
+  const std::string start_;
+  std::map<proxy::ClientKey, uint32_t> open_;  // by client
+  uint32_t open_count_ = 0;
+  std::string status_;           // as it was told last
+  uint64_t status_changes_ = 0;  // how often it has changed
+  proxy::Moment status_at_;      // when that was looked at
+  std::vector<Told> told_;       // the texts of the last requests, by their number
 };
 
 }  // namespace breakwater::routes

@@ -146,6 +146,8 @@ void RouteMetrics::count_request(const CountedRequest& request) {
   if (request.cache == CacheResult::stale) impl_->stale_answers.Increment();
 }
 
+uint64_t RouteMetrics::stale_total() const { return static_cast<uint64_t>(impl_->stale_answers.Value()); }
+
 void RouteMetrics::refused(std::string_view reason) {
   impl_->refusals.Add({{"route", impl_->route}, {"reason", std::string(reason)}}).Increment();
 }

@@ -55,6 +55,7 @@ class RouteMetrics {
 
   // Counts a finished request, and the stale answer if `cache` is stale.
   void count_request(const CountedRequest& request);
+  uint64_t stale_total() const;  // answers that were
   // Counts a request that was refused, by the reason: a word of a small set.
   void refused(std::string_view reason);
   // Records the seconds until the head of an answer from upstream arrived.

@@ -6,9 +6,16 @@
 namespace breakwater::routes {
 
 inline constexpr Parameter kUsage[] = {
-    {.name = "route", .shape = "ROUTE", .help = "only of this one", .is_place = true},
-    {.name = "by", .shape = "route|repository|client", .help = "what a row is of: route"},
-    {.name = "limit", .shape = "ROWS", .help = "at most so many rows, those with most bytes: 1000"},
+    {.name = "route",
+     .shape = "ROUTE|REPOSITORY",
+     .help = "only of this route; by tag, of this repository",
+     .is_place = true},
+    {.name = "by", .shape = "route|repository|client|tag", .help = "what a row is of: route"},
+    {.name = "limit",
+     .shape = "ROWS",
+     .help = "at most so many rows, those with most bytes: 1000; by tag 100, by name"},
+    {.name = "repository", .shape = "NAME", .help = "by tag: of this repository of the route"},
+    {.name = "after", .shape = "TAG", .help = "by tag: those behind this one"},
 };
 inline constexpr Parameter kState[] = {
     {.name = "state", .shape = "on|off", .help = "on or off", .is_place = true, .is_required = true},
@@ -36,6 +43,7 @@ inline constexpr Parameter kLog[] = {
      .help = "only with this one: hit, follow, miss, stale, revalidated, pass, ok, refused, error or left"},
     {.name = "limit", .shape = "COUNT", .help = "at most so many: 100"},
     {.name = "after", .shape = "NUMBER", .help = "only those behind this number"},
+    {.name = "before", .shape = "NUMBER", .help = "the last ones before this number"},
     {.name = "wait",
      .help = "wait up to half a minute until there is one behind that number",
      .kind = Parameter::Kind::flag},

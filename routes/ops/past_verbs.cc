@@ -6,6 +6,7 @@
 
 #include "routes/ops/caches.h"
 #include "routes/ops/history.h"
+#include "routes/ops/request_filter.h"
 #include "routes/ops/request_log.h"
 #include "routes/ops/request_ring.h"
 #include "routes/ops/savings.h"
@@ -53,28 +54,6 @@ std::string signed_bytes(const Json& bytes) {
   const auto value = bytes.get<int64_t>();
   return value < 0 ? "-" + bytes_words(static_cast<uint64_t>(-value))
                    : bytes_words(static_cast<uint64_t>(value));
-}
-
-Result<RequestFilter> filter_of(const Arguments& arguments, const RouteDirectory& directory) {
-  RequestFilter filter;
-  filter.route = arguments.word("route");
-  if (arguments.has("image")) {
-    const auto image = parse_repository_pattern(arguments.word("image"), directory);
-    if (!image) return failure(image.error());
-    filter.route = image->route;
-    filter.repository = image->pattern == "*" ? "" : image->pattern;
-  }
-  if (arguments.has("client")) {
-    auto client = proxy::IpNetwork::parse(arguments.word("client"));
-    if (!client)
-      return failure(Error::Kind::invalid,
-                     "\"client\" is an address or a network, not \"" + arguments.word("client") + "\"");
-    filter.client = *client;
-  }
-  if (arguments.has("result")) {
-    if (auto set = filter.set_outcome(arguments.word("result")); !set) return failure(set.error());
-  }
-  return filter;
 }
 
 std::string name_of_image(const Json& request) {
@@ -140,12 +119,18 @@ proxy::Task<Result<Json>> log(ServerSide& server, Arguments arguments, std::shar
   const auto limit = number_of(arguments, "limit", kRequestsMax, 1, kRequestsMax);
   if (!limit) co_return failure(limit.error());
   question.limit = *limit;
+  const auto before = number_of(arguments, "before", 0, 1, UINT64_MAX);
+  if (!before) co_return failure(before.error());
+  if (arguments.has("before")) question.before = *before;
+  if (question.before && question.after)
+    co_return failure(Error::Kind::invalid, "\"after\" goes on and \"before\" goes back: one of them");
   auto& ring = server.requests();
   auto answer = requests_json(ring, question);
   const auto until = server.loop().now() + kWaitMax;
   while (arguments.flag("wait") && question.after && answer["requests"].empty() &&
          server.loop().now() < until) {
-    co_await ring.more().wait_until(until);
+    // There may be more of them than an answer looks at.
+    if (answer["next"] == answer["newest"]) co_await ring.more().wait_until(until);
     // What comes meanwhile is looked at together, and each once.
     co_await server.loop().sleep(kLookAgainAfter);
     question.after = answer["next"].get<uint64_t>();

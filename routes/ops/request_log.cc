@@ -38,14 +38,16 @@ ordered_json json_of(const PastRequest& request) {
 
 ordered_json requests_json(const RequestRing& ring, const RequestsQuestion& question) {
   const size_t limit = std::min(question.limit, kRequestsMax);
-  const auto page = question.after ? ring.after(*question.after, question.filter, limit)
-                                   : ring.last(question.filter, limit);
+  const auto page = question.after
+                        ? ring.after(*question.after, question.filter, limit)
+                        : ring.before(question.before.value_or(UINT64_MAX), question.filter, limit);
   ordered_json answer;
   answer["requests"] = ordered_json::array();
   for (const PastRequest& request : page.requests) answer["requests"].push_back(json_of(request));
   answer["next"] = page.next;
   answer["newest"] = ring.newest();
   answer["missed"] = page.missed;
+  if (page.previous > 0) answer["previous"] = page.previous;
   return answer;
 }
 

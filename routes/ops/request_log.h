@@ -24,16 +24,20 @@ inline constexpr size_t kRequestsMax = 100;  // in one answer
 
 struct RequestsQuestion {
   RequestFilter filter;
-  std::optional<uint64_t> after;  // those behind this number, the oldest first; absent: the last ones
-  size_t limit = kRequestsMax;    // at most that
+  // Those behind this number, the oldest first; or the last ones before this one; or the last of all.
+  std::optional<uint64_t> after, before;
+  size_t limit = kRequestsMax;  // at most that
 };
 
 // {"number": 7, "at": "2026-…Z", "route", "client", "method", "repository", "reference", "status", "bytes",
 //  "seconds", "cache", "reason", "user_agent", "trace"}; texts that are empty are left out.
 nlohmann::ordered_json json_of(const PastRequest& request);
 
-// {"requests": […], "next": 8, "newest": 8, "missed": 0}. `next` is what to ask `after` to go on, and there
-// is more if it is less than `newest`. `missed` were behind `after`, and are not in the ring any more.
+// {"requests": […], "next": 8, "newest": 8, "missed": 0, "previous": 3}, the oldest first. `next` is what to
+// ask `after` to go on, and there is more if it is less than `newest`. `missed` were behind `after`, and are
+// not in the ring any more. `previous` is what to ask `before` to go back, and is there if there may be more,
+// but not in an answer to `after`. An answer looks at no more than RequestRing::kLookedAtMax requests: with a
+// filter it may have few or none although there are more.
 nlohmann::ordered_json requests_json(const RequestRing& ring, const RequestsQuestion& question);
 
 }  // namespace breakwater::routes

@@ -108,6 +108,7 @@ void RequestRing::add(const EndedRequest& ended) {
   Entry& entry = entries_[++newest_ % entries_max_];
   entry.at = ended.at;
   entry.bytes = ended.exchange.bytes_sent();
+  bytes_total_ += entry.bytes;
   entry.seconds = static_cast<float>(ended.seconds);
   entry.status = static_cast<uint16_t>(ended.status);
   entry.cache = context.cache;
@@ -149,26 +150,30 @@ bool RequestRing::wants(const RequestFilter& filter, const Entry& entry) {
   return filter.reference.empty() || filter.reference == entry.reference();
 }
 
-RequestRing::Page RequestRing::after(uint64_t number, const RequestFilter& filter, size_t limit) const {
+RequestRing::Page RequestRing::after(uint64_t number, const RequestFilter& filter, size_t limit,
+                                     size_t looked_at_max) const {
   Page page;
   // From before a restart: the numbers begin anew.
   if (number > newest_) number = 0;
   if (newest_ > 0 && number + 1 < oldest()) page.missed = oldest() - 1 - number;
   page.next = std::max(number, oldest() - 1);
-  while (page.next < newest_ && page.requests.size() < limit) {
+  while (page.next < newest_ && page.requests.size() < limit && looked_at_max-- > 0) {
     ++page.next;
     if (wants(filter, entry(page.next))) page.requests.push_back(value_of(page.next));
   }
   return page;
 }
 
-RequestRing::Page RequestRing::last(const RequestFilter& filter, size_t limit) const {
+RequestRing::Page RequestRing::before(uint64_t number, const RequestFilter& filter, size_t limit,
+                                      size_t looked_at_max) const {
   Page page;
   page.next = newest_;
-  for (uint64_t number = newest_; number >= oldest() && number > 0; --number) {
-    if (page.requests.size() == limit) break;
+  number = std::min(number, newest_ + 1);
+  while (has(number - 1) && page.requests.size() < limit && looked_at_max-- > 0) {
+    --number;
     if (wants(filter, entry(number))) page.requests.push_back(value_of(number));
   }
+  if (has(number - 1)) page.previous = number;
   std::reverse(page.requests.begin(), page.requests.end());
   return page;
 }

@@ -82,16 +82,28 @@ class RequestRing {
 
   void add(const EndedRequest& ended);
 
-  uint64_t newest() const { return newest_; }  // 0: there was none yet
+  uint64_t newest() const { return newest_; }            // 0: there was none yet
+  uint64_t bytes_total() const { return bytes_total_; }  // of the bodies that were sent
   struct Page {
     std::vector<PastRequest> requests;  // the oldest first
     uint64_t next = 0;                  // the number behind which to go on
     uint64_t missed = 0;                // were behind the number that was given, and are not there any more
+    uint64_t previous = 0;              // the number before which to go back; 0: there is nothing more
   };
+  // A page comes of at most `looked_at_max` entries, whatever the filter: then it may have few, and there may
+  // be more.
+  static constexpr size_t kLookedAtMax = 5000;
   // Those behind `number` that the filter wants, at most `limit`.
-  Page after(uint64_t number, const RequestFilter& filter, size_t limit) const;
-  // The last ones that the filter wants, at most `limit`.
-  Page last(const RequestFilter& filter, size_t limit) const;
+  Page after(uint64_t number, const RequestFilter& filter, size_t limit,
+             size_t looked_at_max = kLookedAtMax) const;
+  // The last ones before `number` that the filter wants, at most `limit`. From a number that has not come yet
+  // on: the last of all.
+  Page before(uint64_t number, const RequestFilter& filter, size_t limit,
+              size_t looked_at_max = kLookedAtMax) const;
+  Page last(const RequestFilter& filter, size_t limit) const { return before(UINT64_MAX, filter, limit); }
+  // One that is there.
+  PastRequest value_of(uint64_t number) const;
+  bool has(uint64_t number) const { return number > 0 && number >= oldest() && number <= newest_; }
   // Rings when there is one more.
   proxy::Signal& more() { return more_; }
 
@@ -100,13 +112,13 @@ class RequestRing {
   static bool wants(const RequestFilter& filter, const Entry& entry);
   const Entry& entry(uint64_t number) const;
   uint64_t oldest() const { return newest_ < entries_max_ ? 1 : newest_ - entries_max_ + 1; }
-  PastRequest value_of(uint64_t number) const;
 
   proxy::Loop& loop_;
   const store::Clock& clock_;
   const size_t entries_max_;
   const std::unique_ptr<Entry[]> entries_;
   uint64_t newest_ = 0;
+  uint64_t bytes_total_ = 0;
   proxy::Signal more_;
 };
 

@@ -17,9 +17,12 @@
 #include "routes/ops/image_name.h"
 #include "routes/ops/request_ring.h"
 #include "routes/ops/webhooks.h"
+#include "routes/registry/uploads.h"
 #include "store/base/clock.h"
 #include "store/base/result.h"
+#include "store/blobs/blobs.h"
 #include "store/capacity/budget.h"
+#include "store/references/broken.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
@@ -38,8 +41,16 @@ struct ServerState {
     uint64_t connections = 0, requests_running = 0;
     uint64_t uploads_open = 0;  // of a registry
     uint64_t broken = 0;        // things that clients were told are there and that cannot be served
+    uint64_t stale_total = 0;   // answers that were
+    std::optional<store::Blobs::Evicted> evicted;  // if anything was
+    // Of a mirror: when the blob that was not used for longest was used last; the epoch if it is not known.
+    store::Time oldest_used_at{};
     store::Budget::Use use;
     std::vector<Upstream> upstreams;
+  };
+  struct Upload {
+    OpenUpload upload;
+    store::Time begun_at{};  // the epoch if nobody knows
   };
   std::string version, folder;
   store::Time now{}, started_at{};
@@ -53,8 +64,14 @@ struct ServerState {
   static constexpr size_t kFillsMax = 100;  // that are told of by name
   std::vector<proxy::RunningFill> fills;
   uint64_t fills_count = 0;  // of all
-  store::Time passed_at{};   // when the scrub had last looked at everything; the epoch if never
+  static constexpr size_t kUploadsMax = 100;
+  std::vector<Upload> uploads;
+  uint64_t uploads_count = 0;
+  store::Time passed_at{};  // when the scrub had last looked at everything; the epoch if never
   uint64_t scrubbed_bytes = 0;
+  std::optional<double> pass_share;  // of the pass that is under way: how much is done, from 0 to 1
+  static constexpr size_t kBrokenMax = 100;
+  std::vector<store::BrokenThing> broken;
   uint64_t left_bytes = 0;  // of routes that are not configured any more
   std::vector<WebhookState> webhooks;
 };

@@ -1,9 +1,9 @@
 #include "routes/ops/status.h"
 
-#include <chrono>
 #include <utility>
 
 #include "routes/oci/date_text.h"
+#include "routes/ops/status_rows.h"
 #include "routes/ops/words.h"
 
 namespace breakwater::routes {
@@ -12,86 +12,9 @@ namespace {
 // A registry that is so full refuses the next large layer.
 constexpr double kFull = 0.98;
 
-int64_t seconds_between(store::Time from, store::Time to) {
-  return std::chrono::duration_cast<std::chrono::seconds>(to - from).count();
-}
-
-bool is_throttled(const proxy::RegistryClientStats& stats, store::Time now) {
-  return stats.throttled_until > now;
-}
-
-std::string_view state_of(const proxy::RegistryClientStats& stats, store::Time now) {
-  if (stats.credentials_rest) return "refuses_credentials";
-  if (is_throttled(stats, now)) return "throttled";
-  return stats.unwell ? "unreachable" : "well";
-}
-
 bool is_full(const store::Budget::Use& use) {
   return use.bytes_max != store::Budget::kUnbounded &&
          static_cast<double>(use.taken()) >= kFull * static_cast<double>(use.bytes_max);
-}
-
-void add_use(Json& json, const store::Budget::Use& use) {
-  json["bytes"] = use.stored;
-  json["reserved_bytes"] = use.reserved;
-  if (use.bytes_max != store::Budget::kUnbounded) json["bytes_max"] = use.bytes_max;
-}
-
-Json json_of(const ServerState::Upstream& upstream, store::Time now) {
-  Json json;
-  json["url"] = upstream.url;
-  json["state"] = state_of(upstream.stats, now);
-  if (is_throttled(upstream.stats, now)) json["throttled_until"] = date_text(upstream.stats.throttled_until);
-  if (upstream.stats.ratelimit_remaining) json["pulls_left"] = *upstream.stats.ratelimit_remaining;
-  json["requests"] = upstream.stats.requests_total;
-  json["failures"] = upstream.stats.failures.total();
-  json["fetched_bytes"] = upstream.stats.fetched_bytes;
-  return json;
-}
-
-Json json_of(const ServerState::Route& route, store::Time now) {
-  Json json;
-  json["name"] = route.name;
-  json["kind"] = name_of(route.kind);
-  if (!route.registry.empty()) json["registry"] = route.registry;
-  json["listen"] = route.listen;
-  json["connections"] = route.connections;
-  json["requests"] = route.requests_running;
-  add_use(json, route.use);
-  if (route.kind == RouteDirectory::Kind::registry) json["uploads"] = route.uploads_open;
-  json["broken"] = route.broken;
-  json["upstreams"] = Json::array();
-  for (const auto& upstream : route.upstreams) json["upstreams"].push_back(json_of(upstream, now));
-  return json;
-}
-
-Json json_of(const proxy::RunningFill& fill) {
-  Json json;
-  json["route"] = fill.home.route;
-  json["repository"] = fill.home.repository;
-  json["digest"] = fill.digest.text();
-  json["bytes"] = fill.available;
-  if (fill.size) json["size"] = *fill.size;
-  json["readers"] = fill.followers;
-  json["state"] = fill.failure.empty() ? fill.runs ? "running" : "waiting" : "trying_again";
-  if (!fill.failure.empty()) json["failure"] = fill.failure;
-  return json;
-}
-
-Json json_of(const WebhookState& webhook) {
-  Json json;
-  json["endpoint"] = webhook.endpoint;
-  json["state"] = webhook.is_well ? "well" : "failing";
-  if (!webhook.is_well) {
-    json["failing_since"] = date_text(webhook.failing_since);
-    json["reason"] = webhook.error;
-  }
-  json["waiting"] = webhook.queue.waiting;
-  if (webhook.queue.oldest_at) json["oldest_at"] = date_text(*webhook.queue.oldest_at);
-  json["delivered"] = webhook.delivered;
-  json["given_up"] = webhook.given_up;
-  json["dropped"] = webhook.queue.dropped;
-  return json;
 }
 
 struct Problem {
@@ -157,6 +80,12 @@ std::string sentence_of(const ServerState& state, const std::vector<Problem>& pr
   return sentence;
 }
 
+Json pass_of(const ServerState& state) {
+  const auto all = state.whole.stored;
+  return {{"bytes", static_cast<uint64_t>(*state.pass_share * static_cast<double>(all))},
+          {"bytes_total", all}};
+}
+
 std::string of_bound(const Json& json) {
   std::string text = bytes_words(json["bytes"].get<uint64_t>() + json["reserved_bytes"].get<uint64_t>());
   if (json.contains("bytes_max")) text += " of " + bytes_words(json["bytes_max"].get<uint64_t>());
@@ -194,7 +123,7 @@ std::string downloads_words(const Json& downloads) {
 
 }  // namespace
 
-Json status_json(const ServerState& state) {
+Json status_head(const ServerState& state) {
   const auto problems = problems_of(state);
   Json json;
   json["sentence"] = sentence_of(state, problems);
@@ -207,6 +136,11 @@ Json status_json(const ServerState& state) {
     one["do"] = problem.remedy;
     json["problems"].push_back(std::move(one));
   }
+  return json;
+}
+
+Json status_json(const ServerState& state) {
+  Json json = status_head(state);
   json["version"] = state.version;
   json["folder"] = state.folder;
   json["started_at"] = date_text(state.started_at);
@@ -226,10 +160,16 @@ Json status_json(const ServerState& state) {
   json["buffers"] = {{"bytes", state.buffer_bytes}, {"bytes_max", state.buffer_bytes_max}};
   json["downloads_count"] = state.fills_count;
   json["downloads"] = Json::array();
-  for (const auto& fill : state.fills) json["downloads"].push_back(json_of(fill));
+  for (const auto& fill : state.fills) json["downloads"].push_back(json_of(fill, state.now));
+  json["uploads_count"] = state.uploads_count;
+  json["uploads"] = Json::array();
+  for (const auto& upload : state.uploads) json["uploads"].push_back(json_of(upload));
   json["integrity"]["broken"] = broken;
   if (state.passed_at != store::Time()) json["integrity"]["last_full_pass_at"] = date_text(state.passed_at);
   json["integrity"]["scrubbed_bytes"] = state.scrubbed_bytes;
+  if (state.pass_share) json["integrity"]["pass"] = pass_of(state);
+  json["integrity"]["broken_things"] = Json::array();
+  for (const auto& thing : state.broken) json["integrity"]["broken_things"].push_back(json_of(thing));
   json["webhooks"] = Json::array();
   for (const auto& webhook : state.webhooks) json["webhooks"].push_back(json_of(webhook));
   return json;

@@ -6,8 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "store/blobs/blobs.h"
 #include "store/capacity/budget.h"
+#include "store/catalog/catalog.h"
 #include "store/references/route_rules.h"
+#include "store/upkeep/tag_usage.h"
 #include "store/upkeep/usage.h"
 
 namespace breakwater::routes {
@@ -126,6 +129,38 @@ std::string_view name_of(UsageQuestion::By by) {
 }
 
 }  // namespace
+
+Result<Json> usage_by_tag(store::Store& store, const TagUsageQuestion& question,
+                          const std::stop_token& stop) {
+  const RepositoryKey& repository = question.repository;
+  const size_t rows_max = std::clamp<size_t>(question.rows_max, 1, TagUsageQuestion::kRowsMax);
+  const auto tags = store.catalog().tags(repository, question.after, rows_max);
+  if (!tags) return failure(tags.error());
+  const auto has_any = store.catalog().has_manifests(repository);
+  if (!has_any) return failure(has_any.error());
+  if (tags->empty() && question.after.empty() && !*has_any)
+    return failure(Error::Kind::not_found,
+                   "there is no repository " + repository.route + "/" + repository.repository);
+  Json rows = Json::array();
+  for (const store::NamedTag& tag : *tags) {
+    const auto use = store::tag_usage({store.parts(), store.blobs(), store.trash()}, repository, tag, stop);
+    if (!use) return failure(use.error());
+    rows.push_back({{"tag", tag.tag},
+                    {"digest", tag.record.digest.text()},
+                    {"bytes", use->bytes},
+                    {"unique_bytes", use->unique_bytes},
+                    {"shared_bytes", use->bytes - use->unique_bytes},
+                    {"freed_bytes", use->freed_bytes},
+                    {"pinned", use->is_kept},
+                    {"at_least", use->is_at_least}});
+  }
+  Json answer = {{"by", "tag"},
+                 {"route", repository.route},
+                 {"repository", repository.repository},
+                 {"tags", std::move(rows)}};
+  if (tags->size() == rows_max) answer["last"] = tags->back().tag;
+  return answer;
+}
 
 Result<Json> usage(store::Store& store, const UsageQuestion& question, const std::stop_token& stop) {
   store::UsageWalk walk(store.parts());

@@ -49,9 +49,44 @@ std::string by_client_words(const Json& answer) {
   return text;
 }
 
+std::string by_tag_words(const Json& answer) {
+  Columns columns({"TAG", ">SIZE", ">ALONE", ">SHARED", ">DELETING FREES", "DIGEST"});
+  for (const auto& row : answer["tags"]) {
+    columns.add({row["tag"].get<std::string>() + (row["pinned"].get<bool>() ? " (pinned)" : ""),
+                 bytes_words(row["bytes"]), bytes_words(row["unique_bytes"]),
+                 bytes_words(row["shared_bytes"]), bytes_words(row["freed_bytes"]),
+                 text_of(row, "digest").substr(0, 19)});
+  }
+  std::string text = columns.text();
+  if (answer.contains("last")) text += "there are more: --after " + text_of(answer, "last") + "\n";
+  return text;
+}
+
+// The repository is a parameter of its own, or behind the route's name: `du private/team/app --by tag`.
+Result<Json> du_by_tag(const StoreSide& side, const Arguments& arguments) {
+  std::string name = arguments.word("route");
+  if (arguments.has("repository")) name += "/" + arguments.word("repository");
+  const auto repository = parse_repository_pattern(name, side.directory);
+  if (!repository) return failure(repository.error());
+  if (repository->pattern.find_first_of("*?[") != std::string::npos)
+    return failure(Error::Kind::invalid, "by tag is of one repository: du ROUTE/REPOSITORY --by tag");
+  TagUsageQuestion question;
+  question.repository = {repository->route, repository->pattern};
+  question.after = arguments.word("after");
+  const auto rows = number_of(arguments, "limit", question.rows_max, 1, TagUsageQuestion::kRowsMax);
+  if (!rows) return failure(rows.error());
+  question.rows_max = *rows;
+  return usage_by_tag(side.store, question, side.stop);
+}
+
 }  // namespace
 
 Result<Json> du(const StoreSide& side, const Arguments& arguments) {
+  if (arguments.word("by") == "tag") return du_by_tag(side, arguments);
+  for (const char* name : {"repository", "after"}) {
+    if (arguments.has(name))
+      return failure(Error::Kind::invalid, "\"" + std::string(name) + "\" is for by=tag");
+  }
   UsageQuestion question;
   const auto& by = arguments.word("by");
   if (by == "repository") {
@@ -59,7 +94,7 @@ Result<Json> du(const StoreSide& side, const Arguments& arguments) {
   } else if (by == "client") {
     question.by = UsageQuestion::By::client;
   } else if (!by.empty() && by != "route") {
-    return failure(Error::Kind::invalid, "\"by\" is route, repository or client, not \"" + by + "\"");
+    return failure(Error::Kind::invalid, "\"by\" is route, repository or client, or tag, not \"" + by + "\"");
   }
   question.route = arguments.word("route");
   if (!question.route.empty() && side.directory.find(question.route) == nullptr)
@@ -71,6 +106,7 @@ Result<Json> du(const StoreSide& side, const Arguments& arguments) {
 }
 
 std::string du_words(const Json& answer) {
+  if (answer["by"] == "tag") return by_tag_words(answer);
   std::string text;
   if (answer["by"] == "route") text = by_route_words(answer);
   if (answer["by"] == "repository") text = by_repository_words(answer);

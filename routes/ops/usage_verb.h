@@ -1,6 +1,7 @@
 // `du` as an operation: its arguments, and its answer (usage.h) in words.
 //
 //   usage?by=repository&route=private&limit=20
+//   usage?by=tag&route=private&repository=team/app&after=1.2
 #pragma once
 
 #include <string>

@@ -39,6 +39,7 @@ class BlobPushes {
 
   proxy::Task<Result<>> sweep() { return uploads_.sweep(); }
   size_t open_sessions() const { return uploads_.open_sessions(); }
+  std::vector<OpenUpload> open_uploads(size_t most) const { return uploads_.open_uploads(most); }
 
  private:
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }

@@ -33,6 +33,7 @@ class OpenSessions {
   void touch(const Shared& session, store::Time now);
 
   size_t size() const { return all_.size(); }
+  const auto& all() const { return all_; }
   size_t idle() const { return idle_.size(); }
   bool is_idle(const Shared& session) const { return session->idle_place.has_value(); }
   // The idle one that was not used for longest; null if none is idle.

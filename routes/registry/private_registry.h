@@ -43,6 +43,7 @@ class PrivateRegistry final : public Registry {
   proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override;
   proxy::Task<Result<>> sweep() { return blob_pushes_.sweep(); }  // called periodically, by the upkeep
   PushStats push_stats() const;
+  std::vector<OpenUpload> open_uploads(size_t most) const { return blob_pushes_.open_uploads(most); }
 
  private:
   proxy::Task<Result<>> answer(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);

@@ -27,6 +27,9 @@ struct UploadSession {
   proxy::Workers::Strand strand;
   uint64_t received = 0;  // bytes written, as the request that holds the Turn knows
   uint64_t granted = 0;   // bytes that the reservation covers, likewise
+  // Who began it and when (zero: not known), once the session was opened.
+  std::string client = {};
+  store::Time begun_at{};
   store::Time touched_at;
   bool busy = false;
   size_t waiting = 0;  // requests that wait for it

@@ -117,7 +117,22 @@ Task<Result<Uploads::Turn>> Uploads::begin_monolithic(std::string repository, st
   session->file->algorithm = algorithm;
   session->file->has_record = false;
   session->file->client = proxy::IpAddress(client).text();
+  session->client = session->file->client;
+  session->begun_at = parts_.clock.now();
   co_return Turn(*this, std::move(session));
+}
+
+std::vector<OpenUpload> Uploads::open_uploads(size_t most) const {
+  std::vector<OpenUpload> uploads;
+  for (const bool busy : {true, false}) {
+    for (const auto& [name, session] : sessions_.all()) {
+      if (uploads.size() == most) return uploads;
+      if (session->busy == busy)
+        uploads.push_back(
+            {session->repository, session->id, session->received, session->begun_at, session->client});
+    }
+  }
+  return uploads;
 }
 
 // --- whose turn it is
@@ -182,6 +197,8 @@ Task<Result<>> Uploads::resume(Shared session) {
   if (!caught_up) co_return caught_up;
   session->received = progress->received;
   session->granted = progress->granted;
+  if (!progress->client.empty()) session->client = progress->client;
+  if (progress->begun_at != store::Time()) session->begun_at = progress->begun_at;
   session->is_open = true;
   co_return Result<>();
 }
@@ -214,7 +231,8 @@ Task<Result<Uploads::Progress>> Uploads::open(Shared session) {
               now = session->touched_at]() -> Result<Progress> {
     if (auto opened = open_upload(store, *file, key, id); !opened) return failure(opened.error());
     if (auto touched = touch_upload(store, *file, key, id, now); !touched) return failure(touched.error());
-    return Progress(file->partial->writer->written(), file->partial->reservation.held());
+    return Progress(file->partial->writer->written(), file->partial->reservation.held(), file->begun_at,
+                    file->client);
   };
   co_return co_await parts_.workers.run(session->strand, std::move(job));
 }

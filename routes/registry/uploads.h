@@ -25,6 +25,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/loop.h"
@@ -40,6 +41,15 @@
 #include "store/store.h"
 
 namespace breakwater::routes {
+
+// One whose file is open, as an operator sees it.
+struct OpenUpload {
+  store::RepositoryKey repository;
+  std::string id;
+  uint64_t received = 0;    // bytes
+  store::Time begun_at{};   // of the store's clock; zero if nobody knows
+  std::string client = {};  // who began it; "" if nobody knows
+};
 
 struct UploadSettings {
   int64_t expiry_ms = 168LL * 3600 * 1000;  // a session that is idle for longer is removed
@@ -119,12 +129,16 @@ class Uploads {
   proxy::Task<Result<>> sweep();
 
   size_t open_sessions() const { return sessions_.size(); }
+  // At most so many of these, those on which a request works first.
+  std::vector<OpenUpload> open_uploads(size_t most) const;
 
  private:
   using Shared = std::shared_ptr<UploadSession>;
   struct Progress {
     uint64_t received = 0;  // bytes
     uint64_t granted = 0;   // bytes that the reservation covers
+    store::Time begun_at{};
+    std::string client = {};
   };
 
   class Waiting;

@@ -195,6 +195,7 @@ void Blobs::note_evicted(const Trashed& trashed) {
     ++evicted.blobs;
     evicted.bytes += trashed.bytes;
     evicted.unused = unused;
+    evicted.last_at = parts_.clock.wall();
   }
   parts_.log.debug("blob_evicted",
                    {{"digest", trashed.digest.text()},

@@ -95,6 +95,7 @@ class Blobs {
   struct Evicted {
     uint64_t blobs = 0, bytes = 0;
     Time::duration unused{};  // how long nobody had used the last one
+    Time last_at{};           // wall clock: when that went
   };
   std::map<std::string, Evicted> evicted() const;
 

@@ -101,6 +101,18 @@ Result<std::vector<UsedBlob>> CatalogWalk::next_blobs(std::string& position, siz
   return database_.walk<UsedBlob>(kBlobs, position, limit, malformed, blob_row);
 }
 
+double CatalogWalk::share_before(const std::string& position) {
+  const std::string of_sha256 = kBlobs + std::string{static_cast<char>(Algorithm::sha256)};
+  constexpr size_t kBytes = 4;
+  if (position.size() < of_sha256.size() + kBytes) return 0;
+  // The few of another algorithm are behind all of sha256.
+  if (!position.starts_with(of_sha256)) return 1;
+  uint32_t first = 0;
+  for (size_t i = 0; i < kBytes; ++i)
+    first = first << 8U | static_cast<uint8_t>(position[of_sha256.size() + i]);
+  return static_cast<double>(first) / 4294967296.0;
+}
+
 Result<std::vector<UsedBlob>> CatalogWalk::blobs_in(Algorithm algorithm, uint8_t first,
                                                     const Malformed& malformed) const {
   const std::string prefix = kBlobs + std::string{static_cast<char>(algorithm), static_cast<char>(first)};

@@ -35,6 +35,9 @@ class CatalogWalk {
                                                        const Malformed& malformed) const;
   [[nodiscard]] Result<std::vector<UsedBlob>> next_blobs(std::string& position, size_t limit,
                                                          const Malformed& malformed) const;
+  // How much of next_blobs() is before a position of it, from 0 to 1: digests are spread evenly. Never
+  // blocks.
+  static double share_before(const std::string& position);
   // All whose digest begins with `first`, in the order of the digests.
   [[nodiscard]] Result<std::vector<UsedBlob>> blobs_in(Algorithm, uint8_t first,
                                                        const Malformed& malformed) const;

@@ -111,6 +111,9 @@ Result<bool> Broken::note(Thing thing) {
   }
   std::erase_if(affected->routes, [this](const std::string& route) { return rules_.is_mirror(route); });
   thing.routes = std::move(affected->routes);
+  thing.since = clock_.wall();
+  thing.tags = affected->tags;
+  thing.more_tags = affected->more_tags;
   if (!add(thing)) return false;
   const char* what = thing.kind == Thing::Kind::unreadable ? "the disk cannot read it"
                      : thing.kind == Thing::Kind::lacking  ? "its repository has no manifest of that digest"
@@ -122,7 +125,12 @@ Result<bool> Broken::note(Thing thing) {
 bool Broken::add(const Thing& thing) {
   const Lock lock(mutex_);
   if (things_.size() >= things_max_) return !things_.contains(thing.name());
-  return things_.insert_or_assign(thing.name(), thing).second;
+  const auto known = things_.find(thing.name());
+  if (known == things_.end()) return things_.emplace(thing.name(), thing).second;
+  const Time since = known->second.since;
+  known->second = thing;
+  known->second.since = since;
+  return false;
 }
 
 void Broken::remove(const Thing& thing) {
@@ -161,11 +169,14 @@ uint64_t Broken::malformed() const {
   return malformed_.size();
 }
 
-std::vector<Broken::Thing> Broken::things() const {
+std::vector<Broken::Thing> Broken::things(size_t most) const {
   const Lock lock(mutex_);
   std::vector<Thing> all;
-  all.reserve(things_.size());
-  for (const auto& [name, thing] : things_) all.push_back(thing);
+  all.reserve(std::min(most, things_.size()));
+  for (const auto& [name, thing] : things_) {
+    if (all.size() == most) break;
+    all.push_back(thing);
+  }
   return all;
 }
 

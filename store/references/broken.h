@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "store/base/clock.h"
 #include "store/base/log.h"
 #include "store/base/mutex.h"
 #include "store/catalog/catalog.h"
@@ -42,14 +43,20 @@ struct BrokenThing {
   std::optional<TagOf> tag = {};      // dangling
   std::set<std::string> routes = {};  // whose clients miss it: note() finds out
   std::optional<Edge> edge = {};      // lacking
-  std::string name() const;           // one thing, one name
+  // Tags that cannot be pulled whole without it, some of them; and since when that is known (wall clock).
+  // note() finds out.
+  std::vector<std::string> tags = {};
+  bool more_tags = false;
+  Time since{};
+  std::string name() const;  // one thing, one name
 };
 
 class Broken {
  public:
   // What it borrows outlives it.
-  Broken(const Catalog& catalog, const RouteRules& rules, Log& log, size_t things_max = 10'000)
-      : catalog_(catalog), rules_(rules), log_(log), things_max_(things_max) {}
+  Broken(const Catalog& catalog, const RouteRules& rules, const Clock& clock, Log& log,
+         size_t things_max = 10'000)
+      : catalog_(catalog), rules_(rules), clock_(clock), log_(log), things_max_(things_max) {}
 
   using Thing = BrokenThing;
 
@@ -62,7 +69,7 @@ class Broken {
   // Records of the catalog that cannot be understood, all of them, in words. New ones are told to the log.
   void set_malformed(const std::set<std::string>& records);
 
-  std::vector<Thing> things() const;
+  std::vector<Thing> things(size_t most = SIZE_MAX) const;
   size_t size() const;
   uint64_t malformed() const;                        // records
   std::map<std::string, uint64_t> by_route() const;  // things
@@ -72,6 +79,7 @@ class Broken {
 
   const Catalog& catalog_;
   const RouteRules& rules_;
+  const Clock& clock_;
   Log& log_;
   const size_t things_max_;
   mutable Mutex mutex_;

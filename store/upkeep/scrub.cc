@@ -8,6 +8,7 @@
 #include "store/blobs/child_survey.h"
 #include "store/catalog/catalog.h"
 #include "store/catalog/catalog_state.h"
+#include "store/catalog/catalog_walk.h"
 #include "store/files/files.h"
 #include "store/references/broken.h"
 #include "store/references/liveness.h"
@@ -54,6 +55,7 @@ Result<uint64_t> Scrub::step() {
   unsaved_ += *worth;
   position_ = walk_->position();
   const bool is_through = walk_->ended();
+  pass_share_ = is_through ? -1 : CatalogWalk::share_before(position_);
   if (is_through) {
     walk_.reset();
     parts_.broken.set_malformed(malformed_);
@@ -70,7 +72,10 @@ Result<uint64_t> Scrub::step() {
   return is_through ? 0 : *worth;
 }
 
-Scrub::Stats Scrub::stats() const { return {bytes_, found_, Time(Time::duration(passed_at_))}; }
+Scrub::Stats Scrub::stats() const {
+  const double share = pass_share_;
+  return {bytes_, found_, Time(Time::duration(passed_at_)), share < 0 ? std::nullopt : std::optional(share)};
+}
 
 // --- findings
 

@@ -47,6 +47,9 @@ class Scrub final : private Findings {
     uint64_t bytes_total = 0;  // of blobs that were found whole
     uint64_t found_total = 0;  // things that were not as they should be, mended or not
     Time passed_at{};          // when everything had been looked at last
+    // Of the pass that is under way: how much of the contents it has behind it, from 0 to 1, as the order of
+    // digests has it.
+    std::optional<double> pass_share = {};
   };
   Stats stats() const;
 
@@ -78,6 +81,7 @@ class Scrub final : private Findings {
   uint64_t unsaved_ = 0;  // worth of the steps since the position was saved
   std::atomic<uint64_t> bytes_ = 0, found_ = 0;
   std::atomic<Time::rep> passed_at_ = 0;
+  std::atomic<double> pass_share_ = -1;  // below 0: none is under way
 };
 
 }  // namespace breakwater::store

@@ -30,6 +30,9 @@ class RecordedExchange : public proxy::Exchange {
         std::to_string(a) + '.' + std::to_string(b) + '.' + std::to_string(c) + '.' + std::to_string(d);
   }
 
+  // A process of this machine.
+  void set_no_peer() { peer_ = {{}, "uid 0"}; }
+
   // Whose it is, and whether it may have one more request at work.
   void set_client(std::shared_ptr<proxy::Client> client, bool has_turn) {
     client_ = std::move(client);

@@ -698,6 +698,10 @@ TEST_CASE("the rate limit that is left is remembered, and latency is observed") 
   CHECK_FALSE(world.client->stats().ratelimit_remaining);
   CHECK(world.get("/v2/x"));
   CHECK(world.client->stats().ratelimit_remaining == 76);
+  CHECK(world.client->stats().ratelimit_limit == 100);
+  CHECK(world.client->stats().ratelimit_window_s == 21600);
+  CHECK(world.client->stats().latency.size() == 1);
+  CHECK(world.client->stats().last_answered_at != store::Time());
   CHECK(observed == 1);
 }
 

@@ -50,6 +50,37 @@ TEST_CASE("a cold blob is fetched once, and the second time comes from the store
   CHECK(world.store().budget().whole().reserved == 0);
 }
 
+TEST_CASE("a fill says who reads it, since when, and what of it was there before") {
+  MirrorWorld world;
+  const auto content = content_of(3 << 20, 1);
+  const auto layer = world.hub.blob(kRepository, content);
+  auto reader = begin_fill(world, layer);
+  auto other = world.connect();
+  other->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  other->receive_head();
+  const auto told = world.fills().in_progress(10);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].followers == 2);
+  CHECK(told[0].clients == std::vector<std::string>{"127.0.0.1"});
+  CHECK(told[0].clients_count == 1);
+  CHECK(told[0].age >= proxy::Millis(0));
+  CHECK(told[0].resumed_from == 0);
+  other->leave();
+  reader->leave();
+  run_until(world.loop, [&] { return world.fills().in_progress(1)[0].followers == 0; });
+  CHECK(world.fills().in_progress(10)[0].clients.empty());
+  CHECK(world.fills().in_progress(10)[0].clients_count == 0);
+  const uint64_t before = world.fills().in_progress(10)[0].available;
+  world.stop();
+  world.start();
+  world.hub.pace();
+  auto again = world.connect();
+  again->send("GET " + blob_target(layer) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  world.hub.let(200'000);
+  again->receive_head();
+  CHECK(world.fills().in_progress(10)[0].resumed_from >= before);
+}
+
 TEST_CASE("an empty blob and a small one are served like any other") {
   MirrorWorld world;
   for (const size_t size : {size_t(0), size_t(1), size_t(70'000)}) {

@@ -1,6 +1,7 @@
 // The last requests: what is known of each, which are found, and who follows.
 #include "routes/ops/request_ring.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -202,6 +203,47 @@ TEST_CASE("the ring keeps the last ones, and whoever asks behind a number learns
   CHECK(page.requests.size() == 1);
   CHECK(page.next == 10);
   CHECK(world.ring.last({}, 2).requests[0].number == 9);
+}
+
+TEST_CASE("the whole ring is gone through backwards, a page at a time") {
+  World world(4096);
+  for (int i = 0; i < 5000; ++i) world.add("/v2/a/manifests/1", i % 2 == 0 ? 200 : 404);
+  for (const bool has_filter : {false, true}) {
+    std::vector<uint64_t> seen;
+    for (uint64_t before = UINT64_MAX; before > 0;) {
+      const auto page =
+          world.ring.before(before, has_filter ? outcome("refused") : RequestFilter(), 100, 130);
+      CHECK(page.requests.size() <= 100);
+      for (size_t i = page.requests.size(); i > 0; --i) seen.push_back(page.requests[i - 1].number);
+      before = page.previous;
+    }
+    REQUIRE(seen.size() == (has_filter ? 2048 : 4096));
+    CHECK(seen.front() == 5000);
+    CHECK(seen.back() == (has_filter ? 906 : 905));
+    CHECK(std::is_sorted(seen.rbegin(), seen.rend()));
+  }
+  RequestsQuestion question;
+  question.before = 4000;
+  const auto json = requests_json(world.ring, question);
+  CHECK(json["requests"].size() == kRequestsMax);
+  CHECK(json["requests"].back()["number"] == 3999);
+  CHECK(json["previous"] == 3900);
+  question.before = 905;
+  CHECK(requests_json(world.ring, question)["requests"].empty());
+  CHECK_FALSE(requests_json(world.ring, question).contains("previous"));
+}
+
+TEST_CASE("an answer looks at so many requests, whatever the filter wants, and says where it was") {
+  World world(100'000);
+  for (int i = 0; i < 20'000; ++i) world.add("/v2/a/manifests/1");
+  const auto rare = outcome("miss");
+  auto page = world.ring.before(UINT64_MAX, rare, 10, 5000);
+  CHECK(page.requests.empty());
+  CHECK(page.previous == 15'001);
+  page = world.ring.after(0, rare, 10, 5000);
+  CHECK(page.requests.empty());
+  CHECK(page.next == 5000);
+  CHECK(world.ring.last({}, 10).requests.size() == 10);
 }
 
 TEST_CASE("whoever follows sees each request once, in order") {

@@ -61,6 +61,28 @@ void send_and_go(RegistryWorld& world, const std::string& request, size_t cut, F
 
 }  // namespace
 
+TEST_CASE("open uploads are told with who began them, when, and how much has come") {
+  RegistryWorld world;
+  const auto location = world.begin_upload(kRepository);
+  const auto begun_at = world.store().clock().now();
+  CHECK(world.registry().open_uploads(10).empty());
+  world.clock().advance(seconds(5));
+  CHECK(world.patch(location, "0123456789").status == 202);
+  const auto told = world.registry().open_uploads(10);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].repository.repository == kRepository);
+  CHECK(location.find(told[0].id) != std::string::npos);
+  CHECK(told[0].received == 10);
+  CHECK(told[0].begun_at <= begun_at);
+  CHECK(begun_at - told[0].begun_at < seconds(5));
+  CHECK(told[0].client == "127.0.0.1");
+  for (int i = 0; i < 5; ++i) CHECK(world.patch(world.begin_upload(kRepository), "x").status == 202);
+  CHECK(world.registry().open_uploads(4).size() == 4);
+  world.clock().advance(hours(1));
+  world.sweep();
+  CHECK(world.registry().open_uploads(10).empty());
+}
+
 TEST_CASE("an upload goes on after a restart where it was") {
   const auto algorithm = GENERATE(store::Algorithm::sha256, store::Algorithm::sha512);
   RegistryWorld world;

@@ -3,9 +3,12 @@ a dry run does nothing, and mistakes get a sentence and the exit code of what co
 
 import json
 
+import yaml
+
 from harness import expect, http, images, scenario
 from harness.breakwater import mirror_route, private_route
-from harness.operator import Operator, run
+from harness.event_stream import Stream
+from harness.operator import Operator, expect_shape, run
 from harness.registry import push
 
 
@@ -97,6 +100,14 @@ def filling(operator):
     in_routes = sum(row["bytes"] for rows in of_routes for row in rows)
     expect(all(of_routes) and in_routes <= told["blobs_bytes"], f"by route: {of_routes}, in all: {told}")
     expect_says(operator.verb("du", "--by", "client"), 0, "BROUGHT", "127.0.0.1")
+    told = operator.json("du", "private/team/app", "--by", "tag")
+    expect([row["tag"] for row in told["tags"]] == ["1"] and told["tags"][0]["freed_bytes"] > 0, f"{told}")
+    planned = operator.json("rm", "private/team/app:1", "--dry-run")
+    expect(planned["freed_bytes"] == told["tags"][0]["freed_bytes"], f"rm frees {planned}, du said {told}")
+    expect_says(operator.verb("du", "private/team/app", "--by", "tag"), 0, "DELETING FREES", "sha256:")
+    expect_says(operator.verb("du", "private", "--by", "tag"), 2, "one repository")
+    status, same = operator.ask("GET", "usage?by=tag&route=private&repository=team/app&limit=1")
+    expect(status == 200 and same["tags"] == told["tags"], f"{status}: {same}")
     for by in ("route", "repository", "client"):
         status, _ = operator.ask("GET", f"usage?by={by}")
         expect(status == 200, f"usage by {by}: {status}")
@@ -246,6 +257,12 @@ def configuring_clients(operator):
     status, told = operator.ask("GET", "client-config?client=docker&host=bw.lan")
     expect(status == 200 and told["files"][0]["path"] == "/etc/docker/daemon.json", f"{status}: {told}")
     expect_says(operator.verb("client-config", "npm"), 2, "the clients are")
+    expect_says(operator.verb("client-config", "docker", "--host", 'a"b'), 2, "without a port")
+    for client, path in (("woodpecker", ".woodpecker.yaml"), ("gitlab", ".gitlab-ci.yml"), ("github", None)):
+        told = operator.json("client-config", client, "--host", "bw.lan")
+        built = json.dumps(yaml.safe_load(told["files"][0]["text"]))
+        expect("--cache-from type=registry,ref=bw.lan:" in built, f"{client}: {built}")
+        expect(path in (None, told["files"][0]["path"]), f"{client}: {told}")
 
 
 def looking_back(operator):
@@ -269,6 +286,14 @@ def looking_back(operator):
     expect_says(operator.verb("log", "--result", "good"), 2)
     status, later = operator.ask("GET", f"requests?after={told['newest'] - 1}&wait=true")
     expect(status == 200 and later["requests"], f"nothing is behind the last but one: {later}")
+    numbers, before = [], told["newest"] + 1
+    while before:
+        status, page = operator.ask("GET", f"requests?before={before}&limit=7")
+        expect(status == 200 and len(page["requests"]) <= 7, f"{status}: {page}")
+        numbers += [one["number"] for one in reversed(page["requests"])]
+        before = page.get("previous")
+    expect(numbers == list(range(told["newest"], 0, -1)), f"backwards through all requests: {numbers}")
+    expect(operator.ask("GET", "requests?before=3&after=1")[0] == 400, "it goes back and on at once")
     for number in range(2):
         push(
             breakwater.addresses["private"], "team/app", "main-cache", images.single(f"c{number}", [30_000])
@@ -276,6 +301,32 @@ def looking_back(operator):
     expect_says(operator.verb("cache"), 0, "private/team/app:main-cache", "never")
     one = operator.json("cache", "private/team/app")["caches"][0]
     expect(one["pushes"] == 2 and len(one["generations"]) == 2, f"the cache's exports: {one}")
+
+
+def looking_on(operator):
+    """The stream of events: the status in short, requests as they end, and what goes on over a connection."""
+    stream = Stream(operator)
+    event, short = stream.next()
+    expect(event == "status" and short["well"] and short["sentence"], f"it begins with {event}: {short}")
+    expect_shape("status_summary", short)
+    expect(pushes(operator), "it takes no pushes")
+    stream.until(lambda event, data: event == "event" and data.get("repository") == "team/more")
+    stream.close()
+    expect(pushes(operator), "it takes no pushes")
+    again = Stream(operator, "?of=request,event&route=private", stream.last_id)
+    again.until(lambda event, data: event == "request" and data["repository"] == "team/more")
+    again.close()
+    other_start = Stream(operator, "?of=request", "00000000.999999.999999")
+    event, _ = other_start.next()
+    expect(event in ("request", "missed"), f"numbers of another start are taken for ours: {event}")
+    other_start.close()
+    refused = Stream(operator, "?of=everything")
+    expect(refused.reply.status == 400, f"a kind that there is not: {refused.reply.status}")
+    refused.close()
+    streams = [Stream(operator, "?of=event") for _ in range(5)]
+    expect([one.reply.status for one in streams] == [200] * 4 + [503], "one client has too many streams")
+    for one in streams:
+        one.close()
 
 
 def seeing_the_doctor(operator):
@@ -341,6 +392,7 @@ def main(world):
     read_only(operator)
     draining(operator)
     looking_back(operator)
+    looking_on(operator)
     configuring_clients(operator)
     seeing_the_doctor(operator)
     reloading(operator)

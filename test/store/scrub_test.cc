@@ -113,6 +113,25 @@ TEST_CASE("a store in which all is well is walked through in small steps, and no
   CHECK(world.pass() > 10);
 }
 
+TEST_CASE("a pass that is under way says how much it has behind it") {
+  World world;
+  for (uint32_t i = 0; i < 200; ++i) REQUIRE(world.put(kApp, content_of(100, 1000 + i), Durability::synced));
+  CHECK_FALSE(world.scrub->stats().pass_share);
+  double last = 0;
+  size_t differing = 0;
+  for (auto worth = world.scrub->step(); *worth > 0; worth = world.scrub->step()) {
+    REQUIRE(world.scrub->stats().pass_share);
+    const double share = *world.scrub->stats().pass_share;
+    CHECK(share >= last);
+    CHECK(share <= 1);
+    differing += share > last ? 1 : 0;
+    last = share;
+  }
+  CHECK(last > 0.5);
+  CHECK(differing > 10);
+  CHECK_FALSE(world.scrub->stats().pass_share);
+}
+
 TEST_CASE("what the scrub has read does not stay in memory, and what was in memory does") {
   World world;
   world.fill();
@@ -395,12 +414,20 @@ TEST_CASE("an edge of a manifest that is not there goes, so that what it kept ca
 TEST_CASE("a tag that names a manifest which is not there is named, until it names another") {
   World world;
   world.fill();
+  const Time since = world.clock.wall();
   Batch batch;
   batch.put_tag(kApp, "lost", {digest_of("no manifest"), "made", {}, {}}, std::nullopt);
   REQUIRE(world.store->parts().catalog.write(std::move(batch), Durability::buffered));
   world.pass();
   CHECK(world.broken() == 1);
   CHECK(world.log.contains("private/app:lost"));
+  world.clock.advance(std::chrono::hours(1));
+  world.pass();
+  const auto things = world.store->broken().things();
+  REQUIRE(things.size() == 1);
+  CHECK(things[0].since == since);
+  CHECK(things[0].tags == std::vector<std::string>{"private/app:lost"});
+  CHECK(world.store->broken().things(0).empty());
   REQUIRE(world.store->manifests()
               .push(kApp, digest_of(kImage), kImage, naming({kConfig, kLayer}), {"lost"})
               ->empty());

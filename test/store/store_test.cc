@@ -127,7 +127,12 @@ TEST_CASE("when the store is full the least recently used blob of a mirror goes"
   CHECK(world.holds(content_of(kBlobBytes, 0)));
   CHECK_FALSE(world.holds(content_of(kBlobBytes, 1)));
   CHECK(world.holds(content_of(kBlobBytes, 2)));
-  CHECK(world.store->blobs().evicted().begin()->second.blobs == 1);
+  const auto evicted = world.store->blobs().evicted().begin()->second;
+  CHECK(evicted.blobs == 1);
+  CHECK(evicted.last_at == world.clock.wall());
+  const auto first_used = world.store->catalog().blob(digest_of(content_of(kBlobBytes, 2)), Reach::disk);
+  REQUIRE(world.store->tick());
+  CHECK(world.store->oldest_uses().at("dockerhub") == (**first_used).used_at);
   CHECK(world.store->budget().whole().stored == world.bytes_on_disk());
 }
 
