@@ -42,4 +42,5 @@ class Stream:
                 return data
 
     def close(self):
+        self.reply.close()
         self.connection.close()
