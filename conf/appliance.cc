@@ -89,6 +89,7 @@ proxy::Task<> Appliance::Parts::drain() {
       co_await one->server.became_idle().wait_until(deadline);
   }
   if (!idle()) log.warning("drain_timed_out", {{"timeout_ms", config.drain_timeout_ms}});
+  api.end_streams();
   admin_server.drain();
   metrics_server.drain();
   loop.stop();
@@ -190,6 +191,7 @@ void Appliance::Parts::begin_to_leave(Next next, std::vector<InheritedListener> 
   left.next = next;
   left.inheritance.listeners = std::move(sockets);
   health.set(routes::Readiness::draining);
+  api.end_streams();
   if (next == Next::reload) tell_reloading();
   log.info(next == Next::reload ? "reloading" : "handing_over", {});
   tasks.spawn(leave());

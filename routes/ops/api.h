@@ -51,6 +51,7 @@ class Api {
   Api& operator=(const Api&) = delete;
 
   proxy::Route route();  // for HttpServer
+  void end_streams() { stream_.end(); }  // of events
   proxy::Task<> serve(proxy::Exchange& exchange);
 
  private:

@@ -71,15 +71,17 @@ Result<EventsWanted> EventsWanted::of(const Arguments& arguments, const RouteDir
   EventsWanted wanted;
   for (const auto& [name, values] : arguments.all()) {
     const bool is_known =
-        name == "of" || name == "client" || name == "image" || name == "route" || name == "result";
+        name == "of" || name == "client" || name == "image" || name == "route" || name == "result" ||
+        name == "after";
     if (!is_known)
       return failure(Error::Kind::invalid,
-                     "unknown parameter \"" + name + "\"; it takes of, client, image, route, result");
+                     "unknown parameter \"" + name + "\"; it takes of, client, image, route, result, after");
     if (values.size() > 1) return failure(Error::Kind::invalid, "\"" + name + "\" is given more than once");
   }
   auto filter = filter_of(arguments, directory);
   if (!filter) return failure(filter.error());
   wanted.filter = *std::move(filter);
+  wanted.after = arguments.word("after");
   if (!arguments.has("of")) return wanted;
   wanted.status = wanted.requests = wanted.events = false;
   std::string_view rest = arguments.word("of");
@@ -104,7 +106,13 @@ EventStream::EventStream(proxy::Loop& loop, const RequestRing& requests, const E
       summary_(std::move(summary)),
       write_every_(write_every),
       start_(new_start()),
+      ending_(loop),
       told_(kBehindMax) {}
+
+void EventStream::end() {
+  ++ended_;
+  ending_.ring();
+}
 
 // One that is served just now.
 class EventStream::Open {
@@ -226,14 +234,15 @@ proxy::Task<> EventStream::serve(proxy::Exchange& exchange, EventsWanted wanted)
     co_return;
   }
   const Open open(*this, exchange.peer().client());
-  Position position = begin_of(exchange.request().headers.get("Last-Event-ID"));
+  const auto last_heard = exchange.request().headers.get("Last-Event-ID");
+  Position position = begin_of(last_heard.empty() ? std::string_view(wanted.after) : last_heard);
   headers.add("Content-Type", "text/event-stream");
   headers.add("Cache-Control", "no-store");
   exchange.start(200, std::move(headers), std::nullopt);
   auto told_at = loop_.now();
   uint64_t status_told = 0;
   auto text = std::string(kRetry) + more(wanted, position, status_told);
-  for (;;) {
+  for (const uint64_t ended = ended_; ended == ended_;) {
     if (text.empty() && loop_.now() - told_at >= kCommentAfter) text = ":\n\n";
     if (!text.empty()) {
       told_at = loop_.now();
@@ -241,9 +250,10 @@ proxy::Task<> EventStream::serve(proxy::Exchange& exchange, EventsWanted wanted)
     }
     // A timer may come a little early.
     const auto next = loop_.now() + write_every_;
-    while (loop_.now() < next) co_await loop_.sleep(std::chrono::ceil<proxy::Millis>(next - loop_.now()));
+    while (loop_.now() < next && ended == ended_) co_await ending_.wait_until(next);
     text = more(wanted, position, status_told);
   }
+  exchange.finish();
 }
 
 }  // namespace breakwater::routes

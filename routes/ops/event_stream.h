@@ -20,7 +20,8 @@
 //
 // A stream is written to twice a second at most: what came since goes together. Of many requests at once the
 // last ones are told, and how many others there were; `requests?after=` has these. It begins with what comes
-// next, or behind the `Last-Event-ID` of the request. The first part of an id is the start of the process: an
+// next, or behind the `Last-Event-ID` of the request; pages, which cannot send one with the first request of a
+// stream, say `after=`. The first part of an id is the start of the process: an
 // id of another start is behind nothing of this one, which is told as far as it is remembered. A comment
 // comes every 15 s. At most kStreamsMax are open at once, kStreamsOfClientMax of one client, and
 // kStreamsOfMachineMax over the control socket, so that verbs find it free: one more gets 503 with
@@ -53,6 +54,7 @@ inline constexpr std::string_view kEventsPath = "/api/v1/events";
 struct EventsWanted {
   bool status = true, requests = true, events = true;
   RequestFilter filter;  // of requests
+  std::string after;     // the last id that was heard; ""
 
   // The error is `invalid` and says which parameter is wrong.
   [[nodiscard]] static Result<EventsWanted> of(const Arguments& arguments, const RouteDirectory& directory);
@@ -72,6 +74,9 @@ class EventStream {
               proxy::Millis write_every = kWriteEvery);
 
   proxy::Task<> serve(proxy::Exchange& exchange, EventsWanted wanted);
+  // Ends the streams that are open, because their connections would be waited for. Whoever reads one comes
+  // again.
+  void end();
 
  private:
   // How far a stream is.
@@ -100,6 +105,8 @@ class EventStream {
   const std::string start_;
   std::map<proxy::ClientKey, uint32_t> open_;  // by client
   uint32_t open_count_ = 0;
+  uint64_t ended_ = 0;  // how often end() was called
+  proxy::Signal ending_;
   std::string status_;           // as it was told last
   uint64_t status_changes_ = 0;  // how often it has changed
   proxy::Moment status_at_;      // when that was looked at

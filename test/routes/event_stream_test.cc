@@ -232,6 +232,26 @@ TEST_CASE("one who has missed something is told how much, and goes on") {
   CHECK_FALSE(task.done());
 }
 
+TEST_CASE("streams are ended together, and who comes again says where it was") {
+  StreamWorld world;
+  auto exchange = StreamWorld::stream();
+  auto task = world.all.serve(exchange, {});
+  task.start();
+  REQUIRE(world.until_says(exchange, "event: status"));
+  world.ask_for("team/app");
+  REQUIRE(world.until_says(exchange, "team/app"));
+  const std::string id = StreamWorld::start_of(exchange) + ".1.0";
+  world.all.end();
+  test::run_until(world.loop, [&] { return task.done(); });
+  world.ask_for("team/later");
+
+  auto again = StreamWorld::stream();
+  auto goes_on = world.all.serve(again, *world.wanted({{"after", id}}));
+  goes_on.start();
+  REQUIRE(world.until_says(again, "team/later"));
+  CHECK(again.body().find("team/app") == std::string::npos);
+}
+
 TEST_CASE("only so many streams are open at once, of one client and in all") {
   StreamWorld world;
   std::vector<std::unique_ptr<RecordedExchange>> exchanges;
