@@ -17,7 +17,7 @@ export interface Upstream {
   throttled_until?: string;
   pulls_left?: number;
   last_answered_at?: string;
-  latency_s?: { median: number; worst: number };
+  latency_s?: { median: number; worst: number; answers?: number };
   rate_limit?: { left?: number; limit?: number; window_s?: number };
   refused_credentials_total?: number;
 }
@@ -65,11 +65,14 @@ export interface Download {
 }
 
 export interface BrokenThing {
-  route: string;
+  kind: "missing" | "unreadable" | "dangling" | "lacking";
   what: string;
-  tags?: string[];
+  digest: string;
+  routes?: string[];
+  tags?: string[]; // whole names, "private/team/app:1.2"
+  more_tags?: boolean;
   since?: string;
-  heals?: string;
+  do?: string;
 }
 
 export interface Integrity {
@@ -119,8 +122,16 @@ export interface Status {
 export interface StatusSummary {
   sentence: string;
   well: boolean;
-  problems?: Problem[];
+  problems?: number;
+  version?: string;
   started_at?: string;
+  read_only?: boolean;
+  draining?: boolean;
+  stored_bytes?: number;
+  stored_bytes_max?: number;
+  requests_running?: number;
+  connections?: number;
+  rates?: { requests_per_s: number; sent_bytes_per_s: number; fetched_bytes_per_s: number };
   downloads?: Download[];
   downloads_count?: number;
   uploads?: Upload[];
@@ -384,15 +395,31 @@ export interface ClientConfig {
 }
 
 export interface UploadsListed {
-  uploads: {
-    id: string;
-    route: string;
-    repository: string;
-    bytes: number;
-    state?: string;
-    begun_at?: string;
-    touched_at?: string;
-  }[];
+  uploads: UploadListed[];
+  totals?: { open: number; broken_off: number; bytes: number };
+  left_out?: number;
+}
+
+export interface UploadListed {
+  id: string;
+  state?: "begun" | "open" | "broken off";
+  route: string;
+  repository?: string;
+  client?: string;
+  bytes: number;
+  on_disk_bytes?: number;
+  begun_at?: string;
+  last_byte_at?: string;
+  refused?: boolean;
+}
+
+// Of abort-upload, also with `dry_run`.
+export interface UploadAborted {
+  id: string;
+  dry_run: boolean;
+  aborted?: boolean;
+  freed_bytes: number;
+  words?: string;
 }
 
 export interface Pins {
