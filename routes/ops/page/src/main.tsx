@@ -4,6 +4,7 @@ import "./style/shell.css";
 import "./style/parts.css";
 import "./style/table.css";
 import "./style/pages.css";
+import "./style/state.css";
 import { beLive } from "./live";
 import { followLinks } from "./place";
 import { Shell } from "./shell";
