@@ -22,6 +22,18 @@ interface ChartProps {
   max?: number; // of the axis; absent: what is needed
 }
 
+// Bytes are read in powers of two, so they are marked at these.
+const BYTE_STEPS = Array.from({ length: 52 }, (_, power) => 2 ** power);
+
+// As the rest of the page says times: "14:00", and the day where one begins.
+function timeMarks(splits: number[]): string[] {
+  return splits.map((split) => {
+    const at = new Date(split * 1000);
+    const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
+    return isMidnight ? format.exactTime(at).slice(5, 10) : format.exactTime(at).slice(11, 16);
+  });
+}
+
 function colorOf(name: Line["color"]): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--chart-${name}`).trim();
 }
@@ -48,8 +60,14 @@ export function Chart({ label, at, lines, value, height = 200, max }: ChartProps
           legend: { live: true },
           scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(max ?? 0, high, 1e-9)] } },
           axes: [
-            { ...axis, font },
-            { ...axis, font, size: 74, values: (_, splits) => splits.map((split) => value(split)) },
+            { ...axis, font, values: (_, splits) => timeMarks(splits) },
+            {
+              ...axis,
+              font,
+              size: 74,
+              values: (_, splits) => splits.map((split) => value(split)),
+              ...(value === format.bytes ? { incrs: BYTE_STEPS } : {}),
+            },
           ],
           series: [
             { label: "Time", value: (_, time) => (time === null ? "–" : format.exactTime(new Date(time * 1000)).slice(0, 16)) },
@@ -59,7 +77,7 @@ export function Chart({ label, at, lines, value, height = 200, max }: ChartProps
               width: 1.5,
               ...(line.isDashed ? { dash: [5, 4] } : {}),
               ...(line.isFilled ? { fill: `${colorOf(line.color)}33` } : {}),
-              points: { show: at.length < 3 },
+              points: { show: line.values.filter((y) => y !== null).length < 3 },
               value: (_: uPlot, y: number | null) => (y === null ? "–" : value(y)),
             })),
           ],
