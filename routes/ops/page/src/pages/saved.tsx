@@ -7,8 +7,9 @@ import type { Counts, Heavy, Savings } from "../answers";
 import * as format from "../format";
 import { Chart, type Line } from "../parts/chart";
 import { Answered, Choice, Empty, Figures, Heading, Section } from "../parts/frame";
+import { NameLink } from "../parts/name";
 import { type Column, Table } from "../parts/table";
-import { Bytes, Count, Time, Words } from "../parts/value";
+import { Bytes, Count, Time } from "../parts/value";
 import { goQuery, linkOf, pageLink, usePlace } from "../place";
 import { SINCE, type Series, type Since, seriesOf, stepWords } from "./saved_series";
 import { ClientLink } from "./transfers_rows";
@@ -72,7 +73,7 @@ function Charts({ savings, since }: { savings: Savings; since: Since }): JSX.Ele
   const hits = useMemo<Line[]>(() => [{ name: "Hit ratio", values: series.hitRatios, color: "third" }], [series]);
   const each = `in each ${stepWords(since)}`;
   return (
-    <div class="sections">
+    <div class="sections three charts">
       <Section title={`Bytes ${each}`} id="bytes">
         <Chart label={`Bytes ${each}, as a table`} at={series.at} lines={bytes} value={format.bytes} />
       </Section>
@@ -90,24 +91,34 @@ function Charts({ savings, since }: { savings: Savings; since: Since }): JSX.Ele
 
 type RouteSaved = Savings["routes"][number];
 
+function ofMirror(row: RouteSaved, value: JSX.Element): JSX.Element {
+  return row.kind === "mirror" ? value : <Bytes of={null} />;
+}
+
 const ROUTE_COLUMNS: Column<RouteSaved>[] = [
   {
     name: "Route",
-    isWide: true,
     sortBy: (row) => row.route,
-    cell: (row) => (row.route === "" ? "routes that are not told one by one" : <a href={linkOf(row.route)}><Words of={row.route} /></a>),
+    cell: (row) => (row.route === "" ? "all others" : <NameLink of={row.route} />),
   },
-  { name: "Bytes not fetched", isNumber: true, sortBy: (row) => row.saved_bytes, cell: (row) => (row.kind === "mirror" ? <Bytes of={row.saved_bytes} /> : <Bytes of={null} />) },
-  { name: "Requests not made", isNumber: true, sortBy: (row) => row.saved_requests, cell: (row) => (row.kind === "mirror" ? <Count of={row.saved_requests} /> : <Count of={null} />) },
+  { name: "Not fetched", isNumber: true, sortBy: (row) => row.saved_bytes, cell: (row) => ofMirror(row, <Bytes of={row.saved_bytes} />) },
+  { name: "Not asked", isNumber: true, sortBy: (row) => row.saved_requests, cell: (row) => ofMirror(row, <Count of={row.saved_requests} />) },
   { name: "Hit ratio", isNumber: true, sortBy: (row) => row.hit_ratio, cell: (row) => <Percent of={row.hit_ratio} /> },
-  { name: "Of the bytes", isNumber: true, isMinor: true, sortBy: (row) => row.byte_hit_ratio, cell: (row) => <Percent of={row.byte_hit_ratio} /> },
-  { name: "Requests", isNumber: true, sortBy: (row) => row.requests, cell: (row) => <a href={pageLink("requests", { route: row.route })}><Count of={row.requests} /></a> },
-  { name: "Sent", isNumber: true, sortBy: (row) => row.bytes_sent, cell: (row) => <Bytes of={row.bytes_sent} /> },
+  { name: "Of bytes", isNumber: true, isMinor: true, sortBy: (row) => row.byte_hit_ratio, cell: (row) => <Percent of={row.byte_hit_ratio} /> },
+  { name: "Requests", isNumber: true, sortBy: (row) => row.requests, cell: (row) => <RequestsOf row={row} /> },
+  { name: "Sent", isNumber: true, isMinor: true, sortBy: (row) => row.bytes_sent, cell: (row) => <Bytes of={row.bytes_sent} /> },
   { name: "Fetched", isNumber: true, isMinor: true, sortBy: (row) => row.upstream_bytes, cell: (row) => <Bytes of={row.upstream_bytes} /> },
-  { name: "Followed", isNumber: true, isMinor: true, sortBy: (row) => row.follows, cell: (row) => <Count of={row.follows} /> },
-  { name: "Stale", isNumber: true, isMinor: true, sortBy: (row) => row.stale, cell: (row) => <Count of={row.stale} /> },
   { name: "Pushed", isNumber: true, isMinor: true, sortBy: (row) => row.pushed_bytes, cell: (row) => <Bytes of={row.pushed_bytes} /> },
 ];
+
+function RequestsOf({ row }: { row: RouteSaved }): JSX.Element {
+  if (row.route === "") return <Count of={row.requests} />;
+  return (
+    <a href={pageLink("requests", { route: row.route })}>
+      <Count of={row.requests} />
+    </a>
+  );
+}
 
 // --- the heaviest
 
@@ -126,11 +137,7 @@ const REPOSITORY_COLUMNS: Column<Heavy>[] = [
     name: "Repository",
     isWide: true,
     sortBy: (row) => `${row.route}/${row.repository}`,
-    cell: (row) => (
-      <a href={linkOf(`${row.route}/${row.repository}`)}>
-        <Words of={`${row.route}/${row.repository}`} max={200} />
-      </a>
-    ),
+    cell: (row) => <NameLink of={`${row.route}/${row.repository}`} />,
   },
   ...HEAVY_COLUMNS,
   { name: "Not fetched", isNumber: true, isMinor: true, sortBy: (row) => row.saved_bytes ?? null, cell: (row) => <Bytes of={row.saved_bytes} /> },
@@ -217,7 +224,7 @@ function Told({ savings, since, by }: { savings: Savings; since: Since; by: By }
           rows={savings.routes}
           keyOf={(row) => row.route}
           linkOf={(row) => (row.route === "" ? null : linkOf(row.route))}
-          sort="-Bytes not fetched"
+          sort="-Not fetched"
           empty="There is no route that was asked."
         />
       </Section>
