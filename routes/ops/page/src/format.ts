@@ -64,7 +64,9 @@ export function duration(seconds: number): string {
 export function fromNow(at: Date, now: Date = new Date()): string {
   const seconds = (now.getTime() - at.getTime()) / 1000;
   if (Math.abs(seconds) < 2) return "just now";
-  return seconds > 0 ? `${duration(Math.floor(seconds))} ago` : `in ${duration(Math.ceil(-seconds))}`;
+  const whole = seconds > 0 ? Math.floor(seconds) : Math.ceil(-seconds);
+  const words = whole < 90 ? `${whole} s` : duration(whole);
+  return seconds > 0 ? `${words} ago` : `in ${words}`;
 }
 
 function two(value: number): string {
@@ -78,6 +80,14 @@ export function clock(at: Date, now: Date = new Date()): string {
   const days = Math.abs(now.getTime() - at.getTime()) / 86_400_000;
   if (days < 6) return `${["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][at.getDay()]} ${time}`;
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+// The same text with the times of the API in it as people here read them: "… limits us until 14:05".
+export function withClocks(text: string, now: Date = new Date()): string {
+  return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, (told) => {
+    const at = timeOf(told);
+    return at ? clock(at, now) : told;
+  });
 }
 
 export function seconds(at: Date): string {

@@ -86,7 +86,7 @@ function Sentence({ live }: { live: Live }): JSX.Element {
     );
   return (
     <p class={told.well ? "sentence well" : "sentence warn"} role="status">
-      <State tone={told.well ? "well" : "warn"}>{format.tame(told.sentence, 600)}</State>
+      <State tone={told.well ? "well" : "warn"}>{format.withClocks(format.tame(told.sentence, 600), now)}</State>
     </p>
   );
 }
