@@ -34,6 +34,11 @@ function pageOf(problem: Problem): { page: PageName; words: string } | null {
   return problem.route ? { page: "upstreams", words: "Upstreams" } : null;
 }
 
+// The API's words stand behind a semicolon; here they stand alone.
+function asSentence(words: string): string {
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
+}
+
 function Problems({ of }: { of: Problem[] }): JSX.Element | null {
   if (of.length === 0) return null;
   return (
@@ -52,10 +57,10 @@ function Problems({ of }: { of: Problem[] }): JSX.Element | null {
                     <NameLink of={problem.route} />:{" "}
                   </>
                 )}
-                <Words of={problem.what} max={500} />
+                <Words of={format.withClocks(problem.what)} max={500} />
               </p>
               <p>
-                <Words of={problem.do} max={500} />
+                <Words of={asSentence(problem.do)} max={500} />
                 {more && (
                   <>
                     {" "}
@@ -190,7 +195,7 @@ function UpstreamsShort({ routes, now }: { routes: RouteStatus[]; now: Date }): 
 
 // --- refused or failed
 
-const FAILED_SHOWN = 5;
+const FAILED_SHOWN = 4;
 
 function FailedRow({ of }: { of: Failed }): JSX.Element {
   const { newest, count } = of;
@@ -331,11 +336,11 @@ export function HomePage(): JSX.Element {
               <Section title="Live transfers" more={<More to="transfers">All transfers</More>}>
                 <TransfersShort status={status} />
               </Section>
+              <Section title="Upstreams" more={<More to="upstreams">All upstreams</More>}>
+                <UpstreamsShort routes={answer.routes} now={now} />
+              </Section>
               <Section title="Disk use" more={<More to="disk">What fills it</More>}>
                 <DiskBars status={answer} usage={usage.answer} most={USES_SHOWN} />
-              </Section>
-              <Section title="Upstreams" more={<More to="upstreams">All of upstreams</More>}>
-                <UpstreamsShort routes={answer.routes} now={now} />
               </Section>
               <Section title="Refused or failed lately" more={<More to="requests">All requests</More>}>
                 <Answered asked={refused} rows={6}>

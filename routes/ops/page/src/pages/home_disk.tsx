@@ -25,21 +25,21 @@ function toneOf(share: number, isMirror: boolean): Tone {
   return share >= 0.98 ? "bad" : share >= 0.85 ? "warn" : "well";
 }
 
-function RouteBar(props: { use: Use; of: number; ofWords: string; isMirror: boolean }): JSX.Element {
-  const { use, of, ofWords, isMirror } = props;
+function RouteBar({ use, whole, isMirror }: { use: Use; whole: number; isMirror: boolean }): JSX.Element {
+  const of = use.bound ?? whole;
   const share = of > 0 ? use.bytes / of : 0;
-  const words = `${format.bytes(use.bytes)} of ${ofWords}`;
   return (
     <li class="use">
       <span class="use-name">{use.name === "" ? "unknown" : <NameLink of={use.name} max={60} />}</span>
       <span class="use-figures">
         <Bytes of={use.bytes} />
-        <span class="note">
-          {" of "}
-          {ofWords}
-        </span>
+        <span class="note">{use.bound === null ? ", no bound of its own" : ` of ${format.bytes(use.bound)}`}</span>
       </span>
-      <Bar share={share} label={words} tone={use.bound === null ? "busy" : toneOf(share, isMirror)} />
+      <Bar
+        share={share}
+        label={`${format.percent(share)}: ${format.bytes(use.bytes)} of ${format.bytes(of)}`}
+        tone={use.bound === null ? "busy" : toneOf(share, isMirror)}
+      />
     </li>
   );
 }
@@ -49,7 +49,6 @@ export function DiskBars({ status, usage, most }: { status: Status; usage: Usage
   const mirrors = new Set(status.routes.filter((route) => route.kind === "mirror").map((route) => route.name));
   const { store, disk } = status;
   const whole = store.bytes_max ?? disk?.bytes ?? 0;
-  const wholeWords = store.bytes_max !== undefined ? `${format.bytes(whole)}, the bound of all` : `${format.bytes(whole)}, the disk`;
   return (
     <>
       <ul class="uses">
@@ -57,8 +56,7 @@ export function DiskBars({ status, usage, most }: { status: Status; usage: Usage
           <RouteBar
             key={use.name}
             use={use}
-            of={use.bound ?? whole}
-            ofWords={use.bound === null ? wholeWords : format.bytes(use.bound)}
+            whole={whole}
             isMirror={mirrors.has(use.name)}
           />
         ))}

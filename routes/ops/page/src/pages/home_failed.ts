@@ -17,9 +17,9 @@ export function isFailed(of: RequestTold): boolean {
   return (of.status ?? 0) >= 400 && !isAnswerToProbe(of);
 }
 
-// The same reason of another blob is the same reason.
+// The same reason of another blob, or some seconds later, is the same reason.
 function reasonKey(of: RequestTold): string {
-  const reason = (of.reason ?? "").replace(/sha256:[0-9a-f]*/g, "sha256");
+  const reason = (of.reason ?? "").replace(/sha256:[0-9a-f]*/g, "sha256").replace(/\d+/g, "0");
   return `${of.route ?? ""} ${of.status ?? ""} ${reason === "" ? (of.repository ?? "") : reason}`;
 }
 
