@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { type Asked, useAnswer } from "../api";
-import type { Caches, Plan, Problem, Requests, RouteStatus, Savings, Status, UsageByRoute } from "../answers";
+import type { Caches, Plan, Problem, Requests, RouteStatus, Savings, Status } from "../answers";
 import * as format from "../format";
 import { useLive } from "../live";
 import { Chart } from "../parts/chart";
@@ -281,7 +281,7 @@ function Line({ title, to, children }: { title: string; to: PageName; children: 
 }
 
 function OneLines({ status, now }: { status: Status; now: Date }): JSX.Element {
-  const plan = useAnswer<Plan>("plan", {}, 300_000);
+  const plan = useAnswer<Plan>("plan"); // once: it is a walk over all that is stored
   const caches = useAnswer<Caches>("caches", {}, 60_000);
   const integrity = integrityState(status.integrity, now);
   return (
@@ -315,7 +315,6 @@ const USES_SHOWN = 8;
 export function HomePage(): JSX.Element {
   const status = useAnswer<Status>("status", {}, 5000);
   const savings = useAnswer<Savings>("savings", { since: "24h" }, 60_000);
-  const usage = useAnswer<UsageByRoute>("usage", { by: "route" }, 300_000);
   const refused = useAnswer<Requests>("requests", { result: "refused", limit: 100 }, 15_000);
   const errors = useAnswer<Requests>("requests", { result: "error", limit: 100 }, 15_000);
   const now = useNow();
@@ -340,7 +339,7 @@ export function HomePage(): JSX.Element {
                 <UpstreamsShort routes={answer.routes} now={now} />
               </Section>
               <Section title="Disk use" more={<More to="disk">What fills it</More>}>
-                <DiskBars status={answer} usage={usage.answer} most={USES_SHOWN} />
+                <DiskBars status={answer} most={USES_SHOWN} />
               </Section>
               <Section title="Refused or failed lately" more={<More to="requests">All requests</More>}>
                 <Answered asked={refused} rows={6}>

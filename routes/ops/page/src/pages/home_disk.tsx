@@ -1,6 +1,6 @@
 // What is on the disk, by route, as bars against what bounds it.
 import type { JSX } from "preact";
-import type { Status, UsageByRoute } from "../answers";
+import type { Status } from "../answers";
 import * as format from "../format";
 import { NameLink } from "../parts/name";
 import { Bar, Bytes, type Tone } from "../parts/value";
@@ -11,11 +11,11 @@ interface Use {
   bound: number | null; // its own
 }
 
-// By the walk over the catalog what each route pays for; until that has ended, what its account says.
-function usesOf(status: Status, usage: UsageByRoute | null): Use[] {
-  const uses = usage
-    ? usage.routes.map((one) => ({ name: one.route, bytes: one.paid_bytes + one.incoming_bytes, bound: one.bytes_max ?? null }))
-    : status.routes.map((one) => ({ name: one.name, bytes: one.bytes, bound: one.bytes_max ?? null }));
+// By the accounts of the routes, which are exact and cost nothing to ask: a blob counts once, for one route.
+function usesOf(status: Status): Use[] {
+  const uses = status.routes.map((one) => ({ name: one.name, bytes: one.bytes, bound: one.bytes_max ?? null }));
+  if (status.store.unconfigured_bytes > 0)
+    uses.push({ name: "", bytes: status.store.unconfigured_bytes, bound: null });
   return uses.sort((a, b) => b.bytes - a.bytes);
 }
 
@@ -30,7 +30,7 @@ function RouteBar({ use, whole, isMirror }: { use: Use; whole: number; isMirror:
   const share = of > 0 ? use.bytes / of : 0;
   return (
     <li class="use">
-      <span class="use-name">{use.name === "" ? "unknown" : <NameLink of={use.name} max={60} />}</span>
+      <span class="use-name">{use.name === "" ? "routes that are not configured" : <NameLink of={use.name} max={60} />}</span>
       <span class="use-figures">
         <Bytes of={use.bytes} />
         <span class="note">{use.bound === null ? ", no bound of its own" : ` of ${format.bytes(use.bound)}`}</span>
@@ -44,8 +44,8 @@ function RouteBar({ use, whole, isMirror }: { use: Use; whole: number; isMirror:
   );
 }
 
-export function DiskBars({ status, usage, most }: { status: Status; usage: UsageByRoute | null; most: number }): JSX.Element {
-  const uses = usesOf(status, usage);
+export function DiskBars({ status, most }: { status: Status; most: number }): JSX.Element {
+  const uses = usesOf(status);
   const mirrors = new Set(status.routes.filter((route) => route.kind === "mirror").map((route) => route.name));
   const { store, disk } = status;
   const whole = store.bytes_max ?? disk?.bytes ?? 0;
@@ -63,26 +63,27 @@ export function DiskBars({ status, usage, most }: { status: Status; usage: Usage
       </ul>
       {uses.length > most && <p class="note">And {format.count(uses.length - most, "smaller route", "smaller routes")}.</p>}
       <ul class="uses whole-uses">
-        <RouteTotal status={status} total={usage?.total_bytes ?? store.bytes} />
+        <Total status={status} />
         {disk && <DiskFree bytes={disk.bytes} free={disk.free_bytes} />}
       </ul>
     </>
   );
 }
 
-function RouteTotal({ status, total }: { status: Status; total: number }): JSX.Element {
-  const bound = status.store.bytes_max;
-  const of = bound ?? status.disk?.bytes ?? 0;
-  const share = of > 0 ? total / of : 0;
-  const words = bound === undefined ? "there is no bound" : `of ${format.bytes(bound)}`;
+function Total({ status }: { status: Status }): JSX.Element {
+  const { bytes, reserved_bytes, bytes_max } = status.store;
+  const of = bytes_max ?? status.disk?.bytes ?? 0;
+  const share = of > 0 ? (bytes + reserved_bytes) / of : 0;
+  const coming = reserved_bytes > 0 ? `, ${format.bytes(reserved_bytes)} coming` : "";
+  const words = (bytes_max === undefined ? ", without a bound" : ` of ${format.bytes(bytes_max)}`) + coming;
   return (
     <li class="use">
       <span class="use-name">In all</span>
       <span class="use-figures">
-        <Bytes of={total} />
-        <span class="note">{` ${words}`}</span>
+        <Bytes of={bytes} />
+        <span class="note">{words}</span>
       </span>
-      <Bar share={share} label={`${format.bytes(total)}, ${words}`} tone={share >= 0.98 ? "warn" : "well"} />
+      <Bar share={share} label={format.bytes(bytes) + words} tone={share >= 0.98 ? "warn" : "well"} />
     </li>
   );
 }

@@ -50,7 +50,6 @@ function Looks({ of, now }: { of: Integrity; now: Date }): JSX.Element {
 const COLUMNS: Column<BrokenThing>[] = [
   {
     name: "What",
-    isWide: true,
     sortBy: (row) => KINDS[row.kind] ?? row.kind,
     cell: (row) => (
       <>
@@ -65,9 +64,9 @@ const COLUMNS: Column<BrokenThing>[] = [
       </>
     ),
   },
-  { name: "Tags that it breaks", isWide: true, cell: (row) => <Tags of={row} /> },
+  { name: "Tags that it breaks", cell: (row) => <Tags of={row} /> },
   { name: "Since", sortBy: (row) => row.since ?? null, cell: (row) => <Time at={row.since} /> },
-  { name: "What heals it", isWide: true, cell: (row) => <Words of={row.do} max={500} /> },
+  { name: "What heals it", isWide: true, cell: (row) => <Words of={row.do} max={300} /> },
 ];
 
 function Tags({ of }: { of: BrokenThing }): JSX.Element {

@@ -89,7 +89,7 @@ export function DownloadRow({ of, rate, isShort = false }: { of: Download; rate:
       </div>
       {of.failure && (
         <p class="transfer-reason">
-          <Words of={of.failure} max={isShort ? 160 : 600} />
+          <Words of={of.failure} max={isShort ? 160 : 300} />
         </p>
       )}
       {!isShort && <Further of={of} />}

@@ -95,15 +95,15 @@ function Stale({ route }: { route: RouteStatus }): JSX.Element {
   return (
     <p class="note upstream-foot">
       {stale === undefined ? (
-        "Stale answers are not counted by this version"
+        "Stale answers are not counted by this version."
       ) : stale === 0 ? (
-        "No answer of this route was stale"
+        "No answer of this route was stale."
       ) : (
         <a href={pageLink("requests", { route: route.name, result: "stale" })}>
           {format.count(stale, "answer was stale", "answers were stale")}
         </a>
       )}
-      {stale !== undefined && ": each that is says so, with Age and a warning."}
+      {stale !== undefined && stale > 0 && ": no upstream confirmed them, and each of them says so itself."}
     </p>
   );
 }
