@@ -75,7 +75,7 @@ function Total({ status }: { status: Status }): JSX.Element {
   const of = bytes_max ?? status.disk?.bytes ?? 0;
   const share = of > 0 ? (bytes + reserved_bytes) / of : 0;
   const coming = reserved_bytes > 0 ? `, ${format.bytes(reserved_bytes)} coming` : "";
-  const words = (bytes_max === undefined ? ", without a bound" : ` of ${format.bytes(bytes_max)}`) + coming;
+  const words = bytes_max === undefined ? ", without a bound" : ` of ${format.bytes(bytes_max)}`;
   return (
     <li class="use">
       <span class="use-name">In all</span>
@@ -83,7 +83,7 @@ function Total({ status }: { status: Status }): JSX.Element {
         <Bytes of={bytes} />
         <span class="note">{words}</span>
       </span>
-      <Bar share={share} label={format.bytes(bytes) + words} tone={share >= 0.98 ? "warn" : "well"} />
+      <Bar share={share} label={format.bytes(bytes) + words + coming} tone={share >= 0.98 ? "warn" : "well"} />
     </li>
   );
 }

@@ -50,6 +50,9 @@ function uploadsNow(listed: UploadListed[], now: Upload[], rates: Rates): Upload
     if (id === undefined || known.has(id)) continue;
     rows.push({ id, route, repository, bytes, state: "open", ...(client ? { client } : {}), ...(started_at ? { begun_at: started_at } : {}) });
   }
+  // What runs stands first; of each kind the longest untouched, as listed.
+  const isOff = (row: UploadListed): number => (row.state === "broken off" ? 1 : 0);
+  rows.sort((a, b) => isOff(a) - isOff(b));
   return rows.map((row) => ({ ...row, rate: rates.of(row.id) }));
 }
 
