@@ -86,11 +86,13 @@ function tell(): void {
   for (const listener of listeners) listener();
 }
 
+// Another page begins at its top; the same one with other words in its query stays where it is.
 export function go(link: string, how: "push" | "replace" = "push"): void {
+  const path = location.pathname;
   if (how === "push") history.pushState(null, "", link);
   else history.replaceState(null, "", link);
   tell();
-  if (how === "push") window.scrollTo(0, 0);
+  if (location.pathname !== path) window.scrollTo(0, 0);
 }
 
 // The same page with other words in its query, in the place of the ones that were there.
