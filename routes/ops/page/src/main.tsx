@@ -5,6 +5,7 @@ import "./style/parts.css";
 import "./style/table.css";
 import "./style/pages.css";
 import "./style/state.css";
+import "./style/images.css";
 import "./style/requests.css";
 import { beLive } from "./live";
 import { followLinks } from "./place";
