@@ -13,7 +13,7 @@ import { PullLines } from "./image_pull";
 import { WhyTree } from "./image_why";
 import type { DocumentTold } from "./images_answers";
 import { ImageDoings } from "./images_doings";
-import { Crumbs, Failed, Here, Texts, doingKind, useRoute } from "./images_parts";
+import { Crumbs, Failed, Here, MediaType, Texts, doingKind, useRoute } from "./images_parts";
 
 const NO_PLATFORM = "unknown/unknown"; // what BuildKit writes for attestations
 
@@ -63,7 +63,7 @@ function CopyDigest({ of }: { of: string }): JSX.Element {
 function About({ told, document, kind }: { told: ImageTold; document: DocumentTold | null; kind: string }): JSX.Element {
   const facts: [string, JSX.Element | string][] = [
     ["Digest", <CopyDigest of={told.digest} />],
-    ["Type", <Words of={document?.artifact_type ?? told.tree.media_type} />],
+    ["Type", <MediaType of={document?.artifact_type ?? told.tree.media_type} />],
     [
       "Size",
       <>
@@ -97,7 +97,7 @@ function About({ told, document, kind }: { told: ImageTold; document: DocumentTo
 
 function Platforms(props: { of: { name: string; node: TreeNode }[]; chosen: string; repository: string }): JSX.Element {
   return (
-    <div class="table-room" role="region" aria-label="Platforms" tabIndex={0}>
+    <div class="table-room" role="region" aria-label="Platforms of the image" tabIndex={0}>
       <table>
         <caption class="hidden">Platforms</caption>
         <thead>
@@ -207,30 +207,34 @@ function Content({ told, image, route, name }: ContentProps): JSX.Element {
 
   return (
     <div class="sections image">
-      <Section title="The image">
-        <About told={told} document={top.answer} kind={doingKind(route)} />
-      </Section>
-      <Section title="Pull it">
-        {route ? (
-          <PullLines
-            route={route}
-            repository={image.repository}
-            tag={tag}
-            digest={told.digest}
-            platform={chosen?.node.platform ?? ""}
-          />
-        ) : (
-          <Waiting rows={4} />
-        )}
-      </Section>
-      {platforms.length > 0 && (
-        <Section title="Platforms" more={<span class="note">{format.count(platforms.length, "manifest", "manifests")}</span>}>
-          <Platforms of={platforms} chosen={chosen?.name ?? ""} repository={repository} />
+      <div class="stack">
+        <Section title="The image">
+          <About told={told} document={top.answer} kind={doingKind(route)} />
         </Section>
-      )}
-      <Section title="Why it is here">
-        <WhyTree of={name} />
-      </Section>
+        {platforms.length > 0 && (
+          <Section title="Platforms" more={<span class="note">{format.count(platforms.length, "manifest", "manifests")}</span>}>
+            <Platforms of={platforms} chosen={chosen?.name ?? ""} repository={repository} />
+          </Section>
+        )}
+      </div>
+      <div class="stack">
+        <Section title="Pull it">
+          {route ? (
+            <PullLines
+              route={route}
+              repository={image.repository}
+              tag={tag}
+              digest={told.digest}
+              platform={chosen?.node.platform ?? ""}
+            />
+          ) : (
+            <Waiting rows={4} />
+          )}
+        </Section>
+        <Section title="Why it is here">
+          <WhyTree of={name} />
+        </Section>
+      </div>
       {isImage && isWaiting(shown) ? (
         <Section title="Layers" wide>
           <Waiting rows={6} />
@@ -245,19 +249,21 @@ function Content({ told, image, route, name }: ContentProps): JSX.Element {
       ) : (
         <ConfigOfTree node={node} repository={repository} asked={shown} />
       )}
-      <Section title="Annotations">
-        {Object.keys(annotations).length > 0 ? (
-          <Texts of={annotations} label="Annotations" />
-        ) : isWaiting(top) ? (
-          <Waiting rows={2} />
-        ) : (
-          <Empty>{top.answer ? "It has none." : "They are not told by this Breakwater."}</Empty>
-        )}
-      </Section>
-      <Section title="Signatures and referrers">
-        <Attached told={told} repository={repository} />
-        {told.cut && <p class="note">There is more than is shown here.</p>}
-      </Section>
+      <div class="stack">
+        <Section title="Annotations">
+          {Object.keys(annotations).length > 0 ? (
+            <Texts of={annotations} label="Names and values of annotations" />
+          ) : isWaiting(top) ? (
+            <Waiting rows={2} />
+          ) : (
+            <Empty>{top.answer ? "It has none." : "They are not told by this Breakwater."}</Empty>
+          )}
+        </Section>
+        <Section title="Signatures and referrers">
+          <Attached told={told} repository={repository} />
+          {told.cut && <p class="note">There is more than is shown here.</p>}
+        </Section>
+      </div>
     </div>
   );
 }

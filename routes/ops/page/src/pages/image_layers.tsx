@@ -1,6 +1,7 @@
 // What one image is made of: its config, and its layers with the lines that made them.
 import type { JSX } from "preact";
 import type { TreeNode } from "../answers";
+import * as format from "../format";
 import { Empty, Facts, Section } from "../parts/frame";
 import { Bytes, Digest, State, Time, Words } from "../parts/value";
 import { linkOf } from "../place";
@@ -101,13 +102,13 @@ export function Layers({ document, node, repository, platform }: LayersProps): J
       wide
       more={
         <span class="note">
-          {layers.filter(({ digest }) => digest).length} layers, <Bytes of={sum} />
+          {format.count(layers.filter(({ digest }) => digest).length, "layer", "layers")}, <Bytes of={sum} />
         </span>
       }
     >
       {document?.unreadable && <p class="failure">{<Words of={document.unreadable} max={500} />}</p>}
       {layers.length > 0 ? (
-        <LayerRows of={layers} repository={repository} label={words} />
+        <LayerRows of={layers} repository={repository} label={`${words}, the lowest first`} />
       ) : (
         <Empty>
           {node && !node.here ? "Its manifest is not here: nobody has pulled this one yet." : "It has no layers."}

@@ -77,7 +77,7 @@ function FoundList({ words }: { words: string }): JSX.Element {
       {found.error && <Failed words={found.error.message} again={found.again} />}
       {found.rows.length > 0 ? (
         <Table
-          label="What was found"
+          label={`Names with ${words}`}
           columns={COLUMNS}
           rows={found.rows}
           keyOf={nameOf}
@@ -138,7 +138,7 @@ function Routes(): JSX.Element {
       <Answered asked={asked} rows={6}>
         {({ routes }) => (
           <Table
-            label="Routes"
+            label="Routes and what they hold"
             columns={columns}
             rows={routes}
             keyOf={(row) => row.route}

@@ -14,6 +14,21 @@ export function kindWords(route: { kind: string; registry?: string }): string {
   return route.kind === "any" ? "mirror of any registry" : route.kind;
 }
 
+const MEDIA: Record<string, string> = {
+  "application/vnd.oci.image.index.v1+json": "OCI index",
+  "application/vnd.oci.image.manifest.v1+json": "OCI manifest",
+  "application/vnd.docker.distribution.manifest.list.v2+json": "Docker manifest list",
+  "application/vnd.docker.distribution.manifest.v2+json": "Docker manifest",
+  "application/vnd.docker.distribution.manifest.v1+prettyjws": "Docker manifest of the old schema 1",
+};
+
+// A media type as people call it, with the whole as title.
+export function MediaType({ of }: { of: string | undefined }): JSX.Element {
+  const words = of === undefined ? undefined : MEDIA[of];
+  if (words === undefined) return <Words of={of} />;
+  return <span title={of}>{words}</span>;
+}
+
 // What status says of a route; null while it is not known, or for one that is not configured.
 export function useRoute(name: string): { route: RouteStatus | null; isKnown: boolean } {
   const { answer } = useAnswer<Status>("status");

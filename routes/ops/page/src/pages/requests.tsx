@@ -10,7 +10,7 @@ import { type Column, Table } from "../parts/table";
 import { Bytes, Time, Words } from "../parts/value";
 import { go, goQuery, linkOf, pageLink, usePlace } from "../place";
 import { type RequestsPage as Answer, useRequests } from "./requests_list";
-import { RESULTS, Result, imageOf, resultWords, whyOf } from "./requests_words";
+import { RESULTS, Result, fullWhyOf, imageOf, whyOf } from "./requests_words";
 
 const FILTERS = ["client", "image", "route", "result"] as const;
 
@@ -39,6 +39,16 @@ function ClientLink({ of }: { of: string | undefined }): JSX.Element {
   );
 }
 
+// Most are answered within a millisecond.
+function Took({ of }: { of: number | undefined }): JSX.Element {
+  if (of === undefined) return <span class="unknown">–</span>;
+  return (
+    <span class="figure" title={`${of.toFixed(6)} s`}>
+      {of < 0.001 ? "< 1 ms" : format.duration(of)}
+    </span>
+  );
+}
+
 const COLUMNS: Column<RequestTold>[] = [
   { name: "When", cell: (row) => <Time at={row.at} as="seconds" /> },
   { name: "Result", cell: (row) => <Result of={row} /> },
@@ -49,7 +59,7 @@ const COLUMNS: Column<RequestTold>[] = [
   { name: "Sent", cell: (row) => <Bytes of={row.bytes} />, isNumber: true, isMinor: true },
   {
     name: "Took",
-    cell: (row) => (row.seconds === undefined ? "–" : format.duration(row.seconds)),
+    cell: (row) => <Took of={row.seconds} />,
     isNumber: true,
     isMinor: true,
   },
@@ -72,7 +82,7 @@ function Filters({ of }: { of: Record<string, string> }): JSX.Element {
           name="client"
           key={`client ${of["client"]}`}
           defaultValue={of["client"] ?? ""}
-          placeholder="10.0.20.7 or 10.0.20.0/24"
+          placeholder="10.0.20.0/24"
           spellcheck={false}
           autocomplete="off"
           onChange={change("client")}
@@ -296,7 +306,7 @@ function Details({ number, known }: { number: number; known: RequestTold | null 
 function InFull({ of }: { of: RequestInFull }): JSX.Element {
   const facts: [string, JSX.Element | string][] = [
     ["Result", <Result of={of} />],
-    ["Why", <Words of={whyOf(of)} max={2000} />],
+    ["Why", <Words of={fullWhyOf(of)} max={2000} />],
     ["When", <Time at={of.at} as="clock" />],
     ["Image", <ImageLink of={of} />],
     ["Route", of.route ? <a href={linkOf(of.route)}>{format.tame(of.route)}</a> : "–"],
@@ -307,9 +317,9 @@ function InFull({ of }: { of: RequestInFull }): JSX.Element {
   if (of.path) facts.push(["Path", <Words of={of.path} max={1000} />]);
   if (of.range) facts.push(["Range", <Words of={of.range} />]);
   facts.push(
-    ["Status", of.status === undefined ? "–" : `${of.status} (${resultWords(of)})`],
+    ["Status", of.status === undefined ? "–" : String(of.status)],
     ["Sent", of.bytes === undefined ? "–" : `${format.bytes(of.bytes)} (${format.exactBytes(of.bytes)})`],
-    ["Took", of.seconds === undefined ? "–" : `${format.duration(of.seconds)} (${of.seconds} s)`],
+    ["Took", of.seconds === undefined ? "–" : `${of.seconds.toFixed(6)} s`],
   );
   if (of.upstream_status !== undefined) facts.push(["Upstream answered", String(of.upstream_status)]);
   if (of.upstream_seconds !== undefined) facts.push(["Upstream took", format.duration(of.upstream_seconds)]);

@@ -39,7 +39,6 @@ const COLUMNS: Column<Row>[] = [
       </a>
     ),
     sortBy: (row) => row.repository,
-    isWide: true,
   },
   {
     name: "Tags",
