@@ -10,14 +10,15 @@ import { Bar } from "./value";
 
 // Asked once for all buttons; and again on each page, because what one may can be changed meanwhile.
 let known: Promise<Caller> | null = null;
+let knownLast: Caller | null = null; // what the last answer was, for whoever is drawn before the next
 let knownAt = 0;
 const KNOWN_FOR_MS = 10_000;
 
 export function useCaller(): Caller | null {
-  const [caller, setCaller] = useState<Caller | null>(null);
+  const [caller, setCaller] = useState<Caller | null>(knownLast);
   useEffect(() => {
     if (!known || Date.now() - knownAt > KNOWN_FOR_MS) {
-      known = ask<Caller>("caller");
+      known = ask<Caller>("caller").then((told) => (knownLast = told));
       knownAt = Date.now();
       known.catch(() => (known = null));
     }
