@@ -71,7 +71,7 @@ function About({ told, document, kind }: { told: ImageTold; document: DocumentTo
         <Bytes of={told.bytes} />
       </>,
     ],
-    ["Here", <Here bytes={told.bytes} here={told.here_bytes} missing={told.missing} atLeast={told.at_least} />],
+    ["Here", <Here bytes={told.bytes} here={told.here_bytes} missing={told.missing} atLeast={told.at_least} withBar />],
   ];
   if (told.missing > 0)
     facts.push([
@@ -80,7 +80,7 @@ function About({ told, document, kind }: { told: ImageTold; document: DocumentTo
         (kind === "mirror" ? "; fetched when somebody pulls them" : ""),
     ]);
   if (document?.set_at) facts.push([kind === "mirror" ? "Fetched" : "Pushed", <Time at={document.set_at} />]);
-  if (document?.checked_at) facts.push(["Checked upstream", <Time at={document.checked_at} />]);
+  if (document?.checked_at) facts.push(["Checked", <Time at={document.checked_at} />]);
   if (document) facts.push(["Last pull", document.last_pulled_at ? <Time at={document.last_pulled_at} /> : "never"]);
   if (document?.subject) {
     const of = `${document.route}/${document.repository}@${document.subject.digest}`;
@@ -103,9 +103,6 @@ function Platforms(props: { of: { name: string; node: TreeNode }[]; chosen: stri
         <thead>
           <tr>
             <th scope="col">Platform</th>
-            <th scope="col" class="minor">
-              Manifest
-            </th>
             <th scope="col" class="number">
               Size
             </th>
@@ -127,12 +124,12 @@ function Platforms(props: { of: { name: string; node: TreeNode }[]; chosen: stri
                   >
                     <bdi>{format.tame(name, 80)}</bdi>
                   </button>
-                  {isAttestation && <span class="note"> attestation</span>}
-                </td>
-                <td class="minor">
-                  <a href={linkOf(`${props.repository}@${node.digest}`)}>
-                    <Digest of={node.digest} />
-                  </a>
+                  <p class="note">
+                    {isAttestation ? "attestation " : ""}
+                    <a href={linkOf(`${props.repository}@${node.digest}`)}>
+                      <Digest of={node.digest} />
+                    </a>
+                  </p>
                 </td>
                 <td class="number">
                   {node.here ? "" : "≥ "}

@@ -58,13 +58,14 @@ export function Crumbs({ of }: { of: string[] }): JSX.Element {
 }
 
 // How much of an image is here; a mirror fetches only what is asked for.
-export function Here(props: { bytes: number; here: number; missing: number; atLeast?: boolean }): JSX.Element {
+export function Here(props: { bytes: number; here: number; missing: number; atLeast?: boolean; withBar?: boolean }): JSX.Element {
   const { bytes, here, missing } = props;
+  const share = bytes > 0 ? here / bytes : 0;
   if (missing === 0) return <span class="here">all</span>;
   const words = `${format.bytes(here)} of ${props.atLeast ? "at least " : ""}${format.bytes(bytes)} here, ${format.grouped(missing)} missing`;
   return (
     <span class="here">
-      <Bar share={bytes > 0 ? here / bytes : 0} label={words} tone="busy" /> {format.percent(bytes > 0 ? here / bytes : 0)}
+      {props.withBar && <Bar share={share} label={words} tone="busy" />} <span title={words}>{format.percent(share)}</span>
     </span>
   );
 }
@@ -83,6 +84,7 @@ export function Stored({ bytes, max }: { bytes: number; max?: number | undefined
   );
 }
 
+// Names and values of strangers. Nothing in them becomes a link: where it would lead is for the reader to judge.
 export function Texts({ of, label }: { of: Record<string, string>; label: string }): JSX.Element {
   const entries = Object.entries(of);
   return (
@@ -102,7 +104,7 @@ export function Texts({ of, label }: { of: Record<string, string>; label: string
                 <Words of={name} />
               </th>
               <td>
-                <TextOrLink of={value} />
+                <Words of={value} max={600} />
               </td>
             </tr>
           ))}
@@ -110,11 +112,6 @@ export function Texts({ of, label }: { of: Record<string, string>; label: string
       </table>
     </div>
   );
-}
-
-// A stranger's text. Where it would lead stays for the reader to decide: links to elsewhere are not made.
-function TextOrLink({ of }: { of: string }): JSX.Element {
-  return <Words of={of} max={1000} />;
 }
 
 export function Failed({ words, again }: { words: string; again: () => void }): JSX.Element {

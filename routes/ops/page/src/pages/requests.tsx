@@ -7,7 +7,7 @@ import * as format from "../format";
 import { Dialog } from "../parts/dialog";
 import { Empty, Facts, Heading, Waiting } from "../parts/frame";
 import { type Column, Table } from "../parts/table";
-import { Bytes, Time, Words } from "../parts/value";
+import { Bytes, Words } from "../parts/value";
 import { go, goQuery, linkOf, pageLink, usePlace } from "../place";
 import { type RequestsPage as Answer, useRequests } from "./requests_list";
 import { RESULTS, Result, fullWhyOf, imageOf, whyOf } from "./requests_words";
@@ -39,6 +39,17 @@ function ClientLink({ of }: { of: string | undefined }): JSX.Element {
   );
 }
 
+// Rows of a list that is scrolled fast: no clock runs in them.
+function When({ at }: { at: string }): JSX.Element {
+  const time = format.timeOf(at);
+  if (!time) return <span class="unknown">–</span>;
+  return (
+    <time dateTime={at} title={format.exactTime(time)}>
+      {format.seconds(time)}
+    </time>
+  );
+}
+
 // Most are answered within a millisecond.
 function Took({ of }: { of: number | undefined }): JSX.Element {
   if (of === undefined) return <span class="unknown">–</span>;
@@ -50,7 +61,7 @@ function Took({ of }: { of: number | undefined }): JSX.Element {
 }
 
 const COLUMNS: Column<RequestTold>[] = [
-  { name: "When", cell: (row) => <Time at={row.at} as="seconds" /> },
+  { name: "When", cell: (row) => <When at={row.at} /> },
   { name: "Result", cell: (row) => <Result of={row} /> },
   { name: "Method", cell: (row) => <Words of={row.method} max={12} />, isMinor: true },
   { name: "Image", cell: (row) => <ImageLink of={row} /> },
@@ -304,22 +315,21 @@ function Details({ number, known }: { number: number; known: RequestTold | null 
 }
 
 function InFull({ of }: { of: RequestInFull }): JSX.Element {
+  const at = format.timeOf(of.at);
   const facts: [string, JSX.Element | string][] = [
     ["Result", <Result of={of} />],
     ["Why", <Words of={fullWhyOf(of)} max={2000} />],
-    ["When", <Time at={of.at} as="clock" />],
+    ["When", at ? format.exactTime(at) : "–"],
     ["Image", <ImageLink of={of} />],
     ["Route", of.route ? <a href={linkOf(of.route)}>{format.tame(of.route)}</a> : "–"],
     ["Method", <Words of={of.method} />],
   ];
-  const at = format.timeOf(of.at);
-  if (at) facts[2] = ["When", format.exactTime(at)];
   if (of.path) facts.push(["Path", <Words of={of.path} max={1000} />]);
   if (of.range) facts.push(["Range", <Words of={of.range} />]);
   facts.push(
     ["Status", of.status === undefined ? "–" : String(of.status)],
     ["Sent", of.bytes === undefined ? "–" : `${format.bytes(of.bytes)} (${format.exactBytes(of.bytes)})`],
-    ["Took", of.seconds === undefined ? "–" : `${of.seconds.toFixed(6)} s`],
+    ["Took", <Took of={of.seconds} />],
   );
   if (of.upstream_status !== undefined) facts.push(["Upstream answered", String(of.upstream_status)]);
   if (of.upstream_seconds !== undefined) facts.push(["Upstream took", format.duration(of.upstream_seconds)]);
