@@ -161,8 +161,8 @@ interface DoingsProps {
 
 // The buttons; none for who may do nothing. A mirror's images are refreshed, pinned and purged, a registry's
 // are pinned by what its retention says and deleted here.
-export function ImageDoings({ what, kind, isTag, isPinned, onDone }: DoingsProps): JSX.Element | null {
-  if (kind === "") return null;
+export function ImageDoings({ what, kind, isTag, isPinned, onDone }: DoingsProps): JSX.Element {
+  if (kind === "") return <span class="doings" />;
   const isMirror = kind === "mirror";
   return (
     <span class="doings">

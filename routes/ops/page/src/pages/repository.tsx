@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import { ask } from "../api";
 import type { TagListed, TagsListed } from "../answers";
 import * as format from "../format";
+import { useCaller } from "../parts/doing";
 import { Empty, Heading, Waiting } from "../parts/frame";
 import { type Column, Table, usePages } from "../parts/table";
 import { Bytes, Time } from "../parts/value";
@@ -22,7 +23,7 @@ function ageOf(text: string | undefined): number | null {
   return format.timeOf(text)?.getTime() ?? null;
 }
 
-function columnsOf(name: string, kind: string, again: () => void): Column<TagListed>[] {
+function columnsOf(name: string, kind: string, hasDoings: boolean, again: () => void): Column<TagListed>[] {
   const isMirror = kind === "mirror";
   const columns: Column<TagListed>[] = [
     {
@@ -78,7 +79,7 @@ function columnsOf(name: string, kind: string, again: () => void): Column<TagLis
       sortBy: (row) => ageOf(row.checked_at),
       isMinor: true,
     });
-  if (kind !== "")
+  if (hasDoings)
     columns.push({
       name: "Do",
       cell: (row) => (
@@ -95,7 +96,9 @@ export function RepositoryPage({ route, repository }: { route: string; repositor
   const kind = doingKind(useRoute(route).route);
   const pages = usePages<TagListed>((after) => listed(name, after), name);
   const { again } = pages;
-  const columns = useMemo(() => columnsOf(name, kind, again), [name, kind]);
+  // Their column is there until it is known that one may do nothing: its room is not taken from the others later.
+  const hasDoings = useCaller()?.may_act !== false;
+  const columns = useMemo(() => columnsOf(name, kind, hasDoings, again), [name, kind, hasDoings]);
   const rows = useMemo(() => {
     const words = filter.toLowerCase();
     return filter === "" ? pages.rows : pages.rows.filter(({ tag }) => tag.toLowerCase().includes(words));
