@@ -276,6 +276,23 @@ export interface UsageByClient extends UsageTotals {
   left_out?: { bytes: number; incoming_bytes: number };
 }
 
+export interface UsageByTag {
+  by: "tag";
+  route: string;
+  repository: string;
+  tags: {
+    tag: string;
+    digest: string;
+    bytes: number;
+    unique_bytes: number;
+    shared_bytes: number;
+    freed_bytes: number;
+    pinned: boolean;
+    at_least: boolean;
+  }[];
+  last?: string; // there is more behind this name
+}
+
 export interface PlanItem {
   kind: string;
   what: string;
@@ -423,7 +440,9 @@ export interface UploadAborted {
 }
 
 export interface Pins {
-  pins: { what: string; at?: string; by?: string }[];
+  pins_max?: number;
+  pins: { what: string; at?: string; by?: string; kind?: string; tag?: string; digest?: string }[];
+  in_the_way?: { route: string; pinned_bytes: number; words: string }[];
 }
 
 // Who looks at the page, and what they may.
@@ -431,4 +450,57 @@ export interface Caller {
   client: string;
   may_act: boolean;
   why_not?: string;
+}
+
+// What an act would do or has done: removals.h, fetch.h, refresh.h, pin_list.h, upload_list.h, changing.h.
+export interface Removal {
+  what: string;
+  kind: "mirror" | "registry";
+  dry_run?: boolean;
+  words: string;
+  tags: { image: string; digest: string; belongs: boolean }[];
+  manifests: { image: string; media_type?: string; bytes: number; goes_after?: string }[];
+  blobs: { digest: string; bytes: number }[];
+  stays: { kind: string; image: string; bytes?: number; because: string }[];
+  totals: { tags: number; manifests: number; blobs: number; links: number; stays: number };
+  freed_bytes: number;
+  cut: boolean;
+}
+
+export interface Fetched {
+  well?: boolean;
+  images: {
+    image: string;
+    digest?: string;
+    held?: boolean;
+    manifests?: number;
+    blobs?: number;
+    bytes?: number;
+    downloaded_blobs?: number;
+    error?: string;
+  }[];
+  bytes: number;
+  failed: number;
+  dry_run?: boolean;
+}
+
+export interface Refreshed {
+  image: string;
+  before?: string;
+  digest?: string;
+  changed?: boolean;
+  dry_run?: boolean;
+}
+
+export interface Pinned {
+  what: string;
+  changed: boolean;
+  covers?: { tags: number; more: boolean };
+  words: string;
+  dry_run?: boolean;
+}
+
+export interface Reloaded {
+  changes: string[];
+  dry_run?: boolean;
 }
