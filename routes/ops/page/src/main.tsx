@@ -7,6 +7,7 @@ import "./style/pages.css";
 import "./style/state.css";
 import "./style/images.css";
 import "./style/requests.css";
+import "./style/disk.css";
 import { beLive } from "./live";
 import { followLinks } from "./place";
 import { Shell } from "./shell";
