@@ -8,6 +8,7 @@ import "./style/state.css";
 import "./style/images.css";
 import "./style/requests.css";
 import "./style/disk.css";
+import "./style/next.css";
 import { beLive } from "./live";
 import { followLinks } from "./place";
 import { Shell } from "./shell";

@@ -115,7 +115,7 @@ function OnTheDisk({ usage }: { usage: UsageTotals }): JSX.Element {
               key={part.name}
               class={`tile group-${part.group}`}
               title={`${part.name}: ${format.bytes(part.bytes)}`}
-              style={{ flexGrow: part.bytes / Math.max(1, usage.total_bytes), padding: "0" }}
+              style={{ flexGrow: part.bytes / Math.max(1, usage.total_bytes) }}
             />
           ))}
       </div>
@@ -198,7 +198,8 @@ function bounded(row: RouteRow): JSX.Element {
   const words = `${format.percent(share)} of ${format.bytes(row.bytes_max)}`;
   return (
     <span class="bounded">
-      <Bar share={share} label={words} tone={share > 0.95 ? "warn" : "busy"} /> {words}
+      <Bar share={share} label={words} tone={share > 0.95 ? "warn" : "busy"} />{" "}
+      <span title={words}>{format.percent(share)}</span>
     </span>
   );
 }
@@ -221,7 +222,7 @@ const ROUTE_COLUMNS: Column<RouteRow>[] = [
   },
   { name: "Counts for it", isNumber: true, sortBy: (row) => row.paid_bytes, cell: (row) => <Bytes of={row.paid_bytes} /> },
   { name: "Unique", isNumber: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
-  { name: "Shared", isNumber: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
+  { name: "Shared", isNumber: true, isMinor: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
   {
     name: "Deleting frees",
     isNumber: true,
@@ -296,7 +297,7 @@ const REPOSITORY_COLUMNS: Column<RepositoryRow>[] = [
     ),
   },
   { name: "Unique", isNumber: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
-  { name: "Shared", isNumber: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
+  { name: "Shared", isNumber: true, isMinor: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
   {
     name: "Deleting frees",
     isNumber: true,
@@ -434,7 +435,7 @@ function tagColumns(name: string): Column<TagRow>[] {
       ),
     },
     { name: "Unique", isNumber: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
-    { name: "Shared", isNumber: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
+    { name: "Shared", isNumber: true, isMinor: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
     {
       name: "Deleting frees",
       isNumber: true,
