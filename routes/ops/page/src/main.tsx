@@ -9,6 +9,7 @@ import "./style/images.css";
 import "./style/requests.css";
 import "./style/disk.css";
 import "./style/next.css";
+import "./style/caches.css";
 import { beLive } from "./live";
 import { followLinks } from "./place";
 import { Shell } from "./shell";
