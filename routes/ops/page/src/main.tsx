@@ -10,6 +10,7 @@ import "./style/requests.css";
 import "./style/disk.css";
 import "./style/next.css";
 import "./style/caches.css";
+import "./style/connect.css";
 import { beLive } from "./live";
 import { followLinks } from "./place";
 import { Shell } from "./shell";
