@@ -11,6 +11,7 @@ import "./style/disk.css";
 import "./style/next.css";
 import "./style/caches.css";
 import "./style/connect.css";
+import "./style/doings.css";
 import { beLive } from "./live";
 import { followLinks } from "./place";
 import { Shell } from "./shell";
