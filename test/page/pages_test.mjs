@@ -1,0 +1,222 @@
+// Each page of Breakwater's page, by test/scenario/380_the_page.py, which has filled it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { PAGE, SHOTS, conduct, go, isWiderThanWindow, open, settled, tab, violations } from "./browser.mjs";
+
+const PAGES = JSON.parse(process.env.PAGES);
+const WIDTHS = [360, 1280, 2560];
+let browser;
+
+before(async () => {
+  browser = await open();
+});
+after(async () => {
+  await browser.close();
+});
+
+function nameOf(path) {
+  return path === "/" ? "home" : path.slice(1).replace(/[^a-z0-9.]+/gi, "-");
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`every page is accessible and keeps within its window, in ${colorScheme}`, async () => {
+    const { page, context, wrong } = await tab(browser, { colorScheme });
+    const found = [];
+    for (const path of PAGES) {
+      await go(page, path);
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: 900 });
+        if (await isWiderThanWindow(page)) found.push(`${path} is wider than ${width} px`);
+        await page.screenshot({ path: `${SHOTS}/${nameOf(path)}-${colorScheme}-${width}.png`, fullPage: true });
+      }
+      await page.setViewportSize({ width: 1280, height: 900 });
+      found.push(...(await violations(page)).map((one) => `${path}: ${one}`));
+    }
+    assert.deepEqual(found, []);
+    assert.deepEqual(wrong(), []);
+    await context.close();
+  });
+}
+
+test("each page says what it is for, and the window's title says where one is", async () => {
+  const { page, context, wrong } = await tab(browser);
+  const says = {
+    "/": [/quay/i, /cannot be reached/i],
+    "/saved": [/hit/i],
+    "/transfers": [/ghcr/, /library\/large/, /3 clients/, /%/, /team\/half/],
+    "/upstreams": [/cannot be reached|unreachable/i, /quay/],
+    "/requests": [/library\/none/, /podman|containerd/],
+    "/disk": [/private/, /dockerhub/],
+    "/next": [/./],
+    "/images?q=many": [/team\/many/],
+    "/private": [/team\/app/, /hostile\/app/],
+    "/private/team/app": [/1\.0/, /1\.5/],
+    "/private/team/app:1.0": [/sha256:/, /data\/0|layer/i],
+    "/dockerhub/library/app:1": [/linux\/amd64/, /linux\/arm64/],
+    "/caches": [/team\/cache/, /main-cache/],
+    "/connect": [/hosts\.toml/],
+    "/integrity": [/./],
+    "/doings": [/./],
+    "/private/no/such:1": [/no such|not|none/i],
+  };
+  const missing = [];
+  for (const [path, texts] of Object.entries(says)) {
+    await go(page, path);
+    for (const text of texts) {
+      await page
+        .waitForFunction((source) => new RegExp(source.text, source.flags).test(document.querySelector("main").innerText), {
+          text: text.source,
+          flags: text.flags,
+        }, { timeout: 20_000 })
+        .catch(() => missing.push(`${path} does not say ${text}`));
+    }
+    const title = await page.title();
+    if (!/Breakwater/.test(title)) missing.push(`the title of ${path} is ${title}`);
+  }
+  assert.deepEqual(missing, []);
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("back and forward go where one was, and filters are in the link", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/");
+  await page.click("nav a[href='/requests']");
+  await settled(page);
+  assert.match(page.url(), /\/requests$/);
+  await page.click("nav a[href='/images']");
+  await settled(page);
+  await page.goBack();
+  await settled(page);
+  assert.match(page.url(), /\/requests$/);
+  await page.goForward();
+  await settled(page);
+  assert.match(page.url(), /\/images$/);
+  await page.fill("#search", "team/many");
+  await page.press("#search", "Enter");
+  await settled(page);
+  assert.match(page.url(), /\/images\?q=team%2Fmany/);
+  await page.reload();
+  await settled(page);
+  assert.equal(await page.inputValue("#search"), "team/many");
+  await go(page, "/requests?result=error&client=127.0.0.1");
+  await page.waitForFunction(() => /org\/app/.test(document.querySelector("main").innerText));
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("nothing that a stranger has written runs or becomes a part of the page", async () => {
+  const { page, context, wrong } = await tab(browser);
+  for (const path of ["/requests", "/private", "/private/hostile/app", "/private/hostile/app:1", "/images?q=hostile", "/"]) {
+    await go(page, path);
+    const alien = await page.evaluate(() => document.querySelectorAll("main img, main script, main [onerror]").length);
+    assert.equal(alien, 0, path);
+  }
+  await go(page, "/private/hostile/app:1");
+  await page.waitForFunction(() => document.querySelector("main").innerText.includes("<script>alert(2)</script>"));
+  await go(page, "/images?q=" + encodeURIComponent('"><img src=x onerror=alert(1)>'));
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("a tag is deleted by the keyboard alone, from the search to the confirmation", async () => {
+  const { page, context, wrong } = await tab(browser);
+  assert.ok(JSON.parse(await conduct("tags")).includes("1.5"));
+  await go(page, "/");
+  await page.keyboard.press("/");
+  await page.keyboard.type("team/app:1.5");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("main tr.opens");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => location.pathname.endsWith("/team/app:1.5"));
+  await settled(page);
+  await page.waitForFunction(() => [...document.querySelectorAll("main button")].some((one) => one.innerText === "Delete"));
+  for (let step = 0; step < 200; ++step) {
+    if (await page.evaluate(() => document.activeElement?.innerText === "Delete")) break;
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open]");
+  await page.waitForFunction(() => document.querySelector("dialog .dialog-foot .danger") !== null);
+  assert.ok(JSON.parse(await conduct("tags")).includes("1.5"), "it was deleted before it was confirmed");
+  for (let step = 0; step < 50; ++step) {
+    if (await page.evaluate(() => document.activeElement?.matches("dialog .dialog-foot .danger") ?? false)) break;
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog .done");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog[open]", { state: "detached" });
+  assert.ok(!JSON.parse(await conduct("tags")).includes("1.5"));
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("the keys are shown by ?, and walk a table", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/private/team/app");
+  await page.keyboard.press("?");
+  await page.waitForSelector("dialog[open]");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog[open]", { state: "detached" });
+  await page.waitForSelector("main tr.opens");
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  assert.equal(await page.evaluate(() => [...document.querySelectorAll("main tr.opens")].indexOf(document.activeElement)), 1);
+  await page.keyboard.press("k");
+  assert.equal(await page.evaluate(() => [...document.querySelectorAll("main tr.opens")].indexOf(document.activeElement)), 0);
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("a pull from the client that is being connected turns the test green", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/connect?client=podman");
+  await page.waitForFunction(() => /waiting for a pull/i.test(document.querySelector("main").innerText));
+  await conduct("pull");
+  await page.waitForFunction(() => /podman\/5\.0/.test(document.querySelector("main").innerText));
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("while Breakwater is away the page says so, and it goes on by itself", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/");
+  await page.waitForFunction(() => document.querySelector(".sentence:not(.bad)") !== null);
+  await conduct("stop");
+  await page.waitForFunction(() => /does not answer since/.test(document.querySelector(".sentence").innerText));
+  assert.match(await page.innerText(".sentence"), /figures are those of/);
+  await conduct("start");
+  await page.waitForFunction(() => !/does not answer/.test(document.querySelector(".sentence").innerText));
+  await settled(page);
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("a page that was open before a loss of the network goes on when it is back", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/requests");
+  await context.setOffline(true);
+  await page.waitForFunction(() => /does not answer since/.test(document.querySelector(".sentence").innerText));
+  await context.setOffline(false);
+  await page.waitForFunction(() => !/does not answer/.test(document.querySelector(".sentence").innerText));
+  await conduct("pull");
+  await page.waitForFunction(() => /podman\/5\.0|library\/app/.test(document.querySelector("main").innerText));
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("it is there at once, and asks for nothing twice", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/");
+  const answers = [];
+  page.on("response", (response) => answers.push([response.url(), response.fromServiceWorker(), response.status()]));
+  await page.reload();
+  await settled(page);
+  const index = answers.find(([url]) => url === `${PAGE}/`);
+  assert.equal(index?.[2], 304);
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
