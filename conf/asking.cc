@@ -178,6 +178,9 @@ Result<Json> do_alone(const Asked& asked, const Arguments& arguments, ProgressLi
   auto answer = operation.of_store(side, arguments);
   routes::set_outcome(entry, answer);
   if (*audit != nullptr) (*audit)->note(std::move(entry));
+  // Nothing is undone for that.
+  if (auto queued = folder.queue_logged(); !queued)
+    folder.log->warning("event_not_noted", {{"error", queued.error().message}});
   return answer;
 }
 

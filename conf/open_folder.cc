@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "conf/part_settings.h"
+#include "routes/ops/webhooks.h"
+#include "store/blobs/parts.h"
 
 namespace breakwater::conf {
 namespace {
@@ -89,10 +91,21 @@ Result<> open_folder(const Config& config, OpenFolder& folder, Bounds bounds) {
   folder.disk = store::make_posix_disk(owner_of(config));
   store::StoreSettings settings = store_settings(config);
   settings.keeps_bounds = bounds == Bounds::kept;
-  auto opened = store::Store::open(settings, *folder.disk, folder.clock, *folder.log);
+  folder.logged = std::make_unique<routes::LoggedEvents>(*folder.log, folder.clock);
+  auto opened = store::Store::open(settings, *folder.disk, folder.clock, *folder.logged);
   if (!opened) return failure(opened.error());
   folder.store = *std::move(opened);
-  return {};
+  folder.events = std::make_unique<store::EventQueue>(folder.store->parts().catalog,
+                                                      routes::readers_of(config.webhooks));
+  // The configuration of a verb may be another one than the server's: the server knows who is gone.
+  return folder.events->load(store::EventQueue::Others::kept);
+}
+
+Result<> OpenFolder::queue_logged() {
+  const auto queued = events->note(logged->take(), store::Durability::synced);
+  if (const uint64_t lost = logged->lost(); lost > 0)
+    log->warning("events_lost", {{"events", static_cast<int64_t>(lost)}});
+  return queued;
 }
 
 }  // namespace breakwater::conf

@@ -1,10 +1,14 @@
-// A data folder that only this process uses, for verbs that run while no process serves the folder.
+// A data folder that only this process uses, for verbs that run while no process serves the folder. What they
+// do is told to the webhooks of the configuration by the process that serves next: its events wait in the
+// catalog until then.
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "conf/config.h"
+#include "routes/ops/logged_events.h"
+#include "store/history/event_queue.h"
 #include "store/store.h"
 
 namespace breakwater::conf {
@@ -13,7 +17,12 @@ struct OpenFolder {
   std::unique_ptr<store::Disk> disk;
   store::SystemClock clock;
   std::unique_ptr<store::Log> log;
+  std::unique_ptr<routes::LoggedEvents> logged;  // what the store tells, before it goes to the log
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<store::EventQueue> events;
+
+  // Queues what was logged since it was opened, as far as a webhook wants it. Call this when all is done.
+  [[nodiscard]] Result<> queue_logged();
 };
 // `unavailable` if there is no data folder: only `serve` makes one unasked, because a verb that does so in
 // the wrong place fills a folder that nobody serves. The message says who has named the folder, and what to

@@ -1,18 +1,8 @@
 #include "routes/ops/events.h"
 
-#include <map>
 #include <utility>
 
 namespace breakwater::routes {
-namespace {
-
-std::map<std::string, store::EventQueue::Kinds> readers_of(const std::vector<WebhookSettings>& webhooks) {
-  std::map<std::string, store::EventQueue::Kinds> readers;
-  for (const auto& webhook : webhooks) readers.emplace(webhook.reader(), webhook.kinds);
-  return readers;
-}
-
-}  // namespace
 
 Events::Events(const Parts& parts, const std::vector<WebhookSettings>& webhooks, const WebhookTiming& timing)
     : parts_(parts),

@@ -43,6 +43,12 @@ std::string WebhookSettings::reader() const {
   return store::digest_of(store::Algorithm::sha256, url.text()).hex();
 }
 
+std::map<std::string, store::EventQueue::Kinds> readers_of(const std::vector<WebhookSettings>& webhooks) {
+  std::map<std::string, store::EventQueue::Kinds> readers;
+  for (const auto& webhook : webhooks) readers.emplace(webhook.reader(), webhook.kinds);
+  return readers;
+}
+
 int64_t webhook_delay_ms(const WebhookTiming& timing, uint32_t failures, double random,
                          std::optional<int64_t> retry_after_s) {
   int64_t delay_ms = timing.retry_first_ms;

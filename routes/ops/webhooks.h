@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct WebhookSettings {
   // By which the queue knows it: it has the URL's place, without what may be secret in it.
   std::string reader() const;
 };
+
+// All that the queue of events has to know of them.
+std::map<std::string, store::EventQueue::Kinds> readers_of(const std::vector<WebhookSettings>& webhooks);
 
 struct WebhookTiming {
   int64_t timeout_ms = 10'000;  // of one request

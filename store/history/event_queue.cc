@@ -13,7 +13,7 @@ EventQueue::EventQueue(Catalog& catalog, std::map<std::string, Kinds> readers, B
   for (auto& [name, kinds] : readers) readers_[name].kinds = std::move(kinds);
 }
 
-Result<> EventQueue::load() {
+Result<> EventQueue::load(Others others) {
   const Lock lock(mutex_);
   auto events = catalog_.state().events();
   const auto known = events.readers();
@@ -30,7 +30,9 @@ Result<> EventQueue::load() {
   if (!read) return read;
   CatalogEvents::Change change;
   for (const auto& [name, passed] : *known) {
-    if (!readers_.contains(name)) change.forgotten.push_back(name);
+    if (readers_.contains(name)) continue;
+    if (others == Others::forgotten) change.forgotten.push_back(name);
+    if (others == Others::kept) readers_[name];  // it wants nothing more, and has what waits for it
   }
   for (auto& [name, reader] : readers_) {
     const auto found = known->find(name);

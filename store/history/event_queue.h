@@ -51,9 +51,12 @@ class EventQueue {
   EventQueue(Catalog& catalog, std::map<std::string, Kinds> readers, Bounds bounds);
   EventQueue(Catalog& catalog, std::map<std::string, Kinds> readers)
       : EventQueue(catalog, std::move(readers), Bounds()) {}
+  // What becomes of readers that the catalog knows and the constructor was not told of: they are gone for
+  // good, or this one speaks for some of them only.
+  enum class Others { forgotten, kept };
   // First. What it has to write waits for the next write, if the catalog takes none: a full disk keeps no
   // store from being served.
-  [[nodiscard]] Result<> load();
+  [[nodiscard]] Result<> load(Others others = Others::forgotten);
 
   // In the catalog when it returns, if any reader wants them; and on the disk if `durability` says so.
   [[nodiscard]] Result<> note(const std::vector<Event>& events, Durability durability);

@@ -1,24 +1,19 @@
 // The verbs that take over, write and look at what is stored, on a folder that nobody serves.
 #include <fstream>
 #include <initializer_list>
-#include <iostream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "conf/open_folder.h"
-#include "conf/operation_verbs.h"
 #include "conf/options.h"
 #include "conf/verify.h"
-#include "routes/oci/manifest.h"
 #include "routes/oci/media_type.h"
-#include "store/blobs/manifests.h"
 #include "store/blobs/parts.h"
 #include "store/files/files.h"
 #include "test/catch.h"
-#include "test/fakes/pushed_world.h"
+#include "test/fakes/verb_world.h"
 
 using namespace breakwater::conf;
 
@@ -30,79 +25,11 @@ std::variant<Options, Exit> parsed(std::initializer_list<const char*> arguments)
   return parse_options(static_cast<int>(argv.size()), argv.data());
 }
 
-using breakwater::Result;
-using breakwater::store::Digest;
 using breakwater::test::digest_of;
-using breakwater::test::PushedWorld;
-
-std::string text_of(const std::string& type, const Digest& digest, uint64_t size) {
-  return R"({"mediaType":")" + type + R"(","digest":")" + digest.text() + R"(","size":)" +
-         std::to_string(size) + "}";
-}
-
-// How the verb ends, on the folder of `config`.
-int run(const Config& config, std::initializer_list<std::string> arguments) {
-  std::vector<const char*> argv = {"breakwater"};
-  for (const auto& argument : arguments) argv.push_back(argument.c_str());
-  auto options = parse_options(static_cast<int>(argv.size()), argv.data());
-  if (const auto* exit = std::get_if<Exit>(&options)) return exit->code;
-  return run_operation(config, std::get<Options>(options));
-}
-
-// What a verb prints to stdout while this lives.
-class Printed {
- public:
-  Printed() : before_(std::cout.rdbuf(text_.rdbuf())) {}
-  ~Printed() { std::cout.rdbuf(before_); }
-  Printed(const Printed&) = delete;
-  Printed& operator=(const Printed&) = delete;
-
-  std::string last_line() const {
-    std::string text = text_.str();
-    if (!text.empty()) text.pop_back();
-    return text.substr(text.rfind('\n') + 1);
-  }
-  std::string text() const { return text_.str(); }
-
- private:
-  std::ostringstream text_;
-  std::streambuf* before_;
-};
-
-// A registry with one image, whose folder the verbs open when the store is closed.
-struct VerbWorld : PushedWorld {
-  const std::string layer = "layer", config = "{}";
-  const std::string image = R"({"schemaVersion":2,"config":)" +
-                            text_of("application/vnd.oci.image.config.v1+json", digest_of(config), 2) +
-                            R"(,"layers":[)" +
-                            text_of("application/vnd.oci.image.layer.v1.tar", digest_of(layer), 5) + "]}";
-  Config verbs = default_config();
-  std::filesystem::path to = folder.path() / "out", layout = to / app.repository;
-
-  VerbWorld() {
-    upload(layer);
-    upload(config);
-    put(image, breakwater::routes::kOciManifest, {"1"});
-    verbs.data = settings.data;
-  }
-  void put(const std::string& text, std::string_view type, const std::vector<std::string>& tags) {
-    const auto read = breakwater::routes::read_manifest(text, type, digest_of(text));
-    REQUIRE(read);
-    for (const std::string& tag : tags) {
-      REQUIRE(store->manifests().put(app, digest_of(text), text, read->content, tag,
-                                     breakwater::store::Durability::synced));
-    }
-  }
-  int give() const { return run(verbs, {"export", "--to", to, "--route", "private", "--yes"}); }
-  int take() const {
-    return run(verbs,
-               {"import", "--layout", layout, "--route", "private", "--repository", app.repository, "--yes"});
-  }
-  // As a layout's only entry.
-  void write_index(const std::string& entries) const {
-    std::ofstream(layout / "index.json") << R"({"schemaVersion":2,"manifests":[)" << entries << "]}";
-  }
-};
+using breakwater::test::Printed;
+using breakwater::test::run;
+using breakwater::test::text_of;
+using breakwater::test::VerbWorld;
 
 }  // namespace
 

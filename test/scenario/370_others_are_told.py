@@ -136,6 +136,17 @@ def deleting(world, breakwater, receiver):
     expect(event["target"]["digest"] == digest, f"{event}")
 
 
+def deleting_alone(world, breakwater, receiver):
+    """By a verb on the folder, while nobody serves it."""
+    breakwater.stop()
+    before = len(receiver.events)
+    Operator(breakwater).json("rm", "team/app:v3")
+    breakwater.start()
+    world.wait_until(lambda: receiver.events[before:], "what a verb has deleted alone is told")
+    (event,) = receiver.events[before:]
+    expect((event["action"], event["target"]["tag"]) == ("delete", "v3"), f"{event}")
+
+
 def rotating(world, breakwater, folder):
     """The file is moved away while somebody pushes: no line is lost."""
     tags = [f"r{number}" for number in range(40)]
@@ -168,7 +179,8 @@ def what_the_audit_log_has(breakwater, folder, tags):
     ]
     expect([one["reference"] for one in pushes] == tags, f"pushes of {tags}: {pushes}")
     expect(all(one["digest_after"] and one["from"] == "127.0.0.1" for one in pushes), f"{pushes}")
-    (rm,) = [one for one in lines if one["what"] == "rm"]
+    rm, rm_alone = [one for one in lines if one["what"] == "rm"]
+    expect(rm_alone["from"] == "command line" and rm_alone["reference"] == "v3", f"{rm_alone}")
     expect(rm["who"] == "root (uid 0)" and rm["from"] == "control socket", f"{rm}")
     expect(rm["result"] == "done" and rm["reference"] == "v1" and rm["digest_before"], f"{rm}")
     operator = Operator(breakwater)
@@ -216,6 +228,7 @@ def main(world):
     )
     tags = delivering(world, breakwater, receiver)
     deleting(world, breakwater, receiver)
+    deleting_alone(world, breakwater, receiver)
     rotating(world, breakwater, folder)
     tags += changing(world, breakwater, receiver)
     expect_shape("status", Operator(breakwater).json("status"))

@@ -91,6 +91,26 @@ TEST_CASE("an event is in the catalog with all that it says, until its reader ha
   CHECK(queue.rows() == 0);
 }
 
+TEST_CASE("a queue that speaks for one of its readers keeps what waits for the others, and adds nothing to it") {
+  QueueWorld world;
+  world.begin({{kA, kPushes}, {kB, kPushes}});
+  world.note("one");
+  {
+    EventQueue some(world.store->parts().catalog, {{kA, kPushes}});
+    REQUIRE(some.load(EventQueue::Others::kept));
+    REQUIRE(some.note({event_called("two")}, Durability::synced));
+    REQUIRE(some.pass(kA, 1));
+  }
+  {
+    EventQueue none(world.store->parts().catalog, {});
+    REQUIRE(none.load(EventQueue::Others::kept));
+    REQUIRE(none.note({event_called("nobody's")}, Durability::synced));
+  }
+  world.begin({{kA, kPushes}, {kB, kPushes}});
+  CHECK(world.taken(kA) == "two ");
+  CHECK(world.taken(kB) == "one two ");
+}
+
 TEST_CASE("what was not passed is there after a restart, in its order, and numbers go on") {
   QueueWorld world;
   world.begin({{kA, kPushes}});
