@@ -304,16 +304,6 @@ Result<Blob> Store::commit_blob(ReceivedPartial& partial, const RepositoryKey& r
   return impl_->blobs.commit(*partial.writer, partial.reservation, repository, durability);
 }
 
-Result<Imported> Store::import_blob(const RepositoryKey& repository, const Digest& digest,
-                                    const std::filesystem::path& file) {
-  return store::import_blob(impl_->parts, impl_->blobs, impl_->capacity, repository, digest,
-                            {impl_->parts.disk}, file);
-}
-
-Result<> Store::export_blob(const Digest& digest, const std::filesystem::path& to) {
-  return store::export_blob(impl_->parts, impl_->blobs, digest, {impl_->parts.disk}, to);
-}
-
 std::optional<Error> Store::away() const { return impl_->disk.away(); }
 void Store::check_folder() { (void)impl_->disk.check(); }
 

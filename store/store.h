@@ -34,7 +34,6 @@
 #include "store/upkeep/forgetting.h"
 #include "store/upkeep/planning.h"
 #include "store/upkeep/recovery.h"
-#include "store/upkeep/transfer.h"
 
 namespace breakwater::store {
 
@@ -118,10 +117,6 @@ class Store {
   // content is longer than what was reserved and there is no room for the rest.
   [[nodiscard]] Result<Blob> commit_blob(ReceivedPartial& partial, const RepositoryKey& repository,
                                          Durability durability);
-  // As store::import_blob() and store::export_blob() (transfer.h).
-  [[nodiscard]] Result<Imported> import_blob(const RepositoryKey& repository, const Digest& digest,
-                                             const std::filesystem::path& file);
-  [[nodiscard]] Result<> export_blob(const Digest& digest, const std::filesystem::path& to);
   // Why nothing can be read or written: the data folder is not there any more. Empty if it is. As of the last
   // operation on the disk or check_folder(). Never blocks.
   std::optional<Error> away() const;
