@@ -63,7 +63,7 @@ Result<> MirrorEviction::evict_until(const std::string& route, uint64_t size, Bo
     if (bound == Bound::route) needed.whole = 0;
     if (needed.route == 0 && needed.whole == 0) return {};
     // What goes into a trash that is held frees nothing now.
-    if (trash_.is_held() || !can_suffice(route, needed)) return {};
+    if (trash_.is_held() || !can_suffice(route, needed) || is_known_to_be_vain(attempt, needed)) return {};
     const auto more = evict_some(attempt, needed);
     if (!more) return failure(more.error());
     if (!*more) return {};
@@ -83,7 +83,8 @@ Result<bool> MirrorEviction::evict_some(Attempt& attempt, const Budget::Shortage
   const auto chosen = choose_evictions(found->candidates, attempt.route, needed);
   const bool is_widest = found->is_complete || attempt.blobs_max >= kCandidatesMax;
   if (chosen.empty() && is_widest) {
-    tell_of_pins(attempt, *found, needed);
+    tell_of_pins(attempt, found->left, needed);
+    vain_.note(std::move(found->left), now());
     return false;
   }
   // A manifest goes only when no blob is left that could go instead.
@@ -115,11 +116,25 @@ Result<bool> MirrorEviction::evict_some(Attempt& attempt, const Budget::Shortage
   return true;
 }
 
+bool MirrorEviction::is_known_to_be_vain(const Attempt& attempt, const Budget::Shortage& needed) {
+  const auto* left = vain_.find(attempt.route, needed, now());
+  if (left != nullptr) tell_of_pins(attempt, *left, needed);
+  return left != nullptr;
+}
+
+VainSearch::Now MirrorEviction::now() const {
+  VainSearch::Now now{parts_.pins.list(), {}, parts_.clock.now()};
+  for (const auto& [name, use] : parts_.budget.routes()) {
+    if (parts_.rules.is_mirror(name)) now.taken[name] = use.taken();
+  }
+  return now;
+}
+
 // Nothing could be chosen. If pinned content is the reason, the operator must know.
-void MirrorEviction::tell_of_pins(const Attempt& attempt, const Evictables& found,
+void MirrorEviction::tell_of_pins(const Attempt& attempt, const VainSearch::Left& left,
                                   const Budget::Shortage& needed) {
   if (attempt.last != EvictionCandidate::Kind::manifest) return;
-  for (const auto& [route, bytes] : found.pinned) {
+  for (const auto& [route, bytes] : left.pinned) {
     const bool is_asked = needed.whole > 0 || route == attempt.route;
     if (!is_asked || !parts_.pins.note_in_the_way(route, bytes, parts_.clock.now())) continue;
     parts_.log.warning("pins_fill_the_bound",
@@ -144,6 +159,7 @@ Result<MirrorEviction::Evictables> MirrorEviction::evictables(size_t blobs_max) 
   for (const auto& [id, partial] : partials_.list()) {
     if (!parts_.rules.is_mirror(partial.route)) continue;
     found.things.push_back({id, std::nullopt});
+    found.left.evictable[partial.route] += on_disk(partial.bytes);
     found.candidates.push_back(
         {EvictionCandidate::Kind::partial, partial.route, on_disk(partial.bytes), partial.modified, false});
   }
@@ -163,6 +179,7 @@ Result<> MirrorEviction::add_blobs_of(const std::string& route, size_t blobs_max
   auto blobs = parts_.catalog.queues().least_recently_used(route, blobs_max, skip);
   if (!blobs) return failure(blobs.error());
   if (blobs->size() == blobs_max) found.is_complete = false;
+  blobs_looked_at_ += blobs->size();
   for (UsedBlob& blob : *blobs) {
     const auto manifests = parts_.catalog.by_digest().manifests_of(blob.digest);
     if (!manifests) {
@@ -179,7 +196,8 @@ Result<> MirrorEviction::add_blobs_of(const std::string& route, size_t blobs_max
       skip(blob.digest, pinned.error());
       continue;
     }
-    if (*pinned && !*needed) found.pinned[route] += on_disk(blob.record.size);
+    if (*pinned && !*needed) found.left.pinned[route] += on_disk(blob.record.size);
+    if (!*pinned && !*needed) found.left.evictable[route] += on_disk(blob.record.size);
     const auto kind = manifests->empty() ? EvictionCandidate::Kind::blob : EvictionCandidate::Kind::manifest;
     found.candidates.push_back({kind, route, on_disk(blob.record.size), blob.record.used_at,
                                 *needed || *pinned || parts_.files.is_read(blob.digest)});

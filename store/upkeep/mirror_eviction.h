@@ -1,5 +1,6 @@
 // Room made with what mirrors hold, because it can be fetched again: this class gathers what could go,
-// eviction.h decides what does, and Blobs and IdlePartials take it away. One thread at a time; may block.
+// eviction.h decides what does, and Blobs and IdlePartials take it away. A search that was in vain is not
+// repeated (vain_search.h). One thread at a time; may block.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "store/blobs/parts.h"
 #include "store/capacity/eviction.h"
 #include "store/catalog/rows.h"
+#include "store/upkeep/vain_search.h"
 
 namespace breakwater::store {
 
@@ -34,6 +36,8 @@ class MirrorEviction {
 
   // Whether as much as is needed is on the accounts of mirrors, pinned or not.
   bool can_suffice(const std::string& route, const Budget::Shortage& needed) const;
+  // How many blobs all searches have looked at.
+  uint64_t blobs_looked_at() const { return blobs_looked_at_; }
 
  private:
   // What may be chosen: `id` or `blob` says which it is.
@@ -45,15 +49,17 @@ class MirrorEviction {
   struct Evictables {
     std::vector<Evictable> things;
     std::vector<EvictionCandidate> candidates;  // of the same index
-    std::map<std::string, uint64_t> pinned;     // by route: bytes that only a pin keeps
-    bool is_complete = true;                    // there are no more
+    VainSearch::Left left;
+    bool is_complete = true;  // there are no more
   };
   struct Attempt;
   Result<> evict_until(const std::string& route, uint64_t size, Bound bound, EvictionCandidate::Kind last);
   Result<bool> evict_some(Attempt& attempt, const Budget::Shortage& needed);
   Result<Evictables> evictables(size_t blobs_max);
   Result<> add_blobs_of(const std::string& route, size_t blobs_max, Evictables& found);
-  void tell_of_pins(const Attempt& attempt, const Evictables& found, const Budget::Shortage& needed);
+  bool is_known_to_be_vain(const Attempt& attempt, const Budget::Shortage& needed);
+  VainSearch::Now now() const;
+  void tell_of_pins(const Attempt& attempt, const VainSearch::Left& left, const Budget::Shortage& needed);
   Result<bool> evict(const Evictable& thing);
 
   const Parts parts_;
@@ -61,6 +67,8 @@ class MirrorEviction {
   IdlePartials& partials_;
   const Trash& trash_;
   DiskBound& disk_bound_;
+  VainSearch vain_;
+  uint64_t blobs_looked_at_ = 0;
 };
 
 // What is left free beyond what was asked for, once room has to be made: part of the smaller bound.

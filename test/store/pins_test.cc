@@ -4,9 +4,11 @@
 #include <chrono>
 #include <map>
 
+#include "store/capacity/disk_bound.h"
 #include "store/catalog/catalog_state.h"
 #include "store/references/references.h"
 #include "store/upkeep/backup.h"
+#include "store/upkeep/mirror_eviction.h"
 #include "test/catch.h"
 #include "test/fakes/pushed_world.h"
 
@@ -144,6 +146,40 @@ TEST_CASE("when pinned content fills the bound the log says so, once") {
   REQUIRE(*world.store->references().unpin({"dockerhub", "library/*"}));
   CHECK(world.store->pins().in_the_way().empty());
   CHECK(world.store->capacity().ensure("dockerhub", 100 << 10));
+}
+
+TEST_CASE("a search for room that pins make vain is not made again until something has changed") {
+  MirroredWorld world;
+  for (const char* tag : {"1", "2", "3", "4", "5", "6", "7"}) world.mirror(tag);
+  REQUIRE(*world.store->references().pin({"dockerhub", "library/*"}));
+  const auto& parts = world.store->parts();
+  DiskBound disk_bound(parts.budget, parts.files, world.disk, world.settings.data, world.clock, world.log);
+  MirrorEviction eviction(parts, world.store->blobs(), world.store->idle_partials(), world.store->trash(),
+                          disk_bound);
+  const auto looked_at = [&](uint64_t bytes) {
+    const uint64_t before = eviction.blobs_looked_at();
+    REQUIRE(eviction.evict("dockerhub", bytes, MirrorEviction::Bound::route));
+    return eviction.blobs_looked_at() - before;
+  };
+  CHECK(looked_at(100 << 10) >= 21);
+  for (int i = 0; i < 100; ++i) CHECK(looked_at((100 << 10) + static_cast<uint64_t>(i)) == 0);
+  CHECK(world.log.count("pins_fill_the_bound") == 1);
+  // Less has come than is needed; then as much.
+  const RepositoryKey other{"dockerhub", "other/app"};
+  const std::string small = "small", large = "large" + std::string(40'000, '.');
+  REQUIRE(world.put(other, small));
+  CHECK(looked_at(100 << 10) == 0);
+  REQUIRE(world.put(other, large));
+  CHECK(looked_at(24 << 10) > 0);
+  CHECK_FALSE(world.is_stored(digest_of(small)));
+  CHECK_FALSE(world.is_stored(digest_of(large)));
+  CHECK(looked_at(100 << 10) == 0);
+  // What nobody tells it is found after a while, and another pin at once.
+  world.clock.advance(VainSearch::kVainFor);
+  CHECK(looked_at(100 << 10) > 0);
+  REQUIRE(*world.store->references().unpin({"dockerhub", "library/*"}));
+  CHECK(looked_at(100 << 10) > 0);
+  CHECK_FALSE(world.is_whole("1"));
 }
 
 TEST_CASE("a digest that more manifests need than are searched is kept where a pin is about any of them") {
