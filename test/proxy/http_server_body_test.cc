@@ -157,16 +157,5 @@ TEST_CASE("what a route does not read of a body is skipped, if it is not too muc
   world.run_until_idle();
 }
 
-// As long as `client` is connected, up to so many times.
-size_t send_on(World& world, RawClient& client, size_t times) {
-  const auto piece = "10000\r\n" + bytes_of(1 << 16) + "\r\n";
-  size_t sent = 0;
-  for (; sent < times && !client.was_reset(); ++sent) {
-    client.send(piece);
-    test::run_some_turns(world.loop);
-  }
-  return sent;
-}
-
 }  // namespace
 }  // namespace breakwater::proxy

@@ -7,6 +7,17 @@
 namespace breakwater::proxy {
 namespace {
 
+// As long as `client` is connected, up to so many times.
+size_t send_on(World& world, RawClient& client, size_t times) {
+  const auto piece = "10000\r\n" + bytes_of(1 << 16) + "\r\n";
+  size_t sent = 0;
+  for (; sent < times && !client.was_reset(); ++sent) {
+    client.send(piece);
+    test::run_some_turns(world.loop);
+  }
+  return sent;
+}
+
 TEST_CASE("a client that is refused in the middle of its body may send on, and then reads why") {
   World world;
   world.settings.drain_bytes_max = 1 << 16;

@@ -530,6 +530,33 @@ TEST_CASE("a 429 on lists or on a GET of manifests leaves manifests, their HEAD 
   CHECK(world.client->stats().throttled_until == world.clock.now() + seconds(60));
 }
 
+TEST_CASE(
+    "an upstream that was throttled or failing is told to be well once, when it answers and may be asked "
+    "all") {
+  World world;
+  world.registry.manifest(kAlpine, "1", kImageType, "{}");
+  const auto manifest = FakeRegistry::manifest_path(kAlpine, "1");
+  world.registry.next(manifest, Fault::reply(429, {{"Retry-After", "60"}}));
+  CHECK(world.get(manifest).error().kind == Kind::throttled);
+  CHECK(world.fetch(world.request("HEAD", manifest)));
+  CHECK_FALSE(world.log.contains("upstream_answers_again"));
+  world.clock.advance(seconds(60));
+  world.registry.next(manifest, Fault::reply(429, {{"Retry-After", "60"}}));
+  CHECK(world.get(manifest).error().kind == Kind::throttled);
+  CHECK_FALSE(world.log.contains("upstream_answers_again"));
+  world.clock.advance(seconds(60));
+  for (int i = 0; i < 3; ++i) CHECK(world.get(manifest));
+  CHECK(world.log.count("upstream_answers_again") == 1);
+  const auto broken = FakeRegistry::manifest_path("broken", "1");
+  world.registry.answer(broken, status_of(503, {}));
+  for (int i = 0; i < 20; ++i) CHECK(world.get(broken).error().kind == Kind::unavailable);
+  CHECK(world.log.count("upstream_fails") == 1);
+  CHECK(world.log.count("upstream_answers_again") == 1);
+  world.clock.advance(seconds(600));
+  for (int i = 0; i < 3; ++i) CHECK(world.get(manifest));
+  CHECK(world.log.count("upstream_answers_again") == 2);
+}
+
 TEST_CASE("a repository that always fails, or hangs up, costs no other one an answer") {
   for (const Fault& fault : {Fault::reply(500), Fault::raw("HTTP/1.1 200 OK\r\n")}) {
     World world;
