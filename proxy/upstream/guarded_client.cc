@@ -233,10 +233,8 @@ void GuardedClient::note_head(const Url& url, const Head& head) {
                                    {"url", url.without_query()},
                                    {"status", int64_t{head.status}},
                                    {"seconds", head.seconds}});
+  health_.report_head(url.endpoint(), head.status);
   if (url.endpoint() != targets_.registry) return;
-  if (stats_.unwell)
-    log_.info("upstream_answers_again", {{"route", settings_.name}, {"upstream", targets_.registry.text()}});
-  stats_.unwell = false;
   targets_.registry_address = IpAddress::parse(head.address);
   stats_.latency.add(head.seconds);
   stats_.last_answered_at = clock_.wall();

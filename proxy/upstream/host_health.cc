@@ -1,6 +1,7 @@
 #include "proxy/upstream/host_health.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proxy/upstream/registry_rules.h"
 #include "proxy/upstream/retry.h"
@@ -15,6 +16,10 @@ CircuitBreakerSettings breaker_settings(const RegistryClientSettings& settings) 
   breaker.open_first_ms = std::min(breaker.open_first_ms, settings.backoff_max_ms);
   return breaker;
 }
+
+// Hosts of a registry: its own, of tokens, of blobs. Forgotten as a whole, because a lost entry costs only
+// that the log does not say when that host was well again.
+constexpr size_t kTroubledMax = 64;
 
 // The end of an error's message, behind the URL that was asked: clients that ask for something else are told
 // it.
@@ -62,6 +67,7 @@ void HostHealth::report_failure(Circuits::Admitted& admitted, const Question& qu
     log_.write(store::Log::Level::info, "upstream_broke_off", what);
   else if (!was_tripped)
     log_.write(store::Log::Level::warning, "upstream_unreachable", what);
+  if (admitted.is_tripped()) note_trouble(question.host);
   if (question.host == registry_) stats_.unwell = true;
 }
 
@@ -74,6 +80,7 @@ void HostHealth::report_answer(Circuits::Admitted& admitted, const Question& que
   const bool was_tripped = admitted.is_tripped();
   admitted.note_cause(std::to_string(head.status) + " " + std::string(reason_of(head.status)));
   admitted.server_error(now());
+  if (admitted.is_tripped()) note_trouble(question.host);
   const bool news = !was_tripped && admitted.is_tripped();
   if (news)
     log_.warning("upstream_fails", {{"route", settings_.name},
@@ -90,7 +97,26 @@ void HostHealth::report_throttled(Circuits::Admitted& admitted, const Question& 
                                       {"upstream", question.host.text()},
                                       {"asked", question.text()},
                                       {"wait_s", wait_s}});
+  note_trouble(question.host);
   note_throttled_until();
+}
+
+void HostHealth::note_trouble(const Endpoint& host) {
+  if (troubled_.size() >= kTroubledMax) troubled_.clear();
+  troubled_.insert(host.text());
+}
+
+void HostHealth::report_head(const Endpoint& host, int status) {
+  const bool was_unwell = host == registry_ && std::exchange(stats_.unwell, false);
+  const auto trouble = troubled_.find(host.text());
+  if (trouble == troubled_.end() && !was_unwell) return;
+  if (trouble != troubled_.end()) {
+    const bool is_well =
+        status != 429 && !is_server_error(status) && circuits_.throttled_until(host) <= now();
+    if (!is_well) return;
+    troubled_.erase(trouble);
+  }
+  log_.info("upstream_answers_again", {{"route", settings_.name}, {"upstream", host.text()}});
 }
 
 void HostHealth::report_tokens_throttled(const Head& head, std::string_view error_text) {

@@ -11,6 +11,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "proxy/http/url.h"
@@ -43,6 +45,10 @@ class HostHealth {
   void report_answer(Circuits::Admitted& admitted, const Question& question, const Head& head,
                      std::string_view error_text);
 
+  // A host has begun to answer. One that was in trouble, and was told so, is well again once it answers
+  // without a failure and no question to it is throttled any more.
+  void report_head(const Endpoint& host, int status);
+
   // The token endpoint of the registry has answered with this 429, so no token is asked for.
   void report_tokens_throttled(const Head& head, std::string_view error_text);
   // The error for a request that would need a new token of the registry while none may be asked for.
@@ -54,6 +60,7 @@ class HostHealth {
                         std::string_view error_text);
   std::optional<int64_t> wait_of(const Head& head, std::string_view error_text) const;
   void note_throttled_until();
+  void note_trouble(const Endpoint& host);
 
   const store::Clock& clock_;
   store::Log& log_;
@@ -61,6 +68,7 @@ class HostHealth {
   const Endpoint& registry_;
   RegistryClientStats& stats_;
   Circuits circuits_;
+  std::set<std::string> troubled_;  // hosts that the log was told of
 };
 
 }  // namespace breakwater::proxy

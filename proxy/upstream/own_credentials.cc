@@ -69,7 +69,9 @@ void OwnCredentials::accepted(const std::string& scope) {
 void OwnCredentials::accepted_by_realm() { end_rest(kAllScopes); }
 
 void OwnCredentials::end_rest(const std::string& key) {
-  if (rests_.erase(key) == 0 || !rests_.empty()) return;
+  // Those of a changed password rest no more, and whoever was told of a refusal is told of the end of it.
+  const bool has_rested = rests_.erase(key) > 0;
+  if (!rests_.empty() || (!has_rested && !told_at_)) return;
   stats_.credentials_rest = false;
   told_at_.reset();
   log_.info("upstream_accepts_credentials",

@@ -1,5 +1,6 @@
 #include "routes/ops/events.h"
 
+#include <chrono>
 #include <utility>
 
 namespace breakwater::routes {
@@ -31,6 +32,12 @@ void Events::start(proxy::Tasks& tasks) {
   tasks.spawn(take_logged());
 }
 
+proxy::Task<> Events::until_more_are_logged() {
+  const auto due = parts_.logged.due_in();
+  if (!due) co_return co_await came_.wait();
+  co_await came_.wait_until(parts_.loop.now() + std::chrono::ceil<proxy::Millis>(*due));
+}
+
 proxy::Task<> Events::take_logged() {
   uint64_t lost_told = 0;
   for (;;) {
@@ -40,7 +47,7 @@ proxy::Task<> Events::take_logged() {
       parts_.log.warning("events_lost", {{"events", static_cast<int64_t>(lost - lost_told)}});
     lost_told = lost;
     if (events.empty()) {
-      co_await came_.wait();
+      co_await until_more_are_logged();
       continue;
     }
     auto job = [&queue = queue_, events = std::move(events)] {

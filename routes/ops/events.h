@@ -54,6 +54,7 @@ class Events {
 
  private:
   proxy::Task<> take_logged();
+  proxy::Task<> until_more_are_logged();
   void on_loop(std::function<void()> job);
 
   const Parts parts_;

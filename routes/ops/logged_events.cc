@@ -18,7 +18,7 @@ struct Meaning {
   std::string_view action;
 };
 
-constexpr std::array<Meaning, 10> kMeanings = {{
+constexpr std::array<Meaning, 11> kMeanings = {{
     {"tag_expired", Kind::removal, "delete"},
     {"tag_removed", Kind::removal, "delete"},
     {"cache_tag_evicted", Kind::cache_eviction, "evict_cache_tag"},
@@ -26,10 +26,15 @@ constexpr std::array<Meaning, 10> kMeanings = {{
     {"healed", Kind::integrity, "healed"},
     {"upstream_unreachable", Kind::upstream, "upstream_unreachable"},
     {"upstream_throttles", Kind::upstream, "upstream_throttles"},
+    {"upstream_fails", Kind::upstream, "upstream_fails"},
     {"upstream_refuses_credentials", Kind::upstream, "upstream_refuses_credentials"},
     {"upstream_accepts_credentials", Kind::upstream, "upstream_accepts_credentials"},
     {"upstream_answers_again", Kind::upstream, "upstream_answers_again"},
 }};
+
+// What an upstream is said to be twice is told once, and it is well until something else is said.
+constexpr std::string_view kAnswers = "upstream_answers_again", kAccepts = "upstream_accepts_credentials";
+bool is_of_credentials(std::string_view action) { return action.ends_with("_credentials"); }
 
 std::string text_of(std::span<const store::Log::Field> fields, std::string_view name) {
   for (const auto& field : fields) {
@@ -72,16 +77,67 @@ void LoggedEvents::write(Level level, std::string_view name, std::span<const Fie
   event.digest = text_of(fields, "digest");
   event.reason = reason_of(fields);
   const store::Lock lock(mutex_);
+  if (event.kind == Kind::upstream) {
+    hear(text_of(fields, "upstream"), std::move(event));
+  } else {
+    wait(std::move(event));
+  }
+  if (came_) came_();
+}
+
+void LoggedEvents::wait(store::Event event) {
   if (waiting_.size() >= kWaitingMax) {
     ++lost_;
     waiting_.pop_front();
   }
   waiting_.push_back(std::move(event));
-  if (came_) came_();
+}
+
+// Told at once after a while of quiet, else when that is over: what it is then.
+void LoggedEvents::hear(const std::string& host, store::Event event) {
+  if (upstreams_.size() >= kUpstreamsMax) forget_upstreams();
+  const bool is_of_login = is_of_credentials(event.action);
+  auto& upstream = upstreams_[{event.route, host, is_of_login}];
+  if (upstream.told.empty()) upstream.told = is_of_login ? kAccepts : kAnswers;
+  upstream.waits.reset();
+  if (event.action == upstream.told) return;
+  if (clock_.now() < upstream.quiet_until) {
+    upstream.waits = std::move(event);
+    return;
+  }
+  tell(upstream, std::move(event));
+}
+
+void LoggedEvents::tell(Upstream& upstream, store::Event event) {
+  upstream.waits.reset();
+  upstream.told = event.action;
+  upstream.quiet_until = clock_.now() + kUpstreamQuiet;
+  wait(std::move(event));
+}
+
+// A lost entry costs only an event that says what was told before.
+void LoggedEvents::forget_upstreams() {
+  for (auto& [of, upstream] : upstreams_) {
+    if (upstream.waits) wait(*std::move(upstream.waits));
+  }
+  upstreams_.clear();
+}
+
+std::optional<store::Time::duration> LoggedEvents::due_in() const {
+  const store::Lock lock(mutex_);
+  std::optional<store::Time> due;
+  for (const auto& [of, upstream] : upstreams_) {
+    if (upstream.waits && (!due || upstream.quiet_until < *due)) due = upstream.quiet_until;
+  }
+  if (!due) return std::nullopt;
+  return std::max(*due - clock_.now(), store::Time::duration::zero());
 }
 
 std::vector<store::Event> LoggedEvents::take() {
   const store::Lock lock(mutex_);
+  for (auto& [of, upstream] : upstreams_) {
+    if (upstream.waits && upstream.quiet_until <= clock_.now()) tell(upstream, *std::move(upstream.waits));
+  }
   std::vector<store::Event> all(std::make_move_iterator(waiting_.begin()),
                                 std::make_move_iterator(waiting_.end()));
   waiting_.clear();

@@ -259,6 +259,52 @@ TEST_CASE("what the log says of upkeep, of integrity and of upstreams is an even
   CHECK(events[3]["breakwater"]["reason"] == "https://up: refused");
 }
 
+TEST_CASE("an upstream that comes and goes is told once a minute, and in the end as what it has become") {
+  test::FakeClock clock;
+  test::FakeLog log;
+  LoggedEvents logged(log, clock);
+  store::Log& lines = logged;
+  const auto say = [&](const char* what, const char* upstream = "https://up") {
+    lines.info(what, {{"route", "hub"}, {"upstream", upstream}});
+  };
+  const auto told = [&] {
+    std::string actions;
+    for (const auto& event : logged.take()) {
+      CHECK(event.kind == Kind::upstream);
+      actions += event.action.substr(9) + " ";
+    }
+    return actions;
+  };
+  say("upstream_answers_again");  // nobody was told of trouble
+  CHECK(told() == "");
+  for (int i = 0; i < 100; ++i) say("upstream_throttles");
+  CHECK(told() == "throttles ");
+  say("upstream_fails", "https://other");
+  say("upstream_refuses_credentials");
+  CHECK(told() == "fails refuses_credentials ");
+  for (int i = 0; i < 100; ++i) {
+    say("upstream_answers_again");
+    say("upstream_unreachable");
+  }
+  say("upstream_answers_again");
+  CHECK(told() == "");
+  REQUIRE(logged.due_in());
+  CHECK(*logged.due_in() == LoggedEvents::kUpstreamQuiet);
+  clock.advance(LoggedEvents::kUpstreamQuiet);
+  CHECK(*logged.due_in() == store::Time::duration::zero());
+  CHECK(told() == "answers_again ");
+  CHECK_FALSE(logged.due_in());
+  // What has come back to what was told is no news.
+  say("upstream_unreachable");
+  say("upstream_answers_again");
+  clock.advance(LoggedEvents::kUpstreamQuiet);
+  CHECK(told() == "");
+  say("upstream_unreachable");
+  CHECK(told() == "unreachable ");
+  CHECK(log.count("upstream_throttles") == 100);
+  CHECK(logged.lost() == 0);
+}
+
 TEST_CASE("a push is in the queue of events before its client has the answer, and so is a deletion") {
   test::RegistryWorld world;
   LateChanges late;
