@@ -221,8 +221,11 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
     co_return reply_error(exchange, Error(Error::Kind::not_found, "there is no " + what, 0));
   }
   auto arguments = co_await arguments_of(exchange, workers_, std::move(query));
-  if (!arguments) co_return reply_error(exchange, arguments.error());
-  if (auto right = check(*arguments, *operation); !right) co_return reply_error(exchange, right.error());
+  auto right = arguments ? check(*arguments, *operation) : failure(arguments.error());
+  if (!right) {
+    note_refused(exchange, *operation, arguments ? *arguments : Arguments(), right.error());
+    co_return reply_error(exchange, right.error());
+  }
   const bool tells = request.headers.get("Accept").find(kNdjson) != std::string_view::npos;
   if (tells) co_return co_await tell_progress(exchange, *operation, std::move(*arguments));
   auto progress = std::make_shared<Progress>();
@@ -257,15 +260,27 @@ class Api::Noted {
   AuditEntry entry_;
 };
 
+std::optional<AuditEntry> Api::entry_of(const proxy::Exchange& exchange, const Operation& operation,
+                                        const Arguments& arguments) const {
+  if (operation.effect != Operation::Effect::act || arguments.flag("dry_run")) return std::nullopt;
+  auto entry = audit_entry(operation, arguments, server_.directory());
+  set_peer(entry, exchange.peer());
+  entry.trace = exchange.id();
+  return entry;
+}
+
+void Api::note_refused(const proxy::Exchange& exchange, const Operation& operation,
+                       const Arguments& arguments, const Error& error) {
+  auto entry = entry_of(exchange, operation, arguments);
+  if (!entry) return;
+  set_outcome(*entry, failure(error));
+  audit_.note(*std::move(entry));
+}
+
 proxy::Task<Result<Json>> Api::do_and_note(const proxy::Exchange& exchange, const Operation& operation,
                                            Arguments arguments, std::shared_ptr<Progress> progress) {
   std::optional<Noted> noted;
-  if (operation.effect == Operation::Effect::act && !arguments.flag("dry_run")) {
-    auto entry = audit_entry(operation, arguments, server_.directory());
-    set_peer(entry, exchange.peer());
-    entry.trace = exchange.id();
-    noted.emplace(audit_, std::move(entry));
-  }
+  if (auto entry = entry_of(exchange, operation, arguments)) noted.emplace(audit_, *std::move(entry));
   auto answered = co_await answer(operation, std::move(arguments), std::move(progress));
   if (noted) noted->ended(answered);
   co_return answered;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/http/exchange.h"
@@ -58,6 +59,12 @@ class Api {
   class Run;
   class Noted;
   proxy::Task<> stream(proxy::Exchange& exchange, std::string query);
+  // The beginning of its line in the audit log; none for what is asked and for a dry run.
+  std::optional<AuditEntry> entry_of(const proxy::Exchange& exchange, const Operation& operation,
+                                     const Arguments& arguments) const;
+  // An act that is not tried, because of what it was given.
+  void note_refused(const proxy::Exchange& exchange, const Operation& operation, const Arguments& arguments,
+                    const Error& error);
   // What was done is a line of the audit log.
   proxy::Task<Result<Json>> do_and_note(const proxy::Exchange& exchange, const Operation& operation,
                                         Arguments arguments, std::shared_ptr<Progress> progress);
