@@ -21,6 +21,9 @@ ON_OCCASION = {
     "breakwater_upstream_ratelimit_remaining",
 }
 
+# Who is not told, and does not know: somebody else has to say so.
+TOLD = ("breakwater_webhook_", "breakwater_audit_")
+
 
 def exported(breakwater):
     """By family: what stands in # TYPE, and for histograms its series."""
@@ -39,8 +42,12 @@ def main(world):
     hub = world.registry()
     image = images.single("alerts", [20_000])
     hub.push("library/app", "1", image)
+    secret = world.fresh_folder("secret") / "hook"
+    secret.write_text("secret\n")
+    hook = {"url": hub.url + "/hook", "secret_file": str(secret), "events": ["push"]}
     breakwater = world.breakwater(
-        routes=[mirror_route("dockerhub", "docker.io", hub.url), private_route(bytes_max="1GiB")]
+        routes=[mirror_route("dockerhub", "docker.io", hub.url), private_route(bytes_max="1GiB")],
+        settings={"webhooks": [hook]},
     )
     for path in image.paths("library/app", "1"):
         http.get(breakwater.addresses["dockerhub"], path, {"Accept": images.ACCEPT})
@@ -59,6 +66,11 @@ def main(world):
     for expr in asked:
         unknown = set(NAME.findall(expr)) - names
         expect(not unknown, f"the dashboard asks for {unknown} in {expr}")
+    told = {name for name in names if name.startswith(TOLD)}
+    expect(len(told) == 5, f"of webhooks and the audit log it has {told}")
+    for what, text in (("the alerts watch", [rule["expr"] for rule in rules]), ("the dashboard shows", asked)):
+        missing = told - set(NAME.findall(" ".join(text))) - {"breakwater_webhook_queue_events"}
+        expect(not missing, f"{what} nothing of {missing}")
     checked = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True)
     expect(checked.returncode == 0, f"promtool: {checked.stdout}{checked.stderr}")
 
