@@ -105,6 +105,7 @@ struct Appliance::Parts {
   std::unique_ptr<routes::Audit> audit;
   std::unique_ptr<store::Store> store;
   store::Scrub scrub;
+  ReadOnly read_only;  // workers ask
   proxy::Loop loop;
   routes::Events events;  // what the workers are at may be told to it
   routes::NotedChanges noted_changes;
@@ -144,7 +145,6 @@ struct Appliance::Parts {
   proxy::Clients admin_clients;
   proxy::HttpServer admin_server;
   std::vector<Listening> listening;
-  ReadOnly read_only;
   bool is_draining = false;  // set_draining()
   bool terminating = false;
   bool is_leaving = false;

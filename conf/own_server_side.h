@@ -29,6 +29,7 @@ class OwnServerSide final : public routes::ServerSide {
     const Config& config;
     const store::Clock& clock;
     store::Store& store;
+    store::EventQueue& events;
     const store::Scrub& scrub;
     proxy::Loop& loop;
     proxy::Workers& workers;
@@ -44,6 +45,7 @@ class OwnServerSide final : public routes::ServerSide {
     std::function<proxy::Task<Result<std::vector<std::string>>>(bool is_dry)> change;
     std::function<proxy::Task<Result<>>(bool is_read_only)> set_read_only;
     std::function<void(bool is_draining)> set_draining;
+    std::function<bool()> is_read_only;  // from any thread
   };
   explicit OwnServerSide(Parts parts);
 
@@ -60,6 +62,8 @@ class OwnServerSide final : public routes::ServerSide {
   }
   routes::History& history() override { return parts_.history; }
   routes::RequestRing& requests() override { return parts_.requests; }
+  store::EventQueue& events() override { return parts_.events; }
+  std::function<bool()> is_read_only() const override { return parts_.is_read_only; }
   store::Store& store() override { return parts_.store; }
   proxy::Loop& loop() override { return parts_.loop; }
   proxy::Workers& workers() override { return parts_.workers; }

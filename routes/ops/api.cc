@@ -293,6 +293,7 @@ proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments argu
     co_return co_await operation.of_server(server_, std::move(arguments), std::move(progress));
   Stop stop;
   auto job = [&store = store_, &operation, &server = server_, directory = server_.directory(),
+              &events = server_.events(), is_read_only = server_.is_read_only(),
               arguments = std::move(arguments), progress = std::move(progress),
               token = stop.source.get_token()]() -> Result<Json> {
     Lent lent;
@@ -301,7 +302,8 @@ proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments argu
     const auto tell = [&gone](const store::RepositoryKey& of, const store::Digest& digest) {
       gone.add(of, digest);
     };
-    return operation.of_store(StoreSide{store, directory, *progress, tell, token, lent.files()}, arguments);
+    const StoreSide side{store, directory, *progress, tell, token, events, lent.files(), is_read_only};
+    return operation.of_store(side, arguments);
   };
   const bool is_brief = operation.takes == Operation::Takes::moment;
   const proxy::JobOf of(is_brief ? proxy::JobOf::Kind::brief : proxy::JobOf::Kind::lengthy, 0);

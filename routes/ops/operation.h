@@ -24,6 +24,7 @@
 #include "routes/ops/image_name.h"
 #include "routes/ops/progress.h"
 #include "store/base/result.h"
+#include "store/history/event_queue.h"
 #include "store/store.h"
 #include "store/upkeep/removal.h"
 
@@ -81,7 +82,10 @@ struct StoreSide {
   // Told of each manifest of a mirror that is gone, so that nobody has it in memory.
   store::ManifestGone gone;
   std::stop_token stop;
+  store::EventQueue& events;            // where what it does is told
   const CallersFiles* files = nullptr;  // if the operation uses such, and whoever asks has them
+  // Whether registries take nothing, because their operator said so; at any time. Empty if nobody serves.
+  std::function<bool()> is_read_only = {};
 };
 
 // What only the process that serves can be asked: conf/ has it. All of it belongs to the loop's thread.

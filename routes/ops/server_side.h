@@ -97,6 +97,9 @@ class ServerSide {
   virtual void forget(const store::RepositoryKey& repository, const store::Digest& digest) = 0;
   virtual History& history() = 0;
   virtual RequestRing& requests() = 0;
+  virtual store::EventQueue& events() = 0;
+  // Whether registries take nothing, at any time: may be called from any thread, for as long as workers run.
+  virtual std::function<bool()> is_read_only() const = 0;
   virtual store::Store& store() = 0;
   virtual proxy::Loop& loop() = 0;
   virtual proxy::Workers& workers() = 0;  // for what no client waits for

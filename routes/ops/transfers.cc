@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "routes/oci/oci_path.h"
+#include "routes/ops/notification.h"
 #include "routes/ops/words.h"
 #include "routes/transfer/export_plan.h"
 #include "routes/transfer/exports.h"
@@ -113,10 +114,40 @@ Result<> check_folder(const StoreSide& side, const std::filesystem::path& folder
   return store::check_outside(side.files->disk, side.store.parts().files.root(), folder);
 }
 
+// Tells of each tag that is set, as a push of it. Those that have no room in the queue are counted there and
+// here: nobody's other events go for them.
+class ToldTags {
+ public:
+  explicit ToldTags(const StoreSide& side) : side_(side) {}
+
+  void add(const store::RepositoryKey& repository, const std::string& tag, const store::TagRecord& record) {
+    store::Event event;
+    event.kind = store::Event::Kind::push;
+    event.id = new_event_id();
+    event.at = side_.store.clock().wall();
+    event.action = "push";
+    event.route = repository.route;
+    event.repository = repository.repository;
+    event.tag = tag;
+    event.digest = record.digest.text();
+    event.media_type = record.media_type;
+    event.reason = "an operator has imported it";
+    const auto told = side_.events.note_if_room(event);
+    if (!told || !*told) ++untold_;
+  }
+  uint64_t untold() const { return untold_; }
+
+ private:
+  const StoreSide& side_;
+  uint64_t untold_ = 0;
+};
+
 Result<> run(const StoreSide& side, const Arguments& arguments, const ImportSettings& settings,
-             ImportReport& report, bool is_dry, std::atomic<uint64_t>* bytes) {
-  const ImportParts parts{
-      side.store, side.files->disk, side.store.clock(), side.files->is_lent, bytes, side.stop, is_dry};
+             ImportReport& report, bool is_dry, std::atomic<uint64_t>* bytes, ToldTags* told = nullptr) {
+  ImportParts parts{side.store, side.files->disk, side.store.clock(), side.files->is_lent, bytes, side.stop,
+                    is_dry};
+  if (told != nullptr) parts.tag_set = [told](const auto&... of) { told->add(of...); };
+  if (!settings.is_mirror) parts.is_read_only = side.is_read_only;
   const auto import = arguments.has("layout") ? import_layouts : import_registry;
   return import(parts, settings, report);
 }
@@ -177,16 +208,22 @@ Result<Json> import_images(const StoreSide& side, const Arguments& arguments) {
   const auto settings = import_settings(side, arguments, **route);
   if (auto right = check_folder(side, settings.from); !right) return failure(right.error());
   const bool is_dry = arguments.flag("dry_run");
+  if (!settings.is_mirror && side.is_read_only && side.is_read_only())
+    return failure(Error::Kind::denied,
+                   "registries are read-only, so nothing can be imported: breakwater read-only off, first");
   if (!is_dry) side.progress.bytes_total = bytes_of(side, arguments, settings);
   Lines lines(side);
   ImportReport report([&lines](const std::string& line) { lines.add(line); });
-  const auto done = run(side, arguments, settings, report, is_dry, is_dry ? nullptr : &side.progress.bytes);
+  ToldTags told(side);
+  const auto done =
+      run(side, arguments, settings, report, is_dry, is_dry ? nullptr : &side.progress.bytes, &told);
   if (!done && !report.has_anything()) return failure(done.error());
   Json json;
   json["route"] = settings.route;
   json["from"] = settings.from.string();
   if (is_dry) json["dry_run"] = true;
   json.update(json_of(report));
+  if (told.untold() > 0) json["tags_untold"] = told.untold();
   lines.put(json);
   if (!done) json["stopped"] = done.error().message;
   json["well"] = done && report.left_out() == 0 && !report.is_empty();
@@ -230,6 +267,10 @@ Result<Json> export_images(const StoreSide& side, const Arguments& arguments) {
 
 std::string transfer_words(const Json& answer) {
   return text_of(answer, "words") +
+         (answer.contains("tags_untold")
+              ? count_words(answer["tags_untold"], "tag was", "tags were") +
+                    " not told to webhooks, because others' events have the queue's other half\n"
+              : std::string()) +
          (answer.contains("stopped") ? text_of(answer, "stopped") + "\n" : std::string());
 }
 

@@ -95,8 +95,10 @@ Result<bool> Importer::set_tag(const Repository& repository, const Tag& tag,
   auto media_type = type_here(repository, tag.manifest);
   if (!media_type) return failure(media_type.error());
   const store::Time when = std::min(tag.set_at, clock_.wall());
-  return store_.references().take_tag(repository, tag.name,
-                                      {tag.manifest.digest, *std::move(media_type), when, when}, before);
+  const store::TagRecord record{tag.manifest.digest, *std::move(media_type), when, when};
+  auto set = store_.references().take_tag(repository, tag.name, record, before);
+  if (set && *set && parts_.tag_set) parts_.tag_set(repository, tag.name, record);
+  return set;
 }
 
 // --- images

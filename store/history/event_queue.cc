@@ -71,15 +71,32 @@ Result<> EventQueue::note(const std::vector<Event>& events, Durability durabilit
   return *kept && durability == Durability::synced ? catalog_.sync() : Result<>();
 }
 
+Result<bool> EventQueue::note_if_room(const Event& event) {
+  const bool is_dropped = drop_if_half_full(event);
+  auto kept = is_dropped ? Result<bool>(false) : keep({event});
+  if (!kept) return failure(kept.error());
+  noted_({event});
+  return !is_dropped;
+}
+
+bool EventQueue::drop_if_half_full(const Event& event) {
+  const Lock lock(mutex_);
+  if (rows_.size() < bounds_.rows_max / 2 && bytes_ < bounds_.bytes_max / 2) return false;
+  for (auto& [name, reader] : readers_) reader.dropped += reader.kinds.contains(event.kind) ? 1 : 0;
+  return is_wanted(event);
+}
+
+bool EventQueue::is_wanted(const Event& event) const {
+  return std::any_of(readers_.begin(), readers_.end(),
+                     [&](const auto& reader) { return reader.second.kinds.contains(event.kind); });
+}
+
 // Whether any is wanted.
 Result<bool> EventQueue::keep(const std::vector<Event>& events) {
   CatalogEvents::Change change;
   const Lock lock(mutex_);
   for (const Event& event : events) {
-    const bool is_kept = std::any_of(readers_.begin(), readers_.end(), [&](const auto& reader) {
-      return reader.second.kinds.contains(event.kind);
-    });
-    if (is_kept) change.put.push_back({newest_ + change.put.size() + 1, encode(event)});
+    if (is_wanted(event)) change.put.push_back({newest_ + change.put.size() + 1, encode(event)});
   }
   if (change.put.empty()) return false;
   uint64_t rows = rows_.size() + change.put.size(), bytes = bytes_;

@@ -60,6 +60,10 @@ class EventQueue {
 
   // In the catalog when it returns, if any reader wants them; and on the disk if `durability` says so.
   [[nodiscard]] Result<> note(const std::vector<Event>& events, Durability durability);
+  // For one of very many that come at once, and that are to push out nobody else's: it is kept only while the
+  // queue is at most half full, else dropped in their place and counted. Whether it is kept, or nobody wants
+  // it. Durability::buffered.
+  [[nodiscard]] Result<bool> note_if_room(const Event& event);
   // The oldest event that the reader wants and has not passed; those before it that it does not want are
   // passed.
   [[nodiscard]] Result<std::optional<Numbered>> next(const std::string& reader);
@@ -84,6 +88,8 @@ class EventQueue {
     bool is_recorded = false;  // the catalog knows where it is
   };
   Result<bool> keep(const std::vector<Event>& events) EXCLUDES(mutex_);
+  bool is_wanted(const Event& event) const REQUIRES(mutex_);
+  bool drop_if_half_full(const Event& event) EXCLUDES(mutex_);
   uint64_t passed_by_all() const REQUIRES(mutex_);
   void add_unrecorded(CatalogEvents::Change& change) const REQUIRES(mutex_);
   void note_recorded(const CatalogEvents::Change& change) REQUIRES(mutex_);

@@ -64,6 +64,29 @@ TEST_CASE("what a verb deletes on a folder that nobody serves is told after the 
   CHECK(world.told().empty());
 }
 
+TEST_CASE("a tag that an import sets is told as a push, and one that is here already is not") {
+  FolderEventsWorld world;
+  const test::Printed printed;
+  REQUIRE(world.give() == 0);
+  world.layout = world.to / "team/app";
+  REQUIRE(world.take() == 0);
+  CHECK(world.told().empty());
+  REQUIRE(run(world.verbs, {"import", "--layout", world.layout, "--route", "private", "--repository",
+                            "back/app", "--dry-run"}) == 0);
+  CHECK(world.told().empty());
+  REQUIRE(run(world.verbs, {"import", "--layout", world.layout, "--route", "private", "--repository",
+                            "back/app", "--yes"}) == 0);
+  const auto events = world.told();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == Kind::push);
+  CHECK(events[0].action == "push");
+  CHECK(events[0].repository == "back/app");
+  CHECK(events[0].tag == "1");
+  CHECK(events[0].digest == test::digest_of(world.image).text());
+  CHECK(events[0].media_type == routes::kOciManifest);
+  CHECK(events[0].reason == "an operator has imported it");
+}
+
 TEST_CASE("a verb whose configuration names no webhooks leaves what waits for the server's") {
   FolderEventsWorld world;
   const test::Printed printed;

@@ -98,6 +98,29 @@ TEST_CASE("what is whole is taken over by hard link, and a second run takes noth
   CHECK(again.counts.manifests + again.counts.blobs_linked + again.counts.blobs_copied == 0);
 }
 
+TEST_CASE("an import ends where its registry becomes read-only, and goes on when it is not") {
+  ImportWorld world;
+  for (int i = 1; i <= 3; ++i) world.old.add_image(kApp.repository, i, std::to_string(i));
+  std::vector<std::string> set;
+  bool is_read_only = false;
+  routes::ImportParts parts{*world.store, world.disk, world.clock};
+  parts.is_read_only = [&] { return is_read_only; };
+  parts.tag_set = [&](const RepositoryKey& repository, const std::string& tag, const store::TagRecord&) {
+    CHECK(repository == kApp);
+    set.push_back(tag);
+    is_read_only = set.size() == 1;
+  };
+  routes::ImportReport report([](const std::string&) {});
+  const auto stopped = routes::import_registry(parts, world.wanted, report);
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().kind == Error::Kind::denied);
+  CHECK(stopped.error().message.find("read-only") != std::string::npos);
+  CHECK(set.size() == 1);
+  is_read_only = false;
+  REQUIRE(routes::import_registry(parts, world.wanted, report));
+  CHECK(set.size() == 3);
+}
+
 TEST_CASE("five kinds of damage are named and left behind, and the rest is taken over") {
   ImportWorld world;
   const std::string name = kApp.repository;

@@ -170,6 +170,48 @@ def rotating(world, breakwater, folder):
     world.wait_until(lambda: sorted(told()) == sorted(tags), "each push is a line", 10)
 
 
+def what_is_refused_for_its_parameters(operator, folder):
+    """An act that is not even tried is a line too; what is asked, and a dry run, are none."""
+    before = len(audited(folder))
+    status, answer = operator.ask("GET", "usage?by=nothing")
+    expect(status == 400, f"{status} {answer}")
+    for body in ({"dry_run": True, "nonsense": "1"}, {"nonsense": "1", "what": "team/app:v2"}, {}):
+        status, answer = operator.ask("POST", "remove", body)
+        expect(status == 400, f"{body}: {status} {answer}")
+    expect(operator.verb("read-only", "maybe").status == 2, "read-only maybe was done")
+    lines = audited(folder)[before:]
+    expect([one["what"] for one in lines] == ["rm", "rm", "read-only"], f"{lines}")
+    for one in lines:
+        expect(one["result"] == "refused" and one["reason"] and one["who"] == "root (uid 0)", f"{one}")
+    expect("nonsense" in lines[0]["reason"] and "nonsense=1" in lines[0]["arguments"], f"{lines[0]}")
+    expect(lines[0]["reference"] == "v2", f"{lines[0]}")
+
+
+def imported(world, breakwater, receiver, folder):
+    """Each tag that an operator's import sets is told; while registries are read-only nothing is imported."""
+    operator = Operator(breakwater)
+    layouts = folder / "layouts"
+    operator.json("export", "--to", layouts, "--route", "private", "--repository", "team/app")
+    take = ("import", "--layout", layouts / "team/app", "--route", "private", "--repository", "back/app")
+    operator.json("read-only", "on")
+    said = operator.verb(*take, "--yes")
+    expect(said.status == 1 and "read-only off" in said.err, f"{said}")
+    line = audited(folder)[-1]
+    expect(line["what"] == "import" and line["result"] == "refused", f"{line}")
+    operator.json("read-only", "off")
+    before = len(receiver.events)
+    done = operator.json(*take)
+    expect(done["tags"] > 1 and "tags_untold" not in done, f"{done}")
+    expect_shape("import", done)
+
+    def told():
+        return [one for one in receiver.events[before:] if one["target"]["repository"] == "back/app"]
+
+    world.wait_until(lambda: len(told()) == done["tags"], "each imported tag is told")
+    for one in told():
+        expect((one["action"], one["breakwater"]["reason"]) == ("push", "an operator has imported it"), f"{one}")
+
+
 def what_the_audit_log_has(breakwater, folder, tags):
     lines = audited(folder)
     pushes = [
@@ -184,6 +226,7 @@ def what_the_audit_log_has(breakwater, folder, tags):
     expect(rm["who"] == "root (uid 0)" and rm["from"] == "control socket", f"{rm}")
     expect(rm["result"] == "done" and rm["reference"] == "v1" and rm["digest_before"], f"{rm}")
     operator = Operator(breakwater)
+    what_is_refused_for_its_parameters(operator, folder)
     expect(operator.verb("rm", "team/app:nothing").status != 0, "what is not there was deleted")
     breakwater.stop()
     operator.json("pin", "private/team/app:v2")
@@ -231,6 +274,7 @@ def main(world):
     deleting_alone(world, breakwater, receiver)
     rotating(world, breakwater, folder)
     tags += changing(world, breakwater, receiver)
+    imported(world, breakwater, receiver, folder)
     expect_shape("status", Operator(breakwater).json("status"))
     what_the_audit_log_has(breakwater, folder, tags)
     expect(not receiver.wrong, f"notifications are wrong: {receiver.wrong[:3]}")

@@ -91,7 +91,8 @@ TEST_CASE("an event is in the catalog with all that it says, until its reader ha
   CHECK(queue.rows() == 0);
 }
 
-TEST_CASE("a queue that speaks for one of its readers keeps what waits for the others, and adds nothing to it") {
+TEST_CASE(
+    "a queue that speaks for one of its readers keeps what waits for the others, and adds nothing to it") {
   QueueWorld world;
   world.begin({{kA, kPushes}, {kB, kPushes}});
   world.note("one");
@@ -167,6 +168,30 @@ TEST_CASE("beyond its bound of rows or bytes a queue drops the oldest, and count
   for (const auto* id : {"11111", "22222", "33333"}) world.note(id);
   CHECK(world.queue->stats(kA).dropped == 1);
   CHECK(world.taken(kA) == "22222 33333 ");
+}
+
+TEST_CASE(
+    "what comes in great numbers takes half of the queue, and is dropped and counted beyond, for nobody "
+    "else") {
+  QueueWorld world;
+  EventQueue::Bounds bounds;
+  bounds.rows_max = 4;
+  auto& queue = world.begin({{kA, kPushes}, {kB, {Kind::removal}}}, bounds);
+  world.note("one");
+  CHECK(*queue.note_if_room(event_called("two")));
+  CHECK_FALSE(*queue.note_if_room(event_called("three")));
+  CHECK(*queue.note_if_room(event_called("nobody's", Kind::upstream)));
+  world.note("four");
+  CHECK(queue.stats(kA).dropped == 1);
+  CHECK(queue.stats(kB).dropped == 0);
+  CHECK(world.taken(kA) == "one two four ");
+  world.taken(kB);
+  CHECK(*queue.note_if_room(event_called("five")));
+  bounds.bytes_max = 2 * encode(event_called("1")).size();
+  auto& narrow = world.begin({{kA, kPushes}}, bounds);
+  CHECK(world.taken(kA) == "five ");
+  CHECK(*narrow.note_if_room(event_called("1")));
+  CHECK_FALSE(*narrow.note_if_room(event_called("2")));
 }
 
 TEST_CASE("passing an event that was dropped meanwhile changes nothing") {
