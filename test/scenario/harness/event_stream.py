@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 
+from .operator import expect_shape
 from .world import expect
 
 
@@ -31,7 +32,9 @@ class Stream:
                 fields[name] = value
             elif "data" in fields:
                 self.last_id = fields["id"]
-                return fields["event"], json.loads(fields["data"])
+                data = json.loads(fields["data"])
+                expect_shape(f"event_of_{fields['event']}", data)
+                return fields["event"], data
             else:
                 fields = {}
 
