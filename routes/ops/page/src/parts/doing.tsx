@@ -43,7 +43,7 @@ export interface Doing<Answer> {
   done?: (answer: Answer) => ComponentChildren;
   // Whether there is anything to do, by the preview.
   isWorth?: (answer: Answer) => boolean;
-  onDone?: (answer: Answer) => void;
+  onDone?: (answer: Answer) => void; // when the dialog that says so was closed
 }
 
 // Its button; nothing for who may not do it.
@@ -81,9 +81,7 @@ export function DoingDialog<Answer>({ of, onClose }: { of: Doing<Answer>; onClos
     setDoing(true);
     setError(null);
     try {
-      const answer = await act<Answer>(of.path, of.body, of.takesLong ? setProgress : undefined);
-      setDone(answer);
-      of.onDone?.(answer);
+      setDone(await act<Answer>(of.path, of.body, of.takesLong ? setProgress : undefined));
     } catch (why) {
       setError(why instanceof ApiError ? why : new ApiError(String(why), "internal", 0));
     }
@@ -91,10 +89,16 @@ export function DoingDialog<Answer>({ of, onClose }: { of: Doing<Answer>; onClos
     setProgress(null);
   };
 
+  // What is listed is asked again when this has been read: the row that it stands on may be gone then.
+  const close = (): void => {
+    onClose();
+    if (done !== null) of.onDone?.(done);
+  };
+
   const isReady = of.hasNoPreview || preview !== null;
   const isWorth = preview === null || (of.isWorth?.(preview) ?? true);
   return (
-    <Dialog title={of.title} onClose={onClose}>
+    <Dialog title={of.title} onClose={close}>
       <div class="doing" aria-live="polite">
         {error && <p class="failure">{format.tame(error.message, 1000)}</p>}
         {done !== null ? (
@@ -110,7 +114,7 @@ export function DoingDialog<Answer>({ of, onClose }: { of: Doing<Answer>; onClos
         {progress && <Far of={progress} />}
       </div>
       <div class="dialog-foot">
-        <button type="button" onClick={onClose}>
+        <button type="button" onClick={close}>
           {done !== null ? "Close" : "Cancel"}
         </button>
         {done === null && isReady && isWorth && (
