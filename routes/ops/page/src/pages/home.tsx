@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { type Asked, useAnswer } from "../api";
-import type { Caches, Plan, Problem, Requests, RouteStatus, Savings, Status } from "../answers";
+import type { Caches, Download, Plan, Problem, Requests, RouteStatus, Savings, Status } from "../answers";
 import * as format from "../format";
 import { useLive } from "../live";
 import { Chart } from "../parts/chart";
@@ -127,10 +127,14 @@ function SavedShort({ savings }: { savings: Savings }): JSX.Element {
 
 const TRANSFERS_SHOWN = 3;
 
+function isRunning(of: Download): boolean {
+  return of.state === "running";
+}
+
 function TransfersShort({ status }: { status: Asked<Status> }): JSX.Element {
   const now = useNowUnderWay(status);
   const uploads = now.summary?.uploads_count ?? status.answer?.routes.reduce((sum, route) => sum + (route.uploads ?? 0), 0) ?? 0;
-  const shown = now.downloads.slice(0, TRANSFERS_SHOWN);
+  const shown = [...now.downloads.filter(isRunning), ...now.downloads.filter((one) => !isRunning(one))].slice(0, TRANSFERS_SHOWN);
   const rates = now.summary?.rates;
   const more = [
     ...(now.count > shown.length ? [format.count(now.count - shown.length, "more download", "more downloads")] : []),
@@ -148,8 +152,8 @@ function TransfersShort({ status }: { status: Asked<Status> }): JSX.Element {
         {more !== "" && <>{shown.length > 0 ? `And ${more}. ` : `${more}. `}</>}
         {rates && (
           <>
-            <Bytes of={rates.sent_bytes_per_s} rate /> to clients, <Bytes of={rates.fetched_bytes_per_s} rate /> from
-            upstreams, {format.count(Math.round(rates.requests_per_s), "request", "requests")}/s.
+            <Bytes of={rates.fetched_bytes_per_s} rate /> from upstreams,{" "}
+            {format.count(Math.round(rates.requests_per_s), "request", "requests")} a second.
           </>
         )}
       </p>

@@ -26,7 +26,7 @@ function Pass({ of }: { of: Integrity }): JSX.Element {
 function Looks({ of, now }: { of: Integrity; now: Date }): JSX.Element {
   const state = integrityState(of, now);
   return (
-    <>
+    <div class="looks">
       <p class="large-state">
         <State tone={state.tone}>{state.words}</State>
       </p>
@@ -43,7 +43,7 @@ function Looks({ of, now }: { of: Integrity; now: Date }): JSX.Element {
           ["Read again", <><Bytes of={of.scrubbed_bytes} /> since the start</>],
         ]}
       />
-    </>
+    </div>
   );
 }
 

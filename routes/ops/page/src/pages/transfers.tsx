@@ -62,7 +62,9 @@ function stateOf(row: UploadRow): { tone: Tone; words: string } {
   return row.state === "begun" ? { tone: "quiet", words: "Begun" } : { tone: "busy", words: "Open" };
 }
 
-function abortOf(row: UploadRow, onDone: () => void): JSX.Element {
+// An open upload is somebody's who sends it now: it is not aborted.
+function abortOf(row: UploadRow, onDone: () => void): JSX.Element | null {
+  if (row.state === "open") return null;
   return (
     <DoingButton<UploadAborted>
       of={{
@@ -73,7 +75,16 @@ function abortOf(row: UploadRow, onDone: () => void): JSX.Element {
         isDangerous: true,
         preview: (answer) => (
           <p>
-            {answer.words ? <Words of={answer.words} max={600} /> : <>It gives <Bytes of={answer.freed_bytes} /> back.</>}
+            {answer.dry_run ? "It would give back " : "It gave back "}
+            <Bytes of={answer.freed_bytes} />
+            {row.client && (
+              <>
+                {", which "}
+                <ClientLink of={row.client} />
+                {" had sent"}
+              </>
+            )}
+            .
           </p>
         ),
         onDone,
@@ -148,7 +159,7 @@ function Paces({ now, status }: { now: Now; status: Status }): JSX.Element {
   const paces = rates
     ? [
         { name: "From upstreams", value: <Bytes of={rates.fetched_bytes_per_s} rate /> },
-        { name: "To clients", value: <Bytes of={rates.sent_bytes_per_s} rate /> },
+        { name: "To clients", value: <Bytes of={rates.sent_bytes_per_s} rate />, note: "of requests that have ended" },
       ]
     : [];
   return (
