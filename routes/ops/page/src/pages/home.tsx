@@ -117,7 +117,7 @@ function SavedShort({ savings }: { savings: Savings }): JSX.Element {
         at={series.at}
         lines={lines}
         value={format.bytes}
-        height={130}
+        height={190}
       />
     </>
   );

@@ -6,7 +6,7 @@ import type { Status, Upload, UploadAborted, UploadListed, UploadsListed } from 
 import * as format from "../format";
 import { DoingButton } from "../parts/doing";
 import { Answered, Empty, Figures, Heading, Section } from "../parts/frame";
-import { Bytes, Count, State, type Tone, Time, Words } from "../parts/value";
+import { Bytes, Count, State, type Tone, Time } from "../parts/value";
 import { linkOf, pageLink } from "../place";
 import { type Now, Rates, keyOf, useNowUnderWay } from "./transfers_now";
 import { ClientLink, DownloadRow } from "./transfers_rows";
