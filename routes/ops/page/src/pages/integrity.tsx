@@ -13,7 +13,8 @@ import { KINDS, integrityState, isUnchecked } from "./integrity_words";
 
 function Pass({ of }: { of: Integrity }): JSX.Element {
   const { pass } = of;
-  if (!pass) return <span>none is under way: the next begins ten minutes after the last</span>;
+  if (!pass)
+    return <span>{of.last_full_pass_at ? "none is under way: the next begins ten minutes after the last" : "none is under way yet"}</span>;
   const share = pass.bytes_total > 0 ? pass.bytes / pass.bytes_total : 1;
   const words = `${format.percent(share)}: about ${format.bytes(pass.bytes)} of ${format.bytes(pass.bytes_total)}`;
   return (

@@ -216,6 +216,14 @@ function Told({ savings, since, by }: { savings: Savings; since: Since; by: By }
           <p class="note">{sentenceOf(total, mirrors.length)}</p>
         )}
       </Section>
+      {total.requests > 0 && <Further savings={savings} since={since} by={by} />}
+    </>
+  );
+}
+
+function Further({ savings, since, by }: { savings: Savings; since: Since; by: By }): JSX.Element {
+  return (
+    <>
       <Charts savings={savings} since={since} />
       <Section title="By route">
         <Table
