@@ -309,7 +309,8 @@ export function ImagePage({ image }: { image: ImagePath }): JSX.Element {
   const { route } = useRoute(image.route);
   const kind = doingKind(route);
   // One manifest of a registry cannot be pinned, and it goes with its tags.
-  const hasDoings = asked.answer !== null && (isTag || kind === "mirror");
+  const isGone = asked.error?.kind === "not_found";
+  const hasDoings = asked.answer !== null && !isGone && (isTag || kind === "mirror");
   const title = isTag ? name : `${repository}@${format.shortDigest(image.reference.slice(1))}`;
 
   return (
@@ -324,12 +325,12 @@ export function ImagePage({ image }: { image: ImagePath }): JSX.Element {
               kind={kind}
               isTag={isTag}
               isPinned={asked.answer?.pinned ?? false}
-              onDone={asked.again}
+              onChange={asked.again}
             />
           )}
         </div>
       </Heading>
-      {asked.answer === null && asked.error ? (
+      {isGone || (asked.answer === null && asked.error) ? (
         <NoImage asked={asked} image={image} />
       ) : (
         <Answered asked={asked} rows={14}>

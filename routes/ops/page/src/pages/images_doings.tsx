@@ -98,7 +98,11 @@ function isWorth(of: RemovalTold): boolean {
   return of.totals.tags + of.totals.manifests + of.totals.blobs > 0;
 }
 
-function removal(kind: string, what: string, onDone: () => void): Doing<RemovalTold> {
+// What has changed by it.
+export type Change = "gone" | "pinned" | "unpinned" | "refreshed";
+type OnChange = (change: Change) => void;
+
+function removal(kind: string, what: string, onChange: OnChange): Doing<RemovalTold> {
   const isMirror = kind === "mirror";
   return {
     path: isMirror ? "purge" : "remove",
@@ -109,11 +113,11 @@ function removal(kind: string, what: string, onDone: () => void): Doing<RemovalT
     takesLong: true,
     preview: (answer) => <Removal of={answer} />,
     isWorth,
-    onDone,
+    onClosed: () => onChange("gone"),
   };
 }
 
-function pin(what: string, isPinned: boolean, onDone: () => void): Doing<PinTold> {
+function pin(what: string, isPinned: boolean, onChange: OnChange): Doing<PinTold> {
   return {
     path: isPinned ? "unpin" : "pin",
     body: { what },
@@ -125,11 +129,11 @@ function pin(what: string, isPinned: boolean, onDone: () => void): Doing<PinTold
       </p>
     ),
     isWorth: (answer) => answer.changed,
-    onDone,
+    onClosed: () => onChange(isPinned ? "unpinned" : "pinned"),
   };
 }
 
-function refresh(image: string, onDone: () => void): Doing<RefreshTold> {
+function refresh(image: string, onChange: OnChange): Doing<RefreshTold> {
   return {
     path: "refresh",
     body: { image },
@@ -147,7 +151,7 @@ function refresh(image: string, onDone: () => void): Doing<RefreshTold> {
       ) : (
         <p>It is the same as before.</p>
       ),
-    onDone,
+    onClosed: () => onChange("refreshed"),
   };
 }
 
@@ -156,19 +160,19 @@ interface DoingsProps {
   kind: string; // of the route; "" while that is not known
   isTag: boolean;
   isPinned: boolean;
-  onDone: () => void;
+  onChange: OnChange;
 }
 
-// The buttons; none for who may do nothing. A mirror's images are refreshed, pinned and purged, a registry's
-// are pinned by what its retention says and deleted here.
-export function ImageDoings({ what, kind, isTag, isPinned, onDone }: DoingsProps): JSX.Element {
+// The buttons; none for who may do nothing. A mirror's images are refreshed, pinned and purged, a registry's are
+// pinned and deleted.
+export function ImageDoings({ what, kind, isTag, isPinned, onChange }: DoingsProps): JSX.Element {
   if (kind === "") return <span class="doings" />;
   const isMirror = kind === "mirror";
   return (
     <span class="doings">
-      {isMirror && isTag && <DoingButton of={refresh(what, onDone)} />}
-      <DoingButton of={pin(what, isPinned, onDone)} />
-      <DoingButton of={removal(kind, what, onDone)} />
+      {isMirror && isTag && <DoingButton of={refresh(what, onChange)} />}
+      <DoingButton of={pin(what, isPinned, onChange)} />
+      <DoingButton of={removal(kind, what, onChange)} />
     </span>
   );
 }

@@ -1,6 +1,6 @@
 // The tags of a repository.
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { ask } from "../api";
 import type { TagListed, TagsListed } from "../answers";
 import * as format from "../format";
@@ -9,7 +9,7 @@ import { Empty, Heading, Waiting } from "../parts/frame";
 import { type Column, Table, usePages } from "../parts/table";
 import { Bytes, Time } from "../parts/value";
 import { goQuery, linkOf, pageLink, usePlace } from "../place";
-import { ImageDoings } from "./images_doings";
+import { type Change, ImageDoings } from "./images_doings";
 import { Crumbs, Failed, FilterField, Here, ListEnd, doingKind, useRoute } from "./images_parts";
 
 const AT_ONCE = 250;
@@ -23,7 +23,7 @@ function ageOf(text: string | undefined): number | null {
   return format.timeOf(text)?.getTime() ?? null;
 }
 
-function columnsOf(name: string, kind: string, hasDoings: boolean, again: () => void): Column<TagListed>[] {
+function columnsOf(name: string, kind: string, hasDoings: boolean, onChange: (tag: string, change: Change) => void): Column<TagListed>[] {
   const isMirror = kind === "mirror";
   const columns: Column<TagListed>[] = [
     {
@@ -83,11 +83,29 @@ function columnsOf(name: string, kind: string, hasDoings: boolean, again: () => 
     columns.push({
       name: "Do",
       cell: (row) => (
-        <ImageDoings what={`${name}:${row.tag}`} kind={kind} isTag isPinned={row.pinned} onDone={again} />
+        <ImageDoings
+          what={`${name}:${row.tag}`}
+          kind={kind}
+          isTag
+          isPinned={row.pinned}
+          onChange={(change) => onChange(row.tag, change)}
+        />
       ),
       isMinor: true,
     });
   return columns;
+}
+
+// Tags as they are after what was done to them here: a list of thousands is not asked for again, and stays where
+// it is.
+function changed(name: string, tags: TagListed[], changes: ReadonlyMap<string, Change>): TagListed[] {
+  if (changes.size === 0) return tags;
+  return tags
+    .filter(({ tag }) => changes.get(`${name}:${tag}`) !== "gone")
+    .map((row) => {
+      const change = changes.get(`${name}:${row.tag}`);
+      return change === "pinned" || change === "unpinned" ? { ...row, pinned: change === "pinned" } : row;
+    });
 }
 
 export function RepositoryPage({ route, repository }: { route: string; repository: string }): JSX.Element {
@@ -96,13 +114,19 @@ export function RepositoryPage({ route, repository }: { route: string; repositor
   const kind = doingKind(useRoute(route).route);
   const pages = usePages<TagListed>((after) => listed(name, after), name);
   const { again } = pages;
+  const [changes, setChanges] = useState<ReadonlyMap<string, Change>>(new Map());
+  const onChange = (tag: string, change: Change): void => {
+    setChanges((before) => new Map(before).set(`${name}:${tag}`, change));
+    if (change === "refreshed") again();
+  };
+  const tags = useMemo(() => changed(name, pages.rows, changes), [name, pages.rows, changes]);
   // Their column is there until it is known that one may do nothing: its room is not taken from the others later.
   const hasDoings = useCaller()?.may_act !== false;
-  const columns = useMemo(() => columnsOf(name, kind, hasDoings, again), [name, kind, hasDoings]);
+  const columns = useMemo(() => columnsOf(name, kind, hasDoings, onChange), [name, kind, hasDoings]);
   const rows = useMemo(() => {
     const words = filter.toLowerCase();
-    return filter === "" ? pages.rows : pages.rows.filter(({ tag }) => tag.toLowerCase().includes(words));
-  }, [pages.rows, filter]);
+    return filter === "" ? tags : tags.filter(({ tag }) => tag.toLowerCase().includes(words));
+  }, [tags, filter]);
   const isDone = !pages.isAsking && pages.more === null;
 
   return (
@@ -111,7 +135,7 @@ export function RepositoryPage({ route, repository }: { route: string; repositor
       <Heading title={name}>
         <div class="beside">
           <a href={pageLink("requests", { image: name })}>Its requests</a>
-          <ImageDoings what={name} kind={kind} isTag={false} isPinned={false} onDone={again} />
+          <ImageDoings what={name} kind={kind} isTag={false} isPinned={false} onChange={again} />
         </div>
       </Heading>
       <section class="section tags" aria-label="Tags">
@@ -137,7 +161,7 @@ export function RepositoryPage({ route, repository }: { route: string; repositor
         {pages.rows.length > 0 && (
           <ListEnd more={pages.more} isAsking={pages.isAsking} all={filter !== ""}>
             {filter === "" ? "" : `${format.grouped(rows.length)} of `}
-            {format.count(pages.rows.length, "tag", "tags")}
+            {format.count(tags.length, "tag", "tags")}
             {isDone ? "" : " so far; a column sorts those"}
           </ListEnd>
         )}

@@ -83,7 +83,7 @@ export function RoutePage({ route }: { route: string }): JSX.Element {
             kind={doingKind(status.route) === "mirror" ? "mirror" : ""}
             isTag={false}
             isPinned={false}
-            onDone={pages.again}
+            onChange={pages.again}
           />
         </div>
       </Heading>
