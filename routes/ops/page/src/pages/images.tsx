@@ -118,7 +118,7 @@ function Routes(): JSX.Element {
       ),
       sortBy: (row) => row.route,
     },
-    { name: "What", cell: (row) => kindWords(told(row.route) ?? row), sortBy: (row) => row.kind },
+    { name: "What", cell: (row) => kindWords(told(row.route) ?? row), sortBy: (row) => row.kind, isMinor: true },
     {
       name: "Listens on",
       cell: (row) => (told(row.route)?.listen ?? []).map((at) => <code key={at}>{format.tame(at)} </code>),

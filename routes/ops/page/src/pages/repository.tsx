@@ -64,7 +64,12 @@ function columnsOf(name: string, kind: string, hasDoings: boolean, onChange: (ta
       sortBy: (row) => (row.bytes > 0 ? row.here_bytes / row.bytes : 1),
       isMinor: true,
     },
-    { name: isMirror ? "Fetched" : "Pushed", cell: (row) => <Time at={row.set_at} />, sortBy: (row) => ageOf(row.set_at) },
+    {
+      name: isMirror ? "Fetched" : "Pushed",
+      cell: (row) => <Time at={row.set_at} />,
+      sortBy: (row) => ageOf(row.set_at),
+      isMinor: true,
+    },
     {
       name: "Last pull",
       cell: (row) => (row.last_pulled_at ? <Time at={row.last_pulled_at} /> : <span class="note">never</span>),

@@ -216,7 +216,7 @@ export function RequestsPage(): JSX.Element {
               {format.grouped(shown.waiting)} new: show
             </button>
           )}
-          <button type="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
+          <button type="button" onClick={() => setPaused(!isPaused)}>
             {isPaused ? "Go on" : "Pause"}
           </button>
         </div>
