@@ -233,7 +233,10 @@ export function RequestsPage(): JSX.Element {
       <section class="section requests" aria-label="Requests">
         {shown.skipped > 0 && (
           <p class="note">
-            {format.count(shown.skipped, "request", "requests")} came faster than they can be listed here, and are left out.
+            {format.count(shown.skipped, "request", "requests")} came faster than they can be listed, and are left out.{" "}
+            <button type="button" class="small" onClick={shown.again}>
+              List anew
+            </button>
           </p>
         )}
         {!shown.isReady && !shown.error ? (

@@ -10,8 +10,10 @@ import { type Live, useLive } from "../live";
 
 const ROWS_MAX = 100_000; // remembered by the page; what is older can be asked for again
 const AT_ONCE = 100; // as many as the API gives
-const ROUNDS_MAX = 5; // of catching up; who is further behind goes on with the newest
-const FILTERED_EVERY_MS = 1000;
+const ROUNDS_MAX = 3; // of catching up; who is further behind goes on with the newest
+const EMPTY_MAX = 10; // answers without any, when going back
+const LACKS_MAX = 2 * AT_ONCE;
+const ASK_EVERY_MS = 1000;
 
 // `previous` is what to ask `before` to go back; an API that cannot go back does not say it.
 export type RequestsPage = Requests & { previous?: number };
@@ -30,9 +32,9 @@ function emptyList(): List {
   return { rows: [], waiting: [], newest: 0, previous: null, skipped: 0, isReady: false, error: null };
 }
 
-// The requests of the stream behind `newest`, the newest first, or null if it does not have all of them. What
-// is left there of a process before this one does not count.
-export function fromStream(live: Live, newest: number): RequestTold[] | null {
+// The requests of the stream behind `newest`, the newest first, and how many between them and that one it does
+// not have. What is left there of a process before this one does not count.
+export function fromStream(live: Live, newest: number): { come: RequestTold[]; lacks: number } {
   const startedAt = format.timeOf(live.summary?.started_at)?.getTime() ?? 0;
   const come: RequestTold[] = [];
   let last = Infinity;
@@ -42,8 +44,7 @@ export function fromStream(live: Live, newest: number): RequestTold[] | null {
     come.push(request);
     last = request.number;
   }
-  const hasAll = come.length === 0 || last === newest + 1;
-  return hasAll ? come : null;
+  return { come, lacks: come.length === 0 ? 0 : last - newest - 1 };
 }
 
 export interface RequestsShown {
@@ -133,15 +134,17 @@ export function useRequests(filter: Query, isHeld: boolean): RequestsShown {
   const newestTold = live.requests[0]?.number ?? 0;
   useEffect(() => {
     if (!list.isReady || busy.current.isAsking) return undefined;
-    const come = fromStream(live, list.newest);
-    if (come !== null && come.length === 0) return undefined;
-    if (!isFiltered && come !== null) {
+    const { come, lacks } = fromStream(live, list.newest);
+    if (come.length === 0) return undefined;
+    // A few that the stream has left out are asked for; who lacks many goes on with the newest.
+    if (!isFiltered && (lacks === 0 || lacks > LACKS_MAX)) {
+      list.skipped += lacks;
       add(come);
       list.newest = come[0]?.number ?? list.newest;
       redraw(undefined);
       return undefined;
     }
-    const wait = Math.max(0, busy.current.askedAt + (isFiltered ? FILTERED_EVERY_MS : 0) - Date.now());
+    const wait = Math.max(0, busy.current.askedAt + ASK_EVERY_MS - Date.now());
     const timer = setTimeout(() => void catchUp(), wait);
     return () => clearTimeout(timer);
   }, [newestTold, list.isReady, busy.current.isAsking, key]);
@@ -152,7 +155,7 @@ export function useRequests(filter: Query, isHeld: boolean): RequestsShown {
     redraw(undefined);
     try {
       // A filter may find nothing among all that an answer looks at.
-      for (let round = 0, found = 0; found === 0 && round < 2 * ROUNDS_MAX && list.previous !== null; ++round) {
+      for (let round = 0, found = 0; found === 0 && round < EMPTY_MAX && list.previous !== null; ++round) {
         const question: Query = { ...filter, before: list.previous, limit: AT_ONCE };
         const page: RequestsPage = await ask<RequestsPage>("requests", question);
         if (!isOf()) return;
