@@ -17,6 +17,7 @@ import type {
 import * as format from "../format";
 import { type Doing, DoingButton, DoingDialog, useCaller } from "../parts/doing";
 import { Answered, Heading, Section } from "../parts/frame";
+import { ImageName } from "../parts/image_name";
 import { type Column, Table } from "../parts/table";
 import { Bytes, Digest, State, Time, Words } from "../parts/value";
 import { goQuery, linkOf, pageLink, usePlace } from "../place";
@@ -134,7 +135,7 @@ export function removalTold(removal: Removal): JSX.Element {
           <ul>
             {removal.stays.slice(0, LISTED).map((thing) => (
               <li key={`${thing.kind} ${thing.image}`}>
-                <Words of={thing.image} /> <span class="note">because <Words of={thing.because} /></span>
+                <ImageName of={thing.image} /> <span class="note">because <Words of={thing.because} /></span>
               </li>
             ))}
             <More of={totals.stays} shown={Math.min(LISTED, removal.stays.length)} />
@@ -613,14 +614,14 @@ const UPLOAD_COLUMNS: Column<UploadListed>[] = [
     sortBy: (row) => row.client ?? null,
     cell: (row) =>
       row.client ? (
-        <a href={pageLink("requests", { client: row.client })}>
+        <a class="address" href={pageLink("requests", { client: row.client })}>
           <Words of={row.client} />
         </a>
       ) : (
         <span class="unknown">–</span>
       ),
   },
-  { name: "Size", isNumber: true, sortBy: (row) => row.bytes, cell: (row) => <Bytes of={row.bytes} /> },
+  { name: "Size", isNumber: true, isMinor: true, sortBy: (row) => row.bytes, cell: (row) => <Bytes of={row.bytes} /> },
   { name: "Begun", isNumber: true, isMinor: true, sortBy: (row) => row.begun_at ?? null, cell: (row) => <Time at={row.begun_at} /> },
   {
     name: "Last byte",

@@ -5,6 +5,7 @@ import { useAnswer } from "../api";
 import type { Plan, PlanItem, RouteStatus, Status } from "../answers";
 import * as format from "../format";
 import { Answered, Empty, Heading, Section } from "../parts/frame";
+import { ImageName } from "../parts/image_name";
 import { type Column, Table } from "../parts/table";
 import { Bar, Bytes, Count, Digest, State, Time, type Tone, Words, useNow } from "../parts/value";
 import { linkOf, pageLink } from "../place";
@@ -181,7 +182,6 @@ function Frontier({ route }: { route: RouteStatus }): JSX.Element {
 const TOTAL_COLUMNS: Column<Plan["totals"][number]>[] = [
   {
     name: "Reason",
-    isWide: true,
     sortBy: (row) => row.reason,
     cell: (row) => <span title={REASONS[row.reason]}>{format.tame(row.reason, 60)}</span>,
   },
@@ -223,24 +223,13 @@ function linkOfItem(item: PlanItem): string | null {
   return null;
 }
 
-// "private/team/app@sha256:0123…": the digest is what may be cut.
-function nameOf(item: PlanItem): JSX.Element {
-  const at = item.what.indexOf("@");
-  if (at < 0) return <Words of={item.what} />;
-  return (
-    <>
-      <Words of={item.what.slice(0, at)} />@<Digest of={item.what.slice(at + 1)} />
-    </>
-  );
-}
-
 function What({ item }: { item: PlanItem }): JSX.Element {
   const link = linkOfItem(item);
   const under = item.under ?? [];
   const total = item.under_total ?? under.length;
   return (
     <>
-      {link === null ? nameOf(item) : <a href={link}>{nameOf(item)}</a>}
+      {link === null ? <ImageName of={item.what} /> : <a href={link}><ImageName of={item.what} /></a>}
       {total > 0 && (
         <details class="along">
           <summary>{format.count(total, "thing goes", "things go")} along</summary>
