@@ -50,15 +50,15 @@ const GROUPS: readonly Group[] = [
 ];
 
 const REASONS: Record<string, string> = {
-  retention: "retention: the registry's policy does not keep it",
-  orphan: "orphan: what it belonged to is gone",
-  belongs: "belongs: it goes with what it belongs to",
-  unreferenced: "unreferenced: no tag and no manifest needs it",
-  cache: "cache: a build's cache that has not been used for longest",
-  refused: "refused: an upload that was refused for want of room",
-  "broken off": "broken off: an upload or download that nobody goes on with",
-  bound: "bound: a mirror is over its bound",
-  left: "left: of a route that is not configured any more",
+  retention: "the registry's policy does not keep it",
+  orphan: "what it belonged to is gone",
+  belongs: "it goes with what it belongs to",
+  unreferenced: "no tag and no manifest needs it",
+  cache: "a build's cache that has not been used for longest",
+  refused: "an upload that was refused for want of room",
+  "broken off": "an upload or download that nobody goes on with",
+  bound: "a mirror is over its bound",
+  left: "of a route that is not configured any more",
 };
 
 export function NextPage(): JSX.Element {
@@ -79,30 +79,30 @@ export function NextPage(): JSX.Element {
           </button>
         </div>
       </Heading>
-      <div class="sections next-sections">
-        <Section title="How old is what goes now">
-          <Answered asked={status} rows={5}>
-            {(told) => <Frontiers routes={told.routes} />}
-          </Answered>
-        </Section>
-        <Section title="In all">
-          <Answered asked={asked} rows={5}>
-            {(plan) => <Totals plan={plan} />}
-          </Answered>
-        </Section>
+      <Section title="How old is what goes now">
+        <Answered asked={status} rows={5}>
+          {(told) => <Frontiers routes={told.routes} />}
+        </Answered>
+      </Section>
+      <Section title="In all">
+        <Answered asked={asked} rows={5}>
+          {(plan) => <Totals plan={plan} />}
+        </Answered>
+      </Section>
+      <div class="next-groups">
+        <Answered asked={asked} rows={10}>
+          {(plan) => (
+            <>
+              {plan.more && (
+                <p class="note next-cut">There is more than is listed here: the plan shows what goes first.</p>
+              )}
+              {GROUPS.map((group) => (
+                <Items key={group.when} group={group} items={plan.items} />
+              ))}
+            </>
+          )}
+        </Answered>
       </div>
-      <Answered asked={asked} rows={10}>
-        {(plan) => (
-          <>
-            {plan.more && (
-              <p class="note next-cut">There is more than is listed here: the plan shows what goes first.</p>
-            )}
-            {GROUPS.map((group) => (
-              <Items key={group.when} group={group} items={plan.items} />
-            ))}
-          </>
-        )}
-      </Answered>
     </>
   );
 }
@@ -183,7 +183,13 @@ const TOTAL_COLUMNS: Column<Plan["totals"][number]>[] = [
   {
     name: "Reason",
     sortBy: (row) => row.reason,
-    cell: (row) => <span title={REASONS[row.reason]}>{format.tame(row.reason, 60)}</span>,
+    cell: (row) => format.tame(row.reason, 60),
+  },
+  {
+    name: "What it is",
+    isWide: true,
+    isMinor: true,
+    cell: (row) => <span class="note">{REASONS[row.reason] ?? ""}</span>,
   },
   { name: "When", sortBy: (row) => row.when, cell: (row) => <span class="when">{format.tame(row.when, 60)}</span> },
   { name: "Things", isNumber: true, sortBy: (row) => row.items, cell: (row) => <Count of={row.items} /> },
@@ -191,25 +197,15 @@ const TOTAL_COLUMNS: Column<Plan["totals"][number]>[] = [
 ];
 
 function Totals({ plan }: { plan: Plan }): JSX.Element {
-  const reasons = [...new Set(plan.totals.map((total) => total.reason))];
   return (
-    <>
-      <Table
-        label="What goes, by reason"
-        columns={TOTAL_COLUMNS}
-        rows={plan.totals}
-        keyOf={(row) => `${row.reason} ${row.when}`}
-        sortName="totals"
-        empty="Nothing is to go: all that is here is needed."
-      />
-      {reasons.length > 0 && (
-        <ul class="note reasons">
-          {reasons.map((reason) => (
-            <li key={reason}>{REASONS[reason] ?? format.tame(reason, 60)}</li>
-          ))}
-        </ul>
-      )}
-    </>
+    <Table
+      label="What goes, by reason"
+      columns={TOTAL_COLUMNS}
+      rows={plan.totals}
+      keyOf={(row) => `${row.reason} ${row.when}`}
+      sortName="totals"
+      empty="Nothing is to go: all that is here is needed."
+    />
   );
 }
 

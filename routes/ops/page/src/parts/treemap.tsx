@@ -115,7 +115,7 @@ function TileBox({ tile, box }: { tile: Tile; box: Box }): JSX.Element {
   const name = format.tame(tile.name, 200);
   const words = `${name}: ${format.bytes(tile.bytes)}${tile.note ? `, ${tile.note}` : ""}`;
   const title = `${words} (${format.exactBytes(tile.bytes)})`;
-  const isSmall = box.width < 64 || box.height < 40;
+  const isSmall = box.width < 80 || box.height < 46;
   const inside = isSmall ? (
     <span class="hidden">{words}</span>
   ) : (
