@@ -1,7 +1,7 @@
 // True disk use: what has how much to itself, what it has together with others, and what deleting it would free.
 import type { ComponentChildren, JSX } from "preact";
-import { useMemo } from "preact/hooks";
-import { type Asked, type Query, ask, useAnswer } from "../api";
+import { useMemo, useState } from "preact/hooks";
+import { ApiError, type Asked, type Query, ask, useAnswer } from "../api";
 import type { Status, UsageByClient, UsageByRepository, UsageByRoute, UsageByTag, UsageTotals } from "../answers";
 import * as format from "../format";
 import { Answered, Choice, Empty, Figures, Heading, Section } from "../parts/frame";
@@ -434,7 +434,7 @@ function tagColumns(name: string): Column<TagRow>[] {
         </>
       ),
     },
-    { name: "Unique", isNumber: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
+    { name: "Unique", isNumber: true, isMinor: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
     { name: "Shared", isNumber: true, isMinor: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
     {
       name: "Deleting frees",
@@ -447,8 +447,10 @@ function tagColumns(name: string): Column<TagRow>[] {
 
 function OfRepository({ route, repository }: { route: string; repository: string }): JSX.Element {
   const name = `${route}/${repository}`;
+  const [measuredAt, setMeasuredAt] = useState<Date | null>(null);
   const pages = usePages<TagRow>(async (after) => {
     const answer = await ask<UsageByTag>("usage", { by: "tag", route, repository, limit: 100, after });
+    setMeasuredAt(new Date());
     return { rows: answer.tags, next: answer.last ?? null };
   }, name);
   const columns = useMemo(() => tagColumns(name), [name]);
@@ -462,7 +464,7 @@ function OfRepository({ route, repository }: { route: string; repository: string
     answer: pages.rows.length > 0 || (!pages.isAsking && !pages.error) ? pages.rows : null,
     error: null,
     isAsking: pages.isAsking,
-    at: null,
+    at: measuredAt,
     again: pages.again,
   };
   return (
@@ -476,11 +478,9 @@ function OfRepository({ route, repository }: { route: string; repository: string
       <Heading title={`Disk use of ${name}`}>
         <div class="beside">
           <a href={linkOf(name)}>The repository</a>
-          <button type="button" class="small" disabled={pages.isAsking} onClick={pages.again}>
-            {pages.isAsking ? "Measuring…" : "Measure again"}
-          </button>
         </div>
       </Heading>
+      <Measured asked={{ ...asked, error: pages.error instanceof ApiError ? pages.error : null }} />
       {pages.error && (
         <p class="failure" role="alert">
           <bdi>{format.tame(pages.error.message, 1000)}</bdi>
