@@ -372,8 +372,9 @@ function Hints({ client, host, from }: { client: ClientName; host: string; from:
       <h3>Nothing has come for a minute. What to check:</h3>
       <ol>
         <li>
-          That the client reaches this machine. There, this has to print <code>200</code>:
-          <Lines text={`curl -s -o /dev/null -w '%{http_code}\\n' http://${name}:${port}/v2/`} what="a question to Breakwater" />
+          That the client reaches this machine. There, this has to answer <code>200</code>, or <code>401</code> if it asks for a
+          password:
+          <Lines text={`curl -i http://${name}:${port}/v2/`} what="a question to Breakwater" />
           If it does not: is the name right, is there a firewall, and does the route listen on more than loopback?
         </li>
         <li>

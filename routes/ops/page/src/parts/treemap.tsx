@@ -116,13 +116,21 @@ function TileBox({ tile, box }: { tile: Tile; box: Box }): JSX.Element {
   const words = `${name}: ${format.bytes(tile.bytes)}${tile.note ? `, ${tile.note}` : ""}`;
   const title = `${words} (${format.exactBytes(tile.bytes)})`;
   const isSmall = box.width < 80 || box.height < 46;
+  const hasName = box.width >= 40 && box.height >= 32;
   const inside = isSmall ? (
-    <span class="hidden">{words}</span>
+    <>
+      <span class="hidden">{words}</span>
+      {hasName && (
+        <bdi class="tile-name short" aria-hidden="true">
+          {name}
+        </bdi>
+      )}
+    </>
   ) : (
     <>
       <bdi class="tile-name">{name}</bdi>
       <span class="tile-size">{format.bytes(tile.bytes)}</span>
-      {tile.note && box.height > 84 && box.width > 110 && <span class="tile-note">{tile.note}</span>}
+      {tile.note && box.height > 116 && box.width > 110 && <span class="tile-note">{tile.note}</span>}
     </>
   );
   const place = { left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` };
