@@ -113,7 +113,7 @@ function removal(kind: string, what: string, onChange: OnChange): Doing<RemovalT
     takesLong: true,
     preview: (answer) => <Removal of={answer} />,
     isWorth,
-    onClosed: () => onChange("gone"),
+    onDone: () => onChange("gone"),
   };
 }
 
@@ -129,7 +129,7 @@ function pin(what: string, isPinned: boolean, onChange: OnChange): Doing<PinTold
       </p>
     ),
     isWorth: (answer) => answer.changed,
-    onClosed: () => onChange(isPinned ? "unpinned" : "pinned"),
+    onDone: () => onChange(isPinned ? "unpinned" : "pinned"),
   };
 }
 
@@ -151,7 +151,7 @@ function refresh(image: string, onChange: OnChange): Doing<RefreshTold> {
       ) : (
         <p>It is the same as before.</p>
       ),
-    onClosed: () => onChange("refreshed"),
+    onDone: () => onChange("refreshed"),
   };
 }
 

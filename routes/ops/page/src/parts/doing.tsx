@@ -56,6 +56,7 @@ export function DoingButton<Answer>({ of, isSmall = true }: { of: Doing<Answer>;
       <button
         type="button"
         class={`${isSmall ? "small" : ""} ${of.isDangerous ? "danger" : ""}`}
+        aria-label={of.title.startsWith(of.verb) ? of.title : `${of.verb}: ${of.title}`}
         onClick={() => setOpen(true)}
       >
         {of.verb}
