@@ -68,7 +68,8 @@ def main(world):
         expect(not unknown, f"the dashboard asks for {unknown} in {expr}")
     told = {name for name in names if name.startswith(TOLD)}
     expect(len(told) == 5, f"of webhooks and the audit log it has {told}")
-    for what, text in (("the alerts watch", [rule["expr"] for rule in rules]), ("the dashboard shows", asked)):
+    watched = [rule["expr"] for rule in rules]
+    for what, text in (("the alerts watch", watched), ("the dashboard shows", asked)):
         missing = told - set(NAME.findall(" ".join(text))) - {"breakwater_webhook_queue_events"}
         expect(not missing, f"{what} nothing of {missing}")
     checked = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True)

@@ -209,7 +209,8 @@ def imported(world, breakwater, receiver, folder):
 
     world.wait_until(lambda: len(told()) == done["tags"], "each imported tag is told")
     for one in told():
-        expect((one["action"], one["breakwater"]["reason"]) == ("push", "an operator has imported it"), f"{one}")
+        reason = one["breakwater"]["reason"]
+        expect(one["action"] == "push" and reason == "an operator has imported it", f"{one}")
 
 
 def what_the_audit_log_has(breakwater, folder, tags):
