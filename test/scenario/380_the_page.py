@@ -3,8 +3,8 @@ dark and at three widths; what strangers have written; a deletion by the keyboar
 while Breakwater is away, and after a restart."""
 
 import json
+import subprocess
 import threading
-import time
 
 from harness import http, images, scenario
 from harness.breakwater import mirror_route, private_route
@@ -90,24 +90,24 @@ class Readers:
     def __init__(self, address, blobs):
         self.ended = False
         self._threads = [
-            threading.Thread(target=self._read, args=(address, blobs), daemon=True) for _ in range(3)
+            threading.Thread(target=self._read, args=(f"127.0.0.{2 + number}", address, blobs), daemon=True)
+            for number in range(3)
         ]
         for thread in self._threads:
             thread.start()
 
-    def _read(self, address, blobs):
+    def _read(self, source, address, blobs):
         for path in blobs:
             if self.ended:
                 return
-            try:
-                http.get(address, path, {"User-Agent": "docker/26.1"})
-            except Exception:
-                time.sleep(0.2)  # it restarts; whoever pulls tries again
+            # It restarts meanwhile; whoever pulls tries again.
+            command = ["curl", "-sS", "--interface", source, "--retry", "9", "--retry-connrefused"]
+            subprocess.run([*command, "-o", "/dev/null", f"http://{address}{path}"], stderr=subprocess.DEVNULL)
 
 
 def main(world):
     hub = world.registry()
-    app, large = images.multi_platform("app", 300_000), images.single("large", [3_000_000] * 8)
+    app, large = images.multi_platform("app", 300_000), images.single("large", [3_000_000 + number for number in range(12)])
     hub.push("library/app", "1", app)
     hub.push("library/large", "1", large)
     shaper = world.shaper(hub.address, SLOW)
@@ -142,7 +142,6 @@ def main(world):
         http.get(address, path, {"Accept": images.ACCEPT, "User-Agent": AGENT})
     upload = Dialogue(own).begin("team/half")
     layers = [f"/v2/library/large/blobs/{one}" for one in large.blobs]
-    pull(breakwater.addresses["dockerhub"], large, "library/large", "1")
     http.get(breakwater.addresses["ghcr"], "/v2/library/large/manifests/1", {"Accept": images.ACCEPT})
     readers = Readers(breakwater.addresses["ghcr"], layers)
 

@@ -7,6 +7,9 @@ import type { EventTold, RequestTold, StatusSummary } from "./answers";
 const LAST_MAX = 500; // of requests and events that are remembered
 const AGAIN_FIRST_MS = 500;
 const AGAIN_MAX_MS = 10_000;
+const LOOK_EVERY_MS = 10_000;
+const QUIET_MS = 30_000;
+const ANSWER_MS = 5_000;
 
 export interface Live {
   isConnected: boolean;
@@ -74,14 +77,7 @@ function connect(): void {
     tell();
   };
   // Whether the browser would try again depends on what failed. It is always done here, and slower each time.
-  source.onerror = () => {
-    disconnect();
-    live.lostAt ??= new Date();
-    const wait = Math.min(AGAIN_FIRST_MS * 2 ** failures, AGAIN_MAX_MS);
-    ++failures;
-    timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
-    tell();
-  };
+  source.onerror = lose;
   source.addEventListener("status", (event) => {
     const summary = parsed<StatusSummary>(event);
     if (summary) {
@@ -102,6 +98,30 @@ function connect(): void {
   });
 }
 
+function lose(): void {
+  disconnect();
+  live.lostAt ??= new Date();
+  const wait = Math.min(AGAIN_FIRST_MS * 2 ** failures, AGAIN_MAX_MS);
+  ++failures;
+  clearTimeout(timer);
+  timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
+  tell();
+}
+
+// Where nothing happens nothing is heard; whether anybody is there is asked then.
+async function lookAfter(): Promise<void> {
+  const heardAt = live.heardAt?.getTime() ?? 0;
+  if (!source || !live.isConnected || document.hidden || Date.now() - heardAt < QUIET_MS) return;
+  const asked = source;
+  try {
+    await fetch("/api/v1/caller", { signal: AbortSignal.timeout(ANSWER_MS) });
+    live.heardAt = new Date();
+    tell();
+  } catch {
+    if (source === asked) lose();
+  }
+}
+
 function disconnect(): void {
   source?.close();
   source = null;
@@ -120,10 +140,13 @@ export function beLive(): void {
     }
     tell();
   });
+  // A network that goes takes no leave: what was connected stays so until something is sent.
+  addEventListener("offline", () => source && lose());
   addEventListener("online", () => {
     failures = 0;
     connect();
   });
+  setInterval(() => void lookAfter(), LOOK_EVERY_MS);
 }
 
 // The same object each time; a component that uses it is drawn anew when anything in it has changed.
