@@ -40,7 +40,8 @@ Result<DescriptorShares> share_descriptors(uint64_t limit, size_t listeners) {
   shares.admin = std::min(std::max<size_t>(eighth / 4, 1), kAdminMax);
   shares.fills = std::max<size_t>(eighth / 2, 1);
   shares.uploads = std::min(std::max<size_t>(eighth / 2, 1), kUploadsMax);
-  const size_t others = catalog + shares.blobs + shares.upstream + shares.fills + shares.uploads + shares.admin;
+  const size_t others =
+      catalog + shares.blobs + shares.upstream + shares.fills + shares.uploads + shares.admin;
   shares.clients = (pool - std::min(pool, others)) / 2;
   return shares;
 }

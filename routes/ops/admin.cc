@@ -67,8 +67,8 @@ Admin::Admin(proxy::Route api, Metrics& metrics, AdminSettings settings, std::sp
   for (const auto& file : files) {
     const auto digest = store::digest_of(store::Algorithm::sha256, file.content);
     const auto kept = [](std::string_view text) { return std::make_shared<const std::string>(text); };
-    files_.push_back({std::string(file.name), digest.hex().substr(0, 20), kept(file.content),
-                      kept(file.gzip), kept(file.zstd)});
+    files_.push_back({std::string(file.name), digest.hex().substr(0, 20), kept(file.content), kept(file.gzip),
+                      kept(file.zstd)});
   }
 }
 
@@ -157,7 +157,7 @@ proxy::Task<> Admin::serve(proxy::Exchange& exchange) {
   if (const auto refused = refusal(exchange)) co_return reply_error_json(exchange, 403, *refused);
   if (!path.starts_with(kApiPath)) {
     if (is_read(request)) co_return reply_file(exchange, path);
-    co_return reply_not_allowed(exchange, "GET, HEAD", "the page is only read; the API is at /api/v1/", context);
+    co_return reply_not_allowed(exchange, "GET, HEAD", "pages are read; the API is at /api/v1/", context);
   }
   const auto operation_path = path.substr(kApiPath.size());
   if (operation_path == "caller" && is_read(request)) co_return reply_caller(exchange);
@@ -166,10 +166,9 @@ proxy::Task<> Admin::serve(proxy::Exchange& exchange) {
   }
   const auto* operation = operation_at(operation_path, request.method);
   if (operation != nullptr && operation->is_of_machine) {
-    const Error error(Error::Kind::denied,
-                      "it names a folder of the machine: use breakwater " + std::string(operation->verb) +
-                          " there",
-                      0);
+    const Error error(
+        Error::Kind::denied,
+        "it names a folder of the machine: use breakwater " + std::string(operation->verb) + " there", 0);
     co_return reply_error_json(exchange, 403, error);
   }
   co_await api_(exchange);

@@ -7,8 +7,8 @@
 //
 // Whoever `allow` names may look, and whoever `allow_act` names may act, unless a proxy has sent the request
 // on, whose address tells nothing of who asks. What names a folder of this machine is not done for a network
-// at all. No page of another site gets an answer (access/hosts.h), and ours runs and loads nothing but what is
-// here. Belongs to the loop's thread. Must outlive the server that uses it.
+// at all. No page of another site gets an answer (access/hosts.h), and ours runs and loads nothing but what
+// is here. Belongs to the loop's thread. Must outlive the server that uses it.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,7 @@
 namespace breakwater::routes {
 
 struct AdminSettings {
-  Networks allow = Networks::internal();    // who may look
+  Networks allow = Networks::internal();      // who may look
   Networks allow_act = Networks::loopback();  // who may act
   HostSettings hosts;
 };
@@ -37,7 +37,8 @@ struct AdminSettings {
 class Admin {
  public:
   // `api` is asked what is below /api/v1/ and may be asked.
-  Admin(proxy::Route api, Metrics& metrics, AdminSettings settings, std::span<const PageFile> files = page_files());
+  Admin(proxy::Route api, Metrics& metrics, AdminSettings settings,
+        std::span<const PageFile> files = page_files());
 
   proxy::Route route();  // for HttpServer
   proxy::Task<> serve(proxy::Exchange& exchange);

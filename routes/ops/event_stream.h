@@ -20,9 +20,9 @@
 //
 // A stream is written to twice a second at most: what came since goes together. Of many requests at once the
 // last ones are told, and how many others there were; `requests?after=` has these. It begins with what comes
-// next, or behind the `Last-Event-ID` of the request; pages, which cannot send one with the first request of a
-// stream, say `after=`. The first part of an id is the start of the process: an
-// id of another start is behind nothing of this one, which is told as far as it is remembered. A comment
+// next, or behind the `Last-Event-ID` of the request; pages, which cannot send one with the first request of
+// a stream, say `after=`. The first part of an id is the start of the process: an id of another start is
+// behind nothing of this one, which is told as far as it is remembered. A comment
 // comes every 15 s. At most kStreamsMax are open at once, kStreamsOfClientMax of one client, and
 // kStreamsOfMachineMax over the control socket, so that verbs find it free: one more gets 503 with
 // Retry-After.

@@ -2,12 +2,12 @@
 
 // Made of the bundle by page/embed.cmake: page_files_list.h has PAGE_FILE(number, "name") for each file, and
 // page_files.S its bytes.
-#define PAGE_FILE(number, name)                                                                              \
-  extern const char breakwater_page_##number[], breakwater_page_##number##_end[];                            \
-  extern const char breakwater_page_##number##_gzip[], breakwater_page_##number##_gzip_end[];                \
+#define PAGE_FILE(number, name)                                                               \
+  extern const char breakwater_page_##number[], breakwater_page_##number##_end[];             \
+  extern const char breakwater_page_##number##_gzip[], breakwater_page_##number##_gzip_end[]; \
   extern const char breakwater_page_##number##_zstd[], breakwater_page_##number##_zstd_end[];
 extern "C" {
-#include "page_files_list.h"
+#include <page_files_list.h>
 }
 #undef PAGE_FILE
 
@@ -21,12 +21,12 @@ std::string_view between(const char* begin, const char* end) {
 }  // namespace
 
 std::span<const PageFile> page_files() {
-#define PAGE_FILE(number, name)                                                      \
-  PageFile{name, between(breakwater_page_##number, breakwater_page_##number##_end),  \
+#define PAGE_FILE(number, name)                                                           \
+  PageFile{name, between(breakwater_page_##number, breakwater_page_##number##_end),       \
            between(breakwater_page_##number##_gzip, breakwater_page_##number##_gzip_end), \
            between(breakwater_page_##number##_zstd, breakwater_page_##number##_zstd_end)},
   static const PageFile files[] = {
-#include "page_files_list.h"
+#include <page_files_list.h>
   };
 #undef PAGE_FILE
   return files;

@@ -78,6 +78,7 @@ TEST_CASE("what would run names each listener and bound, and no secret") {
       text.find("route any on 127.0.0.1:5060: mirror of any registry of mcr.microsoft.com, gcr.io, *.gcr.io, "
                 "*.pkg.dev, public.ecr.aws") != std::string::npos);
   CHECK(text.find("metrics on 127.0.0.1:5001") != std::string::npos);
+  CHECK(text.find("page on 127.0.0.1:8080") != std::string::npos);
   CHECK(text.find("scrub of 8MiB a second, pauses of 10m") != std::string::npos);
   CHECK(text.find("s3cret") == std::string::npos);
 }

@@ -13,7 +13,8 @@ namespace {
 
 size_t all_of(const DescriptorShares& shares) {
   const size_t catalog = shares.catalog < 0 ? 0 : static_cast<size_t>(shares.catalog);
-  return 2 * shares.clients + shares.blobs + shares.uploads + shares.fills + shares.upstream + shares.admin + catalog;
+  return 2 * shares.clients + shares.blobs + shares.uploads + shares.fills + shares.upstream + shares.admin +
+         catalog;
 }
 
 TEST_CASE("whatever the limit, all shares together leave a reserve, and nobody goes without") {

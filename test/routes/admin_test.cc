@@ -123,8 +123,7 @@ TEST_CASE("who may look is answered, and who may act may also act") {
   CHECK(world.status_of("GET", "/", {}, "203.0.113.5") == 403);
   CHECK(world.status_of("GET", "/-/page-1.js", {}, "203.0.113.5") == 403);
   CHECK(world.status_of("GET", "/api/v1/caller", {}, "203.0.113.5") == 403);
-  CHECK(world.asked ==
-        std::vector<std::string>{"GET /api/v1/status?x=1", "POST /api/v1/remove"});
+  CHECK(world.asked == std::vector<std::string>{"GET /api/v1/status?x=1", "POST /api/v1/remove"});
 
   AdminSettings wider;
   wider.allow_act = *Networks::parse({"10.0.20.0/24"});

@@ -1,5 +1,5 @@
-"""The page on 8080 in a real Chromium: each of its pages over real downloads, pushes and mistakes, in light and
-dark and at three widths; what strangers have written; a deletion by the keyboard alone; and what it says
+"""The page on 8080 in a real Chromium: each of its pages over real downloads, pushes and mistakes, in light
+and dark and at three widths; what strangers have written; a deletion by the keyboard alone; and what it says
 while Breakwater is away, and after a restart."""
 
 import json
@@ -102,12 +102,14 @@ class Readers:
                 return
             # It restarts meanwhile; whoever pulls tries again.
             command = ["curl", "-sS", "--interface", source, "--retry", "9", "--retry-connrefused"]
-            subprocess.run([*command, "-o", "/dev/null", f"http://{address}{path}"], stderr=subprocess.DEVNULL)
+            command += ["-o", "/dev/null", f"http://{address}{path}"]
+            subprocess.run(command, stderr=subprocess.DEVNULL)
 
 
 def main(world):
     hub = world.registry()
-    app, large = images.multi_platform("app", 300_000), images.single("large", [3_000_000 + number for number in range(12)])
+    app = images.multi_platform("app", 300_000)
+    large = images.single("large", [3_000_000 + number for number in range(12)])
     hub.push("library/app", "1", app)
     hub.push("library/large", "1", large)
     shaper = world.shaper(hub.address, SLOW)
