@@ -53,6 +53,8 @@ class Examination {
       for (const auto& upstream : route.mirror->upstreams) tasks_.spawn(ask_upstream(route.name, upstream));
     }
     for (const auto& address : config_.metrics.listen) tasks_.spawn(ask_port("metrics", address, "/readyz"));
+    for (const auto& address : config_.admin.listen)
+      tasks_.spawn(ask_port("admin", address, "/api/v1/caller"));
     tasks_.spawn(stop_when_done());
     loop_.run();
     return std::move(findings_);
