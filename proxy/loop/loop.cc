@@ -133,14 +133,25 @@ void Loop::resume_first() {
   batch.move_all_to(ready_);
 }
 
+// Those whose turn did not come are late. They have half of each turn, and those that are ready since then
+// the other half, so that neither waits for all of the others. Who goes first alternates, because the first
+// may take it all.
 void Loop::resume_ready() {
-  Waiter batch;
-  ready_.move_all_to(batch);
-  resume_all(batch, now() + kTurn);
-  if (batch.empty()) return;
-  // Those whose turn has not come yet stay before those that have become ready meanwhile.
-  ready_.move_all_to(batch);
-  batch.move_all_to(ready_);
+  const Moment began = now();
+  Waiter fresh;
+  ready_.move_all_to(fresh);
+  is_late_first_ = !is_late_first_;
+  if (is_late_first_) resume_all(late_, began + kTurn / 2);
+  const bool have_time = now() < began + kTurn;
+  resume_all(fresh, is_late_first_ ? began + kTurn : began + kTurn / 2);
+  if (!is_late_first_) resume_all(late_, began + kTurn);
+  if (have_time) {
+    fresh.move_all_to(late_);
+  } else {
+    ready_.move_all_to(fresh);
+    fresh.move_all_to(ready_);
+  }
+  if (late_.empty() && ready_.empty()) return;
   event_active(wake_, 0, 0);
   look_again();
 }

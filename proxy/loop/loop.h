@@ -5,7 +5,7 @@
 // to the loop's thread, except post().
 //
 // However many are ready, nobody waits for all of them: after 10 ms the loop looks again what has come
-// meanwhile. What belongs to the first Place then goes before all others, up to a fifth of the time: health,
+// meanwhile, and what has become ready meanwhile has half of the next 10 ms. What belongs to the first Place then goes before all others, up to a fifth of the time: health,
 // metrics and the operator's questions are answered soon whatever else there is to do.
 #pragma once
 
@@ -81,7 +81,7 @@ class Loop {
   Moment now() const { return std::chrono::steady_clock::now(); }
 
   // Resumes every Task of `list` from the top of the loop, those of the first place before the others, and
-  // else in the list's order.
+  // else in the list's order, as far as they fit into one turn.
   void resume_soon(Waiter& list);
 
   // Runs `job` from the top of the loop. This is the one call that any thread may make.
@@ -126,6 +126,8 @@ class Loop {
   event* posted_event_;
   int posted_fd_;
   Waiter ready_;
+  Waiter late_;  // were ready in a turn that has ended before theirs
+  bool is_late_first_ = false;
   Waiter ready_first_;
   bool stopping_ = false;
   WorkNames works_;

@@ -394,5 +394,38 @@ TEST_CASE("many that are ready do not keep what comes meanwhile waiting to their
   CHECK(held_before < 30);
 }
 
+TEST_CASE("who becomes ready while many are does not wait for all of them, and they go on") {
+  Loop loop;
+  Signal signal(loop);
+  Signal later(loop);
+  size_t held = 0;
+  size_t held_before = 0;
+  std::vector<Task<>> holders;
+  for (size_t i = 0; i < kHolders; ++i) {
+    holders.push_back(hold(loop, signal, Millis(2), held));
+    holders.back().start();
+  }
+  // A request waits for several things, one after the other.
+  auto waits = [](Signal& when, const size_t& count, size_t& before) -> Task<> {
+    for (int times = 0; times < 4; ++times) co_await when.wait();
+    before = count;
+  };
+  auto waiting = waits(later, held, held_before);
+  waiting.start();
+  auto rings = [](Loop& of, Signal& rung) -> Task<> {
+    for (;;) {
+      co_await of.sleep(Millis(1));
+      rung.ring();
+    }
+  };
+  auto ringing = rings(loop, later);
+  ringing.start();
+  signal.ring();
+  loop.run();
+  CHECK(held_before > 0);
+  CHECK(held_before < kHolders);
+  CHECK(held == kHolders);
+}
+
 }  // namespace
 }  // namespace breakwater::proxy
