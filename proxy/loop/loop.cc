@@ -13,7 +13,7 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr Millis kTurn(10);  // then the loop looks for what has come meanwhile, whatever is left to do
+constexpr Millis kTurn(5);  // then the loop looks for what has come meanwhile, whatever is left to do
 // What the first place may take of the loop before it has to go in turn, so that its own many cannot starve
 // the others.
 constexpr Millis kFirstMax(10);
