@@ -5,8 +5,9 @@
 // to the loop's thread, except post().
 //
 // However many are ready, nobody waits for all of them: after 5 ms the loop looks again what has come
-// meanwhile, and what has become ready meanwhile has half of the next 5 ms. What belongs to the first Place then goes before all others, up to a fifth of the time: health,
-// metrics and the operator's questions are answered soon whatever else there is to do.
+// meanwhile, and what has become ready meanwhile has half of the next 5 ms. What belongs to the first Place
+// then goes before all others, up to a fifth of the time: health, metrics and the operator's questions are
+// answered soon whatever else there is to do.
 #pragma once
 
 #include <chrono>
