@@ -281,12 +281,13 @@ proxy::Task<Result<Json>> Api::do_and_note(const proxy::Exchange& exchange, cons
                                            Arguments arguments, std::shared_ptr<Progress> progress) {
   std::optional<Noted> noted;
   if (auto entry = entry_of(exchange, operation, arguments)) noted.emplace(audit_, *std::move(entry));
-  auto answered = co_await answer(operation, std::move(arguments), std::move(progress));
+  auto answered =
+      co_await answer(exchange.peer().key(), operation, std::move(arguments), std::move(progress));
   if (noted) noted->ended(answered);
   co_return answered;
 }
 
-proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments arguments,
+proxy::Task<Result<Json>> Api::answer(uint64_t client, const Operation& operation, Arguments arguments,
                                       std::shared_ptr<Progress> progress) {
   if (operation.of_directory != nullptr) co_return operation.of_directory(server_.directory(), arguments);
   if (operation.of_server != nullptr)
@@ -306,7 +307,7 @@ proxy::Task<Result<Json>> Api::answer(const Operation& operation, Arguments argu
     return operation.of_store(side, arguments);
   };
   const bool is_brief = operation.takes == Operation::Takes::moment;
-  const proxy::JobOf of(is_brief ? proxy::JobOf::Kind::brief : proxy::JobOf::Kind::lengthy, 0);
+  const proxy::JobOf of(is_brief ? proxy::JobOf::Kind::brief : proxy::JobOf::Kind::lengthy, client);
   proxy::Workers& workers = operation.takes == Operation::Takes::hours ? of_hours_ : workers_;
   co_return co_await workers.run(of, std::move(job));
 }

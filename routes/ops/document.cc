@@ -26,20 +26,6 @@ using store::RepositoryKey;
 constexpr const char* kImageConfigs[] = {"application/vnd.oci.image.config.v1+json",
                                          "application/vnd.docker.container.image.v1+json"};
 
-const Read& in(const Read& object, const char* field) {
-  static const Read kNothing;
-  if (!object.is_object()) return kNothing;
-  const auto found = object.find(field);
-  return found == object.end() ? kNothing : *found;
-}
-
-std::optional<Digest> digest_in(const Read& descriptor, const char* field) {
-  const auto& text = in(descriptor, field);
-  if (!text.is_string()) return std::nullopt;
-  const auto digest = Digest::parse(text.get_ref<const std::string&>());
-  return digest ? std::optional(*digest) : std::nullopt;
-}
-
 Result<Read> read(const std::string& text) {
   if (!json_within_bounds(text))
     return failure(Error::Kind::invalid, "it is too deep, or has too many values, to be read");

@@ -9,13 +9,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Read = nlohmann::json;
 
-const Read& in(const Read& object, const char* field) {
-  static const Read kNothing;
-  if (!object.is_object()) return kNothing;
-  const auto found = object.find(field);
-  return found == object.end() ? kNothing : *found;
-}
-
 std::string text_in(const Read& object, const char* field) {
   const auto& value = in(object, field);
   return value.is_string() ? value.get<std::string>() : std::string();
@@ -32,6 +25,20 @@ void put_line(Json& row, const Read& line, StrangersTexts& texts) {
 }
 
 }  // namespace
+
+const Read& in(const Read& object, const char* field) {
+  static const Read kNothing;
+  if (!object.is_object()) return kNothing;
+  const auto found = object.find(field);
+  return found == object.end() ? kNothing : *found;
+}
+
+std::optional<store::Digest> digest_in(const Read& descriptor, const char* field) {
+  const auto& text = in(descriptor, field);
+  if (!text.is_string()) return std::nullopt;
+  const auto digest = store::Digest::parse(text.get_ref<const std::string&>());
+  return digest ? std::optional(*digest) : std::nullopt;
+}
 
 std::string StrangersTexts::taken(const std::string& text) {
   size_t size = std::min({text.size(), text_bytes_max_, bytes_left_});

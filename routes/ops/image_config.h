@@ -4,11 +4,19 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
 
+#include "store/base/digest.h"
+
 namespace breakwater::routes {
+
+// The value of that name; null if there is none, or if it is no object.
+const nlohmann::json& in(const nlohmann::json& object, const char* field);
+// Likewise the digest; nothing if it is none.
+std::optional<store::Digest> digest_in(const nlohmann::json& descriptor, const char* field);
 
 // Puts texts into an answer until it is full. Belongs to one answer.
 class StrangersTexts {

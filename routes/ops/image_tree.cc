@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "routes/oci/json_bounds.h"
+#include "routes/ops/image_config.h"
 #include "store/blobs/manifests.h"
 #include "store/catalog/catalog.h"
 #include "store/references/manifest_content.h"
@@ -14,31 +16,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 using store::Digest;
 
-std::string text_in(const Json& object, const char* field) {
-  const auto found = object.is_object() ? object.find(field) : object.end();
-  return object.is_object() && found != object.end() && found->is_string() ? found->get<std::string>()
-                                                                           : std::string();
-}
-
-std::optional<Digest> digest_in(const Json& descriptor) {
-  const auto digest = Digest::parse(text_in(descriptor, "digest"));
-  return digest ? std::optional(*digest) : std::nullopt;
-}
-
-// "linux/arm64/v8"
-std::string platform_of(const Json& descriptor) {
-  if (!descriptor.is_object() || !descriptor.contains("platform")) return "";
-  const Json& platform = descriptor["platform"];
-  std::string text = text_in(platform, "os") + "/" + text_in(platform, "architecture");
-  const std::string variant = text_in(platform, "variant");
-  if (!variant.empty()) text += "/" + variant;
-  return text == "/" ? "" : text;
-}
-
-const Json& list_in(const Json& manifest, const char* field) {
-  static const Json kNone = Json::array();
-  const bool has_list = manifest.is_object() && manifest.contains(field) && manifest[field].is_array();
-  return has_list ? manifest[field] : kNone;
+const nlohmann::json& list_in(const nlohmann::json& manifest, const char* field) {
+  static const auto kNone = nlohmann::json::array();
+  const auto& list = in(manifest, field);
+  return list.is_array() ? list : kNone;
 }
 
 }  // namespace
@@ -108,20 +89,20 @@ Result<Json> ImageTree::children_of(const Digest& digest, int level) {
 ImageTree::Said ImageTree::said_by(const Digest& manifest) {
   Said said;
   const auto bytes = store_.manifests().bytes(repository_, manifest);
-  if (!bytes) return said;
-  const Json parsed = Json::parse(*bytes, nullptr, false);
-  for (const Json& descriptor : list_in(parsed, "manifests")) {
-    const auto digest = digest_in(descriptor);
-    const std::string platform = platform_of(descriptor);
+  if (!bytes || !json_within_bounds(*bytes)) return said;
+  const auto parsed = nlohmann::json::parse(*bytes, nullptr, false);
+  for (const auto& descriptor : list_in(parsed, "manifests")) {
+    const auto digest = digest_in(descriptor, "digest");
+    const std::string platform = platform_text(in(descriptor, "platform"));
     if (digest && !platform.empty()) said.platforms.emplace(*digest, platform);
   }
-  for (const char* field : {"layers", "fsLayers"}) {
-    for (const Json& descriptor : list_in(parsed, field)) {
-      if (const auto digest = digest_in(descriptor)) said.kinds.emplace(*digest, "layer");
+  for (const auto& [list, digest_field] : {std::pair("layers", "digest"), std::pair("fsLayers", "blobSum")}) {
+    for (const auto& descriptor : list_in(parsed, list)) {
+      if (const auto digest = digest_in(descriptor, digest_field)) said.kinds.emplace(*digest, "layer");
     }
   }
-  if (!parsed.is_object() || !parsed.contains("config")) return said;
-  if (const auto config = digest_in(parsed["config"])) said.kinds.insert_or_assign(*config, "config");
+  const auto config = digest_in(in(parsed, "config"), "digest");
+  if (config) said.kinds.insert_or_assign(*config, "config");
   return said;
 }
 
