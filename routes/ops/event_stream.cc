@@ -70,9 +70,8 @@ bool is_filtered(const RequestFilter& filter) {
 Result<EventsWanted> EventsWanted::of(const Arguments& arguments, const RouteDirectory& directory) {
   EventsWanted wanted;
   for (const auto& [name, values] : arguments.all()) {
-    const bool is_known =
-        name == "of" || name == "client" || name == "image" || name == "route" || name == "result" ||
-        name == "after";
+    const bool is_known = name == "of" || name == "client" || name == "image" || name == "route" ||
+                          name == "result" || name == "after";
     if (!is_known)
       return failure(Error::Kind::invalid,
                      "unknown parameter \"" + name + "\"; it takes of, client, image, route, result, after");
@@ -169,6 +168,16 @@ void EventStream::renew_status() {
   ++status_changes_;
 }
 
+// The same for all streams that are written to in the meantime, so that they tell the same requests, and the
+// text of each is made once.
+uint64_t EventStream::newest_told() {
+  const auto now = loop_.now();
+  if (now - newest_at_ < write_every_) return newest_;
+  newest_at_ = now;
+  newest_ = requests_.newest();
+  return newest_;
+}
+
 const std::string& EventStream::data_of(uint64_t request) {
   auto& told = told_[request % told_.size()];
   if (told.number == request) return told.data;
@@ -178,8 +187,8 @@ const std::string& EventStream::data_of(uint64_t request) {
 }
 
 void EventStream::add_requests(std::string& text, const EventsWanted& wanted, Position& position) {
-  const uint64_t newest = requests_.newest();
-  if (position.requests > newest) position.requests = 0;
+  if (position.requests > requests_.newest()) position.requests = 0;
+  const uint64_t newest = std::max(newest_told(), position.requests);
   const bool has_filter = is_filtered(wanted.filter);
   const uint64_t behind = newest - position.requests, behind_max = has_filter ? kLookedAtMax : kBehindMax;
   if (behind > behind_max) {

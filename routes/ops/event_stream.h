@@ -94,6 +94,7 @@ class EventStream {
   void add_requests(std::string& text, const EventsWanted& wanted, Position& position);
   void add_events(std::string& text, Position& position) const;
   void renew_status();
+  uint64_t newest_told();
   const std::string& data_of(uint64_t request);
   bool is_too_many(const proxy::Peer& peer) const;
 
@@ -110,6 +111,8 @@ class EventStream {
   std::string status_;           // as it was told last
   uint64_t status_changes_ = 0;  // how often it has changed
   proxy::Moment status_at_;      // when that was looked at
+  uint64_t newest_ = 0;          // of the requests, as the streams tell them
+  proxy::Moment newest_at_{};    // when that was looked at
   std::vector<Told> told_;       // the texts of the last requests, by their number
 };
 
