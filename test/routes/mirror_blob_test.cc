@@ -65,8 +65,8 @@ TEST_CASE("a fill says who reads it, since when, and what of it was there before
   CHECK(told[0].clients_count == 1);
   CHECK(told[0].age >= proxy::Millis(0));
   CHECK(told[0].resumed_from == 0);
-  other->leave();
-  reader->leave();
+  other->reset();
+  reader->reset();
   run_until(world.loop, [&] { return world.fills().in_progress(1)[0].followers == 0; });
   CHECK(world.fills().in_progress(10)[0].clients.empty());
   CHECK(world.fills().in_progress(10)[0].clients_count == 0);
