@@ -99,6 +99,7 @@ proxy::Task<> Appliance::Parts::drain() {
 
 std::vector<Leaving::Server> Appliance::Parts::servers() {
   std::vector<Leaving::Server> all;
+  all.reserve(served.size() + 2);
   for (size_t i = 0; i < served.size(); ++i)
     all.push_back({config.routes[i].name, config.routes[i].listen, &served[i]->server});
   all.push_back({"metrics", config.metrics.listen, &metrics_server});

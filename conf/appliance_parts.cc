@@ -165,6 +165,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
 std::vector<std::unique_ptr<Appliance::Parts::Served>> Appliance::Parts::make_served() {
   directory.set_names(registry_names(config));
   std::vector<std::unique_ptr<Served>> all;
+  all.reserve(config.routes.size());
   for (const auto& route : config.routes) all.push_back(std::make_unique<Served>(*this, add(route), route));
   return all;
 }

@@ -149,8 +149,8 @@ EventStream::Position EventStream::begin_of(std::string_view last_id) const {
   if (dot == std::string_view::npos) return newest;
   const auto numbers = last_id.substr(dot + 1);
   Position position;
-  const char* end = numbers.data() + numbers.size();
-  const auto requests = std::from_chars(numbers.data(), end, position.requests);
+  const char *begin = numbers.data(), *end = begin + numbers.size();
+  const auto requests = std::from_chars(begin, end, position.requests);
   if (requests.ec != std::errc() || requests.ptr == end || *requests.ptr != '.') return newest;
   const auto events = std::from_chars(requests.ptr + 1, end, position.events);
   if (events.ec != std::errc() || events.ptr != end) return newest;

@@ -1,6 +1,7 @@
 #include "routes/ops/past_verbs.h"
 
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -47,7 +48,7 @@ Result<SavingsQuestion> savings_question(const Arguments& arguments, const Route
 
 std::string percent(const Json& ratio) {
   if (!ratio.is_number()) return "-";
-  return std::to_string(static_cast<int>(ratio.get<double>() * 100 + 0.5)) + " %";
+  return std::to_string(std::lround(ratio.get<double>() * 100)) + " %";
 }
 
 std::string signed_bytes(const Json& bytes) {
@@ -57,7 +58,8 @@ std::string signed_bytes(const Json& bytes) {
 }
 
 std::string name_of_image(const Json& request) {
-  const auto repository = text_of(request, "repository"), reference = text_of(request, "reference");
+  auto repository = text_of(request, "repository");
+  const auto reference = text_of(request, "reference");
   if (reference.empty()) return repository;
   return repository + (reference.find(':') == std::string::npos ? ":" : "@") + reference.substr(0, 19);
 }

@@ -77,10 +77,11 @@ std::optional<Cursor> cursor_in(std::string_view text) {
   const size_t first = text.find(','),
                second = text.find(',', first == std::string_view::npos ? first : first + 1);
   if (second == std::string_view::npos) return std::nullopt;
-  const auto parsed = std::from_chars(text.data(), text.data() + first, cursor.rank);
+  const char *begin = text.data(), *end = begin + first;
+  const auto parsed = std::from_chars(begin, end, cursor.rank);
   const auto row = name_in(text.substr(first + 1, second - first - 1)),
              names = name_in(text.substr(second + 1));
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + first || !row || !names) return std::nullopt;
+  if (parsed.ec != std::errc() || parsed.ptr != end || !row || !names) return std::nullopt;
   cursor.row = *row;
   cursor.names = *names;
   return cursor;

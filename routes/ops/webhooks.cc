@@ -208,6 +208,7 @@ void Webhooks::wake() {
 
 std::vector<WebhookState> Webhooks::states() const {
   std::vector<WebhookState> states;
+  states.reserve(endpoints_.size());
   for (const auto& endpoint : endpoints_) states.push_back(endpoint->state());
   return states;
 }
