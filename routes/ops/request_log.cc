@@ -32,6 +32,9 @@ ordered_json json_of(const PastRequest& request) {
   one["cache"] = name_of(request.cache);
   add("reason", request.reason);
   add("user_agent", request.user_agent);
+  add("range", request.range);
+  if (request.upstream_status != 0) one["upstream_status"] = request.upstream_status;
+  if (request.upstream_seconds > 0) one["upstream_seconds"] = request.upstream_seconds;
   add("trace", request.trace);
   return one;
 }

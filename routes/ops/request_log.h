@@ -30,7 +30,8 @@ struct RequestsQuestion {
 };
 
 // {"number": 7, "at": "2026-…Z", "route", "client", "method", "repository", "reference", "status", "bytes",
-//  "seconds", "cache", "reason", "user_agent", "trace"}; texts that are empty are left out.
+//  "seconds", "cache", "reason", "user_agent", "range", "upstream_status", "upstream_seconds", "trace"}; what
+//  is empty is left out, and so is what upstream did if it was not asked.
 nlohmann::ordered_json json_of(const PastRequest& request);
 
 // {"requests": […], "next": 8, "newest": 8, "missed": 0, "previous": 3}, the oldest first. `next` is what to

@@ -14,8 +14,20 @@ constexpr int kClientLeft = 499;
 
 // What the text of an entry is made of, in this order, and how much of each is kept. The reason has what the
 // others leave.
-enum Part : size_t { kRoute, kClient, kMethod, kTrace, kTag, kRepository, kUserAgent, kReason, kParts };
-constexpr std::array<size_t, kParts> kPartBytesMax = {32, 45, 8, 64, 64, 128, 64, 128};
+enum Part : size_t {
+  kRoute,
+  kClient,
+  kMethod,
+  kTrace,
+  kTag,
+  kRepository,
+  kUserAgent,
+  kRange,
+  kReason,
+  kParts
+};
+constexpr std::array<size_t, kParts> kPartBytesMax = {32, 45, 8, 64, 64, 128, 64, 32, 255};
+constexpr std::string_view kCut = "…";
 
 constexpr std::array<CacheResult, 7> kResults = {
     CacheResult::none,  CacheResult::hit,         CacheResult::miss, CacheResult::follow,
@@ -34,15 +46,23 @@ bool ended_as(const RequestFilter& filter, int status, CacheResult cache) {
   return false;
 }
 
+// Where a text of which `room` bytes can be kept is cut: no character is parted, and kCut has its room behind
+// it.
+size_t cut_at(std::string_view text, size_t room) {
+  size_t size = room > kCut.size() ? room - kCut.size() : 0;
+  while (size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) --size;
+  return size;
+}
+
 }  // namespace
 
 struct RequestRing::Entry {
-  static constexpr size_t kTextBytes = 352;
+  static constexpr size_t kTextBytes = 384;
 
   proxy::Moment at;
   uint64_t bytes;
-  float seconds;
-  uint16_t status;
+  float seconds, upstream_seconds;
+  uint16_t status, upstream_status;
   CacheResult cache;
   bool has_digest;
   std::array<uint8_t, 16> address;
@@ -111,6 +131,9 @@ void RequestRing::add(const EndedRequest& ended) {
   bytes_total_ += entry.bytes;
   entry.seconds = static_cast<float>(ended.seconds);
   entry.status = static_cast<uint16_t>(ended.status);
+  const bool was_upstream_asked = context.upstream != nullptr && context.upstream->seconds > 0;
+  entry.upstream_status = static_cast<uint16_t>(was_upstream_asked ? context.upstream->status : 0);
+  entry.upstream_seconds = static_cast<float>(was_upstream_asked ? context.upstream->seconds : 0);
   entry.cache = context.cache;
   entry.address = ended.exchange.peer().address;
   const auto& digest = context.path.digest;
@@ -127,13 +150,17 @@ void RequestRing::add(const EndedRequest& ended) {
       context.path.tag,
       context.repository.empty() ? std::string_view(context.path.name) : context.repository,
       request.headers.get("User-Agent"),
+      request.headers.get("Range"),
       context.error};
   size_t end = 0;
   for (size_t i = 0; i < kParts; ++i) {
-    const size_t size = std::min({parts[i].size(), kPartBytesMax[i], Entry::kTextBytes - end});
-    std::copy_n(parts[i].begin(), size, entry.text.data() + end);
-    entry.sizes[i] = static_cast<uint8_t>(size);
-    end += size;
+    const size_t room = std::min(kPartBytesMax[i], Entry::kTextBytes - end);
+    const bool is_told_cut = i == kReason && parts[i].size() > room && room > kCut.size();
+    const size_t size = is_told_cut ? cut_at(parts[i], room) : std::min(parts[i].size(), room);
+    char* behind = std::copy_n(parts[i].begin(), size, entry.text.data() + end);
+    if (is_told_cut) behind = std::copy(kCut.begin(), kCut.end(), behind);
+    entry.sizes[i] = static_cast<uint8_t>(behind - entry.text.data() - end);
+    end += entry.sizes[i];
   }
   if (more_.awaited()) more_.ring();
 }
@@ -195,6 +222,9 @@ PastRequest RequestRing::value_of(uint64_t number) const {
   request.cache = of.cache;
   request.reason = of.part(kReason);
   request.user_agent = of.part(kUserAgent);
+  request.range = of.part(kRange);
+  request.upstream_status = of.upstream_status;
+  request.upstream_seconds = static_cast<double>(of.upstream_seconds);
   request.trace = of.part(kTrace);
   return request;
 }

@@ -1,5 +1,5 @@
 // The last requests, in memory of a fixed size: so many entries of kEntryBytes each, in which each new one
-// takes the place of the oldest. Texts that do not fit are cut: a reason first.
+// takes the place of the oldest. Texts that do not fit are cut: a reason first, and "…" says so.
 //
 //   ring.add(ended);                                   // for each request, when it has ended
 //   auto page = ring.after(number, filter, 100);       // then page.next is the next number to ask behind
@@ -44,6 +44,9 @@ struct PastRequest {
   CacheResult cache = CacheResult::none;
   std::string reason;  // what went wrong; "" if nothing did
   std::string user_agent;
+  std::string range;            // as the client asked for it; "" if it asked for all
+  int upstream_status = 0;      // of its last answer; 0: none came, or it was not asked
+  double upstream_seconds = 0;  // that were spent on asking it; 0: it was not asked
   std::string trace;
 };
 

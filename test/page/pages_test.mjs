@@ -154,6 +154,142 @@ test("a tag is deleted by the keyboard alone, from the search to the confirmatio
   await context.close();
 });
 
+test("where a row was deleted the next one has the focus", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/private/team/app");
+  await page.click("main tr.opens:has(a[href$=':1.3']) button.danger");
+  await page.click("dialog .dialog-foot .danger");
+  await page.waitForSelector("dialog .done");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog[open]", { state: "detached" });
+  await page.waitForFunction(() => document.activeElement?.matches("main tr.opens:has(a[href$=':1.4'])"));
+  assert.ok(!JSON.parse(await conduct("tags")).includes("1.3"));
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("back undoes a choice, and not what was typed letter by letter", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/requests");
+  await page.selectOption("select[name='result']", "error");
+  await page.selectOption("select[name='route']", "quay");
+  assert.match(page.url(), /\/requests\?result=error&route=quay$/);
+  await page.goBack();
+  assert.match(page.url(), /\/requests\?result=error$/);
+  assert.equal(await page.inputValue("select[name='route']"), "");
+  await page.goBack();
+  assert.match(page.url(), /\/requests$/);
+  await page.click("nav a[href='/images']");
+  await go(page, "/private/team/many");
+  await page.locator("main input[type='text'], main input[type='search']").first().pressSequentially("v1.29");
+  await page.waitForFunction(() => location.search === "?filter=v1.29");
+  await page.goBack();
+  await page.waitForFunction(() => location.pathname === "/images");
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+// Answers of the API with as many requests and tags as a busy registry has; the other answers are real.
+const IS_FULL = process.env.BREAKWATER_FULL === "1";
+const MANY_TAGS = 10_000;
+const MANY_REQUESTS = IS_FULL ? 100_000 : 10_000;
+const STEPS = IS_FULL ? 300 : 60;
+
+async function answerMany(page, asked, rows) {
+  await page.route((url) => url.pathname.startsWith("/api/v1/") && asked(url), async (route) => {
+    await route.fulfill({ json: rows(new URL(route.request().url()).searchParams) });
+  });
+}
+
+// Goes to the end until the list says that this is all, then to places all over it. In each frame: is there a row
+// in the middle of the window? How many are drawn? What it took is told, by what the browser did in that time.
+async function scrollAllOver(page, name, end) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const spent = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    const of = (what) => metrics.find((one) => one.name === `${what}Duration`).value;
+    return [of("Script"), of("RecalcStyle") + of("Layout"), of("Task")];
+  };
+  const before = await spent();
+  const seen = await scroll(page, end);
+  const [script, layout, all] = (await spent()).map((seconds, index) =>
+    ((1000 * (seconds - before[index])) / seen.frames).toFixed(1),
+  );
+  const { frames, slow, longest } = seen;
+  console.log(
+    `${name}: ${frames} frames, each ${script} ms script, ${layout} ms style and layout, ${all} ms in all; ` +
+      `${slow} over 50 ms, the longest ${longest.toFixed(0)} ms`,
+  );
+  await session.detach();
+  return seen;
+}
+
+function scroll(page, end) {
+  return page.evaluate(async ({ source, steps }) => {
+    const ends = new RegExp(source);
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    const seen = { blank: 0, drawn: 0, frames: 0, slow: 0, longest: 0 };
+    let before = await frame();
+    const look = async (top) => {
+      scrollTo(0, top);
+      const now = await frame();
+      seen.longest = Math.max(seen.longest, now - before);
+      seen.slow += now - before > 50 ? 1 : 0;
+      before = now;
+      ++seen.frames;
+      seen.drawn = Math.max(seen.drawn, document.querySelectorAll("main tbody tr").length);
+      if (document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest("tr.spacer")) ++seen.blank;
+    };
+    const height = () => document.documentElement.scrollHeight;
+    while (!ends.test(document.querySelector("main").innerText)) await look(height());
+    for (let step = 0; step < steps; ++step) await look((height() * ((step * 0.618034) % 1)) | 0);
+    for (let step = 0; step < steps; ++step) await look(step * 120);
+    return seen;
+  }, { source: end.source, steps: STEPS });
+}
+
+test("ten thousand tags and many more requests are scrolled through without a gap", async () => {
+  const { page, context, wrong } = await tab(browser);
+  context.setDefaultTimeout(240_000);
+  const digest = `sha256:${"7".repeat(64)}`;
+  const at = new Date().toISOString();
+  await answerMany(page, (url) => url.pathname.endsWith("/images") && url.searchParams.get("of") === "private/team/app", (query) => {
+    const first = query.get("after") ? Number(query.get("after").slice(1)) + 1 : 0;
+    const count = Math.min(Number(query.get("limit")), MANY_TAGS - first);
+    const tags = Array.from({ length: count }, (_, index) => ({
+      tag: `v${String(first + index).padStart(5, "0")}`, digest, media_type: "application/vnd.oci.image.manifest.v1+json",
+      bytes: 1e6 + index, here_bytes: 1e6 + index, missing: 0, at_least: false, set_at: at, pinned: false,
+    }));
+    const last = tags.at(-1).tag;
+    return { route: "private", repository: "team/app", tags, ...(first + count < MANY_TAGS ? { last } : {}) };
+  });
+  await go(page, "/private/team/app");
+  const tags = await scrollAllOver(page, "tags", /10.000 tags$/m);
+  await page.unrouteAll();
+  await answerMany(page, (url) => url.pathname.endsWith("/requests"), (query) => {
+    const newest = MANY_REQUESTS;
+    const last = Math.min(Number(query.get("before") ?? newest + 1) - 1, newest);
+    const first = query.has("after") ? newest + 1 : Math.max(1, last - Number(query.get("limit")) + 1);
+    const requests = [];
+    for (let number = first; number <= last; ++number)
+      requests.push({
+        number, at, route: "private", client: `10.0.${number % 7}.${number % 250}`, method: "GET", repository: "team/app",
+        reference: number % 3 ? `v${number}` : digest, status: number % 50 ? 200 : 404, bytes: number, seconds: 0.002,
+        cache: "hit", ...(number % 50 ? {} : { reason: "manifest unknown: there is none" }), user_agent: "containerd/1.7", trace: "ab",
+      });
+    return { requests, next: newest, newest, missed: 0, ...(first > 1 ? { previous: first } : {}) };
+  });
+  await go(page, "/requests");
+  const requests = await scrollAllOver(page, "requests", /requests; older ones are not remembered/);
+  for (const seen of [tags, requests]) {
+    assert.equal(seen.blank, 0);
+    assert.ok(seen.drawn < 250, `${seen.drawn} rows are drawn`);
+  }
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
 test("the keys are shown by ?, and walk a table", async () => {
   const { page, context, wrong } = await tab(browser);
   await go(page, "/private/team/app");

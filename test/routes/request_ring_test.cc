@@ -2,6 +2,7 @@
 #include "routes/ops/request_ring.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct World {
     context.trace = "abc";
     context.cache = cache;
     context.error = error;
+    context.upstream = upstream;
     if (auto path = parse_oci_path(exchange.request().target)) context.path = *path;
     context.repository = context.path.name.empty() ? "" : "library/" + context.path.name;
     exchange.reply(status, {}, std::string_view("four"));
@@ -52,6 +54,7 @@ struct World {
   test::FakeClock clock;
   RequestRing ring;
   std::string error;
+  std::shared_ptr<const proxy::UpstreamNote> upstream;
 };
 
 RequestFilter outcome(const std::string& name) {
@@ -118,6 +121,39 @@ TEST_CASE("texts that are too long are cut, and the others stay whole") {
   CHECK(page.requests[0].reference == std::string(64, 't'));
   CHECK(page.requests[0].status == 500);
   CHECK(page.requests[1].repository == "library/alpine");
+}
+
+TEST_CASE("a reason that is cut says so, and parts no character") {
+  World world;
+  const std::string reason = "unavailable for now: " + std::string(228, 'e');
+  for (const auto* end : {"e", "eéé", "eeéé"}) {
+    world.error = reason + end + std::string(100, 'e');
+    world.add("/v2/alpine/manifests/3.20", 503, CacheResult::none);
+  }
+  world.error = std::string(255, 'e');
+  world.add("/v2/alpine/manifests/3.20", 503, CacheResult::none);
+  const auto page = world.ring.last({}, 10);
+  REQUIRE(page.requests.size() == 4);
+  CHECK(page.requests[0].reason == reason + "eee…");
+  CHECK(page.requests[1].reason == reason + "eé…");
+  CHECK(page.requests[2].reason == reason + "ee…");
+  CHECK(page.requests[3].reason == std::string(255, 'e'));
+}
+
+TEST_CASE("what upstream did for a request, and what range it was of, is remembered") {
+  World world;
+  world.upstream = std::make_shared<proxy::UpstreamNote>(proxy::UpstreamNote{.status = 206, .seconds = 0.5});
+  RecordedExchange exchange("GET", "/v2/alpine/blobs/" + kDigest, {{"Range", "bytes=7-9"}});
+  world.add(exchange, 206, CacheResult::pass);
+  world.upstream = nullptr;
+  world.add("/v2/alpine/blobs/" + kDigest);
+  const auto json = requests_json(world.ring, {});
+  CHECK(json["requests"][0]["range"] == "bytes=7-9");
+  CHECK(json["requests"][0]["upstream_status"] == 206);
+  CHECK(json["requests"][0]["upstream_seconds"] == 0.5);
+  CHECK_FALSE(json["requests"][1].contains("range"));
+  CHECK_FALSE(json["requests"][1].contains("upstream_status"));
+  CHECK_FALSE(json["requests"][1].contains("upstream_seconds"));
 }
 
 TEST_CASE("a request that names nothing, of a client that says nothing of itself, is remembered") {

@@ -152,6 +152,9 @@ export interface RequestTold {
   cache?: string;
   reason?: string;
   user_agent?: string;
+  range?: string;
+  upstream_status?: number;
+  upstream_seconds?: number;
   trace?: string;
 }
 

@@ -95,15 +95,17 @@ export function go(link: string, how: "push" | "replace" = "push"): void {
   if (location.pathname !== path) window.scrollTo(0, 0);
 }
 
-// The same page with other words in its query, in the place of the ones that were there.
-export function goQuery(change: Record<string, string>): void {
+// The same page with other words in its query. Back undoes a choice; what changes with each key that is typed,
+// or in which order a table stands, takes the place of what was there ("replace").
+export function goQuery(change: Record<string, string>, how: "push" | "replace" = "push"): void {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(change)) {
     if (value === "") query.delete(name);
     else query.set(name, value);
   }
   const text = query.toString();
-  go(location.pathname + (text === "" ? "" : `?${text}`), "replace");
+  const link = location.pathname + (text === "" ? "" : `?${text}`);
+  if (link !== location.pathname + location.search) go(link, how);
 }
 
 // Links of this page are followed without loading it anew.

@@ -239,7 +239,7 @@ function From({ from }: { from: string }): JSX.Element {
           maxLength={64}
           autocomplete="off"
           spellcheck={false}
-          onChange={(event) => goQuery({ from: event.currentTarget.value.trim() })}
+          onChange={(event) => goQuery({ from: event.currentTarget.value.trim() }, "replace")}
         />
       </label>
       <datalist id="clients-seen">

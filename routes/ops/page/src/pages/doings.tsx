@@ -32,7 +32,7 @@ export function DoingsPage(): JSX.Element {
     <>
       <Heading title="Doings" />
       <WhoMay />
-      <div class="sections doings">
+      <div class="sections">
         {may && (
           <>
             <Section title="Fetch beforehand">

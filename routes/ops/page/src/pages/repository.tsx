@@ -144,7 +144,7 @@ export function RepositoryPage({ route, repository }: { route: string; repositor
         </div>
       </Heading>
       <section class="section tags" aria-label="Tags">
-        <FilterField label="Only tags with" value={filter} onChange={(value) => goQuery({ filter: value })} />
+        <FilterField label="Only tags with" value={filter} onChange={(value) => goQuery({ filter: value }, "replace")} />
         {pages.error && <Failed words={pages.error.message} again={again} />}
         {rows.length > 0 ? (
           <Table

@@ -278,14 +278,6 @@ function Nothing({ isFiltered, hasOlder }: { isFiltered: boolean; hasOlder: bool
   );
 }
 
-// What is told of requests beside what lists show; what this Breakwater does not tell is absent.
-interface RequestInFull extends RequestTold {
-  range?: string;
-  upstream_status?: number;
-  upstream_seconds?: number;
-  path?: string;
-}
-
 function Details({ number, known }: { number: number; known: RequestTold | null }): JSX.Element {
   const asked = useAnswer<Answer>(known ? null : "requests", { after: number - 1, limit: 1 });
   const found = known ?? asked.answer?.requests.find((one) => one.number === number) ?? null;
@@ -317,7 +309,7 @@ function Details({ number, known }: { number: number; known: RequestTold | null 
   );
 }
 
-function InFull({ of }: { of: RequestInFull }): JSX.Element {
+function InFull({ of }: { of: RequestTold }): JSX.Element {
   const at = format.timeOf(of.at);
   const facts: [string, JSX.Element | string][] = [
     ["Result", <Result of={of} />],
@@ -327,7 +319,6 @@ function InFull({ of }: { of: RequestInFull }): JSX.Element {
     ["Route", of.route ? <a href={linkOf(of.route)}>{format.tame(of.route)}</a> : "–"],
     ["Method", <Words of={of.method} />],
   ];
-  if (of.path) facts.push(["Path", <Words of={of.path} max={1000} />]);
   if (of.range) facts.push(["Range", <Words of={of.range} />]);
   facts.push(
     ["Status", of.status === undefined ? "–" : String(of.status)],

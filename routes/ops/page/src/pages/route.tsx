@@ -89,7 +89,7 @@ export function RoutePage({ route }: { route: string }): JSX.Element {
       </Heading>
       {status.route && <About of={status.route} />}
       <Section title="Repositories">
-        <FilterField label="Only those with" value={filter} onChange={(value) => goQuery({ filter: value })} />
+        <FilterField label="Only those with" value={filter} onChange={(value) => goQuery({ filter: value }, "replace")} />
         {pages.error && <Failed words={pages.error.message} again={pages.again} />}
         {rows.length > 0 ? (
           <Table

@@ -1,16 +1,32 @@
-// The browser's own modal dialog: it keeps the focus inside, closes by Escape, and gives the focus back.
+// The browser's own modal dialog: it keeps the focus inside, closes by Escape, and gives the focus back. If what
+// had it is gone meanwhile, a row that was deleted, the row in its place has it then, or the page's heading.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+
+// Where one was, and where one is if that is gone.
+function placesOf(element: Element | null): HTMLElement[] {
+  const row = element?.closest("tr");
+  const places = [element, row?.nextElementSibling, row?.previousElementSibling];
+  return places.filter((place) => place instanceof HTMLElement && place !== document.body) as HTMLElement[];
+}
+
+function giveBack(places: HTMLElement[]): void {
+  for (const place of [...places.filter((one) => one.isConnected), document.querySelector<HTMLElement>("main h1")]) {
+    place?.focus({ preventScroll: true });
+    if (place && document.activeElement === place) return;
+  }
+}
 
 export function Dialog(props: { title: string; onClose: () => void; children: ComponentChildren }): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = element.current;
-    const before = document.activeElement;
+    const before = placesOf(document.activeElement);
     dialog?.showModal();
     return () => {
       dialog?.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // What was done is drawn after this.
+      requestAnimationFrame(() => giveBack(before));
     };
   }, []);
   return (

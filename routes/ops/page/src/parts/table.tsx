@@ -102,7 +102,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
                 aria-sort={column.sortBy ? sortedBy(column) : undefined}
               >
                 {column.sortBy ? (
-                  <button type="button" onClick={() => goQuery({ [sortName]: next(column) })}>
+                  <button type="button" onClick={() => goQuery({ [sortName]: next(column) }, "replace")}>
                     {column.name}
                     <span class="arrow" aria-hidden="true">
                       {sortedBy(column) === "ascending" ? "▲" : sortedBy(column) === "descending" ? "▼" : ""}
