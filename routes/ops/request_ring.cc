@@ -156,11 +156,14 @@ void RequestRing::add(const EndedRequest& ended) {
   for (size_t i = 0; i < kParts; ++i) {
     const size_t room = std::min(kPartBytesMax[i], Entry::kTextBytes - end);
     const bool is_told_cut = i == kReason && parts[i].size() > room && room > kCut.size();
-    const size_t size = is_told_cut ? cut_at(parts[i], room) : std::min(parts[i].size(), room);
+    size_t size = is_told_cut ? cut_at(parts[i], room) : std::min(parts[i].size(), room);
     char* behind = std::copy_n(parts[i].begin(), size, entry.text.data() + end);
-    if (is_told_cut) behind = std::copy(kCut.begin(), kCut.end(), behind);
-    entry.sizes[i] = static_cast<uint8_t>(behind - entry.text.data() - end);
-    end += entry.sizes[i];
+    if (is_told_cut) {
+      std::copy(kCut.begin(), kCut.end(), behind);
+      size += kCut.size();
+    }
+    entry.sizes[i] = static_cast<uint8_t>(size);
+    end += size;
   }
   if (more_.awaited()) more_.ring();
 }
