@@ -22,7 +22,7 @@ P99_MAX_S = {
     "why": 2,
 }
 CALM_S = 60
-AGAIN_MAX, AGAIN_BY_MACHINE_MAX, LITTLE_TIMES = 2, 8, 4
+AGAIN_MAX, LITTLE_TIMES = 2, 4
 TIMES_QUIET_MAX = 3  # where that is more: of pulls and pushes
 TOLD_PART_MAX = 0.1
 AT_HEALTH = {"livez", "readyz", "metrics"}
@@ -134,15 +134,13 @@ class Siege:
     def _measure(self):
         """What an attack does, it does all the time; what else happens on this machine passes: what took a
         little too long is measured again beside the same attack, and so is what took longer while the machine
-        itself kept somebody waiting for most of that time, a few times more. A reply that is wrong once is
-        wrong."""
+        itself kept somebody waiting for most of that time. A reply that is wrong once is wrong."""
         found, pause_s = self._window()
-        for turn in range(AGAIN_BY_MACHINE_MAX):
+        for _ in range(AGAIN_MAX):
             late = {kind: one.p99_s / self._p99_max_s(kind) for kind, one in found.items()}
             worst = max(late, key=late.get)
             is_the_machine = pause_s >= found[worst].p99_s / 2
-            may_again = is_the_machine or (turn < AGAIN_MAX and late[worst] <= LITTLE_TIMES)
-            if late[worst] <= 1 or not may_again:
+            if late[worst] <= 1 or (late[worst] > LITTLE_TIMES and not is_the_machine):
                 break
             self.world.say(
                 f"{worst}: {1000 * found[worst].p99_s:.0f} ms, while the machine itself took"
