@@ -11,6 +11,11 @@ from .wire import Broken, Reply, Request, Wire, reset
 PATIENCE_S = 1.5  # with a server that says nothing
 
 
+def ends(reply):
+    """Whether the connection ends with it."""
+    return (reply.header("Connection") or "").lower() == "close"
+
+
 class HostileClient(Member):
     """`rate`: how many of its requests are not as they should be. `addresses`: by route, and "metrics"."""
 
@@ -78,7 +83,7 @@ class HostileClient(Member):
         self.said.append(f"   {reply}")
         self.crew.statuses[reply.status] += 1
         expect_own_digest(request, reply)
-        if (reply.header("Connection") or "").lower() == "close" or not reply.complete:
+        if ends(reply) or not reply.complete:
             self._leave()
         return reply
 
@@ -155,7 +160,8 @@ class HostileClient(Member):
         return reply
 
     def _pipelined(self, request):
-        """Several at once; the replies come in order."""
+        """Several at once; the replies come in order, until one says that it is the last: of requests that the
+        one before has taken for its body, say."""
         raw, count = request.raw(self.address), self.chance.choice((2, 3, 10))
         wire = self._connected()
         self._say(request, raw, f"{count} times")
@@ -165,4 +171,7 @@ class HostileClient(Member):
             expect_own_digest(request, reply)
             if not reply.complete:
                 raise Broken("closed in a body")
+            if ends(reply):
+                self._leave()
+                break
         return reply
