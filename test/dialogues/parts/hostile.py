@@ -160,8 +160,8 @@ class HostileClient(Member):
         return reply
 
     def _pipelined(self, request):
-        """Several at once; the replies come in order, until one says that it is the last: of requests that the
-        one before has taken for its body, say."""
+        """Several at once; the replies come in order, until one says that it is the last: what the request
+        before has taken for its body is none, say."""
         raw, count = request.raw(self.address), self.chance.choice((2, 3, 10))
         wire = self._connected()
         self._say(request, raw, f"{count} times")
