@@ -19,7 +19,6 @@
 namespace breakwater::proxy {
 namespace {
 
-constexpr long kReceiveBytes = 256L * 1024;
 constexpr long kDnsCacheSeconds = 60;
 
 struct FreeEasy {
@@ -207,7 +206,7 @@ void HttpClient::Transfer::set_up(const HttpClientRequest& request) {
 #else
   set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-  set(CURLOPT_BUFFERSIZE, kReceiveBytes);
+  set(CURLOPT_BUFFERSIZE, static_cast<long>(request.piece_bytes_max));
 }
 
 void HttpClient::Transfer::set_headers(const Headers& headers) {

@@ -154,6 +154,23 @@ test("a tag is deleted by the keyboard alone, from the search to the confirmatio
   await context.close();
 });
 
+test("a request's details are closed where they were opened, and back leads to the page before", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/saved");
+  await page.click("nav a[href='/requests']");
+  await settled(page);
+  const steps = await page.evaluate(() => history.length);
+  await page.locator("main tr.opens td").first().click();
+  await page.waitForFunction(() => /open=/.test(location.search) && document.querySelector("dialog[open]") !== null);
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => location.search === "" && document.querySelector("dialog[open]") === null);
+  assert.equal(await page.evaluate(() => history.length), steps + 1); // forward opens them again
+  await page.goBack();
+  await page.waitForFunction(() => location.pathname === "/saved");
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
 test("where a row was deleted the next one has the focus", async () => {
   const { page, context, wrong } = await tab(browser);
   await go(page, "/private/team/app");
@@ -327,6 +344,37 @@ test("while Breakwater is away the page says so, and it goes on by itself", asyn
   await conduct("start");
   await page.waitForFunction(() => !/does not answer/.test(document.querySelector(".sentence").innerText));
   await settled(page);
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("a page that is open while another process takes over goes on, and tells what the new one does", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/requests?client=127.0.0.9");
+  await page.waitForFunction(() => document.querySelector("main .empty, main table") !== null);
+  await conduct("upgrade");
+  await conduct("another");
+  await page.waitForFunction(() => /127\.0\.0\.9/.test(document.querySelector("main table")?.innerText ?? ""));
+  assert.doesNotMatch(await page.innerText(".sentence"), /does not answer/);
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
+test("a page of the version before says so after an upgrade, and is loaded anew", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/saved");
+  await page.route(`${PAGE}/`, async (route) => {
+    const answer = await route.fetch();
+    const text = await answer.text();
+    await route.fulfill({ response: answer, body: text.replace(/page-[0-9a-f]+\.js/, "page-of-a-new-version.js") });
+  });
+  await conduct("upgrade");
+  await page.waitForSelector(".old-page");
+  await page.unroute(`${PAGE}/`);
+  await page.click(".old-page button");
+  await page.waitForFunction(() => document.querySelector(".old-page") === null);
+  await settled(page);
+  assert.equal(new URL(page.url()).pathname, "/saved");
   assert.deepEqual(wrong(), []);
   await context.close();
 });

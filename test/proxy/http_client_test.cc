@@ -1,5 +1,6 @@
 #include "proxy/upstream/http_client.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -322,6 +323,32 @@ TEST_CASE("a sink without room pauses the transfer, which does not count as a st
   REQUIRE(head);
   CHECK(sink.pauses == 1);
   CHECK(sink.bytes == bytes);
+}
+
+// How many bytes it is given at once at most.
+class MeasuringSink final : public Sink {
+ public:
+  Result<> head(const Head&) override { return {}; }
+  Result<bool> body(std::span<const char> data) override {
+    longest = std::max(longest, data.size());
+    bytes += data.size();
+    return true;
+  }
+  size_t longest = 0;
+  size_t bytes = 0;
+};
+
+TEST_CASE("a sink is given no more at once than was asked for, which is little unless it is a blob") {
+  World world;
+  world.server.answer("/long", text_of(std::string(2 << 20, 'x')));
+  for (uint32_t bytes_max : {kPieceBytes, kLongPieceBytes}) {
+    HttpClientRequest request("GET", world.server.url() + "/long");
+    if (bytes_max != kPieceBytes) request.piece_bytes_max = bytes_max;
+    MeasuringSink sink;
+    REQUIRE(run(world.loop, world.http_client.send(std::move(request), sink)));
+    CHECK(sink.bytes == 2 << 20);
+    CHECK(sink.longest <= bytes_max);
+  }
 }
 
 TEST_CASE("an error of the sink ends the transfer and is its result") {

@@ -4,6 +4,7 @@ is; and nothing of it is taken, nor does anybody wait for it.
 Refused are: a client outside allow_push, a manifest that is too large, and a push for which there is no
 room."""
 
+import contextlib
 import json
 import socket
 import tempfile
@@ -58,10 +59,11 @@ def refusals(address, streams):
     `streams`, and tells no length before, has made room for the next one, and it is gone; of the others
     nothing was received."""
     sessions = []
-    dialogue = Dialogue(address)
 
+    # A connection that is idle while gigabytes are refused beside it is closed.
     def session():
-        sessions.append(dialogue.begin("team/app").header("Location"))
+        with contextlib.closing(Dialogue(address)) as dialogue:
+            sessions.append(dialogue.begin("team/app").header("Location"))
         return sessions[-1]
 
     yield Refusal(
@@ -82,9 +84,9 @@ def refusals(address, streams):
     yield Refusal("a PATCH into a full store", "PATCH", session(), 403, "DENIED")
     yield Refusal("a PUT into a full store", "PUT", f"{session()}?digest={DIGEST}", 403, "DENIED")
     for one, status in zip(sessions, (204, 404 if streams else 204, 204), strict=True):
-        ended = dialogue.ask("DELETE", one)
+        with contextlib.closing(Dialogue(address)) as dialogue:
+            ended = dialogue.ask("DELETE", one)
         expect(ended.status == status, f"the session of what was refused, instead of {status}: {ended}")
-    dialogue.close()
 
 
 # --- the clients; each returns status and body

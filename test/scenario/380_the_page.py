@@ -154,6 +154,15 @@ def main(world):
         breakwater.config["admin"]["listen"] = [page]
         breakwater.start()
 
+    def upgrade(_):
+        breakwater.config["admin"]["listen"] = [page]
+        breakwater.take_over()
+
+    def another(_):
+        path = f"http://{breakwater.addresses['dockerhub']}/v2/library/app/manifests/1"
+        command = ["curl", "-sS", "--interface", "127.0.0.9", "-H", f"Accept: {images.ACCEPT}", "-o", "/dev/null"]
+        subprocess.run([*command, path], check=True)
+
     def pull_from_client(_):
         pull(breakwater.addresses["dockerhub"], app, "library/app", "1", "podman/5.0")
 
@@ -165,7 +174,14 @@ def main(world):
         world,
         "pages_test.mjs",
         page,
-        {"stop": stop, "start": start, "pull": pull_from_client, "tags": tags},
+        {
+            "stop": stop,
+            "start": start,
+            "upgrade": upgrade,
+            "pull": pull_from_client,
+            "another": another,
+            "tags": tags,
+        },
         PAGES=json.dumps(PAGES),
         UPLOAD=upload.header("Location"),
     )

@@ -19,6 +19,7 @@ export interface Live {
   requests: RequestTold[]; // the newest first
   events: EventTold[]; // the newest first
   restarts: number; // how often another process than before has answered
+  isOld: boolean; // whether that process has another page than this one
 }
 
 const live: Live = {
@@ -29,6 +30,7 @@ const live: Live = {
   requests: [],
   events: [],
   restarts: 0,
+  isOld: false,
 };
 
 type Listener = () => void;
@@ -81,7 +83,10 @@ function connect(): void {
   source.addEventListener("status", (event) => {
     const summary = parsed<StatusSummary>(event);
     if (summary) {
-      if (live.summary && live.summary.started_at !== summary.started_at) ++live.restarts;
+      if (live.summary && live.summary.started_at !== summary.started_at) {
+        ++live.restarts;
+        void compareScripts();
+      }
       live.summary = summary;
     }
     heard(event);
@@ -96,6 +101,19 @@ function connect(): void {
     if (told) live.events = [told, ...live.events.slice(0, LAST_MAX - 1)];
     heard(event);
   });
+}
+
+// A script is called by what it is made from: another name is another page.
+async function compareScripts(): Promise<void> {
+  const mine = document.querySelector("script[src]")?.getAttribute("src");
+  try {
+    const answer = await fetch("/", { cache: "no-cache", signal: AbortSignal.timeout(ANSWER_MS) });
+    const text = await answer.text();
+    live.isOld = answer.ok && !!mine && !text.includes(mine);
+    tell();
+  } catch {
+    // The next restart asks again.
+  }
 }
 
 function lose(): void {

@@ -89,8 +89,8 @@ function tell(): void {
 // Another page begins at its top; the same one with other words in its query stays where it is.
 export function go(link: string, how: "push" | "replace" = "push"): void {
   const path = location.pathname;
-  if (how === "push") history.pushState(null, "", link);
-  else history.replaceState(null, "", link);
+  if (how === "push") history.pushState({ from: path + location.search }, "", link);
+  else history.replaceState(history.state, "", link);
   tell();
   if (location.pathname !== path) window.scrollTo(0, 0);
 }
@@ -106,6 +106,12 @@ export function goQuery(change: Record<string, string>, how: "push" | "replace" 
   const text = query.toString();
   const link = location.pathname + (text === "" ? "" : `?${text}`);
   if (link !== location.pathname + location.search) go(link, how);
+}
+
+// What was opened over `link` is closed: back, if one came from there, so that no step is there twice.
+export function close(link: string): void {
+  if ((history.state as { from?: string } | null)?.from === link) history.back();
+  else go(link, "replace");
 }
 
 // Links of this page are followed without loading it anew.

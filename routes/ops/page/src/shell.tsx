@@ -87,6 +87,14 @@ function Sentence({ live }: { live: Live }): JSX.Element {
   return (
     <p class={told.well ? "sentence well" : "sentence warn"} role="status">
       <State tone={told.well ? "well" : "warn"}>{format.withClocks(format.tame(told.sentence, 600), now)}</State>
+      {live.isOld && (
+        <span class="old-page">
+          Breakwater is another version now, and this page that of before.{" "}
+          <button type="button" class="small" onClick={() => location.reload()}>
+            Load it anew
+          </button>
+        </span>
+      )}
     </p>
   );
 }

@@ -221,7 +221,7 @@ const ROUTE_COLUMNS: Column<RouteRow>[] = [
     ),
   },
   { name: "Counts for it", isNumber: true, sortBy: (row) => row.paid_bytes, cell: (row) => <Bytes of={row.paid_bytes} /> },
-  { name: "Unique", isNumber: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
+  { name: "Unique", isNumber: true, isMinor: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
   { name: "Shared", isNumber: true, isMinor: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
   {
     name: "Deleting frees",
@@ -296,7 +296,7 @@ const REPOSITORY_COLUMNS: Column<RepositoryRow>[] = [
       </a>
     ),
   },
-  { name: "Unique", isNumber: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
+  { name: "Unique", isNumber: true, isMinor: true, sortBy: (row) => row.unique_bytes, cell: (row) => <Bytes of={row.unique_bytes} /> },
   { name: "Shared", isNumber: true, isMinor: true, sortBy: (row) => row.shared_bytes, cell: (row) => <Bytes of={row.shared_bytes} /> },
   {
     name: "Deleting frees",

@@ -8,7 +8,7 @@ import { Dialog } from "../parts/dialog";
 import { Empty, Facts, Heading, Waiting } from "../parts/frame";
 import { type Column, Table } from "../parts/table";
 import { Bytes, Words } from "../parts/value";
-import { go, goQuery, linkOf, pageLink, usePlace } from "../place";
+import { close, goQuery, linkOf, pageLink, usePlace } from "../place";
 import { type RequestsPage as Answer, useRequests } from "./requests_list";
 import { RESULTS, Result, fullWhyOf, imageOf, whyOf } from "./requests_words";
 
@@ -281,14 +281,14 @@ function Nothing({ isFiltered, hasOlder }: { isFiltered: boolean; hasOlder: bool
 function Details({ number, known }: { number: number; known: RequestTold | null }): JSX.Element {
   const asked = useAnswer<Answer>(known ? null : "requests", { after: number - 1, limit: 1 });
   const found = known ?? asked.answer?.requests.find((one) => one.number === number) ?? null;
-  const close = (): void => {
+  const leave = (): void => {
     const query = new URLSearchParams(location.search);
     query.delete("open");
     const text = query.toString();
-    go(`/requests${text === "" ? "" : `?${text}`}`, "replace");
+    close(`/requests${text === "" ? "" : `?${text}`}`);
   };
   return (
-    <Dialog title={`Request ${format.grouped(number)}`} onClose={close}>
+    <Dialog title={`Request ${format.grouped(number)}`} onClose={leave}>
       {found ? (
         <InFull of={found} />
       ) : asked.answer || asked.error ? (
@@ -301,7 +301,7 @@ function Details({ number, known }: { number: number; known: RequestTold | null 
         <Waiting rows={8} />
       )}
       <div class="dialog-foot">
-        <button type="button" onClick={close}>
+        <button type="button" onClick={leave}>
           Close
         </button>
       </div>

@@ -102,7 +102,7 @@ const ROUTE_COLUMNS: Column<RouteSaved>[] = [
     cell: (row) => (row.route === "" ? "all others" : <NameLink of={row.route} />),
   },
   { name: "Not fetched", isNumber: true, sortBy: (row) => row.saved_bytes, cell: (row) => ofMirror(row, <Bytes of={row.saved_bytes} />) },
-  { name: "Not asked", isNumber: true, sortBy: (row) => row.saved_requests, cell: (row) => ofMirror(row, <Count of={row.saved_requests} />) },
+  { name: "Not asked", isNumber: true, isMinor: true, sortBy: (row) => row.saved_requests, cell: (row) => ofMirror(row, <Count of={row.saved_requests} />) },
   { name: "Hit ratio", isNumber: true, sortBy: (row) => row.hit_ratio, cell: (row) => <Percent of={row.hit_ratio} /> },
   { name: "Of bytes", isNumber: true, isMinor: true, sortBy: (row) => row.byte_hit_ratio, cell: (row) => <Percent of={row.byte_hit_ratio} /> },
   { name: "Requests", isNumber: true, sortBy: (row) => row.requests, cell: (row) => <RequestsOf row={row} /> },
