@@ -160,7 +160,8 @@ def main(world):
 
     def another(_):
         path = f"http://{breakwater.addresses['dockerhub']}/v2/library/app/manifests/1"
-        command = ["curl", "-sS", "--interface", "127.0.0.9", "-H", f"Accept: {images.ACCEPT}", "-o", "/dev/null"]
+        accept = f"Accept: {images.ACCEPT}"
+        command = ["curl", "-sS", "--interface", "127.0.0.9", "-H", accept, "-o", "/dev/null"]
         subprocess.run([*command, path], check=True)
 
     def pull_from_client(_):

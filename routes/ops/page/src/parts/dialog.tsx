@@ -10,7 +10,9 @@ function placesOf(element: Element | null): HTMLElement[] {
   return places.filter((place) => place instanceof HTMLElement && place !== document.body) as HTMLElement[];
 }
 
+// Who has gone on meanwhile, by a key or a click, keeps what has the focus now.
 function giveBack(places: HTMLElement[]): void {
+  if (document.activeElement && document.activeElement !== document.body) return;
   for (const place of [...places.filter((one) => one.isConnected), document.querySelector<HTMLElement>("main h1")]) {
     place?.focus({ preventScroll: true });
     if (place && document.activeElement === place) return;
