@@ -200,6 +200,7 @@ void Appliance::Parts::add_state(routes::ServerState::Route& route) {
     const auto stats = served[i]->server.stats();
     route.connections = stats.connections;
     route.requests_running = stats.requests_running;
+    route.sent_bytes = stats.sent_bytes_total;
   }
   if (const auto registry = registries.find(route.name); registry != registries.end())
     route.uploads_open = registry->second->push_stats().uploads_open;

@@ -420,6 +420,7 @@ bool ServedExchange::fits(uint64_t bytes) {
 
 void ServedExchange::count_sent(uint64_t bytes) {
   bytes_sent_ += bytes;
+  context_.stats.sent_bytes_total += bytes;
   if (framing_ != Framing::length) return;
   unwritten_ -= bytes;
   complete_ = unwritten_ == 0;

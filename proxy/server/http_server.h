@@ -68,7 +68,8 @@ struct ServerStats {
   uint64_t connections = 0;  // that are open now
   uint64_t connections_total = 0;
   uint64_t requests_running = 0;
-  uint64_t refused_total = 0;  // connections beyond connections_max, or beyond their client's share
+  uint64_t sent_bytes_total = 0;  // of bodies, as they were given to the sockets
+  uint64_t refused_total = 0;     // connections beyond connections_max, or beyond their client's share
   uint64_t malformed_total = 0;
   uint64_t tls_total = 0;  // ClientHellos, which are not among the malformed
 };

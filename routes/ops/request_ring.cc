@@ -128,7 +128,6 @@ void RequestRing::add(const EndedRequest& ended) {
   Entry& entry = entries_[++newest_ % entries_max_];
   entry.at = ended.at;
   entry.bytes = ended.exchange.bytes_sent();
-  bytes_total_ += entry.bytes;
   entry.seconds = static_cast<float>(ended.seconds);
   entry.status = static_cast<uint16_t>(ended.status);
   const bool was_upstream_asked = context.upstream != nullptr && context.upstream->seconds > 0;

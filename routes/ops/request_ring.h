@@ -85,8 +85,7 @@ class RequestRing {
 
   void add(const EndedRequest& ended);
 
-  uint64_t newest() const { return newest_; }            // 0: there was none yet
-  uint64_t bytes_total() const { return bytes_total_; }  // of the bodies that were sent
+  uint64_t newest() const { return newest_; }  // 0: there was none yet
   struct Page {
     std::vector<PastRequest> requests;  // the oldest first
     uint64_t next = 0;                  // the number behind which to go on
@@ -121,7 +120,6 @@ class RequestRing {
   const size_t entries_max_;
   const std::unique_ptr<Entry[]> entries_;
   uint64_t newest_ = 0;
-  uint64_t bytes_total_ = 0;
   proxy::Signal more_;
 };
 

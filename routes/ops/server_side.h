@@ -39,6 +39,7 @@ struct ServerState {
     std::string registry;             // of a mirror
     std::vector<std::string> listen;  // the addresses
     uint64_t connections = 0, requests_running = 0;
+    uint64_t sent_bytes = 0;    // of all bodies since the start, or since the last reload
     uint64_t uploads_open = 0;  // of a registry
     uint64_t broken = 0;        // things that clients were told are there and that cannot be served
     uint64_t stale_total = 0;   // answers that were

@@ -1,5 +1,6 @@
 #include "routes/ops/status_summary.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -25,8 +26,8 @@ StatusSummary::Counts StatusSummary::counts_of(const ServerState& state) const {
   Counts counts;
   counts.at = server_.loop().now();
   counts.requests = server_.requests().newest();
-  counts.sent_bytes = server_.requests().bytes_total();
   for (const auto& route : state.routes) {
+    counts.sent_bytes += route.sent_bytes;
     for (const auto& upstream : route.upstreams) counts.fetched_bytes += upstream.stats.fetched_bytes;
   }
   return counts;
@@ -66,8 +67,9 @@ Json StatusSummary::operator()() {
   if (!before) return json;
   const double seconds = std::chrono::duration<double>(now.at - before->at).count();
   if (seconds <= 0 || seconds > kSecondsMax) return json;
+  // What has been counted begins anew with a reload.
   const auto rate = [seconds](uint64_t from, uint64_t to) {
-    return static_cast<uint64_t>(std::llround(static_cast<double>(to - from) / seconds));
+    return static_cast<uint64_t>(std::llround(static_cast<double>(to - std::min(from, to)) / seconds));
   };
   json["rates"] = {{"requests_per_s", rate(before->requests, now.requests)},
                    {"sent_bytes_per_s", rate(before->sent_bytes, now.sent_bytes)},

@@ -8,8 +8,8 @@
 //    "rates": {"requests_per_s", "sent_bytes_per_s", "fetched_bytes_per_s"}}
 //
 // At most kRowsMax downloads and uploads. `rates` are those since the call before: of requests that ended, of
-// their bodies, and of what came from upstreams; absent if that is too long ago to say how it is now. Belongs
-// to the loop's thread; the ServerSide outlives it.
+// what went to clients of the routes, and of what came from upstreams; absent if that is too long ago to say
+// how it is now. Belongs to the loop's thread; the ServerSide outlives it.
 #pragma once
 
 #include <cstddef>

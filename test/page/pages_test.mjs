@@ -18,6 +18,15 @@ function nameOf(path) {
   return path === "/" ? "home" : path.slice(1).replace(/[^a-z0-9.]+/gi, "-");
 }
 
+// The first of all: who reads is not yet through.
+test("what is being sent is told while it is sent", async () => {
+  const { page, context, wrong } = await tab(browser);
+  await go(page, "/transfers");
+  await page.waitForFunction(() => /To clients\s+[1-9]/.test(document.querySelector("main").innerText));
+  assert.deepEqual(wrong(), []);
+  await context.close();
+});
+
 for (const colorScheme of ["light", "dark"]) {
   test(`every page is accessible and keeps within its window, in ${colorScheme}`, async () => {
     const { page, context, wrong } = await tab(browser, { colorScheme });

@@ -43,7 +43,8 @@ std::optional<std::string> decoded(const std::string& body, Coding coding, size_
   return decoder.is_complete() ? std::optional(sink.take()) : std::nullopt;
 }
 
-TEST_CASE("gzip and deflate are undone, in pieces of any size, with or without zlib's header") {
+TEST_CASE("gzip and deflate are undone, in pieces of any size, with or without zlib's header",
+          "[one-thread]") {
   const std::string text = sample(200'000) + std::string(100'000, 'a');
   for (size_t piece : {size_t{1}, size_t{2}, size_t{1000}, size_t{1 << 20}}) {
     INFO(piece);

@@ -323,7 +323,7 @@ TEST_CASE("a mirror that has no room for what a registry gives up forgets it") {
   CHECK(world.store->budget().of("dockerhub").stored == 0);
 }
 
-TEST_CASE("a review of a base layer takes no longer because many manifests name it") {
+TEST_CASE("a review of a base layer takes no longer because many manifests name it", "[one-thread]") {
   PushedWorld world;
   const Digest base = world.upload("base");
   for (int i = 0; i < 300; ++i) world.push("image " + std::to_string(i), {base}, {std::to_string(i)});
@@ -523,7 +523,8 @@ uint64_t searches_to_collect_one_of(int images, bool is_spread) {
   return searches;
 }
 
-TEST_CASE("collecting one image asks the catalog as often however many others share its base layer") {
+TEST_CASE("collecting one image asks the catalog as often however many others share its base layer",
+          "[one-thread]") {
   for (const bool is_spread : {false, true}) {
     const uint64_t few = searches_to_collect_one_of(10, is_spread);
     const uint64_t many = searches_to_collect_one_of(200, is_spread);

@@ -163,7 +163,7 @@ TEST_CASE("what a full route needs stays on the account of before until there is
   CHECK_FALSE(world.knows_old());
 }
 
-TEST_CASE("what was stopped while it forgot a route is gone on with, wherever it stopped") {
+TEST_CASE("what was stopped while it forgot a route is gone on with, wherever it stopped", "[one-thread]") {
   const bool loses_power = GENERATE(false, true);
   bool was_cut = true;
   for (uint64_t step = 1; was_cut; ++step) {

@@ -198,7 +198,7 @@ TEST_CASE("a digest that more manifests need than are searched is kept where a p
   CHECK(pinned());
 }
 
-TEST_CASE("there are so many pins and no more, and one of a registry keeps tags") {
+TEST_CASE("there are so many pins and no more, and one of a registry keeps tags", "[one-thread]") {
   PushedWorld world;
   for (size_t i = 0; i < Pins::kPinsMax; ++i)
     REQUIRE(world.store->references().pin({"dockerhub", "library/" + std::to_string(i)}));

@@ -187,7 +187,8 @@ TEST_CASE("of more repositories than are remembered the rest is added up, and th
   CHECK(usage.left_out.unique_bytes == 30 * on_disk(5000));
 }
 
-TEST_CASE("100 000 manifests that share layers add up, in steps that look at a bounded number of blobs") {
+TEST_CASE("100 000 manifests that share layers add up, in steps that look at a bounded number of blobs",
+          "[one-thread]") {
   constexpr int kManifests = 100'000, kLayers = 100, kAtOnce = 1000;
   PushedWorld world;
   const auto made = [](const char* kind, int number) { return digest_of(kind + std::to_string(number)); };

@@ -159,7 +159,7 @@ function Paces({ now, status }: { now: Now; status: Status }): JSX.Element {
   const paces = rates
     ? [
         { name: "From upstreams", value: <Bytes of={rates.fetched_bytes_per_s} rate /> },
-        { name: "To clients", value: <Bytes of={rates.sent_bytes_per_s} rate />, note: "of requests that have ended" },
+        { name: "To clients", value: <Bytes of={rates.sent_bytes_per_s} rate /> },
       ]
     : [];
   return (
