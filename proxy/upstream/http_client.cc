@@ -206,7 +206,7 @@ void HttpClient::Transfer::set_up(const HttpClientRequest& request) {
 #else
   set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-  set(CURLOPT_BUFFERSIZE, static_cast<long>(request.piece_bytes_max));
+  set(CURLOPT_BUFFERSIZE, static_cast<long>(request.receive_bytes));
 }
 
 void HttpClient::Transfer::set_headers(const Headers& headers) {

@@ -48,8 +48,8 @@ struct HttpClientSettings {
 };
 
 // What is enough for manifests and lists, of which many may be waited for; and what is fast for blobs.
-inline constexpr uint32_t kPieceBytes = 16 * 1024;
-inline constexpr uint32_t kLongPieceBytes = 256 * 1024;
+inline constexpr uint32_t kReceiveBytes = 16 * 1024;
+inline constexpr uint32_t kLongReceiveBytes = 256 * 1024;
 
 struct HttpClientRequest {
   HttpClientRequest(std::string m, std::string u) : method(std::move(m)), url(std::move(u)) {}
@@ -61,9 +61,9 @@ struct HttpClientRequest {
   int64_t timeout_ms = 0;
   // How long no byte may arrive, if that differs from the client's stall_timeout_ms; 0: it does not.
   int64_t stall_timeout_ms = 0;
-  // The most that the sink is given at once. libcurl has that much memory for the request until it ends, and
-  // as much again while the sink pauses it.
-  uint32_t piece_bytes_max = kPieceBytes;
+  // How much is received at once at most. libcurl has that much memory for the request until it ends, and as
+  // much again while the sink pauses it.
+  uint32_t receive_bytes = kReceiveBytes;
   // Whether the request may go to an address; empty: to any. This is asked when connecting, so a name that
   // resolves to a forbidden address is caught too. It is not asked when a proxy connects for us, because the
   // proxy has rules of its own. Called until the Task of the request ends.

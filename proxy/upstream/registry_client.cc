@@ -153,7 +153,7 @@ HttpClientRequest RegistryClient::Impl::request_for(const Url& url, const Regist
     sent.headers.set("Via", request.hops.via(settings.hop_name));
   sent.timeout_ms = request.timeout_ms;
   sent.stall_timeout_ms = request.stall_timeout_ms;
-  sent.piece_bytes_max = request.piece_bytes_max;
+  sent.receive_bytes = request.receive_bytes;
   sent.may_connect = [this, endpoint = url.endpoint()](const IpAddress& address) {
     return targets.may_connect(endpoint, address);
   };

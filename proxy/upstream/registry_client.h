@@ -101,7 +101,7 @@ struct RegistryClientRequest {
   Headers headers;  // Accept, Range, If-None-Match
   int64_t timeout_ms = 0;
   int64_t stall_timeout_ms = 0;  // as HttpClientRequest's
-  uint32_t piece_bytes_max = kPieceBytes;
+  uint32_t receive_bytes = kReceiveBytes;
   // Makes 3xx an answer too. This is for HEAD: a redirect to storage says that the registry has the object. A
   // redirect to another registry (a path below /v2/) is followed all the same, because that registry has not
   // been asked yet.

@@ -106,7 +106,7 @@ Task<Result<store::Blob>> MirrorBlobs::open(Digest digest) {
 FillRequest MirrorBlobs::fill_request(const RepositoryKey& key, const Digest& digest, const proxy::Hops& hops,
                                       std::optional<uint64_t> size) const {
   auto request = registry_request(settings_, "GET", key.repository, "/blobs/" + digest.text());
-  request.piece_bytes_max = proxy::kLongPieceBytes;
+  request.receive_bytes = proxy::kLongReceiveBytes;
   request.size = size;
   request.hops = hops;
   const auto upstreams = parts_.upstreams.in_order(hops);
