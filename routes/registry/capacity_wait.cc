@@ -9,9 +9,23 @@ constexpr proxy::Millis kPause = proxy::Millis(250);
 
 }  // namespace
 
+void CapacityLine::Place::trying() {
+  end_try();
+  seen_ = line_.given_back_;
+  try_ = *line_.trying_.insert(line_.next_try_++).first;
+}
+
+void CapacityLine::Place::end_try() {
+  if (!try_) return;
+  line_.trying_.erase(*try_);
+  try_.reset();
+  line_.moved_.ring();
+}
+
 // Also of one that was refused while it found room after all.
 void CapacityLine::Place::leave() {
   deadline_.reset();
+  end_try();
   step_out();
   if (!std::exchange(is_refused_, false)) return;
   --line_.giving_back_;
@@ -32,6 +46,7 @@ void CapacityLine::Place::refuse() {
 }
 
 proxy::Task<bool> CapacityLine::Place::wait(Error error) {
+  end_try();
   if (error.kind != Error::Kind::full) co_return false;
   if (!deadline_) deadline_ = line_.loop_.now() + kCapacityWaitMax;
   bool again = !is_refused_ && line_.loop_.now() < *deadline_;
@@ -60,13 +75,15 @@ proxy::Task<bool> CapacityLine::Place::wait_for_lease() {
 // The first in line asks, and the last is refused for it.
 proxy::Task<bool> CapacityLine::Place::wait_for_others() {
   line_.for_others_.emplace(number_, this);
+  const uint64_t came = line_.next_try_;
   for (;;) {
     if (is_refused_ || line_.loop_.now() >= *deadline_) co_return false;
     if (is_first(line_.for_others_)) {
       if (line_.given_back_ != seen_) co_return true;
       Place* last = line_.for_others_.rbegin()->second;
-      if (line_.giving_back_ == 0 && last == this) co_return false;
-      if (line_.giving_back_ == 0) last->refuse();
+      const bool is_alone = line_.trying_.empty() || *line_.trying_.begin() >= came;
+      if (line_.giving_back_ == 0 && last != this) last->refuse();
+      if (line_.giving_back_ == 0 && is_alone) co_return false;
     }
     co_await line_.moved_.wait_until(*deadline_);
   }

@@ -6,7 +6,8 @@
 //
 // For what others of them will give back: when several meet a full store at once, each with a part of its
 // body received, the newest is refused for the others' sake. What it held makes room, the oldest tries again,
-// and so on; so the oldest of all is refused only if it would not fit alone, and never all of them.
+// and so on; so the oldest of all is refused only if it would not fit alone, and never all of them. One that
+// is alone in line waits for those that were trying when it came: they may be about to join it.
 //
 // Nobody waits for longer than kCapacityWaitMax. Belongs to the loop's thread.
 //
@@ -22,6 +23,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
@@ -46,7 +48,9 @@ class CapacityLine {
   proxy::Signal moved_;  // rings when anything below changed
   Line for_leases_;
   Line for_others_;
+  std::set<uint64_t> trying_;  // the tries that have not ended, by when they began
   uint64_t next_number_ = 0;
+  uint64_t next_try_ = 0;
   uint64_t giving_back_ = 0;  // refused, and what they held is not yet free
   uint64_t given_back_ = 0;   // how many such have ended
 };
@@ -59,8 +63,8 @@ class CapacityLine::Place {
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
-  // Called before each try: what is given back from now on is worth another.
-  void trying() { seen_ = line_.given_back_; }
+  // Called before each try, which wait() or leave() ends: what is given back from now on is worth another.
+  void trying();
   // True if the operation that failed with `error` should be tried again now. False for an error that is not
   // `full`, for a store that is full for longer, and when its time is over; this Place is refused then, and
   // others wait for what it gives back until it ends.
@@ -72,12 +76,14 @@ class CapacityLine::Place {
   proxy::Task<bool> wait_for_lease();
   proxy::Task<bool> wait_for_others();
   bool is_first(const Line& line) const { return line.begin()->second == this; }
+  void end_try();
   void step_out();
   void refuse();
 
   CapacityLine& line_;
   const uint64_t number_;
   uint64_t seen_ = 0;
+  std::optional<uint64_t> try_;
   bool is_refused_ = false;
   std::optional<proxy::Moment> deadline_;  // since it began to wait
 };

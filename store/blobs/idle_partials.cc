@@ -55,6 +55,7 @@ std::map<std::string, IdlePartials::Sum> IdlePartials::sums() const {
 
 Result<> IdlePartials::evict(const std::string& id) {
   IdlePartial partial;
+  uint64_t eviction = 0;
   {
     const Lock lock(mutex_);
     auto found = partials_.find(id);
@@ -65,6 +66,7 @@ Result<> IdlePartials::evict(const std::string& id) {
     if (found == partials_.end()) return {};
     found->second.is_going = true;
     partial = found->second.partial;
+    eviction = *evictions_.insert(evictions_begun_++).first;
   }
   const Budget::Deletion deletion(parts_.budget);
   auto deleted = parts_.files.delete_partial(id);
@@ -75,8 +77,16 @@ Result<> IdlePartials::evict(const std::string& id) {
   const Lock lock(mutex_);
   if (is_gone) partials_.erase(id);
   if (!is_gone) partials_[id].is_going = false;
+  evictions_.erase(eviction);
   evicted_.notify_all();
   return is_gone ? Result<>() : deleted;
+}
+
+// Not for those that begin meanwhile, of which there may always be one.
+void IdlePartials::wait_for_evictions() {
+  const Lock lock(mutex_);
+  const uint64_t begun = evictions_begun_;
+  while (!evictions_.empty() && *evictions_.begin() < begun) evicted_.wait(mutex_);
 }
 
 void IdlePartials::delete_record(const std::string& id) {

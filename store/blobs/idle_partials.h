@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,8 @@ class IdlePartials {
   // Deletes the file and the upload record of a partial, and gives its bytes back. Nothing happens if it is
   // not here.
   [[nodiscard]] Result<> evict(const std::string& id);
+  // Waits for the evictions that other threads have begun: what they give back is free then.
+  void wait_for_evictions();
   // Deletes the upload record of a partial that is gone. A failure is only logged, because the next start
   // finds the record without a file.
   void delete_record(const std::string& id);
@@ -61,6 +64,8 @@ class IdlePartials {
   mutable Mutex mutex_;
   Condition evicted_;
   std::map<std::string, Entry> partials_ GUARDED_BY(mutex_);  // by id
+  uint64_t evictions_begun_ GUARDED_BY(mutex_) = 0;
+  std::set<uint64_t> evictions_ GUARDED_BY(mutex_);  // those that have not ended, by when they began
 };
 
 }  // namespace breakwater::store

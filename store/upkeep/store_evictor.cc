@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/blobs/idle_partials.h"
 #include "store/blobs/trash.h"
 #include "store/capacity/budget.h"
 #include "store/capacity/disk_bound.h"
@@ -40,7 +41,7 @@ Result<> StoreEvictor::make_room(const std::string& route, uint64_t size) {
   if (auto flushed = parts_.use_times.flush(); !flushed) {
     parts_.log.warning("uses_not_written", {{"error", flushed.error().message}});
   }
-  if (has_room_without_trash(route, size)) return {};
+  if (has_room_when_gone(route, size)) return {};
   if (auto evicted = registries_.evict_abandoned(route, size); !evicted) return evicted;
   if (parts_.budget.has_room(route, size)) return {};
   // What goes for another bound makes no room on the disk either.
@@ -64,7 +65,7 @@ Result<> StoreEvictor::make_room(const std::string& route, uint64_t size) {
 
 // The kinds of make_room(), each by the most that it can give.
 Result<> StoreEvictor::judge_kinds(const std::string& route, uint64_t size) {
-  if (has_room_without_trash(route, size)) return {};
+  if (has_room_when_gone(route, size)) return {};
   if (disk_bound_.frees_nothing() && disk_bound_.is_short(size)) return parts_.budget.check(route, size);
   Budget::Shortage needed = disk_bound_.curable_shortage(route, size);
   const Budget::Shortage uploads = registries_.spare_uploads(route);
@@ -82,8 +83,9 @@ Result<> StoreEvictor::judge_kinds(const std::string& route, uint64_t size) {
 }
 
 // What is on its way out already makes room before anything else goes.
-bool StoreEvictor::has_room_without_trash(const std::string& route, uint64_t size) {
+bool StoreEvictor::has_room_when_gone(const std::string& route, uint64_t size) {
   if (parts_.budget.has_room(route, size)) return true;
+  partials_.wait_for_evictions();
   if (auto emptied = trash_.empty(); !emptied) {
     parts_.log.warning("trash_not_emptied", {{"error", emptied.error().message}});
   }

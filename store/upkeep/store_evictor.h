@@ -28,6 +28,7 @@ class StoreEvictor final : public Evictor {
   StoreEvictor(const Parts& parts, Blobs& blobs, IdlePartials& partials, Trash& trash, Collector& collector,
                DiskBound& disk_bound)
       : parts_(parts),
+        partials_(partials),
         trash_(trash),
         disk_bound_(disk_bound),
         mirrors_(parts, blobs, partials, trash, disk_bound),
@@ -39,10 +40,11 @@ class StoreEvictor final : public Evictor {
  private:
   Result<> make_room(const std::string& route, uint64_t size);
   Result<> judge_kinds(const std::string& route, uint64_t size);
-  bool has_room_without_trash(const std::string& route, uint64_t size);
+  bool has_room_when_gone(const std::string& route, uint64_t size);
   Result<> note_hold(Result<> result, uint64_t holds_ended) const;
 
   const Parts parts_;
+  IdlePartials& partials_;
   Trash& trash_;
   DiskBound& disk_bound_;
   MirrorEviction mirrors_;

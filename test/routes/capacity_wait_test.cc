@@ -129,6 +129,36 @@ TEST_CASE("who waits in line is refused for the oldest, the newest first") {
   test::run_until(loop, [&] { return b.done(); });
 }
 
+TEST_CASE("one that is alone in line waits for those that were trying when it came, and not for later ones") {
+  const bool is_joined = GENERATE(true, false);
+  proxy::Loop loop;
+  CapacityLine line(loop);
+  proxy::Signal gave_back(loop);
+  std::string said;
+  int room = 0;
+  CapacityLine::Place tries(line);
+  CapacityLine::Place later(line);
+  tries.trying();
+  auto alone = contend(line, "b", room, gave_back, said);
+  alone.start();
+  later.trying();
+  CHECK(said.empty());
+  if (!is_joined) tries.leave();
+  std::optional<bool> again;
+  const auto wait = [&]() -> proxy::Task<> { again = co_await tries.wait(kFull); };
+  auto joins = wait();
+  if (is_joined) joins.start();
+  test::run_until(loop, [&] { return again || gave_back.awaited(); });
+  // What joins is older, and is given what the other held.
+  CHECK(said == "b-");
+  CHECK_FALSE(again);
+  gave_back.ring();
+  test::run_until(loop, [&] { return alone.done(); });
+  if (!is_joined) return;
+  test::run_until(loop, [&] { return again.has_value(); });
+  CHECK(*again);
+}
+
 TEST_CASE("what was given back while one tried is worth another try") {
   proxy::Loop loop;
   CapacityLine line(loop);

@@ -2,8 +2,10 @@
 #include <rocksdb/perf_context.h>
 #include <rocksdb/perf_level.h>
 
+#include <atomic>
 #include <chrono>
 #include <stop_token>
+#include <thread>
 
 #include "store/blobs/blobs.h"
 #include "store/blobs/partials.h"
@@ -507,6 +509,38 @@ TEST_CASE("an upload that was refused goes before anything else, of whatever rou
   CHECK(room);
   CHECK(world.files_in("incoming") == 0);
   CHECK(world.has_tag("buildcache"));
+}
+
+TEST_CASE("what another thread is just deleting makes room, for a claim too") {
+  const bool is_claim = GENERATE(false, true);
+  BoundedWorld world(2);
+  world.leave_upload();
+  std::atomic<bool> is_deleting = false;
+  std::atomic<bool> may_go_on = false;
+  world.disk.watch_by([&](test::FaultyDisk::Operation operation, const std::filesystem::path&) {
+    if (operation != test::FaultyDisk::Operation::remove) return;
+    is_deleting = true;
+    while (!may_go_on) std::this_thread::yield();
+  });
+  std::thread deletes([&] { CHECK(world.store->partials().delete_partial("upload-left")); });
+  while (!is_deleting) std::this_thread::yield();
+  std::atomic<bool> has_answer = false;
+  Result<> answer;
+  std::thread asks([&] {
+    if (is_claim) {
+      answer = world.store->capacity().judge("private", 2 * kGeneration, 0);
+    } else if (auto room = world.store->capacity().reserve("private", 2 * kGeneration); !room) {
+      answer = failure(room.error());
+    }
+    has_answer = true;
+  });
+  // The answer waits for the deletion. One that does not is most likely there before these rounds end.
+  constexpr int kRounds = 100'000;
+  for (int i = 0; i < kRounds && !has_answer; ++i) std::this_thread::yield();
+  may_go_on = true;
+  deletes.join();
+  asks.join();
+  CHECK(answer);
 }
 
 TEST_CASE("a cache's signature does not go before the cache does, and then goes along") {
