@@ -106,10 +106,9 @@ class HostileClient(Member):
 
     def _parts_changed(self, request):
         changed = mutations.change_request(self.chance, request)
-        raw = changed.raw(self.address)
-        reply = self._ask(changed, raw)
-        # A length that is not true takes of the next request, or leaves some of this one before it.
-        if any(name in raw.lower() for name in (b"\ncontent-length", b"\ntransfer-encoding")):
+        reply = self._ask(changed, changed.raw(self.address))
+        # A length beside its own takes of the next request, or leaves some of this one before it.
+        if any(name in ("Content-Length", "Transfer-Encoding") for name, _ in changed.headers):
             self._leave()
         return reply
 
