@@ -40,14 +40,15 @@ PLACES = (
 class Appliance:
     """A Breakwater with a registry of its own, and mirrors of a tame upstream, of wild ones, and of both."""
 
-    def __init__(self, world, seed):
+    def __init__(self, world, seed, settings=None):
+        """`settings`: instead of what SETTINGS has of them."""
         self.world = world
         self.tame = Upstream("tame", seed, wild=False)
         self.wild = [Upstream(f"wild-{number}", seed, wild=True) for number in range(2)]
         self.upstreams = [self.tame, *self.wild]
         os.environ["TSAN_OPTIONS"] = TSAN_OPTIONS
         os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
-        self.breakwater = Breakwater(world, routes=self._routes(), settings=SETTINGS)
+        self.breakwater = Breakwater(world, routes=self._routes(), settings=SETTINGS | (settings or {}))
         self.held_before = self.held()
 
     def _routes(self):
