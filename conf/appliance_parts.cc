@@ -93,8 +93,8 @@ proxy::ClientLimits client_limits(const Config& config, const DescriptorShares& 
 
 }  // namespace
 
-Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
-    : router(parts.loop, parts.settings_of(config), registry, parts.metrics, parts.log,
+Appliance::Parts::Served::Served(Parts& parts, routes::Namespaces& listener, const RouteConfig& config)
+    : router(parts.loop, parts.settings_of(config), listener, parts.metrics, parts.log,
              {&parts.history, &parts.last_requests, parts.audit.get()}),
       server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log,
              named(parts.config.server, config.name), router.route(), {&parts.connections, &parts.clients}) {}
@@ -230,9 +230,15 @@ void Appliance::Parts::add_state(routes::ServerState& state) const {
   }
 }
 
-routes::Registry& Appliance::Parts::add(const RouteConfig& route) {
+routes::Namespaces& Appliance::Parts::add(const RouteConfig& route) {
   if (route.registry) return add_registry(route);
   return route.mirror ? add_mirror(route) : add_any(route);
+}
+
+routes::Namespaces& Appliance::Parts::add_listener(routes::Registry* own, routes::Answerer self,
+                                                   routes::RegistryDirectory* others) {
+  namespaces.push_back(std::make_unique<routes::Namespaces>(own, std::move(self), others));
+  return *namespaces.back();
 }
 
 proxy::Upstreams& Appliance::Parts::add_upstreams(
@@ -265,24 +271,24 @@ std::unique_ptr<routes::Mirror> Appliance::Parts::make_mirror(proxy::Upstreams& 
   return std::make_unique<routes::Mirror>(shared, settings);
 }
 
-routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
+routes::Namespaces& Appliance::Parts::add_mirror(const RouteConfig& route) {
   mirrors.push_back(make_mirror(add_upstreams(route.mirror->upstreams), mirror_settings(route)));
-  directory.add(route.name, *mirrors.back(), route.allow);
-  namespaces.push_back(std::make_unique<routes::Namespaces>(mirrors.back().get(), directory));
-  return *namespaces.back();
+  auto access = std::make_shared<const routes::RouteAccess>(access_of(route));
+  directory.add(*mirrors.back(), access);
+  return add_listener(mirrors.back().get(), {std::move(access), route.mirror->registry, {}}, &directory);
 }
 
-routes::Registry& Appliance::Parts::add_any(const RouteConfig& route) {
+routes::Namespaces& Appliance::Parts::add_any(const RouteConfig& route) {
   auto make = [this, name = route.name, any = *route.any](const std::string& registry) {
     return make_mirror(add_upstreams(any_upstream_settings(name, any, registry)),
                        any_mirror_settings(name, any, registry));
   };
-  directory.add_any(route.name, make, route.allow);
-  namespaces.push_back(std::make_unique<routes::Namespaces>(nullptr, directory));
-  return *namespaces.back();
+  auto access = std::make_shared<const routes::RouteAccess>(access_of(route));
+  directory.add_any(make, access);
+  return add_listener(nullptr, {std::move(access), "", {}}, &directory);
 }
 
-routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
+routes::Namespaces& Appliance::Parts::add_registry(const RouteConfig& route) {
   const routes::RegistryParts machinery(loop, workers, readers, room_makers, buffers, *store, manifests,
                                         replies, store->clock(), log, &noted_changes);
   auto& registry = registries[route.name];
@@ -290,8 +296,9 @@ routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
   settings.uploads.per_client = config.per_client.uploads_max;
   settings.uploads.idle_open_max = std::max<size_t>(shares.uploads / registry_routes(config), 1);
   registry = std::make_unique<routes::PrivateRegistry>(machinery, settings);
-  directory.add(route.name, *registry, route.allow);
-  return *registry;
+  auto access = std::make_shared<const routes::RouteAccess>(access_of(route));
+  directory.add(*registry, access);
+  return add_listener(registry.get(), {std::move(access), "", {}}, nullptr);
 }
 
 void Appliance::Parts::add_metric_sources() {

@@ -49,7 +49,7 @@ namespace breakwater::conf {
 struct Appliance::Parts {
   // The listener of one route.
   struct Served {
-    Served(Parts& parts, routes::Registry& registry, const RouteConfig& config);
+    Served(Parts& parts, routes::Namespaces& listener, const RouteConfig& config);
     routes::Router router;
     proxy::HttpServer server;
   };
@@ -59,12 +59,14 @@ struct Appliance::Parts {
         std::unique_ptr<routes::Audit> opened_audit);
 
   std::vector<std::unique_ptr<Served>> make_served();
-  routes::Registry& add(const RouteConfig& route);
-  routes::Registry& add_mirror(const RouteConfig& route);
-  routes::Registry& add_registry(const RouteConfig& route);
+  routes::Namespaces& add(const RouteConfig& route);
+  routes::Namespaces& add_listener(routes::Registry* own, routes::Answerer self,
+                                   routes::RegistryDirectory* others);
+  routes::Namespaces& add_mirror(const RouteConfig& route);
+  routes::Namespaces& add_registry(const RouteConfig& route);
   std::unique_ptr<routes::Mirror> make_mirror(proxy::Upstreams& upstreams_of_mirror,
                                               const routes::MirrorSettings& settings);
-  routes::Registry& add_any(const RouteConfig& route);
+  routes::Namespaces& add_any(const RouteConfig& route);
   proxy::Upstreams& add_upstreams(const std::vector<proxy::RegistryClientSettings>& settings);
   std::unique_ptr<proxy::RegistryClient> make_client(const proxy::RegistryClientSettings& settings);
   Result<> listen(const std::vector<InheritedListener>& inherited);

@@ -117,6 +117,7 @@ void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
   read_time(object, "untagged_after", policy.untagged_after);
   read_tag_patterns(object, "protect", policy.protect);
   read_tag_patterns(object, "cache_tags", policy.cache_tags);
+  read_tag_patterns(object, "immutable", policy.immutable);
 }
 
 void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
@@ -137,6 +138,10 @@ void read_registry(JsonObject& object, RegistryConfig& registry) {
     read_retention(entry, registry.retention.emplace_back(registry.policy));
   });
 }
+
+constexpr std::string_view kAnonymous = "anonymous";
+constexpr std::array<routes::Action, 3> kRuleActions = {routes::Action::pull, routes::Action::push,
+                                                        routes::Action::remove};
 
 // One name is taken in its normal form, in which registries are compared.
 Result<proxy::HostPattern> parse_registry_pattern(std::string_view text) {
@@ -194,6 +199,56 @@ void read_kind(JsonObject& object, RouteConfig& route) {
   if (route.registry) read_networks(object, "allow_push", route.registry->allow_push);
 }
 
+void read_who(JsonObject& object, routes::AccessRule& rule) {
+  std::vector<std::string> who;
+  object.strings("who", who, 1);
+  const auto is_anonymous = [](const std::string& one) { return one == kAnonymous; };
+  rule.is_of_anyone = std::erase_if(who, is_anonymous) > 0;
+  auto networks = routes::Networks::parse(who);
+  if (!networks)
+    return object.wrong("who", networks.error().message + "; or name \"anonymous\", who is anyone");
+  rule.networks = *std::move(networks);
+}
+
+void read_may(JsonObject& object, bool is_registry, routes::AccessRule& rule) {
+  std::vector<std::string> may;
+  object.strings("may", may);
+  for (const auto& one : may) {
+    const auto action = std::find_if(kRuleActions.begin(), kRuleActions.end(),
+                                     [&one](routes::Action known) { return routes::name_of(known) == one; });
+    if (action == kRuleActions.end()) {
+      object.wrong("may", "expected \"pull\", \"push\" or \"delete\", not \"" + one + "\"");
+    } else if (!is_registry && *action != routes::Action::pull) {
+      object.wrong("may", "nobody may " + one + " at a mirror, which is only read");
+    } else {
+      rule.may.add(*action);
+    }
+  }
+}
+
+void read_repositories(JsonObject& rule, const RouteConfig& route, std::vector<std::string>& patterns) {
+  patterns.clear();
+  if (route.mirror) return read_name_patterns(rule, "repositories", route.mirror->registry, patterns, 1);
+  if (route.any) return read_name_patterns(rule, "repositories", route.any->registries, patterns, 1);
+  read_name_patterns(rule, "repositories", patterns, 1);
+}
+
+void read_access(JsonObject& object, RouteConfig& route) {
+  if (!object.has("access")) return;
+  if (object.has("allow_push"))
+    object.wrong("access", "says who may push: leave allow_push out, or make a rule of it");
+  auto& rules = route.access.emplace();
+  object.objects("access", [&](JsonObject& entry) {
+    auto& rule = rules.emplace_back();
+    for (const char* key : {"who", "may"}) {
+      if (!entry.has(key)) entry.wrong(key, "is missing");
+    }
+    read_who(entry, rule);
+    read_may(entry, route.registry.has_value(), rule);
+    if (entry.has("repositories")) read_repositories(entry, route, rule.repositories);
+  });
+}
+
 void read_route(JsonObject& object, RouteConfig& route) {
   object.required_string("name", route.name);
   if (!route.name.empty() && !is_name(route.name))
@@ -206,6 +261,7 @@ void read_route(JsonObject& object, RouteConfig& route) {
   if (bytes > 0) route.bytes_max = bytes;
   read_networks(object, "allow", route.allow);
   read_kind(object, route);
+  read_access(object, route);
 }
 
 void read_server(JsonObject& object, proxy::ServerSettings& server) {

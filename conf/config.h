@@ -22,7 +22,7 @@
 #include "proxy/server/http_server.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
-#include "routes/access/access.h"
+#include "routes/access/authorize.h"
 #include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
 #include "routes/ops/webhooks.h"
@@ -76,6 +76,7 @@ struct RouteConfig {
   std::optional<AnyConfig> any;
   std::optional<uint64_t> bytes_max;
   routes::Networks allow = routes::Networks::internal();
+  std::optional<std::vector<routes::AccessRule>> access;  // instead of allow_push
 };
 
 struct MetricsConfig {

@@ -70,9 +70,25 @@ void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
   if (policy.keep_last) out << " the last " << *policy.keep_last << " tags stay,";
   if (policy.keep_for) out << " tags of the last " << duration_text(policy.keep_for->count()) << " stay,";
   if (!policy.protect.empty()) out << " protected are " << joined(policy.protect) << ",";
+  if (!policy.immutable.empty()) out << " immutable are " << joined(policy.immutable) << ",";
   if (policy.untagged_after)
     out << " untagged manifests go after " << duration_text(policy.untagged_after->count()) << ",";
   out << " cache tags " << joined(policy.cache_tags);
+}
+
+void describe_access(std::ostream& out, const std::vector<routes::AccessRule>& rules) {
+  const char* before = ", access: ";
+  for (const auto& rule : rules) {
+    auto who = rule.networks.text();
+    if (rule.is_of_anyone) who.emplace_back("anyone");
+    std::vector<std::string> may;
+    for (const auto action : {routes::Action::pull, routes::Action::push, routes::Action::remove}) {
+      if (rule.may.has(action)) may.emplace_back(name_of(action));
+    }
+    if (may.empty()) may.emplace_back("do nothing");
+    out << before << joined(who) << " may " << joined(may) << " in " << joined(rule.repositories);
+    before = "; ";
+  }
 }
 
 void describe_registry(std::ostream& out, const RegistryConfig& registry) {
@@ -111,7 +127,8 @@ std::string describe(const Config& config) {
     out << ", ";
     describe_bound(out, route.bytes_max);
     out << ", for " << joined(route.allow.text());
-    if (route.registry) out << ", pushes from " << joined(route.registry->allow_push.text());
+    if (route.registry && !route.access) out << ", pushes from " << joined(route.registry->allow_push.text());
+    if (route.access) describe_access(out, *route.access);
     out << "\n";
   }
   if (!config.metrics.listen.empty()) out << "metrics on " << joined_texts(config.metrics.listen) << "\n";

@@ -189,11 +189,11 @@ class Router::AccessRecord {
   bool ended_ = false;
 };
 
-Router::Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, Metrics& metrics,
+Router::Router(proxy::Loop& loop, RouterSettings settings, Namespaces& namespaces, Metrics& metrics,
                store::Log& log, RouterObservers observers)
     : loop_(loop),
       settings_(std::move(settings)),
-      registry_(registry),
+      namespaces_(namespaces),
       metrics_(metrics),
       counts_(metrics.of(settings_.route)),
       log_(log),
@@ -214,8 +214,6 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   if (requests_running_ > settings_.requests_max) {
     reply_error(exchange, Error{Error::Kind::unavailable, "as many requests are served as may be at once", 1},
                 OciSubject::name, context);
-  } else if (!settings_.allow.allows(exchange.peer())) {
-    reply_not_allowed_here(exchange, context);
   } else if (const auto refusal = host_refusal(settings_.hosts, exchange.request())) {
     context.refused = refusal->reason;
     reply_denied(exchange, refusal->message, context);
@@ -236,11 +234,19 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   record.ended();
 }
 
-// Clients begin with GET /v2/, and print no message of a refusal there.
-void Router::reply_not_allowed_here(proxy::Exchange& exchange, RequestContext& context) {
-  const auto& request = exchange.request();
-  if (is_read(request.method) && is_base(path_of(request))) return reply_ok(exchange, kJson, "{}");
-  reply_denied(exchange, not_allowed_text(exchange.peer(), "allow", settings_.route), context);
+bool Router::is_authorized(proxy::Exchange& exchange, Action action, const Answerer& answerer,
+                           RequestContext& context) const {
+  const std::string repository = context.path.name.empty() ? "" : answerer.kept_as(context.path.name);
+  const auto decision =
+      authorize({exchange.peer()}, action, {*namespaces_.self().access, *answerer.access, repository});
+  if (decision.verdict == Verdict::allowed) return true;
+  // Clients begin with GET /v2/, and print no message of a refusal there.
+  if (is_read(exchange.request().method) && is_base(path_of(exchange.request()))) {
+    reply_ok(exchange, kJson, "{}");
+  } else {
+    reply_denied(exchange, decision.why, context);
+  }
+  return false;
 }
 
 std::string Router::read_only_text() const {
@@ -263,19 +269,11 @@ proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& contex
     co_return;
   }
   if (plain_path == "/" || plain_path == "/healthz") {
+    if (!is_authorized(exchange, Action::pull, namespaces_.self(), context)) co_return;
     if (is_read(request.method))
       reply_ok(exchange, "text/plain", "ok");
     else
       reply_not_allowed(exchange, "GET, HEAD", kOnlyRead, context);
-    co_return;
-  }
-  if (!is_read(request.method) && settings_.is_read_only()) {
-    context.refused = "read_only";
-    reply_denied(exchange, kReadOnly, context);
-    co_return;
-  }
-  if (const auto away = settings_.away()) {
-    reply_error(exchange, *away, OciSubject::name, context);
     co_return;
   }
   auto path = parse_oci_path(request.target);
@@ -284,15 +282,48 @@ proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& contex
     co_return;
   }
   context.path = *std::move(path);
-  if (context.path.kind == OciPath::Kind::unknown) {
-    reply_no_such_path(exchange, context);
-  } else if (context.path.kind != OciPath::Kind::base) {
-    co_await registry_.serve(exchange, context.path, context);
-  } else if (is_read(request.method)) {
-    reply_ok(exchange, kJson, "{}");
-  } else {
-    reply_not_allowed(exchange, "GET, HEAD", kOnlyRead, context);
+  co_await serve_path(exchange, context);
+}
+
+// Of the base and of paths that nobody knows the listener's own route decides.
+proxy::Task<> Router::serve_path(proxy::Exchange& exchange, RequestContext& context) {
+  const auto& request = exchange.request();
+  const OciPath& path = context.path;
+  const bool is_of_registry = path.kind != OciPath::Kind::base && path.kind != OciPath::Kind::unknown;
+  const auto answerer =
+      is_of_registry ? namespaces_.choose(path.query.ns) : Result<Answerer>(namespaces_.self());
+  if (!answerer) co_return reply_error(exchange, answerer.error(), OciSubject::name, context);
+  const auto action = is_of_registry ? action_of(request.method, path.kind) : Action::pull;
+  if (!is_authorized(exchange, action, *answerer, context)) co_return;
+  if (!is_served_now(exchange, context)) co_return;
+  if (path.kind == OciPath::Kind::unknown) co_return reply_no_such_path(exchange, context);
+  if (!is_of_registry && is_read(request.method)) co_return reply_ok(exchange, kJson, "{}");
+  if (!is_of_registry) co_return reply_not_allowed(exchange, "GET, HEAD", kOnlyRead, context);
+  const auto registry = namespaces_.registry(*answerer);
+  if (!registry) co_return reply_error(exchange, registry.error(), OciSubject::name, context);
+  if (answerer->named) {
+    context.oci_namespace = path.query.ns;
+    context.route = answerer->access->route;
   }
+  if (answerer->access->rules) {
+    context.may_pull_from = [listener = namespaces_.self().access, route = answerer->access,
+                             peer = exchange.peer()](const std::string& repository) {
+      return authorize({peer}, Action::pull, {*listener, *route, repository}).verdict == Verdict::allowed;
+    };
+  }
+  co_await (*registry)->serve(exchange, path, context);
+}
+
+// Else it is answered.
+bool Router::is_served_now(proxy::Exchange& exchange, RequestContext& context) {
+  if (!is_read(exchange.request().method) && settings_.is_read_only()) {
+    context.refused = "read_only";
+    reply_denied(exchange, kReadOnly, context);
+    return false;
+  }
+  const auto away = settings_.away();
+  if (away) reply_error(exchange, *away, OciSubject::name, context);
+  return !away;
 }
 
 }  // namespace breakwater::routes

@@ -25,6 +25,8 @@ constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cach
 // (cache/remotecache/import.go).
 constexpr uint64_t kBuildkitCacheBytesMax = 1 << 20;
 
+constexpr std::string_view kInsteadOfMoving = "push under another tag, or delete that one first if it may go";
+
 // Whether BuildKit's importers would refuse this cache, and why. They read the manifest first.
 std::string unusable_cache(const store::ManifestContent& content) {
   const auto is_config = [](const auto& child) { return child.edge.media_type == kBuildkitCacheConfig; };
@@ -135,6 +137,11 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
     missing = co_await parts_.room_makers.run(std::move(job));
     again = false;
     if (!missing) again = co_await place.wait(missing.error());
+  }
+  if (!missing && missing.error().kind == Error::Kind::conflict) {
+    context.refused = "immutable";
+    reply_denied(exchange, missing.error().message + "; " + std::string(kInsteadOfMoving), context);
+    co_return Result<>();
   }
   if (!missing) co_return failure(missing.error());
   if (!missing->empty()) {

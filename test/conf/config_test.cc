@@ -196,7 +196,7 @@ TEST_CASE(
     "a registry's policy holds for all repositories, and entries of its own for some, with what they do not "
     "say taken from it") {
   auto config = parse_config(registry_with(
-      R"("protect": "latest", "untagged_after": "2h", "retention": [{"repositories": ["ci/*"], "keep_last": 50, "keep_for": "720h", "cache_tags": []}])"));
+      R"("protect": "latest", "immutable": "v*", "untagged_after": "2h", "retention": [{"repositories": ["ci/*"], "keep_last": 50, "keep_for": "720h", "cache_tags": []}])"));
   REQUIRE(config);
   const auto& registry = *config->routes[0].registry;
   CHECK_FALSE(registry.policy.keep_last);
@@ -208,7 +208,37 @@ TEST_CASE(
   CHECK(policy.keep_for == std::chrono::hours(720));
   CHECK(policy.untagged_after == std::chrono::hours(2));
   CHECK(policy.protect == std::vector<std::string>{"latest"});
+  CHECK(policy.immutable == std::vector<std::string>{"v*"});
   CHECK(policy.cache_tags.empty());
+}
+
+TEST_CASE("rules say who may do what on a route, of names as it keeps them") {
+  using breakwater::routes::Action;
+  const auto config = parse_config(registry_with("", R"(, "access": [
+      {"who": ["10.0.20.0/24", "anonymous"], "may": "pull", "repositories": ["ci/*", "cache"]},
+      {"who": "127.0.0.1", "may": ["pull", "push", "delete"]},
+      {"who": ["::/0"], "may": []}])"));
+  REQUIRE(config);
+  const auto access = access_of(config->routes[0]);
+  CHECK(access.route == config->routes[0].name);
+  REQUIRE(access.rules);
+  REQUIRE(access.rules->size() == 3);
+  const auto& rules = *access.rules;
+  CHECK(rules[0].is_of_anyone);
+  CHECK(rules[0].networks.text() == std::vector<std::string>{"10.0.20.0/24"});
+  CHECK(rules[0].may.has(Action::pull));
+  CHECK_FALSE(rules[0].may.has(Action::push));
+  CHECK(rules[0].repositories == std::vector<std::string>{"ci/*", "cache"});
+  CHECK_FALSE(rules[1].is_of_anyone);
+  CHECK(rules[1].may.has(Action::remove));
+  CHECK(rules[1].repositories == std::vector<std::string>{"*"});
+  CHECK_FALSE(rules[2].may.has(Action::pull));
+  CHECK_FALSE(access_of(parse_config(registry_with(""))->routes[0]).rules);
+
+  const auto of_mirror = parse_config(
+      config_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "team/*"}])"));
+  REQUIRE(of_mirror);
+  CHECK(access_of(of_mirror->routes[0]).rules->size() == 1);
 }
 
 TEST_CASE("a route may be allowed more than the whole store, which bounds it then") {
@@ -223,6 +253,24 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
        "routes[0].registry: a route is a mirror, a registry or any, and this is a mirror"},
       {config_with("", R"(, "allow_push": ["10.0.0.0/8"])"), "routes[0].allow_push: belongs to a registry"},
       {registry_with("", R"(, "allow_push": ["10.0.0.0/99"])"), "routes[0].allow_push: "},
+      {registry_with("", R"(, "access": [])"), "routes[0].access: "},
+      {registry_with("", R"(, "access": [{"may": "pull"}])"), "routes[0].access[0].who: is missing"},
+      {registry_with("", R"(, "access": [{"who": "anonymous"}])"), "routes[0].access[0].may: is missing"},
+      {registry_with("", R"(, "access": [{"who": "anybody", "may": "pull"}])"),
+       "routes[0].access[0].who: 'anybody' is no"},
+      {registry_with("", R"(, "access": [{"who": "anonymous", "may": "write"}])"),
+       "routes[0].access[0].may: expected \"pull\", \"push\" or \"delete\", not \"write\""},
+      {registry_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "A"}])"),
+       "routes[0].access[0].repositories: expected the characters of repositories' names"},
+      {registry_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "on": "A"}])"),
+       "routes[0].access[0].on: unknown key"},
+      {registry_with("", R"(, "allow_push": "127.0.0.1", "access": [{"who": "anonymous", "may": "pull"}])"),
+       "routes[0].access: says who may push: leave allow_push out"},
+      {config_with("", R"(, "access": [{"who": "anonymous", "may": ["pull", "push"]}])"),
+       "routes[0].access[0].may: nobody may push at a mirror"},
+      {config_with("",
+                   R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "one.example/a"}])"),
+       "routes[0].access[0].repositories: expected a name without the registry"},
       {registry_with(R"("delete": "yes")"), "routes[0].registry.delete: must be true or false"},
       {registry_with(R"("lease": "soon")"), "routes[0].registry.lease: expected a time"},
       {registry_with(R"("lease": "0")"), "routes[0].registry.lease: must be at least 1s"},
@@ -231,6 +279,8 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
        "routes[0].registry.cache_tags: expected the characters of tags and *"},
       {registry_with(R"("protect": ["a/b"])"),
        "routes[0].registry.protect: expected the characters of tags and *"},
+      {registry_with(R"("immutable": ["a/b"])"),
+       "routes[0].registry.immutable: expected the characters of tags and *"},
       {registry_with(R"("retention": [{"keep_last": 3}])"),
        "routes[0].registry.retention[0].repositories: is missing"},
       {registry_with(R"("retention": [{"repositories": ["CI"]}])"),

@@ -39,7 +39,8 @@ struct RegistryWorld::Running {
                                        manifests, replies, world.files.store->clock(), world.files.log,
                                        world.changes),
                  world.settings),
-        router(world.loop, router_settings(world), registry, metrics, world.files.log,
+        namespaces(&registry, {access_of(world), "", {}}, nullptr),
+        router(world.loop, router_settings(world), namespaces, metrics, world.files.log,
                {&history, nullptr, world.audit}),
         server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,
                                                    world.files.log, world.server_settings, router.route(),
@@ -47,9 +48,14 @@ struct RegistryWorld::Running {
     address = server->listen("127.0.0.1:0").value();
   }
 
+  static routes::SharedAccess access_of(const RegistryWorld& world) {
+    auto access = world.access;
+    access.route = world.settings.route;
+    return std::make_shared<const routes::RouteAccess>(std::move(access));
+  }
+
   static routes::RouterSettings router_settings(const RegistryWorld& world) {
     routes::RouterSettings settings(world.settings.route);
-    settings.allow = world.allow;
     settings.writable = true;
     return settings;
   }
@@ -63,6 +69,7 @@ struct RegistryWorld::Running {
   routes::ManifestCache manifests;
   routes::ReplyRoom replies;
   routes::PrivateRegistry registry;
+  routes::Namespaces namespaces;
   routes::Router router;
   std::unique_ptr<proxy::HttpServer> server;
   std::string address;

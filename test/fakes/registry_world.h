@@ -17,6 +17,7 @@
 #include "proxy/clients/clients.h"
 #include "proxy/http/http.h"
 #include "proxy/server/http_server.h"
+#include "routes/access/authorize.h"
 #include "routes/ops/audit.h"
 #include "routes/registry/private_registry.h"
 #include "routes/registry/registry_changes.h"
@@ -45,7 +46,7 @@ class RegistryWorld {
 
   // --- before start(); the first request starts the world if nobody did
   routes::PrivateRegistrySettings settings;
-  routes::Networks allow = routes::Networks::internal();
+  routes::RouteAccess access;
   proxy::ServerSettings server_settings;
   uint64_t buffer_bytes_max = 128 << 20;
   proxy::ClientLimits client_limits;

@@ -1,0 +1,91 @@
+// Who may do what: the one decision, which every listener asks. Pure; any thread.
+//
+//   const Decision decision = authorize({peer}, Action::push, {listener, route, "team/app"});
+//   if (decision.verdict == Verdict::denied) … 403 DENIED, decision.why
+//
+// Whoever is not in `allow` of the listener and of the route may do nothing. A route without rules lets those
+// pull, and those of them that are in its second list do the rest. A route with rules goes by the first that
+// speaks of the caller and of the repository: it allows what it says, and nothing else. What no rule speaks
+// of is refused.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/http/exchange.h"
+#include "routes/access/access.h"
+#include "routes/oci/oci_path.h"
+
+namespace breakwater::routes {
+
+// `remove` is of tags, manifests and blobs; `administer` is what the API changes.
+enum class Action : uint8_t { pull, push, remove, administer };
+std::string_view name_of(Action action);  // as rules and refusals say it: "pull", "push", "delete"
+// What a request of the registry's API is. Whoever works on an upload pushes, also if he asks how far it is
+// or cancels it.
+Action action_of(std::string_view method, OciPath::Kind kind);
+
+class Actions {
+ public:
+  constexpr Actions() = default;
+  constexpr Actions(std::initializer_list<Action> actions) {
+    for (const Action action : actions) add(action);
+  }
+  constexpr void add(Action action) { bits_ = static_cast<uint8_t>(bits_ | bit(action)); }
+  constexpr bool has(Action action) const { return (bits_ & bit(action)) != 0; }
+
+ private:
+  static constexpr uint8_t bit(Action action) {
+    return static_cast<uint8_t>(1U << static_cast<unsigned>(action));
+  }
+  uint8_t bits_ = 0;
+};
+
+struct Caller {
+  const proxy::Peer& peer;
+};
+
+struct AccessRule {
+  bool is_of_anyone = false;  // "anonymous"
+  Networks networks;          // else of these
+  Actions may;
+  std::vector<std::string> repositories = {"*"};  // patterns; `*` stands for any characters
+};
+
+// A list of networks, and the key of the configuration that has it.
+struct AllowList {
+  std::string key;
+  Networks networks;
+};
+
+// Who may do what on a route, or on the listener of the metrics or of the page.
+struct RouteAccess {
+  std::string route;  // its name; "" for what is none
+  AllowList allow = {"allow", Networks::internal()};
+  AllowList allow_change = {"allow_push", Networks::internal()};
+  std::optional<std::vector<AccessRule>> rules;  // nothing: the lists alone decide
+};
+
+// What is asked for, and where.
+struct Asked {
+  const RouteAccess& listener;  // of the listener's own route
+  const RouteAccess& route;     // of the one that answers; the same, but if ?ns= names another
+  // As `ls` prints it, without the route; "" for what is of no repository, or of all: then whoever may do it
+  // to some repository may.
+  std::string_view repository;
+};
+
+enum class Verdict : uint8_t { allowed, denied };
+
+struct Decision {
+  Verdict verdict = Verdict::allowed;
+  std::string why;  // in one sentence, for who was refused: what lacks, and in which key of the configuration
+};
+
+Decision authorize(const Caller& caller, Action action, const Asked& asked);
+
+}  // namespace breakwater::routes
