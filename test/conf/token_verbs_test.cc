@@ -30,7 +30,9 @@ struct TokenVerbs : test::VerbWorld {
 
 }  // namespace
 
-TEST_CASE("a token is shown when it is made and never again, and what it may is listed until it is revoked") {
+TEST_CASE(
+    "tokens are made, listed and revoked on a folder that nobody serves, and what people see once is not "
+    "kept") {
   TokenVerbs world;
   const Json made = world.json({"token", "create", "ci", "--may", "push,pull", "--repositories",
                                 "cache/*,team/app", "--expires", "2h", "--json", "--yes"});
@@ -62,45 +64,11 @@ TEST_CASE("a token is shown when it is made and never again, and what it may is 
   CHECK(revoked.at("tokens").at(0).contains("revoked_at"));
 }
 
-TEST_CASE("a token pulls for 90 days if nobody says otherwise; a dry run makes none; people read the same") {
+TEST_CASE("what the command line does not understand of tokens ends with 2") {
   TokenVerbs world;
-  CHECK(world.verb({"token", "list"}) == 0);
-  CHECK(world.text == "there are no tokens\n");
-  CHECK(world.verb({"token", "create", "ci", "--dry-run"}) == 0);
-  CHECK(world.text.find("would be made") != std::string::npos);
-  CHECK(world.text.find("bwt_") == std::string::npos);
-  CHECK(world.verb({"token", "create", "ci", "--yes"}) == 0);
-  CHECK(world.text.find("may pull in *; expires: 20") != std::string::npos);
-  CHECK(world.text.find("\nbwt_") != std::string::npos);
-  CHECK(world.verb({"token", "create", "for-ever", "--expires", "never", "--yes"}) == 0);
-  CHECK(world.text.find("expires: never") != std::string::npos);
-  CHECK(world.verb({"token", "list"}) == 0);
-  CHECK(world.text.find("TOKEN") != std::string::npos);
-  CHECK(world.text.find("for-ever") != std::string::npos);
-  CHECK(world.verb({"token", "create", "ci", "--yes"}) != 0);
-}
-
-TEST_CASE("what makes no token is refused before anything is done") {
-  TokenVerbs world;
-  for (const auto& [option, value] :
-       std::vector<std::pair<std::string, std::string>>{{"--may", "administer"},
-                                                        {"--may", "pull,"},
-                                                        {"--may", ""},
-                                                        {"--repositories", "Team/App"},
-                                                        {"--repositories", "a,,b"},
-                                                        {"--repositories", std::string(256, 'a')},
-                                                        {"--expires", "soon"},
-                                                        {"--expires", "0d"},
-                                                        {"--expires", "-1d"},
-                                                        {"--expires", "90"}}) {
-    CAPTURE(option, value);
-    CHECK(world.verb({"token", "create", "ci", option, value, "--yes"}) != 0);
-  }
-  CHECK(world.verb({"token", "create", "a name", "--yes"}) != 0);
-  CHECK(world.verb({"token", "create", std::string(65, 'a'), "--yes"}) != 0);
-  CHECK(world.verb({"token", "create"}) == 2);
-  CHECK(world.verb({"token", "crate", "ci"}) == 2);
   CHECK(world.verb({"token"}) == 2);
+  CHECK(world.verb({"token", "crate", "ci"}) == 2);
+  CHECK(world.verb({"token", "create"}) == 2);
   CHECK(world.verb({"token", "revoke", "nobody", "--yes"}) != 0);
   CHECK(world.json({"token", "list", "--json"}).at("tokens").empty());
 }

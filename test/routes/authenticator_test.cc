@@ -102,12 +102,16 @@ const std::string kWrong = "denied: no user here has this name and this password
 TEST_CASE("a request says who it is by a user's password, a token as the password of anybody, or as Bearer") {
   LoginWorld world;
   const std::string token = world.make("ci-cache");
-  CHECK_FALSE(*world.identify(proxy::Headers{}));
+  const auto anonymous = world.identify(proxy::Headers{});
+  REQUIRE(anonymous);
+  CHECK_FALSE(*anonymous);
   CHECK(world.said(basic("alice", "secret one")) == "alice");
   CHECK(world.said("Bearer " + token) == "token ci-cache");
   for (const char* user : {"ci-cache", "alice", "anybody", ""})
     CHECK(world.said(basic(user, token)) == "token ci-cache");
   const auto who = world.identify("Bearer " + token);
+  REQUIRE(who);
+  REQUIRE(*who);
   REQUIRE((*who)->limit);
   CHECK((*who)->limit->may.has(Action::pull));
   CHECK((*who)->limit->may.has(Action::push));
@@ -188,15 +192,23 @@ TEST_CASE("where there is nobody to be, what clients have for other registries i
   LoginWorld world;
   world.jobs.is_configured = false;
   Authenticator none(nullptr, {world.tokens.get(), &world.jobs});
+  const auto identify = [&](const std::string& authorization) {
+    const proxy::Headers headers{{"Authorization", authorization}};
+    return run(world.loop, none.identify(headers, world.peer));
+  };
   CHECK_FALSE(none.knows_anybody());
-  const proxy::Headers malformed{{"Authorization", "Basic !"}};
-  const proxy::Headers other{{"Authorization", basic("me", "of docker.io")}};
-  CHECK_FALSE(*run(world.loop, none.identify(malformed, world.peer)));
-  CHECK_FALSE(*run(world.loop, none.identify(other, world.peer)));
+  for (const auto& other : {std::string("Basic !"), basic("me", "of docker.io")}) {
+    const auto who = identify(other);
+    REQUIRE(who);
+    CHECK_FALSE(*who);
+  }
   (void)world.make("ci");
   CHECK(none.knows_anybody());
-  CHECK(run(world.loop, none.identify(malformed, world.peer)).error().kind == Error::Kind::invalid);
-  CHECK(run(world.loop, none.identify(other, world.peer)).error().kind == Error::Kind::denied);
+  const auto malformed = identify("Basic !"), wrong = identify(basic("me", "of docker.io"));
+  REQUIRE_FALSE(malformed);
+  CHECK(malformed.error().kind == Error::Kind::invalid);
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().kind == Error::Kind::denied);
 }
 
 TEST_CASE("a token of a later version may no more than what is known here") {

@@ -74,8 +74,11 @@ TEST_CASE("Authorization is read as clients write it") {
 }
 
 TEST_CASE("a request without Authorization says nothing, and one with two says too much") {
-  CHECK(credentials_of({})->has_value() == false);
-  CHECK(credentials_of({{"Host", "x"}})->has_value() == false);
+  for (const auto& headers : {proxy::Headers{}, proxy::Headers{{"Host", "x"}}}) {
+    const auto nothing = credentials_of(headers);
+    REQUIRE(nothing);
+    CHECK_FALSE(*nothing);
+  }
   const auto two = credentials_of({{"Authorization", "Basic YTpi"}, {"authorization", "Basic YTpi"}});
   REQUIRE_FALSE(two);
   CHECK(two.error().message == "the request has Authorization more than once");

@@ -66,7 +66,6 @@ TEST_CASE("tokens and revocations survive a power cut, and are in a backup") {
   TokenWorld world;
   const Digest kept = world.make("kept"), revoked = world.make("revoked");
   REQUIRE(*world.tokens().revoke("revoked"));
-  REQUIRE(world.store->backup().back_up(world.folder.path() / "backup", {}));
   const auto before = world.tokens().find(kept);
   world.crash();
   world.disk.power_cut();
@@ -75,6 +74,7 @@ TEST_CASE("tokens and revocations survive a power cut, and are in a backup") {
   REQUIRE(after);
   CHECK(encode(*after) == encode(*before));
   CHECK(world.standing(revoked) == Standing::revoked);
+  REQUIRE(world.store->backup().back_up(world.folder.path() / "backup", {}));
   world.store.reset();
   world.settings.data = world.folder.path() / "backup";
   REQUIRE(world.open());
