@@ -16,6 +16,7 @@
 #include "conf/upstream_list.h"
 #include "proxy/upstream/ca_file.h"
 #include "proxy/upstream/password_file.h"
+#include "routes/access/htpasswd_file.h"
 #include "routes/mirror/registry_name.h"
 #include "routes/ops/notification.h"
 
@@ -354,6 +355,20 @@ void read_webhook(JsonObject& object, std::vector<routes::WebhookSettings>& webh
   webhooks.push_back({*url, *secret, {kinds.begin(), kinds.end()}, file});
 }
 
+// Who is in a group and not in the file is no mistake: the file changes by itself.
+void read_users(JsonObject& object, routes::UsersSettings& users) {
+  object.required_string("htpasswd_file", users.htpasswd_file);
+  const auto& file = users.htpasswd_file;
+  const auto read = file.empty() ? Result<routes::Htpasswd>() : routes::read_htpasswd(file);
+  if (!read) object.wrong("htpasswd_file", read.error().message);
+  object.named_strings("groups", [&](const std::string& name, const std::vector<std::string>& members) {
+    if (!is_name(name))
+      return object.wrong("groups." + name,
+                          "a group's name may have lower-case letters, digits, - and _ only");
+    users.groups[name] = members;
+  });
+}
+
 void read_data(JsonObject& object, std::filesystem::path& data) {
   std::string text = data;
   object.string("data", text);
@@ -389,6 +404,7 @@ void read_whole(JsonObject& object, Config& config) {
   object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });
   if (object.has("webhooks"))
     object.objects("webhooks", [&config](JsonObject& webhook) { read_webhook(webhook, config.webhooks); });
+  object.object("users", [&config](JsonObject& users) { read_users(users, config.users.emplace()); });
   object.object("audit", [&config](JsonObject& audit) { read_audit(audit, config.audit); });
   object.finish();
 }

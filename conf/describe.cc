@@ -144,6 +144,11 @@ std::string describe(const Config& config) {
       << name_in(kLogLevels, config.log.level) << " as " << name_in(kLogFormats, config.log.format) << "\n"
       << config.webhooks.size() << " webhooks, audit to "
       << (config.audit.file.empty() ? std::string("the log") : config.audit.file) << "\n";
+  if (config.users) {
+    out << "users of " << config.users->htpasswd_file;
+    for (const auto& [group, members] : config.users->groups) out << ", " << group << ": " << joined(members);
+    out << "\n";
+  }
   return out.str();
 }
 

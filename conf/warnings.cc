@@ -71,6 +71,7 @@ std::vector<std::string> warnings(const Config& config) {
   for (size_t i = 0; i < config.webhooks.size(); ++i)
     warn_of_secret("webhooks[" + std::to_string(i) + "].secret_file", config.webhooks[i].secret_file,
                    warnings);
+  if (config.users) warn_of_secret("users.htpasswd_file", config.users->htpasswd_file, warnings);
   warn_of_networks("metrics.allow", config.metrics.allow, warnings);
   warn_of_networks("admin.allow", config.admin.allow, warnings);
   warn_of_networks("admin.allow_admin", config.admin.allow_admin, warnings);

@@ -8,16 +8,27 @@
 namespace breakwater::routes {
 namespace {
 
-bool speaks_of(const AccessRule& rule, const Caller& caller, std::string_view repository) {
-  if (!rule.is_of_anyone && !rule.networks.allows(caller.peer)) return false;
-  return repository.empty() || store::matches_any(rule.repositories, std::string(repository));
+bool has_any(const std::vector<std::string>& names, const std::vector<std::string>& of) {
+  return std::any_of(of.begin(), of.end(), [&names](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  });
+}
+
+bool speaks_of(const AccessRule& rule, const Caller& caller) {
+  if (rule.is_of_anyone || rule.networks.allows(caller.peer)) return true;
+  return caller.identity != nullptr &&
+         (has_any(rule.users, {caller.identity->name}) || has_any(rule.groups, caller.identity->groups));
+}
+
+bool covers(const std::vector<std::string>& patterns, std::string_view repository) {
+  return repository.empty() ? !patterns.empty() : store::matches_any(patterns, std::string(repository));
 }
 
 // Of no repository in particular: whether a rule allows it for any, before one that speaks of all of them.
 bool rules_allow(const std::vector<AccessRule>& rules, const Caller& caller, Action action,
                  std::string_view repository) {
   for (const AccessRule& rule : rules) {
-    if (!speaks_of(rule, caller, repository)) continue;
+    if (!speaks_of(rule, caller) || !covers(rule.repositories, repository)) continue;
     const bool is_of_all =
         std::find(rule.repositories.begin(), rule.repositories.end(), "*") != rule.repositories.end();
     if (rule.may.has(action)) return true;
@@ -60,14 +71,23 @@ Decision authorize(const Caller& caller, Action action, const Asked& asked) {
     if (!access->allow.networks.allows(caller.peer)) return refused_by(caller, access->allow, access->route);
   }
   const RouteAccess& route = asked.route;
+  const Identity* identity = caller.identity;
+  if (identity != nullptr && identity->grant) {
+    if (identity->grant->may.has(action) && covers(identity->grant->repositories, asked.repository))
+      return {};
+    return {Verdict::denied, identity->name + " was not made to " + words_for(action, asked.repository)};
+  }
   if (!route.rules) {
     if (action == Action::pull || route.allow_change.networks.allows(caller.peer)) return {};
     return refused_by(caller, route.allow_change, route.route);
   }
   if (rules_allow(*route.rules, caller, action, asked.repository)) return {};
-  return {Verdict::denied, "the address " + caller.peer.text + " may not " +
-                               words_for(action, asked.repository) + " by \"access\" of route " +
-                               route.route + "; add a rule there, if it may"};
+  const std::string what =
+      " may not " + words_for(action, asked.repository) + " by \"access\" of route " + route.route;
+  const std::string who = identity == nullptr ? "the address " + caller.peer.text : identity->name;
+  if (identity == nullptr && route.knows_names)
+    return {Verdict::needs_name, who + what + " without a name; log in"};
+  return {Verdict::denied, who + what + "; add a rule there, if it may"};
 }
 
 }  // namespace breakwater::routes

@@ -1,12 +1,14 @@
 // Who may do what: the one decision, which every listener asks. Pure; any thread.
 //
-//   const Decision decision = authorize({peer}, Action::push, {listener, route, "team/app"});
+//   const Decision decision = authorize({peer, identity}, Action::push, {listener, route, "team/app"});
+//   if (decision.verdict == Verdict::needs_name) … 401 with a challenge, decision.why
 //   if (decision.verdict == Verdict::denied) … 403 DENIED, decision.why
 //
-// Whoever is not in `allow` of the listener and of the route may do nothing. A route without rules lets those
-// pull, and those of them that are in its second list do the rest. A route with rules goes by the first that
-// speaks of the caller and of the repository: it allows what it says, and nothing else. What no rule speaks
-// of is refused.
+// Whoever is not in `allow` of the listener and of the route may do nothing, whatever his name is. A token,
+// or a job of a CI system, may what it was made for, and nothing else: no rule speaks of it. For all others,
+// a route without rules lets those in `allow` pull, and those of them that are in its second list do the
+// rest. A route with rules goes by the first that speaks of the caller and of the repository: it allows what
+// it says, and nothing else. What no rule speaks of is refused.
 #pragma once
 
 #include <cstdint>
@@ -45,13 +47,30 @@ class Actions {
   uint8_t bits_ = 0;
 };
 
-struct Caller {
-  const proxy::Peer& peer;
+// What a token, or a job of a CI system, may.
+struct Grant {
+  Actions may;
+  std::vector<std::string> repositories = {"*"};  // patterns; `*` stands for any characters
 };
 
+// Somebody who has proved who he is.
+struct Identity {
+  std::string name;                 // "alice"; of a token "token ci-cache"; of a job its issuer and subject
+  std::vector<std::string> groups;  // "ci", as "@ci" in rules
+  std::optional<Grant> grant;       // of a token or a job; nothing: the rules decide
+};
+
+struct Caller {
+  const proxy::Peer& peer;
+  const Identity* identity = nullptr;  // null: he has not said who he is
+};
+
+// Speaks of each of these.
 struct AccessRule {
-  bool is_of_anyone = false;  // "anonymous"
-  Networks networks;          // else of these
+  bool is_of_anyone = false;  // "anonymous": named or not
+  Networks networks;          // likewise
+  std::vector<std::string> users;
+  std::vector<std::string> groups;
   Actions may;
   std::vector<std::string> repositories = {"*"};  // patterns; `*` stands for any characters
 };
@@ -68,6 +87,8 @@ struct RouteAccess {
   AllowList allow = {"allow", Networks::internal()};
   AllowList allow_change = {"allow_push", Networks::internal()};
   std::optional<std::vector<AccessRule>> rules;  // nothing: the lists alone decide
+  // Whether anybody can say who he is: then who has not is asked for it before a rule refuses him.
+  bool knows_names = false;
 };
 
 // What is asked for, and where.
@@ -79,7 +100,7 @@ struct Asked {
   std::string_view repository;
 };
 
-enum class Verdict : uint8_t { allowed, denied };
+enum class Verdict : uint8_t { allowed, needs_name, denied };
 
 struct Decision {
   Verdict verdict = Verdict::allowed;

@@ -893,3 +893,37 @@ TEST_CASE("the file of the audit log is a whole path") {
   REQUIRE(lines.size() == 1);
   CHECK(lines[0] == "audit.file: expected a path that begins with /, not \"audit.log\"");
 }
+
+TEST_CASE("users are read with the configuration, and a wrong line of their file is a mistake of it") {
+  const std::string hash = "$2y$05$" + std::string(53, 'a');
+  const SecretFile right("alice:" + hash + "\nbob:" + hash + "\n"), wrong("alice:" + hash + "\nbob:secret\n");
+  const auto with = [](const std::string& users) {
+    return config_with("", "", R"(, "users": {)" + users + "}");
+  };
+  const std::string file = R"("htpasswd_file": ")" + right.path() + "\"";
+  const auto config = parse_config(with(file + R"(, "groups": {"ci": ["alice", "robot"], "ops": "bob"})"));
+  REQUIRE(config);
+  REQUIRE(config->users);
+  CHECK(config->users->htpasswd_file == right.path());
+  CHECK(config->users->groups.at("ci") == std::vector<std::string>{"alice", "robot"});
+  CHECK(config->users->groups.at("ops") == std::vector<std::string>{"bob"});
+  CHECK(describe(*config).find("users of " + right.path() + ", ci: alice, robot, ops: bob\n") !=
+        std::string::npos);
+  CHECK_FALSE(parse_config(config_with(""))->users);
+  for (const auto& [users, line] : std::vector<std::pair<std::string, std::string>>{
+           {"", "users.htpasswd_file: "},
+           {R"("htpasswd_file": "/nowhere")",
+            "users.htpasswd_file: cannot read the users from /nowhere: No such file or directory"},
+           {R"("htpasswd_file": ")" + wrong.path() + "\"",
+            "users.htpasswd_file: " + wrong.path() + " line 2 has a plain password"},
+           {file + R"(, "groups": {"C I": ["alice"]})", "users.groups.C I: "},
+           {file + R"(, "groups": {"ci": []})", "users.groups.ci: "},
+           {file + R"(, "groups": ["alice"])", "users.groups: "},
+           {file + R"(, "passwords": "x")", "users.passwords: "}}) {
+    CAPTURE(users);
+    const auto lines = errors_of(with(users));
+    CHECK(lines.size() == 1);
+    CHECK(has_line(lines, line));
+    for (const auto& told : lines) CHECK(told.find("secret\n") == std::string::npos);
+  }
+}

@@ -49,6 +49,13 @@ MISTAKES = {
     ),
     "an audit file that is no whole path": lambda config: config.update(audit={"file": "audit.log"}),
     "an audit without a file": lambda config: config.update(audit={}),
+    "users without a file": lambda config: config.update(users={}),
+    "a group with a space": lambda config: config.update(
+        users={"htpasswd_file": "/dev/null", "groups": {"c i": ["alice"]}}
+    ),
+    "a group of nobody": lambda config: config.update(
+        users={"htpasswd_file": "/dev/null", "groups": {"ci": []}}
+    ),
     "no routes": lambda config: config.update(routes=[]),
     "neither mirror nor registry nor any": lambda config: config["routes"][0].pop("mirror"),
     "mirror and registry": lambda config: config["routes"][0].update(registry={}),
