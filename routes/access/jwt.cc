@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kQuotedBytesMax = 200;
-constexpr double kLastSecond = 253'402'300'799;  // of the year 9999
+constexpr double kLastSecond = 7'258'118'399;  // of the year 2199: what can be told as a date, by far
 constexpr std::chrono::seconds kLeeway(Jwt::kLeewayS);
 
 // What others have written, for a sentence: on one line, and no longer than a line.
