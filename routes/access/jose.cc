@@ -47,20 +47,23 @@ std::optional<std::string> base64url_decoded(std::string_view text) {
   return bytes;
 }
 
-std::optional<json> unambiguous_object(std::string_view text) {
+std::optional<json> unambiguous_object(std::string_view text, size_t values_max) {
   if (!json_within_bounds(text) || !begins_json_object(text)) return std::nullopt;
   if (text.find('\0') != std::string_view::npos) return std::nullopt;  // the parser would take it for the end
   std::vector<std::set<std::string>> names;  // of the objects that are open, the innermost last
   bool is_twice = false;
+  size_t values = 0;
   const auto note = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) names.emplace_back();
-    if (event == json::parse_event_t::object_end) names.pop_back();
-    if (event == json::parse_event_t::key)
-      is_twice = is_twice || !names.back().insert(parsed.get<std::string>()).second;
+    using Event = json::parse_event_t;
+    if (event == Event::value || event == Event::object_start || event == Event::array_start) ++values;
+    if (values > values_max) return false;  // it is not kept, nor is what follows
+    if (event == Event::object_start) names.emplace_back();
+    if (event == Event::object_end) names.pop_back();
+    if (event == Event::key) is_twice |= !names.back().insert(parsed.get<std::string>()).second;
     return true;
   };
   json object = json::parse(text, note, false);
-  if (!object.is_object() || is_twice) return std::nullopt;
+  if (!object.is_object() || is_twice || values > values_max) return std::nullopt;
   return object;
 }
 

@@ -3,6 +3,7 @@
 // do. Pure; any thread.
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -14,8 +15,8 @@ namespace breakwater::routes {
 // have, or ends in bits that belong to no byte: each sequence of bytes has one text alone.
 std::optional<std::string> base64url_decoded(std::string_view text);
 
-// Nothing if the text is no JSON object, is deeper or has more values than json_bounds.h allows, or if any
-// object in it has two members of one name.
-std::optional<nlohmann::json> unambiguous_object(std::string_view text);
+// Nothing if the text is no JSON object, has more than `values_max` values, is deeper than json_bounds.h
+// allows, or if any object in it has two members of one name. A value takes about 100 bytes of memory.
+std::optional<nlohmann::json> unambiguous_object(std::string_view text, size_t values_max);
 
 }  // namespace breakwater::routes

@@ -26,6 +26,7 @@ constexpr int kRsaBitsMax = 8192;  // more would cost too much to check
 constexpr size_t kRsaExponentBytesMax = 8;
 constexpr size_t kP256Bytes = 32;
 constexpr size_t kQuotedBytesMax = 200;
+constexpr size_t kValuesMax = 4096;  // of a JWKS, and of what discovery says
 
 template <auto function>
 struct Freed {
@@ -191,7 +192,7 @@ Result<KeySet> KeySet::parse(std::string_view text) {
   };
   if (text.size() > kJsonBytesMax)
     return refused("has more than " + std::to_string(kJsonBytesMax) + " bytes");
-  const auto document = unambiguous_object(text);
+  const auto document = unambiguous_object(text, kValuesMax);
   const json keys = document ? document->value("keys", json()) : json();
   if (!keys.is_array()) return refused("is no JSON object with a list of keys");
   if (keys.size() > kKeysMax) return refused("lists more than " + std::to_string(kKeysMax) + " keys");
@@ -241,7 +242,7 @@ bool KeySet::has_all_of(const KeySet& other) const {
 }
 
 Result<std::string> jwks_uri_of(std::string_view discovery, std::string_view issuer) {
-  const auto document = unambiguous_object(discovery);
+  const auto document = unambiguous_object(discovery, kValuesMax);
   if (!document)
     return failure(Error::Kind::corrupt, "the openid-configuration is no unambiguous JSON object");
   const std::string said = text_in(*document, "issuer");

@@ -87,9 +87,9 @@ Result<Jwt> Jwt::parse(std::string_view token) {
   const auto header = base64url_decoded((*parts)[0]), payload = base64url_decoded((*parts)[1]);
   auto signature = base64url_decoded((*parts)[2]);
   if (!header || !payload || !signature) return unreadable("a part of it is not base64url without padding");
-  auto fields = unambiguous_object(*header), claims = unambiguous_object(*payload);
-  if (!fields) return unreadable("its header is no JSON object whose names are unique");
-  if (!claims) return unreadable("its payload is no JSON object whose names are unique");
+  auto fields = unambiguous_object(*header, kValuesMax), claims = unambiguous_object(*payload, kValuesMax);
+  if (!fields) return unreadable("its header is no JSON object whose names are unique, and values few");
+  if (!claims) return unreadable("its payload is no JSON object whose names are unique, and values few");
   const size_t signed_bytes = (*parts)[0].size() + 1 + (*parts)[1].size();
 
   Jwt jwt;

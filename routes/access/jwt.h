@@ -39,6 +39,7 @@ class Jwt {
   // Tokens have 1 to 3 KiB; one of GitLab's that lists many groups has more. As the password of Basic it has
   // to fit, in base64, into the head of a request (proxy/server/http_server.h).
   static constexpr size_t kBytesMax = size_t{16} << 10;
+  static constexpr size_t kValuesMax = 1024;  // of its header, and of its payload
   static constexpr size_t kSubjectBytesMax = 1024;
   static constexpr int64_t kLeewayS = 60;  // how far the issuer's clock may be from ours
 

@@ -59,7 +59,7 @@ struct OidcLimits {
   IssuerKeysTiming keys;
   std::chrono::seconds remembered_for{60};
   size_t remembered_max = 4096;
-  size_t checks_max = 1024;  // at a time; each holds its token
+  size_t checks_max = 512;  // at a time; each holds what was parsed of its token, 100 KiB at most
 };
 
 class Oidc {

@@ -44,18 +44,28 @@ TEST_CASE("base64url is read if it is written in the one way that there is") {
 }
 
 TEST_CASE("a JSON object that two readers may read in two ways is not read") {
-  CHECK(unambiguous_object(R"({"a":{"b":1},"b":[{"a":1},{"a":2}]})"));
+  CHECK(unambiguous_object(R"({"a":{"b":1},"b":[{"a":1},{"a":2}]})", 8));
   for (const char* text :
        {R"({"a":1,"a":1})", R"({"a":1,"\u0061":2})", R"({"x":{"a":1,"a":2}})", R"({"x":[{"a":1,"a":2}]})",
         R"([])", R"("a")", "", "{", R"({"a":1}x)", R"({"a":1}{"a":1})", R"({"a":01})", R"({"a":NaN})"}) {
     CAPTURE(text);
-    CHECK_FALSE(unambiguous_object(text));
+    CHECK_FALSE(unambiguous_object(text, 100));
   }
   for (const auto text : {std::string_view("{}\0", 3), std::string_view("{\"a\":1}\0{\"a\":2}", 15)})
-    CHECK_FALSE(unambiguous_object(text));
+    CHECK_FALSE(unambiguous_object(text, 100));
   std::string deep = "1";
   for (int depth = 0; depth < 70; ++depth) deep = R"({"a":)" + deep + "}";
-  CHECK_FALSE(unambiguous_object(deep));
+  CHECK_FALSE(unambiguous_object(deep, 100));
+}
+
+TEST_CASE("a JSON object of too many values is not kept") {
+  for (const char* text : {R"({"a":1,"b":2})", R"({"a":[1]})", R"({"a":{"b":{}}})", R"({"a":[[]]})",
+                           R"({"a":[{"a":1}]})", R"({"a":[{},{},{}]})"}) {
+    CAPTURE(text);
+    CHECK_FALSE(unambiguous_object(text, 2));
+  }
+  CHECK(unambiguous_object(R"({"a":1,"b":2})", 3));
+  CHECK(unambiguous_object(R"({"a":[{},{},{}]})", 5));
 }
 
 TEST_CASE("keys are found by id and algorithm, or alone for their algorithm") {

@@ -211,6 +211,7 @@ std::vector<Attack> attacks_on_form() {
       {"two subjects", rsa().token(twice), "names are unique"},
       {"deep", rsa().token(R"({"a":)" + std::string(100, '[') + std::string(100, ']') + "}"),
        "payload is no JSON object"},
+      {"a thousand values", rsa().token(with("x", std::vector<int>(1024, 1)).dump()), "values few"},
       {"no iss", rsa().token(without("iss").dump()), "does not say iss"},
       {"an iss that is a list", rsa().token(with("iss", json::array({"https://ci.example"})).dump()),
        "does not say iss"},
