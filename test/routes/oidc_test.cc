@@ -83,6 +83,9 @@ struct OidcWorld {
     asked.start();
     return asked.done() && asked.result().has_value();
   }
+  proxy::Task<> queued(size_t jobs) {
+    while (workers.queued() < jobs) co_await loop.sleep(proxy::Millis(1));
+  }
   proxy::Task<> first_fetch() {
     while (fetches() == 0) co_await ci.changed().wait();
   }
@@ -337,6 +340,25 @@ TEST_CASE("a new key of the issuer is fetched, and what it lists no more is gone
   CHECK_FALSE(identity);
   CHECK(message_of(identity).find("the key 'first', which its issuer does not list") != std::string::npos);
   CHECK(world.fetches() == 2);
+}
+
+TEST_CASE("a token that was being checked when its key went is not remembered") {
+  OidcWorld world;
+  REQUIRE(world.identify(world.token(first())));
+  world.publish(jwks({second().jwk()}));
+  world.clock.advance(seconds(60));
+  const auto late = world.token(first(), "repo:me/late");
+  Crowd crowd(world);
+  {
+    const HeldWorker held(world.workers);
+    crowd.ask(world.token(second()));
+    run(world.loop, world.queued(1));  // the new keys are to be read,
+    crowd.ask(late);
+    CHECK(world.workers.queued() == 2);  // and then the signature by an old one is checked
+  }
+  run(world.loop, crowd.all());
+  CHECK_FALSE(world.is_known(late));
+  CHECK_FALSE(world.identify(late));
 }
 
 TEST_CASE("a key that has another value under the same id is another key") {
