@@ -73,6 +73,7 @@ TEST_CASE("what is neither TLS nor HTTP is refused") {
   client.end_sending();
   const auto answer = client.receive_to_end();
   CHECK(answer.find("HTTP") == std::string::npos);
+  CHECK_FALSE(client.was_reset());
   CHECK(tls.world.server->stats().tls_refused_total == 1);
   client.leave();
   tls.world.run_until_idle();
