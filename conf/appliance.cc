@@ -17,6 +17,8 @@ namespace {
 
 // The service manager is told how it is so often, and that we are alive twice as often as it wants to hear.
 constexpr proxy::Millis kStatusInterval(5'000);
+// So often it is looked whether a certificate was renewed.
+constexpr proxy::Millis kCertificateInterval(10'000);
 
 size_t listeners(const Config& config) {
   size_t count = config.metrics.listen.size() + config.admin.listen.size() + 1;  // and the control socket
@@ -38,8 +40,22 @@ Result<> tell_left_routes(const store::Store& store, store::Log& log) {
 
 }  // namespace
 
+// Before it listens.
+Result<> Appliance::Parts::speak_tls(proxy::HttpServer& server, const std::string& route,
+                                     const std::optional<proxy::TlsSettings>& settings) {
+  if (!settings) return {};
+  auto context = proxy::TlsContext::read(*settings);
+  if (!context) return failure(context.error().kind, "route " + route + ": " + context.error().message);
+  server.speak_tls(**context);
+  tasks.spawn((*context)->keep_up(loop, background, log, kCertificateInterval));
+  tls.push_back(*std::move(context));
+  return {};
+}
+
 Result<> Appliance::Parts::listen(const std::vector<InheritedListener>& inherited) {
   for (size_t i = 0; i < served.size(); ++i) {
+    const auto& route = config.routes[i];
+    if (auto spoken = speak_tls(served[i]->server, route.name, route.tls); !spoken) return spoken;
     auto bound = listen(served[i]->server, config.routes[i].name, config.routes[i].listen, inherited);
     if (!bound) return bound;
   }
@@ -47,7 +63,9 @@ Result<> Appliance::Parts::listen(const std::vector<InheritedListener>& inherite
           control_server.listen_local(std::filesystem::absolute(config.data) / routes::kControlSocket);
       !bound)
     return bound;
+  if (auto spoken = speak_tls(admin_server, "admin", config.admin.tls); !spoken) return spoken;
   if (auto bound = listen(admin_server, "admin", config.admin.listen, inherited); !bound) return bound;
+  if (auto spoken = speak_tls(metrics_server, "metrics", config.metrics.tls); !spoken) return spoken;
   return listen(metrics_server, "metrics", config.metrics.listen, inherited);
 }
 

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
+#include "proxy/stream/tls_context.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "proxy/upstream/upstreams.h"
@@ -70,6 +72,8 @@ struct Appliance::Parts {
   proxy::Upstreams& add_upstreams(const std::vector<proxy::RegistryClientSettings>& settings);
   std::unique_ptr<proxy::RegistryClient> make_client(const proxy::RegistryClientSettings& settings);
   Result<> listen(const std::vector<InheritedListener>& inherited);
+  Result<> speak_tls(proxy::HttpServer& server, const std::string& route,
+                     const std::optional<proxy::TlsSettings>& settings);
   Result<> listen(proxy::HttpServer& server, const std::string& route,
                   const std::vector<ListenAddress>& addresses,
                   const std::vector<InheritedListener>& inherited);
@@ -132,8 +136,9 @@ struct Appliance::Parts {
   std::vector<std::unique_ptr<routes::Mirror>> mirrors;
   routes::RegistryDirectory directory;
   std::vector<std::unique_ptr<routes::Namespaces>> namespaces;
-  Upkeep::Registries registries;                // by route
-  std::vector<std::unique_ptr<Served>> served;  // in the order of config.routes
+  Upkeep::Registries registries;                        // by route
+  std::vector<std::unique_ptr<proxy::TlsContext>> tls;  // of the servers below
+  std::vector<std::unique_ptr<Served>> served;          // in the order of config.routes
   routes::Health health;
   proxy::Clients metrics_clients;
   proxy::HttpServer metrics_server;

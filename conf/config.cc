@@ -46,6 +46,23 @@ void read_listen(JsonObject& object, std::vector<ListenAddress>& listen) {
   object.parsed_strings("listen", listen, ListenAddress::parse, 1);
 }
 
+// What cannot be used is found here, with the file that is to blame.
+void read_tls(JsonObject& object, std::optional<proxy::TlsSettings>& tls) {
+  object.object("tls", [&tls](JsonObject& files) {
+    proxy::TlsSettings settings;
+    files.required_string("certificate", settings.certificate);
+    files.required_string("key", settings.key);
+    files.string("client_ca", settings.client_ca);
+    if (settings.certificate.empty() || settings.key.empty()) return;
+    const auto usable = proxy::read_tls_files(settings);
+    if (usable) {
+      tls = std::move(settings);
+    } else {
+      files.wrong("certificate", usable.error().message);
+    }
+  });
+}
+
 void read_networks(JsonObject& object, std::string_view key, routes::Networks& networks) {
   if (!object.has(key)) return;
   std::vector<std::string> entries;
@@ -257,6 +274,7 @@ void read_route(JsonObject& object, RouteConfig& route) {
   if (route.name == "metrics") object.wrong("name", "metrics is the name of the metrics' own listener");
   if (route.name == "admin") object.wrong("name", "admin is the name of the page's own listener");
   read_listen(object, route.listen);
+  read_tls(object, route.tls);
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
   if (bytes > 0) route.bytes_max = bytes;
@@ -385,10 +403,12 @@ void read_whole(JsonObject& object, Config& config) {
   if (!object.has("routes")) object.wrong("routes", "is missing");
   object.object("metrics", [&config](JsonObject& metrics) {
     read_listen(metrics, config.metrics.listen);
+    read_tls(metrics, config.metrics.tls);
     read_networks(metrics, "allow", config.metrics.allow);
   });
   object.object("admin", [&config](JsonObject& admin) {
     read_listen(admin, config.admin.listen);
+    read_tls(admin, config.admin.tls);
     read_networks(admin, "allow", config.admin.allow);
     read_networks(admin, "allow_admin", config.admin.allow_admin);
   });

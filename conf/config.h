@@ -20,6 +20,7 @@
 #include "proxy/http/host_pattern.h"
 #include "proxy/http/url.h"
 #include "proxy/server/http_server.h"
+#include "proxy/stream/tls_files.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "routes/access/authorize.h"
@@ -72,6 +73,7 @@ struct RegistryConfig {
 struct RouteConfig {
   std::string name;
   std::vector<ListenAddress> listen;
+  std::optional<proxy::TlsSettings> tls;  // nothing: plain HTTP
   std::optional<MirrorConfig> mirror;
   std::optional<RegistryConfig> registry;
   std::optional<AnyConfig> any;
@@ -82,12 +84,14 @@ struct RouteConfig {
 
 struct MetricsConfig {
   std::vector<ListenAddress> listen;
+  std::optional<proxy::TlsSettings> tls;
   routes::Networks allow = routes::Networks::internal();
 };
 
 // The page and its API, for whoever `allow` names; what changes anything only for `allow_admin`.
 struct AdminConfig {
   std::vector<ListenAddress> listen;
+  std::optional<proxy::TlsSettings> tls;
   routes::Networks allow = routes::Networks::internal();
   routes::Networks allow_admin = routes::Networks::loopback();
 };

@@ -13,6 +13,9 @@ using ClientKey = std::array<uint8_t, 16>;
 struct Peer {
   std::array<uint8_t, 16> address{};  // IPv6, or IPv4 mapped into it
   std::string text;                   // "10.0.0.7", "fd00::1"; "uid 1000": a process of this machine
+  // Whom its TLS certificate names, "CN=ci,O=Example"; "" if it has shown none that the listener's client_ca
+  // vouches for.
+  std::string subject = {};
 
   bool is_ipv4() const;
   ClientKey client() const;

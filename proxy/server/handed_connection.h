@@ -11,6 +11,8 @@
 //   a request whose body is kept as it comes           is sent again with the rest of its body
 //     (Exchange::keeps_body), and waits for more
 //   a connection that is about to close                only that goes along
+//
+// One of TLS never can: the other server does not have what it is ciphered with.
 #pragma once
 
 #include <cstdint>

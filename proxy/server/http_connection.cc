@@ -15,6 +15,8 @@ using State = ConnectionShare::Place::State;
 
 // For who is refused because there are too many: an idle connection may end soon.
 constexpr std::string_view kRetryAfter = "Retry-After: 1\r\n";
+constexpr const char* kPlainOnTls =
+    "this port speaks TLS, but the client speaks plain HTTP: write https:// instead of http://";
 
 class Counted {
  public:
@@ -45,15 +47,16 @@ RequestParser::Limits limits_of(const ServerSettings& settings) {
 
 }  // namespace
 
-Connection::Connection(ServerContext& context, int fd, Peer peer, std::shared_ptr<Client> client,
-                       ConnectionShare::Place::Kind place, std::function<void(Connection&)> on_gone)
+Connection::Connection(ServerContext& context, int fd, std::unique_ptr<ByteStream> stream, Peer peer,
+                       std::shared_ptr<Client> client, ConnectionShare::Place::Kind place,
+                       std::function<void(Connection&)> on_gone)
     : context_(context),
       peer_(std::move(peer)),
       client_(std::move(client)),
       on_gone_(std::move(on_gone)),
       place_(
           context.own, place, [this] { socket_.cut(Socket::Closing::orderly); }, share_of(client_)),
-      socket_(context.loop, fd, context.settings.header_bytes_max, [this] { gone(); }),
+      socket_(context.loop, fd, std::move(stream), context.settings.header_bytes_max, [this] { gone(); }),
       deadline_(context.loop, [this] { socket_.changed().ring(); }),
       parser_(limits_of(context.settings)),
       exchange_(context, socket_, parser_, deadline_, peer_, client_,
@@ -84,7 +87,7 @@ void Connection::resume(HandedConnection handed) {
 
 std::optional<HandedConnection> Connection::hand_over() {
   HandedConnection handed;
-  if (socket_.failed()) return std::nullopt;
+  if (socket_.failed() || !socket_.stream().is_bare()) return std::nullopt;
   if (phase_ == Phase::request && !exchange_.hand_over(handed)) return std::nullopt;
   if (phase_ == Phase::ending) handed.ends = true;
   handed.input += socket_.take_input();
@@ -119,15 +122,25 @@ void Connection::gone() {
   on_gone_(*this);
 }
 
+// Whether it ends as soon as it can, because it cannot be handed over.
+bool Connection::is_leaving() const { return context_.releasing && !socket_.stream().is_bare(); }
+
 Task<> Connection::serve_requests() {
   bool has_unread_body = false;
+  if (socket_.is_opening()) co_await until_open();
+  if (!has_opened()) {
+    answer_unopened();
+    co_await close_lingering();
+    co_return;
+  }
   {
     const auto held = exchange_.buffers().reserve_over_limit(socket_.unsent());  // what was handed over
     if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
   }
   for (;;) {
     phase_ = Phase::between;
-    while (context_.releasing) co_await socket_.changed().wait();
+    while (context_.releasing && !is_leaving()) co_await socket_.changed().wait();
+    if (is_leaving()) break;
     auto head = parser_.parse_head(socket_.input());
     if (head == Progress::done) begin_request();
     // One client's requests, however many it has sent together, are not one turn of the loop.
@@ -185,6 +198,43 @@ void Connection::begin_request() {
   resumed_.reset();
 }
 
+// The handshake of TLS. It has the time of a head, and gives way meanwhile like a head that does not come.
+Task<> Connection::until_open() {
+  context_.loop.set_work("a TLS handshake");
+  const auto& settings = context_.settings;
+  const auto end = context_.loop.now() + Millis(settings.header_timeout_ms);
+  set_state(State::awaited);
+  deadline_.set(std::min(settings.head_grace_ms, settings.header_timeout_ms));
+  const auto is_to_end = [this] { return socket_.ended() || context_.draining || context_.releasing; };
+  while (socket_.is_opening() && !is_to_end() && context_.loop.now() < end) {
+    if (deadline_.passed()) {
+      set_state(State::idle);
+      deadline_.set(ms_until(end));
+    }
+    co_await socket_.changed().wait();
+    socket_.open();
+  }
+  deadline_.clear();
+  set_state(State::busy);
+  if (has_opened()) peer_.subject = socket_.stream().subject();
+}
+
+// To a client that speaks no TLS, or another one. Whoever was refused has TLS's own answer already; whoever
+// has left, or is too slow, is told nothing.
+void Connection::answer_unopened() {
+  using Opening = ByteStream::Opening;
+  phase_ = Phase::ending;
+  const auto& stream = socket_.stream();
+  if (stream.opening() == Opening::under_way) return socket_.cut(Socket::Closing::orderly);
+  if (stream.opening() == Opening::plain) {
+    ++context_.stats.malformed_total;
+    return answer(400, kPlainOnTls);
+  }
+  ++context_.stats.tls_refused_total;
+  context_.log.info("tls_refused",
+                    {{"route", context_.settings.name}, {"client", peer_.text}, {"reason", stream.why()}});
+}
+
 Task<> Connection::end_after_output() {
   phase_ = Phase::ending;
   co_await close_lingering();
@@ -212,7 +262,7 @@ Task<Progress> Connection::next_head() {
       answer(408, "the head of the request took too long; send it again");
       ++context_.stats.malformed_total;
     }
-    if (is_late || socket_.ended() || (context_.draining && !begun)) break;
+    if (is_late || socket_.ended() || ((context_.draining || is_leaving()) && !begun)) break;
     if (deadline_.passed()) {
       set_state(State::idle);
       deadline_.set(ms_until(end));
@@ -227,7 +277,10 @@ Task<Progress> Connection::next_head() {
 }
 
 Task<> Connection::refuse_and_leave(Refusal refusal) {
-  if (refusal == Refusal::too_many) {
+  if (socket_.is_opening()) co_await until_open();
+  if (!has_opened()) {
+    answer_unopened();
+  } else if (refusal == Refusal::too_many) {
     answer(503, "there are too many connections; try again in a second", kRetryAfter);
   } else {
     answer(429, "there are too many connections of " + client_->address() + "; close some of them",

@@ -109,11 +109,12 @@ bool ServedExchange::is_body_at_rest() const {
 // Whether its body is not to be read any more. What is in the middle of one that cannot be handed over goes
 // on for a while.
 bool ServedExchange::is_to_rest() const {
-  return !complete_ && (context_.releasing || (context_.settling && is_body_at_rest()));
+  return !complete_ && socket_.stream().is_bare() &&
+         (context_.releasing || (context_.settling && is_body_at_rest()));
 }
 
 Task<> ServedExchange::until_may_change() {
-  if (is_repeatable(request())) co_return;
+  if (is_repeatable(request()) || !socket_.stream().is_bare()) co_return;
   is_reading_ = true;
   while (context_.settling && !socket_.failed()) co_await socket_.changed().wait();
   is_reading_ = false;
@@ -183,8 +184,8 @@ Task<bool> ServedExchange::wait_for_turn(Moment deadline) {
 // --- the head
 
 bool ServedExchange::must_close() const {
-  if (context_.draining || !parser_.keep_alive() || framing_ == Framing::until_close ||
-      body_broken_ != nullptr)
+  const bool is_leaving = context_.draining || (context_.releasing && !socket_.stream().is_bare());
+  if (is_leaving || !parser_.keep_alive() || framing_ == Framing::until_close || body_broken_ != nullptr)
     return true;
   if (parser_.body_ended()) return false;
   // A client that was not told to continue may or may not send its body, so the next byte may be the
@@ -575,6 +576,7 @@ Task<> ServedExchange::send_resident(store::SharedFile file, uint64_t offset, ui
     }
     if (!stalled) begin_wait(context_.settings.write_timeout_ms);
     stalled = true;
+    const auto held = buffers().reserve_over_limit(socket_.stream().held());
     co_await socket_.changed().wait();
     sent_this_turn_ = 0;
     if (is_wait_over()) cut_off("the client took nothing for too long");

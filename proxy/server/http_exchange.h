@@ -57,6 +57,7 @@ class ServerContext {
   bool releasing = false;  // nothing more is begun, and no body is read
   ConnectionShare own;     // of this server: settings.connections_max
   HttpServer::Shares shares;
+  TlsContext* tls = nullptr;  // null: plain HTTP is spoken
   RequestIds request_ids;
   std::vector<char> scratch;  // holds one small file while it is sent, never across a wait
 

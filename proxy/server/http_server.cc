@@ -19,6 +19,8 @@
 #include "proxy/server/http_connection.h"
 #include "proxy/server/listen_socket.h"
 #include "proxy/server/local_socket.h"
+#include "proxy/stream/plain_stream.h"
+#include "proxy/stream/tls_context.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -145,8 +147,10 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
     close(fd);
     return;
   }
-  auto connection = std::make_unique<Connection>(context, fd, std::move(peer), std::move(client),
-                                                 within ? Kind::served : Kind::refused,
+  const bool is_tls = context.tls != nullptr && address->sa_family != AF_UNIX;
+  auto stream = is_tls ? context.tls->accept(fd) : std::make_unique<PlainStream>(fd);
+  auto connection = std::make_unique<Connection>(context, fd, std::move(stream), std::move(peer),
+                                                 std::move(client), within ? Kind::served : Kind::refused,
                                                  [this](Connection& which) { reap_later(which); });
   Connection& fresh = *connection;
   if (!within) {
@@ -170,9 +174,12 @@ void HttpServer::Impl::resume(HandedConnection handed) {
   if (getpeername(handed.socket.fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return;
   Peer peer = peer_of(handed.socket.fd(), reinterpret_cast<const sockaddr*>(&address));
   auto client = context.shares.clients != nullptr ? context.shares.clients->of(peer) : nullptr;
-  auto connection = std::make_unique<Connection>(context, handed.socket.take(), std::move(peer),
-                                                 std::move(client), ConnectionShare::Place::Kind::served,
-                                                 [this](Connection& which) { reap_later(which); });
+  // What is plain stays so, where TLS is spoken by now: for one more request.
+  handed.closes = handed.closes || context.tls != nullptr;
+  const int fd = handed.socket.take();
+  auto connection = std::make_unique<Connection>(
+      context, fd, std::make_unique<PlainStream>(fd), std::move(peer), std::move(client),
+      ConnectionShare::Place::Kind::served, [this](Connection& which) { reap_later(which); });
   Connection& resumed = *connection;
   connections.emplace(&resumed, std::move(connection));
   ++context.stats.connections;
@@ -207,6 +214,7 @@ Task<std::vector<HandedConnection>> HttpServer::Impl::release(ReleaseTimes times
   accept_again.clear();
   listeners.clear();
   for (auto& [connection, owned] : connections) connection->wake();
+  for (auto& [connection, owned] : refused) connection->wake();
   const auto begun = context.loop.now();
   std::vector<HandedConnection> handed;
   for (;;) {
@@ -281,6 +289,8 @@ HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Di
 
 HttpServer::~HttpServer() = default;
 
+void HttpServer::speak_tls(TlsContext& tls) { impl_->context.tls = &tls; }
+
 Result<std::string> HttpServer::listen_on(Descriptor socket) {
   const int fd = socket.fd();
   if (auto prepared = prepare_listener(fd); !prepared) return failure(prepared.error());
@@ -322,6 +332,7 @@ void HttpServer::drain() {
   impl_->accept_again.clear();
   impl_->listeners.clear();
   for (auto& [connection, owned] : impl_->connections) connection->drain();
+  for (auto& [connection, owned] : impl_->refused) connection->drain();
 }
 
 bool HttpServer::idle() const { return impl_->connections.empty() && impl_->refused.empty(); }

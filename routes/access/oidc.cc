@@ -152,7 +152,7 @@ proxy::Task<Result<Identity>> Oidc::check(store::Digest digest, Jwt jwt, IssuerK
   if (!entry) co_return failure(entry.error());
   Identity identity;
   identity.name = jwt.name();
-  identity.limit = (*entry)->grant;
+  identity.grant = (*entry)->grant;
   if (issuer.keys.is_current(keys)) remember(digest, jwt, identity);
   co_return identity;
 }

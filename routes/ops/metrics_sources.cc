@@ -135,6 +135,8 @@ void report(MetricsSink& sink, const std::string& route, const proxy::ServerStat
   sink.counter("breakwater_tls_on_plain_port_total",
                "TLS ClientHellos on a port of plain HTTP, which most clients try first.", labels,
                number(stats.tls_total));
+  sink.counter("breakwater_tls_refused_total", "TLS handshakes that came to nothing.", labels,
+               number(stats.tls_refused_total));
 }
 
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats) {

@@ -13,6 +13,7 @@
 #include "conf/describe.h"
 #include "conf/part_settings.h"
 #include "test/catch.h"
+#include "test/fakes/certificate_files.h"
 #include "test/fakes/store_world.h"
 
 using namespace breakwater::conf;
@@ -66,6 +67,24 @@ class SecretFile {
 };
 
 }  // namespace
+
+TEST_CASE("a listener may speak TLS, with a certificate and a key that fit") {
+  breakwater::test::CertificateFiles files;
+  files.make("server");
+  files.make("other");
+  const auto tls = [&files](const std::string& key) {
+    return R"(, "tls": {"certificate": ")" + files.certificate("server") + R"(", "key": ")" + files.key(key) +
+           R"(", "client_ca": ")" + files.certificate("other") + R"("})";
+  };
+  const auto config = parse_config(config_with("", tls("server")));
+  REQUIRE(config);
+  const breakwater::proxy::TlsSettings expected{files.certificate("server"), files.key("server"),
+                                                files.certificate("other")};
+  CHECK(config->routes[0].tls == expected);
+  CHECK_FALSE(parse_config(config_with(""))->routes[0].tls);
+  const auto errors = errors_of(config_with("", tls("other")));
+  CHECK(has_line(errors, "routes[0].tls.certificate: " + files.key("other") + " is not the key of"));
+}
 
 TEST_CASE("comments are allowed, and what is not said has its default") {
   auto config = parse_config("// what\n" + config_with(R"(, "fresh": "0" /* always ask */)"));
@@ -314,6 +333,12 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("", "", R"(, "log": {"format": "xml"})"), "log.format: must be text or json"},
       {config_with("", "", R"(, "log": "loud")"), "log: must be an object"},
       {config_with("", "", R"(, "metrics": {})"), "metrics.listen: is missing"},
+      {config_with("", R"(, "tls": {"key": "/nowhere/a.key"})"), "routes[0].tls.certificate: is missing"},
+      {config_with("", R"(, "tls": {"certificate": "/nowhere/a.pem", "key": "/nowhere/a.key"})"),
+       "routes[0].tls.certificate: /nowhere/a.pem cannot be read: No such file or directory"},
+      {config_with("", "",
+                   R"(, "admin": {"listen": ["127.0.0.1:1"], "tls": {"certificate": "/", "key": "/"}})"),
+       "admin.tls.certificate: / is no file"},
       {config_with("", "", R"(, "metrics": {"listen": ["127.0.0.1:5000"]})"),
        "metrics.listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"},
       {config_with("", "", R"(, "metrics": {"listen": ["0.0.0.0:5000"]})"),

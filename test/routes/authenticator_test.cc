@@ -112,11 +112,11 @@ TEST_CASE("a request says who it is by a user's password, a token as the passwor
   const auto who = world.identify("Bearer " + token);
   REQUIRE(who);
   REQUIRE(*who);
-  REQUIRE((*who)->limit);
-  CHECK((*who)->limit->may.has(Action::pull));
-  CHECK((*who)->limit->may.has(Action::push));
-  CHECK_FALSE((*who)->limit->may.has(Action::remove));
-  CHECK((*who)->limit->repositories == std::vector<std::string>{"cache/*"});
+  REQUIRE((*who)->grant);
+  CHECK((*who)->grant->may.has(Action::pull));
+  CHECK((*who)->grant->may.has(Action::push));
+  CHECK_FALSE((*who)->grant->may.has(Action::remove));
+  CHECK((*who)->grant->repositories == std::vector<std::string>{"cache/*"});
   CHECK(world.said("Bearer job.me/app") == "job me/app");
   CHECK(world.said(basic("gitlab-ci-token", "job.me/app")) == "job me/app");
 }

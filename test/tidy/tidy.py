@@ -35,7 +35,7 @@ ROOMS = {
         {"blobs"},
         {"upkeep"},
     ],
-    "proxy": [{"loop"}, {"http"}, {"clients"}, {"server", "upstream"}, {"fill"}],
+    "proxy": [{"loop"}, {"http"}, {"clients", "stream"}, {"server", "upstream"}, {"fill"}],
     "routes": [{"oci"}, {"access"}, {"mirror", "registry", "transfer"}, {"ops"}],
 }
 
@@ -68,6 +68,8 @@ LIBRARIES = {
         "store/base/digest.cc",
         "store/base/hmac.cc",
         "store/base/secret.cc",
+        "proxy/stream/tls_files.cc",
+        "proxy/stream/tls_stream.cc",
         "proxy/upstream/ca_file.cc",
         "proxy/upstream/registry_rules.cc",
         "routes/access/jwks.cc",
