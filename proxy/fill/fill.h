@@ -60,7 +60,8 @@ struct FillSettings {
   uint32_t queued_per_upstream_max = 512;
   uint64_t hold_back_bytes = 64 << 10;     // how much is withheld until the digest matches
   uint64_t pending_bytes_max = 512 << 10;  // per fill: bytes received and not yet with a worker
-  uint64_t growth_bytes = 16 << 20;        // how the disk reservation grows when the size is not known
+  // How the disk reservation grows at most when the size is not known: it doubles up to such steps.
+  uint64_t growth_bytes = 16 << 20;
   // While another source stands by, an attempt may be silent for this long: before its first byte, and later.
   int64_t first_byte_wait_ms = 5'000;
   int64_t silence_max_ms = 10'000;

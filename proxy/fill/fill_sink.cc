@@ -14,6 +14,8 @@ namespace {
 constexpr uint64_t kDecodedFactorMax = 16;
 constexpr uint64_t kDecodedBytesMax = 4ULL << 30;
 
+constexpr uint64_t kFirstStepBytes = 64 << 10;
+
 }  // namespace
 
 FillSink::FillSink(Fills& fills, std::shared_ptr<Fill> fill, size_t source)
@@ -144,7 +146,10 @@ BufferReservation FillSink::room_for(uint64_t have, size_t more) {
 
 Task<> FillSink::grow() {
   auto& bytes = fill_->bytes_;
-  auto grown = co_await bytes.reserve(fill_->told_.value_or(bytes.granted() + fills_.settings_.growth_bytes));
+  // An upstream that tells no length and sends little takes little.
+  const auto most = std::max(fills_.settings_.growth_bytes, kFirstStepBytes);
+  const auto step = std::clamp(bytes.granted(), kFirstStepBytes, most);
+  auto grown = co_await bytes.reserve(fill_->told_.value_or(bytes.granted() + step));
   if (!grown) bytes.set_error(grown.error());
   growing_ = false;
   resume();

@@ -4,6 +4,7 @@
 #include "test/catch.h"
 #include "test/fakes/gzipped.h"
 #include "test/fakes/mirror_world.h"
+#include "test/fakes/registry_world.h"
 
 namespace breakwater::routes {
 namespace {
@@ -112,6 +113,19 @@ TEST_CASE("the length that an answer told which brought nothing binds no other")
   const auto path = FakeRegistry::blob_path(kAlpine, world.hub.blob(kAlpine, bytes));
   world.hub.next(path, Fault::raw("HTTP/1.1 200 OK\r\nContent-Length: 5120\r\n\r\n"));
   CHECK(world.get(path).body == bytes);
+}
+
+TEST_CASE("an upstream that tells no length takes room as its bytes come") {
+  MirrorWorld world;
+  world.files.settings.route_bytes_max["dockerhub"] = 1 << 20;
+  const std::string bytes = test::content_of(300'000, 7);
+  const auto digest = world.hub.blob(kAlpine, bytes);
+  const auto path = FakeRegistry::blob_path(kAlpine, digest);
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  world.hub.always(path, Fault::raw(head + test::chunked(bytes)));
+  CHECK(world.get(path).body == bytes);
+  world.finish_fills();
+  CHECK(world.holds(digest));
 }
 
 TEST_CASE("a body that does not end when it is decoded is given up before it costs others their room") {

@@ -522,7 +522,8 @@ TEST_CASE("what another thread is just deleting makes room, for a claim too") {
     is_deleting = true;
     while (!may_go_on) std::this_thread::yield();
   });
-  std::thread deletes([&] { CHECK(world.store->partials().delete_partial("upload-left")); });
+  Result<> deleted;
+  std::thread deletes([&] { deleted = world.store->partials().delete_partial("upload-left"); });
   while (!is_deleting) std::this_thread::yield();
   std::atomic<bool> has_answer = false;
   Result<> answer;
@@ -540,6 +541,7 @@ TEST_CASE("what another thread is just deleting makes room, for a claim too") {
   may_go_on = true;
   deletes.join();
   asks.join();
+  CHECK(deleted);
   CHECK(answer);
 }
 

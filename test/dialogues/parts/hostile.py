@@ -106,7 +106,11 @@ class HostileClient(Member):
 
     def _parts_changed(self, request):
         changed = mutations.change_request(self.chance, request)
-        return self._ask(changed, changed.raw(self.address))
+        reply = self._ask(changed, changed.raw(self.address))
+        # A length beside its own takes of the next request, or leaves some of this one before it.
+        if any(name in ("Content-Length", "Transfer-Encoding") for name, _ in changed.headers):
+            self._leave()
+        return reply
 
     def _lying(self, request):
         return self._anything(request, mutations.change_framing(self.chance, request, self.address))
