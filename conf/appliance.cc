@@ -8,6 +8,7 @@
 #include "conf/changes.h"
 #include "conf/hand_over.h"
 #include "conf/part_settings.h"
+#include "conf/sealing_key.h"
 #include "conf/service_manager.h"
 #include "routes/oci/request_context.h"
 #include "store/upkeep/forgetting.h"
@@ -287,8 +288,10 @@ Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, const 
   auto opened = store::Store::open(settings, ground.disk, ground.clock, *logged);
   if (!opened) return failure(opened.error());
   if (auto told = tell_left_routes(**opened, ground.log); !told) return failure(told.error());
+  auto key = sealing_key(ground.disk, config.data);
+  if (!key) return failure(key.error());
   auto parts = std::make_unique<Parts>(config, *shares, ground, std::move(logged), *std::move(opened),
-                                       *std::move(audit));
+                                       *std::move(audit), *std::move(key));
   if (auto loaded = parts->events.load(); !loaded) return failure(loaded.error());
   if (auto known = parts->read_only.load(); !known) return failure(known.error());
   if (auto bound = parts->listen(inherited); !bound) return failure(bound.error());
@@ -325,6 +328,7 @@ Appliance::Left Appliance::run(std::vector<InheritedConnection> connections) {
   parts_->events.start(parts_->tasks);
   parts_->tasks.spawn(parts_->tell_service_manager());
   parts_->tasks.spawn(parts_->history.run(parts_->background));
+  if (parts_->users) parts_->tasks.spawn(parts_->users->run());
   parts_->loop.run();
   if (auto saved = parts_->history.save(); !saved)
     parts_->log.warning("history_not_written", {{"error", saved.error().message}});

@@ -101,7 +101,8 @@ Appliance::Parts::Served::Served(Parts& parts, routes::Namespaces& listener, con
 
 Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
                         std::unique_ptr<routes::LoggedEvents> logged_events,
-                        std::unique_ptr<store::Store> opened, std::unique_ptr<routes::Audit> opened_audit)
+                        std::unique_ptr<store::Store> opened, std::unique_ptr<routes::Audit> opened_audit,
+                        store::Secret sealing_key)
     : config(within(settings, descriptors, hop_name)),
       shares(descriptors),
       ground(the_ground),
@@ -124,6 +125,12 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       http_client(loop, config.http_client),
       connections(shares.clients),
       clients({loop, buffers, log, client_limits(config, shares), count_refused()}),
+      password_line(loop),
+      users(make_users()),
+      own_tokens(store->access_tokens(), [this] { return store->away(); }),
+      oidc({loop, background, http_client, config.http_client, clock, log}, config.oidc),
+      passes(routes::Seal(std::move(sealing_key)), users.get(), own_tokens, store->clock()),
+      authenticator(users.get(), {&own_tokens, &passes, &oidc}),
       history(loop, *store, log),
       last_requests(loop, clock),
       manifests(kManifestCacheBytes),
@@ -162,6 +169,11 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
   add_metric_sources();
 }
 
+std::unique_ptr<routes::Users> Appliance::Parts::make_users() {
+  if (!config.users) return nullptr;
+  return std::make_unique<routes::Users>(loop, background, password_line, store->clock(), log, *config.users);
+}
+
 std::vector<std::unique_ptr<Appliance::Parts::Served>> Appliance::Parts::make_served() {
   directory.set_names(registry_names(config));
   std::vector<std::unique_ptr<Served>> all;
@@ -179,6 +191,8 @@ proxy::OnRefused Appliance::Parts::count_refused() {
 routes::RouterSettings Appliance::Parts::settings_of(const RouteConfig& route) {
   auto settings = router_settings(config, route);
   settings.away = [this] { return store->away(); };
+  settings.authenticator = &authenticator;
+  settings.passes = &passes;
   if (route.registry) settings.is_read_only = [this] { return read_only.is_on(); };
   return settings;
 }

@@ -28,6 +28,12 @@
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "proxy/upstream/upstreams.h"
+#include "routes/access/authenticator.h"
+#include "routes/access/oidc.h"
+#include "routes/access/own_tokens.h"
+#include "routes/access/passes.h"
+#include "routes/access/password_line.h"
+#include "routes/access/users.h"
 #include "routes/mirror/mirror.h"
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest_cache.h"
@@ -58,8 +64,9 @@ struct Appliance::Parts {
 
   Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
         std::unique_ptr<routes::LoggedEvents> logged_events, std::unique_ptr<store::Store> opened,
-        std::unique_ptr<routes::Audit> opened_audit);
+        std::unique_ptr<routes::Audit> opened_audit, store::Secret sealing_key);
 
+  std::unique_ptr<routes::Users> make_users();
   std::vector<std::unique_ptr<Served>> make_served();
   routes::Namespaces& add(const RouteConfig& route);
   routes::Namespaces& add_listener(routes::Registry* own, routes::Answerer self,
@@ -123,6 +130,12 @@ struct Appliance::Parts {
   proxy::HttpClient http_client;
   proxy::ConnectionShare connections;
   proxy::Clients clients;
+  routes::PasswordLine password_line;
+  std::unique_ptr<routes::Users> users;  // null if there is no file of them
+  routes::OwnTokens own_tokens;
+  routes::Oidc oidc;
+  routes::Passes passes;
+  routes::Authenticator authenticator;
   routes::Metrics metrics;
   routes::History history;
   routes::RequestRing last_requests;

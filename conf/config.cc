@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "conf/access_config.h"
 #include "conf/collisions.h"
 #include "conf/json_object.h"
 #include "conf/json_text.h"
@@ -16,7 +17,6 @@
 #include "conf/upstream_list.h"
 #include "proxy/upstream/ca_file.h"
 #include "proxy/upstream/password_file.h"
-#include "routes/access/htpasswd_file.h"
 #include "routes/mirror/registry_name.h"
 #include "routes/ops/notification.h"
 
@@ -35,11 +35,6 @@ constexpr uint32_t kBodyRateMax = 1U << 30;
 constexpr int64_t kTimeoutMinMs = 100;
 constexpr int64_t kTimeoutMaxMs = 86'400'000;
 constexpr uint32_t kHeadBytesMax = 1 << 20;  // is read in one piece
-
-bool is_name(const std::string& text) {
-  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-_";
-  return !text.empty() && text.size() <= 64 && text.find_first_not_of(kAllowed) == std::string::npos;
-}
 
 void read_listen(JsonObject& object, std::vector<ListenAddress>& listen) {
   if (!object.has("listen")) return object.wrong("listen", "is missing");
@@ -61,15 +56,6 @@ void read_tls(JsonObject& object, std::optional<proxy::TlsSettings>& tls) {
       files.wrong("certificate", usable.error().message);
     }
   });
-}
-
-void read_networks(JsonObject& object, std::string_view key, routes::Networks& networks) {
-  if (!object.has(key)) return;
-  std::vector<std::string> entries;
-  object.strings(key, entries);
-  auto parsed = routes::Networks::parse(entries);
-  if (!parsed) return object.wrong(key, parsed.error().message);
-  networks = *parsed;
 }
 
 Result<std::string> parse_registry_name(std::string_view text) {
@@ -157,10 +143,6 @@ void read_registry(JsonObject& object, RegistryConfig& registry) {
   });
 }
 
-constexpr std::string_view kAnonymous = "anonymous";
-constexpr std::array<routes::Action, 3> kRuleActions = {routes::Action::pull, routes::Action::push,
-                                                        routes::Action::remove};
-
 // One name is taken in its normal form, in which registries are compared.
 Result<proxy::HostPattern> parse_registry_pattern(std::string_view text) {
   auto pattern = proxy::HostPattern::parse(routes::normal_registry(text).value_or(std::string(text)));
@@ -217,59 +199,9 @@ void read_kind(JsonObject& object, RouteConfig& route) {
   if (route.registry) read_networks(object, "allow_push", route.registry->allow_push);
 }
 
-void read_who(JsonObject& object, routes::AccessRule& rule) {
-  std::vector<std::string> who;
-  object.strings("who", who, 1);
-  const auto is_anonymous = [](const std::string& one) { return one == kAnonymous; };
-  rule.is_of_anyone = std::erase_if(who, is_anonymous) > 0;
-  auto networks = routes::Networks::parse(who);
-  if (!networks)
-    return object.wrong("who", networks.error().message + "; or name \"anonymous\", who is anyone");
-  rule.networks = *std::move(networks);
-}
-
-void read_may(JsonObject& object, bool is_registry, routes::AccessRule& rule) {
-  std::vector<std::string> may;
-  object.strings("may", may);
-  for (const auto& one : may) {
-    const auto action = std::find_if(kRuleActions.begin(), kRuleActions.end(),
-                                     [&one](routes::Action known) { return routes::name_of(known) == one; });
-    if (action == kRuleActions.end()) {
-      object.wrong("may", "expected \"pull\", \"push\" or \"delete\", not \"" + one + "\"");
-    } else if (!is_registry && *action != routes::Action::pull) {
-      object.wrong("may", "nobody may " + one + " at a mirror, which is only read");
-    } else {
-      rule.may.add(*action);
-    }
-  }
-}
-
-void read_repositories(JsonObject& rule, const RouteConfig& route, std::vector<std::string>& patterns) {
-  patterns.clear();
-  if (route.mirror) return read_name_patterns(rule, "repositories", route.mirror->registry, patterns, 1);
-  if (route.any) return read_name_patterns(rule, "repositories", route.any->registries, patterns, 1);
-  read_name_patterns(rule, "repositories", patterns, 1);
-}
-
-void read_access(JsonObject& object, RouteConfig& route) {
-  if (!object.has("access")) return;
-  if (object.has("allow_push"))
-    object.wrong("access", "says who may push: leave allow_push out, or make a rule of it");
-  auto& rules = route.access.emplace();
-  object.objects("access", [&](JsonObject& entry) {
-    auto& rule = rules.emplace_back();
-    for (const char* key : {"who", "may"}) {
-      if (!entry.has(key)) entry.wrong(key, "is missing");
-    }
-    read_who(entry, rule);
-    read_may(entry, route.registry.has_value(), rule);
-    if (entry.has("repositories")) read_repositories(entry, route, rule.repositories);
-  });
-}
-
-void read_route(JsonObject& object, RouteConfig& route) {
+void read_route(JsonObject& object, const Config& config, RouteConfig& route) {
   object.required_string("name", route.name);
-  if (!route.name.empty() && !is_name(route.name))
+  if (!route.name.empty() && !is_plain_name(route.name))
     object.wrong("name", "may have lower-case letters, digits, - and _ only");
   if (route.name == "metrics") object.wrong("name", "metrics is the name of the metrics' own listener");
   if (route.name == "admin") object.wrong("name", "admin is the name of the page's own listener");
@@ -280,7 +212,7 @@ void read_route(JsonObject& object, RouteConfig& route) {
   if (bytes > 0) route.bytes_max = bytes;
   read_networks(object, "allow", route.allow);
   read_kind(object, route);
-  read_access(object, route);
+  read_access(object, config, route);
 }
 
 void read_server(JsonObject& object, proxy::ServerSettings& server) {
@@ -373,20 +305,6 @@ void read_webhook(JsonObject& object, std::vector<routes::WebhookSettings>& webh
   webhooks.push_back({*url, *secret, {kinds.begin(), kinds.end()}, file});
 }
 
-// Who is in a group and not in the file is no mistake: the file changes by itself.
-void read_users(JsonObject& object, routes::UsersSettings& users) {
-  object.required_string("htpasswd_file", users.htpasswd_file);
-  const auto& file = users.htpasswd_file;
-  const auto read = file.empty() ? Result<routes::Htpasswd>() : routes::read_htpasswd(file);
-  if (!read) object.wrong("htpasswd_file", read.error().message);
-  object.named_strings("groups", [&](const std::string& name, const std::vector<std::string>& members) {
-    if (!is_name(name))
-      return object.wrong("groups." + name,
-                          "a group's name may have lower-case letters, digits, - and _ only");
-    users.groups[name] = members;
-  });
-}
-
 void read_data(JsonObject& object, std::filesystem::path& data) {
   std::string text = data;
   object.string("data", text);
@@ -399,7 +317,9 @@ void read_whole(JsonObject& object, Config& config) {
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
   if (bytes > 0) config.bytes_max = bytes;
-  object.objects("routes", [&config](JsonObject& route) { read_route(route, config.routes.emplace_back()); });
+  read_who_may_log_in(object, config);
+  object.objects("routes",
+                 [&config](JsonObject& route) { read_route(route, config, config.routes.emplace_back()); });
   if (!object.has("routes")) object.wrong("routes", "is missing");
   object.object("metrics", [&config](JsonObject& metrics) {
     read_listen(metrics, config.metrics.listen);
@@ -424,7 +344,6 @@ void read_whole(JsonObject& object, Config& config) {
   object.object("log", [&config](JsonObject& log) { read_log(log, config.log); });
   if (object.has("webhooks"))
     object.objects("webhooks", [&config](JsonObject& webhook) { read_webhook(webhook, config.webhooks); });
-  object.object("users", [&config](JsonObject& users) { read_users(users, config.users.emplace()); });
   object.object("audit", [&config](JsonObject& audit) { read_audit(audit, config.audit); });
   object.finish();
 }

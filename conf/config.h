@@ -24,6 +24,7 @@
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "routes/access/authorize.h"
+#include "routes/access/oidc.h"
 #include "routes/access/users_settings.h"
 #include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
@@ -128,6 +129,7 @@ struct Config {
   AuditConfig audit;
   std::vector<routes::WebhookSettings> webhooks;
   std::optional<routes::UsersSettings> users;  // nothing: there are none, but there may be tokens
+  std::vector<routes::OidcEntry> oidc;
 };
 
 // The five mirrors, the private registry, the mirror of any registry, the metrics and the page on 127.0.0.1.

@@ -76,17 +76,24 @@ void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
   out << " cache tags " << joined(policy.cache_tags);
 }
 
+std::vector<std::string> words_of(routes::Actions actions) {
+  std::vector<std::string> words;
+  for (const auto action : {routes::Action::pull, routes::Action::push, routes::Action::remove}) {
+    if (actions.has(action)) words.emplace_back(name_of(action));
+  }
+  if (words.empty()) words.emplace_back("do nothing");
+  return words;
+}
+
 void describe_access(std::ostream& out, const std::vector<routes::AccessRule>& rules) {
   const char* before = ", access: ";
   for (const auto& rule : rules) {
     auto who = rule.networks.text();
+    who.insert(who.end(), rule.users.begin(), rule.users.end());
+    for (const auto& group : rule.groups) who.push_back("@" + group);
     if (rule.is_of_anyone) who.emplace_back("anyone");
-    std::vector<std::string> may;
-    for (const auto action : {routes::Action::pull, routes::Action::push, routes::Action::remove}) {
-      if (rule.may.has(action)) may.emplace_back(name_of(action));
-    }
-    if (may.empty()) may.emplace_back("do nothing");
-    out << before << joined(who) << " may " << joined(may) << " in " << joined(rule.repositories);
+    out << before << joined(who) << " may " << joined(words_of(rule.may)) << " in "
+        << joined(rule.repositories);
     before = "; ";
   }
 }
@@ -148,6 +155,12 @@ std::string describe(const Config& config) {
     out << "users of " << config.users->htpasswd_file;
     for (const auto& [group, members] : config.users->groups) out << ", " << group << ": " << joined(members);
     out << "\n";
+  }
+  for (const auto& issuer : config.oidc) {
+    out << "jobs of " << issuer.issuer << " for " << issuer.audience;
+    for (const auto& claim : issuer.claims) out << ", " << claim.claim << " " << joined(claim.patterns);
+    out << " may " << joined(words_of(issuer.grant.may)) << " in " << joined(issuer.grant.repositories)
+        << "\n";
   }
   return out.str();
 }

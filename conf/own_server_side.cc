@@ -6,6 +6,7 @@
 #include "conf/options.h"
 #include "conf/own_names.h"
 #include "conf/part_settings.h"
+#include "conf/warnings.h"
 #include "store/references/broken.h"
 #include "store/references/route_rules.h"
 
@@ -46,7 +47,8 @@ routes::RouteDirectory route_directory(const Config& config) {
 OwnServerSide::OwnServerSide(Parts parts)
     : parts_(std::move(parts)),
       directory_(route_directory(parts_.config)),
-      started_at_(parts_.clock.wall()) {}
+      started_at_(parts_.clock.wall()),
+      warnings_(unnamed_changes(parts_.config)) {}
 
 routes::ServerState OwnServerSide::state() {
   routes::ServerState state;
@@ -54,6 +56,7 @@ routes::ServerState OwnServerSide::state() {
   state.folder = std::filesystem::absolute(parts_.config.data).string();
   state.now = parts_.clock.wall();
   state.started_at = started_at_;
+  state.warnings = warnings_;
   const auto broken = parts_.store.broken().by_route();
   const auto evicted = parts_.store.blobs().evicted();
   const auto oldest = parts_.store.oldest_uses();

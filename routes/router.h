@@ -8,10 +8,15 @@
 //   host    what a page of another site makes a browser ask for is answered 403 DENIED (access/hosts.h)
 //   turn    a client that has its share of the requests waits, and is answered 429 if that takes too long
 //   path    writes to a mirror are 405, malformed paths 400; ?ns= may choose another route
-//   access  authorize() decides; who may not is answered 403 DENIED, but for GET /v2/: clients print the
-//           reason of what they ask for, and not that of their first question
+//   name    where names count, whoever gives one proves it; wrong ones are answered 401 UNAUTHORIZED
+//   access  authorize() decides; who may not is answered 403 DENIED, or 401 with a challenge if a name might
+//           help. GET /v2/ is answered 200 to who is denied: clients print the reason of what they ask for,
+//           and not that of their first question
 //   away    while the data folder is away, all below /v2/ is answered 503
 //   base    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; unknown paths are 404
+//
+// GET /token gives a Bearer token to whoever proves his name there, and where something may be done without a
+// name, to all others one of nobody (access/passes.h).
 //
 // Belongs to the loop's thread. The Router, and everything that it borrows, must outlive the server that uses
 // it.
@@ -25,8 +30,10 @@
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
+#include "routes/access/authenticator.h"
 #include "routes/access/authorize.h"
 #include "routes/access/hosts.h"
+#include "routes/access/passes.h"
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/audit.h"
@@ -49,6 +56,9 @@ struct RouterSettings {
   std::function<std::optional<Error>()> away = [] { return std::optional<Error>(); };
   // Likewise: whether its operator has switched off all that changes it.
   std::function<bool()> is_read_only = [] { return false; };
+  // Who knows names, and gives out tokens for them; null: nobody does. Both outlive the Router.
+  Authenticator* authenticator = nullptr;
+  const Passes* passes = nullptr;
 };
 
 // Who is told of each request that has ended; null: nobody is.
@@ -71,9 +81,28 @@ class Router {
 
  private:
   class AccessRecord;
+  // Who asks, as far as names count where it is asked. Nothing if it is answered.
+  struct Who {
+    std::optional<Identity> identity;
+    bool can_log_in = false;
+    const Identity* get() const { return identity ? &*identity : nullptr; }
+  };
+  proxy::Task<std::optional<Who>> identify(proxy::Exchange& exchange, const Answerer& answerer,
+                                           RequestContext& context);
+  void reply_not_identified(proxy::Exchange& exchange, Error error, const Answerer& answerer,
+                            RequestContext& context) const;
   // Whether the caller may; else it is answered, or for GET /v2/ there is nothing to decide.
-  bool is_authorized(proxy::Exchange& exchange, Action action, const Answerer& answerer,
+  bool is_let_in(proxy::Exchange& exchange, const Answerer& answerer, RequestContext& context) const;
+  bool is_authorized(proxy::Exchange& exchange, Action action, const Answerer& answerer, const Who& who,
                      RequestContext& context) const;
+  NameHelps what_a_name_helps(const proxy::Exchange& exchange, const Answerer& answerer,
+                              const Who& who) const;
+  std::string challenge(const proxy::Exchange& exchange, Action action, const Answerer& answerer,
+                        const Who& who, const std::string& name) const;
+  std::function<bool(const std::string&)> may_pull(const proxy::Exchange& exchange, const Answerer& answerer,
+                                                   const Who& who) const;
+  bool is_token_path(std::string_view path) const;
+  proxy::Task<> serve_token(proxy::Exchange& exchange, RequestContext& context);
   std::string read_only_text() const;
   void reply_has_its_share(proxy::Exchange& exchange, RequestContext& context);
   proxy::Task<> dispatch(proxy::Exchange& exchange, RequestContext& context);

@@ -43,6 +43,7 @@ class Exchange {
   // By it the log has more; the reply says it in X-Request-Id. Valid as long as the request.
   virtual std::string_view id() const = 0;
   virtual const Peer& peer() const = 0;
+  virtual bool is_secure() const = 0;  // whether the client speaks TLS
   // What counts what the peer has of everything; null: nothing does.
   virtual const std::shared_ptr<Client>& client() const = 0;
   // For bytes that are held for this request: the client's share, or all there are if it has none.

@@ -103,6 +103,7 @@ class ServedExchange final : public Exchange {
   const Request& request() const override { return parser_.request(); }
   std::string_view id() const override { return id_; }
   const Peer& peer() const override { return peer_; }
+  bool is_secure() const override { return context_.tls != nullptr; }
   const std::shared_ptr<Client>& client() const override { return client_; }
   Buffers& buffers() override { return client_ ? client_->buffers() : context_.buffers; }
   bool take_turn() override;

@@ -20,8 +20,9 @@ proxy::Task<Result<std::optional<Identity>>> Authenticator::identify(const proxy
   if (!*given) co_return std::nullopt;
   const Credentials& credentials = **given;
   if (auto* source = source_of(credentials.secret.view()); source != nullptr) {
-    auto who = co_await source->identify(credentials.secret);
+    auto who = co_await source->identify(credentials.secret, peer);
     if (!who) co_return failure(std::move(who.error()));
+    if (who->name.empty()) co_return std::nullopt;
     co_return *std::move(who);
   }
   if (credentials.kind == Credentials::Kind::bearer) {

@@ -24,15 +24,17 @@ bool covers(const std::vector<std::string>& patterns, std::string_view repositor
   return repository.empty() ? !patterns.empty() : store::matches_any(patterns, std::string(repository));
 }
 
+bool is_of_all(const AccessRule& rule) {
+  return std::find(rule.repositories.begin(), rule.repositories.end(), "*") != rule.repositories.end();
+}
+
 // Of no repository in particular: whether a rule allows it for any, before one that speaks of all of them.
 bool rules_allow(const std::vector<AccessRule>& rules, const Caller& caller, Action action,
                  std::string_view repository) {
   for (const AccessRule& rule : rules) {
     if (!speaks_of(rule, caller) || !covers(rule.repositories, repository)) continue;
-    const bool is_of_all =
-        std::find(rule.repositories.begin(), rule.repositories.end(), "*") != rule.repositories.end();
     if (rule.may.has(action)) return true;
-    if (!repository.empty() || is_of_all) return false;
+    if (!repository.empty() || is_of_all(rule)) return false;
   }
   return false;
 }
@@ -43,8 +45,34 @@ std::string words_for(Action action, std::string_view repository) {
   return words.append(repository.empty() ? "any repository" : repository);
 }
 
-Decision refused_by(const Caller& caller, const AllowList& list, const std::string& route) {
-  return {Verdict::denied, not_allowed_text(caller.peer, list.key, route)};
+bool is_within(const std::vector<Scope>& scopes, Action action, const std::string& route,
+               std::string_view name) {
+  return std::any_of(scopes.begin(), scopes.end(), [&](const Scope& scope) {
+    return scope.route == route && scope.repository == name && scope.may.has(action);
+  });
+}
+
+Decision by_grant(const Identity& identity, Action action, std::string_view repository) {
+  if (identity.grant->may.has(action) && covers(identity.grant->repositories, repository)) return {};
+  return {Verdict::denied, identity.name + " was not made to " + words_for(action, repository)};
+}
+
+Decision by_lists(const Caller& caller, Action action, const RouteAccess& route) {
+  if (action == Action::pull || route.allow_change.networks.allows(caller.peer)) return {};
+  const auto why = not_allowed_text(caller.peer, route.allow_change.key, route.route);
+  if (caller.identity == nullptr && caller.can_log_in)
+    return {Verdict::needs_name, why + ", or log in with a token that may"};
+  return {Verdict::denied, why};
+}
+
+Decision by_rules(const Caller& caller, Action action, const Asked& asked) {
+  if (rules_allow(*asked.route.rules, caller, action, asked.repository)) return {};
+  const std::string what =
+      " may not " + words_for(action, asked.repository) + " by \"access\" of route " + asked.route.route;
+  const bool is_nobody = caller.identity == nullptr;
+  const std::string who = is_nobody ? "the address " + caller.peer.text : caller.identity->name;
+  if (is_nobody && caller.can_log_in) return {Verdict::needs_name, who + what + " without a name; log in"};
+  return {Verdict::denied, who + what + "; add a rule there, if it may"};
 }
 
 }  // namespace
@@ -66,28 +94,45 @@ Action action_of(std::string_view method, OciPath::Kind kind) {
   return method == "DELETE" ? Action::remove : Action::push;
 }
 
+Decision let_in(const proxy::Peer& peer, const RouteAccess& listener, const RouteAccess& route) {
+  for (const RouteAccess* access : {&listener, &route}) {
+    if (access->allow.networks.allows(peer)) continue;
+    return {Verdict::denied, not_allowed_text(peer, access->allow.key, access->route)};
+  }
+  return {};
+}
+
 Decision authorize(const Caller& caller, Action action, const Asked& asked) {
-  for (const RouteAccess* access : {&asked.listener, &asked.route}) {
-    if (!access->allow.networks.allows(caller.peer)) return refused_by(caller, access->allow, access->route);
-  }
-  const RouteAccess& route = asked.route;
+  auto entry = let_in(caller.peer, asked.listener, asked.route);
+  if (entry.verdict != Verdict::allowed) return entry;
   const Identity* identity = caller.identity;
-  if (identity != nullptr && identity->grant) {
-    if (identity->grant->may.has(action) && covers(identity->grant->repositories, asked.repository))
-      return {};
-    return {Verdict::denied, identity->name + " was not made to " + words_for(action, asked.repository)};
-  }
+  // To begin with, clients ask what no scope is for.
+  const bool is_base = action == Action::pull && asked.name.empty();
+  if (identity != nullptr && identity->scopes && !is_base &&
+      !is_within(*identity->scopes, action, asked.listener.route, asked.name))
+    return {Verdict::needs_name, "the token of " + identity->name + " is not to " +
+                                     words_for(action, asked.name) + "; ask for one"};
+  if (identity != nullptr && identity->grant) return by_grant(*identity, action, asked.repository);
+  return asked.route.rules ? by_rules(caller, action, asked) : by_lists(caller, action, asked.route);
+}
+
+NameHelps what_a_name_helps(const proxy::Peer& peer, Actions wanted, const RouteAccess& route) {
   if (!route.rules) {
-    if (action == Action::pull || route.allow_change.networks.allows(caller.peer)) return {};
-    return refused_by(caller, route.allow_change, route.route);
+    const bool only_pulls = !wanted.has(Action::push) && !wanted.has(Action::remove);
+    return only_pulls || route.allow_change.networks.allows(peer) ? NameHelps::nothing : NameHelps::some;
   }
-  if (rules_allow(*route.rules, caller, action, asked.repository)) return {};
-  const std::string what =
-      " may not " + words_for(action, asked.repository) + " by \"access\" of route " + route.route;
-  const std::string who = identity == nullptr ? "the address " + caller.peer.text : identity->name;
-  if (identity == nullptr && route.knows_names)
-    return {Verdict::needs_name, who + what + " without a name; log in"};
-  return {Verdict::denied, who + what + "; add a rule there, if it may"};
+  if (!rules_allow(*route.rules, {peer}, Action::pull, {})) return NameHelps::all;
+  for (const AccessRule& rule : *route.rules) {
+    if (!speaks_of(rule, {peer})) continue;
+    if (!rule.may.has_all(wanted)) return NameHelps::some;
+    if (is_of_all(rule)) return NameHelps::nothing;
+  }
+  return NameHelps::some;
+}
+
+Identity listing_for(Identity identity, const std::string& route) {
+  if (identity.scopes && is_within(*identity.scopes, Action::pull, route, {})) identity.scopes.reset();
+  return identity;
 }
 
 }  // namespace breakwater::routes

@@ -1,6 +1,6 @@
 // Who may do what: the one decision, which every listener asks. Pure; any thread.
 //
-//   const Decision decision = authorize({peer, identity}, Action::push, {listener, route, "team/app"});
+//   const Decision decision = authorize({peer, identity, true}, Action::push, {listener, route, "team/app"});
 //   if (decision.verdict == Verdict::needs_name) … 401 with a challenge, decision.why
 //   if (decision.verdict == Verdict::denied) … 403 DENIED, decision.why
 //
@@ -8,7 +8,8 @@
 // or a job of a CI system, may what it was made for, and nothing else: no rule speaks of it. For all others,
 // a route without rules lets those in `allow` pull, and those of them that are in its second list do the
 // rest. A route with rules goes by the first that speaks of the caller and of the repository: it allows what
-// it says, and nothing else. What no rule speaks of is refused.
+// it says, and nothing else. What no rule speaks of is refused. A name that was given for some repositories
+// alone (Scope) may nothing in others, whatever else says.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,7 @@ class Actions {
   }
   constexpr void add(Action action) { bits_ = static_cast<uint8_t>(bits_ | bit(action)); }
   constexpr bool has(Action action) const { return (bits_ & bit(action)) != 0; }
+  constexpr bool has_all(Actions others) const { return (bits_ & others.bits_) == others.bits_; }
 
  private:
   static constexpr uint8_t bit(Action action) {
@@ -53,16 +55,28 @@ struct Grant {
   std::vector<std::string> repositories = {"*"};  // patterns; `*` stands for any characters
 };
 
+// What the bearer of a token of /token asked for: a repository, as clients of that route's listener name it;
+// "" is the list of all.
+struct Scope {
+  std::string route;
+  std::string repository;
+  Actions may;
+};
+
 // Somebody who has proved who he is.
 struct Identity {
-  std::string name;                 // "alice"; of a token "token ci-cache"; of a job its issuer and subject
-  std::vector<std::string> groups;  // "ci", as "@ci" in rules
-  std::optional<Grant> grant;       // of a token or a job; nothing: the rules decide
+  // "alice"; of a token "token ci-cache"; of a job its issuer and subject; of a certificate its subject
+  std::string name;
+  std::vector<std::string> groups;                // "ci", as "@ci" in rules
+  std::optional<Grant> grant = {};                // of a token or a job; nothing: the rules decide
+  std::optional<std::vector<Scope>> scopes = {};  // nothing: all that he may
 };
 
 struct Caller {
   const proxy::Peer& peer;
   const Identity* identity = nullptr;  // null: he has not said who he is
+  // Whether anybody can say who he is: then who has not is asked for it before he is refused.
+  bool can_log_in = false;
 };
 
 // Speaks of each of these.
@@ -87,8 +101,6 @@ struct RouteAccess {
   AllowList allow = {"allow", Networks::internal()};
   AllowList allow_change = {"allow_push", Networks::internal()};
   std::optional<std::vector<AccessRule>> rules;  // nothing: the lists alone decide
-  // Whether anybody can say who he is: then who has not is asked for it before a rule refuses him.
-  bool knows_names = false;
 };
 
 // What is asked for, and where.
@@ -98,6 +110,7 @@ struct Asked {
   // As `ls` prints it, without the route; "" for what is of no repository, or of all: then whoever may do it
   // to some repository may.
   std::string_view repository;
+  std::string_view name = repository;  // as the client calls it
 };
 
 enum class Verdict : uint8_t { allowed, needs_name, denied };
@@ -107,6 +120,21 @@ struct Decision {
   std::string why;  // in one sentence, for who was refused: what lacks, and in which key of the configuration
 };
 
+// Whether the addresses in `allow` let the caller in at all, which authorize() asks first: whoever they keep
+// out is not worth asking for a name. `allowed` or `denied`.
+Decision let_in(const proxy::Peer& peer, const RouteAccess& listener, const RouteAccess& route);
 Decision authorize(const Caller& caller, Action action, const Asked& asked);
+
+// The same identity, for what a list of the listener's may show: a scope of the list itself shows all that he
+// may pull.
+Identity listing_for(Identity identity, const std::string& route);
+
+// What it helps a caller without a name to say who he is, to do some of `wanted` on the route.
+enum class NameHelps : uint8_t {
+  nothing,  // he may all of it without
+  some,     // he may pull from some repository without, and not all of it
+  all       // he may not even pull
+};
+NameHelps what_a_name_helps(const proxy::Peer& peer, Actions wanted, const RouteAccess& route);
 
 }  // namespace breakwater::routes

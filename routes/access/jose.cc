@@ -13,10 +13,10 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr uint8_t kNoDigit = 0xff;
 
 constexpr std::array<uint8_t, 256> digits_by_character() {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::array<uint8_t, 256> digits{};
   digits.fill(kNoDigit);
   for (size_t i = 0; i < kDigits.size(); ++i)
@@ -45,6 +45,20 @@ std::optional<std::string> base64url_decoded(std::string_view text) {
   }
   if (count >= 6 || bits != 0) return std::nullopt;
   return bytes;
+}
+
+std::string base64url(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() / 3 * 4 + 4);
+  uint32_t bits = 0;  // those that no digit has taken yet, in the lowest `count`
+  unsigned count = 0;
+  for (const char byte : bytes) {
+    bits = bits << 8 | static_cast<uint8_t>(byte);
+    for (count += 8; count >= 6; count -= 6) text += kDigits[bits >> (count - 6) & 0x3f];
+    bits &= (1U << count) - 1;
+  }
+  if (count > 0) text += kDigits[bits << (6 - count) & 0x3f];
+  return text;
 }
 
 std::optional<json> unambiguous_object(std::string_view text, size_t values_max) {

@@ -35,6 +35,7 @@
 #include "routes/access/issuer_keys.h"
 #include "routes/access/jwt.h"
 #include "routes/access/remembered_tokens.h"
+#include "routes/access/token_source.h"
 #include "store/base/clock.h"
 #include "store/base/digest.h"
 #include "store/base/log.h"
@@ -62,7 +63,7 @@ struct OidcLimits {
   size_t checks_max = 512;  // at a time; each holds what was parsed of its token, 100 KiB at most
 };
 
-class Oidc {
+class Oidc final : public TokenSource {
  public:
   struct Parts {
     proxy::Loop& loop;
@@ -85,6 +86,12 @@ class Oidc {
   //   unavailable   the keys of its issuer cannot be had, so nobody knows
   //   throttled     checks_max tokens are being checked
   proxy::Task<Result<Identity>> identify(std::string token, uint64_t client);
+
+  bool has_any() const override { return !issuers_.empty(); }
+  bool recognises(std::string_view text) const override { return Jwt::is_like(text); }
+  proxy::Task<Result<Identity>> identify(const store::Secret& secret, const proxy::Peer& peer) override {
+    return identify(std::string(secret.view()), peer.key());
+  }
 
  private:
   struct Issuer;

@@ -10,6 +10,8 @@
 namespace breakwater::routes {
 namespace {
 
+constexpr std::string_view kNamePrefix = "token ";
+
 tl::unexpected<Error> denied(std::string message, std::string remedy) {
   return failure(Error{Error::Kind::denied, std::move(message), 0, std::move(remedy)});
 }
@@ -18,14 +20,18 @@ tl::unexpected<Error> denied(std::string message, std::string remedy) {
 
 bool OwnTokens::recognises(std::string_view text) const { return text.starts_with(kTokenPrefix); }
 
-proxy::Task<Result<Identity>> OwnTokens::identify(const store::Secret& secret) {
-  co_return identity_of(secret.view());
+proxy::Task<Result<Identity>> OwnTokens::identify(const store::Secret& secret, const proxy::Peer&) {
+  if (!is_token(secret.view())) co_return denied("the token is not whole", "copy all of it");
+  co_return identity_of(digest_of_token(secret.view()));
 }
 
-Result<Identity> OwnTokens::identity_of(std::string_view text) {
-  if (!is_token(text)) return denied("the token is not whole", "copy all of it");
+std::optional<store::Digest> OwnTokens::digest_of(const std::string& name) const {
+  if (!name.starts_with(kNamePrefix)) return std::nullopt;
+  return tokens_.find_valid(name.substr(kNamePrefix.size()));
+}
+
+Result<Identity> OwnTokens::identity_of(const store::Digest& digest) {
   if (auto away = away_()) return failure(*std::move(away));
-  const auto digest = digest_of_token(text);
   const auto token = tokens_.find(digest);
   if (!token) return denied("nobody here has made this token", "ask for a new one");
   switch (tokens_.standing_of(*token)) {
@@ -39,7 +45,7 @@ Result<Identity> OwnTokens::identity_of(std::string_view text) {
     case store::AccessTokens::Standing::valid: break;
   }
   tokens_.note_use(digest);
-  return Identity{"token " + token->name, {}, grant_of(*token)};
+  return Identity{std::string(kNamePrefix) + token->name, {}, grant_of(*token)};
 }
 
 Grant grant_of(const store::TokenRecord& token) {

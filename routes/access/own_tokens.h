@@ -20,11 +20,14 @@ class OwnTokens final : public TokenSource {
 
   bool has_any() const override { return !tokens_.is_empty(); }
   bool recognises(std::string_view text) const override;
-  proxy::Task<Result<Identity>> identify(const store::Secret& secret) override;
+  proxy::Task<Result<Identity>> identify(const store::Secret& secret, const proxy::Peer& peer) override;
+
+  // Of the token whose text has this digest; `denied` if there is none or if it has ended.
+  Result<Identity> identity_of(const store::Digest& digest);
+  // Of the valid token that identifies who is called so; nothing if there is none.
+  std::optional<store::Digest> digest_of(const std::string& name) const;
 
  private:
-  Result<Identity> identity_of(std::string_view text);
-
   store::AccessTokens& tokens_;
   const std::function<std::optional<Error>()> away_;
 };

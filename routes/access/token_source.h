@@ -3,6 +3,7 @@
 // token. Belongs to the loop's thread.
 #pragma once
 
+#include "proxy/http/peer.h"
 #include "proxy/loop/task.h"
 #include "routes/access/authorize.h"
 #include "store/base/result.h"
@@ -18,8 +19,9 @@ class TokenSource {
   // source is asked.
   virtual bool recognises(std::string_view text) const = 0;
   // Whose token it is. `denied` says why it is refused and quotes nothing of it; `storage` and `unavailable`
-  // say that nobody can tell just now. The caller keeps `secret` until the Task has ended.
-  virtual proxy::Task<Result<Identity>> identify(const store::Secret& secret) = 0;
+  // say that nobody can tell just now. An identity without a name is nobody's: who bears the token is as
+  // anonymous as without it. The caller keeps both until the Task has ended.
+  virtual proxy::Task<Result<Identity>> identify(const store::Secret& secret, const proxy::Peer& peer) = 0;
 
  protected:
   ~TokenSource() = default;

@@ -47,6 +47,9 @@ class Users {
   proxy::Task<> run();   // looks each second; until it is destroyed
   proxy::Task<> look();  // now
 
+  // Null if there is no such user. Valid until the file is read again.
+  const std::string* hash_of(const std::string& user) const { return users_->hash_of(user); }
+  Identity identity_of(const std::string& user) const;  // of one who is there
   size_t size() const { return users_->size(); }
   uint64_t hashed_total() const { return hashed_total_; }  // passwords that were not in memory
   uint64_t wrong_total() const { return wrong_total_; }
@@ -54,7 +57,6 @@ class Users {
  private:
   using Read = std::optional<Result<Htpasswd>>;
   void take(Read read);
-  Identity identity_of(const std::string& user) const;
   Error wrong(const proxy::Peer& peer);
 
   proxy::Loop& loop_;

@@ -123,7 +123,7 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
   const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
   using Effort = store::Capacity::Effort;
   const auto try_push = [parts = parts_, key = key_of(path), pushed, tags,
-                         request = ChangingRequest(exchange)](Effort effort) {
+                         request = ChangingRequest(exchange, context.user)](Effort effort) {
     return push(parts, key, pushed, tags, request, effort);
   };
   auto at_once = [try_push] { return try_push(Effort::none); };

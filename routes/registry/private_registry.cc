@@ -130,7 +130,7 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
 Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, RequestContext& context) {
   exchange.at("removing");
   const store::RepositoryKey key(settings_.route, path.name);
-  auto job = [parts = parts_, key, path, request = ChangingRequest(exchange)] {
+  auto job = [parts = parts_, key, path, request = ChangingRequest(exchange, context.user)] {
     return remove_and_note(parts, key, path, request);
   };
   auto removed = co_await parts_.workers.run(std::move(job));

@@ -183,6 +183,13 @@ std::optional<Digest> AccessTokens::revocable(const std::string& name) const {
   return found;
 }
 
+std::optional<Digest> AccessTokens::find_valid(const std::string& name) const {
+  const Lock lock(mutex_);
+  const auto found = revocable(name);
+  if (!found || standing_of(tokens_.at(*found).record) != Standing::valid) return std::nullopt;
+  return found;
+}
+
 bool AccessTokens::has_name(const std::string& name) const {
   return std::any_of(tokens_.begin(), tokens_.end(),
                      [&](const auto& one) { return one.second.record.name == name; });

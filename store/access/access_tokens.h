@@ -42,6 +42,7 @@ class AccessTokens {
   // By the digest of the text. A table is no comparison in constant time, and needs none: who learns how much
   // of a digest is right has learned nothing of a text that has it.
   std::optional<TokenRecord> find(const Digest& secret) const;
+  std::optional<Digest> find_valid(const std::string& name) const;  // nothing if none of that name is
   Standing standing_of(const TokenRecord& token) const;
   std::vector<TokenRecord> list() const;  // by name; of one name the oldest first
   bool is_empty() const;

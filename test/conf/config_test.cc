@@ -31,8 +31,10 @@ std::string config_with(const std::string& in_mirror, const std::string& in_rout
 }
 
 // The same of a registry.
-std::string registry_with(const std::string& in_registry, const std::string& in_route = "") {
-  return R"({"routes": [{)" + kRoute + R"(, "registry": {)" + in_registry + "}" + in_route + "}]}";
+std::string registry_with(const std::string& in_registry, const std::string& in_route = "",
+                          const std::string& in_whole = "") {
+  return R"({"routes": [{)" + kRoute + R"(, "registry": {)" + in_registry + "}" + in_route + "}]" + in_whole +
+         "}";
 }
 
 std::vector<std::string> errors_of(const std::string& json) {
@@ -276,9 +278,17 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {registry_with("", R"(, "access": [{"may": "pull"}])"), "routes[0].access[0].who: is missing"},
       {registry_with("", R"(, "access": [{"who": "anonymous"}])"), "routes[0].access[0].may: is missing"},
       {registry_with("", R"(, "access": [{"who": "anybody", "may": "pull"}])"),
-       "routes[0].access[0].who: 'anybody' is no"},
+       "routes[0].access[0].who: nobody can be \"anybody\": expected \"anonymous\", a network"},
+      {registry_with("", R"(, "access": [{"who": "10.0.0.0/99", "may": "pull"}])"),
+       "routes[0].access[0].who: '10.0.0.0/99'"},
+      {registry_with("", R"(, "access": [{"who": "10.0.0.300", "may": "pull"}])"),
+       "routes[0].access[0].who: '10.0.0.300'"},
+      {registry_with("", R"(, "access": [{"who": "@ci", "may": "pull"}])"),
+       "routes[0].access[0].who: there is no group \"ci\": it has to stand in users.groups"},
+      {registry_with("", R"(, "access": [{"who": "CN=ci", "may": "pull"}])"),
+       "routes[0].access[0].who: \"CN=ci\" is the subject of a certificate: tls.client_ca"},
       {registry_with("", R"(, "access": [{"who": "anonymous", "may": "write"}])"),
-       "routes[0].access[0].may: expected \"pull\", \"push\" or \"delete\", not \"write\""},
+       "routes[0].access[0].may: expected \"pull\", \"push\", \"delete\", not \"write\""},
       {registry_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "A"}])"),
        "routes[0].access[0].repositories: expected the characters of repositories' names"},
       {registry_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "on": "A"}])"),
@@ -950,5 +960,44 @@ TEST_CASE("users are read with the configuration, and a wrong line of their file
     CHECK(lines.size() == 1);
     CHECK(has_line(lines, line));
     for (const auto& told : lines) CHECK(told.find("secret\n") == std::string::npos);
+  }
+}
+
+TEST_CASE("rules speak of users and groups, and of jobs their issuer's entry does") {
+  using breakwater::routes::Action;
+  const SecretFile users("alice:$2y$05$" + std::string(53, 'a') + "\n");
+  const std::string more =
+      R"(, "users": {"htpasswd_file": ")" + users.path() + R"(", "groups": {"ci": "alice"}},
+      "oidc": [{"issuer": "https://gitlab.example.org", "audience": "breakwater", "may": ["pull", "push"],
+                "claims": {"project_path": "me/*", "ref_protected": ["true"]}, "repositories": ["ci/*"]}])";
+  const auto config = parse_config(
+      registry_with("", R"(, "access": [{"who": ["alice", "@ci", "10.0.0.0/8"], "may": "push"}])", more));
+  REQUIRE(config);
+  const auto& rule = config->routes[0].access->front();
+  CHECK(rule.users == std::vector<std::string>{"alice"});
+  CHECK(rule.groups == std::vector<std::string>{"ci"});
+  CHECK(rule.networks.text() == std::vector<std::string>{"10.0.0.0/8"});
+  CHECK_FALSE(rule.is_of_anyone);
+  REQUIRE(config->oidc.size() == 1);
+  const auto& issuer = config->oidc[0];
+  CHECK(issuer.grant.may.has(Action::push));
+  CHECK_FALSE(issuer.grant.may.has(Action::remove));
+  CHECK(issuer.grant.repositories == std::vector<std::string>{"ci/*"});
+  CHECK(issuer.claims.size() == 2);
+  CHECK(describe(*config).find("10.0.0.0/8, alice, @ci may push in *") != std::string::npos);
+  CHECK(describe(*config).find("jobs of https://gitlab.example.org for breakwater, project_path me/*, "
+                               "ref_protected true may pull, push in ci/*\n") != std::string::npos);
+  const auto with = [](const std::string& entry) {
+    return registry_with("", "", R"(, "oidc": [)" + entry + "]");
+  };
+  for (const auto& [entry, line] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"issuer": "https://a.example", "may": "pull"})", "oidc[0].audience: "},
+           {R"({"issuer": "https://a.example", "audience": "b"})", "oidc[0].may: is missing"},
+           {R"({"issuer": "http://a.example", "audience": "b", "may": "pull"})", "oidc: the issuer"},
+           {R"({"issuer": "https://a.example", "audience": "b", "may": "all"})", "oidc[0].may: expected "},
+           {R"({"issuer": "https://a.example", "audience": "b", "may": "pull", "for": 1})",
+            "oidc[0].for: "}}) {
+    CAPTURE(entry);
+    CHECK(has_line(errors_of(with(entry)), line));
   }
 }

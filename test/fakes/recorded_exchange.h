@@ -42,6 +42,7 @@ class RecordedExchange : public proxy::Exchange {
   const proxy::Request& request() const override { return request_; }
   std::string_view id() const override { return id_; }
   const proxy::Peer& peer() const override { return peer_; }
+  bool is_secure() const override { return false; }
   const std::shared_ptr<proxy::Client>& client() const override { return client_; }
   proxy::Buffers& buffers() override { return buffers_; }
   bool take_turn() override { return has_turn_; }

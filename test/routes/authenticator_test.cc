@@ -39,7 +39,7 @@ class JobTokens final : public TokenSource {
   explicit JobTokens(proxy::Loop& loop) : answered(loop) {}
   bool has_any() const override { return is_configured; }
   bool recognises(std::string_view text) const override { return text.starts_with("job."); }
-  proxy::Task<Result<Identity>> identify(const store::Secret& secret) override {
+  proxy::Task<Result<Identity>> identify(const store::Secret& secret, const proxy::Peer&) override {
     while (!is_known) co_await answered.wait();
     co_return Identity{"job " + std::string(secret.view().substr(4)), {}, std::nullopt};
   }
