@@ -19,7 +19,7 @@ namespace {
 // The service manager is told how it is so often, and that we are alive twice as often as it wants to hear.
 constexpr proxy::Millis kStatusInterval(5'000);
 // So often it is looked whether a certificate was renewed.
-constexpr proxy::Millis kCertificateInterval(10'000);
+constexpr proxy::Millis kCertificateInterval(1'000);
 
 size_t listeners(const Config& config) {
   size_t count = config.metrics.listen.size() + config.admin.listen.size() + 1;  // and the control socket

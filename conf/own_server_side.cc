@@ -36,6 +36,7 @@ routes::RouteDirectory route_directory(const Config& config) {
     entry.kind = kind_of(route);
     if (route.mirror) entry.registry = route.mirror->registry;
     if (route.mirror) entry.fresh_ms = route.mirror->freshness.fresh_ms;
+    entry.is_tls = route.tls.has_value();
     for (const auto& address : route.listen) entry.ports.push_back(address.port());
     directory.routes.push_back(std::move(entry));
   }

@@ -7,8 +7,6 @@
 #include <memory>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "proxy/http/http.h"
 #include "routes/access/challenge.h"
 #include "routes/access/token_request.h"
@@ -28,6 +26,8 @@ constexpr std::string_view kReadOnly =
     "later";
 // Begins the reasons that are about what one client has.
 constexpr std::string_view kOfClient = "client_";
+constexpr std::string_view kNameCounts =
+    "a name counts here: log in; who has none gets a token for what anybody may";
 constexpr size_t kLoggedTargetBytesMax = 512;
 constexpr size_t kLoggedHeaderBytesMax = 128;
 
@@ -75,14 +75,10 @@ void reply_ok(proxy::Exchange& exchange, std::string_view content_type, std::str
 }
 
 void reply_token(proxy::Exchange& exchange, const std::string& token) {
-  nlohmann::ordered_json json;
-  json["token"] = token;
-  json["access_token"] = token;
-  json["expires_in"] = Passes::kBearerFor.count();
   auto headers = base_headers();
   headers.add("Content-Type", std::string(kJson));
   headers.add("Cache-Control", "no-store");
-  exchange.reply(200, std::move(headers), json.dump());
+  exchange.reply(200, std::move(headers), bearer_answer(token));
 }
 
 }  // namespace
@@ -313,7 +309,7 @@ bool Router::is_authorized(proxy::Exchange& exchange, Action action, const Answe
                                  what_a_name_helps(exchange, answerer, who) != NameHelps::nothing;
   if (decision.verdict == Verdict::allowed && !is_asked_for_name) return true;
   if (decision.verdict == Verdict::needs_name || is_asked_for_name) {
-    const std::string why = is_asked_for_name ? "log in, or ask for a token of nobody" : decision.why;
+    const std::string_view why = is_asked_for_name ? kNameCounts : std::string_view(decision.why);
     reply_unauthorized(exchange, challenge(exchange, action, answerer, who, name), why, context);
   } else if (is_first_question) {
     reply_ok(exchange, kJson, "{}");
@@ -331,15 +327,19 @@ NameHelps Router::what_a_name_helps(const proxy::Exchange& exchange, const Answe
   return routes::what_a_name_helps(exchange.peer(), wanted, *answerer.access);
 }
 
-// dockerd follows no Bearer challenge of a mirror.
+// What is challenged at GET /v2/ is what most clients do from then on. Those that never ask it take the
+// challenge of each request, and have a password or need one: not all of them reach /token behind a
+// certificate of a private authority. dockerd follows no Bearer challenge of a mirror.
 std::string Router::challenge(const proxy::Exchange& exchange, Action action, const Answerer& answerer,
                               const Who& who, const std::string& name) const {
-  const bool had_token = who.identity && who.identity->scopes;
-  const bool is_bearer =
-      had_token || (settings_.writable && what_a_name_helps(exchange, answerer, who) == NameHelps::some);
-  const bool is_base_path = is_base(path_of(exchange.request()));
-  const std::string scope = is_base_path ? "" : scope_text(action, name);
-  auto text = is_bearer ? bearer_challenge(exchange, settings_.route, scope, had_token) : std::string();
+  const auto& request = exchange.request();
+  const bool had_token = request.headers.get("Authorization").starts_with("Bearer ");
+  const bool is_first_question = is_base(path_of(request));
+  const bool is_bearer = had_token || (is_first_question && settings_.writable &&
+                                       what_a_name_helps(exchange, answerer, who) == NameHelps::some);
+  const std::string scope = is_first_question ? "" : scope_text(action, name);
+  const bool lacks_scope = who.identity && who.identity->scopes;
+  auto text = is_bearer ? bearer_challenge(exchange, settings_.route, scope, lacks_scope) : std::string();
   return text.empty() ? basic_challenge(settings_.route) : text;
 }
 
@@ -363,7 +363,6 @@ bool Router::is_token_path(std::string_view path) const {
 proxy::Task<> Router::serve_token(proxy::Exchange& exchange, RequestContext& context) {
   const auto& request = exchange.request();
   const auto& self = namespaces_.self();
-  if (!is_let_in(exchange, self, context)) co_return;
   if (request.method != "GET")
     co_return reply_not_allowed(exchange, "GET", "tokens are asked for by GET", context);
   auto given = co_await settings_.authenticator->identify(request.headers, exchange.peer());
@@ -402,12 +401,12 @@ void Router::reply_has_its_share(proxy::Exchange& exchange, RequestContext& cont
 proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& context) {
   const auto& request = exchange.request();
   const auto plain_path = path_of(request);
+  if (!is_let_in(exchange, namespaces_.self(), context)) co_return;
   if (!is_read(request.method) && !settings_.writable) {
     reply_not_allowed(exchange, "GET, HEAD", read_only_text(), context);
     co_return;
   }
   if (plain_path == "/" || plain_path == "/healthz") {
-    if (!is_let_in(exchange, namespaces_.self(), context)) co_return;
     if (is_read(request.method))
       reply_ok(exchange, "text/plain", "ok");
     else

@@ -10,14 +10,14 @@ std::string basic_challenge(std::string_view route) {
 
 // A Host that could end the quoted text is none of ours.
 std::string bearer_challenge(const proxy::Exchange& exchange, std::string_view route, std::string_view scope,
-                             bool had_token) {
+                             bool lacks_scope) {
   const auto host = exchange.request().headers.get("Host");
   if (host.empty() || host.find_first_of("\"\\, ") != std::string_view::npos) return {};
   std::string text = "Bearer realm=\"";
   text += exchange.is_secure() ? "https://" : "http://";
   text.append(host).append(kTokenPath).append("\",service=\"").append(route).append("\"");
   if (!scope.empty()) text.append(",scope=\"").append(scope).append("\"");
-  if (had_token) text += ",error=\"insufficient_scope\"";
+  if (lacks_scope) text += ",error=\"insufficient_scope\"";
   return text;
 }
 

@@ -15,9 +15,9 @@
 namespace breakwater::routes {
 
 std::string basic_challenge(std::string_view route);
-// `scope` is what the request would have needed, "" for nothing in particular; `had_token`: it had a token
+// `scope` is what the request would have needed, "" for nothing in particular; `lacks_scope`: it had a token
 // that was not for this. The realm is where the client has reached us: "" if it has not said where that is.
 std::string bearer_challenge(const proxy::Exchange& exchange, std::string_view route, std::string_view scope,
-                             bool had_token);
+                             bool lacks_scope);
 
 }  // namespace breakwater::routes

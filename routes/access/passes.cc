@@ -59,6 +59,15 @@ std::vector<Scope> scopes_of(const json& all) {
 
 }  // namespace
 
+// Clients of the one specification read `token`, those of OAuth2 `access_token`.
+std::string bearer_answer(const std::string& token) {
+  nlohmann::ordered_json answer;
+  answer["token"] = token;
+  answer["access_token"] = token;
+  answer["expires_in"] = Passes::kBearerFor.count();
+  return answer.dump();
+}
+
 std::string Passes::issue(Pass pass, const Identity* who, std::optional<std::vector<Scope>> scopes) const {
   const auto lasts = pass == Pass::bearer ? kBearerFor : kSessionFor;
   json content;

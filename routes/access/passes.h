@@ -34,6 +34,9 @@ inline constexpr std::string_view kPassPrefix = "bwp_";
 
 enum class Pass : uint8_t { bearer, session };
 
+// What /token answers with, as JSON.
+std::string bearer_answer(const std::string& token);
+
 class Passes final : public TokenSource {
  public:
   static constexpr std::chrono::seconds kBearerFor{300};

@@ -23,15 +23,13 @@ class Seal {
 
   explicit Seal(store::Secret key) : key_(std::move(key)) {}
 
-  // In base64url and a dot. A text sealed for one purpose is none for another.
+  // Of base64url, a dot and hexadecimal digits. A text sealed for one purpose is none for another.
   std::string of(std::string_view purpose, std::string_view text) const;
   std::optional<std::string> open(std::string_view purpose, std::string_view sealed) const;
   // By which a text is known again, and not learned: 64 hexadecimal digits.
   std::string mark(std::string_view text) const;
 
  private:
-  std::string code(std::string_view purpose, std::string_view text) const;
-
   store::Secret key_;
 };
 

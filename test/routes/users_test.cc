@@ -79,7 +79,7 @@ TEST_CASE("a user is let in by the right password, and a stranger is refused in 
   REQUIRE(alice);
   CHECK(alice->name == "alice");
   CHECK(alice->groups == std::vector<std::string>{"ci", "ops"});
-  CHECK_FALSE(alice->limit);
+  CHECK_FALSE(alice->grant);
   CHECK(world.identify("bob", "secret two")->groups.empty());
   CHECK_FALSE(world.lets_in("alice", "secret two"));
   CHECK_FALSE(world.lets_in("alice", ""));

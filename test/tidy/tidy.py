@@ -90,6 +90,7 @@ LIBRARIES = {
         "routes/access/jose.h",
         "routes/access/jwks.cc",
         "routes/access/jwt.cc",
+        "routes/access/passes.cc",
         "routes/transfer/image_layout.cc",
         "routes/transfer/index_json.cc",
         "routes/oci/manifest.cc",
