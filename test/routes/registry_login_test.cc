@@ -236,7 +236,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a list shows who has asked for the list all that he may pull, and others what they have asked for") {
+TEST_CASE("a list shows who asked for the list all that he may pull, and others what they asked for") {
   LoginWorld world({rule_of("bob", kEverything)});
   for (const char* name : {"a/x", "b/x"}) {
     REQUIRE(world.push_index(name, world.bob) == 201);

@@ -1,5 +1,5 @@
-"""Every client logs in over TLS with a private authority, pushes, pulls and exports its cache by its name, and
-is told what it may not: at a registry where nothing is anonymous, and at one where some is."""
+"""Every client logs in over TLS with a private authority, pushes, pulls and exports its cache by its name,
+and is told what it may not: at a registry where nothing is anonymous, and at one where some is."""
 
 import base64
 
