@@ -47,8 +47,9 @@ Config within(Config config, const DescriptorShares& shares, const std::string& 
   return config;
 }
 
-proxy::ServerSettings named(proxy::ServerSettings settings, const std::string& name) {
-  settings.name = name;
+proxy::ServerSettings of_route(proxy::ServerSettings settings, const RouteConfig& route) {
+  settings.name = route.name;
+  settings.proxy_protocol = route.proxy_protocol;
   return settings;
 }
 
@@ -62,6 +63,12 @@ proxy::ServerSettings of_operator(proxy::ServerSettings settings, const std::str
   return settings;
 }
 
+proxy::ServerSettings of_metrics(const Config& config) {
+  auto settings = of_operator(config.server, "metrics", kMetricsConnectionsMax);
+  settings.proxy_protocol = config.metrics.proxy_protocol;
+  return settings;
+}
+
 // Half of the connections, so that one client does not keep all others from asking.
 proxy::ClientLimits metrics_client_limits() {
   proxy::ClientLimits limits;
@@ -70,8 +77,10 @@ proxy::ClientLimits metrics_client_limits() {
 }
 
 // The page is for people: each has a stream of events open, and asks little beside it.
-proxy::ServerSettings of_admin(proxy::ServerSettings settings, const DescriptorShares& shares) {
+proxy::ServerSettings of_admin(const Config& config, const DescriptorShares& shares) {
+  auto settings = config.server;
   settings.name = "admin";
+  settings.proxy_protocol = config.admin.proxy_protocol;
   settings.connections_max = std::min(settings.connections_max, static_cast<uint32_t>(shares.admin));
   return settings;
 }
@@ -97,7 +106,7 @@ Appliance::Parts::Served::Served(Parts& parts, routes::Namespaces& listener, con
     : router(parts.loop, parts.settings_of(config), listener, parts.metrics, parts.log,
              {&parts.history, &parts.last_requests, parts.audit.get()}),
       server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log,
-             named(parts.config.server, config.name), router.route(), {&parts.connections, &parts.clients}) {}
+             of_route(parts.config.server, config), router.route(), {&parts.connections, &parts.clients}) {}
 
 Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
                         std::unique_ptr<routes::LoggedEvents> logged_events,
@@ -141,8 +150,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       health(
           metrics, config.metrics.allow, [this] { return trouble(); }, host_settings(config)),
       metrics_clients({loop, buffers, log, metrics_client_limits(), count_refused()}),
-      metrics_server(loop, readers, buffers, disk, log,
-                     of_operator(config.server, "metrics", kMetricsConnectionsMax), health.route(),
+      metrics_server(loop, readers, buffers, disk, log, of_metrics(config), health.route(),
                      {nullptr, &metrics_clients}),
       upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
       long_jobs(loop, 2, proxy::Workers::Priority::low),
@@ -159,7 +167,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
                      [this](proxy::Exchange& exchange) { return serve_control(exchange); }),
       admin(api.route(), metrics, {config.admin.allow, config.admin.allow_admin, host_settings(config)}),
       admin_clients({loop, buffers, log, admin_client_limits(shares), count_refused()}),
-      admin_server(loop, readers, buffers, disk, log, of_admin(config.server, shares), admin.route(),
+      admin_server(loop, readers, buffers, disk, log, of_admin(config, shares), admin.route(),
                    {nullptr, &admin_clients}),
       leaving(loop, servers()),
       tasks(loop) {

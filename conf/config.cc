@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "conf/access_config.h"
+#include "conf/behind_proxies.h"
 #include "conf/collisions.h"
 #include "conf/json_object.h"
 #include "conf/json_text.h"
@@ -207,6 +208,7 @@ void read_route(JsonObject& object, const Config& config, RouteConfig& route) {
   if (route.name == "admin") object.wrong("name", "admin is the name of the page's own listener");
   read_listen(object, route.listen);
   read_tls(object, route.tls);
+  object.boolean("proxy_protocol", route.proxy_protocol);
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
   if (bytes > 0) route.bytes_max = bytes;
@@ -324,14 +326,17 @@ void read_whole(JsonObject& object, Config& config) {
   object.object("metrics", [&config](JsonObject& metrics) {
     read_listen(metrics, config.metrics.listen);
     read_tls(metrics, config.metrics.tls);
+    metrics.boolean("proxy_protocol", config.metrics.proxy_protocol);
     read_networks(metrics, "allow", config.metrics.allow);
   });
   object.object("admin", [&config](JsonObject& admin) {
     read_listen(admin, config.admin.listen);
     read_tls(admin, config.admin.tls);
+    admin.boolean("proxy_protocol", config.admin.proxy_protocol);
     read_networks(admin, "allow", config.admin.allow);
     read_networks(admin, "allow_admin", config.admin.allow_admin);
   });
+  read_trusted_proxies(object, config.server.trusted_proxies);
   if (object.has("hosts")) object.parsed_strings("hosts", config.hosts.emplace(), proxy::HostPattern::parse);
   object.size("buffer_bytes_max", config.buffer_bytes_max, 8ULL << 20);
   object.number("workers", config.workers, 1, 64);
@@ -441,6 +446,7 @@ tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
   if (routes_are_whole) {
     check_names(config, errors.lines);
     check_listeners(config, errors.lines);
+    check_proxy_protocol(config, errors.lines);
   }
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
   config.text = text;

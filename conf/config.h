@@ -75,6 +75,7 @@ struct RouteConfig {
   std::string name;
   std::vector<ListenAddress> listen;
   std::optional<proxy::TlsSettings> tls;  // nothing: plain HTTP
+  bool proxy_protocol = false;            // as ServerSettings has it
   std::optional<MirrorConfig> mirror;
   std::optional<RegistryConfig> registry;
   std::optional<AnyConfig> any;
@@ -86,6 +87,7 @@ struct RouteConfig {
 struct MetricsConfig {
   std::vector<ListenAddress> listen;
   std::optional<proxy::TlsSettings> tls;
+  bool proxy_protocol = false;
   routes::Networks allow = routes::Networks::internal();
 };
 
@@ -93,6 +95,7 @@ struct MetricsConfig {
 struct AdminConfig {
   std::vector<ListenAddress> listen;
   std::optional<proxy::TlsSettings> tls;
+  bool proxy_protocol = false;
   routes::Networks allow = routes::Networks::internal();
   routes::Networks allow_admin = routes::Networks::loopback();
 };
@@ -120,7 +123,7 @@ struct Config {
   uint64_t buffer_bytes_max = 128ULL << 20;
   uint32_t workers = 2;
   int64_t drain_timeout_ms = 30'000;
-  proxy::ServerSettings server;
+  proxy::ServerSettings server;  // with "trusted_proxies"
   PerClientConfig per_client;
   proxy::HttpClientSettings http_client;
   proxy::FillSettings fills;

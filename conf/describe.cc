@@ -134,6 +134,7 @@ std::string describe(const Config& config) {
     out << ", ";
     describe_bound(out, route.bytes_max);
     out << ", for " << joined(route.allow.text());
+    if (route.proxy_protocol) out << ", behind the PROXY protocol";
     if (route.registry && !route.access) out << ", pushes from " << joined(route.registry->allow_push.text());
     if (route.access) describe_access(out, *route.access);
     out << "\n";
@@ -141,6 +142,8 @@ std::string describe(const Config& config) {
   if (!config.metrics.listen.empty()) out << "metrics on " << joined_texts(config.metrics.listen) << "\n";
   if (!config.admin.listen.empty()) out << "page on " << joined_texts(config.admin.listen) << "\n";
   describe_hosts(out, config);
+  if (!config.server.trusted_proxies.empty())
+    out << "proxies that say who asks: " << joined(config.server.trusted_proxies.text()) << "\n";
   if (config.scrub.bytes_per_second > 0) {
     out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "
         << duration_text(config.scrub.pause_ms) << "\n";

@@ -48,15 +48,14 @@ class Examination {
 
   std::vector<Finding> run() {
     for (const auto& route : config_.routes) {
-      for (const auto& address : route.listen)
-        tasks_.spawn(ask_port(route.name, address, "/v2/", route.tls.has_value()));
+      if (!route.proxy_protocol) ask_ports(route.name, route.listen, "/v2/", route.tls.has_value());
       if (!route.mirror) continue;
       for (const auto& upstream : route.mirror->upstreams) tasks_.spawn(ask_upstream(route.name, upstream));
     }
-    for (const auto& address : config_.metrics.listen)
-      tasks_.spawn(ask_port("metrics", address, "/readyz", config_.metrics.tls.has_value()));
-    for (const auto& address : config_.admin.listen)
-      tasks_.spawn(ask_port("admin", address, "/api/v1/caller", config_.admin.tls.has_value()));
+    if (!config_.metrics.proxy_protocol)
+      ask_ports("metrics", config_.metrics.listen, "/readyz", config_.metrics.tls.has_value());
+    if (!config_.admin.proxy_protocol)
+      ask_ports("admin", config_.admin.listen, "/api/v1/caller", config_.admin.tls.has_value());
     tasks_.spawn(stop_when_done());
     loop_.run();
     return std::move(findings_);
@@ -66,6 +65,11 @@ class Examination {
   proxy::Task<> stop_when_done() {
     while (tasks_.size() > 1) co_await tasks_.ended().wait();
     loop_.stop();
+  }
+  // Not of a listener that only proxies may connect to.
+  void ask_ports(const std::string& route, const std::vector<ListenAddress>& addresses,
+                 const std::string& path, bool is_tls) {
+    for (const auto& address : addresses) tasks_.spawn(ask_port(route, address, path, is_tls));
   }
   proxy::Task<> ask_port(std::string route, ListenAddress address, std::string path, bool is_tls);
   proxy::Task<> ask_upstream(std::string route, proxy::RegistryClientSettings settings);

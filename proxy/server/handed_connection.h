@@ -34,6 +34,8 @@ struct HandedConnection {
   bool between_chunks = false;  // the rest of that request's body begins with the end of a chunk
   bool closes = false;          // after that request, as its client was told
   bool ends = false;            // after `output`: no request is answered any more
+  // Who the client is, if the PROXY protocol has said so: nothing tells it once more. "" if the socket does.
+  std::string peer = {};
 };
 
 }  // namespace breakwater::proxy

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "proxy/http/exchange.h"
+#include "proxy/http/trusted_proxies.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/server/descriptor.h"
@@ -39,6 +40,11 @@ struct ServerSettings {
   // Said in the Via header of answers to requests that came through another appliance (proxy/http/hops.h); ""
   // for none.
   std::string hop_name = {};
+  // Who may say for whom a request asks (proxy/http/forwarded.h). On local sockets nobody may.
+  TrustedProxies trusted_proxies = {};
+  // Each connection, but on local sockets, begins with a PROXY header (proxy/http/proxy_header.h) of one of
+  // these, or is closed.
+  bool proxy_protocol = false;
   // One beyond it takes the place of one that is idle, or else is answered 503 and closed.
   uint32_t connections_max = 4096;
   uint32_t header_bytes_max = 16 * 1024;
@@ -50,9 +56,10 @@ struct ServerSettings {
   // this pace and for so long at most: containerd 1.6 hangs for ever if it is answered while it sends.
   uint64_t drop_bytes_per_s = 64 << 20;
   int64_t drop_time_ms = 60'000;
-  int64_t drop_silence_ms = 5'000;     // less if the client sends nothing for that long
-  int64_t idle_timeout_ms = 75'000;    // between requests
-  int64_t header_timeout_ms = 10'000;  // from a request's first byte to the end of its head; and a handshake
+  int64_t drop_silence_ms = 5'000;   // less if the client sends nothing for that long
+  int64_t idle_timeout_ms = 75'000;  // between requests
+  int64_t header_timeout_ms =
+      10'000;  // from a request's first byte to the end of its head; a PROXY header, and a handshake
   int64_t head_grace_ms = 1'000;  // without a whole head; then it gives way to new connections as an idle one
   int64_t body_timeout_ms = 60'000;  // without a byte of a body that a route waits for
   // A body that comes with fewer bytes a second, over so much time of waiting for its client, is ended; 0:
@@ -75,6 +82,7 @@ struct ServerStats {
   uint64_t malformed_total = 0;
   uint64_t tls_total = 0;          // ClientHellos on a port of plain HTTP, which are not among the malformed
   uint64_t tls_refused_total = 0;  // handshakes that came to nothing, by a fault of either side
+  uint64_t proxied_refused_total = 0;  // connections that did not begin with a PROXY header as they should
 };
 
 class HttpServer {

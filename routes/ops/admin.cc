@@ -99,11 +99,11 @@ std::optional<Error> Admin::look_refusal(const proxy::Exchange& exchange) {
 
 std::optional<Error> Admin::act_refusal(const proxy::Exchange& exchange) const {
   for (const auto header : kOfProxies) {
-    if (exchange.request().headers.find(header) != nullptr)
+    if (!exchange.peer().is_told && exchange.request().headers.find(header) != nullptr)
       return Error(Error::Kind::denied,
                    "a proxy has sent this on (" + std::string(header) +
-                       "), so its address tells nothing of who asks: ask Breakwater directly, or use the "
-                       "command on its machine",
+                       "), so its address tells nothing of who asks: name it in trusted_proxies and have it "
+                       "say who does, ask Breakwater directly, or use the command on its machine",
                    0);
   }
   return refusal(exchange, Action::administer);

@@ -6,9 +6,10 @@
 //   GET, POST /api/v1/…            the operations (api.h)
 //
 // Whoever `allow` names may look, and whoever `allow_act` names may act, unless a proxy has sent the request
-// on, whose address tells nothing of who asks. What names a folder of this machine is not done for a network
-// at all. No page of another site gets an answer (access/hosts.h), and ours runs and loads nothing but what
-// is here. Belongs to the loop's thread. Must outlive the server that uses it.
+// on, whose address tells nothing of who asks: a trusted one has to say it (proxy/http/forwarded.h). What
+// names a folder of this machine is not done for a network at all. No page of another site gets an answer
+// (access/hosts.h), and ours runs and loads nothing but what is here. Belongs to the loop's thread. Must
+// outlive the server that uses it.
 #pragma once
 
 #include <memory>

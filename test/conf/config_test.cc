@@ -88,6 +88,40 @@ TEST_CASE("a listener may speak TLS, with a certificate and a key that fit") {
   CHECK(has_line(errors, "routes[0].tls.certificate: " + files.key("other") + " is not the key of"));
 }
 
+TEST_CASE("trusted proxies are networks, and each listener may ask them for the PROXY protocol") {
+  const std::string beside = R"(, "trusted_proxies": ["127.0.0.0/8", "fd00::7"],
+      "metrics": {"listen": ["127.0.0.1:1"], "proxy_protocol": true},
+      "admin": {"listen": ["127.0.0.1:2"], "proxy_protocol": true})";
+  const auto config = parse_config(config_with("", R"(, "proxy_protocol": true)", beside));
+  REQUIRE(config);
+  const auto& proxies = config->server.trusted_proxies;
+  using breakwater::proxy::IpAddress;
+  CHECK(proxies.contains(*IpAddress::parse("127.0.0.9")));
+  CHECK(proxies.contains(*IpAddress::parse("fd00::7")));
+  CHECK_FALSE(proxies.contains(*IpAddress::parse("fd00::8")));
+  CHECK(config->routes[0].proxy_protocol);
+  CHECK(config->metrics.proxy_protocol);
+  CHECK(config->admin.proxy_protocol);
+  CHECK(describe(*config).find("proxies that say who asks: 127.0.0.0/8, fd00::7\n") != std::string::npos);
+  CHECK(describe(*config).find("behind the PROXY protocol") != std::string::npos);
+  const auto plain = parse_config(config_with(""));
+  CHECK(plain->server.trusted_proxies.empty());
+  CHECK_FALSE(plain->routes[0].proxy_protocol);
+}
+
+TEST_CASE("the PROXY protocol without anybody who may speak it is a mistake") {
+  const std::string beside = R"(, "metrics": {"listen": ["127.0.0.1:1"], "proxy_protocol": true},
+      "admin": {"listen": ["127.0.0.1:2"], "proxy_protocol": true})";
+  for (const std::string none : {"", R"(, "trusted_proxies": [])"}) {
+    const auto errors = errors_of(config_with("", R"(, "proxy_protocol": true)", beside + none));
+    REQUIRE(errors.size() == 3);
+    CHECK(has_line(errors, "routes[0].proxy_protocol: says who has connected"));
+    CHECK(has_line(errors, "metrics.proxy_protocol: "));
+    CHECK(has_line(errors, "admin.proxy_protocol: "));
+    CHECK(errors[0].find("trusted_proxies") != std::string::npos);
+  }
+}
+
 TEST_CASE("comments are allowed, and what is not said has its default") {
   auto config = parse_config("// what\n" + config_with(R"(, "fresh": "0" /* always ask */)"));
   REQUIRE(config);
@@ -343,6 +377,10 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("", "", R"(, "log": {"format": "xml"})"), "log.format: must be text or json"},
       {config_with("", "", R"(, "log": "loud")"), "log: must be an object"},
       {config_with("", "", R"(, "metrics": {})"), "metrics.listen: is missing"},
+      {config_with("", "", R"(, "trusted_proxies": ["proxy.lan"])"), "trusted_proxies: 'proxy.lan' is no IP"},
+      {config_with("", "", R"(, "trusted_proxies": ["10.0.0.7/8"])"),
+       "trusted_proxies: '10.0.0.7/8' has bits"},
+      {config_with("", R"(, "proxy_protocol": "v2")"), "routes[0].proxy_protocol: must be"},
       {config_with("", R"(, "tls": {"key": "/nowhere/a.key"})"), "routes[0].tls.certificate: is missing"},
       {config_with("", R"(, "tls": {"certificate": "/nowhere/a.pem", "key": "/nowhere/a.key"})"),
        "routes[0].tls.certificate: /nowhere/a.pem cannot be read: No such file or directory"},
