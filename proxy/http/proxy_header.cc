@@ -29,9 +29,8 @@ std::string_view take_word(std::string_view& line) {
 
 bool is_port(std::string_view text) {
   uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, port);
-  return error == std::errc() && stop == end && std::to_string(port) == text;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && std::to_string(port) == text;  // so nothing is left behind it either
 }
 
 // An address as a family has it: "::ffff:10.0.0.7" is one of TCP6, and is IPv4 all the same.
