@@ -24,7 +24,7 @@
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "routes/access/authorize.h"
-#include "routes/access/oidc.h"
+#include "routes/access/oidc_entry.h"
 #include "routes/access/users_settings.h"
 #include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"

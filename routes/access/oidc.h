@@ -22,7 +22,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +33,7 @@
 #include "routes/access/authorize.h"
 #include "routes/access/issuer_keys.h"
 #include "routes/access/jwt.h"
+#include "routes/access/oidc_entry.h"
 #include "routes/access/remembered_tokens.h"
 #include "routes/access/token_source.h"
 #include "store/base/clock.h"
@@ -42,19 +42,6 @@
 #include "store/base/result.h"
 
 namespace breakwater::routes {
-
-struct OidcEntry {
-  std::string issuer;    // as its tokens name it in `iss`, and where discovery begins
-  std::string audience;  // that the job's token has to be made for
-  std::vector<ClaimPattern> claims;
-  Grant grant;
-  std::string jwks_file = {};  // its keys; "": they are fetched
-  std::string ca_file = {};    // by which its host is trusted; "": as all hosts are
-};
-
-// What is wrong with the entries, `invalid`, in words for whoever wrote them. Issuers are URLs: https, or
-// where nobody can answer in their place, which is on loopback or with a jwks_file, http as well.
-[[nodiscard]] Result<> check_oidc(std::span<const OidcEntry> entries);
 
 struct OidcLimits {
   IssuerKeysTiming keys;

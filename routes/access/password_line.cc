@@ -101,7 +101,7 @@ class PasswordLine::Line {
     if (turn == turns_.end()) turn = turns_.insert(turns_.end(), Turn{check->client, {}});
     turn->checks.push_back(check);
   }
-  void remove(Turns::iterator turn, std::deque<Shared>::iterator place) {
+  void remove(Turns::iterator turn, const std::deque<Shared>::iterator& place) {
     by_key_.erase((*place)->key);
     turn->checks.erase(place);
     --waiting_;
