@@ -268,7 +268,7 @@ proxy::Task<std::optional<Router::Who>> Router::identify(proxy::Exchange& exchan
   if (who.can_log_in) {
     auto given = co_await settings_.authenticator->identify(exchange.request().headers, exchange.peer());
     if (!given) {
-      reply_not_identified(exchange, std::move(given.error()), answerer, context);
+      reply_not_identified(exchange, given.error(), answerer, context);
       co_return std::nullopt;
     }
     if (*given) who.identity = std::move(*given);
@@ -277,7 +277,7 @@ proxy::Task<std::optional<Router::Who>> Router::identify(proxy::Exchange& exchan
   co_return who;
 }
 
-void Router::reply_not_identified(proxy::Exchange& exchange, Error error, const Answerer& answerer,
+void Router::reply_not_identified(proxy::Exchange& exchange, const Error& error, const Answerer& answerer,
                                   RequestContext& context) const {
   std::string why = error.remedy.empty() ? error.message : error.message + "; " + error.remedy;
   if (error.kind == Error::Kind::denied) {
@@ -366,7 +366,7 @@ proxy::Task<> Router::serve_token(proxy::Exchange& exchange, RequestContext& con
   if (request.method != "GET")
     co_return reply_not_allowed(exchange, "GET", "tokens are asked for by GET", context);
   auto given = co_await settings_.authenticator->identify(request.headers, exchange.peer());
-  if (!given) co_return reply_not_identified(exchange, std::move(given.error()), self, context);
+  if (!given) co_return reply_not_identified(exchange, given.error(), self, context);
   auto identity = *std::move(given);
   if (!identity && !exchange.peer().subject.empty()) identity.emplace().name = exchange.peer().subject;
   const Caller nobody{exchange.peer(), nullptr, true};

@@ -89,7 +89,7 @@ class Router {
   };
   proxy::Task<std::optional<Who>> identify(proxy::Exchange& exchange, const Answerer& answerer,
                                            RequestContext& context);
-  void reply_not_identified(proxy::Exchange& exchange, Error error, const Answerer& answerer,
+  void reply_not_identified(proxy::Exchange& exchange, const Error& error, const Answerer& answerer,
                             RequestContext& context) const;
   // Whether the caller may; else it is answered, or for GET /v2/ there is nothing to decide.
   bool is_let_in(proxy::Exchange& exchange, const Answerer& answerer, RequestContext& context) const;
