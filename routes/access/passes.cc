@@ -10,7 +10,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array<Action, 3> kActions = {Action::pull, Action::push, Action::remove};
-constexpr size_t kValuesMax = 256;
 
 // What a pass was given for, which is looked at again with each request.
 constexpr const char* kUser = "user";

@@ -79,7 +79,7 @@ Result<TokenRecord> AccessTokens::plan(const Wish& wish) const {
 
 Result<TokenRecord> AccessTokens::create(const Digest& secret, const Wish& wish) {
   const Lock changing(changing_);
-  const TokenRecord record = made_of(wish);
+  TokenRecord record = made_of(wish);
   std::optional<Digest> goes;
   {
     const Lock lock(mutex_);
