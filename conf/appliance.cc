@@ -8,6 +8,7 @@
 #include "conf/changes.h"
 #include "conf/hand_over.h"
 #include "conf/part_settings.h"
+#include "conf/sealing_key.h"
 #include "conf/service_manager.h"
 #include "routes/oci/request_context.h"
 #include "store/upkeep/forgetting.h"
@@ -17,6 +18,8 @@ namespace {
 
 // The service manager is told how it is so often, and that we are alive twice as often as it wants to hear.
 constexpr proxy::Millis kStatusInterval(5'000);
+// So often it is looked whether a certificate was renewed.
+constexpr proxy::Millis kCertificateInterval(1'000);
 
 size_t listeners(const Config& config) {
   size_t count = config.metrics.listen.size() + config.admin.listen.size() + 1;  // and the control socket
@@ -38,8 +41,22 @@ Result<> tell_left_routes(const store::Store& store, store::Log& log) {
 
 }  // namespace
 
+// Before it listens.
+Result<> Appliance::Parts::speak_tls(proxy::HttpServer& server, const std::string& route,
+                                     const std::optional<proxy::TlsSettings>& settings) {
+  if (!settings) return {};
+  auto context = proxy::TlsContext::read(*settings);
+  if (!context) return failure(context.error().kind, "route " + route + ": " + context.error().message);
+  server.speak_tls(**context);
+  tasks.spawn((*context)->keep_up(loop, background, log, kCertificateInterval));
+  tls.push_back(*std::move(context));
+  return {};
+}
+
 Result<> Appliance::Parts::listen(const std::vector<InheritedListener>& inherited) {
   for (size_t i = 0; i < served.size(); ++i) {
+    const auto& route = config.routes[i];
+    if (auto spoken = speak_tls(served[i]->server, route.name, route.tls); !spoken) return spoken;
     auto bound = listen(served[i]->server, config.routes[i].name, config.routes[i].listen, inherited);
     if (!bound) return bound;
   }
@@ -47,7 +64,9 @@ Result<> Appliance::Parts::listen(const std::vector<InheritedListener>& inherite
           control_server.listen_local(std::filesystem::absolute(config.data) / routes::kControlSocket);
       !bound)
     return bound;
+  if (auto spoken = speak_tls(admin_server, "admin", config.admin.tls); !spoken) return spoken;
   if (auto bound = listen(admin_server, "admin", config.admin.listen, inherited); !bound) return bound;
+  if (auto spoken = speak_tls(metrics_server, "metrics", config.metrics.tls); !spoken) return spoken;
   return listen(metrics_server, "metrics", config.metrics.listen, inherited);
 }
 
@@ -269,8 +288,10 @@ Result<std::unique_ptr<Appliance>> Appliance::build(const Config& config, const 
   auto opened = store::Store::open(settings, ground.disk, ground.clock, *logged);
   if (!opened) return failure(opened.error());
   if (auto told = tell_left_routes(**opened, ground.log); !told) return failure(told.error());
+  auto key = sealing_key(ground.disk, config.data);
+  if (!key) return failure(key.error());
   auto parts = std::make_unique<Parts>(config, *shares, ground, std::move(logged), *std::move(opened),
-                                       *std::move(audit));
+                                       *std::move(audit), *std::move(key));
   if (auto loaded = parts->events.load(); !loaded) return failure(loaded.error());
   if (auto known = parts->read_only.load(); !known) return failure(known.error());
   if (auto bound = parts->listen(inherited); !bound) return failure(bound.error());
@@ -307,6 +328,7 @@ Appliance::Left Appliance::run(std::vector<InheritedConnection> connections) {
   parts_->events.start(parts_->tasks);
   parts_->tasks.spawn(parts_->tell_service_manager());
   parts_->tasks.spawn(parts_->history.run(parts_->background));
+  if (parts_->users) parts_->tasks.spawn(parts_->users->run());
   parts_->loop.run();
   if (auto saved = parts_->history.save(); !saved)
     parts_->log.warning("history_not_written", {{"error", saved.error().message}});

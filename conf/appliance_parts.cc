@@ -47,8 +47,9 @@ Config within(Config config, const DescriptorShares& shares, const std::string& 
   return config;
 }
 
-proxy::ServerSettings named(proxy::ServerSettings settings, const std::string& name) {
-  settings.name = name;
+proxy::ServerSettings of_route(proxy::ServerSettings settings, const RouteConfig& route) {
+  settings.name = route.name;
+  settings.proxy_protocol = route.proxy_protocol;
   return settings;
 }
 
@@ -62,6 +63,12 @@ proxy::ServerSettings of_operator(proxy::ServerSettings settings, const std::str
   return settings;
 }
 
+proxy::ServerSettings of_metrics(const Config& config) {
+  auto settings = of_operator(config.server, "metrics", kMetricsConnectionsMax);
+  settings.proxy_protocol = config.metrics.proxy_protocol;
+  return settings;
+}
+
 // Half of the connections, so that one client does not keep all others from asking.
 proxy::ClientLimits metrics_client_limits() {
   proxy::ClientLimits limits;
@@ -70,8 +77,10 @@ proxy::ClientLimits metrics_client_limits() {
 }
 
 // The page is for people: each has a stream of events open, and asks little beside it.
-proxy::ServerSettings of_admin(proxy::ServerSettings settings, const DescriptorShares& shares) {
+proxy::ServerSettings of_admin(const Config& config, const DescriptorShares& shares) {
+  auto settings = config.server;
   settings.name = "admin";
+  settings.proxy_protocol = config.admin.proxy_protocol;
   settings.connections_max = std::min(settings.connections_max, static_cast<uint32_t>(shares.admin));
   return settings;
 }
@@ -93,15 +102,16 @@ proxy::ClientLimits client_limits(const Config& config, const DescriptorShares& 
 
 }  // namespace
 
-Appliance::Parts::Served::Served(Parts& parts, routes::Registry& registry, const RouteConfig& config)
-    : router(parts.loop, parts.settings_of(config), registry, parts.metrics, parts.log,
+Appliance::Parts::Served::Served(Parts& parts, routes::Namespaces& listener, const RouteConfig& config)
+    : router(parts.loop, parts.settings_of(config), listener, parts.metrics, parts.log,
              {&parts.history, &parts.last_requests, parts.audit.get()}),
       server(parts.loop, parts.readers, parts.buffers, parts.disk, parts.log,
-             named(parts.config.server, config.name), router.route(), {&parts.connections, &parts.clients}) {}
+             of_route(parts.config.server, config), router.route(), {&parts.connections, &parts.clients}) {}
 
 Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
                         std::unique_ptr<routes::LoggedEvents> logged_events,
-                        std::unique_ptr<store::Store> opened, std::unique_ptr<routes::Audit> opened_audit)
+                        std::unique_ptr<store::Store> opened, std::unique_ptr<routes::Audit> opened_audit,
+                        store::Secret sealing_key)
     : config(within(settings, descriptors, hop_name)),
       shares(descriptors),
       ground(the_ground),
@@ -124,6 +134,12 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       http_client(loop, config.http_client),
       connections(shares.clients),
       clients({loop, buffers, log, client_limits(config, shares), count_refused()}),
+      password_line(loop),
+      users(make_users()),
+      own_tokens(store->access_tokens(), [this] { return store->away(); }),
+      oidc({loop, background, http_client, config.http_client, clock, log}, config.oidc),
+      passes(routes::Seal(std::move(sealing_key)), users.get(), own_tokens, store->clock()),
+      authenticator(users.get(), {&own_tokens, &passes, &oidc}),
       history(loop, *store, log),
       last_requests(loop, clock),
       manifests(kManifestCacheBytes),
@@ -134,8 +150,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       health(
           metrics, config.metrics.allow, [this] { return trouble(); }, host_settings(config)),
       metrics_clients({loop, buffers, log, metrics_client_limits(), count_refused()}),
-      metrics_server(loop, readers, buffers, disk, log,
-                     of_operator(config.server, "metrics", kMetricsConnectionsMax), health.route(),
+      metrics_server(loop, readers, buffers, disk, log, of_metrics(config), health.route(),
                      {nullptr, &metrics_clients}),
       upkeep(loop, room_makers, background, *store, scrub, registries, log, config.scrub),
       long_jobs(loop, 2, proxy::Workers::Priority::low),
@@ -152,7 +167,7 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
                      [this](proxy::Exchange& exchange) { return serve_control(exchange); }),
       admin(api.route(), metrics, {config.admin.allow, config.admin.allow_admin, host_settings(config)}),
       admin_clients({loop, buffers, log, admin_client_limits(shares), count_refused()}),
-      admin_server(loop, readers, buffers, disk, log, of_admin(config.server, shares), admin.route(),
+      admin_server(loop, readers, buffers, disk, log, of_admin(config, shares), admin.route(),
                    {nullptr, &admin_clients}),
       leaving(loop, servers()),
       tasks(loop) {
@@ -160,6 +175,11 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
     log.warning("loop_held", {{"what", what}, {"ms", static_cast<int64_t>(time.count())}});
   });
   add_metric_sources();
+}
+
+std::unique_ptr<routes::Users> Appliance::Parts::make_users() {
+  if (!config.users) return nullptr;
+  return std::make_unique<routes::Users>(loop, background, password_line, store->clock(), log, *config.users);
 }
 
 std::vector<std::unique_ptr<Appliance::Parts::Served>> Appliance::Parts::make_served() {
@@ -179,6 +199,8 @@ proxy::OnRefused Appliance::Parts::count_refused() {
 routes::RouterSettings Appliance::Parts::settings_of(const RouteConfig& route) {
   auto settings = router_settings(config, route);
   settings.away = [this] { return store->away(); };
+  settings.authenticator = &authenticator;
+  settings.passes = &passes;
   if (route.registry) settings.is_read_only = [this] { return read_only.is_on(); };
   return settings;
 }
@@ -230,9 +252,15 @@ void Appliance::Parts::add_state(routes::ServerState& state) const {
   }
 }
 
-routes::Registry& Appliance::Parts::add(const RouteConfig& route) {
+routes::Namespaces& Appliance::Parts::add(const RouteConfig& route) {
   if (route.registry) return add_registry(route);
   return route.mirror ? add_mirror(route) : add_any(route);
+}
+
+routes::Namespaces& Appliance::Parts::add_listener(routes::Registry* own, routes::Answerer self,
+                                                   routes::RegistryDirectory* others) {
+  namespaces.push_back(std::make_unique<routes::Namespaces>(own, std::move(self), others));
+  return *namespaces.back();
 }
 
 proxy::Upstreams& Appliance::Parts::add_upstreams(
@@ -265,24 +293,24 @@ std::unique_ptr<routes::Mirror> Appliance::Parts::make_mirror(proxy::Upstreams& 
   return std::make_unique<routes::Mirror>(shared, settings);
 }
 
-routes::Registry& Appliance::Parts::add_mirror(const RouteConfig& route) {
+routes::Namespaces& Appliance::Parts::add_mirror(const RouteConfig& route) {
   mirrors.push_back(make_mirror(add_upstreams(route.mirror->upstreams), mirror_settings(route)));
-  directory.add(route.name, *mirrors.back(), route.allow);
-  namespaces.push_back(std::make_unique<routes::Namespaces>(mirrors.back().get(), directory));
-  return *namespaces.back();
+  auto access = std::make_shared<const routes::RouteAccess>(access_of(route));
+  directory.add(*mirrors.back(), access);
+  return add_listener(mirrors.back().get(), {std::move(access), route.mirror->registry, {}}, &directory);
 }
 
-routes::Registry& Appliance::Parts::add_any(const RouteConfig& route) {
+routes::Namespaces& Appliance::Parts::add_any(const RouteConfig& route) {
   auto make = [this, name = route.name, any = *route.any](const std::string& registry) {
     return make_mirror(add_upstreams(any_upstream_settings(name, any, registry)),
                        any_mirror_settings(name, any, registry));
   };
-  directory.add_any(route.name, make, route.allow);
-  namespaces.push_back(std::make_unique<routes::Namespaces>(nullptr, directory));
-  return *namespaces.back();
+  auto access = std::make_shared<const routes::RouteAccess>(access_of(route));
+  directory.add_any(make, access);
+  return add_listener(nullptr, {std::move(access), "", {}}, &directory);
 }
 
-routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
+routes::Namespaces& Appliance::Parts::add_registry(const RouteConfig& route) {
   const routes::RegistryParts machinery(loop, workers, readers, room_makers, buffers, *store, manifests,
                                         replies, store->clock(), log, &noted_changes);
   auto& registry = registries[route.name];
@@ -290,8 +318,9 @@ routes::Registry& Appliance::Parts::add_registry(const RouteConfig& route) {
   settings.uploads.per_client = config.per_client.uploads_max;
   settings.uploads.idle_open_max = std::max<size_t>(shares.uploads / registry_routes(config), 1);
   registry = std::make_unique<routes::PrivateRegistry>(machinery, settings);
-  directory.add(route.name, *registry, route.allow);
-  return *registry;
+  auto access = std::make_shared<const routes::RouteAccess>(access_of(route));
+  directory.add(*registry, access);
+  return add_listener(registry.get(), {std::move(access), "", {}}, nullptr);
 }
 
 void Appliance::Parts::add_metric_sources() {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,16 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/workers.h"
 #include "proxy/server/http_server.h"
+#include "proxy/stream/tls_context.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
 #include "proxy/upstream/upstreams.h"
+#include "routes/access/authenticator.h"
+#include "routes/access/oidc.h"
+#include "routes/access/own_tokens.h"
+#include "routes/access/passes.h"
+#include "routes/access/password_line.h"
+#include "routes/access/users.h"
 #include "routes/mirror/mirror.h"
 #include "routes/mirror/namespaces.h"
 #include "routes/oci/manifest_cache.h"
@@ -49,25 +57,30 @@ namespace breakwater::conf {
 struct Appliance::Parts {
   // The listener of one route.
   struct Served {
-    Served(Parts& parts, routes::Registry& registry, const RouteConfig& config);
+    Served(Parts& parts, routes::Namespaces& listener, const RouteConfig& config);
     routes::Router router;
     proxy::HttpServer server;
   };
 
   Parts(const Config& settings, const DescriptorShares& descriptors, const Ground& the_ground,
         std::unique_ptr<routes::LoggedEvents> logged_events, std::unique_ptr<store::Store> opened,
-        std::unique_ptr<routes::Audit> opened_audit);
+        std::unique_ptr<routes::Audit> opened_audit, store::Secret sealing_key);
 
+  std::unique_ptr<routes::Users> make_users();
   std::vector<std::unique_ptr<Served>> make_served();
-  routes::Registry& add(const RouteConfig& route);
-  routes::Registry& add_mirror(const RouteConfig& route);
-  routes::Registry& add_registry(const RouteConfig& route);
+  routes::Namespaces& add(const RouteConfig& route);
+  routes::Namespaces& add_listener(routes::Registry* own, routes::Answerer self,
+                                   routes::RegistryDirectory* others);
+  routes::Namespaces& add_mirror(const RouteConfig& route);
+  routes::Namespaces& add_registry(const RouteConfig& route);
   std::unique_ptr<routes::Mirror> make_mirror(proxy::Upstreams& upstreams_of_mirror,
                                               const routes::MirrorSettings& settings);
-  routes::Registry& add_any(const RouteConfig& route);
+  routes::Namespaces& add_any(const RouteConfig& route);
   proxy::Upstreams& add_upstreams(const std::vector<proxy::RegistryClientSettings>& settings);
   std::unique_ptr<proxy::RegistryClient> make_client(const proxy::RegistryClientSettings& settings);
   Result<> listen(const std::vector<InheritedListener>& inherited);
+  Result<> speak_tls(proxy::HttpServer& server, const std::string& route,
+                     const std::optional<proxy::TlsSettings>& settings);
   Result<> listen(proxy::HttpServer& server, const std::string& route,
                   const std::vector<ListenAddress>& addresses,
                   const std::vector<InheritedListener>& inherited);
@@ -117,6 +130,12 @@ struct Appliance::Parts {
   proxy::HttpClient http_client;
   proxy::ConnectionShare connections;
   proxy::Clients clients;
+  routes::PasswordLine password_line;
+  std::unique_ptr<routes::Users> users;  // null if there is no file of them
+  routes::OwnTokens own_tokens;
+  routes::Oidc oidc;
+  routes::Passes passes;
+  routes::Authenticator authenticator;
   routes::Metrics metrics;
   routes::History history;
   routes::RequestRing last_requests;
@@ -130,8 +149,9 @@ struct Appliance::Parts {
   std::vector<std::unique_ptr<routes::Mirror>> mirrors;
   routes::RegistryDirectory directory;
   std::vector<std::unique_ptr<routes::Namespaces>> namespaces;
-  Upkeep::Registries registries;                // by route
-  std::vector<std::unique_ptr<Served>> served;  // in the order of config.routes
+  Upkeep::Registries registries;                        // by route
+  std::vector<std::unique_ptr<proxy::TlsContext>> tls;  // of the servers below
+  std::vector<std::unique_ptr<Served>> served;          // in the order of config.routes
   routes::Health health;
   proxy::Clients metrics_clients;
   proxy::HttpServer metrics_server;

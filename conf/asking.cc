@@ -174,7 +174,9 @@ Result<Json> do_alone(const Asked& asked, const Arguments& arguments, ProgressLi
   };
   const routes::CallersFiles files{*folder.disk, false, say};
   std::jthread shows([&](const std::stop_token& end) { line.follow(progress, end); });
-  const routes::StoreSide side{*folder.store, directory, progress, nobody, stop, *folder.events, &files};
+  const routes::StoreSide side{*folder.store, directory, progress,
+                               nobody,        stop,      *folder.events,
+                               &files,        {},        "uid " + std::to_string(*entry.uid)};
   auto answer = operation.of_store(side, arguments);
   routes::set_outcome(entry, answer);
   if (*audit != nullptr) (*audit)->note(std::move(entry));

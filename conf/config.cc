@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "conf/access_config.h"
+#include "conf/behind_proxies.h"
 #include "conf/collisions.h"
 #include "conf/json_object.h"
 #include "conf/json_text.h"
@@ -35,23 +37,26 @@ constexpr int64_t kTimeoutMinMs = 100;
 constexpr int64_t kTimeoutMaxMs = 86'400'000;
 constexpr uint32_t kHeadBytesMax = 1 << 20;  // is read in one piece
 
-bool is_name(const std::string& text) {
-  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-_";
-  return !text.empty() && text.size() <= 64 && text.find_first_not_of(kAllowed) == std::string::npos;
-}
-
 void read_listen(JsonObject& object, std::vector<ListenAddress>& listen) {
   if (!object.has("listen")) return object.wrong("listen", "is missing");
   object.parsed_strings("listen", listen, ListenAddress::parse, 1);
 }
 
-void read_networks(JsonObject& object, std::string_view key, routes::Networks& networks) {
-  if (!object.has(key)) return;
-  std::vector<std::string> entries;
-  object.strings(key, entries);
-  auto parsed = routes::Networks::parse(entries);
-  if (!parsed) return object.wrong(key, parsed.error().message);
-  networks = *parsed;
+// What cannot be used is found here, with the file that is to blame.
+void read_tls(JsonObject& object, std::optional<proxy::TlsSettings>& tls) {
+  object.object("tls", [&tls](JsonObject& files) {
+    proxy::TlsSettings settings;
+    files.required_string("certificate", settings.certificate);
+    files.required_string("key", settings.key);
+    files.string("client_ca", settings.client_ca);
+    if (settings.certificate.empty() || settings.key.empty()) return;
+    const auto usable = proxy::read_tls_files(settings);
+    if (usable) {
+      tls = std::move(settings);
+    } else {
+      files.wrong("certificate", usable.error().message);
+    }
+  });
 }
 
 Result<std::string> parse_registry_name(std::string_view text) {
@@ -117,6 +122,7 @@ void read_policy(JsonObject& object, store::RetentionPolicy& policy) {
   read_time(object, "untagged_after", policy.untagged_after);
   read_tag_patterns(object, "protect", policy.protect);
   read_tag_patterns(object, "cache_tags", policy.cache_tags);
+  read_tag_patterns(object, "immutable", policy.immutable);
 }
 
 void read_retention(JsonObject& object, store::RetentionPolicy& policy) {
@@ -194,18 +200,21 @@ void read_kind(JsonObject& object, RouteConfig& route) {
   if (route.registry) read_networks(object, "allow_push", route.registry->allow_push);
 }
 
-void read_route(JsonObject& object, RouteConfig& route) {
+void read_route(JsonObject& object, const Config& config, RouteConfig& route) {
   object.required_string("name", route.name);
-  if (!route.name.empty() && !is_name(route.name))
+  if (!route.name.empty() && !is_plain_name(route.name))
     object.wrong("name", "may have lower-case letters, digits, - and _ only");
   if (route.name == "metrics") object.wrong("name", "metrics is the name of the metrics' own listener");
   if (route.name == "admin") object.wrong("name", "admin is the name of the page's own listener");
   read_listen(object, route.listen);
+  read_tls(object, route.tls);
+  object.boolean("proxy_protocol", route.proxy_protocol);
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
   if (bytes > 0) route.bytes_max = bytes;
   read_networks(object, "allow", route.allow);
   read_kind(object, route);
+  read_access(object, config, route);
 }
 
 void read_server(JsonObject& object, proxy::ServerSettings& server) {
@@ -310,17 +319,24 @@ void read_whole(JsonObject& object, Config& config) {
   uint64_t bytes = 0;
   object.size("bytes_max", bytes, kBytesMaxMin);
   if (bytes > 0) config.bytes_max = bytes;
-  object.objects("routes", [&config](JsonObject& route) { read_route(route, config.routes.emplace_back()); });
+  read_who_may_log_in(object, config);
+  object.objects("routes",
+                 [&config](JsonObject& route) { read_route(route, config, config.routes.emplace_back()); });
   if (!object.has("routes")) object.wrong("routes", "is missing");
   object.object("metrics", [&config](JsonObject& metrics) {
     read_listen(metrics, config.metrics.listen);
+    read_tls(metrics, config.metrics.tls);
+    metrics.boolean("proxy_protocol", config.metrics.proxy_protocol);
     read_networks(metrics, "allow", config.metrics.allow);
   });
   object.object("admin", [&config](JsonObject& admin) {
     read_listen(admin, config.admin.listen);
+    read_tls(admin, config.admin.tls);
+    admin.boolean("proxy_protocol", config.admin.proxy_protocol);
     read_networks(admin, "allow", config.admin.allow);
     read_networks(admin, "allow_admin", config.admin.allow_admin);
   });
+  read_trusted_proxies(object, config.server.trusted_proxies);
   if (object.has("hosts")) object.parsed_strings("hosts", config.hosts.emplace(), proxy::HostPattern::parse);
   object.size("buffer_bytes_max", config.buffer_bytes_max, 8ULL << 20);
   object.number("workers", config.workers, 1, 64);
@@ -430,6 +446,7 @@ tl::expected<Config, ConfigErrors> parse_config(std::string_view text) {
   if (routes_are_whole) {
     check_names(config, errors.lines);
     check_listeners(config, errors.lines);
+    check_proxy_protocol(config, errors.lines);
   }
   if (!errors.lines.empty()) return tl::unexpected<ConfigErrors>(std::move(errors));
   config.text = text;

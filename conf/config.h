@@ -20,9 +20,12 @@
 #include "proxy/http/host_pattern.h"
 #include "proxy/http/url.h"
 #include "proxy/server/http_server.h"
+#include "proxy/stream/tls_files.h"
 #include "proxy/upstream/http_client.h"
 #include "proxy/upstream/registry_client.h"
-#include "routes/access/access.h"
+#include "routes/access/authorize.h"
+#include "routes/access/oidc_entry.h"
+#include "routes/access/users_settings.h"
 #include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
 #include "routes/ops/webhooks.h"
@@ -71,21 +74,28 @@ struct RegistryConfig {
 struct RouteConfig {
   std::string name;
   std::vector<ListenAddress> listen;
+  std::optional<proxy::TlsSettings> tls;  // nothing: plain HTTP
+  bool proxy_protocol = false;            // as ServerSettings has it
   std::optional<MirrorConfig> mirror;
   std::optional<RegistryConfig> registry;
   std::optional<AnyConfig> any;
   std::optional<uint64_t> bytes_max;
   routes::Networks allow = routes::Networks::internal();
+  std::optional<std::vector<routes::AccessRule>> access;  // instead of allow_push
 };
 
 struct MetricsConfig {
   std::vector<ListenAddress> listen;
+  std::optional<proxy::TlsSettings> tls;
+  bool proxy_protocol = false;
   routes::Networks allow = routes::Networks::internal();
 };
 
 // The page and its API, for whoever `allow` names; what changes anything only for `allow_admin`.
 struct AdminConfig {
   std::vector<ListenAddress> listen;
+  std::optional<proxy::TlsSettings> tls;
+  bool proxy_protocol = false;
   routes::Networks allow = routes::Networks::internal();
   routes::Networks allow_admin = routes::Networks::loopback();
 };
@@ -113,7 +123,7 @@ struct Config {
   uint64_t buffer_bytes_max = 128ULL << 20;
   uint32_t workers = 2;
   int64_t drain_timeout_ms = 30'000;
-  proxy::ServerSettings server;
+  proxy::ServerSettings server;  // with "trusted_proxies"
   PerClientConfig per_client;
   proxy::HttpClientSettings http_client;
   proxy::FillSettings fills;
@@ -121,6 +131,8 @@ struct Config {
   store::LogSettings log;
   AuditConfig audit;
   std::vector<routes::WebhookSettings> webhooks;
+  std::optional<routes::UsersSettings> users;  // nothing: there are none, but there may be tokens
+  std::vector<routes::OidcEntry> oidc;
 };
 
 // The five mirrors, the private registry, the mirror of any registry, the metrics and the page on 127.0.0.1.

@@ -70,9 +70,32 @@ void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
   if (policy.keep_last) out << " the last " << *policy.keep_last << " tags stay,";
   if (policy.keep_for) out << " tags of the last " << duration_text(policy.keep_for->count()) << " stay,";
   if (!policy.protect.empty()) out << " protected are " << joined(policy.protect) << ",";
+  if (!policy.immutable.empty()) out << " immutable are " << joined(policy.immutable) << ",";
   if (policy.untagged_after)
     out << " untagged manifests go after " << duration_text(policy.untagged_after->count()) << ",";
   out << " cache tags " << joined(policy.cache_tags);
+}
+
+std::vector<std::string> words_of(routes::Actions actions) {
+  std::vector<std::string> words;
+  for (const auto action : {routes::Action::pull, routes::Action::push, routes::Action::remove}) {
+    if (actions.has(action)) words.emplace_back(name_of(action));
+  }
+  if (words.empty()) words.emplace_back("do nothing");
+  return words;
+}
+
+void describe_access(std::ostream& out, const std::vector<routes::AccessRule>& rules) {
+  const char* before = ", access: ";
+  for (const auto& rule : rules) {
+    auto who = rule.networks.text();
+    who.insert(who.end(), rule.users.begin(), rule.users.end());
+    for (const auto& group : rule.groups) who.push_back("@" + group);
+    if (rule.is_of_anyone) who.emplace_back("anyone");
+    out << before << joined(who) << " may " << joined(words_of(rule.may)) << " in "
+        << joined(rule.repositories);
+    before = "; ";
+  }
 }
 
 void describe_registry(std::ostream& out, const RegistryConfig& registry) {
@@ -111,12 +134,16 @@ std::string describe(const Config& config) {
     out << ", ";
     describe_bound(out, route.bytes_max);
     out << ", for " << joined(route.allow.text());
-    if (route.registry) out << ", pushes from " << joined(route.registry->allow_push.text());
+    if (route.proxy_protocol) out << ", behind the PROXY protocol";
+    if (route.registry && !route.access) out << ", pushes from " << joined(route.registry->allow_push.text());
+    if (route.access) describe_access(out, *route.access);
     out << "\n";
   }
   if (!config.metrics.listen.empty()) out << "metrics on " << joined_texts(config.metrics.listen) << "\n";
   if (!config.admin.listen.empty()) out << "page on " << joined_texts(config.admin.listen) << "\n";
   describe_hosts(out, config);
+  if (!config.server.trusted_proxies.empty())
+    out << "proxies that say who asks: " << joined(config.server.trusted_proxies.text()) << "\n";
   if (config.scrub.bytes_per_second > 0) {
     out << "scrub of " << size_text(config.scrub.bytes_per_second) << " a second, pauses of "
         << duration_text(config.scrub.pause_ms) << "\n";
@@ -127,6 +154,17 @@ std::string describe(const Config& config) {
       << name_in(kLogLevels, config.log.level) << " as " << name_in(kLogFormats, config.log.format) << "\n"
       << config.webhooks.size() << " webhooks, audit to "
       << (config.audit.file.empty() ? std::string("the log") : config.audit.file) << "\n";
+  if (config.users) {
+    out << "users of " << config.users->htpasswd_file;
+    for (const auto& [group, members] : config.users->groups) out << ", " << group << ": " << joined(members);
+    out << "\n";
+  }
+  for (const auto& issuer : config.oidc) {
+    out << "jobs of " << issuer.issuer << " for " << issuer.audience;
+    for (const auto& claim : issuer.claims) out << ", " << claim.claim << " " << joined(claim.patterns);
+    out << " may " << joined(words_of(issuer.grant.may)) << " in " << joined(issuer.grant.repositories)
+        << "\n";
+  }
   return out.str();
 }
 

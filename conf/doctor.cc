@@ -48,13 +48,14 @@ class Examination {
 
   std::vector<Finding> run() {
     for (const auto& route : config_.routes) {
-      for (const auto& address : route.listen) tasks_.spawn(ask_port(route.name, address, "/v2/"));
+      if (!route.proxy_protocol) ask_ports(route.name, route.listen, "/v2/", route.tls.has_value());
       if (!route.mirror) continue;
       for (const auto& upstream : route.mirror->upstreams) tasks_.spawn(ask_upstream(route.name, upstream));
     }
-    for (const auto& address : config_.metrics.listen) tasks_.spawn(ask_port("metrics", address, "/readyz"));
-    for (const auto& address : config_.admin.listen)
-      tasks_.spawn(ask_port("admin", address, "/api/v1/caller"));
+    if (!config_.metrics.proxy_protocol)
+      ask_ports("metrics", config_.metrics.listen, "/readyz", config_.metrics.tls.has_value());
+    if (!config_.admin.proxy_protocol)
+      ask_ports("admin", config_.admin.listen, "/api/v1/caller", config_.admin.tls.has_value());
     tasks_.spawn(stop_when_done());
     loop_.run();
     return std::move(findings_);
@@ -65,7 +66,12 @@ class Examination {
     while (tasks_.size() > 1) co_await tasks_.ended().wait();
     loop_.stop();
   }
-  proxy::Task<> ask_port(std::string route, ListenAddress address, std::string path);
+  // Not of a listener that only proxies may connect to.
+  void ask_ports(const std::string& route, const std::vector<ListenAddress>& addresses,
+                 const std::string& path, bool is_tls) {
+    for (const auto& address : addresses) tasks_.spawn(ask_port(route, address, path, is_tls));
+  }
+  proxy::Task<> ask_port(std::string route, ListenAddress address, std::string path, bool is_tls);
   proxy::Task<> ask_upstream(std::string route, proxy::RegistryClientSettings settings);
   void judge_clock(const proxy::Head& head, const std::string& upstream);
   void add(Finding finding) { findings_.push_back(std::move(finding)); }
@@ -88,20 +94,23 @@ std::string reachable(const ListenAddress& address) {
   return address.text();
 }
 
-proxy::Task<> Examination::ask_port(std::string route, ListenAddress address, std::string path) {
+// It is asked in plain HTTP, which says that TLS is spoken where it is; and elsewhere a name may be wanted.
+int expected_of(bool is_tls) { return is_tls ? 400 : 401; }
+
+proxy::Task<> Examination::ask_port(std::string route, ListenAddress address, std::string path, bool is_tls) {
   if (address.port() == 0) co_return;  // whichever was free
   const std::string at = reachable(address);
   proxy::HttpClientRequest request("GET", "http://" + at + path);
   request.timeout_ms = kAnswerMs;
   auto reply = co_await http_.fetch(std::move(request), kBodyMax);
-  Finding finding{"port", route, State::well, at + " answers", ""};
+  Finding finding{"port", route, State::well, at + (is_tls ? " answers, and speaks TLS" : " answers"), ""};
   if (!reply) {
     finding.state = State::wrong;
     finding.found = at + " does not answer: " + reply.error().message;
     finding.remedy =
         "systemctl status breakwater; is another program on that port (ss -ltnp)? Does a firewall "
         "drop it?";
-  } else if (reply->head.status != 200) {
+  } else if (reply->head.status != 200 && reply->head.status != expected_of(is_tls)) {
     finding.state = State::wrong;
     finding.found =
         at + path + " answers " + std::to_string(reply->head.status) + ": " + reply->body.substr(0, 300);

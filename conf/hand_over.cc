@@ -56,6 +56,7 @@ json described(const HandedConnection& connection) {
            {"closes", connection.closes},
            {"ends", connection.ends}};
   if (connection.reply_left) one["reply_left"] = *connection.reply_left;
+  if (!connection.peer.empty()) one["peer"] = connection.peer;
   return one;
 }
 
@@ -66,6 +67,7 @@ HandedConnection connection_of(const json& one) {
   connection.between_chunks = one.value("between_chunks", false);
   connection.closes = one.value("closes", false);
   connection.ends = one.value("ends", false);
+  connection.peer = one.value("peer", std::string());
   if (one.contains("reply_left")) connection.reply_left = one["reply_left"].get<uint64_t>();
   return connection;
 }

@@ -50,13 +50,55 @@ std::string names_of(const VerbHelp& verb) {
   return names;
 }
 
-std::string verbs_of(const std::vector<VerbHelp>& verbs) {
+// Verbs with the same first word: "token create" and "token list". Of one word, it is alone.
+struct Group {
+  std::string name;
+  std::vector<const VerbHelp*> verbs;
+  bool is_alone() const { return verbs.front()->verb == name; }
+  std::string summary() const { return is_alone() ? verbs.front()->summary : last_words(); }
+  std::string last_words() const {
+    std::string names;
+    for (const auto* verb : verbs) names += (names.empty() ? "" : " ") + last_word_of(*verb);
+    return names;
+  }
+  std::string last_word_of(const VerbHelp& verb) const {
+    return verb.verb == name ? verb.verb : verb.verb.substr(name.size() + 1);
+  }
+};
+
+// In the order of the first of each.
+std::vector<Group> groups_of(const std::vector<VerbHelp>& verbs) {
+  std::vector<Group> groups;
+  for (const auto& verb : verbs) {
+    const std::string name = verb.verb.substr(0, verb.verb.find(' '));
+    auto group =
+        std::find_if(groups.begin(), groups.end(), [&name](const Group& one) { return one.name == name; });
+    if (group == groups.end()) group = groups.insert(groups.end(), Group{name, {}});
+    group->verbs.push_back(&verb);
+  }
+  return groups;
+}
+
+std::string names_of(const std::vector<Group>& groups) {
   std::string names;
-  for (const auto& verb : verbs) names += (names.empty() ? "" : " ") + verb.verb;
+  for (const auto& group : groups) names += (names.empty() ? "" : " ") + group.name;
   return names;
 }
 
+std::string bash_case(const Group& group) {
+  if (group.is_alone())
+    return "    " + group.name + ") options=" + quoted(names_of(*group.verbs.front())) + " ;;\n";
+  std::string text =
+      "    " + group.name +
+      ")\n      case $COMP_CWORD-${COMP_WORDS[2]} in\n        2-*) options=" + quoted(group.last_words()) +
+      " ;;\n";
+  for (const auto* verb : group.verbs)
+    text += "        *-" + group.last_word_of(*verb) + ") options=" + quoted(names_of(*verb)) + " ;;\n";
+  return text + "      esac ;;\n";
+}
+
 std::string bash(const std::vector<VerbHelp>& verbs) {
+  const auto groups = groups_of(verbs);
   std::string text =
       "_breakwater() {\n"
       "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options=\n"
@@ -66,12 +108,12 @@ std::string bash(const std::vector<VerbHelp>& verbs) {
       "  esac\n"
       "  if [ \"$COMP_CWORD\" = 1 ]; then\n"
       "    COMPREPLY=($(compgen -W " +
-      quoted(verbs_of(verbs)) +
+      quoted(names_of(groups)) +
       " -- \"$word\"))\n"
       "    return\n"
       "  fi\n"
       "  case ${COMP_WORDS[1]} in\n";
-  for (const auto& verb : verbs) text += "    " + verb.verb + ") options=" + quoted(names_of(verb)) + " ;;\n";
+  for (const auto& group : groups) text += bash_case(group);
   text +=
       "  esac\n"
       "  COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
@@ -88,9 +130,28 @@ std::string zsh_option(const OptionHelp& option) {
   return quoted(spec);
 }
 
+std::string zsh_arguments(const VerbHelp& verb) {
+  std::string text = "_arguments";
+  for (const auto& option : verb.options) text += " \\\n      " + zsh_option(option);
+  return text + " ;;\n";
+}
+
+std::string zsh_case(const Group& group) {
+  if (group.is_alone()) return "    " + group.name + ") " + zsh_arguments(*group.verbs.front());
+  std::string text = "    " + group.name + ")\n      if (( CURRENT == 2 )); then\n        _values verb " +
+                     group.last_words() +
+                     "\n        return\n      fi\n      verb=${words[2]}\n      shift words\n"
+                     "      (( CURRENT-- ))\n      case $verb in\n";
+  for (const auto* verb : group.verbs)
+    text += "    " + group.last_word_of(*verb) + ") " + zsh_arguments(*verb);
+  return text + "      esac ;;\n";
+}
+
 std::string zsh(const std::vector<VerbHelp>& verbs) {
+  const auto groups = groups_of(verbs);
   std::string text = "#compdef breakwater\n_breakwater() {\n  local -a verbs=(\n";
-  for (const auto& verb : verbs) text += "    " + quoted(verb.verb + ":" + zsh_text(verb.summary)) + "\n";
+  for (const auto& group : groups)
+    text += "    " + quoted(group.name + ":" + zsh_text(group.summary())) + "\n";
   text +=
       "  )\n"
       "  if (( CURRENT == 2 )); then\n"
@@ -101,25 +162,36 @@ std::string zsh(const std::vector<VerbHelp>& verbs) {
       "  shift words\n"
       "  (( CURRENT-- ))\n"
       "  case $verb in\n";
-  for (const auto& verb : verbs) {
-    text += "    " + verb.verb + ") _arguments";
-    for (const auto& option : verb.options) text += " \\\n      " + zsh_option(option);
-    text += " ;;\n";
-  }
+  for (const auto& group : groups) text += zsh_case(group);
   return text + "  esac\n}\n_breakwater \"$@\"\n";
 }
 
+std::string fish_options(const VerbHelp& verb, const std::string& when) {
+  std::string text;
+  for (const auto& option : verb.options) {
+    if (option.is_place) continue;
+    text += "complete -c breakwater -n " + quoted(when) + " -l " + option.name.substr(2);
+    if (!option.shape.empty()) text += is_file(option) ? " -r -F" : " -x";
+    text += " -d " + quoted(option.help) + "\n";
+  }
+  return text;
+}
+
 std::string fish(const std::vector<VerbHelp>& verbs) {
+  const std::string seen = "__fish_seen_subcommand_from ";
   std::string text = "complete -c breakwater -f\n";
-  for (const auto& verb : verbs) {
-    text += "complete -c breakwater -n __fish_use_subcommand -a " + verb.verb + " -d " +
-            quoted(verb.summary) + "\n";
-    for (const auto& option : verb.options) {
-      if (option.is_place) continue;
-      text += "complete -c breakwater -n " + quoted("__fish_seen_subcommand_from " + verb.verb) + " -l " +
-              option.name.substr(2);
-      if (!option.shape.empty()) text += is_file(option) ? " -r -F" : " -x";
-      text += " -d " + quoted(option.help) + "\n";
+  for (const auto& group : groups_of(verbs)) {
+    text += "complete -c breakwater -n __fish_use_subcommand -a " + group.name + " -d " +
+            quoted(group.summary()) + "\n";
+    if (group.is_alone()) {
+      text += fish_options(*group.verbs.front(), seen + group.name);
+      continue;
+    }
+    for (const auto* verb : group.verbs) {
+      const std::string word = group.last_word_of(*verb), within = seen + group.name;
+      text += "complete -c breakwater -n " + quoted(within + "; and not " + seen + group.last_words()) +
+              " -a " + word + " -d " + quoted(verb->summary) + "\n" +
+              fish_options(*verb, within + "; and " + seen + word);
     }
   }
   return text;

@@ -2,9 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <list>
 #include <numeric>
 #include <sstream>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "conf/manual.h"
@@ -16,9 +20,33 @@ namespace {
 // An empty path is most likely a variable that is not set.
 std::string no_empty_path(const std::string& text) { return text.empty() ? "it is empty" : ""; }
 
-CLI::App* add_verb(CLI::App& app, Options& options, Verb verb, const std::string& name,
-                   const std::string& text) {
-  auto* command = app.add_subcommand(name, text);
+const CLI::App* command_called(const CLI::App& app, const std::string& name) {
+  const auto found =
+      app.get_subcommands([&name](const CLI::App* command) { return command->get_name() == name; });
+  return found.empty() ? nullptr : found.front();
+}
+
+// Of verbs of two words, what the first one is about.
+constexpr std::array<std::pair<std::string_view, const char*>, 1> kGroups = {
+    {{"token", "Access tokens for machines: make, list and revoke them"}}};
+
+// Where the verb's last word belongs, which is left in `name`: "token" for "token create".
+CLI::App& group_of(CLI::App& app, std::string& name) {
+  const size_t space = name.find(' ');
+  if (space == std::string::npos) return app;
+  const std::string group = name.substr(0, space);
+  name.erase(0, space + 1);
+  if (command_called(app, group) != nullptr) return *app.get_subcommand(group);
+  const auto* known =
+      std::find_if(kGroups.begin(), kGroups.end(), [&group](const auto& one) { return one.first == group; });
+  auto* made = app.add_subcommand(group, known == kGroups.end() ? "" : known->second);
+  made->require_subcommand(1);
+  return *made;
+}
+
+CLI::App* add_verb(CLI::App& app, Options& options, Verb verb, std::string name, const std::string& text) {
+  auto& group = group_of(app, name);
+  auto* command = group.add_subcommand(name, text);
   command->callback([&options, verb] { options.verb = verb; });
   if (verb == Verb::version) return command;
   command->add_option("--config", options.config, "The configuration file: JSON with comments")
@@ -111,12 +139,6 @@ size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-const CLI::App* command_called(const CLI::App& app, const std::string& name) {
-  const auto found =
-      app.get_subcommands([&name](const CLI::App* command) { return command->get_name() == name; });
-  return found.empty() ? nullptr : found.front();
-}
-
 Exit unknown_verb(const CLI::App& app, const std::string& verb) {
   const CLI::App* nearest = nullptr;
   size_t least = std::max<size_t>(verb.size() / 2, 2) + 1;
@@ -143,6 +165,10 @@ OptionHelp help_of(const CLI::Option& option) {
 std::vector<VerbHelp> verbs_of(const CLI::App& app) {
   std::vector<VerbHelp> verbs;
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    auto within = verbs_of(*command);
+    for (auto& verb : within) verb.verb.insert(0, command->get_name() + " ");
+    std::move(within.begin(), within.end(), std::back_inserter(verbs));
+    if (!within.empty()) continue;
     auto& verb = verbs.emplace_back(command->get_name(), command->get_description());
     for (const auto* option : command->get_options()) verb.options.push_back(help_of(*option));
   }
@@ -160,7 +186,10 @@ std::optional<Exit> said_of_verbs(const CLI::App& app, const std::vector<std::st
   if (words[0] != "help") return std::nullopt;
   if (words.size() == 1) return Exit{0, app.help()};
   const auto* command = command_called(app, words[1]);
-  return command == nullptr ? unknown_verb(app, words[1]) : Exit{0, command->help(app.get_name())};
+  if (command == nullptr) return unknown_verb(app, words[1]);
+  const auto* within = words.size() > 2 ? command_called(*command, words[2]) : nullptr;
+  if (within != nullptr) return Exit{0, within->help(app.get_name() + " " + words[1])};
+  return Exit{0, command->help(app.get_name())};
 }
 
 }  // namespace

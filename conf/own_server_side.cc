@@ -6,6 +6,7 @@
 #include "conf/options.h"
 #include "conf/own_names.h"
 #include "conf/part_settings.h"
+#include "conf/warnings.h"
 #include "store/references/broken.h"
 #include "store/references/route_rules.h"
 
@@ -35,6 +36,7 @@ routes::RouteDirectory route_directory(const Config& config) {
     entry.kind = kind_of(route);
     if (route.mirror) entry.registry = route.mirror->registry;
     if (route.mirror) entry.fresh_ms = route.mirror->freshness.fresh_ms;
+    entry.is_tls = route.tls.has_value();
     for (const auto& address : route.listen) entry.ports.push_back(address.port());
     directory.routes.push_back(std::move(entry));
   }
@@ -46,7 +48,8 @@ routes::RouteDirectory route_directory(const Config& config) {
 OwnServerSide::OwnServerSide(Parts parts)
     : parts_(std::move(parts)),
       directory_(route_directory(parts_.config)),
-      started_at_(parts_.clock.wall()) {}
+      started_at_(parts_.clock.wall()),
+      warnings_(unnamed_changes(parts_.config)) {}
 
 routes::ServerState OwnServerSide::state() {
   routes::ServerState state;
@@ -54,6 +57,7 @@ routes::ServerState OwnServerSide::state() {
   state.folder = std::filesystem::absolute(parts_.config.data).string();
   state.now = parts_.clock.wall();
   state.started_at = started_at_;
+  state.warnings = warnings_;
   const auto broken = parts_.store.broken().by_route();
   const auto evicted = parts_.store.blobs().evicted();
   const auto oldest = parts_.store.oldest_uses();

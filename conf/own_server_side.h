@@ -73,6 +73,7 @@ class OwnServerSide final : public routes::ServerSide {
   const Parts parts_;
   const routes::RouteDirectory directory_;
   const store::Time started_at_;
+  const std::vector<std::string> warnings_;
 };
 
 }  // namespace breakwater::conf

@@ -117,7 +117,6 @@ routes::PrivateRegistrySettings registry_settings(const Config& config, const Ro
   routes::PrivateRegistrySettings settings;
   settings.route = route.name;
   settings.hub_at = where_the_hub_is(config);
-  settings.allow_push = route.registry->allow_push;
   settings.removal = route.registry->removal;
   settings.uploads.expiry_ms = route.registry->upload_expiry_ms;
   settings.uploads.uploads_max = route.registry->uploads_max;
@@ -131,8 +130,17 @@ routes::HostSettings host_settings(const Config& config) {
   return settings;
 }
 
+routes::RouteAccess access_of(const RouteConfig& route) {
+  routes::RouteAccess access;
+  access.route = route.name;
+  access.allow.networks = route.allow;
+  if (route.registry) access.allow_change.networks = route.registry->allow_push;
+  access.rules = route.access;
+  return access;
+}
+
 routes::RouterSettings router_settings(const Config& config, const RouteConfig& route) {
-  routes::RouterSettings settings(route.name, route.allow, host_settings(config));
+  routes::RouterSettings settings(route.name, host_settings(config));
   settings.writable = route.registry.has_value();
   if (!settings.writable) settings.push_to = where_to_push(config);
   return settings;

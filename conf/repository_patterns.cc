@@ -72,6 +72,19 @@ void read_name_patterns(JsonObject& object, std::string_view key, std::vector<st
   read_patterns(object, key, patterns, min, complaint_of_name);
 }
 
+void read_name_patterns(JsonObject& object, std::string_view key, const std::string& registry,
+                        std::vector<std::string>& patterns, size_t min) {
+  read_patterns(object, key, patterns, min,
+                [&](const auto& pattern) { return complaint_of_mirror(registry, pattern); });
+}
+
+void read_name_patterns(JsonObject& object, std::string_view key,
+                        const std::vector<proxy::HostPattern>& registries, std::vector<std::string>& patterns,
+                        size_t min) {
+  read_patterns(object, key, patterns, min,
+                [&](const auto& pattern) { return complaint_of_any(registries, pattern); });
+}
+
 void read_repository_rules(JsonObject& mirror, const std::string& registry, routes::RepositoryRules& rules) {
   read_rules(mirror, rules, [&](const auto& pattern) { return complaint_of_mirror(registry, pattern); });
 }

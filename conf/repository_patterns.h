@@ -16,6 +16,13 @@ namespace breakwater::conf {
 // At least `min` patterns of the characters of names, and `*`, which stands for any characters.
 void read_name_patterns(JsonObject& object, std::string_view key, std::vector<std::string>& patterns,
                         size_t min);
+// The same, of names as a mirror of `registry` keeps them.
+void read_name_patterns(JsonObject& object, std::string_view key, const std::string& registry,
+                        std::vector<std::string>& patterns, size_t min);
+// And as a mirror of any of `registries` does: <registry>/<name>.
+void read_name_patterns(JsonObject& object, std::string_view key,
+                        const std::vector<proxy::HostPattern>& registries, std::vector<std::string>& patterns,
+                        size_t min);
 
 // Reads "repositories" of a mirror of `registry`, whose names are as the registry has them.
 void read_repository_rules(JsonObject& mirror, const std::string& registry, routes::RepositoryRules& rules);

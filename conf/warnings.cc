@@ -57,10 +57,44 @@ void warn_of_networks(const std::string& where, const routes::Networks& networks
   warnings.push_back(where + ": \"::/0\" lets in nobody who comes by IPv4: name \"0.0.0.0/0\" too");
 }
 
+// An address or a network of this machine alone, or its name.
+bool is_of_machine(const std::string& text) {
+  return text.starts_with("127.") || text == "::1" || text == "::1/128" || text == "localhost";
+}
+
+bool has_others(const routes::Networks& networks) {
+  return !std::all_of(networks.text().begin(), networks.text().end(), is_of_machine);
+}
+
+bool is_of_others(const routes::AccessRule& rule) {
+  const bool changes = rule.may.has(routes::Action::push) || rule.may.has(routes::Action::remove);
+  return changes && (rule.is_of_anyone || has_others(rule.networks));
+}
+
+// Whether somebody on a network may push or delete by his address alone.
+bool is_changed_by_others(const RouteConfig& route) {
+  const auto is_reached = [](const ListenAddress& address) { return !is_of_machine(address.host()); };
+  if (!route.registry || std::none_of(route.listen.begin(), route.listen.end(), is_reached)) return false;
+  if (!has_others(route.allow)) return false;
+  if (route.access) return std::any_of(route.access->begin(), route.access->end(), is_of_others);
+  return has_others(route.registry->allow_push);
+}
+
 }  // namespace
 
-std::vector<std::string> warnings(const Config& config) {
+std::vector<std::string> unnamed_changes(const Config& config) {
   std::vector<std::string> warnings;
+  for (const auto& route : config.routes) {
+    if (!is_changed_by_others(route)) continue;
+    const std::string key = route.access ? "access" : "allow_push";
+    warnings.push_back("route " + route.name + ": anyone on the networks of its \"" + key +
+                       "\" may push or delete without a name; name users or groups in \"access\" instead");
+  }
+  return warnings;
+}
+
+std::vector<std::string> warnings(const Config& config) {
+  auto warnings = unnamed_changes(config);
   for (size_t i = 0; i < config.routes.size(); ++i) {
     const auto& route = config.routes[i];
     const std::string where = "routes[" + std::to_string(i) + "]";
@@ -71,6 +105,7 @@ std::vector<std::string> warnings(const Config& config) {
   for (size_t i = 0; i < config.webhooks.size(); ++i)
     warn_of_secret("webhooks[" + std::to_string(i) + "].secret_file", config.webhooks[i].secret_file,
                    warnings);
+  if (config.users) warn_of_secret("users.htpasswd_file", config.users->htpasswd_file, warnings);
   warn_of_networks("metrics.allow", config.metrics.allow, warnings);
   warn_of_networks("admin.allow", config.admin.allow, warnings);
   warn_of_networks("admin.allow_admin", config.admin.allow_admin, warnings);

@@ -12,4 +12,8 @@ namespace breakwater::conf {
 // networks that lets in all of IPv6 and nothing of IPv4. Looks at the files.
 std::vector<std::string> warnings(const Config& config);
 
+// Those of them that say that somebody on a network may push or delete without a name: `status` tells them
+// too.
+std::vector<std::string> unnamed_changes(const Config& config);
+
 }  // namespace breakwater::conf

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "proxy/http/http.h"
+#include "routes/access/challenge.h"
+#include "routes/access/token_request.h"
 #include "routes/oci/media_type.h"
 #include "routes/oci/oci_error.h"
 #include "routes/ops/audited_requests.h"
@@ -24,6 +26,8 @@ constexpr std::string_view kReadOnly =
     "later";
 // Begins the reasons that are about what one client has.
 constexpr std::string_view kOfClient = "client_";
+constexpr std::string_view kNameCounts =
+    "a name counts here: log in; who has none gets a token for what anybody may";
 constexpr size_t kLoggedTargetBytesMax = 512;
 constexpr size_t kLoggedHeaderBytesMax = 128;
 
@@ -68,6 +72,13 @@ void reply_ok(proxy::Exchange& exchange, std::string_view content_type, std::str
   auto headers = base_headers();
   headers.add("Content-Type", std::string(content_type));
   exchange.reply(200, std::move(headers), body);
+}
+
+void reply_token(proxy::Exchange& exchange, const std::string& token) {
+  auto headers = base_headers();
+  headers.add("Content-Type", std::string(kJson));
+  headers.add("Cache-Control", "no-store");
+  exchange.reply(200, std::move(headers), bearer_answer(token));
 }
 
 }  // namespace
@@ -144,7 +155,7 @@ class Router::AccessRecord {
   // Fields that have no value are left out, because access lines are many.
   void log(const proxy::Request& request, double seconds) const {
     const std::string path = loggable(request.target);
-    std::array<store::Log::Field, 17> fields = {{
+    std::array<store::Log::Field, 18> fields = {{
         {"route", context_.route},
         {"client", exchange_.peer().text},
         {"method", request.method},
@@ -159,6 +170,7 @@ class Router::AccessRecord {
     const auto add = [&](std::string_view key, std::string_view value) {
       if (!value.empty()) fields[count++] = {key, value};
     };
+    add("user", context_.user);
     add("repository", context_.path.name);
     add("reference", reference_of(context_.path, path));
     add("user_agent", request.headers.get("User-Agent").substr(0, kLoggedHeaderBytesMax));
@@ -189,11 +201,11 @@ class Router::AccessRecord {
   bool ended_ = false;
 };
 
-Router::Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, Metrics& metrics,
+Router::Router(proxy::Loop& loop, RouterSettings settings, Namespaces& namespaces, Metrics& metrics,
                store::Log& log, RouterObservers observers)
     : loop_(loop),
       settings_(std::move(settings)),
-      registry_(registry),
+      namespaces_(namespaces),
       metrics_(metrics),
       counts_(metrics.of(settings_.route)),
       log_(log),
@@ -214,8 +226,6 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   if (requests_running_ > settings_.requests_max) {
     reply_error(exchange, Error{Error::Kind::unavailable, "as many requests are served as may be at once", 1},
                 OciSubject::name, context);
-  } else if (!settings_.allow.allows(exchange.peer())) {
-    reply_not_allowed_here(exchange, context);
   } else if (const auto refusal = host_refusal(settings_.hosts, exchange.request())) {
     context.refused = refusal->reason;
     reply_denied(exchange, refusal->message, context);
@@ -236,11 +246,144 @@ proxy::Task<> Router::serve(proxy::Exchange& exchange) {
   record.ended();
 }
 
-// Clients begin with GET /v2/, and print no message of a refusal there.
-void Router::reply_not_allowed_here(proxy::Exchange& exchange, RequestContext& context) {
+bool Router::is_let_in(proxy::Exchange& exchange, const Answerer& answerer, RequestContext& context) const {
+  const auto entry = let_in(exchange.peer(), *namespaces_.self().access, *answerer.access);
+  if (entry.verdict == Verdict::allowed) return true;
+  // Clients begin with GET /v2/, and print no message of a refusal there.
+  if (is_read(exchange.request().method) && is_base(path_of(exchange.request()))) {
+    reply_ok(exchange, kJson, "{}");
+  } else {
+    reply_denied(exchange, entry.why, context);
+  }
+  return false;
+}
+
+// Where nobody needs a name to do anything, what clients have for other registries is not looked at.
+proxy::Task<std::optional<Router::Who>> Router::identify(proxy::Exchange& exchange, const Answerer& answerer,
+                                                         RequestContext& context) {
+  Who who;
+  if (!exchange.peer().subject.empty()) who.identity.emplace().name = exchange.peer().subject;
+  const bool counts = settings_.writable || answerer.access->rules.has_value();
+  who.can_log_in = counts && settings_.authenticator != nullptr && settings_.authenticator->knows_anybody();
+  if (who.can_log_in) {
+    auto given = co_await settings_.authenticator->identify(exchange.request().headers, exchange.peer());
+    if (!given) {
+      reply_not_identified(exchange, given.error(), answerer, context);
+      co_return std::nullopt;
+    }
+    if (*given) who.identity = std::move(*given);
+  }
+  if (who.identity) context.user = who.identity->name;
+  co_return who;
+}
+
+void Router::reply_not_identified(proxy::Exchange& exchange, const Error& error, const Answerer& answerer,
+                                  RequestContext& context) const {
+  std::string why = error.remedy.empty() ? error.message : error.message + "; " + error.remedy;
+  if (error.kind == Error::Kind::denied) {
+    context.refused = "credentials";
+    const Who nobody{std::nullopt, true};
+    const auto path = path_of(exchange.request());
+    auto text = path == kTokenPath ? basic_challenge(settings_.route)
+                                   : challenge(exchange, Action::pull, answerer, nobody, "");
+    return reply_unauthorized(exchange, std::move(text), why, context);
+  }
+  if (error.kind == Error::Kind::invalid) {
+    context.refused = "credentials";
+    return reply_oci(exchange, {400, "UNAUTHORIZED", "", ""}, base_headers(context), why, context);
+  }
+  if (error.kind == Error::Kind::throttled) context.refused = "client_passwords";
+  reply_error(exchange, error, OciSubject::name, context);
+}
+
+bool Router::is_authorized(proxy::Exchange& exchange, Action action, const Answerer& answerer, const Who& who,
+                           RequestContext& context) const {
   const auto& request = exchange.request();
-  if (is_read(request.method) && is_base(path_of(request))) return reply_ok(exchange, kJson, "{}");
-  reply_denied(exchange, not_allowed_text(exchange.peer(), "allow", settings_.route), context);
+  const auto& name = context.path.name;
+  const std::string repository = name.empty() ? "" : answerer.kept_as(name);
+  const auto decision = authorize({exchange.peer(), who.get(), who.can_log_in}, action,
+                                  {*namespaces_.self().access, *answerer.access, repository, name});
+  const bool is_first_question = is_read(request.method) && is_base(path_of(request));
+  const bool is_silent = request.headers.find("Authorization") == nullptr && !who.identity;
+  const bool is_asked_for_name = is_first_question && is_silent && settings_.writable &&
+                                 what_a_name_helps(exchange, answerer, who) != NameHelps::nothing;
+  if (decision.verdict == Verdict::allowed && !is_asked_for_name) return true;
+  if (decision.verdict == Verdict::needs_name || is_asked_for_name) {
+    const std::string_view why = is_asked_for_name ? kNameCounts : std::string_view(decision.why);
+    reply_unauthorized(exchange, challenge(exchange, action, answerer, who, name), why, context);
+  } else if (is_first_question) {
+    reply_ok(exchange, kJson, "{}");
+  } else {
+    reply_denied(exchange, decision.why, context);
+  }
+  return false;
+}
+
+NameHelps Router::what_a_name_helps(const proxy::Exchange& exchange, const Answerer& answerer,
+                                    const Who& who) const {
+  if (!who.can_log_in) return NameHelps::nothing;
+  const Actions wanted =
+      settings_.writable ? Actions{Action::pull, Action::push, Action::remove} : Actions{Action::pull};
+  return routes::what_a_name_helps(exchange.peer(), wanted, *answerer.access);
+}
+
+// What is challenged at GET /v2/ is what most clients do from then on. Those that never ask it take the
+// challenge of each request, and have a password or need one: not all of them reach /token behind a
+// certificate of a private authority. dockerd follows no Bearer challenge of a mirror.
+std::string Router::challenge(const proxy::Exchange& exchange, Action action, const Answerer& answerer,
+                              const Who& who, const std::string& name) const {
+  const auto& request = exchange.request();
+  const bool had_token = request.headers.get("Authorization").starts_with("Bearer ");
+  const bool is_first_question = is_base(path_of(request));
+  const bool is_bearer = had_token || (is_first_question && settings_.writable &&
+                                       what_a_name_helps(exchange, answerer, who) == NameHelps::some);
+  const std::string scope = is_first_question ? "" : scope_text(action, name);
+  const bool lacks_scope = who.identity && who.identity->scopes;
+  auto text = is_bearer ? bearer_challenge(exchange, settings_.route, scope, lacks_scope) : std::string();
+  return text.empty() ? basic_challenge(settings_.route) : text;
+}
+
+// Asked by any thread, while the request runs.
+std::function<bool(const std::string&)> Router::may_pull(const proxy::Exchange& exchange,
+                                                         const Answerer& answerer, const Who& who) const {
+  std::optional<Identity> identity = who.identity;
+  if (identity) identity = listing_for(*std::move(identity), settings_.route);
+  return [listener = namespaces_.self().access, route = answerer.access, peer = exchange.peer(),
+          identity = std::move(identity)](const std::string& repository) {
+    const Caller caller{peer, identity ? &*identity : nullptr};
+    return authorize(caller, Action::pull, {*listener, *route, repository}).verdict == Verdict::allowed;
+  };
+}
+
+bool Router::is_token_path(std::string_view path) const {
+  return path == kTokenPath && settings_.passes != nullptr && settings_.authenticator != nullptr &&
+         settings_.authenticator->knows_anybody();
+}
+
+proxy::Task<> Router::serve_token(proxy::Exchange& exchange, RequestContext& context) {
+  const auto& request = exchange.request();
+  const auto& self = namespaces_.self();
+  if (request.method != "GET")
+    co_return reply_not_allowed(exchange, "GET", "tokens are asked for by GET", context);
+  auto given = co_await settings_.authenticator->identify(request.headers, exchange.peer());
+  if (!given) co_return reply_not_identified(exchange, given.error(), self, context);
+  auto identity = *std::move(given);
+  if (!identity && !exchange.peer().subject.empty()) identity.emplace().name = exchange.peer().subject;
+  const Caller nobody{exchange.peer(), nullptr, true};
+  if (!identity &&
+      authorize(nobody, Action::pull, {*self.access, *self.access, {}}).verdict != Verdict::allowed)
+    co_return reply_unauthorized(exchange, basic_challenge(settings_.route),
+                                 "nobody may do anything here without a name; log in", context);
+  const auto target = std::string_view(request.target);
+  auto scopes =
+      scopes_of_query(target.substr(std::min(target.size(), kTokenPath.size() + 1)), settings_.route);
+  if (!scopes)
+    co_return reply_oci(exchange, {400, "UNSUPPORTED", "", ""}, base_headers(context), scopes.error().message,
+                        context);
+  if (identity) context.user = identity->name;
+  const auto token =
+      settings_.passes->issue(Pass::bearer, identity ? &*identity : nullptr, *std::move(scopes));
+  reply_token(exchange, token);
 }
 
 std::string Router::read_only_text() const {
@@ -258,6 +401,7 @@ void Router::reply_has_its_share(proxy::Exchange& exchange, RequestContext& cont
 proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& context) {
   const auto& request = exchange.request();
   const auto plain_path = path_of(request);
+  if (!is_let_in(exchange, namespaces_.self(), context)) co_return;
   if (!is_read(request.method) && !settings_.writable) {
     reply_not_allowed(exchange, "GET, HEAD", read_only_text(), context);
     co_return;
@@ -269,30 +413,54 @@ proxy::Task<> Router::dispatch(proxy::Exchange& exchange, RequestContext& contex
       reply_not_allowed(exchange, "GET, HEAD", kOnlyRead, context);
     co_return;
   }
-  if (!is_read(request.method) && settings_.is_read_only()) {
-    context.refused = "read_only";
-    reply_denied(exchange, kReadOnly, context);
-    co_return;
-  }
-  if (const auto away = settings_.away()) {
-    reply_error(exchange, *away, OciSubject::name, context);
-    co_return;
-  }
+  if (is_token_path(plain_path)) co_return co_await serve_token(exchange, context);
   auto path = parse_oci_path(request.target);
   if (!path) {
     reply_path_error(exchange, path.error(), context);
     co_return;
   }
   context.path = *std::move(path);
-  if (context.path.kind == OciPath::Kind::unknown) {
-    reply_no_such_path(exchange, context);
-  } else if (context.path.kind != OciPath::Kind::base) {
-    co_await registry_.serve(exchange, context.path, context);
-  } else if (is_read(request.method)) {
-    reply_ok(exchange, kJson, "{}");
-  } else {
-    reply_not_allowed(exchange, "GET, HEAD", kOnlyRead, context);
+  co_await serve_path(exchange, context);
+}
+
+// Of the base and of paths that nobody knows the listener's own route decides.
+proxy::Task<> Router::serve_path(proxy::Exchange& exchange, RequestContext& context) {
+  const auto& request = exchange.request();
+  const OciPath& path = context.path;
+  const bool is_of_registry = path.kind != OciPath::Kind::base && path.kind != OciPath::Kind::unknown;
+  const auto answerer =
+      is_of_registry ? namespaces_.choose(path.query.ns) : Result<Answerer>(namespaces_.self());
+  if (!answerer) co_return reply_error(exchange, answerer.error(), OciSubject::name, context);
+  const auto action = is_of_registry ? action_of(request.method, path.kind) : Action::pull;
+  if (!is_let_in(exchange, *answerer, context)) co_return;
+  const auto who = co_await identify(exchange, *answerer, context);
+  if (!who) co_return;
+  if (!is_authorized(exchange, action, *answerer, *who, context)) co_return;
+  if (!is_served_now(exchange, context)) co_return;
+  if (path.kind == OciPath::Kind::unknown) co_return reply_no_such_path(exchange, context);
+  if (!is_of_registry && is_read(request.method)) co_return reply_ok(exchange, kJson, "{}");
+  if (!is_of_registry) co_return reply_not_allowed(exchange, "GET, HEAD", kOnlyRead, context);
+  const auto registry = namespaces_.registry(*answerer);
+  if (!registry) co_return reply_error(exchange, registry.error(), OciSubject::name, context);
+  if (answerer->named) {
+    context.oci_namespace = path.query.ns;
+    context.route = answerer->access->route;
   }
+  const bool sees_all = !answerer->access->rules && !who->identity;
+  if (!sees_all) context.may_pull_from = may_pull(exchange, *answerer, *who);
+  co_await (*registry)->serve(exchange, path, context);
+}
+
+// Else it is answered.
+bool Router::is_served_now(proxy::Exchange& exchange, RequestContext& context) {
+  if (!is_read(exchange.request().method) && settings_.is_read_only()) {
+    context.refused = "read_only";
+    reply_denied(exchange, kReadOnly, context);
+    return false;
+  }
+  const auto away = settings_.away();
+  if (away) reply_error(exchange, *away, OciSubject::name, context);
+  return !away;
 }
 
 }  // namespace breakwater::routes

@@ -4,14 +4,19 @@
 //   log     one access line at the end, also if the client left. From 400 on it has a reason: what the client
 //           was told, and what it was not
 //   count   the same for the metrics, the history and the ring of last requests
-//   limit   requests_max at once; a request beyond them is answered 503. A client that has its share of
-//           them waits, and is answered 429 if that takes too long
-//   allow   by address; others are answered 403 DENIED, but for GET /v2/: clients print the reason of what
-//           they ask for, and not that of their first question
+//   limit   requests_max at once; a request beyond them is answered 503
 //   host    what a page of another site makes a browser ask for is answered 403 DENIED (access/hosts.h)
+//   turn    a client that has its share of the requests waits, and is answered 429 if that takes too long
+//   path    writes to a mirror are 405, malformed paths 400; ?ns= may choose another route
+//   name    where names count, whoever gives one proves it; wrong ones are answered 401 UNAUTHORIZED
+//   access  authorize() decides; who may not is answered 403 DENIED, or 401 with a challenge if a name might
+//           help. GET /v2/ is answered 200 to who is denied: clients print the reason of what they ask for,
+//           and not that of their first question
 //   away    while the data folder is away, all below /v2/ is answered 503
-//   path    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; writes to a mirror are 405, unknown
-//           paths 404, malformed ones 400
+//   base    GET / and /healthz are `200 ok`, /v2/ is `200 {}`; unknown paths are 404
+//
+// GET /token gives a Bearer token to whoever proves his name there, and where something may be done without a
+// name, to all others one of nobody (access/passes.h).
 //
 // Belongs to the loop's thread. The Router, and everything that it borrows, must outlive the server that uses
 // it.
@@ -25,9 +30,11 @@
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
-#include "routes/access/access.h"
+#include "routes/access/authenticator.h"
+#include "routes/access/authorize.h"
 #include "routes/access/hosts.h"
-#include "routes/oci/registry.h"
+#include "routes/access/passes.h"
+#include "routes/mirror/namespaces.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/audit.h"
 #include "routes/ops/history.h"
@@ -40,7 +47,6 @@ namespace breakwater::routes {
 
 struct RouterSettings {
   std::string route;  // the route's name: "dockerhub"
-  Networks allow = Networks::internal();
   HostSettings hosts = {};
   bool writable = false;
   // Where one pushes instead, if it is not writable: "route private, port 5050"; "": nowhere here.
@@ -50,6 +56,9 @@ struct RouterSettings {
   std::function<std::optional<Error>()> away = [] { return std::optional<Error>(); };
   // Likewise: whether its operator has switched off all that changes it.
   std::function<bool()> is_read_only = [] { return false; };
+  // Who knows names, and gives out tokens for them; null: nobody does. Both outlive the Router.
+  Authenticator* authenticator = nullptr;
+  const Passes* passes = nullptr;
 };
 
 // Who is told of each request that has ended; null: nobody is.
@@ -61,8 +70,8 @@ struct RouterObservers {
 
 class Router {
  public:
-  Router(proxy::Loop& loop, RouterSettings settings, Registry& registry, Metrics& metrics, store::Log& log,
-         RouterObservers observers = {});
+  Router(proxy::Loop& loop, RouterSettings settings, Namespaces& namespaces, Metrics& metrics,
+         store::Log& log, RouterObservers observers = {});
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 
@@ -72,14 +81,37 @@ class Router {
 
  private:
   class AccessRecord;
-  void reply_not_allowed_here(proxy::Exchange& exchange, RequestContext& context);
+  // Who asks, as far as names count where it is asked. Nothing if it is answered.
+  struct Who {
+    std::optional<Identity> identity;
+    bool can_log_in = false;
+    const Identity* get() const { return identity ? &*identity : nullptr; }
+  };
+  proxy::Task<std::optional<Who>> identify(proxy::Exchange& exchange, const Answerer& answerer,
+                                           RequestContext& context);
+  void reply_not_identified(proxy::Exchange& exchange, const Error& error, const Answerer& answerer,
+                            RequestContext& context) const;
+  // Whether the caller may; else it is answered, or for GET /v2/ there is nothing to decide.
+  bool is_let_in(proxy::Exchange& exchange, const Answerer& answerer, RequestContext& context) const;
+  bool is_authorized(proxy::Exchange& exchange, Action action, const Answerer& answerer, const Who& who,
+                     RequestContext& context) const;
+  NameHelps what_a_name_helps(const proxy::Exchange& exchange, const Answerer& answerer,
+                              const Who& who) const;
+  std::string challenge(const proxy::Exchange& exchange, Action action, const Answerer& answerer,
+                        const Who& who, const std::string& name) const;
+  std::function<bool(const std::string&)> may_pull(const proxy::Exchange& exchange, const Answerer& answerer,
+                                                   const Who& who) const;
+  bool is_token_path(std::string_view path) const;
+  proxy::Task<> serve_token(proxy::Exchange& exchange, RequestContext& context);
   std::string read_only_text() const;
   void reply_has_its_share(proxy::Exchange& exchange, RequestContext& context);
   proxy::Task<> dispatch(proxy::Exchange& exchange, RequestContext& context);
+  proxy::Task<> serve_path(proxy::Exchange& exchange, RequestContext& context);
+  bool is_served_now(proxy::Exchange& exchange, RequestContext& context);
 
   proxy::Loop& loop_;
   RouterSettings settings_;
-  Registry& registry_;
+  Namespaces& namespaces_;
   Metrics& metrics_;
   RouteMetrics& counts_;
   store::Log& log_;

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "store/access/access_tokens.h"
 #include "store/base/mutex.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/idle_partials.h"
@@ -127,6 +128,7 @@ struct Store::Impl {
         use_times(*catalog, locks, clock, log),
         broken(*catalog, rules, clock, log),
         references(*catalog, files, leases, use_times, broken, mark, pins, rules, clock, log),
+        access_tokens(*catalog, clock),
         tag_histories(*catalog, log),
         traffic(*catalog, clock, log),
         generations(*catalog, rules, clock, log),
@@ -171,6 +173,7 @@ struct Store::Impl {
   Broken broken;
   Pins pins;
   References references;
+  AccessTokens access_tokens;
   TagHistories tag_histories;
   TrafficHistory traffic;
   CacheGenerations generations;
@@ -252,6 +255,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreSettings& settings, Disk& 
   if (auto prepared = impl->files.prepare(); !prepared) return failure(prepared.error());
   if (auto watched = disk.watch(); !watched) return failure(watched.error());
   if (auto loaded = impl->pins.load(*impl->catalog); !loaded) return failure(loaded.error());
+  if (auto loaded = impl->access_tokens.load(); !loaded) return failure(loaded.error());
   auto recovered = recover(impl->parts, impl->blobs, impl->idle_partials);
   if (!recovered) return failure(recovered.error());
   impl->recovered = *recovered;
@@ -266,6 +270,7 @@ Store::~Store() {
   if (!own.is_open) return;
   const auto close = [&own]() -> Result<> {
     if (auto flushed = own.use_times.flush(); !flushed) return flushed;
+    if (auto flushed = own.access_tokens.flush(AccessTokens::Flush::now); !flushed) return flushed;
     if (own.mark.is_forgone() || own.catalog->may_differ()) return {};
     if (auto saved = own.catalog->state().set_leases(own.leases.saved()); !saved) return saved;
     if (auto marked = own.catalog->state().set_clean(true); !marked) return marked;
@@ -280,6 +285,7 @@ const Catalog& Store::catalog() const { return *impl_->catalog; }
 const Budget& Store::budget() const { return impl_->budget; }
 const Broken& Store::broken() const { return impl_->broken; }
 const Pins& Store::pins() const { return impl_->pins; }
+AccessTokens& Store::access_tokens() { return impl_->access_tokens; }
 const RouteRules& Store::rules() const { return impl_->rules; }
 References& Store::references() { return impl_->references; }
 TagHistories& Store::tag_histories() { return impl_->tag_histories; }
@@ -327,6 +333,7 @@ Result<> Store::tick() {
   auto trimmed = reviewed ? impl_->tag_histories.trim() : reviewed;
   if (trimmed) trimmed = impl_->generations.trim();
   auto flushed = impl_->use_times.flush();
+  if (flushed) flushed = impl_->access_tokens.flush(AccessTokens::Flush::if_due);
   if (flushed) flushed = impl_->note_oldest_uses();
   return trimmed ? flushed : trimmed;
 }

@@ -37,6 +37,7 @@
 
 namespace breakwater::store {
 
+class AccessTokens;
 class Backup;
 class Blobs;
 class Broken;
@@ -93,6 +94,7 @@ class Store {
   const Budget& budget() const;
   const Broken& broken() const;
   const Pins& pins() const;
+  AccessTokens& access_tokens();
   const RouteRules& rules() const;
   References& references();
   TagHistories& tag_histories();
@@ -134,7 +136,7 @@ class Store {
   // To be called every now and then: saves where the store's clock is, calls measure(), takes back what was
   // lost and is there again, finds out whether
   // broken things still are broken (References::review_broken), trims the histories of tags, writes the use
-  // times that are only in memory, and looks how old the oldest of them are.
+  // times of blobs and tokens that are only in memory, and looks how old the oldest of them are.
   [[nodiscard]] Result<> tick();
   // When each mirror's blob that was not used for longest was used last, by the store's clock, as tick() last
   // found it; a mirror without any is not in it. Never blocks.

@@ -8,6 +8,10 @@
 //                        as many again of long replies
 //   questions a minute   that upstreams are asked for it, what joins a question of others not counted
 //
+// A trusted proxy's connections carry the requests of many. They count for no client's share of connections,
+// but among all that there are (connection_share.h); each request counts for the client that the proxy names.
+// A connection whose client the PROXY protocol has told is that client's own, and counts for it.
+//
 // A client is an address, or of IPv6 a /64, because a host has as many addresses of that as it likes. It is
 // known while it is connected, and afterwards until it has its questions back. What is refused is counted
 // and, once a minute for each client, logged.

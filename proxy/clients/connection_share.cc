@@ -56,9 +56,9 @@ std::list<ConnectionShare::Place*>& ConnectionShare::Place::list_of(State state)
   return state == State::idle ? share_->idle_ : share_->awaited_;
 }
 
-// Every request comes here twice, so the entry moves, and none is made.
+// Every request comes here twice, so the entry moves, and none is made. Who is refused has no place to give.
 void ConnectionShare::Place::set(State state) {
-  if (share_ == nullptr || state == state_) return;
+  if (share_ == nullptr || kind_ == Kind::refused || state == state_) return;
   auto& to = list_of(state);
   to.splice(to.end(), list_of(state_), entry_);
   state_ = state;

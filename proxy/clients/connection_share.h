@@ -28,7 +28,8 @@ class ConnectionShare {
   class Place {
    public:
     enum class Kind { served, refused };
-    // `of_client`: what its client has of all; null: nobody counts.
+    // `of_client`: what its client has of all; null: nobody counts, or it is a proxy's that others stand
+    // behind, each of whose connections is as one of a client that has no other.
     Place(ConnectionShare& share, Kind kind, std::function<void()> give_way,
           const ConnectionShare* of_client = nullptr);
     ~Place() { leave(); }
@@ -38,6 +39,8 @@ class ConnectionShare {
     // busy: never gives way. awaited: the client is slow to send or to take what its request needs.
     enum class State { busy, awaited, idle };
     void set(State state);
+    // From now on it is one of this client's: who has connected was not known before.
+    void count_for(const ConnectionShare& of_client) { of_client_ = &of_client; }
     void leave();  // The connection has ended: its descriptor is free. A second call does nothing.
 
    private:
@@ -46,7 +49,7 @@ class ConnectionShare {
     ConnectionShare* share_;  // null: it was left
     const Kind kind_;
     const std::function<void()> give_way_;
-    const ConnectionShare* const of_client_;
+    const ConnectionShare* of_client_;
     std::list<Place*>& list_of(State state);
     State state_ = State::busy;
     std::list<Place*> alone_ = {this};  // its entry, while it is busy

@@ -42,7 +42,9 @@ class Exchange {
   virtual const Request& request() const = 0;
   // By it the log has more; the reply says it in X-Request-Id. Valid as long as the request.
   virtual std::string_view id() const = 0;
+  // Who asks, also if a trusted proxy asks for him; and whether he has asked by https.
   virtual const Peer& peer() const = 0;
+  virtual bool is_secure() const = 0;
   // What counts what the peer has of everything; null: nothing does.
   virtual const std::shared_ptr<Client>& client() const = 0;
   // For bytes that are held for this request: the client's share, or all there are if it has none.

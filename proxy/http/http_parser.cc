@@ -22,6 +22,8 @@ constexpr size_t kChunkHeadBytesMax = size_t{8} * 1024;
 // valid body has fewer bytes left at the boundary of a chunk.
 constexpr size_t kChunkHeadBytesMin = 5;
 constexpr char kTlsHandshake = 0x16;
+constexpr const char* kTlsOnPlain =
+    "this is plain HTTP, but the client speaks TLS: write http:// instead of https://";
 constexpr std::string_view kChunkEnd = "\r\n";
 
 std::string_view view(boost::beast::string_view text) { return std::string_view(text.data(), text.size()); }
@@ -297,7 +299,7 @@ Progress RequestParser::parse_head(evbuffer* input) {
       reinterpret_cast<const char*>(evbuffer_pullup(input, static_cast<ev_ssize_t>(length))), length);
   if (bytes == "\r") return Progress::more;  // maybe an empty line
   if (bytes[0] == kTlsHandshake) {
-    self.malformed = Malformed(400, "this is plain HTTP, but the client speaks TLS", true);
+    self.malformed = Malformed(400, kTlsOnPlain, true);
     return Progress::failed;
   }
   auto found = self.find_end(bytes);

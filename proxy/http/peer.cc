@@ -16,6 +16,8 @@ ClientKey Peer::client() const {
   return key;
 }
 
+Peer peer_at(const IpAddress& address) { return {address.bytes(), address.text()}; }
+
 uint64_t Peer::key() const {
   uint64_t value = 0;
   for (size_t i = 0; i < 8; ++i) value = value << 8 | address.at(is_ipv4() ? 8 + i : i);

@@ -11,6 +11,8 @@
 //   a request whose body is kept as it comes           is sent again with the rest of its body
 //     (Exchange::keeps_body), and waits for more
 //   a connection that is about to close                only that goes along
+//
+// One of TLS never can: the other server does not have what it is ciphered with.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +34,8 @@ struct HandedConnection {
   bool between_chunks = false;  // the rest of that request's body begins with the end of a chunk
   bool closes = false;          // after that request, as its client was told
   bool ends = false;            // after `output`: no request is answered any more
+  // Who the client is, if the PROXY protocol has said so: nothing tells it once more. "" if the socket does.
+  std::string peer = {};
 };
 
 }  // namespace breakwater::proxy

@@ -15,6 +15,11 @@ using State = ConnectionShare::Place::State;
 
 // For who is refused because there are too many: an idle connection may end soon.
 constexpr std::string_view kRetryAfter = "Retry-After: 1\r\n";
+constexpr const char* kContradicted =
+    "X-Forwarded-For and Forwarded of the trusted proxy that sent this on do not name the same client: have "
+    "the proxy remove the one that it does not write itself";
+constexpr const char* kPlainOnTls =
+    "this port speaks TLS, but the client speaks plain HTTP: write https:// instead of http://";
 
 class Counted {
  public:
@@ -32,10 +37,6 @@ std::string_view path_of(const Request& request) {
   return std::string_view(request.target).substr(0, request.target.find('?'));
 }
 
-const ConnectionShare* share_of(const std::shared_ptr<Client>& client) {
-  return client == nullptr ? nullptr : &client->connections();
-}
-
 RequestParser::Limits limits_of(const ServerSettings& settings) {
   RequestParser::Limits limits;
   limits.header_bytes_max = settings.header_bytes_max;
@@ -45,23 +46,23 @@ RequestParser::Limits limits_of(const ServerSettings& settings) {
 
 }  // namespace
 
-Connection::Connection(ServerContext& context, int fd, Peer peer, std::shared_ptr<Client> client,
+Connection::Connection(ServerContext& context, int fd, std::unique_ptr<ByteStream> stream, ConnectionPeer of,
                        ConnectionShare::Place::Kind place, std::function<void(Connection&)> on_gone)
     : context_(context),
-      peer_(std::move(peer)),
-      client_(std::move(client)),
+      of_(std::move(of)),
+      kind_(place),
       on_gone_(std::move(on_gone)),
       place_(
-          context.own, place, [this] { socket_.cut(Socket::Closing::orderly); }, share_of(client_)),
-      socket_(context.loop, fd, context.settings.header_bytes_max, [this] { gone(); }),
+          context.own, place, [this] { socket_.cut(Socket::Closing::orderly); }, of_.share()),
+      socket_(context.loop, fd, std::move(stream), context.settings.header_bytes_max, [this] { gone(); }),
       deadline_(context.loop, [this] { socket_.changed().ring(); }),
       parser_(limits_of(context.settings)),
-      exchange_(context, socket_, parser_, deadline_, peer_, client_,
+      exchange_(context, socket_, parser_, deadline_, of_,
                 [this](bool is_awaited) { set_state(is_awaited ? State::awaited : State::busy); }) {
   const auto give_way = [this] { socket_.cut(Socket::Closing::orderly); };
   if (context_.shares.common != nullptr)
-    common_place_.emplace(*context_.shares.common, place, give_way, share_of(client_));
-  if (client_ != nullptr) client_place_.emplace(client_->connections(), place, give_way);
+    common_place_.emplace(*context_.shares.common, place, give_way, of_.share());
+  if (of_.share() != nullptr) client_place_.emplace(*of_.share(), place, give_way);
   head_sender_ = send_waiting_heads();
   head_sender_.start();
 }
@@ -84,11 +85,12 @@ void Connection::resume(HandedConnection handed) {
 
 std::optional<HandedConnection> Connection::hand_over() {
   HandedConnection handed;
-  if (socket_.failed()) return std::nullopt;
+  if (socket_.failed() || !socket_.stream().is_bare()) return std::nullopt;
   if (phase_ == Phase::request && !exchange_.hand_over(handed)) return std::nullopt;
   if (phase_ == Phase::ending) handed.ends = true;
   handed.input += socket_.take_input();
   handed.output = socket_.take_unsent();
+  if (of_.is_told) handed.peer = of_.peer.text;
   handed.socket = Descriptor(socket_.release());
   return handed;
 }
@@ -119,15 +121,26 @@ void Connection::gone() {
   on_gone_(*this);
 }
 
+// Whether it ends as soon as it can, because it cannot be handed over.
+bool Connection::is_leaving() const { return context_.releasing && !socket_.stream().is_bare(); }
+
 Task<> Connection::serve_requests() {
   bool has_unread_body = false;
+  if (socket_.is_opening()) co_await until_open();
+  if (!has_opened()) answer_unopened();
+  if (has_opened() && is_too_many_) answer_too_many_of_client();
+  if (phase_ == Phase::ending) {
+    co_await close_lingering();
+    co_return;
+  }
   {
     const auto held = exchange_.buffers().reserve_over_limit(socket_.unsent());  // what was handed over
     if (socket_.unsent() > 0 || socket_.failed()) co_await exchange_.until_sent();
   }
   for (;;) {
     phase_ = Phase::between;
-    while (context_.releasing) co_await socket_.changed().wait();
+    while (context_.releasing && !is_leaving()) co_await socket_.changed().wait();
+    if (is_leaving()) break;
     auto head = parser_.parse_head(socket_.input());
     if (head == Progress::done) begin_request();
     // One client's requests, however many it has sent together, are not one turn of the loop.
@@ -142,6 +155,10 @@ Task<> Connection::serve_requests() {
     }
     if (head == Progress::failed) answer_malformed(parser_.malformed());
     if (head != Progress::done) break;
+    if (exchange_.is_contradicted()) {
+      answer_contradicted();
+      break;
+    }
     {
       Counted running(context_.stats.requests_running);
       if (context_.settling) co_await exchange_.until_may_change();
@@ -185,6 +202,90 @@ void Connection::begin_request() {
   resumed_.reset();
 }
 
+// A PROXY header that comes whole while the server lets go can still go along; nothing of TLS can.
+bool Connection::is_to_stop_opening() const {
+  const bool may_go_along = awaits_header() && of_.proxied->opens_at_once();
+  return socket_.ended() || context_.draining || (context_.releasing && !may_go_along);
+}
+
+// The PROXY header and the handshake of TLS. They have the time of a head, and give way meanwhile like a head
+// that does not come.
+Task<> Connection::until_open() {
+  context_.loop.set_work("a PROXY header or a TLS handshake");
+  const auto& settings = context_.settings;
+  const auto end = context_.loop.now() + Millis(settings.header_timeout_ms);
+  set_state(State::awaited);
+  deadline_.set(std::min(settings.head_grace_ms, settings.header_timeout_ms));
+  bool is_unknown = awaits_header();
+  while (socket_.is_opening() && !is_to_stop_opening() && context_.loop.now() < end) {
+    if (deadline_.passed()) {
+      set_state(State::idle);
+      deadline_.set(ms_until(end));
+    }
+    co_await socket_.changed().wait();
+    socket_.open();
+    if (is_unknown && !awaits_header()) {
+      is_unknown = false;
+      come_to_know();
+      deadline_.set(std::min(settings.head_grace_ms, ms_until(end)));
+    }
+  }
+  deadline_.clear();
+  set_state(State::busy);
+  if (has_opened()) of_.peer.subject = socket_.stream().subject();
+}
+
+// The PROXY header has said whose the connection is. From now on it counts for him, or is one too many; then
+// it is still his when somebody has to give way.
+void Connection::come_to_know() {
+  const auto& client = of_.proxied->header().client;
+  of_.is_told = true;
+  if (!client || socket_.failed()) return;  // the proxy's own
+  of_.peer = peer_at(*client);
+  of_.is_proxy = context_.settings.trusted_proxies.contains(*client);
+  if (context_.shares.clients != nullptr) of_.client = context_.shares.clients->of(of_.peer);
+  ConnectionShare* const share = of_.share();
+  if (share == nullptr) return;
+  place_.count_for(*share);
+  if (common_place_) common_place_->count_for(*share);
+  is_too_many_ = kind_ == ConnectionShare::Place::Kind::served && !share->make_place();
+  if (is_too_many_) {
+    ++context_.stats.refused_total;
+    return of_.client->refused(context_.settings.name, "client_connections");
+  }
+  client_place_.emplace(*share, kind_, [this] { socket_.cut(Socket::Closing::orderly); });
+  set_state(State::awaited);
+}
+
+// Somebody who has sent nothing looks only whether the port is open.
+void Connection::refuse_unknown() {
+  const bool has_failed = of_.proxied->header().progress == ProxyHeader::Progress::failed;
+  const bool is_late = !socket_.ended() && !context_.draining && !context_.releasing;
+  if (has_failed) {
+    context_.refuse_proxied(of_.peer, of_.proxied->header().why);
+  } else if (is_late || of_.proxied->has_begun()) {
+    context_.refuse_proxied(of_.peer, "its PROXY header did not come in time, or not to its end");
+  }
+  socket_.cut(Socket::Closing::orderly);
+}
+
+// To a client that speaks no TLS, or another one. Whoever was refused has TLS's own answer already; whoever
+// has left, or is too slow, is told nothing.
+void Connection::answer_unopened() {
+  using Opening = ByteStream::Opening;
+  phase_ = Phase::ending;
+  if (awaits_header()) return refuse_unknown();
+  const auto& stream = socket_.stream();
+  if (stream.opening() == Opening::under_way) return socket_.cut(Socket::Closing::orderly);
+  if (stream.opening() == Opening::plain) {
+    ++context_.stats.malformed_total;
+    return answer(400, kPlainOnTls);
+  }
+  ++context_.stats.tls_refused_total;
+  context_.log.info("tls_refused",
+                    {{"route", context_.settings.name}, {"client", of_.peer.text}, {"reason", stream.why()}});
+}
+
 Task<> Connection::end_after_output() {
   phase_ = Phase::ending;
   co_await close_lingering();
@@ -212,7 +313,7 @@ Task<Progress> Connection::next_head() {
       answer(408, "the head of the request took too long; send it again");
       ++context_.stats.malformed_total;
     }
-    if (is_late || socket_.ended() || (context_.draining && !begun)) break;
+    if (is_late || socket_.ended() || ((context_.draining || is_leaving()) && !begun)) break;
     if (deadline_.passed()) {
       set_state(State::idle);
       deadline_.set(ms_until(end));
@@ -227,13 +328,27 @@ Task<Progress> Connection::next_head() {
 }
 
 Task<> Connection::refuse_and_leave(Refusal refusal) {
-  if (refusal == Refusal::too_many) {
+  if (socket_.is_opening()) co_await until_open();
+  if (!has_opened()) {
+    answer_unopened();
+  } else if (refusal == Refusal::too_many) {
     answer(503, "there are too many connections; try again in a second", kRetryAfter);
   } else {
-    answer(429, "there are too many connections of " + client_->address() + "; close some of them",
-           kRetryAfter);
+    answer_too_many_of_client();
   }
   co_await close_lingering();
+}
+
+void Connection::answer_too_many_of_client() {
+  phase_ = Phase::ending;
+  answer(429, "there are too many connections of " + of_.client->address() + "; close some of them",
+         kRetryAfter);
+}
+
+void Connection::answer_contradicted() {
+  ++context_.stats.malformed_total;
+  if (exchange_.goes_on()) return socket_.cut(Socket::Closing::orderly);
+  answer(400, kContradicted);
 }
 
 Task<> Connection::close_lingering() {
@@ -270,7 +385,7 @@ void Connection::answer(int status, std::string_view why, std::string_view heade
   std::string id;
   context_.request_ids.renew(id);
   const std::array<store::Log::Field, 5> fields = {{{"route", context_.settings.name},
-                                                    {"client", peer_.text},
+                                                    {"client", of_.peer.text},
                                                     {"status", int64_t{status}},
                                                     {"trace", id},
                                                     {"reason", why}}};

@@ -1,14 +1,16 @@
 // One client's connection to the HttpServer. For each request it reads the head, runs the route's Task, sends
 // what is left of the reply, and reads what is left of the request's body.
 //
-//   idle -> reading head -> route -> (reply sent, body skipped) -> idle …
+//   (PROXY header ->) (TLS: handshake ->) idle -> reading head -> route -> (reply sent, body skipped) -> idle
+//   …
 //     |          `-- malformed: 4xx/5xx --.          | reply cut, client gone, write timeout
 //     |        body dropped, and then ----|          |
 //     |-- end, idle timeout, drain -------+-> lingering close --+-> gone
 //     `-- it gives way to a new connection (connection_share.h) ----^
 //
 // When it is at rest it can be handed over to another server instead, at any place of the picture
-// (handed_connection.h).
+// (handed_connection.h). One of TLS cannot, for nobody else has what it is ciphered with: it ends after the
+// reply that it is at.
 //
 // A lingering close sends our FIN, then reads and drops what the client still sends, up to a limit. Otherwise
 // the kernel would answer those bytes with a reset that could overtake the reply, and a client that is
@@ -27,15 +29,16 @@
 #include "proxy/clients/clients.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
+#include "proxy/server/connection_peer.h"
 #include "proxy/server/http_exchange.h"
 
 namespace breakwater::proxy {
 
 class Connection {
  public:
-  // Owns `fd` from here on. `on_gone` is called once. `place` says which of serve() and refuse() follows.
-  // `client` is whose connection it is; null: nobody counts.
-  Connection(ServerContext& context, int fd, Peer peer, std::shared_ptr<Client> client,
+  // Owns `fd` from here on, which `stream` is for. `on_gone` is called once. `place` says which of serve()
+  // and refuse() follows. `of` is whose connection it is.
+  Connection(ServerContext& context, int fd, std::unique_ptr<ByteStream> stream, ConnectionPeer of,
              ConnectionShare::Place::Kind place, std::function<void(Connection&)> on_gone);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -56,9 +59,19 @@ class Connection {
  private:
   enum class Phase : uint8_t { between, request, ending };  // `between`: no head has been understood
   Task<> serve_requests();
+  Task<> until_open();
+  bool is_to_stop_opening() const;
+  bool awaits_header() const { return of_.proxied != nullptr && !of_.proxied->has_header(); }
+  void come_to_know();
+  void refuse_unknown();
+  bool has_opened() const { return socket_.stream().opening() == ByteStream::Opening::open; }
+  void answer_unopened();
+  bool is_leaving() const;
   Task<RequestParser::Progress> next_head();  // `more` if the client sends no further request
   Task<> refuse_and_leave(Refusal refusal);
   void begin_request();
+  void answer_contradicted();
+  void answer_too_many_of_client();
   Task<> close_lingering();
   Task<> end_after_output();
   Task<> send_waiting_heads();
@@ -72,10 +85,11 @@ class Connection {
   void gone();
 
   ServerContext& context_;
-  const Peer peer_;
-  const std::shared_ptr<Client> client_;
+  ConnectionPeer of_;
+  const ConnectionShare::Place::Kind kind_;
   std::function<void(Connection&)> on_gone_;
   bool is_gone_ = false;
+  bool is_too_many_ = false;  // of its client, who was not known when it was accepted
   bool has_answered_ = false;
   Phase phase_ = Phase::between;
   std::optional<HandedConnection> resumed_;  // of the next request, if another server has begun with it

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "proxy/http/forwarded.h"
 #include "proxy/http/hops.h"
 #include "proxy/http/status_line.h"
 #include "proxy/loop/workers.h"
@@ -53,6 +54,16 @@ ServerContext::ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, st
       own(s.connections_max),
       scratch(kSmallFileBytes) {}
 
+void ServerContext::refuse_proxied(const Peer& peer, std::string_view why) {
+  ++stats.proxied_refused_total;
+  const auto times = proxied_refused.happened(why, loop.now());
+  if (!times) return;
+  log.warning("proxy_header_refused", {{"route", settings.name},
+                                       {"client", peer.text},
+                                       {"reason", why},
+                                       {"times", static_cast<int64_t>(*times)}});
+}
+
 std::string_view ServerContext::date() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -64,14 +75,13 @@ std::string_view ServerContext::date() {
 }
 
 ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser,
-                               Deadline& deadline, const Peer& peer, const std::shared_ptr<Client>& client,
+                               Deadline& deadline, const ConnectionPeer& of,
                                std::function<void(bool)> on_awaited)
     : context_(context),
       socket_(socket),
       parser_(parser),
       deadline_(deadline),
-      peer_(peer),
-      client_(client),
+      of_(of),
       on_awaited_(std::move(on_awaited)),
       head_waits_(context.loop),
       body_rate_(context.settings.body_rate_min_bytes, Millis(context.settings.body_rate_time_ms)) {}
@@ -79,6 +89,7 @@ ServedExchange::ServedExchange(ServerContext& context, Socket& socket, RequestPa
 void ServedExchange::begin() {
   id_ = given_request_id(request().headers);
   if (id_.empty()) context_.request_ids.renew(id_);
+  find_sender();
   status_ = 0;
   bytes_sent_ = 0;
   complete_ = closes_ = head_waiting_ = false;
@@ -90,6 +101,26 @@ void ServedExchange::begin() {
   reply_left_.reset();
   body_broken_ = nullptr;
   step_ = "";
+}
+
+// Only a trusted proxy is asked for whom it asks.
+void ServedExchange::find_sender() {
+  is_sent_on_ = is_contradicted_ = false;
+  is_secure_ = of_.is_tls;
+  if (!of_.is_proxy) return;
+  const IpAddress proxy(of_.peer.address);
+  const auto found = forwarded_for(request().headers, proxy, context_.settings.trusted_proxies);
+  is_contradicted_ = found.disagree;
+  is_secure_ = is_secure_ || found.is_secure;
+  is_sent_on_ = found.is_sent_on;
+  if (!is_sent_on_) return;
+  const bool is_known = !sender_.text.empty() && sender_.address == found.client.bytes();
+  if (!is_known) {
+    sender_ = peer_at(found.client);
+    auto* const clients = context_.shares.clients;
+    sender_client_ = clients == nullptr ? nullptr : clients->of(sender_);
+  }
+  sender_.is_told = found.is_told;
 }
 
 void ServedExchange::end() {
@@ -109,11 +140,12 @@ bool ServedExchange::is_body_at_rest() const {
 // Whether its body is not to be read any more. What is in the middle of one that cannot be handed over goes
 // on for a while.
 bool ServedExchange::is_to_rest() const {
-  return !complete_ && (context_.releasing || (context_.settling && is_body_at_rest()));
+  return !complete_ && socket_.stream().is_bare() &&
+         (context_.releasing || (context_.settling && is_body_at_rest()));
 }
 
 Task<> ServedExchange::until_may_change() {
-  if (is_repeatable(request())) co_return;
+  if (is_repeatable(request()) || !socket_.stream().is_bare()) co_return;
   is_reading_ = true;
   while (context_.settling && !socket_.failed()) co_await socket_.changed().wait();
   is_reading_ = false;
@@ -170,21 +202,21 @@ void ServedExchange::go_on(int status, std::optional<uint64_t> length) {
 }
 
 bool ServedExchange::take_turn() {
-  if (client_ == nullptr) return true;
-  turn_ = client_->requests().try_reserve(1);
+  if (client() == nullptr) return true;
+  turn_ = client()->requests().try_reserve(1);
   return turn_.units() > 0;
 }
 
 Task<bool> ServedExchange::wait_for_turn(Moment deadline) {
-  turn_ = co_await client_->requests().reserve_until(1, deadline);
+  turn_ = co_await client()->requests().reserve_until(1, deadline);
   co_return turn_.units() > 0;
 }
 
 // --- the head
 
 bool ServedExchange::must_close() const {
-  if (context_.draining || !parser_.keep_alive() || framing_ == Framing::until_close ||
-      body_broken_ != nullptr)
+  const bool is_leaving = context_.draining || (context_.releasing && !socket_.stream().is_bare());
+  if (is_leaving || !parser_.keep_alive() || framing_ == Framing::until_close || body_broken_ != nullptr)
     return true;
   if (parser_.body_ended()) return false;
   // A client that was not told to continue may or may not send its body, so the next byte may be the
@@ -575,6 +607,7 @@ Task<> ServedExchange::send_resident(store::SharedFile file, uint64_t offset, ui
     }
     if (!stalled) begin_wait(context_.settings.write_timeout_ms);
     stalled = true;
+    const auto held = buffers().reserve_over_limit(socket_.stream().held());
     co_await socket_.changed().wait();
     sent_this_turn_ = 0;
     if (is_wait_over()) cut_off("the client took nothing for too long");
@@ -621,7 +654,7 @@ void ServedExchange::fail(std::string_view why) {
 void ServedExchange::cut_off(std::string_view why) {
   if (socket_.failed()) return;
   context_.log.warning("reply_cut", {{"reason", why},
-                                     {"client", peer_.text},
+                                     {"client", peer().text},
                                      {"method", request().method},
                                      {"path", path()},
                                      {"sent", static_cast<int64_t>(bytes_sent_)},

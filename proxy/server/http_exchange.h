@@ -27,8 +27,10 @@
 #include "proxy/loop/deadline.h"
 #include "proxy/loop/loop.h"
 #include "proxy/server/body_rate.h"
+#include "proxy/server/connection_peer.h"
 #include "proxy/server/handed_connection.h"
 #include "proxy/server/http_server.h"
+#include "proxy/server/repeated_event.h"
 #include "proxy/server/reply_head.h"
 #include "proxy/server/socket.h"
 
@@ -42,6 +44,9 @@ class ServerContext {
   ServerContext(Loop& l, Workers& w, Buffers& b, store::Disk& d, store::Log& g, const ServerSettings& s,
                 Route r);
 
+  // Of a connection that is to begin with a PROXY header, and is closed because of it. Counts and logs it.
+  // `why` is a literal.
+  void refuse_proxied(const Peer& peer, std::string_view why);
   std::string_view date();  // the current time for the Date header, formatted once a second
 
   Loop& loop;
@@ -57,7 +62,9 @@ class ServerContext {
   bool releasing = false;  // nothing more is begun, and no body is read
   ConnectionShare own;     // of this server: settings.connections_max
   HttpServer::Shares shares;
+  TlsContext* tls = nullptr;  // null: plain HTTP is spoken
   RequestIds request_ids;
+  RepeatedEvent proxied_refused;
   std::vector<char> scratch;  // holds one small file while it is sent, never across a wait
 
  private:
@@ -71,8 +78,7 @@ class ServedExchange final : public Exchange {
   // when it passes. `on_awaited` is told when the client has neither sent nor taken for a while what the
   // request waits for, and when that is over.
   ServedExchange(ServerContext& context, Socket& socket, RequestParser& parser, Deadline& deadline,
-                 const Peer& peer, const std::shared_ptr<Client>& client,
-                 std::function<void(bool is_awaited)> on_awaited);
+                 const ConnectionPeer& of, std::function<void(bool is_awaited)> on_awaited);
 
   // --- for the connection
   void begin();
@@ -87,6 +93,9 @@ class ServedExchange final : public Exchange {
   Task<> until_may_change();
   // After begin(): goes on with what another server has handed over.
   void resume(const HandedConnection& handed);
+  // After begin(): whether nobody can say who asks, because a trusted proxy's headers disagree (forwarded.h).
+  bool is_contradicted() const { return is_contradicted_; }
+  bool goes_on() const { return reply_left_.has_value(); }  // whether another server has begun the reply
   Signal& head_waits() { return head_waits_; }
   void send_head();  // Sends the head if it still waits.
   // The route has ended. If its reply is not complete, answers 500, or cuts the connection if it had started.
@@ -101,9 +110,10 @@ class ServedExchange final : public Exchange {
   // --- for the route
   const Request& request() const override { return parser_.request(); }
   std::string_view id() const override { return id_; }
-  const Peer& peer() const override { return peer_; }
-  const std::shared_ptr<Client>& client() const override { return client_; }
-  Buffers& buffers() override { return client_ ? client_->buffers() : context_.buffers; }
+  const Peer& peer() const override { return is_sent_on_ ? sender_ : of_.peer; }
+  bool is_secure() const override { return is_secure_; }
+  const std::shared_ptr<Client>& client() const override { return is_sent_on_ ? sender_client_ : of_.client; }
+  Buffers& buffers() override { return client() ? client()->buffers() : context_.buffers; }
   bool take_turn() override;
   Task<bool> wait_for_turn(Moment deadline) override;
   void end_turn() override { turn_.shrink(0); }
@@ -126,6 +136,8 @@ class ServedExchange final : public Exchange {
   const char* step() const override { return step_; }
 
  private:
+  void find_sender();
+
   // The head.
   void begin_head(int status, const Headers& headers, std::optional<uint64_t> length);
   bool must_close() const;
@@ -168,8 +180,14 @@ class ServedExchange final : public Exchange {
   Socket& socket_;
   RequestParser& parser_;
   Deadline& deadline_;
-  const Peer& peer_;
-  const std::shared_ptr<Client>& client_;  // null: there are no shares
+  const ConnectionPeer& of_;
+  // Who asks, if a trusted proxy has sent the request on; kept for the next request, which may be his too.
+  // The client is declared, and so outlives, what is reserved of its shares.
+  bool is_sent_on_ = false;
+  bool is_secure_ = false;
+  bool is_contradicted_ = false;
+  Peer sender_;
+  std::shared_ptr<Client> sender_client_;  // null: there are no shares
   const std::function<void(bool)> on_awaited_;
   bool is_awaited_ = false;
   Moment wait_ends_{};

@@ -19,6 +19,9 @@
 #include "proxy/server/http_connection.h"
 #include "proxy/server/listen_socket.h"
 #include "proxy/server/local_socket.h"
+#include "proxy/stream/plain_stream.h"
+#include "proxy/stream/proxied_stream.h"
+#include "proxy/stream/tls_context.h"
 
 namespace breakwater::proxy {
 namespace {
@@ -80,13 +83,15 @@ struct HttpServer::Impl {
 
   Result<> listen_on(int fd, const std::string& address);
   void accepted(int fd, const sockaddr* address);
+  ConnectionPeer whose(Peer peer, bool is_local) const;
+  std::unique_ptr<ByteStream> stream_of(int fd, bool is_local, ConnectionPeer& of) const;
   Task<> settle(Millis at_work);
   Task<std::vector<HandedConnection>> release(ReleaseTimes times);
   void hand_over(std::vector<HandedConnection>& handed);
   bool is_at_work() const;
   void resume(HandedConnection handed);
-  bool make_place(Client* client);
-  bool can_refuse(Client* client) const;
+  bool make_place(const ConnectionShare* of_client);
+  bool can_refuse(const ConnectionShare* of_client) const;
   void accept_failed(int error);
   void set_accepting(bool accepting);
   void reap_later(Connection& connection);
@@ -134,18 +139,25 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
     accept_again.set(0);
   }
   using Kind = ConnectionShare::Place::Kind;
-  Peer peer = peer_of(fd, address);
-  auto client = context.shares.clients != nullptr ? context.shares.clients->of(peer) : nullptr;
-  // A client that has too many makes nobody else give way.
-  const bool client_may = client == nullptr || client->connections().make_place();
-  const bool within = client_may && make_place(client.get());
-  if (!within) ++context.stats.refused_total;
-  if (!client_may) client->refused(context.settings.name, "client_connections");
-  if (!within && !can_refuse(client.get())) {
+  const bool is_local = address->sa_family == AF_UNIX;
+  auto of = whose(peer_of(fd, address), is_local);
+  if (context.settings.proxy_protocol && !is_local && !of.is_proxy) {
+    context.refuse_proxied(of.peer, "it comes from none of trusted_proxies");
     close(fd);
     return;
   }
-  auto connection = std::make_unique<Connection>(context, fd, std::move(peer), std::move(client),
+  ConnectionShare* const of_client = of.share();
+  // A client that has too many makes nobody else give way.
+  const bool client_may = of_client == nullptr || of_client->make_place();
+  const bool within = client_may && make_place(of_client);
+  if (!within) ++context.stats.refused_total;
+  if (!client_may) of.client->refused(context.settings.name, "client_connections");
+  if (!within && !can_refuse(of_client)) {
+    close(fd);
+    return;
+  }
+  auto stream = stream_of(fd, is_local, of);
+  auto connection = std::make_unique<Connection>(context, fd, std::move(stream), std::move(of),
                                                  within ? Kind::served : Kind::refused,
                                                  [this](Connection& which) { reap_later(which); });
   Connection& fresh = *connection;
@@ -160,6 +172,23 @@ void HttpServer::Impl::accepted(int fd, const sockaddr* address) {
   fresh.serve();
 }
 
+ConnectionPeer HttpServer::Impl::whose(Peer peer, bool is_local) const {
+  ConnectionPeer of;
+  of.is_proxy = !is_local && context.settings.trusted_proxies.contains(IpAddress(peer.address));
+  if (context.shares.clients != nullptr) of.client = context.shares.clients->of(peer);
+  of.peer = std::move(peer);
+  return of;
+}
+
+std::unique_ptr<ByteStream> HttpServer::Impl::stream_of(int fd, bool is_local, ConnectionPeer& of) const {
+  of.is_tls = context.tls != nullptr && !is_local;
+  auto stream = of.is_tls ? context.tls->accept(fd) : std::make_unique<PlainStream>(fd);
+  if (!context.settings.proxy_protocol || is_local) return stream;
+  auto proxied = std::make_unique<ProxiedStream>(fd, std::move(stream));
+  of.proxied = proxied.get();
+  return proxied;
+}
+
 // Goes on whatever the shares say: the connection was within them where it comes from.
 void HttpServer::Impl::resume(HandedConnection handed) {
   const Loop::Hold hold(context.loop, "a connection that is gone on with");
@@ -169,9 +198,17 @@ void HttpServer::Impl::resume(HandedConnection handed) {
   // An error is a client that has left meanwhile.
   if (getpeername(handed.socket.fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return;
   Peer peer = peer_of(handed.socket.fd(), reinterpret_cast<const sockaddr*>(&address));
-  auto client = context.shares.clients != nullptr ? context.shares.clients->of(peer) : nullptr;
-  auto connection = std::make_unique<Connection>(context, handed.socket.take(), std::move(peer),
-                                                 std::move(client), ConnectionShare::Place::Kind::served,
+  const bool is_told = !handed.peer.empty();
+  const auto told = IpAddress::parse(handed.peer);
+  if (is_told && !told) return;
+  if (told) peer = peer_at(*told);
+  auto of = whose(std::move(peer), address.ss_family == AF_UNIX);
+  of.is_told = is_told;
+  // What is plain stays so, where TLS or the PROXY protocol is spoken by now: for one more request.
+  handed.closes = handed.closes || context.tls != nullptr || (context.settings.proxy_protocol && !is_told);
+  const int fd = handed.socket.take();
+  auto connection = std::make_unique<Connection>(context, fd, std::make_unique<PlainStream>(fd),
+                                                 std::move(of), ConnectionShare::Place::Kind::served,
                                                  [this](Connection& which) { reap_later(which); });
   Connection& resumed = *connection;
   connections.emplace(&resumed, std::move(connection));
@@ -207,6 +244,7 @@ Task<std::vector<HandedConnection>> HttpServer::Impl::release(ReleaseTimes times
   accept_again.clear();
   listeners.clear();
   for (auto& [connection, owned] : connections) connection->wake();
+  for (auto& [connection, owned] : refused) connection->wake();
   const auto begun = context.loop.now();
   std::vector<HandedConnection> handed;
   for (;;) {
@@ -222,16 +260,16 @@ Task<std::vector<HandedConnection>> HttpServer::Impl::release(ReleaseTimes times
   co_return handed;
 }
 
-bool HttpServer::Impl::make_place(Client* client) {
+bool HttpServer::Impl::make_place(const ConnectionShare* of_client) {
   ConnectionShare* const common = context.shares.common;
-  const size_t of_client = client == nullptr ? 0 : client->connections().served();
-  return context.own.make_place(of_client) && (common == nullptr || common->make_place(of_client));
+  const size_t served = of_client == nullptr ? 0 : of_client->served();
+  return context.own.make_place(served) && (common == nullptr || common->make_place(served));
 }
 
-bool HttpServer::Impl::can_refuse(Client* client) const {
+bool HttpServer::Impl::can_refuse(const ConnectionShare* of_client) const {
   const ConnectionShare* const common = context.shares.common;
   return context.own.can_refuse() && (common == nullptr || common->can_refuse()) &&
-         (client == nullptr || client->connections().can_refuse());
+         (of_client == nullptr || of_client->can_refuse());
 }
 
 // Pauses accepting. Without descriptors or memory the listener would fail again at once, over and over; the
@@ -281,6 +319,8 @@ HttpServer::HttpServer(Loop& loop, Workers& workers, Buffers& buffers, store::Di
 
 HttpServer::~HttpServer() = default;
 
+void HttpServer::speak_tls(TlsContext& tls) { impl_->context.tls = &tls; }
+
 Result<std::string> HttpServer::listen_on(Descriptor socket) {
   const int fd = socket.fd();
   if (auto prepared = prepare_listener(fd); !prepared) return failure(prepared.error());
@@ -322,6 +362,7 @@ void HttpServer::drain() {
   impl_->accept_again.clear();
   impl_->listeners.clear();
   for (auto& [connection, owned] : impl_->connections) connection->drain();
+  for (auto& [connection, owned] : impl_->refused) connection->drain();
 }
 
 bool HttpServer::idle() const { return impl_->connections.empty() && impl_->refused.empty(); }

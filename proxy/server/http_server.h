@@ -3,9 +3,10 @@
 //
 // It does keep-alive, pipelining (requests are answered one after the other), Expect: 100-continue, chunked
 // bodies both ways, and HEAD. A malformed request gets a 4xx or 5xx that says in plain words what is wrong,
-// and the connection closes. A TLS ClientHello (first byte 0x16) is answered at once with an HTTP/1.1 400,
-// because dockerd and others wait 10 s or fail otherwise. Bodies are never compressed. A client that closes
-// only its sending side is still answered. A client that takes nothing for write_timeout_ms is cut off.
+// and the connection closes. A TLS ClientHello (first byte 0x16) where plain HTTP is spoken is answered at
+// once with an HTTP/1.1 400, because dockerd and others wait 10 s or fail otherwise; so is plain HTTP where
+// TLS is spoken. Bodies are never compressed. A client that closes only its sending side is still answered. A
+// client that takes nothing for write_timeout_ms is cut off.
 //
 // Belongs to the loop's thread. Destroying the server cuts every connection.
 #pragma once
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "proxy/http/exchange.h"
+#include "proxy/http/trusted_proxies.h"
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/loop.h"
 #include "proxy/server/descriptor.h"
@@ -28,6 +30,7 @@ namespace breakwater::proxy {
 
 class Clients;
 class ConnectionShare;
+class TlsContext;
 class Workers;
 
 struct ServerSettings {
@@ -37,6 +40,11 @@ struct ServerSettings {
   // Said in the Via header of answers to requests that came through another appliance (proxy/http/hops.h); ""
   // for none.
   std::string hop_name = {};
+  // Who may say for whom a request asks (proxy/http/forwarded.h). On local sockets nobody may.
+  TrustedProxies trusted_proxies = {};
+  // Each connection, but on local sockets, begins with a PROXY header (proxy/http/proxy_header.h) of one of
+  // these, or is closed.
+  bool proxy_protocol = false;
   // One beyond it takes the place of one that is idle, or else is answered 503 and closed.
   uint32_t connections_max = 4096;
   uint32_t header_bytes_max = 16 * 1024;
@@ -48,9 +56,10 @@ struct ServerSettings {
   // this pace and for so long at most: containerd 1.6 hangs for ever if it is answered while it sends.
   uint64_t drop_bytes_per_s = 64 << 20;
   int64_t drop_time_ms = 60'000;
-  int64_t drop_silence_ms = 5'000;     // less if the client sends nothing for that long
-  int64_t idle_timeout_ms = 75'000;    // between requests
-  int64_t header_timeout_ms = 10'000;  // from a request's first byte to the end of its head
+  int64_t drop_silence_ms = 5'000;   // less if the client sends nothing for that long
+  int64_t idle_timeout_ms = 75'000;  // between requests
+  int64_t header_timeout_ms =
+      10'000;  // from a request's first byte to the end of its head; a PROXY header, and a handshake
   int64_t head_grace_ms = 1'000;  // without a whole head; then it gives way to new connections as an idle one
   int64_t body_timeout_ms = 60'000;  // without a byte of a body that a route waits for
   // A body that comes with fewer bytes a second, over so much time of waiting for its client, is ended; 0:
@@ -71,7 +80,9 @@ struct ServerStats {
   uint64_t sent_bytes_total = 0;  // of bodies, as they were given to the sockets
   uint64_t refused_total = 0;     // connections beyond connections_max, or beyond their client's share
   uint64_t malformed_total = 0;
-  uint64_t tls_total = 0;  // ClientHellos, which are not among the malformed
+  uint64_t tls_total = 0;          // ClientHellos on a port of plain HTTP, which are not among the malformed
+  uint64_t tls_refused_total = 0;  // handshakes that came to nothing, by a fault of either side
+  uint64_t proxied_refused_total = 0;  // connections that did not begin with a PROXY header as they should
 };
 
 class HttpServer {
@@ -89,6 +100,9 @@ class HttpServer {
              const ServerSettings& settings, Route route)
       : HttpServer(loop, workers, buffers, disk, log, settings, std::move(route), Shares()) {}
   ~HttpServer();
+
+  // Whoever connects from now on speaks TLS, but on local sockets. `tls` outlives the server.
+  void speak_tls(TlsContext& tls);
 
   // Listens on "127.0.0.1:5000", "[::1]:5000", "0.0.0.0:0". May be called several times. Returns the address
   // as bound, with its real port. The error is `invalid` for a malformed address, or else says what the

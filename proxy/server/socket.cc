@@ -2,14 +2,11 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -18,19 +15,16 @@ namespace {
 
 constexpr size_t kSendPieceBytes = size_t{256} * 1024;  // given to the kernel at a time
 constexpr size_t kSendTurnBytes = size_t{1024} * 1024;  // then other connections have a turn
-constexpr size_t kParts = 4;
+constexpr int kParts = 32;
 
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
-// Whether an error of sendfile() is about the socket and not about the file.
-bool is_of_peer(int error) {
-  return error == EPIPE || error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH ||
-         error == ENETUNREACH;
-}
+using Next = ByteStream::Next;
 
 }  // namespace
 
-Socket::Socket(Loop& loop, int fd, size_t input_bytes_max, std::function<void()> on_failure)
+Socket::Socket(Loop& loop, int fd, std::unique_ptr<ByteStream> stream, size_t input_bytes_max,
+               std::function<void()> on_failure)
     : fd_(fd),
+      stream_(std::move(stream)),
       input_bytes_max_(input_bytes_max),
       on_failure_(std::move(on_failure)),
       changed_(loop),
@@ -59,18 +53,30 @@ Socket::~Socket() {
 size_t Socket::received() const { return evbuffer_get_length(input_); }
 size_t Socket::unsent() const { return evbuffer_get_length(output_); }
 
+void Socket::open() {
+  if (!is_opening() || ended_ || failed_) return;
+  const Next next = stream_->open();
+  opening_awaits_input_ = next == Next::readable;
+  heed(next);
+  pause_or_resume_reading();
+}
+
 void Socket::pause_or_resume_reading() {
-  bool wanted = !ended_ && !failed_ && (discarding_ || received() < input_bytes_max_);
-  if (wanted == reading_) return;
+  const bool has_room = discarding_ || received() < input_bytes_max_;
+  const bool wanted = !ended_ && !failed_ && (is_opening() ? opening_awaits_input_ : has_room);
+  if (wanted && !reading_ && event_add(read_event_, nullptr) != 0) return fail();  // nothing would be read
+  if (!wanted && reading_) event_del(read_event_);
   reading_ = wanted;
-  if (!wanted) {
-    event_del(read_event_);
-  } else if (event_add(read_event_, nullptr) != 0) {
-    fail();  // nothing would ever be read
-  }
+  // Behind event_add(), which does nothing for an event that is active already.
+  if (wanted && stream_->has_pending()) event_active(read_event_, EV_READ, 0);
 }
 
 void Socket::readable() {
+  if (is_opening()) {
+    opening_awaits_input_ = false;
+    pause_or_resume_reading();
+    return changed_.ring();
+  }
   const size_t bytes_max =
       discarding_ ? kSendPieceBytes : std::min(kSendPieceBytes, input_bytes_max_ - received());
   evbuffer_iovec space{};
@@ -82,14 +88,13 @@ void Socket::readable() {
   changed_.ring();
 }
 
-// One call to the kernel: how many bytes it had.
+// How many bytes there were.
 size_t Socket::receive_directly(std::span<char> into) {
   if (into.empty() || ended_ || failed_) return 0;
-  ssize_t count = recv(fd_, into.data(), into.size(), 0);
-  if (count > 0) return static_cast<size_t>(count);
-  if (count == 0) ended_ = true;
-  if (count < 0 && !would_block(errno)) fail();
-  return 0;
+  const auto moved = stream_->receive(into);
+  reads_when_writable_ = moved.next == Next::writable;
+  heed(moved.next);
+  return moved.bytes;
 }
 
 void Socket::consumed() { pause_or_resume_reading(); }
@@ -112,22 +117,15 @@ void Socket::discard_input() {
   pause_or_resume_reading();
 }
 
-size_t Socket::send_directly(std::initializer_list<std::string_view> parts, int flags) {
-  std::array<iovec, kParts> vectors{};
-  size_t count = 0;
-  for (auto part : parts) vectors[count++] = iovec{const_cast<char*>(part.data()), part.size()};
-  msghdr message{};
-  message.msg_iov = vectors.data();
-  message.msg_iovlen = count;
-  ssize_t sent = sendmsg(fd_, &message, MSG_NOSIGNAL | flags);
-  if (sent >= 0) return static_cast<size_t>(sent);
-  if (!would_block(errno)) fail();
-  return 0;
+size_t Socket::send_directly(std::initializer_list<std::string_view> parts, More more) {
+  const auto moved = stream_->send({parts.begin(), parts.size()}, more);
+  heed(moved.next);
+  return moved.bytes;
 }
 
 void Socket::send(std::initializer_list<std::string_view> parts, More more) {
   if (failed_) return;
-  size_t sent = unsent() == 0 ? send_directly(parts, more == More::soon ? MSG_MORE : 0) : 0;
+  size_t sent = unsent() == 0 ? send_directly(parts, more) : 0;
   if (failed_) return;
   for (auto part : parts) {
     size_t gone = std::min(sent, part.size());
@@ -141,7 +139,7 @@ void Socket::send(std::initializer_list<std::string_view> parts, More more) {
 
 void Socket::send(std::string_view head, std::shared_ptr<const std::string> body) {
   if (failed_) return;
-  size_t sent = unsent() == 0 ? send_directly({head, *body}, 0) : 0;
+  size_t sent = unsent() == 0 ? send_directly({head, *body}, More::no) : 0;
   if (failed_ || sent == head.size() + body->size()) return;
   if (sent < head.size() && evbuffer_add(output_, head.data() + sent, head.size() - sent) != 0) return fail();
   size_t gone = sent - std::min(sent, head.size());
@@ -160,17 +158,10 @@ void Socket::send(std::string_view head, std::shared_ptr<const std::string> body
 
 std::optional<size_t> Socket::send_file(int file, uint64_t offset, size_t bytes) {
   if (failed_) return 0;
-  auto position = static_cast<off_t>(offset);
-  ssize_t sent = ::sendfile(fd_, file, &position, bytes);
-  if (sent > 0) return static_cast<size_t>(sent);
-  if (sent == 0) return std::nullopt;
-  if (would_block(errno)) {
-    ring_when_writable();
-    return 0;
-  }
-  if (!is_of_peer(errno)) return std::nullopt;
-  fail();
-  return 0;
+  const auto moved = stream_->send_file(file, offset, bytes);
+  if (moved.next == Next::bad_file) return std::nullopt;
+  heed(moved.next);
+  return moved.bytes;
 }
 
 void Socket::ring_when_writable() {
@@ -182,18 +173,46 @@ void Socket::ring_when_writable() {
 void Socket::writable() {
   awaiting_writable_ = false;
   flush();
+  if (ends_sending_ && !failed_) finish_sending();
+  if (std::exchange(reads_when_writable_, false) && reading_) readable();
   changed_.ring();
 }
 
+ByteStream::Moved Socket::send_front() {
+  std::array<evbuffer_iovec, kParts> vectors{};
+  std::array<std::string_view, kParts> parts;
+  int count = evbuffer_peek(output_, kSendPieceBytes, nullptr, vectors.data(), kParts);
+  if (count > kParts) {
+    // Of many small ones, as many as a stream may look at are made one.
+    const auto record = static_cast<ev_ssize_t>(std::min(unsent(), ByteStream::kRecordBytes));
+    if (evbuffer_pullup(output_, record) == nullptr) return {0, Next::failed};
+    count = std::min(evbuffer_peek(output_, kSendPieceBytes, nullptr, vectors.data(), kParts), kParts);
+  }
+  size_t room = kSendPieceBytes;
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    parts[i] = {static_cast<const char*>(vectors[i].iov_base), std::min(vectors[i].iov_len, room)};
+    room -= parts[i].size();
+  }
+  const auto moved = stream_->send({parts.data(), static_cast<size_t>(count)}, More::no);
+  evbuffer_drain(output_, moved.bytes);
+  return moved;
+}
+
 void Socket::flush() {
-  size_t goal = unsent() - std::min(unsent(), kSendTurnBytes);
-  while (unsent() > goal && !failed_) {
-    int sent = evbuffer_write_atmost(output_, fd_, kSendPieceBytes);
-    if (sent > 0) continue;
-    if (sent < 0 && !would_block(errno)) fail();
-    break;
+  const size_t goal = unsent() - std::min(unsent(), kSendTurnBytes);
+  auto next = Next::now;
+  while (unsent() > goal && !failed_ && next == Next::now) {
+    next = send_front().next;
+    heed(next);
   }
   if (unsent() > 0) ring_when_writable();
+}
+
+// What a stream says that is to be done.
+void Socket::heed(Next next) {
+  if (next == Next::writable) ring_when_writable();
+  if (next == Next::ended) ended_ = true;
+  if (next == Next::failed) fail();
 }
 
 std::string Socket::take_input() {
@@ -215,12 +234,25 @@ int Socket::release() {
   return std::exchange(fd_, -1);
 }
 
-void Socket::end_sending() { shutdown(fd_, SHUT_WR); }
+void Socket::end_sending() {
+  if (failed_) return;
+  ends_sending_ = true;
+  finish_sending();
+}
+
+void Socket::finish_sending() {
+  if (stream_->say_end() == Next::writable) return ring_when_writable();
+  ends_sending_ = false;
+  shutdown(fd_, SHUT_WR);
+}
 
 void Socket::cut(Closing closing) {
+  if (failed_) return;
   if (closing == Closing::reset) {
     linger now{1, 0};
     setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  } else if (unsent() == 0) {
+    stream_->say_end();
   }
   fail();
 }

@@ -1,5 +1,6 @@
 #include "routes/mirror/mirror.h"
 
+#include "routes/mirror/registry_name.h"
 #include "routes/oci/oci_error.h"
 
 namespace breakwater::routes {
@@ -77,11 +78,9 @@ Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository
                                     parts_.clock.now());
 }
 
-// Adds "library/" to the names of Docker Hub's official images: some clients send it, others do not.
+// Of Docker Hub's official images some clients send "library/", others do not.
 std::string Mirror::repository_of(const OciPath& path) const {
-  if (settings_.registry == "docker.io" && path.name.find('/') == std::string::npos)
-    return settings_.kept_under + "library/" + path.name;
-  return settings_.kept_under + path.name;
+  return settings_.kept_under + whole_name(settings_.registry, path.name);
 }
 
 }  // namespace breakwater::routes

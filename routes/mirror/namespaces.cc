@@ -2,12 +2,7 @@
 
 #include <utility>
 
-#include "routes/oci/oci_error.h"
-
 namespace breakwater::routes {
-
-using proxy::Exchange;
-using proxy::Task;
 
 namespace {
 
@@ -16,31 +11,39 @@ constexpr size_t kAnyMirrorsMax = 256;
 
 }  // namespace
 
-void RegistryDirectory::add(const std::string& route, Registry& registry, Networks allow) {
-  routes_[route] = Known{&registry, nullptr, nullptr, std::move(allow)};
+std::string Answerer::kept_as(std::string_view name) const {
+  return (named && named->by_any ? registry + "/" : "") + whole_name(registry, name);
 }
 
-void RegistryDirectory::add(const std::string& route, Mirror& mirror, Networks allow) {
-  routes_[route] = Known{&mirror, &mirror, nullptr, std::move(allow)};
+void RegistryDirectory::add(Registry& registry, SharedAccess access) {
+  auto& known = routes_[access->route];
+  known = Known{&registry, nullptr, nullptr, std::move(access)};
 }
 
-void RegistryDirectory::add_any(const std::string& route, MakeMirror make, Networks allow) {
-  routes_[route] = Known{nullptr, nullptr, std::move(make), std::move(allow)};
+void RegistryDirectory::add(Mirror& mirror, SharedAccess access) {
+  auto& known = routes_[access->route];
+  known = Known{&mirror, &mirror, nullptr, std::move(access)};
 }
 
-Result<RegistryDirectory::Found> RegistryDirectory::find(const std::string& ns, const proxy::Peer& client) {
-  const auto named = registry_named(names_, ns);
+void RegistryDirectory::add_any(MakeMirror make, SharedAccess access) {
+  auto& known = routes_[access->route];
+  known = Known{nullptr, nullptr, std::move(make), std::move(access)};
+}
+
+Result<Answerer> RegistryDirectory::find(const std::string& ns) const {
+  auto named = registry_named(names_, ns);
   const auto known = named ? routes_.find(named->route) : routes_.end();
   if (known == routes_.end())
     return failure(Error(Error::Kind::not_found, "no mirror of " + ns + " here", 0,
                          "add a route that mirrors it, or ask that registry itself"));
-  const Known& route = known->second;
-  if (!route.allow.allows(client))
-    return failure(Error::Kind::denied, not_allowed_text(client, "allow", named->route));
-  if (!named->by_any) return Found{route.registry, named->route};
-  auto mirror = mirror_of_any(*named);
+  return Answerer{known->second.access, named->registry, std::move(named)};
+}
+
+Result<Registry*> RegistryDirectory::registry(const NamedRegistry& named) {
+  if (!named.by_any) return routes_.at(named.route).registry;
+  auto mirror = mirror_of_any(named);
   if (!mirror) return failure(mirror.error());
-  return Found{*mirror, named->route};
+  return *mirror;
 }
 
 Result<Mirror*> RegistryDirectory::mirror_of_any(const NamedRegistry& named) {
@@ -68,26 +71,16 @@ RegistryDirectory::Holder RegistryDirectory::holder(const std::string& route, co
   return {*mirror, *mirror, repository.substr(slash + 1)};
 }
 
-Task<> Namespaces::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
-  const std::string& ns = path.query.ns;
-  if (ns.empty() && own_ != nullptr) co_return co_await own_->serve(exchange, path, context);
-  if (ns.empty()) {
-    const Error error(Error::Kind::not_found, "which registry is meant is not said", 0,
-                      "ask with ?ns=, as containerd does");
-    co_return reply_error(exchange, error, OciSubject::name, context);
-  }
-  const auto found = directory_.find(ns, exchange.peer());
-  if (!found && found.error().kind == Error::Kind::denied)
-    co_return reply_denied(exchange, found.error().message, context);
-  if (!found) co_return reply_error(exchange, found.error(), OciSubject::name, context);
-  // Our own registry is written to at its own address.
-  const std::string& method = exchange.request().method;
-  if (method != "GET" && method != "HEAD")
-    co_return reply_not_allowed(exchange, "GET, HEAD",
-                                "with ?ns= a registry is only read; push to its own address", context);
-  context.oci_namespace = ns;
-  context.route = found->route;
-  co_await found->registry->serve(exchange, path, context);
+Result<Answerer> Namespaces::choose(const std::string& ns) const {
+  if (!ns.empty() && directory_ != nullptr) return directory_->find(ns);
+  if (own_ != nullptr) return self_;
+  return failure(Error(Error::Kind::not_found, "which registry is meant is not said", 0,
+                       "ask with ?ns=, as containerd does"));
+}
+
+Result<Registry*> Namespaces::registry(const Answerer& chosen) {
+  if (chosen.named) return directory_->registry(*chosen.named);
+  return own_;
 }
 
 }  // namespace breakwater::routes

@@ -31,6 +31,11 @@ proxy::Endpoint default_upstream(const std::string& registry) {
   return endpoint_of(registry == kDockerHub ? kDockerHubApi : registry).value();
 }
 
+std::string whole_name(std::string_view registry, std::string_view name) {
+  const bool is_official = registry == kDockerHub && name.find('/') == std::string_view::npos;
+  return (is_official ? "library/" : "") + std::string(name);
+}
+
 bool names_registry(const proxy::HostPattern& pattern, const std::string& registry) {
   const auto endpoint = endpoint_of(registry);
   return endpoint && pattern.matches(*endpoint) && (pattern.has_port() || endpoint->port == kHttpsPort);

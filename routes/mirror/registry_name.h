@@ -22,6 +22,10 @@ std::optional<std::string> normal_registry(std::string_view text);
 // `registry` is in normal form.
 proxy::Endpoint default_upstream(const std::string& registry);
 
+// The whole name of a repository that clients of the registry call `name`: Docker Hub's official images are
+// in library/.
+std::string whole_name(std::string_view registry, std::string_view name);
+
 // Whether the pattern names the registry, which is in normal form. Without a port it means port 443, as a
 // registry's name does.
 bool names_registry(const proxy::HostPattern& pattern, const std::string& registry);

@@ -223,6 +223,13 @@ void reply_denied(proxy::Exchange& exchange, std::string_view why, RequestContex
   reply_oci(exchange, {403, "DENIED", why, ""}, base_headers(context), "", context);
 }
 
+void reply_unauthorized(proxy::Exchange& exchange, std::string challenge, std::string_view why,
+                        RequestContext& context) {
+  auto headers = base_headers(context);
+  headers.add("WWW-Authenticate", std::move(challenge));
+  reply_oci(exchange, {401, "UNAUTHORIZED", why, ""}, std::move(headers), "", context);
+}
+
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, RequestContext& context) {
   auto headers = base_headers(context);
   headers.add("Content-Range", unsatisfied_content_range(size));

@@ -66,6 +66,9 @@ void reply_not_allowed(proxy::Exchange& exchange, std::string_view allow, std::s
 // 403 DENIED by ourselves: for the client's address, or by a rule of the route. (Error::Kind::denied is about
 // upstream refusing us.) `why` is the whole message: it names the rule and where that stands.
 void reply_denied(proxy::Exchange& exchange, std::string_view why, RequestContext& context);
+// 401 UNAUTHORIZED with `WWW-Authenticate: <challenge>`. `why` is the whole message.
+void reply_unauthorized(proxy::Exchange& exchange, std::string challenge, std::string_view why,
+                        RequestContext& context);
 // 416 with `Content-Range: bytes */<size>`.
 void reply_unsatisfiable(proxy::Exchange& exchange, uint64_t size, RequestContext& context);
 // 400 MANIFEST_BLOB_UNKNOWN, with one error for each digest that a pushed manifest names and its repository

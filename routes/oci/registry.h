@@ -1,4 +1,5 @@
-// Answers the requests to a valid path of the API: a mirror, or a registry of our own. The Router calls it.
+// Answers the requests to a valid path of the API: a mirror, or a registry of our own. The Router calls it,
+// for callers who may.
 #pragma once
 
 #include "proxy/http/exchange.h"

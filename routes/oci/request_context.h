@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,6 +35,10 @@ struct RequestContext {
   std::shared_ptr<const proxy::UpstreamNote> upstream;  // what was asked for it; null: nothing can have been
   std::string oci_namespace;                            // the value of OCI-Namespace, if ?ns= chose the route
   std::string repository;                               // as the store calls it; "" until that is known
+  std::string user;                                     // the name that the caller has proved; "" for none
+  // Whether the caller may pull from another repository of the route, as ls prints it; any thread. Empty:
+  // from all of them.
+  std::function<bool(const std::string& repository)> may_pull_from;
   CacheResult cache = CacheResult::none;
   std::string error;    // what went wrong and what to do, for the operator: a client is told no paths of ours
   std::string refused;  // why the request was refused, in a word, as the metrics count it

@@ -63,7 +63,13 @@ bool is_read(const proxy::Request& request) { return request.method == "GET" || 
 }  // namespace
 
 Admin::Admin(proxy::Route api, Metrics& metrics, AdminSettings settings, std::span<const PageFile> files)
-    : api_(std::move(api)), metrics_(metrics), settings_(std::move(settings)) {
+    : api_(std::move(api)),
+      metrics_(metrics),
+      access_{"",
+              {"admin.allow", std::move(settings.allow)},
+              {"admin.allow_admin", std::move(settings.allow_act)},
+              std::nullopt},
+      hosts_(std::move(settings.hosts)) {
   for (const auto& file : files) {
     const auto digest = store::digest_of(store::Algorithm::sha256, file.content);
     const auto kept = [](std::string_view text) { return std::make_shared<const std::string>(text); };
@@ -76,10 +82,15 @@ proxy::Route Admin::route() {
   return [this](proxy::Exchange& exchange) { return serve(exchange); };
 }
 
-std::optional<Error> Admin::refusal(const proxy::Exchange& exchange) {
-  if (!settings_.allow.allows(exchange.peer()))
-    return Error(Error::Kind::denied, not_allowed_text(exchange.peer(), "admin.allow"), 0);
-  if (const auto refused = host_refusal(settings_.hosts, exchange.request())) {
+std::optional<Error> Admin::refusal(const proxy::Exchange& exchange, Action action) const {
+  auto decision = authorize({exchange.peer()}, action, {access_, access_, {}});
+  if (decision.verdict == Verdict::allowed) return std::nullopt;
+  return Error(Error::Kind::denied, std::move(decision.why), 0);
+}
+
+std::optional<Error> Admin::look_refusal(const proxy::Exchange& exchange) {
+  if (auto refused = refusal(exchange, Action::pull)) return refused;
+  if (const auto refused = host_refusal(hosts_, exchange.request())) {
     metrics_.of("admin").refused(refused->reason);
     return Error(Error::Kind::denied, refused->message, 0);
   }
@@ -88,15 +99,14 @@ std::optional<Error> Admin::refusal(const proxy::Exchange& exchange) {
 
 std::optional<Error> Admin::act_refusal(const proxy::Exchange& exchange) const {
   for (const auto header : kOfProxies) {
-    if (exchange.request().headers.find(header) != nullptr)
+    if (!exchange.peer().is_told && exchange.request().headers.find(header) != nullptr)
       return Error(Error::Kind::denied,
                    "a proxy has sent this on (" + std::string(header) +
-                       "), so its address tells nothing of who asks: ask Breakwater directly, or use the "
-                       "command on its machine",
+                       "), so its address tells nothing of who asks: name it in trusted_proxies and have it "
+                       "say who does, ask Breakwater directly, or use the command on its machine",
                    0);
   }
-  if (settings_.allow_act.allows(exchange.peer())) return std::nullopt;
-  return Error(Error::Kind::denied, not_allowed_text(exchange.peer(), "admin.allow_admin"), 0);
+  return refusal(exchange, Action::administer);
 }
 
 void Admin::reply_caller(proxy::Exchange& exchange) const {
@@ -154,7 +164,7 @@ proxy::Task<> Admin::serve(proxy::Exchange& exchange) {
   const auto path = std::string_view(request.target).substr(0, request.target.find('?'));
   RequestContext context;
   context.trace = exchange.id();
-  if (const auto refused = refusal(exchange)) co_return reply_error_json(exchange, 403, *refused);
+  if (const auto refused = look_refusal(exchange)) co_return reply_error_json(exchange, 403, *refused);
   if (!path.starts_with(kApiPath)) {
     if (is_read(request)) co_return reply_file(exchange, path);
     co_return reply_not_allowed(exchange, "GET, HEAD", "pages are read; the API is at /api/v1/", context);

@@ -6,9 +6,10 @@
 //   GET, POST /api/v1/…            the operations (api.h)
 //
 // Whoever `allow` names may look, and whoever `allow_act` names may act, unless a proxy has sent the request
-// on, whose address tells nothing of who asks. What names a folder of this machine is not done for a network
-// at all. No page of another site gets an answer (access/hosts.h), and ours runs and loads nothing but what
-// is here. Belongs to the loop's thread. Must outlive the server that uses it.
+// on, whose address tells nothing of who asks: a trusted one has to say it (proxy/http/forwarded.h). What
+// names a folder of this machine is not done for a network at all. No page of another site gets an answer
+// (access/hosts.h), and ours runs and loads nothing but what is here. Belongs to the loop's thread. Must
+// outlive the server that uses it.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,7 @@
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
-#include "routes/access/access.h"
+#include "routes/access/authorize.h"
 #include "routes/access/hosts.h"
 #include "routes/ops/metrics.h"
 #include "routes/ops/page_files.h"
@@ -30,7 +31,7 @@ namespace breakwater::routes {
 
 struct AdminSettings {
   Networks allow = Networks::internal();      // who may look
-  Networks allow_act = Networks::loopback();  // who may act
+  Networks allow_act = Networks::loopback();  // who of these may act
   HostSettings hosts;
 };
 
@@ -50,8 +51,9 @@ class Admin {
     std::string etag;  // without its quotes, and what is added for each encoding
     std::shared_ptr<const std::string> content, gzip, zstd;
   };
+  std::optional<Error> refusal(const proxy::Exchange& exchange, Action action) const;
   // Why the request is not answered, if it is not.
-  std::optional<Error> refusal(const proxy::Exchange& exchange);
+  std::optional<Error> look_refusal(const proxy::Exchange& exchange);
   std::optional<Error> act_refusal(const proxy::Exchange& exchange) const;
   void reply_caller(proxy::Exchange& exchange) const;
   void reply_file(proxy::Exchange& exchange, std::string_view path) const;
@@ -59,7 +61,8 @@ class Admin {
 
   const proxy::Route api_;
   Metrics& metrics_;
-  const AdminSettings settings_;
+  const RouteAccess access_;
+  const HostSettings hosts_;
   std::vector<Served> files_;
 };
 

@@ -281,21 +281,20 @@ proxy::Task<Result<Json>> Api::do_and_note(const proxy::Exchange& exchange, cons
                                            Arguments arguments, std::shared_ptr<Progress> progress) {
   std::optional<Noted> noted;
   if (auto entry = entry_of(exchange, operation, arguments)) noted.emplace(audit_, *std::move(entry));
-  auto answered =
-      co_await answer(exchange.peer().key(), operation, std::move(arguments), std::move(progress));
+  auto answered = co_await answer(exchange.peer(), operation, std::move(arguments), std::move(progress));
   if (noted) noted->ended(answered);
   co_return answered;
 }
 
-proxy::Task<Result<Json>> Api::answer(uint64_t client, const Operation& operation, Arguments arguments,
-                                      std::shared_ptr<Progress> progress) {
+proxy::Task<Result<Json>> Api::answer(const proxy::Peer& peer, const Operation& operation,
+                                      Arguments arguments, std::shared_ptr<Progress> progress) {
   if (operation.of_directory != nullptr) co_return operation.of_directory(server_.directory(), arguments);
   if (operation.of_server != nullptr)
     co_return co_await operation.of_server(server_, std::move(arguments), std::move(progress));
   Stop stop;
   auto job = [&store = store_, &operation, &server = server_, directory = server_.directory(),
               &events = server_.events(), is_read_only = server_.is_read_only(),
-              arguments = std::move(arguments), progress = std::move(progress),
+              arguments = std::move(arguments), progress = std::move(progress), who = peer.text,
               token = stop.source.get_token()]() -> Result<Json> {
     Lent lent;
     if (auto taken = lent.take(store, arguments.word(kLender), token); !taken) return failure(taken.error());
@@ -303,11 +302,11 @@ proxy::Task<Result<Json>> Api::answer(uint64_t client, const Operation& operatio
     const auto tell = [&gone](const store::RepositoryKey& of, const store::Digest& digest) {
       gone.add(of, digest);
     };
-    const StoreSide side{store, directory, *progress, tell, token, events, lent.files(), is_read_only};
+    const StoreSide side{store, directory, *progress, tell, token, events, lent.files(), is_read_only, who};
     return operation.of_store(side, arguments);
   };
   const bool is_brief = operation.takes == Operation::Takes::moment;
-  const proxy::JobOf of(is_brief ? proxy::JobOf::Kind::brief : proxy::JobOf::Kind::lengthy, client);
+  const proxy::JobOf of(is_brief ? proxy::JobOf::Kind::brief : proxy::JobOf::Kind::lengthy, peer.key());
   proxy::Workers& workers = operation.takes == Operation::Takes::hours ? of_hours_ : workers_;
   co_return co_await workers.run(of, std::move(job));
 }

@@ -68,7 +68,7 @@ class Api {
   // What was done is a line of the audit log.
   proxy::Task<Result<Json>> do_and_note(const proxy::Exchange& exchange, const Operation& operation,
                                         Arguments arguments, std::shared_ptr<Progress> progress);
-  proxy::Task<Result<Json>> answer(uint64_t client, const Operation& operation, Arguments arguments,
+  proxy::Task<Result<Json>> answer(const proxy::Peer& peer, const Operation& operation, Arguments arguments,
                                    std::shared_ptr<Progress> progress);
   proxy::Task<> run(const proxy::Exchange& exchange, std::shared_ptr<Run> run, const Operation& operation,
                     Arguments arguments);

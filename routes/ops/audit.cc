@@ -71,11 +71,12 @@ std::string audit_line(const AuditEntry& entry) {
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-void set_peer(AuditEntry& entry, const proxy::Peer& peer) {
+void set_peer(AuditEntry& entry, const proxy::Peer& peer, std::string_view user) {
   const std::string_view text = peer.text;
   uint32_t uid = 0;
   if (!text.starts_with(kUid)) {
-    entry.who = entry.from = peer.text;
+    entry.from = peer.text;
+    entry.who = user.empty() ? peer.text : std::string(user);
     return;
   }
   entry.from = "control socket";

@@ -33,7 +33,7 @@ struct AuditEntry {
     failed    // it was to be done; `reason` says why it was not, or that it is not known
   };
   store::Time at{};                  // of the wall clock; note() sets it
-  std::string who = {};              // a client's address, or "" if `uid` says who
+  std::string who = {};              // a name, or a client's address, or "" if `uid` says who
   std::optional<uint32_t> uid = {};  // of the process that asked: its user
   std::string from = {};             // an address, "control socket", "command line" or "signal"
   std::string what = {};             // "push", "delete", or an operator's verb
@@ -49,7 +49,8 @@ struct AuditEntry {
 std::string audit_line(const AuditEntry& entry);
 
 // The peer of a connection: an address, or a process of this machine by the control socket.
-void set_peer(AuditEntry& entry, const proxy::Peer& peer);
+// `user` is the name that it has proved; "" for none.
+void set_peer(AuditEntry& entry, const proxy::Peer& peer, std::string_view user = {});
 
 class Audit {
  public:

@@ -22,7 +22,7 @@ AuditEntry::Outcome outcome_of(int status) {
 
 AuditEntry audit_entry(const ChangingRequest& request, const RegistryChange& change) {
   AuditEntry entry;
-  set_peer(entry, request.peer);
+  set_peer(entry, request.peer, request.user);
   entry.what = change.kind == RegistryChange::Kind::push ? kPush : kDelete;
   entry.route = change.repository.route;
   entry.repository = change.repository.repository;
@@ -43,7 +43,7 @@ std::optional<AuditEntry> audit_entry(const proxy::Exchange& exchange, const Req
   const auto what = what_of(request.method, parsed->kind);
   if (what.empty()) return std::nullopt;
   AuditEntry entry;
-  set_peer(entry, exchange.peer());
+  set_peer(entry, exchange.peer(), context.user);
   entry.what = what;
   entry.route = context.route;
   entry.repository = parsed->name;

@@ -29,6 +29,7 @@ struct Sources {
   const Entry* any = nullptr;         // the first that listens, of the two kinds
   const Entry* registry = nullptr;
   std::string at(const Entry& route) const { return host + ":" + std::to_string(route.ports.front()); }
+  std::string url(const Entry& route) const { return (route.is_tls ? "https://" : "http://") + at(route); }
 };
 
 Sources sources_of(const RouteDirectory& directory, std::string host) {
@@ -52,29 +53,38 @@ const Entry* mirror_of(const Sources& sources, std::string_view registry) {
 
 std::string server_of(const Entry& mirror) { return default_upstream(mirror.registry).text(); }
 
-std::string hosts_toml(const std::string& at) {
-  return "[host.\"http://" + at + "\"]\n  capabilities = [\"pull\", \"resolve\"]\n";
+// Who is trusted by all machines needs no line.
+std::string authority_line(const Entry& route) {
+  return route.is_tls
+             ? "  # ca = \"/etc/ssl/certs/your-authority.pem\"    # if yours signed its certificate\n"
+             : "";
+}
+
+std::string hosts_toml(const Sources& sources, const Entry& route) {
+  return "[host.\"" + sources.url(route) + "\"]\n  capabilities = [\"pull\", \"resolve\"]\n" +
+         authority_line(route);
 }
 
 Recipe containerd(const Sources& sources) {
   Recipe recipe;
   if (sources.any != nullptr) {
-    recipe.files.push_back({"/etc/containerd/certs.d/_default/hosts.toml",
-                            hosts_toml(sources.at(*sources.any)),
+    recipe.files.push_back({"/etc/containerd/certs.d/_default/hosts.toml", hosts_toml(sources, *sources.any),
                             "one file for every registry: containerd says which one it means"});
   } else {
     for (const auto* mirror : sources.mirrors) {
       recipe.files.push_back({"/etc/containerd/certs.d/" + mirror->registry + "/hosts.toml",
-                              "server = \"" + server_of(*mirror) + "\"\n\n" + hosts_toml(sources.at(*mirror)),
+                              "server = \"" + server_of(*mirror) + "\"\n\n" + hosts_toml(sources, *mirror),
                               ""});
     }
   }
   if (sources.registry != nullptr) {
-    const auto at = sources.at(*sources.registry);
-    recipe.files.push_back({"/etc/containerd/certs.d/" + at + "/hosts.toml",
-                            "server = \"http://" + at + "\"\n\n[host.\"http://" + at +
-                                "\"]\n  capabilities = [\"pull\", \"resolve\", \"push\"]\n",
-                            "the registry of your own, by plain HTTP"});
+    const auto& registry = *sources.registry;
+    const auto url = sources.url(registry);
+    recipe.files.push_back(
+        {"/etc/containerd/certs.d/" + sources.at(registry) + "/hosts.toml",
+         "server = \"" + url + "\"\n\n[host.\"" + url +
+             "\"]\n  capabilities = [\"pull\", \"resolve\", \"push\"]\n" + authority_line(registry),
+         std::string("the registry of your own, by ") + (registry.is_tls ? "TLS" : "plain HTTP")});
   }
   recipe.files.push_back({"/etc/containerd/config.toml",
                           "[plugins.\"io.containerd.grpc.v1.cri\".registry]\n"
@@ -89,10 +99,13 @@ Recipe docker(const Sources& sources) {
   Json daemon = Json::object();
   Json plain = Json::array();
   const auto* hub = mirror_of(sources, "docker.io");
-  if (hub != nullptr) daemon["registry-mirrors"] = {"http://" + sources.at(*hub)};
-  for (const auto* mirror : sources.mirrors) plain.push_back(sources.at(*mirror));
-  if (sources.registry != nullptr) plain.push_back(sources.at(*sources.registry));
-  daemon["insecure-registries"] = plain;
+  if (hub != nullptr) daemon["registry-mirrors"] = {sources.url(*hub)};
+  for (const auto* mirror : sources.mirrors) {
+    if (!mirror->is_tls) plain.push_back(sources.at(*mirror));
+  }
+  if (sources.registry != nullptr && !sources.registry->is_tls)
+    plain.push_back(sources.at(*sources.registry));
+  if (!plain.empty()) daemon["insecure-registries"] = plain;
   Recipe recipe;
   recipe.files.push_back({"/etc/docker/daemon.json", daemon.dump(2) + "\n",
                           "dockerd mirrors docker.io only; merge this with what is there"});
@@ -110,9 +123,10 @@ std::string buildkitd_toml(const Sources& sources) {
   std::vector<std::string> plain;
   for (const auto* mirror : sources.mirrors) {
     text += "[registry.\"" + mirror->registry + "\"]\n  mirrors = [\"" + sources.at(*mirror) + "\"]\n";
-    plain.push_back(sources.at(*mirror));
+    if (!mirror->is_tls) plain.push_back(sources.at(*mirror));
   }
-  if (sources.registry != nullptr) plain.push_back(sources.at(*sources.registry));
+  if (sources.registry != nullptr && !sources.registry->is_tls)
+    plain.push_back(sources.at(*sources.registry));
   for (const auto& at : plain) text += "\n[registry.\"" + at + "\"]\n  http = true\n";
   return text;
 }
@@ -134,9 +148,10 @@ Recipe podman(const Sources& sources) {
   std::string text;
   for (const auto* mirror : sources.mirrors) {
     text += std::string(text.empty() ? "" : "\n") + "[[registry]]\nlocation = \"" + mirror->registry +
-            "\"\n[[registry.mirror]]\nlocation = \"" + sources.at(*mirror) + "\"\ninsecure = true\n";
+            "\"\n[[registry.mirror]]\nlocation = \"" + sources.at(*mirror) + "\"\n" +
+            (mirror->is_tls ? "" : "insecure = true\n");
   }
-  if (sources.registry != nullptr)
+  if (sources.registry != nullptr && !sources.registry->is_tls)
     text += "\n[[registry]]\nlocation = \"" + sources.at(*sources.registry) + "\"\ninsecure = true\n";
   Recipe recipe;
   recipe.files.push_back({"/etc/containers/registries.conf.d/breakwater.conf", text,
@@ -152,13 +167,12 @@ Recipe crio(const Sources& sources) {
 
 Recipe k3s(const Sources& sources) {
   std::string text = "mirrors:\n";
-  if (sources.any != nullptr)
-    text += "  \"*\":\n    endpoint: [\"http://" + sources.at(*sources.any) + "\"]\n";
+  if (sources.any != nullptr) text += "  \"*\":\n    endpoint: [\"" + sources.url(*sources.any) + "\"]\n";
   for (const auto* mirror : sources.mirrors)
-    text += "  " + mirror->registry + ":\n    endpoint: [\"http://" + sources.at(*mirror) + "\"]\n";
+    text += "  " + mirror->registry + ":\n    endpoint: [\"" + sources.url(*mirror) + "\"]\n";
   if (sources.registry != nullptr) {
     const auto at = sources.at(*sources.registry);
-    text += "  \"" + at + "\":\n    endpoint: [\"http://" + at + "\"]\n";
+    text += "  \"" + at + "\":\n    endpoint: [\"" + sources.url(*sources.registry) + "\"]\n";
   }
   Recipe recipe;
   recipe.files.push_back({"/etc/rancher/k3s/registries.yaml", text, "on each node"});

@@ -35,8 +35,9 @@ proxy::Task<> Health::serve(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
   RequestContext context;
   context.trace = exchange.id();
-  if (!allow_.allows(exchange.peer())) {
-    reply_denied(exchange, not_allowed_text(exchange.peer(), "metrics.allow"), context);
+  const auto decision = authorize({exchange.peer()}, Action::pull, {access_, access_, {}});
+  if (decision.verdict == Verdict::denied) {
+    reply_denied(exchange, decision.why, context);
   } else if (const auto refusal = host_refusal(hosts_, request)) {
     metrics_.of("metrics").refused(refusal->reason);
     reply_denied(exchange, refusal->message, context);

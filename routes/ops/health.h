@@ -9,7 +9,7 @@
 
 #include "proxy/http/exchange.h"
 #include "proxy/loop/task.h"
-#include "routes/access/access.h"
+#include "routes/access/authorize.h"
 #include "routes/access/hosts.h"
 #include "routes/ops/metrics.h"
 
@@ -25,7 +25,10 @@ class Health {
   Health(
       Metrics& metrics, Networks allow, Trouble trouble = [] { return std::string(); },
       HostSettings hosts = {})
-      : metrics_(metrics), allow_(std::move(allow)), trouble_(std::move(trouble)), hosts_(std::move(hosts)) {}
+      : metrics_(metrics),
+        access_{"", {"metrics.allow", std::move(allow)}, {}, std::nullopt},
+        trouble_(std::move(trouble)),
+        hosts_(std::move(hosts)) {}
 
   void set(Readiness readiness) { readiness_ = readiness; }
   Readiness readiness() const { return readiness_; }
@@ -38,7 +41,7 @@ class Health {
   void answer_ready(proxy::Exchange& exchange);
 
   Metrics& metrics_;
-  Networks allow_;
+  const RouteAccess access_;
   Trouble trouble_;
   HostSettings hosts_;
   Readiness readiness_ = Readiness::starting;

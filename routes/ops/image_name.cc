@@ -86,21 +86,16 @@ struct Place {
   std::string repository;
 };
 
-std::string kept_as(const RouteDirectory::Entry& route, std::string_view name) {
-  const bool is_official = route.registry == kDockerHub && name.find('/') == std::string_view::npos;
-  return (is_official ? "library/" : "") + std::string(name);
-}
-
 Result<Place> place_at(std::string_view host, std::string_view rest, const RouteDirectory& directory) {
   if (const auto named = registry_named(directory.registries, host)) {
     if (named->by_any) return Place{named->route, named->registry + "/" + std::string(rest)};
     const auto* route = directory.find(named->route);
-    if (route != nullptr) return Place{route->name, kept_as(*route, rest)};
+    if (route != nullptr) return Place{route->name, whole_name(route->registry, rest)};
   }
   const auto port = port_of(host);
   const auto* route = port ? listening_on(directory, *port) : nullptr;
   if (route == nullptr) return nobody_for(host, directory);
-  return Place{route->name, kept_as(*route, rest)};
+  return Place{route->name, whole_name(route->registry, rest)};
 }
 
 Result<Place> place_of(std::string_view path, const RouteDirectory& directory,

@@ -32,6 +32,7 @@ struct RouteDirectory {
     Kind kind = Kind::mirror;
     std::string registry;         // of a mirror, in normal form: "docker.io"
     std::vector<uint16_t> ports;  // that it listens on
+    bool is_tls = false;          // that it speaks there
     int64_t fresh_ms = 0;         // of a mirror: for how long it does not ask again about a tag
   };
   std::vector<Entry> routes;

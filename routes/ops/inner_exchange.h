@@ -34,6 +34,7 @@ class InnerExchange final : public proxy::Exchange {
   std::string_view id() const override { return "fetch"; }
   const proxy::Request& request() const override { return request_; }
   const proxy::Peer& peer() const override { return peer_; }
+  bool is_secure() const override { return false; }
   const std::shared_ptr<proxy::Client>& client() const override { return client_; }
   proxy::Buffers& buffers() override { return buffers_; }
   bool take_turn() override { return true; }

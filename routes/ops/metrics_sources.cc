@@ -135,6 +135,11 @@ void report(MetricsSink& sink, const std::string& route, const proxy::ServerStat
   sink.counter("breakwater_tls_on_plain_port_total",
                "TLS ClientHellos on a port of plain HTTP, which most clients try first.", labels,
                number(stats.tls_total));
+  sink.counter("breakwater_tls_refused_total", "TLS handshakes that came to nothing.", labels,
+               number(stats.tls_refused_total));
+  sink.counter("breakwater_proxy_headers_refused_total",
+               "Connections closed because they did not begin with a PROXY header as they should.", labels,
+               number(stats.proxied_refused_total));
 }
 
 void report(MetricsSink& sink, const std::string& route, const PushStats& stats) {

@@ -10,6 +10,7 @@ const std::string kNone;
 const std::vector<std::string> kNoWords;
 
 constexpr std::string_view kDryRun = "dry_run";
+constexpr int64_t kSpanMax = 1'000'000;  // of a unit
 
 std::string names_of(const Operation& operation) {
   std::string names;
@@ -52,6 +53,20 @@ Result<uint64_t> number_of(const Arguments& arguments, std::string_view name, ui
   if (is_number && number >= least && number <= most) return number;
   return wrong("\"" + std::string(name) + "\" is a number from " + std::to_string(least) + " to " +
                std::to_string(most) + ", not \"" + text + "\"");
+}
+
+Result<std::optional<store::Time::duration>> span_of(const Arguments& arguments, std::string_view name) {
+  const auto& text = arguments.word(name);
+  if (!arguments.has(name)) return std::nullopt;
+  int64_t count = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, count);
+  const std::string_view unit(parsed.ptr, static_cast<size_t>(end - parsed.ptr));
+  const bool is_count = parsed.ec == std::errc() && count > 0 && count <= kSpanMax;
+  if (is_count && unit == "m") return std::chrono::minutes(count);
+  if (is_count && unit == "h") return std::chrono::hours(count);
+  if (is_count && unit == "d") return std::chrono::hours(24 * count);
+  return wrong("\"" + std::string(name) + "\" is a time such as 90m, 24h or 7d, not \"" + text + "\"");
 }
 
 std::string text_of(const Json& json, const char* key) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -23,6 +24,7 @@
 #include "proxy/loop/task.h"
 #include "routes/ops/image_name.h"
 #include "routes/ops/progress.h"
+#include "store/base/clock.h"
 #include "store/base/result.h"
 #include "store/history/event_queue.h"
 #include "store/store.h"
@@ -86,6 +88,7 @@ struct StoreSide {
   const CallersFiles* files = nullptr;  // if the operation uses such, and whoever asks has them
   // Whether registries take nothing, because their operator said so; at any time. Empty if nobody serves.
   std::function<bool()> is_read_only = {};
+  std::string who = {};  // asks, as the audit log has it: an address, "uid 0"
 };
 
 // What only the process that serves can be asked: conf/ has it. All of it belongs to the loop's thread.
@@ -125,6 +128,10 @@ struct Operation {
 // `invalid`.
 [[nodiscard]] Result<uint64_t> number_of(const Arguments& arguments, std::string_view name, uint64_t absent,
                                          uint64_t least, uint64_t most);
+
+// The time that an argument is: "90m", "24h", "7d". Nothing if it was not given. The error is `invalid`.
+[[nodiscard]] Result<std::optional<store::Time::duration>> span_of(const Arguments& arguments,
+                                                                   std::string_view name);
 
 // The text of that name in an answer; "" if there is none.
 std::string text_of(const Json& json, const char* key);

@@ -16,6 +16,7 @@
 #include "routes/ops/refresh.h"
 #include "routes/ops/server_side.h"
 #include "routes/ops/status.h"
+#include "routes/ops/token_verbs.h"
 #include "routes/ops/transfers.h"
 #include "routes/ops/usage_verb.h"
 
@@ -84,6 +85,11 @@ const std::array kOperations = {
               .summary = "List what is pinned",
               .of_store = list_pins,
               .words = pins_words},
+    Operation{.verb = "token list",
+              .path = "tokens",
+              .summary = "List the access tokens: what each may, until when, and when it was used last",
+              .of_store = list_tokens,
+              .words = tokens_words},
     Operation{.verb = "saved",
               .path = "savings",
               .summary = "Say what the mirrors have saved, by route, and who asks for most",
@@ -138,6 +144,20 @@ const std::array kOperations = {
               .parameters = kWhat,
               .of_store = unpin_images,
               .words = pin_words},
+    Operation{.verb = "token create",
+              .path = "create-token",
+              .summary = "Make an access token for a machine; it is shown this once",
+              .effect = Effect::act,
+              .parameters = kTokenCreate,
+              .of_store = create_token,
+              .words = token_created_words},
+    Operation{.verb = "token revoke",
+              .path = "revoke-token",
+              .summary = "Refuse an access token from now on",
+              .effect = Effect::act,
+              .parameters = kTokenRevoke,
+              .of_store = revoke_token,
+              .words = token_revoked_words},
     Operation{.verb = "purge",
               .path = "purge",
               .summary = "Drop what a mirror has, so that it is fetched anew the next time",

@@ -95,6 +95,21 @@ inline constexpr Parameter kWhat[] = {
      .is_place = true,
      .is_required = true},
 };
+inline constexpr Parameter kTokenCreate[] = {
+    {.name = "name",
+     .shape = "NAME",
+     .help = "what it is called, in lists and in the log",
+     .is_place = true,
+     .is_required = true},
+    {.name = "may", .shape = "ACTIONS", .help = "what it may, of pull,push,delete: pull"},
+    {.name = "repositories",
+     .shape = "PATTERNS",
+     .help = "in which, as their clients call them, such as 'cache/*,team/app': all"},
+    {.name = "expires", .shape = "TIME", .help = "after how long: 90m, 24h, 90d, or never: 90d"},
+};
+inline constexpr Parameter kTokenRevoke[] = {
+    {.name = "name", .shape = "NAME", .help = "what it is called", .is_place = true, .is_required = true},
+};
 inline constexpr Parameter kUpload[] = {
     {.name = "id",
      .shape = "ID",

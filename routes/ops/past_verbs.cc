@@ -18,28 +18,12 @@ namespace {
 
 constexpr proxy::Millis kWaitMax(30'000);
 constexpr proxy::Millis kLookAgainAfter(100);
-constexpr int64_t kSpanMax = 1'000'000;  // of a unit
-
-// "90m", "24h", "7d".
-Result<store::Time::duration> span_of(const std::string& text) {
-  int64_t count = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, count);
-  const std::string_view unit(parsed.ptr, static_cast<size_t>(end - parsed.ptr));
-  const bool is_count = parsed.ec == std::errc() && count > 0 && count <= kSpanMax;
-  if (is_count && unit == "m") return std::chrono::minutes(count);
-  if (is_count && unit == "h") return std::chrono::hours(count);
-  if (is_count && unit == "d") return std::chrono::hours(24 * count);
-  return failure(Error::Kind::invalid, "\"since\" is a time such as 90m, 24h or 7d, not \"" + text + "\"");
-}
 
 Result<SavingsQuestion> savings_question(const Arguments& arguments, const RouteDirectory& directory) {
   SavingsQuestion question;
-  if (arguments.has("since")) {
-    const auto since = span_of(arguments.word("since"));
-    if (!since) return failure(since.error());
-    question.since = *since;
-  }
+  const auto since = span_of(arguments, "since");
+  if (!since) return failure(since.error());
+  question.since = since->value_or(question.since);
   question.route = arguments.word("route");
   if (!question.route.empty() && directory.find(question.route) == nullptr)
     return failure(Error::Kind::not_found, "there is no route \"" + question.route + "\"");

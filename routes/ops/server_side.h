@@ -57,7 +57,8 @@ struct ServerState {
   store::Time now{}, started_at{};
   bool is_draining = false;
   bool is_read_only = false;
-  std::string trouble;  // why it is not ready; "" if it is
+  std::string trouble;                // why it is not ready; "" if it is
+  std::vector<std::string> warnings;  // of the configuration: who may change what without a name
   std::vector<Route> routes;
   store::Budget::Use whole;
   std::optional<store::DiskSpace> disk;

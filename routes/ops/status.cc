@@ -148,6 +148,7 @@ Json status_json(const ServerState& state) {
   json["ready"] = state.trouble.empty() && !state.is_draining;
   json["draining"] = state.is_draining;
   json["read_only"] = state.is_read_only;
+  json["warnings"] = state.warnings;
   json["routes"] = Json::array();
   uint64_t broken = 0;
   for (const auto& route : state.routes) {
@@ -204,6 +205,7 @@ std::string status_words(const Json& status) {
           duration_words(status["uptime_s"]) + "\n";
   for (const auto& problem : status["problems"])
     text += "\n! " + problem["what"].get<std::string>() + "\n  " + problem["do"].get<std::string>() + "\n";
+  for (const auto& warning : status["warnings"]) text += "\nwarning: " + warning.get<std::string>() + "\n";
   return text + downloads_words(status["downloads"]);
 }
 

@@ -2,7 +2,7 @@
 //
 //   {"sentence": "All calm: 6 routes, 2 downloads.", "well": true,
 //    "problems": [{"route": "dockerhub", "what": "…", "do": "…"}],
-//    "version", "folder", "started_at", "uptime_s", "ready", "draining", "read_only",
+//    "version", "folder", "started_at", "uptime_s", "ready", "draining", "read_only", "warnings": ["…"],
 //    "routes": [{"name", "kind": "mirror", "registry", "listen": [], "connections", "requests",
 //                "bytes", "reserved_bytes", "bytes_max", "uploads", "broken", "stale_total", "oldest_s",
 //                "evicted": {"last_age_s", "bytes_total", "last_at"},

@@ -123,7 +123,7 @@ Task<Result<>> BlobPushes::start_upload(Exchange& exchange, const OciPath& path,
     co_return Result<>();
   }
   if (path.query.mount) {
-    auto mounted = co_await mount(path);
+    auto mounted = co_await mount(path, context);
     if (!mounted) co_return failure(mounted.error());
     if (*mounted) {
       context.reused_bytes = **mounted;
@@ -150,10 +150,13 @@ void BlobPushes::note_refusal(const Error& error, const proxy::ClientKey& client
 }
 
 // Mounts the blob from the named repository, or from any if none is named, and returns its size. Nothing, and
-// not an error, if the blob is not found or no repository can have that name: the client uploads the blob
-// then.
-Task<Result<std::optional<uint64_t>>> BlobPushes::mount(const OciPath& path) {
+// not an error, if the blob is not found, no repository can have that name, or the caller may not pull from
+// there: the client uploads the blob then.
+Task<Result<std::optional<uint64_t>>> BlobPushes::mount(const OciPath& path, const RequestContext& context) {
   const auto& from = path.query.from;
+  // Who may pull from some alone has to say which.
+  const bool may_pull = !context.may_pull_from || (!from.empty() && context.may_pull_from(from));
+  if (!may_pull) co_return std::optional<uint64_t>();
   if (!from.empty() && !is_oci_name(from)) co_return std::optional<uint64_t>();
   auto job = [&store = parts_.store, to = key_of(path), from,
               digest = *path.query.mount]() -> Result<std::optional<uint64_t>> {

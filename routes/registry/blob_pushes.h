@@ -44,7 +44,7 @@ class BlobPushes {
  private:
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
   void note_refusal(const Error& error, const proxy::ClientKey& client, RequestContext& context);
-  proxy::Task<Result<std::optional<uint64_t>>> mount(const OciPath& path);
+  proxy::Task<Result<std::optional<uint64_t>>> mount(const OciPath& path, const RequestContext& context);
   proxy::Task<Result<>> upload_monolithic(proxy::Exchange& exchange, const OciPath& path,
                                           RequestContext& context);
   proxy::Task<Result<>> answer_repeated_closing(proxy::Exchange& exchange, const OciPath& path, Error error,

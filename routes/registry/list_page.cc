@@ -29,11 +29,14 @@ Result<bool> ListPage::survey() {
   auto some = source_->behind(last_);
   if (!some) return failure(some.error());
   for (auto& item : some->items) {
-    has_more_ = is_full(item);
+    has_more_ = is_full(item) && (item.is_listed || !source_->is_silent());
     if (has_more_) return true;
     ++looked_at_;
     cost_ += item.cost;
-    if (item.is_listed) ++listed_;
+    if (item.is_listed) {
+      ++listed_;
+      last_listed_ = item.key;
+    }
     collect(item);
     last_ = item.key;
   }
@@ -41,7 +44,8 @@ Result<bool> ListPage::survey() {
 }
 
 std::string ListPage::link() const {
-  return has_more_ && looked_at_ > 0 ? source_->link_behind(last_) : std::string();
+  if (!has_more_ || looked_at_ == 0) return {};
+  return source_->link_behind(source_->is_silent() ? last_listed_ : last_);
 }
 
 std::string ListPage::take_first() {

@@ -37,6 +37,8 @@ class ListSource {
   virtual Result<Items> behind(const std::string& key) const = 0;
   virtual Result<std::string> whole(const Item& item) const = 0;  // "" if it is gone
   virtual std::string link_behind(const std::string& key) const = 0;
+  // Whether nobody may learn of what is not listed: the link is behind what is, then.
+  virtual bool is_silent() const { return false; }
 };
 
 class ListPage {
@@ -83,7 +85,8 @@ class ListPage {
   bool has_listed_ = false;  // in what was made
   bool is_ended_ = false;
   std::string made_up_to_;  // the key of the last item that was made
-  std::string last_;        // the key of the last item of the page
+  std::string last_listed_;
+  std::string last_;  // the key of the last item of the page
   uint64_t listed_ = 0, looked_at_ = 0, cost_ = 0;
   bool has_more_ = false;
 };

@@ -72,8 +72,14 @@ class Tags final : public Names {
 
 class Repositories final : public Names {
  public:
-  Repositories(const store::Catalog& catalog, std::string route, const OciPath& path)
-      : Names("/v2/_catalog", path.query), catalog_(catalog), route_(std::move(route)) {}
+  Repositories(const store::Catalog& catalog, std::string route, const OciPath& path,
+               std::function<bool(const std::string&)> is_listed)
+      : Names("/v2/_catalog", path.query),
+        catalog_(catalog),
+        route_(std::move(route)),
+        is_listed_(std::move(is_listed)) {}
+
+  bool is_silent() const override { return true; }
 
   Result<Items> behind(const std::string& key) const override {
     auto found = catalog_.repositories(route_, key, kNamesAtOnce);
@@ -81,13 +87,18 @@ class Repositories final : public Names {
     Items some;
     some.ended = found->size() < kNamesAtOnce;
     some.items.reserve(found->size());
-    for (auto& name : *found) some.items.push_back(item_of(std::move(name)));
+    for (auto& name : *found) {
+      const bool is_listed = !is_listed_ || is_listed_(name);
+      some.items.push_back(item_of(std::move(name)));
+      some.items.back().is_listed = is_listed;
+    }
     return some;
   }
 
  private:
   const store::Catalog& catalog_;
   std::string route_;
+  std::function<bool(const std::string&)> is_listed_;
 };
 
 // --- referrers
@@ -166,8 +177,9 @@ std::shared_ptr<ListPage> tags_page(const store::Catalog& catalog, const std::st
 }
 
 std::shared_ptr<ListPage> repositories_page(const store::Catalog& catalog, const std::string& route,
-                                            const OciPath& path) {
-  auto repositories = std::make_unique<Repositories>(catalog, route, path);
+                                            const OciPath& path,
+                                            std::function<bool(const std::string&)> is_listed) {
+  auto repositories = std::make_unique<Repositories>(catalog, route, path, std::move(is_listed));
   return page_of(std::move(repositories), path.query.last, extent_of_names(path.query),
                  repository_list_json({}));
 }

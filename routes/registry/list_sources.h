@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,8 +16,10 @@ namespace breakwater::routes {
 // `path` has the name and the query of the request. `catalog` outlives the page.
 std::shared_ptr<ListPage> tags_page(const store::Catalog& catalog, const std::string& route,
                                     const OciPath& path);
+// Those that `is_listed` is true of, on any thread; all of them if it is empty.
 std::shared_ptr<ListPage> repositories_page(const store::Catalog& catalog, const std::string& route,
-                                            const OciPath& path);
+                                            const OciPath& path,
+                                            std::function<bool(const std::string&)> is_listed);
 // It may have no referrers, and a link: then those that were looked at for it were of other types. `last` is
 // that of the query.
 std::shared_ptr<ListPage> referrers_page(const store::Catalog& catalog, const std::string& route,

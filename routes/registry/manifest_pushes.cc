@@ -25,6 +25,8 @@ constexpr std::string_view kBuildkitCacheConfig = "application/vnd.buildkit.cach
 // (cache/remotecache/import.go).
 constexpr uint64_t kBuildkitCacheBytesMax = 1 << 20;
 
+constexpr std::string_view kInsteadOfMoving = "push under another tag, or delete that one first if it may go";
+
 // Whether BuildKit's importers would refuse this cache, and why. They read the manifest first.
 std::string unusable_cache(const store::ManifestContent& content) {
   const auto is_config = [](const auto& child) { return child.edge.media_type == kBuildkitCacheConfig; };
@@ -121,7 +123,7 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
   const auto tags = path.digest ? path.query.tags : std::vector<std::string>(1, path.tag);
   using Effort = store::Capacity::Effort;
   const auto try_push = [parts = parts_, key = key_of(path), pushed, tags,
-                         request = ChangingRequest(exchange)](Effort effort) {
+                         request = ChangingRequest(exchange, context.user)](Effort effort) {
     return push(parts, key, pushed, tags, request, effort);
   };
   auto at_once = [try_push] { return try_push(Effort::none); };
@@ -135,6 +137,11 @@ Task<Result<>> ManifestPushes::store_manifest(Exchange& exchange, const OciPath&
     missing = co_await parts_.room_makers.run(std::move(job));
     again = false;
     if (!missing) again = co_await place.wait(missing.error());
+  }
+  if (!missing && missing.error().kind == Error::Kind::conflict) {
+    context.refused = "immutable";
+    reply_denied(exchange, missing.error().message + "; " + std::string(kInsteadOfMoving), context);
+    co_return Result<>();
   }
   if (!missing) co_return failure(missing.error());
   if (!missing->empty()) {

@@ -90,10 +90,6 @@ Task<Result<>> PrivateRegistry::answer(Exchange& exchange, const OciPath& path, 
   context.repository = path.name;
   const bool reads = is_read(exchange.request().method);
   if (reads && !is_upload(path.kind)) co_return co_await read(exchange, path, context);
-  if (!settings_.allow_push.allows(exchange.peer())) {
-    reply_denied(exchange, not_allowed_text(exchange.peer(), "allow_push", settings_.route), context);
-    co_return Result<>();
-  }
   co_return co_await push(exchange, path, context);
 }
 
@@ -134,7 +130,7 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
 Task<Result<>> PrivateRegistry::remove(Exchange& exchange, const OciPath& path, RequestContext& context) {
   exchange.at("removing");
   const store::RepositoryKey key(settings_.route, path.name);
-  auto job = [parts = parts_, key, path, request = ChangingRequest(exchange)] {
+  auto job = [parts = parts_, key, path, request = ChangingRequest(exchange, context.user)] {
     return remove_and_note(parts, key, path, request);
   };
   auto removed = co_await parts_.workers.run(std::move(job));

@@ -10,7 +10,6 @@
 
 #include <string>
 
-#include "routes/access/access.h"
 #include "routes/oci/registry.h"
 #include "routes/registry/blob_pushes.h"
 #include "routes/registry/capacity_wait.h"
@@ -25,7 +24,6 @@ struct PrivateRegistrySettings {
   // Where images of docker.io are pulled here, for who asks for one of them: "route dockerhub, port 5000"; ""
   // for nowhere.
   std::string hub_at = {};
-  Networks allow_push = Networks::internal();
   bool removal = true;  // whether DELETE of tags, manifests and blobs is allowed; of uploads it always is
   UploadSettings uploads;
   ManifestBodySettings manifest_bodies;

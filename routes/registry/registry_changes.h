@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proxy/http/exchange.h"
@@ -16,13 +17,15 @@ namespace breakwater::routes {
 
 // The request that changes something, without what it borrows.
 struct ChangingRequest {
-  explicit ChangingRequest(const proxy::Exchange& exchange)
+  ChangingRequest(const proxy::Exchange& exchange, std::string of_user)
       : peer(exchange.peer()),
+        user(std::move(of_user)),
         id(exchange.id()),
         method(exchange.request().method),
         host(exchange.request().headers.get("Host")),
         user_agent(exchange.request().headers.get("User-Agent")) {}
   proxy::Peer peer;
+  std::string user;  // the name that it has proved; "" for none
   std::string id;
   std::string method, host, user_agent;
 };

@@ -136,7 +136,7 @@ Task<Result<>> RegistryReads::catalog(Exchange& exchange, const OciPath& path, R
   auto headers = base_headers(context);
   headers.add("Content-Type", std::string(kJson));
   co_return co_await send(exchange, context, std::move(headers),
-                          repositories_page(parts_.store.catalog(), route_, path));
+                          repositories_page(parts_.store.catalog(), route_, path, context.may_pull_from));
 }
 
 Task<Result<>> RegistryReads::referrers(Exchange& exchange, const OciPath& path, RequestContext& context) {

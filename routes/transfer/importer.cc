@@ -11,6 +11,7 @@
 #include "store/blobs/parts.h"
 #include "store/catalog/catalog.h"
 #include "store/references/references.h"
+#include "store/references/route_rules.h"
 
 namespace breakwater::routes {
 
@@ -43,6 +44,11 @@ Result<> Importer::import_tag(ImportSource& source, const Repository& repository
     if (!whole) return failure(whole.error());
     if (*whole) ++findings_.report.counts.tags_here;
     if (*whole) return {};
+  }
+  if (*known && !is_set && store::is_immutable(store_.rules().policy_for(repository), tag.name)) {
+    ++findings_.report.counts.tags_skipped;
+    findings_.report.skipped(image, "the tag here names another image, and is immutable");
+    return {};
   }
   if (*known && !is_set && tag.age == Age::unknown) {
     ++findings_.report.counts.tags_ageless;

@@ -83,6 +83,11 @@ void Batch::put_pin(const PinKey& pin, const PinRecord& record) {
 }
 void Batch::delete_pin(const PinKey& pin) { impl_->writes.Delete(pin_key(pin)); }
 
+void Batch::put_token(const Digest& secret, const TokenRecord& record) {
+  impl_->writes.Put(token_key(secret), encode(record));
+}
+void Batch::delete_token(const Digest& secret) { impl_->writes.Delete(token_key(secret)); }
+
 void Batch::put_blob(const Digest& digest, const BlobRecord& record,
                      const std::optional<BlobRecord>& previous) {
   if (previous) impl_->writes.Delete(use_key(digest, *previous));

@@ -38,6 +38,8 @@ class Batch {
   void delete_upload(const std::string& id);
   void put_pin(const PinKey&, const PinRecord&);
   void delete_pin(const PinKey&);
+  void put_token(const Digest& secret, const TokenRecord&);
+  void delete_token(const Digest& secret);
   // Keeps the order of use too; `previous` is the record that this one replaces, as it was read.
   void put_blob(const Digest&, const BlobRecord&, const std::optional<BlobRecord>& previous);
   void delete_blob(const Digest&, const BlobRecord& previous);

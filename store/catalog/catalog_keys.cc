@@ -104,6 +104,7 @@ std::string lease_key(const Digest& d) { return Key('L').digest(d).take(); }
 std::string pin_key(const PinKey& pin) {
   return Key('p').name(pin.route).name(pin.repository).name(pin.tag).raw(pin.digest).take();
 }
+std::string token_key(const Digest& secret) { return Key('k').digest(secret).take(); }
 std::string use_key(const Digest& d, const BlobRecord& record) {
   return Key('o').name(record.route).time(record.used_at).digest(d).take();
 }

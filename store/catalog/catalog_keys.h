@@ -10,6 +10,7 @@
 //   b digest                           o route used-at digest          (b, in the order of use)
 //   q review-after digest              (the review queue)
 //   p route repository tag digest      (pins: patterns, as text)
+//   k digest                           (access tokens, by the digest of their text)
 //   h route repository tag             (histories of tags; a version before them leaves them and R as they
 //   are) L digest                           (leases that a clean stop has saved) !… (single values of
 //   CatalogState)
@@ -43,6 +44,7 @@ inline constexpr char kReviews[] = "q";
 inline constexpr char kLeases[] = "L";
 inline constexpr char kGenerations[] = "g";
 inline constexpr char kPins[] = "p";
+inline constexpr char kTokens[] = "k";
 
 inline constexpr char kCleanKey[] = "!clean";
 inline constexpr char kScrubKey[] = "!scrub";
@@ -82,6 +84,7 @@ std::string use_prefix(const std::string& route);
 std::string review_key(Time review_after, const Digest& d);
 std::string lease_key(const Digest& d);
 std::string pin_key(const PinKey& pin);
+std::string token_key(const Digest& secret);
 std::string use_key(const Digest& d, const BlobRecord& record);
 std::string traffic_prefix(TrafficRing ring);
 std::string traffic_prefix(TrafficRing ring, const std::string& route);

@@ -138,4 +138,19 @@ Result<std::vector<std::pair<PinKey, PinRecord>>> CatalogState::pins() const {
   return pins;
 }
 
+Result<std::vector<std::pair<Digest, TokenRecord>>> CatalogState::tokens() const {
+  std::vector<std::pair<Digest, TokenRecord>> tokens;
+  auto scanned = database_.scan(kTokens, [&](std::string_view key, std::string_view value) -> Result<bool> {
+    KeyReader in(key, 1);
+    const Digest secret = in.digest();
+    if (in.failed()) return malformed_key();
+    auto record = decode<TokenRecord>(value);
+    if (!record) return failure(record.error());
+    tokens.emplace_back(secret, *std::move(record));
+    return true;
+  });
+  if (!scanned) return failure(scanned.error());
+  return tokens;
+}
+
 }  // namespace breakwater::store

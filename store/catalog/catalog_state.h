@@ -43,6 +43,9 @@ class CatalogState {
   // What the operator wants kept, in the order of the keys.
   [[nodiscard]] Result<std::vector<std::pair<PinKey, PinRecord>>> pins() const;
 
+  // The access tokens, by the digests of their texts.
+  [[nodiscard]] Result<std::vector<std::pair<Digest, TokenRecord>>> tokens() const;
+
   // Where the store's clock is.
   [[nodiscard]] Result<std::optional<ClockRecord>> clock() const;
   [[nodiscard]] Result<> set_clock(const ClockRecord&);

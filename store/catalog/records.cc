@@ -9,6 +9,18 @@ namespace {
 constexpr Time kNoMore{};
 constexpr uint64_t kNone = 0;
 
+void add_texts(Encoder& out, const std::vector<std::string>& texts) {
+  out.number(texts.size());
+  for (const std::string& text : texts) out.text(text);
+}
+
+// A number that is too high ends with the bytes, because each text takes some.
+std::vector<std::string> texts_of(Decoder& in) {
+  std::vector<std::string> texts;
+  for (uint64_t left = in.number(); left > 0 && !in.failed(); --left) texts.push_back(in.text());
+  return texts;
+}
+
 }  // namespace
 
 std::string encode(const TagRecord& record) {
@@ -93,6 +105,20 @@ std::string encode(const ScrubRecord& record) {
 std::string encode(const PinRecord& record) { return Encoder().time(record.pinned_at).take(); }
 
 std::string encode(const BackupRecord& record) { return Encoder().time(record.made_at).take(); }
+
+std::string encode(const TokenRecord& record) {
+  Encoder out;
+  out.text(record.name);
+  add_texts(out, record.may);
+  add_texts(out, record.repositories);
+  return out.text(record.made_by)
+      .time(record.created_at)
+      .time(record.expires_at)
+      .time(record.expires_at_wall)
+      .time(record.last_used_at)
+      .time(record.revoked_at)
+      .take();
+}
 
 // The initialisers below run in the order in which they are written, which is the order of the fields.
 
@@ -201,6 +227,14 @@ Result<BackupRecord> decode<BackupRecord>(std::string_view bytes) {
   Decoder in(bytes);
   const BackupRecord record{in.time()};
   return checked(in, record, "backup");
+}
+
+template <>
+Result<TokenRecord> decode<TokenRecord>(std::string_view bytes) {
+  Decoder in(bytes);
+  TokenRecord record{in.text(), texts_of(in), texts_of(in), in.text(), in.time(),
+                     in.time(), in.time(),    in.time(),    in.time()};
+  return checked(in, std::move(record), "token");
 }
 
 }  // namespace breakwater::store

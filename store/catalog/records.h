@@ -106,6 +106,20 @@ struct PinKey {
   std::string digest;
 };
 
+// token: digest of its text, which nobody has but who uses it. A token that was revoked keeps its record, so
+// that who still uses it is told so.
+struct TokenRecord {
+  std::string name;
+  std::vector<std::string> may;           // names of actions, which the layers above understand
+  std::vector<std::string> repositories;  // patterns
+  std::string made_by;                    // who asked for it, as the audit log names them
+  Time created_at{};                      // wall clock
+  Time expires_at{};                      // zero: never
+  Time expires_at_wall{};                 // the same moment as the wall clock foresaw it
+  Time last_used_at{};                    // wall clock; zero: never
+  Time revoked_at{};                      // wall clock; zero: it is not
+};
+
 // blob: digest. The index of what is in blobs/; recover() rebuilds it.
 struct BlobRecord {
   uint64_t size = 0;
@@ -167,9 +181,10 @@ std::string encode(const ClockRecord&);
 std::string encode(const ScrubRecord&);
 std::string encode(const PinRecord&);
 std::string encode(const BackupRecord&);
+std::string encode(const TokenRecord&);
 
 template <class Record>
-[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the thirteen
+[[nodiscard]] Result<Record> decode(std::string_view bytes);  // for each of the fourteen
 template <>
 Result<TagRecord> decode<TagRecord>(std::string_view bytes);
 template <>
@@ -196,5 +211,7 @@ template <>
 Result<PinRecord> decode<PinRecord>(std::string_view bytes);
 template <>
 Result<BackupRecord> decode<BackupRecord>(std::string_view bytes);
+template <>
+Result<TokenRecord> decode<TokenRecord>(std::string_view bytes);
 
 }  // namespace breakwater::store

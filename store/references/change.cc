@@ -17,6 +17,9 @@ Result<> Change::set_tag(const RepositoryKey& repository, const std::string& tag
   TagRecord record{digest, media_type, clock_.wall(), now_, clock_.next()};
   const bool is_moved = *before && (*before)->digest != digest;
   if (is_moved && !rules_.is_mirror(repository.route)) {
+    if (is_immutable(rules_.policy_for(repository), tag))
+      return failure(Error::Kind::conflict,
+                     "tag " + tag + " is immutable, and names " + (*before)->digest.text() + " already");
     if (auto left = leave_untagged(repository, (*before)->digest); !left) return left;
   }
   if (*before && !is_moved && rules_.is_mirror(repository.route)) {

@@ -31,7 +31,8 @@ class Change {
       : catalog_(catalog), rules_(rules), pins_(pins), leases_(leases), clock_(clock), now_(clock.now()) {}
 
   // Points a tag at a manifest, and queues a review of the manifest that the tag named before. In a registry
-  // the tag counts as pushed now even if it names the same manifest, so that it is the newest.
+  // the tag counts as pushed now even if it names the same manifest, so that it is the newest. `conflict` if
+  // it is immutable and names another.
   [[nodiscard]] Result<> set_tag(const RepositoryKey& repository, const std::string& tag,
                                  const Digest& digest, const std::string& media_type);
   // `tag` as it was read.

@@ -256,6 +256,7 @@ Result<bool> References::take_tag(const RepositoryKey& repository, const std::st
   Change change = begin();
   const bool is_moved = before && before->digest != record.digest;
   if (is_moved && !rules_.is_mirror(repository.route)) {
+    if (is_immutable(rules_.policy_for(repository), tag)) return false;
     if (auto left = change.leave_untagged(repository, before->digest); !left) return failure(left.error());
   }
   change.batch().put_tag(repository, tag, placed(record, clock_), before);

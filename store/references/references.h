@@ -83,8 +83,9 @@ class References {
   // as missing_children(). `adopted`, children before parents, become manifests of the repository with it.
   // `review_after` is the time of the review that add_manifest_bytes() has queued; that review is removed.
   // A registry's manifest that a tag or a parent names keeps its media type and its subject, whatever its
-  // bytes are called now; each of `tags` has the type that it was pushed as. Not synced: the caller syncs
-  // the catalog.
+  // bytes are called now; each of `tags` has the type that it was pushed as. `conflict`, and nothing is
+  // written, if one of `tags` is immutable and names another manifest. Not synced: the caller syncs the
+  // catalog.
   struct NewManifest {
     const RepositoryKey& repository;
     const Digest& digest;
@@ -103,7 +104,8 @@ class References {
                                  const TagRecord& record, Durability durability);
   // Sets a tag that is taken over from elsewhere, as old as `record` says; what it named before is reviewed.
   // False, and nothing is written, if the tag is not `before` any more: whoever has pushed it meanwhile, or
-  // deleted it, goes before. `not_found` as of put_tag(). Not synced.
+  // deleted it, goes before; and if it is immutable and names another manifest. `not_found` as of put_tag().
+  // Not synced.
   [[nodiscard]] Result<bool> take_tag(const RepositoryKey& repository, const std::string& tag,
                                       const TagRecord& record, const std::optional<TagRecord>& before);
   // Upstream says that the repository of this mirror has the blob. Nothing is kept of that if the blob is not

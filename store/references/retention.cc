@@ -53,6 +53,10 @@ const RetentionPolicy& policy_of(std::span<const RetentionPolicy> policies, cons
   return found == policies.end() ? kKeepsAll : *found;
 }
 
+bool is_immutable(const RetentionPolicy& policy, const std::string& tag) {
+  return matches_any(policy.immutable, tag);
+}
+
 bool is_protected(const RetentionPolicy& policy, const std::string& tag) {
   return matches_any(policy.protect, tag);
 }

@@ -6,6 +6,7 @@
 //                as the oldest of these stays too; protected tags do not count
 //   keep_for     a tag that was pushed within this time stays
 //   cache_tags   tags that match may be deleted when room is needed, the least recently used first
+//   immutable    tags that match name one manifest for as long as they are there: no push moves them
 //
 // Signatures, attestations, SBOMs and the like depend on another manifest, their subject. A tag of theirs
 // (JudgedTag::depends) never counts for keep_last. It stays while its repository has the subject, and goes
@@ -36,6 +37,7 @@ struct RetentionPolicy {
   std::optional<Time::duration> keep_for;
   std::vector<std::string> protect;
   std::vector<std::string> cache_tags = {"*cache*"};
+  std::vector<std::string> immutable;
   // How long a manifest stays that no tag and no other manifest names any more, unless room is needed;
   // absent: the lease.
   std::optional<Time::duration> untagged_after;
@@ -45,6 +47,8 @@ bool matches_any(std::span<const std::string> patterns, const std::string& name)
 
 // The first that speaks of the repository; a policy that keeps everything if none does.
 const RetentionPolicy& policy_of(std::span<const RetentionPolicy> policies, const std::string& repository);
+
+bool is_immutable(const RetentionPolicy& policy, const std::string& tag);
 
 // Whether any tag at all may expire by it.
 bool lets_any_go(const RetentionPolicy& policy);

@@ -13,6 +13,7 @@
 #include "conf/describe.h"
 #include "conf/part_settings.h"
 #include "test/catch.h"
+#include "test/fakes/certificate_files.h"
 #include "test/fakes/store_world.h"
 
 using namespace breakwater::conf;
@@ -30,8 +31,10 @@ std::string config_with(const std::string& in_mirror, const std::string& in_rout
 }
 
 // The same of a registry.
-std::string registry_with(const std::string& in_registry, const std::string& in_route = "") {
-  return R"({"routes": [{)" + kRoute + R"(, "registry": {)" + in_registry + "}" + in_route + "}]}";
+std::string registry_with(const std::string& in_registry, const std::string& in_route = "",
+                          const std::string& in_whole = "") {
+  return R"({"routes": [{)" + kRoute + R"(, "registry": {)" + in_registry + "}" + in_route + "}]" + in_whole +
+         "}";
 }
 
 std::vector<std::string> errors_of(const std::string& json) {
@@ -66,6 +69,58 @@ class SecretFile {
 };
 
 }  // namespace
+
+TEST_CASE("a listener may speak TLS, with a certificate and a key that fit") {
+  breakwater::test::CertificateFiles files;
+  files.make("server");
+  files.make("other");
+  const auto tls = [&files](const std::string& key) {
+    return R"(, "tls": {"certificate": ")" + files.certificate("server") + R"(", "key": ")" + files.key(key) +
+           R"(", "client_ca": ")" + files.certificate("other") + R"("})";
+  };
+  const auto config = parse_config(config_with("", tls("server")));
+  REQUIRE(config);
+  const breakwater::proxy::TlsSettings expected{files.certificate("server"), files.key("server"),
+                                                files.certificate("other")};
+  CHECK(config->routes[0].tls == expected);
+  CHECK_FALSE(parse_config(config_with(""))->routes[0].tls);
+  const auto errors = errors_of(config_with("", tls("other")));
+  CHECK(has_line(errors, "routes[0].tls.certificate: " + files.key("other") + " is not the key of"));
+}
+
+TEST_CASE("trusted proxies are networks, and each listener may ask them for the PROXY protocol") {
+  const std::string beside = R"(, "trusted_proxies": ["127.0.0.0/8", "fd00::7"],
+      "metrics": {"listen": ["127.0.0.1:1"], "proxy_protocol": true},
+      "admin": {"listen": ["127.0.0.1:2"], "proxy_protocol": true})";
+  const auto config = parse_config(config_with("", R"(, "proxy_protocol": true)", beside));
+  REQUIRE(config);
+  const auto& proxies = config->server.trusted_proxies;
+  using breakwater::proxy::IpAddress;
+  CHECK(proxies.contains(*IpAddress::parse("127.0.0.9")));
+  CHECK(proxies.contains(*IpAddress::parse("fd00::7")));
+  CHECK_FALSE(proxies.contains(*IpAddress::parse("fd00::8")));
+  CHECK(config->routes[0].proxy_protocol);
+  CHECK(config->metrics.proxy_protocol);
+  CHECK(config->admin.proxy_protocol);
+  CHECK(describe(*config).find("proxies that say who asks: 127.0.0.0/8, fd00::7\n") != std::string::npos);
+  CHECK(describe(*config).find("behind the PROXY protocol") != std::string::npos);
+  const auto plain = parse_config(config_with(""));
+  CHECK(plain->server.trusted_proxies.empty());
+  CHECK_FALSE(plain->routes[0].proxy_protocol);
+}
+
+TEST_CASE("the PROXY protocol without anybody who may speak it is a mistake") {
+  const std::string beside = R"(, "metrics": {"listen": ["127.0.0.1:1"], "proxy_protocol": true},
+      "admin": {"listen": ["127.0.0.1:2"], "proxy_protocol": true})";
+  for (const std::string none : {"", R"(, "trusted_proxies": [])"}) {
+    const auto errors = errors_of(config_with("", R"(, "proxy_protocol": true)", beside + none));
+    REQUIRE(errors.size() == 3);
+    CHECK(has_line(errors, "routes[0].proxy_protocol: says who has connected"));
+    CHECK(has_line(errors, "metrics.proxy_protocol: "));
+    CHECK(has_line(errors, "admin.proxy_protocol: "));
+    CHECK(errors[0].find("trusted_proxies") != std::string::npos);
+  }
+}
 
 TEST_CASE("comments are allowed, and what is not said has its default") {
   auto config = parse_config("// what\n" + config_with(R"(, "fresh": "0" /* always ask */)"));
@@ -196,7 +251,7 @@ TEST_CASE(
     "a registry's policy holds for all repositories, and entries of its own for some, with what they do not "
     "say taken from it") {
   auto config = parse_config(registry_with(
-      R"("protect": "latest", "untagged_after": "2h", "retention": [{"repositories": ["ci/*"], "keep_last": 50, "keep_for": "720h", "cache_tags": []}])"));
+      R"("protect": "latest", "immutable": "v*", "untagged_after": "2h", "retention": [{"repositories": ["ci/*"], "keep_last": 50, "keep_for": "720h", "cache_tags": []}])"));
   REQUIRE(config);
   const auto& registry = *config->routes[0].registry;
   CHECK_FALSE(registry.policy.keep_last);
@@ -208,7 +263,37 @@ TEST_CASE(
   CHECK(policy.keep_for == std::chrono::hours(720));
   CHECK(policy.untagged_after == std::chrono::hours(2));
   CHECK(policy.protect == std::vector<std::string>{"latest"});
+  CHECK(policy.immutable == std::vector<std::string>{"v*"});
   CHECK(policy.cache_tags.empty());
+}
+
+TEST_CASE("rules say who may do what on a route, of names as it keeps them") {
+  using breakwater::routes::Action;
+  const auto config = parse_config(registry_with("", R"(, "access": [
+      {"who": ["10.0.20.0/24", "anonymous"], "may": "pull", "repositories": ["ci/*", "cache"]},
+      {"who": "127.0.0.1", "may": ["pull", "push", "delete"]},
+      {"who": ["::/0"], "may": []}])"));
+  REQUIRE(config);
+  const auto access = access_of(config->routes[0]);
+  CHECK(access.route == config->routes[0].name);
+  REQUIRE(access.rules);
+  REQUIRE(access.rules->size() == 3);
+  const auto& rules = *access.rules;
+  CHECK(rules[0].is_of_anyone);
+  CHECK(rules[0].networks.text() == std::vector<std::string>{"10.0.20.0/24"});
+  CHECK(rules[0].may.has(Action::pull));
+  CHECK_FALSE(rules[0].may.has(Action::push));
+  CHECK(rules[0].repositories == std::vector<std::string>{"ci/*", "cache"});
+  CHECK_FALSE(rules[1].is_of_anyone);
+  CHECK(rules[1].may.has(Action::remove));
+  CHECK(rules[1].repositories == std::vector<std::string>{"*"});
+  CHECK_FALSE(rules[2].may.has(Action::pull));
+  CHECK_FALSE(access_of(parse_config(registry_with(""))->routes[0]).rules);
+
+  const auto of_mirror = parse_config(
+      config_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "team/*"}])"));
+  REQUIRE(of_mirror);
+  CHECK(access_of(of_mirror->routes[0]).rules->size() == 1);
 }
 
 TEST_CASE("a route may be allowed more than the whole store, which bounds it then") {
@@ -223,6 +308,32 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
        "routes[0].registry: a route is a mirror, a registry or any, and this is a mirror"},
       {config_with("", R"(, "allow_push": ["10.0.0.0/8"])"), "routes[0].allow_push: belongs to a registry"},
       {registry_with("", R"(, "allow_push": ["10.0.0.0/99"])"), "routes[0].allow_push: "},
+      {registry_with("", R"(, "access": [])"), "routes[0].access: "},
+      {registry_with("", R"(, "access": [{"may": "pull"}])"), "routes[0].access[0].who: is missing"},
+      {registry_with("", R"(, "access": [{"who": "anonymous"}])"), "routes[0].access[0].may: is missing"},
+      {registry_with("", R"(, "access": [{"who": "anybody", "may": "pull"}])"),
+       "routes[0].access[0].who: nobody can be \"anybody\": expected \"anonymous\", a network"},
+      {registry_with("", R"(, "access": [{"who": "10.0.0.0/99", "may": "pull"}])"),
+       "routes[0].access[0].who: '10.0.0.0/99'"},
+      {registry_with("", R"(, "access": [{"who": "10.0.0.300", "may": "pull"}])"),
+       "routes[0].access[0].who: '10.0.0.300'"},
+      {registry_with("", R"(, "access": [{"who": "@ci", "may": "pull"}])"),
+       "routes[0].access[0].who: there is no group \"ci\": it has to stand in users.groups"},
+      {registry_with("", R"(, "access": [{"who": "CN=ci", "may": "pull"}])"),
+       "routes[0].access[0].who: \"CN=ci\" is the subject of a certificate: tls.client_ca"},
+      {registry_with("", R"(, "access": [{"who": "anonymous", "may": "write"}])"),
+       "routes[0].access[0].may: expected \"pull\", \"push\", \"delete\", not \"write\""},
+      {registry_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "A"}])"),
+       "routes[0].access[0].repositories: expected the characters of repositories' names"},
+      {registry_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "on": "A"}])"),
+       "routes[0].access[0].on: unknown key"},
+      {registry_with("", R"(, "allow_push": "127.0.0.1", "access": [{"who": "anonymous", "may": "pull"}])"),
+       "routes[0].access: says who may push: leave allow_push out"},
+      {config_with("", R"(, "access": [{"who": "anonymous", "may": ["pull", "push"]}])"),
+       "routes[0].access[0].may: nobody may push at a mirror"},
+      {config_with("",
+                   R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "one.example/a"}])"),
+       "routes[0].access[0].repositories: expected a name without the registry"},
       {registry_with(R"("delete": "yes")"), "routes[0].registry.delete: must be true or false"},
       {registry_with(R"("lease": "soon")"), "routes[0].registry.lease: expected a time"},
       {registry_with(R"("lease": "0")"), "routes[0].registry.lease: must be at least 1s"},
@@ -231,6 +342,8 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
        "routes[0].registry.cache_tags: expected the characters of tags and *"},
       {registry_with(R"("protect": ["a/b"])"),
        "routes[0].registry.protect: expected the characters of tags and *"},
+      {registry_with(R"("immutable": ["a/b"])"),
+       "routes[0].registry.immutable: expected the characters of tags and *"},
       {registry_with(R"("retention": [{"keep_last": 3}])"),
        "routes[0].registry.retention[0].repositories: is missing"},
       {registry_with(R"("retention": [{"repositories": ["CI"]}])"),
@@ -264,6 +377,16 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("", "", R"(, "log": {"format": "xml"})"), "log.format: must be text or json"},
       {config_with("", "", R"(, "log": "loud")"), "log: must be an object"},
       {config_with("", "", R"(, "metrics": {})"), "metrics.listen: is missing"},
+      {config_with("", "", R"(, "trusted_proxies": ["proxy.lan"])"), "trusted_proxies: 'proxy.lan' is no IP"},
+      {config_with("", "", R"(, "trusted_proxies": ["10.0.0.7/8"])"),
+       "trusted_proxies: '10.0.0.7/8' has bits"},
+      {config_with("", R"(, "proxy_protocol": "v2")"), "routes[0].proxy_protocol: must be"},
+      {config_with("", R"(, "tls": {"key": "/nowhere/a.key"})"), "routes[0].tls.certificate: is missing"},
+      {config_with("", R"(, "tls": {"certificate": "/nowhere/a.pem", "key": "/nowhere/a.key"})"),
+       "routes[0].tls.certificate: /nowhere/a.pem cannot be read: No such file or directory"},
+      {config_with("", "",
+                   R"(, "admin": {"listen": ["127.0.0.1:1"], "tls": {"certificate": "/", "key": "/"}})"),
+       "admin.tls.certificate: / is no file"},
       {config_with("", "", R"(, "metrics": {"listen": ["127.0.0.1:5000"]})"),
        "metrics.listen: address \"127.0.0.1:5000\" is taken by routes[0].listen"},
       {config_with("", "", R"(, "metrics": {"listen": ["0.0.0.0:5000"]})"),
@@ -842,4 +965,77 @@ TEST_CASE("the file of the audit log is a whole path") {
   const auto lines = errors_of(with("audit.log"));
   REQUIRE(lines.size() == 1);
   CHECK(lines[0] == "audit.file: expected a path that begins with /, not \"audit.log\"");
+}
+
+TEST_CASE("users are read with the configuration, and a wrong line of their file is a mistake of it") {
+  const std::string hash = "$2y$05$" + std::string(53, 'a');
+  const SecretFile right("alice:" + hash + "\nbob:" + hash + "\n"), wrong("alice:" + hash + "\nbob:secret\n");
+  const auto with = [](const std::string& users) {
+    return config_with("", "", R"(, "users": {)" + users + "}");
+  };
+  const std::string file = R"("htpasswd_file": ")" + right.path() + "\"";
+  const auto config = parse_config(with(file + R"(, "groups": {"ci": ["alice", "robot"], "ops": "bob"})"));
+  REQUIRE(config);
+  REQUIRE(config->users);
+  CHECK(config->users->htpasswd_file == right.path());
+  CHECK(config->users->groups.at("ci") == std::vector<std::string>{"alice", "robot"});
+  CHECK(config->users->groups.at("ops") == std::vector<std::string>{"bob"});
+  CHECK(describe(*config).find("users of " + right.path() + ", ci: alice, robot, ops: bob\n") !=
+        std::string::npos);
+  CHECK_FALSE(parse_config(config_with(""))->users);
+  for (const auto& [users, line] : std::vector<std::pair<std::string, std::string>>{
+           {"", "users.htpasswd_file: "},
+           {R"("htpasswd_file": "/nowhere")",
+            "users.htpasswd_file: cannot read the users from /nowhere: No such file or directory"},
+           {R"("htpasswd_file": ")" + wrong.path() + "\"",
+            "users.htpasswd_file: " + wrong.path() + " line 2 has a plain password"},
+           {file + R"(, "groups": {"C I": ["alice"]})", "users.groups.C I: "},
+           {file + R"(, "groups": {"ci": []})", "users.groups.ci: "},
+           {file + R"(, "groups": ["alice"])", "users.groups: "},
+           {file + R"(, "passwords": "x")", "users.passwords: "}}) {
+    CAPTURE(users);
+    const auto lines = errors_of(with(users));
+    CHECK(lines.size() == 1);
+    CHECK(has_line(lines, line));
+    for (const auto& told : lines) CHECK(told.find("secret\n") == std::string::npos);
+  }
+}
+
+TEST_CASE("rules speak of users and groups, and of jobs their issuer's entry does") {
+  using breakwater::routes::Action;
+  const SecretFile users("alice:$2y$05$" + std::string(53, 'a') + "\n");
+  const std::string more =
+      R"(, "users": {"htpasswd_file": ")" + users.path() + R"(", "groups": {"ci": "alice"}},
+      "oidc": [{"issuer": "https://gitlab.example.org", "audience": "breakwater", "may": ["pull", "push"],
+                "claims": {"project_path": "me/*", "ref_protected": ["true"]}, "repositories": ["ci/*"]}])";
+  const auto config = parse_config(
+      registry_with("", R"(, "access": [{"who": ["alice", "@ci", "10.0.0.0/8"], "may": "push"}])", more));
+  REQUIRE(config);
+  const auto& rule = config->routes[0].access->front();
+  CHECK(rule.users == std::vector<std::string>{"alice"});
+  CHECK(rule.groups == std::vector<std::string>{"ci"});
+  CHECK(rule.networks.text() == std::vector<std::string>{"10.0.0.0/8"});
+  CHECK_FALSE(rule.is_of_anyone);
+  REQUIRE(config->oidc.size() == 1);
+  const auto& issuer = config->oidc[0];
+  CHECK(issuer.grant.may.has(Action::push));
+  CHECK_FALSE(issuer.grant.may.has(Action::remove));
+  CHECK(issuer.grant.repositories == std::vector<std::string>{"ci/*"});
+  CHECK(issuer.claims.size() == 2);
+  CHECK(describe(*config).find("10.0.0.0/8, alice, @ci may push in *") != std::string::npos);
+  CHECK(describe(*config).find("jobs of https://gitlab.example.org for breakwater, project_path me/*, "
+                               "ref_protected true may pull, push in ci/*\n") != std::string::npos);
+  const auto with = [](const std::string& entry) {
+    return registry_with("", "", R"(, "oidc": [)" + entry + "]");
+  };
+  for (const auto& [entry, line] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"issuer": "https://a.example", "may": "pull"})", "oidc[0].audience: "},
+           {R"({"issuer": "https://a.example", "audience": "b"})", "oidc[0].may: is missing"},
+           {R"({"issuer": "http://a.example", "audience": "b", "may": "pull"})", "oidc: the issuer"},
+           {R"({"issuer": "https://a.example", "audience": "b", "may": "all"})", "oidc[0].may: expected "},
+           {R"({"issuer": "https://a.example", "audience": "b", "may": "pull", "for": 1})",
+            "oidc[0].for: "}}) {
+    CAPTURE(entry);
+    CHECK(has_line(errors_of(with(entry)), line));
+  }
 }

@@ -39,6 +39,7 @@ TEST_CASE("what one process hands over is what the next one gets, sockets with i
     connection.input = "GET /" + std::to_string(i);
     if (i % 2 == 1) connection.reply_left = uint64_t{1} << 40;
     connection.between_chunks = connection.closes = connection.ends = i % 3 == 0;
+    if (i % 2 == 0) connection.peer = "10.0.0." + std::to_string(i % 256);
     given.connections.push_back({"route", std::move(connection)});
   }
   Pair channel;
@@ -63,6 +64,7 @@ TEST_CASE("what one process hands over is what the next one gets, sockets with i
     CHECK(one.reply_left == (i % 2 == 1 ? std::optional(uint64_t{1} << 40) : std::nullopt));
     CHECK(one.between_chunks == (i % 3 == 0));
     CHECK(one.ends == (i % 3 == 0));
+    CHECK(one.peer == (i % 2 == 0 ? "10.0.0." + std::to_string(i % 256) : ""));
     const auto byte = static_cast<char>(i);
     char read = 0;
     REQUIRE(::write(one.socket.fd(), &byte, 1) == 1);

@@ -42,5 +42,27 @@ TEST_CASE("each shell completes every verb and its options, quoted as the shell 
   CHECK_FALSE(completion(kVerbs, "csh"));
 }
 
+TEST_CASE("verbs of two words are completed word by word") {
+  const std::vector<VerbHelp> verbs = {
+      {"status", "Say how it is", {}},
+      {"token list", "List them", {{"--json", "", "as JSON"}}},
+      {"token create", "Make one", {{"name", "NAME", "which", true}, {"--may", "ACTIONS", "what"}}}};
+  const auto bash = *completion(verbs, "bash"), zsh = *completion(verbs, "zsh"),
+             fish = *completion(verbs, "fish");
+  CHECK(has(bash, "compgen -W 'status token'"));
+  CHECK(has(bash, "    status) options='' ;;\n"));
+  CHECK(has(bash, "2-*) options='list create' ;;"));
+  CHECK(has(bash, "*-create) options='--may' ;;"));
+  CHECK(has(zsh, "'token:list create'"));
+  CHECK(has(zsh, "_values verb list create"));
+  CHECK(has(zsh, "    list) _arguments"));
+  CHECK(has(fish, "-n __fish_use_subcommand -a token -d 'list create'"));
+  CHECK(
+      has(fish,
+          "'__fish_seen_subcommand_from token; and not __fish_seen_subcommand_from list create' -a create"));
+  CHECK(has(fish, "'__fish_seen_subcommand_from token; and __fish_seen_subcommand_from create' -l may -x"));
+  CHECK(has(manual_page(verbs, "1"), ".SS \\fBbreakwater token create\\fR [\\fINAME\\fR]"));
+}
+
 }  // namespace
 }  // namespace breakwater::conf

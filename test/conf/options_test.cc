@@ -59,6 +59,27 @@ TEST_CASE("each operation is a verb, with its parameters") {
   CHECK(exit_of({"status", "--dry-run"}).code == 2);
 }
 
+TEST_CASE("a verb of two words is understood, and has its help") {
+  const auto asked = options_of({"token", "create", "ci", "--may", "pull,push", "--data", "there", "--yes"});
+  CHECK(asked.operation->verb == "token create");
+  CHECK(asked.arguments.word("name") == "ci");
+  CHECK(asked.arguments.word("may") == "pull,push");
+  CHECK(asked.data == "there");
+  CHECK(asked.yes);
+  CHECK(options_of({"token", "list", "--json"}).operation->verb == "token list");
+  CHECK(exit_of({"token"}).code == 2);
+  CHECK(exit_of({"token", "burn", "ci"}).code == 2);
+  CHECK(exit_of({"token", "create"}).code == 2);
+  CHECK(exit_of({"create", "ci"}).code == 2);
+  CHECK(exit_of({"help"}).text.find("token ") != std::string::npos);
+  CHECK(exit_of({"help", "token"}).text.find("revoke") != std::string::npos);
+  const auto help = exit_of({"help", "token", "create"});
+  CHECK(help.code == 0);
+  CHECK(help.text.find("--expires TIME") != std::string::npos);
+  CHECK(exit_of({"manual"}).text.find(".SS \\fBbreakwater token create\\fR [\\fINAME\\fR]") !=
+        std::string::npos);
+}
+
 TEST_CASE("an unknown verb is told the nearest one") {
   CHECK(exit_of({"statsu"}).text.find("did you mean \"breakwater status\"?") != std::string::npos);
   CHECK(exit_of({"help", "chekc-config"}).text.find("\"breakwater check-config\"?") != std::string::npos);
@@ -84,8 +105,7 @@ TEST_CASE("what is not understood ends with 2 and says why") {
 
 TEST_CASE("every verb is in the manual and in what shells complete, and what answers does so as JSON too") {
   const auto manual = exit_of({"manual"}).text, bash = exit_of({"completion", "bash"}).text;
-  for (const char* verb :
-       {"serve", "doctor", "verify", "import", "export", "backup", "version"}) {
+  for (const char* verb : {"serve", "doctor", "verify", "import", "export", "backup", "version"}) {
     CAPTURE(verb);
     CHECK(manual.find(std::string(".SS \\fBbreakwater ") + verb + "\\fR") != std::string::npos);
     CHECK(bash.find(std::string("    ") + verb + ") options=") != std::string::npos);

@@ -49,10 +49,25 @@ MISTAKES = {
     ),
     "an audit file that is no whole path": lambda config: config.update(audit={"file": "audit.log"}),
     "an audit without a file": lambda config: config.update(audit={}),
+    "users without a file": lambda config: config.update(users={}),
+    "a group with a space": lambda config: config.update(
+        users={"htpasswd_file": "/dev/null", "groups": {"c i": ["alice"]}}
+    ),
+    "a group of nobody": lambda config: config.update(
+        users={"htpasswd_file": "/dev/null", "groups": {"ci": []}}
+    ),
     "no routes": lambda config: config.update(routes=[]),
     "neither mirror nor registry nor any": lambda config: config["routes"][0].pop("mirror"),
     "mirror and registry": lambda config: config["routes"][0].update(registry={}),
     "pushes to a mirror": lambda config: config["routes"][0].update(allow_push=["10.0.0.0/8"]),
+    "a rule for nobody": lambda config: config["routes"][0].update(access=[{"who": [], "may": ["pull"]}]),
+    "a rule without an action": lambda config: config["routes"][0].update(access=[{"who": ["anonymous"]}]),
+    "a rule of an action that there is none of": lambda config: config["routes"][0].update(
+        access=[{"who": ["anonymous"], "may": ["write"]}]
+    ),
+    "an unknown key of a rule": lambda config: config["routes"][0].update(
+        access=[{"who": ["anonymous"], "may": ["pull"], "colour": "blue"}]
+    ),
     "an unknown key of a registry": lambda config: become_registry(config, colour="blue"),
     "a delete that is a text": lambda config: become_registry(config, delete="yes"),
     "a lease without unit": lambda config: become_registry(config, lease="60"),

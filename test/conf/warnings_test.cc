@@ -45,6 +45,34 @@ TEST_CASE("a secret that every user can read or write is warned of, and one of a
   CHECK(warnings(config)[0].starts_with("routes[1].mirror.upstream[1].password_file: "));
 }
 
+TEST_CASE("that anyone on a network may push without a name is said of each route, and on loopback of none") {
+  auto config = default_config();
+  CHECK(unnamed_changes(config).empty());
+  auto& route = config.routes[5];
+  route.listen = {ListenAddress::parse("0.0.0.0:5050").value()};
+  REQUIRE(unnamed_changes(config).size() == 1);
+  CHECK(unnamed_changes(config)[0] ==
+        "route private: anyone on the networks of its \"allow_push\" may push or delete without a name; name "
+        "users or groups in \"access\" instead");
+  CHECK(warnings(config) == unnamed_changes(config));
+  route.registry->allow_push = routes::Networks::loopback();
+  CHECK(unnamed_changes(config).empty());
+  routes::AccessRule rule;
+  rule.may = {routes::Action::push};
+  rule.users = {"alice"};
+  route.access = {rule};
+  CHECK(unnamed_changes(config).empty());
+  route.access->front().networks = *routes::Networks::parse({"10.0.0.0/8"});
+  CHECK(unnamed_changes(config).size() == 1);
+  route.access->front().may = {routes::Action::pull};
+  CHECK(unnamed_changes(config).empty());
+  route.access->front().is_of_anyone = true;
+  route.access->front().may = {routes::Action::remove};
+  CHECK(unnamed_changes(config).size() == 1);
+  route.allow = routes::Networks::loopback();
+  CHECK(unnamed_changes(config).empty());
+}
+
 TEST_CASE("all of IPv6 and nothing of IPv4 is most likely a mistake") {
   auto config = default_config();
   const auto lines_for = [&config](const std::vector<std::string>& networks) {

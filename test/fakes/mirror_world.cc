@@ -13,6 +13,18 @@ namespace breakwater::test {
 
 using proxy::Task;
 
+namespace {
+
+routes::SharedAccess access_of(const MirrorWorld& world, const std::string& route) {
+  routes::RouteAccess access;
+  access.route = route;
+  if (route == "ghcr") access.allow.networks = world.ghcr_allow;
+  if (route == "dockerhub") access.rules = world.hub_rules;
+  return std::make_shared<const routes::RouteAccess>(std::move(access));
+}
+
+}  // namespace
+
 struct MirrorWorld::Served {
   Served(Running& world, MirrorWorld& settings, proxy::Upstreams& upstreams, const std::string& route,
          const std::string& registry);
@@ -50,9 +62,8 @@ struct MirrorWorld::Running {
     for (const auto& pattern : world.any_registries)
       names.any.front().registries.push_back(proxy::HostPattern::parse(pattern).value());
     directory.set_names(std::move(names));
-    directory.add_any(
-        "any", [this, &world](const std::string& registry) { return make_any(world, registry); },
-        routes::Networks::internal());
+    directory.add_any([this, &world](const std::string& registry) { return make_any(world, registry); },
+                      access_of(world, "any"));
   }
 
   static std::vector<proxy::RegistryClientSettings> hub_settings(const MirrorWorld& world) {
@@ -119,14 +130,13 @@ MirrorWorld::Served::Served(Running& running, MirrorWorld& world, proxy::Upstrea
             settings.registry = registry;
             return settings;
           }()),
-      namespaces(&mirror, running.directory),
+      namespaces(&mirror, {access_of(world, route), registry, {}}, &running.directory),
       router(world.loop, routes::RouterSettings(route), namespaces, running.metrics, world.files.log,
              {&running.history, &running.ring}),
       server(world.loop, running.workers, running.buffers, world.files.disk, world.files.log,
              proxy::ServerSettings(), router.route(), {nullptr, &running.clients}) {
   routes::count_upstreams(running.history, upstreams, route, "");
-  running.directory.add(route, mirror,
-                        registry == "ghcr.io" ? world.ghcr_allow : routes::Networks::internal());
+  running.directory.add(mirror, namespaces.self().access);
   auto bound = server.listen("127.0.0.1:0");
   assert(bound);
   address = *bound;

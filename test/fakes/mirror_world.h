@@ -58,6 +58,7 @@ class MirrorWorld {
   proxy::PassThroughSettings pass_through_settings;
   routes::MirrorSettings mirror_settings;                      // of both, but for their names
   routes::Networks ghcr_allow = routes::Networks::internal();  // for who comes by ns
+  std::optional<std::vector<routes::AccessRule>> hub_rules;
   proxy::FillSettings fill_settings;
   std::vector<std::string> any_registries;  // of the route "any"
   proxy::HttpClientSettings http_client_settings;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "proxy/http/http.h"
+#include "proxy/stream/plain_stream.h"
 #include "test/fakes/run.h"
 
 namespace breakwater::test {
@@ -80,11 +81,13 @@ void run_some_turns(proxy::Loop& loop) {
   run_until(loop, [&turns] { return ++turns > kTurns; });
 }
 
-RawClient::RawClient(proxy::Loop& loop, const std::string& address, size_t receive_window)
+RawClient::RawClient(proxy::Loop& loop, const std::string& address, size_t receive_window,
+                     const Speech& speech)
     : loop_(loop),
       fd_(connect_to(address, receive_window)),
-      socket_(std::make_unique<proxy::Socket>(loop, fd_, receive_window > 0 ? receive_window : kInputBytesMax,
-                                              [this] { failed_ = true; })) {}
+      socket_(std::make_unique<proxy::Socket>(
+          loop, fd_, speech ? speech(fd_) : std::make_unique<proxy::PlainStream>(fd_),
+          receive_window > 0 ? receive_window : kInputBytesMax, [this] { failed_ = true; })) {}
 
 void RawClient::run_until(const std::function<bool()>& condition) { test::run_until(loop_, condition); }
 
@@ -153,6 +156,7 @@ std::string RawClient::receive_reply() {
   std::string reply = receive_head();
   auto length = header_of(reply, "Content-Length");
   if (!length.empty()) return reply + receive(std::stoull(length));
+  if (reply.empty()) return reply;
   auto status = reply.substr(9, 3);
   if (status == "204" || status == "304" || status[0] == '1') return reply;
   if (header_of(reply, "Transfer-Encoding").empty()) return reply + receive_to_end();

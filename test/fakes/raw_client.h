@@ -23,9 +23,12 @@ namespace breakwater::test {
 
 class RawClient {
  public:
+  // How it speaks through its descriptor; null: plainly.
+  using Speech = std::function<std::unique_ptr<proxy::ByteStream>(int fd)>;
   // Connects to "127.0.0.1:5000". With a small `receive_window` the kernel soon stops the server: a slow
   // client.
-  RawClient(proxy::Loop& loop, const std::string& address, size_t receive_window = 0);
+  RawClient(proxy::Loop& loop, const std::string& address, size_t receive_window = 0,
+            const Speech& speech = nullptr);
 
   // --- sending
   void send(std::string_view text);

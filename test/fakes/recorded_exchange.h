@@ -24,6 +24,10 @@ class RecordedExchange : public proxy::Exchange {
     set_peer(127, 0, 0, 1);
   }
 
+  // Whether a trusted proxy has told the peer; and whether he has asked by https.
+  void set_told(bool is_told) { peer_.is_told = is_told; }
+  void set_secure(bool is_secure) { is_secure_ = is_secure; }
+
   void set_peer(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
     peer_.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d};
     peer_.text =
@@ -42,6 +46,7 @@ class RecordedExchange : public proxy::Exchange {
   const proxy::Request& request() const override { return request_; }
   std::string_view id() const override { return id_; }
   const proxy::Peer& peer() const override { return peer_; }
+  bool is_secure() const override { return is_secure_; }
   const std::shared_ptr<proxy::Client>& client() const override { return client_; }
   proxy::Buffers& buffers() override { return buffers_; }
   bool take_turn() override { return has_turn_; }
@@ -89,6 +94,7 @@ class RecordedExchange : public proxy::Exchange {
   proxy::Peer peer_;
   std::shared_ptr<proxy::Client> client_;
   bool has_turn_ = true;
+  bool is_secure_ = false;
   proxy::Loop loop_;
   proxy::Buffers buffers_{loop_, UINT64_MAX};
   proxy::Headers headers_;

@@ -3,16 +3,23 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 #include <stdexcept>
 #include <utility>
 
 #include "proxy/loop/buffers.h"
 #include "proxy/loop/workers.h"
+#include "routes/access/own_tokens.h"
+#include "routes/access/passes.h"
+#include "routes/access/password_line.h"
+#include "routes/access/token_text.h"
+#include "routes/access/users.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/ops/history.h"
 #include "routes/ops/metrics.h"
 #include "routes/router.h"
+#include "store/access/access_tokens.h"
 #include "store/blobs/blobs.h"
 #include "store/blobs/partials.h"
 #include "store/blobs/parts.h"
@@ -39,7 +46,14 @@ struct RegistryWorld::Running {
                                        manifests, replies, world.files.store->clock(), world.files.log,
                                        world.changes),
                  world.settings),
-        router(world.loop, router_settings(world), registry, metrics, world.files.log,
+        namespaces(&registry, {access_of(world), "", {}}, nullptr),
+        password_line(world.loop),
+        users(users_of(world)),
+        own_tokens(world.files.store->access_tokens(), [] { return std::nullopt; }),
+        passes(routes::Seal(store::Secret(std::string(routes::Seal::kKeyBytes, 'k'))), users.get(),
+               own_tokens, world.files.store->clock()),
+        authenticator(users.get(), {&own_tokens, &passes}),
+        router(world.loop, router_settings(world), namespaces, metrics, world.files.log,
                {&history, nullptr, world.audit}),
         server(std::make_unique<proxy::HttpServer>(world.loop, workers, buffers, world.files.disk,
                                                    world.files.log, world.server_settings, router.route(),
@@ -47,10 +61,24 @@ struct RegistryWorld::Running {
     address = server->listen("127.0.0.1:0").value();
   }
 
-  static routes::RouterSettings router_settings(const RegistryWorld& world) {
+  static routes::SharedAccess access_of(const RegistryWorld& world) {
+    auto access = world.access;
+    access.route = world.settings.route;
+    return std::make_shared<const routes::RouteAccess>(std::move(access));
+  }
+
+  std::unique_ptr<routes::Users> users_of(RegistryWorld& world) {
+    if (world.htpasswd.empty()) return nullptr;
+    const routes::UsersSettings settings{world.write_users(world.htpasswd), world.groups};
+    return std::make_unique<routes::Users>(world.loop, workers, password_line, world.files.store->clock(),
+                                           world.files.log, settings);
+  }
+
+  routes::RouterSettings router_settings(const RegistryWorld& world) {
     routes::RouterSettings settings(world.settings.route);
-    settings.allow = world.allow;
     settings.writable = true;
+    settings.authenticator = &authenticator;
+    settings.passes = &passes;
     return settings;
   }
 
@@ -63,6 +91,12 @@ struct RegistryWorld::Running {
   routes::ManifestCache manifests;
   routes::ReplyRoom replies;
   routes::PrivateRegistry registry;
+  routes::Namespaces namespaces;
+  routes::PasswordLine password_line;
+  std::unique_ptr<routes::Users> users;
+  routes::OwnTokens own_tokens;
+  routes::Passes passes;
+  routes::Authenticator authenticator;
   routes::Router router;
   std::unique_ptr<proxy::HttpServer> server;
   std::string address;
@@ -117,6 +151,29 @@ void RegistryWorld::check_partials() {
     CAPTURE(partial.id);
     CHECK(living.contains(partial.id));
   }
+}
+
+// --- names
+
+std::string RegistryWorld::write_users(const std::string& text) {
+  const auto file = files.folder.path() / "users";
+  std::ofstream(file) << text;
+  return file;
+}
+
+std::string RegistryWorld::make_token(const std::string& name, std::vector<std::string> may,
+                                      std::vector<std::string> repositories,
+                                      std::optional<store::Time::duration> lifetime) {
+  start();
+  const store::Secret text = routes::new_token();
+  REQUIRE(store().access_tokens().create(routes::digest_of_token(text.view()),
+                                         {name, std::move(may), std::move(repositories), "uid 0", lifetime}));
+  return std::string(text.view());
+}
+
+void RegistryWorld::change_users(const std::string& text) {
+  write_users(text);
+  run(loop, running_->users->look());
 }
 
 // --- asking

@@ -10,13 +10,17 @@
 // Task, no reservation, no buffered byte, and in incoming/ only what a living session has received.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/clients/clients.h"
 #include "proxy/http/http.h"
 #include "proxy/server/http_server.h"
+#include "routes/access/authorize.h"
 #include "routes/ops/audit.h"
 #include "routes/registry/private_registry.h"
 #include "routes/registry/registry_changes.h"
@@ -45,7 +49,9 @@ class RegistryWorld {
 
   // --- before start(); the first request starts the world if nobody did
   routes::PrivateRegistrySettings settings;
-  routes::Networks allow = routes::Networks::internal();
+  routes::RouteAccess access;
+  std::string htpasswd;  // its users; "": there is no file of them
+  std::map<std::string, std::vector<std::string>> groups;
   proxy::ServerSettings server_settings;
   uint64_t buffer_bytes_max = 128 << 20;
   proxy::ClientLimits client_limits;
@@ -82,6 +88,14 @@ class RegistryWorld {
   Reply patch_streamed(std::string_view target, std::string_view body);
   std::unique_ptr<RawClient> connect(size_t receive_window = 0);
 
+  // --- names
+  // A token of `may` in `repositories`: its text.
+  std::string make_token(const std::string& name, std::vector<std::string> may,
+                         std::vector<std::string> repositories,
+                         std::optional<store::Time::duration> lifetime = std::nullopt);
+  // The file of users is another one now, and has been read.
+  void change_users(const std::string& text);
+
   // --- pushing; each checks that it is answered 201
   std::string begin_upload(std::string_view repository, std::string_view query = {});  // its Location
   Descriptor push_blob(std::string_view repository, const std::string& content,
@@ -114,6 +128,7 @@ class RegistryWorld {
 
  private:
   struct Running;
+  std::string write_users(const std::string& text);  // the file's path
   void stop_serving();
   void check_partials();
 

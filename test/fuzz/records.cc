@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace breakwater::store;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 14) {
+  switch (data[0] % 15) {
     case 0: check<TagRecord>(bytes); break;
     case 1: check<ManifestRecord>(bytes); break;
     case 2: check<EdgeRecord>(bytes); break;
@@ -48,6 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 11: check<HeavyRecord>(bytes); break;
     case 12: check<GenerationsRecord>(bytes); break;
     case 13: check<PinRecord>(bytes); break;
+    case 14: check<TokenRecord>(bytes); break;
   }
   return 0;
 }

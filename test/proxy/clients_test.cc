@@ -159,5 +159,18 @@ TEST_CASE("of those that are idle or awaited one gives way of the client that ha
   CHECK_FALSE(crowd.come(two, State::busy));
 }
 
+TEST_CASE("who is refused is never asked for a place, whatever it waits for") {
+  using Place = ConnectionShare::Place;
+  bool was_asked = false;
+  ConnectionShare share(1);
+  const Place served(share, Place::Kind::served, [] {});
+  Place refused(share, Place::Kind::refused, [&was_asked] { was_asked = true; });
+  for (const auto state : {Place::State::awaited, Place::State::idle}) {
+    refused.set(state);
+    CHECK_FALSE(share.make_place());
+  }
+  CHECK_FALSE(was_asked);
+}
+
 }  // namespace
 }  // namespace breakwater::proxy

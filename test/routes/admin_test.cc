@@ -149,6 +149,18 @@ TEST_CASE("what a proxy has sent on may not act, wherever the proxy is") {
   }
 }
 
+TEST_CASE("what a trusted proxy has sent on may act if the address that it tells may") {
+  AdminWorld world;
+  const auto status_of = [&world](const std::string& from) {
+    RecordedExchange exchange("POST", "/api/v1/remove", {{"X-Forwarded-For", from}, {"Via", "1.1 x"}});
+    exchange.set_told(true);
+    world.ask(exchange, from);
+    return exchange.status();
+  };
+  CHECK(status_of("127.0.0.3") == 200);
+  CHECK(status_of("10.0.20.7") == 403);
+}
+
 TEST_CASE("no network has folders of this machine read or written") {
   AdminWorld world;
   for (const char* path : {"/api/v1/import", "/api/v1/export", "/api/v1/backup"}) {

@@ -113,7 +113,7 @@ TEST_CASE("deleting a tag, a manifest or a blob is a line, with what it was") {
 
 TEST_CASE("a push or deletion that is refused is a line with the reason, a pull and an upload are none") {
   AuditedWorld world;
-  world.settings.allow_push = *Networks::parse({"10.0.0.0/8"});
+  world.access.allow_change.networks = *Networks::parse({"10.0.0.0/8"});
   CHECK(world.put_manifest("team/app", "1", "{}").status == 403);
   CHECK(world.post(test::uploads_path("team/app")).status == 403);
   CHECK(world.remove(test::manifest_path("team/app", "gone")).status == 403);

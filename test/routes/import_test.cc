@@ -218,6 +218,24 @@ TEST_CASE("a tag that was set later here stays, and one that was set later there
   CHECK(world.tag_of("1") == second.digest);
 }
 
+TEST_CASE("an immutable tag stays here, though it was set later there") {
+  ImportWorld world;
+  store::RetentionPolicy policy;
+  policy.immutable = {"v*"};
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  const auto first = world.old.add_image(kApp.repository, 1, "v1");
+  (void)world.import();
+  (void)world.old.add_image(kApp.repository, 2, "v1");
+  const auto link = world.old.tag_link(kApp.repository, "v1");
+  std::filesystem::last_write_time(link, std::filesystem::last_write_time(link) + std::chrono::hours(2));
+  const auto report = world.import();
+  CHECK(report.counts.tags == 0);
+  CHECK(report.counts.tags_skipped == 1);
+  CHECK(world.said("skipped", "is immutable"));
+  CHECK(world.tag_of("v1") == first.digest);
+}
+
 TEST_CASE(
     "an import into too small a store ends with the bound's name, and what was taken over stays and is "
     "counted") {

@@ -172,4 +172,30 @@ TEST_CASE("the rules of a registry hold however it is chosen, and those of any r
   CHECK(world.hub.count("GET", FakeRegistry::manifest_path("evil/tool", "1")) == 0);
 }
 
+TEST_CASE("who may pull what goes by the whole name, however the repository is named and chosen") {
+  MirrorWorld world;
+  routes::AccessRule rule;
+  rule.is_of_anyone = true;
+  rule.may = {routes::Action::pull};
+  rule.repositories = {"library/alpine", "team/*"};
+  world.hub_rules = {rule};
+  const Image alpine(world.hub, "library/alpine"), busybox(world.hub, "library/busybox"),
+      app(world.hub, "team/app"), elsewhere(world.ghcr, "library/busybox");
+  const auto status = [&](const std::string& target) { return world.get("/v2/" + target).status; };
+  for (const auto& name : {"alpine", "library/alpine", "team/app"})
+    CHECK(status(std::string(name) + "/manifests/1") == 200);
+  const auto asked = world.hub.count();
+  for (const auto& target : targets_of("busybox", busybox)) CHECK(world.get(target).status == 403);
+  CHECK(status("library/busybox/manifests/1") == 403);
+  CHECK(status("alpine/other/manifests/1") == 403);
+  CHECK(status("busybox/manifests/1?ns=docker.io") == 403);
+  CHECK(world.hub.count() == asked);
+  CHECK(status("alpine/manifests/1?ns=docker.io") == 200);
+  // The rules are those of the route that answers.
+  CHECK(status("library/busybox/manifests/1?ns=ghcr.io") == 200);
+  const auto denied = world.get("/v2/busybox/manifests/1");
+  CHECK(denied.body.find("may not pull from library/busybox by \\\"access\\\" of route dockerhub") !=
+        std::string::npos);
+}
+
 }  // namespace breakwater::test

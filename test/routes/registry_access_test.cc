@@ -14,6 +14,14 @@ constexpr uint64_t kTwoGiB = 2ULL << 30;
 
 Networks elsewhere() { return *Networks::parse({"192.0.2.0/24"}); }
 
+routes::AccessRule rule_of_anyone(routes::Actions may, std::vector<std::string> repositories) {
+  routes::AccessRule rule;
+  rule.is_of_anyone = true;
+  rule.may = may;
+  rule.repositories = std::move(repositories);
+  return rule;
+}
+
 std::vector<std::pair<std::string, std::string>> writes() {
   const auto digest = digest_of("x").text();
   return {{"POST", uploads_path(kRepository)},
@@ -53,7 +61,7 @@ Reply send_two_gib(RegistryWorld& world, std::string_view method, std::string_vi
 
 TEST_CASE("who is not allowed is denied, whatever he asks for, and told only that this is a registry") {
   RegistryWorld world;
-  world.allow = elsewhere();
+  world.access.allow.networks = elsewhere();
   CHECK(world.get("/v2/").status == 200);
   for (const auto& target : {std::string("/v2/_catalog"), manifest_path(kRepository, "latest")}) {
     const auto denied = world.get(target);
@@ -68,7 +76,7 @@ TEST_CASE("who may not push can read all the same") {
   const auto image = world.push_image(kRepository, "latest", 1);
   const auto location = world.begin_upload(kRepository);
   world.stop();
-  world.settings.allow_push = elsewhere();
+  world.access.allow_change.networks = elsewhere();
   for (const auto& [method, target] : writes()) {
     CAPTURE(method, target);
     const auto denied = world.ask(method, target, {}, "x");
@@ -79,6 +87,81 @@ TEST_CASE("who may not push can read all the same") {
   CHECK(world.get(manifest_path(kRepository, "latest")).status == 200);
   CHECK(world.get(manifest_path(kRepository, image.digest.text())).status == 200);
   CHECK(world.get("/v2/team/app/tags/list").status == 200);
+}
+
+TEST_CASE("by rules one may pull, push and delete apart, in the repositories that they name") {
+  using routes::Action;
+  RegistryWorld world;
+  const auto image = world.push_image("team/app", "latest", 1);
+  (void)world.push_image("other/app", "latest", 2);
+  const auto left = world.begin_upload("other/app");
+  world.stop();
+  world.access.rules = {rule_of_anyone({Action::pull, Action::push}, {"team/*"}),
+                        rule_of_anyone({Action::pull}, {"other/app"}),
+                        rule_of_anyone({Action::remove}, {"gone/*"})};
+  const auto manifest = world.made_image("team/app", 1).text();
+  CHECK(world.put_manifest("team/app", "2", manifest).status == 201);
+  CHECK(world.get(manifest_path("team/app", "2")).status == 200);
+  CHECK(world.remove(manifest_path("team/app", "2")).status == 403);
+  CHECK(world.remove(blob_path("team/app", image.digest)).status == 403);
+
+  CHECK(world.get(manifest_path("other/app", "latest")).status == 200);
+  for (const auto& [method, target] : std::vector<std::pair<std::string, std::string>>{
+           {"POST", uploads_path("other/app")},
+           {"GET", left},
+           {"PATCH", left},
+           {"PUT", with_digest(left, digest_of("x"))},
+           {"DELETE", left},
+           {"PUT", manifest_path("other/app", "2")},
+           {"GET", manifest_path("third/app", "latest")},
+           {"GET", "/v2/third/app/tags/list"},
+           {"GET", "/v2/third/app/referrers/" + image.digest.text()},
+           {"GET", manifest_path("gone/app", "latest")}}) {
+    CAPTURE(method, target);
+    const bool has_body = method.starts_with("P");
+    const auto denied = world.ask(method, target, {}, has_body ? "x" : "");
+    CHECK(denied.status == 403);
+    CHECK(denied.says("DENIED"));
+  }
+  CHECK(world.remove(manifest_path("gone/app", "latest")).status == 404);
+  CHECK(world.get("/v2/").status == 200);
+}
+
+TEST_CASE("the catalog lists what the caller may pull, and its links name nothing else") {
+  RegistryWorld world;
+  for (const char* name : {"a", "b", "ci/x", "d", "e", "team/x", "z"}) (void)world.push_image(name, "1", 1);
+  world.stop();
+  world.access.rules = {rule_of_anyone({routes::Action::push}, {"e"}),
+                        rule_of_anyone({routes::Action::pull}, {"ci/*", "d", "e", "team/*"})};
+  CHECK(world.get("/v2/_catalog").body == R"({"repositories":["ci/x","d","team/x"]})");
+  std::string names, target = "/v2/_catalog?n=1";
+  while (!target.empty()) {
+    const auto page = world.get(target);
+    names += page.body;
+    const std::string link(page["Link"]);
+    target = link.empty() ? "" : link.substr(1, link.find('>') - 1);
+    CHECK(target.find("last=a") == std::string::npos);
+    CHECK(target.find("last=e") == std::string::npos);
+  }
+  CHECK(names == R"({"repositories":["ci/x"]}{"repositories":["d"]}{"repositories":["team/x"]})");
+  world.stop();
+  world.access.rules = {rule_of_anyone({routes::Action::push}, {"*"})};
+  CHECK(world.get("/v2/_catalog").status == 403);
+}
+
+TEST_CASE("nothing is mounted from where the caller may not pull: it is uploaded instead") {
+  using routes::Action;
+  const std::string from = GENERATE(values<std::string>({"team/base", "secret/base", ""}));
+  CAPTURE(from);
+  RegistryWorld world;
+  const auto content = content_of(1000, 7);
+  const auto blob = world.push_blob(from.empty() ? "secret/base" : from, content);
+  world.stop();
+  world.access.rules = {rule_of_anyone({Action::pull, Action::push}, {"team/*"})};
+  const auto mounted = world.post(uploads_path("team/app") + "?mount=" + blob.digest.text() +
+                                  (from.empty() ? "" : "&from=" + from));
+  CHECK(mounted.status == (from == "team/base" ? 201 : 202));
+  CHECK(world.head(blob_path("team/app", blob.digest)).status == (from == "team/base" ? 200 : 404));
 }
 
 TEST_CASE("a method that means nothing here is 405 and names those that do") {
@@ -123,7 +206,7 @@ TEST_CASE("a path that means nothing is 404, a name that is none is 400") {
 TEST_CASE("a denied client that sends 2 GiB can read the answer") {
   RegistryWorld world;
   world.server_settings.drop_silence_ms = kSoonMs;
-  world.settings.allow_push = elsewhere();
+  world.access.allow_change.networks = elsewhere();
   for (const auto& [method, target] : writes()) {
     if (method == "DELETE") continue;
     CAPTURE(method, target);
@@ -161,7 +244,7 @@ TEST_CASE(
 
 TEST_CASE("a client that waits for 100 Continue is refused without sending its body") {
   RegistryWorld world;
-  world.settings.allow_push = elsewhere();
+  world.access.allow_change.networks = elsewhere();
   auto client = world.connect();
   client->send(request_text("PUT", manifest_path(kRepository, "latest"),
                             {{"Expect", "100-continue"}, {"Content-Length", "1000"}}));

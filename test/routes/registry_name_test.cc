@@ -110,15 +110,11 @@ TEST_CASE("a registry named in any spelling is its mirror, on the listener of an
 
 TEST_CASE("a listener that mirrors nothing itself says that the registry has to be named") {
   RegistryDirectory directory;
-  Namespaces namespaces(nullptr, directory);
-  test::RecordedExchange exchange("GET", "/v2/a/manifests/x");
-  RequestContext context;
-  const auto path = parse_oci_path("/v2/a/manifests/x").value();
-  auto task = namespaces.serve(exchange, path, context);
-  task.start();
-  REQUIRE(task.done());
-  CHECK(exchange.status() == 404);
-  CHECK(exchange.body().find("ask with ?ns=") != std::string::npos);
+  const Namespaces namespaces(nullptr, {std::make_shared<const RouteAccess>(), "", {}}, &directory);
+  const auto chosen = namespaces.choose("");
+  REQUIRE_FALSE(chosen);
+  CHECK(chosen.error().kind == Error::Kind::not_found);
+  CHECK(chosen.error().remedy == "ask with ?ns=, as containerd does");
 }
 
 }  // namespace

@@ -45,6 +45,39 @@ TEST_CASE("a manifest is pushed by tag, and the tag can be moved") {
   CHECK(world.get(manifest_path(kRepository, digest_of(first).text())).body == first);
 }
 
+TEST_CASE("an immutable tag keeps what it names, however the push names it, until it is deleted") {
+  RegistryWorld world;
+  store::RetentionPolicy policy;
+  policy.repositories = {"team/*"};
+  policy.immutable = {"v*"};
+  world.files.settings.retention["private"] = {policy};
+  const auto first = world.made_image(kRepository, 1).text(),
+             second = world.made_image(kRepository, 2).text();
+  const auto second_by_digest = digest_of(second).text();
+  REQUIRE(world.put_manifest(kRepository, "v1", first).status == 201);
+  CHECK(world.put_manifest(kRepository, "v1", first).status == 201);
+  CHECK(world.put_manifest(kRepository, digest_of(first).text() + "?tag=v1&tag=v2", first).status == 201);
+  // Of several tags none moves if one may not.
+  for (const auto& reference : {std::string("v1"), second_by_digest + "?tag=latest&tag=v1"}) {
+    CAPTURE(reference);
+    const auto denied = world.put_manifest(kRepository, reference, second);
+    CHECK(denied.status == 403);
+    CHECK(denied.says("DENIED"));
+    CHECK(denied.body.find("tag v1 is immutable, and names " + digest_of(first).text()) != std::string::npos);
+  }
+  CHECK(world.get(manifest_path(kRepository, "latest")).status == 404);
+  CHECK(world.get(manifest_path(kRepository, "v1")).body == first);
+  CHECK(world.put_manifest(kRepository, "latest", first).status == 201);
+  CHECK(world.put_manifest(kRepository, "latest", second).status == 201);
+  CHECK(world.remove(manifest_path(kRepository, "v1")).status == 202);
+  CHECK(world.put_manifest(kRepository, "v1", second).status == 201);
+
+  const auto elsewhere_first = world.made_image("other/app", 1).text(),
+             elsewhere_second = world.made_image("other/app", 2).text();
+  CHECK(world.put_manifest("other/app", "v1", elsewhere_first).status == 201);
+  CHECK(world.put_manifest("other/app", "v1", elsewhere_second).status == 201);
+}
+
 TEST_CASE("a manifest is pushed by digest, with as many tags as the request names") {
   const auto algorithm = GENERATE(Algorithm::sha256, Algorithm::sha512);
   const size_t tags = GENERATE(size_t{0}, size_t{1}, size_t{4}, size_t{12});

@@ -51,7 +51,12 @@ class ScriptedRegistry final : public Registry {
 
 struct World {
   explicit World(RouterSettings settings = {})
-      : router(loop, with_name(std::move(settings)), registry, metrics, log) {}
+      : router(loop, with_name(std::move(settings)), namespaces, metrics, log) {}
+  static SharedAccess access() {
+    RouteAccess access;
+    access.route = "dockerhub";
+    return std::make_shared<const RouteAccess>(std::move(access));
+  }
   static RouterSettings with_name(RouterSettings settings) {
     settings.route = "dockerhub";
     return settings;
@@ -67,6 +72,7 @@ struct World {
   RecordedLog log;
   Metrics metrics;
   ScriptedRegistry registry;
+  Namespaces namespaces{&registry, {access(), "", {}}, nullptr};
   Router router;
 };
 

@@ -95,6 +95,19 @@ TEST_CASE("each record is decoded as it was encoded") {
 
   CHECK(decode<PinRecord>(encode(PinRecord{at(5)}))->pinned_at == at(5));
 
+  const auto token = decode<TokenRecord>(
+      encode(TokenRecord{"ci", {"pull", "push"}, {"cache/*"}, "uid 0", at(1), at(2), at(3), at(4), at(5)}));
+  REQUIRE(token);
+  CHECK(token->name == "ci");
+  CHECK(token->may == std::vector<std::string>{"pull", "push"});
+  CHECK(token->repositories == std::vector<std::string>{"cache/*"});
+  CHECK(token->made_by == "uid 0");
+  CHECK(token->created_at == at(1));
+  CHECK(token->expires_at == at(2));
+  CHECK(token->expires_at_wall == at(3));
+  CHECK(token->last_used_at == at(4));
+  CHECK(token->revoked_at == at(5));
+
   const auto blob = decode<BlobRecord>(encode(BlobRecord{1, "ghcr", at(2), at(3)}));
   REQUIRE(blob);
   CHECK(blob->size == 1);

@@ -32,11 +32,12 @@ def mirror_route(name, registry, upstream, **settings):
 
 def private_route(name="private", **settings):
     """A registry of its own; `settings` are the route's but for `registry`, which are the registry's."""
+    who_pushes = {} if "access" in settings else {"allow_push": ["127.0.0.0/8"]}
     return {
         "name": name,
         "listen": ["127.0.0.1:0"],
         "registry": {"delete": True, **settings.pop("registry", {})},
-        "allow_push": ["127.0.0.0/8"],
+        **who_pushes,
         **settings,
     }
 

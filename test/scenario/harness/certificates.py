@@ -2,9 +2,9 @@
 
 
 class Certificate:
-    """Self-signed, for 127.0.0.1."""
+    """Self-signed, for an address."""
 
-    def __init__(self, world):
+    def __init__(self, world, address="127.0.0.1"):
         folder = world.fresh_folder("certificate")
         self.key, self.certificate = folder / "key.pem", folder / "certificate.pem"
         world.run(
@@ -19,7 +19,7 @@ class Certificate:
             "-subj",
             "/CN=scenario",
             "-addext",
-            "subjectAltName=IP:127.0.0.1",
+            f"subjectAltName=IP:{address}",
             "-keyout",
             self.key,
             "-out",

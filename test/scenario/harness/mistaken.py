@@ -70,7 +70,7 @@ class Said:
         return lines
 
 
-def _run(command, environment=None):
+def said_by(command, environment=None):
     try:
         done = subprocess.run(
             [str(one) for one in command],
@@ -100,11 +100,11 @@ class Docker20(clients.Dockerd):
         self.label = f"docker {_version(version)}"
 
     def try_pull(self, name, plain=True):
-        return _run([*self._docker, "pull", name])
+        return said_by([*self._docker, "pull", name])
 
     def try_push(self, source, target, plain=True):
         self.world.run(*self._docker, "tag", source, target)
-        return _run([*self._docker, "push", target])
+        return said_by([*self._docker, "push", target])
 
 
 class Docker26(trixie.Dockerd):
@@ -114,11 +114,11 @@ class Docker26(trixie.Dockerd):
         self.label = f"docker {_version(version)} containerd store"
 
     def try_pull(self, name, plain=True):
-        return _run(["docker", "pull", "--platform", "linux/amd64", name], self._environment)
+        return said_by(["docker", "pull", "--platform", "linux/amd64", name], self._environment)
 
     def try_push(self, source, target, plain=True):
         self.docker("tag", source, target)
-        return _run(["docker", "push", target], self._environment)
+        return said_by(["docker", "push", target], self._environment)
 
 
 class Podman(clients.Podman):
@@ -128,7 +128,7 @@ class Podman(clients.Podman):
 
     def _podman(self, verb, *arguments):
         command = [*clients.of_its_own(self.folder), "podman", *self._options, verb]
-        return _run([*command, "--signature-policy", self._policy, *arguments], self._environment)
+        return said_by([*command, "--signature-policy", self._policy, *arguments], self._environment)
 
     def try_pull(self, name, plain=True):
         return self._podman("pull", "--arch", "amd64", name)
@@ -140,11 +140,13 @@ class Podman(clients.Podman):
 class Skopeo(clients.Skopeo):
     def __init__(self, world, plain):
         super().__init__(world, {}, plain)
+        self._environment = {}
         self.label = f"skopeo {_version(world.run('skopeo', '--version'))}"
 
     def _skopeo(self, *arguments):
         command = [*clients.of_its_own(self.folder), "skopeo", "--insecure-policy", "--registries-conf"]
-        return _run([*command, self.registries, "--override-arch", "amd64", *arguments])
+        command += [self.registries, "--override-arch", "amd64", *arguments]
+        return said_by(command, self._environment)
 
     def try_pull(self, name, plain=True):
         return self._skopeo("copy", f"docker://{name}", f"dir:{self.world.fresh_folder('copy')}")
@@ -164,7 +166,7 @@ class Ctr(clients.Containerd):
 
     def _images(self, verb, plain, *arguments):
         command = ["ctr", "--address", self.socket, "images", verb, *(["--plain-http"] if plain else [])]
-        return _run([*command, *arguments], self._environment)
+        return said_by([*command, *arguments], self._environment)
 
     def try_pull(self, name, plain=True):
         return self._images("pull", plain, "--platform", "linux/amd64", name)
