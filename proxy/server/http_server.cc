@@ -324,7 +324,7 @@ void HttpServer::speak_tls(TlsContext& tls) { impl_->context.tls = &tls; }
 Result<std::string> HttpServer::listen_on(Descriptor socket) {
   const int fd = socket.fd();
   if (auto prepared = prepare_listener(fd); !prepared) return failure(prepared.error());
-  const std::string address = bound_address(fd);
+  std::string address = bound_address(fd);
   if (auto listening = impl_->listen_on(socket.take(), address); !listening)
     return failure(listening.error());
   return address;

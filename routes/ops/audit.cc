@@ -36,7 +36,7 @@ std::string user_text(uint32_t uid) {
   std::array<char, 4096> room{};
   passwd user{};
   passwd* found = nullptr;
-  const std::string number = std::string(kUid) + std::to_string(uid);
+  std::string number = std::string(kUid) + std::to_string(uid);
   if (::getpwuid_r(uid, &user, room.data(), room.size(), &found) != 0 || found == nullptr) return number;
   return std::string(found->pw_name) + " (" + number + ")";
 }

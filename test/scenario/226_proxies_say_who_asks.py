@@ -36,7 +36,7 @@ def readme_block(language, part):
     return blocks[0]
 
 
-def ask(address, source, headers=None, method="GET", path="/v2/", body=None):
+def ask(address, source, headers=None, method="GET", path="/", body=None):
     """Status and body of the answer to a client of that address."""
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=30, source_address=(source, 0))
@@ -170,7 +170,7 @@ def version_2(client, rest=b""):
     return b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", len(addresses)) + addresses
 
 
-GET = b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 def proxy_protocol(breakwater, address):
