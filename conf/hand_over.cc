@@ -113,6 +113,7 @@ void for_each_socket(Inheritance& inheritance, Each each) {
 
 std::vector<int> sockets_of(const Inheritance& inheritance) {
   std::vector<int> sockets;
+  sockets.reserve(inheritance.listeners.size() + inheritance.connections.size());
   for (const auto& one : inheritance.listeners) sockets.push_back(one.socket.fd());
   for (const auto& one : inheritance.connections) sockets.push_back(one.connection.socket.fd());
   return sockets;

@@ -189,9 +189,11 @@ std::string fish(const std::vector<VerbHelp>& verbs) {
     }
     for (const auto* verb : group.verbs) {
       const std::string word = group.last_word_of(*verb), within = seen + group.name;
-      text += "complete -c breakwater -n " + quoted(within + "; and not " + seen + group.last_words()) +
-              " -a " + word + " -d " + quoted(verb->summary) + "\n" +
-              fish_options(*verb, within + "; and " + seen + word);
+      std::string is_open = within, is_chosen = within;
+      is_open.append("; and not ").append(seen).append(group.last_words());
+      is_chosen.append("; and ").append(seen).append(word);
+      text.append("complete -c breakwater -n ").append(quoted(is_open)).append(" -a ").append(word);
+      text.append(" -d ").append(quoted(verb->summary)).append("\n").append(fish_options(*verb, is_chosen));
     }
   }
   return text;
