@@ -267,6 +267,39 @@ void read_access(JsonObject& object, RouteConfig& route) {
   });
 }
 
+void read_signature_keys(JsonObject& entry, routes::SignatureRule& rule) {
+  std::string one;
+  entry.string("key_file", one);
+  if (!one.empty()) rule.key_files.push_back(one);
+  std::vector<std::string> more;
+  entry.strings("key_files", more, 1);
+  rule.key_files.insert(rule.key_files.end(), more.begin(), more.end());
+  if (!entry.has("key_file") && !entry.has("key_files"))
+    entry.wrong("key_file",
+                "is missing: name the public key that signatures are made for, such as cosign.pub");
+  for (const auto& file : rule.key_files) {
+    auto key = routes::read_signature_key(file);
+    if (key) {
+      rule.keys.push_back(*std::move(key));
+    } else {
+      entry.wrong(file == one ? "key_file" : "key_files", key.error().message);
+    }
+  }
+}
+
+void read_require_signature(JsonObject& object, RouteConfig& route) {
+  if (!object.has("require_signature")) return;
+  object.objects("require_signature", [&route](JsonObject& entry) {
+    auto& rule = route.require_signature.emplace_back();
+    if (entry.has("repositories")) {
+      read_repositories(entry, route, rule.repositories);
+    } else {
+      entry.wrong("repositories", "is missing");
+    }
+    read_signature_keys(entry, rule);
+  });
+}
+
 void read_route(JsonObject& object, RouteConfig& route) {
   object.required_string("name", route.name);
   if (!route.name.empty() && !is_name(route.name))
@@ -281,6 +314,7 @@ void read_route(JsonObject& object, RouteConfig& route) {
   read_networks(object, "allow", route.allow);
   read_kind(object, route);
   read_access(object, route);
+  read_require_signature(object, route);
 }
 
 void read_server(JsonObject& object, proxy::ServerSettings& server) {
