@@ -72,10 +72,9 @@ Flaw flaw_of_message(const json& message, const SignedManifest& manifest, Keys k
   if (is_signed_by_any(keys, manifest.bytes, *signature)) return Flaw::none;
   // What it says that it is of only tells why it does not fit.
   const auto digest = base64_decoded(text_in(object_in(message, "messageDigest"), "digest"));
-  const auto own = store::digest_of(store::Algorithm::sha256, manifest.bytes).bytes();
-  const bool is_of_this =
-      digest && std::equal(own.begin(), own.end(), digest->begin(), digest->end(),
-                           [](uint8_t byte, char other) { return byte == static_cast<uint8_t>(other); });
+  const auto own = store::digest_of(store::Algorithm::sha256, manifest.bytes);
+  const std::string own_bytes(own.bytes().begin(), own.bytes().end());
+  const bool is_of_this = digest == own_bytes;
   return is_of_this ? Flaw::other_key : Flaw::other_digest;
 }
 
