@@ -82,7 +82,8 @@ std::string base64(std::string_view bytes) {
 }
 
 std::string payload_of(const store::Digest& digest, std::string_view type) {
-  return R"({"critical":{"identity":{"docker-reference":"elsewhere/app"},"image":{"docker-manifest-digest":)" +
+  return R"({"critical":{"identity":{"docker-reference":"elsewhere/app"},)"
+         R"("image":{"docker-manifest-digest":)" +
          quoted(digest.text()) + R"(},"type":)" + quoted(type) + R"(},"optional":null})";
 }
 
