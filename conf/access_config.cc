@@ -150,6 +150,26 @@ void read_issuer(JsonObject& object, routes::OidcEntry& entry) {
   read_name_patterns(object, "repositories", entry.grant.repositories, 1);
 }
 
+void read_signature_keys(JsonObject& entry, routes::SignatureRule& rule) {
+  std::string one;
+  entry.string("key_file", one);
+  if (!one.empty()) rule.key_files.push_back(one);
+  std::vector<std::string> more;
+  entry.strings("key_files", more, 1);
+  rule.key_files.insert(rule.key_files.end(), more.begin(), more.end());
+  if (!entry.has("key_file") && !entry.has("key_files"))
+    entry.wrong("key_file",
+                "is missing: name the public key that signatures are made for, such as cosign.pub");
+  for (const auto& file : rule.key_files) {
+    auto key = routes::read_signature_key(file);
+    if (key) {
+      rule.keys.push_back(*std::move(key));
+    } else {
+      entry.wrong(file == one ? "key_file" : "key_files", key.error().message);
+    }
+  }
+}
+
 }  // namespace
 
 bool is_plain_name(std::string_view text) {
@@ -185,6 +205,19 @@ void read_access(JsonObject& object, const Config& config, RouteConfig& route) {
     read_rule(entry, known, kOfRoute, rule);
     if (!route.registry) check_mirror(entry, rule);
     if (entry.has("repositories")) read_repositories(entry, route, rule.repositories);
+  });
+}
+
+void read_require_signature(JsonObject& object, RouteConfig& route) {
+  if (!object.has("require_signature")) return;
+  object.objects("require_signature", [&route](JsonObject& entry) {
+    auto& rule = route.require_signature.emplace_back();
+    if (entry.has("repositories")) {
+      read_repositories(entry, route, rule.repositories);
+    } else {
+      entry.wrong("repositories", "is missing");
+    }
+    read_signature_keys(entry, rule);
   });
 }
 

@@ -1,5 +1,5 @@
-// Reads who may do what, and who somebody is: the keys "allow…", "access", "users" and "oidc". Mistakes are
-// recorded in the JsonObject, as it does itself.
+// Reads who may do what, and who somebody is: the keys "allow…", "access", "require_signature", "users" and
+// "oidc". Mistakes are recorded in the JsonObject, as it does itself.
 #pragma once
 
 #include <string_view>
@@ -17,6 +17,9 @@ void read_who_may_log_in(JsonObject& object, Config& config);
 
 // "access" of a route, whose kind has been read.
 void read_access(JsonObject& object, const Config& config, RouteConfig& route);
+
+// "require_signature" of a route, whose kind has been read; its keys are read here, once.
+void read_require_signature(JsonObject& object, RouteConfig& route);
 
 // Lower-case letters, digits, - and _: a name of a route or a group.
 bool is_plain_name(std::string_view text);

@@ -301,9 +301,11 @@ routes::Namespaces& Appliance::Parts::add_mirror(const RouteConfig& route) {
 }
 
 routes::Namespaces& Appliance::Parts::add_any(const RouteConfig& route) {
-  auto make = [this, name = route.name, any = *route.any](const std::string& registry) {
-    return make_mirror(add_upstreams(any_upstream_settings(name, any, registry)),
-                       any_mirror_settings(name, any, registry));
+  auto make = [this, name = route.name, any = *route.any,
+               policy = signature_policy(route)](const std::string& registry) {
+    auto settings = any_mirror_settings(name, any, registry);
+    settings.require_signature = policy;
+    return make_mirror(add_upstreams(any_upstream_settings(name, any, registry)), settings);
   };
   auto access = std::make_shared<const routes::RouteAccess>(access_of(route));
   directory.add_any(make, access);

@@ -215,6 +215,7 @@ void read_route(JsonObject& object, const Config& config, RouteConfig& route) {
   read_networks(object, "allow", route.allow);
   read_kind(object, route);
   read_access(object, config, route);
+  read_require_signature(object, route);
 }
 
 void read_server(JsonObject& object, proxy::ServerSettings& server) {

@@ -29,6 +29,7 @@
 #include "routes/mirror/repository_rules.h"
 #include "routes/oci/freshness.h"
 #include "routes/ops/webhooks.h"
+#include "routes/signatures/signature_policy.h"
 #include "store/base/log.h"
 #include "store/base/result.h"
 #include "store/references/retention.h"
@@ -82,6 +83,7 @@ struct RouteConfig {
   std::optional<uint64_t> bytes_max;
   routes::Networks allow = routes::Networks::internal();
   std::optional<std::vector<routes::AccessRule>> access;  // instead of allow_push
+  routes::SignaturePolicy require_signature;              // of what clients pull; empty: of nothing
 };
 
 struct MetricsConfig {

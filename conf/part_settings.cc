@@ -1,6 +1,7 @@
 #include "conf/part_settings.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "conf/default_bound.h"
@@ -83,6 +84,7 @@ routes::MirrorSettings mirror_settings(const RouteConfig& route) {
   settings.manifest_timeout_ms = route.mirror->manifest_timeout_ms;
   settings.repositories = route.mirror->repositories;
   settings.min_age_ms = route.mirror->min_age_ms;
+  settings.require_signature = signature_policy(route);
   return settings;
 }
 
@@ -118,9 +120,15 @@ routes::PrivateRegistrySettings registry_settings(const Config& config, const Ro
   settings.route = route.name;
   settings.hub_at = where_the_hub_is(config);
   settings.removal = route.registry->removal;
+  settings.require_signature = signature_policy(route);
   settings.uploads.expiry_ms = route.registry->upload_expiry_ms;
   settings.uploads.uploads_max = route.registry->uploads_max;
   return settings;
+}
+
+routes::SharedSignaturePolicy signature_policy(const RouteConfig& route) {
+  if (route.require_signature.empty()) return nullptr;
+  return std::make_shared<const routes::SignaturePolicy>(route.require_signature);
 }
 
 routes::HostSettings host_settings(const Config& config) {

@@ -32,6 +32,8 @@ std::vector<proxy::RegistryClientSettings> any_upstream_settings(const std::stri
                                                                  const std::string& registry);
 // `route` is a registry.
 routes::PrivateRegistrySettings registry_settings(const Config& config, const RouteConfig& route);
+// Null if nothing has to be signed. Of a route that mirrors any registry, its mirrors share it.
+routes::SharedSignaturePolicy signature_policy(const RouteConfig& route);
 routes::RouteAccess access_of(const RouteConfig& route);
 routes::RouterSettings router_settings(const Config& config, const RouteConfig& route);
 routes::HostSettings host_settings(const Config& config);

@@ -18,6 +18,12 @@ OciStatus refused_list(const Error& error) {
   return status;
 }
 
+SignatureGateSettings gate_settings(const MirrorSettings& settings) {
+  // Of several registries, the names in the store begin with them.
+  const std::string registry = settings.kept_under.empty() ? settings.registry + "/" : "";
+  return {settings.route, registry, settings.require_signature};
+}
+
 }  // namespace
 
 Mirror::Mirror(const MirrorParts& parts, const MirrorSettings& settings)
@@ -26,7 +32,9 @@ Mirror::Mirror(const MirrorParts& parts, const MirrorSettings& settings)
       manifests_(parts, settings),
       blobs_(parts, settings),
       tags_(parts, settings),
-      referrers_(parts, settings, manifests_) {}
+      referrers_(parts, settings, manifests_),
+      signatures_(parts, manifests_, referrers_, blobs_),
+      gate_({parts.readers, parts.store, parts.clock}, gate_settings(settings), signatures_) {}
 
 Task<> Mirror::serve(Exchange& exchange, const OciPath& path, RequestContext& context) {
   auto answered = co_await answer(exchange, path, context);
@@ -69,11 +77,15 @@ Task<Result<>> Mirror::serve_manifest(Exchange& exchange, std::string repository
   exchange.at("manifest");
   Result<ServedManifest> manifest = failure(Error::Kind::internal, "not asked");
   if (path.digest) {
-    manifest = co_await manifests_.by_digest(std::move(repository), *path.digest, context.asker);
+    manifest = co_await manifests_.by_digest(repository, *path.digest, context.asker);
   } else {
-    manifest = co_await manifests_.by_tag(std::move(repository), path.tag, context.asker);
+    manifest = co_await manifests_.by_tag(repository, path.tag, context.asker);
   }
   if (!manifest) co_return failure(manifest.error());
+  store::RepositoryKey key(settings_.route, std::move(repository));
+  const auto admitted = co_await gate_.admits(exchange, context, std::move(key), *manifest);
+  if (!admitted) co_return failure(admitted.error());
+  if (!*admitted) co_return Result<>();
   co_return co_await reply_manifest(exchange, context, *std::move(manifest), parts_.replies,
                                     parts_.clock.now());
 }

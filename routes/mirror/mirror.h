@@ -10,14 +10,18 @@
 #include "routes/mirror/mirror_manifests.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/mirror_referrers.h"
+#include "routes/mirror/mirror_signatures.h"
 #include "routes/mirror/mirror_tags.h"
 #include "routes/oci/registry.h"
+#include "routes/signatures/signature_gate.h"
 
 namespace breakwater::routes {
 
 class Mirror final : public Registry {
  public:
   Mirror(const MirrorParts& parts, const MirrorSettings& settings);
+  Mirror(const Mirror&) = delete;
+  Mirror& operator=(const Mirror&) = delete;
 
   proxy::Task<> serve(proxy::Exchange& exchange, const OciPath& path, RequestContext& context) override;
   const MirrorSettings& settings() const { return settings_; }
@@ -38,6 +42,8 @@ class Mirror final : public Registry {
   MirrorBlobs blobs_;
   MirrorTags tags_;
   MirrorReferrers referrers_;
+  MirrorSignatures signatures_;
+  SignatureGate gate_;
 };
 
 }  // namespace breakwater::routes

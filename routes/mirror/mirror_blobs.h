@@ -26,6 +26,10 @@ class MirrorBlobs {
   // Sends the whole reply to GET or HEAD, or returns an error before anything was sent.
   proxy::Task<Result<>> serve(proxy::Exchange& exchange, std::string repository, store::Digest digest,
                               RequestContext& context);
+  // All bytes of a blob of at most `bytes_max`, which is stored by then if there is room; `too_large` if it
+  // is longer. `unavailable` if upstream has not brought it in time.
+  proxy::Task<Result<std::string>> small(store::RepositoryKey key, store::Digest digest, size_t bytes_max,
+                                         proxy::Asker asker);
 
  private:
   struct Known {
@@ -42,6 +46,10 @@ class MirrorBlobs {
   proxy::Task<Result<>> follow(proxy::Exchange& exchange, proxy::FillReader& reader, store::RepositoryKey key,
                                store::Digest digest, RequestContext& context, bool& permitted);
   proxy::Task<Result<>> pass(proxy::Exchange& exchange, proxy::FillRequest request, RequestContext& context);
+  proxy::Task<Result<>> fill(store::RepositoryKey key, store::Digest digest, proxy::Asker asker);
+  proxy::Task<Result<std::string>> stored_small(store::Digest digest, size_t bytes_max);
+  proxy::Task<Result<std::string>> passed_small(proxy::AskedUpstream upstream, store::RepositoryKey key,
+                                                store::Digest digest, size_t bytes_max);
   proxy::FillRequest fill_request(const store::RepositoryKey& key, const store::Digest& digest,
                                   const proxy::Hops& hops, std::optional<uint64_t> size) const;
   proxy::Moment deadline() const;

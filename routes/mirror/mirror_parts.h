@@ -15,6 +15,7 @@
 #include "routes/oci/freshness.h"
 #include "routes/oci/manifest_cache.h"
 #include "routes/oci/reply_room.h"
+#include "routes/signatures/signature_policy.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
@@ -25,7 +26,8 @@ struct MirrorSettings {
   // What precedes the names of its repositories in the store, if the route mirrors several registries:
   // "gcr.io/".
   std::string kept_under = {};
-  RepositoryRules repositories;  // of names as the store has them
+  RepositoryRules repositories;             // of names as the store has them
+  SharedSignaturePolicy require_signature;  // likewise; of what clients pull
   FreshnessSettings freshness;
   // A tag moves to a digest only when that was first seen so long ago, if there is an older one; 0: at once.
   int64_t min_age_ms = 0;

@@ -86,13 +86,7 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
   const auto digest = *path.digest;
   const auto origin = page_origin(parts_.upstreams, page_query(path.query));
   if (!origin) co_return failure(origin.error());
-  auto begin = [this, repository, digest, hops = context.asker.hops] {
-    return fetch(repository, digest, hops);
-  };
-  auto got = co_await lists_.get(repository + "@" + digest.text(), context.asker, begin);
-  auto& referrers = got.list;
-  if (!referrers && is_unwell(referrers.error()) && !got.is_refused_here)
-    referrers = co_await stored(repository, digest, referrers.error());
+  auto referrers = co_await list(repository, digest, context.asker);
   if (!referrers) co_return failure(referrers.error());
   if (referrers->is_too_long) {
     auto refusal = co_await refusal_to_ask(parts_, settings_, context.asker, false);
@@ -115,6 +109,14 @@ Task<Result<>> MirrorReferrers::serve(Exchange& exchange, std::string repository
   if (!referrers->stale_reason.empty()) headers.add("Warning", stale_warning(referrers->stale_reason));
   exchange.reply(200, std::move(headers), *std::move(body));
   co_return Result<>();
+}
+
+Task<MirrorReferrers::Answer> MirrorReferrers::list(std::string repository, Digest digest,
+                                                    proxy::Asker asker) {
+  auto begin = [this, repository, digest, hops = asker.hops] { return fetch(repository, digest, hops); };
+  auto got = co_await lists_.get(repository + "@" + digest.text(), asker, begin);
+  if (got.list || !is_unwell(got.list.error()) || got.is_refused_here) co_return got.list;
+  co_return co_await stored(repository, digest, got.list.error());
 }
 
 // The body of the reply. What is filtered is this client's own, and so there is room for it first.

@@ -32,6 +32,8 @@ class MirrorReferrers {
   // Sends the whole reply, or returns an error before anything was sent.
   proxy::Task<Result<>> serve(proxy::Exchange& exchange, std::string repository, const OciPath& path,
                               RequestContext& context);
+  // What serve() answers with, unfiltered. One that is longer than what is kept has no body.
+  proxy::Task<Result<KeptList>> list(std::string repository, store::Digest digest, proxy::Asker asker);
 
  private:
   using Answer = KeptLists::Answer;

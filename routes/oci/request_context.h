@@ -39,6 +39,8 @@ struct RequestContext {
   // Whether the caller may pull from another repository of the route, as ls prints it; any thread. Empty:
   // from all of them.
   std::function<bool(const std::string& repository)> may_pull_from;
+  // Whether the operator asks, to have it here: no client gets the answer.
+  bool is_of_operator = false;
   CacheResult cache = CacheResult::none;
   std::string error;    // what went wrong and what to do, for the operator: a client is told no paths of ours
   std::string refused;  // why the request was refused, in a word, as the metrics count it

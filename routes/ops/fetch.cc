@@ -154,6 +154,7 @@ proxy::Task<Answered> ImageFetch::ask(OciPath path, size_t kept_bytes_max) {
   RequestContext context;
   context.route = route_;
   context.trace = "fetch";
+  context.is_of_operator = true;
   co_await of_.registry->serve(exchange, path, context);
   Answered answered{exchange.status(),     std::string(exchange.reply_headers().get("Content-Type")),
                     exchange.body(),       context.cache,

@@ -67,7 +67,7 @@ Result<> remove_and_note(const RegistryParts& parts, const store::RepositoryKey&
 PrivateRegistry::PrivateRegistry(const RegistryParts& parts, const PrivateRegistrySettings& settings)
     : parts_(parts),
       settings_(settings),
-      reads_(parts, settings.route),
+      reads_(parts, settings.route, settings.require_signature),
       line_(parts.loop),
       blob_pushes_(parts, settings.route, settings.uploads, line_),
       manifest_pushes_(parts, settings.route, settings.manifest_bodies, line_) {}
@@ -110,8 +110,11 @@ Task<Result<>> PrivateRegistry::push(Exchange& exchange, const OciPath& path, Re
   const bool removable = path.kind == Kind::manifest || path.kind == Kind::blob;
   if (removable && settings_.removal && method == "DELETE")
     co_return co_await remove(exchange, path, context);
-  if (path.kind == Kind::manifest && method == "PUT")
-    co_return co_await manifest_pushes_.put(exchange, path, context);
+  if (path.kind == Kind::manifest && method == "PUT") {
+    auto pushed = co_await manifest_pushes_.put(exchange, path, context);
+    reads_.pushed_to(path.name);
+    co_return pushed;
+  }
   if (path.kind == Kind::upload_start && method == "POST")
     co_return co_await blob_pushes_.start_upload(exchange, path, context);
   if (path.kind == Kind::upload) {

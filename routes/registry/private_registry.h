@@ -24,6 +24,7 @@ struct PrivateRegistrySettings {
   // Where images of docker.io are pulled here, for who asks for one of them: "route dockerhub, port 5000"; ""
   // for nowhere.
   std::string hub_at = {};
+  SharedSignaturePolicy require_signature;  // of what clients pull
   bool removal = true;  // whether DELETE of tags, manifests and blobs is allowed; of uploads it always is
   UploadSettings uploads;
   ManifestBodySettings manifest_bodies;

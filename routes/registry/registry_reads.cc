@@ -43,6 +43,9 @@ Task<Result<>> RegistryReads::manifest(Exchange& exchange, const OciPath& path, 
   if (!held) co_return failure(as_ours(held.error()));
   auto manifest = co_await read(exchange, key_of(path), *held);
   if (!manifest) co_return failure(as_ours(manifest.error()));
+  const auto admitted = co_await gate_.admits(exchange, context, key_of(path), *manifest);
+  if (!admitted) co_return failure(admitted.error());
+  if (!*admitted) co_return Result<>();
   co_return co_await reply_manifest(exchange, context, *std::move(manifest), parts_.replies,
                                     parts_.clock.now());
 }

@@ -14,13 +14,22 @@
 #include "routes/oci/request_context.h"
 #include "routes/registry/list_page.h"
 #include "routes/registry/registry_parts.h"
+#include "routes/registry/stored_signatures.h"
+#include "routes/signatures/signature_gate.h"
 #include "store/references/references.h"
 
 namespace breakwater::routes {
 
 class RegistryReads {
  public:
-  RegistryReads(const RegistryParts& parts, std::string route) : parts_(parts), route_(std::move(route)) {}
+  RegistryReads(const RegistryParts& parts, const std::string& route, SharedSignaturePolicy policy)
+      : parts_(parts),
+        route_(route),
+        signatures_(parts),
+        gate_({parts.readers, parts.store, parts.clock}, {route, "REGISTRY/", std::move(policy)},
+              signatures_) {}
+  RegistryReads(const RegistryReads&) = delete;
+  RegistryReads& operator=(const RegistryReads&) = delete;
 
   // Each of these sends the whole reply, or returns an error before anything was sent.
   proxy::Task<Result<>> manifest(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
@@ -28,6 +37,9 @@ class RegistryReads {
   proxy::Task<Result<>> tags(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
   proxy::Task<Result<>> catalog(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
   proxy::Task<Result<>> referrers(proxy::Exchange& exchange, const OciPath& path, RequestContext& context);
+
+  // A manifest was, which may be the signature that another one lacked.
+  void pushed_to(const std::string& repository) { gate_.pushed_to(repository); }
 
  private:
   store::RepositoryKey key_of(const OciPath& path) const { return store::RepositoryKey(route_, path.name); }
@@ -42,6 +54,8 @@ class RegistryReads {
 
   RegistryParts parts_;
   std::string route_;
+  StoredSignatures signatures_;
+  SignatureGate gate_;
 };
 
 }  // namespace breakwater::routes

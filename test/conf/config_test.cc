@@ -14,6 +14,7 @@
 #include "conf/part_settings.h"
 #include "test/catch.h"
 #include "test/fakes/certificate_files.h"
+#include "test/fakes/cosign_key.h"
 #include "test/fakes/store_world.h"
 
 using namespace breakwater::conf;
@@ -700,6 +701,60 @@ TEST_CASE("a mirror has rules for repositories, and a pattern that no name can m
   };
   CHECK(has_line(of_hub("alpine"), "routes[0].mirror.repositories.deny: expected \"library/alpine\""));
   CHECK(of_hub("alpine*").empty());
+}
+
+TEST_CASE("a route may serve only what is signed, by one key or any of several") {
+  using breakwater::test::CosignKey;
+  breakwater::test::CertificateFiles files;
+  const auto key = CosignKey::p256(), next = CosignKey::ed25519();
+  files.write("a.pub", key.pem());
+  files.write("b.pub", next.pem());
+  files.write("cosign.key", key.private_pem());
+  const auto entry = [&files](const std::string& repository, const std::string& keys) {
+    std::string text = R"({"repositories": [")" + repository + R"("], )" + keys + "}";
+    for (size_t at = text.find("@"); at != std::string::npos; at = text.find("@"))
+      text.replace(at, 1, files.path(""));
+    return R"(, "require_signature": [)" + text + "]";
+  };
+  const auto config = parse_config(registry_with("", entry("prod/*", R"("key_file": "@a.pub")")));
+  REQUIRE(config);
+  const auto& rules = config->routes[0].require_signature;
+  REQUIRE(rules.size() == 1);
+  CHECK(rules[0].repositories == std::vector<std::string>{"prod/*"});
+  CHECK(rules[0].key_files == std::vector<std::string>{files.path("a.pub")});
+  REQUIRE(rules[0].keys.size() == 1);
+  CHECK(rules[0].keys[0] == key.key());
+  const auto policy = registry_settings(*config, config->routes[0]).require_signature;
+  REQUIRE(policy);
+  CHECK(policy->size() == 1);
+
+  const auto both = parse_config(config_with("", entry("a/*", R"("key_files": ["@a.pub", "@b.pub"])")));
+  REQUIRE(both);
+  REQUIRE(both->routes[0].require_signature[0].keys.size() == 2);
+  CHECK(both->routes[0].require_signature[0].keys[1] == next.key());
+  CHECK(mirror_settings(both->routes[0]).require_signature->size() == 1);
+  CHECK(mirror_settings(parse_config(config_with(""))->routes[0]).require_signature == nullptr);
+
+  const std::string at = "routes[0].require_signature[0].";
+  const auto wrong = [&](const std::string& repository, const std::string& keys) {
+    const auto lines = errors_of(config_with("", entry(repository, keys)));
+    REQUIRE(lines.size() == 1);
+    return lines[0];
+  };
+  CHECK(wrong("a/*", R"("key_file": "@absent.pub")")
+            .starts_with(at + "key_file: " + files.path("absent.pub") + " cannot be read, or is empty: put"));
+  CHECK(wrong("a/*", R"("key_file": "@cosign.key")")
+            .starts_with(at + "key_file: " + files.path("cosign.key") +
+                         " holds a private key: name the public"));
+  CHECK(wrong("a/*", R"("key_files": ["@a.pub", "@absent.pub"])").starts_with(at + "key_files: "));
+  CHECK(wrong("a/*", R"("key_files": [])").starts_with(at + "key_files: must name at least one"));
+  CHECK(wrong("one.example/a", R"("key_file": "@a.pub")").starts_with(at + "repositories: expected a name"));
+  CHECK(has_line(errors_of(config_with("", R"(, "require_signature": [{"key_file": "/x"}])")),
+                 at + "repositories: is missing"));
+  CHECK(has_line(errors_of(config_with("", R"(, "require_signature": [{"repositories": ["a"]}])")),
+                 at + "key_file: is missing: name the public key"));
+  CHECK(has_line(errors_of(config_with("", R"(, "require_signature": [])")),
+                 "routes[0].require_signature: must"));
 }
 
 TEST_CASE("a mirror has an age from which on its tags move, and without one they move at once") {

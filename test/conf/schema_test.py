@@ -68,6 +68,16 @@ MISTAKES = {
     "an unknown key of a rule": lambda config: config["routes"][0].update(
         access=[{"who": ["anonymous"], "may": ["pull"], "colour": "blue"}]
     ),
+    "a signature without a key": lambda config: config["routes"][0].update(
+        require_signature=[{"repositories": ["prod/*"]}]
+    ),
+    "a signature of no repository": lambda config: config["routes"][0].update(
+        require_signature=[{"repositories": [], "key_file": "/dev/null"}]
+    ),
+    "no signature at all": lambda config: config["routes"][0].update(require_signature=[]),
+    "an unknown key of a signature": lambda config: config["routes"][0].update(
+        require_signature=[{"repositories": ["prod/*"], "key_file": "/dev/null", "keyless": True}]
+    ),
     "an unknown key of a registry": lambda config: become_registry(config, colour="blue"),
     "a delete that is a text": lambda config: become_registry(config, delete="yes"),
     "a lease without unit": lambda config: become_registry(config, lease="60"),

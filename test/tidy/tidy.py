@@ -36,7 +36,7 @@ ROOMS = {
         {"upkeep"},
     ],
     "proxy": [{"loop"}, {"http"}, {"clients", "stream"}, {"server", "upstream"}, {"fill"}],
-    "routes": [{"oci"}, {"access"}, {"mirror", "registry", "transfer"}, {"ops"}],
+    "routes": [{"oci"}, {"access"}, {"signatures"}, {"mirror", "registry", "transfer"}, {"ops"}],
 }
 
 # Who may include each library's headers, beside test/.
@@ -74,6 +74,7 @@ LIBRARIES = {
         "proxy/upstream/registry_rules.cc",
         "routes/access/jwks.cc",
         "routes/oci/schema1.cc",
+        "routes/signatures/signature_key.cc",
     },
     "crypt": {"routes/access/password_hash.cc"},
     "spdlog": {"store/base/log.cc"},
@@ -93,6 +94,8 @@ LIBRARIES = {
         "routes/access/passes.cc",
         "routes/transfer/image_layout.cc",
         "routes/transfer/index_json.cc",
+        "routes/signatures/cosign.cc",
+        "routes/signatures/signature_layers.cc",
         "routes/oci/manifest.cc",
         "routes/oci/oci_error.cc",
         "routes/oci/referrers_filter.cc",
