@@ -46,6 +46,9 @@ class Authenticator {
   // The caller keeps both until the Task has ended.
   proxy::Task<Result<std::optional<Identity>>> identify(const proxy::Headers& headers,
                                                         const proxy::Peer& peer);
+  // The same for what was given in another place than Authorization. The caller keeps both likewise.
+  proxy::Task<Result<std::optional<Identity>>> identify(const Credentials& credentials,
+                                                        const proxy::Peer& peer);
 
  private:
   TokenSource* source_of(std::string_view secret) const;
