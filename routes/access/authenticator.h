@@ -34,6 +34,8 @@
 
 namespace breakwater::routes {
 
+struct Credentials;
+
 class Authenticator {
  public:
   // `users`: null if there is no file of them. The sources are asked in their order.

@@ -284,6 +284,10 @@ TEST_CASE("no operation tells a caller of a repository that he may not pull from
   REQUIRE(begun.status == 202);
   const size_t at = begun.head.find("/blobs/uploads/") + 15;
   const auto upload = begun.head.substr(at, begun.head.find_first_of("?\r", at) - at);
+  const auto location = begun.head.substr(begun.head.find("/v2/hidden/app/blobs/uploads/"));
+  REQUIRE(
+      ask(world.registry, "PATCH", location.substr(0, location.find('\r')), as("alice"), "bytes").status ==
+      202);
   REQUIRE(world.api("POST", "pin", as("alice"), R"({"what": "private/hidden/app:1"})").status == 200);
   REQUIRE(world.api("POST", "pin", as("alice"), R"({"what": "private/hidden/*"})").status == 200);
 
