@@ -23,6 +23,7 @@ struct Word {
 };
 constexpr std::array<Word, 3> kOfRoute = {
     {{"pull", Action::pull}, {"push", Action::push}, {"delete", Action::remove}}};
+constexpr std::array<Word, 2> kOfPage = {{{"look", Action::pull}, {"administer", Action::administer}}};
 
 std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
@@ -205,6 +206,20 @@ void read_access(JsonObject& object, const Config& config, RouteConfig& route) {
     read_rule(entry, known, kOfRoute, rule);
     if (!route.registry) check_mirror(entry, rule);
     if (entry.has("repositories")) read_repositories(entry, route, rule.repositories);
+  });
+}
+
+void read_access(JsonObject& object, const Config& config, AdminConfig& admin) {
+  if (!object.has("access")) return;
+  if (object.has("allow_admin"))
+    object.wrong("access", "says who may administer: leave allow_admin out, or make a rule of it");
+  auto& rules = admin.access.emplace();
+  const Known known{config, admin.tls && !admin.tls->client_ca.empty()};
+  object.objects("access", [&](JsonObject& entry) {
+    auto& rule = rules.emplace_back();
+    read_rule(entry, known, kOfPage, rule);
+    if (rule.may.has(Action::administer) && !rule.may.has(Action::pull))
+      entry.wrong("may", "whoever may \"administer\" has to see what he does: add \"look\"");
   });
 }
 

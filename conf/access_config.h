@@ -18,6 +18,9 @@ void read_who_may_log_in(JsonObject& object, Config& config);
 // "access" of a route, whose kind has been read.
 void read_access(JsonObject& object, const Config& config, RouteConfig& route);
 
+// "access" of the page, whose other keys have been read. `pull` of a rule is to look.
+void read_access(JsonObject& object, const Config& config, AdminConfig& admin);
+
 // "require_signature" of a route, whose kind has been read; its keys are read here, once.
 void read_require_signature(JsonObject& object, RouteConfig& route);
 

@@ -165,7 +165,9 @@ Appliance::Parts::Parts(const Config& settings, const DescriptorShares& descript
       control_server(loop, readers, buffers, disk, log,
                      of_operator(config.server, "control", kControlConnectionsMax),
                      [this](proxy::Exchange& exchange) { return serve_control(exchange); }),
-      admin(api.route(), metrics, {config.admin.allow, config.admin.allow_admin, host_settings(config)}),
+      admin([this](proxy::Exchange& exchange,
+                   routes::ApiCaller caller) { return api.serve_to(exchange, std::move(caller)); },
+            metrics, settings_of_admin()),
       admin_clients({loop, buffers, log, admin_client_limits(shares), count_refused()}),
       admin_server(loop, readers, buffers, disk, log, of_admin(config, shares), admin.route(),
                    {nullptr, &admin_clients}),
@@ -202,6 +204,14 @@ routes::RouterSettings Appliance::Parts::settings_of(const RouteConfig& route) {
   settings.authenticator = &authenticator;
   settings.passes = &passes;
   if (route.registry) settings.is_read_only = [this] { return read_only.is_on(); };
+  return settings;
+}
+
+routes::AdminSettings Appliance::Parts::settings_of_admin() {
+  auto settings = admin_settings(config);
+  settings.authenticator = &authenticator;
+  settings.passes = &passes;
+  for (const auto& listener : namespaces) settings.routes.push_back(listener->self().access);
   return settings;
 }
 

@@ -102,6 +102,7 @@ struct Appliance::Parts {
   proxy::Task<> drain();
   bool idle() const;
   routes::RouterSettings settings_of(const RouteConfig& route);
+  routes::AdminSettings settings_of_admin();
   proxy::OnRefused count_refused();
   std::string trouble() const;
   void add_state(routes::ServerState::Route& route);

@@ -336,6 +336,7 @@ void read_whole(JsonObject& object, Config& config) {
     admin.boolean("proxy_protocol", config.admin.proxy_protocol);
     read_networks(admin, "allow", config.admin.allow);
     read_networks(admin, "allow_admin", config.admin.allow_admin);
+    read_access(admin, config, config.admin);
   });
   read_trusted_proxies(object, config.server.trusted_proxies);
   if (object.has("hosts")) object.parsed_strings("hosts", config.hosts.emplace(), proxy::HostPattern::parse);

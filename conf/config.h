@@ -93,13 +93,15 @@ struct MetricsConfig {
   routes::Networks allow = routes::Networks::internal();
 };
 
-// The page and its API, for whoever `allow` names; what changes anything only for `allow_admin`.
+// The page and its API, for whoever `allow` names; what changes anything only for `allow_admin`, or by the
+// rules of `access`.
 struct AdminConfig {
   std::vector<ListenAddress> listen;
   std::optional<proxy::TlsSettings> tls;
   bool proxy_protocol = false;
   routes::Networks allow = routes::Networks::internal();
   routes::Networks allow_admin = routes::Networks::loopback();
+  std::optional<std::vector<routes::AccessRule>> access;  // instead of allow_admin
 };
 
 struct AuditConfig {

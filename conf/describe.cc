@@ -76,6 +76,14 @@ void describe_policy(std::ostream& out, const store::RetentionPolicy& policy) {
   out << " cache tags " << joined(policy.cache_tags);
 }
 
+std::vector<std::string> words_on_page(routes::Actions actions) {
+  std::vector<std::string> words;
+  if (actions.has(routes::Action::pull)) words.emplace_back("look");
+  if (actions.has(routes::Action::administer)) words.emplace_back("administer");
+  if (words.empty()) words.emplace_back("do nothing");
+  return words;
+}
+
 std::vector<std::string> words_of(routes::Actions actions) {
   std::vector<std::string> words;
   for (const auto action : {routes::Action::pull, routes::Action::push, routes::Action::remove}) {
@@ -85,14 +93,29 @@ std::vector<std::string> words_of(routes::Actions actions) {
   return words;
 }
 
+std::string who_of(const routes::AccessRule& rule) {
+  auto who = rule.networks.text();
+  who.insert(who.end(), rule.users.begin(), rule.users.end());
+  for (const auto& group : rule.groups) who.push_back("@" + group);
+  if (rule.is_of_anyone) who.emplace_back("anyone");
+  return joined(who);
+}
+
+void describe_page(std::ostream& out, const AdminConfig& admin) {
+  out << "page on " << joined_texts(admin.listen);
+  const char* before = ", access: ";
+  if (!admin.access) return void(out << "\n");
+  for (const auto& rule : *admin.access) {
+    out << before << who_of(rule) << " may " << joined(words_on_page(rule.may));
+    before = "; ";
+  }
+  out << "\n";
+}
+
 void describe_access(std::ostream& out, const std::vector<routes::AccessRule>& rules) {
   const char* before = ", access: ";
   for (const auto& rule : rules) {
-    auto who = rule.networks.text();
-    who.insert(who.end(), rule.users.begin(), rule.users.end());
-    for (const auto& group : rule.groups) who.push_back("@" + group);
-    if (rule.is_of_anyone) who.emplace_back("anyone");
-    out << before << joined(who) << " may " << joined(words_of(rule.may)) << " in "
+    out << before << who_of(rule) << " may " << joined(words_of(rule.may)) << " in "
         << joined(rule.repositories);
     before = "; ";
   }
@@ -140,7 +163,7 @@ std::string describe(const Config& config) {
     out << "\n";
   }
   if (!config.metrics.listen.empty()) out << "metrics on " << joined_texts(config.metrics.listen) << "\n";
-  if (!config.admin.listen.empty()) out << "page on " << joined_texts(config.admin.listen) << "\n";
+  if (!config.admin.listen.empty()) describe_page(out, config.admin);
   describe_hosts(out, config);
   if (!config.server.trusted_proxies.empty())
     out << "proxies that say who asks: " << joined(config.server.trusted_proxies.text()) << "\n";

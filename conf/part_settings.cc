@@ -154,4 +154,13 @@ routes::RouterSettings router_settings(const Config& config, const RouteConfig& 
   return settings;
 }
 
+routes::AdminSettings admin_settings(const Config& config) {
+  routes::AdminSettings settings;
+  settings.allow = config.admin.allow;
+  settings.allow_act = config.admin.allow_admin;
+  settings.access = config.admin.access;
+  settings.hosts = host_settings(config);
+  return settings;
+}
+
 }  // namespace breakwater::conf

@@ -10,6 +10,7 @@
 #include "routes/access/hosts.h"
 #include "routes/mirror/mirror_parts.h"
 #include "routes/mirror/registry_name.h"
+#include "routes/ops/admin.h"
 #include "routes/registry/private_registry.h"
 #include "routes/router.h"
 #include "store/store.h"
@@ -37,5 +38,6 @@ routes::SharedSignaturePolicy signature_policy(const RouteConfig& route);
 routes::RouteAccess access_of(const RouteConfig& route);
 routes::RouterSettings router_settings(const Config& config, const RouteConfig& route);
 routes::HostSettings host_settings(const Config& config);
+routes::AdminSettings admin_settings(const Config& config);
 
 }  // namespace breakwater::conf

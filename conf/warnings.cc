@@ -108,7 +108,7 @@ std::vector<std::string> warnings(const Config& config) {
   if (config.users) warn_of_secret("users.htpasswd_file", config.users->htpasswd_file, warnings);
   warn_of_networks("metrics.allow", config.metrics.allow, warnings);
   warn_of_networks("admin.allow", config.admin.allow, warnings);
-  warn_of_networks("admin.allow_admin", config.admin.allow_admin, warnings);
+  if (!config.admin.access) warn_of_networks("admin.allow_admin", config.admin.allow_admin, warnings);
   return warnings;
 }
 

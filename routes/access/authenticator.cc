@@ -19,6 +19,11 @@ proxy::Task<Result<std::optional<Identity>>> Authenticator::identify(const proxy
   if (!given) co_return failure(std::move(given.error()));
   if (!*given) co_return std::nullopt;
   const Credentials& credentials = **given;
+  co_return co_await identify(credentials, peer);
+}
+
+proxy::Task<Result<std::optional<Identity>>> Authenticator::identify(const Credentials& credentials,
+                                                                     const proxy::Peer& peer) {
   if (auto* source = source_of(credentials.secret.view()); source != nullptr) {
     auto who = co_await source->identify(credentials.secret, peer);
     if (!who) co_return failure(std::move(who.error()));

@@ -34,6 +34,8 @@
 
 namespace breakwater::routes {
 
+struct Credentials;
+
 class Authenticator {
  public:
   // `users`: null if there is no file of them. The sources are asked in their order.
@@ -45,6 +47,9 @@ class Authenticator {
   bool knows_anybody() const;
   // The caller keeps both until the Task has ended.
   proxy::Task<Result<std::optional<Identity>>> identify(const proxy::Headers& headers,
+                                                        const proxy::Peer& peer);
+  // The same for what was given in another place than Authorization. The caller keeps both likewise.
+  proxy::Task<Result<std::optional<Identity>>> identify(const Credentials& credentials,
                                                         const proxy::Peer& peer);
 
  private:

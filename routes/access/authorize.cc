@@ -24,9 +24,11 @@ bool covers(const std::vector<std::string>& patterns, std::string_view repositor
   return repository.empty() ? !patterns.empty() : store::matches_any(patterns, std::string(repository));
 }
 
-bool is_of_all(const AccessRule& rule) {
-  return std::find(rule.repositories.begin(), rule.repositories.end(), "*") != rule.repositories.end();
+bool has_star(const std::vector<std::string>& patterns) {
+  return std::find(patterns.begin(), patterns.end(), "*") != patterns.end();
 }
+
+bool is_of_all(const AccessRule& rule) { return has_star(rule.repositories); }
 
 // Of no repository in particular: whether a rule allows it for any, before one that speaks of all of them.
 bool rules_allow(const std::vector<AccessRule>& rules, const Caller& caller, Action action,
@@ -114,6 +116,21 @@ Decision authorize(const Caller& caller, Action action, const Asked& asked) {
                                      words_for(action, asked.name) + "; ask for one"};
   if (identity != nullptr && identity->grant) return by_grant(*identity, action, asked.repository);
   return asked.route.rules ? by_rules(caller, action, asked) : by_lists(caller, action, asked.route);
+}
+
+bool may_everywhere(const Caller& caller, Action action, const RouteAccess& route) {
+  if (let_in(caller.peer, route, route).verdict != Verdict::allowed) return false;
+  const Identity* identity = caller.identity;
+  if (identity != nullptr && identity->scopes) return false;
+  if (identity != nullptr && identity->grant)
+    return identity->grant->may.has(action) && has_star(identity->grant->repositories);
+  if (!route.rules) return by_lists(caller, action, route).verdict == Verdict::allowed;
+  for (const AccessRule& rule : *route.rules) {
+    if (!speaks_of(rule, caller)) continue;
+    if (!rule.may.has(action)) return false;
+    if (is_of_all(rule)) return true;
+  }
+  return false;
 }
 
 NameHelps what_a_name_helps(const proxy::Peer& peer, Actions wanted, const RouteAccess& route) {

@@ -125,6 +125,9 @@ struct Decision {
 Decision let_in(const proxy::Peer& peer, const RouteAccess& listener, const RouteAccess& route);
 Decision authorize(const Caller& caller, Action action, const Asked& asked);
 
+// Whether the caller may do it to every repository of the route, whatever it is called.
+bool may_everywhere(const Caller& caller, Action action, const RouteAccess& route);
+
 // The same identity, for what a list of the listener's may show: a scope of the list itself shows all that he
 // may pull.
 Identity listing_for(Identity identity, const std::string& route);

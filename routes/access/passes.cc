@@ -4,6 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "routes/access/jose.h"
+#include "store/base/secret.h"
+
 namespace breakwater::routes {
 namespace {
 
@@ -22,6 +25,13 @@ std::string_view purpose_of(Pass pass) { return pass == Pass::bearer ? "bearer" 
 
 tl::unexpected<Error> denied(const char* why) {
   return failure(Error{Error::Kind::denied, why, 0, "log in again"});
+}
+
+// Nobody can guess it, and no two are the same.
+std::string new_id() {
+  std::array<char, 16> bytes{};
+  store::fill_random(bytes);
+  return base64url({bytes.data(), bytes.size()});
 }
 
 json words_of(Actions actions) {
@@ -71,6 +81,7 @@ std::string Passes::issue(Pass pass, const Identity* who, std::optional<std::vec
   const auto lasts = pass == Pass::bearer ? kBearerFor : kSessionFor;
   json content;
   content["until"] = (clock_.now() + lasts).time_since_epoch().count();
+  if (pass == Pass::session) content["id"] = new_id();
   if (scopes) content["scopes"] = json_of(*scopes);
   content["for"] = kNobody;
   if (who != nullptr) {
@@ -103,6 +114,8 @@ Result<Identity> Passes::identity(Pass pass, std::string_view text, const proxy:
   const json content = json::parse(*opened);
   if (clock_.now().time_since_epoch().count() >= content.at("until").get<int64_t>())
     return denied("the token has expired");
+  if (pass == Pass::session && ended_.contains(content.at("id").get<std::string>()))
+    return denied("the session was ended");
   const std::string kind = content.at("for");
   Identity identity;
   if (kind == kToken) {
@@ -125,6 +138,19 @@ Result<Identity> Passes::identity(Pass pass, std::string_view text, const proxy:
   }
   if (content.contains("scopes")) identity.scopes = scopes_of(content.at("scopes"));
   return identity;
+}
+
+void Passes::end(std::string_view session) {
+  const auto opened = session.starts_with(kPassPrefix)
+                          ? seal_.open(purpose_of(Pass::session), session.substr(kPassPrefix.size()))
+                          : std::nullopt;
+  if (!opened) return;
+  const std::string id = json::parse(*opened).at("id");
+  if (!ended_.insert(id).second) return;
+  ended_order_.push_back(id);
+  if (ended_order_.size() <= kEndedMax) return;
+  ended_.erase(ended_order_.front());
+  ended_order_.pop_front();
 }
 
 proxy::Task<Result<Identity>> Passes::identify(const store::Secret& secret, const proxy::Peer& peer) {

@@ -9,14 +9,21 @@
 // asked again, so a pass holds what it may. Passes are kept by nobody: they are sealed (seal.h). Of a data
 // folder; they survive a restart.
 //
+// A session that was ended is refused for as long as the process lives and remembers it: the last
+// kEndedMax of them. Nothing of that is written, so after a restart whoever has kept a copy of such a session
+// may use it until its time is up; a new password or a revoked token ends it for good.
+//
 // Belongs to the loop's thread; what it borrows outlives it.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "proxy/http/peer.h"
@@ -42,6 +49,7 @@ class Passes final : public TokenSource {
   static constexpr std::chrono::seconds kBearerFor{300};
   static constexpr std::chrono::seconds kSessionFor{12 * 3600};
   static constexpr size_t kScopesMax = 16;
+  static constexpr size_t kEndedMax = 4096;
 
   // `users`: null if there is no file of them. `clock` survives restarts.
   Passes(Seal seal, const Users* users, OwnTokens& tokens, const store::Clock& clock)
@@ -52,6 +60,8 @@ class Passes final : public TokenSource {
   // Whose it is; without a name if it was given to nobody. `denied` if it is none, has expired, or what it
   // was given for has ended.
   Result<Identity> identity(Pass pass, std::string_view text, const proxy::Peer& peer) const;
+  // Of a session: it is worth nothing any more. Whatever is none changes nothing.
+  void end(std::string_view session);
 
   // Bearer tokens. Nobody has one who could not show something else.
   bool has_any() const override { return false; }
@@ -63,6 +73,8 @@ class Passes final : public TokenSource {
   const Users* const users_;
   OwnTokens& tokens_;
   const store::Clock& clock_;
+  std::unordered_set<std::string> ended_;  // the ids of sessions
+  std::deque<std::string> ended_order_;    // the oldest first; each of ended_ once
 };
 
 }  // namespace breakwater::routes

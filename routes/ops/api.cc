@@ -11,6 +11,7 @@
 #include "routes/oci/parsing.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/audited_acts.h"
+#include "routes/ops/json_body.h"
 #include "routes/ops/operations.h"
 #include "store/blobs/parts.h"
 #include "store/files/files.h"
@@ -144,29 +145,24 @@ Result<Arguments> arguments_of_body(const std::string& body) {
   return arguments;
 }
 
-proxy::Task<Result<std::string>> read_body(proxy::Exchange& exchange) {
-  std::string body;
-  for (;;) {
-    auto piece = co_await exchange.read();
-    if (!piece) co_return failure(piece.error());
-    if (piece->empty()) co_return body;
-    body += piece->view();
-    if (body.size() > kBodyBytesMax) co_return failure(Error::Kind::too_large, "more than 1 MiB");
-  }
-}
-
 proxy::Task<Result<Arguments>> arguments_of(proxy::Exchange& exchange, proxy::Workers& workers,
                                             std::string query) {
   const auto& request = exchange.request();
   if (request.method == "GET") co_return arguments_of_query(query);
-  auto body = co_await read_body(exchange);
+  auto body = co_await read_json_body(exchange, kBodyBytesMax);
   if (!body) co_return failure(body.error());
-  const bool is_json = proxy::same_token(without_parameters(request.headers.get("Content-Type")), kJson);
-  if (!body->empty() && !is_json)
-    co_return failure(Error::Kind::invalid, "the body's Content-Type must be application/json");
   const size_t bytes = body->size();
   auto job = [body = *std::move(body)] { return arguments_of_body(body); };
   co_return co_await parse(workers, bytes, std::move(job));
+}
+
+// What makes no sense in part is not told in part.
+Result<> check_told(const Operation& operation, const Sight& sight) {
+  const bool is_whole =
+      operation.tells == Operation::Tells::whole || operation.tells == Operation::Tells::unsaid;
+  if (!is_whole || sight.is_of_all()) return {};
+  return failure(Error::Kind::denied, std::string(operation.path) +
+                                          " is of all repositories, and you may not pull from all of them");
 }
 
 }  // namespace
@@ -203,17 +199,14 @@ class Api::Run {
   proxy::Signal ended;
 };
 
-proxy::Route Api::route() {
-  return [this](proxy::Exchange& exchange) { return serve(exchange); };
-}
-
-proxy::Task<> Api::serve(proxy::Exchange& exchange) {
+proxy::Task<> Api::serve_to(proxy::Exchange& exchange, ApiCaller caller) {
   const auto& request = exchange.request();
   const std::string_view target = request.target;
   const size_t question = target.find('?');
   std::string query(question == std::string_view::npos ? "" : target.substr(question + 1));
   const auto path = target.substr(0, question);
-  if (request.method == "GET" && path == kEventsPath) co_return co_await stream(exchange, std::move(query));
+  if (request.method == "GET" && path == kEventsPath)
+    co_return co_await stream(exchange, caller, std::move(query));
   const auto* operation =
       path.starts_with(kApiPath) ? operation_at(path.substr(kApiPath.size()), request.method) : nullptr;
   if (operation == nullptr) {
@@ -222,23 +215,27 @@ proxy::Task<> Api::serve(proxy::Exchange& exchange) {
   }
   auto arguments = co_await arguments_of(exchange, workers_, std::move(query));
   auto right = arguments ? check(*arguments, *operation) : failure(arguments.error());
+  if (right) right = check_told(*operation, caller.sight);
   if (!right) {
-    note_refused(exchange, *operation, arguments ? *arguments : Arguments(), right.error());
+    note_refused(exchange, caller, *operation, arguments ? *arguments : Arguments(), right.error());
     co_return reply_error(exchange, right.error());
   }
   const bool tells = request.headers.get("Accept").find(kNdjson) != std::string_view::npos;
-  if (tells) co_return co_await tell_progress(exchange, *operation, std::move(*arguments));
+  if (tells) co_return co_await tell_progress(exchange, caller, *operation, std::move(*arguments));
   auto progress = std::make_shared<Progress>();
-  auto result = co_await do_and_note(exchange, *operation, std::move(*arguments), std::move(progress));
+  auto result =
+      co_await do_and_note(exchange, caller, *operation, std::move(*arguments), std::move(progress));
   if (!result) co_return reply_error(exchange, result.error());
   reply_json(exchange, 200, *result);
 }
 
-proxy::Task<> Api::stream(proxy::Exchange& exchange, std::string query) {
+proxy::Task<> Api::stream(proxy::Exchange& exchange, const ApiCaller& caller, std::string query) {
   const auto arguments = arguments_of_query(query);
   if (!arguments) co_return reply_error(exchange, arguments.error());
   auto wanted = EventsWanted::of(*arguments, server_.directory());
   if (!wanted) co_return reply_error(exchange, wanted.error());
+  wanted->filter.sight = caller.sight;
+  wanted->goes_on = caller.goes_on;
   co_return co_await stream_.serve(exchange, *std::move(wanted));
 }
 
@@ -260,41 +257,45 @@ class Api::Noted {
   AuditEntry entry_;
 };
 
-std::optional<AuditEntry> Api::entry_of(const proxy::Exchange& exchange, const Operation& operation,
-                                        const Arguments& arguments) const {
+std::optional<AuditEntry> Api::entry_of(const proxy::Exchange& exchange, const ApiCaller& caller,
+                                        const Operation& operation, const Arguments& arguments) const {
   if (operation.effect != Operation::Effect::act || arguments.flag("dry_run")) return std::nullopt;
   auto entry = audit_entry(operation, arguments, server_.directory());
-  set_peer(entry, exchange.peer());
+  set_peer(entry, exchange.peer(), caller.user);
   entry.trace = exchange.id();
   return entry;
 }
 
-void Api::note_refused(const proxy::Exchange& exchange, const Operation& operation,
+void Api::note_refused(const proxy::Exchange& exchange, const ApiCaller& caller, const Operation& operation,
                        const Arguments& arguments, const Error& error) {
-  auto entry = entry_of(exchange, operation, arguments);
+  auto entry = entry_of(exchange, caller, operation, arguments);
   if (!entry) return;
   set_outcome(*entry, failure(error));
   audit_.note(*std::move(entry));
 }
 
-proxy::Task<Result<Json>> Api::do_and_note(const proxy::Exchange& exchange, const Operation& operation,
-                                           Arguments arguments, std::shared_ptr<Progress> progress) {
+proxy::Task<Result<Json>> Api::do_and_note(const proxy::Exchange& exchange, const ApiCaller& caller,
+                                           const Operation& operation, Arguments arguments,
+                                           std::shared_ptr<Progress> progress) {
   std::optional<Noted> noted;
-  if (auto entry = entry_of(exchange, operation, arguments)) noted.emplace(audit_, *std::move(entry));
-  auto answered = co_await answer(exchange.peer(), operation, std::move(arguments), std::move(progress));
+  if (auto entry = entry_of(exchange, caller, operation, arguments)) noted.emplace(audit_, *std::move(entry));
+  auto answered =
+      co_await answer(exchange.peer(), caller, operation, std::move(arguments), std::move(progress));
   if (noted) noted->ended(answered);
   co_return answered;
 }
 
-proxy::Task<Result<Json>> Api::answer(const proxy::Peer& peer, const Operation& operation,
-                                      Arguments arguments, std::shared_ptr<Progress> progress) {
+proxy::Task<Result<Json>> Api::answer(const proxy::Peer& peer, const ApiCaller& caller,
+                                      const Operation& operation, Arguments arguments,
+                                      std::shared_ptr<Progress> progress) {
   if (operation.of_directory != nullptr) co_return operation.of_directory(server_.directory(), arguments);
   if (operation.of_server != nullptr)
-    co_return co_await operation.of_server(server_, std::move(arguments), std::move(progress));
+    co_return co_await operation.of_server(server_, std::move(arguments), std::move(progress), caller.sight);
   Stop stop;
   auto job = [&store = store_, &operation, &server = server_, directory = server_.directory(),
               &events = server_.events(), is_read_only = server_.is_read_only(),
-              arguments = std::move(arguments), progress = std::move(progress), who = peer.text,
+              arguments = std::move(arguments), progress = std::move(progress), sight = caller.sight,
+              who = caller.user.empty() ? peer.text : caller.user,
               token = stop.source.get_token()]() -> Result<Json> {
     Lent lent;
     if (auto taken = lent.take(store, arguments.word(kLender), token); !taken) return failure(taken.error());
@@ -302,7 +303,8 @@ proxy::Task<Result<Json>> Api::answer(const proxy::Peer& peer, const Operation& 
     const auto tell = [&gone](const store::RepositoryKey& of, const store::Digest& digest) {
       gone.add(of, digest);
     };
-    const StoreSide side{store, directory, *progress, tell, token, events, lent.files(), is_read_only, who};
+    const StoreSide side{store,  directory,    *progress,    tell, token,
+                         events, lent.files(), is_read_only, who,  sight};
     return operation.of_store(side, arguments);
   };
   const bool is_brief = operation.takes == Operation::Takes::moment;
@@ -311,18 +313,19 @@ proxy::Task<Result<Json>> Api::answer(const proxy::Peer& peer, const Operation& 
   co_return co_await workers.run(of, std::move(job));
 }
 
-proxy::Task<> Api::run(const proxy::Exchange& exchange, std::shared_ptr<Run> run, const Operation& operation,
-                       Arguments arguments) {
+proxy::Task<> Api::run(const proxy::Exchange& exchange, const ApiCaller& caller, std::shared_ptr<Run> run,
+                       const Operation& operation, Arguments arguments) {
   auto progress = run->progress;
-  run->result = co_await do_and_note(exchange, operation, std::move(arguments), std::move(progress));
+  run->result = co_await do_and_note(exchange, caller, operation, std::move(arguments), std::move(progress));
   run->ended.ring();
 }
 
-proxy::Task<> Api::tell_progress(proxy::Exchange& exchange, const Operation& operation, Arguments arguments) {
+proxy::Task<> Api::tell_progress(proxy::Exchange& exchange, const ApiCaller& caller,
+                                 const Operation& operation, Arguments arguments) {
   auto& loop = server_.loop();
   auto running = std::make_shared<Run>(loop);
   proxy::Tasks tasks(loop);
-  tasks.spawn(run(exchange, running, operation, std::move(arguments)));
+  tasks.spawn(run(exchange, caller, running, operation, std::move(arguments)));
   auto headers = base_headers();
   headers.add("Content-Type", std::string(kNdjson));
   headers.add("Cache-Control", "no-store");

@@ -6,11 +6,13 @@
 // An answer is JSON: the operation's own, or {"error": {"kind": "not_found", "message": "…"}} with its
 // status. What takes minutes tells how far it is to whoever accepts application/x-ndjson: a line
 // {"progress": {"bytes", "bytes_total"}} each half second, and at the end {"result": …} or {"error": …}. It
-// ends when whoever asked leaves. GET /api/v1/events is a stream (event_stream.h). A body is
-// application/json, so that no page of another site can make a browser send it. Belongs to the loop's thread;
-// must outlive the server that uses it.
+// ends when whoever asked leaves. Who does not see all repositories gets what is left of an answer without
+// the others, or `denied` where nothing is (Operation::Tells). GET /api/v1/events is a stream
+// (event_stream.h). A body is application/json, so that no page of another site can make a browser send it.
+// Belongs to the loop's thread; must outlive the server that uses it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +21,7 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/task.h"
 #include "proxy/loop/workers.h"
+#include "routes/access/sight.h"
 #include "routes/ops/audit.h"
 #include "routes/ops/event_stream.h"
 #include "routes/ops/operation.h"
@@ -36,6 +39,13 @@ inline constexpr std::string_view kNdjson = "application/x-ndjson";
 Json error_json(const Error& error);
 int api_status_of(const Error& error);
 
+// Who asks, as far as his listener knows.
+struct ApiCaller {
+  std::string user = {};               // the name that he has proved; "" for none
+  Sight sight = {};                    // of everything, over the control socket
+  std::function<bool()> goes_on = {};  // as EventsWanted has it
+};
+
 class Api {
  public:
   // `workers` run jobs of minutes: they must not be the workers of client requests. `of_hours` run what takes
@@ -51,28 +61,31 @@ class Api {
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
-  proxy::Route route();                  // for HttpServer
   void end_streams() { stream_.end(); }  // of events
-  proxy::Task<> serve(proxy::Exchange& exchange);
+  proxy::Task<> serve(proxy::Exchange& exchange) { return serve_to(exchange, ApiCaller()); }
+  proxy::Task<> serve_to(proxy::Exchange& exchange, ApiCaller caller);
 
  private:
   class Run;
   class Noted;
-  proxy::Task<> stream(proxy::Exchange& exchange, std::string query);
+  proxy::Task<> stream(proxy::Exchange& exchange, const ApiCaller& caller, std::string query);
   // The beginning of its line in the audit log; none for what is asked and for a dry run.
-  std::optional<AuditEntry> entry_of(const proxy::Exchange& exchange, const Operation& operation,
-                                     const Arguments& arguments) const;
+  std::optional<AuditEntry> entry_of(const proxy::Exchange& exchange, const ApiCaller& caller,
+                                     const Operation& operation, const Arguments& arguments) const;
   // An act that is not tried, because of what it was given.
-  void note_refused(const proxy::Exchange& exchange, const Operation& operation, const Arguments& arguments,
-                    const Error& error);
+  void note_refused(const proxy::Exchange& exchange, const ApiCaller& caller, const Operation& operation,
+                    const Arguments& arguments, const Error& error);
   // What was done is a line of the audit log.
-  proxy::Task<Result<Json>> do_and_note(const proxy::Exchange& exchange, const Operation& operation,
-                                        Arguments arguments, std::shared_ptr<Progress> progress);
-  proxy::Task<Result<Json>> answer(const proxy::Peer& peer, const Operation& operation, Arguments arguments,
+  proxy::Task<Result<Json>> do_and_note(const proxy::Exchange& exchange, const ApiCaller& caller,
+                                        const Operation& operation, Arguments arguments,
+                                        std::shared_ptr<Progress> progress);
+  proxy::Task<Result<Json>> answer(const proxy::Peer& peer, const ApiCaller& caller,
+                                   const Operation& operation, Arguments arguments,
                                    std::shared_ptr<Progress> progress);
-  proxy::Task<> run(const proxy::Exchange& exchange, std::shared_ptr<Run> run, const Operation& operation,
-                    Arguments arguments);
-  proxy::Task<> tell_progress(proxy::Exchange& exchange, const Operation& operation, Arguments arguments);
+  proxy::Task<> run(const proxy::Exchange& exchange, const ApiCaller& caller, std::shared_ptr<Run> run,
+                    const Operation& operation, Arguments arguments);
+  proxy::Task<> tell_progress(proxy::Exchange& exchange, const ApiCaller& caller, const Operation& operation,
+                              Arguments arguments);
 
   store::Store& store_;
   ServerSide& server_;

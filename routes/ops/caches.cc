@@ -175,6 +175,7 @@ class Walk {
   }
 
   Result<> walk_repository(const RepositoryKey& repository) {
+    if (!question_.sight.sees(repository.route, repository.repository)) return {};
     if (at_.repository != repository) at_ = Place{repository, {}};
     for (size_t named = kTagsAtOnce; named == kTagsAtOnce && !is_full_;) {
       const auto tags = store_.catalog().tags(repository, at_.tag, kTagsAtOnce);

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "routes/access/sight.h"
 #include "store/base/result.h"
 #include "store/store.h"
 
@@ -20,6 +21,7 @@ struct CachesQuestion {
   std::string repository;     // only of this one, and with generations and layers; "": of all
   std::string after;          // `next` of the answer before; "": from the start
   size_t limit = kCachesMax;  // at most that
+  Sight sight = {};           // of whoever asks: no others
 };
 
 // In the order of the names. An answer looks at no more than some thousand tags, so it may have fewer than

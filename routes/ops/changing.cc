@@ -21,7 +21,7 @@ Json answer_of(const Arguments& arguments, const char* key, bool is_on) {
 
 }  // namespace
 
-proxy::Task<Result<Json>> reload(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>) {
+proxy::Task<Result<Json>> reload(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>, Sight) {
   const bool is_dry = arguments.flag("dry_run");
   auto changes = co_await server.change(is_dry);
   if (!changes) co_return failure(changes.error());
@@ -41,7 +41,8 @@ std::string reload_words(const Json& answer) {
   return text;
 }
 
-proxy::Task<Result<Json>> read_only(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>) {
+proxy::Task<Result<Json>> read_only(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>,
+                                    Sight) {
   const auto state = state_of(arguments);
   if (!state) co_return failure(state.error());
   if (!arguments.flag("dry_run")) {
@@ -59,7 +60,7 @@ std::string read_only_words(const Json& answer) {
   return std::string("registries ") + (is_dry ? "would take" : "take") + " pushes and deletes\n";
 }
 
-proxy::Task<Result<Json>> drain(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>) {
+proxy::Task<Result<Json>> drain(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>, Sight) {
   const auto state = state_of(arguments);
   if (!state) co_return failure(state.error());
   if (!arguments.flag("dry_run")) server.set_draining(*state);

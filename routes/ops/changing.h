@@ -17,14 +17,16 @@
 
 namespace breakwater::routes {
 
-proxy::Task<Result<Json>> reload(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress);
+proxy::Task<Result<Json>> reload(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress,
+                                 Sight sight);
 std::string reload_words(const Json& answer);
 
 proxy::Task<Result<Json>> read_only(ServerSide& server, Arguments arguments,
-                                    std::shared_ptr<Progress> progress);
+                                    std::shared_ptr<Progress> progress, Sight sight);
 std::string read_only_words(const Json& answer);
 
-proxy::Task<Result<Json>> drain(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress);
+proxy::Task<Result<Json>> drain(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress,
+                                Sight sight);
 std::string drain_words(const Json& answer);
 
 }  // namespace breakwater::routes

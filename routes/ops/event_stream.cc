@@ -61,8 +61,8 @@ std::string new_start() {
 }
 
 bool is_filtered(const RequestFilter& filter) {
-  return filter.client || filter.outcome != RequestFilter::Outcome::any || !filter.route.empty() ||
-         !filter.repository.empty() || !filter.reference.empty();
+  return !filter.sight.is_of_all() || filter.client || filter.outcome != RequestFilter::Outcome::any ||
+         !filter.route.empty() || !filter.repository.empty() || !filter.reference.empty();
 }
 
 }  // namespace
@@ -162,7 +162,7 @@ void EventStream::renew_status() {
   const auto now = loop_.now();
   if (status_changes_ > 0 && now - status_at_ < write_every_) return;
   status_at_ = now;
-  auto status = text_of(summary_());
+  auto status = text_of(summary_({}));
   if (status == status_) return;
   status_ = std::move(status);
   ++status_changes_;
@@ -211,27 +211,40 @@ void EventStream::add_requests(std::string& text, const EventsWanted& wanted, Po
   position.requests = page.next;
 }
 
-void EventStream::add_events(std::string& text, Position& position) const {
+void EventStream::add_events(std::string& text, const Sight& sight, Position& position) const {
   const auto page = events_.after(position.events, kToldTogether);
   position.events = page.next - page.events.size();
   if (page.missed > 0) text += message(id_of(position), "missed", missed_text(0, page.missed));
   for (const auto& event : page.events) {
     ++position.events;
+    if (!sight.is_of_all() && !sight.sees(event.route, event.repository)) continue;
     text += message(id_of(position), "event", text_of(json_of(event)));
   }
 }
 
-// What is behind `position`, which moves on, and the status, if it is not the one that was told.
-std::string EventStream::more(const EventsWanted& wanted, Position& position, uint64_t& status_told) {
+void EventStream::add_status(std::string& text, const EventsWanted& wanted, Heard& heard) {
+  const Sight& sight = wanted.filter.sight;
+  if (sight.is_of_all()) {
+    renew_status();
+    if (heard.status_changes != status_changes_) text += message(id_of(heard.position), "status", status_);
+    heard.status_changes = status_changes_;
+    return;
+  }
+  auto status = text_of(summary_(sight));
+  if (status == heard.own_status) return;
+  text += message(id_of(heard.position), "status", status);
+  heard.own_status = std::move(status);
+}
+
+// What is behind where `heard` is, which moves on, and the status, if it is not the one that was told.
+std::string EventStream::more(const EventsWanted& wanted, Heard& heard) {
   std::string text;
+  auto& position = heard.position;
   if (wanted.requests) add_requests(text, wanted, position);
   if (!wanted.requests) position.requests = requests_.newest();
-  if (wanted.events) add_events(text, position);
+  if (wanted.events) add_events(text, wanted.filter.sight, position);
   if (!wanted.events) position.events = events_.newest();
-  if (!wanted.status) return text;
-  renew_status();
-  if (status_told != status_changes_) text += message(id_of(position), "status", status_);
-  status_told = status_changes_;
+  if (wanted.status) add_status(text, wanted, heard);
   return text;
 }
 
@@ -244,13 +257,13 @@ proxy::Task<> EventStream::serve(proxy::Exchange& exchange, EventsWanted wanted)
   }
   const Open open(*this, exchange.peer().client());
   const auto last_heard = exchange.request().headers.get("Last-Event-ID");
-  Position position = begin_of(last_heard.empty() ? std::string_view(wanted.after) : last_heard);
+  Heard heard;
+  heard.position = begin_of(last_heard.empty() ? std::string_view(wanted.after) : last_heard);
   headers.add("Content-Type", "text/event-stream");
   headers.add("Cache-Control", "no-store");
   exchange.start(200, std::move(headers), std::nullopt);
   auto told_at = loop_.now();
-  uint64_t status_told = 0;
-  auto text = std::string(kRetry) + more(wanted, position, status_told);
+  auto text = std::string(kRetry) + more(wanted, heard);
   for (const uint64_t ended = ended_; ended == ended_;) {
     if (text.empty() && loop_.now() - told_at >= kCommentAfter) text = ":\n\n";
     if (!text.empty()) {
@@ -260,7 +273,8 @@ proxy::Task<> EventStream::serve(proxy::Exchange& exchange, EventsWanted wanted)
     // A timer may come a little early.
     const auto next = loop_.now() + write_every_;
     while (loop_.now() < next && ended == ended_) co_await ending_.wait_until(next);
-    text = more(wanted, position, status_told);
+    if (wanted.goes_on && !wanted.goes_on()) break;
+    text = more(wanted, heard);
   }
   exchange.finish();
 }

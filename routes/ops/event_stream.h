@@ -27,8 +27,11 @@
 // kStreamsOfMachineMax over the control socket, so that verbs find it free: one more gets 503 with
 // Retry-After.
 //
-// All streams share the status, which is made for them twice a second at most and only while one wants it,
-// and the texts of requests. Belongs to the loop's thread; what it borrows outlives it.
+// Who does not see all repositories (access/sight.h, in the filter) is told of requests and events of those
+// that he sees, and a status of his own.
+//
+// All other streams share the status, which is made for them twice a second at most and only while one wants
+// it, and the texts of requests. Belongs to the loop's thread; what it borrows outlives it.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +58,8 @@ struct EventsWanted {
   bool status = true, requests = true, events = true;
   RequestFilter filter;  // of requests
   std::string after;     // the last id that was heard; ""
+  // Whether whoever asked may still hear it; asked before each write. Empty: he may.
+  std::function<bool()> goes_on = {};
 
   // The error is `invalid` and says which parameter is wrong.
   [[nodiscard]] static Result<EventsWanted> of(const Arguments& arguments, const RouteDirectory& directory);
@@ -68,7 +73,7 @@ class EventStream {
   // Who is further behind than this goes on with the last ones.
   static constexpr uint64_t kBehindMax = 500;
 
-  using Summary = std::function<Json()>;  // what `status` tells
+  using Summary = std::function<Json(const Sight&)>;  // what `status` tells
 
   EventStream(proxy::Loop& loop, const RequestRing& requests, const EventRing& events, Summary summary,
               proxy::Millis write_every = kWriteEvery);
@@ -90,9 +95,16 @@ class EventStream {
   class Open;
   std::string id_of(const Position& position) const;
   Position begin_of(std::string_view last_id) const;
-  std::string more(const EventsWanted& wanted, Position& position, uint64_t& status_told);
+  // What a stream was told last.
+  struct Heard {
+    Position position;
+    uint64_t status_changes = 0;
+    std::string own_status;  // of who does not see everything
+  };
+  std::string more(const EventsWanted& wanted, Heard& heard);
+  void add_status(std::string& text, const EventsWanted& wanted, Heard& heard);
   void add_requests(std::string& text, const EventsWanted& wanted, Position& position);
-  void add_events(std::string& text, Position& position) const;
+  void add_events(std::string& text, const Sight& sight, Position& position) const;
   void renew_status();
   uint64_t newest_told();
   const std::string& data_of(uint64_t request);

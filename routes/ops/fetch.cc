@@ -12,6 +12,7 @@
 #include "routes/oci/parsing.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/inner_exchange.h"
+#include "routes/ops/shown.h"
 #include "routes/ops/words.h"
 #include "store/catalog/catalog.h"
 #include "store/references/manifest_content.h"
@@ -259,9 +260,10 @@ proxy::Task<Result<Json>> ImageFetch::run(ImageName image) {
   co_return json;
 }
 
-Result<ImageName> name_of(const std::string& text, const RouteDirectory& directory) {
+Result<ImageName> name_of(const std::string& text, const RouteDirectory& directory, const Sight& sight) {
   auto name = parse_image_name(text, directory);
   if (!name) return name;
+  if (auto seen = check_seen(sight, *name); !seen) return failure(seen.error());
   const auto* route = directory.find(name->route);
   if (route != nullptr && route->kind == RouteDirectory::Kind::registry)
     return failure(Error::Kind::invalid,
@@ -279,7 +281,8 @@ Json failed(const std::string& image, const Error& error) {
 
 }  // namespace
 
-proxy::Task<Result<Json>> fetch(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress) {
+proxy::Task<Result<Json>> fetch(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress,
+                                Sight sight) {
   if (arguments.words("image").empty()) co_return failure(Error::Kind::invalid, "no image is named");
   const bool is_dry = arguments.flag("dry_run");
   Json answer;
@@ -287,7 +290,7 @@ proxy::Task<Result<Json>> fetch(ServerSide& server, Arguments arguments, std::sh
   answer["images"] = Json::array();
   uint64_t bytes = 0, failures = 0;
   for (const auto& text : arguments.words("image")) {
-    const auto name = name_of(text, server.directory());
+    const auto name = name_of(text, server.directory(), sight);
     auto of = name ? server.answering(*name) : ServerSide::Answering();
     if (!name || of.registry == nullptr) {
       const auto why = name ? Error(Error::Kind::not_found, "no route answers for it", 0) : name.error();

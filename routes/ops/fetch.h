@@ -18,7 +18,8 @@
 
 namespace breakwater::routes {
 
-proxy::Task<Result<Json>> fetch(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress);
+proxy::Task<Result<Json>> fetch(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress,
+                                Sight sight);
 std::string fetch_words(const Json& answer);
 
 }  // namespace breakwater::routes

@@ -2,6 +2,7 @@
 
 #include "routes/ops/document.h"
 #include "routes/ops/search.h"
+#include "routes/ops/shown.h"
 #include "routes/ops/words.h"
 
 namespace breakwater::routes {
@@ -81,6 +82,7 @@ Result<Json> search_images(const StoreSide& side, const Arguments& arguments) {
   SearchQuestion question;
   for (const auto& word : arguments.words("q")) question.words += word + " ";
   question.after = arguments.word("after");
+  question.sight = side.sight;
   const auto limit = number_of(arguments, "limit", question.limit, 1, SearchQuestion::kRowsMax);
   if (!limit) return failure(limit.error());
   question.limit = *limit;
@@ -102,6 +104,7 @@ std::string search_words(const Json& answer) {
 Result<Json> inspect_image(const StoreSide& side, const Arguments& arguments) {
   const auto image = parse_image_name(arguments.word("of"), side.directory);
   if (!image) return failure(image.error());
+  if (auto seen = check_seen(side.sight, *image); !seen) return failure(seen.error());
   if (!image->digest && image->tag.empty())
     return failure(Error::Kind::invalid, image->text() + " is a repository: name a tag or a digest of it");
   return document(side.store, {image->route, image->repository},

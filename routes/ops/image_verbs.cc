@@ -5,6 +5,7 @@
 #include "routes/ops/listing.h"
 #include "routes/ops/pin_list.h"
 #include "routes/ops/removals.h"
+#include "routes/ops/shown.h"
 #include "routes/ops/upload_list.h"
 #include "routes/ops/words.h"
 #include "store/references/image_pattern.h"
@@ -77,11 +78,28 @@ std::string repositories_words(const Json& answer) {
   return columns.text() + more_words(answer);
 }
 
+// What the caller sees of it.
+Result<store::ImagePattern> pattern_of(const StoreSide& side, const Arguments& arguments,
+                                       const std::string& plain_route) {
+  auto what = parse_image_pattern(arguments.word("what"), side.directory, plain_route);
+  if (!what) return what;
+  if (auto seen = check_seen(side.sight, *what); !seen) return failure(seen.error());
+  return what;
+}
+
+Json list_routes_seen(const StoreSide& side) {
+  auto answer = list_routes(side.store);
+  auto& routes = answer["routes"];
+  for (auto route = routes.begin(); route != routes.end();)
+    route = side.sight.sees_any(text_of(*route, "route")) ? route + 1 : routes.erase(route);
+  return answer;
+}
+
 using PinFunction = Result<Json> (*)(store::Store&, const store::ImagePattern&);
 
 Result<Json> change_pins(const StoreSide& side, const Arguments& arguments, PinFunction plan,
                          PinFunction act) {
-  const auto what = parse_image_pattern(arguments.word("what"), side.directory, "");
+  const auto what = pattern_of(side, arguments, "");
   if (!what) return failure(what.error());
   return arguments.flag("dry_run") ? plan(side.store, *what) : act(side.store, *what);
 }
@@ -116,10 +134,11 @@ Result<Json> list_images(const StoreSide& side, const Arguments& arguments) {
   const auto& of = arguments.word("of");
   const auto page = page_of(arguments);
   if (!page) return failure(page.error());
-  if (of.empty()) return list_routes(side.store);
-  if (side.directory.find(of) != nullptr) return list_repositories(side.store, of, *page);
+  if (of.empty()) return list_routes_seen(side);
+  if (side.directory.find(of) != nullptr) return list_repositories(side.store, of, *page, side.sight);
   const auto image = parse_image_name(of, side.directory);
   if (!image) return failure(image.error());
+  if (auto seen = check_seen(side.sight, *image); !seen) return failure(seen.error());
   const store::RepositoryKey key(image->route, image->repository);
   if (image->digest) return image_tree(side.store, key, image->digest->text());
   if (!image->tag.empty()) return image_tree(side.store, key, image->tag);
@@ -137,7 +156,7 @@ std::string images_words(const Json& answer) {
   return columns.text();
 }
 
-Result<Json> list_pins(const StoreSide& side, const Arguments&) { return pins(side.store); }
+Result<Json> list_pins(const StoreSide& side, const Arguments&) { return pins(side.store, side.sight); }
 
 std::string pins_words(const Json& answer) {
   Columns columns({"PINNED", "SINCE"});
@@ -156,15 +175,14 @@ Result<Json> unpin_images(const StoreSide& side, const Arguments& arguments) {
 std::string pin_words(const Json& answer) { return text_of(answer, "words") + "\n"; }
 
 Result<Json> purge_images(const StoreSide& side, const Arguments& arguments) {
-  const auto what = parse_image_pattern(arguments.word("what"), side.directory, "");
+  const auto what = pattern_of(side, arguments, "");
   if (!what) return failure(what.error());
   if (arguments.flag("dry_run")) return plan_purge(side.store, *what, side.stop);
   return purge(side.store, *what, side.gone, side.stop);
 }
 
 Result<Json> remove_images(const StoreSide& side, const Arguments& arguments) {
-  const auto what =
-      parse_image_pattern(arguments.word("what"), side.directory, only_registry(side.directory));
+  const auto what = pattern_of(side, arguments, only_registry(side.directory));
   if (!what) return failure(what.error());
   if (arguments.flag("dry_run")) return plan_rm(side.store, *what, side.stop);
   return rm(side.store, *what, side.stop);
@@ -180,7 +198,7 @@ std::string removal_words(const Json& answer) {
   return text;
 }
 
-Result<Json> list_uploads(const StoreSide& side, const Arguments&) { return uploads(side.store); }
+Result<Json> list_uploads(const StoreSide& side, const Arguments&) { return uploads(side.store, side.sight); }
 
 std::string uploads_words(const Json& answer) {
   Columns columns({"UPLOAD", "STATE", "REPOSITORY", "CLIENT", ">BYTES", "LAST BYTE"});
@@ -194,7 +212,8 @@ std::string uploads_words(const Json& answer) {
 
 Result<Json> abort_one_upload(const StoreSide& side, const Arguments& arguments) {
   const auto& id = arguments.word("id");
-  return arguments.flag("dry_run") ? plan_abort_upload(side.store, id) : abort_upload(side.store, id);
+  return arguments.flag("dry_run") ? plan_abort_upload(side.store, id, side.sight)
+                                   : abort_upload(side.store, id, side.sight);
 }
 
 std::string abort_words(const Json& answer) { return text_of(answer, "words") + "\n"; }

@@ -80,6 +80,24 @@ Json referrers_of(const store::Store& store, const std::vector<store::NamedRefer
   return rows;
 }
 
+// As many as a page has, if there are so many.
+Result<std::vector<std::string>> names_seen(const store::Catalog& catalog, const std::string& route,
+                                            const ListPageOf& page, const Sight& sight) {
+  std::vector<std::string> seen;
+  std::string last = page.last;
+  const size_t at_once = sight.is_of_all() ? rows_of(page) : kRowsMax;
+  for (bool is_more = true; is_more && seen.size() < rows_of(page);) {
+    const auto names = catalog.repositories(route, last, at_once);
+    if (!names) return failure(names.error());
+    is_more = names->size() == at_once;
+    if (is_more) last = names->back();
+    for (const std::string& name : *names) {
+      if (seen.size() < rows_of(page) && sight.sees(route, name)) seen.push_back(name);
+    }
+  }
+  return seen;
+}
+
 }  // namespace
 
 Json list_routes(store::Store& store) {
@@ -98,8 +116,9 @@ Json list_routes(store::Store& store) {
   return {{"routes", std::move(rows)}};
 }
 
-Result<Json> list_repositories(store::Store& store, const std::string& route, const ListPageOf& page) {
-  const auto names = store.catalog().repositories(route, page.last, rows_of(page));
+Result<Json> list_repositories(store::Store& store, const std::string& route, const ListPageOf& page,
+                               const Sight& sight) {
+  const auto names = names_seen(store.catalog(), route, page, sight);
   if (!names) return failure(names.error());
   if (names->empty() && page.last.empty() && !store.rules().is_configured(route))
     return failure(Error::Kind::not_found, "there is no route " + route);

@@ -28,6 +28,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "routes/access/sight.h"
 #include "store/base/result.h"
 #include "store/catalog/records.h"
 #include "store/store.h"
@@ -40,9 +41,10 @@ struct ListPageOf {
 };
 
 nlohmann::ordered_json list_routes(store::Store& store);
-// `not_found` for a route that is neither configured nor has anything.
+// Only those that are seen. `not_found` for a route that is neither configured nor has anything.
 [[nodiscard]] Result<nlohmann::ordered_json> list_repositories(store::Store& store, const std::string& route,
-                                                               const ListPageOf& page);
+                                                               const ListPageOf& page,
+                                                               const Sight& sight = {});
 // `not_found` if the repository has neither tags nor manifests.
 [[nodiscard]] Result<nlohmann::ordered_json> list_tags(store::Store& store,
                                                        const store::RepositoryKey& repository,

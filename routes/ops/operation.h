@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include "proxy/loop/task.h"
+#include "routes/access/sight.h"
 #include "routes/ops/image_name.h"
 #include "routes/ops/progress.h"
 #include "store/base/clock.h"
@@ -88,7 +89,8 @@ struct StoreSide {
   const CallersFiles* files = nullptr;  // if the operation uses such, and whoever asks has them
   // Whether registries take nothing, because their operator said so; at any time. Empty if nobody serves.
   std::function<bool()> is_read_only = {};
-  std::string who = {};  // asks, as the audit log has it: an address, "uid 0"
+  std::string who = {};  // asks, as the audit log has it: a name, an address, "uid 0"
+  Sight sight = {};      // of whoever asks
 };
 
 // What only the process that serves can be asked: conf/ has it. All of it belongs to the loop's thread.
@@ -109,6 +111,16 @@ struct Operation {
   // beside its own parameters, the name of the socket by which they lend it (proxy/server/disk_lender.h).
   enum class Files : uint8_t { none, read, written };
   Files files = Files::none;
+  // What an answer tells of repositories to a caller of the network who does not see all of them
+  // (access/sight.h). Over the control socket everything is seen.
+  enum class Tells : uint8_t {
+    unsaid,         // a mistake; it is treated as what is whole
+    nothing,        // of no repository: it is for whoever may look, or act
+    what_is_seen,   // the operation leaves out what he does not see, as if it were not there
+    whole,          // it makes no sense in part: who does not see everything is refused
+    administrators  // it is of no repository, and for who may administer, also to ask
+  };
+  Tells tells = Tells::unsaid;
   // It names folders of this machine: only its own socket is asked for it, no network.
   bool is_of_machine = false;
   // What no parameter tells alone; null if there is nothing.
@@ -117,7 +129,7 @@ struct Operation {
   // serves the folder. What has both of the last two asks the process if there is one.
   Result<Json> (*of_directory)(const RouteDirectory&, const Arguments&) = nullptr;
   Result<Json> (*of_store)(const StoreSide&, const Arguments&) = nullptr;
-  proxy::Task<Result<Json>> (*of_server)(ServerSide&, Arguments, std::shared_ptr<Progress>) = nullptr;
+  proxy::Task<Result<Json>> (*of_server)(ServerSide&, Arguments, std::shared_ptr<Progress>, Sight) = nullptr;
   // Its answer for people, with line ends.
   std::string (*words)(const Json&) = nullptr;
 

@@ -19,8 +19,10 @@ namespace {
 constexpr proxy::Millis kWaitMax(30'000);
 constexpr proxy::Millis kLookAgainAfter(100);
 
-Result<SavingsQuestion> savings_question(const Arguments& arguments, const RouteDirectory& directory) {
+Result<SavingsQuestion> savings_question(const Arguments& arguments, const RouteDirectory& directory,
+                                         const Sight& sight) {
   SavingsQuestion question;
+  question.sight = sight;
   const auto since = span_of(arguments, "since");
   if (!since) return failure(since.error());
   question.since = since->value_or(question.since);
@@ -51,13 +53,14 @@ std::string name_of_image(const Json& request) {
 }  // namespace
 
 Result<Json> saved_of_store(const StoreSide& side, const Arguments& arguments) {
-  const auto question = savings_question(arguments, side.directory);
+  const auto question = savings_question(arguments, side.directory, side.sight);
   if (!question) return failure(question.error());
   return savings(side.store, *question);
 }
 
-proxy::Task<Result<Json>> saved(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>) {
-  auto question = savings_question(arguments, server.directory());
+proxy::Task<Result<Json>> saved(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>,
+                                Sight sight) {
+  auto question = savings_question(arguments, server.directory(), sight);
   if (!question) co_return failure(question.error());
   auto flushed = co_await server.history().flush(server.workers());
   if (!flushed) co_return failure(flushed.error());
@@ -94,11 +97,13 @@ std::string saved_words(const Json& answer) {
   return text;
 }
 
-proxy::Task<Result<Json>> log(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>) {
+proxy::Task<Result<Json>> log(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>,
+                              Sight sight) {
   auto filter = filter_of(arguments, server.directory());
   if (!filter) co_return failure(filter.error());
   RequestsQuestion question;
   question.filter = *std::move(filter);
+  question.filter.sight = sight;
   const auto after = number_of(arguments, "after", 0, 0, UINT64_MAX);
   if (!after) co_return failure(after.error());
   if (arguments.has("after")) question.after = *after;
@@ -146,6 +151,7 @@ Result<Json> cache(const StoreSide& side, const Arguments& arguments) {
     question.route = repository->route;
     question.repository = repository->pattern == "*" ? "" : repository->pattern;
   }
+  question.sight = side.sight;
   question.after = arguments.word("after");
   return caches(side.store, question);
 }

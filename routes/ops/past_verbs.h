@@ -20,10 +20,12 @@ namespace breakwater::routes {
 // May block; any thread.
 [[nodiscard]] Result<Json> saved_of_store(const StoreSide& side, const Arguments& arguments);
 // With what was counted in the last minute. The loop's thread.
-proxy::Task<Result<Json>> saved(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress);
+proxy::Task<Result<Json>> saved(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress,
+                                Sight sight);
 std::string saved_words(const Json& answer);
 
-proxy::Task<Result<Json>> log(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress);
+proxy::Task<Result<Json>> log(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress,
+                              Sight sight);
 std::string log_words(const Json& answer);
 
 // May block; any thread.

@@ -120,10 +120,13 @@ Result<Json> unpin(store::Store& store, const ImagePattern& what) {
   return answer(store, what, false, *unpinned, *unpinned ? "unpinned" : "there is no pin " + what.text());
 }
 
-Result<Json> pins(store::Store& store) {
+// Who does not see everything is shown what is of one repository that he sees.
+Result<Json> pins(store::Store& store, const Sight& sight) {
   Json rows = Json::array(), in_the_way = Json::array();
   const auto list = store.pins().list();
   for (const store::Pin& pin : *list) {
+    const bool is_of_one = pin.what.names_one_repository();
+    if (!sight.is_of_all() && !(is_of_one && sight.sees(pin.what.route, pin.what.repository))) continue;
     Json row = {{"what", pin.what.text()}, {"route", pin.what.route}, {"repository", pin.what.repository}};
     if (!pin.what.tag.empty()) row["tag"] = pin.what.tag;
     if (pin.what.digest) row["digest"] = pin.what.digest->text();
@@ -132,6 +135,7 @@ Result<Json> pins(store::Store& store) {
     rows.push_back(std::move(row));
   }
   for (const auto& [route, bytes] : store.pins().in_the_way()) {
+    if (!sight.is_of_all()) break;
     in_the_way.push_back({{"route", route},
                           {"pinned_bytes", bytes},
                           {"words", "room was needed in " + route + ", and nothing is left to go but " +

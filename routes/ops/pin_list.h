@@ -14,6 +14,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "routes/access/sight.h"
 #include "store/base/result.h"
 #include "store/references/image_pattern.h"
 #include "store/store.h"
@@ -25,6 +26,6 @@ namespace breakwater::routes {
 [[nodiscard]] Result<nlohmann::ordered_json> pin(store::Store& store, const store::ImagePattern& what);
 [[nodiscard]] Result<nlohmann::ordered_json> plan_unpin(store::Store& store, const store::ImagePattern& what);
 [[nodiscard]] Result<nlohmann::ordered_json> unpin(store::Store& store, const store::ImagePattern& what);
-[[nodiscard]] Result<nlohmann::ordered_json> pins(store::Store& store);
+[[nodiscard]] Result<nlohmann::ordered_json> pins(store::Store& store, const Sight& sight = {});
 
 }  // namespace breakwater::routes

@@ -13,33 +13,59 @@
 namespace breakwater::routes {
 namespace {
 
-// A list of what was found.
-Json list_of(const store::Why& why) { return Json::array({json_of(why)}); }
-
-Json list_of(const std::vector<store::WhyTag>& tags) {
+// A list of what was found, as far as it is seen: nothing of a digest that no repository has which is.
+Json list_of(store::Why why, const Sight& sight) {
   auto list = Json::array();
-  for (const auto& tag : tags) list.push_back(json_of(tag));
+  std::erase_if(why.repositories, [&sight](const store::Why::InRepository& in) {
+    return !sight.sees(in.repository.route, in.repository.repository);
+  });
+  if (sight.is_of_all() || !why.repositories.empty()) list.push_back(json_of(why));
   return list;
 }
 
+Json list_of(std::vector<store::WhyTag> tags, const Sight& sight) {
+  auto list = Json::array();
+  for (auto& tag : tags) {
+    if (!sight.sees(tag.repository.route, tag.repository.repository)) continue;
+    std::erase_if(tag.why.repositories, [&sight](const store::Why::InRepository& in) {
+      return !sight.sees(in.repository.route, in.repository.repository);
+    });
+    list.push_back(json_of(tag));
+  }
+  return list;
+}
+
+tl::unexpected<Error> not_here(const std::string& what) {
+  return failure(Error::Kind::not_found,
+                 what + " is not here: nobody has pulled or pushed it, or it has gone");
+}
+
 // Of every route that has a tag of this name.
-Result<Json> of_plain_name(store::Store& store, const std::string& of) {
+Result<Json> of_plain_name(const StoreSide& side, const std::string& of) {
   const size_t colon = of.rfind(':');
   const std::string name = of.substr(0, colon);
   if (colon == std::string::npos || !is_oci_name(name) || !is_oci_tag(of.substr(colon + 1)))
     return failure(Error::Kind::invalid, "no name and tag");
-  const auto tags = store::why(store.parts(), name, of.substr(colon + 1));
+  auto tags = store::why(side.store.parts(), name, of.substr(colon + 1));
   if (!tags) return failure(tags.error());
-  return list_of(*tags);
+  auto list = list_of(*std::move(tags), side.sight);
+  if (list.empty()) return not_here(of);
+  return list;
+}
+
+Result<Json> of_digest(const StoreSide& side, const std::string& name, const store::Digest& digest) {
+  auto why = store::why(side.store.parts(), digest);
+  if (!why) return failure(why.error());
+  auto list = list_of(*std::move(why), side.sight);
+  if (list.empty()) return not_here(name);
+  return list;
 }
 
 Result<Json> of_image(const StoreSide& side, const std::string& of) {
   const auto image = parse_image_name(of, side.directory);
   if (!image) return failure(image.error());
   if (image->digest) {
-    const auto why = store::why(side.store.parts(), *image->digest);
-    if (!why) return failure(why.error());
-    return list_of(*why);
+    return of_digest(side, image->text(), *image->digest);
   }
   if (image->tag.empty())
     return failure(Error::Kind::invalid,
@@ -47,21 +73,19 @@ Result<Json> of_image(const StoreSide& side, const std::string& of) {
   auto tags = store::why(side.store.parts(), image->repository, image->tag);
   if (tags)
     std::erase_if(*tags, [&image](const store::WhyTag& one) { return one.repository.route != image->route; });
-  if (tags && !tags->empty()) return list_of(*tags);
   if (!tags && tags.error().kind != Error::Kind::not_found) return failure(tags.error());
-  return failure(Error::Kind::not_found,
-                 image->text() + " is not here: nobody has pulled or pushed it, or it has gone");
+  auto list = tags ? list_of(*std::move(tags), side.sight) : Json::array();
+  if (list.empty()) return not_here(image->text());
+  return list;
 }
 
 Result<Json> found_about(const StoreSide& side, const std::string& of) {
   if (const auto digest = store::Digest::parse(of)) {
-    const auto why = store::why(side.store.parts(), *digest);
-    if (!why) return failure(why.error());
-    return list_of(*why);
+    return of_digest(side, of, *digest);
   } else if (of.starts_with("sha256:") || of.starts_with("sha512:")) {
     return failure(digest.error());
   }
-  auto plain = of_plain_name(side.store, of);
+  auto plain = of_plain_name(side, of);
   const bool is_known =
       plain || (plain.error().kind != Error::Kind::not_found && plain.error().kind != Error::Kind::invalid);
   return is_known ? std::move(plain) : of_image(side, of);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "routes/ops/shown.h"
 #include "store/catalog/catalog.h"
 
 namespace breakwater::routes {
@@ -17,9 +18,11 @@ Result<ImageName> tag_of_mirror(const std::string& text, const RouteDirectory& d
 
 }  // namespace
 
-proxy::Task<Result<Json>> refresh(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>) {
+proxy::Task<Result<Json>> refresh(ServerSide& server, Arguments arguments, std::shared_ptr<Progress>,
+                                  Sight sight) {
   const auto name = tag_of_mirror(arguments.word("image"), server.directory());
   if (!name) co_return failure(name.error());
+  if (auto seen = check_seen(sight, *name); !seen) co_return failure(seen.error());
   const auto of = server.answering(*name);
   if (of.mirror == nullptr)
     co_return failure(Error::Kind::invalid, name->route + " is no mirror: its tags are as they were pushed");

@@ -16,8 +16,8 @@
 
 namespace breakwater::routes {
 
-proxy::Task<Result<Json>> refresh(ServerSide& server, Arguments arguments,
-                                  std::shared_ptr<Progress> progress);
+proxy::Task<Result<Json>> refresh(ServerSide& server, Arguments arguments, std::shared_ptr<Progress> progress,
+                                  Sight sight);
 std::string refresh_words(const Json& answer);
 
 }  // namespace breakwater::routes

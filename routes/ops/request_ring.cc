@@ -176,6 +176,9 @@ bool RequestRing::wants(const RequestFilter& filter, const Entry& entry) {
     const std::string repository(entry.part(kRepository));
     if (::fnmatch(filter.repository.c_str(), repository.c_str(), 0) != 0) return false;
   }
+  if (!filter.sight.is_of_all() &&
+      !filter.sight.sees(std::string(entry.part(kRoute)), std::string(entry.part(kRepository))))
+    return false;
   return filter.reference.empty() || filter.reference == entry.reference();
 }
 

@@ -22,6 +22,7 @@
 
 #include "proxy/http/ip_address.h"
 #include "proxy/loop/loop.h"
+#include "routes/access/sight.h"
 #include "routes/oci/request_context.h"
 #include "routes/ops/ended_request.h"
 #include "store/base/clock.h"
@@ -67,6 +68,7 @@ struct RequestFilter {
   std::optional<proxy::IpNetwork> client;
   Outcome outcome = Outcome::any;
   CacheResult cache = CacheResult::none;
+  Sight sight = {};  // of whoever asks: without all of it, only those of a repository that is seen
 
   // "hit", "miss", "refused", …; `invalid` names those that there are.
   [[nodiscard]] Result<> set_outcome(std::string_view name);

@@ -106,9 +106,10 @@ ordered_json series_of(const Sums& sums, Time::duration step) {
   return series;
 }
 
-ordered_json routes_of(const Sums& sums, const store::RouteRules& rules) {
+ordered_json routes_of(const Sums& sums, const store::RouteRules& rules, const Sight& sight) {
   ordered_json routes = ordered_json::array();
   for (const auto& [name, counts] : sums.routes) {
+    if (!sight.sees_any(name)) continue;
     ordered_json one;
     one["route"] = name;
     one["kind"] = name.empty() ? "others" : rules.is_mirror(name) ? "mirror" : "registry";
@@ -141,6 +142,7 @@ ordered_json entries_of(const HeavyTable& table, HeavyKind kind, By by, const st
     if (entries.size() >= question.heaviest_max) break;
     ordered_json one;
     if (kind == HeavyKind::clients) {
+      if (!question.sight.is_of_all()) break;
       one["client"] = entry.key;
       add_load(one, entry, by, false);
       entries.push_back(std::move(one));
@@ -148,8 +150,10 @@ ordered_json entries_of(const HeavyTable& table, HeavyKind kind, By by, const st
     }
     const std::string route = entry.key.substr(0, entry.key.find('\0'));
     if (!question.route.empty() && route != question.route) continue;
+    const std::string repository = entry.key.substr(std::min(route.size() + 1, entry.key.size()));
+    if (!question.sight.sees(route, repository)) continue;
     one["route"] = route;
-    one["repository"] = entry.key.substr(std::min(route.size() + 1, entry.key.size()));
+    one["repository"] = repository;
     add_load(one, entry, by, rules.is_mirror(route));
     entries.push_back(std::move(one));
   }
@@ -200,7 +204,7 @@ Result<ordered_json> savings(store::Store& store, const SavingsQuestion& questio
   answer["to"] = date_text(store.clock().to_wall(now));
   answer["is_exact_to_s"] = seconds(bucket);
   add_counts(answer["total"], sums->total);
-  answer["routes"] = routes_of(*sums, store.rules());
+  answer["routes"] = routes_of(*sums, store.rules(), question.sight);
   answer["series"] = series_of(*sums, bucket * step);
   answer["repositories"] = *std::move(repositories);
   answer["clients"] = *std::move(clients);

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "routes/access/sight.h"
 #include "store/base/clock.h"
 #include "store/base/result.h"
 #include "store/store.h"
@@ -19,6 +20,9 @@ struct SavingsQuestion {
   store::Time::duration since = std::chrono::hours(24 * 7);  // ago; at most 90 days
   std::string route;                                         // only this one; "": all
   size_t heaviest_max = 20;                                  // in each list of the heaviest; at most 100
+  // Of whoever asks. Routes and repositories have what is seen alone, and without all of it no clients are
+  // told; all other figures are of the whole.
+  Sight sight = {};
 };
 
 // Up to a day is told by the minute, more by the hour. A request counts when it has ended. Without a mirror,

@@ -112,8 +112,8 @@ std::optional<int> fit(std::string_view word, std::string_view name) {
 
 class Search {
  public:
-  Search(const store::Catalog& catalog, std::vector<std::string> words, size_t names_max)
-      : catalog_(catalog), words_(std::move(words)), names_max_(names_max) {}
+  Search(const store::Catalog& catalog, std::vector<std::string> words, size_t names_max, const Sight& sight)
+      : catalog_(catalog), words_(std::move(words)), names_max_(names_max), sight_(sight) {}
 
   // Looks at the names behind `begin`, until there are none or enough.
   Result<> look(const Name& begin) {
@@ -136,7 +136,7 @@ class Search {
 
  private:
   Result<> look_at_route(const std::string& route, const Name& begin) {
-    if (!begin.repository.repository.empty()) {
+    if (!begin.repository.repository.empty() && sight_.sees(route, begin.repository.repository)) {
       if (auto looked = look_at_tags(begin.repository, begin.tag); !looked) return looked;
     }
     std::string behind = begin.repository.repository;
@@ -146,6 +146,7 @@ class Search {
       if (!names) return failure(names.error());
       if (names->empty()) return {};
       for (const std::string& name : *names) {
+        if (!sight_.sees(route, name)) continue;
         look_at(Name{{route, name}, ""}, std::nullopt);
         if (is_cut()) return {};
         if (auto looked = look_at_tags({route, name}, ""); !looked) return looked;
@@ -187,6 +188,7 @@ class Search {
   const store::Catalog& catalog_;
   const std::vector<std::string> words_;
   const size_t names_max_;
+  const Sight& sight_;
   size_t looked_at_ = 0;
   Name last_;
   std::vector<Row> rows_;
@@ -220,7 +222,7 @@ Result<Json> search(const store::Store& store, const SearchQuestion& question) {
   if (!words) return failure(words.error());
   const auto begin = cursor_in(question.after);
   if (!begin) return failure(Error::Kind::invalid, "\"after\" is the \"next\" of an answer before");
-  Search search(store.catalog(), *std::move(words), std::max<size_t>(question.names_max, 1));
+  Search search(store.catalog(), *std::move(words), std::max<size_t>(question.names_max, 1), question.sight);
   if (auto looked = search.look(begin->names); !looked) return failure(looked.error());
   auto& rows = search.rows();
   std::erase_if(rows, [&](const Row& row) {

@@ -20,6 +20,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "routes/access/sight.h"
 #include "store/base/result.h"
 #include "store/store.h"
 
@@ -35,6 +36,7 @@ struct SearchQuestion {
   size_t limit = 50;
   std::string after = {};  // "" to begin; an answer's `next`
   size_t names_max = kNamesMax;
+  Sight sight = {};  // of whoever asks: nothing else is looked at
 };
 // `invalid` if there is no word, if there are too many, or if `after` was never a `next`.
 [[nodiscard]] Result<nlohmann::ordered_json> search(const store::Store& store,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "routes/oci/date_text.h"
+#include "routes/ops/shown.h"
 #include "routes/ops/status.h"
 #include "routes/ops/status_rows.h"
 
@@ -33,8 +34,9 @@ StatusSummary::Counts StatusSummary::counts_of(const ServerState& state) const {
   return counts;
 }
 
-Json StatusSummary::operator()() {
-  const ServerState state = server_.state();
+Json StatusSummary::operator()(const Sight& sight) {
+  ServerState state = server_.state();
+  leave_out_unseen(state, sight);
   Json json = status_head(state);
   json["problems"] = json["problems"].size();
   json["version"] = state.version;
@@ -62,6 +64,7 @@ Json StatusSummary::operator()() {
     if (json["uploads"].size() == kRowsMax) break;
     json["uploads"].push_back(json_of(upload));
   }
+  if (!sight.is_of_all()) return json;
   const Counts now = counts_of(state);
   const auto before = std::exchange(before_, now);
   if (!before) return json;

@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "proxy/loop/loop.h"
+#include "routes/access/sight.h"
 #include "routes/ops/operation.h"
 #include "routes/ops/server_side.h"
 
@@ -27,7 +28,8 @@ class StatusSummary {
   static constexpr size_t kRowsMax = 20;
 
   explicit StatusSummary(ServerSide& server) : server_(server) {}
-  Json operator()();
+  // `sight` is that of whoever is told. Who does not see everything is told no rates: they are of all.
+  Json operator()(const Sight& sight = {});
 
  private:
   struct Counts {

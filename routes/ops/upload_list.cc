@@ -48,9 +48,11 @@ Json json_of(const UploadState& upload) {
 }
 
 // One that may be aborted.
-Result<UploadState> find(store::Store& store, const std::string& id) {
+Result<UploadState> find(store::Store& store, const std::string& id, const Sight& sight) {
   const auto upload =
       store::survey_upload(store.parts(), store.idle_partials(), upload_record_id(told_id(id)));
+  if (upload && !sight.sees(upload->route, upload->repository))
+    return failure(Error::Kind::not_found, "there is no upload " + upload_record_id(told_id(id)));
   if (!upload || upload->kind != UploadState::Kind::open) return upload;
   const std::string by = upload->client.empty() ? "a client" : "the client " + upload->client;
   return failure(Error::Kind::conflict, by + " sends the upload " + id +
@@ -68,9 +70,10 @@ Json answer(const UploadState& upload, bool is_dry_run) {
 
 }  // namespace
 
-Result<Json> uploads(store::Store& store) {
+Result<Json> uploads(store::Store& store, const Sight& sight) {
   auto all = store::survey_uploads(store.parts(), store.idle_partials());
   if (!all) return failure(all.error());
+  std::erase_if(*all, [&sight](const UploadState& one) { return !sight.sees(one.route, one.repository); });
   std::stable_sort(all->begin(), all->end(),
                    [](const UploadState& a, const UploadState& b) { return a.touched_at < b.touched_at; });
   uint64_t open = 0, broken_off = 0, bytes = 0;
@@ -87,14 +90,14 @@ Result<Json> uploads(store::Store& store) {
               {"left_out", left_out}};
 }
 
-Result<Json> plan_abort_upload(store::Store& store, const std::string& id) {
-  const auto upload = find(store, id);
+Result<Json> plan_abort_upload(store::Store& store, const std::string& id, const Sight& sight) {
+  const auto upload = find(store, id, sight);
   if (!upload) return failure(upload.error());
   return answer(*upload, true);
 }
 
-Result<Json> abort_upload(store::Store& store, const std::string& id) {
-  const auto upload = find(store, id);
+Result<Json> abort_upload(store::Store& store, const std::string& id, const Sight& sight) {
+  const auto upload = find(store, id, sight);
   if (!upload) return failure(upload.error());
   if (auto deleted = store.partials().delete_partial(upload->id); !deleted) return failure(deleted.error());
   return answer(*upload, false);

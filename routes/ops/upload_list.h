@@ -15,14 +15,17 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "routes/access/sight.h"
 #include "store/base/result.h"
 #include "store/store.h"
 
 namespace breakwater::routes {
 
-[[nodiscard]] Result<nlohmann::ordered_json> uploads(store::Store& store);
+[[nodiscard]] Result<nlohmann::ordered_json> uploads(store::Store& store, const Sight& sight = {});
 // `not_found` if there is none of this id.
-[[nodiscard]] Result<nlohmann::ordered_json> plan_abort_upload(store::Store& store, const std::string& id);
-[[nodiscard]] Result<nlohmann::ordered_json> abort_upload(store::Store& store, const std::string& id);
+[[nodiscard]] Result<nlohmann::ordered_json> plan_abort_upload(store::Store& store, const std::string& id,
+                                                               const Sight& sight = {});
+[[nodiscard]] Result<nlohmann::ordered_json> abort_upload(store::Store& store, const std::string& id,
+                                                          const Sight& sight = {});
 
 }  // namespace breakwater::routes

@@ -34,7 +34,8 @@ const char* kind_of(const store::RouteRules& rules, const std::string& route) {
 Json routes_of(store::Store& store, const store::Usage& usage, const UsageQuestion& question) {
   std::vector<std::pair<std::string, RouteUsage>> rows(usage.routes.begin(), usage.routes.end());
   std::erase_if(rows, [&](const auto& row) {
-    return row.first.empty() || (!question.route.empty() && row.first != question.route);
+    return row.first.empty() || (!question.route.empty() && row.first != question.route) ||
+           !question.sight.sees_any(row.first);
   });
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto& a, const auto& b) { return a.second.freed_bytes > b.second.freed_bytes; });
@@ -59,12 +60,14 @@ Json routes_of(store::Store& store, const store::Usage& usage, const UsageQuesti
 void add_repositories(Json& answer, const store::Usage& usage, const UsageQuestion& question) {
   std::vector<std::pair<RepositoryKey, RepositoryUsage>> rows;
   for (const auto& row : usage.repositories) {
-    if (question.route.empty() || row.first.route == question.route) rows.push_back(row);
+    const bool is_asked = question.route.empty() || row.first.route == question.route;
+    if (is_asked && question.sight.sees(row.first.route, row.first.repository)) rows.push_back(row);
   }
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
     return a.second.unique_bytes > b.second.unique_bytes;
   });
-  uint64_t left_out_bytes = usage.left_out.unique_bytes;
+  const bool sees_all = question.sight.is_of_all();
+  uint64_t left_out_bytes = sees_all ? usage.left_out.unique_bytes : 0;
   Json repositories = Json::array();
   for (const auto& [repository, use] : rows) {
     if (repositories.size() >= question.rows_max) {
@@ -77,7 +80,7 @@ void add_repositories(Json& answer, const store::Usage& usage, const UsageQuesti
                             {"shared_bytes", use.shared_bytes},
                             {"freed_bytes", use.unique_bytes}});
   }
-  const bool is_cut = usage.is_cut || rows.size() > repositories.size();
+  const bool is_cut = (sees_all && usage.is_cut) || rows.size() > repositories.size();
   answer["shared_bytes"] = usage.shared_bytes;
   answer["unheld_bytes"] = usage.unheld_bytes;
   const size_t left_out = rows.size() - repositories.size();

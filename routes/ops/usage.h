@@ -41,6 +41,7 @@
 #include <stop_token>
 #include <string>
 
+#include "routes/access/sight.h"
 #include "store/base/result.h"
 #include "store/catalog/records.h"
 #include "store/store.h"
@@ -52,6 +53,9 @@ struct UsageQuestion {
   By by = By::route;
   std::string route;       // only rows of this one; empty: of all
   size_t rows_max = 1000;  // repositories or clients
+  // Of whoever asks: routes and repositories have rows of what is seen alone. All other figures are of the
+  // whole.
+  Sight sight = {};
 };
 struct TagUsageQuestion {
   static constexpr size_t kRowsMax = 100;

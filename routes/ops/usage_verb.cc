@@ -1,5 +1,6 @@
 #include "routes/ops/usage_verb.h"
 
+#include "routes/ops/shown.h"
 #include "routes/ops/usage.h"
 #include "routes/ops/words.h"
 
@@ -72,6 +73,7 @@ Result<Json> du_by_tag(const StoreSide& side, const Arguments& arguments) {
     return failure(Error::Kind::invalid, "by tag is of one repository: du ROUTE/REPOSITORY --by tag");
   TagUsageQuestion question;
   question.repository = {repository->route, repository->pattern};
+  if (auto seen = check_seen(side.sight, question.repository); !seen) return failure(seen.error());
   question.after = arguments.word("after");
   const auto rows = number_of(arguments, "limit", question.rows_max, 1, TagUsageQuestion::kRowsMax);
   if (!rows) return failure(rows.error());
@@ -96,6 +98,10 @@ Result<Json> du(const StoreSide& side, const Arguments& arguments) {
   } else if (!by.empty() && by != "route") {
     return failure(Error::Kind::invalid, "\"by\" is route, repository or client, or tag, not \"" + by + "\"");
   }
+  if (question.by == UsageQuestion::By::client && !side.sight.is_of_all())
+    return failure(Error::Kind::denied,
+                   "who brought what is of all repositories, and you may not pull from all of them");
+  question.sight = side.sight;
   question.route = arguments.word("route");
   if (!question.route.empty() && side.directory.find(question.route) == nullptr)
     return failure(Error::Kind::not_found, "there is no route \"" + question.route + "\"");

@@ -297,6 +297,23 @@ TEST_CASE("rules say who may do what on a route, of names as it keeps them") {
   CHECK(access_of(of_mirror->routes[0]).rules->size() == 1);
 }
 
+TEST_CASE("rules of the page say who may look and who may administer, instead of allow_admin") {
+  using breakwater::routes::Action;
+  const auto config = parse_config(config_with("", "", R"(, "admin": {"listen": ["127.0.0.1:1"], "access": [
+      {"who": ["10.0.20.0/24"], "may": ["look", "administer"]}, {"who": "anonymous", "may": "look"}]})"));
+  REQUIRE(config);
+  const auto settings = admin_settings(*config);
+  REQUIRE(settings.access);
+  REQUIRE(settings.access->size() == 2);
+  CHECK(settings.access->at(0).may.has_all({Action::pull, Action::administer}));
+  CHECK(settings.access->at(1).is_of_anyone);
+  CHECK_FALSE(settings.access->at(1).may.has(Action::administer));
+  CHECK(describe(*config).find(
+            "page on 127.0.0.1:1, access: 10.0.20.0/24 may look, administer; anyone may look\n") !=
+        std::string::npos);
+  CHECK_FALSE(admin_settings(*parse_config(config_with(""))).access);
+}
+
 TEST_CASE("a route may be allowed more than the whole store, which bounds it then") {
   CHECK(parse_config(config_with("", R"(, "bytes_max": "2GiB")", R"(, "bytes_max": "1GiB")")));
 }
@@ -335,6 +352,18 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {config_with("",
                    R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "one.example/a"}])"),
        "routes[0].access[0].repositories: expected a name without the registry"},
+      {config_with("", "", R"(, "admin": {"listen": ["127.0.0.1:1"], "allow_admin": [],
+                          "access": [{"who": "anonymous", "may": "look"}]})"),
+       "admin.access: says who may administer: leave allow_admin out"},
+      {config_with("", "", R"(, "admin": {"listen": ["127.0.0.1:1"],
+                          "access": [{"who": "127.0.0.1", "may": "administer"}]})"),
+       "admin.access[0].may: whoever may \"administer\" has to see what he does"},
+      {config_with("", "", R"(, "admin": {"listen": ["127.0.0.1:1"],
+                          "access": [{"who": "127.0.0.1", "may": ["look", "pull"]}]})"),
+       "admin.access[0].may: expected \"look\", \"administer\", not \"pull\""},
+      {config_with("", "", R"(, "admin": {"listen": ["127.0.0.1:1"],
+                          "access": [{"who": "@ops", "may": ["look"]}]})"),
+       "admin.access[0].who: there is no group \"ops\""},
       {registry_with(R"("delete": "yes")"), "routes[0].registry.delete: must be true or false"},
       {registry_with(R"("lease": "soon")"), "routes[0].registry.lease: expected a time"},
       {registry_with(R"("lease": "0")"), "routes[0].registry.lease: must be at least 1s"},

@@ -23,7 +23,7 @@ constexpr std::array<PageFile, 2> kFiles = {{
 struct AdminWorld {
   explicit AdminWorld(AdminSettings settings = {}, std::span<const PageFile> files = kFiles)
       : admin(
-            [this](proxy::Exchange& exchange) -> proxy::Task<> {
+            [this](proxy::Exchange& exchange, ApiCaller) -> proxy::Task<> {
               asked.push_back(exchange.request().method + " " + exchange.request().target);
               exchange.reply(200, {}, std::string_view("of the api"));
               co_return;
@@ -134,7 +134,12 @@ TEST_CASE("who may look is answered, and who may act may also act") {
 
 TEST_CASE("who asks is told what they may, and if not, why") {
   AdminWorld world;
-  CHECK(caller(world, "127.0.0.1") == nlohmann::json{{"client", "127.0.0.1"}, {"may_act", true}});
+  CHECK(caller(world, "127.0.0.1") == nlohmann::json{{"client", "127.0.0.1"},
+                                                     {"signed_in", false},
+                                                     {"can_sign_in", false},
+                                                     {"may_look", true},
+                                                     {"sees_all", true},
+                                                     {"may_act", true}});
   const auto stranger = caller(world, "10.0.20.7");
   CHECK(stranger["may_act"] == false);
   CHECK(stranger["why_not"].get<std::string>().find("admin.allow_admin") != std::string::npos);
@@ -159,6 +164,39 @@ TEST_CASE("what a trusted proxy has sent on may act if the address that it tells
   };
   CHECK(status_of("127.0.0.3") == 200);
   CHECK(status_of("10.0.20.7") == 403);
+}
+
+AdminSettings with_rules(std::vector<AccessRule> rules) {
+  AdminSettings settings;
+  settings.access = std::move(rules);
+  return settings;
+}
+
+AccessRule rule_of(const std::string& network, Actions may) {
+  AccessRule rule;
+  rule.networks = *Networks::parse({network});
+  rule.may = may;
+  return rule;
+}
+
+TEST_CASE("rules say who may look and who may administer, and the page itself is for whoever is let in") {
+  AdminWorld world(with_rules({rule_of("10.0.20.0/24", {Action::pull, Action::administer}),
+                               rule_of("10.0.30.0/24", {Action::pull})}));
+  CHECK(world.status_of("GET", "/api/v1/status", {}, "10.0.20.7") == 200);
+  CHECK(world.status_of("POST", "/api/v1/remove", {}, "10.0.20.7") == 200);
+  CHECK(world.status_of("GET", "/api/v1/tokens", {}, "10.0.20.7") == 200);
+  CHECK(world.status_of("GET", "/api/v1/status", {}, "10.0.30.7") == 200);
+  CHECK(world.status_of("POST", "/api/v1/remove", {}, "10.0.30.7") == 403);
+  CHECK(world.status_of("GET", "/api/v1/tokens", {}, "10.0.30.7") == 403);
+  CHECK(world.status_of("GET", "/", {}, "10.0.40.7") == 200);
+  CHECK(world.status_of("GET", "/api/v1/status", {}, "10.0.40.7") == 403);  // nobody here has a name
+  CHECK(world.status_of("POST", "/api/v1/session", {}, "10.0.40.7") == 404);
+  const auto stranger = caller(world, "10.0.40.7");
+  CHECK(stranger["may_look"] == false);
+  CHECK(stranger["why_not"] ==
+        "the address 10.0.40.7 may not look by \"admin.access\"; add a rule there, if it may");
+  // A proxy's address is nobody's.
+  CHECK(world.status_of("POST", "/api/v1/remove", {{"Via", "x"}}, "10.0.20.7") == 403);
 }
 
 TEST_CASE("no network has folders of this machine read or written") {

@@ -59,7 +59,7 @@ struct StreamWorld {
   EventRing events{3};
   int told = 0, status_made = 0;
   EventStream all{loop, requests, events,
-                  [this] {
+                  [this](const Sight&) {
                     ++status_made;
                     return Json{{"status", told}};
                   },

@@ -449,8 +449,14 @@ export interface Pins {
 }
 
 // Who looks at the page, and what they may.
+// Who one is, and what one may: admin.h.
 export interface Caller {
   client: string;
+  user?: string;
+  signed_in: boolean;
+  can_sign_in: boolean;
+  may_look: boolean;
+  sees_all: boolean; // whether nothing is left out
   may_act: boolean;
   why_not?: string;
 }
@@ -506,4 +512,41 @@ export interface Pinned {
 export interface Reloaded {
   changes: string[];
   dry_run?: boolean;
+}
+
+// Access tokens: token_list.h.
+export interface TokenListed {
+  name: string;
+  standing: "valid" | "expired" | "revoked";
+  may: string[];
+  repositories: string[];
+  created_at: string;
+  made_by: string;
+  expires_at?: string;
+  last_used_at?: string;
+  revoked_at?: string;
+}
+
+export interface TokensListed {
+  tokens_max: number;
+  tokens: TokenListed[];
+}
+
+export interface TokenMade {
+  name: string;
+  dry_run: boolean;
+  may: string[];
+  repositories: string[];
+  created_at: string;
+  made_by: string;
+  expires_at?: string;
+  token?: string; // shown this once
+  words: string;
+}
+
+export interface TokenRevoked {
+  name: string;
+  dry_run: boolean;
+  changed: boolean;
+  words: string;
 }

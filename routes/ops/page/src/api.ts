@@ -34,6 +34,13 @@ async function errorOf(response: Response): Promise<ApiError> {
   return new ApiError(message, said.error?.kind ?? "internal", response.status);
 }
 
+let unauthorized: () => void = () => undefined;
+
+// Called when a request is refused because it has no name, or none any more.
+export function onUnauthorized(call: () => void): void {
+  unauthorized = call;
+}
+
 async function answered(request: Promise<Response>): Promise<Response> {
   let response: Response;
   try {
@@ -42,6 +49,7 @@ async function answered(request: Promise<Response>): Promise<Response> {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError("Breakwater does not answer; it is asked again as soon as it does", "network", 0);
   }
+  if (response.status === 401) unauthorized();
   if (!response.ok) throw await errorOf(response);
   return response;
 }
@@ -49,6 +57,11 @@ async function answered(request: Promise<Response>): Promise<Response> {
 export async function ask<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
   const response = await answered(fetch(withQuery(path, query), signal ? { signal } : {}));
   return (await response.json()) as T;
+}
+
+export async function send(method: "POST" | "DELETE", path: string, body?: Body): Promise<void> {
+  const json = body ? { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
+  await answered(fetch(`/api/v1/${path}`, { method, ...json }));
 }
 
 export interface ToldProgress {

@@ -3,6 +3,7 @@
 // network, and says since when it is without one.
 import { useEffect, useReducer } from "preact/hooks";
 import type { EventTold, RequestTold, StatusSummary } from "./answers";
+import { askCaller, mayNotLook } from "./caller";
 
 const LAST_MAX = 500; // of requests and events that are remembered
 const AGAIN_FIRST_MS = 500;
@@ -68,7 +69,8 @@ function parsed<T>(event: MessageEvent): T | null {
 
 function connect(): void {
   clearTimeout(timer);
-  if (source || document.hidden) return;
+  // Whoever signs in has the page drawn anew.
+  if (source || document.hidden || mayNotLook()) return;
   const after = lastId === "" ? "" : `&after=${encodeURIComponent(lastId)}`;
   source = new EventSource(`/api/v1/events?of=status,request,event${after}`);
   source.onopen = () => {
@@ -118,6 +120,8 @@ async function compareScripts(): Promise<void> {
 
 function lose(): void {
   disconnect();
+  // A browser does not say why a stream ended: it may be the session.
+  void askCaller();
   live.lostAt ??= new Date();
   const wait = Math.min(AGAIN_FIRST_MS * 2 ** failures, AGAIN_MAX_MS);
   ++failures;

@@ -12,6 +12,7 @@ import "./style/next.css";
 import "./style/caches.css";
 import "./style/connect.css";
 import "./style/doings.css";
+import "./style/tokens.css";
 import { beLive } from "./live";
 import { followLinks } from "./place";
 import { Shell } from "./shell";

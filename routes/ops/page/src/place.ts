@@ -10,7 +10,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 export const PAGES = [
-  "saved", "transfers", "upstreams", "requests", "disk", "next", "images", "caches", "connect", "integrity", "doings",
+  "saved", "transfers", "upstreams", "requests", "disk", "next", "images", "caches", "connect", "integrity", "doings", "tokens",
 ] as const;
 export type PageName = (typeof PAGES)[number] | "home";
 

@@ -3,11 +3,13 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useAnswer } from "./api";
-import type { Status } from "./answers";
+import type { Caller, Status } from "./answers";
+import { useCaller } from "./caller";
 import * as format from "./format";
 import { KEYS, listenToKeys } from "./keys";
 import { type Live, useLive } from "./live";
 import { Dialog } from "./parts/dialog";
+import { SignInPage, WhoIAm } from "./parts/sign_in";
 import { State, useNow } from "./parts/value";
 import { type PageName, go, pageLink, usePlace } from "./place";
 import { Page } from "./pages/page";
@@ -25,7 +27,14 @@ const WAYS: readonly (readonly [PageName, string])[] = [
   ["connect", "Connect a client"],
   ["integrity", "Integrity"],
   ["doings", "Doings"],
+  ["tokens", "Tokens"],
 ];
+
+// What would only be refused is not offered.
+function isOffered(page: PageName, caller: Caller | null): boolean {
+  if (page === "tokens") return caller?.may_act === true;
+  return page !== "next" || caller?.sees_all !== false;
+}
 
 function Search(): JSX.Element {
   const place = usePlace();
@@ -124,6 +133,8 @@ function Keys({ onClose }: { onClose: () => void }): JSX.Element {
 export function Shell(): JSX.Element {
   const place = usePlace();
   const live = useLive();
+  const caller = useCaller();
+  const mayLook = caller?.may_look !== false;
   const [hasKeys, showKeys] = useState(false);
   const [isOpen, setOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
@@ -152,28 +163,39 @@ export function Shell(): JSX.Element {
           </svg>
           Breakwater
         </a>
-        <Search />
-        <button type="button" class="menu" aria-expanded={isOpen} aria-controls="ways" onClick={() => setOpen(!isOpen)}>
-          Menu
-        </button>
+        {mayLook && <Search />}
+        <WhoIAm />
+        {mayLook && (
+          <button type="button" class="menu" aria-expanded={isOpen} aria-controls="ways" onClick={() => setOpen(!isOpen)}>
+            Menu
+          </button>
+        )}
       </header>
-      <nav id="ways" class={isOpen ? "ways open" : "ways"} aria-label="Pages">
-        <ul>
-          {WAYS.map(([page, words]) => (
-            <li key={page}>
-              <a href={pageLink(page)} aria-current={place.page === page ? "page" : undefined}>
-                {words}
-              </a>
-            </li>
-          ))}
-        </ul>
-        <button type="button" class="small keys-button" onClick={() => showKeys(true)}>
-          Keys <kbd>?</kbd>
-        </button>
-      </nav>
+      {mayLook && (
+        <nav id="ways" class={isOpen ? "ways open" : "ways"} aria-label="Pages">
+          <ul>
+            {WAYS.filter(([page]) => isOffered(page, caller)).map(([page, words]) => (
+              <li key={page}>
+                <a href={pageLink(page)} aria-current={place.page === page ? "page" : undefined}>
+                  {words}
+                </a>
+              </li>
+            ))}
+          </ul>
+          <button type="button" class="small keys-button" onClick={() => showKeys(true)}>
+            Keys <kbd>?</kbd>
+          </button>
+        </nav>
+      )}
       <main id="main" ref={main} tabIndex={-1}>
-        <Sentence live={live} />
-        <Page place={place} />
+        {mayLook ? (
+          <>
+            <Sentence live={live} />
+            <Page place={place} />
+          </>
+        ) : (
+          <SignInPage />
+        )}
       </main>
       {hasKeys && <Keys onClose={() => showKeys(false)} />}
     </div>

@@ -3,6 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { ApiError, type Asked, type Query, ask, useAnswer } from "../api";
 import type { Status, UsageByClient, UsageByRepository, UsageByRoute, UsageByTag, UsageTotals } from "../answers";
+import { useCaller } from "../caller";
 import * as format from "../format";
 import { Answered, Choice, Empty, Figures, Heading, Section } from "../parts/frame";
 import { type Column, Table, usePages } from "../parts/table";
@@ -32,12 +33,14 @@ export function DiskPage(): JSX.Element {
 function OfAll({ by, route }: { by: By; route: string }): JSX.Element {
   // A walk over the whole catalog: it is asked once, and again only by the button.
   const question: Query = { by, route };
+  // Who brought what is told to who sees everything.
+  const bys = useCaller()?.sees_all === false ? BYS.filter(([of]) => of !== "client") : BYS;
   const asked = useAnswer<Usage>("usage", question);
   return (
     <>
       <Heading title={route === "" ? "Disk use" : `Disk use of ${route}`}>
         <div class="beside">
-          <Choice label="What a row is of" of={BYS} chosen={by} onChoose={(to) => goQuery({ by: to, sort: "" })} />
+          <Choice label="What a row is of" of={bys} chosen={by} onChoose={(to) => goQuery({ by: to, sort: "" })} />
           {route !== "" && <a href={pageLink("disk", { by })}>Of all routes</a>}
         </div>
       </Heading>

@@ -14,8 +14,9 @@ import type {
   UploadListed,
   UploadsListed,
 } from "../answers";
+import { useCaller } from "../caller";
 import * as format from "../format";
-import { type Doing, DoingButton, DoingDialog, useCaller } from "../parts/doing";
+import { type Doing, DoingButton, DoingDialog } from "../parts/doing";
 import { Answered, Heading, Section } from "../parts/frame";
 import { ImageName } from "../parts/image_name";
 import { type Column, Table } from "../parts/table";
@@ -65,19 +66,19 @@ function WhoMay(): JSX.Element {
         <State tone="quiet">Asking what you may do…</State>
       ) : caller.may_act ? (
         <>
-          <State tone="well">{`You are ${format.tame(caller.client, 80)}, and may do these.`}</State>{" "}
+          <State tone="well">{`You are ${format.tame(caller.user ?? caller.client, 80)}, and may do these.`}</State>{" "}
           <span class="note">
             Each shows first what it would do, and is a line of the audit log: who, what, when, from where.
           </span>
         </>
       ) : (
         <>
-          <State tone="quiet">{`You are ${format.tame(caller.client, 80)}, and may look only.`}</State>{" "}
+          <State tone="quiet">{`You are ${format.tame(caller.user ?? caller.client, 80)}, and may look only.`}</State>{" "}
           <span class="note">
             {caller.why_not ? (
               <Words of={caller.why_not} max={500} />
             ) : (
-              "Who may do is said by “allow_admin” of the configuration; the command line on the machine may, too."
+              "Who may do is said by “admin” of the configuration; the command line on the machine may, too."
             )}
           </span>
         </>

@@ -4,6 +4,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { type Asked, useAnswer } from "../api";
 import type { Caches, Download, Plan, Problem, Requests, RouteStatus, Savings, Status } from "../answers";
+import { useCaller } from "../caller";
 import * as format from "../format";
 import { useLive } from "../live";
 import { Chart } from "../parts/chart";
@@ -285,16 +286,19 @@ function Line({ title, to, children }: { title: string; to: PageName; children: 
 }
 
 function OneLines({ status, now }: { status: Status; now: Date }): JSX.Element {
-  const plan = useAnswer<Plan>("plan"); // once: it is a walk over all that is stored
+  const seesAll = useCaller()?.sees_all !== false;
+  const plan = useAnswer<Plan>(seesAll ? "plan" : null); // once: it is a walk over all that is stored
   const caches = useAnswer<Caches>("caches", {}, 60_000);
   const integrity = integrityState(status.integrity, now);
   return (
     <ul class="one-lines">
-      <Line title="What goes next" to="next">
-        <Answered asked={plan} rows={1}>
-          {(answer) => planWords(answer)}
-        </Answered>
-      </Line>
+      {seesAll && (
+        <Line title="What goes next" to="next">
+          <Answered asked={plan} rows={1}>
+            {(answer) => planWords(answer)}
+          </Answered>
+        </Line>
+      )}
       <Line title="Build caches" to="caches">
         <Answered asked={caches} rows={1}>
           {(answer) => cachesWords(answer, now)}

@@ -14,6 +14,7 @@ import { RepositoryPage } from "./repository";
 import { RequestsPage } from "./requests";
 import { RoutePage } from "./route";
 import { SavedPage } from "./saved";
+import { TokensPage } from "./tokens";
 import { TransfersPage } from "./transfers";
 import { UpstreamsPage } from "./upstreams";
 
@@ -41,6 +42,8 @@ export function Page({ place }: { place: Place }): JSX.Element {
       return <IntegrityPage />;
     case "doings":
       return <DoingsPage />;
+    case "tokens":
+      return <TokensPage />;
     case "images": {
       const { image } = place;
       if (!image) return <ImagesPage />;

@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { ask } from "../api";
 import type { TagListed, TagsListed } from "../answers";
 import * as format from "../format";
-import { useCaller } from "../parts/doing";
+import { useCaller } from "../caller";
 import { Empty, Heading, Waiting } from "../parts/frame";
 import { type Column, Table, usePages } from "../parts/table";
 import { Bytes, Time } from "../parts/value";

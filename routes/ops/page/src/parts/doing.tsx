@@ -1,33 +1,12 @@
 // Things that the page does: first it shows what would be done, in the same words as `--dry-run`, then it asks.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { ApiError, type Body, type ToldProgress, act, ask } from "../api";
-import type { Caller } from "../answers";
+import { ApiError, type Body, type ToldProgress, act } from "../api";
+import { useCaller } from "../caller";
 import * as format from "../format";
 import { Dialog } from "./dialog";
 import { Waiting } from "./frame";
 import { Bar } from "./value";
-
-// Asked once for all buttons; and again on each page, because what one may can be changed meanwhile.
-let known: Promise<Caller> | null = null;
-let knownLast: Caller | null = null; // what the last answer was, for whoever is drawn before the next
-let knownAt = 0;
-const KNOWN_FOR_MS = 10_000;
-
-export function useCaller(): Caller | null {
-  const [caller, setCaller] = useState<Caller | null>(knownLast);
-  useEffect(() => {
-    if (!known || Date.now() - knownAt > KNOWN_FOR_MS) {
-      known = ask<Caller>("caller").then((told) => (knownLast = told));
-      knownAt = Date.now();
-      known.catch(() => (known = null));
-    }
-    let isHere = true;
-    known.then((told) => isHere && setCaller(told)).catch(() => undefined);
-    return () => void (isHere = false);
-  }, []);
-  return caller;
-}
 
 export interface Doing<Answer> {
   path: string; // "remove"
