@@ -1,6 +1,7 @@
 #include "conf/serving.h"
 
 #include <malloc.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -305,10 +306,15 @@ int Server::run() {
   return 0;
 }
 
+// Passwords and keys are in it: the kernel makes no core file, also where it would hand one to a program, and
+// no other process of the same user reads it.
+void keep_memory_private() { (void)prctl(PR_SET_DUMPABLE, 0); }
+
 }  // namespace
 
 int serve(Config config, const Serving& serving) {
   keep_memory_together();
+  keep_memory_private();
   std::signal(SIGPIPE, SIG_IGN);
   // Of a process that was started here and has ended nothing is left (successor.h).
   std::signal(SIGCHLD, SIG_IGN);

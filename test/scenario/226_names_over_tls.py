@@ -1,8 +1,6 @@
 """Every client logs in over TLS with a private authority, pushes, pulls and exports its cache by its name,
 and is told what it may not: at a registry where nothing is anonymous, and at one where some is."""
 
-import base64
-
 from harness import builds, expect, images, scenario, trixie
 from harness.breakwater import BINARY, Breakwater
 from harness.certificates import Certificate
@@ -11,7 +9,6 @@ from harness.named import Ctr, Docker20, Docker26, NamedBuildKit, Oras, Podman, 
 OUTSIDE = "10.20.30.40"  # no client takes it for plain HTTP by itself
 ALICE, BOB = ("alice", "open-sesame-7351"), ("bob", "let-me-in-9917")
 WRONG = ("alice", "guessed-4242")
-SECRETS = [ALICE[1], BOB[1], WRONG[1]]
 LAYER_BYTES = 300_000
 EVERYTHING = ["pull", "push", "delete"]
 RULES = {
@@ -110,20 +107,11 @@ def token_story(world, breakwater, address):
         lambda event: event.get("reason", "").startswith("the token ci was revoked"),
         "the log says that the token was revoked",
     )
-    return token
-
-
-def expect_no_secret(world, breakwater, secrets):
-    said = breakwater.process.text() + world.run(BINARY, "status", "--config", breakwater.config_file)
-    for secret in secrets:
-        for form in (secret, base64.b64encode(secret.encode()).decode().rstrip("=")):
-            expect(form not in said, f"{form!r} is in what it says")
-    named = [event for event in breakwater.events() if event.get("user") == "alice"]
-    expect(named, "no line of the log says that it was alice")
 
 
 def main(world):
     certificate = Certificate(world, OUTSIDE)
+    world.secrets.add(WRONG[1])
     breakwater = start(world, certificate)
     addresses = {name: breakwater.addresses[name] for name in RULES}
     trust(world, certificate, addresses.values())
@@ -144,8 +132,10 @@ def main(world):
     for name, address in addresses.items():
         client_story(Oras(world, certificate), address, None, name == "closed")
     cache_story(world, addresses["closed"])
-    secrets = [*SECRETS, token_story(world, breakwater, addresses["closed"])]
-    expect_no_secret(world, breakwater, secrets)
+    token_story(world, breakwater, addresses["closed"])
+    world.run(BINARY, "status", "--config", breakwater.config_file)  # where secrets are looked for too
+    named = [event for event in breakwater.events() if event.get("user") == "alice"]
+    expect(named, "no line of the log says that it was alice")
     breakwater.stop()
 
 

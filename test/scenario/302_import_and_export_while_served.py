@@ -51,6 +51,12 @@ def expect_clean(data):
         expect(found.st_uid == USER, f"{path} belongs to {found.st_uid}")
 
 
+def expect_private_memory(registry):
+    """What the kernel makes no core file of, and lets no other process of the same user read, is root's."""
+    owner = os.stat(f"/proc/{registry.process.pid}/mem").st_uid
+    expect(owner == 0, f"its memory can be read by user {owner}, and be in a core file")
+
+
 def imports(operator, registry, storage, pushed):
     into = ("import", "--from", storage, "--route", "private")
     plan = operator.json(*into, "--dry-run")
@@ -175,6 +181,7 @@ def main(world):
     }
     storage = old_folder(world, pushed)
     registry = served(world)
+    expect_private_memory(registry)
     operator = Operator(registry)
     imports(operator, registry, storage, pushed)
     newer_stays(operator, registry, storage)

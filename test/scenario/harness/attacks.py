@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import resource
 import socket
+import time
 
 from .world import expect
 
@@ -169,6 +170,22 @@ def pipelines(requests):
                 await sending
             finally:
                 sending.cancel()
+
+    return act
+
+
+def paced(request_of, every_s):
+    """Sends what `request_of()` gives and waits for the answer, at most once in `every_s`."""
+
+    async def act(peer, begun):
+        at = time.monotonic()
+        while True:
+            before = peer.replies
+            await peer.send(request_of())
+            begun()
+            await peer.answered(before + 1)
+            at = max(at + every_s, time.monotonic())
+            await asyncio.sleep(at - time.monotonic())
 
     return act
 

@@ -10,6 +10,7 @@ import time
 import traceback
 
 from .process import Process, ProcessError
+from .secrets import Secrets
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("BREAKWATER_BUILD", ROOT / "build"))
@@ -34,6 +35,7 @@ class World:
     def __init__(self, folder):
         self.folder = folder
         self.processes = []
+        self.secrets = Secrets()
         self._endings = []
         self._count = 0
 
@@ -77,6 +79,7 @@ class World:
             env=environment,
         )
         output = done.stdout.decode("utf-8", "replace")
+        self.secrets.heed(arguments, output)
         if check and done.returncode != 0:
             raise Failure(
                 f"{' '.join(str(one) for one in arguments)} ended with {done.returncode}:\n{output}"
@@ -104,6 +107,11 @@ class World:
 
     def say(self, text):
         print(text, flush=True)
+
+    def expect_no_secret_told(self):
+        """In all that Breakwater has said so far."""
+        told = sorted(set(self.secrets.found(one for one in self.processes if one.name == "breakwater")))
+        expect(not told, "secrets are told: " + "; ".join(told))
 
     def end(self):
         for function in reversed(self._endings):
@@ -202,6 +210,7 @@ def scenario(function, rises=True):
     begin = time.monotonic()
     try:
         function(world)
+        world.expect_no_secret_told()
     except (Failure, ProcessError) as failure:
         failed = True
         print(f"FAILED: {failure}", flush=True)
