@@ -1,5 +1,5 @@
-"""`./packaging/run`, but for the compiler: it names whoever has a port, listens elsewhere when asked, and what
-it prints to try it and to point this machine at it is what works."""
+"""`./packaging/run`, but for the compiler: it names whoever has a port, listens elsewhere when asked, and
+what it prints to try it and to point this machine at it is what works, as is what the README says to do."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import re
 import shutil
 import tomllib
 
-from harness import expect, http, scenario
+from harness import documents, expect, http, scenario
 from harness.breakwater import BINARY
 from harness.world import ROOT
 
@@ -32,6 +32,9 @@ class Checkout:
         user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if as_nobody else []
         command = [*user, self.folder / "packaging/run", *arguments]
         return self.world.run(*command, env=self.environment, check=False)
+
+    def shell(self, block):
+        self.world.run("sh", "-ec", f"cd {self.folder}\n{block.text}", env=self.environment)
 
     def start(self, *arguments):
         process = self.world.start(
@@ -90,6 +93,19 @@ def as_built_in(said, usual):
     expect(mirrors(said) and mirrors(said) == mirrors(usual), f"{mirrors(said)}\n{mirrors(usual)}")
 
 
+def by_readme(world, checkout):
+    """Its two commands, as they stand, and those that build it for installing."""
+    (install,) = documents.blocks("README.md", "Install")
+    checkout.shell(install)
+    run, try_it = documents.blocks("README.md", "Try it")
+    expect(run.text == "./packaging/run\n", run.text)
+    process = checkout.start()
+    expect(checkout.folder.joinpath("data/control").exists(), "the data is not in ./data")
+    answer = world.run("sh", "-ec", try_it.text)
+    expect("Could not resolve host: registry-1.docker.io" in answer, answer)
+    process.stop()
+
+
 def main(world):
     checkout = Checkout(world)
     old = taken(world, checkout)
@@ -103,6 +119,7 @@ def main(world):
     elsewhere.stop()
     old.stop()
 
+    by_readme(world, checkout)
     usual = checkout.start("--data", checkout.folder / "other")
     expect_ports(usual.text(), 0)
     expect(checkout.folder.joinpath("other/control").exists(), "--data does not go to serve")

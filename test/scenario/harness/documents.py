@@ -16,7 +16,8 @@ Block = collections.namedtuple("Block", "language text")
 
 def names():
     """Of all documents for users, from the top."""
-    return ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("packaging/**/*.md"))]
+    packaging = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("packaging/**/*.md"))
+    return ["README.md", *packaging]
 
 
 def sections(text):
