@@ -24,6 +24,7 @@ PAGE = "packaging/docs/page.md"
 PROXIES = "packaging/docs/proxies.md"
 WEBHOOKS = "packaging/docs/webhooks.md"
 MIRROR = {"registry": "docker.io", "upstream": "https://registry-1.docker.io"}
+USERS = ("alice", "bob", "release")
 PASSWORD = "$2y$05$" + "C" * 53  # bcrypt, of nobody's password
 VERB = re.compile(r"(?<!-n )\bbreakwater ((?:[a-z][a-z-]*)(?: (?:create|list|revoke))?)\b")
 
@@ -72,7 +73,7 @@ class Configurations(unittest.TestCase):
         for name in ("hook", "dockerhub"):
             self.etc.joinpath(name).write_text("secret\n")
             self.etc.joinpath(name).chmod(0o600)
-        self.etc.joinpath("users").write_text(f"alice:{PASSWORD}\nbob:{PASSWORD}\n")
+        self.etc.joinpath("users").write_text("".join(f"{name}:{PASSWORD}\n" for name in USERS))
         self.etc.joinpath("users").chmod(0o600)
 
     def tearDown(self):
@@ -103,8 +104,9 @@ class Configurations(unittest.TestCase):
     def test_rules_and_signatures(self):
         (rules,) = documents.blocks(ACCESS, "Rules")
         self.check_of_registry(rules)
-        (signed,) = documents.blocks(ACCESS, "Only what is signed")
+        signed, signers = documents.blocks(ACCESS, "Only what is signed")
         self.check_of_registry(signed)
+        self.check_of_registry(signers)
 
     def test_tokens_of_jobs(self):
         (jobs,) = documents.blocks(ACCESS, "Users and tokens")
