@@ -73,7 +73,7 @@ def what_it_prints_works(world, said, shift):
     answer = world.run(*command.split(), "-sS")
     expect("Could not resolve host: registry-1.docker.io" in answer, answer)
     world.run("mount", "-t", "tmpfs", "tmpfs", "/etc/containerd")
-    script = re.search(r"^containerd (mkdir.*?\n.*?\n.*?)\n", said, re.M).group(1)
+    script = re.search(r"^containerd .*:\n(.*\n.*\n.*)\n", said, re.M).group(1)
     world.run("sh", "-ec", script)
     with open("/etc/containerd/certs.d/_default/hosts.toml", "rb") as file:
         hosts = tomllib.load(file)["host"]

@@ -226,6 +226,8 @@ def main(world):
         expect(status == 403 and STRANGER in body, f"a stranger who says {lie} got {status} {body}")
     for name, front in (("nginx", nginx(world, direct)), ("caddy", caddy(world, direct))):
         expect_named(name, front)
+        status, body = ask(front, FRIEND, {"Forwarded": f"for={STRANGER}"})
+        expect(status == 200, f"{name} passes on what a client says of itself: {status} {body}")
         push(name, front, breakwater)
     stream = nginx_stream(world, proxied)
     expect_named("stream", stream)

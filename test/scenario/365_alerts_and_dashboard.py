@@ -43,7 +43,7 @@ def main(world):
     image = images.single("alerts", [20_000])
     hub.push("library/app", "1", image)
     secret = world.fresh_folder("secret") / "hook"
-    secret.write_text("secret\n")
+    secret.write_text("of-the-hook-4711\n")
     hook = {"url": hub.url + "/hook", "secret_file": str(secret), "events": ["push"]}
     breakwater = world.breakwater(
         routes=[mirror_route("dockerhub", "docker.io", hub.url), private_route(bytes_max="1GiB")],
