@@ -36,13 +36,7 @@ def text_of(document):
 
 def inline_commands(document):
     """What stands between backticks and begins with `breakwater` and a verb, outside of blocks."""
-    outside = "\n".join(
-        re.sub(r"^```.*?^```$", "", "\n".join(lines), flags=re.M | re.S)
-        for _, lines in documents.sections(text_of(document))
-    )
-    for span in re.findall(r"`([^`]+)`", outside):
-        if VERB.search(span):
-            yield " ".join(span.split())
+    return [span for span in documents.spans(document, "") if VERB.search(span)]
 
 
 def anchors(document):

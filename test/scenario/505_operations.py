@@ -48,6 +48,23 @@ def changes(machine):
     expect(web.get("127.0.0.1:5001", "/readyz").status == 200, "it is not ready any more")
 
 
+def in_the_text(world, machine):
+    """The commands that stand between backticks; after each the registry answers."""
+    (ask,) = documents.spans("packaging/docs/commands.md", "curl --unix-socket")
+    expect('"routes"' in machine.run("sh", "-ec", ask), f"{ask} says nothing of routes")
+    looks = documents.spans("packaging/docs/log.md", "journalctl ")
+    expect(len(looks) == 2, f"{looks}")
+    changing = [one for one in documents.spans(DOCUMENT, "systemctl ") if "breakwater" in one]
+    expect(len(changing) == 5, f"{changing}")
+    for command in looks + changing:
+        if command.startswith("systemctl edit"):
+            continue  # it starts an editor
+        machine.run("sh", "-ec", command)
+        if " stop" in command:
+            machine.systemctl("start", "breakwater.socket", "breakwater")
+        world.wait_until(lambda: web.get("127.0.0.1:5001", "/readyz").status == 200, f"ready after {command}")
+
+
 def backup_and_restore(machine):
     before, after = images.single("before", [50_000]), images.single("after", [50_000])
     push(REGISTRY, "team/app", "before", before)
@@ -91,6 +108,7 @@ def main(world):
     install(world, machine)
     world.wait_until(lambda: has("none") is False, "the registry answers")
     changes(machine)
+    in_the_text(world, machine)
     backup_and_restore(machine)
     other_disk(machine)
     uninstall(world, machine)

@@ -4,6 +4,7 @@ packaging/docs/moving-in.md in their order; clients are not changed, and get wha
 import json
 import os
 import pathlib
+import re
 
 from harness import documents, expect, http as web, images, scenario
 from harness.breakwater import BINARY
@@ -55,11 +56,24 @@ class Old:
             self.registries[name.removeprefix("registry-")].stop()
 
 
+def point_at(hub):
+    """What an operator writes into the example: all mirrors are of this one, and the disk is another."""
+    lines = [line for line in CONFIG.read_text().splitlines() if '"bytes_max"' not in line]
+    text, count = re.subn(
+        r'"upstream": "https://[^"]*"(?=\s*(?:,|//|\}|$))',
+        f'"allow_private": ["127.0.0.1"], "upstream": "{hub.url}"',
+        "\n".join(lines),
+        flags=re.M,
+    )
+    expect(count >= len(MIRRORS), f"the example has {count} mirrors")
+    CONFIG.write_text(text)
+
+
 class Machine:
     """Runs the document's blocks: docker and systemctl do here what they would do there."""
 
-    def __init__(self, world, old, hub):
-        self.world, self.old, self.hub = world, old, hub
+    def __init__(self, world, old):
+        self.world, self.old = world, old
         self._tools = world.fresh_folder("tools")
         self._tools.joinpath("breakwater").symlink_to(BINARY)
         self._asked = self._tools / "asked"
@@ -95,7 +109,6 @@ class Machine:
             return
         expect(names == ("breakwater",), f"{tool} {verb} {names}")
         if verb == "start":
-            self._point_at_hub()
             self.process = self.world.start("breakwater", [BINARY, "serve"])
             self.process.wait_for(r'"event":"listening".*"metrics"')
         else:
@@ -112,17 +125,6 @@ class Machine:
             "it reloads",
         )
         expect('"event":"not_reloaded"' not in self.process.text(), self.process.tail())
-
-    def _point_at_hub(self):
-        """There is no registry outside: all mirrors have this one. And the disk is small."""
-        text = CONFIG.read_text()
-        lines = [line for line in text.splitlines() if '"bytes_max"' not in line]
-        text = "\n".join(lines)
-        for name in ("registry-1.docker.io", "ghcr.io", "quay.io", "registry.k8s.io", "reg.kyverno.io"):
-            wanted = f'"upstream": "https://{name}"'
-            expect(text.count(wanted + "\n") + text.count(wanted + ",") + text.count(wanted + " ") >= 1, name)
-            text = text.replace(wanted, f'"allow_private": ["127.0.0.1"], "upstream": "{self.hub.url}"')
-        CONFIG.write_text(text)
 
     def asked_upstream(self):
         text = web.get("127.0.0.1:5001", "/metrics").body.decode()
@@ -169,14 +171,16 @@ def main(world):
         world.wait_until(lambda: stored(route, alpine), f"{route} of before has the image")
     node = Containerd(world, {"docker.io": "127.0.0.1:5000"})
 
-    machine = Machine(world, old, hub)
-    (beside,) = documents.blocks(DOCUMENT, "1. Beside the old one, on other ports")
+    machine = Machine(world, old)
+    take_example, start = documents.blocks(DOCUMENT, "1. Beside the old one, on other ports")
     (take_over,) = documents.blocks(DOCUMENT, "2. Take over what is there")
     (try_it,) = documents.blocks(DOCUMENT, "3. Try it")
     (change,) = documents.blocks(DOCUMENT, "4. Change over")
     (back,) = documents.blocks(DOCUMENT, "The way back")
 
-    machine.run(beside)
+    machine.run(take_example)
+    point_at(hub)
+    machine.run(start)
     said = machine.run(take_over)
     expect("not everything" not in said and said.count("damaged: nothing") == len(PORTS), said)
     expect(machine.asked_upstream() == 0, "the import has asked upstream")

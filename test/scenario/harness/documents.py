@@ -50,6 +50,13 @@ def blocks(document, heading):
     return there
 
 
+def spans(document, begin):
+    """What stands between backticks in the text, outside of blocks, and begins so; each once, in order."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / document).read_text(), flags=re.M | re.S)
+    found = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
+    return list(dict.fromkeys(span for span in found if span.startswith(begin)))
+
+
 def members(block):
     """Of a block of JSON that shows a member of an object, `"key": value`: that object."""
     text = block.text.strip()
