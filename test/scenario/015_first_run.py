@@ -84,13 +84,15 @@ def what_it_prints_works(world, said, shift):
     expect(daemon == {"registry-mirrors": [f"http://127.0.0.1:{5000 + shift}"]}, f"{daemon}")
 
 
-def as_built_in(said, usual):
+def as_built_in(world, checkout):
     """But for the ports, it is what runs without --ports-from: the routes, and whom they mirror."""
 
-    def mirrors(text):
+    def mirrors(*config):
+        text = world.run(BINARY, "check-config", *config, "--data", checkout.folder / "data")
         return re.findall(r"^route (\w+) on .*?: (mirror of .*?), no bound of its own", text, re.M)
 
-    expect(mirrors(said) and mirrors(said) == mirrors(usual), f"{mirrors(said)}\n{mirrors(usual)}")
+    ours = mirrors("--config", checkout.folder / "build/ports-from-15000.json")
+    expect(len(ours) == 6 and ours == mirrors(), f"{ours}\n{mirrors()}")
 
 
 def by_readme(world, checkout):
@@ -113,6 +115,8 @@ def main(world):
     said = elsewhere.text()
     expect("about 6 minutes" in said and "about 1 GB" in said, said)
     expect_ports(said, 10000)
+    for line in ("127.0.0.1:15010  mirror of ghcr.io", "127.0.0.1:15050  registry", "127.0.0.1:18080  page"):
+        expect(f"\n  {line}\n" in said, said)
     what_it_prints_works(world, said, 10000)
     others = re.search(r"^Others: +build/breakwater client-config podman .*\) (.*)$", said, re.M).group(1)
     world.run("sh", "-ec", f"cd {checkout.folder}; build/breakwater client-config podman {others}")
@@ -123,10 +127,12 @@ def main(world):
     usual = checkout.start("--data", checkout.folder / "other")
     expect_ports(usual.text(), 0)
     expect(checkout.folder.joinpath("other/control").exists(), "--data does not go to serve")
-    as_built_in(said, usual.text())
+    as_built_in(world, checkout)
     taken_by_itself = checkout.run()
     expect("127.0.0.1:8080 is taken by breakwater, pid " in taken_by_itself, taken_by_itself)
-    usual.stop()
+    successor = checkout.start("--data", checkout.folder / "other", "--take-over")
+    expect(usual.wait() == 0, f"the one before did not end in order: {usual.tail()}")
+    successor.stop()
 
 
 if __name__ == "__main__":
