@@ -120,7 +120,7 @@ def tls_upstream(certificate):
 
 def routes_of(world, upstreams):
     password = world.fresh_folder("secrets") / "wrong"
-    password.write_text("wrong\n")
+    password.write_text("not-the-password-4411\n")
     hub = upstreams.hub.url
 
     def mirror(name, upstream=hub, **settings):
