@@ -21,8 +21,8 @@ struct Word {
   std::string_view word;
   Action action;
 };
-constexpr std::array<Word, 3> kOfRoute = {
-    {{"pull", Action::pull}, {"push", Action::push}, {"delete", Action::remove}}};
+constexpr std::array<Word, 4> kOfRoute = {
+    {{"pull", Action::pull}, {"push", Action::push}, {"delete", Action::remove}, {"sign", Action::sign}}};
 constexpr std::array<Word, 2> kOfPage = {{{"look", Action::pull}, {"administer", Action::administer}}};
 
 std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
@@ -112,7 +112,7 @@ void read_rule(JsonObject& entry, const Known& known, std::span<const Word> word
 }
 
 void check_mirror(JsonObject& entry, const routes::AccessRule& rule) {
-  for (const Action action : {Action::push, Action::remove}) {
+  for (const Action action : {Action::push, Action::remove, Action::sign}) {
     if (rule.may.has(action))
       entry.wrong("may",
                   "nobody may " + std::string(routes::name_of(action)) + " at a mirror, which is only read");

@@ -86,7 +86,7 @@ std::vector<std::string> words_on_page(routes::Actions actions) {
 
 std::vector<std::string> words_of(routes::Actions actions) {
   std::vector<std::string> words;
-  for (const auto action : {routes::Action::pull, routes::Action::push, routes::Action::remove}) {
+  for (const auto action : routes::kActionsOfRepositories) {
     if (actions.has(action)) words.emplace_back(name_of(action));
   }
   if (words.empty()) words.emplace_back("do nothing");

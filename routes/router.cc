@@ -343,6 +343,14 @@ std::string Router::challenge(const proxy::Exchange& exchange, Action action, co
   return text.empty() ? basic_challenge(settings_.route) : text;
 }
 
+bool Router::may_sign(const proxy::Exchange& exchange, const Answerer& answerer, const Who& who,
+                      const std::string& name) const {
+  if (!answerer.access->rules && !who.identity) return false;
+  const std::string repository = answerer.kept_as(name);
+  const Asked asked{*namespaces_.self().access, *answerer.access, repository, name};
+  return authorize({exchange.peer(), who.get()}, Action::sign, asked).verdict == Verdict::allowed;
+}
+
 // Asked by any thread, while the request runs.
 std::function<bool(const std::string&)> Router::may_pull(const proxy::Exchange& exchange,
                                                          const Answerer& answerer, const Who& who) const {
@@ -446,6 +454,7 @@ proxy::Task<> Router::serve_path(proxy::Exchange& exchange, RequestContext& cont
     context.oci_namespace = path.query.ns;
     context.route = answerer->access->route;
   }
+  context.may_sign = path.kind == OciPath::Kind::manifest && may_sign(exchange, *answerer, *who, path.name);
   const bool sees_all = !answerer->access->rules && !who->identity;
   if (!sees_all) context.may_pull_from = may_pull(exchange, *answerer, *who);
   co_await (*registry)->serve(exchange, path, context);

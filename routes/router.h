@@ -99,6 +99,8 @@ class Router {
                               const Who& who) const;
   std::string challenge(const proxy::Exchange& exchange, Action action, const Answerer& answerer,
                         const Who& who, const std::string& name) const;
+  bool may_sign(const proxy::Exchange& exchange, const Answerer& answerer, const Who& who,
+                const std::string& name) const;
   std::function<bool(const std::string&)> may_pull(const proxy::Exchange& exchange, const Answerer& answerer,
                                                    const Who& who) const;
   bool is_token_path(std::string_view path) const;

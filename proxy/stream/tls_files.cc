@@ -157,6 +157,8 @@ OwnedTlsContext make_context() {
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // Clients keep their tickets; this process keeps nothing for them.
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  // One for each connection: each is made and encrypted in the handshake, and clients use one.
+  SSL_CTX_set_num_tickets(context.get(), 1);
   SSL_CTX_set_session_id_context(context.get(), kSessionsOf.data(), kSessionsOf.size());
   SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   return context;

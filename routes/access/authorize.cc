@@ -49,8 +49,10 @@ std::string words_for(Action action, std::string_view repository) {
 
 bool is_within(const std::vector<Scope>& scopes, Action action, const std::string& route,
                std::string_view name) {
+  // Who is to sign an image pulls it first, and no client asks for a token to sign.
+  const Action asked = action == Action::sign ? Action::pull : action;
   return std::any_of(scopes.begin(), scopes.end(), [&](const Scope& scope) {
-    return scope.route == route && scope.repository == name && scope.may.has(action);
+    return scope.route == route && scope.repository == name && scope.may.has(asked);
   });
 }
 
@@ -60,6 +62,8 @@ Decision by_grant(const Identity& identity, Action action, std::string_view repo
 }
 
 Decision by_lists(const Caller& caller, Action action, const RouteAccess& route) {
+  if (action == Action::sign)
+    return {Verdict::denied, "no rule of route " + route.route + " is about signing"};
   if (action == Action::pull || route.allow_change.networks.allows(caller.peer)) return {};
   const auto why = not_allowed_text(caller.peer, route.allow_change.key, route.route);
   if (caller.identity == nullptr && caller.can_log_in)
@@ -84,6 +88,7 @@ std::string_view name_of(Action action) {
     case Action::pull: return "pull";
     case Action::push: return "push";
     case Action::remove: return "delete";
+    case Action::sign: return "sign";
     case Action::administer: return "administer";
   }
   return {};

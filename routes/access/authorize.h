@@ -10,8 +10,11 @@
 // rest. A route with rules goes by the first that speaks of the caller and of the repository: it allows what
 // it says, and nothing else. What no rule speaks of is refused. A name that was given for some repositories
 // alone (Scope) may nothing in others, whatever else says.
+//
+// To sign is what somebody is allowed by a rule, or was made for; no list of networks gives it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -25,9 +28,14 @@
 
 namespace breakwater::routes {
 
-// `remove` is of tags, manifests and blobs; `administer` is what the API changes.
-enum class Action : uint8_t { pull, push, remove, administer };
-std::string_view name_of(Action action);  // as rules and refusals say it: "pull", "push", "delete"
+// `remove` is of tags, manifests and blobs; who may `sign` is shown what has to be signed before it is;
+// `administer` is what the API changes.
+enum class Action : uint8_t { pull, push, remove, sign, administer };
+// As rules and refusals say it: "pull", "push", "delete", "sign".
+std::string_view name_of(Action action);
+// What rules, tokens and jobs may have of a repository.
+inline constexpr std::array kActionsOfRepositories = {Action::pull, Action::push, Action::remove,
+                                                      Action::sign};
 // What a request of the registry's API is. Whoever works on an upload pushes, also if he asks how far it is
 // or cancels it.
 Action action_of(std::string_view method, OciPath::Kind kind);

@@ -51,13 +51,10 @@ Result<Identity> OwnTokens::identity_of(const store::Digest& digest) {
 Grant grant_of(const store::TokenRecord& token) {
   Grant grant;
   grant.repositories = token.repositories;
-  std::vector<Action> may;
-  for (const Action action : {Action::pull, Action::push, Action::remove}) {
+  for (const Action action : kActionsOfRepositories) {
     if (std::find(token.may.begin(), token.may.end(), name_of(action)) != token.may.end())
-      may.push_back(action);
+      grant.may.add(action);
   }
-  // There is no other way to add to Actions; one that is there twice is there.
-  if (!may.empty()) grant.may = Actions{may.front(), may[may.size() / 2], may.back()};
   return grant;
 }
 

@@ -12,8 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<Action, 3> kActions = {Action::pull, Action::push, Action::remove};
-
 // What a pass was given for, which is looked at again with each request.
 constexpr const char* kUser = "user";
 constexpr const char* kToken = "token";
@@ -36,7 +34,7 @@ std::string new_id() {
 
 json words_of(Actions actions) {
   json words = json::array();
-  for (const Action action : kActions) {
+  for (const Action action : kActionsOfRepositories) {
     if (actions.has(action)) words.push_back(name_of(action));
   }
   return words;
@@ -44,7 +42,7 @@ json words_of(Actions actions) {
 
 Actions actions_of(const json& words) {
   Actions actions;
-  for (const Action action : kActions) {
+  for (const Action action : kActionsOfRepositories) {
     for (const auto& word : words) {
       if (word == name_of(action)) actions.add(action);
     }

@@ -21,7 +21,7 @@ OciStatus refused_list(const Error& error) {
 SignatureGateSettings gate_settings(const MirrorSettings& settings) {
   // Of several registries, the names in the store begin with them.
   const std::string registry = settings.kept_under.empty() ? settings.registry + "/" : "";
-  return {settings.route, registry, settings.require_signature};
+  return {settings.route, registry, "", settings.require_signature};
 }
 
 }  // namespace

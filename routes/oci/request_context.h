@@ -39,6 +39,8 @@ struct RequestContext {
   // Whether the caller may pull from another repository of the route, as ls prints it; any thread. Empty:
   // from all of them.
   std::function<bool(const std::string& repository)> may_pull_from;
+  // Whether the caller may have what is not signed yet, because it is his to sign it.
+  bool may_sign = false;
   // Whether the operator asks, to have it here: no client gets the answer.
   bool is_of_operator = false;
   CacheResult cache = CacheResult::none;

@@ -25,6 +25,8 @@ store::Event event_of(const ChangingRequest& request, const RegistryChange& chan
   event.host = request.host;
   event.method = request.method;
   event.user_agent = request.user_agent;
+  event.user = request.user;
+  event.is_secure = request.is_secure;
   return event;
 }
 

@@ -28,7 +28,9 @@ ordered_json target_of(const store::Event& event) {
   add(target, "repository", event.repository);
   const auto& reference = event.digest.empty() ? event.tag : event.digest;
   if (!event.host.empty() && !event.repository.empty() && !reference.empty())
-    add(target, "url", "http://" + event.host + "/v2/" + event.repository + "/manifests/" + reference);
+    add(target, "url",
+        (event.is_secure ? "https://" : "http://") + event.host + "/v2/" + event.repository + "/manifests/" +
+            reference);
   add(target, "tag", event.tag);
   return target;
 }
@@ -49,6 +51,7 @@ std::string notification_body(const store::Event& event, const std::string& mach
   add(request, "useragent", event.user_agent);
   one["request"] = std::move(request);
   one["actor"] = ordered_json::object();
+  add(one["actor"], "name", event.user);
   one["source"] = {{"addr", machine}};
   one["breakwater"] = {{"kind", name_of(event.kind)}};
   add(one["breakwater"], "route", event.route);

@@ -17,9 +17,9 @@
 namespace breakwater::routes {
 
 // {"events": [{"id", "timestamp", "action", "target": {"mediaType", "digest", "size", "length", "repository",
-// "url", "tag"}, "request": {"id", "addr", "host", "method", "useragent"}, "actor", "source": {"addr"}}]},
-// and in "breakwater" what the envelope has no place for: {"kind", "route", "reason"}. What is empty is left
-// out.
+// "url", "tag"}, "request": {"id", "addr", "host", "method", "useragent"}, "actor": {"name"}, "source":
+// {"addr"}}]}, and in "breakwater" what the envelope has no place for: {"kind", "route", "reason"}. What is
+// empty is left out.
 std::string notification_body(const store::Event& event, const std::string& machine);
 
 // The headers of a delivery at `now`, of the wall clock.

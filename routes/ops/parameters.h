@@ -101,7 +101,7 @@ inline constexpr Parameter kTokenCreate[] = {
      .help = "what it is called, in lists and in the log",
      .is_place = true,
      .is_required = true},
-    {.name = "may", .shape = "ACTIONS", .help = "what it may, of pull,push,delete: pull"},
+    {.name = "may", .shape = "ACTIONS", .help = "what it may, of pull,push,delete,sign: pull"},
     {.name = "repositories",
      .shape = "PATTERNS",
      .help = "in which, as their clients call them, such as 'cache/*,team/app': all"},

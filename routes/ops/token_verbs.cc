@@ -41,9 +41,9 @@ Result<std::vector<std::string>> actions_of(const Arguments& arguments) {
   if (!arguments.has("may")) return std::vector<std::string>{std::string(name_of(Action::pull))};
   auto actions = parts_of(arguments.word("may"));
   for (const auto& action : actions) {
-    if (action != name_of(Action::pull) && action != name_of(Action::push) &&
-        action != name_of(Action::remove))
-      return wrong("\"may\" names pull, push and delete, with commas between, not \"" + action + "\"");
+    if (std::none_of(kActionsOfRepositories.begin(), kActionsOfRepositories.end(),
+                     [&action](Action known) { return action == name_of(known); }))
+      return wrong("\"may\" names pull, push, delete and sign, with commas between, not \"" + action + "\"");
   }
   std::sort(actions.begin(), actions.end());
   actions.erase(std::unique(actions.begin(), actions.end()), actions.end());

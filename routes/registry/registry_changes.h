@@ -23,11 +23,13 @@ struct ChangingRequest {
         id(exchange.id()),
         method(exchange.request().method),
         host(exchange.request().headers.get("Host")),
-        user_agent(exchange.request().headers.get("User-Agent")) {}
+        user_agent(exchange.request().headers.get("User-Agent")),
+        is_secure(exchange.is_secure()) {}
   proxy::Peer peer;
   std::string user;  // the name that it has proved; "" for none
   std::string id;
   std::string method, host, user_agent;
+  bool is_secure;
 };
 
 // A tag or a manifest was pushed, or deleted; or a blob was deleted.

@@ -26,8 +26,8 @@ class RegistryReads {
       : parts_(parts),
         route_(route),
         signatures_(parts),
-        gate_({parts.readers, parts.store, parts.clock}, {route, "REGISTRY/", std::move(policy)},
-              signatures_) {}
+        gate_({parts.readers, parts.store, parts.clock},
+              {route, "REGISTRY/", ", by a name that may \"sign\"", std::move(policy)}, signatures_) {}
   RegistryReads(const RegistryReads&) = delete;
   RegistryReads& operator=(const RegistryReads&) = delete;
 

@@ -70,7 +70,8 @@ std::string image_text(const RepositoryKey& repository, const Digest& digest) {
 Task<Result<bool>> SignatureGate::admits(proxy::Exchange& exchange, RequestContext& context,
                                          RepositoryKey repository, const ServedManifest& manifest) {
   const auto* rule = rule_for(settings_.policy, repository.repository);
-  if (rule == nullptr || exchange.request().method == "HEAD" || context.is_of_operator) co_return true;
+  if (rule == nullptr || exchange.request().method == "HEAD") co_return true;
+  if (context.is_of_operator || context.may_sign) co_return true;
   if (remembered_.is_good(repository.repository, manifest.digest)) co_return true;
   exchange.at("signature");
   const bool is_exempt = co_await needs_none(exchange, context, manifest);
@@ -189,7 +190,7 @@ std::string SignatureGate::refusal_text(const Asked& asked, SignatureFlaw flaw) 
   return "route " + settings_.route + " serves no " + image + " because " + lacks +
          ", and \"require_signature\" wants one for \"" +
          pattern_for(*asked.check.rule, asked.repository.repository) +
-         "\"; sign it: cosign sign --key cosign.key " + settings_.registry + image;
+         "\"; sign it: cosign sign --key cosign.key " + settings_.registry + image + settings_.who_signs;
 }
 
 }  // namespace breakwater::routes

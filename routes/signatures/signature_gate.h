@@ -1,6 +1,7 @@
 // Where a manifest is about to be sent to a client: whether it is signed as "require_signature" wants.
 //
 //   admits()  HEAD; no rule covers the repository; the operator's own fetch -----> yes
+//             whoever may sign in the repository, and has to see what he signs ---> yes
 //             found to be signed before -----------------------------------------> yes
 //             but about an image: a signature, an attestation, an SBOM ----------> yes
 //             an index that names it, and is here, has a good signature ---------> yes
@@ -35,6 +36,8 @@ namespace breakwater::routes {
 struct SignatureGateSettings {
   std::string route;
   std::string registry;  // what precedes a repository's name where it is signed: "docker.io/"
+  std::string
+      who_signs;  // what is said behind the command that signs, of who can use it; "" where anyone can
   SharedSignaturePolicy policy;
 };
 

@@ -10,6 +10,7 @@ std::string encode(const Event& event) {
   out.text(event.route).text(event.repository).text(event.tag).text(event.digest).text(event.media_type);
   out.number(event.size).text(event.reason);
   out.text(event.request_id).text(event.address).text(event.host).text(event.method).text(event.user_agent);
+  out.text(event.user).flag(event.is_secure);
   return out.take();
 }
 
@@ -33,6 +34,10 @@ Result<Event> decode_event(std::string_view bytes) {
   event.host = in.text();
   event.method = in.text();
   event.user_agent = in.text();
+  if (in.more()) {
+    event.user = in.text();
+    event.is_secure = in.flag();
+  }
   if (kind > static_cast<uint64_t>(Event::Kind::upstream))
     return failure(Error::Kind::corrupt, "a malformed event record in the catalog");
   return checked(in, std::move(event), "event");

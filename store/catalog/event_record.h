@@ -29,6 +29,8 @@ struct Event {
   std::string reason = {};
   // The request that it comes from, if it comes from one.
   std::string request_id = {}, address = {}, host = {}, method = {}, user_agent = {};
+  std::string user = {};   // the name that its caller has proved; "" for none
+  bool is_secure = false;  // whether it came by TLS, here or at a proxy in front
 };
 
 std::string encode(const Event& event);

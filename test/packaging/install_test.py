@@ -1,66 +1,66 @@
-"""Installs a build into a folder of its own, as who builds from the source does: install_test.py BUILD."""
+"""What packaging/install says before it installs, and what it does for whom, on a machine of scripts."""
 
-import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 
-PREFIX = "usr/local"
-SHIPPED = (
-    "bin/breakwater",
-    "lib/systemd/system/breakwater.service",
-    "lib/systemd/system/breakwater.socket",
-    "share/bash-completion/completions/breakwater",
-    "share/breakwater/api.schema.json",
-    "share/breakwater/breakwater.json",
-    "share/breakwater/breakwater.schema.json",
-    "share/breakwater/grafana/breakwater.json",
-    "share/breakwater/prometheus/breakwater.rules.yaml",
-    "share/doc/breakwater/README.md",
-    "share/fish/vendor_completions.d/breakwater.fish",
-    "share/man/man1/breakwater.1",
-    "share/zsh/site-functions/_breakwater",
-)
+INSTALL = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "install"
+TOOLS = ("sh", "sed", "grep")
+SCRIPTS = {
+    "dpkg-query": 'case "$4" in here*) echo "install ok installed" ;; *) exit 1 ;; esac',
+    "apt-cache": '[ "$2" = known ]',
+    "apt-get": 'echo "$@" >>"$(dirname "$0")/log"; echo "apt-get runs" >&2',
+    "sudo": 'echo "sudo $1" >>"$(dirname "$0")/log"; "$@"',
+}
 
 
 class Install(unittest.TestCase):
-    build = None
+    def install(self, uid, without=(), packages="here-1\ngone-1 # why\nknown?\nunknown?\ngone-2\n"):
+        """What it said, and what it ran."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            for tool in (*TOOLS, "dirname"):
+                folder.joinpath(tool).symlink_to(pathlib.Path("/usr/bin", tool))
+            for script, body in {**SCRIPTS, "id": f"echo {uid}"}.items():
+                if script not in without:
+                    folder.joinpath(script).write_text(f"#!/bin/sh\n{body}\n")
+                    folder.joinpath(script).chmod(0o755)
+            folder.joinpath("list").write_text(packages)
+            done = subprocess.run(
+                [INSTALL, folder / "list"],
+                env={"PATH": name},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=60,
+            )
+            log = folder / "log"
+            return done.returncode, done.stdout, log.read_text().splitlines() if log.exists() else []
 
-    @classmethod
-    def setUpClass(cls):
-        cls._folder = tempfile.TemporaryDirectory()
-        environment = {**os.environ, "DESTDIR": cls._folder.name}
-        subprocess.run(
-            ["cmake", "--install", cls.build], env=environment, check=True, capture_output=True, timeout=120
+    def test_root_is_told_what_is_installed_before_it_is(self):
+        status, said, ran = self.install(0)
+        self.assertEqual(status, 0)
+        self.assertRegex(said, r"(?s)^Installing .*: gone-1 gone-2 known\napt-get runs")
+        self.assertEqual(ran[-1].split()[-3:], ["gone-1", "gone-2", "known"])
+
+    def test_who_may_use_sudo_is_told_of_it(self):
+        status, said, ran = self.install(1000)
+        self.assertEqual((status, ran[0]), (0, "sudo apt-get"))
+        self.assertRegex(said, r"^Installing with sudo apt-get")
+
+    def test_without_sudo_it_says_what_root_must_run_and_runs_nothing(self):
+        status, said, ran = self.install(1000, without=("sudo",))
+        self.assertEqual((status, ran), (1, []))
+        command = said.splitlines()[1].strip()
+        self.assertEqual(
+            command,
+            "apt-get update && apt-get install -y --no-install-recommends gone-1 gone-2 known",
         )
-        cls.root = pathlib.Path(cls._folder.name, PREFIX)
 
-    @classmethod
-    def tearDownClass(cls):
-        cls._folder.cleanup()
-
-    def test_everything_is_there(self):
-        missing = [one for one in SHIPPED if self.root.joinpath(one).stat().st_size == 0]
-        self.assertEqual(missing, [])
-
-    def test_the_unit_runs_what_is_installed_as_a_user_that_systemd_makes_up(self):
-        unit = self.root.joinpath("lib/systemd/system/breakwater.service").read_text()
-        self.assertRegex(unit, rf"(?m)^ExecStart=/{PREFIX}/bin/breakwater serve ")
-        self.assertRegex(unit, rf"(?m)^Documentation=file:/{PREFIX}/share/doc/breakwater/README.md$")
-        self.assertRegex(unit, "(?m)^DynamicUser=yes$")
-        self.assertFalse(self.root.joinpath("lib/sysusers.d").exists())
-
-    def test_bash_takes_its_completion(self):
-        completion = self.root / "share/bash-completion/completions/breakwater"
-        subprocess.run(["bash", "-n", completion], check=True, timeout=60)
-
-    def test_the_manual_page_is_one(self):
-        page = self.root.joinpath("share/man/man1/breakwater.1").read_text()
-        self.assertTrue(page.startswith(".TH BREAKWATER 1 "))
+    def test_where_nothing_is_missing_it_says_and_does_nothing(self):
+        self.assertEqual(self.install(1000, without=("sudo",), packages="here-1\n"), (0, "", []))
 
 
 if __name__ == "__main__":
-    Install.build = sys.argv.pop(1)
     unittest.main()

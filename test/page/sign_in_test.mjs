@@ -35,7 +35,7 @@ async function signedIn(browser, user, password, path, options = {}) {
   const opened = await tab(browser, options);
   await opened.page.goto(PAGE + path);
   await signIn(opened.page, user, password);
-  await opened.page.waitForSelector(`.who-name:text-is("${user}")`, { state: "attached" });
+  await opened.page.waitForSelector(`.who-name:has-text("${user}")`, { state: "attached" });
   await settled(opened.page);
   return opened;
 }

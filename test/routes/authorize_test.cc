@@ -26,7 +26,7 @@ AccessRule rule(std::vector<std::string> who, Actions may, std::vector<std::stri
   return made;
 }
 
-constexpr Action kActions[] = {Action::pull, Action::push, Action::remove, Action::administer};
+constexpr Action kActions[] = {Action::pull, Action::push, Action::remove, Action::sign, Action::administer};
 
 // What the caller may, in the order of Action: "pull push".
 std::string rights_of(const Identity* who, const std::string& address, const RouteAccess& access,
@@ -67,6 +67,27 @@ TEST_CASE("without rules the first list may pull, and the second everything, but
   CAPTURE(row.address);
   for (const std::string repository : {"", "a", "team/app"})
     CHECK(rights(row.address, access, repository) == row.may);
+}
+
+TEST_CASE("to sign is what a rule or a token gives, and no list; a token of /token that may pull is enough") {
+  RouteAccess access;
+  access.route = "private";
+  access.allow_change.networks = Networks::internal();
+  CHECK(rights("10.0.0.1", access, "prod/app") == kAll);
+  access.rules = {rule({"10.0.0.1"}, {Action::push, Action::sign}, {"prod/*"}),
+                  rule({"anonymous"}, {Action::pull, Action::push})};
+  CHECK(rights("10.0.0.1", access, "prod/app") == "push sign");
+  CHECK(rights("10.0.0.1", access, "team/app") == "pull push");
+  CHECK(rights("10.0.0.2", access, "prod/app") == "pull push");
+
+  Identity signer{"token ci", {}, Grant{{Action::pull, Action::sign}, {"prod/*"}}};
+  CHECK(rights_of(&signer, "10.0.0.2", access, "prod/app") == "pull sign");
+  CHECK(rights_of(&signer, "10.0.0.2", access, "team/app").empty());
+  signer.scopes = {{"private", "prod/app", {Action::pull}}};
+  CHECK(rights_of(&signer, "10.0.0.2", access, "prod/app") == "pull sign");
+  CHECK(rights_of(&signer, "10.0.0.2", access, "prod/tool").empty());
+  signer.scopes = {{"private", "prod/app", {Action::push}}};
+  CHECK(rights_of(&signer, "10.0.0.2", access, "prod/app").empty());
 }
 
 TEST_CASE("with rules the first counts that speaks of the caller and the repository") {

@@ -67,7 +67,7 @@ TEST_CASE("what is not signed is refused to GET, in a sentence that says which r
     CHECK(tells(refused, "route private serves no prod/app@" + image.digest.text() +
                              R"( because it has no cosign signature, and \"require_signature\" wants one )"
                              R"(for \"prod/*\"; sign it: cosign sign --key cosign.key REGISTRY/prod/app@)" +
-                             image.digest.text()));
+                             image.digest.text() + R"(, by a name that may \"sign\")"));
   }
   CHECK(world.get(manifest_path(kRepository, "1"), {{"If-None-Match", '"' + image.digest.text() + '"'}})
             .status == 403);
@@ -75,6 +75,22 @@ TEST_CASE("what is not signed is refused to GET, in a sentence that says which r
   CHECK(world.get("/v2/prod/app/referrers/" + image.digest.text()).status == 200);
   CHECK(world.get("/v2/prod/app/tags/list").status == 200);
   CHECK(world.metrics().find(R"(reason="signature")") != std::string::npos);
+}
+
+TEST_CASE("who may sign is served what he has to sign, and nobody else is, not even who may push") {
+  SignedWorld world;
+  routes::AccessRule anyone;
+  anyone.is_of_anyone = true;
+  anyone.may = {routes::Action::pull, routes::Action::push};
+  world.access.rules = {anyone};
+  const auto image = world.push_image(kRepository, "1", 7);
+  CHECK(world.pull("1").status == 403);
+  const auto pull_with = [&](const std::string& token) {
+    return world.get(manifest_path(kRepository, "1"), {{"Authorization", "Bearer " + token}});
+  };
+  CHECK(pull_with(world.make_token("signer", {"pull", "sign"}, {"prod/*"})).status == 200);
+  CHECK(pull_with(world.make_token("pusher", {"pull", "push"}, {"prod/*"})).status == 403);
+  CHECK(world.pull("1").status == 403);
 }
 
 TEST_CASE("a repository that no rule covers needs no signature, and of several rules the first counts") {

@@ -179,6 +179,16 @@ TEST_CASE("a notification is distribution's envelope, signed over its body and o
         "sha256=" + store::hmac_sha256("secret", timestamp + ".id-1." + came.body));
 }
 
+TEST_CASE("a notification names who did it, and by TLS its address is that of TLS") {
+  auto event = event_called("1");
+  CHECK(json::parse(routes::notification_body(event, "machine"))["events"][0]["actor"].empty());
+  event.user = "alice";
+  event.is_secure = true;
+  const auto told = json::parse(routes::notification_body(event, "machine"))["events"][0];
+  CHECK(told["actor"]["name"] == "alice");
+  CHECK(told["target"]["url"] == "https://registry:5050/v2/team/app/manifests/sha256:ab");
+}
+
 TEST_CASE("what an endpoint does not take is tried again before the next, and is told to the log once") {
   HookWorld world;
   world.receiver.statuses = {500, 503, 408};

@@ -1,6 +1,8 @@
 """Every client logs in over TLS with a private authority, pushes, pulls and exports its cache by its name,
 and is told what it may not: at a registry where nothing is anonymous, and at one where some is."""
 
+import base64
+
 from harness import builds, expect, images, scenario, trixie
 from harness.breakwater import BINARY, Breakwater
 from harness.certificates import Certificate
@@ -48,15 +50,28 @@ def expect_well(said, what):
     expect(said is None or said.status == 0, f"{what}: {said and said.printed}")
 
 
-def client_story(client, address, source, is_closed):
+def tell(what, said):
+    """What people read."""
+    print(f"{what}: {' '.join(said.printed.split())[-300:]}", flush=True)
+
+
+def is_refused(client, address, source, name, what):
+    """Whichever comes first, the login or what is done by it; what was printed."""
+    said = client.login(address, *name)
+    if said is None or said.status == 0:
+        said = client.try_push(source, f"{address}/team/refused:1", False)
+    expect(said.status != 0, f"{client.label}: {what} is taken: {said.printed}")
+    expect(name[1] not in said.printed, f"{client.label} prints the secret: {said.printed}")
+    tell(what, said)
+
+
+def client_story(client, address, source, is_closed, expired):
     """At one route. `source` is what the client holds, to push it from."""
     what = f"{client.label} at {'closed' if is_closed else 'mixed'}"
     target = f"{address}/team/{client.label.replace(' ', '-').lower()}:1"
-    logs_in_itself = not isinstance(client, Ctr)
-    if logs_in_itself:
-        refused = client.login(address, *WRONG)
-        expect(refused.status != 0, f"{what}: a wrong password is taken: {refused.printed}")
-        expect(WRONG[1] not in refused.printed, f"{what} prints the password: {refused.printed}")
+    is_refused(client, address, source, WRONG, f"a wrong password, {what}")
+    is_refused(client, address, source, ("ci", expired), f"an expired token, {what}")
+    client.logout(address)
     expect(client.try_push(source, target, False).status != 0, f"{what} pushes without a name")
     expect_well(client.login(address, *ALICE), f"{what}: login")
     expect_well(client.try_push(source, target, False), f"{what}: push")
@@ -65,12 +80,26 @@ def client_story(client, address, source, is_closed):
     refused = client.try_push(source, f"{address}/team/bob:1", False)
     why = "bob may not push to team/bob" if client.SAYS_WHY else ""
     expect_said(refused, why, f"{what}: a push without the right")
+    tell(f"a push without the right, {what}", refused)
     client.logout(address)
     anonymous = client.try_pull(target, False)
     if is_closed:
         expect(anonymous.status != 0, f"{what}: a pull without a name: {anonymous.printed}")
     else:
         expect_well(anonymous, f"{what}: a pull without a name")
+
+
+def short_token(world, breakwater):
+    wish = ["old", "--may", "pull,push", "--expires", "1m", "--config", breakwater.config_file]
+    return world.run(BINARY, "token", "create", *wish).split()[-1]
+
+
+def wait_expired(world, certificate, address, token):
+    basic = base64.b64encode(f"ci:{token}".encode()).decode()
+    ask = ["curl", "-sS", "--cacert", certificate.certificate, "-H", f"Authorization: Basic {basic}"]
+    world.wait_until(
+        lambda: "has expired" in world.run(*ask, f"https://{address}/v2/"), "the token has expired", 90, 0.5
+    )
 
 
 def cache_story(world, address):
@@ -114,11 +143,15 @@ def main(world):
     world.secrets.add(WRONG[1])
     breakwater = start(world, certificate)
     addresses = {name: breakwater.addresses[name] for name in RULES}
+    expired = short_token(world, breakwater)
     trust(world, certificate, addresses.values())
     hub = world.registry()
     hub.push("library/app", "1", images.single("names", [LAYER_BYTES]))
     world.hub_image = f"{hub.address}/library/app:1"
     fetched = trixie.environment(world.fresh_folder("trixie"))
+    cache_story(world, addresses["closed"])
+    token_story(world, breakwater, addresses["closed"])
+    wait_expired(world, certificate, addresses["closed"], expired)
     makers = (Docker20, Docker26, Podman, Skopeo, Ctr, lambda *of: Ctr(*of, fetched))
     for make in makers:
         client = make(world, [hub.address])
@@ -126,13 +159,11 @@ def main(world):
             client.trust(certificate, addresses.values())
         expect_well(client.try_pull(world.hub_image, True), f"{client.label}: what it has to push")
         for name, address in addresses.items():
-            client_story(client, address, world.hub_image, name == "closed")
+            client_story(client, address, world.hub_image, name == "closed", expired)
         if hasattr(client, "stop"):
             client.stop()
     for name, address in addresses.items():
-        client_story(Oras(world, certificate), address, None, name == "closed")
-    cache_story(world, addresses["closed"])
-    token_story(world, breakwater, addresses["closed"])
+        client_story(Oras(world, certificate), address, None, name == "closed", expired)
     world.run(BINARY, "status", "--config", breakwater.config_file)  # where secrets are looked for too
     named = [event for event in breakwater.events() if event.get("user") == "alice"]
     expect(named, "no line of the log says that it was alice")

@@ -1,5 +1,5 @@
-"""Behind real proxies, as the README configures them, access lists, the log and the audit name the client;
-what a client says of itself, to a proxy or directly, gets it nothing."""
+"""Behind real proxies, as packaging/docs/proxies.md has them, access lists, the log and the audit name the
+client; what a client says of itself, to a proxy or directly, gets it nothing."""
 
 import http.client
 import json
@@ -7,10 +7,9 @@ import re
 import socket
 import struct
 
-from harness import expect, images, scenario
+from harness import documents, expect, images, scenario
 from harness.breakwater import check_config, private_route
 from harness.registry import Nginx
-from harness.world import ROOT
 
 PROXY = "127.0.0.1"
 FRIEND, STRANGER = "127.0.0.7", "127.0.0.8"
@@ -26,14 +25,11 @@ LIES = [
 ]
 
 
-def readme_block(language, part):
-    """The block of that language in the README's section that has `part`."""
-    text = (ROOT / "README.md").read_text()
-    begin = text.index("## Behind a proxy")
-    section = text[begin : text.index("\n## ", begin + 1)]
-    blocks = [block for block in re.findall(rf"```{language}\n(.*?)```", section, re.S) if part in block]
-    expect(len(blocks) == 1, f"the README has {len(blocks)} blocks of {language} with {part}")
-    return blocks[0]
+# The configuration for each proxy, and for Breakwater behind a proxy of HTTP and behind one of TCP.
+(NGINX,) = documents.blocks("packaging/docs/proxies.md", "nginx")
+(CADDY,) = documents.blocks("packaging/docs/proxies.md", "Caddy")
+(TRUSTED,) = documents.blocks("packaging/docs/proxies.md", "Behind a proxy")
+ROUTE, STREAM = documents.blocks("packaging/docs/proxies.md", "A proxy of TCP")
 
 
 def ask(address, source, headers=None, method="GET", path="/", body=None):
@@ -63,7 +59,7 @@ def raw(address, sent, source=PROXY):
 
 
 def nginx(world, upstream):
-    block = readme_block("nginx", "client_max_body_size")
+    block = NGINX.text
     block = re.sub(r"ssl_.*\n", "", block).replace("listen 443 ssl", "listen {address}")
     return Nginx(world, block.replace("127.0.0.1:5050", upstream)).address
 
@@ -72,7 +68,7 @@ def nginx_stream(world, upstream):
     """nginx that passes bytes on, and says whose by version 1 of the PROXY protocol."""
     address = f"127.0.0.1:{world.free_port()}"
     folder = world.fresh_folder("nginx-stream")
-    block = readme_block("nginx", "stream {")
+    block = STREAM.text
     block = block.replace("listen 5050", f"listen {address}").replace("127.0.0.1:15050", upstream)
     (folder / "nginx.conf").write_text(
         "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\nuser root;\ndaemon off;\n"
@@ -87,7 +83,7 @@ def nginx_stream(world, upstream):
 def caddy(world, upstream):
     address = f"127.0.0.1:{world.free_port()}"
     folder = world.fresh_folder("caddy")
-    block = readme_block("caddyfile", "reverse_proxy")
+    block = CADDY.text
     block = block.replace("registry.example.lan", f"http://{address}").replace("127.0.0.1:5050", upstream)
     (folder / "Caddyfile").write_text("{\n  admin off\n  auto_https off\n}\n" + block)
     process = world.start(
@@ -210,6 +206,8 @@ def keeps_the_peer(breakwater, address):
 
 
 def main(world):
+    behind_tcp = documents.members(ROUTE)
+    expect(behind_tcp["proxy_protocol"] is True, f"the document has {behind_tcp}")
     routes = [
         private_route("http", allow=[FRIEND], allow_push=[FRIEND]),
         private_route("tcp", allow=[FRIEND], allow_push=[FRIEND], proxy_protocol=True),
@@ -217,7 +215,7 @@ def main(world):
     breakwater = world.breakwater(
         routes=routes,
         settings={
-            "trusted_proxies": [PROXY],
+            **documents.members(TRUSTED),
             "admin": {"listen": ["127.0.0.1:0"], "allow": ["127.0.0.0/8"], "allow_admin": [FRIEND]},
         },
     )
@@ -228,6 +226,8 @@ def main(world):
         expect(status == 403 and STRANGER in body, f"a stranger who says {lie} got {status} {body}")
     for name, front in (("nginx", nginx(world, direct)), ("caddy", caddy(world, direct))):
         expect_named(name, front)
+        status, body = ask(front, FRIEND, {"Forwarded": f"for={STRANGER}"})
+        expect(status == 200, f"{name} passes on what a client says of itself: {status} {body}")
         push(name, front, breakwater)
     stream = nginx_stream(world, proxied)
     expect_named("stream", stream)

@@ -1,9 +1,10 @@
 """Repositories that serve only what cosign has signed: an image that is pushed is refused to every client
-until it is signed, by a tag, as a referrer or as a bundle; a mirror looks for signatures upstream, and serves
-nothing that may be unsigned while upstream is away. Nothing else asks the real cosign."""
+until somebody who may sign it has, by a tag, as a referrer or as a bundle; a mirror looks for signatures
+upstream, and serves nothing that may be unsigned while upstream is away. Nothing else asks the real
+cosign."""
 
 from harness import Failure, expect, http, images, scenario, trixie
-from harness.breakwater import Breakwater, mirror_route, private_route
+from harness.breakwater import BINARY, Breakwater, mirror_route, private_route
 from harness.clients import Podman, Skopeo
 from harness.pushes import LAYER_BYTES
 
@@ -21,6 +22,7 @@ class Cosign:
             "COSIGN_EXPERIMENTAL": "1",
             "TUF_ROOT": str(self.folder),
         }
+        self._login = []
         self("generate-key-pair")
         self.folder.joinpath("predicate.json").write_text("{}")
 
@@ -31,10 +33,15 @@ class Cosign:
     def public_key(self):
         return str(self.folder / "cosign.pub")
 
+    def log_in(self, token):
+        self._login = ["--registry-username=ci", f"--registry-password={token}"]
+
     def sign(self, name, *how):
+        how = [*self._login, *how]
         self("sign", "--key", "cosign.key", "--tlog-upload=false", "--yes", *PLAIN, *how, name)
 
     def attest(self, name, statement, *how):
+        how = [*self._login, *how]
         self(
             *["attest", "--key", "cosign.key", "--tlog-upload=false", "--yes", *PLAIN, *how],
             *["--predicate", "predicate.json", "--type", statement, name],
@@ -79,7 +86,7 @@ def pushed(world, hub, address, repository):
     return head.header("Docker-Content-Digest")
 
 
-def signed_as_clients_see_it(world, hub, address, cosign):
+def signed_as_clients_see_it(world, hub, address, cosign, token):
     digest = pushed(world, hub, address, "prod/app")
     expect_refused(address, "prod/app", "1", digest)
     for client in (Skopeo(world, {}, [address]), Podman(world, {}, [address])):
@@ -89,6 +96,13 @@ def signed_as_clients_see_it(world, hub, address, cosign):
             expect("because it has no cosign signature" in str(failed), f"what was refused says {failed}")
         else:
             expect(False, f"{client} has pulled what is not signed")
+    try:
+        cosign.sign(f"{address}/prod/app@{digest}")
+    except Failure as failed:
+        expect("by a name that may" in str(failed), f"cosign says {failed}")
+    else:
+        expect(False, "cosign has signed without a name that may")
+    cosign.log_in(token)
     cosign.sign(f"{address}/prod/app@{digest}")
     cosign.verify(f"{address}/prod/app@{digest}")
     index = expect_served(address, "prod/app", "1").json()
@@ -158,6 +172,12 @@ def through_a_mirror(world, hub, breakwater, cosign):
     )
 
 
+def token_that_signs(world, breakwater):
+    wish = ["ci", "--may", "pull,push,sign", "--repositories", "prod/*"]
+    said = world.run(BINARY, "token", "create", *wish, "--config", breakwater.config_file)
+    return said.split()[-1]
+
+
 def main(world):
     hub = world.registry()
     hub.push("library/app", "1", images.multi_platform("signed", LAYER_BYTES))
@@ -166,11 +186,16 @@ def main(world):
         world,
         routes=[
             mirror_route("dockerhub", "docker.io", hub.url) | {"require_signature": rule(["prod/*"], cosign)},
-            private_route(require_signature=rule(["prod/*"], cosign)),
+            private_route(
+                require_signature=rule(["prod/*"], cosign),
+                access=[{"who": ["127.0.0.0/8"], "may": ["pull", "push"]}],
+            ),
         ],
     )
     address = breakwater.addresses["private"]
-    signed_as_clients_see_it(world, hub, address, cosign)
+    token = token_that_signs(world, breakwater)
+    signed_as_clients_see_it(world, hub, address, cosign, token)
+    stranger.log_in(token)
     other_ways_to_sign(world, hub, address, cosign, stranger)
     keys_are_changed(breakwater, cosign, stranger)
     through_a_mirror(world, hub, breakwater, cosign)

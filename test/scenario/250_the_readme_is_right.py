@@ -1,5 +1,5 @@
-"""What the README gives for BuildKit, Woodpecker, GitLab CI and GitHub Actions is well formed, says what it
-promises, and builds, caches and pushes twice."""
+"""What the documents give for BuildKit, Woodpecker, GitLab CI and GitHub Actions is well formed, says what it
+promises, and builds, caches and pushes twice; the README's five lines build, cache and push."""
 
 from harness import builds, expect, readme, scenario
 from harness.buildkit import BuildKit
@@ -19,13 +19,15 @@ def well_formed(recipe):
         ("image-manifest", "true"),
         ("ignore-error", "true"),
     ):
-        expect(fields.get(name) == value, f"{recipe.what}: {name}={fields.get(name)}")
+        is_short = recipe.what == "the README" and name == "image-manifest"
+        expect(is_short or fields.get(name) == value, f"{recipe.what}: {name}={fields.get(name)}")
     expect(
-        recipe.cache_from == f"type=registry,ref={fields['ref']}" and "cache-amd64" in fields["ref"],
+        recipe.cache_from == f"type=registry,ref={fields['ref']}" and fields["ref"].endswith("amd64"),
         f"{recipe.what}: from {recipe.cache_from} to {recipe.cache_to}",
     )
+    registries = {readme.BREAKWATER} if recipe.what == "the README" else {readme.BREAKWATER, readme.HUB}
     expect(
-        {name.partition("/")[0] for name in recipe.names} == {readme.BREAKWATER, readme.HUB},
+        {name.partition("/")[0] for name in recipe.names} == registries,
         f"{recipe.what} pushes to {recipe.names}",
     )
 
@@ -50,7 +52,7 @@ def main(world):
     registry = world.private_registry()
     buildkit = BuildKit(world)
     for command in creates:
-        makes_a_builder(buildkit, command, '[registry."breakwater.internal:5050"]\n  http = true\n')
+        makes_a_builder(buildkit, command, readme.PLAIN_HTTP)
     for recipe in recipes:
         well_formed(recipe)
         folder = builds.context(world, variant=recipe.what.replace(" ", ""))
@@ -59,7 +61,10 @@ def main(world):
         buildkit.forget()
         buildkit.build(folder, *options).expect_all_cached(recipe.what)
         buildkit.forget()
-        ours, theirs = held(registry.address, "example/app", "1.2"), held(hub.address, "example/app", "1.2")
+        ours = held(registry.address, "example/app", "1.2")
+        if len(recipe.names) == 1:
+            continue
+        theirs = held(hub.address, "example/app", "1.2")
         expect(
             ours.top.digest == theirs.top.digest and ours.blobs == theirs.blobs,
             f"{recipe.what}: two pushes of one image differ",

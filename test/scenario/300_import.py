@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
-from harness import expect, http as web, images, scenario
+from harness import documents, expect, http as web, images, scenario
 from harness.breakwater import BINARY
 from harness.clients import Skopeo
 from harness.pushes import expect_contents, held
@@ -216,7 +216,9 @@ def main(world):
     wanted = damage(OldFolder(old.storage), pushed)
 
     registry.stop()
-    said = verbs.done("import", "--from", old.storage, "--route", "private", status=1)
+    (command,) = documents.blocks("packaging/docs/import-export.md", "Moving in and out")
+    _, *words = command.text.replace("/var/lib/registry", str(old.storage)).split()
+    said = verbs.done(*words, status=1)
     world.say(said)
     expect_report(said, wanted)
     again = verbs.done("import", "--from", old.storage, "--route", "private", status=1)

@@ -7,7 +7,7 @@ import subprocess
 
 import yaml
 
-from harness import expect, http, images, scenario
+from harness import documents, expect, http, images, scenario
 from harness.breakwater import mirror_route, private_route
 
 PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
@@ -43,7 +43,7 @@ def main(world):
     image = images.single("alerts", [20_000])
     hub.push("library/app", "1", image)
     secret = world.fresh_folder("secret") / "hook"
-    secret.write_text("secret\n")
+    secret.write_text("of-the-hook-4711\n")
     hook = {"url": hub.url + "/hook", "secret_file": str(secret), "events": ["push"]}
     breakwater = world.breakwater(
         routes=[mirror_route("dockerhub", "docker.io", hub.url), private_route(bytes_max="1GiB")],
@@ -72,6 +72,12 @@ def main(world):
     for what, text in (("the alerts watch", watched), ("the dashboard shows", asked)):
         missing = told - set(NAME.findall(" ".join(text))) - {"breakwater_webhook_queue_events"}
         expect(not missing, f"{what} nothing of {missing}")
+    (scrape,) = documents.blocks("packaging/docs/metrics.md", "Metrics and alerts")
+    file = world.fresh_folder("prometheus") / "prometheus.yml"
+    file.write_text(scrape.text)
+    world.run("promtool", "check", "config", file)
+    (job,) = yaml.safe_load(scrape.text)["scrape_configs"]
+    expect(job["job_name"] == "breakwater", "the alerts want another job than the document has")
     checked = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True)
     expect(checked.returncode == 0, f"promtool: {checked.stdout}{checked.stderr}")
 

@@ -19,7 +19,6 @@ def main(world):
         {"who": ["127.0.0.0/8"], "may": ["push"]},
     ]
     route = private_route(access=access)
-    route.pop("allow_push")
     breakwater = world.breakwater(
         routes=[route],
         settings={

@@ -29,6 +29,8 @@ Event event_called(const std::string& id, Kind kind = Kind::push) {
   event.host = "registry";
   event.method = "PUT";
   event.user_agent = "docker";
+  event.user = "alice";
+  event.is_secure = true;
   return event;
 }
 
@@ -75,6 +77,17 @@ TEST_CASE("a queue begins on a disk that is full, and nothing is lost that is no
   CHECK(world.taken(kA) == "one ");
 }
 
+TEST_CASE("an event that an older version has written is read, without what it did not know") {
+  auto event = event_called("one");
+  event.user.clear();
+  event.is_secure = false;
+  const auto bytes = encode(event);
+  const auto older = decode_event(std::string_view(bytes).substr(0, bytes.size() - 2));
+  REQUIRE(older);
+  CHECK(encode(*older) == bytes);
+  CHECK_FALSE(decode_event(std::string_view(bytes).substr(0, bytes.size() - 1)));
+}
+
 TEST_CASE("an event is in the catalog with all that it says, until its reader has passed it") {
   QueueWorld world;
   auto& queue = world.begin({{kA, kPushes}});
@@ -84,6 +97,8 @@ TEST_CASE("an event is in the catalog with all that it says, until its reader ha
   REQUIRE(*next);
   CHECK(encode((*next)->event) == encode(event_called("one")));
   CHECK((*next)->event.user_agent == "docker");
+  CHECK((*next)->event.user == "alice");
+  CHECK((*next)->event.is_secure);
   CHECK(queue.stats(kA).waiting == 1);
   CHECK(queue.stats(kA).oldest_at == event_called("one").at);
   REQUIRE(queue.pass(kA, (*next)->number));

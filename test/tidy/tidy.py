@@ -5,6 +5,7 @@ A rule is a function that yields offences; its first line of prose is what ctest
 names them.
 """
 
+import ast
 import pathlib
 import re
 import sys
@@ -12,6 +13,9 @@ import sys
 import co_await_braces
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "test" / "scenario"))
+from harness import documents  # noqa: E402
+
 SAMPLES = pathlib.Path(__file__).resolve().parent / "samples"
 
 # What each folder may include.
@@ -312,20 +316,88 @@ def logged_events():
 
 
 def events_are_explained():
-    """every event of the log has a name in snake_case, and a row in the README's table of them"""
-    section = (TOP / "README.md").read_text().partition("## The log: every event")[2].partition("\n## ")[0]
+    """every event of the log has a name in snake_case, and a row in the table of them"""
+    table = "packaging/docs/log.md"
+    section = (TOP / table).read_text().partition("## The log: every event")[2].partition("\n## ")[0]
     explained = re.findall(r"^\| `([^`]+)` \| [^|]+ \| [^|]+ \|$", section, re.M)
     events = logged_events()
     for event, place in sorted(events.items()):
         if not re.fullmatch(r"[a-z]+(_[a-z]+)*", event):
             yield f"{place}: \"{event}\" is not in snake_case"
         if event not in explained:
-            yield f"{place}: \"{event}\" is missing in README.md, \"The log: every event\""
+            yield f"{place}: \"{event}\" is missing in {table}, \"The log: every event\""
     for event in explained:
         if event not in events:
-            yield f"README.md: nothing writes the event \"{event}\""
+            yield f"{table}: nothing writes the event \"{event}\""
     if explained != sorted(explained):
-        yield "README.md: the events are not in alphabetical order"
+        yield f"{table}: the events are not in alphabetical order"
+
+
+# Where code names a metric: in a call of MetricsSink, and of prometheus-cpp.
+METRIC = re.compile(r'(?:\b(?:counter|gauge)\(|\.Name\()\s*"(breakwater_\w+)"')
+# What report_bound() adds to the name that it is given.
+BOUND = re.compile(r'report_bound\(sink, "(breakwater_\w+)"')
+
+
+def metrics_are_explained():
+    """every metric has a line in the list of them"""
+    text = (TOP / "packaging/docs/metrics.md").read_text()
+    explained = re.findall(r"^- `(breakwater_\w+)`: ", text, re.M)
+    metrics = {}
+    for path in sources("store", "proxy", "routes", "conf", suffixes=(".cc",)):
+        source = path.read_text()
+        names = METRIC.findall(source)
+        for name in BOUND.findall(source):
+            names += [f"{name}_{what}" for what in ("bytes", "reserved_bytes", "bytes_max")]
+        metrics.update(dict.fromkeys(names, name_of(path)))
+    for name, place in sorted(metrics.items()):
+        if name not in explained:
+            yield f"{place}: {name} is missing in packaging/docs/metrics.md"
+    for name in explained:
+        if name not in metrics:
+            yield f"packaging/docs/metrics.md: nothing exports {name}"
+
+
+def documents_are_narrow():
+    """a line of a document has at most 110 columns, unless it is a row of a table"""
+    for document in [*documents.names(), "CONTRIBUTING.md"]:
+        for number, line in enumerate((TOP / document).read_text().splitlines(), 1):
+            if len(line) > 110 and not line.startswith("|"):
+                yield f"{document}:{number}: {len(line)} columns"
+
+
+def blocks_asked_for(path):
+    """(document, heading) of each call of documents.blocks() in that file; a name stands for a constant."""
+    tree = ast.parse(path.read_text())
+    constants = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            names = [one.id for one in node.targets if isinstance(one, ast.Name)]
+            constants.update(dict.fromkeys(names, node.value.value))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "blocks":
+            yield tuple(
+                one.value if isinstance(one, ast.Constant) else constants.get(getattr(one, "id", None))
+                for one in node.args
+            )
+
+
+def documents_are_run():
+    """every block of code in a document is taken by a test, by the heading above it"""
+    asked = {}
+    for path in sources("test", suffixes=(".py",)):
+        asked.update(dict.fromkeys(blocks_asked_for(path), name_of(path)))
+    there = {
+        (document, heading)
+        for document in documents.names()
+        for heading, lines in documents.sections((TOP / document).read_text())
+        if documents.blocks_of(lines)
+    }
+    for document, heading in sorted(there - asked.keys()):
+        yield f'{document}: no test runs what stands below "{heading}"'
+    for (document, heading), place in sorted(asked.items(), key=str):
+        if (document, heading) not in there:
+            yield f'{place}: there is no block of code in {document} below "{heading}"'
 
 
 def the_top_level_is_small():
@@ -351,6 +423,9 @@ RULES = {
         unit_tests_do_not_sleep,
         headers_open_with_prose,
         events_are_explained,
+        metrics_are_explained,
+        documents_are_narrow,
+        documents_are_run,
         the_top_level_is_small,
     )
 }

@@ -319,6 +319,10 @@ class Attack:
         theirs.close()
         world.at_end(self._process.kill)
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def wait_going_on(self, timeout_s=60):
         expect(self._pipe.poll(timeout_s), f"the attack did not begin within {timeout_s} s")
         said = self._pipe.recv()

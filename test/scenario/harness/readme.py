@@ -1,15 +1,16 @@
-"""What the README tells people to write for their CI, taken from it and read as what it is for: YAML, TOML,
-commands."""
+"""What the documents tell people to write for their CI, taken from them and read as what it is for: YAML,
+TOML, commands."""
 
-import re
 import shlex
+import string
 import tomllib
 
 import yaml
 
-from .world import ROOT, expect
+from . import documents
+from .world import expect
 
-SECTION = "## A registry of your own"
+PLAIN_HTTP = '[registry."breakwater.internal:5050"]\n  http = true\n'
 BREAKWATER, HUB = "breakwater.internal:5050", "docker.io"
 
 
@@ -21,7 +22,7 @@ class Recipe:
         self.config = tomllib.loads(toml)
 
     def options(self, breakwater, hub):
-        """For `docker buildx build`, with these addresses in the place of the README's."""
+        """For `docker buildx build`, with these addresses in the place of those."""
 
         def there(text):
             return text.replace(BREAKWATER, breakwater).replace(HUB + "/", hub + "/")
@@ -30,21 +31,16 @@ class Recipe:
         return ["--cache-from", there(self.cache_from), "--cache-to", there(self.cache_to), *tags, "--push"]
 
 
-def _blocks():
-    """Of each paragraph that begins with a name in bold: its blocks, by language."""
-    text = (ROOT / "README.md").read_text()
-    begin = text.index(SECTION)
-    section = text[begin : text.index("\n## ", begin + 1)]
-    _, *parts = re.split(r"^\*\*([^*]+)\*\*", section, flags=re.M)
-    return {
-        name: dict(re.findall(r"```(\w+)\n(.*?)```", body, re.S))
-        for name, body in zip(parts[::2], parts[1::2])
-    }
-
-
 def commands(text):
-    """Of a shell script without control flow, as lists of words."""
-    return [shlex.split(line) for line in text.replace("\\\n", " ").splitlines() if line.strip()]
+    """Of a shell script without control flow, as lists of words; `name=value` counts for what follows."""
+    found, variables = [], {}
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(string.Template(line).safe_substitute(variables))
+        if len(words) == 1 and "=" in words[0]:
+            name, _, variables[name] = words[0].partition("=")
+        elif words:
+            found.append(words)
+    return found
 
 
 def _of_build_command(what, words, toml):
@@ -60,32 +56,43 @@ def _of_build_command(what, words, toml):
     )
 
 
-def _buildkit(blocks):
-    create, build = commands(blocks["sh"])
-    return create, _of_build_command("BuildKit", build, blocks["toml"])
+def _buildkit():
+    toml, script = documents.blocks("packaging/docs/ci.md", "BuildKit")
+    create, build = commands(script.text)
+    return create, _of_build_command("BuildKit", build, toml.text)
 
 
-def _woodpecker(blocks):
-    settings = yaml.safe_load(blocks["yaml"])["steps"]["build"]["settings"]
+def _five_lines():
+    (script,) = documents.blocks("README.md", "A cache for CI in five lines")
+    expect(len(script.text.splitlines()) == 5, f"the README has other than five lines: {script.text}")
+    (build,) = commands(script.text)
+    return _of_build_command("the README", build, PLAIN_HTTP)
+
+
+def _woodpecker():
+    (block,) = documents.blocks("packaging/docs/ci.md", "Woodpecker")
+    settings = yaml.safe_load(block.text)["steps"]["build"]["settings"]
     names = [f"{repository}:{settings['tags']}" for repository in settings["repo"].split(",")]
     return Recipe(
         "Woodpecker", settings["cache_from"], settings["cache_to"], names, settings["buildkit_config"]
     )
 
 
-def _gitlab(blocks):
-    job = yaml.safe_load(blocks["yaml"])["build"]
+def _gitlab():
+    (block,) = documents.blocks("packaging/docs/ci.md", "GitLab CI")
+    job = yaml.safe_load(block.text)["build"]
     document = next(line for line in job["before_script"] if "<<END" in line).splitlines()
     create = next(shlex.split(line) for line in job["before_script"] if "buildx create" in line)
-    return create, _of_build_command(
-        "GitLab CI", shlex.split(job["script"][0]), "\n".join(document[1 : document.index("END")])
-    )
+    (build,) = commands(f"CACHE={job['variables']['CACHE']}\n{job['script'][0]}")
+    toml = "\n".join(document[1 : document.index("END")])
+    return create, _of_build_command("GitLab CI", build, toml)
 
 
-def _github(blocks):
+def _github():
+    (block,) = documents.blocks("packaging/docs/ci.md", "GitHub Actions")
     steps = {
         step["uses"].partition("@")[0]: step.get("with", {})
-        for step in yaml.safe_load(blocks["yaml"])["jobs"]["build"]["steps"]
+        for step in yaml.safe_load(block.text)["jobs"]["build"]["steps"]
     }
     build = steps["docker/build-push-action"]
     expect(build["push"] is True, f"GitHub Actions: {build}")
@@ -100,14 +107,6 @@ def _github(blocks):
 
 def recipes():
     """All of them, and the commands that make a builder."""
-    blocks = _blocks()
-    expect(
-        set(blocks) == {"BuildKit", "Woodpecker", "GitLab CI", "GitHub Actions"},
-        f"the README's section {SECTION!r} tells of {sorted(blocks)}",
-    )
-    create, buildkit = _buildkit(blocks["BuildKit"])
-    create_again, gitlab = _gitlab(blocks["GitLab CI"])
-    return [buildkit, _woodpecker(blocks["Woodpecker"]), gitlab, _github(blocks["GitHub Actions"])], [
-        create,
-        create_again,
-    ]
+    create, buildkit = _buildkit()
+    create_again, gitlab = _gitlab()
+    return [buildkit, _woodpecker(), gitlab, _github(), _five_lines()], [create, create_again]

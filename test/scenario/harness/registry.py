@@ -24,13 +24,13 @@ class Registry:
     command that runs it, such as one that puts it in a cgroup."""
 
     def __init__(
-        self, world, storage=None, auth=None, proxy=None, name="docker-registry", http_extra=None, prefix=()
+        self, world, storage=None, auth=None, proxy=None, name="docker-registry", prefix=(), port=None
     ):
         self.world = world
         self._prefix = prefix
         self.storage = storage or world.fresh_folder(name)
         self._name = name
-        self.address = f"127.0.0.1:{world.free_port()}"
+        self.address = f"127.0.0.1:{port or world.free_port()}"
         config = {
             "version": 0.1,
             "log": {"level": "warn", "accesslog": {"disabled": True}},

@@ -9,7 +9,9 @@ import re
 # Keys of the configuration that name a file with a secret in its first line.
 _SECRET_FILES = {"password_file", "secret_file"}
 # What is a secret wherever it comes from: our own tokens and sessions, the tokens of jobs, private keys.
-_SHAPES = re.compile(r"bw[tp]_[A-Za-z0-9_-]{16,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}|BEGIN [A-Z ]*PRIVATE KEY")
+_SHAPES = re.compile(
+    r"bw[tp]_[A-Za-z0-9_-]{16,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}|BEGIN [A-Z ]*PRIVATE KEY"
+)
 
 
 def _forms(secret):

@@ -55,6 +55,14 @@ class World:
         folder.mkdir()
         return folder
 
+    def own_tree(self, path):
+        """What is changed below `path` from now on is this scenario's alone, and gone with it."""
+        folder = self.fresh_folder("own" + path.replace("/", "-"))
+        for name in ("upper", "work"):
+            folder.joinpath(name).mkdir()
+        layers = f"lowerdir={path},upperdir={folder}/upper,workdir={folder}/work"
+        self.run("mount", "-t", "overlay", "overlay", "-o", layers, path)
+
     def free_port(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -11,7 +11,7 @@ import { Answered, Facts, Heading, Section } from "../parts/frame";
 import { type Column, Table } from "../parts/table";
 import { State, Time, Words } from "../parts/value";
 
-const ACTIONS = ["pull", "push", "delete"] as const;
+const ACTIONS = ["pull", "push", "delete", "sign"] as const;
 type Action = (typeof ACTIONS)[number];
 
 const LIFETIMES: readonly (readonly [string, string])[] = [
