@@ -4,7 +4,7 @@ finishes what runs and keeps what is stored; installed again; purge, which says 
 
 import time
 
-from harness import expect, expect_at_most, http, images, scenario
+from harness import documents, expect, expect_at_most, http, images, scenario
 from harness.clients import Skopeo
 from harness.packaged import EARLIER, UNITS, PackagedBreakwater, as_earlier, field, package
 from harness.restarts import Load, Upstream, expect_complete
@@ -33,8 +33,11 @@ SHIPPED = (
 def first_pull(world, breakwater, upstream, deb):
     image = images.single("package", [8 * images.MEBI, 100_000])
     upstream.hub.push("library/first", "1", image)
+    build, install = documents.blocks("packaging/README.md", "The Debian package")
+    expect(build.text.strip() == "packaging/deb/build", f"the package is built by {build.text}")
+    path = breakwater.hand(deb)
     begin = time.monotonic()
-    breakwater.install(deb)
+    breakwater.install(install.text)
     installed_s = time.monotonic() - begin
     for address in (MIRROR, REGISTRY):
         expect(http.get(address, "/v2/").status == 200, f"{address} does not serve after the installation")
@@ -43,6 +46,7 @@ def first_pull(world, breakwater, upstream, deb):
     pulled_s = time.monotonic() - begin
     world.say(f"the .deb was installed after {installed_s:.1f} s, its first pull done after {pulled_s:.1f} s")
     expect_at_most(pulled_s, FIRST_PULL_MAX_S, "from the .deb to the first pull, in seconds")
+    return path
 
 
 def what_is_there(breakwater, deb):
@@ -74,9 +78,8 @@ def changes_to(breakwater, path, version):
     expect('"allow_private": ["127.0.0.1"]' in text, "a change of version takes back what was configured")
 
 
-def under_load(world, breakwater, upstream, deb):
-    new = breakwater.hand(deb, "breakwater.deb")
-    old = breakwater.hand(as_earlier(world, deb), "earlier.deb")
+def under_load(world, breakwater, upstream, new, deb):
+    old = breakwater.hand(as_earlier(world, deb))
     changes_to(breakwater, old, EARLIER)
     load = Load(world, upstream, MIRROR, REGISTRY, breakwater.metric, cold_s=15)
     changes_to(breakwater, new, field(deb, "Version"))
@@ -113,9 +116,9 @@ def removed(world, breakwater, upstream):
     expect(breakwater.blob_files(), "a removal deletes what is stored")
 
 
-def installed_again(breakwater, upstream):
+def installed_again(breakwater, upstream, path):
     upstream.shaper.refuse()
-    breakwater.dpkg("--install", "/root/breakwater.deb")
+    breakwater.dpkg("--install", path)
     reply = http.get(MIRROR, f"/v2/library/app/blobs/{upstream.held}")
     expect(reply.status == 200, f"what was stored before a removal is answered {reply}")
 
@@ -134,11 +137,11 @@ def main(world):
     deb = package()
     upstream = Upstream(world)
     breakwater = PackagedBreakwater(world)
-    first_pull(world, breakwater, upstream, deb)
+    path = first_pull(world, breakwater, upstream, deb)
     what_is_there(breakwater, deb)
-    under_load(world, breakwater, upstream, deb)
+    under_load(world, breakwater, upstream, path, deb)
     removed(world, breakwater, upstream)
-    installed_again(breakwater, upstream)
+    installed_again(breakwater, upstream, path)
     purged(breakwater)
 
 

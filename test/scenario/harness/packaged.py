@@ -52,14 +52,14 @@ class PackagedBreakwater(Breakwater):
         self.machine.boot()
         self.process = self.machine.follow_journal("--output=short-precise")
 
-    def hand(self, deb, name):
+    def hand(self, deb):
         """Its path in the machine."""
-        shutil.copy(deb, self.machine.root / "root" / name)
-        return f"/root/{name}"
+        shutil.copy(deb, self.machine.root / "root")
+        return f"/root/{deb.name}"
 
-    def install(self, deb):
-        """By apt, with what it needs, which has been downloaded; what apt said."""
-        return self._unasked("apt-get", "install", "--yes", self.hand(deb, "breakwater.deb"))
+    def install(self, line):
+        """By this line, in the folder of what hand() has brought. What it needs has been downloaded."""
+        return self._unasked("sh", "-ec", f"cd /root\n{line}")
 
     def dpkg(self, *arguments):
         return self._unasked("dpkg", *arguments)
