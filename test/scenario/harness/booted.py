@@ -1,6 +1,6 @@
-"""A machine that systemd has booted: this one's tree, over which what is changed lies in memory, with nothing
-enabled that this one has. It has the network of the scenario, and its /var/lib/private is on the scenario's
-disk."""
+"""A machine that systemd has booted: this one's tree, or another, over which what is changed lies in memory,
+with nothing enabled that this one has. It has the network of the scenario, and its /var/lib/private, or
+another folder, is on the scenario's disk."""
 
 import os
 import pathlib
@@ -17,16 +17,17 @@ _CGROUPS = [pathlib.Path("/sys/fs/cgroup", name) for name in ("unified", "system
 
 
 class Machine:
-    """Its tree can be changed at `root`, before boot() and after."""
+    """Its tree can be changed at `root`, before boot() and after; what it has at `disk_at` is in `disk`."""
 
-    def __init__(self, world):
+    def __init__(self, world, tree="/", disk_at="/var/lib/private"):
         self.world = world
+        self._disk_at = disk_at
         self._folder = world.run_folder("machine")
-        self.disk = world.fresh_folder("var-lib-private")
+        self.disk = world.fresh_folder(disk_at.strip("/").replace("/", "-"))
         self.root = self._folder / "root"
         for name in ("root", "upper", "work"):
             self._folder.joinpath(name).mkdir()
-        layers = f"lowerdir=/,upperdir={self._folder}/upper,workdir={self._folder}/work"
+        layers = f"lowerdir={tree},upperdir={self._folder}/upper,workdir={self._folder}/work"
         world.run("mount", "-t", "overlay", "overlay", "-o", layers, self.root)
         for name in ("etc/machine-id", "etc/fstab"):
             self.root.joinpath(name).unlink(missing_ok=True)
@@ -67,7 +68,7 @@ class Machine:
                 "systemd-nspawn",
                 "--boot",
                 f"--directory={self.root}",
-                f"--bind={self.disk}:/var/lib/private",
+                f"--bind={self.disk}:{self._disk_at}",
                 "--register=no",
                 "--keep-unit",
                 "--console=pipe",
