@@ -49,8 +49,7 @@ Json json_of(const UploadState& upload) {
 
 // One that may be aborted.
 Result<UploadState> find(store::Store& store, const std::string& id, const Sight& sight) {
-  const auto upload =
-      store::survey_upload(store.parts(), store.idle_partials(), upload_record_id(told_id(id)));
+  auto upload = store::survey_upload(store.parts(), store.idle_partials(), upload_record_id(told_id(id)));
   if (upload && !sight.sees(upload->route, upload->repository))
     return failure(Error::Kind::not_found, "there is no upload " + upload_record_id(told_id(id)));
   if (!upload || upload->kind != UploadState::Kind::open) return upload;
