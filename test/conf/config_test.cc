@@ -340,7 +340,7 @@ TEST_CASE("each mistake is one line that begins with the path of its key") {
       {registry_with("", R"(, "access": [{"who": "CN=ci", "may": "pull"}])"),
        "routes[0].access[0].who: \"CN=ci\" is the subject of a certificate: tls.client_ca"},
       {registry_with("", R"(, "access": [{"who": "anonymous", "may": "write"}])"),
-       "routes[0].access[0].may: expected \"pull\", \"push\", \"delete\", not \"write\""},
+       "routes[0].access[0].may: expected \"pull\", \"push\", \"delete\", \"sign\", not \"write\""},
       {registry_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "repositories": "A"}])"),
        "routes[0].access[0].repositories: expected the characters of repositories' names"},
       {registry_with("", R"(, "access": [{"who": "anonymous", "may": "pull", "on": "A"}])"),
