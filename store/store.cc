@@ -313,7 +313,9 @@ Result<Blob> Store::commit_blob(ReceivedPartial& partial, const RepositoryKey& r
 std::optional<Error> Store::away() const { return impl_->disk.away(); }
 void Store::check_folder() { (void)impl_->disk.check(); }
 
-Result<Plan> Store::plan() { return store::plan(impl_->parts, impl_->idle_partials); }
+Result<Plan> Store::plan(const std::stop_token& stop) {
+  return store::plan(impl_->parts, impl_->idle_partials, stop);
+}
 
 Result<Forgotten> Store::forget_route(const std::string& route, const std::stop_token& stop) {
   return store::forget_route({impl_->parts, impl_->blobs, impl_->idle_partials, impl_->trash}, route, stop);

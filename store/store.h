@@ -125,7 +125,7 @@ class Store {
   void check_folder();
   // As store::plan() (planning.h), and as store::forget_route() and store::what_is_left_of()
   // (forgetting.h).
-  [[nodiscard]] Result<Plan> plan();
+  [[nodiscard]] Result<Plan> plan(const std::stop_token& stop);
   [[nodiscard]] Result<Forgotten> forget_route(const std::string& route, const std::stop_token& stop);
   [[nodiscard]] Result<Forgotten> what_is_left_of(const std::string& route);
   // What the file system of the data folder has, as it was measured last. Never blocks.

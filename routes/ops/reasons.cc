@@ -131,7 +131,7 @@ std::string why_words(const Json& answer) {
 }
 
 Result<Json> plan(const StoreSide& side, const Arguments&) {
-  const auto planned = side.store.plan();
+  const auto planned = side.store.plan(side.stop);
   if (!planned) return failure(planned.error());
   return json_of(*planned, side.store.clock().wall());
 }

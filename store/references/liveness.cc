@@ -92,9 +92,9 @@ Result<bool> is_alive(const Catalog& catalog, const NamedManifest& manifest) {
 }
 
 Result<bool> is_needed(const Catalog& catalog, const Digest& digest) {
-  const auto parents = catalog.by_digest().parents(digest);
-  if (!parents) return failure(parents.error());
-  if (!parents->empty()) return true;
+  const auto naming = catalog.by_digest().repositories_naming(digest, 1);
+  if (!naming) return failure(naming.error());
+  if (!naming->empty()) return true;
   const auto manifests = catalog.by_digest().manifests_of(digest);
   if (!manifests) return failure(manifests.error());
   for (const NamedManifest& manifest : *manifests) {

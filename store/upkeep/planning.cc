@@ -30,8 +30,8 @@ constexpr size_t kRepositoriesAtOnce = 1000;
 // Puts a plan together.
 class Planner {
  public:
-  Planner(const Parts& parts, const IdlePartials& partials)
-      : parts_(parts), partials_(partials), now_(parts.clock.now()) {}
+  Planner(const Parts& parts, const IdlePartials& partials, const std::stop_token& stop)
+      : parts_(parts), partials_(partials), stop_(stop), now_(parts.clock.now()) {}
 
   Result<Plan> plan() {
     for (const auto& [route, policies] : parts_.rules.retention()) {
@@ -39,6 +39,7 @@ class Planner {
     }
     if (auto added = add_dead(); !added) return failure(added.error());
     for (Planned& item : later_) {
+      if (auto going = go_on(); !going) return failure(going.error());
       if (auto told = tell_under(item); !told) return failure(told.error());
       add(std::move(item));
     }
@@ -51,6 +52,10 @@ class Planner {
   }
 
  private:
+  Result<> go_on() const {
+    if (stop_.stop_requested()) return failure(Error::Kind::conflict, "stopped before all was looked at");
+    return {};
+  }
   bool is_full() const { return plan_.items.size() >= kItemsMax; }
   void add(Planned item) {
     if (!is_full()) plan_.items.push_back(std::move(item));
@@ -63,6 +68,7 @@ class Planner {
       if (!names) return failure(names.error());
       if (names->empty()) break;
       for (const std::string& name : *names) {
+        if (auto going = go_on(); !going) return going;
         if (auto added = add_expired(RepositoryKey{route, name}); !added) return added;
       }
       last = names->back();
@@ -76,6 +82,7 @@ class Planner {
     if (!tags) return failure(tags.error());
     const Time::duration lease = parts_.rules.lease();
     for (const ExpiredTag& tag : expired_tags(policy, *tags, lease, now_)) {
+      if (auto going = go_on(); !going) return going;
       if (auto added = add_tag(repository, tag, std::nullopt); !added) return added;
     }
     // Then the tags that will expire later, if no push comes before.
@@ -115,6 +122,7 @@ class Planner {
       if (reviews->empty()) return {};
       last = reviews->back();
       for (const Review& review : *reviews) {
+        if (auto going = go_on(); !going) return going;
         if (told.contains(review.digest)) continue;
         const auto until = dead_after(review);
         if (!until) return failure(until.error());
@@ -245,6 +253,7 @@ class Planner {
         cache_tags(parts_.catalog, parts_.rules, parts_.pins, route, [](const Digest&) { return true; });
     if (!tags) return failure(tags.error());
     for (CacheTag& tag : *tags) {
+      if (auto going = go_on(); !going) return going;
       Planned item{Planned::Kind::cache, std::nullopt, std::move(tag.repository), std::move(tag.tag)};
       item.used_at = parts_.clock.to_wall(tag.used_at);
       item.since = item.tag->record.set_at;
@@ -256,6 +265,7 @@ class Planner {
 
   const Parts& parts_;
   const IdlePartials& partials_;
+  const std::stop_token& stop_;
   const Time now_;
   WhatIsUnder under_{parts_.catalog};
   Plan plan_;
@@ -264,8 +274,8 @@ class Planner {
 
 }  // namespace
 
-Result<Plan> plan(const Parts& parts, const IdlePartials& partials) {
-  return Planner(parts, partials).plan();
+Result<Plan> plan(const Parts& parts, const IdlePartials& partials, const std::stop_token& stop) {
+  return Planner(parts, partials, stop).plan();
 }
 
 }  // namespace breakwater::store

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,8 @@ struct Plan {
   std::vector<Planned> items;  // what goes now or at its time, then what would go if room were needed
   bool is_cut = false;         // there is more
 };
-[[nodiscard]] Result<Plan> plan(const Parts& parts, const IdlePartials& partials);
+// `conflict` soon after `stop` was told.
+[[nodiscard]] Result<Plan> plan(const Parts& parts, const IdlePartials& partials,
+                                const std::stop_token& stop);
 
 }  // namespace breakwater::store

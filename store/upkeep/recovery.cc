@@ -202,12 +202,12 @@ Result<bool> Recovery::is_whole(const Digest& digest, uint64_t size) {
 
 // The route of a repository that may serve it; empty if none is known.
 Result<std::string> Recovery::owner_of(const Digest& digest) {
-  const auto links = parts_.catalog.by_digest().links(digest);
+  const auto links = parts_.catalog.by_digest().links(digest, 1);
   if (!links) return failure(links.error());
   if (!links->empty()) return links->front().route;
-  const auto parents = parts_.catalog.by_digest().parents(digest);
-  if (!parents) return failure(parents.error());
-  if (!parents->empty()) return parents->front().repository.route;
+  const auto naming = parts_.catalog.by_digest().repositories_naming(digest, 1);
+  if (!naming) return failure(naming.error());
+  if (!naming->empty()) return naming->front().route;
   return std::string();
 }
 

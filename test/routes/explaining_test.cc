@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <sstream>
+#include <stop_token>
 
 #include "routes/ops/explanations.h"
 #include "routes/ops/gc_plan.h"
@@ -39,7 +40,7 @@ Result<std::vector<std::string>> why(const PushedWorld& world, const std::string
   return lines;
 }
 Result<std::vector<std::string>> plan(const PushedWorld& world) {
-  const auto found = world.store->plan();
+  const auto found = world.store->plan({});
   if (!found) return failure(found.error());
   std::istringstream words(routes::plan_words(routes::json_of(*found, world.store->clock().wall())));
   std::vector<std::string> lines;
@@ -290,7 +291,7 @@ TEST_CASE("the plan tells the layers that go with a manifest under it, and not t
   world.pass(world.settings.lease * 2);
   world.collect();
   REQUIRE(world.store->references().delete_tag(world.app, "old"));
-  const auto planned = world.store->plan();
+  const auto planned = world.store->plan({});
   REQUIRE(planned);
   REQUIRE(planned->items.size() == 1);
   const Planned& item = planned->items[0];
@@ -302,6 +303,23 @@ TEST_CASE("the plan tells the layers that go with a manifest under it, and not t
   CHECK(item.under[0].digest == image);
   CHECK(item.under[1].digest == alone);
   CHECK(has_line(*plan(world), "  with it the blob " + alone.text() + ", 12 KiB"));
+}
+
+TEST_CASE("a plan that is stopped ends at once, whatever there is to tell") {
+  PushedWorld world;
+  RetentionPolicy policy;
+  policy.keep_for = minutes(1);
+  world.settings.retention["private"] = {policy};
+  REQUIRE(world.open());
+  world.push("image", {world.upload("layer")}, {"tagged"});
+  world.push("stray", {}, {});
+  std::stop_source told;
+  CHECK(!world.store->plan(told.get_token())->items.empty());
+  told.request_stop();
+  const auto stopped = world.store->plan(told.get_token());
+  REQUIRE(!stopped);
+  CHECK(stopped.error().kind == Error::Kind::conflict);
+  CHECK(stopped.error().message == "stopped before all was looked at");
 }
 
 TEST_CASE("why of what was never seen says so") {

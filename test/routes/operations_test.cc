@@ -138,7 +138,7 @@ TEST_CASE("the plan as programs read it has a size, an age, a reason and a total
   world.begin_upload("one", 5000, true);
   world.pass(hours(3));
   world.push("new", {}, {"v2"});
-  const auto planned = world.store->plan();
+  const auto planned = world.store->plan({});
   REQUIRE(planned);
   const auto plan = json_of(*planned, world.store->clock().to_wall(world.store->clock().now()));
   const auto& tag = plan.at("items").at(0);

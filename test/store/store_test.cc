@@ -385,7 +385,7 @@ TEST_CASE("who opens a store to ask keeps what is over a bound, and is told that
   world.disk.set_space({64ULL << 30, (16ULL << 20) - on_disk(kBlobBytes)});
   REQUIRE(world.open());
   CHECK(world.files_in("blobs") == 3);
-  const auto plan = world.store->plan();
+  const auto plan = world.store->plan({});
   REQUIRE(plan);
   REQUIRE(plan->items.size() == 1);
   CHECK(plan->items[0].kind == Planned::Kind::mirror);
