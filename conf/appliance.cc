@@ -1,5 +1,7 @@
 #include "conf/appliance.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -20,6 +22,8 @@ namespace {
 constexpr proxy::Millis kStatusInterval(5'000);
 // So often it is looked whether a certificate was renewed.
 constexpr proxy::Millis kCertificateInterval(1'000);
+constexpr char kFirstProcess[] =
+    "process 1 has no successor, because all of its container end with it; restart the container";
 
 size_t listeners(const Config& config) {
   size_t count = config.metrics.listen.size() + config.admin.listen.size() + 1;  // and the control socket
@@ -226,6 +230,7 @@ proxy::Task<> Appliance::Parts::leave() {
 proxy::Task<> Appliance::Parts::serve_control(proxy::Exchange& exchange) {
   const auto& request = exchange.request();
   if (request.method != "POST" || request.target != kTakeOverRequest) co_return co_await api.serve(exchange);
+  if (getpid() == 1) co_return exchange.reply(409, routes::base_headers(), kFirstProcess);
   auto sockets = prepare(config);
   exchange.reply(sockets ? 200 : 409, routes::base_headers(), sockets ? "" : sockets.error().message);
   if (sockets) begin_to_leave(Next::hand_over, *std::move(sockets));

@@ -26,7 +26,7 @@ WEBHOOKS = "packaging/docs/webhooks.md"
 MIRROR = {"registry": "docker.io", "upstream": "https://registry-1.docker.io"}
 USERS = ("alice", "bob", "release")
 PASSWORD = "$2y$05$" + "C" * 53  # bcrypt, of nobody's password
-VERB = re.compile(r"(?<!-n )\bbreakwater ((?:[a-z][a-z-]*)(?: (?:create|list|revoke))?)\b")
+VERB = re.compile(r"(?<!-n )(?<!exec )\bbreakwater ((?:[a-z][a-z-]*)(?: (?:create|list|revoke))?)\b")
 
 
 def text_of(document):

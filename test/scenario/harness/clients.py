@@ -295,6 +295,8 @@ class Dockerd:
     """dockerd with its classic store; the mirror by registry-mirrors, which is for docker.io alone. What is
     on loopback it takes for plain by itself."""
 
+    NETWORK = ("--iptables=false", "--ip6tables=false", "--bridge=none")
+
     def __init__(self, world, mirrors, plain=()):
         self.world = world
         self.folder = world.fresh_folder("dockerd")
@@ -316,13 +318,12 @@ class Dockerd:
                 f"unix://{self.socket}",
                 "--containerd",
                 self.containerd.socket,
-                "--iptables=false",
-                "--ip6tables=false",
-                "--bridge=none",
+                *self.NETWORK,
                 *mirror,
             ],
         )
-        self._docker = ["docker", "-H", f"unix://{self.socket}"]
+        self.address = f"unix://{self.socket}"
+        self._docker = ["docker", "-H", self.address]
         world.wait_until(
             lambda: self.socket.exists()
             and "Server Version" in world.run(*self._docker, "info", check=False),
