@@ -16,7 +16,9 @@ _PROGRESS = re.compile(
     r"|Getting image (?:source|list).*|Copying (?:blob|config) .*|Writing manifest.*|Storing signatures.*"
     r"|Trying to pull .*"
     r"|(?!ctr:)\S+: +(?:resolving|resolved|waiting|uploading|done|downloading|exists|pushing|failed)\b.*"
-    r"|elapsed: .*|unpacking .*)$"
+    r"|elapsed: .*|unpacking .*"
+    # ctr, whose display of progress is ended in the middle of a question now and then.
+    r"|(?:time=\S+ )?level=error msg=\"(?:active check failed|failed to get content info)\" .*)$"
 )
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # What differs from run to run, or with what was asked first, and what stands for it instead.
