@@ -250,7 +250,7 @@ class Texts(unittest.TestCase):
         self.assertTrue(http["services"][router["service"]]["loadBalancer"]["passHostHeader"])
 
     def test_the_readme_builds_as_the_quick_start_does(self):
-        (block,) = documents.blocks("README.md", "Install")
+        (block,) = documents.blocks("README.md", "On a machine of its own")
         install, configure, build = (shlex.split(line) for line in block.text.splitlines())
         for path in install:
             self.assertTrue((ROOT / path).is_file(), path)

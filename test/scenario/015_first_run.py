@@ -97,7 +97,7 @@ def as_built_in(world, checkout):
 
 def by_readme(world, checkout):
     """Its two commands, as they stand, and those that build it for installing."""
-    (install,) = documents.blocks("README.md", "Install")
+    (install,) = documents.blocks("README.md", "On a machine of its own")
     checkout.shell(install)
     run, try_it = documents.blocks("README.md", "Try it")
     expect(run.text == "./packaging/run\n", run.text)
