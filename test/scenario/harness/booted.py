@@ -19,7 +19,8 @@ _CGROUPS = [pathlib.Path("/sys/fs/cgroup", name) for name in ("unified", "system
 class Machine:
     """Its tree can be changed at `root`, before boot() and after; what it has at `disk_at` is in `disk`."""
 
-    def __init__(self, world, tree="/", disk_at="/var/lib/private"):
+    def __init__(self, world, tree="/", disk_at="/var/lib/private", as_enabled=False):
+        """`as_enabled`: what is enabled in the tree stays so."""
         self.world = world
         self._disk_at = disk_at
         self._folder = world.run_folder("machine")
@@ -32,10 +33,12 @@ class Machine:
         for name in ("etc/machine-id", "etc/fstab"):
             self.root.joinpath(name).unlink(missing_ok=True)
         self.root.joinpath("etc/machine-id").touch()
-        shutil.rmtree(self.root / _UNITS)
-        self.root.joinpath(_UNITS).mkdir()
+        if not as_enabled:
+            shutil.rmtree(self.root / _UNITS)
+            self.root.joinpath(_UNITS).mkdir()
         # They come with packages, and would be in the way: of the network, and of what is measured.
         for unit in ("timers.target", "systemd-networkd.service", "systemd-resolved.service"):
+            self.root.joinpath(_UNITS, unit).unlink(missing_ok=True)
             self.root.joinpath(_UNITS, unit).symlink_to("/dev/null")
         self._process = None
         self._leader = None
@@ -55,7 +58,8 @@ class Machine:
         for group in self._groups:
             self.world.wait_until(lambda: _removed(group), f"{group} is empty")
 
-    def boot(self):
+    def boot(self, target="basic.target", options=()):
+        """`options` of systemd-nspawn, beside those that it needs."""
         self.disk.chmod(0o700)
         enter = "".join(f"echo 0 > {group}/cgroup.procs; " for group in self._groups)
         self._process = self.world.start(
@@ -72,14 +76,15 @@ class Machine:
                 "--register=no",
                 "--keep-unit",
                 "--console=pipe",
+                *options,
                 "--",
-                "--unit=basic.target",
+                f"--unit={target}",
             ],
         )
         self.world.at_end(self._end)
         self._leader = self.world.wait_until(self._find_leader, "systemd runs")
         self.world.wait_until(
-            lambda: self.run("systemctl", "is-active", "basic.target", check=False).strip() == "active",
+            lambda: self.run("systemctl", "is-active", target, check=False).strip() == "active",
             "the machine has booted",
             60,
             0.1,
@@ -101,6 +106,12 @@ class Machine:
         if self._leader:
             os.kill(self._leader, signal.SIGKILL)
         self._process.kill()
+
+    def power_off(self):
+        """As its operator would; it can be booted again."""
+        self.systemctl("poweroff")
+        self.world.wait_until(lambda: not self._process.running(), "the machine is off", 60, 0.1)
+        self._leader = None
 
     def run(self, *arguments, check=True, timeout_s=120):
         """In the machine, as root; what it said."""
