@@ -4,7 +4,6 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "routes/access/jose.h"
+#include "routes/access/openssl.h"
 #include "store/base/printable.h"
 
 namespace breakwater::routes {
@@ -28,32 +28,11 @@ constexpr size_t kP256Bytes = 32;
 constexpr size_t kQuotedBytesMax = 200;
 constexpr size_t kValuesMax = 4096;  // of a JWKS, and of what discovery says
 
-template <auto function>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    function(object);
-  }
-};
 using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using Signature = std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG_free>>;
-using Digesting = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>>;
 using Parameters = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>>;
-
-// OpenSSL keeps its errors for the thread, and others (TLS) would read ours.
-class ErrorsForgotten {
- public:
-  ErrorsForgotten() = default;
-  ErrorsForgotten(const ErrorsForgotten&) = delete;
-  ErrorsForgotten& operator=(const ErrorsForgotten&) = delete;
-  ~ErrorsForgotten() { ERR_clear_error(); }
-};
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
 
 Number number_of(std::string_view big_endian) {
   return Number(BN_bin2bn(bytes_of(big_endian), static_cast<int>(big_endian.size()), nullptr));
@@ -179,10 +158,7 @@ bool PublicKey::has_signed(std::string_view text, std::string_view signature) co
     if (!der) return false;
     signature = *der;
   }
-  const Digesting context(EVP_MD_CTX_new());
-  return context && EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) == 1 &&
-         EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(text),
-                          text.size()) == 1;
+  return is_signed_by(key_.get(), EVP_sha256(), text, signature);
 }
 
 Result<KeySet> KeySet::parse(std::string_view text) {

@@ -2,13 +2,14 @@
 
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
 #include <array>
 #include <fstream>
 #include <utility>
+
+#include "routes/access/openssl.h"
 
 namespace breakwater::routes {
 namespace {
@@ -19,28 +20,7 @@ constexpr size_t kFileBytesMax = size_t{64} << 10;
 constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kP256 = "prime256v1";
 
-template <auto function>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    function(object);
-  }
-};
 using Memory = std::unique_ptr<BIO, Freed<BIO_free_all>>;
-using Digesting = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
-
-// OpenSSL keeps its errors for the thread, and others (TLS) would read ours.
-class ErrorsForgotten {
- public:
-  ErrorsForgotten() = default;
-  ErrorsForgotten(const ErrorsForgotten&) = delete;
-  ErrorsForgotten& operator=(const ErrorsForgotten&) = delete;
-  ~ErrorsForgotten() { ERR_clear_error(); }
-};
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
 
 tl::unexpected<Error> bad(std::string why) { return failure(Error::Kind::invalid, std::move(why)); }
 
@@ -95,11 +75,8 @@ Result<SignatureKey> SignatureKey::parse(std::string_view pem) {
 
 bool SignatureKey::has_signed(std::string_view text, std::string_view signature) const {
   const ErrorsForgotten forgotten;
-  const Digesting context(EVP_MD_CTX_new());
   const EVP_MD* hash = EVP_PKEY_get_base_id(key_.get()) == EVP_PKEY_ED25519 ? nullptr : EVP_sha256();
-  return context && EVP_DigestVerifyInit(context.get(), nullptr, hash, nullptr, key_.get()) == 1 &&
-         EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(text),
-                          text.size()) == 1;
+  return is_signed_by(key_.get(), hash, text, signature);
 }
 
 bool SignatureKey::operator==(const SignatureKey& other) const {

@@ -2,12 +2,8 @@
 // test, which is its clients and its operator.
 #include "conf/appliance.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -19,6 +15,7 @@
 #include "conf/read_only.h"
 #include "proxy/server/listen_socket.h"
 #include "test/catch.h"
+#include "test/fakes/blocking_socket.h"
 #include "test/fakes/store_world.h"
 
 namespace breakwater::conf {
@@ -27,24 +24,16 @@ namespace {
 // A client that blocks.
 class Client {
  public:
-  explicit Client(const std::string& address) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-    REQUIRE(::connect(socket_.fd(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
-  }
-  void send(const std::string& text) {
-    REQUIRE(::send(socket_.fd(), text.data(), text.size(), MSG_NOSIGNAL) ==
-            static_cast<ssize_t>(text.size()));
-  }
+  explicit Client(const std::string& address) : socket_(address) {}
+  void send(const std::string& text) { socket_.send(text); }
   // The next head, and the body behind it if Content-Length tells one.
   std::string receive() {
     std::string text;
     size_t whole = std::string::npos;
-    std::array<char, 1> byte{};
-    while (text.size() < whole && ::recv(socket_.fd(), byte.data(), 1, 0) == 1) {
-      text += byte[0];
+    while (text.size() < whole) {
+      const std::string byte = socket_.receive(1);
+      if (byte.empty()) break;
+      text += byte;
       if (whole != std::string::npos || !text.ends_with("\r\n\r\n")) continue;
       const size_t length = text.find("Content-Length: ");
       whole = text.size() + (length == std::string::npos ? 0 : std::stoul(text.substr(length + 16)));
@@ -57,7 +46,7 @@ class Client {
   }
 
  private:
-  proxy::Descriptor socket_;
+  test::BlockingSocket socket_;
 };
 
 bool answers(const std::string& reply, int status) {

@@ -1,10 +1,5 @@
 // The page's API over an appliance with users: who may sign in, look and act, and that nobody is told of a
 // repository that he may not pull from, whatever he asks. Each operation of the table is asked here.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <array>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -15,11 +10,11 @@
 #include <vector>
 
 #include "conf/appliance.h"
-#include "proxy/server/listen_socket.h"
 #include "routes/access/jose.h"
 #include "routes/ops/operations.h"
 #include "store/base/digest.h"
 #include "test/catch.h"
+#include "test/fakes/blocking_socket.h"
 #include "test/fakes/made_passwords.h"
 #include "test/fakes/store_world.h"
 
@@ -46,30 +41,20 @@ struct Answer {
 // A connection that blocks.
 class Line {
  public:
-  explicit Line(const std::string& address) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-    REQUIRE(::connect(socket_.fd(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
-  }
-  void send(const std::string& text) {
-    REQUIRE(::send(socket_.fd(), text.data(), text.size(), MSG_NOSIGNAL) ==
-            static_cast<ssize_t>(text.size()));
-  }
+  explicit Line(const std::string& address) : socket_(address) {}
+  void send(const std::string& text) { socket_.send(text); }
   // All that has come once `text` is among it, or the other side has closed.
   const std::string& until(const std::string& text) {
-    std::array<char, 4096> bytes{};
     while (received_.find(text) == std::string::npos) {
-      const auto count = ::recv(socket_.fd(), bytes.data(), bytes.size(), 0);
-      if (count <= 0) break;
-      received_.append(bytes.data(), static_cast<size_t>(count));
+      const std::string bytes = socket_.receive(4096);
+      if (bytes.empty()) break;
+      received_ += bytes;
     }
     return received_;
   }
 
  private:
-  proxy::Descriptor socket_;
+  test::BlockingSocket socket_;
   std::string received_;
 };
 

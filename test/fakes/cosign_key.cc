@@ -5,16 +5,11 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include <stdexcept>
-
 #include "routes/oci/media_type.h"
+#include "test/fakes/evp_signature.h"
 
 namespace breakwater::test {
 namespace {
-
-void need(bool is_made) {
-  if (!is_made) throw std::runtime_error("cannot make or use a key");
-}
 
 std::string text_of(BIO* memory) {
   char* bytes = nullptr;
@@ -59,17 +54,8 @@ std::string CosignKey::private_pem() const {
 }
 
 std::string CosignKey::signature(std::string_view text) const {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   const EVP_MD* hash = EVP_PKEY_get_base_id(key_.get()) == EVP_PKEY_ED25519 ? nullptr : EVP_sha256();
-  size_t size = 0;
-  need(EVP_DigestSignInit(context.get(), nullptr, hash, nullptr, key_.get()) == 1);
-  need(EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) == 1);
-  std::string signature(size, '\0');
-  need(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, bytes,
-                      text.size()) == 1);
-  signature.resize(size);
-  return signature;
+  return evp_signature(key_.get(), hash, text);
 }
 
 std::string base64(std::string_view bytes) {

@@ -6,15 +6,12 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
-#include <stdexcept>
 #include <utility>
+
+#include "test/fakes/evp_signature.h"
 
 namespace breakwater::test {
 namespace {
-
-void need(bool is_made) {
-  if (!is_made) throw std::runtime_error("cannot make or use a key");
-}
 
 std::string bytes_of(const BIGNUM* number, int size) {
   std::string bytes(static_cast<size_t>(size), '\0');
@@ -93,16 +90,7 @@ std::string SigningKey::token(std::string_view header, std::string_view payload)
 }
 
 std::string SigningKey::der_signature(std::string_view text) const {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  size_t size = 0;
-  need(EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) == 1);
-  need(EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) == 1);
-  std::string signature(size, '\0');
-  need(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, bytes,
-                      text.size()) == 1);
-  signature.resize(size);
-  return signature;
+  return evp_signature(key_.get(), EVP_sha256(), text);
 }
 
 std::string SigningKey::signature(std::string_view text) const {

@@ -8,8 +8,7 @@ from harness import expect, http, scenario
 from harness.booted import InstalledBreakwater
 from harness.breakwater import mirror_route, private_route
 from harness.honest import Witness
-from harness.restarts import Load, Probe, Upstream, expect_complete
-from harness.tools import finish_swarm, start_swarm
+from harness.restarts import Load, Probe, Upstream, ended, pulling
 from harness.world import FULL
 
 RESTARTS = 20 if FULL else 5
@@ -29,29 +28,9 @@ def restarts_under_load(world, breakwater, upstream):
     breakwater.expect_nothing_left()
 
 
-def pulling(world, breakwater, upstream):
-    """A client in the middle of a layer."""
-    client = start_swarm(
-        MIRROR,
-        [f"/v2/library/app/blobs/{upstream.held}"],
-        clients=1,
-        slow=1,
-        slow_rate=300_000,
-        hash_every=1,
-    )
-    world.wait_until(
-        lambda: breakwater.metric("breakwater_requests_running", route="dockerhub") == 1, "a client pulls"
-    )
-    return client
-
-
-def ended(client, upstream, what):
-    expect_complete(finish_swarm(client), [upstream.held], what)
-
-
 def successor(world, breakwater, upstream):
     """By SIGUSR2, as the README says; then it is the one that is restarted."""
-    client, before = pulling(world, breakwater, upstream), breakwater.main_pid()
+    client, before = pulling(world, upstream, MIRROR, breakwater.metric), breakwater.main_pid()
     breakwater.machine.systemctl("kill", "--kill-whom=main", "--signal=USR2", "breakwater")
     world.wait_until(lambda: breakwater.main_pid() != before, "a successor is the service")
     breakwater.restart()
@@ -60,7 +39,7 @@ def successor(world, breakwater, upstream):
 
 def mistake(world, breakwater, upstream):
     """The restart fails, says why, and is tried again; who was connected is so still."""
-    client = pulling(world, breakwater, upstream)
+    client = pulling(world, upstream, MIRROR, breakwater.metric)
     good = breakwater.config
     breakwater.config = {**good, "bytes_max": "much"}
     breakwater.write_config()
@@ -75,7 +54,7 @@ def mistake(world, breakwater, upstream):
 
 def no_store(world, breakwater, upstream):
     """A unit that lets systemd keep nothing: then a restart finishes what runs, as a stop does."""
-    client = pulling(world, breakwater, upstream)
+    client = pulling(world, upstream, MIRROR, breakwater.metric)
     breakwater.set_in_unit("FileDescriptorStoreMax=0")
     breakwater.restart()
     ended(client, upstream, "a client during a restart that keeps nothing")
@@ -86,7 +65,7 @@ def no_store(world, breakwater, upstream):
 def all_units(world, breakwater, upstream):
     """Its sockets too, which systemd calls a failure because the service has them still: new clients may be
     refused for a moment, those who are connected notice nothing."""
-    client = pulling(world, breakwater, upstream)
+    client = pulling(world, upstream, MIRROR, breakwater.metric)
     breakwater.machine.systemctl("restart", "breakwater.socket", "breakwater.service", check=False)
     state = breakwater.machine.show("breakwater.socket", "ActiveState")
     expect(state == "active", f"after a restart of all units the sockets are {state}")
@@ -97,7 +76,7 @@ def all_units(world, breakwater, upstream):
 def no_sockets(world, breakwater, upstream):
     """Without its socket unit the service has bound all addresses itself, and they are kept as well."""
     breakwater.remove_sockets()
-    client, probe = pulling(world, breakwater, upstream), Probe(REGISTRY)
+    client, probe = pulling(world, upstream, MIRROR, breakwater.metric), Probe(REGISTRY)
     witness = Witness(world.folder)
     breakwater.restart()
     probe.end("clients during a restart without a socket unit", witness.end())
@@ -105,7 +84,7 @@ def no_sockets(world, breakwater, upstream):
 
 
 def stop(world, breakwater, upstream):
-    client = pulling(world, breakwater, upstream)
+    client = pulling(world, upstream, MIRROR, breakwater.metric)
     breakwater.machine.systemctl("stop", "breakwater.service")
     ended(client, upstream, "a client during a stop")
     status = http.get(REGISTRY, "/v2/", timeout_s=30).status

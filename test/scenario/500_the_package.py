@@ -7,8 +7,7 @@ import time
 from harness import documents, expect, expect_at_most, http, images, scenario
 from harness.clients import Skopeo
 from harness.packaged import EARLIER, UNITS, PackagedBreakwater, as_earlier, field, package
-from harness.restarts import Load, Upstream, expect_complete
-from harness.tools import finish_swarm, start_swarm
+from harness.restarts import Load, Upstream, ended, pulling
 
 MIRROR, REGISTRY = "127.0.0.1:5000", "127.0.0.1:5050"
 FIRST_PULL_MAX_S = 60
@@ -97,19 +96,9 @@ def refused(address):
 
 
 def removed(world, breakwater, upstream):
-    client = start_swarm(
-        MIRROR,
-        [f"/v2/library/app/blobs/{upstream.held}"],
-        clients=1,
-        slow=1,
-        slow_rate=300_000,
-        hash_every=1,
-    )
-    world.wait_until(
-        lambda: breakwater.metric("breakwater_requests_running", route="dockerhub") == 1, "a client pulls"
-    )
+    client = pulling(world, upstream, MIRROR, breakwater.metric)
     breakwater.dpkg("--remove", "breakwater")
-    expect_complete(finish_swarm(client), [upstream.held], "a client during a removal")
+    ended(client, upstream, "a client during a removal")
     expect(refused(MIRROR) and refused(REGISTRY), "after a removal a client is answered")
     expect(not (breakwater.machine.root / "usr/bin/breakwater").exists(), "a removal keeps the program")
     expect(breakwater.config_file.exists(), "a removal deletes the configuration")

@@ -77,6 +77,7 @@ LIBRARIES = {
         "proxy/upstream/ca_file.cc",
         "proxy/upstream/registry_rules.cc",
         "routes/access/jwks.cc",
+        "routes/access/openssl.h",
         "routes/oci/schema1.cc",
         "routes/signatures/signature_key.cc",
     },

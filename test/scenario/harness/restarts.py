@@ -15,6 +15,7 @@ COLD_BLOBS = 3
 COLD_CLIENTS = 3  # of each
 COLD_BYTES = 32 * images.MEBI
 GAP_MAX_S = 1.0
+PULL_RATE = 300_000
 
 
 class Probe(threading.Thread):
@@ -139,6 +140,25 @@ class Load:
         wanted = COLD_BLOBS * COLD_BYTES
         self._world.say(f"{fetched / images.MEBI:.1f} MiB fetched of {wanted / images.MEBI:.0f}")
         expect(fetched < wanted * 1.2, f"downloads did not go on where they were: {fetched} bytes")
+
+
+def pulling(world, upstream, mirror, metric):
+    """A client in the middle of a layer that the mirror, the route "dockerhub", has: for ended()."""
+    client = start_swarm(
+        mirror,
+        [f"/v2/library/app/blobs/{upstream.held}"],
+        clients=1,
+        slow=1,
+        slow_rate=PULL_RATE,
+        hash_every=1,
+    )
+    world.wait_until(lambda: metric("breakwater_requests_running", route="dockerhub") == 1, "a client pulls")
+    return client
+
+
+def ended(client, upstream, what):
+    """The client of pulling() comes to its end, and has all of the layer."""
+    expect_complete(finish_swarm(client), [upstream.held], what)
 
 
 def expect_complete(report, digests, what):
