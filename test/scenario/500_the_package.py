@@ -2,15 +2,20 @@
 compiler and without a question; upgrade and downgrade, which pullers and pushers do not notice; remove, which
 finishes what runs and keeps what is stored; installed again; purge, which says where the data still is."""
 
-import time
-
-from harness import documents, expect, expect_at_most, http, images, scenario
-from harness.clients import Skopeo
-from harness.packaged import EARLIER, UNITS, PackagedBreakwater, as_earlier, field, package
+from harness import expect, http, scenario
+from harness.packaged import (
+    EARLIER,
+    MIRROR,
+    REGISTRY,
+    UNITS,
+    PackagedBreakwater,
+    as_earlier,
+    field,
+    first_pull,
+    package,
+)
 from harness.restarts import Load, Upstream, ended, pulling
 
-MIRROR, REGISTRY = "127.0.0.1:5000", "127.0.0.1:5050"
-FIRST_PULL_MAX_S = 60
 # dpkg syncs the disk just before the restart; 188_systemd_restarts.py holds restarts to one second.
 GAP_MAX_S = 3
 SHIPPED = (
@@ -27,25 +32,6 @@ SHIPPED = (
     "usr/share/doc/breakwater/changelog.gz",
     "usr/share/doc/breakwater/README.md",
 )
-
-
-def first_pull(world, breakwater, upstream, deb):
-    image = images.single("package", [8 * images.MEBI, 100_000])
-    upstream.hub.push("library/first", "1", image)
-    build, install = documents.blocks("packaging/README.md", "The Debian package")
-    expect(build.text.strip() == "packaging/deb/build", f"the package is built by {build.text}")
-    path = breakwater.hand(deb)
-    begin = time.monotonic()
-    breakwater.install(install.text)
-    installed_s = time.monotonic() - begin
-    for address in (MIRROR, REGISTRY):
-        expect(http.get(address, "/v2/").status == 200, f"{address} does not serve after the installation")
-    breakwater.mirror(upstream.shaper.url)
-    Skopeo(world, {"docker.io": MIRROR}).pull("docker.io/library/first:1")
-    pulled_s = time.monotonic() - begin
-    world.say(f"the .deb was installed after {installed_s:.1f} s, its first pull done after {pulled_s:.1f} s")
-    expect_at_most(pulled_s, FIRST_PULL_MAX_S, "from the .deb to the first pull, in seconds")
-    return path
 
 
 def what_is_there(breakwater, deb):

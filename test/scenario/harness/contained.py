@@ -69,7 +69,7 @@ class RunningDockerd(_Engine, Dockerd):
         return self.world.run(*self._docker, *arguments, check=check)
 
     def compose(self, *arguments):
-        return self.world.run("docker-compose", "--host", self.address, *arguments)
+        return self.world.run("docker-compose", *arguments, env={"DOCKER_HOST": self.address})
 
 
 class RunningPodman(_Engine, Podman):
