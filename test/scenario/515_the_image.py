@@ -173,7 +173,7 @@ def with_podman(world, podman, line):
     file.write_text(json.dumps(config))
     reload = documents.blocks(GUIDE, "Configure")[0].text.splitlines()[1]
     podman.run_block(documents.Block("sh", reload))
-    expect(answers(REGISTRY, "/v2/"), "a route that the configuration got is not served after a reload")
+    world.wait_until(lambda: answers(REGISTRY, "/v2/"), "a route that the configuration got is served")
     podman.engine("healthcheck", "run", "breakwater")
     podman.engine("stop", "breakwater")
     expect(podman.state(".State.ExitCode") == "0", f"it ended with {podman.state('.State.ExitCode')}")
