@@ -1,23 +1,29 @@
-"""packaging/cloud-init.yaml on a Debian for clouds that systemd has booted, with an empty disk: from nothing to
-a registry that serves, and is closed to others. The next boot changes nothing; another machine with the same
-disk has what was pushed; a disk that has something else is left as it is."""
+"""packaging/cloud-init.yaml on a Debian for clouds that systemd has booted, with an empty disk: from nothing
+to a registry that serves, and is closed to others. The next boot changes nothing; another machine with the
+same disk has what was pushed; a disk that has something else is left as it is."""
 
 import base64
 import hashlib
+import re
 
-from harness import expect, http as web, images, scenario
+import yaml
+
+from harness import documents, expect, http as web, images, scenario
 from harness.clients import Skopeo
 from harness.cloud import TEMPLATE, CloudBreakwater, Disk, image, templatefile, variables
 from harness.packaged import package
 from harness.pushes import held
 from harness.upstream import MadeUpstream
-from harness.world import Failure
+from harness.world import ROOT, Failure
+
+DOCUMENT = "packaging/docs/cloud-init.md"
 
 MIRRORS = {"dockerhub": 5000, "ghcr": 5010, "quay": 5020, "k8s": 5030, "kyverno": 5040}
 PORTS = {**MIRRORS, "private": 5050, "any": 5060}
 REGISTRY = "127.0.0.1:5050"
 # The private registry asks who it is, and lets whoever is nobody pull.
 SERVED = {port: "401" if route == "private" else "200" for route, port in PORTS.items()}
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMzS5kUmWmVnLkSj3lGtvDqyqPiwjv4PKlkUeXGZlL0J me@example"
 CI, HUB = ("ci", "pushes-4482-barnacle"), ("me", "hub-7713-limpet")
 # By the last octet but one of the machine's address and of the client's.
 CLIENTS, ADMINS, OTHERS = 1, 2, 3
@@ -30,7 +36,7 @@ def values(world, disk, url):
         "package_sha256": hashlib.sha256(package().read_bytes()).hexdigest(),
         "data_disk": disk.device,
         "fqdn": "breakwater.internal",
-        "ssh_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMzS5kUmWmVnLkSj3lGtvDqyqPiwjv4PKlkUeXGZlL0J me@example",
+        "ssh_key": SSH_KEY,
         "networks": f"10.77.{CLIENTS}.0/24, 10.78.0.0/16, 10.78.4.0/24",
         "admin_networks": f"10.77.{ADMINS}.0/24",
         "ci_hash": hashed,
@@ -52,6 +58,76 @@ def the_template(breakwater, given):
     for one, told in ((text, "Valid"), (breakwater.user_data, "Valid"), (text + "mounts: 5\n", "Error")):
         said = breakwater.schema(one)
         expect(told in said, f"cloud-init schema says of it, instead of {told}: {said}")
+
+
+def the_document(world, breakwater, given):
+    """Its values are all that the template wants, and with these its line fills it in as Terraform does."""
+    (call,) = documents.blocks(DOCUMENT, "By Terraform")
+    named = re.findall(r"^    (\w+) +=", call.text, re.M)
+    expect(sorted(named) == sorted(given), f"templatefile is given {named}")
+    file = re.search(r'templatefile\("(.*?)"', call.text).group(1)
+    expect(file == TEMPLATE.name, f"templatefile takes {file}")
+    (proxmox,), (libvirt,) = documents.blocks(DOCUMENT, "Proxmox"), documents.blocks(DOCUMENT, "libvirt")
+    for block, key in ((proxmox, "data     "), (libvirt, "user_data")):
+        expect(f" {key} = local.breakwater\n" in block.text, f"it does not take the template: {block.text}")
+        for opens, closes in ("{}", "[]", "()"):
+            same = block.text.count(opens) == block.text.count(closes)
+            expect(same, f"{opens} is not closed: {block.text}")
+        # What is referred to is there.
+        there = set(re.findall(r'^resource "(\w+)" "(\w+)"', block.text, re.M))
+        used = set(re.findall(r"(?<![\w.\"])((?:proxmox|libvirt)_\w+)\.(\w+)\.", block.text))
+        expect(there and used <= there, f"{used - there} is nowhere")
+    substitutions, fill_in = documents.blocks(DOCUMENT, "Without Terraform")
+    folder = world.fresh_folder("values")
+    lines = re.sub(
+        r"^s\|\$\{(\w+)\}\|.*\|$",
+        lambda found: f"s|${{{found.group(1)}}}|{given[found.group(1)]}|",
+        substitutions.text,
+        flags=re.M,
+    )
+    folder.joinpath("values.sed").write_text(lines)
+    folder.joinpath("packaging").symlink_to(ROOT / "packaging")
+    world.run("sh", "-ec", f"cd {folder}\n{fill_in.text}")
+    filled = folder.joinpath("user-data").read_text()
+    # The head of the file explains the variables, and has none.
+    expect(filled == breakwater.user_data, "it is filled in otherwise than by Terraform")
+
+
+def scraped(world):
+    """The jobs of the document, by their addresses on this machine."""
+    (block,) = documents.blocks(DOCUMENT, "Name, metrics")
+    config = world.fresh_folder("prometheus") / "prometheus.yml"
+    config.write_text(block.text)
+    world.run("promtool", "check", "config", config)
+    for job in yaml.safe_load(block.text)["scrape_configs"]:
+        for target in job["static_configs"][0]["targets"]:
+            name, _, port = target.partition(":")
+            expect(name == "breakwater.internal", f"{job['job_name']} is at {target}")
+            expect(web.get(f"127.0.0.1:{port}", "/metrics").status == 200, f"{target} has no metrics")
+
+
+def looked_at(breakwater):
+    """As the document says, by an account that may do anything."""
+    look, again = documents.blocks(DOCUMENT, "What happened")
+    text, doctor, _ = look.text.replace("sudo ", "").rpartition("breakwater doctor\n")
+    said = breakwater.machine.run("sh", "-ec", text)
+    expect("status: done" in said, said)
+    # The registries outside are out of reach here.
+    found = breakwater.machine.run("sh", "-c", doctor, check=False)
+    wrong = [line for line in found.splitlines() if line.startswith("wrong")]
+    others = [line for line in wrong if line.split()[1] not in ("dns", "upstream")]
+    expect(wrong and not others, found)
+    breakwater.machine.run("sh", "-ec", again.text.replace("sudo ", ""), timeout_s=300)
+
+
+def changed(breakwater):
+    """By the commands in the text that change nothing by themselves."""
+    commands = [one for one in documents.spans(DOCUMENT, "systemctl ") if " reload " in one]
+    expect(len(commands) == 2, f"{commands}")
+    for command in commands + documents.spans(DOCUMENT, "resize2fs "):
+        if command.startswith("resize2fs"):
+            command = command.replace("/dev/disk/by-label/breakwater", breakwater.disk.device)
+        breakwater.machine.run("sh", "-ec", command)
 
 
 def made(breakwater):
@@ -111,10 +187,12 @@ def still_there(one):
 
 def secrets(world, breakwater, given):
     etc = breakwater.machine.root / "etc/breakwater"
-    said = breakwater.machine.run("stat", "--format=%U:%G %a", "/etc/breakwater/users", "/etc/breakwater/dockerhub")
+    files = ("/etc/breakwater/users", "/etc/breakwater/dockerhub")
+    said = breakwater.machine.run("stat", "--format=%U:%G %a", *files)
     expect(said.split("\n")[:2] == ["root:breakwater 640"] * 2, f"the secrets are {said}")
     expect((etc / "dockerhub").read_text().strip() == HUB[1], "the account's password is another")
-    expect("/etc/breakwater/breakwater.json" in breakwater.everybody_reads("registry.k8s.io"), "nobody reads it")
+    readable = breakwater.everybody_reads("registry.k8s.io")
+    expect("/etc/breakwater/breakwater.json" in readable, f"what every user may read is {readable}")
     for secret in (HUB[1], given["ci_hash"], CI[1]):
         readable = breakwater.everybody_reads(secret)
         expect(not readable, f"every user reads a secret in {readable}")
@@ -128,7 +206,8 @@ class Client:
     def __init__(self, world):
         self.world = world
         world.run("ip", "netns", "add", "client")
-        world.run("ip", "link", "add", "veth-machine", "type", "veth", "peer", "name", "veth-client", "netns", "client")
+        pair = ["veth-machine", "type", "veth", "peer", "name", "veth-client", "netns", "client"]
+        world.run("ip", "link", "add", *pair)
         inside = ["ip", "netns", "exec", "client"]
         for prefix, device, end in (([], "veth-machine", 1), (inside, "veth-client", 2)):
             for network in (CLIENTS, ADMINS, OTHERS):
@@ -174,10 +253,6 @@ def as_it_is(breakwater):
     return breakwater.disk.field("UUID"), {path: (root / path).read_bytes() for path in files}
 
 
-def again(breakwater):
-    breakwater.machine.run("breakwater-setup", timeout_s=300)
-
-
 def a_package_that_is_another(breakwater, given):
     """Is not installed, whatever it is."""
     script = (breakwater.machine.root / "usr/local/sbin/breakwater-setup").read_text()
@@ -198,6 +273,7 @@ def main(world):
 
     breakwater = CloudBreakwater(world, tree, disk, given, "first")
     the_template(breakwater, given)
+    the_document(world, breakwater, given)
     # One of the mirrors of Debian is away.
     away = breakwater.machine.root / "etc/apt/sources.list.d/away.list"
     away.write_text(f"deb [trusted=yes] {server.url}/debian away main\n")
@@ -205,6 +281,7 @@ def main(world):
     made(breakwater)
     the_disk(breakwater)
     it_serves(breakwater)
+    scraped(world)
     hub = world.registry(auth=("htpasswd", *HUB), name="hub")
     open_hub = world.registry(storage=hub.storage, name="open-hub")
     open_hub.push("library/first", "1", images.single("first", [100_000]))
@@ -213,7 +290,8 @@ def main(world):
     secrets(world, breakwater, given)
     closed_to_others(world, breakwater)
     before = as_it_is(breakwater)
-    again(breakwater)
+    looked_at(breakwater)
+    changed(breakwater)
     expect(as_it_is(breakwater) == before, "breakwater-setup changes what it has done")
 
     breakwater.machine.power_off()
@@ -242,7 +320,8 @@ def main(world):
     breakwater = CloudBreakwater(world, tree, other, {**given, "data_disk": other.device}, "third")
     breakwater.boot()
     status, errors = breakwater.status()
-    expect(status == "error" and "left as it is" in breakwater.said(), f"{status}: {errors}\n{breakwater.said()}")
+    told = status == "error" and "left as it is" in breakwater.said()
+    expect(told, f"{status}: {errors}\n{breakwater.said()}")
     expect(other.field("LABEL") == "photographs", "a disk that is somebody else's is formatted")
     expect(breakwater.version() == "", "it is installed without its disk")
 

@@ -42,6 +42,7 @@ class Machine:
             self.root.joinpath(_UNITS, unit).symlink_to("/dev/null")
         self._process = None
         self._leader = None
+        self._journals = []
         self._groups = self._make_groups()
 
     def _make_groups(self):
@@ -109,6 +110,12 @@ class Machine:
 
     def power_off(self):
         """As its operator would; it can be booted again."""
+        # Its last act waits for everybody in it, also for who came from outside, and they end by themselves.
+        for process in self._journals:
+            for pid in process.pids()[1:]:
+                os.kill(pid, signal.SIGTERM)
+            process.wait()
+        self._journals = []
         self.systemctl("poweroff")
         self.world.wait_until(lambda: not self._process.running(), "the machine is off", 60, 0.1)
         self._leader = None
@@ -128,7 +135,8 @@ class Machine:
     def follow_journal(self, *options):
         """A process that logs what the journal gets."""
         arguments = ["nsenter", "-t", self._leader, "-a", "--", "journalctl", "--follow", "--lines=all"]
-        return self.world.start("journal", [*arguments, *options])
+        self._journals.append(self.world.start("journal", [*arguments, *options]))
+        return self._journals[-1]
 
 
 def _removed(group):

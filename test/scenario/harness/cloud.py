@@ -104,13 +104,13 @@ class CloudBreakwater(PackagedBreakwater):
         file = self.machine.root / "run-schema"
         file.write_text(text)
         try:
-            return self.world.run(
-                "chroot", self.machine.root, "cloud-init", "schema", "--config-file", "/run-schema", check=False
-            )
+            check = ["cloud-init", "schema", "--config-file", "/run-schema"]
+            return self.world.run("chroot", self.machine.root, *check, check=False)
         finally:
             file.unlink()
 
     def everybody_reads(self, text):
         """The files of the machine that have it, and that every user may read."""
-        search = 'find /etc /root /run /tmp /usr/local /var -xdev -type f -perm -004 -exec grep -lF -e "$0" {} +'
+        where = "/etc /root /run /tmp /usr/local /var"
+        search = f'find {where} -xdev -type f -perm -004 -exec grep -lF -e "$0" {{}} +'
         return self.machine.run("sh", "-c", search, text, check=False).split()
