@@ -357,10 +357,15 @@ Task<> Connection::close_lingering() {
   socket_.end_sending();
   socket_.discard_input();
   const auto end = context_.loop.now() + Millis(context_.settings.lingering_time_ms);
+  size_t untaken = SIZE_MAX;
   deadline_.set(timeout_ms);
-  while (!socket_.ended() && !deadline_.passed() && context_.loop.now() < end) {
+  while (!socket_.ended() && context_.loop.now() < end) {
     co_await socket_.changed().wait();
-    if (!deadline_.passed()) deadline_.set(timeout_ms);
+    if (deadline_.passed()) {
+      const size_t before = std::exchange(untaken, socket_.untaken());
+      if (untaken == 0 || untaken >= before) break;
+    }
+    deadline_.set(timeout_ms);
   }
   socket_.cut(Socket::Closing::orderly);  // with it the connection is gone
 }

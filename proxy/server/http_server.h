@@ -68,7 +68,8 @@ struct ServerSettings {
   int64_t body_rate_time_ms = 30'000;
   int64_t write_timeout_ms = 120'000;  // without the client taking a byte
   // A lingering close reads and drops what the client still sends after the last reply, so that the client
-  // can read that reply. It ends when the client closes, or sends nothing for lingering_timeout_ms.
+  // can read that reply. It ends when the client closes, or for lingering_timeout_ms neither sends nor takes
+  // anything: with the process of a container what the kernel still has is gone.
   int64_t lingering_timeout_ms = 2'000;
   int64_t lingering_time_ms = 30'000;  // the whole of a lingering close, at most
 };

@@ -2,6 +2,8 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -225,6 +227,11 @@ std::string Socket::take_unsent() {
   std::string bytes(unsent(), '\0');
   evbuffer_remove(output_, bytes.data(), bytes.size());
   return bytes;
+}
+
+size_t Socket::untaken() const {
+  int bytes = 0;
+  return !failed_ && ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
 int Socket::release() {
