@@ -79,7 +79,7 @@ class Socket {
   // Returns how many bytes of the file were sent: 0 when the socket is not ready (changed() rings when it
   // is), nothing when the file is too short or cannot be read. Call it only when unsent() is 0.
   std::optional<size_t> send_file(int file, uint64_t offset, size_t bytes);
-  size_t unsent() const;  // bytes that the kernel has not taken yet
+  size_t unsent() const;   // bytes that the kernel has not taken yet
   size_t untaken() const;  // bytes that the kernel has, and that of the peer not yet; our FIN is one
   // Makes changed() ring when the kernel takes more. A caller that waits for it gives other connections a
   // turn.
