@@ -11,7 +11,7 @@ from .world import ROOT, expect
 
 TEMPLATE = ROOT / "packaging" / "cloud-init.yaml"
 # What Debian's images for clouds have beside what every Debian has.
-_IMAGE = ("cloud-init", "openssh-server")
+_IMAGE = ("cloud-init", "e2fsprogs", "iproute2", "openssh-server")
 _SEED = "var/lib/cloud/seed/nocloud"
 
 
