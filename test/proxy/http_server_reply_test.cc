@@ -260,6 +260,32 @@ TEST_CASE("a draining server closes idle connections, lets busy ones finish, and
   world.run_until_idle();
 }
 
+// Runs the loop for so long, and at most one timer of a connection in it that is longer.
+void pass(World& world, Millis time) {
+  const auto end = world.loop.now() + time;
+  world.run_until([&] { return world.loop.now() >= end; });
+}
+
+TEST_CASE("who takes the end of a reply slowly is waited for, and who takes nothing is left") {
+  World world;
+  world.settings.lingering_timeout_ms = 20;
+  world.serve(by_path(world));
+  auto client = world.client(4096);
+  client.send("GET /shared HTTP/1.1\r\nConnection: close\r\n" + kHost);
+  client.receive_head();
+  size_t left = 3 << 20;
+  while (world.server->stats().requests_running > 0) left -= client.receive(4096).size();
+  const size_t step = left / 40;
+  INFO(left);
+  REQUIRE(step > 1024);
+  for (; left > 2 * step; left -= client.receive(step).size()) {
+    pass(world, Millis(5));
+    REQUIRE(world.server->stats().connections == 1);
+  }
+  world.run_until_idle();
+  CHECK(client.receive_to_end().size() == left);
+}
+
 Task<> note_idle(World& world, bool& rang) {
   while (!world.server->idle()) co_await world.server->became_idle().wait();
   rang = true;
