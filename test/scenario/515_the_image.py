@@ -115,7 +115,7 @@ def stops(world, engine, layer):
 def configured(world, engine):
     """By a folder of its user's, which nobody can read; the lines of the guide take it from the container."""
     folder = pathlib.Path("/etc/breakwater")
-    folder.mkdir(exist_ok=True)
+    folder.mkdir()
     copy, reload = documents.blocks(GUIDE, "Configure")[0].text.splitlines()
     engine.run_block(documents.Block("sh", copy))
     text = (folder / "breakwater.json").read_text()
@@ -181,6 +181,7 @@ def with_podman(world, podman, line):
 
 
 def main(world):
+    world.own_tree("/etc")  # the guide puts a file there
     by_docker, by_podman, by_compose = contained.run_lines()
     engines = lambda plain: (RunningDockerd(world), RunningPodman(world, {}, [plain]))  # noqa: E731
     docker, podman = through_a_breakwater(world, engines)
