@@ -6,7 +6,7 @@ import tarfile
 
 from . import documents
 from .clients import Dockerd, Podman
-from .world import BUILD, expect
+from .world import BUILD, ROOT, expect
 
 FOLDER = BUILD / "image"
 NAME = "localhost/breakwater:latest"
@@ -69,7 +69,9 @@ class RunningDockerd(_Engine, Dockerd):
         return self.world.run(*self._docker, *arguments, check=check)
 
     def compose(self, *arguments):
-        return self.world.run("docker-compose", *arguments, env={"DOCKER_HOST": self.address})
+        """Where the file is named as it lies in the tree."""
+        command = ["env", "--chdir", ROOT, "docker-compose", *arguments]
+        return self.world.run(*command, env={"DOCKER_HOST": self.address})
 
 
 class RunningPodman(_Engine, Podman):
