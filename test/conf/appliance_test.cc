@@ -65,9 +65,6 @@ struct World {
     parsed->data = folder.path() / "data";
     return *parsed;
   }
-  void wait_for_line(const std::string& text) const {
-    while (!log.contains(text)) std::this_thread::yield();
-  }
   std::string address(const std::string& name) const {
     for (const auto& one : appliance->listening()) {
       if (one.route == name) return one.address;
@@ -155,16 +152,16 @@ TEST_CASE("a reload with a mistake changes nothing, and says so") {
   errors.lines = {"routes[0].mirror.password_file: cannot be read"};
   world.next = tl::unexpected<ConfigErrors>(errors);
   world.appliance->reload();
-  world.wait_for_line("error not_reloaded reason=routes[0].mirror.password_file: cannot be read");
+  world.log.wait_for("error not_reloaded reason=routes[0].mirror.password_file: cannot be read");
   world.next = world.configured(R"("routes": [)" + World::route("private") + "]");
   world.next->data = "/elsewhere";
   world.appliance->reload();
-  world.wait_for_line("error not_reloaded reason=data: a reload cannot change the folder");
+  world.log.wait_for("error not_reloaded reason=data: a reload cannot change the folder");
   world.next =
       world.configured(R"("routes": [)" + World::route("private") + R"(, {"name": "more", "listen": [")" +
                        proxy::bound_address(taken->fd()) + R"("], "registry": {}}])");
   world.appliance->reload();
-  world.wait_for_line("error not_reloaded reason=route more: listen on 127.0.0.1:");
+  world.log.wait_for("error not_reloaded reason=route more: listen on 127.0.0.1:");
   CHECK(answers(client.ask("GET", "/v2/"), 200));
   world.stop();
 }
@@ -274,7 +271,7 @@ TEST_CASE("while a push is being stored before a restart, others are served") {
               " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n" + content);
   hold.wait();
   world.appliance->restart();
-  world.wait_for_line("info handing_over");
+  world.log.wait_for("info handing_over");
   CHECK(answers(Client(world.address("private")).ask("GET", "/v2/"), 200));
   hold.end();
   CHECK(answers(pusher.receive(), 201));
@@ -291,7 +288,7 @@ TEST_CASE("a restart of who drains already ends the drain") {
   // What is to be finished first.
   client.send("PUT /v2/app/manifests/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{");
   world.appliance->terminate();
-  world.wait_for_line("info draining");
+  world.log.wait_for("info draining");
   world.appliance->restart();
   world.wait();
   CHECK(world.left.next == Appliance::Next::end);

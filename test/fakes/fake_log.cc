@@ -1,6 +1,7 @@
 #include "test/fakes/fake_log.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace breakwater::test {
@@ -46,6 +47,10 @@ size_t FakeLog::count(std::string_view text) const {
   return static_cast<size_t>(std::count_if(lines_.begin(), lines_.end(), [&](const std::string& line) {
     return line.find(text) != std::string::npos;
   }));
+}
+
+void FakeLog::wait_for(std::string_view text) const {
+  while (!contains(text)) std::this_thread::yield();
 }
 
 void FakeLog::clear() {

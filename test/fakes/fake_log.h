@@ -19,6 +19,8 @@ class FakeLog final : public store::Log {
   // How many lines hold `text`.
   size_t count(std::string_view text) const;
   bool contains(std::string_view text) const { return count(text) > 0; }
+  // Until a line holds `text`, which another thread writes.
+  void wait_for(std::string_view text) const;
   void clear();
   // Called once, behind the next line of `event`: what happens beside the one who wrote it.
   void at_next(std::string event, std::function<void()> happens) {

@@ -517,8 +517,9 @@ TEST_CASE("what another thread is just deleting makes room, for a claim too") {
   world.leave_upload();
   std::atomic<bool> is_deleting = false;
   std::atomic<bool> may_go_on = false;
-  world.disk.watch_by([&](test::FaultyDisk::Operation operation, const std::filesystem::path&) {
-    if (operation != test::FaultyDisk::Operation::remove) return;
+  // The catalog removes files of its own, on a thread of its own.
+  world.disk.watch_by([&](test::FaultyDisk::Operation operation, const std::filesystem::path& path) {
+    if (operation != test::FaultyDisk::Operation::remove || path.filename() != "upload-left") return;
     is_deleting = true;
     while (!may_go_on) std::this_thread::yield();
   });
@@ -542,6 +543,7 @@ TEST_CASE("what another thread is just deleting makes room, for a claim too") {
   deletes.join();
   asks.join();
   CHECK(deleted);
+  INFO((is_claim ? "a claim: " : "a reservation: ") << (answer ? "" : answer.error().message));
   CHECK(answer);
 }
 
